@@ -1,0 +1,200 @@
+"""The whole path on one screen: read → normalise → bill → window → judge → find."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from auditor import billing, coverage, findings, ingest
+from auditor.billing import Billing
+from auditor.codes import AUDITED_BY_DEFAULT
+from auditor.coverage import Coverage
+from auditor.errors import InputRefused, UsageError
+from auditor.ingest import SourceFile
+from auditor.judge import Judgement, judge
+from auditor.normalise import Table, normalise
+from auditor.policy import Policy
+from auditor.rules import ALL, CODES
+from auditor.windows import Facts, Nouns
+
+REQUIRED_RULES = ("DUR001", "LBK001", "LAH001", "FRQ001")
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an audit was asked to do. `paths` holds each given table's files; rule lists hold rule codes.
+
+    `required` is None for the default, which does not insist on rules that the user left out. `max_rejects` is a number
+    of rows, or with a percent sign a share of a table's rows.
+    """
+
+    paths: Mapping[str, tuple[str, ...]]
+    policy: Policy
+    as_of: str | None = None
+    visits_since: str | None = None
+    claims_since: str | None = None
+    service_from: str | None = None
+    service_to: str | None = None
+    codes: tuple[str, ...] = AUDITED_BY_DEFAULT
+    selected: tuple[str, ...] = CODES
+    ignored: tuple[str, ...] = ()
+    required: tuple[str, ...] | None = None
+    max_rejects: str = "1%"
+    allow_empty: bool = False
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The tables as read and normalised, and the files that they came from."""
+
+    tables: Mapping[str, Table]
+    files: Mapping[str, tuple[SourceFile, ...]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished audit. Frames as `findings.py` and `judge.py` describe them."""
+
+    inputs: Inputs
+    coverage: Coverage
+    judgement: Judgement
+    claims: pl.DataFrame
+    findings: pl.DataFrame
+    evidence: pl.DataFrame
+    inactive: Mapping[str, int]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def read(settings: Settings, progress: Progress) -> Inputs:
+    """Read and normalise every given table. Raises InputRefused."""
+    if sum(paths.count("-") for paths in settings.paths.values()) > 1:
+        raise UsageError("-: standard input can hold one table only")
+    tables, files = {}, {}
+    for name, paths in settings.paths.items():
+        progress(f"reading {name}")
+        extract = ingest.read_table(name, paths, settings.policy, without_billing="claims" in settings.paths)
+        tables[name], files[name] = normalise(extract, settings.policy), extract.files
+        progress(f"read {name}: {sum(file.rows for file in extract.files):,} rows")
+    return Inputs(tables, files)
+
+
+def accept(inputs: Inputs, settings: Settings) -> None:
+    """Refuse tables without rows, and tables with more rejects than allowed. Raises InputRefused."""
+    for name, table in inputs.tables.items():
+        rows = sum(file.rows for file in inputs.files[name])
+        if not rows and not settings.allow_empty:
+            raise InputRefused(f"{name}: no rows in {_paths(settings, name)}; if that is right, give --allow-empty")
+        faulty = table.faulty
+        if faulty.height > _allowed(settings.max_rejects, rows):
+            common = faulty["reason"].value_counts(sort=True)["reason"][0]
+            raise InputRefused(
+                f"{name}: {faulty.height} of {rows} rows rejected, more than --max-rejects {settings.max_rejects}; "
+                f"most often: {common}; `audit98968 check` shows the rest"
+            )
+
+
+def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
+    """Audit the claims of the inputs. Raises InputRefused where a required rule cannot be evaluated."""
+    tables, policy = inputs.tables, settings.policy
+    calls, claims = tables["calls"], tables.get("claims")
+    progress("billing")
+    billed = billing.bill(calls, claims, tables.get("providers"), policy)
+    timed = billing.with_end_and_time(calls.rows)
+    covered = cover(inputs, settings)
+    facts = Facts(
+        billed, timed, tables["visits"], (claims or calls).tainted, claims is not None, covered, policy, settings.codes
+    )
+    in_range = _in_service_range(settings)
+    nouns = Nouns(facts, in_range)
+    progress("judging")
+    judgement = judge(nouns, ALL, _left_out(settings), existing(inputs), policy)
+    _insist(judgement, settings)
+    found = findings.claims_table(nouns.claims, judgement, policy)
+    return Result(
+        inputs,
+        covered,
+        judgement,
+        found,
+        findings.findings_table(nouns.claims, found, judgement, policy),
+        findings.evidence_table(nouns.claims, judgement, policy),
+        _count_inactive(billed, settings, in_range),
+        (*_table_warnings(inputs, policy), *covered.warnings, *_visit_warnings(nouns)),
+    )
+
+
+def cover(inputs: Inputs, settings: Settings) -> Coverage:
+    """The coverage of the inputs under the settings."""
+    tables = inputs.tables
+    timed = billing.with_end_and_time(tables["calls"].rows)
+    return coverage.cover(
+        timed,
+        tables["visits"].rows,
+        tables.get("claims"),
+        settings.policy,
+        settings.as_of,
+        settings.visits_since,
+        settings.claims_since,
+    )
+
+
+def existing(inputs: Inputs) -> frozenset[str]:
+    """Tables, and columns as `table.column`; `lines.units` and the like where the billed lines have them."""
+    names = {f"{name}.{column}" for name, table in inputs.tables.items() for column in table.columns}
+    billing_table = inputs.tables.get("claims", inputs.tables["calls"])
+    return frozenset(names | set(inputs.tables) | {f"lines.{column}" for column in billing_table.columns})
+
+
+def _paths(settings: Settings, name: str) -> str:
+    return ", ".join(settings.paths[name])
+
+
+def _allowed(max_rejects: str, rows: int) -> float:
+    return float(max_rejects[:-1]) / 100 * rows if max_rejects.endswith("%") else float(max_rejects)
+
+
+def _left_out(settings: Settings) -> dict[str, str]:
+    skipped = {code: "not selected" for code in CODES if code not in settings.selected}
+    return skipped | dict.fromkeys(settings.ignored, "ignored")
+
+
+def _insist(judgement: Judgement, settings: Settings) -> None:
+    by_choice = set(_left_out(settings)) | {code for code, to in settings.policy.severity.items() if to == "off"}
+    default = tuple(code for code in REQUIRED_RULES if code not in by_choice)
+    for code in default if settings.required is None else settings.required:
+        if reason := judgement.not_evaluated.get(code):
+            raise InputRefused(f"required rule {code} cannot be evaluated: {reason}; see --require")
+
+
+def _in_service_range(settings: Settings) -> pl.Expr:
+    inside = pl.lit(True)
+    if settings.service_from:
+        first = coverage.parse_date("--service-from", settings.service_from, settings.policy)
+        inside = inside & (pl.col("service_date") >= first)
+    if settings.service_to:
+        last = coverage.parse_date("--service-to", settings.service_to, settings.policy)
+        inside = inside & (pl.col("service_date") <= last)
+    return inside
+
+
+def _count_inactive(billed: Billing, settings: Settings, in_range: pl.Expr) -> dict[str, int]:
+    lines = billed.inactive.filter(pl.col("cpt_code").is_in(settings.codes) & in_range)
+    return {status: lines.filter(pl.col("claim_status") == status).height for status in ("void", "denied")}
+
+
+def _table_warnings(inputs: Inputs, policy: Policy) -> list[str]:
+    warnings = [warning for table in inputs.tables.values() for warning in table.warnings]
+    if policy.timezone_defaulted and any(table.has_local_times for table in inputs.tables.values()):
+        warnings.append(
+            "no time zone given: times without an offset are taken as UTC; give --timezone or set it in the policy"
+        )
+    return warnings
+
+
+def _visit_warnings(nouns: Nouns) -> list[str]:
+    count = nouns.unlisted_visits
+    return (
+        [f"{count} visits have only codes that are in no list of the policy; they do not count as visits"]
+        if count
+        else []
+    )

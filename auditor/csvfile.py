@@ -1,0 +1,160 @@
+"""One CSV file's bytes → text columns and the records that do not fit the header.
+
+Well-formed files go through pyarrow; a file that it refuses is read again record by record, so that only the ragged
+records are lost and each is named. Source: SPEC.md section 2.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import sys
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from auditor.errors import InputRefused
+
+_DELIMITERS = (",", "\t", "|", ";")
+
+
+@dataclass(frozen=True)
+class CsvText:
+    """UTF-8 text without a byte-order mark, its delimiter and headers; `body` is where the records begin."""
+
+    data: bytes
+    body: int
+    delimiter: str
+    headers: tuple[str, ...]
+
+
+def open_text(where: str, raw: bytes) -> CsvText:
+    """Decompress, decode and find the header. Raises InputRefused for bytes that are no CSV text."""
+    data = _utf8(where, _decompress(where, raw))
+    data = data[re.match(rb"[\r\n]*", data).end() :]  # type: ignore[union-attr]
+    if not data.strip():
+        raise InputRefused(f"{where}: the file is empty: it needs at least a header line")
+    if (nul := data.find(b"\0")) >= 0:
+        raise InputRefused(
+            f"{where}, line {_line(data, nul)}: a NUL byte; the file is damaged or no text; export it again"
+        )
+    first = re.match(rb'(?:[^\r\n"]|"[^"]*")*(?:\r\n|\r|\n|$)', data)
+    if first is None or first.end() == 0:
+        raise InputRefused(f"{where}, line 1: a quote in the header is never closed; correct the header line")
+    line = first[0].decode().rstrip("\r\n")
+    bare = re.sub(r'"[^"]*"', "", line)
+    delimiter = max(_DELIMITERS, key=bare.count)
+    headers = next(csv.reader([line], delimiter=delimiter))
+    return CsvText(data, first.end(), delimiter, tuple(headers))
+
+
+def read_columns(where: str, text: CsvText, positions: Sequence[int]) -> tuple[pl.DataFrame, dict[int, str]]:
+    """The wanted columns as text (named by position, in record order) and record number → reason for those lost.
+
+    The frame holds every record that fits the header; `record` is its number, counted from 1 over all records.
+    """
+    if text.data.count(b'"', text.body) % 2 == 0:
+        try:
+            return _fast(text, positions), {}
+        except pa.ArrowInvalid:
+            pass
+    return _slow(where, text, positions)
+
+
+def _fast(text: CsvText, positions: Sequence[int]) -> pl.DataFrame:
+    if text.body >= len(text.data):
+        return _frame([[] for _ in positions], positions, [])
+    names = [str(position) for position in range(len(text.headers))]
+    wanted = [str(position) for position in positions]
+    table = pacsv.read_csv(
+        pa.py_buffer(memoryview(text.data)[text.body :]),
+        read_options=pacsv.ReadOptions(column_names=names),
+        parse_options=pacsv.ParseOptions(delimiter=text.delimiter, newlines_in_values=b'"' in text.data),
+        convert_options=pacsv.ConvertOptions(
+            column_types=dict.fromkeys(wanted, pa.large_string()), include_columns=wanted, strings_can_be_null=False
+        ),
+    )
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame.with_row_index("record", offset=1)
+
+
+def _slow(where: str, text: CsvText, positions: Sequence[int]) -> tuple[pl.DataFrame, dict[int, str]]:
+    csv.field_size_limit(sys.maxsize)
+    width = len(text.headers)
+    stream = io.TextIOWrapper(io.BytesIO(text.data[text.body :]), encoding="utf-8", newline="")
+    reader = csv.reader(stream, delimiter=text.delimiter, strict=True)
+    columns: list[list[str]] = [[] for _ in positions]
+    records: list[int] = []
+    lost: dict[int, str] = {}
+    number = 0
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            if "unexpected end" in str(error):
+                raise InputRefused(
+                    f"{where}, record {number + 1}: a quote is opened and never closed, so the rest of the file cannot be "
+                    "told apart; correct that record or export the file again"
+                ) from None
+            number += 1
+            lost[number] = "text after a closing quote"
+            continue
+        if not row:
+            continue
+        number += 1
+        if len(row) < width or any(cell.strip() for cell in row[width:]):
+            lost[number] = f"{len(row)} fields where the header has {width}"
+            continue
+        records.append(number)
+        for column, position in zip(columns, positions, strict=True):
+            column.append(row[position])
+    return _frame(columns, positions, records), lost
+
+
+def _frame(columns: list[list[str]], positions: Sequence[int], records: list[int]) -> pl.DataFrame:
+    series = [
+        pl.Series(str(position), column, dtype=pl.String) for position, column in zip(positions, columns, strict=True)
+    ]
+    return pl.DataFrame([pl.Series("record", records, dtype=pl.UInt32), *series])
+
+
+def _decompress(where: str, raw: bytes) -> bytes:
+    try:
+        if raw[:2] == b"\x1f\x8b":
+            return gzip.decompress(raw)
+        if raw[:4] == b"\x28\xb5\x2f\xfd":
+            with pa.input_stream(pa.py_buffer(raw), compression="zstd") as stream:
+                return bytes(stream.read())
+    except (OSError, EOFError, zlib.error):
+        raise InputRefused(f"{where}: the compressed data is damaged or cut short; export or copy it again") from None
+    return raw
+
+
+def _utf8(where: str, data: bytes) -> bytes:
+    for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        if data.startswith(mark):
+            try:
+                return data.decode("utf-16").encode()
+            except UnicodeDecodeError:
+                raise InputRefused(f"{where}: marked as UTF-16 but not valid UTF-16; export it again") from None
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputRefused(
+            f"{where}, line {_line(data, error.start)}: not UTF-8 text; export the file as UTF-8"
+        ) from None
+    return data
+
+
+def _line(data: bytes, offset: int) -> int:
+    """Line number, from 1, of an offset; CR, LF and CRLF each end a line."""
+    return len(re.findall(rb"\r\n|\r|\n", data[:offset])) + 1

@@ -1,0 +1,34 @@
+"""The ways an audit can stop, each with the exit code that SPEC.md section 6 gives it.
+
+Messages say where, what, and what to do; they never quote a cell's value.
+"""
+
+
+class AuditError(Exception):
+    """An audit that stopped on purpose."""
+
+    exit_code = 4
+
+
+class UsageError(AuditError):
+    """Wrong usage or a bad policy file."""
+
+    exit_code = 2
+
+
+class InputRefused(AuditError):
+    """Inputs that cannot be audited honestly."""
+
+    exit_code = 3
+
+
+class OutputFailed(AuditError):
+    """The output could not be written."""
+
+    exit_code = 4
+
+
+class FolderHeld(AuditError):
+    """Another run holds the output folder."""
+
+    exit_code = 75

@@ -1,0 +1,176 @@
+"""Outcomes → the tables that are published: claims, findings, evidence. Source: SPEC.md sections 5 and 7."""
+
+import polars as pl
+
+from auditor.codes import FAMILY
+from auditor.judge import Judgement
+from auditor.policy import Policy
+from auditor.rule import Outcome
+from auditor.rules import ALL
+from auditor.windows import HOUR
+
+KEYS = ("claim_id", "claim_line", "cpt_code")
+NOT_APPLICABLE = "not applicable"
+"""The disposition of a claim that the policy's effective dates leave out."""
+
+_DISPOSITION = {
+    Outcome.VIOLATION: "violation",
+    Outcome.REVIEW: "review",
+    Outcome.UNKNOWN: "incomplete",
+    Outcome.CLEAR: "clear",
+    Outcome.NOT_APPLICABLE: "clear",
+}
+
+
+def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy) -> pl.DataFrame:
+    """One row per audited claim: keys, dates, minutes, disposition, rule codes by outcome, amounts, supportable code."""
+    rules = [code for code in judgement.outcomes.columns if code != "line"]
+    rows = claims.join(judgement.outcomes, on="line", how="inner", maintain_order="left")
+    worst = pl.max_horizontal(pl.lit(Outcome.CLEAR, pl.UInt8), *rules)
+
+    def codes(outcome: Outcome) -> pl.Expr:
+        if not rules:
+            return pl.lit([], pl.List(pl.String))
+        return pl.concat_list(pl.when(pl.col(code) == outcome).then(pl.lit(code)) for code in rules).list.drop_nulls()
+
+    day, out = pl.col("service_date"), pl.lit(False)
+    outside = out if policy.effective_from is None else day < policy.effective_from
+    outside = outside | (out if policy.effective_to is None else day > policy.effective_to)
+    labels = {int(outcome): label for outcome, label in _DISPOSITION.items()}
+    disposition = worst.replace_strict(labels, return_dtype=pl.String)
+    amount = pl.coalesce("paid_amount", "billed_amount")
+    rows = rows.with_columns(disposition=pl.when(outside).then(pl.lit(NOT_APPLICABLE)).otherwise(disposition))
+    at = pl.col("disposition")
+    return rows.select(
+        "line",
+        *KEYS,
+        "patient_id",
+        "provider_id",
+        "service_date",
+        _local("start", policy),
+        _local("end", policy),
+        "minutes",
+        "minutes_source",
+        pl.col("call_ids").fill_null([]),
+        "disposition",
+        violations=codes(Outcome.VIOLATION),
+        reviews=codes(Outcome.REVIEW),
+        unknowns=codes(Outcome.UNKNOWN),
+        not_applicable=codes(Outcome.NOT_APPLICABLE),
+        billed_amount="billed_amount",
+        paid_amount="paid_amount",
+        at_risk_amount=pl.when(at == "violation").then(amount),
+        review_amount=pl.when(at == "review").then(amount),
+        supportable_code=_supportable(policy),
+        source_file="source_file",
+        source_record="source_record",
+    ).sort(*KEYS)
+
+
+def _supportable(policy: Policy) -> pl.Expr:
+    """The code whose band holds the minutes; `none` below all bands, null above them or unknown."""
+    bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
+    minutes = pl.col("minutes")
+    code = pl.when(minutes < min(band.low for band in bands.values())).then(pl.lit("none"))
+    for family_code, band in bands.items():
+        code = code.when(minutes.is_between(band.low, band.high)).then(pl.lit(family_code))
+    return code.otherwise(None)
+
+
+def findings_table(claims: pl.DataFrame, published: pl.DataFrame, judgement: Judgement, policy: Policy) -> pl.DataFrame:
+    """One row per finding. A claim's `at_risk_amount` stands on its first violation only, so that the column adds up."""
+    parts = []
+    found = judgement.outcomes.lazy()
+    for rule in ALL:
+        if rule.code not in judgement.outcomes.columns:
+            continue
+        hits = found.filter(pl.col(rule.code) >= Outcome.REVIEW).select("line", outcome=rule.code).collect()
+        if hits.is_empty():
+            continue
+        best = judgement.best.filter(pl.col("rule") == rule.code).drop("rule", "date_only")
+        best = best.rename({"kind": "related_kind", "id": "related_id", "at": "related_at"})
+        rows = hits.join(best, on="line", how="left").join(claims, on="line", how="inner")
+        parts.append(rows.select(
+            "line", "outcome", "related_kind", "related_id", "related_at", "related_count", "gap_days", "elapsed", "basis",
+            rule=pl.lit(rule.code), name=pl.lit(rule.name), message=rule.message,
+        ))  # fmt: skip
+    frame = pl.concat(parts) if parts else _no_findings()
+    outcomes = {int(outcome): outcome.label for outcome in Outcome}
+    rows = frame.join(published, on="line", how="inner", suffix="_claim").sort(*KEYS, "rule")
+    violation = pl.col("outcome") == Outcome.VIOLATION
+    first = violation & violation.cast(pl.UInt8).cum_sum().over(*KEYS, order_by="rule").eq(1)
+    return rows.select(
+        finding_id=pl.concat_str("rule", "claim_id", "claim_line", separator=":"),
+        rule="rule",
+        name="name",
+        outcome=pl.col("outcome").replace_strict(outcomes, return_dtype=pl.String),
+        claim_id="claim_id",
+        claim_line="claim_line",
+        patient_id="patient_id",
+        provider_id="provider_id",
+        service_date="service_date",
+        cpt_code="cpt_code",
+        minutes="minutes",
+        related_kind="related_kind",
+        related_id="related_id",
+        related_at=_local("related_at", policy),
+        related_count="related_count",
+        gap_days="gap_days",
+        gap_hours=_hours(),
+        basis="basis",
+        message="message",
+        billed_amount="billed_amount",
+        paid_amount="paid_amount",
+        at_risk_amount=pl.when(first).then("at_risk_amount"),
+        supportable_code="supportable_code",
+        source_file="source_file",
+        source_record="source_record",
+    )
+
+
+def evidence_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy) -> pl.DataFrame:
+    """One row per record weighed for a claim and rule, with the outcome it supports or why it does not count."""
+    labels = {int(outcome): outcome.label for outcome in Outcome}
+    labels[int(Outcome.CLEAR)] = "none"
+    rows = judgement.evidence.join(claims.select("line", *KEYS), on="line", how="inner")
+    return rows.select(
+        *KEYS,
+        "rule",
+        "kind",
+        "id",
+        _local("at", policy),
+        "date_only",
+        "gap_days",
+        _hours().alias("gap_hours"),
+        "basis",
+        outcome=pl.col("outcome").replace_strict(labels, return_dtype=pl.String),
+        why_not="why_not",
+    ).sort(*KEYS, "rule", "kind", "id", "at")
+
+
+def _hours() -> pl.Expr:
+    return (pl.col("elapsed") / HOUR).round(4)
+
+
+def _local(name: str, policy: Policy) -> pl.Expr:
+    return pl.col(name).dt.convert_time_zone(policy.timezone)
+
+
+def _no_findings() -> pl.DataFrame:
+    text = pl.String()
+    return pl.DataFrame(
+        schema={
+            "line": pl.UInt32(),
+            "outcome": pl.UInt8(),
+            "related_kind": text,
+            "related_id": text,
+            "related_at": pl.Datetime("us", "UTC"),
+            "related_count": pl.UInt32(),
+            "gap_days": pl.Int64(),
+            "elapsed": pl.Int64(),
+            "basis": text,
+            "rule": text,
+            "name": text,
+            "message": text,
+        }
+    )

@@ -1,0 +1,65 @@
+"""Which of a file's headers is which canonical column. Source: SPEC.md section 2."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from auditor.errors import InputRefused
+from auditor.policy import Policy
+from auditor.tables import TableSpec, fold
+
+
+@dataclass(frozen=True)
+class HeaderMap:
+    """Canonical column → positions of the headers that make it up, and the headers that nobody needs."""
+
+    positions: Mapping[str, tuple[int, ...]]
+    unused: tuple[str, ...]
+
+
+def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, ignored: frozenset[str]) -> HeaderMap:
+    """Match headers against the policy's mapping first, then names and aliases.
+
+    Raises InputRefused where two headers mean one column, a mapped header is missing twice over, or a required column
+    has no header.
+    """
+    names = [header.strip() for header in headers]
+    folded = [fold(name) for name in names]
+    found: dict[str, tuple[int, ...]] = {}
+    for column in spec.columns:
+        mapped = policy.sources_of(spec.name, column)
+        if mapped and all(fold(source) in folded for source in mapped):
+            found[column] = tuple(_position(where, column, source, names, folded) for source in mapped)
+    taken = {position for positions in found.values() for position in positions}
+    for column in spec.columns.values():
+        if column.name in found or policy.sources_of(spec.name, column.name):
+            continue
+        accepted = {fold(name) for name in (column.name, *column.aliases)}
+        hits = [index for index, name in enumerate(folded) if name in accepted and index not in taken]
+        if len(hits) > 1:
+            raise InputRefused(
+                f"{where}: two columns for {column.name}: {names[hits[0]]!r} and {names[hits[1]]!r}; "
+                f'choose one in the policy: [columns.{spec.name}] {column.name} = "{names[hits[0]]}"'
+            )
+        if hits:
+            found[column.name] = (hits[0],)
+    for column in spec.columns.values():
+        if column.required and column.name not in found:
+            accepted_names = policy.sources_of(spec.name, column.name) or (column.name, *column.aliases)
+            raise InputRefused(
+                f"{where}: no column for {spec.name}.{column.name}; the file has: {', '.join(map(repr, names))}; "
+                f"accepted are: {', '.join(accepted_names)}; or map one in the policy under [columns.{spec.name}]"
+            )
+    used = {position for positions in found.values() for position in positions}
+    kept = {column: positions for column, positions in found.items() if column not in ignored}
+    return HeaderMap(kept, tuple(name for index, name in enumerate(names) if index not in used))
+
+
+def _position(where: str, column: str, source: str, names: Sequence[str], folded: Sequence[str]) -> int:
+    """The header that a policy names: letter for letter, else folded if only one folds to it."""
+    exact = [index for index, name in enumerate(names) if name == source.strip()]
+    hits = exact or [index for index, name in enumerate(folded) if name == fold(source)]
+    if len(hits) > 1:
+        raise InputRefused(
+            f"{where}: the policy maps {column} to {source!r}, and the file has {len(hits)} such columns"
+        )
+    return hits[0]

@@ -1,0 +1,11 @@
+"""Suggesting the name that somebody meant."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` for the closest known name, or nothing."""
+    by_fold = {name.casefold(): name for name in sorted(known)}
+    found = difflib.get_close_matches(word.casefold(), list(by_fold), n=1, cutoff=0.5)
+    return f"; did you mean {by_fold[found[0]]}?" if found else ""

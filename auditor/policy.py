@@ -1,0 +1,286 @@
+"""The policy: every threshold, list, vocabulary and mapping of an audit, read from TOML and validated.
+
+A policy file holds only what it changes; everything else comes from `policies/default.toml`. Source: SPEC.md section 8.
+"""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from auditor.codes import FAMILY
+from auditor.errors import UsageError
+from auditor.names import nearest
+from auditor.tables import TABLES, YES_NO, Vocabulary, fold_term
+
+Severity = Literal["violation", "review", "off"]
+_SHIPPED = resources.files("auditor") / "policies"
+
+
+def _known_timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"no IANA time zone{nearest(name, available_timezones())}")
+    return name
+
+
+Timezone = Annotated[str, AfterValidator(_known_timezone)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Band(_Strict):
+    """Minutes that a code stands for, both ends included."""
+
+    low: int = Field(ge=0)
+    high: int = Field(ge=0)
+
+
+class Lookback(_Strict):
+    """How far back related visits count, in calendar days."""
+
+    days: int = Field(ge=0, le=366)
+    postoperative_days: tuple[int, ...]
+
+
+class Lookahead(_Strict):
+    """How far ahead a visit counts as the call's outcome, in elapsed hours."""
+
+    hours: int = Field(ge=0, le=744)
+    unrelated_supports: bool
+
+
+class Frequency(_Strict):
+    """How often a claim may repeat."""
+
+    period_days: int = Field(ge=1, le=366)
+    anchor: Literal["unflagged", "reported"]
+    max_units: int = Field(ge=1)
+
+
+class Lists(_Strict):
+    """Code lists and credentials."""
+
+    visit_codes: tuple[str, ...]
+    procedures: tuple[str, ...]
+    not_procedures: tuple[str, ...]
+    ncci_0: tuple[str, ...]
+    ncci_1: tuple[str, ...]
+    physicians: tuple[str, ...]
+    qualified: tuple[str, ...]
+
+
+class RunDefaults(_Strict):
+    """Options of `audit98968 run` that a policy may set; flags and variables come first."""
+
+    calls: tuple[str, ...] | None = None
+    visits: tuple[str, ...] | None = None
+    claims: tuple[str, ...] | None = None
+    providers: tuple[str, ...] | None = None
+    out: str | None = None
+    format: Literal["text", "jsonl", "csv", "json", "none"] | None = None
+    as_of: str | date | None = None
+    visits_since: str | date | None = None
+    claims_since: str | date | None = None
+    service_from: str | date | None = None
+    service_to: str | date | None = None
+    codes: str | tuple[str, ...] | None = None
+    select: str | tuple[str, ...] | None = None
+    ignore: str | tuple[str, ...] | None = None
+    require: str | tuple[str, ...] | None = None
+    fail_on: Literal["violation", "review", "incomplete", "never"] | None = None
+    max_rejects: str | int | None = None
+    allow_empty: bool | None = None
+    show_ids: bool | None = None
+    quiet: bool | None = None
+
+
+class Policy(_Strict):
+    """One validated policy. `sha256` is that of the file it was read from."""
+
+    name: str
+    description: str = ""
+    sources: tuple[str, ...] = ()
+    effective_from: date | None = None
+    effective_to: date | None = None
+    timezone: Timezone
+    dst: Literal["reject", "first", "second"]
+    instant_formats: tuple[str, ...]
+    relatedness: Literal["evidence", "any"]
+    horizon_days: int = Field(ge=1, le=366)
+    bands: Mapping[Literal["98966", "98967", "98968"], Band]
+    lookback: Lookback
+    lookahead: Lookahead
+    frequency: Frequency
+    severity: Mapping[str, Severity]
+    lists: Lists
+    columns: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {}
+    values: Mapping[str, Mapping[str, Mapping[str, str | tuple[str, ...]]]] = {}
+    run: RunDefaults = RunDefaults()
+    sha256: str = ""
+    timezone_defaulted: bool = False
+
+    def sources_of(self, table: str, column: str) -> tuple[str, ...]:
+        """The export's headers that the policy maps to a canonical column; empty where it says nothing."""
+        mapped = self.columns.get(table, {}).get(column, ())
+        return (mapped,) if isinstance(mapped, str) else mapped
+
+    def terms(self, table: str, column: str) -> dict[str, str]:
+        """Folded value → term for a vocabulary column, the policy's own values included."""
+        vocabulary = _vocabulary(table, column)
+        known = {fold_term(word): term for term, words in vocabulary.items() for word in (term, *words)}
+        for key, value in self.values.get(table, {}).get(column, {}).items():
+            known |= {fold_term(word): term for word, term in _term_pairs(key, value, known)}
+        return known
+
+
+def _vocabulary(table: str, column: str) -> Vocabulary:
+    return TABLES[table].columns[column].vocabulary or YES_NO
+
+
+def _term_pairs(key: str, value: str | tuple[str, ...], known: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Both spellings mean the same: `"seen today" = "completed"` and `completed = ["seen today"]`."""
+    if isinstance(value, str) and fold_term(value) in known:
+        return [(key, known[fold_term(value)])]
+    if fold_term(key) in known:
+        return [(word, known[fold_term(key)]) for word in ([value] if isinstance(value, str) else value)]
+    raise ValueError("neither side is a known term; known are " + ", ".join(sorted(set(known.values()))))
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the policies that ship with the package."""
+    return tuple(
+        sorted(entry.name.removesuffix(".toml") for entry in _SHIPPED.iterdir() if entry.name.endswith(".toml"))
+    )
+
+
+def load(name_or_file: str = "default", rule_codes: tuple[str, ...] = (), timezone: str | None = None) -> Policy:
+    """Read a shipped policy by name or a policy file by path; `timezone` overrides the policy's.
+
+    Raises UsageError naming file, line, key, what is wrong and the nearest valid key.
+    """
+    where, raw = _read(name_or_file)
+    try:
+        text = raw.decode("utf-8-sig")
+        own = tomllib.loads(text)
+    except UnicodeDecodeError:
+        raise UsageError(f"{where}: not UTF-8 text; save the policy as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where}: not valid TOML: {error}") from None
+    own.setdefault("name", Path(name_or_file).stem)
+    base = tomllib.loads((_SHIPPED / "default.toml").read_text(encoding="utf-8"))
+    defaulted = own.get("timezone") is None or name_or_file == "default"
+    merged = _merge(base, own) | {"sha256": hashlib.sha256(raw).hexdigest(), "timezone_defaulted": defaulted}
+    if timezone is not None:
+        merged |= {"timezone": timezone, "timezone_defaulted": False}
+    try:
+        policy = Policy.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        path = tuple(str(part) for part in first["loc"])
+        if timezone is not None and path == ("timezone",):
+            raise UsageError(f"--timezone: {_plain(first['msg'])}") from None
+        hint = _suggestion(path) if first["type"] == "extra_forbidden" else ""
+        what = "unknown key" if first["type"] == "extra_forbidden" else _plain(first["msg"])
+        raise UsageError(_at(where, text, path, what + hint)) from None
+    _check_names(policy, where, text, rule_codes)
+    return policy
+
+
+def source(name: str) -> str:
+    """The text of a shipped policy. Raises UsageError."""
+    if name not in shipped():
+        raise UsageError(f"no policy {name!r}{nearest(name, shipped())}; shipped are {', '.join(shipped())}")
+    return _read(name)[1].decode()
+
+
+def _read(name_or_file: str) -> tuple[str, bytes]:
+    if name_or_file in shipped():
+        return f"policy {name_or_file}", (_SHIPPED / f"{name_or_file}.toml").read_bytes()
+    try:
+        return name_or_file, Path(name_or_file).read_bytes()
+    except OSError as error:
+        hint = nearest(name_or_file, shipped())
+        raise UsageError(
+            f"{name_or_file}: no such policy ({error.strerror}){hint}; shipped are {', '.join(shipped())}"
+        ) from None
+
+
+def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """`own` over `base`, table by table."""
+    merged = dict(base)
+    for key, value in own.items():
+        below = merged.get(key)
+        merged[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _check_names(policy: Policy, where: str, text: str, rule_codes: tuple[str, ...]) -> None:
+    """Names that pydantic cannot know: rules, tables, columns and terms."""
+
+    def known(path: tuple[str, ...], names: tuple[str, ...]) -> None:
+        if path[-1] not in names:
+            raise UsageError(_at(where, text, path, f"unknown name{nearest(path[-1], names)}"))
+
+    for code in policy.severity:
+        known(("severity", code), rule_codes or (code,))
+    for table, columns in policy.columns.items():
+        known(("columns", table), tuple(TABLES))
+        for column in columns:
+            known(("columns", table, column), tuple(TABLES[table].columns))
+    for table, mappings in policy.values.items():
+        known(("values", table), tuple(TABLES))
+        for column in mappings:
+            known(("values", table, column), tuple(TABLES[table].columns))
+            try:
+                policy.terms(table, column)
+            except ValueError as error:
+                raise UsageError(_at(where, text, ("values", table, column), str(error))) from None
+    for code in FAMILY:
+        if policy.bands[code].low > policy.bands[code].high:  # type: ignore[index]
+            raise UsageError(_at(where, text, ("bands", code), "low is above high"))
+
+
+def _suggestion(path: tuple[str, ...]) -> str:
+    """The nearest key that is valid at this place of the policy."""
+    model: Any = Policy
+    for part in path[:-1]:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return ""
+        model = annotation
+    return nearest(path[-1], tuple(model.model_fields))
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _at(where: str, text: str, path: tuple[str, ...], what: str) -> str:
+    line = _line_of(text, path)
+    return f"{where}{f', line {line}' if line else ''}: {'.'.join(path)}: {what}"
+
+
+def _line_of(text: str, path: tuple[str, ...]) -> int | None:
+    """The line that sets a key, or its nearest enclosing table: TOML readers keep no positions."""
+    table: tuple[str, ...] = ()
+    best: tuple[int, int] | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+([^\]]+)\]", line):
+            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+            here = table
+        elif key := re.match(r"\s*([\w\-. \"']+?)\s*=", line):
+            here = (*table, *(part.strip().strip("\"'") for part in key[1].split(".")))
+        else:
+            continue
+        if here == path[: len(here)] and (best is None or len(here) > best[0]):
+            best = (len(here), number)
+    return best[1] if best else None

@@ -1,0 +1,1 @@
+"""Writers: an audit's result to a file or a stream, no logic."""

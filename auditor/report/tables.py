@@ -1,0 +1,49 @@
+"""Frames → CSV, JSON Lines and Parquet. CSV is made safe for spreadsheets; the others carry exact values."""
+
+import io
+from pathlib import Path
+
+import polars as pl
+
+_FORMULA = r"^[=+\-@\t\r]"
+_INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Write a frame as Parquet."""
+    frame.write_parquet(path)
+
+
+def write_csv(frame: pl.DataFrame, path: Path) -> None:
+    """Write a frame as CSV, in UTF-8."""
+    path.write_text(to_csv(frame), encoding="utf-8", newline="")
+
+
+def to_csv(frame: pl.DataFrame) -> str:
+    """CSV text: instants as ISO 8601 with offset, lists joined with `;`, a leading `'` before what starts a formula."""
+    columns = []
+    for name, dtype in frame.schema.items():
+        column = pl.col(name)
+        if isinstance(dtype, pl.Datetime):
+            column = column.dt.to_string(_INSTANT)
+        elif isinstance(dtype, pl.List):
+            column = column.list.join(";")
+        if isinstance(dtype, pl.List) or dtype == pl.String:
+            column = pl.when(column.str.contains(_FORMULA)).then("'" + column).otherwise(column)
+        columns.append(column.alias(name))
+    stream = io.BytesIO()
+    frame.select(columns).write_csv(stream)
+    return stream.getvalue().decode()
+
+
+def to_jsonl(frame: pl.DataFrame) -> str:
+    """JSON Lines text; money is a number with at most two decimal places."""
+    columns = [
+        pl.col(name).dt.to_string(_INSTANT)
+        if isinstance(dtype, pl.Datetime)
+        else pl.col(name).cast(pl.Float64)
+        if isinstance(dtype, pl.Decimal)
+        else pl.col(name)
+        for name, dtype in frame.schema.items()
+    ]
+    return frame.select(columns).write_ndjson()

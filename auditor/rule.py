@@ -1,0 +1,86 @@
+"""Rule and Outcome: what a rule is, and the one expression that judges a record.
+
+A rule is a few polars expressions over named columns ("nouns") that `windows.py` prepared. It never looks across rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+import polars as pl
+
+from auditor.policy import Severity
+
+Noun = Literal["claim", "visit_before", "visit_after", "line_before", "shared_call", "same_day", "own_call", "overlap"]
+
+
+class Outcome(IntEnum):
+    """Outcomes, the strongest largest."""
+
+    NOT_APPLICABLE = 0
+    CLEAR = 1
+    UNKNOWN = 2
+    REVIEW = 3
+    VIOLATION = 4
+
+    @property
+    def label(self) -> str:
+        """The word that users see."""
+        return self.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One audit rule.
+
+    `over` names the records that `violation`, `review` and `doubt` look at, one row each; `weighed` says which of them
+    are in the rule's sight. `unknown` and `applies` look at the claim's own row. `needs` are alternatives, at least one
+    of which must exist for the rule to be evaluated: a column as `table.column`, or a table. `errs` says which way the
+    rule is wrong when the export is thin. The module's docstring is the rule's page.
+    """
+
+    code: str
+    name: str
+    over: Noun
+    message: pl.Expr
+    page: str
+    errs: Literal["over", "under", "neither"]
+    cites: tuple[str, ...]
+    examples: str
+    violation: pl.Expr = field(default_factory=lambda: pl.lit(False))
+    review: pl.Expr = field(default_factory=lambda: pl.lit(False))
+    doubt: pl.Expr = field(default_factory=lambda: pl.lit(False))
+    unknown: pl.Expr = field(default_factory=lambda: pl.lit(False))
+    weighed: pl.Expr = field(default_factory=lambda: pl.lit(True))
+    applies: pl.Expr = field(default_factory=lambda: pl.lit(True))
+    needs: tuple[tuple[str, ...], ...] = ()
+    shows_record: bool = True
+
+    def outcome(self, severity: Mapping[str, Severity]) -> pl.Expr:
+        """The outcome that one record supports, after the policy's severity; CLEAR where it supports none."""
+        set_to = severity.get(self.code)
+        return (
+            pl.when(self.violation)
+            .then(Outcome.REVIEW if set_to == "review" else Outcome.VIOLATION)
+            .when(self.review)
+            .then(Outcome.VIOLATION if set_to == "violation" else Outcome.REVIEW)
+            .when(self.doubt)
+            .then(Outcome.UNKNOWN)
+            .otherwise(Outcome.CLEAR)
+            .cast(pl.UInt8)
+        )
+
+    def why_not_evaluated(self, exists: frozenset[str], severity: Mapping[str, Severity]) -> str | None:
+        """The reason the rule cannot be evaluated on these tables and columns, or None."""
+        if severity.get(self.code) == "off":
+            return "off in the policy"
+        for alternatives in self.needs:
+            if not exists.intersection(alternatives):
+                what = " or ".join(alternatives)
+                return f"no {what} in the inputs"
+        return None
+
+
+HAS_CALL = pl.col("has_call")
+"""Rules that read calls do not apply to a claim without one."""

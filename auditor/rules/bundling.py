@@ -1,0 +1,41 @@
+"""A service billed on the same day that the code is bundled with.
+
+What it checks: no visit and no other line of the same patient, provider and date carries a code of the NCCI edits with
+98966-98968.
+
+Why it matters: the pair is paid once. Edits with indicator 0 are never paid together; indicator 1 needs a modifier.
+
+How to resolve: see which of the two services was separate and whether a modifier is due.
+
+What it cannot see: other claims of the day that the exports do not hold, and edits newer than the policy's list.
+"""
+
+import polars as pl
+
+from auditor.rule import Rule
+
+EXC001 = Rule(
+    code="EXC001",
+    name="bundled-same-day",
+    page=__doc__,
+    over="same_day",
+    violation=pl.col("is_0") & pl.col("sure"),
+    review=pl.col("is_0") | pl.col("is_1"),
+    unknown=pl.col("same_day_open"),
+    needs=(("visits.cpt_codes",),),
+    message=pl.format(
+        "{} {} of the same day has a code that bundles with {}", "related_kind", "related_id", "cpt_code"
+    ),
+    errs="under",
+    cites=("CMS National Correct Coding Initiative, practitioner procedure-to-procedure edits, mid-2024",),
+    examples="""
+    record | patient | start            | provider | cpt_codes | expect
+    v1     | p1      | 2026-03-02 15:00 | a        | 99421     |
+    k1     | p1      | 2026-03-02 09:00 | a        |           | violation v1
+    v2     | p2      | 2026-03-02 15:00 | a        | G0250-59  |
+    k2     | p2      | 2026-03-02 09:00 | a        |           | review v2
+    v3     | p3      | 2026-03-03 09:00 | a        | 99421     |
+    k3     | p3      | 2026-03-02 09:00 | a        |           | clear
+    k4     | p4      | 2027-03-02 09:00 | a        |           | unknown
+    """,
+)

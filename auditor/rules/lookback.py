@@ -1,0 +1,49 @@
+"""A related visit in the seven days before the call.
+
+What it checks: no visit that counts, is related to the claim and was kept started in the 7 calendar days before it.
+
+Why it matters: the call then belongs to the earlier visit's follow-up and is not paid on its own.
+
+How to resolve: read both notes. If they deal with different problems, record the problem or the diagnosis on both, so that
+the export can show it; otherwise do not bill the call.
+
+What it cannot see: visits outside the export, and visits of other practices. Where only the provider ties visit and call
+together, it assumes that they are about the same problem.
+"""
+
+import polars as pl
+
+from auditor.rule import HAS_CALL, Rule
+
+_KEPT = pl.col("counts") & pl.col("kept")
+
+LBK001 = Rule(
+    code="LBK001",
+    name="related-visit-before-call",
+    page=__doc__,
+    over="visit_before",
+    weighed=pl.col("in_lookback"),
+    violation=_KEPT & pl.col("is_related") & pl.col("certainly_before") & pl.col("sure"),
+    review=pl.col("counts") & (pl.col("kept") | (pl.col("scheduled") & pl.col("past"))) & pl.col("may_be_related"),
+    unknown=pl.col("lookback_open"),
+    applies=HAS_CALL,
+    message=pl.format("visit {} ({}) {} days before the call", "related_id", "basis", "gap_days"),
+    errs="over",
+    cites=("CPT 98968 billing guide: no related service or procedure within the previous 7 days",),
+    examples="""
+    record | patient | start            | provider | status    | expect
+    v1     | p1      | 2026-03-02 09:00 | a        | completed |
+    k1     | p1      | 2026-03-09 09:00 | a        |           | violation v1
+    v2     | p2      | 2026-03-02 09:00 | a        | completed |
+    k2     | p2      | 2026-03-10 09:00 | a        |           | clear
+    v3     | p3      | 2026-03-08 09:00 | b        | completed |
+    k3     | p3      | 2026-03-09 09:00 | a        |           | review v3
+    v4     | p4      | 2026-03-08 09:00 | a        | scheduled |
+    k4     | p4      | 2026-03-09 09:00 | a        |           | review v4
+    v5     | p5      | 2026-03-09       | a        | completed |
+    k5     | p5      | 2026-03-09 09:00 | a        |           | review v5
+    v6     | p6      | 2026-03-09 09:00 | a        | completed |
+    k6     | p6      | 2026-03-09 09:00 | a        |           | clear
+    k7     | p7      | 2025-01-03 09:00 | a        |           | unknown
+    """,
+)

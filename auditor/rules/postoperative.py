@@ -1,0 +1,49 @@
+"""A call within a global surgery period.
+
+What it checks: the call does not fall in the 10 or 90 days after a procedure of the same provider or group.
+
+Why it matters: postoperative care, calls included, is paid with the procedure.
+
+How to resolve: if the call had nothing to do with the procedure, modifier 24 says so and the rule does not apply.
+
+What it cannot see: procedures without `global_days` in the export, and those of other groups.
+"""
+
+import polars as pl
+
+from auditor.rule import HAS_CALL, Rule
+
+_IN_PERIOD = (
+    pl.col("kept") & (pl.col("same_provider") | pl.col("same_group")) & pl.col("certainly_before")
+)  # fmt: skip
+_FIRM = pl.col("basis").is_in(["linked", "same problem", "same diagnosis category", "any"])
+
+LBK002 = Rule(
+    code="LBK002",
+    name="within-postoperative-period",
+    page=__doc__,
+    over="visit_before",
+    weighed=pl.col("in_global_period"),
+    violation=_IN_PERIOD & _FIRM & pl.col("sure"),
+    review=_IN_PERIOD & pl.col("may_be_related"),
+    unknown=pl.col("postoperative_open"),
+    applies=HAS_CALL & ~pl.col("modifiers").list.contains("24"),
+    needs=(("visits.global_days",),),
+    message=pl.format(
+        "within the global period of procedure visit {} ({}), {} days after it", "related_id", "basis", "gap_days"
+    ),
+    errs="over",
+    cites=("CMS global surgery: 10-day and 90-day postoperative periods; modifier 24",),
+    examples="""
+    record | patient | start            | provider | status    | global_days | diagnosis_codes | modifiers | expect
+    v1     | p1      | 2026-01-09 09:00 | a        | completed | 90          | M17.0           |           |
+    k1     | p1      | 2026-04-09 09:00 | a        |           |             | M17.1           |           | violation v1
+    v2     | p2      | 2026-03-02 09:00 | a        | completed | 010         |                 |           |
+    k2     | p2      | 2026-03-12 09:00 | a        |           |             |                 |           | review v2
+    v3     | p3      | 2026-03-02 09:00 | a        | completed | 10          | M17.0           |           |
+    k3     | p3      | 2026-03-13 09:00 | a        |           |             | M17.1           |           | clear
+    v4     | p4      | 2026-03-02 09:00 | a        | completed | 10          | M17.0           |           |
+    k4     | p4      | 2026-03-03 09:00 | a        |           |             | M17.1           | 24        | not applicable
+    k5     | p5      | 2025-02-03 09:00 | a        |           |             |                 |           | unknown
+    """,
+)

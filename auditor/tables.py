@@ -1,0 +1,230 @@
+"""The canonical tables: every column's kind, vocabulary, known aliases and one-line meaning.
+
+The reader, the normaliser, `init` and the documentation all read these definitions; nothing repeats them.
+Source: SPEC.md section 2.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How a column's text is understood."""
+
+    ID = "identifier"
+    TEXT = "text"
+    INSTANT = "instant"
+    DATE = "date"
+    MINUTES = "minutes"
+    SECONDS = "seconds"
+    TERM = "vocabulary"
+    FLAG = "yes/no"
+    DOCUMENTED = "documented"
+    CODE = "code"
+    CODES = "list of codes"
+    DIAGNOSES = "list of diagnoses"
+    MONEY = "money"
+    NUMBER = "number"
+    DAYS = "days"
+
+
+Vocabulary = Mapping[str, tuple[str, ...]]
+
+STATUS: Vocabulary = {
+    "completed": ("arrived", "attended", "checked_in", "checked_out", "fulfilled", "kept", "seen"),
+    "scheduled": ("booked", "pending", "confirmed"),
+    "cancelled": ("canceled", "rescheduled", "entered-in-error"),
+    "no_show": ("noshow", "no-showed", "did not attend", "dna"),
+}
+MODALITY: Vocabulary = {"in_person": (), "telehealth": ("video",), "phone": ("telephone", "audio")}
+INITIATED_BY: Vocabulary = {
+    "patient": ("guardian", "parent", "inbound", "incoming"),
+    "provider": ("staff", "outbound", "outgoing"),
+    "callback": (),
+}
+PURPOSE: Vocabulary = {"clinical": (), "scheduling": (), "administrative": (), "follow_up": ()}
+CALLER: Vocabulary = {
+    "patient": ("self",),
+    "parent": ("mother", "father"),
+    "guardian": ("legal guardian",),
+    "other": ("spouse", "child", "sibling", "friend", "caregiver", "neighbour", "pharmacy", "facility"),
+}
+YES_NO: Vocabulary = {"true": ("yes", "y", "t", "1"), "false": ("no", "n", "f", "0")}
+CLAIM_STATUS: Vocabulary = {
+    "void": ("voided", "reversed", "deleted", "cancelled", "canceled"),
+    "denied": ("rejected",),
+    "active": (),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One canonical column. `billing` marks the calls' columns that a claims table replaces."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    aliases: tuple[str, ...] = ()
+    required: bool = False
+    vocabulary: Vocabulary | None = None
+    billing: bool = False
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the column holds several values in one cell."""
+        return self.kind in (Kind.CODES, Kind.DIAGNOSES)
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """One canonical table: its columns by name and the columns that identify a record."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: Mapping[str, Column]
+
+
+def fold(text: str) -> str:
+    """The form in which headers are compared: no case, `_`, `-`, spaces or dots."""
+    return text.strip().casefold().translate(str.maketrans("", "", "_-. "))
+
+
+def fold_term(text: str) -> str:
+    """The form in which vocabulary values are compared: no case, `_`, `-` or spaces."""
+    return text.strip().casefold().translate(str.maketrans("", "", "_- "))
+
+
+def _table(name: str, key: tuple[str, ...], *columns: Column) -> TableSpec:
+    return TableSpec(name, key, {column.name: column for column in columns})
+
+
+_PATIENT_ALIASES = ("patient", "patient_no", "mrn", "member_id", "person_id", "bene_id", "subscriber_id")
+_PROVIDER_ALIASES = ("provider", "rendering_provider", "rendering_provider_id", "rendering_npi", "provider_npi", "clinician",
+                     "clinician_id", "npi")  # fmt: skip
+
+_PATIENT = Column("patient_id", Kind.ID, "the patient", _PATIENT_ALIASES, required=True)
+_PROVIDER = Column("provider_id", Kind.ID, "the rendering provider", _PROVIDER_ALIASES)
+_REQUIRED_PROVIDER = Column("provider_id", Kind.ID, "the rendering provider", _PROVIDER_ALIASES, required=True)
+_PROBLEM = Column("problem_id", Kind.ID, "the problem or episode dealt with", ("problem", "episode_id"))
+_GROUP = Column("group_id", Kind.ID, "the billing group", ("practice_id", "tax_id", "tin"))
+_SPECIALTY = Column("specialty", Kind.TEXT, "the provider's specialty", ("speciality", "provider_specialty"))
+_DIAGNOSES = Column(
+    "diagnosis_codes",
+    Kind.DIAGNOSES,
+    "ICD-10-CM codes",
+    ("diagnoses", "diagnosis", "dx", "dx_codes", "icd10", "icd_codes"),
+)
+_CODE_ALIASES = ("cpt", "hcpcs", "hcpcs_cd", "hcpcs_code", "procedure_code", "billed_cpt")
+
+
+def _billing(*, billing: bool) -> tuple[Column, ...]:
+    return (
+        Column("modifiers", Kind.CODES, "modifiers of the line", ("modifier", "mods"), billing=billing),
+        Column("units", Kind.NUMBER, "units billed", ("unit_count", "quantity", "service_units"), billing=billing),
+        Column("billed_amount", Kind.MONEY, "amount billed", ("charge", "charge_amount", "billed"), billing=billing),
+        Column("paid_amount", Kind.MONEY, "amount paid", ("payment", "payment_amount", "paid"), billing=billing),
+        Column("claim_status", Kind.TERM, "void, denied, or active", ("line_status",), False, CLAIM_STATUS, billing),
+    )
+
+
+CALLS = _table(
+    "calls",
+    ("call_id",),
+    Column("call_id", Kind.ID, "the call", ("call", "call_no", "call_number"), required=True),
+    _PATIENT,
+    _REQUIRED_PROVIDER,
+    Column(
+        "call_start", Kind.INSTANT, "when the call began", ("start_time", "call_start_time", "start"), required=True
+    ),
+    Column("call_end", Kind.INSTANT, "when the call ended", ("end_time", "call_end_time", "end")),
+    Column("call_minutes", Kind.MINUTES, "stated length in minutes", ("minutes", "duration_minutes")),
+    Column("call_seconds", Kind.SECONDS, "stated length in seconds", ("seconds", "duration_seconds", "duration_sec")),
+    Column("discussion_minutes", Kind.MINUTES, "minutes of medical discussion", ("medical_discussion_minutes",)),
+    Column("initiated_by", Kind.TERM, "who started the call", ("direction", "initiator"), False, INITIATED_BY),
+    Column("caller", Kind.TERM, "who spoke for the patient", ("caller_type",), False, CALLER),
+    Column("purpose", Kind.TERM, "what the call was for", ("call_purpose",), False, PURPOSE),
+    Column("established", Kind.FLAG, "whether the patient was established", ("established_patient",)),
+    _DIAGNOSES,
+    _PROBLEM,
+    _GROUP,
+    _SPECIALTY,
+    Column("provider_credential", Kind.TEXT, "the provider's credential", ("credential", "credentials")),
+    Column(
+        "related_visit_id", Kind.ID, "a visit that the call belongs to", ("related_visit", "related_appointment_id")
+    ),
+    Column("doc_reason", Kind.DOCUMENTED, "the reason for the call is documented"),
+    Column("doc_summary", Kind.DOCUMENTED, "a summary of the discussion is documented"),
+    Column("doc_advice", Kind.DOCUMENTED, "the advice given is documented"),
+    Column("doc_statement", Kind.DOCUMENTED, "the statement on time and related visits is documented"),
+    Column("doc_identity", Kind.DOCUMENTED, "the caller's identity is documented"),
+    Column("cpt_code", Kind.CODE, "code billed for the call", _CODE_ALIASES, billing=True),
+    Column("claim_id", Kind.ID, "claim that bills the call", ("claim", "claim_no", "claim_number")),
+    Column("claim_line", Kind.ID, "line of that claim", ("line", "line_no", "line_number", "line_num")),
+    *_billing(billing=True),
+)
+
+VISITS = _table(
+    "visits",
+    ("visit_id",),
+    Column("visit_id", Kind.ID, "the visit", ("appointment_id", "encounter_id", "visit_occurrence_id"), required=True),
+    _PATIENT,
+    Column(
+        "visit_start",
+        Kind.INSTANT,
+        "when the visit began",
+        ("appointment_start", "encounter_start", "visit_start_datetime"),
+        required=True,
+    ),
+    _PROVIDER,
+    Column(
+        "visit_end", Kind.INSTANT, "when the visit ended", ("appointment_end", "encounter_end", "visit_end_datetime")
+    ),
+    Column("modality", Kind.TERM, "in person, telehealth or phone", ("visit_modality",), False, MODALITY),
+    Column("status", Kind.TERM, "what became of it", ("visit_status", "appointment_status"), False, STATUS),
+    Column(
+        "booked_at", Kind.INSTANT, "when it was booked", ("booked", "booking_date", "scheduled_at", "scheduling_date")
+    ),
+    Column("soonest_available", Kind.FLAG, "whether it was the soonest available", ("next_available",)),
+    Column("originating_call_id", Kind.ID, "the call it came from", ("originating_call", "source_call_id")),
+    Column("cpt_codes", Kind.CODES, "codes billed for the visit", ("cpt_code", *_CODE_ALIASES, "procedure_codes")),
+    _DIAGNOSES,
+    _PROBLEM,
+    _GROUP,
+    _SPECIALTY,
+    Column("global_days", Kind.DAYS, "days of its global surgery period", ("global_period", "glob_days")),
+)
+
+CLAIMS = _table(
+    "claims",
+    ("claim_id", "claim_line"),
+    Column("claim_id", Kind.ID, "the claim", ("claim", "claim_no", "claim_number", "clm_id"), required=True),
+    Column("claim_line", Kind.ID, "its line; 1 where blank", ("line", "line_no", "line_number", "line_num")),
+    _PATIENT,
+    _REQUIRED_PROVIDER,
+    Column(
+        "service_date", Kind.DATE, "date of service", ("dos", "date_of_service", "line_1st_expns_dt"), required=True
+    ),
+    Column("cpt_code", Kind.CODE, "code billed", _CODE_ALIASES, required=True),
+    Column("call_id", Kind.ID, "the call that the line bills", ("call", "call_no", "call_number")),
+    *_billing(billing=False),
+    _DIAGNOSES,
+)
+
+PROVIDERS = _table(
+    "providers",
+    ("provider_id",),
+    _REQUIRED_PROVIDER,
+    Column("credential", Kind.TEXT, "credential", ("credentials", "provider_credential")),
+    _GROUP,
+    _SPECIALTY,
+    Column("licence_start", Kind.DATE, "first day of the licence", ("license_start", "licence_from", "license_from")),
+    Column(
+        "licence_end",
+        Kind.DATE,
+        "last day of the licence",
+        ("license_end", "licence_to", "license_to", "license_expiry"),
+    ),
+)
+
+TABLES: Mapping[str, TableSpec] = {table.name: table for table in (CALLS, VISITS, CLAIMS, PROVIDERS)}

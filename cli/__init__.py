@@ -1,0 +1,1 @@
+"""The command line: parse, call auditor, render, map errors to exit codes."""

@@ -1,0 +1,273 @@
+"""The commands. Each one imports the auditor when it is called, so that help is quick."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="audit98968",
+    help="Audit telephone claims billed as CPT 98968 against calls and visits.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+rules_app = typer.Typer(help="The rules and their pages.", no_args_is_help=True, rich_markup_mode=None)
+policies_app = typer.Typer(help="The policies that ship with the tool.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(rules_app, name="rules")
+app.add_typer(policies_app, name="policies")
+
+_debug = False
+
+
+class Findings(SystemExit):
+    """The one exit with code 1: findings at or above --fail-on."""
+
+
+def guarded(command: Callable[..., int]) -> Callable[..., None]:
+    """Map every way out of a command to an exit code; nothing but findings exits 1."""
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> None:
+        from auditor.errors import AuditError
+
+        try:
+            code = command(*args, **kwargs)
+            sys.stdout.flush()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except AuditError as error:
+            _stop(str(error), error.exit_code)
+        except BrokenPipeError:
+            _forget_stdout()
+            raise SystemExit(0) from None
+        except BaseException as error:
+            if _debug:
+                raise
+            _stop(f"internal error ({type(error).__name__}); rerun with --debug for details", 4)
+        raise Findings(code) if code else SystemExit(0)
+
+    return wrapper
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    if _debug:
+        import traceback
+
+        traceback.print_exc()
+    sys.stderr.write(f"audit98968: error: {message}\n")
+    raise SystemExit(code) from None
+
+
+def _forget_stdout() -> None:
+    """The reader went away: nothing more can be said there, and that is no error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from auditor import __version__
+
+        typer.echo(f"audit98968 {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks and messages of libraries; they may quote data.")
+    ] = False,
+) -> None:
+    """Audit telephone claims billed as CPT 98968 against calls and visits.
+
+    Example: audit98968 run --calls calls.csv --visits visits.csv --out audit_out
+    """
+    global _debug
+    _debug = debug
+
+
+def _table(name: str, what: str) -> Any:
+    return typer.Option(f"--{name}", metavar="PATH...", help=f"{what}: files, globs, folders, or - for CSV on stdin.")
+
+
+Calls = Annotated[list[str] | None, _table("calls", "Calls")]
+Visits = Annotated[list[str] | None, _table("visits", "Visits")]
+Claims = Annotated[list[str] | None, _table("claims", "Claim lines, if billed lines are exported apart from calls")]
+Providers = Annotated[list[str] | None, _table("providers", "Providers")]
+PolicyOption = Annotated[str | None, typer.Option(metavar="FILE|NAME", help="Policy file or name [default: default].")]
+Timezone = Annotated[str | None, typer.Option(metavar="TZ", help="IANA time zone of the exports [default: UTC].")]
+AsOf = Annotated[str | None, typer.Option(metavar="T", help="The visits export is complete up to here.")]
+VisitsSince = Annotated[str | None, typer.Option(metavar="D", help="First local date that the visits cover.")]
+ClaimsSince = Annotated[str | None, typer.Option(metavar="D", help="First local date that the lines cover.")]
+MaxRejects = Annotated[str | None, typer.Option(metavar="N|P%", help="Rejects allowed in a table [default: 1%].")]
+AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="Accept a table without rows.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on standard error.")]
+
+
+@app.command(
+    epilog="Example: audit98968 run --calls calls.csv --visits visits.parquet --timezone America/New_York --out out"
+)
+@guarded
+def run(
+    calls: Calls = None,
+    visits: Visits = None,
+    claims: Claims = None,
+    providers: Providers = None,
+    policy: PolicyOption = None,
+    out: Annotated[str | None, typer.Option(metavar="DIR", help="Write the report below this folder.")] = None,
+    format: Annotated[  # noqa: A002 (the flag's name)
+        str | None, typer.Option(metavar="text|jsonl|csv|json|none", help="Standard output [default: text].")
+    ] = None,
+    as_of: AsOf = None,
+    visits_since: VisitsSince = None,
+    claims_since: ClaimsSince = None,
+    service_from: Annotated[str | None, typer.Option(metavar="D", help="Audit claims from this service date.")] = None,
+    service_to: Annotated[str | None, typer.Option(metavar="D", help="Audit claims up to this service date.")] = None,
+    codes: Annotated[str | None, typer.Option(metavar="LIST", help="Codes to audit [default: 98968].")] = None,
+    select: Annotated[
+        str | None, typer.Option(metavar="RULES", help="Only these rules: codes, prefixes, names.")
+    ] = None,
+    ignore: Annotated[str | None, typer.Option(metavar="RULES", help="Without these rules.")] = None,
+    require: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULES",
+            help="Refuse inputs on which one of these cannot be evaluated [default: DUR001,LBK001,LAH001,FRQ001].",
+        ),
+    ] = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(metavar="violation|review|incomplete|never", help="Exit 1 from here on [default: review]."),
+    ] = None,
+    max_rejects: MaxRejects = None,
+    allow_empty: AllowEmpty = False,
+    timezone: Timezone = None,
+    show_ids: Annotated[
+        bool, typer.Option("--show-ids", help="Allow identifiers on the terminal and in logs.")
+    ] = False,
+    quiet: Quiet = False,
+    print_settings: Annotated[
+        bool,
+        typer.Option("--print-settings", help="Print the settings in force and where each came from; audit nothing."),
+    ] = False,
+) -> int:
+    """Audit the claims and write the report.
+
+    Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or policy, 3 input refused, 4 internal error or
+    output not written, 75 another run holds the folder. Every option can also come from a variable such as
+    AUDIT98968_FAIL_ON or from [run] in the policy file.
+    """
+    given = {name: value for name, value in locals().items() if name != "print_settings"}
+    from cli import options
+    from cli import run as running
+
+    resolved = options.resolve(given)
+    if print_settings:
+        for name, value in resolved.values.items():
+            shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
+            typer.echo(f"{name} = {'' if shown is None else shown}  ({resolved.origins[name]})")
+        return 0
+    return running.run(resolved, _progress(bool(resolved.values["quiet"])))
+
+
+@app.command(epilog="Example: audit98968 check --calls calls.csv --visits visits.csv --policy clinic.toml")
+@guarded
+def check(
+    calls: Calls = None,
+    visits: Visits = None,
+    claims: Claims = None,
+    providers: Providers = None,
+    policy: PolicyOption = None,
+    as_of: AsOf = None,
+    visits_since: VisitsSince = None,
+    claims_since: ClaimsSince = None,
+    max_rejects: MaxRejects = None,
+    allow_empty: AllowEmpty = False,
+    timezone: Timezone = None,
+    quiet: Quiet = False,
+) -> int:
+    """Show the column mapping found, the coverage and the rejects, without auditing."""
+    given = dict(locals())
+    from cli import options
+    from cli import run as running
+
+    resolved = options.resolve(given)
+    return running.check(resolved, _progress(bool(resolved.values["quiet"])))
+
+
+@rules_app.command("list", epilog="Example: audit98968 rules list")
+@guarded
+def rules_list() -> int:
+    """List every rule with its code and name."""
+    from auditor.rules import ALL
+
+    for rule in ALL:
+        typer.echo(f"{rule.code}  {rule.name}")
+    return 0
+
+
+@rules_app.command("show", epilog="Example: audit98968 rules show LBK001")
+@guarded
+def rules_show(code: Annotated[str, typer.Argument(help="A rule's code, prefix or name.")]) -> int:
+    """Print a rule's page: what it checks, why it matters, how to resolve, what it cannot see, sources, examples."""
+    from auditor import pages
+    from auditor.rules import ALL, select
+
+    chosen = select("rules show", [code])
+    typer.echo("\n\n".join(pages.page(rule) for rule in ALL if rule.code in chosen))
+    return 0
+
+
+@policies_app.command("list", epilog="Example: audit98968 policies list")
+@guarded
+def policies_list() -> int:
+    """List the policies that ship with the tool."""
+    from auditor import policy
+
+    for name in policy.shipped():
+        typer.echo(f"{name}  {policy.load(name).description}")
+    return 0
+
+
+@policies_app.command("show", epilog="Example: audit98968 policies show bcbs-ma")
+@guarded
+def policies_show(name: Annotated[str, typer.Argument(help="A policy's name.")]) -> int:
+    """Print a shipped policy, ready to be copied."""
+    from auditor import policy
+
+    typer.echo(policy.source(name).rstrip("\n"))
+    return 0
+
+
+@app.command(epilog="Example: audit98968 sample demo --claims 500 --seed 7")
+@guarded
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.")],
+    claims: Annotated[int, typer.Option(min=1, metavar="N", help="Number of claims.")] = 125,
+    seed: Annotated[int, typer.Option(metavar="S", help="Equal seeds give equal files.")] = 98968,
+) -> int:
+    """Write synthetic exports with a planted, known answer beside them."""
+    from auditor import sample as sampling
+    from auditor.errors import OutputFailed
+
+    try:
+        tally = sampling.write(folder, claims, seed)
+    except OSError as error:
+        raise OutputFailed(f"{folder}: cannot be written ({error.strerror})") from error
+    typer.echo(f"{folder}: {tally['claims']['audited']} claims; the answer is in expected.json")
+    return 0
+
+
+def _progress(quiet: bool) -> Callable[[str], None]:
+    """Stages on standard error, on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        return lambda stage: None
+    return lambda stage: sys.stderr.write(f"{stage}\n") and None

@@ -1,0 +1,134 @@
+"""Options: flag > AUDIT98968_* variable > policy file > default, with where each came from. Source: SPEC.md section 6."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auditor import policy as policies
+from auditor.audit import REQUIRED_RULES, Settings
+from auditor.codes import FAMILY
+from auditor.errors import UsageError
+from auditor.names import nearest
+from auditor.policy import Policy
+from auditor.rules import CODES, select
+
+TABLES = ("calls", "visits", "claims", "providers")
+FORMATS = ("text", "jsonl", "csv", "json", "none")
+FAIL_ON = ("violation", "review", "incomplete", "never")
+
+_DEFAULTS: dict[str, Any] = {
+    "policy": "default",
+    "format": "text",
+    "codes": ("98968",),
+    "select": CODES,
+    "ignore": (),
+    "require": REQUIRED_RULES,
+    "fail_on": "review",
+    "max_rejects": "1%",
+    "allow_empty": False,
+    "show_ids": False,
+    "quiet": False,
+}
+_SWITCHES = ("allow_empty", "show_ids", "quiet")
+_LISTS = ("codes", "select", "ignore", "require")
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Resolved options by name, the settings made of them, and where each option came from."""
+
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+    settings: Settings
+
+    @property
+    def out(self) -> Path | None:
+        """The output folder, if any."""
+        return Path(self.values["out"]) if self.values["out"] else None
+
+
+def resolve(flags: Mapping[str, Any]) -> Options:
+    """Resolve the options of `run` and `check`. `flags` holds None where a flag was not given. Raises UsageError."""
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+
+    def settle(name: str, from_file: Any = None) -> Any:
+        variable = f"AUDIT98968_{name.upper()}"
+        for value, origin in (
+            (flags.get(name) or None if name in _SWITCHES else flags.get(name), f"--{name.replace('_', '-')}"),
+            (os.environ.get(variable), variable),
+            (from_file, "policy file"),
+            (_DEFAULTS.get(name), "default"),
+        ):
+            if value is not None and value != [] and (value != "" or origin.startswith("--")):
+                values[name], origins[name] = _typed(name, value, origin), origin
+                return values[name]
+        values[name], origins[name] = None, "default"
+        return None
+
+    timezone = flags.get("timezone") or os.environ.get("AUDIT98968_TIMEZONE")
+    policy = policies.load(settle("policy"), CODES, timezone)
+    in_file = policy.run.model_dump(exclude_none=True)
+    for name in (*TABLES, *_NAMES):
+        settle(name, in_file.get(name))
+    values["timezone"] = policy.timezone
+    origins["timezone"] = _timezone_origin(flags, policy)
+    return Options(values, origins, _settings(values, origins, policy))
+
+
+_NAMES = ("out", "format", "as_of", "visits_since", "claims_since", "service_from", "service_to", "codes", "select",
+          "ignore", "require", "fail_on", "max_rejects", "allow_empty", "show_ids", "quiet")  # fmt: skip
+
+
+def _timezone_origin(flags: Mapping[str, Any], policy: Policy) -> str:
+    if flags.get("timezone"):
+        return "--timezone"
+    if os.environ.get("AUDIT98968_TIMEZONE"):
+        return "AUDIT98968_TIMEZONE"
+    return "default" if policy.timezone_defaulted else "policy file"
+
+
+def _typed(name: str, value: Any, origin: str) -> Any:
+    """One option's value in its own type, whether it came from a flag, a variable or the file."""
+    if name in TABLES:
+        return tuple(value.split(os.pathsep)) if isinstance(value, str) else tuple(str(path) for path in value)
+    if name in _LISTS:
+        words = value.split(",") if isinstance(value, str) else value
+        return tuple(word.strip() for word in words if word.strip())
+    if name in _SWITCHES and isinstance(value, str):
+        if value.casefold() not in _TRUE + _FALSE:
+            raise UsageError(f"{origin}: yes or no expected")
+        return value.casefold() in _TRUE
+    return value if isinstance(value, bool) else str(value)
+
+
+def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Policy) -> Settings:
+    for name in ("calls", "visits"):
+        if not values[name]:
+            raise UsageError(f"--{name} is missing: name the {name} export (a file, a glob, a folder, or - for CSV)")
+    for name, allowed in (("format", FORMATS), ("fail_on", FAIL_ON)):
+        if values[name] not in allowed:
+            hint = nearest(values[name], allowed)
+            raise UsageError(f"{origins[name]}: {values[name]!r} is not one of {', '.join(allowed)}{hint}")
+    for code in values["codes"]:
+        if code not in FAMILY:
+            raise UsageError(f"{origins['codes']}: {code!r} is not audited; choose from {', '.join(FAMILY)}")
+    if not values["codes"]:
+        raise UsageError(f"{origins['codes']}: no code given; choose from {', '.join(FAMILY)}")
+    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", values["max_rejects"]):
+        raise UsageError(f"{origins['max_rejects']}: a number of rows or a percentage expected, such as 10 or 0.5%")
+    return Settings(
+        paths={name: values[name] for name in TABLES if values[name]},
+        policy=policy,
+        **{name: values[name] for name in ("as_of", "visits_since", "claims_since", "service_from", "service_to")},
+        codes=tuple(code for code in FAMILY if code in values["codes"]),
+        selected=select(origins["select"], values["select"]),
+        ignored=select(origins["ignore"], values["ignore"]),
+        required=None if origins["require"] == "default" else select(origins["require"], values["require"]),
+        max_rejects=values["max_rejects"],
+        allow_empty=values["allow_empty"],
+    )

@@ -1,0 +1,101 @@
+"""`audit98968 run` and `check`: read, audit, publish, print, and the exit code."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+
+from auditor import audit as auditing
+from auditor.audit import Inputs, Result, Settings
+from auditor.errors import InputRefused
+from auditor.report import folder, summary, tables, text
+from auditor.report.summary import Run, Summary
+from cli.options import Options
+
+FINDINGS = 1
+
+
+def run(options: Options, progress: Callable[[str], None]) -> int:
+    """Audit, publish and print. Returns the exit code; raises AuditError where the audit stops."""
+    started = datetime.now(UTC)
+    settings = options.settings
+    with folder.held(options.out) if options.out else nullcontext():
+        inputs: Inputs | None = None
+        try:
+            inputs = auditing.read(settings, progress)
+            auditing.accept(inputs, settings)
+            result = auditing.audit(inputs, settings, progress)
+        except InputRefused as refusal:
+            if options.out:
+                which = _run(started, inputs, settings)
+                told = summary.of_refusal(inputs, settings, which, str(refusal))
+                folder.publish_refusal(options.out, inputs, told)
+            raise
+        told = summary.of_result(result, settings, _run(started, inputs, settings))
+        progress("writing")
+        where = folder.publish(options.out, result, told) if options.out else None
+    _print(options, result, told, where)
+    return _exit_code(options.values["fail_on"], told)
+
+
+def check(options: Options, progress: Callable[[str], None]) -> int:
+    """Show the mapping found, the coverage and the rejects; audit nothing."""
+    settings = options.settings
+    inputs = auditing.read(settings, progress)
+    out = text.console(sys.stdout)
+    for table, files in inputs.files.items():
+        rejects = summary.rejects_of(inputs)[table]
+        rows = sum(file.rows for file in files)
+        out.print(f"{table}: {rows:,} rows = {rows - rejects['rejected']:,} used + {rejects['rejected']:,} rejected")
+        for file in files:
+            out.print(f"  {file.path}: {file.rows:,} rows")
+            for column, sources in file.mapping.items():
+                out.print(f"    {column} <- {' + '.join(sources)}")
+            if file.unused:
+                out.print(f"    not used: {', '.join(file.unused)}")
+        reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count").sort("count", descending=True)
+        for column, reason, count in reasons.iter_rows():
+            out.print(f"  rejected {count:,}: {reason}{f' [{column}]' if column else ''}")
+        for warning in inputs.tables[table].warnings:
+            out.print(f"  Warning: {warning}")
+    for value in summary.unrecognised_of(inputs):
+        out.print(f"unrecognised {value['table']}.{value['column']}: {value['value']!r} ({value['count']:,})")
+    covered = auditing.cover(inputs, settings)
+    for name, value in summary.coverage_of(covered, settings).items():
+        out.print(f"{name}: {value}")
+    for warning in covered.warnings:
+        out.print(f"Warning: {warning}")
+    auditing.accept(inputs, settings)
+    return 0
+
+
+def _run(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
+    """A run is known by its start and by a digest of its inputs and settings."""
+    files = [file.sha256 for many in inputs.files.values() for file in many] if inputs else []
+    told = json.dumps([files, summary.settings_of(settings)], sort_keys=True, default=str)
+    digest = hashlib.sha256(told.encode()).hexdigest()[:8]
+    return Run(f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z-{digest}", started)
+
+
+def _print(options: Options, result: Result, told: Summary, where: Path | None) -> None:
+    form = options.values["format"]
+    if form == "text":
+        text.write(sys.stdout, told, where)
+    elif form == "json":
+        sys.stdout.write(folder.to_json(told))
+    elif form == "csv":
+        sys.stdout.write(tables.to_csv(result.findings))
+    elif form == "jsonl":
+        sys.stdout.write(tables.to_jsonl(result.findings))
+    if form != "text" and not options.values["quiet"]:
+        for warning in told["warnings"]:
+            sys.stderr.write(f"audit98968: warning: {warning}\n")
+
+
+def _exit_code(fail_on: str, told: Summary) -> int:
+    levels = ("violation", "review", "incomplete")
+    failing = levels[: levels.index(fail_on) + 1] if fail_on in levels else ()
+    return FINDINGS if any(told["claims"][level] for level in failing) else 0
