@@ -189,11 +189,14 @@ def _with_provider(lines: pl.DataFrame, providers: Table | None, policy: Policy)
     physicians, qualified = CodeList.of(policy.lists.physicians), CodeList.of(policy.lists.qualified)
     written = lines["credential"].drop_nulls().unique().to_list()
     parts = {text: credential_parts(text) for text in written}
-    is_physician = {text: any(part in physicians for part in parts[text]) for text in written}
-    is_qualified = {text: any(part in qualified for part in parts[text]) for text in written}
+    credential = pl.col("credential")
+
+    def holds(listed: CodeList) -> pl.Expr:
+        matching = [text for text in written if any(part in listed for part in parts[text])]
+        return pl.when(credential.is_not_null()).then(credential.is_in(matching))
+
     return lines.drop(f"_{name}" for name in known).with_columns(
-        physician=pl.col("credential").replace_strict(is_physician, default=None, return_dtype=pl.Boolean),
-        qualified=pl.col("credential").replace_strict(is_qualified, default=None, return_dtype=pl.Boolean),
+        physician=holds(physicians), qualified=holds(qualified)
     )
 
 

@@ -391,10 +391,10 @@ def _same_day(claims: pl.DataFrame, lines: pl.DataFrame, visits: pl.DataFrame, f
     lines_too = pl.concat(
         [facts.billing.others, lines.select(facts.billing.others.columns)]
     ).rename({"service_date": "day"})  # fmt: skip
-    listed = {
-        code: (code in ncci["ncci_0"], code in ncci["ncci_1"]) for code in lines_too["cpt_code"].unique().to_list()
-    }
-    line_rows = lines_too.filter(pl.col("cpt_code").is_in([code for code, on in listed.items() if any(on)])).select(
+    different = lines_too["cpt_code"].unique().to_list()
+    on_0, on_1 = ([code for code in different if code in ncci[name]] for name in ("ncci_0", "ncci_1"))
+    code = pl.col("cpt_code")
+    line_rows = lines_too.filter(code.is_in(on_0 + on_1)).select(
         "patient_id",
         kind=pl.lit("claim"),
         id="claim_id",
@@ -402,8 +402,8 @@ def _same_day(claims: pl.DataFrame, lines: pl.DataFrame, visits: pl.DataFrame, f
         date_only=pl.lit(False),
         provider_id="provider_id",
         day="day",
-        is_0=pl.col("cpt_code").replace_strict({c: on[0] for c, on in listed.items()}, return_dtype=pl.Boolean),
-        is_1=pl.col("cpt_code").replace_strict({c: on[1] for c, on in listed.items()}, return_dtype=pl.Boolean),
+        is_0=code.is_in(on_0),
+        is_1=code.is_in(on_1),
         sure=pl.lit(True),
     )
     pairs = own.join(pl.concat([visit_rows, line_rows]), on=["patient_id", "provider_id", "day"], how="inner")
