@@ -71,10 +71,9 @@ def _supportable(policy: Policy) -> pl.Expr:
     """The code whose band holds the minutes; `none` below all bands, null above them or unknown."""
     bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
     minutes = pl.col("minutes")
-    code = pl.when(minutes < min(band.low for band in bands.values())).then(pl.lit("none"))
-    for family_code, band in bands.items():
-        code = code.when(minutes.is_between(band.low, band.high)).then(pl.lit(family_code))
-    return code.otherwise(None)
+    below = pl.when(minutes < min(band.low for band in bands.values())).then(pl.lit("none"))
+    held = [pl.when(minutes.is_between(band.low, band.high)).then(pl.lit(code)) for code, band in bands.items()]
+    return pl.coalesce(below, *held)
 
 
 def findings_table(claims: pl.DataFrame, published: pl.DataFrame, judgement: Judgement, policy: Policy) -> pl.DataFrame:

@@ -25,16 +25,16 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
     names = [header.strip() for header in headers]
     folded = [fold(name) for name in names]
     found: dict[str, tuple[int, ...]] = {}
-    for column in spec.columns:
-        mapped = policy.sources_of(spec.name, column)
+    for name in spec.columns:
+        mapped = policy.sources_of(spec.name, name)
         if mapped and all(fold(source) in folded for source in mapped):
-            found[column] = tuple(_position(where, column, source, names, folded) for source in mapped)
+            found[name] = tuple(_position(where, name, source, names, folded) for source in mapped)
     taken = {position for positions in found.values() for position in positions}
     for column in spec.columns.values():
         if column.name in found or policy.sources_of(spec.name, column.name):
             continue
-        accepted = {fold(name) for name in (column.name, *column.aliases)}
-        hits = [index for index, name in enumerate(folded) if name in accepted and index not in taken]
+        accepted = {fold(known) for known in (column.name, *column.aliases)}
+        hits = [index for index, header in enumerate(folded) if header in accepted and index not in taken]
         if len(hits) > 1:
             raise InputRefused(
                 f"{where}: two columns for {column.name}: {names[hits[0]]!r} and {names[hits[1]]!r}; "
@@ -50,8 +50,8 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
                 f"accepted are: {', '.join(accepted_names)}; or map one in the policy under [columns.{spec.name}]"
             )
     used = {position for positions in found.values() for position in positions}
-    kept = {column: positions for column, positions in found.items() if column not in ignored}
-    return HeaderMap(kept, tuple(name for index, name in enumerate(names) if index not in used))
+    kept = {name: positions for name, positions in found.items() if name not in ignored}
+    return HeaderMap(kept, tuple(header for index, header in enumerate(names) if index not in used))
 
 
 def _position(where: str, column: str, source: str, names: Sequence[str], folded: Sequence[str]) -> int:

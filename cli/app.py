@@ -123,7 +123,7 @@ def run(
     providers: Providers = None,
     policy: PolicyOption = None,
     out: Annotated[str | None, typer.Option(metavar="DIR", help="Write the report below this folder.")] = None,
-    format: Annotated[  # noqa: A002 (the flag's name)
+    format: Annotated[
         str | None, typer.Option(metavar="text|jsonl|csv|json|none", help="Standard output [default: text].")
     ] = None,
     as_of: AsOf = None,
@@ -268,6 +268,9 @@ def sample(
 
 def _progress(quiet: bool) -> Callable[[str], None]:
     """Stages on standard error, on a terminal only."""
-    if quiet or not sys.stderr.isatty():
-        return lambda stage: None
-    return lambda stage: sys.stderr.write(f"{stage}\n") and None
+
+    def say(stage: str) -> None:
+        if sys.stderr.isatty() and not quiet:
+            sys.stderr.write(f"{stage}\n")
+
+    return say

@@ -77,7 +77,7 @@ What it cannot see: calls for which the export has no end; it does not apply to 
 """,
     over="own_call",
     weighed=pl.col("clock").is_not_null(),
-    review=_STATED > pl.col("clock") + _MINUTE,
+    review=pl.col("clock") + _MINUTE < _STATED,
     applies=HAS_CALL & pl.col("has_clock"),
     message=pl.lit("the stated or discussion minutes exceed the time between the call's start and end"),
     errs="under",

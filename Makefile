@@ -1,0 +1,34 @@
+# The two commands a newcomer needs: `make audit` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+SAMPLE := sample_data
+
+.PHONY: audit test lint worlds docs clean
+
+audit: .venv/.installed
+	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
+	  --policy $(SAMPLE)/policy.toml --out audit_out --fail-on never
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# 10,000 generated worlds against the slow reference; about half an hour on 2 cores.
+worlds: .venv/.installed
+	WORLDS=10000 $(BIN)/python -m pytest tests/test_worlds.py -n 2
+
+# The pages of the rules, written from the rules themselves.
+docs: .venv/.installed
+	$(BIN)/python -m docs.generate
+
+clean:
+	rm -rf .venv audit_out
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
