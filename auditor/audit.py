@@ -99,11 +99,20 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     tables, policy = inputs.tables, settings.policy
     calls, claims = tables["calls"], tables.get("claims")
     progress("billing")
-    billed = billing.bill(calls, claims, tables.get("providers"), policy)
+    providers = billing.provider_rows(tables.get("providers"))
+    billed = billing.bill(calls, claims, providers, policy)
     timed = billing.with_end_and_time(calls.rows)
     covered = cover(inputs, settings)
     facts = Facts(
-        billed, timed, tables["visits"], (claims or calls).tainted, claims is not None, covered, policy, settings.codes
+        billing=billed,
+        calls=timed,
+        visits=tables["visits"],
+        providers=providers,
+        tainted_lines=(claims or calls).tainted,
+        has_claims_table=claims is not None,
+        coverage=covered,
+        policy=policy,
+        codes=settings.codes,
     )
     in_range = _in_service_range(settings)
     nouns = Nouns(facts, in_range)

@@ -33,7 +33,7 @@ class Billing:
     inactive: pl.DataFrame
 
 
-def bill(calls: Table, claims: Table | None, providers: Table | None, policy: Policy) -> Billing:
+def bill(calls: Table, claims: Table | None, providers: pl.DataFrame, policy: Policy) -> Billing:
     """Make the lines of the export: from the claims table, or from the calls where there is none."""
     timed = with_end_and_time(calls.rows)
     heads, pairs = _from_calls(timed) if claims is None else _from_claims(timed, claims.rows)
@@ -178,11 +178,10 @@ def _facts(line_calls: pl.DataFrame, timezone: str) -> pl.DataFrame:
     )
 
 
-def _with_provider(lines: pl.DataFrame, providers: Table | None, policy: Policy) -> pl.DataFrame:
+def _with_provider(lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Fill group, specialty and credential from the provider's row; add the licence and what the credential says."""
     known = ("group_id", "specialty", "credential")
-    rows = providers.rows if providers is not None else _no_providers()
-    rows = rows.select(
+    rows = providers.select(
         "provider_id", "licence_start", "licence_end", *(pl.col(name).alias(f"_{name}") for name in known)
     )
     lines = lines.join(rows, on="provider_id", how="left").with_columns(pl.coalesce(name, f"_{name}") for name in known)
@@ -200,15 +199,10 @@ def _with_provider(lines: pl.DataFrame, providers: Table | None, policy: Policy)
     )
 
 
-def _no_providers() -> pl.DataFrame:
-    text, date = pl.String(), pl.Date()
-    return pl.DataFrame(
-        schema={
-            "provider_id": text,
-            "licence_start": date,
-            "licence_end": date,
-            "group_id": text,
-            "specialty": text,
-            "credential": text,
-        }
-    )
+def provider_rows(providers: Table | None) -> pl.DataFrame:
+    """The providers' rows, or none of the same shape."""
+    if providers is not None:
+        return providers.rows
+    texts = ("provider_id", "group_id", "specialty", "credential")
+    dates = ("licence_start", "licence_end")
+    return pl.DataFrame(schema=[*((name, pl.String()) for name in texts), *((name, pl.Date()) for name in dates)])

@@ -24,11 +24,12 @@ HOUR = 3_600_000_000
 
 @dataclass(frozen=True)
 class Facts:
-    """What the windows look at. `calls` carry their `end`; `tainted_lines` are the patients with a rejected line."""
+    """What the windows look at. `calls` carry their `end`; `providers` may be empty; `tainted_lines` are the patients with a rejected line."""
 
     billing: Billing
     calls: pl.DataFrame
     visits: Table
+    providers: pl.DataFrame
     tainted_lines: pl.Series
     has_claims_table: bool
     coverage: Coverage
@@ -175,7 +176,10 @@ def _classified(facts: Facts) -> pl.DataFrame:
             bool(codes) and not any(visit) and not any(listed),
         )
 
-    rows = facts.visits.rows
+    groups = facts.providers.select("provider_id", _group="group_id", _specialty="specialty")
+    rows = facts.visits.rows.join(groups, on="provider_id", how="left").with_columns(
+        pl.coalesce("group_id", "_group").alias("group_id"), pl.coalesce("specialty", "_specialty").alias("specialty")
+    )
     different = rows.select(codes=pl.col("cpt_codes").list.join(";")).unique()
     names = ("has_codes", "only_family", "has_visit_code", "ncci_0", "ncci_1", "unlisted")
     judged = [(text, *judge(text.split(";") if text else [])) for (text,) in different.iter_rows()]

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 app = typer.Typer(
     name="audit98968",
     help="Audit telephone claims billed as CPT 98968 against calls and visits.",
+    epilog="Example: audit98968 run --calls calls.csv --visits visits.csv --out audit_out",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -55,6 +57,11 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
     return wrapper
 
 
+def _keep_interrupts_prompt() -> None:
+    """Let Ctrl-C end a blocked read: polars' handler, installed when it is imported, would resume it."""
+    signal.siginterrupt(signal.SIGINT, True)
+
+
 def _stop(message: str, code: int) -> NoReturn:
     if _debug:
         import traceback
@@ -86,10 +93,7 @@ def main(
         bool, typer.Option("--debug", help="Show tracebacks and messages of libraries; they may quote data.")
     ] = False,
 ) -> None:
-    """Audit telephone claims billed as CPT 98968 against calls and visits.
-
-    Example: audit98968 run --calls calls.csv --visits visits.csv --out audit_out
-    """
+    """Audit telephone claims billed as CPT 98968 against calls and visits."""
     global _debug
     _debug = debug
 
@@ -169,6 +173,7 @@ def run(
     from cli import options
     from cli import run as running
 
+    _keep_interrupts_prompt()
     resolved = options.resolve(given)
     if print_settings:
         for name, value in resolved.values.items():
@@ -199,6 +204,7 @@ def check(
     from cli import options
     from cli import run as running
 
+    _keep_interrupts_prompt()
     resolved = options.resolve(given)
     return running.check(resolved, _progress(bool(resolved.values["quiet"])))
 

@@ -90,7 +90,7 @@ def _print(options: Options, result: Result, told: Summary, where: Path | None) 
         sys.stdout.write(tables.to_csv(result.findings))
     elif form == "jsonl":
         sys.stdout.write(tables.to_jsonl(result.findings))
-    if form != "text" and not options.values["quiet"]:
+    if not options.values["quiet"]:
         for warning in told["warnings"]:
             sys.stderr.write(f"audit98968: warning: {warning}\n")
 

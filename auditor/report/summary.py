@@ -31,6 +31,8 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     counts = {str(name): count for name, count in claims["disposition"].value_counts().iter_rows()}
     dispositions = {name: counts.get(name, 0) for name in ("violation", "review", "incomplete", "clear")}
     skipped = result.judgement.not_evaluated
+    flagged = pl.col("disposition").is_in(["violation", "review"])
+    amount = pl.coalesce("at_risk_amount", "review_amount")
     return _head(settings, run) | {
         "rules_evaluated": len(ALL) - len(skipped),
         "rules_total": len(ALL),
@@ -41,7 +43,11 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         | {NOT_APPLICABLE.replace(" ", "_"): counts.get(NOT_APPLICABLE, 0)}
         | dict(result.inactive),
         "rules": [_rule(rule.code, rule.name, skipped.get(rule.code), result) for rule in ALL],
-        "money": {"at_risk": _total(claims["at_risk_amount"]), "review": _total(claims["review_amount"])},
+        "money": {
+            "at_risk": _total(claims["at_risk_amount"]),
+            "review": _total(claims["review_amount"]),
+            "without_amount": claims.filter(flagged & amount.is_null()).height,
+        },
         "rejects": rejects_of(result.inputs),
         "unrecognised": unrecognised_of(result.inputs),
         "warnings": list(result.warnings),

@@ -32,8 +32,7 @@ def write(stream: TextIO, summary: Summary, folder: Path | None) -> None:
     if not summary["claims"]["audited"]:
         codes = ", ".join(summary["settings"]["codes"])
         out.print(f"No claim was audited: the inputs hold no active line with {codes} in the audited dates.")
-    money = summary["money"]
-    out.print(f"Potential overpayment {money['at_risk']:,.2f}; under review {money['review']:,.2f}")
+    out.print(_money_line(summary["money"]))
     coverage = summary["coverage"]
     out.print(
         f"Visits cover {coverage['visits_since']} to {coverage['as_of']}; lines since {coverage['claims_since']}; "
@@ -41,8 +40,6 @@ def write(stream: TextIO, summary: Summary, folder: Path | None) -> None:
     )
     _rows(out, summary)
     _rules(out, summary["rules"])
-    for warning in summary["warnings"]:
-        out.print(f"Warning: {warning}")
     if folder:
         out.print(f"Report: {folder}")
 
@@ -66,6 +63,12 @@ def _claims_line(summary: Summary) -> Text:
     return line
 
 
+def _money_line(money: dict[str, Any]) -> str:
+    line = f"Potential overpayment {money['at_risk']:,.2f}; under review {money['review']:,.2f}"
+    missing = money["without_amount"]
+    return f"{line}; {missing:,} of these claims carry no amount" if missing else line
+
+
 def _rows(out: Console, summary: Summary) -> None:
     """Rows in = rows used + rejected, table by table."""
     for table, rejects in summary["rejects"].items():
@@ -81,7 +84,7 @@ def _rows(out: Console, summary: Summary) -> None:
         name = f"{value['table']}.{value['column']}"
         unknown[name] = unknown.get(name, 0) + value["count"]
     for name, count in unknown.items():
-        out.print(f"{name}: {count:,} unrecognised values, taken as blank; summary.json lists them")
+        out.print(f"{name}: {count:,} unrecognised values; summary.json lists them")
 
 
 def _rules(out: Console, rules: Sequence[dict[str, Any]]) -> None:

@@ -1,0 +1,298 @@
+"""The program from outside: commands, streams, exit codes, run folders."""
+
+import contextlib
+import functools
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,cpt_code,paid_amount
+K1,PT-CANARY,D1,2026-03-09 09:00,25,98968,40.00
+K2,PT-OTHER,D1,2026-03-20 09:00,{minutes},98968,50.00
+"""
+VISITS = """visit_id,patient_id,provider_id,visit_start,status
+V1,PT-CANARY,D1,2026-03-05 09:00,{status}
+V2,PT-OTHER,D1,2026-01-05 09:00,completed
+V3,PT-THIRD,D2,2026-04-20 09:00,completed
+"""
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> Path:
+    (tmp_path / "calls.csv").write_text(CALLS.format(minutes="25"))
+    (tmp_path / "visits.csv").write_text(VISITS.format(status="completed"))
+    return tmp_path
+
+
+def audit98968(*arguments: str, folder: Path, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cli", *arguments]
+    variables = {**os.environ, "PYTHONWARNINGS": "error", **env}
+    return subprocess.run(command, cwd=folder, input=stdin, capture_output=True, text=True, env=variables, timeout=60)
+
+
+def run(folder: Path, *arguments: str, **options: str) -> subprocess.CompletedProcess[str]:
+    tables = ("--calls", "calls.csv", "--visits", "visits.csv", "--timezone", "UTC", "--claims-since", "2026-01-01")
+    return audit98968("run", *tables, *arguments, folder=folder, **options)
+
+
+def test_findings_exit_1_and_the_folder_is_complete(exports: Path):
+    done = run(exports, "--out", "out", "--quiet")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("10 of 27 rules evaluated")
+    latest = exports / "out" / "latest"
+    names = {"findings.parquet", "findings.csv", "claims.parquet", "claims.csv", "evidence.parquet", "rejects.csv"}
+    assert {"summary.json", *names} <= {entry.name for entry in latest.iterdir()}
+    told = json.loads((latest / "summary.json").read_text())
+    assert told["run_id"] == latest.resolve().name
+    assert told["claims"] == {"audited": 2, "violation": 1, "review": 0, "incomplete": 0, "clear": 1,
+                              "not_applicable": 0, "void": 0, "denied": 0}  # fmt: skip
+    assert told["money"]["at_risk"] == 40.0
+    assert all(entry["rows"] == entry["used"] + entry["rejected"] for entry in told["inputs"])
+    finding = pl.read_parquet(latest / "findings.parquet").to_dicts()[0]
+    assert (finding["finding_id"], finding["related_id"], finding["gap_days"]) == ("LBK001:K1:1", "V1", 4)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "status", "fail_on", "code"),
+    [
+        ("25", "completed", "violation", 1),
+        ("25", "scheduled", "violation", 0),
+        ("25", "scheduled", "review", 1),
+        ("", "cancelled", "review", 0),
+        ("", "cancelled", "incomplete", 1),
+        ("25", "cancelled", "incomplete", 0),
+        ("25", "completed", "never", 0),
+    ],
+)
+def test_fail_on(exports: Path, minutes: str, status: str, fail_on: str, code: int):
+    (exports / "calls.csv").write_text(CALLS.format(minutes=minutes))
+    (exports / "visits.csv").write_text(VISITS.format(status=status))
+    assert run(exports, "--fail-on", fail_on).returncode == code
+
+
+def test_nothing_is_written_without_out(exports: Path):
+    before = sorted(exports.iterdir())
+    run(exports)
+    assert sorted(exports.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("--fail-on", "sometimes"), 2, "--fail-on"),
+        (("--select", "LBK01"), 2, "did you mean LBK001?"),
+        (("--codes", "99213"), 2, "98966"),
+        (("--max-rejects", "many"), 2, "--max-rejects"),
+        (("--policy", "strictt"), 2, "did you mean strict?"),
+        (("--timezone", "America/New_Yorck"), 2, "did you mean America/New_York?"),
+        (("--as-of", "yesterday"), 2, "--as-of"),
+        (("--require", "EXC001"), 3, "no visits.cpt_codes in the inputs"),
+        (("--claims", "nowhere.csv"), 3, "no such file"),
+        (("--out", "/proc/nowhere"), 4, "could not be written"),
+    ],
+)
+def test_wrong_usage_and_refusals(exports: Path, arguments: tuple[str, ...], code: int, says: str):
+    done = run(exports, *arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_tables_are_wrong_usage(exports: Path):
+    assert audit98968("run", "--calls", "calls.csv", folder=exports).returncode == 2
+    assert audit98968("run", "--no-such-flag", folder=exports).returncode == 2
+    assert audit98968(folder=exports).returncode == 2
+
+
+def test_a_missing_required_column_says_what_was_seen_and_accepted(exports: Path):
+    (exports / "calls.csv").write_text("call_id,patient_id,call_start\n1,2,3\n")
+    done = run(exports, "--out", "out")
+    assert done.returncode == 3
+    assert "calls.provider_id" in done.stderr
+    assert "'call_start'" in done.stderr
+    assert "rendering_provider" in done.stderr
+    refused = list((exports / "out" / "refused").iterdir())
+    assert [entry.name for entry in sorted(refused[0].iterdir())] == ["rejects.csv", "summary.json"]
+    assert not (exports / "out" / "latest").exists()
+
+
+def test_too_many_rejects_are_refused_and_listed(exports: Path):
+    (exports / "calls.csv").write_text(CALLS.format(minutes="-5"))
+    done = run(exports, "--out", "out")
+    assert done.returncode == 3
+    (refused,) = (exports / "out" / "refused").iterdir()
+    rejects = (refused / "rejects.csv").read_text().splitlines()
+    assert rejects == [
+        "table,source_file,source_record,column,reason",
+        "calls,calls.csv,2,call_minutes,call_minutes is negative",
+    ]
+    assert run(exports, "--max-rejects", "1").returncode == 1
+    assert run(exports, "--max-rejects", "50%").returncode == 1
+
+
+def test_a_table_without_rows(exports: Path):
+    (exports / "visits.csv").write_text("visit_id,patient_id,visit_start\n")
+    assert run(exports).returncode == 3
+    assert run(exports, "--allow-empty").returncode == 0
+
+
+def test_no_audited_claim_is_said_plainly(exports: Path):
+    (exports / "calls.csv").write_text(CALLS.format(minutes="25").replace("98968", "98966"))
+    done = run(exports)
+    assert done.returncode == 0
+    assert "No claim was audited" in done.stdout
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl", "csv", "json", "none"])
+def test_formats_on_standard_output(exports: Path, form: str):
+    done = run(exports, "--format", form, "--quiet")
+    assert (done.returncode, done.stderr) == (1, "")
+    if form == "json":
+        assert json.loads(done.stdout)["claims"]["audited"] == 2
+    elif form == "jsonl":
+        assert [json.loads(line)["rule"] for line in done.stdout.splitlines()] == ["LBK001"]
+    elif form == "csv":
+        assert done.stdout.splitlines()[1].startswith(
+            "LBK001:K1:1,LBK001,related-visit-before-call,violation,K1,1,PT-CANARY"
+        )
+    elif form == "none":
+        assert done.stdout == ""
+
+
+def test_no_identifier_in_text_and_on_standard_error(exports: Path):
+    (exports / "calls.csv").write_text(CALLS.format(minutes="PT-CANARY"))
+    for arguments in ((), ("--out", "out"), ("--max-rejects", "100%"), ("--claims", "calls.csv")):
+        done = run(exports, *arguments)
+        assert "CANARY" not in done.stdout + done.stderr
+
+
+def test_warnings_go_to_standard_error(exports: Path):
+    done = run(exports)
+    assert "warning: visits_since rests on 2026-01-05, 59 days from the next date" in done.stderr
+    assert "rests on" not in done.stdout
+
+
+def test_standard_input_holds_one_table(exports: Path):
+    calls = (exports / "calls.csv").read_text()
+    done = audit98968("run", "--calls", "-", "--visits", "visits.csv", "--timezone", "UTC", folder=exports, stdin=calls)
+    assert done.returncode == 1
+    both = audit98968("run", "--calls", "-", "--visits", "-", folder=exports, stdin=calls)
+    assert both.returncode == 2
+
+
+def test_one_flag_takes_several_paths(exports: Path):
+    """As a shell's glob leaves them."""
+    visits = (exports / "visits.csv").read_text().splitlines()
+    (exports / "v1.csv").write_text("\n".join(visits[:2]))
+    (exports / "v2.csv").write_text("\n".join([visits[0], *visits[2:]]))
+    flags = ("--visits", "v1.csv", "v2.csv", "--calls", "calls.csv", "--timezone", "UTC", "--format", "json")
+    told = json.loads(audit98968("run", *flags, folder=exports).stdout)
+    assert [entry["rows"] for entry in told["inputs"] if entry["table"] == "visits"] == [1, 2]
+
+
+def test_precedence_flag_variable_file_default(exports: Path):
+    (exports / "p.toml").write_text('[run]\nfail_on = "never"\nformat = "none"\n')
+    shown = run(exports, "--policy", "p.toml", "--print-settings", AUDIT98968_FORMAT="csv").stdout.splitlines()
+    assert "fail_on = never  (policy file)" in shown
+    assert "format = csv  (AUDIT98968_FORMAT)" in shown
+    assert "timezone = UTC  (--timezone)" in shown
+    assert "max_rejects = 1%  (default)" in shown
+    assert run(exports, "--policy", "p.toml").returncode == 0
+    assert run(exports, "--policy", "p.toml", "--fail-on", "review").returncode == 1
+    assert run(exports, "--policy", "p.toml", AUDIT98968_FAIL_ON="review").returncode == 1
+
+
+def test_two_runs_give_equal_files_but_for_run_id_and_times(exports: Path):
+    for _ in range(2):
+        run(exports, "--out", "out")
+    first, second = (
+        entry for entry in sorted((exports / "out").iterdir()) if entry.is_dir() and not entry.is_symlink()
+    )
+    for name in ("findings.csv", "findings.parquet", "claims.csv", "claims.parquet", "evidence.parquet", "rejects.csv"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_folders_and_files_are_private(exports: Path):
+    subprocess.run(
+        [sys.executable, "-m", "cli", "run", "--calls", "calls.csv", "--visits", "visits.csv", "--out", "out", "--quiet"],
+        cwd=exports, check=False, capture_output=True, umask=0,
+    )  # fmt: skip
+    latest = (exports / "out" / "latest").resolve()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (exports / "out", latest)] == [0o700, 0o700]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in latest.iterdir()} == {0o600}
+
+
+@contextlib.contextmanager
+def reading_a_pipe(exports: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A run that holds its folder and waits for an export that never comes."""
+    os.mkfifo(exports / "slow.csv")
+    command = [sys.executable, "-m", "cli", "run", "--calls", "slow.csv", "--visits", "visits.csv", "--out", "out"]
+    usual = functools.partial(
+        signal.signal, signal.SIGINT, signal.default_int_handler
+    )  # CI may start us with it ignored
+    process = subprocess.Popen(command, cwd=exports, stderr=subprocess.DEVNULL, preexec_fn=usual)
+    try:
+        while not (exports / "out" / ".lock").exists():
+            time.sleep(0.02)
+        time.sleep(0.3)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_second_run_on_the_folder_exits_75(exports: Path):
+    with reading_a_pipe(exports):
+        done = run(exports, "--out", "out")
+        assert done.returncode == 75
+        assert "another run holds this folder" in done.stderr
+    assert run(exports, "--out", "out").returncode == 1
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_leaves_nothing(exports: Path, sent: signal.Signals, code: int):
+    with reading_a_pipe(exports) as first:
+        first.send_signal(sent)
+        assert first.wait(20) == code
+    assert [entry.name for entry in (exports / "out").iterdir()] == [".lock"]
+
+
+def test_a_reader_that_leaves_is_no_error(exports: Path):
+    script = f"{sys.executable} -m cli run --calls calls.csv --visits visits.csv --format csv --fail-on never | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], cwd=exports, capture_output=True, text=True)
+    assert done.stdout.strip() == "0"
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [(), ("run",), ("check",), ("rules",), ("rules", "list"), ("rules", "show"),
+                                     ("policies", "list"), ("policies", "show"), ("sample",)])  # fmt: skip
+def test_every_command_has_help_with_an_example(tmp_path: Path, command: tuple[str, ...]):
+    done = audit98968(*command, "--help", folder=tmp_path)
+    assert done.returncode == 0
+    assert "Usage:" in done.stdout
+    assert "Example:" in done.stdout or command == ("rules",)
+
+
+def test_check_shows_mapping_coverage_and_rejects(exports: Path):
+    done = audit98968("check", "--calls", "calls.csv", "--visits", "visits.csv", folder=exports)
+    assert done.returncode == 0
+    assert "    call_start <- call_start" in done.stdout
+    assert "visits_since: 2026-01-05" in done.stdout
+    assert "calls: 2 rows = 2 used + 0 rejected" in done.stdout
+
+
+def test_rules_and_policies_are_shown(tmp_path: Path):
+    assert audit98968("rules", "list", folder=tmp_path).stdout.count("\n") == 27
+    assert "What it cannot see:" in audit98968("rules", "show", "related-visit-before-call", folder=tmp_path).stdout
+    assert "bcbs-ma" in audit98968("policies", "list", folder=tmp_path).stdout
+    assert "2021-04-01" in audit98968("policies", "show", "bcbs-ma", folder=tmp_path).stdout
+    assert "did you mean bcbs-ma?" in audit98968("policies", "show", "bcbs", folder=tmp_path).stderr
