@@ -25,11 +25,10 @@ def held(out: Path) -> Iterator[None]:
     with _as_output_failure(out):
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = FileLock(out / ".lock", mode=0o600)
-    try:
-        with _as_output_failure(out):
+        try:
             lock.acquire(timeout=0)
-    except Timeout:
-        raise FolderHeld(f"{out}: another run holds this folder; wait for it to end or choose another --out") from None
+        except Timeout:
+            raise FolderHeld(f"{out}: another run holds this folder; wait for it to end or choose another --out") from None
     try:
         for entry in (*out.glob(f"{_UNFINISHED}*"), *out.glob(f"refused/{_UNFINISHED}*")):
             shutil.rmtree(entry, ignore_errors=True)

@@ -1,0 +1,318 @@
+"""Reading: forms of files, forms of values, rejects with reasons, and the count that always adds up."""
+
+import gzip
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from auditor import ingest
+from auditor import policy as policies
+from auditor.errors import InputRefused
+from auditor.normalise import Table, normalise
+from auditor.policy import Policy
+from auditor.rules import CODES
+
+HEADER = "visit_id,patient_id,visit_start,status"
+ROWS = "007,P1,2026-03-02 09:00,completed"
+
+
+@pytest.fixture
+def policy() -> Policy:
+    return policies.load("default", CODES, "America/New_York")
+
+
+def own_policy(tmp_path: Path, text: str) -> Policy:
+    (tmp_path / "policy.toml").write_text('timezone = "America/New_York"\n' + text)
+    return policies.load(str(tmp_path / "policy.toml"), CODES)
+
+
+def read(path: Path, policy: Policy, table: str = "visits") -> Table:
+    extract = ingest.read_table(table, (str(path),), policy)
+    made = normalise(extract, policy)
+    merged = extract.frame.height + extract.rejects.height - made.rejects.height - made.rows.height
+    assert merged >= 0
+    assert sum(file.rows for file in extract.files) == made.rows.height + merged + made.rejects.height
+    return made
+
+
+def one(tmp_path: Path, policy: Policy, data: bytes, table: str = "visits") -> Table:
+    (tmp_path / "file.csv").write_bytes(data)
+    return read(tmp_path / "file.csv", policy, table)
+
+
+def zstd(data: bytes) -> bytes:
+    return bytes(pa.compress(data, codec="zstd", asbytes=True))
+
+
+TEXT = f"{HEADER}\n{ROWS}\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TEXT.encode(),
+        b"\xef\xbb\xbf" + TEXT.encode(),
+        TEXT.encode("utf-16"),
+        b"\xfe\xff" + TEXT.encode("utf-16-be"),
+        TEXT.replace("\n", "\r\n").encode(),
+        TEXT.replace("\n", "\r").encode(),
+        TEXT.replace(",", "\t").encode(),
+        TEXT.replace(",", "|").encode(),
+        TEXT.replace(",", ";").encode(),
+        TEXT.replace("P1", '"P1"').encode(),
+        ("\n\n" + TEXT + "\n\n").encode(),
+        TEXT.rstrip("\n").encode(),
+        gzip.compress(TEXT.encode()),
+        zstd(TEXT.encode()),
+        TEXT.replace("visit_id", "Visit.ID").replace("patient_id", "MRN").replace("visit_start", "Visit - Start").encode(),
+        (HEADER + "\n" + ROWS + ",,,\n").encode(),
+    ],
+    ids=["plain", "bom", "utf-16-le", "utf-16-be", "crlf", "cr", "tab", "pipe", "semicolon", "quoted", "blank-lines", "no-end",
+         "gzip", "zstd", "headers", "trailing-empty"],
+)  # fmt: skip
+def test_every_form_of_csv_gives_the_same_row(tmp_path: Path, policy: Policy, data: bytes):
+    table = one(tmp_path, policy, data)
+    row = table.rows.select(
+        "visit_id", "patient_id", pl.col("visit_start").dt.to_string("%FT%R"), "status", "source_record"
+    )
+    assert row.rows() == [("007", "P1", "2026-03-02T14:00", "completed", 1)]
+    assert table.rejects.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "the file is empty"),
+        (b"\n\n", "the file is empty"),
+        (gzip.compress(TEXT.encode())[:-9], "damaged or cut short"),
+        (zstd(TEXT.encode())[:-4], "damaged or cut short"),
+        (TEXT.replace("P1", "Jos\xe9").encode("latin-1"), "line 2: not UTF-8 text"),
+        (TEXT.replace("P1", "P\0").encode(), "line 2: a NUL byte"),
+        (TEXT.replace("P1", '"P1').encode(), "record 1: a quote is opened and never closed"),
+        (b"PAR1" + TEXT.encode(), "not readable as Parquet"),
+        (TEXT.replace("status", "visit_status,status").replace(ROWS, ROWS + ",x").encode(), "'visit_status' and 'status'"),
+        (TEXT.replace("visit_start", "when").encode(), "no column for visits.visit_start"),
+    ],
+)  # fmt: skip
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path, policy: Policy, data: bytes, says: str):
+    with pytest.raises(InputRefused) as refusal:
+        one(tmp_path, policy, data)
+    assert says in str(refusal.value)
+    assert "file.csv" in str(refusal.value)
+    assert "Jos" not in str(refusal.value)
+
+
+def test_ragged_records_are_rejected_one_by_one(tmp_path: Path, policy: Policy):
+    table = one(
+        tmp_path,
+        policy,
+        f'{HEADER}\n{ROWS}\n8,P2\n9,P3,2026-03-02,completed,more\n10,"P"4,x,y\n11,P5,2026-03-02,seen\n'.encode(),
+    )
+    assert table.rows["visit_id"].to_list() == ["007", "11"]
+    assert table.rejects.select("source_record", "reason").rows() == [
+        (2, "2 fields where the header has 4"),
+        (3, "5 fields where the header has 4"),
+        (4, "text after a closing quote"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "utc"),
+    [
+        ("2026-03-02", "2026-03-02T05:00:00"),
+        ("2026-03-02T09:00", "2026-03-02T14:00:00"),
+        ("2026-03-02 09:00:30.5", "2026-03-02T14:00:30.500"),
+        ("2026-03-02T09:00:00Z", "2026-03-02T09:00:00"),
+        ("2026-03-02 09:00:00+05:30", "2026-03-02T03:30:00"),
+        ("2026-03-02T09:00:00-0500", "2026-03-02T14:00:00"),
+        ("3/2/2026", "2026-03-02T05:00:00"),
+        ("3/2/2026 9:05", "2026-03-02T14:05:00"),
+        ("03/02/2026 12:05 AM", "2026-03-02T05:05:00"),
+        ("3/2/2026 12:05:09PM", "2026-03-02T17:05:09"),
+    ],
+)
+def test_instants(tmp_path: Path, policy: Policy, written: str, utc: str):
+    table = one(tmp_path, policy, f"{HEADER}\n1,P1,{written},seen\n".encode())
+    assert table.rows["visit_start"].dt.to_string("%FT%T%.f").to_list() == [utc]
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("", "visit_start is blank"),
+        ("soon", "visit_start is no date or time that can be read"),
+        ("2026-02-30", "visit_start is no date or time that can be read"),
+        ("13/13/2026", "visit_start is no date or time that can be read"),
+        ("2026-03-02 25:00", "visit_start is no date or time that can be read"),
+        ("2026-03-08 02:30", "visit_start is a local time that the DST change in America/New_York skips"),
+        ("2026-11-01 01:30", "visit_start is a local time that the DST change in America/New_York repeats"),
+    ],
+)
+def test_instants_that_reject_their_row(tmp_path: Path, policy: Policy, written: str, reason: str):
+    table = one(tmp_path, policy, f"{HEADER}\n1,P1,{written},seen\n".encode())
+    assert table.rejects.select("column", "reason", "patient_id").rows() == [("visit_start", reason, "P1")]
+    assert table.tainted.to_list() == ["P1"]
+
+
+@pytest.mark.parametrize(
+    ("dst", "skipped", "repeated"),
+    [("first", "2026-03-08T07:30", "2026-11-01T05:30"), ("second", "2026-03-08T06:30", "2026-11-01T06:30")],
+)
+def test_the_policy_decides_skipped_and_repeated_times(tmp_path: Path, dst: str, skipped: str, repeated: str):
+    policy = own_policy(tmp_path, f'dst = "{dst}"\n')
+    table = one(tmp_path, policy, f"{HEADER}\n1,P1,2026-03-08 02:30,seen\n2,P1,2026-11-01 01:30,seen\n".encode())
+    assert table.rows["visit_start"].dt.to_string("%FT%R").to_list() == [skipped, repeated]
+
+
+def test_the_policys_formats_come_first_and_day_first_never_becomes_month_first(tmp_path: Path):
+    policy = own_policy(tmp_path, 'instant_formats = ["%d/%m/%Y", "%d-%b-%Y %H:%M"]\n')
+    rows = "1,P1,03/04/2026,seen\n2,P1,27-OCT-1999 13:00,seen\n3,P1,12/31/2026,seen\n"
+    table = one(tmp_path, policy, f"{HEADER}\n{rows}".encode())
+    assert table.rows["visit_start_date"].cast(str).to_list() == ["2026-04-03", "1999-10-27"]
+    assert table.rejects["source_record"].to_list() == [3]
+
+
+@pytest.mark.parametrize(("count", "date_only"), [(19, False), (20, True)])
+def test_a_whole_column_of_midnights_holds_dates(tmp_path: Path, policy: Policy, count: int, date_only: bool):
+    rows = "".join(f"{number},P1,2026-03-{number % 28 + 1:02} 00:00:00,seen\n" for number in range(count))
+    table = one(tmp_path, policy, f"{HEADER}\n{rows}".encode())
+    assert table.rows["visit_start_date_only"].unique().to_list() == [date_only]
+
+
+CALL = "call_id,patient_id,provider_id,call_start"
+
+
+@pytest.mark.parametrize(
+    ("column", "written", "value"),
+    [
+        ("call_minutes", "25", 1_500_000_000),
+        ("call_minutes", "25.5", 1_530_000_000),
+        ("call_minutes", "25:30", 1_530_000_000),
+        ("call_minutes", "1:00:05", 3_605_000_000),
+        ("call_seconds", "90", 90_000_000),
+        ("units", "1.0", 1.0),
+        ("established", "Y", True),
+        ("established", "perhaps", None),
+        ("initiated_by", "In-Bound", "patient"),
+        ("caller", "Legal Guardian", "guardian"),
+        ("purpose", "FOLLOW UP", "follow_up"),
+        ("doc_reason", "N/A", False),
+        ("doc_reason", "no", False),
+        ("doc_reason", "see note", True),
+        ("cpt_code", "98968-95", "98968"),
+        ("cpt_code", "g0250", "G0250"),
+        ("claim_status", "Reversed", "void"),
+        ("claim_status", "paid", "active"),
+    ],
+)
+def test_values(tmp_path: Path, policy: Policy, column: str, written: str, value: object):
+    table = one(tmp_path, policy, f"{CALL},{column}\n1,P1,D,2026-03-02 09:00,{written}\n".encode(), "calls")
+    assert table.rows[column].to_list() == [value]
+
+
+@pytest.mark.parametrize(
+    ("written", "amount"),
+    [('"$1,234.50"', "1234.50"), ("(5.25)", "-5.25"), ("-3", "-3.00"), (".5", "0.50"), ("7", "7.00")],
+)
+def test_money(tmp_path: Path, policy: Policy, written: str, amount: str):
+    table = one(tmp_path, policy, f"{CALL},paid_amount\n1,P1,D,2026-03-02 09:00,{written}\n".encode(), "calls")
+    assert str(table.rows["paid_amount"][0]) == amount
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "reason"),
+    [
+        ("call_minutes|-1", "call_minutes", "call_minutes is negative"),
+        ("call_minutes|1441", "call_minutes", "call_minutes is over 24 h"),
+        ("call_minutes|a while", "call_minutes", "call_minutes is no number or [h:]mm:ss"),
+        ("call_end|2026-03-02 08:59", "call_end", "call_end is before call_start"),
+        ("call_end|2026-03-03 09:01", "call_end", "the call is over 24 h"),
+        ("paid_amount|five", "paid_amount", "paid_amount is no amount of money"),
+        ("units|few", "units", "units is no number"),
+    ],
+)
+def test_values_that_reject_their_row(tmp_path: Path, policy: Policy, cells: str, column: str, reason: str):
+    name, written = cells.split("|")
+    table = one(tmp_path, policy, f"{CALL},{name}\n1,P1,D,2026-03-02 09:00,{written}\n".encode(), "calls")
+    assert table.rejects.select("column", "reason").rows() == [(column, reason)]
+
+
+def test_a_call_needs_a_time(tmp_path: Path, policy: Policy):
+    table = one(tmp_path, policy, f"{CALL}\n1,P1,D,2026-03-02\n".encode(), "calls")
+    assert table.rejects["reason"].to_list() == ["call_start has a date but no time"]
+
+
+def test_rows_of_one_id(tmp_path: Path, policy: Policy):
+    rows = """1,P1,2026-03-02 09:00,seen,E11.9;I10
+1,P1,2026-03-02 09:00,completed,F32.1
+1,P1,2026-03-02T09:00,seen,F32.1
+2,P2,2026-03-02 09:00,seen,
+2,P2,2026-03-02 10:00,seen,
+3,P3,2026-03-02 09:00,seen,
+3,P3,2026-03-02 09:00,seen,
+"""
+    table = one(tmp_path, policy, f"{HEADER},dx\n{rows}".encode())
+    assert table.rows.sort("visit_id").select("visit_id", "diagnosis_codes").rows() == [
+        ("1", ["E11", "F32", "I10"]),
+        ("3", []),
+    ]
+    assert table.rejects.select("source_record", "reason").rows() == [
+        (3, "duplicate row"),
+        (4, "conflicting rows for one id"),
+        (5, "conflicting rows for one id"),
+        (7, "duplicate row"),
+    ]
+    assert table.tainted.to_list() == ["P2"]
+
+
+def test_joined_columns_and_own_values(tmp_path: Path):
+    policy = own_policy(
+        tmp_path,
+        """
+[columns.visits]
+visit_start = ["Day", "Time"]
+booked_at = "Asked"
+[values.visits.status]
+"gone home" = "completed"
+no_show = ["absent", "not there"]
+""",
+    )
+    data = b"visit_id,patient_id,Day,Time,Asked,status\n1,P1,3/2/2026,9:00 AM,2026-02-01,Gone-Home\n2,P2,3/2/2026,,,NOT THERE\n"
+    table = one(tmp_path, policy, data)
+    assert table.rows.select("visit_start_date_only", "status").rows() == [(False, "completed"), (True, "no_show")]
+
+
+def test_a_mapped_column_that_no_file_has_is_refused(tmp_path: Path):
+    policy = own_policy(tmp_path, '[columns.visits]\nbooked_at = "Asked"\n')
+    with pytest.raises(InputRefused, match="booked_at = 'Asked'"):
+        one(tmp_path, policy, TEXT.encode())
+
+
+def test_parquet_types_give_the_rows_of_their_text(tmp_path: Path, policy: Policy):
+    frame = pl.DataFrame({"visit_id": [7, 8], "patient_id": [1.0, None], "visit_start": ["2026-03-02 09:00", "2026-03-02 00:00"],
+                          "cpt_codes": [["99213", "G0438"], None], "global_days": [90.0, None]})  # fmt: skip
+    frame = frame.with_columns(pl.col("visit_start").str.to_datetime("%Y-%m-%d %H:%M"))
+    frame.write_parquet(tmp_path / "visits.parquet")
+    table = read(tmp_path / "visits.parquet", policy)
+    row = table.rows.select("visit_id", "patient_id", "cpt_codes", "global_days", "visit_start_date_only").rows()
+    assert row == [("7", "1", ["99213", "G0438"], 90, False)]
+    assert table.rejects["reason"].to_list() == ["patient_id is blank"]
+
+
+def test_a_directory_is_read_with_strays_named(tmp_path: Path, policy: Policy):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text(TEXT)
+    (tmp_path / "data" / "b.CSV.gz").write_bytes(gzip.compress(TEXT.replace("007", "008").encode()))
+    (tmp_path / "data" / "readme.txt").write_text("no data")
+    table = read(tmp_path / "data", policy)
+    assert sorted(table.rows["visit_id"]) == ["007", "008"]
+    assert table.warnings == ("visits: 1 files of other kinds in the folder were left alone",)
+    assert read(tmp_path / "data" / "*.csv", policy).rows.height == 1
+
+
+def test_identifiers_that_a_spreadsheet_rounded_are_warned_about(tmp_path: Path, policy: Policy):
+    table = one(tmp_path, policy, TEXT.replace("007", "2.98725E+13").encode())
+    assert "visits.visit_id: 1 identifiers look like rounded numbers" in table.warnings[0]
+    assert table.rows["visit_id"].to_list() == ["2.98725E+13"]
