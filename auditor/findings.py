@@ -95,7 +95,9 @@ def findings_table(claims: pl.DataFrame, published: pl.DataFrame, judgement: Jud
         ))  # fmt: skip
     frame = pl.concat(parts) if parts else _no_findings()
     outcomes = {int(outcome): outcome.label for outcome in Outcome}
-    rows = frame.join(published, on="line", how="inner", suffix="_claim").sort(*KEYS, "rule")
+    rows = frame.join(published, on="line", how="inner", suffix="_claim").sort(
+        "claim_id", "claim_line", "rule", "cpt_code"
+    )
     violation = pl.col("outcome") == Outcome.VIOLATION
     first = violation & violation.cast(pl.UInt8).cum_sum().over(*KEYS, order_by="rule").eq(1)
     return rows.select(
@@ -144,7 +146,7 @@ def evidence_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy) -
         "basis",
         outcome=pl.col("outcome").replace_strict(labels, return_dtype=pl.String),
         why_not="why_not",
-    ).sort(*KEYS, "rule", "kind", "id", "at")
+    ).sort("claim_id", "claim_line", "rule", "cpt_code", "kind", "id", "at")
 
 
 def _hours() -> pl.Expr:

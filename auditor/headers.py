@@ -1,5 +1,6 @@
 """Which of a file's headers is which canonical column. Source: SPEC.md section 2."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,12 +47,21 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
         if column.required and column.name not in found:
             accepted_names = policy.sources_of(spec.name, column.name) or (column.name, *column.aliases)
             raise InputRefused(
-                f"{where}: no column for {spec.name}.{column.name}; the file has: {', '.join(map(repr, names))}; "
+                f"{where}: no column for {spec.name}.{column.name}; the file has: {shown(names)}; "
                 f"accepted are: {', '.join(accepted_names)}; or map one in the policy under [columns.{spec.name}]"
             )
     used = {position for positions in found.values() for position in positions}
     kept = {name: positions for name, positions in found.items() if name not in ignored}
     return HeaderMap(kept, tuple(header for index, header in enumerate(names) if index not in used))
+
+
+def shown(names: Sequence[str]) -> str:
+    """Headers for a message. One that looks like data, as in a file without a header line, is only numbered."""
+    looks_like_data = re.compile(r"\d{3}|^\W*\d")
+    return ", ".join(
+        f"(column {number})" if looks_like_data.search(name) else repr(name)
+        for number, name in enumerate(names, start=1)
+    )
 
 
 def _position(where: str, column: str, source: str, names: Sequence[str], folded: Sequence[str]) -> int:

@@ -89,7 +89,7 @@ def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billi
     if missing:
         raise InputRefused(
             f"{name}: the policy maps columns that no file has: {', '.join(missing)}; "
-            f"the last file has: {', '.join(map(repr, _all_headers(files[-1])))}"
+            f"the last file has: {headers.shown(_all_headers(files[-1]))}"
         )
     warnings = (f"{name}: {found.strays} files of other kinds in the folder were left alone",) if found.strays else ()
     return Extract(spec, tuple(files), _stack(frames), pl.concat(rejects), warnings)

@@ -24,7 +24,10 @@ HOUR = 3_600_000_000
 
 @dataclass(frozen=True)
 class Facts:
-    """What the windows look at. `calls` carry their `end`; `providers` may be empty; `tainted_lines` are the patients with a rejected line."""
+    """What the windows look at. `calls` carry their `end`; `providers` may be empty.
+
+    `tainted_lines` are the patients with a rejected line.
+    """
 
     billing: Billing
     calls: pl.DataFrame

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 
 _TABLES = ("--calls", "--visits", "--claims", "--providers")
 
@@ -10,6 +11,8 @@ _TABLES = ("--calls", "--visits", "--claims", "--providers")
 def main() -> None:
     """Run the command line."""
     os.umask(0o077)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         from cli.app import Findings, app

@@ -113,6 +113,7 @@ VisitsSince = Annotated[str | None, typer.Option(metavar="D", help="First local 
 ClaimsSince = Annotated[str | None, typer.Option(metavar="D", help="First local date that the lines cover.")]
 MaxRejects = Annotated[str | None, typer.Option(metavar="N|P%", help="Rejects allowed in a table [default: 1%].")]
 AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="Accept a table without rows.")]
+ShowIds = Annotated[bool, typer.Option("--show-ids", help="Allow identifiers on the terminal and in logs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on standard error.")]
 
 
@@ -154,9 +155,7 @@ def run(
     max_rejects: MaxRejects = None,
     allow_empty: AllowEmpty = False,
     timezone: Timezone = None,
-    show_ids: Annotated[
-        bool, typer.Option("--show-ids", help="Allow identifiers on the terminal and in logs.")
-    ] = False,
+    show_ids: ShowIds = False,
     quiet: Quiet = False,
     print_settings: Annotated[
         bool,
@@ -197,6 +196,7 @@ def check(
     max_rejects: MaxRejects = None,
     allow_empty: AllowEmpty = False,
     timezone: Timezone = None,
+    show_ids: ShowIds = False,
     quiet: Quiet = False,
 ) -> int:
     """Show the column mapping found, the coverage and the rejects, without auditing."""

@@ -35,6 +35,7 @@ def run(options: Options, progress: Callable[[str], None]) -> int:
                 folder.publish_refusal(options.out, inputs, told)
             raise
         told = summary.of_result(result, settings, _run(started, inputs, settings))
+        told["settings"] |= {"fail_on": options.values["fail_on"], "origins": dict(options.origins)}
         progress("writing")
         where = folder.publish(options.out, result, told) if options.out else None
     _print(options, result, told, where)
@@ -62,7 +63,8 @@ def check(options: Options, progress: Callable[[str], None]) -> int:
         for warning in inputs.tables[table].warnings:
             out.print(f"  Warning: {warning}")
     for value in summary.unrecognised_of(inputs):
-        out.print(f"unrecognised {value['table']}.{value['column']}: {value['value']!r} ({value['count']:,})")
+        written = repr(value["value"]) if options.values["show_ids"] else "a value (--show-ids names it)"
+        out.print(f"unrecognised {value['table']}.{value['column']}: {written} ({value['count']:,})")
     covered = auditing.cover(inputs, settings)
     for name, value in summary.coverage_of(covered, settings).items():
         out.print(f"{name}: {value}")

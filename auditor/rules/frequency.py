@@ -90,7 +90,7 @@ What it cannot see: lines split into several claims; FRQ001 and FRQ004 look for 
     violation=pl.col("units") > pl.col("max_units"),
     unknown=pl.col("units").is_null(),
     needs=(("lines.units",),),
-    message=pl.format("{} units; at most {}", "units", "max_units"),
+    message=pl.format("{} units; at most {}", pl.col("units").cast(pl.String).str.strip_suffix(".0"), "max_units"),
     errs="neither",
     cites=("CMS medically unlikely edits, practitioner services: 98968 at 1, MAI 2",),
     examples="""
