@@ -126,7 +126,7 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
         judgement,
         found,
         findings.findings_table(nouns.claims, found, judgement, policy),
-        findings.evidence_table(nouns.claims, judgement, policy),
+        findings.evidence_table(nouns.claims, billed.line_calls, judgement, policy),
         _count_inactive(billed, settings, in_range),
         (*_table_warnings(inputs, policy), *covered.warnings, *_visit_warnings(nouns)),
     )

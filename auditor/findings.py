@@ -129,12 +129,16 @@ def findings_table(claims: pl.DataFrame, published: pl.DataFrame, judgement: Jud
     )
 
 
-def evidence_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy) -> pl.DataFrame:
-    """One row per record weighed for a claim and rule, with the outcome it supports or why it does not count."""
-    labels = {int(outcome): outcome.label for outcome in Outcome}
-    labels[int(Outcome.CLEAR)] = "none"
-    rows = judgement.evidence.join(claims.select("line", *KEYS), on="line", how="inner")
-    return rows.select(
+def evidence_table(
+    claims: pl.DataFrame, line_calls: pl.DataFrame, judgement: Judgement, policy: Policy
+) -> pl.DataFrame:
+    """One row per record weighed for a claim and rule, with the outcome it supports or why it does not count.
+
+    The claim's own calls stand beside them, with a blank rule, the outcome `own` and their end in `until`.
+    """
+    labels = {int(outcome): outcome.label for outcome in Outcome} | {int(Outcome.CLEAR): "none"}
+    keys = claims.select("line", *KEYS)
+    weighed = judgement.evidence.join(keys, on="line", how="inner").select(
         *KEYS,
         "rule",
         "kind",
@@ -146,7 +150,20 @@ def evidence_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy) -
         "basis",
         outcome=pl.col("outcome").replace_strict(labels, return_dtype=pl.String),
         why_not="why_not",
-    ).sort("claim_id", "claim_line", "rule", "cpt_code", "kind", "id", "at")
+    )
+    own = line_calls.select("line", "call_id", "call_start", "end").join(keys, on="line", how="inner")
+    own = own.select(
+        *KEYS,
+        rule=pl.lit(""),
+        kind=pl.lit("call"),
+        id="call_id",
+        at=_local("call_start", policy),
+        until=_local("end", policy),
+        date_only=pl.lit(False),
+        outcome=pl.lit("own"),
+    )
+    order = ("claim_id", "claim_line", "rule", "cpt_code", "kind", "id", "at")
+    return pl.concat([weighed, own], how="diagonal").sort(order)
 
 
 def _hours() -> pl.Expr:

@@ -71,7 +71,7 @@ def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billi
     """
     spec = TABLES[name]
     ignored = frozenset(column.name for column in spec.columns.values() if column.billing and without_billing)
-    found = _expand(name, paths)
+    found = expand(name, paths)
     frames, rejects, files = [], [], []
     for path in found.paths:
         where = f"{name}: {'standard input' if str(path) == '-' else path}"
@@ -99,7 +99,7 @@ def _all_headers(file: SourceFile) -> list[str]:
     return [*(name for names in file.mapping.values() for name in names), *file.unused]
 
 
-def _expand(name: str, paths: Sequence[str]) -> _Found:
+def expand(name: str, paths: Sequence[str]) -> _Found:
     """Files, globs and directories → files, sorted, each once."""
     found = _Found()
     for text in paths:
@@ -166,14 +166,14 @@ def _parquet(
         raise InputRefused(f"{where}: not readable as Parquet; it is damaged or cut short; export it again") from error
     joined = {position for many in mapped.positions.values() if len(many) > 1 for position in many}
     plain = [
-        _as_text(where, names[position], pl.col(names[position]), frame.schema[names[position]], position in joined)
+        as_text(where, names[position], pl.col(names[position]), frame.schema[names[position]], position in joined)
         for position in positions
     ]
     frame = frame.select(column.alias(str(position)) for column, position in zip(plain, positions, strict=True))
     return names, frame.with_row_index("record", offset=1), {}, mapped
 
 
-def _as_text(where: str, name: str, column: pl.Expr, dtype: pl.DataType, joined: bool) -> pl.Expr:
+def as_text(where: str, name: str, column: pl.Expr, dtype: pl.DataType, joined: bool) -> pl.Expr:
     """A Parquet column as text; dates and times stay what they are unless they are to be joined."""
     if isinstance(dtype, pl.Datetime):
         return (

@@ -253,6 +253,47 @@ def policies_show(name: Annotated[str, typer.Argument(help="A policy's name.")])
     return 0
 
 
+@app.command(epilog="Example: audit98968 init --calls calls.csv --visits visits.csv --out clinic.toml")
+@guarded
+def init(
+    calls: Calls = None,
+    visits: Visits = None,
+    claims: Claims = None,
+    providers: Providers = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to this new file [default: standard output].")
+    ] = None,
+) -> int:
+    """Suggest a policy for the given files: which column is which, how sure that is, and what is left to fill in."""
+    given = {"calls": calls, "visits": visits, "claims": claims, "providers": providers}
+    from auditor import suggest
+
+    text = suggest.suggest({name: tuple(paths) for name, paths in given.items() if paths})
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        suggest.save(text, out)
+        typer.echo(f"{out}: written; read it, then see what it does: audit98968 check --policy {out}")
+    return 0
+
+
+@app.command(epilog="Example: audit98968 explain audit_out 4711", context_settings={"ignore_unknown_options": True})
+@guarded
+def explain(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder given to --out, or one run in it.")],
+    claim_id: Annotated[str, typer.Argument(metavar="CLAIM_ID", help="The claim, letter for letter.")],
+) -> int:
+    """Tell one claim's story: its calls, the visits around it, the windows, and every rule's outcome and reason.
+
+    It shows identifiers, because that is what was asked for.
+    """
+    from auditor import explain as explaining
+    from auditor.report import story
+
+    story.write(sys.stdout, explaining.explain(folder, claim_id))
+    return 0
+
+
 @app.command(epilog="Example: audit98968 sample demo --claims 500 --seed 7")
 @guarded
 def sample(

@@ -5,9 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from docs.generate import PATH, rules_page
-
 from auditor.tables import TABLES, fold
+from docs.generate import PATH, rules_page
 
 ROOT = Path(__file__).parent.parent
 

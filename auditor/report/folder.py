@@ -28,7 +28,9 @@ def held(out: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise FolderHeld(f"{out}: another run holds this folder; wait for it to end or choose another --out") from None
+            raise FolderHeld(
+                f"{out}: another run holds this folder; wait for it to end or choose another --out"
+            ) from None
     try:
         for entry in (*out.glob(f"{_UNFINISHED}*"), *out.glob(f"refused/{_UNFINISHED}*")):
             shutil.rmtree(entry, ignore_errors=True)

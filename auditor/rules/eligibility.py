@@ -121,9 +121,12 @@ What it cannot see: suspensions, and licences of other states.
     record | patient | start            | provider | licence_start | licence_end | expect
     a      |         |                  |          | 2026-01-01    | 2026-03-02  |
     b      |         |                  |          |               | 2026-03-01  |
+    d      |         |                  |          | 2026-03-02    |             |
     k1     | p1      | 2026-03-02 09:00 | b        |               |             | violation
     k2     | p2      | 2026-03-02 09:00 | a        |               |             | clear
     k3     | p3      | 2026-03-02 09:00 | c        |               |             | unknown
+    k4     | p4      | 2026-03-02 09:00 | d        |               |             | clear
+    k5     | p5      | 2026-03-01 09:00 | d        |               |             | violation
     """,
 )
 

@@ -38,6 +38,12 @@ review, because which of them counts cannot be known.
     k5     | p2      | 2026-03-02 09:00 | a        | violation k4
     k6     | p3      | 2026-03-02 09:00 | a        | clear
     k7     | p3      | 2026-03-09 09:00 | a        | clear
+    k10    | p5      | 2026-03-02 09:00 | a        | clear
+    k11    | p5      | 2026-03-08 09:00 | a        | violation k10
+    k12    | p5      | 2026-03-14 09:00 | a        | clear
+    k13    | p6      | 2026-03-02 09:00 | a        | clear
+    k14    | p6      | 2026-03-09 09:00 | a        | clear
+    k15    | p6      | 2026-03-15 09:00 | a        | violation k14
     k8     | p4      | 2025-01-02 09:00 | a        | unknown
     k9     | p4      | 2025-01-06 09:00 | a        | review k8
     """,

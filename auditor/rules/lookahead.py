@@ -51,6 +51,8 @@ What it cannot see: visits elsewhere, and visits after the day up to which the e
     v5     | p5      | 2026-03-10 09:00    | b        | completed |                  |
     k6     | p6      | 2026-03-09 09:00    | a        |           |                  | violation v6
     v6     | p6      | 2026-03-09 09:00    | a        | completed |                  |
+    k8     | p8      | 2026-03-09 09:00    | a        |           |                  | clear
+    v8     | p8      | 2026-03-11          | a        | completed |                  |
     k7     | p7      | 2026-12-31 09:00    | a        |           |                  | unknown
     """,
 )
@@ -99,5 +101,9 @@ What it cannot see: whether an earlier appointment was free; it relies on what t
     v5     | p5      | 2026-03-23 09:25 | a        | scheduled |                  | yes               |
     k6     | p6      | 2026-03-09 09:00 | a        |           |                  |                   | clear
     v6     | p6      | 2026-03-23 09:26 | a        | scheduled |                  | yes               |
+    k7     | p7      | 2026-03-09 09:00 | a        |           |                  |                   | violation v7
+    v7     | p7      | 2026-03-11       | a        | completed |                  | yes               |
+    k8     | p8      | 2026-03-09 09:00 | a        |           |                  |                   | clear
+    v8     | p8      | 2026-03-24       | a        | completed |                  | yes               |
     """,
 )

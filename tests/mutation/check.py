@@ -2,6 +2,8 @@
 
     python tests/mutation/check.py [--only auditor/windows.py] [--sample 100] [--worlds 250] [--workers 2]
 
+A first pass with `--worlds 60 > log` is quick; `--again log` then tries its survivors on all the worlds.
+
 Works in copies of the repository. Exits 1 if a mutant survives that equivalent.toml does not excuse.
 """
 
@@ -74,10 +76,10 @@ class Bench:
 def main() -> int:
     """Run the check and print a line per mutant and a tally."""
     options = _options()
-    chosen = _mutants(options)
     excused = _equivalents()
     with tempfile.TemporaryDirectory(prefix="mutation-") as name:
         bench = _bench(Path(name), options)
+        chosen = _mutants(Path(name) / "copy0", options)
         began = time.monotonic()
         state, by = bench.run(None)
         if state != "survived":
@@ -100,6 +102,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", metavar="FILE", help="a file, as auditor/windows.py; repeatable")
     parser.add_argument("--lines", metavar="A-B", help="only mutants on these lines")
+    parser.add_argument("--again", type=Path, metavar="LOG", help="only the survivors of an earlier run's output")
     parser.add_argument("--sample", type=int, metavar="N", help="only N mutants, chosen with a fixed seed")
     parser.add_argument("--worlds", type=int, default=250, metavar="N", help="generated worlds (250)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="mutants at a time (1)")
@@ -107,14 +110,20 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _mutants(options: argparse.Namespace) -> list[Mutant]:
+def _mutants(root: Path, options: argparse.Namespace) -> list[Mutant]:
     files = options.only or [
-        path.relative_to(ROOT).as_posix() for pattern in TARGETS for path in sorted(ROOT.glob(pattern))
+        path.relative_to(root).as_posix()
+        for pattern in TARGETS
+        for path in sorted(root.glob(pattern))
+        if path.name != "__init__.py"
     ]
-    every = [mutant for file in files for mutant in of_file(file, (ROOT / file).read_text(encoding="utf-8"))]
+    every = [mutant for file in files for mutant in of_file(file, (root / file).read_text(encoding="utf-8"))]
     if options.lines:
         first, last = map(int, options.lines.split("-"))
         every = [mutant for mutant in every if first <= mutant.line <= last]
+    if options.again:
+        told = [line for line in options.again.read_text(encoding="utf-8").splitlines() if line.startswith("survived")]
+        every = [m for m in every if any(m.file in line and f"{m.before}  →  {m.after}  [" in line for line in told)]
     if options.sample and options.sample < len(every):
         every = sorted(random.Random(SEED).sample(every, options.sample), key=lambda m: (m.file, m.start, m.new))
     return every
@@ -138,13 +147,16 @@ def _bench(folder: Path, options: argparse.Namespace) -> Bench:
 
 
 def _draw(count: int) -> list[object]:
-    """(world, the reference's answer), always the same ones."""
-    sys.path.insert(0, str(ROOT / "tests"))
+    """(world, the reference's answer), always the same ones: the rules' examples, then generated ones."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    import examples
     import reference
     from hypothesis import HealthCheck, Phase, given, seed, settings
     from worlds import worlds
 
-    drawn = []
+    from auditor.rules import ALL
+
+    drawn = [(world, reference.audit(world)) for world in map(examples.world, ALL)]
 
     @seed(SEED)
     @settings(max_examples=count, phases=[Phase.generate], database=None, deadline=None,

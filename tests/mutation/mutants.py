@@ -54,7 +54,7 @@ def _of_toml(text: str) -> Iterator[tuple[int, int, str]]:
     at = 0
     for line in text.splitlines(keepends=True):
         body = line.split("#")[0]
-        if "=" in body and not '"' in body and not lists[0] < at < lists[1]:
+        if "=" in body and '"' not in body and not lists[0] < at < lists[1]:
             offset = at + body.index("=")
             for found in _NUMBER.finditer(text, offset, at + len(body)):
                 yield found.start(), found.end(), str(int(found[0]) + 1)
@@ -72,8 +72,10 @@ def _of_python(text: str) -> Iterator[tuple[int, int, str]]:
     def span(node: ast.AST) -> tuple[int, int]:
         """Files hold ASCII where it matters: columns are taken as characters after a check of the line."""
         rows = text.splitlines()
+
         def at(row: int, column: int) -> int:
             return starts[row - 1] + len(rows[row - 1].encode()[:column].decode())
+
         return at(node.lineno, node.col_offset), at(node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
 
     def between(left: ast.AST, right: ast.AST, old: str, new: str) -> Iterator[tuple[int, int, str]]:
@@ -84,9 +86,7 @@ def _of_python(text: str) -> Iterator[tuple[int, int, str]]:
 
     for node in _expressions(ast.parse(text)):
         if isinstance(node, ast.Compare):
-            for left, operator, right in zip(
-                [node.left, *node.comparators], node.ops, node.comparators, strict=False
-            ):
+            for left, operator, right in zip([node.left, *node.comparators], node.ops, node.comparators, strict=False):
                 if type(operator) in COMPARISONS:
                     yield from between(left, right, *COMPARISONS[type(operator)])
         elif isinstance(node, ast.BinOp) and type(node.op) in JUNCTIONS and not _is_set(node):

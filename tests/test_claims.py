@@ -1,0 +1,156 @@
+"""Claims and evidence in detail: what the generated worlds meet too rarely, each as a small readable case."""
+
+from pathlib import Path
+from typing import Any
+
+import compare
+import polars as pl
+import pytest
+from reference import Table, World
+
+from auditor.audit import Result
+
+COVERED = {"as_of": "2026-12-31", "visits_since": "2025-01-01", "claims_since": "2025-01-01"}
+
+
+def rows(text: str) -> Table:
+    """A readable table: the header, then one record a line, cells between bars."""
+    header, *body = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
+    return Table(tuple(header), tuple(dict(zip(header, cells, strict=True)) for cells in body))
+
+
+NO_VISITS = rows("visit_id | patient_id | visit_start\nv0 | p0 | 2026-01-01 09:00")
+
+
+def audit(tmp_path: Path, calls: str, visits: Table = NO_VISITS, **settings: Any) -> Result:
+    world = World(calls=rows(calls), visits=visits, settings=COVERED | settings)
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    return result
+
+
+@pytest.mark.parametrize(
+    ("calls", "minutes", "source"),
+    [
+        ("09:00 | 09:21 |    |\n09:05 | 09:10 |    |", 21, "clock"),
+        ("09:00 | 09:10 |    |\n09:05 | 09:21 |    |", 21, "clock"),
+        ("09:00 | 09:10 |    |\n09:10 | 09:21 |    |", 21, "clock"),
+        ("09:00 | 09:30 |    |\n09:05 | 09:10 |    |\n09:20 | 09:40 | |", 40, "clock"),
+        ("09:00 | 09:10 | 10 |\n09:05 | 09:21 | 16 |", 26, "stated"),
+        ("09:00 | 09:10 | 10 |\n09:05 | 09:21 |    |", 26, "mixed"),
+        ("09:00 | 09:10 | 10 | 8\n09:20 | 09:30 | | 7.99", 15, "discussion"),
+        ("09:00 | 09:10 |    |\n09:20 |       |    |", None, None),
+    ],
+)
+def test_cumulative_minutes(tmp_path: Path, calls: str, minutes: int | None, source: str | None):
+    header = "call_id | patient_id | provider_id | call_start | call_end | call_minutes | discussion_minutes | claim_id | cpt_code"
+    lines = []
+    for number, line in enumerate(calls.splitlines()):
+        start, end, stated, discussed = (cell.strip() for cell in line.split("|"))
+        end = f"2026-03-02 {end}" if end else ""
+        lines.append(f"k{number} | p | a | 2026-03-02 {start} | {end} | {stated} | {discussed} | C1 | 98968")
+    result = audit(tmp_path, "\n".join([header, *lines]))
+    assert result.claims.select("minutes", "minutes_source").rows() == [(minutes, source)]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "code"),
+    [("4.99", "none"), ("5", "98966"), ("10.99", "98966"), ("11", "98967"), ("20.99", "98967"), ("21", "98968"),
+     ("30.99", "98968"), ("31", None), ("", None)],
+)  # fmt: skip
+def test_supportable_code(tmp_path: Path, minutes: str, code: str | None):
+    result = audit(
+        tmp_path,
+        f"call_id | patient_id | provider_id | call_start | call_minutes | cpt_code\nk | p | a | 2026-03-02 09:00 | {minutes} | 98968",
+    )
+    assert result.claims["supportable_code"].to_list() == [code]
+
+
+@pytest.mark.parametrize("code", ["98966", "98967"])
+def test_bands_of_the_other_codes(tmp_path: Path, code: str):
+    header = "call_id | patient_id | provider_id | call_start | call_minutes | cpt_code"
+    minutes = ["4", "5", "10", "11", "20", "21"]
+    lines = [
+        f"k{number} | p{number} | a{number} | 2026-03-02 09:00 | {text} | {code}" for number, text in enumerate(minutes)
+    ]
+    result = audit(tmp_path, "\n".join([header, *lines]), codes=(code,))
+    told = compare.verdicts(result)
+    short = [told[(f"k{number}", "1", code)]["DUR001"][0] for number in range(6)]
+    long = [told[(f"k{number}", "1", code)]["DUR002"][0] for number in range(6)]
+    low, high = {"98966": (5, 10), "98967": (11, 20)}[code]
+    assert short == ["violation" if int(text) < low else "clear" for text in minutes]
+    assert long == ["violation" if int(text) > high else "clear" for text in minutes]
+
+
+CALL = "call_id | patient_id | provider_id | call_start | call_minutes | cpt_code | group_id | specialty\n"
+
+
+def test_same_group_is_the_basis_where_nothing_else_tells(tmp_path: Path):
+    visits = rows(
+        "visit_id | patient_id | provider_id | visit_start | status | group_id | specialty\n"
+        "v1 | p | b | 2026-03-01 09:00 | completed | g | PT\n"
+        "v2 | q | b | 2026-03-01 09:00 | completed | g | OT\n"
+        "v3 | r | b | 2026-03-01 09:00 | completed | h | PT"
+    )
+    calls = "".join(f"k-{patient} | {patient} | a | 2026-03-02 09:00 | 25 | 98968 | g | PT\n" for patient in "pqr")
+    result = audit(tmp_path, CALL + calls, visits)
+    told = {key[0]: verdict["LBK001"][5] for key, verdict in compare.verdicts(result).items()}
+    assert told == {"k-p": "same group", "k-q": "unknown", "k-r": "unknown"}
+
+
+def test_evidence_says_what_was_weighed_and_why_it_does_not_count(tmp_path: Path):
+    visits = rows(
+        "visit_id | patient_id | provider_id | visit_start | status | problem_id | cpt_codes\n"
+        "v1 | p | a | 2026-03-01 09:00 | completed | x | 99213\n"
+        "v2 | p | a | 2026-02-28 09:00 | cancelled | y | 99213\n"
+        "v3 | p | a | 2026-02-27 09:00 | completed | y | 98966\n"
+        "v4 | p | a | 2026-02-26 09:00 | completed | y | 99213\n"
+        "v5 | p | a | 2026-02-20 09:00 | completed | y | 99213"
+    )
+    calls = (
+        "call_id | patient_id | provider_id | call_start | call_minutes | cpt_code | problem_id\n"
+        "k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | y\n"
+        "k2 | p | b | 2026-03-01 09:00 | 25 | 98968 | y"
+    )
+    result = audit(tmp_path, calls, visits)
+    of_k1 = result.evidence.filter(pl.col("claim_id") == "k1")
+    lookback = of_k1.filter(pl.col("rule") == "LBK001").select("id", "outcome", "why_not").rows()
+    assert lookback == [
+        ("v1", "none", "unrelated"),
+        ("v2", "none", "did not take place"),
+        ("v3", "none", "does not count as a visit"),
+        ("v4", "violation", None),
+    ]
+    assert of_k1.filter(pl.col("rule") == "FRQ001").is_empty()
+    own = of_k1.filter(pl.col("outcome") == "own").select("id", pl.col("until").dt.to_string("%FT%R")).rows()
+    assert own == [("k1", "2026-03-02T09:25")]
+
+
+@pytest.mark.parametrize(("day", "warned"), [("2026-02-01", False), ("2026-02-02", True)])
+def test_a_default_coverage_on_a_lonely_date_is_warned_about(tmp_path: Path, day: str, warned: bool):
+    calls = f"{CALL}k1 | p | a | 2026-01-01 09:00 | 25 | 98968 | |\nk2 | p | a | {day} 09:00 | 25 | 98968 | |"
+    result = audit(tmp_path, calls, claims_since=None)
+    assert any(warning.startswith("claims_since") for warning in result.warnings) is warned
+
+
+def test_visits_with_unlisted_codes_only_are_tallied(tmp_path: Path):
+    visits = rows(
+        "visit_id | patient_id | visit_start | cpt_codes\n"
+        "v1 | p | 2026-03-01 09:00 | 00001\nv2 | p | 2026-03-01 09:00 | 00001;99213\nv3 | p | 2026-03-01 09:00 | 99421\n"
+        "v4 | p | 2026-03-01 09:00 | 98968\nv5 | p | 2026-03-01 09:00 |"
+    )
+    result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
+    assert any(warning.startswith("1 visits have only codes that are in no list") for warning in result.warnings)
+
+
+def test_a_visit_ahead_without_a_status_counts(tmp_path: Path):
+    visits = rows("visit_id | patient_id | provider_id | visit_start | status\nv1 | p | a | 2026-03-02 12:00 |")
+    result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
+    assert compare.verdicts(result)[("k1", "1", "98968")]["LAH001"][:3] == ("violation", "visit", "v1")
+
+
+def test_a_call_over_midnight_sees_the_dates_between(tmp_path: Path):
+    """A date-only visit on the first day of a call that runs from midnight to midnight."""
+    visits = rows("visit_id | patient_id | provider_id | visit_start | status\nv1 | p | a | 2026-03-02 | completed")
+    result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 00:00 | 1440 | 98968 | |", visits)
+    assert compare.verdicts(result)[("k1", "1", "98968")]["LAH001"][:3] == ("review", "visit", "v1")

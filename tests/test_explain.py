@@ -1,0 +1,194 @@
+"""`explain`: from a run's files alone, a claim's windows, its neighbours in true order, and a reason for every rule."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from auditor import audit as auditing
+from auditor import policy as policies
+from auditor.audit import Settings
+from auditor.errors import UsageError
+from auditor.explain import Story, explain
+from auditor.report import folder, story, summary
+from auditor.report.summary import Run
+from auditor.rules import CODES
+
+CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,claim_id,cpt_code,initiated_by,units,problem_id
+k1,p1,a,2026-03-09 09:00,25,F1,98968,patient,1,
+k2,p2,a,2026-03-10 09:00,25,OK1,98968,patient,1,back
+k3,p3,a,2026-03-11 09:00,,U1,98968,,,
+k4,p4,a,2026-03-12 09:00,10,M1,98968,patient,1,
+k5,p4,a,2026-03-12 13:00,12,M1,98968,patient,1,
+k6,p5,a,2026-03-13 09:00,25,T1,98968,patient,1,
+k7,p6,a,2026-02-20 09:00,25,E1,98968,patient,1,
+k8,p7,a,2026-03-14 09:00,25,L1,98968,patient,1,
+k9,p7,a,2026-03-14 15:00,25,L1,98967,patient,1,
+k10,p9,a,2026-03-07 09:00,25,D1,98968,patient,1,
+"""
+VISITS = """visit_id,patient_id,provider_id,visit_start,status,problem_id
+v2,p1,a,2026-03-10 08:00,completed,
+v1,p1,a,2026-03-03 09:00,completed,
+w1,p2,a,2026-03-08 09:00,completed,knee
+w2,p2,a,2026-03-09 09:00,completed,knee
+w3,p2,a,2026-03-10 08:00,completed,knee
+x1,p5,a,not a date,completed,
+x2,p8,a,2026-02-18 09:00,completed,
+x3,p8,a,2026-03-31 09:00,completed,
+"""
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("explain")
+    (made / "calls.csv").write_text(CALLS, encoding="utf-8")
+    (made / "visits.csv").write_text(VISITS, encoding="utf-8")
+    settings = Settings(
+        paths={name: (str(made / f"{name}.csv"),) for name in ("calls", "visits")},
+        policy=policies.load("default", CODES, "America/New_York"),
+        max_rejects="100%",
+    )
+    result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+    with folder.held(made / "out"):
+        told = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
+        folder.publish(made / "out", result, told)
+    return made / "out"
+
+
+def of(out: Path, claim: str) -> Story:
+    (only,) = explain(out, claim)
+    return only
+
+
+def said(told: Story, rule: str) -> tuple[str, str]:
+    (verdict,) = (verdict for verdict in told.verdicts if verdict.code == rule)
+    return verdict.outcome, verdict.reason
+
+
+def test_every_rule_has_an_outcome_and_a_reason(out: Path) -> None:
+    for claim in pl.read_parquet(out / "latest" / "claims.parquet")["claim_id"]:
+        for told in explain(out, claim):
+            assert tuple(verdict.code for verdict in told.verdicts) == CODES
+            assert all(verdict.reason for verdict in told.verdicts)
+
+
+def test_a_violation_names_its_record(out: Path) -> None:
+    told = of(out, "F1")
+    assert said(told, "LBK001") == ("violation", "visit v1 (same provider) 6 days before the call")
+    assert said(told, "LAH001")[0] == "violation"
+    assert said(told, "EXC001") == ("not evaluated", "no visits.cpt_codes in the inputs")
+
+
+def test_records_come_in_true_order(out: Path) -> None:
+    assert [event.id for event in of(out, "F1").events] == ["v1", "k1", "v2"]
+
+
+def test_clear_says_what_was_weighed(out: Path) -> None:
+    told = of(out, "OK1")
+    assert said(told, "LBK001") == ("clear", "3 visits weighed, none counts: unrelated")
+    assert said(told, "DUR001") == ("clear", "25 minutes (stated); 98968 needs at least 21")
+    assert said(told, "LAH001") == ("clear", "no visit of the patient from the call to 24 hours after it")
+
+
+def test_unknown_says_why(out: Path) -> None:
+    told = of(out, "U1")
+    assert said(told, "DUR001") == ("unknown", "the minutes are unknown: a call has neither minutes nor an end")
+    assert said(told, "LAH001") == ("unknown", "the end of the call is unknown, so its hours after cannot be placed")
+    assert said(told, "ELG001")[1] == "who started the call is blank or not recognised for a call of the claim"
+    assert said(told, "FRQ003") == ("unknown", "the units are blank")
+    assert "was rejected" in said(of(out, "T1"), "LBK001")[1]
+    early = of(out, "E1")
+    assert said(early, "LBK001")[1] == "its window begins on 2026-02-13, before the visits do (2026-02-18)"
+    assert said(early, "FRQ001")[1] == "its period begins on 2026-02-14, before the lines do (2026-02-20)"
+
+
+def test_windows_count_elapsed_hours_and_calendar_days(out: Path) -> None:
+    frequency, back, hours, soonest = of(out, "D1").windows  # the clocks go forward on the night after this call
+    assert hours.end.astimezone(UTC) - hours.start.astimezone(UTC) == timedelta(hours=24, minutes=25)
+    assert (hours.end.hour, hours.end.minute) == (10, 25)
+    assert back.start.isoformat() == "2026-02-28T00:00:00-05:00"
+    assert frequency.start.isoformat() == "2026-03-01T00:00:00-05:00"
+    assert soonest.end.astimezone(UTC) - soonest.start.astimezone(UTC) == timedelta(days=13)
+
+
+def test_a_run_folder_does_as_well(out: Path) -> None:
+    assert explain(out / "r1", "F1") == explain(out, "F1")
+
+
+def test_an_unknown_claim_lists_no_other(out: Path) -> None:
+    with pytest.raises(UsageError, match="no claim of that id") as raised:
+        explain(out, "f1")
+    assert "F1" not in str(raised.value)
+    assert raised.value.exit_code == 2
+
+
+def test_a_folder_without_a_run_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such folder"):
+        explain(tmp_path / "nowhere", "F1")
+    with pytest.raises(UsageError, match="no finished run"):
+        explain(tmp_path, "F1")
+    (tmp_path / "summary.json").write_text(json.dumps({"refused": "x"}), encoding="utf-8")
+    (tmp_path / "rejects.csv").write_text("table", encoding="utf-8")
+    with pytest.raises(UsageError, match="was refused"):
+        explain(tmp_path, "F1")
+
+
+def test_published_calls_are_drawn_one_by_one(out: Path, tmp_path: Path) -> None:
+    """Rows of no rule in evidence.parquet are the claim's own calls, with `until` as their end."""
+    for file in (out / "r1").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    evidence = pl.read_parquet(tmp_path / "evidence.parquet")
+    (claim,) = pl.read_parquet(tmp_path / "claims.parquet").filter(claim_id="M1").to_dicts()
+    key = {name: claim[name] for name in ("claim_id", "claim_line", "cpt_code")}
+    calls = [
+        key
+        | {
+            "rule": "",
+            "kind": "call",
+            "id": "k4",
+            "at": claim["start"],
+            "until": claim["start"] + timedelta(minutes=10),
+        },
+        key
+        | {"rule": "", "kind": "call", "id": "k5", "at": claim["start"] + timedelta(hours=4), "until": claim["end"]},
+    ]
+    extra = pl.DataFrame(calls).cast(
+        {name: evidence.schema[name] for name in ("at",)} | {"until": evidence.schema["at"]}
+    )
+    pl.concat([evidence.filter(pl.col("rule") != ""), extra], how="diagonal").write_parquet(
+        tmp_path / "evidence.parquet"
+    )
+    events = of(tmp_path, "M1").events
+    assert [(event.id, f"{event.at:%H:%M}", f"{event.until:%H:%M}") for event in events] == [
+        ("k4", "09:00", "09:10"),
+        ("k5", "13:00", "13:12"),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("claim", ["F1", "OK1", "U1", "M1", "L1"])
+def test_a_pipe_gets_one_line_a_rule_without_colour(out: Path, claim: str, encoding: str) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    story.write(stream, explain(out, claim))
+    stream.seek(0)
+    lines = stream.read().split("\n")
+    assert [sum(line.startswith(f"{code}  ") for line in lines) for code in CODES] == [1] * len(CODES)
+    assert not any("\x1b" in line for line in lines)
+    assert lines[0].startswith(f"claim {claim} line 1")
+
+
+def test_the_time_line_is_to_scale(out: Path) -> None:
+    stream = io.StringIO()
+    story.write(stream, [of(out, "F1")])
+    rows = {
+        line.split("  ")[-1].split(" visit ")[-1][:2]: line for line in stream.getvalue().splitlines() if "●" in line
+    }
+    lookback = next(line for line in stream.getvalue().splitlines() if "7 days back" in line)
+    hours = next(line for line in stream.getvalue().splitlines() if "24 hours" in line)
+    assert lookback.index("█") <= rows["v1"].index("●") <= lookback.rindex("█")
+    assert hours.index("█") <= rows["v2"].index("●") <= hours.rindex("█")

@@ -1,0 +1,184 @@
+"""`init`: what it writes is a valid policy, maps odd exports, says how sure it is, and quotes no patient's value."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from auditor import audit as auditing
+from auditor import policy as policies
+from auditor import suggest
+from auditor.audit import Inputs, Settings
+from auditor.errors import InputRefused, UsageError
+from auditor.rules import CODES
+
+CALLS = """Call No,MRN,Clinician,Call Date,Picked Up,Hung Up,Direction,Billed CPT,Charge
+C-CANARY1,PAT-CANARY1,DR1,2026-03-02,09:00:00,09:25:10,Inbound,98968,75.25
+C-CANARY2,PAT-CANARY2,DR2,2026-03-03,14:10:05,14:20:00,Outbound,,
+C-CANARY3,PAT-CANARY1,DR1,2026-03-09,08:00:00,08:22:00,Smoke signal,98968,75.25
+"""
+VISITS = """appointment_id,who,dr_code,appointment_date,appointment_time,check_in_time,Outcome,scheduling_date,notes
+V-1,PAT-CANARY1,DR1,2026-03-01,11:00:00,10:55:00,attended,2026-02-01,CANARY-NOTE
+V-2,PAT-CANARY2,DR2,2026-03-04,12:00:00,,did not attend,2026-02-01,
+V-3,PAT-CANARY1,DR2,2026-03-05,12:30:00,12:20:00,Left early,2026-02-20,
+V-4,PAT-CANARY2,DR1,2026-03-06,13:00:00,12:50:00,attended,2026-02-20,
+"""
+
+
+def written(folder: Path, **tables: str) -> dict[str, tuple[str, ...]]:
+    for name, text in tables.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return {name: (str(folder / f"{name}.csv"),) for name in tables}
+
+
+def settled(folder: Path, paths: dict[str, tuple[str, ...]]) -> tuple[str, Inputs]:
+    """The suggestion, and the tables as the auditor reads them under it."""
+    text = suggest.suggest(paths)
+    suggest.save(text, folder / "suggested.toml")
+    policy = policies.load(str(folder / "suggested.toml"), CODES)
+    return text, auditing.read(Settings(paths=paths, policy=policy), lambda stage: None)
+
+
+def line_of(text: str, start: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(start))
+
+
+def test_an_odd_export_runs_at_once(tmp_path: Path) -> None:
+    text, inputs = settled(tmp_path, written(tmp_path, calls=CALLS, visits=VISITS))
+    calls, visits = inputs.files["calls"][0].mapping, inputs.files["visits"][0].mapping
+    assert calls["call_start"] == ("Call Date", "Picked Up")
+    assert calls["call_end"] == ("Call Date", "Hung Up")
+    assert visits["visit_start"] == ("appointment_date", "appointment_time")
+    assert visits["status"] == ("Outcome",)
+    assert [table.rejects.height for table in inputs.tables.values()] == [0, 0]
+    assert inputs.tables["visits"].rows["status"].to_list() == ["completed", "no_show", "unrecognised", "completed"]
+    assert "certain" in line_of(text, "patient_id = ")
+    assert "likely" in line_of(text, "call_start = ")
+    assert visits["provider_id"] == ("dr_code",)
+    assert "# left unused: check_in_time, notes" in text
+
+
+def test_values_outside_a_vocabulary_are_to_be_filled_in(tmp_path: Path) -> None:
+    text = suggest.suggest(written(tmp_path, calls=CALLS, visits=VISITS))
+    block = text[text.index("# [values.visits.status]") :]
+    assert '# "Left early" = ""' in block
+    assert '# "Smoke signal" = ""' in text[text.index("# [values.calls.initiated_by]") :]
+    filled = block.replace('# "Left early" = ""', '"Left early" = "completed"').replace("# [values", "[values", 1)
+    assert tomllib.loads(filled)["values"]["visits"]["status"] == {"Left early": "completed"}
+
+
+def test_no_patient_value_is_quoted(tmp_path: Path) -> None:
+    text = suggest.suggest(written(tmp_path, calls=CALLS, visits=VISITS))
+    assert "CANARY" not in text
+    assert "2026-03" not in text
+
+
+@pytest.mark.parametrize(
+    ("when", "form"),
+    [
+        (("30-May-2025 09:05", "02-JUN-2025 10:00"), "%d-%b-%Y %H:%M"),
+        (("13/02/2026 09:05:00", "14/02/2026 10:00:00"), "%d/%m/%Y %H:%M:%S"),
+        (("Feb 13, 2026 9:05 AM", "Feb 14, 2026 1:00 PM"), "%b %d, %Y %I:%M%p"),
+        (("02/13/26 09:05", "02/14/26 10:00"), "%m/%d/%y %H:%M"),
+        (("2026-02-13T09:05:00Z", "2026-02-14T09:05:00Z"), None),
+        (("2/13/2026 9:05 AM", "2/14/2026 9:05 AM"), None),
+    ],
+)
+def test_formats_that_the_auditor_lacks_are_named(tmp_path: Path, when: tuple[str, str], form: str | None) -> None:
+    calls = "call_id,patient,provider,start\n" + "".join(f'c{i},p{i},a,"{at}"\n' for i, at in enumerate(when))
+    visits = "visit_id,patient,provider,visit_start\nv1,p1,a,2026-02-01 09:00\n"
+    text, inputs = settled(tmp_path, written(tmp_path, calls=calls, visits=visits))
+    assert tomllib.loads(text).get("instant_formats", []) == ([form] if form else [])
+    assert inputs.tables["calls"].rejects.height == 0
+
+
+def test_required_columns_without_a_candidate_are_said(tmp_path: Path) -> None:
+    text = suggest.suggest(written(tmp_path, calls="colour,size\nred,1.5\nblue,2.5\n"))
+    assert "REQUIRED, and nothing was found" in line_of(text, '# call_start = ""')
+    assert "REQUIRED, and nothing was found" in line_of(text, '# patient_id = ""')
+    tomllib.loads(text)
+
+
+def test_names_in_a_vocabulary_column_are_not_quoted(tmp_path: Path) -> None:
+    calls = "call_id,patient,provider,start,caller\n" + "".join(
+        f"c{i},p{i},a,2026-03-02 09:0{i},CANARY Smith{i}\n" for i in range(5)
+    )
+    assert "CANARY" not in suggest.suggest(written(tmp_path, calls=calls))
+
+
+def test_a_header_is_enough(tmp_path: Path) -> None:
+    text = suggest.suggest(written(tmp_path, calls="call_id;MRN;clinician;start;Dx1;Direction\n"))
+    assert tomllib.loads(text)["columns"]["calls"] == {
+        "call_id": "call_id",
+        "patient_id": "MRN",
+        "provider_id": "clinician",
+        "call_start": "start",
+        "initiated_by": "Direction",
+    }
+
+
+def test_two_headers_for_one_column_become_a_choice(tmp_path: Path) -> None:
+    calls = "call_id,patient,MRN,provider,start_time\nc1,p1,m1,a,2026-03-02 09:00\n"
+    visits = "visit_id,patient,visit_start\nv1,p1,2026-03-01 09:00\n"
+    _, inputs = settled(tmp_path, written(tmp_path, calls=calls, visits=visits))
+    assert inputs.files["calls"][0].mapping["patient_id"] == ("patient",)
+    assert inputs.files["calls"][0].unused == ("MRN",)
+
+
+def test_patients_are_known_by_the_values_that_tables_share(tmp_path: Path) -> None:
+    calls = "call_id,patient,provider,call_start\n" + "".join(f"c{i},x{i},a,2026-03-02 09:{i}\n" for i in range(10, 40))
+    visits = "visit_id,ref,other,visit_start\n" + "".join(f"v{i},x{i},y{i},2026-03-01 09:{i}\n" for i in range(10, 40))
+    text, inputs = settled(tmp_path, written(tmp_path, calls=calls, visits=visits))
+    assert inputs.files["visits"][0].mapping["patient_id"] == ("ref",)
+    assert "likely: 100% of its values" in line_of(text[text.index("[columns.visits]") :], "patient_id")
+
+
+def test_disjoint_patients_are_pointed_out(tmp_path: Path) -> None:
+    paths = written(tmp_path, calls=CALLS, visits=VISITS.replace("PAT-", "OTHER-").replace("who", "patient_id"))
+    assert "NONE of its values is in another table" in line_of(suggest.suggest(paths), "patient_id = ")
+
+
+def test_numbered_columns_are_one_list(tmp_path: Path) -> None:
+    head = "claim,patient,provider,dos,hcpcs,Dx1,Dx2"
+    claims = f"{head}\nb1,p1,a,2026-03-02,98968,J20.9,M54.5\nb2,p2,a,2026-03-02,98968,E11.9,\n"
+    text = suggest.suggest(written(tmp_path, claims=claims))
+    assert tomllib.loads(text)["columns"]["claims"]["diagnosis_codes"] == ["Dx1", "Dx2"]
+
+
+def test_a_claims_table_takes_the_billing_columns(tmp_path: Path) -> None:
+    claims = "claim_id,patient_id,provider_id,dos,cpt\nb1,PAT-CANARY1,DR1,2026-03-02,98968\n"
+    text, _ = settled(tmp_path, written(tmp_path, calls=CALLS, visits=VISITS, claims=claims))
+    columns = tomllib.loads(text)["columns"]
+    assert "cpt_code" not in columns["calls"]
+    assert columns["claims"]["cpt_code"] == "cpt"
+
+
+def test_parquet_says_the_same_as_csv(tmp_path: Path) -> None:
+    paths = written(tmp_path, calls=CALLS, visits=VISITS)
+    pl.read_csv(tmp_path / "visits.csv", try_parse_dates=True).write_parquet(tmp_path / "visits.parquet")
+    assert suggest.suggest(paths) == suggest.suggest(paths | {"visits": (str(tmp_path / "visits.parquet"),)})
+
+
+def test_times_past_midnight_are_counted(tmp_path: Path) -> None:
+    calls = CALLS.replace("08:00:00,08:22:00", "23:50:00,00:15:00")
+    text = suggest.suggest(written(tmp_path, calls=calls))
+    assert "1 of 3 end before they begin" in line_of(text, "call_end = ")
+
+
+def test_an_existing_file_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageError, match="exists already"):
+        suggest.save("new", tmp_path / "mine.toml")
+    assert (tmp_path / "mine.toml").read_text(encoding="utf-8") == "mine"
+
+
+def test_wrong_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="no such file"):
+        suggest.suggest({"calls": (str(tmp_path / "nowhere.csv"),)})
+    with pytest.raises(UsageError, match="--calls"):
+        suggest.suggest({})
+    with pytest.raises(UsageError, match="one table only"):
+        suggest.suggest({"calls": ("-",), "visits": ("-",)})
