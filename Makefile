@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds docs clean
+.PHONY: audit test lint worlds docs browser mutation clean
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -24,6 +24,14 @@ worlds: .venv/.installed
 # The pages of the rules, written from the rules themselves.
 docs: .venv/.installed
 	$(BIN)/python -m docs.generate
+
+# The HTML report in headless Chromium (Debian package chromium): no console message, no request, filters and sorting.
+browser: audit
+	$(BIN)/python tests/browser/check.py audit_out/latest/report.html
+
+# Flip every boundary and comparison of the rules and windows; a test must fail for each. About half an hour on 2 cores.
+mutation: .venv/.installed
+	$(BIN)/python tests/mutation/check.py --workers 2
 
 clean:
 	rm -rf .venv audit_out

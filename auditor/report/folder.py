@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from auditor.audit import Inputs, Result
 from auditor.errors import FolderHeld, OutputFailed
 from auditor.ingest import REJECT_SCHEMA
+from auditor.report import html, xlsx
 from auditor.report.summary import Summary
 from auditor.report.tables import write_csv, write_parquet
 
@@ -52,6 +53,8 @@ def publish(out: Path, result: Result, summary: Summary) -> Path:
                 write_csv(frame, folder / f"{name}.csv")
         _write_rejects(result.inputs, folder)
         write_json(summary, folder / "summary.json")
+        html.write(folder / "report.html", result, summary)
+        xlsx.write(folder / "report.xlsx", result, summary)
     with _as_output_failure(out):
         link = out / f"{_UNFINISHED}latest"
         link.unlink(missing_ok=True)

@@ -1,0 +1,175 @@
+"""The time line of one claim as SVG: its call, the windows of the policy, and every record that was weighed."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from html import escape
+from typing import Any
+
+_LEFT, _RIGHT, _WIDTH = 74, 8, 760
+_LANES = {"visit": 44, "claim": 82, "call": 120}
+_NAMES = {"visit": "visits", "claim": "other lines", "call": "calls"}
+_FOOT = 142
+_STRENGTH = {"violation": 3, "review": 2, "unknown": 1}
+_LABELLED = 6
+"""Records whose ids are written beside their marks; all ids are in the table below the picture."""
+
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]"
+)
+
+Row = Mapping[str, Any]
+
+
+def shown(text: str | None) -> str:
+    """`text` for a person's eyes: characters that hide or turn text around are written by their number.
+
+    An id with a right-to-left mark must not read as another id.
+    """
+    return _HIDDEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text) if text else ""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The policy's windows that the picture shades: days back, hours ahead, days ahead, days of a frequency period."""
+
+    back: int
+    ahead: int
+    horizon: int
+    period: int
+
+    @classmethod
+    def of(cls, policy: Mapping[str, Any]) -> "Windows":
+        """Read them from the policy in summary.json."""
+        return cls(
+            policy["lookback"]["days"],
+            policy["lookahead"]["hours"],
+            policy["horizon_days"],
+            policy["frequency"]["period_days"],
+        )
+
+
+def draw(claim: Row, records: Sequence[Row], windows: Windows) -> str:
+    """Draw one claim (a row of `Result.claims`) and the rows of `Result.evidence` weighed for it."""
+    start = _local(claim["start"]) or datetime.combine(claim["service_date"], time())
+    end = _local(claim["end"]) or start
+    day = datetime.combine(start.date(), time())
+    own = {("call", name) for name in claim["call_ids"]}
+    marks = [mark for mark in _strongest(records) if (mark["kind"], mark["id"]) not in own]
+    late = any(mark["at"] and _local(mark["at"]) > end + timedelta(hours=windows.ahead + 12) for mark in marks)
+    scale = _Scale(
+        day - timedelta(days=windows.back + 1),
+        end + (timedelta(days=windows.horizon + 1) if late else timedelta(hours=windows.ahead + 24)),
+    )
+    ahead = end + timedelta(hours=windows.ahead)
+    bands = [
+        _band(scale, "visit", day - timedelta(days=windows.back), start, "back"),
+        _band(scale, "visit", start, ahead, "ahead"),
+        _band(scale, "claim", day - timedelta(days=windows.period - 1), day + timedelta(days=1), "back"),
+    ]
+    if late:
+        bands.append(_band(scale, "visit", ahead, end + timedelta(days=windows.horizon), "later"))
+    lanes = [f'<text class="lane" x="0" y="{y + 4}">{_NAMES[kind]}</text>'
+             f'<line class="rail" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>'
+             for kind, y in _LANES.items()]  # fmt: skip
+    told = f"Time line of the claim of {claim['service_date']}: {len(marks)} other records weighed"
+    body = "".join(
+        [*bands, *lanes, *_days(scale, day, windows, late), *_own_call(claim, scale, start, end), *_marks(scale, marks)]
+    )
+    return f'<svg class="line" viewBox="0 0 {_WIDTH} 166" width="{_WIDTH}" height="166" role="img" ' \
+           f'aria-label="{told}">{body}</svg>'  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Scale:
+    first: datetime
+    last: datetime
+
+    def __call__(self, at: datetime) -> float:
+        """The x of an instant, kept inside the picture."""
+        share = (at - self.first) / (self.last - self.first)
+        return round(_LEFT + min(1.0, max(0.0, share)) * (_WIDTH - _RIGHT - _LEFT), 1)
+
+    def holds(self, at: datetime) -> bool:
+        return self.first <= at <= self.last
+
+
+def _strongest(records: Iterable[Row]) -> list[Row]:
+    """One mark per record: several rules may have weighed it."""
+    best: dict[tuple[str, str], Row] = {}
+    for record in records:
+        key = (record["kind"], record["id"] or "")
+        if key not in best or _strength(record) > _strength(best[key]):
+            best[key] = record
+    return sorted(best.values(), key=lambda mark: (_strength(mark), mark["kind"], mark["id"] or ""))
+
+
+def _strength(record: Row) -> int:
+    return _STRENGTH.get(record["outcome"], 0)
+
+
+def _local(value: datetime | None) -> Any:
+    """Wall-clock time: the windows are in local dates."""
+    return value.replace(tzinfo=None) if value else None
+
+
+def _band(scale: _Scale, lane: str, first: datetime, last: datetime, kind: str) -> str:
+    x, y = scale(first), _LANES[lane]
+    return f'<rect class="{kind}" x="{x}" y="{y - 14}" width="{round(max(1.0, scale(last) - x), 1)}" height="28"/>'
+
+
+def _days(scale: _Scale, day: datetime, windows: Windows, late: bool) -> Iterable[str]:
+    offsets = {-windows.back, 0, 1, *((7, windows.horizon) if late else ())}
+    for number in range((scale.first - day).days, (scale.last - day).days + 1):
+        x = scale(day + timedelta(days=number))
+        yield f'<line class="tick" x1="{x}" x2="{x}" y1="{_FOOT}" y2="{_FOOT + (6 if number in offsets else 3)}"/>'
+        if number in offsets and (number != 1 or not late):
+            label = (day + timedelta(days=number)).date()
+            yield f'<text class="day" x="{x}" y="{_FOOT + 17}">{_short(label)}{f" ({number:+d})" if number else ""}</text>'
+
+
+def _short(day: date) -> str:
+    return f"{day.day} {day:%b}"
+
+
+def _own_call(claim: Row, scale: _Scale, start: datetime, end: datetime) -> Iterable[str]:
+    x, y = scale(start), _LANES["call"]
+    if claim["start"] is None:
+        yield f'<text class="note" x="{x + 4}" y="{y - 6}">no call; service date</text>'
+    else:
+        title = f"call {start:%Y-%m-%d %H:%M}" + (f" to {end:%H:%M}" if claim["end"] else ", end unknown")
+        width = round(max(4.0, scale(end) - x), 1)
+        yield f'<rect class="own" x="{x}" y="{y - 9}" width="{width}" height="18"><title>{title}</title></rect>'
+    yield f'<line class="now" x1="{x}" x2="{x}" y1="22" y2="{_FOOT}"/>'
+
+
+def _marks(scale: _Scale, marks: Sequence[Row]) -> Iterable[str]:
+    labelled = [mark for mark in marks if _strength(mark)][-_LABELLED:]
+    for mark in marks:
+        at = _local(mark["at"])
+        if at is None:
+            continue
+        x, y = scale(at), _LANES[mark["kind"]]
+        kind = mark["outcome"] if _strength(mark) else "none"
+        when = f"{at:%Y-%m-%d}" if mark["date_only"] else f"{at:%Y-%m-%d %H:%M}"
+        outside = "" if scale.holds(at) else ", outside the picture"
+        title = escape(f"{mark['kind']} {shown(mark['id'])}, {when}: {mark['outcome']}{outside}")
+        path = f'<path class="m-{kind}" transform="translate({x} {y})" d="{_shape(kind, outside)}">'
+        yield f"{path}<title>{title}</title></path>"
+        if mark in labelled:
+            end = x > _WIDTH - 150
+            side = -9 if labelled.index(mark) % 2 else 19
+            text = escape(_cut(shown(mark["id"])))
+            yield f'<text class="id{" end" if end else ""}" x="{x}" y="{y + side}">{text}</text>'
+
+
+def _shape(kind: str, outside: str) -> str:
+    """Each outcome has its own shape, so that nothing rests on colour alone."""
+    if outside:
+        return "M5-6L-6 0L5 6z"
+    return {"violation": "M-6-6H6V6H-6z", "review": "M0-7L7 0L0 7L-7 0z"}.get(kind, "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 18 else f"{text[:17]}…"
