@@ -10,6 +10,7 @@ from auditor.billing import Billing
 from auditor.codes import AUDITED_BY_DEFAULT
 from auditor.coverage import Coverage
 from auditor.errors import InputRefused, UsageError
+from auditor.identity import Identity
 from auditor.ingest import SourceFile
 from auditor.judge import Judgement, judge
 from auditor.normalise import Table, normalise
@@ -42,6 +43,7 @@ class Settings:
     required: tuple[str, ...] | None = None
     max_rejects: str = "1%"
     allow_empty: bool = False
+    identity: Identity = field(default_factory=Identity)
 
 
 @dataclass(frozen=True)
@@ -119,14 +121,15 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     progress("judging")
     judgement = judge(nouns, ALL, _left_out(settings), existing(inputs), policy)
     _insist(judgement, settings)
-    found = findings.claims_table(nouns.claims, judgement, policy)
+    identity = settings.identity
+    found = findings.claims_table(nouns.claims, judgement, policy, identity)
     return Result(
         inputs,
         covered,
         judgement,
         found,
-        findings.findings_table(nouns.claims, found, judgement, policy),
-        findings.evidence_table(nouns.claims, billed.line_calls, judgement, policy),
+        findings.findings_table(nouns.claims, found, judgement, policy, identity),
+        findings.evidence_table(nouns.claims, billed.line_calls, judgement, policy, identity),
         _count_inactive(billed, settings, in_range),
         (*_table_warnings(inputs, policy), *covered.warnings, *_visit_warnings(nouns)),
     )

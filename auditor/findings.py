@@ -3,6 +3,7 @@
 import polars as pl
 
 from auditor.codes import FAMILY
+from auditor.identity import Identity
 from auditor.judge import Judgement
 from auditor.policy import Policy
 from auditor.rule import Outcome
@@ -22,7 +23,7 @@ _DISPOSITION = {
 }
 
 
-def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy) -> pl.DataFrame:
+def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy, identity: Identity) -> pl.DataFrame:
     """One row per audited claim: keys, dates, minutes, disposition, rule codes by outcome, amounts, supportable code."""
     rules = [code for code in judgement.outcomes.columns if code != "line"]
     rows = claims.join(judgement.outcomes, on="line", how="inner", maintain_order="left")
@@ -43,15 +44,17 @@ def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy) -> 
     at = pl.col("disposition")
     return rows.select(
         "line",
-        *KEYS,
-        "patient_id",
-        "provider_id",
+        identity.shown("claim_id", "claim"),
+        "claim_line",
+        "cpt_code",
+        identity.shown("patient_id", "patient"),
+        identity.shown("provider_id", "provider"),
         "service_date",
         _local("start", policy),
         _local("end", policy),
         "minutes",
         "minutes_source",
-        pl.col("call_ids").fill_null([]),
+        identity.shown_list("call_ids", "call").fill_null([]),
         "disposition",
         violations=codes(Outcome.VIOLATION),
         reviews=codes(Outcome.REVIEW),
@@ -76,7 +79,9 @@ def _supportable(policy: Policy) -> pl.Expr:
     return pl.coalesce(below, *held)
 
 
-def findings_table(claims: pl.DataFrame, published: pl.DataFrame, judgement: Judgement, policy: Policy) -> pl.DataFrame:
+def findings_table(
+    claims: pl.DataFrame, published: pl.DataFrame, judgement: Judgement, policy: Policy, identity: Identity
+) -> pl.DataFrame:
     """One row per finding. A claim's `at_risk_amount` stands on its first violation only, so that the column adds up."""
     parts = []
     found = judgement.outcomes.lazy()
@@ -88,6 +93,7 @@ def findings_table(claims: pl.DataFrame, published: pl.DataFrame, judgement: Jud
             continue
         best = judgement.best.filter(pl.col("rule") == rule.code).drop("rule", "date_only")
         best = best.rename({"kind": "related_kind", "id": "related_id", "at": "related_at"})
+        best = best.with_columns(identity.shown_record("related_id", "related_kind"))
         rows = hits.join(best, on="line", how="left").join(claims, on="line", how="inner")
         parts.append(rows.select(
             "line", "outcome", "related_kind", "related_id", "related_at", "related_count", "gap_days", "elapsed", "basis",
@@ -130,19 +136,19 @@ def findings_table(claims: pl.DataFrame, published: pl.DataFrame, judgement: Jud
 
 
 def evidence_table(
-    claims: pl.DataFrame, line_calls: pl.DataFrame, judgement: Judgement, policy: Policy
+    claims: pl.DataFrame, line_calls: pl.DataFrame, judgement: Judgement, policy: Policy, identity: Identity
 ) -> pl.DataFrame:
     """One row per record weighed for a claim and rule, with the outcome it supports or why it does not count.
 
     The claim's own calls stand beside them, with a blank rule, the outcome `own` and their end in `until`.
     """
     labels = {int(outcome): outcome.label for outcome in Outcome} | {int(Outcome.CLEAR): "none"}
-    keys = claims.select("line", *KEYS)
+    keys = claims.select("line", identity.shown("claim_id", "claim"), "claim_line", "cpt_code")
     weighed = judgement.evidence.join(keys, on="line", how="inner").select(
         *KEYS,
         "rule",
         "kind",
-        "id",
+        identity.shown_record("id", "kind"),
         _local("at", policy),
         "date_only",
         "gap_days",
@@ -156,7 +162,7 @@ def evidence_table(
         *KEYS,
         rule=pl.lit(""),
         kind=pl.lit("call"),
-        id="call_id",
+        id=identity.shown("call_id", "call"),
         at=_local("call_start", policy),
         until=_local("end", policy),
         date_only=pl.lit(False),

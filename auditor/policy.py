@@ -101,6 +101,7 @@ class RunDefaults(_Strict):
     allow_empty: bool | None = None
     show_ids: bool | None = None
     quiet: bool | None = None
+    pseudonymize: str | None = None
 
 
 class Policy(_Strict):

@@ -156,6 +156,10 @@ def run(
     allow_empty: AllowEmpty = False,
     timezone: Timezone = None,
     show_ids: ShowIds = False,
+    pseudonymize: Annotated[
+        str | None,
+        typer.Option(metavar="KEYFILE", help="Publish keyed tokens instead of identifiers; dated data stays PHI."),
+    ] = None,
     quiet: Quiet = False,
     print_settings: Annotated[
         bool,

@@ -11,6 +11,7 @@ from auditor import policy as policies
 from auditor.audit import REQUIRED_RULES, Settings
 from auditor.codes import FAMILY
 from auditor.errors import UsageError
+from auditor.identity import Identity, read_key
 from auditor.names import nearest
 from auditor.policy import Policy
 from auditor.rules import CODES, select
@@ -81,7 +82,7 @@ def resolve(flags: Mapping[str, Any]) -> Options:
 
 
 _NAMES = ("out", "format", "as_of", "visits_since", "claims_since", "service_from", "service_to", "codes", "select",
-          "ignore", "require", "fail_on", "max_rejects", "allow_empty", "show_ids", "quiet")  # fmt: skip
+          "ignore", "require", "fail_on", "max_rejects", "allow_empty", "show_ids", "quiet", "pseudonymize")  # fmt: skip
 
 
 def _timezone_origin(flags: Mapping[str, Any], policy: Policy) -> str:
@@ -131,4 +132,5 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
         required=None if origins["require"] == "default" else select(origins["require"], values["require"]),
         max_rejects=values["max_rejects"],
         allow_empty=values["allow_empty"],
+        identity=read_key(Path(values["pseudonymize"])) if values["pseudonymize"] else Identity(),
     )

@@ -12,6 +12,7 @@ from auditor import audit as auditing
 from auditor.audit import Inputs, Result, Settings
 from auditor.errors import InputRefused
 from auditor.report import folder, summary, tables, text
+from auditor.report.providers import ranking
 from auditor.report.summary import Run, Summary
 from cli.options import Options
 
@@ -85,7 +86,8 @@ def _run(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
 def _print(options: Options, result: Result, told: Summary, where: Path | None) -> None:
     form = options.values["format"]
     if form == "text":
-        text.write(sys.stdout, told, where)
+        ranked = ranking(result.claims)
+        text.write(sys.stdout, told, ranked, where, show_ids=options.values["show_ids"])
     elif form == "json":
         sys.stdout.write(folder.to_json(told))
     elif form == "csv":

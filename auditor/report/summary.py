@@ -73,12 +73,13 @@ def _head(settings: Settings, run: Run) -> Summary:
         "policy": {"name": policy.name, "sha256": policy.sha256},
         "settings": settings_of(settings),
         "timezone": policy.timezone,
+        "pseudonym_key_id": settings.identity.key_id,
     }
 
 
 def settings_of(settings: Settings) -> Summary:
     """The settings in force, the whole policy among them."""
-    shown = {name: value for name, value in vars(settings).items() if name != "policy"}
+    shown = {name: value for name, value in vars(settings).items() if name not in ("policy", "identity")}
     shown["paths"] = {name: list(paths) for name, paths in settings.paths.items()}
     policy = settings.policy.model_dump(mode="json", exclude={"sha256", "timezone_defaulted", "run"})
     return {name: list(value) if isinstance(value, tuple) else value for name, value in shown.items()} | {

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+import polars as pl
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +13,9 @@ from auditor.report.summary import Summary
 
 _PIPE_WIDTH = 240
 """Columns where no terminal limits them: nothing is cut or wrapped in a pipe."""
+
+_ROWS = 9
+"""Rules shown on a terminal."""
 
 _STYLES = {"violation": "bold red", "review": "yellow", "incomplete": "cyan", "clear": "green"}
 
@@ -24,10 +28,14 @@ def console(stream: TextIO) -> Console:
                    force_terminal=terminal, no_color=None if terminal else True)  # fmt: skip
 
 
-def write(stream: TextIO, summary: Summary, folder: Path | None) -> None:
-    """Print the summary of a finished audit."""
+def write(stream: TextIO, summary: Summary, providers: pl.DataFrame, folder: Path | None, *, show_ids: bool) -> None:
+    """Print the summary of a finished audit: 24 lines of 80 columns on a terminal, everything unwrapped in a pipe.
+
+    `providers` is `providers.ranking`; without `show_ids` they are numbered by rank.
+    """
     out = console(stream)
-    out.print(_evaluated(summary))
+    most = _ROWS if stream.isatty() else None
+    out.print(f"{summary['rules_evaluated']} of {summary['rules_total']} rules evaluated")
     out.print(_claims_line(summary))
     if not summary["claims"]["audited"]:
         codes = ", ".join(summary["settings"]["codes"])
@@ -38,17 +46,13 @@ def write(stream: TextIO, summary: Summary, folder: Path | None) -> None:
         f"Visits cover {coverage['visits_since']} to {coverage['as_of']}; lines since {coverage['claims_since']}; "
         f"policy {summary['policy']['name']}, {summary['timezone']}"
     )
-    _rows(out, summary)
-    _rules(out, summary["rules"])
+    out.print(_rows_line(summary))
+    side_by_side = Table.grid(padding=(0, 3))
+    side_by_side.add_row(_rules(summary["rules"], most), _providers(providers, show_ids))
+    out.print(side_by_side)
+    out.print(_not_evaluated(summary, most))
     if folder:
         out.print(f"Report: {folder}")
-
-
-def _evaluated(summary: Summary) -> str:
-    skipped = [rule for rule in summary["rules"] if not rule["evaluated"]]
-    reasons = "; ".join(f"{rule['code']} ({rule['reason']})" for rule in skipped)
-    tail = f"; not evaluated: {reasons}" if skipped else ""
-    return f"{summary['rules_evaluated']} of {summary['rules_total']} rules evaluated{tail}"
 
 
 def _claims_line(summary: Summary) -> Text:
@@ -69,34 +73,54 @@ def _money_line(money: dict[str, Any]) -> str:
     return f"{line}; {missing:,} of these claims carry no amount" if missing else line
 
 
-def _rows(out: Console, summary: Summary) -> None:
-    """Rows in = rows used + rejected, table by table."""
+def _rows_line(summary: Summary) -> str:
+    """Rows in = rows used + rejected, table by table, and the values that no vocabulary knows."""
+    parts = []
     for table, rejects in summary["rejects"].items():
         files = [entry for entry in summary["inputs"] if entry["table"] == table]
         rows, used = (sum(entry[name] for entry in files) for name in ("rows", "used"))
-        line = f"{table}: {rows:,} rows = {used:,} used + {rejects['rejected']:,} rejected"
         details = [f"{rejects['duplicates']:,} duplicates"] if rejects["duplicates"] else []
         if rejects["without_patient"]:
             details.append(f"{rejects['without_patient']:,} WITHOUT A READABLE PATIENT")
-        out.print(line + (f" ({', '.join(details)})" if details else ""))
-    unknown: dict[str, int] = {}
-    for value in summary["unrecognised"]:
-        name = f"{value['table']}.{value['column']}"
-        unknown[name] = unknown.get(name, 0) + value["count"]
-    for name, count in unknown.items():
-        out.print(f"{name}: {count:,} unrecognised values; summary.json lists them")
+        told = f" ({', '.join(details)})" if details else ""
+        parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects['rejected']:,} rejected{told}")
+    unknown = sum(value["count"] for value in summary["unrecognised"])
+    return "; ".join(parts) + (f"; {unknown:,} unrecognised values" if unknown else "")
 
 
-def _rules(out: Console, rules: Sequence[dict[str, Any]]) -> None:
+def _rules(rules: Sequence[dict[str, Any]], most: int | None) -> Table:
+    """The rules that fired or left something open, the most violations first where not all are shown."""
     fired = [rule for rule in rules if rule["violation"] or rule["review"] or rule["unknown"]]
-    if not fired:
-        return
+    shown = fired if most is None else sorted(fired, key=lambda rule: (-rule["violation"], -rule["review"]))[:most]
     table = Table(box=None, pad_edge=False, show_edge=False)
-    for name in ("rule", "name"):
-        table.add_column(name, no_wrap=True)
-    for name in ("violation", "review", "unknown", "applicable"):
-        table.add_column(name, justify="right")
-    for rule in fired:
-        table.add_row(rule["code"], rule["name"], *(f"{rule[name]:,}" for name in
-                      ("violation", "review", "unknown", "applicable")))  # fmt: skip
-    out.print(table)
+    table.add_column("rule", no_wrap=True)
+    for name in ("violation", "review", "unknown"):
+        table.add_column(name if most is None else f"{name[:4]}.", justify="right")
+    for rule in shown:
+        counts = (f"{rule[name]:,}" for name in ("violation", "review", "unknown"))
+        table.add_row(f"{rule['code']} {rule['name']}"[: None if most is None else 32], *counts)
+    if len(fired) > len(shown):
+        table.caption = f"and {len(fired) - len(shown)} more rules in the report"
+        table.caption_justify = "left"
+    return table
+
+
+def _providers(providers: pl.DataFrame, show_ids: bool) -> Table:
+    """The ten providers whose rate of violations is surely high, by the low end of its interval."""
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    table.add_column("provider", no_wrap=True)
+    table.add_column("violations", justify="right")
+    worst = providers.filter(pl.col("violation") > 0).head(10)
+    for number, row in enumerate(worst.iter_rows(named=True), start=1):
+        label = row["provider_id"] if show_ids else f"#{number}"
+        table.add_row(label, f"{row['violation']:,} of {row['claims']:,}")
+    return table
+
+
+def _not_evaluated(summary: Summary, most: int | None) -> str:
+    skipped = [rule for rule in summary["rules"] if not rule["evaluated"]]
+    if not skipped:
+        return "Every rule was evaluated"
+    if most is not None and len(skipped) > 2:
+        return f"Not evaluated: {', '.join(rule['code'] for rule in skipped)}; the report says why"
+    return "Not evaluated: " + "; ".join(f"{rule['code']} ({rule['reason']})" for rule in skipped)

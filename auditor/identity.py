@@ -1,0 +1,74 @@
+"""Identifiers in the outputs: as they are, or as keyed tokens that are stable across runs with one key.
+
+Tokens are made after judging, so that they change no verdict and no order of claims that share an instant. Dated data about
+a person stays protected health information without its identifiers.
+"""
+
+import hashlib
+import hmac
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from auditor.errors import UsageError
+
+_PREFIX = {"patient": "pt", "provider": "pr", "claim": "cl", "call": "ca", "visit": "vi"}
+_SHORTEST = 16
+
+
+@dataclass(frozen=True)
+class Identity:
+    """How identifiers are shown. Without a key they are shown as they are."""
+
+    key: bytes = field(default=b"", repr=False)
+
+    @property
+    def key_id(self) -> str | None:
+        """What tells one key from another, without telling the key."""
+        return hashlib.sha256(b"key id" + self.key).hexdigest()[:12] if self.key else None
+
+    def shown(self, column: str, kind: str) -> pl.Expr:
+        """A text column of identifiers of one kind, as it is published."""
+        if not self.key:
+            return pl.col(column)
+        return pl.col(column).map_batches(lambda ids: self._tokens(ids, kind), return_dtype=pl.String)
+
+    def shown_list(self, column: str, kind: str) -> pl.Expr:
+        """A column of lists of identifiers of one kind, as it is published."""
+        if not self.key:
+            return pl.col(column)
+        return pl.col(column).list.eval(
+            pl.element().map_batches(lambda ids: self._tokens(ids, kind), return_dtype=pl.String).sort()
+        )
+
+    def shown_record(self, column: str, kind: str) -> pl.Expr:
+        """A column of identifiers whose kind (visit, claim or call) stands in another column."""
+        if not self.key:
+            return pl.col(column)
+        kinds = ("visit", "claim", "call")
+        return pl.coalesce(pl.when(pl.col(kind) == one).then(self.shown(column, one)) for one in kinds)
+
+    def _tokens(self, ids: pl.Series, kind: str) -> pl.Series:
+        tokens = {one: self._token(one, kind) for one in ids.drop_nulls().unique()}
+        return ids.replace_strict(tokens, return_dtype=pl.String) if tokens else ids.cast(pl.String)
+
+    def _token(self, one: str, kind: str) -> str:
+        digest = hmac.new(self.key, f"{kind}\0{one}".encode(), hashlib.sha256).hexdigest()
+        return f"{_PREFIX[kind]}-{digest[:20]}"
+
+
+def read_key(path: Path) -> Identity:
+    """The identity of a key file, which nobody but its owner may read. Raises UsageError."""
+    try:
+        mode, key = path.stat().st_mode, path.read_bytes().strip()
+    except OSError as error:
+        raise UsageError(f"--pseudonymize: {path}: cannot be read ({error.strerror})") from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise UsageError(f"--pseudonymize: {path}: others may read the key; chmod 600 it")
+    if len(key) < _SHORTEST:
+        raise UsageError(
+            f"--pseudonymize: {path}: {len(key)} bytes are too short for a key; at least {_SHORTEST} are needed"
+        )
+    return Identity(key)
