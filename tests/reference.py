@@ -1466,6 +1466,15 @@ def exclusion(codes: frozenset[str]) -> str | None:
     return None
 
 
+def same_day_gap(claim: Line, visit: Visit) -> timedelta:
+    """Elapsed: back from the visit to the claim's start, or ahead from its end; none without a call."""
+    if claim.start is None:
+        return timedelta(0)
+    if visit.start < claim.start:
+        return claim.start - visit.start
+    return max(timedelta(0), visit.start - (claim.end or claim.start))
+
+
 def exc001(claim: Line, book: Book) -> Verdict:
     supports = []
     for visit in book.visits:
@@ -1476,7 +1485,7 @@ def exc001(claim: Line, book: Book) -> Verdict:
         if outcome == "violation" and visit.status == "unrecognised":
             outcome = "review"
         if outcome is not None:
-            supports.append(Support(outcome, "visit", visit.id, 0, visit.date_only))
+            supports.append(Support(outcome, "visit", visit.id, 0, visit.date_only, same_day_gap(claim, visit)))
     for line in book.active:
         same = line.patient == claim.patient and line.provider == claim.provider and line.key != claim.key
         outcome = exclusion(frozenset({line.code}))
