@@ -171,6 +171,11 @@ def _left_out(settings: Settings) -> dict[str, str]:
 
 
 def _insist(judgement: Judgement, settings: Settings) -> None:
+    if len(judgement.not_evaluated) == len(CODES):
+        reasons = {
+            f"{code}: {reason}": None for code, reason in judgement.not_evaluated.items() if code in settings.selected
+        }
+        raise InputRefused(f"no rule can be evaluated, so nothing would be audited ({'; '.join(reasons)})")
     by_choice = set(_left_out(settings)) | {code for code, to in settings.policy.severity.items() if to == "off"}
     default = tuple(code for code in REQUIRED_RULES if code not in by_choice)
     for code in default if settings.required is None else settings.required:
@@ -186,6 +191,8 @@ def _in_service_range(settings: Settings) -> pl.Expr:
     if settings.service_to:
         last = coverage.parse_date("--service-to", settings.service_to, settings.policy)
         inside = inside & (pl.col("service_date") <= last)
+    if settings.service_from and settings.service_to and first > last:
+        raise UsageError("--service-to is before --service-from")
     return inside
 
 

@@ -58,12 +58,21 @@ def read_columns(where: str, text: CsvText, positions: Sequence[int]) -> tuple[p
 
     The frame holds every record that fits the header; `record` is its number, counted from 1 over all records.
     """
-    if text.data.count(b'"', text.body) % 2 == 0:
+    if _well_quoted(text):
         try:
             return _fast(text, positions), {}
         except pa.ArrowInvalid:
             pass
     return _slow(where, text, positions)
+
+
+def _well_quoted(text: CsvText) -> bool:
+    """Whether every quote belongs to a field that is quoted from end to end: pyarrow would guess about any other."""
+    if text.data.find(b'"', text.body) < 0:
+        return True
+    edge = rb"[^" + re.escape(text.delimiter.encode()) + rb"\r\n]"
+    fields = rb"(?<!" + edge + rb')"[^"]*(?:""[^"]*)*"(?!' + edge + rb")"
+    return b'"' not in re.sub(fields, b"", text.data[text.body :])
 
 
 def _fast(text: CsvText, positions: Sequence[int]) -> pl.DataFrame:
@@ -94,6 +103,7 @@ def _slow(where: str, text: CsvText, positions: Sequence[int]) -> tuple[pl.DataF
     lost: dict[int, str] = {}
     number = 0
     while True:
+        line = reader.line_num
         try:
             row = next(reader)
         except StopIteration:
@@ -105,6 +115,11 @@ def _slow(where: str, text: CsvText, positions: Sequence[int]) -> tuple[pl.DataF
                     "told apart; correct that record or export the file again"
                 ) from None
             number += 1
+            if reader.line_num - line > 1:
+                raise InputRefused(
+                    f"{where}, record {number}: a quoted field runs over several lines and does not end properly, so the "
+                    "records in it cannot be told apart; correct that record or export the file again"
+                ) from None
             lost[number] = "text after a closing quote"
             continue
         if not row:

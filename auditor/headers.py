@@ -28,11 +28,17 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
     found: dict[str, tuple[int, ...]] = {}
     for name in spec.columns:
         mapped = policy.sources_of(spec.name, name)
-        if mapped and all(fold(source) in folded for source in mapped):
+        present = [source for source in mapped if fold(source) in folded]
+        if present and len(present) < len(mapped):
+            absent = ", ".join(repr(source) for source in mapped if source not in present)
+            raise InputRefused(
+                f"{where}: the policy joins {name} from {', '.join(mapped)}, and the file has no {absent}"
+            )
+        if present and name not in ignored:
             found[name] = tuple(_position(where, name, source, names, folded) for source in mapped)
     taken = {position for positions in found.values() for position in positions}
     for column in spec.columns.values():
-        if column.name in found or policy.sources_of(spec.name, column.name):
+        if column.name in found or column.name in ignored:
             continue
         accepted = {fold(known) for known in (column.name, *column.aliases)}
         hits = [index for index, header in enumerate(folded) if header in accepted and index not in taken]
@@ -45,23 +51,20 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
             found[column.name] = (hits[0],)
     for column in spec.columns.values():
         if column.required and column.name not in found:
-            accepted_names = policy.sources_of(spec.name, column.name) or (column.name, *column.aliases)
+            accepted_names = (*policy.sources_of(spec.name, column.name), column.name, *column.aliases)
             raise InputRefused(
                 f"{where}: no column for {spec.name}.{column.name}; the file has: {shown(names)}; "
                 f"accepted are: {', '.join(accepted_names)}; or map one in the policy under [columns.{spec.name}]"
             )
     used = {position for positions in found.values() for position in positions}
-    kept = {name: positions for name, positions in found.items() if name not in ignored}
-    return HeaderMap(kept, tuple(header for index, header in enumerate(names) if index not in used))
+    return HeaderMap(found, tuple(header for index, header in enumerate(names) if index not in used))
 
 
 def shown(names: Sequence[str]) -> str:
-    """Headers for a message. One that looks like data, as in a file without a header line, is only numbered."""
-    looks_like_data = re.compile(r"\d{3}|^\W*\d")
-    return ", ".join(
-        f"(column {number})" if looks_like_data.search(name) else repr(name)
-        for number, name in enumerate(names, start=1)
-    )
+    """Headers for a message; only their number if one looks like data, as in a file without a header line."""
+    if any(re.search(r"\d{3}|^\W*\d", name) for name in names):
+        return f"{len(names)} columns whose headers look like data; is the header line missing?"
+    return ", ".join(map(repr, names))
 
 
 def _position(where: str, column: str, source: str, names: Sequence[str], folded: Sequence[str]) -> int:

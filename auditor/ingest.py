@@ -17,7 +17,7 @@ import polars as pl
 from auditor import csvfile, headers
 from auditor.errors import InputRefused
 from auditor.policy import Policy
-from auditor.tables import TABLES, TableSpec
+from auditor.tables import TABLES, TableSpec, fold
 
 _SUFFIXES = (".csv", ".tsv", ".psv", ".parquet", ".pq")
 _COMPRESSED = (".gz", ".zst")
@@ -63,6 +63,18 @@ class _Found:
     paths: list[Path] = field(default_factory=list)
     strays: int = 0
 
+    def add(self, name: str, path: Path) -> None:
+        """A file as it is, or the data files below a folder."""
+        if not path.is_dir():
+            self.paths.append(path)
+            return
+        inside = sorted(entry for entry in path.rglob("*") if entry.is_file() and not entry.name.startswith("."))
+        data = [entry for entry in inside if _is_data(entry)]
+        self.strays += len(inside) - len(data)
+        if not data:
+            raise InputRefused(f"{name}: {path}: no CSV or Parquet file in this folder; name the files themselves")
+        self.paths += data
+
 
 def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billing: bool = False) -> Extract:
     """Read every file of a table. `without_billing` leaves out the calls' columns that a claims table replaces.
@@ -74,17 +86,18 @@ def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billi
     found = expand(name, paths)
     frames, rejects, files = [], [], []
     for path in found.paths:
-        where = f"{name}: {'standard input' if str(path) == '-' else path}"
+        where = f"{name}: {'standard input' if str(path) == '-' else _shown(path)}"
         frame, lost, source = _read_file(where, path, spec, policy, ignored)
         frames.append(frame.with_columns(source_file=pl.lit(source.path)))
         files.append(source)
         rows = [(source.path, record, "", reason, None) for record, reason in lost.items()]
         rejects.append(pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row"))
+    seen = {fold(header) for file in files for header in _all_headers(file)}
     missing = [
         f"{column} = {source!r}"
         for column in spec.columns
         for source in policy.sources_of(name, column)
-        if column not in ignored and not any(column in file.mapping for file in files)
+        if column not in ignored and fold(source) not in seen
     ]
     if missing:
         raise InputRefused(
@@ -103,23 +116,15 @@ def expand(name: str, paths: Sequence[str]) -> _Found:
     """Files, globs and directories → files, sorted, each once."""
     found = _Found()
     for text in paths:
-        path = Path(text)
         if text == "-":
-            found.paths.append(path)
-        elif path.is_dir():
-            inside = sorted(entry for entry in path.rglob("*") if entry.is_file() and not entry.name.startswith("."))
-            data = [entry for entry in inside if _is_data(entry)]
-            found.strays += len(inside) - len(data)
-            if not data:
-                raise InputRefused(f"{name}: {text}: no CSV or Parquet file in this folder; name the files themselves")
-            found.paths += data
-        elif path.exists():
-            found.paths.append(path)
-        else:
-            matches = sorted(Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207 (absolute patterns)
-            if not matches:
-                raise InputRefused(f"{name}: {text}: no such file; check the path")
-            found.paths += [match for match in matches if match.is_file()]
+            found.paths.append(Path(text))
+            continue
+        matches = [text] if Path(text).exists() else sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (absolute)
+        existing = [path for path in map(Path, matches) if path.exists()]
+        if not existing:
+            raise InputRefused(f"{name}: {text}: no such file; check the path")
+        for path in existing:
+            found.add(name, path)
     unique = {os.path.realpath(path): path for path in reversed(found.paths)}
     found.paths = list(reversed(unique.values()))
     return found
@@ -136,7 +141,7 @@ def _read_file(
     where: str, path: Path, spec: TableSpec, policy: Policy, ignored: frozenset[str]
 ) -> tuple[pl.DataFrame, dict[int, str], SourceFile]:
     try:
-        raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        raw = _standard_input(where) if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise InputRefused(f"{where}: cannot be read ({error.strerror}); check the path and its permissions") from None
     digest = hashlib.sha256(raw).hexdigest()
@@ -151,7 +156,18 @@ def _read_file(
     columns = [_join([pl.col(str(p)) for p in many]).alias(column) for column, many in mapped.positions.items()]
     frame = frame.select(*columns, pl.col("record").alias("source_record"))
     mapping = {column: tuple(names[p] for p in many) for column, many in mapped.positions.items()}
-    return frame, lost, SourceFile(str(path), len(raw), digest, frame.height + len(lost), mapping, mapped.unused)
+    return frame, lost, SourceFile(_shown(path), len(raw), digest, frame.height + len(lost), mapping, mapped.unused)
+
+
+def _standard_input(where: str) -> bytes:
+    if sys.stdin is None:
+        raise InputRefused(f"{where}: standard input is closed; pipe the CSV into the command")
+    return sys.stdin.buffer.read()
+
+
+def _shown(path: Path) -> str:
+    """The path as text, whatever bytes its name holds."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _parquet(
@@ -162,30 +178,38 @@ def _parquet(
         mapped = headers.match(where, spec, names, policy, ignored)
         positions = sorted({position for many in mapped.positions.values() for position in many})
         frame = pl.read_parquet(io.BytesIO(raw), columns=[names[position] for position in positions])
-    except (pl.exceptions.PolarsError, OSError) as error:
+        joined = {position for many in mapped.positions.values() if len(many) > 1 for position in many}
+        plain = [
+            as_text(where, names[position], pl.col(names[position]), frame.schema[names[position]], position in joined)
+            for position in positions
+        ]
+        frame = frame.select(column.alias(str(position)) for column, position in zip(plain, positions, strict=True))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise InputRefused(f"{where}: not readable as Parquet; it is damaged or cut short; export it again") from error
-    joined = {position for many in mapped.positions.values() if len(many) > 1 for position in many}
-    plain = [
-        as_text(where, names[position], pl.col(names[position]), frame.schema[names[position]], position in joined)
-        for position in positions
-    ]
-    frame = frame.select(column.alias(str(position)) for column, position in zip(plain, positions, strict=True))
     return names, frame.with_row_index("record", offset=1), {}, mapped
 
 
 def as_text(where: str, name: str, column: pl.Expr, dtype: pl.DataType, joined: bool) -> pl.Expr:
     """A Parquet column as text; dates and times stay what they are unless they are to be joined."""
     if isinstance(dtype, pl.Datetime):
-        return (
-            column.dt.to_string("%Y-%m-%d %H:%M:%S%.f") if joined else column.cast(pl.Datetime("us", dtype.time_zone))
-        )
+        if not joined:
+            return column.cast(pl.Datetime("us", dtype.time_zone), strict=False)
+        dates_only = (column.dt.time() == pl.time(0)).all()
+        return pl.when(dates_only).then(column.dt.to_string("%F")).otherwise(column.dt.to_string("%F %T%.f"))
     if isinstance(dtype, pl.Date):
         return column.dt.to_string("%Y-%m-%d") if joined else column
-    if isinstance(dtype, pl.List):
+    if isinstance(dtype, pl.Array):
+        return as_text(where, name, column.arr.to_list(), pl.List(dtype.inner), joined)
+    if isinstance(dtype, pl.List) and not dtype.inner.is_nested():
         return column.cast(pl.List(pl.String)).list.join(";", ignore_nulls=True)
     if isinstance(dtype, pl.Duration):
-        return (column.dt.total_microseconds() / 60_000_000).cast(pl.String)
+        total = column.dt.total_microseconds()
+        clock = pl.format("{}:{}:{}", total // 3_600_000_000, total // 60_000_000 % 60, total % 60_000_000 / 1_000_000)
+        return pl.when(total >= 0).then(clock).when(total < 0).then(pl.lit("-1"))
+    if isinstance(dtype, pl.Decimal):
+        return column.cast(pl.String).str.replace(r"\.0+$", "")
     if dtype.is_float():
+        column = column.fill_nan(None)
         whole = (column == column.round(0)) & (column.abs() < 2**53)
         return (
             pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(column.cast(pl.String))

@@ -3,6 +3,7 @@
 Forms: the policy's own first, then ISO 8601, then US month/day/year. Source: SPEC.md section 2.
 """
 
+import re
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,7 +16,7 @@ MIDNIGHT_COLUMN = 20
 UNREADABLE, SKIPPED, REPEATED = 1, 2, 3
 
 _SECOND = r":[0-5]\d"
-_ISO_TIME = r"\d{4}-\d\d-\d\d \d\d:[0-5]\d"
+_ISO_TIME = r"\d{4}-\d\d-\d\d \d\d?:[0-5]\d"
 _OFFSET = r" ?(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"
 _US = r"^\d{1,2}/\d{1,2}/\d{4}"
 _US_TIME = _US + r" +\d{1,2}:[0-5]\d"
@@ -38,6 +39,13 @@ _US_FORMS = (
     (f"{_US_TIME} ?[AaPp][Mm]$", "%m/%d/%Y %I:%M%p"),
     (f"{_US_TIME}{_SECOND} ?[AaPp][Mm]$", "%m/%d/%Y %I:%M:%S%p"),
 )
+_ISO_NOON = (  # a date and a time joined from two columns
+    (f"^{_ISO_TIME} ?[AaPp][Mm]$", "%Y-%m-%d %I:%M%p"),
+    (f"^{_ISO_TIME}{_SECOND} ?[AaPp][Mm]$", "%Y-%m-%d %I:%M:%S%p"),
+)
+_HAS_TIME = re.compile(r"%[-_0]?[HIklTRXcsr+]")
+_HAS_OFFSET = re.compile(r"%:{0,3}#?z|%\+|%s")
+_DAY_FIRST = re.compile(r"%[-_0]?[de]/%[-_0]?m")
 
 
 @dataclass(frozen=True)
@@ -53,15 +61,21 @@ class Instants:
     has_local: bool
 
 
-def read(values: pl.Series, policy: Policy) -> Instants:
-    """Read a column of text, dates or datetimes; blank text is null. Never raises on a value."""
+def read(values: pl.Series, policy: Policy, last_year: int = 9998) -> Instants:
+    """Read a column of text, dates or datetimes; blank text is null. Never raises on a value.
+
+    Years before 2 or after `last_year` cannot be moved between time zones and are unreadable.
+    """
     if isinstance(values.dtype, pl.Date):
-        frame = pl.DataFrame({"wall": values.cast(pl.Datetime("us")), "date_only": values.is_not_null()})
+        wall = values.cast(pl.Datetime("us"), strict=False)
+        frame = pl.DataFrame({"wall": wall, "date_only": values.is_not_null()})
         frame = frame.with_columns(utc=pl.lit(None, pl.Datetime("us", "UTC")), blank=values.is_null())
     elif isinstance(values.dtype, pl.Datetime):
         frame = _typed(values)
     else:
         frame = _parse(values, policy)
+    possible = pl.col("wall").dt.year().is_between(2, last_year).fill_null(False)
+    frame = frame.with_columns(pl.when(possible).then(pl.col("wall", "utc")), date_only=pl.col("date_only") & possible)
     readable = pl.col("wall").is_not_null()
     midnight = pl.col("date_only") | (pl.col("wall").dt.time() == pl.time(0))
     dates, count = frame.filter(readable).select(midnight.all(), pl.len()).row(0)
@@ -82,11 +96,12 @@ def _typed(values: pl.Series) -> pl.DataFrame:
 def _parse(values: pl.Series, policy: Policy) -> pl.DataFrame:
     """Each form is tried on what the forms before it could not read."""
     own = policy.instant_formats
-    stages: list[tuple[str | None, str, bool]] = [(None, form, "z" in form) for form in own]
+    stages: list[tuple[str | None, str, bool]] = [(None, form, bool(_HAS_OFFSET.search(form))) for form in own]
     stages += [(pattern, form, False) for pattern, form in _ISO] + [
         (pattern, form, True) for pattern, form in _ISO_OFFSET
     ]
-    if not any("%d/%m" in form for form in own):  # a day-first export must never fall through to month-first
+    stages += [(pattern, form, False) for pattern, form in _ISO_NOON]
+    if not any(_DAY_FIRST.search(form) for form in own):  # a day-first export must never fall through to month-first
         stages += [(pattern, form, False) for pattern, form in _US_FORMS]
     rest = pl.DataFrame({"v": values}).with_row_index("row").filter(pl.col("v").is_not_null())
     done = []
@@ -122,7 +137,9 @@ def _stage(pattern: str | None, form: str, offset: bool) -> pl.Expr:
     if offset:
         utc = zoned.str.to_datetime(zoned_form, time_unit="us", time_zone="UTC", strict=False)
     local = utc.dt.replace_time_zone(None) if offset and pattern is None else _strptime(wall, form)
-    date_only = pl.lit(not any(part in form for part in ("%H", "%I", "%T", "%R", "%X", "%c", "%s")))
+    if offset:
+        local = pl.when(utc.is_not_null()).then(local)
+    date_only = pl.lit(not _HAS_TIME.search(form))
     return pl.struct(wall=local, utc=utc, date_only=date_only & local.is_not_null()).alias("read")
 
 

@@ -17,8 +17,9 @@ DUPLICATE = "duplicate row"
 CONFLICT = "conflicting rows for one id"
 
 _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
-_CLOCK = r"^(?:(\d+):)?(\d+):([0-5]\d)$"
-_MONEY = r"^\(?[-+]?\$?[-+]?\d[\d,]*(?:\.\d*)?\)?$|^\(?[-+]?\$?[-+]?\.\d+\)?$"
+_CLOCK = r"^(?:(\d{1,4}):)?(\d{1,6}):([0-5]?\d(?:\.\d+)?)$"
+_AMOUNT = r"(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)"
+_MONEY = rf"^(?:[-+]?\$?{_AMOUNT}|\$[-+]{_AMOUNT}|\(\$?{_AMOUNT}\))$"
 _NOT_DOCUMENTED = ("", "n/a", "na", "none", "null", "-")
 _SCIENTIFIC = r"^\d(?:\.\d+)?[eE]\+\d+$"
 
@@ -144,7 +145,7 @@ def _instant(work: _Work, column: Column, values: pl.Series) -> None:
 
 
 def _date(work: _Work, column: Column, values: pl.Series) -> None:
-    read = instants.read(values, work.policy)
+    read = instants.read(values, work.policy, last_year=9999)
     _refuse_times(work, column, read)
     work.made[column.name] = read.utc.dt.convert_time_zone(work.policy.timezone).dt.date()
 
@@ -164,9 +165,9 @@ def _duration(per_unit: int) -> Callable[[_Work, Column, pl.Series], None]:
     def read(work: _Work, column: Column, values: pl.Series) -> None:
         text = pl.col("v")
         number = pl.when(text.str.contains(_NUMBER)).then(text).cast(pl.Float64, strict=False) * per_unit
-        clock = [text.str.extract(_CLOCK, group).cast(pl.Int64, strict=False) for group in (1, 2, 3)]
+        clock = [text.str.extract(_CLOCK, group).cast(pl.Float64, strict=False) for group in (1, 2, 3)]
         clocked = (clock[0].fill_null(0) * 3600 + clock[1] * 60 + clock[2]) * 1_000_000
-        length = pl.coalesce(number.round(0).cast(pl.Int64, strict=False), clocked)
+        length = pl.coalesce(number, clocked).round(0).cast(pl.Int64, strict=False)
         made = _text(values).to_frame("v").select(length.alias("v"))["v"]
         work.reject(column.name, f"{column.name} is no number or [h:]mm:ss", values.is_not_null() & made.is_null())
         work.reject(column.name, f"{column.name} is negative", made < 0)
@@ -202,6 +203,10 @@ def _code(work: _Work, column: Column, values: pl.Series) -> None:
     code = _text(values).str.to_uppercase().str.extract(r"^([A-Z0-9]+)")
     if column.required:
         work.reject(column.name, f"{column.name} holds no code", code.is_null() & values.is_not_null())
+    elif count := (code.is_null() & values.is_not_null()).sum():
+        work.warnings.append(
+            f"{work.table}.{column.name}: {count} values hold no code; those calls count as not billed"
+        )
     work.made[column.name] = code
 
 

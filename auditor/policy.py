@@ -7,7 +7,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from auditor.codes import FAMILY
 from auditor.errors import UsageError
 from auditor.names import nearest
-from auditor.tables import TABLES, YES_NO, Vocabulary, fold_term
+from auditor.tables import TABLES, YES_NO, Kind, Vocabulary, fold_term
 
 Severity = Literal["violation", "review", "off"]
 _SHIPPED = resources.files("auditor") / "policies"
@@ -30,6 +30,14 @@ def _known_timezone(name: str) -> str:
     return name
 
 
+def _whole_date(form: str) -> str:
+    day, month, year = r"%[-_0]?[dej]|%j", r"%[-_0]?m|%[bBh]|%j", r"%[-_0]?[Yy]"
+    if not re.search(r"%[FDxcs+]", form) and not all(re.search(part, form) for part in (day, month, year)):
+        raise ValueError("a format needs a day, a month and a year, such as %d-%b-%Y or %d.%m.%Y %H:%M")
+    return form
+
+
+InstantFormat = Annotated[str, AfterValidator(_whole_date)]
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
 
 
@@ -81,17 +89,17 @@ class Lists(_Strict):
 class RunDefaults(_Strict):
     """Options of `audit98968 run` that a policy may set; flags and variables come first."""
 
-    calls: tuple[str, ...] | None = None
-    visits: tuple[str, ...] | None = None
-    claims: tuple[str, ...] | None = None
-    providers: tuple[str, ...] | None = None
+    calls: str | tuple[str, ...] | None = None
+    visits: str | tuple[str, ...] | None = None
+    claims: str | tuple[str, ...] | None = None
+    providers: str | tuple[str, ...] | None = None
     out: str | None = None
     format: Literal["text", "jsonl", "csv", "json", "none"] | None = None
-    as_of: str | date | None = None
-    visits_since: str | date | None = None
-    claims_since: str | date | None = None
-    service_from: str | date | None = None
-    service_to: str | date | None = None
+    as_of: str | datetime | date | None = None
+    visits_since: str | datetime | date | None = None
+    claims_since: str | datetime | date | None = None
+    service_from: str | datetime | date | None = None
+    service_to: str | datetime | date | None = None
     codes: str | tuple[str, ...] | None = None
     select: str | tuple[str, ...] | None = None
     ignore: str | tuple[str, ...] | None = None
@@ -114,9 +122,9 @@ class Policy(_Strict):
     effective_to: date | None = None
     timezone: Timezone
     dst: Literal["reject", "first", "second"]
-    instant_formats: tuple[str, ...]
+    instant_formats: tuple[InstantFormat, ...]
     relatedness: Literal["evidence", "any"]
-    horizon_days: int = Field(ge=1, le=366)
+    horizon_days: int = Field(ge=1, le=366, strict=True)
     bands: Mapping[Literal["98966", "98967", "98968"], Band]
     lookback: Lookback
     lookahead: Lookahead
@@ -176,6 +184,9 @@ def load(name_or_file: str = "default", rule_codes: tuple[str, ...] = (), timezo
         raise UsageError(f"{where}: not UTF-8 text; save the policy as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where}: not valid TOML: {error}") from None
+    for key in ("sha256", "timezone_defaulted"):
+        if key in own:
+            raise UsageError(_at(where, text, (key,), "unknown key"))
     own.setdefault("name", Path(name_or_file).stem)
     base = tomllib.loads((_SHIPPED / "default.toml").read_text(encoding="utf-8"))
     defaulted = own.get("timezone") is None or name_or_file == "default"
@@ -240,11 +251,15 @@ def _check_names(policy: Policy, where: str, text: str, rule_codes: tuple[str, .
     for table, mappings in policy.values.items():
         known(("values", table), tuple(TABLES))
         for column in mappings:
-            known(("values", table, column), tuple(TABLES[table].columns))
+            with_terms = (Kind.TERM, Kind.FLAG, Kind.DOCUMENTED)
+            terms = (one.name for one in TABLES[table].columns.values() if one.kind in with_terms)
+            known(("values", table, column), tuple(terms))
             try:
                 policy.terms(table, column)
             except ValueError as error:
                 raise UsageError(_at(where, text, ("values", table, column), str(error))) from None
+    if policy.effective_from and policy.effective_to and policy.effective_from > policy.effective_to:
+        raise UsageError(_at(where, text, ("effective_to",), "is before effective_from"))
     for code in FAMILY:
         if policy.bands[code].low > policy.bands[code].high:  # type: ignore[index]
             raise UsageError(_at(where, text, ("bands", code), "low is above high"))

@@ -5,6 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
+from cli.streams import forget, say
+
 _TABLES = ("--calls", "--visits", "--claims", "--providers")
 
 
@@ -26,8 +28,18 @@ def main() -> None:
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except SystemExit as stop:
-        # typer exits 1 when the reader of its help closes the pipe; here 1 means findings and nothing else
-        raise SystemExit(0 if stop.code == 1 else stop.code) from None
+        if stop.code == 1:  # typer's word for a reader of its help or complaint that went away; here 1 means findings
+            raise SystemExit(0 if _asked_for_words() else 2) from None
+        raise
+    except OSError as error:
+        forget(sys.stdout)
+        say(f"audit98968: error: the output could not be written ({error.strerror})")
+        raise SystemExit(4 if _asked_for_words() else 2) from None
+
+
+def _asked_for_words() -> bool:
+    """Whether typer itself was to print help or the version; else it was complaining about usage."""
+    return bool({"--help", "-h", "--version"}.intersection(sys.argv))
 
 
 def repeat_table_flags(arguments: list[str]) -> list[str]:

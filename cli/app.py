@@ -1,7 +1,6 @@
 """The commands. Each one imports the auditor when it is called, so that help is quick."""
 
 import functools
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+
+from cli.streams import forget, say
 
 app = typer.Typer(
     name="audit98968",
@@ -46,8 +47,11 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
         except AuditError as error:
             _stop(str(error), error.exit_code)
         except BrokenPipeError:
-            _forget_stdout()
+            forget(sys.stdout)
             raise SystemExit(0) from None
+        except OSError as error:
+            forget(sys.stdout)
+            _stop(f"standard output could not be written ({error.strerror})", 4)
         except BaseException as error:
             if _debug:
                 raise
@@ -67,13 +71,8 @@ def _stop(message: str, code: int) -> NoReturn:
         import traceback
 
         traceback.print_exc()
-    sys.stderr.write(f"audit98968: error: {message}\n")
+    say(f"audit98968: error: {message}")
     raise SystemExit(code) from None
-
-
-def _forget_stdout() -> None:
-    """The reader went away: nothing more can be said there, and that is no error."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _version(wanted: bool) -> None:
@@ -322,6 +321,6 @@ def _progress(quiet: bool) -> Callable[[str], None]:
 
     def say(stage: str) -> None:
         if sys.stderr.isatty() and not quiet:
-            sys.stderr.write(f"{stage}\n")
+            say(stage)
 
     return say

@@ -118,6 +118,8 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
     for code in values["codes"]:
         if code not in FAMILY:
             raise UsageError(f"{origins['codes']}: {code!r} is not audited; choose from {', '.join(FAMILY)}")
+    if not values["select"]:
+        raise UsageError(f"{origins['select']}: no rule given; leave it out to select all")
     if not values["codes"]:
         raise UsageError(f"{origins['codes']}: no code given; choose from {', '.join(FAMILY)}")
     if not re.fullmatch(r"\d+|\d+(\.\d+)?%", values["max_rejects"]):

@@ -15,6 +15,7 @@ from auditor.report import folder, summary, tables, text
 from auditor.report.providers import ranking
 from auditor.report.summary import Run, Summary
 from cli.options import Options
+from cli.streams import forget, say
 
 FINDINGS = 1
 
@@ -39,7 +40,11 @@ def run(options: Options, progress: Callable[[str], None]) -> int:
         told["settings"] |= {"fail_on": options.values["fail_on"], "origins": dict(options.origins)}
         progress("writing")
         where = folder.publish(options.out, result, told) if options.out else None
-    _print(options, result, told, where)
+    try:
+        _print(options, result, told, where)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        forget(sys.stdout)  # a reader that has seen enough changes nothing about the findings
     return _exit_code(options.values["fail_on"], told)
 
 
@@ -63,7 +68,7 @@ def check(options: Options, progress: Callable[[str], None]) -> int:
             out.print(f"  rejected {count:,}: {reason}{f' [{column}]' if column else ''}")
         for warning in inputs.tables[table].warnings:
             out.print(f"  Warning: {warning}")
-    for value in summary.unrecognised_of(inputs):
+    for value in summary.unrecognised_of(inputs, settings):
         written = repr(value["value"]) if options.values["show_ids"] else "a value (--show-ids names it)"
         out.print(f"unrecognised {value['table']}.{value['column']}: {written} ({value['count']:,})")
     covered = auditing.cover(inputs, settings)
@@ -89,14 +94,21 @@ def _print(options: Options, result: Result, told: Summary, where: Path | None) 
         ranked = ranking(result.claims)
         text.write(sys.stdout, told, ranked, where, show_ids=options.values["show_ids"])
     elif form == "json":
-        sys.stdout.write(folder.to_json(told))
+        _data(folder.to_json(told))
     elif form == "csv":
-        sys.stdout.write(tables.to_csv(result.findings))
+        _data(tables.to_csv(result.findings))
     elif form == "jsonl":
-        sys.stdout.write(tables.to_jsonl(result.findings))
+        _data(tables.to_jsonl(result.findings))
     if not options.values["quiet"]:
         for warning in told["warnings"]:
-            sys.stderr.write(f"audit98968: warning: {warning}\n")
+            say(f"audit98968: warning: {warning}")
+
+
+def _data(text: str) -> None:
+    """Data for programs is UTF-8 whatever the locale."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
 
 
 def _exit_code(fail_on: str, told: Summary) -> int:

@@ -91,6 +91,9 @@ def test_nothing_is_written_without_out(exports: Path):
         (("--fail-on", "sometimes"), 2, "--fail-on"),
         (("--select", "LBK01"), 2, "did you mean LBK001?"),
         (("--codes", "99213"), 2, "98966"),
+        (("--select", ""), 2, "no rule given"),
+        (("--select", "ELG001"), 3, "no rule can be evaluated"),
+        (("--service-from", "2026-03-02", "--service-to", "2026-03-01"), 2, "is before"),
         (("--max-rejects", "many"), 2, "--max-rejects"),
         (("--policy", "strictt"), 2, "did you mean strict?"),
         (("--timezone", "America/New_Yorck"), 2, "did you mean America/New_York?"),
@@ -266,11 +269,33 @@ def test_an_interrupt_leaves_nothing(exports: Path, sent: signal.Signals, code: 
     assert [entry.name for entry in (exports / "out").iterdir()] == [".lock"]
 
 
-def test_a_reader_that_leaves_is_no_error(exports: Path):
-    script = f"{sys.executable} -m cli run --calls calls.csv --visits visits.csv --format csv --fail-on never | true; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", script], cwd=exports, capture_output=True, text=True)
-    assert done.stdout.strip() == "0"
-    assert "Traceback" not in done.stderr
+TABLES = "--calls calls.csv --visits visits.csv --timezone UTC"
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (f"run {TABLES} --format csv --fail-on never | true", 0),
+        (f"run {TABLES} --format csv | true", 1),
+        (f"run {TABLES} | true", 1),
+        ("run --calls nope --visits nope 2>&1 | true", 3),
+        ("run --no-such-flag 2>&1 | true", 2),
+        ("run --help | true", 0),
+        ("run --calls nope --visits nope 2>/dev/full", 3),
+        (f"run {TABLES} --fail-on never 2>/dev/full", 0),
+        (f"run {TABLES} >/dev/full", 4),
+        ("run --help >/dev/full", 4),
+        ("--version >/dev/full", 4),
+        (f"run {TABLES} --fail-on never >&-", 0),
+        ("run --calls - --visits visits.csv <&-", 3),
+    ],
+)
+def test_streams_that_are_closed_or_full_keep_the_exit_code(exports: Path, command: str, code: int):
+    first, _, rest = command.partition(" ")
+    script = f"{sys.executable} -m cli {first} {rest}; echo ${{PIPESTATUS[0]}} >status"
+    done = subprocess.run(["bash", "-c", script], cwd=exports, capture_output=True, text=True, timeout=60)
+    assert (exports / "status").read_text().strip() == str(code)
+    assert "Traceback" not in done.stderr + done.stdout
 
 
 @pytest.mark.parametrize("command", [(), ("run",), ("check",), ("rules",), ("rules", "list"), ("rules", "show"),

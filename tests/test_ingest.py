@@ -316,3 +316,124 @@ def test_identifiers_that_a_spreadsheet_rounded_are_warned_about(tmp_path: Path,
     table = one(tmp_path, policy, TEXT.replace("007", "2.98725E+13").encode())
     assert "visits.visit_id: 1 identifiers look like rounded numbers" in table.warnings[0]
     assert table.rows["visit_id"].to_list() == ["2.98725E+13"]
+
+
+SWALLOWED = "call_id,patient_id,provider_id,call_start,call_minutes,doc_summary\n"
+for number, note in enumerate(["ok", '"said ok', "x", "y", '"fine too', "z"], start=1):
+    SWALLOWED += f"K{number},P{number},D,2026-03-0{number} 09:00,25,{note}\n"
+
+
+def test_a_quote_that_swallows_records_is_refused(tmp_path: Path, policy: Policy):
+    """Two stray quotes make one field of four records; no reader can tell them apart."""
+    with pytest.raises(InputRefused, match="record 2: a quoted field runs over several lines"):
+        one(tmp_path, policy, SWALLOWED.encode(), "calls")
+
+
+def test_text_after_a_closing_quote_rejects_its_record_whatever_the_other_rows(tmp_path: Path, policy: Policy):
+    for other in ("2,P2,2026-03-02,seen", "2,P2"):
+        table = one(tmp_path, policy, f'{HEADER}\n"1"x,P1,2026-03-02,seen\n{other}\n'.encode())
+        assert (1, "text after a closing quote") in table.rejects.select("source_record", "reason").rows()
+
+
+def test_quoted_newlines_and_doubled_quotes_are_read(tmp_path: Path, policy: Policy):
+    data = f'{HEADER},problem_id\n1,P1,2026-03-02,seen,"a\n""b"", c"\n2,P2,2026-03-02,seen,""\n'.encode()
+    assert one(tmp_path, policy, data).rows["problem_id"].to_list() == ['a\n"b", c', None]
+
+
+def test_a_mapping_leaves_the_names_of_other_files_alone(tmp_path: Path):
+    policy = own_policy(tmp_path, '[columns.visits]\nstatus = "Appt Status"\nvisit_start = ["Day", "Time"]\n')
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("visit_id,patient_id,Day,Time,Appt Status\n1,P1,2026-03-02,9:00 AM,seen\n")
+    (tmp_path / "data" / "b.csv").write_text(f"{HEADER}\n2,P2,2026-03-02 09:00,cancelled\n")
+    table = read(tmp_path / "data", policy)
+    assert table.rows.sort("visit_id")["status"].to_list() == ["completed", "cancelled"]
+    (tmp_path / "data" / "c.csv").write_text("visit_id,patient_id,Day,status\n3,P3,2026-03-02,seen\n")
+    with pytest.raises(InputRefused, match="has no 'Time'"):
+        read(tmp_path / "data", policy)
+
+
+@pytest.mark.parametrize(
+    ("form", "written", "utc"),
+    [
+        ("%-m/%-d/%Y %-I:%M %p", "3/5/2026 4:30 PM", "2026-03-05T21:30"),
+        ("%d-%b-%Y %k:%M", "05-Mar-2026 9:30", "2026-03-05T14:30"),
+        ("%d.%m.%Y zu %H:%M", "05.03.2026 zu 09:30", "2026-03-05T14:30"),
+        ("%d.%m.%Y %H:%M%z", "05.03.2026 09:30+0000", "2026-03-05T09:30"),
+        ("%-d/%-m/%Y %H:%M", "6/3/2026", None),
+    ],
+)
+def test_own_formats_keep_their_time_and_offset(tmp_path: Path, form: str, written: str, utc: str | None):
+    policy = own_policy(tmp_path, f"instant_formats = ['{form}']\n")
+    table = one(tmp_path, policy, f"{HEADER}\n1,P1,{written},seen\n".encode())
+    assert table.rows.select("visit_start_date_only", pl.col("visit_start").dt.to_string("%FT%R")).rows() == (
+        [(False, utc)] if utc else []
+    )
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2026-03-09 09:00+05:75", "2026-03-09 09:00+99:99", "0000-01-01 01:00", "0001-01-01T00:10:00+05:00", "9999-12-31"],
+)
+def test_impossible_offsets_and_years_are_rejected(tmp_path: Path, policy: Policy, written: str):
+    table = one(tmp_path, policy, f"{HEADER}\n1,P1,{written},seen\n".encode())
+    assert table.rejects["reason"].to_list() == ["visit_start is no date or time that can be read"]
+
+
+@pytest.mark.parametrize("written", ['"40,00"', '"1,2,3"', "(5", "5)", "--5", '"1,5"'])
+def test_amounts_that_could_mean_two_things_are_rejected(tmp_path: Path, policy: Policy, written: str):
+    table = one(tmp_path, policy, f"{CALL},paid_amount\n1,P1,D,2026-03-02 09:00,{written}\n".encode(), "calls")
+    assert table.rejects["reason"].to_list() == ["paid_amount is no amount of money"]
+
+
+def test_a_code_column_without_a_code_is_warned_about(tmp_path: Path, policy: Policy):
+    table = one(tmp_path, policy, f"{CALL},cpt_code\n1,P1,D,2026-03-02 09:00,'98968\n".encode(), "calls")
+    assert table.warnings == ("calls.cpt_code: 1 values hold no code; those calls count as not billed",)
+
+
+def test_a_file_without_a_header_line_shows_no_value(tmp_path: Path, policy: Policy):
+    with pytest.raises(InputRefused) as refusal:
+        one(tmp_path, policy, b"K1,Jane CANARY,D1,2026-03-09 09:00\n")
+    assert "4 columns whose headers look like data; is the header line missing?" in str(refusal.value)
+    assert "CANARY" not in str(refusal.value)
+
+
+def test_parquet_of_unusual_types(tmp_path: Path, policy: Policy):
+    day = pl.Series([0, 1]).cast(pl.Datetime("ms"))
+    frame = pl.DataFrame({"call_id": ["1", "2"], "patient_id": [float("nan"), 7.0], "provider_id": ["1.00", "2.00"],
+                          "call_seconds": [1_500_000, 1_500_500], "call_start": day})  # fmt: skip
+    frame = frame.with_columns(
+        pl.col("call_seconds").cast(pl.Duration("ms")), pl.col("provider_id").cast(pl.Decimal(10, 2)),
+        diagnosis_codes=pl.Series([["E11.9", "I10"], ["F32", "F33"]], dtype=pl.Array(pl.String, 2)),
+    )  # fmt: skip
+    frame.write_parquet(tmp_path / "calls.parquet")
+    table = read(tmp_path / "calls.parquet", policy, "calls")
+    assert table.rejects["reason"].to_list() == ["patient_id is blank"]
+    row = table.rows.select("patient_id", "provider_id", "call_seconds", "diagnosis_codes").rows()
+    assert row == [("7", "2", 1_500_500_000, ["F32", "F33"])]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pl.DataFrame({"visit_id": [[["a"]]], "patient_id": ["p"], "visit_start": ["2026-01-01"]}),
+        pl.DataFrame({"visit_id": [{"a": 1}], "patient_id": ["p"], "visit_start": ["2026-01-01"]}),
+        pl.DataFrame({"visit_id": [b"\xff\xfe"], "patient_id": ["p"], "visit_start": ["2026-01-01"]}),
+    ],
+    ids=["list-of-lists", "struct", "binary"],
+)
+def test_parquet_that_cannot_be_text_is_refused(tmp_path: Path, policy: Policy, frame: pl.DataFrame):
+    frame.write_parquet(tmp_path / "visits.parquet")
+    with pytest.raises(InputRefused, match=r"visits\.parquet"):
+        read(tmp_path / "visits.parquet", policy)
+
+
+def test_paths_that_lead_nowhere_are_refused(tmp_path: Path, policy: Policy):
+    (tmp_path / "link.csv").symlink_to(tmp_path / "nowhere.csv")
+    (tmp_path / "xdir").mkdir()
+    for pattern, says in (
+        ("link.csv", "no such file"),
+        ("x*", "no CSV or Parquet file"),
+        ("*.parquet", "no such file"),
+    ):
+        with pytest.raises(InputRefused, match=says):
+            read(tmp_path / pattern, policy)

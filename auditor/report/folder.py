@@ -34,7 +34,10 @@ def held(out: Path) -> Iterator[None]:
             ) from None
     try:
         for entry in (*out.glob(f"{_UNFINISHED}*"), *out.glob(f"refused/{_UNFINISHED}*")):
-            shutil.rmtree(entry, ignore_errors=True)
+            if entry.is_symlink():
+                entry.unlink()
+            else:
+                shutil.rmtree(entry, ignore_errors=True)
         yield
     finally:
         lock.release()

@@ -49,7 +49,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
             "without_amount": claims.filter(flagged & amount.is_null()).height,
         },
         "rejects": rejects_of(result.inputs),
-        "unrecognised": unrecognised_of(result.inputs),
+        "unrecognised": unrecognised_of(result.inputs, settings),
         "warnings": list(result.warnings),
     }
 
@@ -60,7 +60,7 @@ def of_refusal(inputs: Inputs | None, settings: Settings, run: Run, reason: str)
         "refused": reason,
         "inputs": inputs_of(inputs) if inputs else [],
         "rejects": rejects_of(inputs) if inputs else {},
-        "unrecognised": unrecognised_of(inputs) if inputs else [],
+        "unrecognised": unrecognised_of(inputs, settings) if inputs else [],
     }
 
 
@@ -111,9 +111,10 @@ def rejects_of(inputs: Inputs) -> Summary:
     }
 
 
-def unrecognised_of(inputs: Inputs) -> list[Summary]:
-    """Values outside their vocabularies, with counts."""
-    return [row for table in inputs.tables.values() for row in table.unrecognised.sort("column", "value").to_dicts()]
+def unrecognised_of(inputs: Inputs, settings: Settings) -> list[Summary]:
+    """Values outside their vocabularies, with counts; a mismapped column may hold identifiers, so tokens hide them."""
+    rows = [row for table in inputs.tables.values() for row in table.unrecognised.sort("column", "value").to_dicts()]
+    return [row | {"value": "(hidden)"} for row in rows] if settings.identity.key else rows
 
 
 def coverage_of(coverage: Coverage, settings: Settings) -> Summary:

@@ -20,11 +20,17 @@ _ROWS = 9
 _STYLES = {"violation": "bold red", "review": "yellow", "incomplete": "cyan", "clear": "green"}
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the caller: rich would end the program with the exit code that means findings."""
+        raise BrokenPipeError
+
+
 def console(stream: TextIO) -> Console:
     """A console that colours and wraps on a terminal only, and takes data as data."""
     terminal = stream.isatty()
     width = None if terminal else _PIPE_WIDTH
-    return Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=not terminal, width=width,
+    return _Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=not terminal, width=width,
                    force_terminal=terminal, no_color=None if terminal else True)  # fmt: skip
 
 

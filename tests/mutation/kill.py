@@ -5,7 +5,9 @@ Worlds and the reference's answers are drawn once; every mutant meets the same o
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import pickle
 import sys
 import tempfile
@@ -35,6 +37,7 @@ def main() -> None:
                 _killed(f"world {number}", type(error).__name__)
         if found:
             _killed(f"world {number}", found[0][:200])
+    _cases()
 
 
 def _sample(folder: Path) -> None:
@@ -57,6 +60,17 @@ def _sample(folder: Path) -> None:
                 for row in frame.sort("claim_id", "claim_line").to_dicts()]  # fmt: skip
         if sorted(map(str, ours)) != sorted(map(str, expected)):
             _killed("sample", name)
+
+
+def _cases() -> None:
+    """The small cases of the suite, for what the generated worlds meet too rarely."""
+    import pytest
+
+    files = [f"tests/test_{name}.py" for name in ("examples", "claims", "policy")]
+    with contextlib.redirect_stdout(io.StringIO()):
+        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *files])
+    if code:
+        _killed("cases", f"pytest exit {int(code)}")
 
 
 def _killed(by: str, why: str) -> NoReturn:
