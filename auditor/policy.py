@@ -6,7 +6,7 @@ A policy file holds only what it changes; everything else comes from `policies/d
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
@@ -21,6 +21,9 @@ from auditor.names import nearest
 from auditor.tables import TABLES, YES_NO, Kind, Vocabulary, fold_term
 
 Severity = Literal["violation", "review", "off"]
+FindRules = Callable[[str, Iterable[str]], tuple[str, ...]]
+"""`rules.select`: codes, prefixes and names → rule codes."""
+
 _SHIPPED = resources.files("auditor") / "policies"
 
 
@@ -136,6 +139,7 @@ class Policy(_Strict):
     run: RunDefaults = RunDefaults()
     sha256: str = ""
     timezone_defaulted: bool = False
+    own_keys: frozenset[str] = frozenset()
 
     def sources_of(self, table: str, column: str) -> tuple[str, ...]:
         """The export's headers that the policy maps to a canonical column; empty where it says nothing."""
@@ -171,7 +175,7 @@ def shipped() -> tuple[str, ...]:
     )
 
 
-def load(name_or_file: str = "default", rule_codes: tuple[str, ...] = (), timezone: str | None = None) -> Policy:
+def load(name_or_file: str = "default", find_rules: FindRules | None = None, timezone: str | None = None) -> Policy:
     """Read a shipped policy by name or a policy file by path; `timezone` overrides the policy's.
 
     Raises UsageError naming file, line, key, what is wrong and the nearest valid key.
@@ -184,13 +188,14 @@ def load(name_or_file: str = "default", rule_codes: tuple[str, ...] = (), timezo
         raise UsageError(f"{where}: not UTF-8 text; save the policy as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where}: not valid TOML: {error}") from None
-    for key in ("sha256", "timezone_defaulted"):
+    for key in ("sha256", "timezone_defaulted", "own_keys"):
         if key in own:
             raise UsageError(_at(where, text, (key,), "unknown key"))
     own.setdefault("name", Path(name_or_file).stem)
     base = tomllib.loads((_SHIPPED / "default.toml").read_text(encoding="utf-8"))
     defaulted = own.get("timezone") is None or name_or_file == "default"
     merged = _merge(base, own) | {"sha256": hashlib.sha256(raw).hexdigest(), "timezone_defaulted": defaulted}
+    merged["own_keys"] = frozenset(key for key, _ in _leaves(own)) if name_or_file != "default" else frozenset()
     if timezone is not None:
         merged |= {"timezone": timezone, "timezone_defaulted": False}
     try:
@@ -203,8 +208,37 @@ def load(name_or_file: str = "default", rule_codes: tuple[str, ...] = (), timezo
         hint = _suggestion(path) if first["type"] == "extra_forbidden" else ""
         what = "unknown key" if first["type"] == "extra_forbidden" else _plain(first["msg"])
         raise UsageError(_at(where, text, path, what + hint)) from None
-    _check_names(policy, where, text, rule_codes)
-    return policy
+    _check_names(policy, where, text)
+    if find_rules is None:
+        return policy
+    return policy.model_copy(update={"severity": _severity_by_code(policy, where, text, find_rules)})
+
+
+def _severity_by_code(policy: Policy, where: str, text: str, find_rules: FindRules) -> dict[str, Severity]:
+    """Severities may name rules by code, prefix or name; the longest word wins."""
+    by_code: dict[str, Severity] = {}
+    for word in sorted(policy.severity, key=len):
+        try:
+            codes = find_rules("severity", [word])
+        except UsageError as error:
+            raise UsageError(_at(where, text, ("severity", word), str(error).removeprefix("severity: "))) from None
+        by_code |= dict.fromkeys(codes, policy.severity[word])
+    return by_code
+
+
+def settings(policy: Policy) -> Iterator[tuple[str, Any, bool]]:
+    """Every threshold, list and mapping in force: dotted key, value, and whether the policy's own file sets it."""
+    hidden = {"name", "description", "sources", "sha256", "timezone", "timezone_defaulted", "own_keys", "run"}
+    for key, value in _leaves(policy.model_dump(mode="json", exclude=hidden)):
+        yield key, value, key in policy.own_keys or key.startswith("severity.")
+
+
+def _leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def source(name: str) -> str:
@@ -235,15 +269,13 @@ def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _check_names(policy: Policy, where: str, text: str, rule_codes: tuple[str, ...]) -> None:
-    """Names that pydantic cannot know: rules, tables, columns and terms."""
+def _check_names(policy: Policy, where: str, text: str) -> None:
+    """Names that pydantic cannot know: tables, columns and terms."""
 
     def known(path: tuple[str, ...], names: tuple[str, ...]) -> None:
         if path[-1] not in names:
             raise UsageError(_at(where, text, path, f"unknown name{nearest(path[-1], names)}"))
 
-    for code in policy.severity:
-        known(("severity", code), rule_codes or (code,))
     for table, columns in policy.columns.items():
         known(("columns", table), tuple(TABLES))
         for column in columns:

@@ -1,6 +1,7 @@
 """The commands. Each one imports the auditor when it is called, so that help is quick."""
 
 import functools
+import json
 import signal
 import sys
 from collections.abc import Callable
@@ -172,6 +173,7 @@ def run(
     AUDIT98968_FAIL_ON or from [run] in the policy file.
     """
     given = {name: value for name, value in locals().items() if name != "print_settings"}
+    from auditor import policy as policies
     from cli import options
     from cli import run as running
 
@@ -181,6 +183,8 @@ def run(
         for name, value in resolved.values.items():
             shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
             typer.echo(f"{name} = {'' if shown is None else shown}  ({resolved.origins[name]})")
+        for key, value, own in policies.settings(resolved.settings.policy):
+            typer.echo(f"{key} = {json.dumps(value)}  ({'policy file' if own else 'default'})")
         return 0
     return running.run(resolved, _progress(bool(resolved.values["quiet"])))
 

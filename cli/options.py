@@ -72,7 +72,7 @@ def resolve(flags: Mapping[str, Any]) -> Options:
         return None
 
     timezone = flags.get("timezone") or os.environ.get("AUDIT98968_TIMEZONE")
-    policy = policies.load(settle("policy"), CODES, timezone)
+    policy = policies.load(settle("policy"), select, timezone)
     in_file = policy.run.model_dump(exclude_none=True)
     for name in (*TABLES, *_NAMES):
         settle(name, in_file.get(name))

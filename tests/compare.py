@@ -13,7 +13,7 @@ from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Result, Settings
 from auditor.rule import Outcome
-from auditor.rules import CODES
+from auditor.rules import select
 
 TABLES = ("calls", "visits", "claims", "providers")
 Verdicts = dict[tuple[str, str, str], dict[str, Any]]
@@ -38,7 +38,7 @@ def write_parquet(table: Table, path: Path) -> None:
 
 def settings_of(world: World, paths: Mapping[str, tuple[str, ...]]) -> Settings:
     given = world.settings
-    policy = policies.load("default", CODES, given.get("timezone", "UTC"))
+    policy = policies.load("default", select, given.get("timezone", "UTC"))
     policy = policy.model_copy(
         update={
             "dst": given.get("dst") or "reject",

@@ -17,7 +17,8 @@ from auditor.errors import UsageError
 from auditor.explain import Story, explain
 from auditor.report import folder, story, summary
 from auditor.report.summary import Run
-from auditor.rules import CODES
+from auditor.report.text import harmless
+from auditor.rules import CODES, select
 
 CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,claim_id,cpt_code,initiated_by,units,problem_id
 k1,p1,a,2026-03-09 09:00,25,F1,98968,patient,1,
@@ -50,7 +51,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "visits.csv").write_text(VISITS, encoding="utf-8")
     settings = Settings(
         paths={name: (str(made / f"{name}.csv"),) for name in ("calls", "visits")},
-        policy=policies.load("default", CODES, "America/New_York"),
+        policy=policies.load("default", select, "America/New_York"),
         max_rejects="100%",
     )
     result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
@@ -192,3 +193,11 @@ def test_the_time_line_is_to_scale(out: Path) -> None:
     hours = next(line for line in stream.getvalue().splitlines() if "24 hours" in line)
     assert lookback.index("█") <= rows["v1"].index("●") <= lookback.rindex("█")
     assert hours.index("█") <= rows["v2"].index("●") <= hours.rindex("█")
+
+
+def test_hostile_characters_reach_no_terminal() -> None:
+    hostile = "\x1b[2Jcl\u202eaim\r\n=HYPERLINK(1)<script>"
+    shown = harmless(hostile)
+    assert len(shown) == len(hostile)
+    assert shown.isprintable()
+    assert "=HYPERLINK(1)<script>" in shown

@@ -12,7 +12,7 @@ from auditor import policy as policies
 from auditor.errors import InputRefused
 from auditor.normalise import Table, normalise
 from auditor.policy import Policy
-from auditor.rules import CODES
+from auditor.rules import select
 
 HEADER = "visit_id,patient_id,visit_start,status"
 ROWS = "007,P1,2026-03-02 09:00,completed"
@@ -20,12 +20,12 @@ ROWS = "007,P1,2026-03-02 09:00,completed"
 
 @pytest.fixture
 def policy() -> Policy:
-    return policies.load("default", CODES, "America/New_York")
+    return policies.load("default", select, "America/New_York")
 
 
 def own_policy(tmp_path: Path, text: str) -> Policy:
     (tmp_path / "policy.toml").write_text('timezone = "America/New_York"\n' + text)
-    return policies.load(str(tmp_path / "policy.toml"), CODES)
+    return policies.load(str(tmp_path / "policy.toml"), select)
 
 
 def read(path: Path, policy: Policy, table: str = "visits") -> Table:

@@ -13,7 +13,7 @@ from auditor import policy as policies
 from auditor import suggest
 from auditor.audit import Inputs, Settings
 from auditor.errors import InputRefused, UsageError
-from auditor.rules import CODES
+from auditor.rules import select
 
 CALLS = """Call No,MRN,Clinician,Call Date,Picked Up,Hung Up,Direction,Billed CPT,Charge
 C-CANARY1,PAT-CANARY1,DR1,2026-03-02,09:00:00,09:25:10,Inbound,98968,75.25
@@ -38,7 +38,7 @@ def settled(folder: Path, paths: dict[str, tuple[str, ...]]) -> tuple[str, Input
     """The suggestion, and the tables as the auditor reads them under it."""
     text = suggest.suggest(paths)
     suggest.save(text, folder / "suggested.toml")
-    policy = policies.load(str(folder / "suggested.toml"), CODES)
+    policy = policies.load(str(folder / "suggested.toml"), select)
     return text, auditing.read(Settings(paths=paths, policy=policy), lambda stage: None)
 
 

@@ -11,7 +11,7 @@ from auditor import policy as policies
 from auditor.audit import Result, Settings
 from auditor.errors import UsageError
 from auditor.report import summary
-from auditor.rules import CODES
+from auditor.rules import select
 
 MISTAKES = {
     'relatednes = "any"': "line 1: relatednes: unknown key; did you mean relatedness?",
@@ -19,7 +19,7 @@ MISTAKES = {
     '\n[frequency]\nanchr = "reported"': "line 3: frequency.anchr: unknown key; did you mean anchor?",
     "[bands]\n98968 = { low = 30, high = 21 }": "line 2: bands.98968: low is above high",
     "[bands]\n98969 = { low = 1, high = 2 }": "line 2: bands.98969",
-    '[severity]\nLBK01 = "off"': "line 2: severity.LBK01: unknown name; did you mean LBK001?",
+    '[severity]\nLBK01 = "off"': "line 2: severity.LBK01: no rule 'LBK01'; did you mean LBK001?",
     '[severity]\nLBK001 = "loud"': "line 2: severity.LBK001: Input should be 'violation', 'review' or 'off'",
     '[columns.call]\ncall_id = "No"': "line 1: columns.call: unknown name; did you mean calls?",
     '[columns.calls]\ncallid = "No"': "line 2: columns.calls.callid: unknown name; did you mean call_id?",
@@ -36,7 +36,7 @@ def test_a_mistake_names_file_line_key_and_the_nearest(tmp_path: Path, text: str
     path = tmp_path / "own.toml"
     path.write_text(text + "\n")
     with pytest.raises(UsageError) as error:
-        policies.load(str(path), CODES)
+        policies.load(str(path), select)
     assert str(error.value).startswith(str(path))
     assert says in str(error.value)
 
@@ -44,7 +44,7 @@ def test_a_mistake_names_file_line_key_and_the_nearest(tmp_path: Path, text: str
 def test_the_shipped_policies_cite_their_sources():
     assert policies.shipped() == ("bcbs-ma", "cpt-assistant-group", "default", "strict")
     for name in policies.shipped():
-        policy = policies.load(name, CODES)
+        policy = policies.load(name, select)
         assert policy.name == name
         assert policy.sources
         assert policy.description
@@ -84,7 +84,7 @@ def audit(
         compare.write_csv(rows, tmp_path / f"{name}.csv")
         paths[name] = (str(tmp_path / f"{name}.csv"),)
     coverage = {"as_of": "2026-12-31", "visits_since": "2020-01-01", "claims_since": "2020-01-01"}
-    settings = Settings(paths=paths, policy=policies.load(policy, CODES, "UTC"), **coverage, **given)
+    settings = Settings(paths=paths, policy=policies.load(policy, select, "UTC"), **coverage, **given)
     return auditing.audit(auditing.read(settings, lambda stage: None), settings, lambda stage: None)
 
 
@@ -106,7 +106,7 @@ def test_bcbs_ma_dates_and_unrelated_visits(tmp_path: Path):
 
 def test_claims_outside_the_policys_dates_are_counted_apart(tmp_path: Path):
     result = audit(tmp_path, "bcbs-ma", [call(1, "2021-03-31"), call(2, "2021-05-03")], VISITS)
-    settings = Settings(paths={}, policy=policies.load("bcbs-ma", CODES))
+    settings = Settings(paths={}, policy=policies.load("bcbs-ma", select))
     told = summary.of_result(result, settings, summary.Run("test", summary.datetime.now(summary.UTC)))["claims"]
     assert (told["audited"], told["not_applicable"]) == (1, 1)
 
@@ -171,3 +171,16 @@ def test_thresholds_of_the_policy_are_the_ones_used(tmp_path: Path):
     assert {rule: outcomes(usual, rule)["k1"] for rule in ("DUR001", "LBK001", "LAH001")} == {
         "DUR001": "violation", "LBK001": "violation", "LAH001": "clear"
     }  # fmt: skip
+
+
+def test_severities_take_codes_prefixes_and_names_and_the_longest_wins(tmp_path: Path):
+    (tmp_path / "own.toml").write_text('[severity]\nDOC = "off"\nDOC003 = "violation"\nnew-patient = "review"\n')
+    severity = policies.load(str(tmp_path / "own.toml"), select).severity
+    assert severity == {
+        "DOC001": "off",
+        "DOC002": "off",
+        "DOC003": "violation",
+        "DOC004": "off",
+        "DOC005": "off",
+        "ELG002": "review",
+    }

@@ -14,7 +14,7 @@ from auditor import policy as policies
 from auditor.audit import Result, Settings
 from auditor.report import summary
 from auditor.rule import Outcome
-from auditor.rules import CODES
+from auditor.rules import CODES, select
 
 SAMPLE = Path(__file__).parent.parent / "sample_data"
 FOLDERS = [SAMPLE, SAMPLE / "with_claims"]
@@ -34,7 +34,7 @@ def audit_folder(folder: Path, suffix: str) -> tuple[Result, Settings]:
     paths = {
         name: (str(folder / f"{name}.{suffix}"),) for name in compare.TABLES if (folder / f"{name}.{suffix}").exists()
     }
-    settings = Settings(paths=paths, policy=policies.load(str(SAMPLE / "policy.toml"), CODES), max_rejects="5%")
+    settings = Settings(paths=paths, policy=policies.load(str(SAMPLE / "policy.toml"), select), max_rejects="5%")
     inputs = auditing.read(settings, lambda stage: None)
     auditing.accept(inputs, settings)
     return auditing.audit(inputs, settings, lambda stage: None), settings

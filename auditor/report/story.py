@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from rich.text import Text
 
 from auditor.explain import Event, Story, Window
-from auditor.report.text import console
+from auditor.report.text import console, harmless
 
 _UNWRAPPED, _DRAWN, _WIDEST = 100_000, 80, 140
 _ASCII = str.maketrans({"█": "=", "●": "o", "│": "|", "┆": ":", "─": "-", "├": "<", "┤": ">", "·": "-"})
@@ -30,7 +30,8 @@ def write(stream: TextIO, stories: Sequence[Story]) -> None:
         if number:
             out.print()
         for line in _lines(story, width):
-            out.print(Text(line.plain.translate(_ASCII), spans=line.spans) if ascii_only else line, soft_wrap=True)
+            plain = harmless(line.plain)
+            out.print(Text(plain.translate(_ASCII) if ascii_only else plain, spans=line.spans), soft_wrap=True)
 
 
 def _can(stream: TextIO, characters: str) -> bool:

@@ -34,6 +34,11 @@ def console(stream: TextIO) -> Console:
                    force_terminal=terminal, no_color=None if terminal else True)  # fmt: skip
 
 
+def harmless(text: str) -> str:
+    """Text of the same length without control characters and direction marks, which a terminal would obey."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def write(stream: TextIO, summary: Summary, providers: pl.DataFrame, folder: Path | None, *, show_ids: bool) -> None:
     """Print the summary of a finished audit: 24 lines of 80 columns on a terminal, everything unwrapped in a pipe.
 
@@ -118,7 +123,7 @@ def _providers(providers: pl.DataFrame, show_ids: bool) -> Table:
     table.add_column("violations", justify="right")
     worst = providers.filter(pl.col("violation") > 0).head(10)
     for number, row in enumerate(worst.iter_rows(named=True), start=1):
-        label = row["provider_id"] if show_ids else f"#{number}"
+        label = harmless(row["provider_id"]) if show_ids else f"#{number}"
         table.add_row(label, f"{row['violation']:,} of {row['claims']:,}")
     return table
 
