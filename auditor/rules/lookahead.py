@@ -38,22 +38,28 @@ What it cannot see: visits elsewhere, and visits after the day up to which the e
     errs="over",
     cites=("CPT 98968 billing guide: no visit within the next 24 hours",),
     examples="""
-    record | patient | start               | provider | status    | booked_at        | expect
-    k1     | p1      | 2026-03-09 09:00    | a        |           |                  | violation v1
-    v1     | p1      | 2026-03-10 09:25    | a        | completed |                  |
-    k2     | p2      | 2026-03-09 09:00    | a        |           |                  | clear
-    v2     | p2      | 2026-03-10 09:25:01 | a        | completed |                  |
-    k3     | p3      | 2026-03-09 09:00    | a        |           |                  | review v3
-    v3     | p3      | 2026-03-10 09:00    | a        | completed | 2026-03-01 12:00 |
-    k4     | p4      | 2026-03-09 09:00    | a        |           |                  | review v4
-    v4     | p4      | 2026-03-10          | a        | completed |                  |
-    k5     | p5      | 2026-03-09 09:00    | a        |           |                  | review v5
-    v5     | p5      | 2026-03-10 09:00    | b        | completed |                  |
-    k6     | p6      | 2026-03-09 09:00    | a        |           |                  | violation v6
-    v6     | p6      | 2026-03-09 09:00    | a        | completed |                  |
-    k8     | p8      | 2026-03-09 09:00    | a        |           |                  | clear
-    v8     | p8      | 2026-03-11          | a        | completed |                  |
-    k7     | p7      | 2026-12-31 09:00    | a        |           |                  | unknown
+    record | patient | start               | provider | status    | booked_at        | modality | expect
+    k1     | p1      | 2026-03-09 09:00    | a        |           |                  |          | violation v1
+    v1     | p1      | 2026-03-10 09:25    | a        | completed |                  |          |
+    k2     | p2      | 2026-03-09 09:00    | a        |           |                  |          | clear
+    v2     | p2      | 2026-03-10 09:25:01 | a        | completed |                  |          |
+    k3     | p3      | 2026-03-09 09:00    | a        |           |                  |          | review v3
+    v3     | p3      | 2026-03-10 09:00    | a        | completed | 2026-03-01 12:00 |          |
+    k4     | p4      | 2026-03-09 09:00    | a        |           |                  |          | review v4
+    v4     | p4      | 2026-03-10          | a        | completed |                  |          |
+    k5     | p5      | 2026-03-09 09:00    | a        |           |                  |          | review v5
+    v5     | p5      | 2026-03-10 09:00    | b        | completed |                  |          |
+    k6     | p6      | 2026-03-09 09:00    | a        |           |                  |          | violation v6
+    v6     | p6      | 2026-03-09 09:00    | a        | completed |                  |          |
+    k8     | p8      | 2026-03-09 09:00    | a        |           |                  |          | clear
+    v8     | p8      | 2026-03-11          | a        | completed |                  |          |
+    k9     | p9      | 2026-03-09 09:00    | a        |           |                  |          | review v9
+    v9     | p9      | 2026-03-09 17:00    | a        | cancelled | 2026-03-09 09:10 |          |
+    k10    | p10     | 2026-03-09 09:00    | a        |           |                  |          | clear
+    v10    | p10     | 2026-03-09 17:00    | a        | cancelled | 2026-03-01 09:00 |          |
+    k11    | p11     | 2026-03-09 09:00    | a        |           |                  |          | clear
+    v11    | p11     | 2026-03-09 17:00    | a        | cancelled | 2026-03-09 09:10 | phone    |
+    k7     | p7      | 2026-12-31 09:00    | a        |           |                  |          | unknown
     """,
 )
 
@@ -105,5 +111,17 @@ What it cannot see: whether an earlier appointment was free; it relies on what t
     v7     | p7      | 2026-03-11       | a        | completed |                  | yes               |
     k8     | p8      | 2026-03-09 09:00 | a        |           |                  |                   | clear
     v8     | p8      | 2026-03-24       | a        | completed |                  | yes               |
+    k9     | p9      | 2026-03-09 09:00 | a        |           |                  |                   | review v9
+    v9     | p9      | 2026-03-20 09:00 | a        | cancelled | 2026-03-09 09:10 |                   |
+    k10    | p10     | 2026-03-09 09:00 | a        |           |                  |                   | clear
+    v10    | p10     | 2026-03-20 09:00 | a        | cancelled | 2026-03-01 09:00 |                   |
+    k11    | p11     | 2026-03-09 09:00 | a        |           |                  |                   | review v11
+    v11    | p11     | 2026-03-20 09:00 | b        | completed |                  | yes               |
+    k12    | p12     | 2026-03-09 09:00 | a        |           |                  |                   | clear
+    v12    | p12     | 2026-03-20 09:00 | a        | completed | 2026-03-01 09:00 | yes               |
+    k13    | p13     | 2026-03-09 09:00 | a        |           |                  |                   | clear
+    v13    | p13     | 2026-03-20 09:00 | a        | cancelled | 2026-03-09 09:10 | no                |
+    k14    | p14     | 2026-03-09 09:00 | a        |           |                  |                   | clear
+    v14    | p14     | 2026-03-20 09:00 | a        | completed | 2026-03-01 09:00 |                   |
     """,
 )
