@@ -154,3 +154,55 @@ def test_a_call_over_midnight_sees_the_dates_between(tmp_path: Path):
     visits = rows("visit_id | patient_id | provider_id | visit_start | status\nv1 | p | a | 2026-03-02 | completed")
     result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 00:00 | 1440 | 98968 | |", visits)
     assert compare.verdicts(result)[("k1", "1", "98968")]["LAH001"][:3] == ("review", "visit", "v1")
+
+
+def frequency(tmp_path: Path, claims: str, **settings: Any) -> dict[str, str]:
+    """FRQ001's outcomes for claims written as `day patient provider code`."""
+    lines = []
+    for number, claim in enumerate(claims.splitlines()):
+        day, patient, provider, code = claim.split()
+        lines.append(f"k{number:02} | {patient} | {provider} | 2026-03-{int(day):02} 09:00 | 25 | {code} | |")
+    result = audit(tmp_path, CALL + "\n".join(lines), claims_since="2026-03-01", codes=("98966", "98968"), **settings)
+    return {key[0]: told["FRQ001"][0] for key, told in compare.verdicts(result).items()}
+
+
+def test_an_unknown_spreads_through_its_run_and_no_further(tmp_path: Path):
+    series = "1 p a 98968\n7 p a 98968\n13 p a 98968\n19 p a 98968\n26 p a 98968"
+    assert list(frequency(tmp_path, series).values()) == ["unknown", "review", "unknown", "review", "clear"]
+
+
+def test_a_run_is_of_one_patient_provider_and_code(tmp_path: Path):
+    series = "1 p a 98968\n6 p a 98966\n6 p b 98968\n6 q a 98968\n11 p a 98968"
+    assert list(frequency(tmp_path, series).values()) == ["unknown", "unknown", "unknown", "unknown", "clear"]
+
+
+def test_reported_claims_all_count_and_nothing_spreads(tmp_path: Path):
+    series = "1 p a 98968\n7 p a 98968\n13 p a 98968\n20 p a 98968"
+    told = frequency(tmp_path, series, anchor="reported")
+    assert list(told.values()) == ["unknown", "violation", "violation", "clear"]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "expected"), [("2026-03-02T09:00:00", "clear"), ("2026-03-02T08:59:59.999999", "unknown")]
+)
+def test_a_call_at_the_last_covered_instant_is_covered(tmp_path: Path, as_of: str, expected: str):
+    result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", as_of=as_of)
+    assert compare.verdicts(result)[("k1", "1", "98968")]["LBK001"][0] == expected
+
+
+@pytest.mark.parametrize(("since", "expected"), [("2026-03-02", "clear"), ("2026-03-03", "unknown")])
+def test_the_first_covered_day_is_covered(tmp_path: Path, since: str, expected: str):
+    visits = rows(
+        "visit_id | patient_id | provider_id | visit_start | cpt_codes\nv1 | q | a | 2026-03-09 12:00 | 99421"
+    )
+    calls = f"{CALL}k1 | p | a | {since} 09:00 | 25 | 98968 | |".replace("2026-03-03", "2026-03-02")
+    result = audit(tmp_path, calls, visits, visits_since=since)
+    assert compare.verdicts(result)[("k1", "1", "98968")]["EXC001"][0] == expected
+
+
+def test_a_visit_with_a_telephone_code_and_an_unlisted_one_is_not_tallied(tmp_path: Path):
+    visits = rows(
+        "visit_id | patient_id | visit_start | cpt_codes\nv1 | p | 2026-03-01 09:00 | 98966;00001\nv2 | p | 2026-03-01 09:00 | G0250;00001"
+    )
+    result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
+    assert [warning for warning in result.warnings if "in no list" in warning] == []
