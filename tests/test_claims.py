@@ -137,10 +137,10 @@ def test_visits_with_unlisted_codes_only_are_tallied(tmp_path: Path):
     visits = rows(
         "visit_id | patient_id | visit_start | cpt_codes\n"
         "v1 | p | 2026-03-01 09:00 | 00001\nv2 | p | 2026-03-01 09:00 | 00001;99213\nv3 | p | 2026-03-01 09:00 | 99421\n"
-        "v4 | p | 2026-03-01 09:00 | 98968\nv5 | p | 2026-03-01 09:00 |"
+        "v4 | p | 2026-03-01 09:00 | 98968\nv5 | p | 2026-03-01 09:00 |\nv6 | p | 2026-03-01 09:00 | 00002"
     )
     result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
-    assert any(warning.startswith("1 visits have only codes that are in no list") for warning in result.warnings)
+    assert any(warning.startswith("2 visits have only codes that are in no list") for warning in result.warnings)
 
 
 def test_a_visit_ahead_without_a_status_counts(tmp_path: Path):
@@ -206,3 +206,27 @@ def test_a_visit_with_a_telephone_code_and_an_unlisted_one_is_not_tallied(tmp_pa
     )
     result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
     assert [warning for warning in result.warnings if "in no list" in warning] == []
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ("99421;99213", {"EXC001": "violation", "LBK001": "violation"}),
+        ("G0250;99213", {"EXC001": "review", "LBK001": "violation"}),
+        ("98966;99213", {"EXC001": "clear", "LBK001": "violation"}),
+        ("98966;98967", {"EXC001": "clear", "LBK001": "clear"}),
+        ("99213;36415", {"EXC001": "clear", "LBK001": "violation"}),
+        ("36415", {"EXC001": "clear", "LBK001": "clear"}),
+        ("10004", {"EXC001": "clear", "LBK001": "violation"}),
+        ("69990", {"EXC001": "clear", "LBK001": "violation"}),
+        ("10003", {"EXC001": "clear", "LBK001": "clear"}),
+        ("69991", {"EXC001": "clear", "LBK001": "clear"}),
+    ],
+)
+def test_one_code_is_enough_for_a_visit_of_several(tmp_path: Path, codes: str, expected: dict[str, str]):
+    visits = rows(
+        f"visit_id | patient_id | provider_id | visit_start | status | cpt_codes\nv1 | p | a | 2026-03-02 08:00 | completed | {codes}"
+    )
+    result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
+    told = compare.verdicts(result)[("k1", "1", "98968")]
+    assert {rule: told[rule][0] for rule in expected} == expected
