@@ -1,6 +1,6 @@
 """Rule and Outcome: what a rule is, and the one expression that judges a record.
 
-A rule is a few polars expressions over named columns ("nouns") that `windows.py` prepared. It never looks across rows.
+A rule is a few polars expressions over named columns ("nouns") that `windows/` prepared. It never looks across rows.
 """
 
 from collections.abc import Mapping

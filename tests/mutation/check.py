@@ -1,6 +1,6 @@
 """Mutation check: change the rules, windows and thresholds one spot at a time, and see that a test notices.
 
-    python tests/mutation/check.py [--only auditor/windows.py] [--sample 100] [--worlds 250] [--workers 2]
+    python tests/mutation/check.py [--only auditor/windows/lines.py] [--sample 100] [--worlds 250] [--workers 2]
 
 A first pass with `--worlds 60 > log` is quick; `--again log` then tries its survivors on all the worlds.
 
@@ -30,7 +30,7 @@ from mutants import Mutant, of_file
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-TARGETS = ("auditor/rules/*.py", "auditor/windows.py", "auditor/billing.py", "auditor/related.py", "auditor/coverage.py",
+TARGETS = ("auditor/rules/*.py", "auditor/windows/*.py", "auditor/billing.py", "auditor/related.py", "auditor/coverage.py",
            "auditor/policies/default.toml")  # fmt: skip
 SKIPPED = (".venv", ".git", "__pycache__", ".hypothesis", "*_cache", "*.egg-info", "docs", "benchmarks")
 SEED = 98968
@@ -100,7 +100,9 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", metavar="FILE", help="a file, as auditor/windows.py; repeatable")
+    parser.add_argument(
+        "--only", action="append", metavar="FILE", help="a file, as auditor/windows/lines.py; repeatable"
+    )
     parser.add_argument("--lines", metavar="A-B", help="only mutants on these lines")
     parser.add_argument("--again", type=Path, metavar="LOG", help="only the survivors of an earlier run's output")
     parser.add_argument("--sample", type=int, metavar="N", help="only N mutants, chosen with a fixed seed")

@@ -1,0 +1,56 @@
+"""Everything that looks across rows, one function per noun. Rules only read the columns made here.
+
+Each noun but `claim` has one row per (claim, record): `line` (the claim), `kind`, `id`, `at`, `date_only`, `gap_days`,
+`order` (what settles ties within a day: elapsed microseconds, or the later line first), `basis` and the columns that its
+rules name. Source: SPEC.md sections 4 and 5.
+"""
+
+from collections.abc import Callable, Mapping
+
+import polars as pl
+
+from auditor.rule import Noun
+from auditor.windows import calls, lines, visits
+from auditor.windows.facts import HOUR, Facts
+
+__all__ = ["HOUR", "Facts", "Nouns"]
+
+
+class Nouns:
+    """The nouns of one audit, each made when a rule first asks for it."""
+
+    def __init__(self, facts: Facts, audited: pl.Expr) -> None:
+        """`audited` picks the claims to audit among the lines; the other lines stay as context."""
+        self._facts = facts
+        self._lines = lines.sequence(lines.with_coverage(facts), facts)
+        self.claims = self._lines.filter(audited & pl.col("cpt_code").is_in(facts.codes))
+        self._visits = visits.classified(facts)
+        self._pairs: pl.DataFrame | None = None
+        self._made: dict[Noun, pl.DataFrame] = {"claim": self.claims}
+        self._makers: Mapping[Noun, Callable[[], pl.DataFrame]] = {
+            "visit_before": lambda: visits.before(self.pairs, facts),
+            "visit_after": lambda: visits.after(self.pairs),
+            "line_before": lambda: lines.before(self.claims, self._lines, facts),
+            "shared_call": lambda: lines.shared_call(self.claims, self._lines, facts),
+            "same_day": lambda: lines.same_day(self.claims, self._lines, self._visits, facts),
+            "own_call": lambda: calls.own_call(self.claims, facts),
+            "overlap": lambda: calls.overlap(self.claims, facts),
+        }
+
+    def __getitem__(self, noun: Noun) -> pl.DataFrame:
+        """The noun's frame."""
+        if noun not in self._made:
+            self._made[noun] = self._makers[noun]()
+        return self._made[noun]
+
+    @property
+    def pairs(self) -> pl.DataFrame:
+        """Audited claims with the visits near them."""
+        if self._pairs is None:
+            self._pairs = visits.pairs_of(self.claims, self._visits, self._facts)
+        return self._pairs
+
+    @property
+    def unlisted_visits(self) -> int:
+        """Visits all of whose codes are in no list."""
+        return int(self._visits["v_unlisted"].sum())

@@ -1,0 +1,64 @@
+"""The claim's own calls, and the provider's other calls that overlap them."""
+
+import polars as pl
+
+from auditor.windows.facts import HOUR, Facts
+
+
+def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """The claim's own calls."""
+    calls = facts.billing.line_calls.select(
+        "line", "named", "initiated_by", "established", "caller", "purpose", "stated", "discussion_minutes", "clock",
+        id="call_id", at="call_start", call_patient="patient_id", call_provider="provider_id", call_date="call_start_date",
+    )  # fmt: skip
+    own = claims.select("line", "patient_id", "provider_id", "service_date", "call_dates")
+    return calls.join(own, on="line", how="inner").with_columns(
+        kind=pl.lit("call"),
+        date_only=pl.lit(False),
+        basis=pl.lit(None, pl.String),
+        why_not=pl.lit("does not meet the rule"),
+        gap_days=(pl.col("call_date") - pl.col("service_date")).dt.total_days().abs(),
+        order=pl.lit(0, pl.Int64),
+        other_party=pl.col("named")
+        & ((pl.col("call_patient") != pl.col("patient_id")) | (pl.col("call_provider") != pl.col("provider_id"))),
+        none_on_date=pl.lit(facts.has_claims_table) & ~pl.col("call_dates").list.contains(pl.col("service_date")),
+    )
+
+
+def overlap(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """Other calls of the claim's provider that overlap one of its calls by more than zero time.
+
+    Calls meet in the hours that both touch, so that a provider's day is never joined with itself.
+    """
+
+    def by_hour(calls: pl.DataFrame) -> pl.LazyFrame:
+        first = pl.col("from").dt.epoch("us") // HOUR
+        last = (pl.col("to").dt.epoch("us") - 1) // HOUR
+        spans = calls.lazy().filter(pl.col("to") > pl.col("from"))
+        return spans.with_columns(hour=pl.int_ranges(first, last + 1)).explode("hour", empty_as_null=False)
+
+    own = facts.billing.line_calls.join(
+        claims.select("line", "call_ids", claim_provider="provider_id"), on="line"
+    ).select("line", "call_ids", provider_id="claim_provider", **{"from": "call_start", "to": "end"})
+    others = facts.calls.join(own, on="provider_id", how="semi").select(
+        "provider_id", id="call_id", at="call_start", **{"from": "call_start", "to": "end"}
+    )
+    pairs = (
+        by_hour(own)
+        .join(by_hour(others), on=["provider_id", "hour"], how="inner", suffix="_other")
+        .filter(
+            (pl.max_horizontal("from", "from_other") < pl.min_horizontal("to", "to_other"))
+            & ~pl.col("call_ids").list.contains(pl.col("id"))
+        )
+        .select("line", "id", "at")
+        .unique()
+        .collect()
+    )
+    return pairs.with_columns(
+        kind=pl.lit("call"),
+        date_only=pl.lit(False),
+        basis=pl.lit(None, pl.String),
+        why_not=pl.lit(""),
+        gap_days=pl.lit(0, pl.Int64),
+        order=pl.lit(0, pl.Int64),
+    )

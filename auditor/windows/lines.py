@@ -1,0 +1,175 @@
+"""The lines: what coverage leaves open, FRQ001's sequence, and the other lines near a claim."""
+
+import polars as pl
+
+from auditor.codes import FAMILY, CodeList
+from auditor.windows.facts import Facts
+
+
+def _days_before(date: str, days: int) -> pl.Expr:
+    return pl.col(date).dt.offset_by(f"-{days}d")
+
+
+def with_coverage(facts: Facts) -> pl.DataFrame:
+    """The lines with their band and what the coverage leaves open; where nothing tells, it is open."""
+    policy, coverage = facts.policy, facts.coverage
+    as_of = pl.lit(coverage.as_of, pl.Datetime("us", "UTC"))
+    visits_since, claims_since = pl.lit(coverage.visits_since, pl.Date), pl.lit(coverage.claims_since, pl.Date)
+    last_day = as_of.dt.convert_time_zone(policy.timezone).dt.date()
+    tainted_visits = pl.col("patient_id").is_in(facts.visits.tainted.to_list())
+    tainted_lines = pl.col("patient_id").is_in(facts.tainted_lines.to_list())
+
+    def back(days: int) -> pl.Expr:
+        thin = (_days_before("start_date", days) < visits_since).fill_null(True)
+        return thin | (pl.col("start") > as_of).fill_null(True) | tainted_visits
+
+    day, end = pl.col("service_date"), pl.col("end")
+    bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
+    return facts.billing.lines.with_columns(
+        low=pl.col("cpt_code").replace_strict({code: band.low for code, band in bands.items()}, return_dtype=pl.Int64),
+        high=pl.col("cpt_code").replace_strict(
+            {code: band.high for code, band in bands.items()}, return_dtype=pl.Int64
+        ),
+        max_units=pl.lit(policy.frequency.max_units),
+        lookback_open=back(policy.lookback.days),
+        postoperative_open=back(max(policy.lookback.postoperative_days, default=0)),
+        ahead_open=(end + pl.duration(hours=policy.lookahead.hours) > as_of).fill_null(True) | tainted_visits,
+        same_day_open=((day < visits_since) | (day > last_day)).fill_null(True) | tainted_visits,
+        lines_open=(_days_before("service_date", policy.frequency.period_days - 1) < claims_since).fill_null(True)
+        | tainted_lines,
+    )
+
+
+def sequence(lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """Add `counted` (FRQ001 counts the line against later ones) and `shaky` (an earlier one of its run is unknown).
+
+    A run is a series of claims of one patient, provider and code, each within the period of the one before it. Rounds
+    take the first undecided claim of every run as counted and drop those that it flags: as many rounds as the longest
+    run has counted claims.
+    """
+    run = ["patient_id", "provider_id", "cpt_code", "run"]
+    last_day = facts.policy.frequency.period_days - 1
+    previous = pl.col("service_date").shift(1).over(run[:3], order_by="line")
+    starts = ((pl.col("service_date") - previous).dt.total_days() > last_day).fill_null(True)
+    claims = lines.filter(pl.col("cpt_code").is_in(facts.codes)).select("line", *run[:3], "service_date", "lines_open")
+    claims = claims.with_columns(run=starts).with_columns(run=pl.col("run").cum_sum().over(run[:3], order_by="line"))
+    if facts.policy.frequency.anchor == "reported":
+        marks = claims.select("line", counted=pl.lit(True), shaky=pl.lit(False))
+    else:
+        counted = _counted(claims, run, last_day)
+        unknown = pl.col("counted") & pl.col("lines_open")
+        earlier = unknown.cast(pl.UInt8).cum_max().shift(1, fill_value=0).over(run, order_by="line") == 1
+        marks = (
+            claims.with_columns(counted=pl.col("line").is_in(counted.implode()))
+            .with_columns(shaky=earlier)
+            .select("line", "counted", "shaky")
+        )
+    return lines.join(marks, on="line", how="left", maintain_order="left").with_columns(
+        pl.col("counted", "shaky").fill_null(False)
+    )
+
+
+def _counted(claims: pl.DataFrame, run: list[str], last_day: int) -> pl.Series:
+    rounds = []
+    undecided = claims.select("line", *run, "service_date")
+    while not undecided.is_empty():
+        first = undecided.group_by(run).agg(pl.col("line").min(), pl.col("service_date").min().alias("anchor"))
+        rounds.append(first["line"])
+        days = (pl.col("service_date") - pl.col("anchor")).dt.total_days()
+        undecided = undecided.join(first.drop("line"), on=run).filter(days > last_day).drop("anchor")
+    return pl.concat(rounds) if rounds else pl.Series("line", [], dtype=claims.schema["line"])
+
+
+_LINE_COLUMNS = ("line", "patient_id", "provider_id", "service_date", "cpt_code", "group_id", "specialty")
+
+
+def _line_record(zone: str) -> list[pl.Expr]:
+    """A line as a record: an instant stands for its start, or for its date where the start is unknown."""
+    midnight = pl.col("service_date").cast(pl.Datetime("us")).dt.replace_time_zone(
+        zone, ambiguous="earliest", non_existent="null"
+    )  # fmt: skip
+    at = pl.coalesce("start", midnight.dt.convert_time_zone("UTC"))
+    names = [pl.col(name).alias(f"e_{name}") for name in (*_LINE_COLUMNS, "counted", "start") if name != "patient_id"]
+    return [pl.col("patient_id"), *names, pl.col("claim_id").alias("id"), at.alias("at")]
+
+
+def _as_records(pairs: pl.DataFrame) -> pl.DataFrame:
+    return pairs.with_columns(
+        kind=pl.lit("claim"),
+        date_only=pl.lit(False),
+        basis=pl.lit(None, pl.String),
+        why_not=pl.lit("does not meet the rule"),
+        gap_days=(pl.col("service_date") - pl.col("e_service_date")).dt.total_days(),
+        order=-pl.col("e_line").cast(pl.Int64),
+        elapsed=(pl.col("start") - pl.col("e_start")).dt.total_microseconds(),
+        same_provider=pl.col("provider_id") == pl.col("e_provider_id"),
+        same_code=pl.col("cpt_code") == pl.col("e_cpt_code"),
+        same_group=(
+            (pl.col("group_id") == pl.col("e_group_id")) & (pl.col("specialty") == pl.col("e_specialty"))
+        ).fill_null(False),
+    )  # fmt: skip
+
+
+def before(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """Earlier active lines of the family for the claim's patient, within the frequency period."""
+    days = (pl.col("service_date") - pl.col("e_service_date")).dt.total_days()
+    pairs = (
+        claims.lazy()
+        .select(*_LINE_COLUMNS, "start", "shaky")
+        .join(lines.lazy().select(_line_record(facts.policy.timezone)), on="patient_id", how="inner")
+        .filter((pl.col("e_line") < pl.col("line")) & (days < facts.policy.frequency.period_days))
+        .collect()
+    )
+    return _as_records(pairs)
+
+
+def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """Earlier active lines of the family that one of the claim's calls supports too."""
+    supports = facts.billing.line_calls.select("line", "call_id")
+    shared = supports.join(supports.rename({"line": "e_line"}), on="call_id", how="inner")
+    shared = shared.filter(pl.col("e_line") < pl.col("line")).select("line", "e_line").unique()
+    records = lines.select(_line_record(facts.policy.timezone)).drop("patient_id")
+    return _as_records(
+        shared.join(claims.select(*_LINE_COLUMNS, "start"), on="line", how="inner").join(
+            records, on="e_line", how="inner"
+        )
+    )
+
+
+def same_day(claims: pl.DataFrame, lines: pl.DataFrame, visits: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """Visits and other active lines of the claim's patient, provider and date whose codes are on an NCCI list."""
+    ncci = {name: CodeList.of(getattr(facts.policy.lists, name)) for name in ("ncci_0", "ncci_1")}
+    own = claims.select("line", "patient_id", "provider_id", day="service_date", start="start", end="reach")
+    visit_rows = visits.filter(
+        (pl.col("v_ncci_0") | pl.col("v_ncci_1")) & ~pl.col("v_status").is_in(["cancelled", "no_show"]).fill_null(False)
+    ).select(
+        "patient_id", "kind", "id", "at", "date_only", provider_id="v_provider_id", day="v_date",
+        is_0="v_ncci_0", is_1="v_ncci_1", sure=(pl.col("v_status") != "unrecognised").fill_null(True),
+    )  # fmt: skip
+    lines_too = pl.concat(
+        [facts.billing.others, lines.select(facts.billing.others.columns)]
+    ).rename({"service_date": "day"})  # fmt: skip
+    different = lines_too["cpt_code"].unique().to_list()
+    on_0, on_1 = ([code for code in different if code in ncci[name]] for name in ("ncci_0", "ncci_1"))
+    code = pl.col("cpt_code")
+    line_rows = lines_too.filter(code.is_in(on_0 + on_1)).select(
+        "patient_id",
+        kind=pl.lit("claim"),
+        id="claim_id",
+        at=pl.lit(None, pl.Datetime("us", "UTC")),
+        date_only=pl.lit(False),
+        provider_id="provider_id",
+        day="day",
+        is_0=code.is_in(on_0),
+        is_1=code.is_in(on_1),
+        sure=pl.lit(True),
+    )
+    pairs = own.join(pl.concat([visit_rows, line_rows]), on=["patient_id", "provider_id", "day"], how="inner")
+    back, after = pl.col("start") - pl.col("at"), pl.col("at") - pl.col("end")
+    elapsed = pl.max_horizontal(back, after, pl.duration()).dt.total_microseconds()
+    return pairs.with_columns(
+        gap_days=pl.lit(0, pl.Int64),
+        order=elapsed,
+        basis=pl.lit(None, pl.String),
+        why_not=pl.lit("does not meet the rule"),
+    )
