@@ -230,3 +230,49 @@ def test_one_code_is_enough_for_a_visit_of_several(tmp_path: Path, codes: str, e
     result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
     told = compare.verdicts(result)[("k1", "1", "98968")]
     assert {rule: told[rule][0] for rule in expected} == expected
+
+
+VISIT = "visit_id | patient_id | provider_id | visit_start | status | booked_at | soonest_available | diagnosis_codes | global_days\n"
+DIAGNOSED = "call_id | patient_id | provider_id | call_start | call_minutes | cpt_code | diagnosis_codes\n"
+
+
+@pytest.mark.parametrize(
+    ("visit", "rule", "expected"),
+    [
+        ("a | 2026-03-15 | completed | | | |", "LBK001", "violation"),
+        ("a | 2026-03-18 | completed | | yes | |", "LAH002", "violation"),
+        ("a | 2026-03-30 | completed | | yes | |", "LAH002", "violation"),
+        ("a | 2026-03-31 | completed | | yes | |", "LAH002", "clear"),
+        ("a | 2026-03-16 12:00 | completed | 2026-03-16 09:00 | | F32 |", "LAH001", "review"),
+        ("a | 2026-03-16 12:00 | completed | 2026-03-16 08:59:59 | | F32 |", "LAH001", "clear"),
+        ("a | 2026-03-20 12:00 | completed | 2026-03-16 09:00 | yes | |", "LAH002", "violation"),
+        ("a | 2026-03-20 12:00 | completed | 2026-03-16 08:59:59 | yes | |", "LAH002", "clear"),
+        ("a | 2026-03-20 12:00 | completed | 2026-03-17 09:25 | yes | |", "LAH002", "violation"),
+        ("a | 2026-03-20 12:00 | completed | 2026-03-17 09:25:01 | yes | |", "LAH002", "clear"),
+        ("b | 2026-03-12 09:00 | completed | | | E11 | 10", "LBK002", "clear"),
+        ("a | 2026-03-12 09:00 | completed | | | E11 | 5", "LBK002", "clear"),
+        ("a | 2026-03-12 09:00 | completed | | | E11 | 10", "LBK002", "violation"),
+        ("a | 2026-03-06 09:00 | completed | | | E11 | 10", "LBK002", "violation"),
+        ("a | 2026-03-05 09:00 | completed | | | E11 | 10", "LBK002", "clear"),
+    ],
+)
+def test_boundaries_of_the_visit_rules(tmp_path: Path, visit: str, rule: str, expected: str):
+    calls = f"{DIAGNOSED}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 | E11.9"
+    result = audit(tmp_path, calls, rows(f"{VISIT}v1 | p | {visit}"))
+    assert compare.verdicts(result)[("k1", "1", "98968")][rule][0] == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "as_of", "expected"),
+    [
+        ("scheduled", "2026-03-10T09:00:00", "review"),
+        ("scheduled", "2026-03-10T08:59:59", "unknown"),
+        ("", "2026-03-10T09:00:00", "violation"),
+        ("", "2026-03-10T08:59:59", "unknown"),
+        ("completed", "2026-03-10T08:59:59", "violation"),
+    ],
+)
+def test_visits_around_the_end_of_coverage(tmp_path: Path, status: str, as_of: str, expected: str):
+    visits = rows(f"{VISIT}v1 | p | a | 2026-03-10 09:00 | {status} | | | |")
+    result = audit(tmp_path, f"{DIAGNOSED}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 |", visits, as_of=as_of)
+    assert compare.verdicts(result)[("k1", "1", "98968")]["LBK001"][0] == expected
