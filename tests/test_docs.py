@@ -5,14 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from auditor.tables import TABLES, fold
-from docs.generate import PATH, rules_page
+from docs.generate import FOLDER, PAGES
 
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_rules_page_is_current():
-    assert PATH.read_text(encoding="utf-8") == rules_page(), "run `make docs`"
+@pytest.mark.parametrize("name", PAGES)
+def test_generated_pages_are_current(name: str):
+    assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs`"
 
 
 def test_the_readme_names_commands_that_exist():
