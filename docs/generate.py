@@ -22,8 +22,8 @@ def tables_page() -> str:
     """Every canonical column with its kind, meaning, known headers and words."""
     parts = [
         "# Tables",
-        "Written by `make docs` from `auditor/tables.py`. Headers match without case, `_`, `-`, spaces and dots, against the "
-        "column's name and the other headers given here; `[columns.TABLE]` in a policy maps the rest. An asterisk marks a "
+        "Written by `make docs` from `auditor/tables.py`. Headers match without case, `_`, `-`, spaces and dots, against "
+        "the column's name and the other headers given here; `[columns.TABLE]` in a policy maps the rest. An asterisk marks a "
         "required column.",
     ]
     for table in TABLES.values():
