@@ -23,8 +23,8 @@ def tables_page() -> str:
     parts = [
         "# Tables",
         "Written by `make docs` from `auditor/tables.py`. Headers match without case, `_`, `-`, spaces and dots, against "
-        "the column's name and the other headers given here; `[columns.TABLE]` in a policy maps the rest. An asterisk marks a "
-        "required column.",
+        "the column's name and the other headers given here; `[columns.TABLE]` in a policy maps the rest. An asterisk "
+        "marks a required column.",
     ]
     for table in TABLES.values():
         rows = [
