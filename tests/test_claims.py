@@ -276,3 +276,33 @@ def test_visits_around_the_end_of_coverage(tmp_path: Path, status: str, as_of: s
     visits = rows(f"{VISIT}v1 | p | a | 2026-03-10 09:00 | {status} | | | |")
     result = audit(tmp_path, f"{DIAGNOSED}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 |", visits, as_of=as_of)
     assert compare.verdicts(result)[("k1", "1", "98968")]["LBK001"][0] == expected
+
+
+@pytest.mark.parametrize(
+    ("series", "expected"),
+    [
+        ("8 p a 98968\n10 p a 98966\n12 p a 98968", ["clear", "clear", "violation"]),
+        ("7 p a 98968", ["clear"]),
+        ("6 p a 98968", ["unknown"]),
+    ],
+)
+def test_other_codes_and_the_first_covered_line(tmp_path: Path, series: str, expected: list[str]):
+    assert list(frequency(tmp_path, series).values()) == expected
+
+
+@pytest.mark.parametrize(
+    ("earlier", "expected"),
+    [("g | PT", "review"), ("g | OT", "clear"), ("h | PT", "clear"), (" | PT", "clear"), ("g | ", "clear")],
+)
+def test_a_group_repeat_needs_group_and_specialty(tmp_path: Path, earlier: str, expected: str):
+    calls = f"{CALL}k1 | p | b | 2026-03-02 09:00 | 25 | 98968 | {earlier}\nk2 | p | a | 2026-03-04 09:00 | 25 | 98968 | g | PT"
+    assert compare.verdicts(audit(tmp_path, calls))[("k2", "1", "98968")]["FRQ005"][0] == expected
+
+
+def test_the_nearest_bundled_visit_of_the_day_is_named(tmp_path: Path):
+    visits = rows(
+        "visit_id | patient_id | provider_id | visit_start | cpt_codes\n"
+        "v1 | p | a | 2026-03-02 13:00 | 99421\nv2 | p | a | 2026-03-02 08:00 | 99421\nv3 | p | a | 2026-03-02 06:00 | 99421"
+    )
+    result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
+    assert compare.verdicts(result)[("k1", "1", "98968")]["EXC001"][2:4] == ("v2", 3)
