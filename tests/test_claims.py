@@ -7,6 +7,7 @@ import compare
 import polars as pl
 import pytest
 from reference import Table, World
+from test_sample_answer import FOLDERS, audit_folder
 
 from auditor.audit import Result
 
@@ -306,3 +307,28 @@ def test_the_nearest_bundled_visit_of_the_day_is_named(tmp_path: Path):
     )
     result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
     assert compare.verdicts(result)[("k1", "1", "98968")]["EXC001"][2:4] == ("v2", 3)
+
+
+def test_a_minute_and_the_least_more(tmp_path: Path):
+    calls = "call_id | patient_id | provider_id | call_start | call_end | call_minutes | cpt_code\n" + "\n".join(
+        f"k{n} | p{n} | a{n} | 2026-03-02 09:00 | 2026-03-02 09:22 | {stated} | 98968"
+        for n, stated in enumerate(["23", "23.00000002"])
+    )
+    told = compare.verdicts(audit(tmp_path, calls))
+    assert [told[(f"k{n}", "1", "98968")]["DUR003"][0] for n in range(2)] == ["clear", "review"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_only_visits_are_known_by_date_alone(folder: Path):
+    evidence = audit_folder(folder, "csv")[0].evidence
+    assert evidence.filter(pl.col("kind") != "visit")["date_only"].unique().to_list() == [False]
+    assert set(evidence["kind"]) == {"visit", "claim", "call"}
+
+
+@pytest.mark.parametrize(("start", "expected"), [("2026-03-16 00:30", "violation"), ("2026-03-16 00:31", "clear")])
+def test_the_horizon_is_elapsed_time_across_a_clock_change(tmp_path: Path, start: str, expected: str):
+    """14 x 24 hours after 23:30 end on the fifteenth day by the calendar, because one night is an hour short."""
+    visits = rows(f"{VISIT}v1 | p | a | {start} | completed | | yes | |")
+    calls = f"{DIAGNOSED}k1 | p | a | 2026-03-01 23:05 | 25 | 98968 |"
+    result = audit(tmp_path, calls, visits, timezone="America/New_York")
+    assert compare.verdicts(result)[("k1", "1", "98968")]["LAH002"][0] == expected

@@ -84,7 +84,7 @@ def audit(
         compare.write_csv(rows, tmp_path / f"{name}.csv")
         paths[name] = (str(tmp_path / f"{name}.csv"),)
     coverage = {"as_of": "2026-12-31", "visits_since": "2020-01-01", "claims_since": "2020-01-01"}
-    settings = Settings(paths=paths, policy=policies.load(policy, select, "UTC"), **coverage, **given)
+    settings = Settings(paths=paths, policy=policies.load(policy, select, "UTC"), **(coverage | given))
     return auditing.audit(auditing.read(settings, lambda stage: None), settings, lambda stage: None)
 
 
@@ -184,3 +184,11 @@ def test_severities_take_codes_prefixes_and_names_and_the_longest_wins(tmp_path:
         "DOC005": "off",
         "ELG002": "review",
     }
+
+
+@pytest.mark.parametrize(("since", "expected"), [("2026-03-09", "clear"), ("2026-03-10", "unknown")])
+def test_a_policy_without_global_periods_looks_no_day_back(tmp_path: Path, since: str, expected: str):
+    (tmp_path / "own.toml").write_text("[lookback]\npostoperative_days = []\n")
+    visits = [visit(1, "2026-03-08 09:00", global_days="90")]
+    result = audit(tmp_path, str(tmp_path / "own.toml"), [call(1, "2026-03-09")], visits, visits_since=since)
+    assert outcomes(result, "LBK002") == {"k1": expected}
