@@ -35,6 +35,7 @@ def audit(tmp_path: Path, calls: str, visits: Table = NO_VISITS, **settings: Any
     [
         ("09:00 | 09:21 |    |\n09:05 | 09:10 |    |", 21, "clock"),
         ("09:00 | 09:10 |    |\n09:05 | 09:21 |    |", 21, "clock"),
+        ("09:00 | 09:20:59.999999 |    |\n09:05 | 09:10 |    |", 20, "clock"),
         ("09:00 | 09:10 |    |\n09:10 | 09:21 |    |", 21, "clock"),
         ("09:00 | 09:30 |    |\n09:05 | 09:10 |    |\n09:20 | 09:40 | |", 40, "clock"),
         ("09:00 | 09:10 | 10 |\n09:05 | 09:21 | 16 |", 26, "stated"),
@@ -56,7 +57,7 @@ def test_cumulative_minutes(tmp_path: Path, calls: str, minutes: int | None, sou
 
 @pytest.mark.parametrize(
     ("minutes", "code"),
-    [("4.99", "none"), ("5", "98966"), ("10.99", "98966"), ("11", "98967"), ("20.99", "98967"), ("21", "98968"),
+    [("4.99", "none"), ("5", "98966"), ("10.99", "98966"), ("11", "98967"), ("20.99", "98967"), ("20.9999999", "98967"), ("21", "98968"),
      ("30.99", "98968"), ("31", None), ("", None)],
 )  # fmt: skip
 def test_supportable_code(tmp_path: Path, minutes: str, code: str | None):
@@ -332,3 +333,58 @@ def test_the_horizon_is_elapsed_time_across_a_clock_change(tmp_path: Path, start
     calls = f"{DIAGNOSED}k1 | p | a | 2026-03-01 23:05 | 25 | 98968 |"
     result = audit(tmp_path, calls, visits, timezone="America/New_York")
     assert compare.verdicts(result)[("k1", "1", "98968")]["LAH002"][0] == expected
+
+
+def test_one_call_that_documents_is_enough(tmp_path: Path):
+    calls = (
+        "call_id | patient_id | provider_id | call_start | call_minutes | cpt_code | claim_id | doc_reason | doc_advice\n"
+        "k1 | p | a | 2026-03-02 09:00 | 10 | 98968 | C | yes | no\n"
+        "k2 | p | a | 2026-03-02 10:00 | 12 | 98968 | C | no | no"
+    )
+    told = compare.verdicts(audit(tmp_path, calls))[("C", "1", "98968")]
+    assert (told["DOC001"][0], told["DOC003"][0]) == ("clear", "review")
+
+
+@pytest.mark.parametrize(
+    ("problem", "visit_problem", "diagnoses", "basis"),
+    [
+        ("x", "x", "E11", "same problem"),
+        ("", "x", "E11", "same diagnosis category"),
+        ("x", "", "E11", "same diagnosis category"),
+        ("", "x", "", "same provider"),
+    ],
+)
+def test_a_problem_tells_only_where_both_have_one(
+    tmp_path: Path, problem: str, visit_problem: str, diagnoses: str, basis: str
+):
+    calls = f"{DIAGNOSED.strip()} | problem_id\nk1 | p | a | 2026-03-16 09:00 | 25 | 98968 | {diagnoses} | {problem}"
+    visits = rows(
+        f"{VISIT.strip()} | problem_id\nv1 | p | a | 2026-03-15 09:00 | completed | | | {diagnoses} | | {visit_problem}"
+    )
+    assert compare.verdicts(audit(tmp_path, calls, visits))[("k1", "1", "98968")]["LBK001"][5] == basis
+
+
+@pytest.mark.parametrize(("origin", "basis"), [("k1", "linked"), ("k9", "same provider")])
+def test_a_link_names_one_of_the_claims_calls(tmp_path: Path, origin: str, basis: str):
+    visits = rows(
+        f"{VISIT.strip()} | originating_call_id\nv1 | p | a | 2026-03-16 12:00 | completed | | | | | {origin}"
+    )
+    told = compare.verdicts(audit(tmp_path, f"{DIAGNOSED}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 |", visits))
+    assert told[("k1", "1", "98968")]["LAH001"][5] == basis
+
+
+@pytest.mark.parametrize(("own", "basis"), [("E11", "same diagnosis category"), ("", "different diagnosis category")])
+def test_the_claims_own_diagnoses_come_first(tmp_path: Path, own: str, basis: str):
+    claims = rows(
+        f"claim_id | patient_id | provider_id | service_date | cpt_code | call_id | diagnosis_codes\nC | p | a | 2026-03-16 | 98968 | k1 | {own}"
+    )
+    visits = rows(f"{VISIT}v1 | p | a | 2026-03-16 12:00 | completed | 2026-03-16 09:10 | | E11.9 |")
+    world = World(
+        calls=rows(f"{DIAGNOSED}k1 | p | a | 2026-03-16 09:00 | 25 | | F32"),
+        visits=visits,
+        claims=claims,
+        settings=COVERED,
+    )
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert compare.verdicts(result)[("C", "1", "98968")]["LAH001"][5] == basis
