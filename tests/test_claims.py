@@ -283,7 +283,7 @@ def test_visits_around_the_end_of_coverage(tmp_path: Path, status: str, as_of: s
 @pytest.mark.parametrize(
     ("series", "expected"),
     [
-        ("8 p a 98968\n10 p a 98966\n12 p a 98968", ["clear", "clear", "violation"]),
+        ("8 p a 98968\n10 p a 98966\n12 p a 98968\n18 p a 98968", ["clear", "clear", "violation", "clear"]),
         ("7 p a 98968", ["clear"]),
         ("6 p a 98968", ["unknown"]),
     ],
