@@ -9,6 +9,8 @@ import pytest
 from reference import Table, World
 from test_sample_answer import FOLDERS, audit_folder
 
+from auditor import coverage
+from auditor import policy as policies
 from auditor.audit import Result
 
 COVERED = {"as_of": "2026-12-31", "visits_since": "2025-01-01", "claims_since": "2025-01-01"}
@@ -388,3 +390,16 @@ def test_the_claims_own_diagnoses_come_first(tmp_path: Path, own: str, basis: st
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
     assert compare.verdicts(result)[("C", "1", "98968")]["LAH001"][5] == basis
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "end"),
+    [
+        ("UTC", "2026-03-31", "2026-03-31T23:59:59.999999+00:00"),
+        ("America/New_York", "2026-03-08", "2026-03-09T03:59:59.999999+00:00"),
+        ("America/Sao_Paulo", "2018-11-03", "2018-11-04T02:59:59.999999+00:00"),
+    ],
+)
+def test_a_date_as_coverage_means_its_last_instant(zone: str, day: str, end: str):
+    """In São Paulo the next day began at one o'clock: its midnight was skipped."""
+    assert coverage.parse_as_of(day, policies.load("default", timezone=zone)).isoformat() == end
