@@ -102,9 +102,9 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     calls, claims = tables["calls"], tables.get("claims")
     progress("billing")
     providers = billing.provider_rows(tables.get("providers"))
-    billed = billing.bill(calls, claims, providers, policy)
     timed = billing.with_end_and_time(calls.rows)
-    covered = cover(inputs, settings)
+    billed = billing.bill(timed, claims, providers, policy)
+    covered = cover(inputs, timed, settings)
     facts = Facts(
         billing=billed,
         calls=timed,
@@ -135,12 +135,11 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     )
 
 
-def cover(inputs: Inputs, settings: Settings) -> Coverage:
-    """The coverage of the inputs under the settings."""
+def cover(inputs: Inputs, calls: pl.DataFrame, settings: Settings) -> Coverage:
+    """The coverage of the inputs under the settings. `calls` are the calls with their ends and times."""
     tables = inputs.tables
-    timed = billing.with_end_and_time(tables["calls"].rows)
     return coverage.cover(
-        timed,
+        calls,
         tables["visits"].rows,
         tables.get("claims"),
         settings.policy,

@@ -33,15 +33,17 @@ class Billing:
     inactive: pl.DataFrame
 
 
-def bill(calls: Table, claims: Table | None, providers: pl.DataFrame, policy: Policy) -> Billing:
-    """Make the lines of the export: from the claims table, or from the calls where there is none."""
-    timed = with_end_and_time(calls.rows)
-    heads, pairs = _from_calls(timed) if claims is None else _from_claims(timed, claims.rows)
+def bill(calls: pl.DataFrame, claims: Table | None, providers: pl.DataFrame, policy: Policy) -> Billing:
+    """Make the lines of the export: from the claims table, or from the calls where there is none.
+
+    `calls` carry their ends and times.
+    """
+    heads, pairs = _from_calls(calls) if claims is None else _from_claims(calls, claims.rows)
     active = heads.filter(pl.col("claim_status") == "active")
     family = active.filter(pl.col("cpt_code").is_in(FAMILY))
     line_calls = (
         pairs.join(family.select("head"), on="head", how="semi")
-        .join(timed, on="call_id", how="inner")
+        .join(calls, on="call_id", how="inner")
         .sort("head", "call_start", "call_id")
     )
     facts = _facts(line_calls, policy.timezone)

@@ -4,7 +4,7 @@ import polars as pl
 
 from auditor.codes import FAMILY
 from auditor.identity import Identity
-from auditor.judge import Judgement
+from auditor.judge import Judgement, in_force
 from auditor.policy import Policy
 from auditor.rule import Outcome
 from auditor.rules import ALL
@@ -34,13 +34,10 @@ def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy, ide
             return pl.lit([], pl.List(pl.String))
         return pl.concat_list(pl.when(pl.col(code) == outcome).then(pl.lit(code)) for code in rules).list.drop_nulls()
 
-    day, out = pl.col("service_date"), pl.lit(False)
-    outside = out if policy.effective_from is None else day < policy.effective_from
-    outside = outside | (out if policy.effective_to is None else day > policy.effective_to)
     labels = {int(outcome): label for outcome, label in _DISPOSITION.items()}
     disposition = worst.replace_strict(labels, return_dtype=pl.String)
     amount = pl.coalesce("paid_amount", "billed_amount")
-    rows = rows.with_columns(disposition=pl.when(outside).then(pl.lit(NOT_APPLICABLE)).otherwise(disposition))
+    rows = rows.with_columns(disposition=pl.when(in_force(policy)).then(disposition).otherwise(pl.lit(NOT_APPLICABLE)))
     at = pl.col("disposition")
     return rows.select(
         "line",

@@ -38,7 +38,7 @@ def judge(
         if rule.code not in not_evaluated and (reason := rule.why_not_evaluated(exists, policy.severity)):
             not_evaluated[rule.code] = reason
     evaluated = [rule for rule in rules if rule.code not in not_evaluated]
-    inside = _in_force(policy)
+    inside = in_force(policy)
     outcomes = nouns.claims.select("line")
     weighed = []
     for rule in evaluated:
@@ -68,7 +68,7 @@ def judge(
     return Judgement(outcomes, evidence, _best(evidence), not_evaluated)
 
 
-def _in_force(policy: Policy) -> pl.Expr:
+def in_force(policy: Policy) -> pl.Expr:
     """Whether the policy speaks of the claim's service date."""
     day, always = pl.col("service_date"), pl.lit(True)
     after = day >= policy.effective_from if policy.effective_from else always
@@ -78,12 +78,11 @@ def _in_force(policy: Policy) -> pl.Expr:
 def _records(records: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     supports = pl.col("outcome") >= Outcome.UNKNOWN
     elapsed = pl.col("elapsed") if "elapsed" in records.columns else pl.col("order")
-    shows_elapsed = pl.lit(None, pl.Int64) if rule.over == "own_call" else elapsed
     return records.select(
         *_RECORD,
         "outcome",
         rule=pl.lit(rule.code),
-        elapsed=shows_elapsed,
+        elapsed=elapsed,
         why_not=pl.when(~supports).then("why_not"),
     )
 

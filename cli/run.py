@@ -10,6 +10,7 @@ from pathlib import Path
 
 from auditor import audit as auditing
 from auditor.audit import Inputs, Result, Settings
+from auditor.billing import with_end_and_time
 from auditor.errors import InputRefused
 from auditor.report import folder, summary, tables, text
 from auditor.report.providers import ranking
@@ -71,7 +72,7 @@ def check(options: Options, progress: Callable[[str], None]) -> int:
     for value in summary.unrecognised_of(inputs, settings):
         written = repr(value["value"]) if options.values["show_ids"] else "a value (--show-ids names it)"
         out.print(f"unrecognised {value['table']}.{value['column']}: {written} ({value['count']:,})")
-    covered = auditing.cover(inputs, settings)
+    covered = auditing.cover(inputs, with_end_and_time(inputs.tables["calls"].rows), settings)
     for name, value in summary.coverage_of(covered, settings).items():
         out.print(f"{name}: {value}")
     for warning in covered.warnings:

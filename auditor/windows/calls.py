@@ -19,6 +19,7 @@ def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         why_not=pl.lit("does not meet the rule"),
         gap_days=(pl.col("call_date") - pl.col("service_date")).dt.total_days().abs(),
         order=pl.lit(0, pl.Int64),
+        elapsed=pl.lit(None, pl.Int64),
         other_party=pl.col("named")
         & ((pl.col("call_patient") != pl.col("patient_id")) | (pl.col("call_provider") != pl.col("provider_id"))),
         none_on_date=pl.lit(facts.has_claims_table) & ~pl.col("call_dates").list.contains(pl.col("service_date")),
