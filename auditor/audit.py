@@ -71,7 +71,7 @@ class Result:
 def read(settings: Settings, progress: Progress) -> Inputs:
     """Read and normalise every given table. Raises InputRefused."""
     if sum(paths.count("-") for paths in settings.paths.values()) > 1:
-        raise UsageError("-: standard input can hold one table only")
+        raise UsageError("-: standard input can hold one table only; name files for the others")
     tables, files = {}, {}
     for name, paths in settings.paths.items():
         progress(f"reading {name}")
@@ -97,7 +97,10 @@ def accept(inputs: Inputs, settings: Settings) -> None:
 
 
 def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
-    """Audit the claims of the inputs. Raises InputRefused where a required rule cannot be evaluated."""
+    """Audit the claims of the inputs.
+
+    Raises InputRefused where a required rule cannot be evaluated, or a file is no longer what was read.
+    """
     tables, policy = inputs.tables, settings.policy
     calls, claims = tables["calls"], tables.get("claims")
     progress("billing")
@@ -123,7 +126,7 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     _insist(judgement, settings)
     identity = settings.identity
     found = findings.claims_table(nouns.claims, judgement, policy, identity)
-    return Result(
+    result = Result(
         inputs,
         covered,
         judgement,
@@ -133,6 +136,10 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
         _count_inactive(billed, settings, in_range),
         (*_table_warnings(inputs, policy), *covered.warnings, *_visit_warnings(nouns)),
     )
+    for name, files in inputs.files.items():
+        for file in files:
+            ingest.confirm(name, file)
+    return result
 
 
 def cover(inputs: Inputs, calls: pl.DataFrame, settings: Settings) -> Coverage:
@@ -157,7 +164,7 @@ def existing(inputs: Inputs) -> frozenset[str]:
 
 
 def _paths(settings: Settings, name: str) -> str:
-    return ", ".join(settings.paths[name])
+    return ", ".join(map(ingest.shown, settings.paths[name]))
 
 
 def _allowed(max_rejects: str, rows: int) -> float:
@@ -174,12 +181,17 @@ def _insist(judgement: Judgement, settings: Settings) -> None:
         reasons = {
             f"{code}: {reason}": None for code, reason in judgement.not_evaluated.items() if code in settings.selected
         }
-        raise InputRefused(f"no rule can be evaluated, so nothing would be audited ({'; '.join(reasons)})")
+        raise InputRefused(
+            f"no rule can be evaluated, so nothing would be audited ({'; '.join(reasons)}); "
+            "map these columns in the policy or select other rules"
+        )
     by_choice = set(_left_out(settings)) | {code for code, to in settings.policy.severity.items() if to == "off"}
     default = tuple(code for code in REQUIRED_RULES if code not in by_choice)
     for code in default if settings.required is None else settings.required:
         if reason := judgement.not_evaluated.get(code):
-            raise InputRefused(f"required rule {code} cannot be evaluated: {reason}; see --require")
+            raise InputRefused(
+                f"required rule {code} cannot be evaluated: {reason}; supply it, or leave the rule out of --require"
+            )
 
 
 def _in_service_range(settings: Settings) -> pl.Expr:

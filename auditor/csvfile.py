@@ -8,6 +8,7 @@ import codecs
 import csv
 import gzip
 import io
+import os
 import re
 import sys
 import zlib
@@ -21,6 +22,30 @@ import pyarrow.csv as pacsv
 from auditor.errors import InputRefused
 
 _DELIMITERS = (",", "\t", "|", ";")
+_FOREIGN = {
+    b"PK\x03\x04": "an Excel workbook or ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook or Office document",
+    b"%PDF-": "a PDF document",
+    b"SQLite format 3\0": "an SQLite database",
+    b"ORC\n": "an ORC file",
+    b"ARROW1\0": "an Arrow IPC file",
+    b"\xff\xff\xff\xff": "an Arrow stream",
+    b"Obj\x01": "an Avro file",
+    b"PAR1": "a compressed Parquet file",
+    b"BZh9": "a bzip2 archive",
+    b"\xfd7zXZ\0": "an xz archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"<": "an HTML or XML page",
+    b"{": "a JSON document",
+    b"[{": "a JSON document",
+}
+"""What a file is that begins so: exports of other kinds, and the log-in page that a download saved instead."""
+
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+_PART = 1 << 24
+"""Bytes decompressed at a time, so that a small file cannot fill the memory before it is refused."""
+
+csv.field_size_limit(sys.maxsize)
 
 
 @dataclass(frozen=True)
@@ -33,23 +58,27 @@ class CsvText:
     headers: tuple[str, ...]
 
 
-def open_text(where: str, raw: bytes) -> CsvText:
-    """Decompress, decode and find the header. Raises InputRefused for bytes that are no CSV text."""
-    data = _utf8(where, _decompress(where, raw))
+def open_text(where: str, raw: bytes, encoding: str = "utf-8") -> CsvText:
+    """Decompress, decode and find the header. `encoding` is that of text which is not UTF-8.
+
+    Raises InputRefused for bytes that are no CSV text.
+    """
+    data = _utf8(where, _decompress(where, raw), encoding)
     data = data[re.match(rb"[\r\n]*", data).end() :]  # type: ignore[union-attr]
     if not data.strip():
-        raise InputRefused(f"{where}: the file is empty: it needs at least a header line")
-    if (nul := data.find(b"\0")) >= 0:
-        raise InputRefused(
-            f"{where}, line {_line(data, nul)}: a NUL byte; the file is damaged or no text; export it again"
-        )
-    first = re.match(rb'(?:[^\r\n"]|"[^"]*")*(?:\r\n|\r|\n|$)', data)
-    if first is None or first.end() == 0:
+        raise InputRefused(f"{where}: the file is empty: it needs at least a header line; export it again")
+    first = re.match(rb'(?:[^\r\n"]++|"[^"]*+")*+(?:\r\n|\r|\n|$)', data)
+    if first is None:
         raise InputRefused(f"{where}, line 1: a quote in the header is never closed; correct the header line")
     line = first[0].decode().rstrip("\r\n")
     bare = re.sub(r'"[^"]*"', "", line)
     delimiter = max(_DELIMITERS, key=bare.count)
-    headers = next(csv.reader([line], delimiter=delimiter))
+    try:
+        headers = next(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error:
+        headers = []
+    if not headers or any(delimiter in header and re.search(r"[\r\n]", header) for header in headers):
+        raise InputRefused(f"{where}, line 1: a header is not quoted from end to end; correct the header line")
     return CsvText(data, first.end(), delimiter, tuple(headers))
 
 
@@ -71,7 +100,7 @@ def _well_quoted(text: CsvText) -> bool:
     if text.data.find(b'"', text.body) < 0:
         return True
     edge = rb"[^" + re.escape(text.delimiter.encode()) + rb"\r\n]"
-    fields = rb"(?<!" + edge + rb')"[^"]*(?:""[^"]*)*"(?!' + edge + rb")"
+    fields = rb"(?<!" + edge + rb')"[^"]*+(?:""[^"]*+)*+"(?!' + edge + rb")"
     return b'"' not in re.sub(fields, b"", text.data[text.body :])
 
 
@@ -94,7 +123,6 @@ def _fast(text: CsvText, positions: Sequence[int]) -> pl.DataFrame:
 
 
 def _slow(where: str, text: CsvText, positions: Sequence[int]) -> tuple[pl.DataFrame, dict[int, str]]:
-    csv.field_size_limit(sys.maxsize)
     width = len(text.headers)
     stream = io.TextIOWrapper(io.BytesIO(text.data[text.body :]), encoding="utf-8", newline="")
     reader = csv.reader(stream, delimiter=text.delimiter, strict=True)
@@ -142,32 +170,68 @@ def _frame(columns: list[list[str]], positions: Sequence[int], records: list[int
 
 
 def _decompress(where: str, raw: bytes) -> bytes:
+    if raw[:2] == b"\x1f\x8b":
+        stream: io.BufferedIOBase = gzip.GzipFile(fileobj=io.BytesIO(raw))
+    elif raw[:4] == b"\x28\xb5\x2f\xfd":
+        stream = pa.input_stream(pa.py_buffer(raw), compression="zstd")
+    else:
+        return raw
+    parts = []
+    room = _MEMORY // 2
     try:
-        if raw[:2] == b"\x1f\x8b":
-            return gzip.decompress(raw)
-        if raw[:4] == b"\x28\xb5\x2f\xfd":
-            with pa.input_stream(pa.py_buffer(raw), compression="zstd") as stream:
-                return bytes(stream.read())
+        with stream:
+            while part := stream.read(_PART):
+                parts.append(part)
+                room -= len(part)
+                if room < 0:
+                    raise InputRefused(
+                        f"{where}: decompressed, it fills more than half of this machine's memory; export several files"
+                    )
     except (OSError, EOFError, zlib.error):
         raise InputRefused(f"{where}: the compressed data is damaged or cut short; export or copy it again") from None
-    return raw
+    return b"".join(parts)
 
 
-def _utf8(where: str, data: bytes) -> bytes:
-    for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        if data.startswith(mark):
-            try:
-                return data.decode("utf-16").encode()
-            except UnicodeDecodeError:
-                raise InputRefused(f"{where}: marked as UTF-16 but not valid UTF-16; export it again") from None
+def _utf8(where: str, data: bytes, encoding: str) -> bytes:
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if marked:
+        try:
+            data = data.decode("utf-16").encode()
+        except UnicodeDecodeError:
+            raise InputRefused(f"{where}: marked as UTF-16 but not valid UTF-16; export it again") from None
     data = data.removeprefix(codecs.BOM_UTF8)
+    for magic, kind in _FOREIGN.items():
+        if data.startswith(magic):
+            raise InputRefused(f"{where}: this is {kind}; export the table as CSV or Parquet")
+    if (nul := data.find(b"\0")) >= 0:
+        if data[:64].count(0) * 3 >= len(data[:64]):
+            raise InputRefused(
+                f"{where}: UTF-16 or UTF-32 text without the byte-order mark of UTF-16; export the file as UTF-8"
+            )
+        raise InputRefused(
+            f"{where}, line {_line(data, nul)}: a NUL byte; the file is damaged or no text; export it again"
+        )
+    if not marked and not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            return _declared(where, data, encoding, error.start)
+    return data
+
+
+def _declared(where: str, data: bytes, encoding: str, offset: int) -> bytes:
+    """Text that is not UTF-8, from its offset on, in the encoding that the policy declares."""
+    if encoding == "utf-8":
+        raise InputRefused(
+            f"{where}, line {_line(data, offset)}: not UTF-8 text; export the file as UTF-8, or declare what it is in the "
+            'policy: encoding = "cp1252"'
+        )
     try:
-        data.decode("utf-8")
+        return data.decode(encoding).encode()
     except UnicodeDecodeError as error:
         raise InputRefused(
-            f"{where}, line {_line(data, error.start)}: not UTF-8 text; export the file as UTF-8"
+            f"{where}, line {_line(data, error.start)}: neither UTF-8 nor {encoding} text; export the file as UTF-8"
         ) from None
-    return data
 
 
 def _line(data: bytes, offset: int) -> int:

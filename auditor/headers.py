@@ -8,6 +8,9 @@ from auditor.errors import InputRefused
 from auditor.policy import Policy
 from auditor.tables import TableSpec, fold
 
+_SHOWN = 50
+"""Headers that a message names at most."""
+
 
 @dataclass(frozen=True)
 class HeaderMap:
@@ -32,7 +35,8 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
         if present and len(present) < len(mapped):
             absent = ", ".join(repr(source) for source in mapped if source not in present)
             raise InputRefused(
-                f"{where}: the policy joins {name} from {', '.join(mapped)}, and the file has no {absent}"
+                f"{where}: the policy joins {name} from {', '.join(mapped)}, and the file has no {absent}; "
+                f"correct [columns.{spec.name}] in the policy"
             )
         if present and name not in ignored:
             found[name] = tuple(_position(where, name, source, names, folded) for source in mapped)
@@ -62,9 +66,10 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
 
 def shown(names: Sequence[str]) -> str:
     """Headers for a message; only their number if one looks like data, as in a file without a header line."""
-    if any(re.search(r"\d{3}|^\W*\d", name) for name in names):
+    if any(re.search(r"\d{3}|^\W*\d|[\r\n]|.{61}", name) for name in names):
         return f"{len(names)} columns whose headers look like data; is the header line missing?"
-    return ", ".join(map(repr, names))
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(repr, names[:_SHOWN])) + more
 
 
 def _position(where: str, column: str, source: str, names: Sequence[str], folded: Sequence[str]) -> int:
@@ -73,6 +78,7 @@ def _position(where: str, column: str, source: str, names: Sequence[str], folded
     hits = exact or [index for index, name in enumerate(folded) if name == fold(source)]
     if len(hits) > 1:
         raise InputRefused(
-            f"{where}: the policy maps {column} to {source!r}, and the file has {len(hits)} such columns"
+            f"{where}: the policy maps {column} to {source!r}, and the file has {len(hits)} such columns; "
+            "rename all but one in the export"
         )
     return hits[0]

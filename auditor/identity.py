@@ -64,7 +64,9 @@ def read_key(path: Path) -> Identity:
     try:
         mode, key = path.stat().st_mode, path.read_bytes().strip()
     except OSError as error:
-        raise UsageError(f"--pseudonymize: {path}: cannot be read ({error.strerror})") from None
+        raise UsageError(
+            f"--pseudonymize: {path}: cannot be read ({error.strerror}); check the path and its permissions"
+        ) from None
     if stat.S_IMODE(mode) & 0o077:
         raise UsageError(f"--pseudonymize: {path}: others may read the key; chmod 600 it")
     if len(key) < _SHORTEST:

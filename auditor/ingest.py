@@ -3,16 +3,20 @@
 Parquet keeps its dates and times; all else becomes text. Source: SPEC.md section 2.
 """
 
+import contextlib
 import glob
 import hashlib
 import io
 import os
+import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from auditor import csvfile, headers
 from auditor.errors import InputRefused
@@ -23,9 +27,15 @@ _SUFFIXES = (".csv", ".tsv", ".psv", ".parquet", ".pq")
 _COMPRESSED = (".gz", ".zst")
 
 
+_LONGEST = 1_000_000
+"""Bytes of a cell."""
+
+Signature = tuple[int, int, int, int]
+
+
 @dataclass(frozen=True)
 class SourceFile:
-    """One input file as it was read."""
+    """One input file as it was read. `signature` tells whether it was touched since; None for what is read once only."""
 
     path: str
     bytes: int
@@ -33,6 +43,8 @@ class SourceFile:
     rows: int
     mapping: dict[str, tuple[str, ...]]
     unused: tuple[str, ...]
+    origin: Path
+    signature: Signature | None
 
 
 @dataclass(frozen=True)
@@ -64,16 +76,38 @@ class _Found:
     strays: int = 0
 
     def add(self, name: str, path: Path) -> None:
-        """A file as it is, or the data files below a folder."""
-        if not path.is_dir():
+        """A file as it is, or the data files below a folder; links to folders and hidden entries stay out."""
+        if not os.path.isdir(path):  # noqa: PTH112 (a closed folder on the way raises nothing)
             self.paths.append(path)
             return
-        inside = sorted(entry for entry in path.rglob("*") if entry.is_file() and not entry.name.startswith("."))
-        data = [entry for entry in inside if _is_data(entry)]
-        self.strays += len(inside) - len(data)
+        data, strays = _inside(name, path)
+        self.strays += strays
         if not data:
-            raise InputRefused(f"{name}: {path}: no CSV or Parquet file in this folder; name the files themselves")
+            raise InputRefused(
+                f"{name}: {shown(path)}: no CSV or Parquet file in this folder; name the files themselves"
+            )
         self.paths += data
+
+
+def _inside(name: str, folder: Path) -> tuple[list[Path], int]:
+    """The data files below a folder, sorted, and the number of other entries. What cannot be looked at is no stray."""
+
+    def refuse(error: OSError) -> None:
+        where = shown(Path(error.filename or folder))
+        raise InputRefused(f"{name}: {where}: cannot be read ({error.strerror}); check the permissions and links")
+
+    data, strays = [], 0
+    for at, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(entry for entry in folders if not entry.startswith("."))
+        strays += sum((Path(at) / entry).is_symlink() for entry in folders)
+        for entry in (Path(at) / file for file in files if not file.startswith(".")):
+            try:
+                regular = _is_data(entry) and stat.S_ISREG(entry.stat().st_mode)
+            except OSError as error:
+                refuse(error)
+            data += [entry] * regular
+            strays += not regular
+    return sorted(data), strays
 
 
 def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billing: bool = False) -> Extract:
@@ -86,8 +120,7 @@ def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billi
     found = expand(name, paths)
     frames, rejects, files = [], [], []
     for path in found.paths:
-        where = f"{name}: {'standard input' if str(path) == '-' else _shown(path)}"
-        frame, lost, source = _read_file(where, path, spec, policy, ignored)
+        frame, lost, source = _read_file(where(name, path), path, spec, policy, ignored)
         frames.append(frame.with_columns(source_file=pl.lit(source.path)))
         files.append(source)
         rows = [(source.path, record, "", reason, None) for record, reason in lost.items()]
@@ -102,7 +135,7 @@ def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billi
     if missing:
         raise InputRefused(
             f"{name}: the policy maps columns that no file has: {', '.join(missing)}; "
-            f"the last file has: {headers.shown(_all_headers(files[-1]))}"
+            f"the last file has: {headers.shown(_all_headers(files[-1]))}; correct [columns.{name}] in the policy"
         )
     warnings = (f"{name}: {found.strays} files of other kinds in the folder were left alone",) if found.strays else ()
     return Extract(spec, tuple(files), _stack(frames), pl.concat(rejects), warnings)
@@ -119,15 +152,28 @@ def expand(name: str, paths: Sequence[str]) -> _Found:
         if text == "-":
             found.paths.append(Path(text))
             continue
-        matches = [text] if Path(text).exists() else sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (absolute)
-        existing = [path for path in map(Path, matches) if path.exists()]
-        if not existing:
-            raise InputRefused(f"{name}: {text}: no such file; check the path")
-        for path in existing:
+        matches = [text] if os.path.lexists(text) else sorted(_matches(text))
+        if not matches:
+            raise InputRefused(f"{name}: {shown(text)}: no such file; check the path and its permissions")
+        for path in map(Path, matches):
             found.add(name, path)
     unique = {os.path.realpath(path): path for path in reversed(found.paths)}
     found.paths = list(reversed(unique.values()))
     return found
+
+
+def _matches(pattern: str) -> list[str]:
+    """What a glob stands for. `**` follows no links to folders: two that lead in a circle would have no end."""
+    if "**" not in pattern:
+        return glob.glob(pattern)  # noqa: PTH207 (absolute)
+    root, given = Path(Path(pattern).anchor), Path(pattern).parts
+    found = root.glob(str(Path(pattern).relative_to(root)))
+    hidden = [part for part in given if part.startswith(".")]
+    return [
+        str(path)
+        for path in found
+        if not path.is_dir() and not any(part.startswith(".") and part not in hidden for part in path.parts)
+    ]
 
 
 def _is_data(path: Path) -> bool:
@@ -138,25 +184,88 @@ def _is_data(path: Path) -> bool:
 
 
 def _read_file(
-    where: str, path: Path, spec: TableSpec, policy: Policy, ignored: frozenset[str]
+    named: str, path: Path, spec: TableSpec, policy: Policy, ignored: frozenset[str]
 ) -> tuple[pl.DataFrame, dict[int, str], SourceFile]:
-    try:
-        raw = _standard_input(where) if str(path) == "-" else path.read_bytes()
-    except OSError as error:
-        raise InputRefused(f"{where}: cannot be read ({error.strerror}); check the path and its permissions") from None
+    raw, signature = read_bytes(named, path)
     digest = hashlib.sha256(raw).hexdigest()
-    if raw[:4] == b"PAR1":
-        names, frame, lost, mapped = _parquet(where, raw, spec, policy, ignored)
-    else:
-        text = csvfile.open_text(where, raw)
-        mapped = headers.match(where, spec, text.headers, policy, ignored)
-        names = text.headers
-        positions = sorted({position for many in mapped.positions.values() for position in many})
-        frame, lost = csvfile.read_columns(where, text, positions)
+    try:
+        if raw[:4] == b"PAR1":
+            names, frame, lost, mapped = _parquet(named, raw, spec, policy, ignored)
+        else:
+            text = csvfile.open_text(named, raw, policy.encoding)
+            mapped = headers.match(named, spec, text.headers, policy, ignored)
+            names = text.headers
+            positions = sorted({position for many in mapped.positions.values() for position in many})
+            frame, lost = csvfile.read_columns(named, text, positions)
+    except MemoryError:
+        raise _too_large(named) from None
     columns = [_join([pl.col(str(p)) for p in many]).alias(column) for column, many in mapped.positions.items()]
     frame = frame.select(*columns, pl.col("record").alias("source_record"))
+    _check_lengths(named, frame)
     mapping = {column: tuple(names[p] for p in many) for column, many in mapped.positions.items()}
-    return frame, lost, SourceFile(_shown(path), len(raw), digest, frame.height + len(lost), mapping, mapped.unused)
+    rows = frame.height + len(lost)
+    return frame, lost, SourceFile(shown(path), len(raw), digest, rows, mapping, mapped.unused, path, signature)
+
+
+def _check_lengths(where: str, frame: pl.DataFrame) -> None:
+    """Refuse cells of a size that no export means: reading a value out of one takes minutes."""
+    texts = frame.select(pl.selectors.string().str.len_bytes())
+    for column in texts.columns:
+        longest = texts[column].arg_max()
+        if longest is not None and texts[column][longest] > _LONGEST:
+            raise InputRefused(
+                f"{where}, record {frame['source_record'][longest]}: {column} is longer than {_LONGEST:,} bytes; "
+                "correct that record or export the file again"
+            )
+
+
+def read_bytes(where: str, path: Path) -> tuple[bytes, Signature | None]:
+    """A file's bytes, and its signature from before it was read. `-` is standard input, read once as pipes are.
+
+    Raises InputRefused for what cannot be read and for devices, which may have no end.
+    """
+    if str(path) == "-":
+        return _standard_input(where), None
+    try:
+        found = path.stat()
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode)):
+            raise InputRefused(f"{where}: a device or socket, not a file; name a file, a folder or a pipe")
+        return path.read_bytes(), _signature(found) if stat.S_ISREG(found.st_mode) else None
+    except OSError as error:
+        raise InputRefused(f"{where}: cannot be read ({error.strerror}); check the path and its permissions") from None
+    except MemoryError:
+        raise _too_large(where) from None
+
+
+def _too_large(where: str) -> InputRefused:
+    return InputRefused(f"{where}: there is not enough memory to read it; export it in several files or as Parquet")
+
+
+def _signature(found: os.stat_result) -> Signature:
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def confirm(name: str, file: SourceFile) -> None:
+    """Refuse a file that is no longer what was read, as after an export that was still being written."""
+    if file.signature is None:
+        return
+    named = where(name, file.origin)
+    try:
+        if _signature(file.origin.stat()) == file.signature:
+            return
+        with file.origin.open("rb") as stream:
+            same = hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+    except OSError as error:
+        raise InputRefused(
+            f"{named}: gone since it was read ({error.strerror}); run again when the export is finished"
+        ) from None
+    if not same:
+        raise InputRefused(f"{named}: changed since it was read; run again when the export is finished")
+
+
+def where(name: str, path: Path) -> str:
+    """What messages about a file begin with: its table and path."""
+    return f"{name}: {'standard input' if str(path) == '-' else shown(path)}"
 
 
 def _standard_input(where: str) -> bytes:
@@ -165,7 +274,7 @@ def _standard_input(where: str) -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _shown(path: Path) -> str:
+def shown(path: str | Path) -> str:
     """The path as text, whatever bytes its name holds."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
@@ -173,20 +282,34 @@ def _shown(path: Path) -> str:
 def _parquet(
     where: str, raw: bytes, spec: TableSpec, policy: Policy, ignored: frozenset[str]
 ) -> tuple[tuple[str, ...], pl.DataFrame, dict[int, str], headers.HeaderMap]:
-    try:
-        names = tuple(pl.read_parquet_schema(io.BytesIO(raw)))
+    with parquet(where, raw) as file:
+        names = tuple(file.schema_arrow.names)
         mapped = headers.match(where, spec, names, policy, ignored)
         positions = sorted({position for many in mapped.positions.values() for position in many})
-        frame = pl.read_parquet(io.BytesIO(raw), columns=[names[position] for position in positions])
+        frame = pl.read_parquet(io.BytesIO(raw), columns=sound(file, [names[position] for position in positions]))
         joined = {position for many in mapped.positions.values() if len(many) > 1 for position in many}
         plain = [
             as_text(where, names[position], pl.col(names[position]), frame.schema[names[position]], position in joined)
             for position in positions
         ]
         frame = frame.select(column.alias(str(position)) for column, position in zip(plain, positions, strict=True))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise InputRefused(f"{where}: not readable as Parquet; it is damaged or cut short; export it again") from error
     return names, frame.with_row_index("record", offset=1), {}, mapped
+
+
+@contextlib.contextmanager
+def parquet(where: str, raw: bytes) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; every way in which it can be damaged raises InputRefused, here and in the block."""
+    try:
+        yield pq.ParquetFile(pa.BufferReader(raw))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, UnicodeError) as error:
+        raise InputRefused(f"{where}: not readable as Parquet; it is damaged or cut short; export it again") from error
+
+
+def sound(file: pq.ParquetFile, names: list[str]) -> list[str]:
+    """The wanted columns, once Arrow has read them: on damaged pages polars may end the whole process."""
+    for _ in file.iter_batches(columns=names):
+        pass
+    return names
 
 
 def as_text(where: str, name: str, column: pl.Expr, dtype: pl.DataType, joined: bool) -> pl.Expr:

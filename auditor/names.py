@@ -1,4 +1,4 @@
-"""Suggesting the name that somebody meant."""
+"""Names as people write them: the one that somebody meant, and text that is safe to show."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,3 +9,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     by_fold = {name.casefold(): name for name in sorted(known)}
     found = difflib.get_close_matches(word.casefold(), list(by_fold), n=1, cutoff=0.5)
     return f"; did you mean {by_fold[found[0]]}?" if found else ""
+
+
+def harmless(text: str) -> str:
+    """Text of the same length without control characters and direction marks, which a terminal would obey."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -3,6 +3,8 @@
 A policy file holds only what it changes; everything else comes from `policies/default.toml`. Source: SPEC.md section 8.
 """
 
+import codecs
+import contextlib
 import hashlib
 import re
 import tomllib
@@ -15,6 +17,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from auditor.choices import FailOn, Format, LogFormat
 from auditor.codes import FAMILY
 from auditor.errors import UsageError
 from auditor.names import nearest
@@ -40,6 +43,15 @@ def _whole_date(form: str) -> str:
     return form
 
 
+def _known_encoding(name: str) -> str:
+    known = {"utf-8": "utf-8", "iso8859-1": "latin-1", "cp1252": "cp1252"}
+    with contextlib.suppress(LookupError, ValueError):
+        if found := known.get(codecs.lookup(name).name):
+            return found
+    raise ValueError(f"must be one of {', '.join(known.values())}")
+
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
 InstantFormat = Annotated[str, AfterValidator(_whole_date)]
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
 
@@ -97,7 +109,7 @@ class RunDefaults(_Strict):
     claims: str | tuple[str, ...] | None = None
     providers: str | tuple[str, ...] | None = None
     out: str | None = None
-    format: Literal["text", "jsonl", "csv", "json", "none"] | None = None
+    format: Format | None = None
     as_of: str | datetime | date | None = None
     visits_since: str | datetime | date | None = None
     claims_since: str | datetime | date | None = None
@@ -107,12 +119,14 @@ class RunDefaults(_Strict):
     select: str | tuple[str, ...] | None = None
     ignore: str | tuple[str, ...] | None = None
     require: str | tuple[str, ...] | None = None
-    fail_on: Literal["violation", "review", "incomplete", "never"] | None = None
+    fail_on: FailOn | None = None
     max_rejects: str | int | None = None
     allow_empty: bool | None = None
     show_ids: bool | None = None
     quiet: bool | None = None
     pseudonymize: str | None = None
+    log_format: LogFormat | None = None
+    log_file: str | None = None
 
 
 class Policy(_Strict):
@@ -123,6 +137,7 @@ class Policy(_Strict):
     sources: tuple[str, ...] = ()
     effective_from: date | None = None
     effective_to: date | None = None
+    encoding: Encoding
     timezone: Timezone
     dst: Literal["reject", "first", "second"]
     instant_formats: tuple[InstantFormat, ...]

@@ -25,7 +25,7 @@ def suggest(paths: Mapping[str, Sequence[str]]) -> str:
     if not any(paths.values()):
         raise UsageError("name the exports to look at: --calls, --visits, --claims, --providers")
     if sum(list(files).count("-") for files in paths.values()) > 1:
-        raise UsageError("-: standard input can hold one table only")
+        raise UsageError("-: standard input can hold one table only; name files for the others")
     exports = {table: suggest_values.read(table, files, base) for table, files in paths.items()}
     found = suggest_match.match_all(exports, base)
     formats = _formats(found, base)
@@ -46,7 +46,9 @@ def save(text: str, path: Path) -> None:
     except FileExistsError:
         raise UsageError(f"{path}: exists already; choose another file, or move this one away") from None
     except OSError as error:
-        raise OutputFailed(f"{path}: cannot be written ({error.strerror})") from error
+        raise OutputFailed(
+            f"{path}: cannot be written ({error.strerror}); check the path and its permissions"
+        ) from error
 
 
 def _head(formats: Sequence[str], offsets: bool) -> list[str]:

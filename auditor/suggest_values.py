@@ -5,7 +5,6 @@ Nothing here needs a required column, and no cell's value leaves this module but
 
 import csv
 import io
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,7 +13,6 @@ from typing import Literal
 import polars as pl
 
 from auditor import csvfile, ingest, instants
-from auditor.errors import InputRefused
 from auditor.policy import Policy
 from auditor.tables import Column, Kind, fold_term
 
@@ -87,11 +85,8 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> list[Source]:
     twice: set[str] = set()
     rows = 0
     for path in ingest.expand(table, paths).paths:
-        where = f"{table}: {path}"
-        try:
-            raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        except OSError as error:
-            raise InputRefused(f"{where}: cannot be read ({error.strerror}); check the path") from None
+        where = ingest.where(table, path)
+        raw, _ = ingest.read_bytes(where, path)
         headers, frame = _parquet(where, raw) if raw[:4] == b"PAR1" else _csv(where, raw, max(SAMPLE - rows, 0))
         twice |= {header for header in headers if headers.count(header) > 1}
         for header, values in zip(headers, frame.get_columns(), strict=True):
@@ -104,7 +99,6 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> list[Source]:
 def _csv(where: str, raw: bytes, rows: int) -> tuple[list[str], pl.DataFrame]:
     text = csvfile.open_text(where, raw)
     headers = [header.strip() for header in text.headers]
-    csv.field_size_limit(sys.maxsize)
     stream = io.TextIOWrapper(io.BytesIO(text.data[text.body :]), encoding="utf-8", newline="")
     records = [row for row in islice(csv.reader(stream, delimiter=text.delimiter), rows) if len(row) >= len(headers)]
     columns = [pl.Series(str(i), [row[i] for row in records], dtype=pl.String) for i in range(len(headers))]
@@ -112,10 +106,9 @@ def _csv(where: str, raw: bytes, rows: int) -> tuple[list[str], pl.DataFrame]:
 
 
 def _parquet(where: str, raw: bytes) -> tuple[list[str], pl.DataFrame]:
-    try:
-        frame = pl.read_parquet(io.BytesIO(raw), n_rows=SAMPLE)
-    except (pl.exceptions.PolarsError, OSError):
-        raise InputRefused(f"{where}: not readable as Parquet; it is damaged or cut short; export it again") from None
+    with ingest.parquet(where, raw) as file:
+        names = ingest.sound(file, file.schema_arrow.names)
+        frame = pl.read_parquet(io.BytesIO(raw), columns=names, n_rows=SAMPLE)
     texts = [
         ingest.as_text(where, name, pl.col(name), dtype, True).cast(pl.String)
         for name, dtype in frame.schema.items()

@@ -1,12 +1,17 @@
 """Write the generated pages from the code itself. `make docs` writes them; a test checks that they are current."""
 
+import re
+import shlex
 from pathlib import Path
 
 from auditor import pages
 from auditor.rules import ALL
 from auditor.tables import TABLES, Column
+from tests.catalogue import CANARY, Case, cases
 
 FOLDER = Path(__file__).parent
+_PRINTABLE = re.compile(rb"[\n -~]{1,2000}")
+"""An input that a page shows."""
 
 
 def rules_page() -> str:
@@ -49,7 +54,42 @@ def _meaning(column: Column) -> str:
     return f"{column.meaning}: {words}"
 
 
-PAGES = {"rules.md": rules_page, "tables.md": tables_page}
+def errors_page() -> str:
+    """Every message with its exit code and the least input that calls it forth."""
+    parts = [
+        "# Messages",
+        "Written by `make docs` from `tests/errors/`, where each message lies beside the least input that calls it forth. "
+        "A message says where, what, and what to do; it never quotes a cell. Tables that a case does not show are in order. "
+        "Rejected rows are in `rejects.csv` of the run's folder, each with its reason.",
+    ]
+    by_code: dict[str, list[Case]] = {}
+    for case in cases():
+        by_code.setdefault(case.golden.split()[1], []).append(case)
+    for code, found in sorted(by_code.items(), key=lambda item: int(item[0])):
+        parts += [f"## Exit {code}", *(_error(case) for case in found)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _error(case: Case) -> str:
+    parts = [f"### {case.name}", _fenced(case.golden.partition("\n")[2]), case.preparation]
+    if (case.folder / "arguments").exists():
+        parts.append(_fenced(shlex.join(["audit98968", *case.arguments(case.folder)])))
+    for name, path in case.inputs.items():
+        data = path.read_bytes()
+        parts.append(f"`{name}`" + ("" if _PRINTABLE.fullmatch(data) else f": {len(data)} bytes"))
+        if _PRINTABLE.fullmatch(data):
+            parts.append(_fenced(data.decode()))
+    if (rejects := case.folder / "rejects.csv").exists():
+        parts += ["`rejects.csv`", _fenced(rejects.read_text(encoding="utf-8"))]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _fenced(text: str) -> str:
+    shown = text.rstrip().replace(f"-{CANARY}", "").replace(CANARY, "name")
+    return f"```\n{shown}\n```" if shown else ""
+
+
+PAGES = {"rules.md": rules_page, "tables.md": tables_page, "errors.md": errors_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

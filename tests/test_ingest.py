@@ -1,6 +1,9 @@
 """Reading: forms of files, forms of values, rejects with reasons, and the count that always adds up."""
 
 import gzip
+import os
+import threading
+import time
 from pathlib import Path
 
 import polars as pl
@@ -86,7 +89,7 @@ def test_every_form_of_csv_gives_the_same_row(tmp_path: Path, policy: Policy, da
     [
         (b"", "the file is empty"),
         (b"\n\n", "the file is empty"),
-        (gzip.compress(TEXT.encode())[:-9], "damaged or cut short"),
+        (gzip.compress(TEXT.encode(), mtime=0)[:-9], "damaged or cut short"),
         (zstd(TEXT.encode())[:-4], "damaged or cut short"),
         (TEXT.replace("P1", "Jos\xe9").encode("latin-1"), "line 2: not UTF-8 text"),
         (TEXT.replace("P1", "P\0").encode(), "line 2: a NUL byte"),
@@ -431,9 +434,147 @@ def test_paths_that_lead_nowhere_are_refused(tmp_path: Path, policy: Policy):
     (tmp_path / "link.csv").symlink_to(tmp_path / "nowhere.csv")
     (tmp_path / "xdir").mkdir()
     for pattern, says in (
-        ("link.csv", "no such file"),
+        ("link.csv", r"cannot be read \(No such file"),
         ("x*", "no CSV or Parquet file"),
         ("*.parquet", "no such file"),
     ):
         with pytest.raises(InputRefused, match=says):
             read(tmp_path / pattern, policy)
+
+
+NAMED = TEXT.replace("P1", "P\xe9\u20ac")
+
+
+@pytest.mark.parametrize(
+    ("declared", "data"),
+    [
+        ("cp1252", NAMED.encode("cp1252")),
+        ("Windows-1252", NAMED.encode("cp1252")),
+        ("latin-1", NAMED.replace("\u20ac", "").encode("latin-1")),
+        ("ISO-8859-1", NAMED.replace("\u20ac", "").encode("latin-1")),
+        ("cp1252", NAMED.encode()),
+        ("latin-1", b"\xef\xbb\xbf" + NAMED.encode()),
+        ("latin-1", NAMED.encode("utf-16")),
+        ("utf-8", NAMED.encode()),
+    ],
+)
+def test_text_that_is_not_utf_8_is_read_as_the_policy_declares(tmp_path: Path, declared: str, data: bytes):
+    table = one(tmp_path, own_policy(tmp_path, f'encoding = "{declared}"\n'), data)
+    assert table.rows["patient_id"].to_list() in (["P\xe9\u20ac"], ["P\xe9"])
+
+
+def test_a_pipe_is_read_by_name_and_left_alone_in_a_folder(tmp_path: Path, policy: Policy):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "a.csv").write_text(TEXT)
+    table = read(tmp_path, policy)
+    assert (table.rows["source_file"].to_list(), len(table.warnings)) == ([str(tmp_path / "a.csv")], 1)
+    writer = threading.Thread(target=(tmp_path / "pipe.csv").write_text, args=[TEXT])
+    writer.start()
+    assert read(tmp_path / "pipe.csv", policy).rows.height == 1
+    writer.join()
+
+
+def test_hidden_entries_are_passed_over_and_links_to_folders_are_strays(tmp_path: Path, policy: Policy):
+    for name in (".hidden/a.csv", ".a.csv", "march/a.csv"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_text(TEXT)
+    (tmp_path / "data" / "circle").symlink_to(tmp_path / "data", target_is_directory=True)
+    table = read(tmp_path / "data", policy)
+    assert table.rows["source_file"].to_list() == [str(tmp_path / "data" / "march" / "a.csv")]
+    assert table.warnings == ("visits: 1 files of other kinds in the folder were left alone",)
+
+
+def test_files_of_one_table_may_have_different_columns_and_types(tmp_path: Path, policy: Policy):
+    (tmp_path / "a.csv").write_text(TEXT)
+    (tmp_path / "b.csv").write_text("Visit ID|MRN|visit_start\n8|P2|3/2/2026 9:00 AM\n")
+    pl.DataFrame({"visit_id": [9], "patient_id": ["P3"], "visit_start": [None], "status": [None]},
+                 schema_overrides={"visit_start": pl.Datetime("ns"), "status": pl.Null}).write_parquet(tmp_path / "c.parquet")  # fmt: skip
+    table = read(tmp_path, policy)
+    assert sorted(table.rows.select("visit_id", "status").rows()) == [("007", "completed"), ("8", None)]
+    assert table.rejects.select("source_file", "reason").rows() == [
+        (str(tmp_path / "c.parquet"), "visit_start is blank")
+    ]
+
+
+def test_dates_in_five_forms_in_one_column(tmp_path: Path):
+    policy = own_policy(tmp_path, 'instant_formats = ["%d-%b-%Y %H:%M"]\n')
+    forms = (
+        "2026-03-02 09:00",
+        "2026-03-02T09:00:00-05:00",
+        "3/2/2026 9:00 AM",
+        "03/02/2026 09:00",
+        "02-Mar-2026 09:00",
+    )
+    table = one(
+        tmp_path,
+        policy,
+        f"{HEADER}\n{''.join(f'{n},P1,{form},seen{chr(10)}' for n, form in enumerate(forms))}".encode(),
+    )
+    assert table.rows["visit_start"].dt.to_string("%FT%R").unique().to_list() == ["2026-03-02T14:00"]
+
+
+def test_a_column_of_blanks_is_a_column(tmp_path: Path, policy: Policy):
+    table = one(tmp_path, policy, f"{HEADER},booked_at,cpt_codes\n{ROWS}, ,\n".encode())
+    assert table.rows.select("booked_at", "cpt_codes").rows() == [(None, [])]
+    assert "booked_at" in table.columns
+
+
+def test_ten_thousand_columns(tmp_path: Path, policy: Policy):
+    names, cells = ",".join(f"c{n}" for n in range(10_000)), "," * 9_999
+    assert one(tmp_path, policy, f"{HEADER},{names}\n{ROWS},{cells}\n".encode()).rows.height == 1
+    with pytest.raises(InputRefused, match="and 9,954 more") as refusal:
+        one(tmp_path, policy, f"{','.join('c' * (n % 9 + 1) for n in range(10_004))}\n".encode())
+    assert len(str(refusal.value)) < 2_000
+
+
+@pytest.mark.parametrize("cell", [b"x" * 20_000_000, b'"' + b'""' * 10_000_000 + b'"'], ids=["plain", "quotes"])
+def test_a_huge_cell_takes_bounded_time(tmp_path: Path, policy: Policy, cell: bytes):
+    began = time.perf_counter()
+    assert one(tmp_path, policy, f"{HEADER},unused\n{ROWS},".encode() + cell + b"\n").rows.height == 1
+    with pytest.raises(InputRefused, match="record 1: visit_id is longer"):
+        one(tmp_path, policy, f"{HEADER}\n".encode() + cell + ROWS.removeprefix("007").encode())
+    with pytest.raises(InputRefused, match="header"):
+        one(tmp_path, policy, cell)
+    assert time.perf_counter() - began < 20
+
+
+def test_a_glob_follows_no_circle_of_links(tmp_path: Path, policy: Policy):
+    for name in ("a", "b", ".hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.csv").write_text(TEXT.replace("007", name))
+        (tmp_path / name / "up").symlink_to("..", target_is_directory=True)
+    began = time.perf_counter()
+    assert sorted(read(tmp_path / "**" / "*.csv", policy).rows["visit_id"]) == ["a", "b"]
+    assert time.perf_counter() - began < 5
+
+
+def test_a_file_that_was_only_touched_is_confirmed(tmp_path: Path, policy: Policy):
+    (tmp_path / "a.csv").write_text(TEXT)
+    (file,) = ingest.read_table("visits", (str(tmp_path / "a.csv"),), policy).files
+    os.utime(tmp_path / "a.csv", (1, 1))
+    ingest.confirm("visits", file)
+    (tmp_path / "a.csv").write_text(TEXT.replace("7", "8"))
+    os.utime(tmp_path / "a.csv", ns=(0, file.signature[2]))  # as a copy that keeps the time would leave it
+    with pytest.raises(InputRefused, match="changed since it was read"):
+        ingest.confirm("visits", file)
+
+
+def test_damaged_parquet_is_refused_or_read_and_never_ends_the_process(tmp_path: Path, policy: Policy):
+    pl.DataFrame({"visit_id": ["1"] * 50, "patient_id": ["p"] * 50, "visit_start": ["2026-01-01"] * 50,
+                  "cpt_codes": [["99213"]] * 50}).write_parquet(tmp_path / "a.parquet")  # fmt: skip
+    whole = (tmp_path / "a.parquet").read_bytes()
+    outcomes = []
+    for at in range(4, len(whole), 7):
+        (tmp_path / "a.parquet").write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            outcomes.append(read(tmp_path / "a.parquet", policy).rows.height)
+        except InputRefused:
+            outcomes.append(-1)
+    assert -1 in outcomes
+
+
+def test_a_header_never_shows_what_a_stray_quote_swallowed(tmp_path: Path, policy: Policy):
+    for data in ('visit_id,"patient_id\nJane CANARY,x",y\n', '"visit_id"x,y\nCANARY,"a"\n', 'visit "id\nCANARY",y\n'):
+        with pytest.raises(InputRefused) as refusal:
+            one(tmp_path, policy, data.encode())
+        assert "CANARY" not in str(refusal.value)

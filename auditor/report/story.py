@@ -13,7 +13,8 @@ from typing import Any, TextIO
 from rich.text import Text
 
 from auditor.explain import Event, Story, Window
-from auditor.report.text import console, harmless
+from auditor.names import harmless
+from auditor.report.text import console
 
 _UNWRAPPED, _DRAWN, _WIDEST = 100_000, 80, 140
 _ASCII = str.maketrans({"█": "=", "●": "o", "│": "|", "┆": ":", "─": "-", "├": "<", "┤": ">", "·": "-"})

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from auditor import __version__
+from auditor import __version__, ingest
 from auditor.audit import Inputs, Result, Settings
 from auditor.coverage import Coverage
 from auditor.findings import NOT_APPLICABLE
@@ -80,7 +80,7 @@ def _head(settings: Settings, run: Run) -> Summary:
 def settings_of(settings: Settings) -> Summary:
     """The settings in force, the whole policy among them."""
     shown = {name: value for name, value in vars(settings).items() if name not in ("policy", "identity")}
-    shown["paths"] = {name: list(paths) for name, paths in settings.paths.items()}
+    shown["paths"] = {name: [ingest.shown(path) for path in paths] for name, paths in settings.paths.items()}
     policy = settings.policy.model_dump(mode="json", exclude={"sha256", "timezone_defaulted", "own_keys", "run"})
     return {name: list(value) if isinstance(value, tuple) else value for name, value in shown.items()} | {
         "policy": policy

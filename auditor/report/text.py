@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from auditor.names import harmless
 from auditor.report.summary import Summary
 
 _PIPE_WIDTH = 240
@@ -32,11 +33,6 @@ def console(stream: TextIO) -> Console:
     width = None if terminal else _PIPE_WIDTH
     return _Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=not terminal, width=width,
                    force_terminal=terminal, no_color=None if terminal else True)  # fmt: skip
-
-
-def harmless(text: str) -> str:
-    """Text of the same length without control characters and direction marks, which a terminal would obey."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def write(stream: TextIO, summary: Summary, providers: pl.DataFrame, folder: Path | None, *, show_ids: bool) -> None:
