@@ -1,32 +1,54 @@
 """The program: every way out has an exit code."""
 
-import os
 import signal
 import sys
-from pathlib import Path
-
-from cli.streams import forget, say
 
 _TABLES = ("--calls", "--visits", "--claims", "--providers")
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+_asked_to_stop: list[int] = []
 
 
 def main() -> None:
     """Run the command line."""
-    os.umask(0o077)
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in _STOPS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and `&` ask for that
+            signal.signal(number, _stop)  # before any import: what a signal stops there would show a traceback
+    from cli import streams
+
+    streams.keep_files_private()
+    streams.complete()
+    if "--debug" not in sys.argv:
+        streams.keep_strangers_quiet()
+    try:
+        _run()
+    except SystemExit as end:
+        if _asked_to_stop and end.code:  # native code turns what a signal raised inside it into an error of its own
+            raise SystemExit(_asked_to_stop[0]) from None
+        raise
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    finally:
+        for number in _STOPS:
+            signal.signal(number, signal.SIG_DFL)  # what is left is the interpreter's, and would show a traceback
+
+
+def _stop(number: int, _: object) -> None:
+    _asked_to_stop.append(128 + number)
+    sys.exit(128 + number)
+
+
+def _run() -> None:
+    from cli.streams import forget, say
+
     try:
         from cli.app import Findings, app
     except Exception as error:
-        sys.stderr.write(f"audit98968: error: the installation is damaged ({type(error).__name__}); install it again\n")
+        say(f"audit98968: error: the installation is damaged ({type(error).__name__}); install it again")
         raise SystemExit(4) from None
     try:
         app(args=repeat_table_flags(sys.argv[1:]), prog_name="audit98968")
     except Findings:
         raise
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
     except SystemExit as stop:
         if stop.code == 1:  # typer's word for a reader of its help or complaint that went away; here 1 means findings
             raise SystemExit(0 if _asked_for_words() else 2) from None
@@ -35,6 +57,9 @@ def main() -> None:
         forget(sys.stdout)
         say(f"audit98968: error: the output could not be written ({error.strerror})")
         raise SystemExit(4 if _asked_for_words() else 2) from None
+    except Exception as error:
+        say(f"audit98968: error: internal error ({type(error).__name__})")
+        raise SystemExit(4) from None
 
 
 def _asked_for_words() -> bool:

@@ -4,13 +4,18 @@ import functools
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
 
 import typer
 
-from cli.streams import forget, say
+from auditor.choices import FailOn, Format, LogFormat
+from cli.log import log
+from cli.streams import forget
+
+if TYPE_CHECKING:
+    from cli.options import Options
 
 app = typer.Typer(
     name="audit98968",
@@ -21,8 +26,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-rules_app = typer.Typer(help="The rules and their pages.", no_args_is_help=True, rich_markup_mode=None)
-policies_app = typer.Typer(help="The policies that ship with the tool.", no_args_is_help=True, rich_markup_mode=None)
+rules_app = typer.Typer(
+    help="The rules and their pages.",
+    epilog="Example: audit98968 rules show LBK001",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+policies_app = typer.Typer(
+    help="The policies that ship with the tool.",
+    epilog="Example: audit98968 policies show bcbs-ma",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 app.add_typer(rules_app, name="rules")
 app.add_typer(policies_app, name="policies")
 
@@ -36,8 +51,7 @@ class Findings(SystemExit):
 def guarded(command: Callable[..., int]) -> Callable[..., None]:
     """Map every way out of a command to an exit code; nothing but findings exits 1."""
 
-    @functools.wraps(command)
-    def wrapper(*args: Any, **kwargs: Any) -> None:
+    def judged(*args: Any, **kwargs: Any) -> NoReturn:
         from auditor.errors import AuditError
 
         try:
@@ -54,10 +68,17 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
             forget(sys.stdout)
             _stop(f"standard output could not be written ({error.strerror})", 4)
         except BaseException as error:
-            if _debug:
-                raise
             _stop(f"internal error ({type(error).__name__}); rerun with --debug for details", 4)
         raise Findings(code) if code else SystemExit(0)
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> None:
+        try:
+            judged(*args, **kwargs)
+        except (SystemExit, KeyboardInterrupt) as end:
+            code = end.code if isinstance(end, SystemExit) else 130
+            log.info("exit", f"exit code {code}", exit_code=code)
+            raise
 
     return wrapper
 
@@ -72,7 +93,7 @@ def _stop(message: str, code: int) -> NoReturn:
         import traceback
 
         traceback.print_exc()
-    say(f"audit98968: error: {message}")
+    log.error(message)
     raise SystemExit(code) from None
 
 
@@ -98,6 +119,42 @@ def main(
     _debug = debug
 
 
+def _completing(known: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Completion of the last word of a comma-separated list."""
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        return [before + comma + name for name in known() if name.startswith(last)]
+
+    return complete
+
+
+def _rule_names() -> Iterable[str]:
+    from auditor.rules import ALL
+
+    return [name for rule in ALL for name in (rule.code, rule.name)]
+
+
+def _policy_names() -> Iterable[str]:
+    from auditor.policy import shipped
+
+    return shipped()
+
+
+def _timezones() -> Iterable[str]:
+    from zoneinfo import available_timezones
+
+    return sorted(available_timezones())
+
+
+_rules, _policies = _completing(_rule_names), _completing(_policy_names)
+
+
+def _choice(words: Any, help: str) -> Any:
+    known = get_args(words)
+    return typer.Option(metavar="|".join(known), help=help, autocompletion=_completing(lambda: known))
+
+
 def _table(name: str, what: str) -> Any:
     return typer.Option(f"--{name}", metavar="PATH...", help=f"{what}: files, globs, folders, or - for CSV on stdin.")
 
@@ -106,8 +163,16 @@ Calls = Annotated[list[str] | None, _table("calls", "Calls")]
 Visits = Annotated[list[str] | None, _table("visits", "Visits")]
 Claims = Annotated[list[str] | None, _table("claims", "Claim lines, if billed lines are exported apart from calls")]
 Providers = Annotated[list[str] | None, _table("providers", "Providers")]
-PolicyOption = Annotated[str | None, typer.Option(metavar="FILE|NAME", help="Policy file or name [default: default].")]
-Timezone = Annotated[str | None, typer.Option(metavar="TZ", help="IANA time zone of the exports [default: UTC].")]
+PolicyOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE|NAME", help="Policy file or name [default: default].", autocompletion=_policies),
+]
+Timezone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TZ", help="IANA time zone of the exports [default: UTC].", autocompletion=_completing(_timezones)
+    ),
+]
 AsOf = Annotated[str | None, typer.Option(metavar="T", help="The visits export is complete up to here.")]
 VisitsSince = Annotated[str | None, typer.Option(metavar="D", help="First local date that the visits cover.")]
 ClaimsSince = Annotated[str | None, typer.Option(metavar="D", help="First local date that the lines cover.")]
@@ -115,6 +180,8 @@ MaxRejects = Annotated[str | None, typer.Option(metavar="N|P%", help="Rejects al
 AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="Accept a table without rows.")]
 ShowIds = Annotated[bool, typer.Option("--show-ids", help="Allow identifiers on the terminal and in logs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on standard error.")]
+LogForm = Annotated[str | None, _choice(LogFormat, "Messages and log as text or JSON Lines [default: text].")]
+LogFile = Annotated[str | None, typer.Option(metavar="FILE", help="Append the full log to this file.")]
 
 
 @app.command(
@@ -128,9 +195,7 @@ def run(
     providers: Providers = None,
     policy: PolicyOption = None,
     out: Annotated[str | None, typer.Option(metavar="DIR", help="Write the report below this folder.")] = None,
-    format: Annotated[
-        str | None, typer.Option(metavar="text|jsonl|csv|json|none", help="Standard output [default: text].")
-    ] = None,
+    format: Annotated[str | None, _choice(Format, "Standard output [default: text].")] = None,
     as_of: AsOf = None,
     visits_since: VisitsSince = None,
     claims_since: ClaimsSince = None,
@@ -138,20 +203,21 @@ def run(
     service_to: Annotated[str | None, typer.Option(metavar="D", help="Audit claims up to this service date.")] = None,
     codes: Annotated[str | None, typer.Option(metavar="LIST", help="Codes to audit [default: 98968].")] = None,
     select: Annotated[
-        str | None, typer.Option(metavar="RULES", help="Only these rules: codes, prefixes, names.")
+        str | None,
+        typer.Option(metavar="RULES", help="Only these rules: codes, prefixes, names.", autocompletion=_rules),
     ] = None,
-    ignore: Annotated[str | None, typer.Option(metavar="RULES", help="Without these rules.")] = None,
+    ignore: Annotated[
+        str | None, typer.Option(metavar="RULES", help="Without these rules.", autocompletion=_rules)
+    ] = None,
     require: Annotated[
         str | None,
         typer.Option(
             metavar="RULES",
             help="Refuse inputs on which one of these cannot be evaluated [default: DUR001,LBK001,LAH001,FRQ001].",
+            autocompletion=_rules,
         ),
     ] = None,
-    fail_on: Annotated[
-        str | None,
-        typer.Option(metavar="violation|review|incomplete|never", help="Exit 1 from here on [default: review]."),
-    ] = None,
+    fail_on: Annotated[str | None, _choice(FailOn, "Exit 1 from here on [default: review].")] = None,
     max_rejects: MaxRejects = None,
     allow_empty: AllowEmpty = False,
     timezone: Timezone = None,
@@ -161,6 +227,8 @@ def run(
         typer.Option(metavar="KEYFILE", help="Publish keyed tokens instead of identifiers; dated data stays PHI."),
     ] = None,
     quiet: Quiet = False,
+    log_format: LogForm = None,
+    log_file: LogFile = None,
     print_settings: Annotated[
         bool,
         typer.Option("--print-settings", help="Print the settings in force and where each came from; audit nothing."),
@@ -178,15 +246,15 @@ def run(
     from cli import run as running
 
     _keep_interrupts_prompt()
-    resolved = options.resolve(given)
     if print_settings:
+        resolved = options.resolve(given)
         for name, value in resolved.values.items():
             shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
             typer.echo(f"{name} = {'' if shown is None else shown}  ({resolved.origins[name]})")
         for key, value, own in policies.settings(resolved.settings.policy):
             typer.echo(f"{key} = {json.dumps(value)}  ({'policy file' if own else 'default'})")
         return 0
-    return running.run(resolved, _progress(bool(resolved.values["quiet"])))
+    return running.run(_resolved("run", given))
 
 
 @app.command(epilog="Example: audit98968 check --calls calls.csv --visits visits.csv --policy clinic.toml")
@@ -205,15 +273,25 @@ def check(
     timezone: Timezone = None,
     show_ids: ShowIds = False,
     quiet: Quiet = False,
+    log_format: LogForm = None,
+    log_file: LogFile = None,
 ) -> int:
     """Show the column mapping found, the coverage and the rejects, without auditing."""
     given = dict(locals())
-    from cli import options
     from cli import run as running
 
     _keep_interrupts_prompt()
+    return running.check(_resolved("check", given))
+
+
+def _resolved(command: str, given: dict[str, Any]) -> "Options":
+    """The options, with the log open before the policy is read, so that a bad policy is logged too."""
+    from cli import options
+
+    log.open(command, *options.log_of(given))
     resolved = options.resolve(given)
-    return running.check(resolved, _progress(bool(resolved.values["quiet"])))
+    log.open(command, *(resolved.values[name] for name in options.LOG))
+    return resolved
 
 
 @rules_app.command("list", epilog="Example: audit98968 rules list")
@@ -229,7 +307,9 @@ def rules_list() -> int:
 
 @rules_app.command("show", epilog="Example: audit98968 rules show LBK001")
 @guarded
-def rules_show(code: Annotated[str, typer.Argument(help="A rule's code, prefix or name.")]) -> int:
+def rules_show(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="A rule's code, prefix or name.", autocompletion=_rules)],
+) -> int:
     """Print a rule's page: what it checks, why it matters, how to resolve, what it cannot see, sources, examples."""
     from auditor import pages
     from auditor.rules import ALL, select
@@ -252,7 +332,9 @@ def policies_list() -> int:
 
 @policies_app.command("show", epilog="Example: audit98968 policies show bcbs-ma")
 @guarded
-def policies_show(name: Annotated[str, typer.Argument(help="A policy's name.")]) -> int:
+def policies_show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A policy's name.", autocompletion=_policies)],
+) -> int:
     """Print a shipped policy, ready to be copied."""
     from auditor import policy
 
@@ -315,16 +397,8 @@ def sample(
     try:
         tally = sampling.write(folder, claims, seed)
     except OSError as error:
-        raise OutputFailed(f"{folder}: cannot be written ({error.strerror})") from error
+        raise OutputFailed(
+            f"{folder}: cannot be written ({error.strerror}); check the path and its permissions"
+        ) from error
     typer.echo(f"{folder}: {tally['claims']['audited']} claims; the answer is in expected.json")
     return 0
-
-
-def _progress(quiet: bool) -> Callable[[str], None]:
-    """Stages on standard error, on a terminal only."""
-
-    def say(stage: str) -> None:
-        if sys.stderr.isatty() and not quiet:
-            say(stage)
-
-    return say

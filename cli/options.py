@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from auditor import policy as policies
 from auditor.audit import REQUIRED_RULES, Settings
+from auditor.choices import FailOn, Format, LogFormat
 from auditor.codes import FAMILY
 from auditor.errors import UsageError
 from auditor.identity import Identity, read_key
@@ -17,8 +18,8 @@ from auditor.policy import Policy
 from auditor.rules import CODES, select
 
 TABLES = ("calls", "visits", "claims", "providers")
-FORMATS = ("text", "jsonl", "csv", "json", "none")
-FAIL_ON = ("violation", "review", "incomplete", "never")
+LOG = ("log_format", "log_file", "quiet")
+CHOICES = {"format": get_args(Format), "fail_on": get_args(FailOn), "log_format": get_args(LogFormat)}
 
 _DEFAULTS: dict[str, Any] = {
     "policy": "default",
@@ -32,6 +33,7 @@ _DEFAULTS: dict[str, Any] = {
     "allow_empty": False,
     "show_ids": False,
     "quiet": False,
+    "log_format": "text",
 }
 _SWITCHES = ("allow_empty", "show_ids", "quiet")
 _LISTS = ("codes", "select", "ignore", "require")
@@ -56,33 +58,39 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     """Resolve the options of `run` and `check`. `flags` holds None where a flag was not given. Raises UsageError."""
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-
-    def settle(name: str, from_file: Any = None) -> Any:
-        variable = f"AUDIT98968_{name.upper()}"
-        for value, origin in (
-            (flags.get(name) or None if name in _SWITCHES else flags.get(name), f"--{name.replace('_', '-')}"),
-            (os.environ.get(variable), variable),
-            (from_file, "policy file"),
-            (_DEFAULTS.get(name), "default"),
-        ):
-            if value is not None and value != [] and (value != "" or origin.startswith("--")):
-                values[name], origins[name] = _typed(name, value, origin), origin
-                return values[name]
-        values[name], origins[name] = None, "default"
-        return None
-
+    values["policy"], origins["policy"] = _settle("policy", flags)
     timezone = flags.get("timezone") or os.environ.get("AUDIT98968_TIMEZONE")
-    policy = policies.load(settle("policy"), select, timezone)
+    policy = policies.load(values["policy"], select, timezone)
     in_file = policy.run.model_dump(exclude_none=True)
     for name in (*TABLES, *_NAMES):
-        settle(name, in_file.get(name))
+        values[name], origins[name] = _settle(name, flags, in_file.get(name))
     values["timezone"] = policy.timezone
     origins["timezone"] = _timezone_origin(flags, policy)
     return Options(values, origins, _settings(values, origins, policy))
 
 
+def log_of(flags: Mapping[str, Any]) -> list[Any]:
+    """The options of the log by flag or variable, known before there is a policy. Raises UsageError."""
+    return [_settle(name, flags)[0] for name in LOG]
+
+
+def _settle(name: str, flags: Mapping[str, Any], from_file: Any = None) -> tuple[Any, str]:
+    """One option's value and where it came from."""
+    variable = f"AUDIT98968_{name.upper()}"
+    for value, origin in (
+        (flags.get(name) or None if name in _SWITCHES else flags.get(name), f"--{name.replace('_', '-')}"),
+        (os.environ.get(variable), variable),
+        (from_file, "policy file"),
+        (_DEFAULTS.get(name), "default"),
+    ):
+        if value is not None and value != [] and (value != "" or origin.startswith("--")):
+            return _typed(name, value, origin), origin
+    return None, "default"
+
+
 _NAMES = ("out", "format", "as_of", "visits_since", "claims_since", "service_from", "service_to", "codes", "select",
-          "ignore", "require", "fail_on", "max_rejects", "allow_empty", "show_ids", "quiet", "pseudonymize")  # fmt: skip
+          "ignore", "require", "fail_on", "max_rejects", "allow_empty", "show_ids", "quiet", "pseudonymize",
+          "log_format", "log_file")  # fmt: skip
 
 
 def _timezone_origin(flags: Mapping[str, Any], policy: Policy) -> str:
@@ -104,6 +112,9 @@ def _typed(name: str, value: Any, origin: str) -> Any:
         if value.casefold() not in _TRUE + _FALSE:
             raise UsageError(f"{origin}: yes or no expected")
         return value.casefold() in _TRUE
+    if name in CHOICES and value not in CHOICES[name]:
+        hint = nearest(value, CHOICES[name])
+        raise UsageError(f"{origin}: {value!r} is not one of {', '.join(CHOICES[name])}{hint}")
     return value if isinstance(value, bool) else str(value)
 
 
@@ -111,10 +122,6 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
     for name in ("calls", "visits"):
         if not values[name]:
             raise UsageError(f"--{name} is missing: name the {name} export (a file, a glob, a folder, or - for CSV)")
-    for name, allowed in (("format", FORMATS), ("fail_on", FAIL_ON)):
-        if values[name] not in allowed:
-            hint = nearest(values[name], allowed)
-            raise UsageError(f"{origins[name]}: {values[name]!r} is not one of {', '.join(allowed)}{hint}")
     for code in values["codes"]:
         if code not in FAMILY:
             raise UsageError(f"{origins['codes']}: {code!r} is not audited; choose from {', '.join(FAMILY)}")

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+
+import polars as pl
 
 from auditor import audit as auditing
 from auditor.audit import Inputs, Result, Settings
@@ -15,44 +16,55 @@ from auditor.errors import InputRefused
 from auditor.report import folder, summary, tables, text
 from auditor.report.providers import ranking
 from auditor.report.summary import Run, Summary
+from cli.log import log
 from cli.options import Options
-from cli.streams import forget, say
+from cli.streams import forget
 
 FINDINGS = 1
 
 
-def run(options: Options, progress: Callable[[str], None]) -> int:
+def run(options: Options) -> int:
     """Audit, publish and print. Returns the exit code; raises AuditError where the audit stops."""
     started = datetime.now(UTC)
     settings = options.settings
     with folder.held(options.out) if options.out else nullcontext():
         inputs: Inputs | None = None
         try:
-            inputs = auditing.read(settings, progress)
+            inputs = auditing.read(settings, log.stage)
+            log.context["run_id"] = _run(started, inputs, settings).run_id
+            _log_inputs(inputs)
             auditing.accept(inputs, settings)
-            result = auditing.audit(inputs, settings, progress)
+            result = auditing.audit(inputs, settings, log.stage)
         except InputRefused as refusal:
             if options.out:
                 which = _run(started, inputs, settings)
                 told = summary.of_refusal(inputs, settings, which, str(refusal))
-                folder.publish_refusal(options.out, inputs, told)
+                _log_report(folder.publish_refusal(options.out, inputs, told))
             raise
         told = summary.of_result(result, settings, _run(started, inputs, settings))
         told["settings"] |= {"fail_on": options.values["fail_on"], "origins": dict(options.origins)}
-        progress("writing")
+        log.info("result", f"{told['rules_evaluated']} of {told['rules_total']} rules evaluated; {_counts(told)}",
+                 claims=told["claims"], rules_evaluated=told["rules_evaluated"], money=told["money"])  # fmt: skip
+        if options.out:
+            log.stage("writing")
         where = folder.publish(options.out, result, told) if options.out else None
+        _log_report(where)
     try:
         _print(options, result, told, where)
         sys.stdout.flush()
     except BrokenPipeError:
         forget(sys.stdout)  # a reader that has seen enough changes nothing about the findings
+    finally:
+        for warning in told["warnings"]:
+            log.warn(warning)
     return _exit_code(options.values["fail_on"], told)
 
 
-def check(options: Options, progress: Callable[[str], None]) -> int:
+def check(options: Options) -> int:
     """Show the mapping found, the coverage and the rejects; audit nothing."""
     settings = options.settings
-    inputs = auditing.read(settings, progress)
+    inputs = auditing.read(settings, log.stage)
+    _log_inputs(inputs)
     out = text.console(sys.stdout)
     for table, files in inputs.files.items():
         rejects = summary.rejects_of(inputs)[table]
@@ -64,11 +76,12 @@ def check(options: Options, progress: Callable[[str], None]) -> int:
                 out.print(f"    {column} <- {' + '.join(sources)}")
             if file.unused:
                 out.print(f"    not used: {', '.join(file.unused)}")
-        reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count").sort("count", descending=True)
-        for column, reason, count in reasons.iter_rows():
+        reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
+        for column, reason, count in reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").iter_rows():
             out.print(f"  rejected {count:,}: {reason}{f' [{column}]' if column else ''}")
         for warning in inputs.tables[table].warnings:
             out.print(f"  Warning: {warning}")
+            log.warn(warning, aloud=False)
     for value in summary.unrecognised_of(inputs, settings):
         written = repr(value["value"]) if options.values["show_ids"] else "a value (--show-ids names it)"
         out.print(f"unrecognised {value['table']}.{value['column']}: {written} ({value['count']:,})")
@@ -77,6 +90,7 @@ def check(options: Options, progress: Callable[[str], None]) -> int:
         out.print(f"{name}: {value}")
     for warning in covered.warnings:
         out.print(f"Warning: {warning}")
+        log.warn(warning, aloud=False)
     auditing.accept(inputs, settings)
     return 0
 
@@ -87,6 +101,21 @@ def _run(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
     told = json.dumps([files, summary.settings_of(settings)], sort_keys=True, default=str)
     digest = hashlib.sha256(told.encode()).hexdigest()[:8]
     return Run(f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z-{digest}", started)
+
+
+def _log_inputs(inputs: Inputs) -> None:
+    for file in summary.inputs_of(inputs):
+        used = f"{file['rows']:,} rows = {file['used']:,} used + {file['rejected']:,} rejected"
+        log.info("input", f"{file['table']}: {file['path']}: {used}", **file)
+
+
+def _log_report(where: Path | None) -> None:
+    if where:
+        log.info("report", f"report: {where}", path=str(where))
+
+
+def _counts(told: Summary) -> str:
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in told["claims"].items())
 
 
 def _print(options: Options, result: Result, told: Summary, where: Path | None) -> None:
@@ -100,9 +129,6 @@ def _print(options: Options, result: Result, told: Summary, where: Path | None) 
         _data(tables.to_csv(result.findings))
     elif form == "jsonl":
         _data(tables.to_jsonl(result.findings))
-    if not options.values["quiet"]:
-        for warning in told["warnings"]:
-            say(f"audit98968: warning: {warning}")
 
 
 def _data(text: str) -> None:

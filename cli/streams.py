@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import sys
 from typing import TextIO
 
@@ -19,3 +20,38 @@ def forget(stream: TextIO) -> None:
     """Send what is left of a stream nowhere, so that closing it cannot fail."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def keep_files_private() -> None:
+    """Files are ours alone, and a process that crashes leaves none: a core holds patients."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def complete() -> None:
+    """Open what the caller closed: the next file opened would become our output, or a library's."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or os.fdopen(os.dup(1), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.dup(2), "w")
+    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # paths need not be UTF-8
+
+
+def keep_strangers_quiet() -> None:
+    """Keep standard error to our own words: libraries' panics, warnings and last words may quote cells."""
+    import logging
+    import threading
+    import warnings
+
+    sys.stderr = os.fdopen(os.dup(2), "w", 1, sys.stderr.encoding, "backslashreplace")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    warnings.showwarning = sys.unraisablehook = threading.excepthook = _unsaid
+    logging.lastResort = None
+    os.environ.pop("POLARS_VERBOSE", None)
+
+
+def _unsaid(*_: object, **__: object) -> None:
+    """Said to nobody."""

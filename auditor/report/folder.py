@@ -1,10 +1,14 @@
 """The run folder: complete or absent at any instant, then `latest` moves to it. Source: SPEC.md section 7."""
 
 import contextlib
+import errno
 import json
 import os
+import resource
 import shutil
+import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -18,21 +22,37 @@ from auditor.report.summary import Summary
 from auditor.report.tables import write_csv, write_parquet
 
 _UNFINISHED = ".unfinished-"
+_HOLDER = ".holder"
+_ADDRESSES = 80 << 30
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 @contextlib.contextmanager
 def held(out: Path) -> Iterator[None]:
-    """Hold the output folder for one run and clear what dead runs left. Raises FolderHeld at once if another has it."""
+    """Hold the output folder for one run and clear what dead runs left. Raises FolderHeld at once if another has it.
+
+    Raises OutputFailed where the report could not be published in the end, before anything is audited.
+    """
+    _check_addresses(out)
+    if os.fsencode(out).decode(errors="ignore") != str(out):
+        raise OutputFailed(f"{out}: this name is not UTF-8; choose another --out")
     with _as_output_failure(out):
-        out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(out / ".lock", mode=0o600)
+        try:
+            out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise OutputFailed(f"{out}: not a folder; move what is there away or choose another --out") from None
+        # Without the kernel's lock there is none: a file that stands for one would outlive its process.
+        lock = FileLock(out / ".lock", mode=0o600, fallback_to_soft=False)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             raise FolderHeld(
-                f"{out}: another run holds this folder; wait for it to end or choose another --out"
+                f"{out}: another run holds this folder{_holder(out)}; wait for it to end or choose another --out"
             ) from None
     try:
+        with _as_output_failure(out):
+            _check_names(out)
+            _write_holder(out)
         for entry in (*out.glob(f"{_UNFINISHED}*"), *out.glob(f"refused/{_UNFINISHED}*")):
             if entry.is_symlink():
                 entry.unlink()
@@ -40,7 +60,50 @@ def held(out: Path) -> Iterator[None]:
                 shutil.rmtree(entry, ignore_errors=True)
         yield
     finally:
+        with contextlib.suppress(OSError):
+            (out / _HOLDER).unlink(missing_ok=True)
         lock.release()
+
+
+def _write_holder(out: Path) -> None:
+    """Say in the folder who holds it; only the lock decides, so that what a dead run left means nothing."""
+    (out / _HOLDER).unlink(missing_ok=True)
+    told = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    descriptor = os.open(out / _HOLDER, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump(told, stream)
+
+
+def _holder(out: Path) -> str:
+    """Who holds the folder, in brackets; nothing where that is not known."""
+    try:
+        told = json.loads((out / _HOLDER).read_text(encoding="utf-8"))
+        pid, host, since = int(told["pid"]), str(told["host"]), datetime.fromisoformat(told["since"])
+        if host == socket.gethostname():
+            with contextlib.suppress(PermissionError):
+                os.kill(pid, 0)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return ""
+    return f" (process {pid} on {host}, since {since:%Y-%m-%d %H:%M:%S} UTC)"
+
+
+def _check_names(out: Path) -> None:
+    """What is in the way of publishing is better known before the audit than after."""
+    latest, refused = out / "latest", out / "refused"
+    if os.path.lexists(latest) and not latest.is_symlink():
+        raise OutputFailed(f"{latest}: not the link that leads to the last run; move it away or choose another --out")
+    if os.path.lexists(refused) and not refused.is_dir():
+        raise OutputFailed(f"{refused}: not a folder; move it away or choose another --out")
+
+
+def _check_addresses(out: Path) -> None:
+    """Drawing the pictures reserves addresses without using the memory, and ends the process where there are too few."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < _ADDRESSES:
+        raise OutputFailed(
+            f"{out}: a report needs {_ADDRESSES >> 30} GB of addresses, though little memory, and they are limited to "
+            f"{limit / 2**30:.1f} GB; lift this limit (ulimit -v) and limit memory with a control group"
+        )
 
 
 def publish(out: Path, result: Result, summary: Summary) -> Path:
@@ -121,6 +184,8 @@ def _as_output_failure(out: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
+        if getattr(error, "errno", None) in _NO_LOCKS:
+            raise OutputFailed(f"{out}: files cannot be locked there; choose an --out on a local disk") from error
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise OutputFailed(f"{out}: the output could not be written ({reason}); check space and permissions") from error
 

@@ -10,8 +10,10 @@ _INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    """Write a frame as Parquet."""
-    frame.write_parquet(path)
+    """Write a frame as Parquet. Raises OSError; polars would not say why a disk takes no more."""
+    stream = io.BytesIO()
+    frame.write_parquet(stream)
+    path.write_bytes(stream.getbuffer())
 
 
 def write_csv(frame: pl.DataFrame, path: Path) -> None:
