@@ -209,12 +209,12 @@ def _read_file(
 
 def _check_lengths(where: str, frame: pl.DataFrame) -> None:
     """Refuse cells of a size that no export means: reading a value out of one takes minutes."""
-    texts = frame.select(pl.selectors.string().str.len_bytes())
-    for column in texts.columns:
-        longest = texts[column].arg_max()
-        if longest is not None and texts[column][longest] > _LONGEST:
+    longest = frame.select(pl.selectors.string().str.len_bytes().max())
+    for column, size in longest.row(0, named=True).items():
+        if size is not None and size > _LONGEST:
+            record = frame["source_record"][frame[column].str.len_bytes().arg_max()]
             raise InputRefused(
-                f"{where}, record {frame['source_record'][longest]}: {column} is longer than {_LONGEST:,} bytes; "
+                f"{where}, record {record}: {column} is longer than {_LONGEST:,} bytes; "
                 "correct that record or export the file again"
             )
 
