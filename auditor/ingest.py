@@ -212,7 +212,7 @@ def _check_lengths(where: str, frame: pl.DataFrame) -> None:
     longest = frame.select(pl.selectors.string().str.len_bytes().max())
     for column, size in longest.row(0, named=True).items():
         if size is not None and size > _LONGEST:
-            record = frame["source_record"][frame[column].str.len_bytes().arg_max()]
+            record = frame.filter(pl.col(column).str.len_bytes() == size)["source_record"][0]
             raise InputRefused(
                 f"{where}, record {record}: {column} is longer than {_LONGEST:,} bytes; "
                 "correct that record or export the file again"
