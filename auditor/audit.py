@@ -10,6 +10,7 @@ from auditor.billing import Billing
 from auditor.codes import AUDITED_BY_DEFAULT
 from auditor.coverage import Coverage
 from auditor.errors import InputRefused, UsageError
+from auditor.findings import KEYS
 from auditor.identity import Identity
 from auditor.ingest import SourceFile
 from auditor.judge import Judgement, judge
@@ -27,7 +28,8 @@ class Settings:
     """What an audit was asked to do. `paths` holds each given table's files; rule lists hold rule codes.
 
     `required` is None for the default, which does not insist on rules that the user left out. `max_rejects` is a number
-    of rows, or with a percent sign a share of a table's rows.
+    of rows, or with a percent sign a share of a table's rows. `undecided` are claims of earlier runs (keys and `closes`, as
+    published) that are audited once their window has closed, whatever the service dates.
     """
 
     paths: Mapping[str, tuple[str, ...]]
@@ -44,6 +46,7 @@ class Settings:
     max_rejects: str = "1%"
     allow_empty: bool = False
     identity: Identity = field(default_factory=Identity)
+    undecided: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
         policy=policy,
         codes=settings.codes,
     )
-    in_range = _in_service_range(settings)
+    in_range = _in_service_range(settings) | _come_back(settings, covered)
     nouns = Nouns(facts, in_range)
     progress("judging")
     judgement = judge(nouns, ALL, _left_out(settings), existing(inputs), policy)
@@ -205,6 +208,15 @@ def _in_service_range(settings: Settings) -> pl.Expr:
     if settings.service_from and settings.service_to and first > last:
         raise UsageError("--service-to is before --service-from")
     return inside
+
+
+def _come_back(settings: Settings, covered: Coverage) -> pl.Expr:
+    """Claims that earlier runs left undecided and whose window the visits have come to cover."""
+    if settings.undecided is None or covered.as_of is None:
+        return pl.lit(False)
+    closed = settings.undecided.filter(pl.col("closes") <= covered.as_of)
+    key = pl.concat_str(settings.identity.shown("claim_id", "claim"), "claim_line", "cpt_code", separator="\0")
+    return key.is_in(closed.select(pl.concat_str(KEYS, separator="\0")).to_series().implode())
 
 
 def _count_inactive(billed: Billing, settings: Settings, in_range: pl.Expr) -> dict[str, int]:

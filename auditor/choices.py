@@ -3,5 +3,13 @@
 from typing import Literal
 
 Format = Literal["text", "jsonl", "csv", "json", "none"]
-FailOn = Literal["violation", "review", "incomplete", "never"]
+FailOn = Literal["violation", "review", "incomplete", "new", "never"]
 LogFormat = Literal["text", "json"]
+CompareFormat = Literal["text", "csv", "jsonl"]
+ExportFormat = Literal["csv", "jsonl"]
+EstimateFormat = Literal["text", "json"]
+State = Literal["open", "confirmed", "dismissed", "corrected", "refunded"]
+Mark = Literal["new", "persisting", "changed", "reopened", "resolved", "not seen"]
+Unit = Literal["claim", "patient"]
+Population = Literal["audited", "flagged", "violation", "review"]
+Strata = Literal["none", "disposition", "provider", "month", "amount"]

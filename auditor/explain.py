@@ -68,7 +68,7 @@ def explain(folder: Path, claim_id: str) -> list[Story]:
 
     Raises UsageError where the folder holds no run or the run has no such claim.
     """
-    run = _find_run(folder)
+    run = find_run(folder)
     try:
         summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
         claims, findings, evidence = (
@@ -83,7 +83,8 @@ def explain(folder: Path, claim_id: str) -> list[Story]:
     return [_story(claim, _of(claim, findings), _of(claim, evidence), summary) for claim in claims.to_dicts()]
 
 
-def _find_run(folder: Path) -> Path:
+def find_run(folder: Path) -> Path:
+    """The folder of a finished run: the one given, or the latest below it. Raises UsageError where there is none."""
     for run in (folder, folder / "latest"):
         if all((run / name).exists() for name in _FILES):
             return run.resolve()

@@ -125,6 +125,7 @@ class RunDefaults(_Strict):
     show_ids: bool | None = None
     quiet: bool | None = None
     pseudonymize: str | None = None
+    ledger: str | None = None
     log_format: LogFormat | None = None
     log_file: str | None = None
 

@@ -41,7 +41,8 @@ def _run() -> None:
     from cli.streams import forget, say
 
     try:
-        from cli.app import Findings, app
+        from cli.app import app
+        from cli.guard import Findings
     except Exception as error:
         say(f"audit98968: error: the installation is damaged ({type(error).__name__}); install it again")
         raise SystemExit(4) from None

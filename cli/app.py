@@ -1,18 +1,19 @@
 """The commands. Each one imports the auditor when it is called, so that help is quick."""
 
-import functools
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auditor.choices import FailOn, Format, LogFormat
+from auditor.choices import CompareFormat, EstimateFormat, FailOn, Format, LogFormat, Population, Strata, Unit
+from cli.cases_app import cases_app
+from cli.guard import guarded, show_tracebacks
 from cli.log import log
-from cli.streams import forget
+from cli.words import choice, completing
 
 if TYPE_CHECKING:
     from cli.options import Options
@@ -40,61 +41,12 @@ policies_app = typer.Typer(
 )
 app.add_typer(rules_app, name="rules")
 app.add_typer(policies_app, name="policies")
-
-_debug = False
-
-
-class Findings(SystemExit):
-    """The one exit with code 1: findings at or above --fail-on."""
-
-
-def guarded(command: Callable[..., int]) -> Callable[..., None]:
-    """Map every way out of a command to an exit code; nothing but findings exits 1."""
-
-    def judged(*args: Any, **kwargs: Any) -> NoReturn:
-        from auditor.errors import AuditError
-
-        try:
-            code = command(*args, **kwargs)
-            sys.stdout.flush()
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except AuditError as error:
-            _stop(str(error), error.exit_code)
-        except BrokenPipeError:
-            forget(sys.stdout)
-            raise SystemExit(0) from None
-        except OSError as error:
-            forget(sys.stdout)
-            _stop(f"standard output could not be written ({error.strerror})", 4)
-        except BaseException as error:
-            _stop(f"internal error ({type(error).__name__}); rerun with --debug for details", 4)
-        raise Findings(code) if code else SystemExit(0)
-
-    @functools.wraps(command)
-    def wrapper(*args: Any, **kwargs: Any) -> None:
-        try:
-            judged(*args, **kwargs)
-        except (SystemExit, KeyboardInterrupt) as end:
-            code = end.code if isinstance(end, SystemExit) else 130
-            log.info("exit", f"exit code {code}", exit_code=code)
-            raise
-
-    return wrapper
+app.add_typer(cases_app, name="cases")
 
 
 def _keep_interrupts_prompt() -> None:
     """Let Ctrl-C end a blocked read: polars' handler, installed when it is imported, would resume it."""
     signal.siginterrupt(signal.SIGINT, True)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    if _debug:
-        import traceback
-
-        traceback.print_exc()
-    log.error(message)
-    raise SystemExit(code) from None
 
 
 def _version(wanted: bool) -> None:
@@ -115,18 +67,7 @@ def main(
     ] = False,
 ) -> None:
     """Audit telephone claims billed as CPT 98968 against calls and visits."""
-    global _debug
-    _debug = debug
-
-
-def _completing(known: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Completion of the last word of a comma-separated list."""
-
-    def complete(incomplete: str) -> list[str]:
-        before, comma, last = incomplete.rpartition(",")
-        return [before + comma + name for name in known() if name.startswith(last)]
-
-    return complete
+    show_tracebacks(debug)
 
 
 def _rule_names() -> Iterable[str]:
@@ -147,12 +88,7 @@ def _timezones() -> Iterable[str]:
     return sorted(available_timezones())
 
 
-_rules, _policies = _completing(_rule_names), _completing(_policy_names)
-
-
-def _choice(words: Any, help: str) -> Any:
-    known = get_args(words)
-    return typer.Option(metavar="|".join(known), help=help, autocompletion=_completing(lambda: known))
+_rules, _policies = completing(_rule_names), completing(_policy_names)
 
 
 def _table(name: str, what: str) -> Any:
@@ -170,7 +106,7 @@ PolicyOption = Annotated[
 Timezone = Annotated[
     str | None,
     typer.Option(
-        metavar="TZ", help="IANA time zone of the exports [default: UTC].", autocompletion=_completing(_timezones)
+        metavar="TZ", help="IANA time zone of the exports [default: UTC].", autocompletion=completing(_timezones)
     ),
 ]
 AsOf = Annotated[str | None, typer.Option(metavar="T", help="The visits export is complete up to here.")]
@@ -180,7 +116,7 @@ MaxRejects = Annotated[str | None, typer.Option(metavar="N|P%", help="Rejects al
 AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="Accept a table without rows.")]
 ShowIds = Annotated[bool, typer.Option("--show-ids", help="Allow identifiers on the terminal and in logs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on standard error.")]
-LogForm = Annotated[str | None, _choice(LogFormat, "Messages and log as text or JSON Lines [default: text].")]
+LogForm = Annotated[str | None, choice(LogFormat, "Messages and log as text or JSON Lines [default: text].")]
 LogFile = Annotated[str | None, typer.Option(metavar="FILE", help="Append the full log to this file.")]
 
 
@@ -195,7 +131,7 @@ def run(
     providers: Providers = None,
     policy: PolicyOption = None,
     out: Annotated[str | None, typer.Option(metavar="DIR", help="Write the report below this folder.")] = None,
-    format: Annotated[str | None, _choice(Format, "Standard output [default: text].")] = None,
+    format: Annotated[str | None, choice(Format, "Standard output [default: text].")] = None,
     as_of: AsOf = None,
     visits_since: VisitsSince = None,
     claims_since: ClaimsSince = None,
@@ -217,7 +153,9 @@ def run(
             autocompletion=_rules,
         ),
     ] = None,
-    fail_on: Annotated[str | None, _choice(FailOn, "Exit 1 from here on [default: review].")] = None,
+    fail_on: Annotated[
+        str | None, choice(FailOn, "Exit 1 from here on, or only for what the ledger calls new [default: review].")
+    ] = None,
     max_rejects: MaxRejects = None,
     allow_empty: AllowEmpty = False,
     timezone: Timezone = None,
@@ -225,6 +163,10 @@ def run(
     pseudonymize: Annotated[
         str | None,
         typer.Option(metavar="KEYFILE", help="Publish keyed tokens instead of identifiers; dated data stays PHI."),
+    ] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|none", help="The case ledger [default: ledger.sqlite in --out]."),
     ] = None,
     quiet: Quiet = False,
     log_format: LogForm = None,
@@ -402,3 +344,54 @@ def sample(
         ) from error
     typer.echo(f"{folder}: {tally['claims']['audited']} claims; the answer is in expected.json")
     return 0
+
+
+@app.command(epilog="Example: audit98968 compare audit_out/20260301T020000000Z-1a2b3c4d audit_out")
+@guarded
+def compare(
+    one: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or the folder given to --out.")],
+    other: Annotated[Path, typer.Argument(metavar="RUN", help="The run to compare it with.")],
+    format: Annotated[str, choice(CompareFormat, "Standard output [default: text].")] = "text",
+    show_ids: ShowIds = False,
+) -> int:
+    """Tell what differs between two runs, and why: new data, another policy, settings, coverage or version."""
+    from cli.compare_command import compare as comparing
+
+    return comparing(one, other, format, show_ids)
+
+
+@app.command(epilog="Example: audit98968 frame audit_out --out probe --size 100 --seed 7")
+@guarded
+def frame(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or the folder given to --out.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the frame and the sample.")],
+    size: Annotated[int, typer.Option(min=1, metavar="N", help="Units to draw.")] = 100,
+    seed: Annotated[int | None, typer.Option(metavar="S", help="Equal seeds draw equal samples.")] = None,
+    unit: Annotated[str, choice(Unit, "What is drawn [default: claim].")] = "claim",
+    of: Annotated[str, choice(Population, "Claims to draw from [default: audited].")] = "audited",
+    strata: Annotated[str, choice(Strata, "Stratify by this [default: none].")] = "none",
+    spares: Annotated[int, typer.Option(min=0, metavar="K", help="Spare units, used in their order.")] = 0,
+    show_ids: ShowIds = False,
+) -> int:
+    """Draw a reproducible random sample of a run's claims for a probe review."""
+    from auditor.frame import Design
+    from cli import frame_command
+
+    design = Design(unit=unit, of=of, strata=strata, size=size, spares=spares, seed=seed)
+    return frame_command.frame(run, out, design, show_ids=show_ids)
+
+
+@app.command(epilog="Example: audit98968 estimate probe")
+@guarded
+def estimate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `frame` wrote.")],
+    reviewed: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The reviewed sample [default: the one filled in there].")
+    ] = None,
+    format: Annotated[str, choice(EstimateFormat, "Standard output [default: text].")] = "text",
+    show_ids: ShowIds = False,
+) -> int:
+    """Estimate the error amount of the frame from its reviewed sample, with a 90% interval."""
+    from cli import frame_command
+
+    return frame_command.estimate(folder, reviewed, format, show_ids=show_ids)

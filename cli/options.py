@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from auditor import policy as policies
 from auditor.audit import REQUIRED_RULES, Settings
+from auditor.cases import store
 from auditor.choices import FailOn, Format, LogFormat
 from auditor.codes import FAMILY
 from auditor.errors import UsageError
@@ -53,6 +54,13 @@ class Options:
         """The output folder, if any."""
         return Path(self.values["out"]) if self.values["out"] else None
 
+    @property
+    def ledger(self) -> Path | None:
+        """The ledger's file: the one named, else the one in the output folder, if there is one."""
+        if self.values["ledger"] == "none":
+            return None
+        return Path(self.values["ledger"]) if self.values["ledger"] else self.out and self.out / store.NAME
+
 
 def resolve(flags: Mapping[str, Any]) -> Options:
     """Resolve the options of `run` and `check`. `flags` holds None where a flag was not given. Raises UsageError."""
@@ -66,7 +74,10 @@ def resolve(flags: Mapping[str, Any]) -> Options:
         values[name], origins[name] = _settle(name, flags, in_file.get(name))
     values["timezone"] = policy.timezone
     origins["timezone"] = _timezone_origin(flags, policy)
-    return Options(values, origins, _settings(values, origins, policy))
+    options = Options(values, origins, _settings(values, origins, policy))
+    if values["fail_on"] == "new" and not options.ledger:
+        raise UsageError(f"{origins['fail_on']}: new needs a ledger; give --out DIR or --ledger FILE")
+    return options
 
 
 def log_of(flags: Mapping[str, Any]) -> list[Any]:
@@ -90,7 +101,7 @@ def _settle(name: str, flags: Mapping[str, Any], from_file: Any = None) -> tuple
 
 _NAMES = ("out", "format", "as_of", "visits_since", "claims_since", "service_from", "service_to", "codes", "select",
           "ignore", "require", "fail_on", "max_rejects", "allow_empty", "show_ids", "quiet", "pseudonymize",
-          "log_format", "log_file")  # fmt: skip
+          "ledger",          "log_format", "log_file")  # fmt: skip
 
 
 def _timezone_origin(flags: Mapping[str, Any], policy: Policy) -> str:

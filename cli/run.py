@@ -3,15 +3,18 @@
 import hashlib
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from sqlite3 import Connection
 
 import polars as pl
 
 from auditor import audit as auditing
 from auditor.audit import Inputs, Result, Settings
 from auditor.billing import with_end_and_time
+from auditor.cases import night, store
 from auditor.errors import InputRefused
 from auditor.report import folder, summary, tables, text
 from auditor.report.providers import ranking
@@ -26,29 +29,19 @@ FINDINGS = 1
 def run(options: Options) -> int:
     """Audit, publish and print. Returns the exit code; raises AuditError where the audit stops."""
     started = datetime.now(UTC)
-    settings = options.settings
-    with folder.held(options.out) if options.out else nullcontext():
-        inputs: Inputs | None = None
-        try:
-            inputs = auditing.read(settings, log.stage)
-            log.context["run_id"] = _run(started, inputs, settings).run_id
-            _log_inputs(inputs)
-            auditing.accept(inputs, settings)
-            result = auditing.audit(inputs, settings, log.stage)
-        except InputRefused as refusal:
-            if options.out:
-                which = _run(started, inputs, settings)
-                told = summary.of_refusal(inputs, settings, which, str(refusal))
-                _log_report(folder.publish_refusal(options.out, inputs, told))
-            raise
-        told = summary.of_result(result, settings, _run(started, inputs, settings))
-        told["settings"] |= {"fail_on": options.values["fail_on"], "origins": dict(options.origins)}
-        log.info("result", f"{told['rules_evaluated']} of {told['rules_total']} rules evaluated; {_counts(told)}",
-                 claims=told["claims"], rules_evaluated=told["rules_evaluated"], money=told["money"])  # fmt: skip
+    with ExitStack() as held:
+        if options.out:
+            held.enter_context(folder.held(options.out))
+        ledger, settings = None, options.settings
+        if options.ledger and options.ledger.exists():
+            ledger = held.enter_context(store.opened(options.ledger))
+            settings = replace(settings, undecided=night.undecided(ledger))
+        result, told = _audit(options, settings, started)
         if options.out:
             log.stage("writing")
-        where = folder.publish(options.out, result, told) if options.out else None
-        _log_report(where)
+        if options.ledger and not ledger:
+            ledger = held.enter_context(store.opened(options.ledger, create=True))
+        where = _publish(options, ledger, result, told)
     try:
         _print(options, result, told, where)
         sys.stdout.flush()
@@ -58,6 +51,42 @@ def run(options: Options) -> int:
         for warning in told["warnings"]:
             log.warn(warning)
     return _exit_code(options.values["fail_on"], told)
+
+
+def _audit(options: Options, settings: Settings, started: datetime) -> tuple[Result, Summary]:
+    """The finished audit and its summary; a refusal is published before it is raised."""
+    inputs: Inputs | None = None
+    try:
+        inputs = auditing.read(settings, log.stage)
+        log.context["run_id"] = _run(started, inputs, settings).run_id
+        _log_inputs(inputs)
+        auditing.accept(inputs, settings)
+        result = auditing.audit(inputs, settings, log.stage)
+    except InputRefused as refusal:
+        if options.out:
+            told = summary.of_refusal(inputs, settings, _run(started, inputs, settings), str(refusal))
+            _log_report(folder.publish_refusal(options.out, inputs, told))
+        raise
+    told = summary.of_result(result, settings, _run(started, inputs, settings))
+    told["settings"] |= {"fail_on": options.values["fail_on"], "origins": dict(options.origins)}
+    log.info("result", f"{told['rules_evaluated']} of {told['rules_total']} rules evaluated; {_counts(told)}",
+             claims=told["claims"], rules_evaluated=told["rules_evaluated"], money=told["money"])  # fmt: skip
+    return result, told
+
+
+def _publish(options: Options, ledger: Connection | None, result: Result, told: Summary) -> Path | None:
+    """Enter the run in the ledger and write its folder.
+
+    The ledger is kept last: a run that dies before is told anew, and nothing that is new is ever missed.
+    """
+    with store.writing(ledger) if ledger else nullcontext():
+        cases = None
+        if ledger:
+            entered = night.mark(ledger, result, told, options.settings.policy)
+            told["ledger"], cases = entered.told, entered.cases
+        where = folder.publish(options.out, result, told, cases) if options.out else None
+    _log_report(where)
+    return where
 
 
 def check(options: Options) -> int:
@@ -139,6 +168,8 @@ def _data(text: str) -> None:
 
 
 def _exit_code(fail_on: str, told: Summary) -> int:
+    if fail_on == "new":
+        return FINDINGS if any(told["ledger"]["marks"][mark] for mark in night.ALARMS) else 0
     levels = ("violation", "review", "incomplete")
     failing = levels[: levels.index(fail_on) + 1] if fail_on in levels else ()
     return FINDINGS if any(told["claims"][level] for level in failing) else 0

@@ -289,7 +289,7 @@ def test_the_pipelines_print_what_the_page_says(tmp_path: Path):
     [
         (["r"], {"run", "rules"}),
         (["run", "--log"], {"--log-format", "--log-file"}),
-        (["run", "--fail-on", ""], {"violation", "review", "incomplete", "never"}),
+        (["run", "--fail-on", ""], {"violation", "review", "incomplete", "new", "never"}),
         (["run", "--format", "j"], {"jsonl", "json"}),
         (["check", "--policy", "b"], {"bcbs-ma"}),
         (["check", "--timezone", "America/New_"], {"America/New_York"}),

@@ -106,8 +106,11 @@ def _check_addresses(out: Path) -> None:
         )
 
 
-def publish(out: Path, result: Result, summary: Summary) -> Path:
-    """Write every output of a finished audit and move `latest` to it. Returns the run's folder."""
+def publish(out: Path, result: Result, summary: Summary, cases: pl.DataFrame | None = None) -> Path:
+    """Write every output of a finished audit and move `latest` to it. Returns the run's folder.
+
+    `cases` are the run's cases in the ledger (`Night.cases`), where one is kept.
+    """
     with _building(out, summary["run_id"]) as folder:
         for name, frame in (
             ("findings", result.findings),
@@ -119,8 +122,11 @@ def publish(out: Path, result: Result, summary: Summary) -> Path:
                 write_csv(frame, folder / f"{name}.csv")
         _write_rejects(result.inputs, folder)
         write_json(summary, folder / "summary.json")
-        html.write(folder / "report.html", result, summary)
-        xlsx.write(folder / "report.xlsx", result, summary)
+        if cases is not None:
+            write_parquet(cases, folder / "cases.parquet")
+            write_csv(cases, folder / "cases.csv")
+        html.write(folder / "report.html", result, summary, cases)
+        xlsx.write(folder / "report.xlsx", result, summary, cases)
     with _as_output_failure(out):
         link = out / f"{_UNFINISHED}latest"
         link.unlink(missing_ok=True)

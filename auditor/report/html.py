@@ -35,18 +35,24 @@ _DISPOSITIONS = (
 Row = dict[str, Any]
 
 
-def write(path: Path, result: Result, summary: Summary) -> None:
-    """Write the report of a finished audit. Raises OSError."""
-    path.write_text(render(result, summary), encoding="utf-8", newline="")
+def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | None = None) -> None:
+    """Write the report of a finished audit; `cases` are its cases in the ledger (`Night.cases`). Raises OSError."""
+    path.write_text(render(result, summary, cases), encoding="utf-8", newline="")
 
 
-def render(result: Result, summary: Summary, findings: int = FINDINGS, lines: int = LINES) -> str:
+def render(
+    result: Result,
+    summary: Summary,
+    cases: pl.DataFrame | None = None,
+    findings: int = FINDINGS,
+    lines: int = LINES,
+) -> str:
     """The report's text, with at most so many findings and time lines."""
     env = _environment()
     css, js = _inline(env, "report.css"), _inline(env, "report.js")
     audited = result.claims.filter(pl.col("disposition") != "not applicable")
     anchors, drawn = _lines(result, summary, lines)
-    inlined = _within(_findings(result, findings, anchors), "finding.html.j2", "f", FINDING_BYTES)
+    inlined = _within(_findings(result, cases, findings, anchors), "finding.html.j2", "f", FINDING_BYTES)
     unit, periods = charts.trend(result.claims)
     providers, overall = ranking(result.claims), overall_rate(result.claims)
     hours = charts.hours(result.claims)
@@ -77,6 +83,7 @@ def render(result: Result, summary: Summary, findings: int = FINDINGS, lines: in
         lines=drawn,
         flagged=audited.filter(pl.col("disposition").is_in(["violation", "review"])).height,
         windows=Windows.of(summary["settings"]["policy"]),
+        night=words.night(summary, cases),
         rejects=words.rejects(result),
         pages=list(words.pages(summary)),
         given=list(words.given(summary)),
@@ -131,8 +138,14 @@ def _worst_first(rows: pl.DataFrame, outcome: str, *last: str) -> pl.DataFrame:
     return rows.with_columns(amount=amount).sort(strength, -pl.col("amount"), *KEYS, *last, nulls_last=True)
 
 
-def _findings(result: Result, limit: int, anchors: dict[tuple[str, ...], str]) -> Iterator[Row]:
-    for row in _worst_first(result.findings, "outcome", "rule").head(limit).iter_rows(named=True):
+def _findings(
+    result: Result, cases: pl.DataFrame | None, limit: int, anchors: dict[tuple[str, ...], str]
+) -> Iterator[Row]:
+    rows = _worst_first(result.findings, "outcome", "rule").head(limit)
+    if cases is not None:
+        marks = cases.select(*KEYS, "rule", "mark", "state")
+        rows = rows.join(marks, on=[*KEYS, "rule"], how="left", maintain_order="left")
+    for row in rows.iter_rows(named=True):
         yield row | {"anchor": anchors.get(tuple(row[key] for key in KEYS))}
 
 

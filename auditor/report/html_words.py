@@ -14,6 +14,9 @@ from auditor.rules import ALL
 
 Row = dict[str, Any]
 
+_GONE = 200
+"""Cases without a finding tonight that the report lists."""
+
 
 def share(part: float) -> str:
     """A share as a percentage, with a decimal where it is small."""
@@ -110,6 +113,20 @@ def tables(summary: Summary) -> Iterator[Row]:
     for name, rejects in summary["rejects"].items():
         files = [entry for entry in summary["inputs"] if entry["table"] == name]
         yield {"name": name, **rejects, **{key: sum(entry[key] for entry in files) for key in ("rows", "used")}}
+
+
+def night(summary: Summary, cases: pl.DataFrame | None) -> Row | None:
+    """What changed since the ledger's last run: counts by mark, and the cases that have no finding any more."""
+    if cases is None:
+        return None
+    gone = cases.filter(pl.col("mark").is_in(["resolved", "not seen"]))
+    return {
+        "previous": summary["ledger"]["previous_run"],
+        "marks": summary["ledger"]["marks"],
+        "undecided": summary["ledger"]["undecided"],
+        "gone": gone.head(_GONE).to_dicts(),
+        "gone_count": gone.height,
+    }
 
 
 def rejects(result: Result) -> list[Row]:

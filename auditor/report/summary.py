@@ -79,7 +79,7 @@ def _head(settings: Settings, run: Run) -> Summary:
 
 def settings_of(settings: Settings) -> Summary:
     """The settings in force, the whole policy among them."""
-    shown = {name: value for name, value in vars(settings).items() if name not in ("policy", "identity")}
+    shown = {name: value for name, value in vars(settings).items() if name not in ("policy", "identity", "undecided")}
     shown["paths"] = {name: [ingest.shown(path) for path in paths] for name, paths in settings.paths.items()}
     policy = settings.policy.model_dump(mode="json", exclude={"sha256", "timezone_defaulted", "own_keys", "run"})
     return {name: list(value) if isinstance(value, tuple) else value for name, value in shown.items()} | {

@@ -48,6 +48,8 @@ def write(stream: TextIO, summary: Summary, providers: pl.DataFrame, folder: Pat
         codes = ", ".join(summary["settings"]["codes"])
         out.print(f"No claim was audited: the inputs hold no active line with {codes} in the audited dates.")
     out.print(_money_line(summary["money"]))
+    if "ledger" in summary:
+        out.print(_night_line(summary["ledger"]))
     coverage = summary["coverage"]
     out.print(
         f"Visits cover {coverage['visits_since']} to {coverage['as_of']}; lines since {coverage['claims_since']}; "
@@ -78,6 +80,11 @@ def _money_line(money: dict[str, Any]) -> str:
     line = f"Potential overpayment {money['at_risk']:,.2f}; under review {money['review']:,.2f}"
     missing = money["without_amount"]
     return f"{line}; {missing:,} of these claims carry no amount" if missing else line
+
+
+def _night_line(ledger: dict[str, Any]) -> str:
+    told = ", ".join(f"{count:,} {mark}" for mark, count in ledger["marks"].items())
+    return f"{'Since the last run' if ledger['previous_run'] else 'First run of this ledger'}: {told}"
 
 
 def _rows_line(summary: Summary) -> str:

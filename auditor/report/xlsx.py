@@ -27,6 +27,10 @@ CLEAR_CLAIMS = 50_000
 DECISIONS = ["confirmed", "dismissed", "corrected", "refunded"]
 _HEAD = 2
 """Rows above the data: a note, then the header."""
+_GONE_NOTE = (
+    "Cases without a finding in this run. Resolved: the claim was audited again and the rule found nothing. Not seen: "
+    "nobody can tell, and why."
+)
 _ORDER = {"violation": 0, "review": 1, "incomplete": 2, "clear": 3, "not applicable": 4}
 _FORMATS = {
     "text": {"num_format": "@"},
@@ -59,8 +63,13 @@ class Book:
         self.formats = {name: self.book.add_format(how) for name, how in _FORMATS.items()}
 
 
-def write(path: Path, result: Result, summary: Summary, max_rows: int = EXCEL_ROWS) -> None:
-    """Write the workbook of a finished audit; sheets longer than `max_rows` are split. Raises OSError."""
+def write(
+    path: Path, result: Result, summary: Summary, cases: pl.DataFrame | None = None, max_rows: int = EXCEL_ROWS
+) -> None:
+    """Write the workbook of a finished audit; sheets longer than `max_rows` are split. Raises OSError.
+
+    `cases` are the run's cases in the ledger (`Night.cases`).
+    """
     plain = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
     claims, findings = _linked(result, max_rows - _HEAD)
     stream = io.BytesIO()
@@ -69,8 +78,16 @@ def write(path: Path, result: Result, summary: Summary, max_rows: int = EXCEL_RO
         opened.set_properties({"title": "Audit of telephone claims", "comments": summary["run_id"], "created": started})
         book = Book(opened, max_rows)
         xlsx_summary.write(opened, book.formats, result, summary)
-        _table(book, "Findings", findings, columns.FINDINGS, _findings_note(result), reviewed=True)
+        heads: tuple[Column, ...] = columns.FINDINGS
+        if cases is not None:
+            marks = cases.select(*KEYS, "rule", "mark", "state", "first_run", case="number")
+            findings = findings.join(marks, on=[*KEYS, "rule"], how="left", maintain_order="left")
+            heads += columns.NIGHT
+        _table(book, "Findings", findings, heads, _findings_note(result), reviewed=True)
         _table(book, "Claims", claims, columns.CLAIMS, _claims_note(result, claims))
+        if cases is not None:
+            gone = cases.filter(pl.col("mark").is_in(["resolved", "not seen"]))
+            _table(book, "Gone", gone, columns.GONE, _GONE_NOTE)
         _table(book, "Providers", ranking(result.claims), columns.PROVIDERS, columns.PROVIDERS_NOTE)
         _table(
             book, "Rules", _rules(summary), columns.RULES, "A rule that is not evaluated says nothing about any claim."

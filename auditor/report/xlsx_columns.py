@@ -23,6 +23,26 @@ FINDINGS = (
     Column("source_file", "Source file", width=24),
     Column("source_record", "Record", "number", 8),
 )
+NIGHT = (
+    Column("case", "Case", "number", 7),
+    Column("mark", "Since last run", width=11),
+    Column("state", "State", width=10),
+    Column("first_run", "First found in", width=24),
+)
+"""Further columns of the findings where a ledger is kept."""
+GONE = (
+    Column("number", "Case", "number", 7),
+    Column("rule", "Rule", width=9),
+    Column("claim_id", "Claim id", width=18),
+    Column("claim_line", "Line", width=6),
+    Column("cpt_code", "Code", width=7),
+    Column("outcome", "Outcome when last found", width=12),
+    Column("mark", "Since last run", width=11),
+    Column("why", "Why not seen", width=44),
+    Column("state", "State", width=10),
+    Column("first_run", "First found in", width=24),
+    Column("last_run", "Last found in", width=24),
+)
 CLAIMS = (
     Column("link", "Findings", "link", 9),
     Column("disposition", "Disposition", width=12),

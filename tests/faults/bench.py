@@ -24,7 +24,7 @@ import polars as pl
 ROOT = Path(__file__).parents[2]
 CANARY = "QXCANARY"
 FILES = {"findings.parquet", "findings.csv", "claims.parquet", "claims.csv", "evidence.parquet", "rejects.csv",
-         "summary.json", "report.html", "report.xlsx"}  # fmt: skip
+         "summary.json", "report.html", "report.xlsx", "cases.csv", "cases.parquet"}  # fmt: skip
 TABLES = ("--calls", "calls.csv", "--visits", "visits.csv", "--timezone", "UTC", "--max-rejects", "100%")
 RUN = ("run", *TABLES, "--out", "out", "--fail-on", "never", "--log-file", "log")
 _RUN_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}")
@@ -127,7 +127,7 @@ class Clinic:
         done = self.run()
         self.promises(done, [0])
         left = {entry.name for entry in self.out.iterdir() if not _RUN_ID.fullmatch(entry.name)}
-        assert left <= {".lock", "latest", "refused"}, f"left over: {left}"
+        assert left <= {".lock", "latest", "ledger.sqlite", "refused"}, f"left over: {left}"
         assert (self.out / "latest").resolve().name not in self.before, "latest did not move"
 
 

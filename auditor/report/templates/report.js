@@ -16,9 +16,10 @@
   const rows = [...body.rows].map((row, place) => {
     const texts = cells(row);
     return { row, place, texts, outcome: texts[0], rule: texts[1].slice(0, 6), provider: texts[4].toLowerCase(),
-             all: texts.join(" ").toLowerCase() };
+             mark: texts[9] || "", all: texts.join(" ").toLowerCase() };
   });
-  const fields = { text: by("f-text"), outcome: by("f-outcome"), rule: by("f-rule"), provider: by("f-provider") };
+  const fields = { text: by("f-text"), outcome: by("f-outcome"), rule: by("f-rule"), provider: by("f-provider"),
+                   mark: by("f-mark") };
   const form = by("controls");
   let shown = rows, page = 0, sorted = { column: -1, down: false };
 
@@ -38,6 +39,7 @@
     shown = rows.filter((entry) =>
       (!fields.outcome.value || entry.outcome === fields.outcome.value) &&
       (!fields.rule.value || entry.rule === fields.rule.value) &&
+      (!fields.mark?.value || entry.mark.startsWith(fields.mark.value)) &&
       (!provider || entry.provider.includes(provider)) &&
       words.every((word) => entry.all.includes(word)));
     const kept = new Set(shown);

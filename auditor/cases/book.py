@@ -1,0 +1,113 @@
+"""Reading the ledger: the list of cases, one case with its history, and the proof that the history holds."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from auditor.cases import chain, store
+from auditor.cases.decide import COLUMNS, State, after
+from auditor.cases.night import FACTS
+from auditor.errors import UsageError
+
+Row = dict[str, Any]
+
+SCHEMA = {
+    "number": pl.Int64, "finding_id": pl.String, "rule": pl.String, "claim_id": pl.String, "claim_line": pl.String,
+    "cpt_code": pl.String, "mark": pl.String, "why": pl.String, "first_run": pl.String, "last_run": pl.String,
+    "at_risk_amount": pl.String, **dict.fromkeys(COLUMNS, pl.String), "facts": pl.String,
+}  # fmt: skip
+"""A case as it is listed; the facts are spread into columns of their own."""
+
+
+def ledger_of(place: Path) -> Path:
+    """The ledger's file: the one named, or the one in an output folder."""
+    return place / store.NAME if place.is_dir() else place
+
+
+def listed(connection: sqlite3.Connection, due_by: date | None = None, **only: str | int | None) -> pl.DataFrame:
+    """Cases with their facts and `due`, the most pressing first.
+
+    `only` keeps the cases with these values in these columns of the ledger; `due_by` those whose clock runs out by then.
+    """
+    names = [f"{name[:-4]}.run_id" if name in ("first_run", "last_run") else f"cases.{name}" for name in SCHEMA]
+    wanted = {name: value for name, value in only.items() if value is not None}
+    rows = connection.execute(
+        f"SELECT {', '.join(names)} FROM cases JOIN runs first ON first.number = first_run"
+        " JOIN runs last ON last.number = last_run"
+        f" WHERE {' AND '.join(['1', *(f'cases.{name} = :{name}' for name in wanted)])}",
+        wanted,
+    ).fetchall()
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    running = frame.filter(state="confirmed").select("number", *COLUMNS).iter_rows()
+    dues = {number: State(*clock).due() for number, *clock in running}
+    due = pl.DataFrame({"number": list(dues), "due": list(dues.values())}, schema={"number": pl.Int64, "due": pl.Date})
+    facts = [pl.col("facts").str.json_path_match(f"$.{name}").alias(name) for name in FACTS]
+    frame = frame.join(due, on="number", how="left").with_columns(facts).drop("facts")
+    frame = frame.sort("due", "number", nulls_last=True)
+    return frame if due_by is None else frame.filter(pl.col("due") <= due_by)
+
+
+def find(connection: sqlite3.Connection, word: str) -> int:
+    """The number of a case, given as that number or as a finding_id. Raises UsageError."""
+    query = "SELECT number FROM cases WHERE finding_id = ?1 OR CAST(number AS TEXT) = ?1"
+    rows = connection.execute(query, (word.removeprefix("#"),)).fetchall()
+    if not rows:
+        raise UsageError("no such case; `audit98968 cases list` shows them by number")
+    if len(rows) > 1:
+        raise UsageError("several cases have this finding id; name one by its number, as `cases list` shows it")
+    return int(rows[0][0])
+
+
+def finding(connection: sqlite3.Connection, number: int) -> str:
+    """What the history calls a case: `RULE:claim_id:claim_line:code`."""
+    query = "SELECT finding FROM cases WHERE number = ?"
+    return str(connection.execute(query, (number,)).fetchone()[0])
+
+
+def shown(connection: sqlite3.Connection, number: int) -> tuple[Row, list[Row]]:
+    """One case and its history, oldest entry first."""
+    case = listed(connection, number=number).row(0, named=True)
+    query = "SELECT number, at, by, what, details FROM history WHERE finding = ? ORDER BY number"
+    rows = connection.execute(query, (finding(connection, number),))
+    names = ("number", "at", "by", "what", "details")
+    return case, [dict(zip(names, row, strict=True)) | {"details": json.loads(row[-1])} for row in rows]
+
+
+def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
+    """Everything that does not hold: the file, the chain, the cases against their history, the runs against the chain."""
+    if connection.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
+        yield "the file is damaged"
+        return
+    yield from chain.faults(connection)
+    states: dict[str, State] = {}
+    for by, what, finding, details in connection.execute(
+        "SELECT by, what, finding, details FROM history ORDER BY number"
+    ):
+        if finding:
+            states[finding] = after(states.get(finding, State()), what, by, json.loads(details))
+    query = f"SELECT number, finding, {', '.join(COLUMNS)} FROM cases"
+    for number, finding, *now in connection.execute(query):
+        if states.pop(finding, None) != State(*now):
+            yield f"case {number} does not stand where its history leaves it"
+    if states:
+        yield f"{len(states)} cases of the history are missing"
+    heads = {row[0] for row in connection.execute("SELECT hash FROM history")}
+    for summary in sorted(folder.glob("*/summary.json")):
+        if summary.parent.is_symlink():
+            continue
+        head = json.loads(summary.read_text(encoding="utf-8")).get("ledger", {}).get("head")
+        if head and head not in heads:
+            yield f"run {summary.parent.name} saw a history that is not this one"
+
+
+def days(text: str) -> timedelta:
+    """`14d` → 14 days. Raises UsageError."""
+    number = text.removesuffix("d")
+    if not number.isdecimal() or len(number) > 4:
+        raise UsageError("--due: a number of days expected, such as 14d")
+    return timedelta(days=int(number))

@@ -1,0 +1,69 @@
+"""The history of the cases: append-only, each entry carrying the hash of the one before it.
+
+An entry's hash is the SHA-256 of the previous hash and the entry's own text, so that no entry can be changed, moved or
+left out without changing every hash after it. The last hash stands in each run's summary.json: that ties the chain's
+length to files outside the ledger.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+START = "0" * 64
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that happened, with its details as JSON. `finding` is `RULE:claim_id:claim_line:code`, blank for a run."""
+
+    by: str
+    what: str
+    finding: str = ""
+    details: str = "{}"
+
+
+def append(connection: sqlite3.Connection, entries: Iterable[Entry]) -> str:
+    """Add entries within the caller's transaction. Returns the hash of the last."""
+    number, previous = last(connection)
+    at = datetime.now(UTC).isoformat(timespec="microseconds")
+
+    def rows() -> Iterator[tuple[int, str, str, str, str, str, str, str]]:
+        nonlocal number, previous
+        for entry in entries:
+            number += 1
+            row = (number, at, entry.by, entry.what, entry.finding, entry.details, previous)
+            previous = digest(row)
+            yield (*row, previous)
+
+    connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows())
+    return previous
+
+
+def last(connection: sqlite3.Connection) -> tuple[int, str]:
+    """Number and hash of the last entry."""
+    row = connection.execute("SELECT number, hash FROM history ORDER BY number DESC LIMIT 1").fetchone()
+    return (row[0], row[1]) if row else (0, START)
+
+
+def digest(row: tuple[Any, ...]) -> str:
+    """The hash of an entry: number, time, author, event, case, details and the previous hash."""
+    return hashlib.sha256(json.dumps(row, ensure_ascii=False).encode()).hexdigest()
+
+
+def faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """Every place where the chain does not hold."""
+    expected, previous = 1, START
+    for row in connection.execute(
+        "SELECT number, at, by, what, finding, details, previous, hash FROM history ORDER BY number"
+    ):
+        if row[0] != expected:
+            yield f"entry {expected} is missing"
+        if row[6] != previous:
+            yield f"entry {row[0]} does not follow the entry before it"
+        if digest(row[:7]) != row[7]:
+            yield f"entry {row[0]} was changed after it was written"
+        expected, previous = row[0] + 1, row[7]

@@ -1,0 +1,225 @@
+"""One run's marks: every finding new, persisting, changed or reopened; every other case resolved or not seen.
+
+*Resolved* needs the claim to be audited again and the rule to be evaluated and clear. A claim that left the export, a rule
+that was not evaluated or could not be decided: *not seen*, with the reason. All of it in the caller's transaction.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, get_args
+
+import polars as pl
+
+from auditor.audit import Result
+from auditor.cases import chain
+from auditor.cases.chain import Entry
+from auditor.choices import Mark
+from auditor.findings import KEYS
+from auditor.policy import Policy
+from auditor.rule import Outcome
+
+MARKS = get_args(Mark)
+ALARMS = ("new", "reopened")
+"""Marks that `--fail-on new` exits 1 for."""
+
+_CASE = (*KEYS, "rule")
+FACTS = ("outcome", "patient_id", "provider_id", "service_date", "minutes", "related_kind", "related_id", "related_at",
+          "gap_days", "basis", "billed_amount", "paid_amount")  # fmt: skip
+_FINDING_ID = pl.concat_str("rule", "claim_id", "claim_line", separator=":").alias("finding_id")
+_CASE_ID = pl.concat_str("rule", *KEYS, separator=":").alias("case")
+_KNOWN = {
+    "number": pl.Int64, **dict.fromkeys(_CASE, pl.String), "facts": pl.String, "mark": pl.String, "state": pl.String,
+    "until": pl.String, "first_run": pl.Int64, "last_run": pl.Int64, "at_risk_amount": pl.String,
+}  # fmt: skip
+_UNDECIDED = {**dict.fromkeys(KEYS, pl.String), "closes": pl.String, "since_run": pl.Int64}
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a run means to the ledger.
+
+    `cases`: one row per case marked in this run: number, the claim's keys, rule, mark, why (of one not seen), state,
+    first_run and last_run (run ids), outcome and at_risk_amount as text. `told` is the summary's part.
+    """
+
+    cases: pl.DataFrame
+    told: dict[str, Any]
+
+
+def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
+    """Claims that earlier runs left incomplete while a window was open: keys and `closes`, the instant it closes."""
+    frame = _read(connection, "SELECT claim_id, claim_line, cpt_code, closes, since_run FROM undecided", _UNDECIDED)
+    return frame.select(
+        *KEYS, pl.col("closes").str.to_datetime("%FT%T%.fZ", time_unit="us").dt.replace_time_zone("UTC")
+    )
+
+
+def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any], policy: Policy) -> Night:
+    """Enter a finished run: mark its findings, settle what is gone, and write the history."""
+    number = 1 + connection.execute("SELECT coalesce(max(number), 0) FROM runs").fetchone()[0]
+    before = connection.execute("SELECT run_id FROM runs WHERE number = ?", (number - 1,)).fetchone()
+    known = _read(connection, f"SELECT {', '.join(_KNOWN)} FROM cases", _KNOWN)
+    marked = _marked(_facts(result.findings), known, summary["started"][:10], number)
+    gone = _gone(known.join(marked, on=_CASE, how="anti"), result)
+    counts = {name: (marked if name in MARKS[:4] else gone).filter(mark=name).height for name in MARKS}
+    inputs = hashlib.sha256("".join(entry["sha256"] for entry in summary["inputs"]).encode()).hexdigest()
+    connection.execute(
+        "INSERT INTO runs (number, run_id, started, version, policy_sha256, inputs_sha256, as_of, counts)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, summary["run_id"], summary["started"], summary["version"], summary["policy"]["sha256"], inputs,
+         summary["coverage"]["as_of"], json.dumps(counts)),
+    )  # fmt: skip
+    _write(connection, marked, gone, number)
+    waiting = _keep_undecided(connection, result, policy, number)
+    head = chain.append(connection, _entries(marked, gone, summary["run_id"], counts))
+    names = _read(connection, "SELECT number, run_id FROM runs", {"number": pl.Int64, "run_id": pl.String})
+    columns = ("number", *_CASE, "mark", "why", "state", "first_run", "last_run", "outcome", "at_risk_amount")
+    cases = pl.concat([marked.select(columns), gone.select(columns)]).with_columns(
+        pl.col(name).replace_strict(names["number"], names["run_id"], return_dtype=pl.String)
+        for name in ("first_run", "last_run")
+    )
+    told = {
+        "run": number,
+        "previous_run": before[0] if before else None,
+        "marks": counts,
+        "undecided": waiting,
+        "head": head,
+    }
+    return Night(cases.sort(*_CASE), told)
+
+
+def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(connection.execute(query).fetchall(), schema=schema, orient="row")
+
+
+def _facts(findings: pl.DataFrame) -> pl.DataFrame:
+    """The findings' keys, and what makes one the same as last night, as one text."""
+    plain = [
+        pl.col(name).dt.convert_time_zone("UTC").dt.to_string("%FT%T%.fZ") if name == "related_at"
+        else pl.col(name).cast(pl.String)
+        for name in FACTS
+    ]  # fmt: skip
+    return findings.select(
+        *_CASE,
+        "outcome",
+        pl.col("at_risk_amount").cast(pl.String),
+        facts=pl.struct(plain).struct.json_encode(),
+    )
+
+
+def _marked(tonight: pl.DataFrame, known: pl.DataFrame, today: str, number: int) -> pl.DataFrame:
+    """Tonight's findings with their marks and the state that follows.
+
+    A dismissal holds for the facts that were dismissed, up to its end date; what was resolved and is back is reopened. A
+    confirmed case stays confirmed: its clock runs on.
+    """
+    rows = tonight.join(
+        known.rename({"facts": "was", "at_risk_amount": "risk_before"}), on=_CASE, how="left", maintain_order="left"
+    )
+    changed = pl.col("facts") != pl.col("was")
+    lapsed = (pl.col("state") == "dismissed") & (changed | (pl.col("until") < today).fill_null(False))
+    mark = (
+        pl.when(pl.col("number").is_null()).then(pl.lit("new"))
+        .when((pl.col("mark") == "resolved") | lapsed).then(pl.lit("reopened"))
+        .when(changed).then(pl.lit("changed"))
+        .otherwise(pl.lit("persisting"))
+    )  # fmt: skip
+    rows = rows.with_columns(before="mark", state_before="state", mark=mark)
+    reopens = (pl.col("mark") == "reopened") & (pl.col("state") != "confirmed")
+    first = 1 + int(known["number"].max() or 0)  # type: ignore[arg-type]
+    unnumbered = pl.col("number").is_null()
+    return rows.with_columns(
+        number=pl.coalesce("number", unnumbered.cum_sum().cast(pl.Int64) + (first - 1)),
+        state=pl.when(unnumbered | reopens).then(pl.lit("open")).otherwise("state"),
+        first_run=pl.coalesce("first_run", pl.lit(number, pl.Int64)),
+        last_run=pl.lit(number, pl.Int64),
+        why=pl.lit(None, pl.String),
+    )
+
+
+def _gone(missing: pl.DataFrame, result: Result) -> pl.DataFrame:
+    """The cases without a finding tonight, those apart that were resolved before: resolved, or not seen and why."""
+    missing = missing.filter(pl.col("mark") != "resolved")
+    lines = result.claims.select("line", *KEYS)
+    rows = missing.join(lines, on=KEYS, how="left", maintain_order="left")
+    outcomes = result.judgement.outcomes.join(rows.select("line"), on="line", how="semi")
+    long = outcomes.unpivot(index="line", variable_name="rule", value_name="tonight")
+    rows = rows.join(long, on=["line", "rule"], how="left", maintain_order="left")
+    skipped = {rule: f"rule not evaluated: {reason}" for rule, reason in result.judgement.not_evaluated.items()}
+    why = (
+        pl.when(pl.col("line").is_null()).then(pl.lit("claim not audited"))
+        .when(pl.col("tonight").is_null()).then(pl.col("rule").replace_strict(skipped, default=None, return_dtype=pl.String))
+        .when(pl.col("tonight") == Outcome.UNKNOWN).then(pl.lit("rule could not be decided"))
+        .when(pl.col("tonight") == Outcome.NOT_APPLICABLE).then(pl.lit("rule does not apply any more"))
+    )  # fmt: skip
+    rows = rows.with_columns(before="mark", why=why, outcome=pl.col("facts").str.json_path_match("$.outcome"))
+    return rows.with_columns(
+        mark=pl.when(pl.col("why").is_null()).then(pl.lit("resolved")).otherwise(pl.lit("not seen"))
+    )
+
+
+def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFrame, number: int) -> None:
+    new, old = marked.filter(mark="new"), marked.filter(pl.col("mark") != "new")
+    connection.executemany(
+        "INSERT INTO cases (number, finding_id, claim_id, claim_line, cpt_code, rule, facts, at_risk_amount, first_run,"
+        f" last_run, mark, marked_run, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, {number}, {number}, 'new', {number}, 'open')",
+        new.select("number", _FINDING_ID, *_CASE, "facts", "at_risk_amount").iter_rows(),
+    )  # fmt: skip
+    connection.executemany(
+        f"UPDATE cases SET mark = ?, why = NULL, last_run = {number}, marked_run = {number} WHERE number = ?",
+        old.select("mark", "number").iter_rows(),
+    )
+    connection.executemany(
+        "UPDATE cases SET facts = ?, at_risk_amount = ? WHERE number = ?",
+        old.filter((pl.col("facts") != pl.col("was")) | pl.col("at_risk_amount").ne_missing(pl.col("risk_before")))
+        .select("facts", "at_risk_amount", "number")
+        .iter_rows(),
+    )
+    connection.executemany(
+        "UPDATE cases SET state = 'open', reviewer = NULL, reason = NULL, decided_on = NULL, until = NULL,"
+        " confirmed_on = NULL, investigated_from = NULL, investigated_to = NULL WHERE number = ?",
+        old.filter(pl.col("state") != pl.col("state_before")).select("number").iter_rows(),
+    )
+    connection.executemany(
+        f"UPDATE cases SET mark = ?, why = ?, marked_run = {number} WHERE number = ?",
+        gone.select("mark", "why", "number").iter_rows(),
+    )
+
+
+def _entries(marked: pl.DataFrame, gone: pl.DataFrame, run_id: str, counts: dict[str, int]) -> Iterator[Entry]:
+    """The run, then every case to which something happened; one that persists, or is still not seen, has no entry."""
+    run = json.dumps(run_id)
+    yield Entry("audit", "run", details=json.dumps({"run": run_id, "marks": counts}))
+    happened = marked.filter(pl.col("mark") != "persisting")
+    for mark, case, state, facts, was in happened.select("mark", _CASE_ID, "state", "facts", "was").iter_rows():
+        before = f', "before": {was}' if was not in (None, facts) else ""
+        yield Entry("audit", mark, case, f'{{"run": {run}, "state": "{state}", "facts": {facts}{before}}}')
+    left = gone.filter(pl.col("mark") != pl.col("before"))
+    for mark, case, why in left.select("mark", _CASE_ID, "why").iter_rows():
+        yield Entry("audit", mark, case, json.dumps({"run": run_id, "why": why}))
+
+
+def _keep_undecided(connection: sqlite3.Connection, result: Result, policy: Policy, number: int) -> dict[str, int]:
+    """Remember claims with an unknown outcome whose window is still open; forget those that were audited and have none."""
+    ahead = pl.when(pl.col("unknowns").list.contains("LAH002")).then(timedelta(days=policy.horizon_days))
+    closes = pl.coalesce("end", "start") + ahead.otherwise(timedelta(hours=policy.lookahead.hours))
+    waiting = result.claims.filter(pl.col("unknowns").list.len() > 0).select(
+        *KEYS, closes=closes.dt.convert_time_zone("UTC")
+    )
+    waiting = waiting.filter(pl.col("closes") > result.coverage.as_of) if result.coverage.as_of else waiting.clear()
+    earlier = _read(connection, "SELECT claim_id, claim_line, cpt_code, closes, since_run FROM undecided", _UNDECIDED)
+    audited = earlier.join(result.claims, on=KEYS, how="semi")
+    settled = audited.join(waiting, on=KEYS, how="anti")
+    connection.executemany(
+        "DELETE FROM undecided WHERE claim_id = ? AND claim_line = ? AND cpt_code = ?", settled.select(KEYS).iter_rows()
+    )
+    connection.executemany(
+        f"INSERT INTO undecided VALUES (?, ?, ?, ?, {number}) ON CONFLICT DO UPDATE SET closes = excluded.closes",
+        waiting.select(*KEYS, pl.col("closes").dt.to_string("%FT%T%.6fZ")).iter_rows(),
+    )
+    total = connection.execute("SELECT count(*) FROM undecided").fetchone()[0]
+    return {"waiting": total, "settled": settled.height}

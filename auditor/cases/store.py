@@ -1,0 +1,136 @@
+"""The ledger's file: an SQLite database, checked when it is opened, with a versioned schema and one writer at a time."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from auditor.errors import FolderHeld, InputRefused, OutputFailed
+
+NAME = "ledger.sqlite"
+"""The ledger's file in an output folder."""
+
+_APPLICATION = 98968
+_WAIT = 30.0
+"""Seconds that a writer waits for another: a run writes its marks and its report in one transaction."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE runs (
+      number INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, started TEXT NOT NULL, version TEXT NOT NULL,
+      policy_sha256 TEXT NOT NULL, inputs_sha256 TEXT NOT NULL, as_of TEXT, counts TEXT NOT NULL
+    );
+    CREATE TABLE cases (
+      number INTEGER PRIMARY KEY, finding_id TEXT NOT NULL, rule TEXT NOT NULL, claim_id TEXT NOT NULL,
+      claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, facts TEXT NOT NULL, at_risk_amount TEXT,
+      finding TEXT GENERATED ALWAYS AS (rule || ':' || claim_id || ':' || claim_line || ':' || cpt_code),
+      first_run INTEGER NOT NULL REFERENCES runs, last_run INTEGER NOT NULL REFERENCES runs,
+      mark TEXT NOT NULL, why TEXT, marked_run INTEGER NOT NULL REFERENCES runs,
+      state TEXT NOT NULL, reviewer TEXT, reason TEXT, decided_on TEXT, until TEXT,
+      confirmed_on TEXT, investigated_from TEXT, investigated_to TEXT,
+      UNIQUE (claim_id, claim_line, cpt_code, rule)
+    );
+    CREATE TABLE undecided (
+      claim_id TEXT NOT NULL, claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, closes TEXT NOT NULL,
+      since_run INTEGER NOT NULL REFERENCES runs, PRIMARY KEY (claim_id, claim_line, cpt_code)
+    );
+    CREATE TABLE history (
+      number INTEGER PRIMARY KEY, at TEXT NOT NULL, by TEXT NOT NULL, what TEXT NOT NULL, finding TEXT NOT NULL,
+      details TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL
+    );
+    CREATE INDEX history_of ON history (finding);
+    CREATE TRIGGER history_is_kept BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+    CREATE TRIGGER history_is_fixed BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+    """,
+)
+"""Scripts that each lift the schema by one version, in order; a script that was ever released never changes."""
+
+
+@contextlib.contextmanager
+def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+    """The ledger, checked and lifted to the present schema; `create` makes it where there is none.
+
+    Raises InputRefused for a file that is damaged, foreign, newer than this program, or absent.
+    """
+    if not create and not path.is_file():
+        raise InputRefused(f"{path}: no ledger here; `audit98968 run --out DIR` keeps one in DIR")
+    if create:
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise OutputFailed(f"{path}: the ledger cannot be opened ({error.strerror}); check the folder") from None
+    with _reported(path):
+        connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
+        try:
+            _check(path, connection)
+            _migrate(path, connection)
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextlib.contextmanager
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction: all of it is kept or none of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if application != _APPLICATION and (tables or version):
+        raise InputRefused(f"{path}: an SQLite file of another program; give another --ledger")
+    if version > len(MIGRATIONS):
+        raise InputRefused(f"{path}: written by a newer audit98968 (schema {version}); use that version")
+    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise InputRefused(f"{path}: the ledger is damaged; put a copy of it back, or move it away to start anew")
+
+
+def _migrate(path: Path, connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    if connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS):
+        return
+    with writing(connection):
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        for script in MIGRATIONS[version:]:
+            for statement in _statements(script):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: sqlite3's own executescript would end the transaction."""
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+@contextlib.contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    """SQLite's own messages may quote data: each failure in our words."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise FolderHeld(f"{path}: another program holds the ledger; try again when it has ended") from None
+        name = error.sqlite_errorname
+        raise OutputFailed(f"{path}: the ledger could not be written ({name}); check space and permissions") from None
+    except sqlite3.DatabaseError:
+        raise InputRefused(
+            f"{path}: no ledger, or a damaged one; put a copy of it back, or move it away to start anew"
+        ) from None

@@ -1,0 +1,116 @@
+"""What differs between two runs before any claim is looked at: data, policy, settings, coverage, version."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CAUSES = ("data", "policy", "settings", "coverage", "version")
+Pair = tuple[Any, Any]
+Summary = Mapping[str, Any]
+
+LIMITS = ("service_from", "service_to", "codes")
+"""Settings that choose claims; the others only end a run or leave it alone."""
+CHOSEN = ("not selected", "ignored")
+"""Reasons of rules that the user left out."""
+_APART = ("paths", "policy", "origins", "selected", "ignored")
+"""Settings that are compared otherwise: files by their bytes, rules by the reasons why they were not evaluated."""
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """An input file whose bytes are in one run only: `changed` (same path), `appeared` or `vanished`. Rows or None."""
+
+    table: str
+    path: str
+    change: str
+    rows: Pair
+
+
+@dataclass(frozen=True)
+class Causes:
+    """What differs between the runs. Every mapping holds what differs only, as name → (first, second), absent as None.
+
+    `policy` has dotted keys of the policy in force, its name, description and sources left out; `policy_file` has name and
+    sha256. `rules` holds why a rule was not evaluated, None where it was.
+    """
+
+    inputs: tuple[FileChange, ...]
+    policy_file: Mapping[str, Pair]
+    policy: Mapping[str, Pair]
+    settings: Mapping[str, Pair]
+    coverage: Mapping[str, Pair]
+    version: Pair | None
+    rules: Mapping[str, Pair]
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Those of CAUSES that differ; coverage only where a run was told another: else it follows from the data."""
+        there = (
+            self.inputs,
+            self.policy,
+            self.settings.keys() & {*LIMITS} or {*CHOSEN} & {reason for pair in self.rules.values() for reason in pair},
+            self.coverage.keys() & self.settings.keys(),
+            self.version,
+        )
+        return tuple(name for name, differs in zip(CAUSES, there, strict=True) if differs)
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+
+def between(one: Summary, other: Summary) -> Causes:
+    """What differs between two runs' summary.json. Raises KeyError where one lacks what is compared."""
+    versions = (one["version"], other["version"])
+    return Causes(
+        inputs=tuple(_files(one["inputs"], other["inputs"])),
+        policy_file=_differing(one["policy"], other["policy"]),
+        policy=_differing(_policy(one), _policy(other)),
+        settings=_differing(_settings(one), _settings(other)),
+        coverage=_differing(one["coverage"], other["coverage"]),
+        version=versions if versions[0] != versions[1] else None,
+        rules=_differing(*reasons(one, other)),
+    )
+
+
+def reasons(*runs: Summary) -> list[dict[str, str | None]]:
+    """Run by run, why each rule of any of them was not evaluated; None where it was."""
+    codes = {rule["code"] for run in runs for rule in run["rules"]}
+    told = []
+    for run in runs:
+        missing: dict[str, str | None] = dict.fromkeys(sorted(codes), f"version {run['version']} has no such rule")
+        told.append(missing | {rule["code"]: rule["reason"] for rule in run["rules"]})
+    return told
+
+
+def _files(one: Iterable[Summary], other: Iterable[Summary]) -> Iterator[FileChange]:
+    """Files by table and bytes: another name or place of the same bytes is no change."""
+    runs = [{(file["table"], file["sha256"]): file for file in run} for run in (one, other)]
+    first, second = (
+        {(file["table"], file["path"]): file["rows"] for key, file in run.items() if key not in beside}
+        for run, beside in (runs, runs[::-1])
+    )
+    for file in sorted(first | second):
+        change = "appeared" if file not in first else "vanished" if file not in second else "changed"
+        yield FileChange(*file, change, (first.get(file), second.get(file)))
+
+
+def _settings(run: Summary) -> dict[str, Any]:
+    return {name: value for name, value in run["settings"].items() if name not in _APART}
+
+
+def _policy(run: Summary) -> dict[str, Any]:
+    return {name: value for name, value in _leaves(run["settings"]["policy"])
+            if name not in ("name", "description", "sources")}  # fmt: skip
+
+
+def _leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Pair]:
+    pairs = {name: (first.get(name), second.get(name)) for name in (*first, *second)}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

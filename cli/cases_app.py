@@ -1,0 +1,123 @@
+"""`audit98968 cases`: the commands and their options; their bodies are in cli/cases.py."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auditor.choices import ExportFormat, Mark, State
+from cli.guard import guarded
+from cli.words import choice
+
+cases_app = typer.Typer(
+    help="The case ledger: what is new, what is settled, and who decided it.",
+    epilog="Example: audit98968 cases list audit_out --state open",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Place = Annotated[Path, typer.Argument(metavar="DIR", help="The folder given to --out, or a ledger file.")]
+Case = Annotated[str, typer.Argument(metavar="CASE", help="A case's number, or its finding id.")]
+By = Annotated[
+    str | None, typer.Option(metavar="NAME", envvar="AUDIT98968_BY", show_envvar=True, help="Who decides or writes.")
+]
+
+
+@cases_app.command("list", epilog="Example: audit98968 cases list audit_out --state confirmed --due 14d")
+@guarded
+def listing(
+    place: Place,
+    state: Annotated[str | None, choice(State, "Only cases in this state.")] = None,
+    mark: Annotated[str | None, choice(Mark, "Only cases that the last run marked so.")] = None,
+    rule: Annotated[str | None, typer.Option(metavar="CODE", help="Only cases of this rule.")] = None,
+    due: Annotated[
+        str | None, typer.Option(metavar="DAYS", help="Only confirmed cases whose 60 days run out within this, as 14d.")
+    ] = None,
+    show_ids: Annotated[bool, typer.Option("--show-ids", help="Allow identifiers on the terminal.")] = False,
+) -> int:
+    """List the cases, those that run out first at the top; numbers stand for them unless --show-ids is given."""
+    from cli import cases
+
+    return cases.listing(place, {"state": state, "mark": mark, "rule": rule}, due, show_ids)
+
+
+@cases_app.command(epilog="Example: audit98968 cases show audit_out 17")
+@guarded
+def show(place: Place, case: Case) -> int:
+    """Tell a case's facts and its whole history. It shows identifiers, because that is what was asked for."""
+    from cli import cases
+
+    return cases.show(place, case)
+
+
+@cases_app.command(
+    epilog='Example: audit98968 cases decide audit_out dismissed 17 18 --by "A. Reviewer" --reason "other problem"'
+)
+@guarded
+def decide(
+    place: Place,
+    decision: Annotated[
+        str, typer.Argument(metavar="DECISION", help="open, confirmed, dismissed, corrected, refunded.")
+    ],
+    case: Annotated[list[str], typer.Argument(metavar="CASE...", help="Numbers of cases, or finding ids.")],
+    by: By = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why.")] = None,
+    on: Annotated[str | None, typer.Option(metavar="D", help="Day of the decision [default: today, UTC].")] = None,
+    until: Annotated[str | None, typer.Option(metavar="D", help="Last day of a dismissal.")] = None,
+    investigated_from: Annotated[
+        str | None,
+        typer.Option(metavar="D", help="Related overpayments are investigated from here: suspends the 60 days."),
+    ] = None,
+    investigated_to: Annotated[
+        str | None, typer.Option(metavar="D", help="Day that investigation ended [default: the 180th day].")
+    ] = None,
+) -> int:
+    """Decide cases, all of them or none. Only `confirmed` starts the 60 days of 42 CFR 401.305."""
+    given = dict(locals())
+    from cli import cases
+
+    return cases.decision(place, case, given)
+
+
+@cases_app.command(epilog='Example: audit98968 cases note audit_out 17 "asked the provider" --by "A. Reviewer"')
+@guarded
+def note(
+    place: Place, case: Case, text: Annotated[str, typer.Argument(metavar="TEXT", help="The note.")], by: By = None
+) -> int:
+    """Add a note to a case's history."""
+    from cli import cases
+
+    return cases.note(place, case, text, by)
+
+
+@cases_app.command("import", epilog='Example: audit98968 cases import audit_out reviewed.xlsx --by "A. Reviewer"')
+@guarded
+def take(
+    place: Place,
+    workbook: Annotated[Path, typer.Argument(metavar="XLSX", help="A run's report.xlsx with decisions filled in.")],
+    by: By = None,
+) -> int:
+    """Enter the Decision, Note and Decided on columns of a reviewed report.xlsx, all rows or none."""
+    from cli import cases
+
+    return cases.take(place, workbook, by)
+
+
+@cases_app.command(epilog="Example: audit98968 cases export audit_out --format jsonl > cases.jsonl")
+@guarded
+def export(
+    place: Place, format: Annotated[str, choice(ExportFormat, "Standard output [default: csv].")] = "csv"
+) -> int:
+    """Write every case with its facts and identifiers on standard output."""
+    from cli import cases
+
+    return cases.export(place, format)
+
+
+@cases_app.command(epilog="Example: audit98968 cases verify audit_out")
+@guarded
+def verify(place: Place) -> int:
+    """Prove that the history was not edited: recompute its hashes, replay it, and look for what the runs saw of it."""
+    from cli import cases
+
+    return cases.verify(place)

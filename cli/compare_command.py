@@ -1,0 +1,137 @@
+"""`audit98968 compare`: two runs side by side, for a person or for a program."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from auditor import compare as comparing
+from auditor.compare import Causes, Comparison
+from auditor.errors import UsageError
+from auditor.names import harmless
+from auditor.report import tables
+from auditor.report.text import console
+
+_CHANGES = ("new", "gone", "changed")
+_SHOWN = 60
+"""Characters of a setting's value on a line."""
+
+
+def compare(one: Path, other: Path, form: str, show_ids: bool) -> int:
+    """Compare two runs on standard output, as `text`, `csv` or `jsonl`. Returns 0; raises AuditError."""
+    if form not in ("text", "csv", "jsonl"):
+        raise UsageError("--format: not a format of compare; use text, csv or jsonl")
+    told = comparing.compare(one, other)
+    if form == "text":
+        out = console(sys.stdout)
+        for line in _lines(told, show_ids):
+            out.print(harmless(line), soft_wrap=True)
+        return 0
+    made = tables.to_csv(told.findings) if form == "csv" else tables.to_jsonl(told.findings)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(made.encode())
+    return 0
+
+
+def _lines(told: Comparison, show_ids: bool) -> Iterator[str]:
+    yield f"First run {told.runs[0]}, second run {told.runs[1]}"
+    if not told.causes and told.same_results:
+        yield "No difference: equal inputs, settings and version, and the same claims, findings and amounts."
+        return
+    yield (
+        "What differs between the runs:"
+        if told.causes
+        else "Nothing recorded differs between the runs' inputs or settings."
+    )
+    yield from _causes(told.causes)
+    if told.same_results:
+        yield "No difference in the results: the same claims, findings and amounts."
+        return
+    claims = told.claims
+    yield (
+        f"Claims: {claims['both']:,} in both runs, {claims['first only']:,} in the first only, "
+        f"{claims['second only']:,} in the second only; {int(told.moves['claims'].sum()):,} changed disposition"
+    )
+    yield from (f"  {before} -> {after}: {count:,}" for before, after, count in told.moves.iter_rows())
+    yield f"{_money('Potential overpayment', told, 'at_risk')}; {_money('under review', told, 'review')}"
+    counts = told.findings["change"].to_list()
+    tally = ", ".join(f"{counts.count(change):,} {change}" for change in _CHANGES)
+    yield f"Findings: {told.totals[0]:,} -> {told.totals[1]:,}; {tally}"
+    if counts:
+        yield from _tally(told.findings, "rule")
+        yield from _tally(told.findings, "cause")
+    if show_ids:
+        yield from _listed(told.findings)
+
+
+def _causes(causes: Causes) -> Iterator[str]:
+    for file in causes.inputs:
+        rows = " -> ".join(f"{count:,}" for count in file.rows if count is not None)
+        yield f"  data: {file.table} {file.path} {file.change} ({rows} rows)"
+    if causes.version:
+        yield f"  version: {_pair(causes.version)}"
+    if "name" in causes.policy_file:
+        yield f"  policy: {_pair(causes.policy_file['name'])}"
+    elif causes.policy_file:
+        yield "  policy: its file changed" + ("" if causes.policy else ", but nothing that is in force")
+    yield from _pairs("policy", causes.policy)
+    yield from _pairs("setting", causes.settings)
+    yield from _pairs("coverage", causes.coverage)
+    for code, (first, second) in causes.rules.items():
+        yield f"  rule {code}: {_evaluated(first)} -> {_evaluated(second)}"
+
+
+def _pairs(what: str, pairs: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
+    for name, pair in pairs.items():
+        yield f"  {what} {name}: {_pair(pair)}"
+
+
+def _pair(pair: tuple[Any, Any]) -> str:
+    """Both values; of two lists what only one has, since the lists of a policy are long."""
+    first, second = pair
+    if isinstance(first, list) and isinstance(second, list):
+        lost, won = ([x for x in a if x not in b] for a, b in ((first, second), (second, first)))
+        parts = [f"{word} {', '.join(map(str, some))}" for word, some in (("without", lost), ("with", won)) if some]
+        return "; ".join(map(_cut, parts)) or "another order"
+    return " -> ".join("unset" if value is None else _cut(_plain(value)) for value in pair)
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def _evaluated(reason: str | None) -> str:
+    return f"not evaluated ({reason})" if reason else "evaluated"
+
+
+def _money(label: str, told: Comparison, kind: str) -> str:
+    first, second = told.money[kind]
+    return f"{label} {first:,.2f} -> {second:,.2f} ({second - first:+,.2f})"
+
+
+def _tally(findings: pl.DataFrame, by: str) -> Iterator[str]:
+    """New, gone and changed findings by a column, aligned."""
+    counted = (
+        findings.group_by(by).agg((pl.col("change") == change).sum().alias(change) for change in _CHANGES).sort(by)
+    )
+    width = max(len(by), *(len(name) for name in counted[by]))
+    yield f"{by:<{width}}" + "".join(f"{change:>9}" for change in _CHANGES)
+    yield from (
+        f"{name:<{width}}" + "".join(f"{count:>9,}" for count in counts) for name, *counts in counted.iter_rows()
+    )
+
+
+def _listed(findings: pl.DataFrame) -> Iterator[str]:
+    for row in findings.iter_rows(named=True):
+        what = f" ({', '.join(row['what'])})" if row["what"] else ""
+        yield (
+            f"{row['change']} {row['rule']} claim {row['claim_id']} line {row['claim_line']} {row['cpt_code']}: "
+            f"{row['before']} -> {row['after']}{what}; {row['why']} [{row['cause']}]"
+        )

@@ -1,0 +1,321 @@
+"""The ledger: marks night after night, decisions, the clock, the chain, and files that are no ledger."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from auditor import audit as auditing
+from auditor import policy as policies
+from auditor.audit import Settings
+from auditor.cases import book, chain, night, store
+from auditor.cases.decide import Decision, State, decide
+from auditor.cases.night import Night
+from auditor.errors import AuditError, FolderHeld, InputRefused, UsageError
+from auditor.report import summary
+from auditor.rules import select
+
+CALLS = "call_id,patient_id,provider_id,call_start,call_minutes,cpt_code,claim_status,paid_amount\n"
+SHORT = "K1,P1,D1,2026-03-09 09:00,12,98968,,30\n"
+LONG = "K2,P2,D1,2026-03-10 09:00,45,98968,,30\n"
+GOOD = "K3,P3,D1,2026-03-11 09:00,25,98968,,30\n"
+VISITS = "visit_id,patient_id,visit_start,status\nV1,P9,2026-01-02 09:00,completed\nV2,P9,2026-05-02 09:00,completed\n"
+SELECTED = ("DUR001", "DUR002", "LBK001")
+
+
+class Nights:
+    """Run after run on one ledger."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.path = folder, folder / store.NAME
+
+    def run(self, *rows: str, visits: str = VISITS, day: str = "2026-05-03", selected: tuple[str, ...] = SELECTED,
+            as_of: str | None = None, since: str | None = None) -> dict[str, str]:  # fmt: skip
+        """Audit these calls; case key → mark, as `K1 DUR001: new`."""
+        (self.folder / "calls.csv").write_text(CALLS + "".join(rows))
+        (self.folder / "visits.csv").write_text(visits)
+        paths = {name: (str(self.folder / f"{name}.csv"),) for name in ("calls", "visits")}
+        policy = policies.load("default", select, "UTC")
+        with store.opened(self.path, create=True) as ledger, store.writing(ledger):
+            settings = Settings(paths=paths, policy=policy, selected=selected, required=(), as_of=as_of,
+                                service_from=since, undecided=night.undecided(ledger))  # fmt: skip
+            inputs = auditing.read(settings, lambda stage: None)
+            self.result = auditing.audit(inputs, settings, lambda stage: None)
+            started = datetime.fromisoformat(f"{day}T02:00:00+00:00").astimezone(UTC)
+            number = ledger.execute("SELECT count(*) FROM runs").fetchone()[0]
+            told = summary.of_result(self.result, settings, summary.Run(f"run{number + 1}", started))
+            self.night: Night = night.mark(ledger, self.result, told, policy)
+        return {
+            f"{claim} {rule}": mark for claim, rule, mark in self.night.cases.select("claim_id", "rule", "mark").rows()
+        }
+
+    def decide(self, case: str, state: str, on: str = "2026-05-04", **more: date) -> State:
+        with store.opened(self.path) as ledger, store.writing(ledger):
+            made = Decision(state, "Ann", "read the record", date.fromisoformat(on), **more)
+            return decide(ledger, book.find(ledger, case), made)
+
+    def state(self, case: str) -> str:
+        with store.opened(self.path) as ledger:
+            found = book.listed(ledger, number=book.find(ledger, case))
+            return str(found["state"].item())
+
+    def faults(self) -> list[str]:
+        with store.opened(self.path) as ledger:
+            return list(book.faults(ledger, self.folder))
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Iterator[Nights]:
+    made = Nights(tmp_path)
+    yield made
+    if made.path.is_file():
+        assert made.faults() == []
+
+
+def test_new_then_persisting_then_changed(nights: Nights):
+    assert nights.run(SHORT, LONG, GOOD) == {"K1 DUR001": "new", "K2 DUR002": "new"}
+    assert nights.run(SHORT, LONG, GOOD) == {"K1 DUR001": "persisting", "K2 DUR002": "persisting"}
+    assert nights.run(SHORT.replace(",30", ",31"), LONG, GOOD) == {"K1 DUR001": "changed", "K2 DUR002": "persisting"}
+    first = nights.night.cases.select("first_run", "last_run").rows()
+    assert first == [("run1", "run3"), ("run1", "run3")]
+
+
+def test_resolved_only_where_the_rule_was_clear_for_the_claim(nights: Nights):
+    nights.run(SHORT, LONG)
+    told = nights.run(SHORT.replace(",12,", ",22,"))
+    assert told == {"K1 DUR001": "resolved", "K2 DUR002": "not seen"}
+    assert nights.night.cases.filter(rule="DUR002")["why"].item() == "claim not audited"
+    assert nights.run(SHORT, LONG) == {"K1 DUR001": "reopened", "K2 DUR002": "persisting"}
+
+
+@pytest.mark.parametrize(
+    ("row", "selected", "why"),
+    [
+        (SHORT.replace(",12,", ",,"), SELECTED, "rule could not be decided"),
+        (SHORT, ("DUR002", "LBK001"), "rule not evaluated: not selected"),
+        (SHORT.replace("98968,,", "98968,void,"), SELECTED, "claim not audited"),
+        (GOOD, SELECTED, "claim not audited"),
+    ],
+)
+def test_not_seen_says_why(nights: Nights, row: str, selected: tuple[str, ...], why: str):
+    nights.run(SHORT)
+    assert nights.run(row, selected=selected)["K1 DUR001"] == "not seen"
+    assert nights.night.cases.filter(claim_id="K1")["why"].item() == why
+    assert nights.run(SHORT)["K1 DUR001"] == "persisting"
+
+
+def test_what_was_resolved_has_no_mark_until_it_is_back(nights: Nights):
+    nights.run(SHORT)
+    nights.run(SHORT.replace(",12,", ",22,"))
+    assert nights.run(SHORT.replace(",12,", ",22,")) == {}
+    assert nights.run(SHORT) == {"K1 DUR001": "reopened"}
+
+
+def test_a_dismissal_holds_for_its_facts_and_its_time(nights: Nights):
+    nights.run(SHORT, LONG)
+    nights.decide("1", "dismissed", until=date(2026, 6, 1))
+    nights.decide("DUR002:K2:1", "dismissed")
+    assert nights.run(SHORT, LONG, day="2026-06-01") == {"K1 DUR001": "persisting", "K2 DUR002": "persisting"}
+    assert nights.state("1") == "dismissed"
+    told = nights.run(SHORT, LONG.replace(",45,", ",46,"), day="2026-06-02")
+    assert told == {"K1 DUR001": "reopened", "K2 DUR002": "reopened"}
+    assert (nights.state("1"), nights.state("2")) == ("open", "open")
+
+
+def test_a_confirmed_case_stays_confirmed_whatever_the_nights_bring(nights: Nights):
+    nights.run(SHORT)
+    nights.decide("1", "confirmed")
+    for row, mark in ((SHORT.replace(",12,", ",22,"), "resolved"), (SHORT, "reopened"), (GOOD, "not seen")):
+        assert nights.run(row)["K1 DUR001"] == mark
+        assert nights.state("1") == "confirmed"
+
+
+def test_a_refunded_case_that_was_clear_and_is_back_is_open_again(nights: Nights):
+    nights.run(SHORT)
+    nights.decide("1", "refunded")
+    nights.run(SHORT.replace(",12,", ",22,"))
+    assert nights.state("1") == "refunded"
+    nights.run(SHORT)
+    assert nights.state("1") == "open"
+
+
+def test_incomplete_claims_come_back_once_their_window_has_closed(nights: Nights):
+    rules = (*SELECTED, "LAH001")
+    nights.run(GOOD, as_of="2026-03-11T12:00:00", selected=rules)
+    assert nights.night.told["undecided"] == {"waiting": 1, "settled": 0}
+    later = "K4,P4,D1,2026-03-12 09:00,12,98968,,30\n"
+    nights.run(GOOD, later, as_of="2026-03-11T23:00:00", since="2026-03-12", selected=rules)
+    assert nights.result.claims["claim_id"].to_list() == ["K4"]
+    nights.run(GOOD, later, as_of="2026-03-20", since="2026-03-12", selected=rules)
+    assert nights.result.claims["claim_id"].to_list() == ["K3", "K4"]
+    assert nights.night.told["undecided"] == {"waiting": 0, "settled": 2}
+    nights.run(GOOD, later, as_of="2026-03-20", since="2026-03-12", selected=rules)
+    assert nights.result.claims["claim_id"].to_list() == ["K4"]
+
+
+@pytest.mark.parametrize(
+    ("investigated", "due"),
+    [
+        ({}, "2026-03-02"),
+        ({"investigated_from": date(2026, 1, 1), "investigated_to": date(2026, 1, 31)}, "2026-04-01"),
+        ({"investigated_from": date(2026, 1, 11), "investigated_to": date(2026, 1, 31)}, "2026-03-22"),
+        ({"investigated_from": date(2026, 1, 1)}, "2026-08-29"),
+        ({"investigated_from": date(2026, 1, 1), "investigated_to": date(2026, 12, 31)}, "2026-08-29"),
+        ({"investigated_from": date(2025, 12, 1), "investigated_to": date(2026, 1, 11)}, "2026-03-12"),
+    ],
+)
+def test_the_clock_starts_when_confirmed_and_stands_still_for_180_days_at_most(
+    nights: Nights, investigated: dict[str, date], due: str
+):
+    nights.run(SHORT)
+    assert nights.decide("1", "open").due() is None
+    assert str(nights.decide("1", "confirmed", on="2026-01-01", **investigated).due()) == due
+    assert nights.decide("1", "refunded", on="2026-02-01").due() is None
+
+
+def test_confirming_again_does_not_move_the_clock(nights: Nights):
+    nights.run(SHORT)
+    nights.decide("1", "confirmed", on="2026-01-01")
+    again = nights.decide(
+        "1", "confirmed", on="2026-02-01", investigated_from=date(2026, 2, 1), investigated_to=date(2026, 2, 11)
+    )
+    assert str(again.due()) == "2026-03-12"
+    with store.opened(nights.path) as ledger:
+        assert book.listed(ledger, due_by=date(2026, 3, 11)).height == 0
+        assert book.listed(ledger, due_by=date(2026, 3, 12))["number"].to_list() == [1]
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        ({"state": "confirm"}, "did you mean confirmed?"),
+        ({"reviewer": " "}, "--by"),
+        ({"reason": ""}, "--reason"),
+        ({"until": date(2026, 6, 1)}, "--until"),
+        ({"state": "dismissed", "until": date(2026, 5, 1)}, "--until"),
+        ({"state": "dismissed", "investigated_from": date(2026, 5, 1)}, "go with confirmed"),
+        ({"investigated_to": date(2026, 5, 1)}, "needs --investigated-from"),
+        ({"investigated_from": date(2026, 5, 2), "investigated_to": date(2026, 5, 1)}, "is before"),
+    ],
+)
+def test_decisions_that_do_not_hold_together(made: dict[str, object], says: str):
+    right = {"state": "confirmed", "reviewer": "Ann", "reason": "read", "on": date(2026, 5, 4)}
+    with pytest.raises(UsageError, match=re.escape(says)):
+        Decision(**(right | made))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("tampering", "fault"),
+    [
+        ("UPDATE history SET by = 'Eve' WHERE what = 'decided'", "entry 4 was changed"),
+        ("DELETE FROM history WHERE number = 3", "entry 3 is missing"),
+        ("UPDATE cases SET state = 'open' WHERE number = 1", "case 1 does not stand where its history leaves it"),
+        ("DELETE FROM cases WHERE number = 2", "1 cases of the history are missing"),
+        ("UPDATE cases SET reason = 'another' WHERE number = 1", "case 1 does not stand"),
+    ],
+)
+def test_tampering_is_found(tmp_path: Path, tampering: str, fault: str):
+    nights = Nights(tmp_path)
+    nights.run(SHORT, LONG)
+    nights.decide("1", "dismissed")
+    with sqlite3.connect(nights.path) as ledger:
+        for trigger in ("history_is_kept", "history_is_fixed"):
+            ledger.execute(f"DROP TRIGGER {trigger}")
+        ledger.execute(tampering)
+    ledger.close()
+    assert any(fault in told for told in nights.faults())
+
+
+def test_a_history_cut_short_or_written_anew_is_found_by_the_runs(tmp_path: Path):
+    nights = Nights(tmp_path)
+    nights.run(SHORT)
+    head = nights.night.told["head"]
+    (tmp_path / "run1").mkdir()
+    (tmp_path / "run1" / "summary.json").write_text(f'{{"ledger": {{"head": "{head}"}}}}')
+    assert nights.faults() == []
+    nights.path.unlink()
+    nights.run(SHORT)
+    assert nights.faults() == ["run run1 saw a history that is not this one"]
+
+
+def test_the_history_takes_no_change_by_accident(nights: Nights):
+    nights.run(SHORT)
+    with store.opened(nights.path) as ledger:
+        for statement in ("UPDATE history SET by = 'Eve'", "DELETE FROM history"):
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                ledger.execute(statement)
+
+
+def test_a_failed_transaction_leaves_nothing(nights: Nights):
+    nights.run(SHORT)
+    with store.opened(nights.path) as ledger:
+        before = chain.last(ledger)
+        with pytest.raises(UsageError), store.writing(ledger):
+            decide(ledger, 1, Decision("dismissed", "Ann", "x", date(2026, 5, 4)))
+            book.find(ledger, "17")
+        assert chain.last(ledger) == before
+    assert nights.state("1") == "open"
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "says"),
+    [
+        (b"not a database, but long enough to be looked at" * 20, InputRefused, "no ledger, or a damaged one"),
+        ("CREATE TABLE other (a)", InputRefused, "another program"),
+        ("PRAGMA application_id = 98968; PRAGMA user_version = 99", InputRefused, "newer audit98968"),
+    ],
+)
+def test_files_that_are_no_ledger(tmp_path: Path, content: bytes | str, error: type[AuditError], says: str):
+    path = tmp_path / store.NAME
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        other = sqlite3.connect(path)
+        other.executescript(content)
+        other.close()
+    with pytest.raises(error, match=says), store.opened(path, create=True):
+        pass
+
+
+def test_a_damaged_page_is_found_on_opening(nights: Nights):
+    nights.run(SHORT, LONG)
+    with sqlite3.connect(nights.path) as ledger:
+        ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ledger.close()
+    whole = nights.path.read_bytes()
+    nights.path.write_bytes(whole[:4096] + b"\xff" * 4096 + whole[8192:])
+    with pytest.raises(InputRefused, match="damaged"), store.opened(nights.path):
+        pass
+    nights.path.write_bytes(whole)
+
+
+def test_no_ledger(tmp_path: Path):
+    with pytest.raises(InputRefused, match="no ledger here"), store.opened(tmp_path / store.NAME):
+        pass
+
+
+def test_older_schemas_are_lifted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    nights = Nights(tmp_path)
+    nights.run(SHORT)
+    monkeypatch.setattr(store, "MIGRATIONS", (*store.MIGRATIONS, "ALTER TABLE runs ADD COLUMN note TEXT;\n"))
+    with store.opened(nights.path) as ledger:
+        assert ledger.execute("SELECT note FROM runs").fetchall() == [(None,)]
+        assert ledger.execute("PRAGMA user_version").fetchone() == (2,)
+    assert nights.run(SHORT) == {"K1 DUR001": "persisting"}
+
+
+def test_a_second_writer_waits_and_then_says_so(nights: Nights, monkeypatch: pytest.MonkeyPatch):
+    nights.run(SHORT)
+    monkeypatch.setattr(store, "_WAIT", 0.05)
+    with store.opened(nights.path) as one, store.writing(one), pytest.raises(FolderHeld, match="holds the ledger"):
+        nights.decide("1", "dismissed")
+    nights.decide("1", "dismissed")
+    assert nights.state("1") == "dismissed"
+
+
+def test_the_ledger_is_for_its_owner_only(nights: Nights):
+    nights.run(SHORT)
+    assert {path.stat().st_mode & 0o777 for path in nights.folder.glob(f"{store.NAME}*")} == {0o600}
