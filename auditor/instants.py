@@ -78,7 +78,7 @@ def read(values: pl.Series, policy: Policy, last_year: int = 9998) -> Instants:
     frame = frame.with_columns(pl.when(possible).then(pl.col("wall", "utc")), date_only=pl.col("date_only") & possible)
     readable = pl.col("wall").is_not_null()
     midnight = pl.col("date_only") | (pl.col("wall").dt.time() == pl.time(0))
-    dates, count = frame.filter(readable).select(midnight.all(), pl.len()).row(0)
+    dates, count = frame.select((midnight | ~readable).all(), readable.sum()).row(0)
     if dates and count >= MIDNIGHT_COLUMN:
         frame = frame.with_columns(date_only=readable)
     return _localise(frame, policy)

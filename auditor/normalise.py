@@ -52,7 +52,7 @@ def normalise(extract: Extract, policy: Policy) -> Table:
             values.add_missing(work, column)
     _check_spans(work)
     typed = pl.DataFrame(work.made).with_columns(frame["source_file"], frame["source_record"], problem=work.problem)
-    rows, repeats = records.one_per_id(spec, typed.filter(pl.col("problem") == 0).drop("problem"))
+    rows, repeats = records.one_per_id(spec, typed.drop("problem"), work.problem == 0)
     rejects = pl.concat([extract.rejects, _rejects(work, typed), repeats])
     return Table(
         spec,

@@ -8,17 +8,23 @@ DUPLICATE = "duplicate row"
 CONFLICT = "conflicting rows for one id"
 
 
-def one_per_id(spec: TableSpec, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Collapse duplicates, unite rows that differ only in lists, reject rows that contradict each other."""
+def one_per_id(spec: TableSpec, rows: pl.DataFrame, sound: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Collapse duplicates, unite rows that differ only in lists, reject rows that contradict each other.
+
+    Only `sound` rows take part; the others are left out. Wide frames are copied once: that is most of the time.
+    """
     key = list(spec.key)
-    repeated = rows.select(
-        pl.struct(key).is_duplicated() if len(key) > 1 else pl.col(key[0]).is_duplicated()
-    ).to_series()
+    id_ = pl.struct(key) if len(key) > 1 else pl.col(key[0])
+    repeated = sound & rows.select(pl.when(sound).then(id_).is_duplicated()).to_series()
+    alone = sound & ~repeated
+    singles = rows if alone.all() else rows.filter(alone)
+    if not repeated.any():
+        return singles, _as_rejects(rows.clear(), "")
     lists = [column.name for column in spec.columns.values() if column.is_list]
     plain = [name for name in rows.columns if name not in (*lists, "source_file", "source_record")]
+    if not repeated.any():
+        return rows, _as_rejects(rows.clear(), "")
     some = rows.filter(repeated).with_row_index("row")
-    if some.is_empty():
-        return rows, _as_rejects(some, "")
     texts = some.with_columns(pl.col(name).list.join(";") for name in lists)
     first = texts.select(pl.struct(*plain, *lists).is_first_distinct()).to_series()
     distinct = some.filter(first)
@@ -30,7 +36,7 @@ def one_per_id(spec: TableSpec, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Da
         pl.exclude(*lists, *key).first(), *(pl.col(name).explode().drop_nulls().unique().sort() for name in lists)
     )
     rejects = pl.concat([_as_rejects(conflict, CONFLICT), _as_rejects(some.filter(~first), DUPLICATE)])
-    return pl.concat([rows.filter(~repeated), united.select(rows.columns)]), rejects
+    return pl.concat([singles, united.select(rows.columns)]), rejects
 
 
 def _as_rejects(rows: pl.DataFrame, reason: str) -> pl.DataFrame:

@@ -24,7 +24,7 @@ class Nouns:
         self._facts = facts
         self._lines = lines.sequence(lines.with_coverage(facts), facts)
         self.claims = self._lines.filter(audited & pl.col("cpt_code").is_in(facts.codes))
-        self._visits = visits.classified(facts)
+        self._visits, self.unlisted_visits = visits.classified(facts, self.claims)
         self._pairs: pl.DataFrame | None = None
         self._made: dict[Noun, pl.DataFrame] = {"claim": self.claims}
         self._makers: Mapping[Noun, Callable[[], pl.DataFrame]] = {
@@ -49,8 +49,3 @@ class Nouns:
         if self._pairs is None:
             self._pairs = visits.pairs_of(self.claims, self._visits, self._facts)
         return self._pairs
-
-    @property
-    def unlisted_visits(self) -> int:
-        """Visits all of whose codes are in no list."""
-        return int(self._visits["v_unlisted"].sum())

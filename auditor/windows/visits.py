@@ -7,8 +7,11 @@ from auditor.codes import FAMILY, CodeList
 from auditor.windows.facts import Facts
 
 
-def classified(facts: Facts) -> pl.DataFrame:
-    """The visits, columns prefixed `v_`, with what their codes say. Each different list of codes is judged once."""
+def classified(facts: Facts, claims: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """The visits of the claims' patients, columns prefixed `v_`, with what their codes say.
+
+    Each different list of codes is judged once. Beside it the number of all visits whose codes are in no list.
+    """
     lists = facts.policy.lists
     visit_codes, procedures, others = (
         CodeList.of(lists.visit_codes),
@@ -32,16 +35,18 @@ def classified(facts: Facts) -> pl.DataFrame:
             bool(codes) and not any(visit) and not any(listed),
         )
 
+    every = facts.visits.rows.with_columns(codes=pl.col("cpt_codes").list.join(";"))
+    different = every.group_by("codes").len("count")
+    names = ("has_codes", "only_family", "has_visit_code", "ncci_0", "ncci_1", "unlisted")
+    judged = [(text, *judge(text.split(";") if text else [])) for text in different["codes"]]
+    flags = pl.DataFrame(judged, schema={"codes": pl.String, **dict.fromkeys(names, pl.Boolean)}, orient="row")
+    unlisted = different.join(flags.filter("unlisted"), on="codes", how="semi")["count"].sum()
     groups = facts.providers.select("provider_id", _group="group_id", _specialty="specialty")
-    rows = facts.visits.rows.join(groups, on="provider_id", how="left").with_columns(
+    visits = every.join(claims, on="patient_id", how="semi").join(groups, on="provider_id", how="left")
+    visits = visits.join(flags, on="codes", how="left").with_columns(
         pl.coalesce("group_id", "_group").alias("group_id"), pl.coalesce("specialty", "_specialty").alias("specialty")
     )
-    different = rows.select(codes=pl.col("cpt_codes").list.join(";")).unique()
-    names = ("has_codes", "only_family", "has_visit_code", "ncci_0", "ncci_1", "unlisted")
-    judged = [(text, *judge(text.split(";") if text else [])) for (text,) in different.iter_rows()]
-    flags = pl.DataFrame(judged, schema={"codes": pl.String, **dict.fromkeys(names, pl.Boolean)}, orient="row")
-    visits = rows.with_columns(codes=pl.col("cpt_codes").list.join(";")).join(flags, on="codes", how="left")
-    return visits.select(
+    visits = visits.select(
         "patient_id",
         kind=pl.lit("visit"),
         id="visit_id",
@@ -50,6 +55,7 @@ def classified(facts: Facts) -> pl.DataFrame:
         v_date="visit_start_date",
         **{f"v_{name}": pl.col(name) for name in (*_VISIT_COLUMNS, *names)},
     )
+    return visits, int(unlisted)
 
 
 _VISIT_COLUMNS = (
