@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from auditor.tables import TableSpec
 
 Facts = dict[str, list[Fact]]
 TABLES = ("claims", "findings", "evidence")
+_HEADERS = re.compile(r"file has: .*?; (?:accepted are|correct)")
 _DERIVED = ("disposition", "at_risk_amount", "review_amount", "supportable_code")
 
 
@@ -50,7 +52,8 @@ def terminal(ran: Ran, form: str) -> list[str]:
         found.append(f"standard error in words of others: {strange[0][:200]}")
     if sum(line.startswith("audit98968: error: ") for line in lines) != (ran.code == 3):
         found.append("an error line without a refusal, or a refusal without one")
-    shown = ran.err + (ran.out if form in ("text", "none") else "")
+    # A value that a mutation moved into the header line is a header, which a refusal must name.
+    shown = _HEADERS.sub("", ran.err) + (ran.out if form in ("text", "none") else "")
     if CANARY in shown:
         found.append(
             "an identifier on the terminal: " + next(line for line in shown.splitlines() if CANARY in line)[:200]
