@@ -1,24 +1,31 @@
 """`audit98968 cases`: the bodies of its commands. The text forms number the cases; identifiers need --show-ids."""
 
-import json
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from rich.table import Table
 
-from auditor.cases import book, reviewed, store
+from auditor.cases import book, chain, reviewed, store
 from auditor.cases.decide import STATES, Decision, decide
 from auditor.cases.night import MARKS
 from auditor.errors import InputRefused, UsageError
 from auditor.names import harmless, nearest
 from auditor.report import tables, text
+from auditor.rules import select
 
 FORMATS = ("csv", "jsonl")
-_ALWAYS = ("number", "rule", "outcome", "state", "mark", "due", "at_risk_amount")
+_HEADS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "due": "due",
+          "left": "days left", "at_risk_amount": "at risk"}  # fmt: skip
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
+_NUMBERS = ("number", "left", "at_risk_amount")
+"""Columns aligned to the right."""
+_SPANS = ("until", "investigated_from", "investigated_to")
+_WIDE = 10_000
 
 
 def today() -> date:
@@ -34,26 +41,36 @@ def day(flag: str, value: str | None) -> date | None:
         raise UsageError(f"{flag}: a date expected, such as 2026-03-31") from None
 
 
-def listing(place: Path, filters: Mapping[str, str | None], due: str | None, show_ids: bool) -> int:
+def listing(place: Path, filters: Mapping[str, str | None], rules: str | None, due: str | None, show_ids: bool) -> int:
     """Print the cases that pass the filters."""
     _one_of("--state", filters["state"], STATES)
     _one_of("--mark", filters["mark"], MARKS)
+    codes = select("--rule", rules.split(",")) if rules is not None else None
     by = today() + book.days(due) if due else None
     with store.opened(book.ledger_of(place)) as ledger:
         cases = book.listed(ledger, due_by=by, **filters)
+    if codes:
+        cases = cases.filter(pl.col("rule").is_in(codes))
+    cases = cases.with_columns(left=(pl.col("due") - today()).dt.total_days())
+    states = Counter(cases["state"])
+    told = [f"{states[name]:,} {name}" for name in STATES if states[name]]
+    if overdue := cases.filter(pl.col("left") < 0).height:
+        told.append(f"{overdue:,} overdue")
     out = text.console(sys.stdout)
-    out.print(f"{cases.height:,} cases" if cases.height != 1 else "1 case")
+    out.print(f"{cases.height:,} {'case' if cases.height == 1 else 'cases'}{': ' if told else ''}{', '.join(told)}")
     if cases.is_empty():
         return 0
+    heads = _HEADS | ({name: name.replace("_", " ") for name in _IDS} if show_ids else {})
+    if not cases["due"].count():
+        del heads["due"], heads["left"]
+    if show_ids:
+        out.width = max(out.width, _WIDE)  # a terminal wraps the line; a narrow table would cut the ids
     table = Table(box=None, pad_edge=False, show_edge=False)
-    columns = _ALWAYS + (_IDS if show_ids else ())
-    for name in columns:
-        table.add_column(
-            {"number": "case", "at_risk_amount": "at risk"}.get(name, name.replace("_", " ")), no_wrap=True
-        )
-    for row in cases.select(columns).iter_rows():
+    for name, head in heads.items():
+        table.add_column(head, no_wrap=True, justify="right" if name in _NUMBERS else "left")
+    for row in cases.select(*heads).iter_rows():
         table.add_row(*("" if value is None else harmless(str(value)) for value in row))
-    out.print(table)
+    out.print(table, soft_wrap=True)
     return 0
 
 
@@ -75,12 +92,30 @@ def show(place: Path, word: str) -> int:
     out = text.console(sys.stdout)
     for name, value in case.items():
         if value is not None:
-            out.print(f"{name.replace('_', ' ')}: {harmless(str(value))}")
+            out.print(f"{name.replace('_', ' ') + ':':18} {harmless(str(value))}")
     out.print("history:")
     for entry in history:
-        told = json.dumps(entry["details"], ensure_ascii=False, sort_keys=True)
-        out.print(f"  {entry['number']}  {entry['at']}  {harmless(entry['by'])}  {entry['what']}  {harmless(told)}")
+        at = entry["at"][:19].replace("T", " ")
+        told = "; ".join(_told(entry["what"], entry["details"]))
+        out.print(f"  {entry['number']}  {at} UTC  {harmless(entry['by'])}: {harmless(told)}")
     return 0
+
+
+def _told(what: str, details: Mapping[str, Any]) -> Iterator[str]:
+    """An entry of the history in words."""
+    if what == "note":
+        yield f"note: {details['text']}"
+    elif what == "decided":
+        yield f"{details['state']} on {details['on']}, because: {details['reason']}"
+        yield from (f"{name.replace('_', ' ')} {details[name]}" for name in _SPANS if name in details)
+    else:
+        yield f"{what} in run {details['run']}" + (f": {details['why']}" if "why" in details else "")
+        now, before = details.get("facts", {}), details.get("before", {})
+        yield from (
+            f"{name.replace('_', ' ')} was {before[name] or 'blank'}, is {now[name] or 'blank'}"
+            for name in before
+            if before[name] != now[name]
+        )
 
 
 def decision(place: Path, words: list[str], given: Mapping[str, Any]) -> int:
@@ -95,7 +130,10 @@ def decision(place: Path, words: list[str], given: Mapping[str, Any]) -> int:
         investigated_to=day("--investigated-to", given["investigated_to"]),
     )
     with store.opened(book.ledger_of(place)) as ledger, store.writing(ledger):
-        decided = [(number, decide(ledger, number, made)) for number in (book.find(ledger, word) for word in words)]
+        decided = [
+            (number, decide(ledger, number, made))
+            for number in dict.fromkeys(book.find(ledger, word) for word in words)
+        ]
     for number, state in decided:
         due = state.due()
         print_line(f"case {number}: {state.state}" + (f"; report and return by {due}" if due else ""))
@@ -119,24 +157,26 @@ def take(place: Path, workbook: Path, by: str | None) -> int:
         raise UsageError("decisions need their reviewer: --by NAME")
     with store.opened(book.ledger_of(place)) as ledger, store.writing(ledger):
         tally = reviewed.take(ledger, workbook, str(by), today())
-    print_line(
-        f"{tally.decided:,} decided, {tally.noted:,} noted, {tally.already:,} stood already, "
-        f"{tally.older:,} older than the ledger's own decision and left alone"
-    )
+    print_line(f"{tally.decided:,} decided, {tally.noted:,} noted, {tally.already:,} taken before")
+    if tally.left:
+        numbers = ", ".join(str(number) for number in tally.left)
+        print_line(f"{len(tally.left):,} left alone, decided or found changed since the work paper: cases {numbers}")
     return 0
 
 
-def verify(place: Path) -> int:
-    """Prove the history, or name every place where it does not hold."""
+def verify(place: Path, head: str | None) -> int:
+    """Prove the history, or name every place where it does not hold. `head` is a hash that it printed earlier."""
     path = book.ledger_of(place)
     with store.opened(path) as ledger:
         faults = list(book.faults(ledger, path.parent))
-        entries = ledger.execute("SELECT count(*) FROM history").fetchone()[0]
+        if head and not chain.known(ledger, {head}):
+            faults.append("no entry has the hash of --head: the history was cut short or written anew since")
+        entries, last = chain.last(ledger)
     if faults:
         for fault in faults:
             print_line(fault)
-        raise InputRefused(f"{path}: the history does not hold in {len(faults)} places; keep this file as evidence")
-    print_line(f"{entries:,} entries: the history holds")
+        raise InputRefused(f"{path}: the history does not hold, as told above; keep this file as evidence")
+    print_line(f"{entries:,} entries: the history holds, up to the hash {last}")
     return 0
 
 

@@ -29,7 +29,10 @@ def listing(
     place: Place,
     state: Annotated[str | None, choice(State, "Only cases in this state.")] = None,
     mark: Annotated[str | None, choice(Mark, "Only cases that the last run marked so.")] = None,
-    rule: Annotated[str | None, typer.Option(metavar="CODE", help="Only cases of this rule.")] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(metavar="RULES", help="Only cases of these rules: codes, prefixes or names, with commas."),
+    ] = None,
     due: Annotated[
         str | None, typer.Option(metavar="DAYS", help="Only confirmed cases whose 60 days run out within this, as 14d.")
     ] = None,
@@ -38,7 +41,7 @@ def listing(
     """List the cases, those that run out first at the top; numbers stand for them unless --show-ids is given."""
     from cli import cases
 
-    return cases.listing(place, {"state": state, "mark": mark, "rule": rule}, due, show_ids)
+    return cases.listing(place, {"state": state, "mark": mark}, rule, due, show_ids)
 
 
 @cases_app.command(epilog="Example: audit98968 cases show audit_out 17")
@@ -116,8 +119,14 @@ def export(
 
 @cases_app.command(epilog="Example: audit98968 cases verify audit_out")
 @guarded
-def verify(place: Place) -> int:
+def verify(
+    place: Place,
+    head: Annotated[
+        str | None,
+        typer.Option(metavar="HASH", help="A hash that verify printed before; the history must still have it."),
+    ] = None,
+) -> int:
     """Prove that the history was not edited: recompute its hashes, replay it, and look for what the runs saw of it."""
     from cli import cases
 
-    return cases.verify(place)
+    return cases.verify(place, head)

@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from auditor.cases import chain, store
-from auditor.cases.decide import COLUMNS, State, after
+from auditor.cases import chain, replay, store
+from auditor.cases.decide import COLUMNS, State
 from auditor.cases.night import FACTS
 from auditor.errors import UsageError
 
@@ -22,6 +22,8 @@ SCHEMA = {
     "at_risk_amount": pl.String, **dict.fromkeys(COLUMNS, pl.String), "facts": pl.String,
 }  # fmt: skip
 """A case as it is listed; the facts are spread into columns of their own."""
+
+_WHY = "it was cut short or written anew, or that run was killed before the ledger had it, and its folder may go"
 
 
 def ledger_of(place: Path) -> Path:
@@ -57,7 +59,8 @@ def find(connection: sqlite3.Connection, word: str) -> int:
     query = "SELECT number FROM cases WHERE finding_id = ?1 OR CAST(number AS TEXT) = ?1"
     rows = connection.execute(query, (word.removeprefix("#"),)).fetchall()
     if not rows:
-        raise UsageError("no such case; `audit98968 cases list` shows them by number")
+        which = f"{word}: " if word.isdecimal() else ""  # a finding id names a claim
+        raise UsageError(f"{which}no such case; `audit98968 cases list` shows them by number")
     if len(rows) > 1:
         raise UsageError("several cases have this finding id; name one by its number, as `cases list` shows it")
     return int(rows[0][0])
@@ -84,25 +87,28 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
         yield "the file is damaged"
         return
     yield from chain.faults(connection)
-    states: dict[str, State] = {}
-    for by, what, finding, details in connection.execute(
-        "SELECT by, what, finding, details FROM history ORDER BY number"
-    ):
-        if finding:
-            states[finding] = after(states.get(finding, State()), what, by, json.loads(details))
-    query = f"SELECT number, finding, {', '.join(COLUMNS)} FROM cases"
-    for number, finding, *now in connection.execute(query):
-        if states.pop(finding, None) != State(*now):
-            yield f"case {number} does not stand where its history leaves it"
-    if states:
-        yield f"{len(states)} cases of the history are missing"
-    heads = {row[0] for row in connection.execute("SELECT hash FROM history")}
+    try:
+        yield from replay.faults(connection)
+    except (ValueError, TypeError, LookupError):
+        yield "the history has an entry that this program did not write"
+    heads: dict[str, tuple[str, str]] = {}
     for summary in sorted(folder.glob("*/summary.json")):
         if summary.parent.is_symlink():
             continue
-        head = json.loads(summary.read_text(encoding="utf-8")).get("ledger", {}).get("head")
-        if head and head not in heads:
-            yield f"run {summary.parent.name} saw a history that is not this one"
+        try:
+            told = json.loads(summary.read_text(encoding="utf-8")).get("ledger", {})
+            head, began = told.get("head"), told.get("began")
+        except (OSError, ValueError, AttributeError):
+            yield f"run {summary.parent.name}: its summary.json cannot be read"
+            continue
+        if head:
+            heads[summary.parent.name] = head, began
+    known = chain.known(connection, {hash for pair in heads.values() for hash in pair if hash})
+    entered = {row[0] for row in connection.execute("SELECT run_id FROM runs")}
+    for run, (head, began) in heads.items():
+        died = run not in entered and began in known  # published, and killed before the ledger had it
+        if head not in known and not died:
+            yield f"run {run} saw a history that is not this one; {_WHY}"
 
 
 def days(text: str) -> timedelta:

@@ -1,14 +1,14 @@
 """The history of the cases: append-only, each entry carrying the hash of the one before it.
 
 An entry's hash is the SHA-256 of the previous hash and the entry's own text, so that no entry can be changed, moved or
-left out without changing every hash after it. The last hash stands in each run's summary.json: that ties the chain's
-length to files outside the ledger.
+left out without changing every hash after it. What follows the last hash that is known outside the ledger could be cut
+off or written anew: each run's summary.json has the last hash of its night, and `cases verify` prints the present one.
 """
 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -47,6 +47,11 @@ def last(connection: sqlite3.Connection) -> tuple[int, str]:
     """Number and hash of the last entry."""
     row = connection.execute("SELECT number, hash FROM history ORDER BY number DESC LIMIT 1").fetchone()
     return (row[0], row[1]) if row else (0, START)
+
+
+def known(connection: sqlite3.Connection, hashes: Container[str]) -> set[str]:
+    """Those of the hashes that are an entry's."""
+    return {row[0] for row in connection.execute("SELECT hash FROM history") if row[0] in hashes}
 
 
 def digest(row: tuple[Any, ...]) -> str:

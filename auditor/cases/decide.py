@@ -23,7 +23,7 @@ _RETURN = timedelta(days=60)
 _SUSPENSION = timedelta(days=180)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class State:
     """Where a case stands: what was decided, by whom, why and when. Dates are local dates as ISO text."""
 
@@ -41,12 +41,13 @@ class State:
         if self.state != "confirmed" or not self.confirmed_on:
             return None
         confirmed = date.fromisoformat(self.confirmed_on)
-        suspended = timedelta()
-        if self.investigated_from:
-            last = confirmed + _SUSPENSION
-            end = min(date.fromisoformat(self.investigated_to), last) if self.investigated_to else last
-            suspended = max(timedelta(), end - max(confirmed, date.fromisoformat(self.investigated_from)))
-        return confirmed + _RETURN + suspended
+        deadline = confirmed + _RETURN
+        begun = max(confirmed, date.fromisoformat(self.investigated_from or self.confirmed_on))
+        if not self.investigated_from or begun > deadline:  # a deadline that has passed is not suspended any more
+            return deadline
+        last = confirmed + _SUSPENSION
+        ended = min(date.fromisoformat(self.investigated_to), last) if self.investigated_to else last
+        return deadline + max(timedelta(), ended - begun)
 
 
 COLUMNS = tuple(field.name for field in fields(State))
@@ -89,9 +90,9 @@ def after(state: State, what: str, by: str, details: Mapping[str, Any]) -> State
         return State()
     if what != "decided":
         return state
-    confirmed_on = None
-    if details["state"] in ("confirmed", "corrected", "refunded"):
-        confirmed_on = state.confirmed_on or (details["on"] if details["state"] == "confirmed" else None)
+    confirmed_on = state.confirmed_on if details["state"] in ("confirmed", "corrected", "refunded") else None
+    if details["state"] == "confirmed":
+        confirmed_on = min(confirmed_on or details["on"], details["on"])
     return State(
         state=details["state"],
         reviewer=by,

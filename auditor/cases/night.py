@@ -35,7 +35,8 @@ _KNOWN = {
     "number": pl.Int64, **dict.fromkeys(_CASE, pl.String), "facts": pl.String, "mark": pl.String, "state": pl.String,
     "until": pl.String, "first_run": pl.Int64, "last_run": pl.Int64, "at_risk_amount": pl.String,
 }  # fmt: skip
-_UNDECIDED = {**dict.fromkeys(KEYS, pl.String), "closes": pl.String, "since_run": pl.Int64}
+_CLOSES = "%FT%T%.6fZ"
+_UNDECIDED = {**dict.fromkeys(KEYS, pl.String), "closes": pl.String, "unknowns": pl.String}
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Night:
 
 def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
     """Claims that earlier runs left incomplete while a window was open: keys and `closes`, the instant it closes."""
-    frame = _read(connection, "SELECT claim_id, claim_line, cpt_code, closes, since_run FROM undecided", _UNDECIDED)
+    frame = _read(connection, "SELECT claim_id, claim_line, cpt_code, closes, unknowns FROM undecided", _UNDECIDED)
     return frame.select(
         *KEYS, pl.col("closes").str.to_datetime("%FT%T%.fZ", time_unit="us").dt.replace_time_zone("UTC")
     )
@@ -61,21 +62,26 @@ def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
 def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any], policy: Policy) -> Night:
     """Enter a finished run: mark its findings, settle what is gone, and write the history."""
     number = 1 + connection.execute("SELECT coalesce(max(number), 0) FROM runs").fetchone()[0]
+    began = chain.last(connection)[1]
     before = connection.execute("SELECT run_id FROM runs WHERE number = ?", (number - 1,)).fetchone()
     known = _read(connection, f"SELECT {', '.join(_KNOWN)} FROM cases", _KNOWN)
     marked = _marked(_facts(result.findings), known, summary["started"][:10], number)
     gone = _gone(known.join(marked, on=_CASE, how="anti"), result)
     counts = {name: (marked if name in MARKS[:4] else gone).filter(mark=name).height for name in MARKS}
     inputs = hashlib.sha256("".join(entry["sha256"] for entry in summary["inputs"]).encode()).hexdigest()
+    run = {
+        "run": summary["run_id"], "started": summary["started"], "version": summary["version"],
+        "policy_sha256": summary["policy"]["sha256"], "inputs_sha256": inputs, "as_of": summary["coverage"]["as_of"],
+        "marks": counts,
+    }  # fmt: skip
     connection.execute(
         "INSERT INTO runs (number, run_id, started, version, policy_sha256, inputs_sha256, as_of, counts)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (number, summary["run_id"], summary["started"], summary["version"], summary["policy"]["sha256"], inputs,
-         summary["coverage"]["as_of"], json.dumps(counts)),
-    )  # fmt: skip
+        (number, *list(run.values())[:-1], json.dumps(counts)),
+    )
     _write(connection, marked, gone, number)
     waiting = _keep_undecided(connection, result, policy, number)
-    head = chain.append(connection, _entries(marked, gone, summary["run_id"], counts))
+    head = chain.append(connection, _entries(marked, gone, run))
     names = _read(connection, "SELECT number, run_id FROM runs", {"number": pl.Int64, "run_id": pl.String})
     columns = ("number", *_CASE, "mark", "why", "state", "first_run", "last_run", "outcome", "at_risk_amount")
     cases = pl.concat([marked.select(columns), gone.select(columns)]).with_columns(
@@ -87,6 +93,7 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
         "previous_run": before[0] if before else None,
         "marks": counts,
         "undecided": waiting,
+        "began": began,
         "head": head,
     }
     return Night(cases.sort(*_CASE), told)
@@ -152,7 +159,7 @@ def _gone(missing: pl.DataFrame, result: Result) -> pl.DataFrame:
     skipped = {rule: f"rule not evaluated: {reason}" for rule, reason in result.judgement.not_evaluated.items()}
     why = (
         pl.when(pl.col("line").is_null()).then(pl.lit("claim not audited"))
-        .when(pl.col("tonight").is_null()).then(pl.col("rule").replace_strict(skipped, default=None, return_dtype=pl.String))
+        .when(pl.col("tonight").is_null()).then(pl.col("rule").replace_strict(skipped, default="rule not evaluated"))
         .when(pl.col("tonight") == Outcome.UNKNOWN).then(pl.lit("rule could not be decided"))
         .when(pl.col("tonight") == Outcome.NOT_APPLICABLE).then(pl.lit("rule does not apply any more"))
     )  # fmt: skip
@@ -190,36 +197,41 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFr
     )
 
 
-def _entries(marked: pl.DataFrame, gone: pl.DataFrame, run_id: str, counts: dict[str, int]) -> Iterator[Entry]:
-    """The run, then every case to which something happened; one that persists, or is still not seen, has no entry."""
-    run = json.dumps(run_id)
-    yield Entry("audit", "run", details=json.dumps({"run": run_id, "marks": counts}))
-    happened = marked.filter(pl.col("mark") != "persisting")
+def _entries(marked: pl.DataFrame, gone: pl.DataFrame, told: dict[str, Any]) -> Iterator[Entry]:
+    """The run, then every case to which something happened; one that was there last night, or is still not, has no entry."""
+    run = json.dumps(told["run"])
+    yield Entry("audit", "run", details=json.dumps(told, ensure_ascii=False))
+    happened = marked.filter((pl.col("mark") != "persisting") | (pl.col("before") == "not seen"))
     for mark, case, state, facts, was in happened.select("mark", _CASE_ID, "state", "facts", "was").iter_rows():
         before = f', "before": {was}' if was not in (None, facts) else ""
         yield Entry("audit", mark, case, f'{{"run": {run}, "state": "{state}", "facts": {facts}{before}}}')
     left = gone.filter(pl.col("mark") != pl.col("before"))
     for mark, case, why in left.select("mark", _CASE_ID, "why").iter_rows():
-        yield Entry("audit", mark, case, json.dumps({"run": run_id, "why": why}))
+        yield Entry("audit", mark, case, json.dumps({"run": told["run"], "why": why}))
 
 
 def _keep_undecided(connection: sqlite3.Connection, result: Result, policy: Policy, number: int) -> dict[str, int]:
     """Remember claims with an unknown outcome whose window is still open; forget those that were audited and have none."""
-    ahead = pl.when(pl.col("unknowns").list.contains("LAH002")).then(timedelta(days=policy.horizon_days))
-    closes = pl.coalesce("end", "start") + ahead.otherwise(timedelta(hours=policy.lookahead.hours))
-    waiting = result.claims.filter(pl.col("unknowns").list.len() > 0).select(
-        *KEYS, closes=closes.dt.convert_time_zone("UTC")
+    as_of, end = result.coverage.as_of, pl.coalesce("end", "start").dt.convert_time_zone("UTC")
+    soon, late = end + timedelta(hours=policy.lookahead.hours), end + timedelta(days=policy.horizon_days)
+    closes = pl.when((soon <= as_of) & pl.col("unknowns").list.contains("LAH002")).then(late).otherwise(soon)
+    claims = result.claims.select(*KEYS, closes.alias("closes"), pl.col("unknowns").list.join(" "), late=late)
+    waiting = claims.filter(pl.col("unknowns") != "", pl.col("closes") > as_of)
+    waiting = waiting.select(*KEYS, pl.col("closes").dt.to_string(_CLOSES), "unknowns")
+    earlier = _read(connection, "SELECT claim_id, claim_line, cpt_code, closes, unknowns FROM undecided", _UNDECIDED)
+    # A rule that is left out tonight has not been decided.
+    skipped = pl.col("unknowns").str.contains_any(
+        pl.Series([*result.judgement.not_evaluated], dtype=pl.String).implode()
     )
-    waiting = waiting.filter(pl.col("closes") > result.coverage.as_of) if result.coverage.as_of else waiting.clear()
-    earlier = _read(connection, "SELECT claim_id, claim_line, cpt_code, closes, since_run FROM undecided", _UNDECIDED)
-    audited = earlier.join(result.claims, on=KEYS, how="semi")
-    settled = audited.join(waiting, on=KEYS, how="anti")
+    settled = earlier.join(waiting, on=KEYS, how="anti").join(claims.select(*KEYS, "late"), on=KEYS)
+    settled = settled.filter((pl.col("late") <= as_of) | ~skipped)
     connection.executemany(
         "DELETE FROM undecided WHERE claim_id = ? AND claim_line = ? AND cpt_code = ?", settled.select(KEYS).iter_rows()
     )
     connection.executemany(
-        f"INSERT INTO undecided VALUES (?, ?, ?, ?, {number}) ON CONFLICT DO UPDATE SET closes = excluded.closes",
-        waiting.select(*KEYS, pl.col("closes").dt.to_string("%FT%T%.6fZ")).iter_rows(),
+        f"INSERT INTO undecided VALUES (?, ?, ?, ?, ?, {number})"
+        " ON CONFLICT DO UPDATE SET closes = excluded.closes, unknowns = excluded.unknowns",
+        waiting.iter_rows(),
     )
     total = connection.execute("SELECT count(*) FROM undecided").fetchone()[0]
     return {"waiting": total, "settled": settled.height}

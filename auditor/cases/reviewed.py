@@ -3,8 +3,8 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,20 @@ class Tally:
     decided: int = 0
     noted: int = 0
     already: int = 0
-    older: int = 0
+    left: list[int] = field(default_factory=list)
 
 
 def take(connection: sqlite3.Connection, path: Path, reviewer: str, today: date) -> Tally:
     """Enter every decision and note of a work paper, all or none, within the caller's transaction.
 
-    A row whose decision stands already changes nothing; one older than the ledger's own decision is left alone and
-    counted. Raises InputRefused with the sheet and row of the first entry that cannot be taken.
+    A row whose decision stands, or was taken before, changes nothing. A case is left alone, and named in `left`, where the
+    ledger has a later decision, or where a run after the work paper's found it changed or reopened: the decision was made
+    on other facts. Raises InputRefused with the sheet and row of the first entry that cannot be taken.
     """
     tally = Tally()
-    for where, row in _filled(path):
+    book = _opened(path)
+    run = _run(connection, path, book)
+    for where, row in _filled(path, book):
         case = connection.execute(
             "SELECT number, state, reason, decided_on, finding"
             " FROM cases WHERE claim_id = ? AND claim_line = ? AND cpt_code = ? AND rule = ?",
@@ -51,12 +54,16 @@ def take(connection: sqlite3.Connection, path: Path, reviewer: str, today: date)
         decision = (row["decision"] or "").strip().casefold()
         if decision and decision not in STATES:
             raise InputRefused(f"{where}: the decision is none of {', '.join(STATES)}; correct that cell")
+        dated = bool((row["on"] or "").strip())
+        stands = (decision, note or reason) == (state, reason) and (not dated or on.isoformat() == decided_on)
+        if not decision and dated:
+            raise InputRefused(f"{where}: 'Decided on' without a decision; fill in the decision, or clear the date")
         if not decision:
             tally.noted += _note(connection, finding, reviewer, note)
-        elif (decision, note or reason) == (state, reason) and (not row["on"] or on.isoformat() == decided_on):
+        elif stands or _taken(connection, finding, decision, note, on if dated else None):
             tally.already += 1
-        elif decided_on and on.isoformat() < decided_on:
-            tally.older += 1
+        elif (decided_on and on.isoformat() < decided_on) or _changed_since(connection, finding, run):
+            tally.left.append(number)
         elif not note:
             raise InputRefused(f"{where}: a decision without a note; the note is its reason")
         else:
@@ -82,24 +89,58 @@ def _note(connection: sqlite3.Connection, finding: str, by: str, text: str) -> b
     return True
 
 
-def _filled(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Rows with a decision or a note, each with the words for its place."""
+def _taken(connection: sqlite3.Connection, finding: str, decision: str, note: str, on: date | None) -> bool:
+    """Whether this decision, of that day or of any, is in the case's history since it was last reopened."""
+    query = """
+        SELECT 1 FROM history WHERE finding = ?1 AND what = 'decided' AND json_extract(details, '$.state') = ?2
+        AND json_extract(details, '$.reason') = ?3 AND (?4 IS NULL OR json_extract(details, '$.on') = ?4)
+        AND number > (SELECT coalesce(max(number), 0) FROM history WHERE finding = ?1 AND what = 'reopened')"""
+    return bool(connection.execute(query, (finding, decision, note, on and on.isoformat())).fetchone())
+
+
+def _changed_since(connection: sqlite3.Connection, finding: str, run: int) -> bool:
+    """Whether the case was found changed or reopened after this entry of the history."""
+    query = "SELECT 1 FROM history WHERE finding = ? AND number > ? AND what IN ('changed', 'reopened')"
+    return bool(connection.execute(query, (finding, run)).fetchone())
+
+
+def _opened(path: Path) -> fastexcel.ExcelReader:
     try:
-        book = fastexcel.read_excel(path)
-        sheets = [name for name in book.sheet_names if name.split(" ")[0] == "Findings"]
-        frames = [(name, book.load_sheet(name, header_row=1, dtypes="string").to_polars()) for name in sheets]
-    except (OSError, fastexcel.FastExcelError):
+        return fastexcel.read_excel(path.read_bytes())
+    except OSError as error:
+        raise InputRefused(f"{path}: cannot be read ({error.strerror}); name the reviewed report.xlsx") from None
+    except fastexcel.FastExcelError:
         raise InputRefused(f"{path}: not readable as an Excel workbook; save the work paper as .xlsx") from None
+
+
+def _run(connection: sqlite3.Connection, path: Path, book: fastexcel.ExcelReader) -> int:
+    """The entry of the run that wrote the work paper; the last entry of all where its sheet Run is gone."""
+    if "Run" not in book.sheet_names:
+        return chain.last(connection)[0]
+    rows = book.load_sheet("Run", header_row=1, dtypes="string").to_polars().rows()
+    run_id = next((row[1] for row in rows if row[0] == "run_id"), None)
+    query = "SELECT number FROM history WHERE what = 'run' AND json_extract(details, '$.run') = ?"
+    entry = connection.execute(query, (run_id,)).fetchone()
+    if entry is None:
+        raise InputRefused(
+            f"{path}: the ledger does not know the run that wrote it; import the work paper of one of its own"
+        )
+    return int(entry[0])
+
+
+def _filled(path: Path, book: fastexcel.ExcelReader) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows that a reviewer wrote in, each with the words for its place."""
     wanted = _KEYS | _REVIEW
-    if not frames:
+    sheets = [name for name in book.sheet_names if name.split(" ")[0] == "Findings"]
+    if not sheets:
         raise InputRefused(f"{path}: no sheet Findings; take the report.xlsx of a run")
-    for sheet, frame in frames:
+    for sheet in sheets:
+        frame = book.load_sheet(sheet, header_row=1, dtypes="string").to_polars()
         if missing := [head for head in wanted if head not in frame.columns]:
             raise InputRefused(f"{path}, sheet {sheet}: no column {', '.join(missing)}; keep the header row as it was")
         rows = frame.select(pl.col(head).alias(name) for head, name in wanted.items()).with_row_index(_ROW, 3)
-        for row in rows.filter(pl.any_horizontal(pl.col("decision", "note").str.strip_chars() != "")).iter_rows(
-            named=True
-        ):
+        written = pl.any_horizontal(pl.col(*_REVIEW.values()).str.strip_chars() != "")
+        for row in rows.filter(written).iter_rows(named=True):
             yield f"{path}, sheet {sheet}, row {row[_ROW]}", row
 
 
@@ -108,7 +149,7 @@ def _day(where: str, text: str | None, today: date) -> date:
     if not text or not text.strip():
         return today
     try:
-        on = date.fromisoformat(text.strip()[:10])
+        on = datetime.fromisoformat(text.strip()).date()
     except ValueError:
         raise InputRefused(f"{where}: 'Decided on' is no date; write it as 2026-03-31") from None
     if on > today:

@@ -33,7 +33,7 @@ MIGRATIONS = (
     );
     CREATE TABLE undecided (
       claim_id TEXT NOT NULL, claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, closes TEXT NOT NULL,
-      since_run INTEGER NOT NULL REFERENCES runs, PRIMARY KEY (claim_id, claim_line, cpt_code)
+      unknowns TEXT NOT NULL, since_run INTEGER NOT NULL REFERENCES runs, PRIMARY KEY (claim_id, claim_line, cpt_code)
     );
     CREATE TABLE history (
       number INTEGER PRIMARY KEY, at TEXT NOT NULL, by TEXT NOT NULL, what TEXT NOT NULL, finding TEXT NOT NULL,
@@ -53,7 +53,7 @@ def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
 
     Raises InputRefused for a file that is damaged, foreign, newer than this program, or absent.
     """
-    if not create and not path.is_file():
+    if not create and not (path.is_file() and path.stat().st_size):
         raise InputRefused(f"{path}: no ledger here; `audit98968 run --out DIR` keeps one in DIR")
     if create:
         try:

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,7 +112,7 @@ def publish(out: Path, result: Result, summary: Summary, cases: pl.DataFrame | N
 
     `cases` are the run's cases in the ledger (`Night.cases`), where one is kept.
     """
-    with _building(out, summary["run_id"]) as folder:
+    with building(out, summary["run_id"]) as folder:
         for name, frame in (
             ("findings", result.findings),
             ("claims", result.claims.drop("line")),
@@ -141,7 +142,7 @@ def publish_refusal(out: Path, inputs: Inputs | None, summary: Summary) -> Path:
     refused = out / "refused"
     with _as_output_failure(out):
         refused.mkdir(mode=0o700, exist_ok=True)
-    with _building(refused, summary["run_id"]) as folder:
+    with building(refused, summary["run_id"]) as folder:
         _write_rejects(inputs, folder)
         write_json(summary, folder / "summary.json")
     return refused / str(summary["run_id"])
@@ -167,19 +168,22 @@ def _write_rejects(inputs: Inputs | None, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _building(out: Path, run_id: str) -> Iterator[Path]:
-    """A hidden folder that becomes `run_id` once everything in it is on disk, and vanishes if anything fails."""
-    folder = out / f"{_UNFINISHED}{run_id}"
-    with _as_output_failure(out):
-        folder.mkdir(mode=0o700)
+def building(parent: Path, name: str) -> Iterator[Path]:
+    """A hidden folder that becomes `parent/name` once everything in it is on disk, and vanishes if anything fails.
+
+    One that a killed process left stays, as `.unfinished-*` beside it. Raises OutputFailed.
+    """
+    with _as_output_failure(parent):
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{name}-", dir=parent))
         try:
             yield folder
             for entry in folder.iterdir():
                 entry.chmod(0o600)
                 _sync(entry)
             _sync(folder)
-            folder.rename(out / run_id)
-            _sync(out)
+            folder.rename(parent / name)
+            _sync(parent)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

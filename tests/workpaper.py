@@ -1,0 +1,47 @@
+"""A reviewer at work: the Decision, Note and Decided on columns of report.xlsx, filled in as Excel stores them."""
+
+import re
+import zipfile
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+FIRST = 3
+"""The row of the first finding."""
+
+Cell = str | date | None
+
+
+def fill(source: Path, target: Path, rows: Mapping[int, tuple[Cell, ...]]) -> None:
+    """Write `target`, which is `source` with these decisions, notes and dates in these rows of the sheet Findings."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, _filled(data.decode(), rows) if name == "xl/worksheets/sheet2.xml" else data)
+
+
+def replace(source: Path, target: Path, part: str, old: str, new: str) -> None:
+    """Write `target`, which is `source` with this text of this part replaced."""
+    with zipfile.ZipFile(source) as book, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as made:
+        for name in book.namelist():
+            data = book.read(name)
+            assert name != part or old.encode() in data
+            made.writestr(name, data.replace(old.encode(), new.encode()) if name == part else data)
+
+
+def _filled(sheet: str, rows: Mapping[int, tuple[Cell, ...]]) -> str:
+    style = re.findall(r'<col [^>]*style="(\d+)"', sheet)[-1]
+    for number, cells in rows.items():
+        made = "".join(_cell(f"{column}{number}", value, style) for column, value in zip("XYZ", cells, strict=False))
+        sheet, replaced = re.subn(rf'(<row r="{number}".*?)(</row>)', lambda found, made=made: found[1] + made + found[2], sheet, count=1)  # type: ignore[misc]  # fmt: skip
+        assert replaced
+    return sheet
+
+
+def _cell(place: str, value: Cell, style: str) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, date):
+        return f'<c r="{place}" s="{style}"><v>{(value - date(1899, 12, 30)).days}</v></c>'
+    return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{escape(value)}</t></is></c>'
