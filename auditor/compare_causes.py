@@ -68,18 +68,14 @@ def between(one: Summary, other: Summary) -> Causes:
         settings=_differing(_settings(one), _settings(other)),
         coverage=_differing(one["coverage"], other["coverage"]),
         version=versions if versions[0] != versions[1] else None,
-        rules=_differing(*reasons(one, other)),
+        rules=_differing(_reasons(one, other), _reasons(other, one)),
     )
 
 
-def reasons(*runs: Summary) -> list[dict[str, str | None]]:
-    """Run by run, why each rule of any of them was not evaluated; None where it was."""
-    codes = {rule["code"] for run in runs for rule in run["rules"]}
-    told = []
-    for run in runs:
-        missing: dict[str, str | None] = dict.fromkeys(sorted(codes), f"version {run['version']} has no such rule")
-        told.append(missing | {rule["code"]: rule["reason"] for rule in run["rules"]})
-    return told
+def _reasons(run: Summary, other: Summary) -> dict[str, str | None]:
+    """Why each rule of either run was not evaluated in the first; None where it was."""
+    unknown = {rule["code"]: f"version {run['version']} has no such rule" for rule in other["rules"]}
+    return unknown | {rule["code"]: rule["reason"] for rule in run["rules"]}
 
 
 def _files(one: Iterable[Summary], other: Iterable[Summary]) -> Iterator[FileChange]:

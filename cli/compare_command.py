@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from auditor import compare as comparing
-from auditor.compare import Causes, Comparison
+from auditor.compare import Comparison
+from auditor.compare_causes import Causes
 from auditor.errors import UsageError
 from auditor.names import harmless
 from auditor.report import tables

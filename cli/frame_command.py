@@ -1,16 +1,19 @@
 """`audit98968 frame` and `estimate`: draw a sample to review, and estimate from the reviewed sample."""
 
 import sys
+from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from auditor import estimate as estimating
 from auditor import frame as framing
 from auditor.errors import UsageError
-from auditor.estimate import CONFIDENCE, Reviewed
+from auditor.estimate import CONFIDENCE
 from auditor.frame import Design
 from auditor.names import harmless
 from auditor.report.folder import to_json
 from auditor.report.text import console
+from auditor.reviewed_sample import Reviewed, review
 
 FORMATS = ("text", "json")
 
@@ -21,9 +24,9 @@ def frame(run: Path, out: Path, design: Design, *, show_ids: bool = False) -> in
     framing.write(out, drawn)
     told, text = drawn.manifest, console(sys.stdout)
     text.print(f"{told['size']:,} of {told['units']:,} {told['unit']}s drawn; population {told['population']}")
-    text.print(f"Frame: {told['claims']:,} claims, {framed(told['amount'])}")
-    if apart := told["without_amount"]["units"]:
-        text.print(f"{apart:,} {told['unit']}s without an amount are not in the frame; without_amount.csv lists them")
+    text.print(f"Frame: {told['claims']:,} claims, {Decimal(told['amount']):,}")
+    if unknown := told["without_amount"]:
+        text.print(f"{unknown:,} {told['unit']}s have no amount")
     if told["size"] == told["units"]:
         text.print("Every unit is drawn: this is a full review, not a sample")
     for number, stratum in enumerate(told["strata"], 1):
@@ -40,40 +43,52 @@ def estimate(folder: Path, reviewed: Path | None, format: str = "text", *, show_
     """Estimate from a reviewed sample and print the result. Returns the exit code."""
     if format not in FORMATS:
         raise UsageError(f"--format: `{format}` is none of {', '.join(FORMATS)}")
-    told = estimating.review(folder, reviewed)
+    told = review(folder, reviewed)
     if format == "json":
         sys.stdout.flush()
-        sys.stdout.buffer.write(to_json(estimating.to_dict(told)).encode())
+        sys.stdout.buffer.write(to_json(_to_dict(told)).encode())
         sys.stdout.buffer.flush()
     else:
         _print(told, show_ids)
     return 0
 
 
-def framed(amount: str) -> str:
-    """An exact amount with its thousands marked."""
-    whole, point, cents = amount.partition(".")
-    return f"{int(whole):,}{point}{cents}"
+def _to_dict(told: Reviewed) -> dict[str, Any]:
+    """The result for programs. Money is a number with two decimal places, the rate is a share."""
+    made = asdict(told.estimate) | {"precision": told.estimate.precision}
+    for name in ("total", "lower", "upper", "standard_error", "precision"):
+        made[name] = round(made[name], 2)
+    return {
+        "what": "an estimate of the error amount found by reviewers; it establishes no overpayment",
+        **{name: told.manifest[name] for name in ("run_id", "unit", "population", "strata_by", "seed", "frame_sha256")},
+        "reviewed_file": str(told.path),
+        "reviewed_sha256": told.sha256,
+        "confidence": CONFIDENCE,
+        **made,
+        "strata": [
+            {"name": each.name, "units": each.units, "reviewed": len(each.errors), "wrong": each.wrong,
+             "found": float(sum(each.errors))}
+            for each in told.strata
+        ],
+    }  # fmt: skip
 
 
 def _print(told: Reviewed, show_ids: bool) -> None:
-    made, amount, text = told.estimate, told.estimate.amount, console(sys.stdout)
-    unit, share = told.manifest["unit"], f"{CONFIDENCE:.0%}"
-    design = told.manifest["strata_by"]
+    made, manifest, text = told.estimate, told.manifest, console(sys.stdout)
+    design = manifest["strata_by"]
     text.print(
-        f"{made.reviewed:,} of {made.units:,} {unit}s reviewed; population {told.manifest['population']}; "
+        f"{made.reviewed:,} of {made.units:,} {manifest['unit']}s reviewed; population {manifest['population']}; "
         + ("simple random sample" if design == "none" else f"stratified by {design}")
     )
+    text.print(f"{made.wrong:,} with an error; estimated error rate {made.rate:.1%}")
     text.print(
-        f"{made.wrong:,} with an error: rate {made.rate:.1%}, {share} interval {_range(made.rate_interval, '.1%')}"
+        f"Estimated total error amount {made.total:,.2f}, "
+        f"{CONFIDENCE:.0%} two-sided interval {made.lower:,.2f} to {made.upper:,.2f}"
     )
-    text.print(
-        f"Estimated total error amount {amount.total:,.2f}, {share} two-sided interval {_range(amount.interval, ',.2f')}"
-    )
-    text.print(f"Lower limit, which recoveries use by convention: {amount.interval[0]:,.2f}")
-    relative = "" if amount.relative_precision is None else f" ({amount.relative_precision:.1%} of the estimate)"
-    degrees = "" if amount.degrees is None else f"; Student's t with {amount.degrees:,.1f} degrees of freedom"
-    text.print(f"Standard error {amount.standard_error:,.2f}; precision {amount.precision:,.2f}{relative}{degrees}")
+    text.print(f"Lower limit, which recoveries use by convention: {made.lower:,.2f}")
+    share = f" ({made.precision / abs(made.total):.1%} of the estimate)" if made.total else ""
+    degrees = f"; Student's t with {made.degrees:,.1f} degrees of freedom" if made.degrees else ""
+    text.print(f"Standard error {made.standard_error:,.2f}; precision {made.precision:,.2f}{share}{degrees}")
     if design != "none":
         for number, stratum in enumerate(told.strata, 1):
             name = _stratum(number, stratum.name, design, show_ids)
@@ -83,10 +98,6 @@ def _print(told: Reviewed, show_ids: bool) -> None:
     for caution in made.cautions:
         text.print(f"Caution: {caution}")
     text.print("This is an estimate of the error amount that reviewers found; it establishes no overpayment.")
-
-
-def _range(limits: tuple[float, float], form: str) -> str:
-    return f"{limits[0]:{form}} to {limits[1]:{form}}"
 
 
 def _stratum(number: int, name: str, by: str, show_ids: bool) -> str:

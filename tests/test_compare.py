@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,15 +16,14 @@ import polars as pl
 import pytest
 
 from auditor import audit as auditing
-from auditor import compare as comparing
 from auditor import policy as policies
 from auditor import sample
 from auditor.audit import Settings
-from auditor.compare import Comparison, FileChange, compare
+from auditor.compare import Comparison, compare
+from auditor.compare_causes import CAUSES, FileChange
+from auditor.compare_findings import CASE, FACTS, RECORD
 from auditor.errors import AuditError, InputRefused, UsageError
-from auditor.findings import KEYS
 from auditor.identity import Identity
-from auditor.policy import Policy
 from auditor.report import folder, summary
 from auditor.report.summary import Run
 from auditor.rules import CODES, select
@@ -49,9 +49,33 @@ NEW_VISIT = "v3,p1,a,2026-03-08 09:00,completed,\n"
 Make = Callable[..., Path]
 
 
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[auditing.Result, Settings]]:
+    """An audit of the world, once for each: `policy` is TOML or a shipped name, options are those of Settings."""
+
+    @functools.cache
+    def run(calls: str, visits: str, policy: str, key: bytes, **options: Any) -> tuple[auditing.Result, Settings]:
+        home = tmp_path_factory.mktemp("world")
+        (home / "calls.csv").write_text(calls, encoding="utf-8")
+        (home / "visits.csv").write_text(visits, encoding="utf-8")
+        if policy not in policies.shipped():
+            (home / "own.toml").write_text(policy, encoding="utf-8")
+            policy = str(home / "own.toml")
+        settings = Settings(
+            paths={name: (str(home / f"{name}.csv"),) for name in ("calls", "visits")},
+            policy=policies.load(policy, select),
+            identity=Identity(key),
+            max_rejects="100%",
+            **options,
+        )
+        return auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None), settings
+
+    return run
+
+
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """A run of the world: `policy` is TOML or a shipped name, options are those of Settings. Returns its folder."""
+def make(tmp_path: Path, audited: Callable[..., tuple[auditing.Result, Settings]]) -> Make:
+    """The folder of a run of the world, r1, r2 and so on, as `audited` makes it."""
     made = 0
 
     def run(
@@ -59,34 +83,24 @@ def make(tmp_path: Path) -> Make:
     ) -> Path:
         nonlocal made
         made += 1
-        home = tmp_path / str(made)
-        home.mkdir()
-        (home / "calls.csv").write_text(calls, encoding="utf-8")
-        (home / "visits.csv").write_text(visits, encoding="utf-8")
-        if policy not in policies.shipped():
-            (home / "own.toml").write_text(policy, encoding="utf-8")
-            policy = str(home / "own.toml")
-        options.setdefault("max_rejects", "100%")
-        settings = Settings(
-            paths={name: (str(home / f"{name}.csv"),) for name in ("calls", "visits")},
-            policy=policies.load(policy, select, options.pop("timezone", None)),
-            identity=Identity(key),
-            **options,
-        )
-        result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
-        told = summary.of_result(result, settings, Run(f"r{made}", datetime(2026, 4, 20, tzinfo=UTC)))
-        write(home / "out" / f"r{made}", result.claims, result.findings, result.evidence, told)
-        (home / "out" / "latest").symlink_to(f"r{made}")
-        return home / "out" / f"r{made}"
+        result, settings = audited(calls, visits, policy, key, **options)
+        where = tmp_path / str(made) / f"r{made}"
+        publish(where, result, settings)
+        (where.parent / "latest").symlink_to(where.name)
+        return where
 
     return run
 
 
-def write(where: Path, claims: pl.DataFrame, findings: pl.DataFrame, evidence: pl.DataFrame, told: Any) -> None:
+def publish(where: Path, result: auditing.Result, settings: Settings, other_bytes: Iterable[str] = ()) -> None:
     """The files of a run folder that a comparison reads; the reports would take most of a test's time."""
     where.mkdir(parents=True)
-    for name, frame in (("claims", claims.drop("line")), ("findings", findings), ("evidence", evidence)):
+    for name, frame in (("claims", result.claims.drop("line")), ("findings", result.findings)):
         frame.write_parquet(where / f"{name}.parquet")
+    (where / "evidence.parquet").touch()
+    told = summary.of_result(result, settings, Run(where.name, datetime(2026, 4, 20, tzinfo=UTC)))
+    for file in told["inputs"]:
+        file["sha256"] += where.name if file["table"] in other_bytes else ""
     folder.write_json(told, where / "summary.json")
 
 
@@ -113,7 +127,8 @@ def edit_table(run: Path, name: str, change: Callable[[pl.DataFrame], pl.DataFra
 
 
 def test_the_same_data_twice_is_no_difference(make: Make, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
-    one, other = make(), make()  # other paths, equal bytes
+    one, other = make(), make()
+    edit(other, lambda told: told["inputs"][1].update(path="elsewhere.csv"))  # equal bytes
     told = compare(one, other)
     assert not told.causes
     assert told.same_results
@@ -133,10 +148,6 @@ def test_files_are_told_by_bytes_not_by_name(make: Make, tmp_path: Path) -> None
     )
     edit(other, lambda told: told["inputs"][1].update(path=paths[0]))
     assert compare(one, other).causes.inputs == (FileChange("visits", paths[0], "changed", (4, 5)),)
-    edit(other, lambda told: told["inputs"].append(dict(told["inputs"][0], path="copy")))
-    assert [(file.table, file.change) for file in compare(one, other).causes.inputs] == [
-        ("calls", "appeared"), ("visits", "changed"),
-    ]  # fmt: skip
 
 
 def test_policy_differences_are_named_by_key(make: Make) -> None:
@@ -157,14 +168,6 @@ def test_a_comment_in_the_policy_is_no_cause(make: Make, capsysbinary: pytest.Ca
     assert b"No difference in the results" in shown
 
 
-def test_the_same_instant_in_another_zone_is_the_same_coverage(make: Make) -> None:
-    one, other = make(), make()
-    edit(other, lambda told: told["coverage"].update(as_of="2026-04-15T05:00:00-04:00"))
-    assert not compare(one, other).causes.coverage
-    edit(other, lambda told: told["coverage"].update(as_of=None))
-    assert compare(one, other).causes.coverage == {"as_of": ("2026-04-15T09:00:00+00:00", None)}
-
-
 # ----- one cause -----
 
 
@@ -183,19 +186,20 @@ def test_a_policy_change_alone_is_the_cause(make: Make) -> None:
 
 def test_a_visit_added_is_data(make: Make) -> None:
     one, other = make(), make(visits=VISITS + NEW_VISIT)
-    why = "clear in the first run; it rests on records that the other run did not weigh"
-    assert rows(compare(one, other)) == [("SHORTLY", "LBK001", "new", "clear", "violation", why, "data")]
-    why = why.replace("first", "second")
-    assert rows(compare(other, one)) == [("SHORTLY", "LBK001", "gone", "violation", "clear", why, "data")]
+    assert rows(compare(one, other)) == [
+        ("SHORTLY", "LBK001", "new", "clear", "violation", "clear in the first run", "data"),
+    ]  # fmt: skip
+    assert rows(compare(other, one)) == [
+        ("SHORTLY", "LBK001", "gone", "violation", "clear", "clear in the second run", "data"),
+    ]  # fmt: skip
 
 
 def test_a_call_changed_is_data(make: Make) -> None:
     told = compare(make(), make(calls=CALLS.replace("09:00,25,SHORTLY", "09:00,12,SHORTLY")))
-    why = "clear in the first run; the claim's end, minutes differ"
-    assert rows(told) == [("SHORTLY", "DUR001", "new", "clear", "violation", why, "data")]
+    assert rows(told) == [("SHORTLY", "DUR001", "new", "clear", "violation", "clear in the first run", "data")]
+    assert told.findings["what"].to_list() == [["minutes", "supportable_code"]]
     told = compare(make(), make(calls=CALLS.replace("09:00,15,SHORT,", "09:00,14,SHORT,")))
-    why = "in both runs; the claim's end, minutes differ"
-    assert rows(told) == [("SHORT", "DUR001", "changed", "violation", "violation", why, "data")]
+    assert rows(told) == [("SHORT", "DUR001", "changed", "violation", "violation", "in both runs", "data")]
     assert told.findings["what"].to_list() == [["minutes"]]
     assert told.moves.is_empty()
 
@@ -282,49 +286,26 @@ def test_an_edited_run_is_unexplained(make: Make) -> None:
 # ----- several causes -----
 
 
-def test_what_the_other_change_cannot_reach_is_told_apart(make: Make) -> None:
-    calls = CALLS.replace("09:00,25,SHORTLY", "09:00,12,SHORTLY")
-    told = compare(make(), make(calls=calls, visits=VISITS + NEW_VISIT, policy="strict"))
+def test_what_the_files_cannot_tell_apart_stays_together(make: Make) -> None:
+    calls = (
+        CALLS.replace("09:00,25,SHORTLY", "09:00,12,SHORTLY") + "k8,p8,b,2026-03-13 09:00,12,ADDED,98968,patient,5\n"
+    )
+    one, other = make(), make(calls=calls, visits=VISITS + NEW_VISIT, policy="strict")
+    assert set(causes(compare(one, other)).values()) == {"data or policy"}
+    told = compare(make(as_of="2026-03-10"), make(calls=calls, visits=VISITS + NEW_VISIT))
     assert causes(told) == {
-        ("SHORTLY", "DUR001"): "data",  # strict changes nothing that DUR001 reads
-        ("SHORTLY", "LBK001"): "data",  # rests on a visit that was not there
-        ("UNRELATED", "LBK001"): "data or policy",  # the visit was there, but perhaps not its facts
+        ("ADDED", "DUR001"): "data",  # no coverage makes a claim
+        ("OPEN", "LBK001"): "data or coverage",
+        ("SHORTLY", "DUR001"): "data or coverage",
+        ("SHORTLY", "LBK001"): "data or coverage",
     }
 
 
-def test_the_basis_any_comes_from_the_policy(make: Make) -> None:
-    visits = VISITS.replace("v1,p3,c", "v1,p3,a")
-    told = compare(make(visits=visits), make(visits=visits + NEW_VISIT, policy="strict"))
-    assert causes(told) == {("SHORTLY", "LBK001"): "data", ("UNRELATED", "LBK001"): "policy"}
-    assert told.findings["what"].to_list() == [[], ["basis"]]
-
-
-def test_minutes_that_did_not_change_leave_the_policy(make: Make) -> None:
-    bands = "[bands]\n98968 = { low = 15, high = 30 }\n"
-    told = compare(make(), make(visits=VISITS + NEW_VISIT, policy=bands))
-    assert causes(told)["SHORT", "DUR001"] == "policy"
-    calls = CALLS.replace("09:00,25,PLAIN", "09:00,24,PLAIN")
-    assert causes(compare(make(), make(calls=calls, policy=bands)))["SHORT", "DUR001"] == "policy"
-    calls = CALLS.replace("09:00,15,SHORT,", "09:00,16,SHORT,")
-    assert causes(compare(make(), make(calls=calls, policy=bands)))["SHORT", "DUR001"] == "data or policy"
-
-
-def test_a_wider_window_may_show_records_that_were_there(make: Make) -> None:
-    told = compare(make(policy="[lookback]\ndays = 0\n"), make(visits=VISITS + NEW_VISIT))
-    assert causes(told)["SHORTLY", "LBK001"] == "data or policy"
-
-
-def test_visits_cannot_reach_rules_that_do_not_read_them(make: Make) -> None:
+def test_a_severity_reaches_no_other_rule(make: Make) -> None:
     told = compare(make(), make(visits=VISITS + NEW_VISIT, policy='[severity]\nELG001 = "review"\n'))
-    assert causes(told) == {("STAFF", "ELG001"): "policy", ("SHORTLY", "LBK001"): "data"}
+    assert causes(told) == {("STAFF", "ELG001"): "data or policy", ("SHORTLY", "LBK001"): "data"}
     told = compare(make(), make(visits=VISITS + NEW_VISIT, policy='[severity]\nELG001 = "off"\n'))
     assert causes(told) == {("STAFF", "ELG001"): "policy", ("SHORTLY", "LBK001"): "data"}
-
-
-def test_another_way_of_reading_reaches_everything(make: Make) -> None:
-    calls = CALLS.replace("09:00,25,SHORTLY", "09:00,12,SHORTLY")
-    told = compare(make(), make(calls=calls, timezone="America/New_York"))
-    assert causes(told)["SHORTLY", "DUR001"] == "data or policy"
 
 
 def test_a_claim_outside_the_dates_asked_for_is_settings(make: Make) -> None:
@@ -340,25 +321,11 @@ def test_a_claim_outside_the_dates_asked_for_is_settings(make: Make) -> None:
     assert causes(told)["SHORT", "DUR001"] == "data"
 
 
-POLICIES = {
-    "bands": "[bands]\n98968 = { low = 26, high = 27 }\n",
-    "relatedness": 'relatedness = "any"\n',
-    "lookahead.unrelated_supports": "[lookahead]\nunrelated_supports = false\n",
-    "frequency.anchor": '[frequency]\nanchor = "reported"\n',
-    "frequency.max_units": "[frequency]\nmax_units = 9\n",
-    "lists.visit_codes": "[lists]\nvisit_codes = []\n",
-    "lists.procedures": "[lists]\nprocedures = ['00001-99999']\n",
-    "lists.not_procedures": "[lists]\nnot_procedures = ['10004-69990']\n",
-    "lists.physicians": "[lists]\nphysicians = []\n",
-    "lists.qualified": "[lists]\nqualified = []\n",
-    "lookback.days": "[lookback]\ndays = 2\n",
-    "lookback.postoperative_days": "[lookback]\npostoperative_days = []\n",
-    "lookahead.hours": "[lookahead]\nhours = 2\n",
-    "horizon_days": "horizon_days = 3\n",
-    "frequency.period_days": "[frequency]\nperiod_days = 3\n",
-    "lists.ncci_0": "[lists]\nncci_0 = []\n",
-    "lists.ncci_1": "[lists]\nncci_1 = []\n",
-}
+def test_rules_that_a_later_version_adds_are_no_setting(make: Make) -> None:
+    """All rules are selected in both runs, though the lists of rules differ."""
+    one, other = make(), make()
+    edit(one, lambda told: (told.update(version="0.0.9"), told["settings"]["selected"].remove("DUR001")))
+    assert compare(one, other).causes.roots == ("version",)
 
 
 @pytest.fixture(scope="module")
@@ -370,78 +337,16 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, auditin
     return settings, auditing.read(settings, lambda _: None)
 
 
-def judged(settings: Settings, inputs: auditing.Inputs) -> tuple[pl.DataFrame, pl.DataFrame]:
-    result = auditing.audit(inputs, settings, lambda _: None)
-    records = ["claim_id", "rule", "kind", "id", "at"]
-    return result.findings.select(*KEYS, "rule", "outcome"), result.evidence.filter(pl.col("rule") != "").select(
-        records
-    )
-
-
-@pytest.fixture(scope="module")
-def base(exports: tuple[Settings, auditing.Inputs]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    return judged(*exports)
-
-
-def rules_apart(one: pl.DataFrame, other: pl.DataFrame) -> set[str]:
-    apart = pl.concat([one.join(other, on=one.columns, how="anti", nulls_equal=True),
-                       other.join(one, on=one.columns, how="anti", nulls_equal=True)])  # fmt: skip
-    return set(apart["rule"])
-
-
-def test_the_keys_tried_are_the_keys_claimed() -> None:
-    severities = {f"severity.{code}" for code in CODES}
-    assert set(POLICIES) == {*comparing._MEANING, *comparing._SIGHT} - severities
-    leaves = {key for key, *_ in policies.settings(policies.load())}
-    unknown = {key for key in POLICIES if not any(leaf == key or leaf.startswith(f"{key}.") for leaf in leaves)}
-    assert not unknown
-
-
-@pytest.mark.parametrize("key", POLICIES)
-def test_a_policy_key_reaches_no_other_rule(
-    key: str, exports: tuple[Settings, auditing.Inputs], base: tuple[pl.DataFrame, pl.DataFrame], tmp_path: Path
-) -> None:
-    """Whole audits of a sample of every scenario: a key changes findings of its rules only, and records only by sight."""
-    (tmp_path / "own.toml").write_text(POLICIES[key], encoding="utf-8")
-    policy: Policy = policies.load(str(tmp_path / "own.toml"), select, exports[0].policy.timezone)
-    findings, records = judged(replace(exports[0], policy=policy), exports[1])
-    reach = {**comparing._MEANING, **comparing._SIGHT}[key]
-    reached = rules_apart(base[0], findings)
-    assert reached <= set(reach)
-    assert reached or key == "lists.not_procedures", "the change had no effect"  # the sample bills none of these
-    assert rules_apart(base[1], records) <= set(comparing._SIGHT.get(key, ()))
-
-
-@pytest.mark.parametrize(
-    "option, value", [("as_of", "2025-11-01"), ("visits_since", "2026-01-01"), ("claims_since", "2026-01-01")]
-)
-def test_coverage_reaches_no_other_rule(
-    option: str, value: str, exports: tuple[Settings, auditing.Inputs], base: tuple[pl.DataFrame, pl.DataFrame]
-) -> None:
-    findings, records = judged(replace(exports[0], **{option: value}), exports[1])
-    assert rules_apart(base[0], findings) <= set(comparing._COVERED[option])
-    assert not rules_apart(base[1], records)
-
-
-@pytest.mark.parametrize("table", ["visits", "providers"])
-def test_a_table_reaches_no_other_rule(
-    table: str, exports: tuple[Settings, auditing.Inputs], base: tuple[pl.DataFrame, pl.DataFrame]
-) -> None:
+@pytest.mark.parametrize("root", ["policy", "settings", "coverage"])
+def test_a_cause_named_alone_suffices(root: str, exports: tuple[Settings, auditing.Inputs], tmp_path: Path) -> None:
+    """Every change of a sample: the run with the finding, audited with the other's data (or settings) alone, has it no more."""
     settings, inputs = exports
-    halved = replace(inputs.tables[table], rows=inputs.tables[table].rows[::2])
-    findings, _ = judged(settings, replace(inputs, tables={**inputs.tables, table: halved}))
-    reached = rules_apart(base[0], findings)
-    assert reached
-    assert reached <= set(comparing._READ_BY[table])
-
-
-@pytest.mark.parametrize("key", ["strict", "bands", "lookback.days", "lists.visit_codes"])
-def test_a_cause_named_alone_suffices(key: str, exports: tuple[Settings, auditing.Inputs], tmp_path: Path) -> None:
-    """Every change of a sample: the run with the finding, audited with the other's data or policy alone, has it no more."""
-    settings, inputs = exports
-    (tmp_path / "own.toml").write_text(POLICIES.get(key, ""), encoding="utf-8")
-    name = key if key in policies.shipped() else str(tmp_path / "own.toml")
-    policy = policies.load(name, select, settings.policy.timezone)
+    policy = settings.policy.model_copy(update={"severity": {"LBK001": "review", "DUR002": "off", "ELG004": "review"}})
+    asked = {
+        "policy": replace(settings, policy=policy),
+        "settings": replace(settings, service_from="2025-12-01", ignored=("FRQ001",)),
+        "coverage": replace(settings, as_of="2025-11-01", visits_since="2026-01-01"),
+    }[root]
     calls, visits = inputs.tables["calls"], inputs.tables["visits"]
     fewer = {
         "visits": replace(visits, rows=visits.rows.filter(pl.int_range(pl.len()) % 3 > 0)),
@@ -449,27 +354,23 @@ def test_a_cause_named_alone_suffices(key: str, exports: tuple[Settings, auditin
             discussion_minutes=pl.when(pl.int_range(pl.len()) % 7 == 0).then(22 * 60_000_000).otherwise("discussion_minutes")
         ).filter(pl.int_range(pl.len()) % 11 > 0)),
     }  # fmt: skip
-    corners = {}
+    found = {}
     for data, tables in (("old", inputs.tables), ("new", {**inputs.tables, **fewer})):
-        for rules, used in (("old", settings.policy), ("new", policy)):
-            asked = replace(settings, policy=used)
-            result = auditing.audit(replace(inputs, tables=tables), asked, lambda _: None)
-            corners[data, rules] = result.findings.select(*KEYS, "rule", *comparing._COMPARED)
-            told = summary.of_result(result, asked, Run(data + rules, datetime(2026, 4, 20, tzinfo=UTC)))
-            for file in told["inputs"]:
-                file["sha256"] += data if file["table"] in fewer else ""
-            write(tmp_path / (data + rules), result.claims, result.findings, result.evidence, told)
-    found = compare(tmp_path / "oldold", tmp_path / "newnew").findings
-    assert {"data", "data or policy"} <= set(found["cause"])
-    by_case = {corner: {row[:4]: row for row in frame.iter_rows()} for corner, frame in corners.items()}
-    for *case, change, before, after, cause in found.select(
-        *KEYS, "rule", "change", "before", "after", "cause"
-    ).iter_rows():
+        for how, used in (("old", settings), ("new", asked)):
+            result = auditing.audit(replace(inputs, tables=tables), used, lambda _: None)
+            publish(tmp_path / (data + how), result, used, fewer if data == "new" else ())
+            whole = result.findings.select(*CASE, "outcome", *FACTS, *RECORD)
+            found[data, how] = {row[:4]: row for row in whole.iter_rows()}
+    told = compare(tmp_path / "oldold", tmp_path / "newnew")
+    assert told.causes.roots == tuple(sorted(("data", root), key=CAUSES.index))
+    assert "data" in set(told.findings["cause"])
+    columns = (*CASE, "change", "before", "after", "cause")
+    for *case, change, before, after, cause in told.findings.select(columns).iter_rows():
         first = change == "gone" or (before, after) == ("violation", "review")
         own, other = ("old", "new") if first else ("new", "old")
-        swapped = {"data": (other, own), "policy": (own, other)}.get(cause)
+        swapped = {"data": (other, own), root: (own, other)}.get(cause)
         if swapped:
-            assert by_case[swapped].get(tuple(case)) != by_case[own, own][tuple(case)], (case, cause)
+            assert found[swapped].get(tuple(case)) != found[own, own][tuple(case)], (case, cause)
 
 
 # ----- refusals -----
@@ -496,14 +397,15 @@ def refusals() -> Iterator[Any]:
         drop("claims", "unknowns"), InputRefused, r"claims.parquet: no column unknowns; version", id="claims"
     )
     yield pytest.param(drop("findings", "basis"), InputRefused, r"findings.parquet: no column basis", id="findings")
-    yield pytest.param(drop("evidence", "at"), InputRefused, r"evidence.parquet: no column at", id="evidence")
     yield pytest.param(text("claims.parquet", "x"), InputRefused, "tables cannot be read", id="not parquet")
-    yield pytest.param(text("summary.json", "{"), InputRefused, "summary.json: cannot be read", id="not json")
+    yield pytest.param(
+        text("summary.json", "{"), InputRefused, r"not the summary of a run .* \(JSONDecodeError\)", id="not json"
+    )
     yield pytest.param(text("summary.json", "[]"), InputRefused, "not the summary of a run", id="a list")
     yield pytest.param(lambda run: edit(run, lambda told: told.pop("pseudonym_key_id")), InputRefused,
-                       "no 'pseudonym_key_id'; run that audit again", id="older summary")  # fmt: skip
+                       r"not the summary of a run .* \(KeyError\)", id="older summary")  # fmt: skip
     yield pytest.param(lambda run: edit_table(run, "claims", lambda frame: pl.concat([frame, frame])), InputRefused,
-                       "a claim stands twice", id="a claim twice")  # fmt: skip
+                       r"tables cannot be read \(ComputeError\)", id="a claim twice")  # fmt: skip
     yield pytest.param(lambda run: (run / "evidence.parquet").unlink(), UsageError, "no finished run", id="unfinished")
     yield pytest.param(shutil.rmtree, UsageError, "no such folder", id="no folder")
 
@@ -550,8 +452,7 @@ def test_text_tells_causes_and_tallies_without_identifiers(
         assert words in shown
     lines = [line.split() for line in shown.splitlines()]
     assert ["LBK001", "1", "0", "1"] in lines
-    assert ["data", "1", "0", "0"] in lines
-    assert ["data", "or", "policy", "0", "0", "1"] in lines
+    assert ["data", "or", "policy", "1", "0", "1"] in lines
     assert not any(name in shown for name in ("SHORTLY", "UNRELATED", "p1", "p3", "v3"))
     command(one, other, "text", show_ids=True)
     listed = capsysbinary.readouterr().out.decode()
@@ -573,7 +474,7 @@ def test_csv_and_json_lines_carry_the_findings(make: Make, capsysbinary: pytest.
     head, first, second = capsysbinary.readouterr().out.decode().splitlines()
     assert head == "claim_id,claim_line,cpt_code,rule,change,before,after,what,why,cause"
     assert second == "UNRELATED,1,98968,LBK001,changed,review,violation,outcome;basis,in both runs,data or policy"
-    assert first.startswith('SHORTLY,1,98968,LBK001,new,clear,violation,"",clear in the first run; it rests on')
+    assert first.startswith('SHORTLY,1,98968,LBK001,new,clear,violation,"",clear in the first run,data or policy')
     with pytest.raises(UsageError, match="--format"):
         command(one, other, "xml", show_ids=False)
 

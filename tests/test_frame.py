@@ -29,10 +29,11 @@ from auditor import frame as framing
 from auditor import policy as policies
 from auditor.audit import Settings
 from auditor.errors import AuditError, InputRefused, OutputFailed, UsageError
-from auditor.frame import Design, allocate, chosen, cuts, draw, rank, unit_id, write
-from auditor.report import folder, summary
+from auditor.frame import Design, chosen, draw, rank, unit_id, write
+from auditor.report import folder, sample_book, summary
 from auditor.report.summary import Run
 from auditor.rules import select
+from auditor.strata import allocate, cuts
 from cli import frame_command
 from tests.test_explain import CALLS, VISITS
 
@@ -152,7 +153,11 @@ def test_boundaries_of_a_published_example():
         ({"a": 50, "b": 30, "c": 20}, 10, {"a": 5, "b": 3, "c": 2}),
         ({"a": 55, "b": 28, "c": 17}, 10, {"a": 5, "b": 3, "c": 2}),  # shares 5.5, 2.8, 1.7: the larger remainders
         ({"a": 5, "b": 5, "c": 5}, 10, {"a": 4, "b": 3, "c": 3}),  # a tie goes to the first name
-        ({"a": 970, "b": 29, "c": 1}, 100, {"a": 96, "b": 3, "c": 1}),  # c has one unit, b keeps its share of the rest
+        (
+            {"a": 970, "b": 29, "c": 1},
+            100,
+            {"a": 96, "b": 3, "c": 1},
+        ),  # shares 97, 2.9 and 0.1; a has one to spare for c
         ({"a": 990, "b": 10}, 50, {"a": 48, "b": 2}),
         ({"a": 3, "b": 2}, 5, {"a": 3, "b": 2}),
     ],
@@ -208,7 +213,7 @@ def test_a_small_stratum_alone_keeps_its_name(tmp_path: Path):
     assert strata(made, strata="provider", size=10) == {"provider a": (1, 1), "provider b": (49, 9)}
 
 
-def test_units_without_an_amount_are_listed_apart(tmp_path: Path):
+def test_units_without_an_amount_are_drawn_too(tmp_path: Path):
     none = {"billed_amount": None, "paid_amount": None}
     claims = [claim(1), claim(2, paid_amount=None), claim(3, **none), claim(4, paid_amount=Decimal(0))]
     claims += [claim(5, patient_id="p0001", **none)]
@@ -217,15 +222,23 @@ def test_units_without_an_amount_are_listed_apart(tmp_path: Path):
     assert dict(drawn.frame.select("unit_id", "amount").iter_rows()) == {
         "claim:c0001:1:98968": Decimal("31.25"),
         "claim:c0002:1:98968": Decimal("48.00"),
+        "claim:c0003:1:98968": None,
         "claim:c0004:1:98968": Decimal(0),
+        "claim:c0005:1:98968": None,
     }
-    assert drawn.without_amount.rows() == [("claim:c0003:1:98968", 1), ("claim:c0005:1:98968", 1)]
-    assert drawn.manifest["without_amount"] == {"units": 2, "claims": 2}
+    assert (drawn.manifest["without_amount"], drawn.manifest["amount"]) == (2, "79.25")
+    assert strata(made, strata="amount", size=5)["amount unknown"] == (2, 2)
     patients = draw(made, Design(unit="patient", size=5))
     assert patients.frame.filter(pl.col("unit_id") == "patient:p0001").rows() == [
         ("patient:p0001", "all", 2, Decimal("31.25"))
     ]
-    assert patients.without_amount.rows() == [("patient:p0003", 1)]
+    assert patients.manifest["without_amount"] == 1
+
+
+def test_an_export_without_any_amount_is_sampled(tmp_path: Path):
+    claims = [claim(number, billed_amount=None, paid_amount=None) for number in range(9)]
+    made = a_run(tmp_path / "run", claims)
+    assert strata(made, strata="amount", size=3) == {"amount unknown": (9, 3)}
 
 
 def test_a_patient_is_told_with_all_claims_side_by_side(tmp_path: Path):
@@ -237,12 +250,11 @@ def test_a_patient_is_told_with_all_claims_side_by_side(tmp_path: Path):
         claim(3, patient_id="q"),
     ]
     made = draw(a_run(tmp_path / "run", claims), Design(unit="patient", strata="disposition", size=3))
-    told = made.sample.filter(pl.col("patient_id") == "p").row(0, named=True)
+    told = made.sample.filter(pl.col("patient_ids") == "p").row(0, named=True)
     assert told["stratum"] == "disposition violation"
     assert (told["claims"], told["amount"], told["billed_amount"]) == (2, Decimal("79.25"), Decimal("96.00"))
     assert told["claim_ids"] == "c0002; c0001"
     assert told["service_dates"] == "2026-03-02; 2026-03-09"
-    assert told["amounts"] == "48.00; 31.25"
     assert told["violations"] == "; DUR001 LBK001"
     assert told["call_ids"] == "x y; k0001"
 
@@ -251,7 +263,7 @@ def test_the_folder_is_private_new_and_reproducible(run: Path, tmp_path: Path):
     for name in ("one", "two"):
         write(tmp_path / name, draw(run, Design(seed=5, size=12, spares=1)))
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert files == ["frame.csv", "frame.json", "sample.csv", "sample.xlsx", "without_amount.csv"]
+    assert files == ["frame.csv", "frame.json", "sample.csv", "sample.xlsx"]
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
         assert stat.S_IMODE((tmp_path / "one" / name).stat().st_mode) == 0o600
@@ -261,13 +273,17 @@ def test_the_folder_is_private_new_and_reproducible(run: Path, tmp_path: Path):
 
 
 def test_a_failed_write_leaves_nothing(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """And until all is written, which a killed process never does, there is a hidden folder only."""
+    before, during = set(tmp_path.iterdir()), []
+
     def full(*_: object) -> None:
+        during.extend(set(tmp_path.iterdir()) - before)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(framing, "_write_xlsx", full)
-    before = set(tmp_path.iterdir())
+    monkeypatch.setattr(sample_book, "write", full)
     with pytest.raises(OutputFailed, match="No space left"):
         write(tmp_path / "out", draw(run, Design()))
+    assert [path.name.startswith(".unfinished-out-") for path in during] == [True]
     assert set(tmp_path.iterdir()) == before
 
 
@@ -321,11 +337,9 @@ def test_impossible_designs(run: Path, design: dict[str, Any], error: type[Audit
         draw(run, Design(**design))
 
 
-def test_a_population_without_amounts_is_refused(tmp_path: Path):
-    made = a_run(tmp_path / "run", [claim(1, billed_amount=None, paid_amount=None)])
-    with pytest.raises(InputRefused, match="no claim with an amount"):
-        draw(made, Design())
-    with pytest.raises(InputRefused, match="`violation` has no claim"):
+def test_an_empty_population_is_refused(tmp_path: Path):
+    made = a_run(tmp_path / "run", [claim(1)])
+    with pytest.raises(InputRefused, match="no claim of the population `violation`"):
         draw(made, Design(of="violation"))
 
 
@@ -354,7 +368,7 @@ def test_no_identifier_on_the_terminal(tmp_path: Path, capsys: pytest.CaptureFix
 def test_row_order_of_the_run_changes_nothing(run: Path, tmp_path: Path):
     claims = pl.read_parquet(run / "claims.parquet")
     other = a_run(tmp_path / "other", claims.reverse().to_dicts())
-    for unit in framing.UNITS:
+    for unit in ("claim", "patient"):
         one, two = (draw(each, Design(unit=unit, seed=4, size=9)) for each in (run, other))
         assert one.frame.equals(two.frame)
         assert one.sample.equals(two.sample)
