@@ -31,7 +31,7 @@ def test_the_message(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[st
         assert written[0].read_text(encoding="utf-8") == rejects.read_text(encoding="utf-8")
     assert CANARY not in out + err
     assert "Traceback" not in err
-    if code == 3 and "--out" in case.arguments(tmp_path):
+    if code == 3 and "--out" in case.arguments(tmp_path) and case.arguments(tmp_path)[0] == "run":
         (refused,) = (tmp_path / "out" / "refused").iterdir()
         assert sorted(entry.name for entry in refused.iterdir()) == ["rejects.csv", "summary.json"]
         assert not (tmp_path / "out" / "latest").exists()
