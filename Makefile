@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds fuzz docs browser mutation clean faults
+.PHONY: audit test lint worlds fuzz docs browser mutation clean faults nights
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -41,6 +41,11 @@ mutation: .venv/.installed
 # Runs killed, starved, locked out and cut off: what was published stays whole. About 20 minutes; more of it as root.
 faults: .venv/.installed
 	$(BIN)/python -m tests.faults.check
+
+# Night after night: a quarter against an independent replay, kills, writers at once, a million findings. About 20 minutes.
+nights: .venv/.installed
+	$(BIN)/python -m tests.nights.check
+	$(BIN)/python -m tests.nights.million
 
 clean:
 	rm -rf .venv audit_out

@@ -92,7 +92,10 @@ def test_what_is_in_the_way_is_named_before_the_audit(
 
 @pytest.mark.parametrize(
     ("which", "size", "says"),
-    [(resource.RLIMIT_FSIZE, 5_000, "could not be written ("), (resource.RLIMIT_AS, 2 << 30, "limited to 2.0 GB; lift")],
+    [
+        (resource.RLIMIT_FSIZE, 5_000, "could not be written ("),
+        (resource.RLIMIT_AS, 2 << 30, "limited to 2.0 GB; lift"),
+    ],
     ids=["file size", "addresses"],
 )
 def test_limits_of_the_kernel(clinic: Clinic, which: int, size: int, says: str):

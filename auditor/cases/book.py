@@ -93,7 +93,7 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
         yield "the history has an entry that this program did not write"
     heads: dict[str, tuple[str, str]] = {}
     for summary in sorted(folder.glob("*/summary.json")):
-        if summary.parent.is_symlink():
+        if summary.parent.is_symlink() or summary.parent.name.startswith("."):
             continue
         try:
             told = json.loads(summary.read_text(encoding="utf-8")).get("ledger", {})

@@ -127,7 +127,10 @@ class World:
         entered = max(held + late, 1)
         if gap > 0 and draw.random() < 0.5:  # booked ahead: known as scheduled, settled afterwards
             visit = Record(max(day + 1, 1), row | {"status": "scheduled"})
-            visit.later(max(entered, max(day + 1, 1) + 1), status=draw.choice(("completed", "completed", "cancelled", "no_show")))
+            visit.later(
+                max(entered, max(day + 1, 1) + 1),
+                status=draw.choice(("completed", "completed", "cancelled", "no_show")),
+            )
         else:
             visit = Record(entered, row)
         if draw.random() < 0.08:

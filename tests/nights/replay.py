@@ -14,8 +14,8 @@ from typing import Any
 
 import polars as pl
 
-FACTS = ("outcome", "service_date", "minutes", "billed_amount", "paid_amount", "at_risk_amount", "provider_id",
-         "related_kind", "related_id", "related_at", "gap_days", "gap_hours")  # fmt: skip
+FACTS = ("outcome", "service_date", "minutes", "billed_amount", "paid_amount", "patient_id", "provider_id",
+         "related_kind", "related_id", "related_at", "gap_days", "basis")  # fmt: skip
 MARKS = ("new", "persisting", "changed", "reopened", "resolved", "not seen")
 
 Claim = tuple[str, str, str]
@@ -27,6 +27,7 @@ class Case:
     """One finding's life."""
 
     facts: dict[str, Any]
+    at_risk: str | None
     first_run: str
     last_run: str
     gone: bool = False  # resolved, and not found since
@@ -36,21 +37,27 @@ class Case:
     suspended: tuple[date, date | None] | None = None
 
     @property
+    def outcome(self) -> str:
+        """Violation or review, when it was last found."""
+        return str(self.facts["outcome"])
+
+    @property
     def due(self) -> date | None:
-        """Sixty days after `confirmed`, and as many more as the investigation stood, up to the 180th day."""
+        """The day on which sixty days have run since `confirmed`, those apart that an investigation stood in their way."""
         if self.state != "confirmed" or self.confirmed is None:
             return None
-        day, stood = self.confirmed, 0
-        for number in range(180):
-            tonight = self.confirmed + timedelta(number)
-            if self.suspended and self.suspended[0] <= tonight and not (self.suspended[1] and tonight >= self.suspended[1]):
-                stood += 1
-        return day + timedelta(60 + stood)
+        first, last = self.suspended or (date.max, None)
+        end = min(last or date.max, self.confirmed + timedelta(180))
+        day, ran = self.confirmed, 0
+        while ran < 60 or first <= day < end:
+            ran += not first <= day < end
+            day += timedelta(1)
+        return day
 
     def decide(self, state: str, on: date, until: date | None = None, suspended: Any = None) -> None:
         """A reviewer's word."""
         if state == "confirmed":
-            self.confirmed = self.confirmed or on
+            self.confirmed = min(self.confirmed or on, on)
             self.suspended = suspended
         elif state in ("open", "dismissed"):
             self.confirmed = None
@@ -76,7 +83,7 @@ class Replay:
 
     def __init__(self) -> None:
         self.cases: dict[Key, Case] = {}
-        self.undecided: dict[Claim, dict[str, datetime]] = {}
+        self.undecided: dict[Claim, tuple[datetime, set[str]]] = {}
 
     def night(self, folder: Path) -> Told:
         """One published run. Returns its marks by case, each with the reason of `not seen`."""
@@ -85,12 +92,9 @@ class Replay:
         today = datetime.fromisoformat(summary["started"]).date()
         claims = {claim_key(row): row for row in pl.read_parquet(folder / "claims.parquet").to_dicts()}
         evaluated = {rule["code"]: rule["evaluated"] for rule in summary["rules"]}
-        found: dict[Key, dict[str, Any]] = {
-            (*claim_key(row), row["rule"]): {name: row[name] for name in FACTS}
-            for row in pl.read_parquet(folder / "findings.parquet").to_dicts()
-        }
-        for key, facts in found.items():
-            told.marks[key] = (self._found(key, facts, summary["run_id"], today), None)
+        found = {(*claim_key(row), row["rule"]): row for row in pl.read_parquet(folder / "findings.parquet").to_dicts()}
+        for key, row in found.items():
+            told.marks[key] = (self._found(key, row, summary["run_id"], today), None)
         for key in self.cases.keys() - found.keys():
             if mark := self._gone(key, claims, evaluated):
                 told.marks[key] = mark
@@ -98,10 +102,12 @@ class Replay:
                        summary["settings"]["policy"]["horizon_days"])  # fmt: skip
         return told
 
-    def _found(self, key: Key, facts: dict[str, Any], run: str, today: date) -> str:
+    def _found(self, key: Key, row: dict[str, Any], run: str, today: date) -> str:
+        facts = {name: row[name] for name in FACTS}
+        at_risk = None if row["at_risk_amount"] is None else str(row["at_risk_amount"])
         case = self.cases.get(key)
         if case is None:
-            self.cases[key] = Case(facts, run, run)
+            self.cases[key] = Case(facts, at_risk, run, run)
             return "new"
         changed = facts != case.facts
         lapsed = case.until is not None and today > case.until
@@ -111,10 +117,12 @@ class Replay:
                 case.decide("open", today)
         else:
             mark = "changed" if changed else "persisting"
-        case.facts, case.last_run, case.gone = facts, run, False
+        case.facts, case.at_risk, case.last_run, case.gone = facts, at_risk, run, False
         return mark
 
-    def _gone(self, key: Key, claims: dict[Claim, dict[str, Any]], evaluated: dict[str, bool]) -> tuple[str, str | None] | None:
+    def _gone(
+        self, key: Key, claims: dict[Claim, dict[str, Any]], evaluated: dict[str, bool]
+    ) -> tuple[str, str | None] | None:
         case, rule = self.cases[key], key[3]
         if case.gone:
             return None  # told once
@@ -133,34 +141,26 @@ class Replay:
     def _remember(self, told: Told, claims: dict[Claim, dict[str, Any]], evaluated: dict[str, bool], as_of: datetime,
                   horizon: int) -> None:  # fmt: skip
         for key, claim in claims.items():
-            windows = {rule: closes for rule, closes in _windows(claim, as_of, horizon).items() if rule in claim["unknowns"]}
-            before = self.undecided.pop(key, {})
-            # A rule that was left out tonight has decided nothing.
-            windows |= {rule: closes for rule, closes in before.items() if not evaluated[rule]}
-            if windows:
-                self.undecided[key] = windows
-            elif before:
+            end = claim["end"] or claim["start"] or as_of
+            closes, horizon_ends = end + timedelta(hours=24), end + timedelta(days=horizon)
+            if closes <= as_of and "LAH002" in claim["unknowns"]:
+                closes = horizon_ends  # the next day is known, the soonest appointment is not
+            if claim["unknowns"] and closes > as_of:
+                self.undecided[key] = closes, set(claim["unknowns"])
+            elif key in self.undecided and (
+                horizon_ends <= as_of or all(evaluated[rule] for rule in self.undecided[key][1])
+            ):
+                del self.undecided[
+                    key
+                ]  # a rule that was left out has decided nothing, as long as its window may be open
                 told.settled += 1
         told.waiting = len(self.undecided)
 
     def coming_back(self, as_of: datetime) -> set[Claim]:
         """Claims to be audited whatever their date, as far as the exports still hold them active."""
-        return {key for key, windows in self.undecided.items() if max(windows.values()) <= as_of}
+        return {key for key, (closes, _) in self.undecided.items() if closes <= as_of}
 
 
 def claim_key(row: dict[str, Any]) -> Claim:
     """What makes a claim line one."""
     return row["claim_id"], row["claim_line"], row["cpt_code"]
-
-
-def _windows(claim: dict[str, Any], as_of: datetime, horizon: int) -> dict[str, datetime]:
-    """The windows of a claim that reach beyond `as_of`, by rule, with the instant at which each closes."""
-    start, end, day = claim["start"], claim["end"], claim["service_date"]
-    windows = {}
-    if end is not None:
-        windows |= {"LAH001": end + timedelta(hours=24), "LAH002": end + timedelta(days=horizon)}
-    if start is not None:
-        windows |= {"LBK001": start, "LBK002": start}
-    midnight = datetime.combine(day, datetime.min.time(), as_of.tzinfo)
-    windows["EXC001"] = midnight
-    return {rule: closes for rule, closes in windows.items() if closes > as_of}
