@@ -16,6 +16,7 @@ from auditor.audit import Inputs, Result, Settings
 from auditor.billing import with_end_and_time
 from auditor.cases import night, store
 from auditor.errors import InputRefused
+from auditor.headers import shown
 from auditor.report import folder, summary, tables, text
 from auditor.report.providers import ranking
 from auditor.report.summary import Run, Summary
@@ -104,7 +105,7 @@ def check(options: Options) -> int:
             for column, sources in file.mapping.items():
                 out.print(f"    {column} <- {' + '.join(sources)}")
             if file.unused:
-                out.print(f"    not used: {', '.join(file.unused)}")
+                out.print(f"    not used: {shown(file.unused)}")
         reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
         for column, reason, count in reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").iter_rows():
             out.print(f"  rejected {count:,}: {reason}{f' [{column}]' if column else ''}")

@@ -328,3 +328,11 @@ def test_rules_and_policies_are_shown(tmp_path: Path):
     assert "bcbs-ma" in audit98968("policies", "list", folder=tmp_path).stdout
     assert "2021-04-01" in audit98968("policies", "show", "bcbs-ma", folder=tmp_path).stdout
     assert "did you mean bcbs-ma?" in audit98968("policies", "show", "bcbs", folder=tmp_path).stderr
+
+
+def test_check_shows_no_row_that_slipped_into_the_header(exports: Path):
+    whole = (exports / "visits.csv").read_text()
+    (exports / "visits.csv").write_text(whole.replace("\n", ",", 1))
+    done = audit98968("check", "--calls", "calls.csv", "--visits", "visits.csv", "--allow-empty", folder=exports)
+    assert "headers look like data" in done.stdout
+    assert "P1" not in done.stdout + done.stderr
