@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.policy import leaves
+
 CAUSES = ("data", "policy", "settings", "coverage", "version")
 Pair = tuple[Any, Any]
 Summary = Mapping[str, Any]
@@ -95,16 +97,8 @@ def _settings(run: Summary) -> dict[str, Any]:
 
 
 def _policy(run: Summary) -> dict[str, Any]:
-    return {name: value for name, value in _leaves(run["settings"]["policy"])
+    return {name: value for name, value in leaves(run["settings"]["policy"])
             if name not in ("name", "description", "sources")}  # fmt: skip
-
-
-def _leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Pair]:

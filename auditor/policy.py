@@ -211,7 +211,7 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
     base = tomllib.loads((_SHIPPED / "default.toml").read_text(encoding="utf-8"))
     defaulted = own.get("timezone") is None or name_or_file == "default"
     merged = _merge(base, own) | {"sha256": hashlib.sha256(raw).hexdigest(), "timezone_defaulted": defaulted}
-    merged["own_keys"] = frozenset(key for key, _ in _leaves(own)) if name_or_file != "default" else frozenset()
+    merged["own_keys"] = frozenset(key for key, _ in leaves(own)) if name_or_file != "default" else frozenset()
     if timezone is not None:
         merged |= {"timezone": timezone, "timezone_defaulted": False}
     try:
@@ -245,14 +245,15 @@ def _severity_by_code(policy: Policy, where: str, text: str, find_rules: FindRul
 def settings(policy: Policy) -> Iterator[tuple[str, Any, bool]]:
     """Every threshold, list and mapping in force: dotted key, value, and whether the policy's own file sets it."""
     hidden = {"name", "description", "sources", "sha256", "timezone", "timezone_defaulted", "own_keys", "run"}
-    for key, value in _leaves(policy.model_dump(mode="json", exclude=hidden)):
+    for key, value in leaves(policy.model_dump(mode="json", exclude=hidden)):
         yield key, value, key in policy.own_keys or key.startswith("severity.")
 
 
-def _leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested tables with its dotted key."""
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{above}{key}.")
+            yield from leaves(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value
 
