@@ -65,7 +65,7 @@ def open_text(where: str, raw: bytes, encoding: str = "utf-8") -> CsvText:
     """
     data = _utf8(where, _decompress(where, raw), encoding)
     data = data[re.match(rb"[\r\n]*", data).end() :]  # type: ignore[union-attr]
-    if not data.strip():
+    if not re.search(rb"\S", data):
         raise InputRefused(f"{where}: the file is empty: it needs at least a header line; export it again")
     first = re.match(rb'(?:[^\r\n"]++|"[^"]*+")*+(?:\r\n|\r|\n|$)', data)
     if first is None:
