@@ -50,9 +50,13 @@ csv.field_size_limit(sys.maxsize)
 
 @dataclass(frozen=True)
 class CsvText:
-    """UTF-8 text without a byte-order mark, its delimiter and headers; `body` is where the records begin."""
+    """UTF-8 text without a byte-order mark, its delimiter and headers; `body` is where the records begin.
+
+    `declared`: the file was in the declared encoding, not in UTF-8 or UTF-16.
+    """
 
     data: bytes
+    declared: bool
     body: int
     delimiter: str
     headers: tuple[str, ...]
@@ -63,7 +67,7 @@ def open_text(where: str, raw: bytes, encoding: str = "utf-8") -> CsvText:
 
     Raises InputRefused for bytes that are no CSV text.
     """
-    data = _utf8(where, _decompress(where, raw), encoding)
+    data, declared = _utf8(where, _decompress(where, raw), encoding)
     data = data[re.match(rb"[\r\n]*", data).end() :]  # type: ignore[union-attr]
     if not re.search(rb"\S", data):
         raise InputRefused(f"{where}: the file is empty: it needs at least a header line; export it again")
@@ -79,7 +83,7 @@ def open_text(where: str, raw: bytes, encoding: str = "utf-8") -> CsvText:
         headers = []
     if not headers or any(delimiter in header and re.search(r"[\r\n]", header) for header in headers):
         raise InputRefused(f"{where}, line 1: a header is not quoted from end to end; correct the header line")
-    return CsvText(data, first.end(), delimiter, tuple(headers))
+    return CsvText(data, declared, first.end(), delimiter, tuple(headers))
 
 
 def read_columns(where: str, text: CsvText, positions: Sequence[int]) -> tuple[pl.DataFrame, dict[int, str]]:
@@ -192,7 +196,7 @@ def _decompress(where: str, raw: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _utf8(where: str, data: bytes, encoding: str) -> bytes:
+def _utf8(where: str, data: bytes, encoding: str) -> tuple[bytes, bool]:
     marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if marked:
         try:
@@ -215,8 +219,8 @@ def _utf8(where: str, data: bytes, encoding: str) -> bytes:
         try:
             data.decode()
         except UnicodeDecodeError as error:
-            return _declared(where, data, encoding, error.start)
-    return data
+            return _declared(where, data, encoding, error.start), True
+    return data, False
 
 
 def _declared(where: str, data: bytes, encoding: str, offset: int) -> bytes:

@@ -31,6 +31,9 @@ def suggest(paths: Mapping[str, Sequence[str]]) -> str:
     formats = _formats(found, base)
     reader = base.model_copy(update={"instant_formats": tuple(formats)})
     lines = _head(formats, _carry_offsets(found, reader))
+    if any(source.declared for sources in exports.values() for source in sources):
+        why = "an export is not UTF-8: look whether names with accents come out right"
+        lines.append(_commented(f"encoding = {_quoted(suggest_values.GUESS)}", f"guess: {why}"))
     for table, sources in exports.items():
         lines += ["", *_table(table, sources, found[table], reader)]
     for table in exports:

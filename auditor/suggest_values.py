@@ -41,16 +41,22 @@ _DATES = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d.%m.%Y
 _TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M%p", " %I:%M:%S%p", " %H:%M:%S%.f", ":%H:%M:%S", " %H%M")
 
 
+GUESS = "cp1252"
+"""What text that is not UTF-8 most often is."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One column of an export: its header and the stripped values of the first rows, blanks null.
 
-    `dated`: whether they are dates, or dates with times, in a form known or one that a format can name.
+    `dated`: whether they are dates, or dates with times, in a form known or one that a format can name. `declared`: a file
+    with this column is not UTF-8 and was read as GUESS.
     """
 
     name: str
     values: pl.Series
     dated: Literal["", "date", "instant"] = ""
+    declared: bool = False
 
     @property
     def filled(self) -> float:
@@ -83,21 +89,30 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> list[Source]:
     """The columns of a table's files, in the order of the headers. Raises InputRefused for files that cannot be read."""
     columns: dict[str, list[pl.Series]] = {}
     twice: set[str] = set()
+    declared: set[str] = set()
     rows = 0
     for path in ingest.expand(table, paths).paths:
         where = ingest.where(table, path)
         raw, _ = ingest.read_bytes(where, path)
-        headers, frame = _parquet(where, raw) if raw[:4] == b"PAR1" else _csv(where, raw, max(SAMPLE - rows, 0))
+        if raw[:4] == b"PAR1":
+            headers, frame = _parquet(where, raw)
+        else:
+            text = csvfile.open_text(where, raw, GUESS)
+            headers, frame = _csv(text, max(SAMPLE - rows, 0))
+            declared |= set(headers) if text.declared else set()
         twice |= {header for header in headers if headers.count(header) > 1}
         for header, values in zip(headers, frame.get_columns(), strict=True):
             columns.setdefault(header, []).append(values.head(max(SAMPLE - rows, 0)))
         rows += frame.height
-    made = [Source(name, _stripped(pl.concat(parts))) for name, parts in columns.items() if name and name not in twice]
+    made = [
+        Source(name, _stripped(pl.concat(parts)), declared=name in declared)
+        for name, parts in columns.items()
+        if name and name not in twice
+    ]
     return [replace(source, dated=_dated(source, policy)) for source in made]
 
 
-def _csv(where: str, raw: bytes, rows: int) -> tuple[list[str], pl.DataFrame]:
-    text = csvfile.open_text(where, raw)
+def _csv(text: csvfile.CsvText, rows: int) -> tuple[list[str], pl.DataFrame]:
     headers = [header.strip() for header in text.headers]
     stream = io.TextIOWrapper(io.BytesIO(text.data[text.body :]), encoding="utf-8", newline="")
     records = [row for row in islice(csv.reader(stream, delimiter=text.delimiter), rows) if len(row) >= len(headers)]

@@ -182,3 +182,13 @@ def test_wrong_files_are_refused(tmp_path: Path) -> None:
         suggest.suggest({})
     with pytest.raises(UsageError, match="one table only"):
         suggest.suggest({"calls": ("-",), "visits": ("-",)})
+
+
+def test_an_export_that_is_not_utf_8_gets_its_encoding(tmp_path: Path) -> None:
+    paths = written(tmp_path, calls=CALLS, visits=VISITS)
+    assert "encoding" not in suggest.suggest(paths)
+    (tmp_path / "calls.csv").write_bytes(CALLS.encode() + "K9,M\xfcller".encode("latin-1"))
+    text = suggest.suggest(paths)
+    assert line_of(text, "encoding = ").startswith('encoding = "cp1252"')
+    (tmp_path / "policy.toml").write_text(text, encoding="utf-8")
+    assert policies.load(str(tmp_path / "policy.toml")).encoding == "cp1252"
