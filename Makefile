@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds fuzz docs browser mutation clean faults nights
+.PHONY: audit test lint worlds fuzz docs browser mutation clean faults nights bench bench-quick
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -47,10 +47,22 @@ nights: .venv/.installed
 	$(BIN)/python -m tests.nights.check
 	$(BIN)/python -m tests.nights.million
 
+# The auditor beside DuckDB, pandas and bare reading, into docs/benchmarks.md; FULL=1 adds 30 million visits (7 GB of disk).
+bench: .venv/.bench
+	$(BIN)/python -m benchmarks $(if $(FULL),--full)
+
+# The same ratios at a small size, printed only; under a minute.
+bench-quick: .venv/.bench
+	$(BIN)/python -m benchmarks quick
+
 clean:
 	rm -rf .venv audit_out
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+.venv/.bench: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	touch $@

@@ -22,8 +22,6 @@ def one_per_id(spec: TableSpec, rows: pl.DataFrame, sound: pl.Series) -> tuple[p
         return singles, _as_rejects(rows.clear(), "")
     lists = [column.name for column in spec.columns.values() if column.is_list]
     plain = [name for name in rows.columns if name not in (*lists, "source_file", "source_record")]
-    if not repeated.any():
-        return rows, _as_rejects(rows.clear(), "")
     some = rows.filter(repeated).with_row_index("row")
     texts = some.with_columns(pl.col(name).list.join(";") for name in lists)
     first = texts.select(pl.struct(*plain, *lists).is_first_distinct()).to_series()

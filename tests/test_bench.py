@@ -54,4 +54,6 @@ def test_peers_agree_with_the_auditor(folders, name, peer, tmp_path):
 def test_a_difference_is_counted_by_rule_without_ids():
     ours = pl.DataFrame([["c1", "1", "DUR001", "violation", None]], schema=answers.KEY, orient="row").cast(pl.String)
     assert answers.difference(ours, ours) is None
-    assert answers.difference(ours, ours.clear()) == "1 and 0 findings; only the auditor {'DUR001': 1}; only the peer {}"
+    assert (
+        answers.difference(ours, ours.clear()) == "1 and 0 findings; only the auditor {'DUR001': 1}; only the peer {}"
+    )

@@ -1,0 +1,159 @@
+"""One sitting: the contestants on one export, their findings proved equal, then measured in alternating rounds."""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import answers, exports
+
+ROOT = Path(__file__).parents[1]
+MEASURE = Path(__file__).with_name("measure.py")
+SELECT = ("--select", ",".join(answers.CORE))
+
+
+class Differ(Exception):
+    """A peer's findings are not the auditor's."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """An export to measure; `text`: its CSV files too."""
+
+    name: str
+    claims: int
+    rounds: int
+    dense: bool = False
+    text: bool = True
+
+
+Command = Callable[[Path, Path], list[str]]
+"""(export, scratch folder) → command."""
+
+
+def _audit(kind: str, *more: str) -> Command:
+    def command(export: Path, scratch: Path) -> list[str]:
+        tables = [word for name in ("calls", "visits") for word in (f"--{name}", str(export / f"{name}.{kind}"))]
+        if "--out" in more:
+            tables += ["--providers", str(export / f"providers.{kind}")]
+        rest = [word.replace("OUT", str(scratch / "out")) for word in more]
+        policy = ["--policy", str(export / "policy.toml")]
+        return [exports.TOOL, "run", *tables, *policy, "--format", "none", "--fail-on", "never", "--quiet", *rest]
+
+    return command
+
+
+def _peer(module: str, *more: str) -> Command:
+    def command(export: Path, scratch: Path) -> list[str]:
+        file = [str(scratch / f"{module}.parquet")] if module != "floor" else []
+        return [sys.executable, "-m", f"benchmarks.{module}", str(export), *file, *more]
+
+    return command
+
+
+OUT = ("--out", "OUT", "--ledger", "none")
+CONTESTANTS: dict[str, Command] = {
+    "floor": _peer("floor"),
+    "duckdb": _peer("duck"),
+    "core": _audit("parquet", *SELECT),
+    "all": _audit("parquet", *OUT),
+    "pandas": _peer("frames"),
+    "text": _peer("floor", "text"),
+    "csv": _audit("csv", *SELECT),
+}
+LABELS = {
+    "floor": "polars, only reading the columns",
+    "duckdb": "DuckDB, hand-written SQL",
+    "core": "audit98968, core rules",
+    "all": "audit98968, all rules and reports",
+    "pandas": "pandas",
+    "text": "polars, only reading CSV as text",
+    "csv": "audit98968, core rules on CSV",
+}
+
+
+def hold(size: Size, data: Path, cap: float, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measure one export. Raises Differ before anything is measured where findings differ."""
+    export = exports.export(data, size.claims, dense=size.dense)
+    scratch = data / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    names = [name for name in CONTESTANTS if (size.text and not size.dense) or name not in ("csv", "text")]
+    checked = _prove(export, scratch, cap, names)
+    say(f"{size.name}: {checked}")
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    load = [os.getloadavg()[0]]
+    for turn in range(size.rounds):
+        for name in names if turn % 2 == 0 else reversed(names):
+            if any(run["code"] for run in runs[name]):
+                continue
+            shutil.rmtree(scratch / "out", ignore_errors=True)
+            runs[name].append(measure(CONTESTANTS[name](export, scratch), scratch, cap))
+    load.append(os.getloadavg()[0])
+    shutil.rmtree(scratch, ignore_errors=True)
+    return {
+        "name": size.name,
+        "calls": exports.rows(export, "calls"),
+        "visits": exports.rows(export, "visits"),
+        "claims": size.claims,
+        "checked": checked,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "load": load,
+        "cap": cap,
+        "runs": {name: summed(some) for name, some in runs.items()},
+    }
+
+
+def starts(data: Path, rounds: int) -> dict[str, dict[str, float]]:
+    """What a newcomer waits for: the help, and a run of 1,000 claims without reports."""
+    export, scratch = exports.export(data, 1_000), data
+    commands = {"help": [exports.TOOL, "--help"], "thousand": _audit("parquet")(export, scratch)}
+    return {name: summed([measure(command, scratch, 16) for _ in range(rounds)]) for name, command in commands.items()}
+
+
+def measure(command: list[str], scratch: Path, cap: float) -> dict[str, float]:
+    """One whole process."""
+    guarded = [sys.executable, "-S", str(MEASURE), str(cap), str(scratch / "log"), *command]
+    result: dict[str, float] = json.loads(subprocess.run(guarded, check=True, capture_output=True, cwd=ROOT).stdout)
+    return result
+
+
+def summed(runs: list[dict[str, float]]) -> dict[str, float]:
+    """Best and median wall time, CPU time of the best, the highest peak (GiB), the worst exit code."""
+    walls = [run["wall"] for run in runs]
+    return {
+        "best": min(walls),
+        "median": statistics.median(walls),
+        "cpu": min(run["cpu"] for run in runs),
+        "peak": max(run["peak"] for run in runs),
+        "code": next((run["code"] for run in runs if run["code"]), 0),
+        "rounds": len(runs),
+    }
+
+
+def _prove(export: Path, scratch: Path, cap: float, names: list[str]) -> str:
+    """Run everyone once, unmeasured, and compare: the core run, the run of all rules, and both peers."""
+    core, every = scratch / "core", scratch / "out"
+    commands = {"core": [*CONTESTANTS["core"](export, scratch), "--out", str(core), "--ledger", "none"]}
+    commands |= {name: CONTESTANTS[name](export, scratch) for name in ("all", "duckdb", "pandas") if name in names}
+    codes = {name: measure(command, scratch, cap)["code"] for name, command in commands.items()}
+    found = {"core": lambda: answers.published(core), "all": lambda: answers.published(every)}
+    found |= {name: lambda file=file: answers.answered(scratch / f"{file}.parquet")
+              for name, file in (("duckdb", "duck"), ("pandas", "frames"))}  # fmt: skip
+    finished = [name for name in commands if not codes[name]]
+    missing = [f"{name} did not finish (exit {codes[name]:.0f})" for name in commands if codes[name]]
+    if len(finished) < 2:
+        raise Differ(f"nothing to compare: {'; '.join(missing)}")
+    first, *others = finished
+    ours = found[first]()
+    for name in others:
+        if different := answers.difference(ours, found[name]()):
+            raise Differ(f"{first} and {name}: {different}")
+    return "; ".join([f"{ours.height:,} findings equal in {', '.join(finished)}", *missing])
