@@ -168,7 +168,9 @@ def _facts(line_calls: pl.DataFrame, timezone: str) -> pl.DataFrame:
             group_id=pl.col("group_id").drop_nulls().first(),
             specialty=pl.col("specialty").drop_nulls().first(),
             credential=pl.col("provider_credential").drop_nulls().first(),
-            has_clock=pl.col("clock").is_not_null().any(),
+            has_both_times=pl.any_horizontal(
+                pl.col("clock").is_not_null() & pl.col(said).is_not_null() for said in ("discussion_minutes", "stated")
+            ).any(),
             call_dates=pl.col("call_start_date").unique(),
             **{name: pl.col(name).any() for name in _DOCUMENTS},
         )

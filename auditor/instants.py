@@ -61,8 +61,10 @@ class Instants:
     has_local: bool
 
 
-def read(values: pl.Series, policy: Policy, last_year: int = 9998) -> Instants:
+def read(values: pl.Series, policy: Policy, last_year: int = 9998, *, days: bool = False) -> Instants:
     """Read a column of text, dates or datetimes; blank text is null. Never raises on a value.
+
+    `days`: the column holds dates, so that a value without an offset is the day as written, whatever its time.
 
     Years before 2 or after `last_year` cannot be moved between time zones and are unreadable.
     """
@@ -77,6 +79,8 @@ def read(values: pl.Series, policy: Policy, last_year: int = 9998) -> Instants:
     possible = pl.col("wall").dt.year().is_between(2, last_year).fill_null(False)
     frame = frame.with_columns(pl.when(possible).then(pl.col("wall", "utc")), date_only=pl.col("date_only") & possible)
     readable = pl.col("wall").is_not_null()
+    if days:
+        frame = frame.with_columns(date_only=pl.col("date_only") | (readable & pl.col("utc").is_null()))
     midnight = pl.col("date_only") | (pl.col("wall").dt.time() == pl.time(0))
     dates, count = frame.select((midnight | ~readable).all(), readable.sum()).row(0)
     if dates and count >= MIDNIGHT_COLUMN:

@@ -53,7 +53,7 @@ def normalise(extract: Extract, policy: Policy) -> Table:
     _check_spans(work)
     typed = pl.DataFrame(work.made).with_columns(frame["source_file"], frame["source_record"], problem=work.problem)
     rows, repeats = records.one_per_id(spec, typed.drop("problem"), work.problem == 0)
-    rejects = pl.concat([extract.rejects, _rejects(work, typed), repeats])
+    rejects = pl.concat([extract.rejects, _rejects(work, typed, frame), repeats])
     return Table(
         spec,
         frozenset(column.name for column in existing),
@@ -76,8 +76,12 @@ def _check_spans(work: Work) -> None:
     work.reject("call_end", "the call is over 24 h", length > DAY)
 
 
-def _rejects(work: Work, typed: pl.DataFrame) -> pl.DataFrame:
-    bad = typed.filter(pl.col("problem") > 0)
+def _rejects(work: Work, typed: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
+    """The rows with a problem; of rows that are written alike, all but the first are duplicates."""
+    faulty = work.problem > 0
+    cells = pl.struct(pl.exclude("source_file", "source_record"))
+    again = written.filter(faulty).select(~cells.is_first_distinct()).to_series()
+    bad = typed.filter(faulty).with_columns(again=again)
     patient = pl.col("patient_id") if "patient_id" in typed.columns else pl.lit(None, pl.String)
     problems = pl.DataFrame(
         {
@@ -88,5 +92,9 @@ def _rejects(work: Work, typed: pl.DataFrame) -> pl.DataFrame:
         schema={"problem": pl.UInt16, "column": pl.String, "reason": pl.String},
     )
     return bad.join(problems, on="problem", how="left").select(
-        "source_file", "source_record", "column", "reason", patient_id=patient
+        "source_file",
+        "source_record",
+        column=pl.when("again").then(pl.lit("")).otherwise("column"),
+        reason=pl.when("again").then(pl.lit(DUPLICATE)).otherwise("reason"),
+        patient_id=patient,
     )

@@ -96,7 +96,7 @@ def _instant(work: Work, column: Column, values: pl.Series) -> None:
 
 
 def _date(work: Work, column: Column, values: pl.Series) -> None:
-    read = instants.read(values, work.policy, last_year=9999)
+    read = instants.read(values, work.policy, last_year=9999, days=True)
     _refuse_times(work, column, read)
     work.made[column.name] = read.utc.dt.convert_time_zone(work.policy.timezone).dt.date()
 

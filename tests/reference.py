@@ -1116,7 +1116,11 @@ def dur002(claim: Line, book: Book) -> Verdict:
 
 
 def dur003(claim: Line, book: Book) -> Verdict:
-    timed = [call for call in claim.calls if call.clock_end is not None]
+    timed = [
+        call
+        for call in claim.calls
+        if call.clock_end is not None and (call.discussion is not None or call.stated is not None)
+    ]
     if not timed:
         return Verdict("not applicable")
     for call in timed:

@@ -578,3 +578,25 @@ def test_a_header_never_shows_what_a_stray_quote_swallowed(tmp_path: Path, polic
         with pytest.raises(InputRefused) as refusal:
             one(tmp_path, policy, data.encode())
         assert "CANARY" not in str(refusal.value)
+
+
+def test_copies_of_a_faulty_row_are_duplicates(tmp_path: Path, policy: Policy):
+    faulty = "8,P2,yesterday,seen\n"
+    table = one(tmp_path, policy, f"{HEADER}\n{ROWS}\n{faulty}{faulty}9,P2,yesterday,seen\n".encode())
+    assert table.rejects.select("source_record", "reason").rows() == [
+        (2, "visit_start is no date or time that can be read"),
+        (3, "duplicate row"),
+        (4, "visit_start is no date or time that can be read"),
+    ]
+    assert (table.faulty.height, table.tainted.to_list()) == (2, ["P2"])
+
+
+@pytest.mark.parametrize("dst", ["reject", "first", "second"])
+def test_a_date_is_the_day_as_written_also_where_a_clock_change_skips_its_midnight(tmp_path: Path, dst: str):
+    (tmp_path / "policy.toml").write_text(f'timezone = "Africa/Cairo"\ndst = "{dst}"\n')
+    there = policies.load(str(tmp_path / "policy.toml"), select)
+    header = "claim_id,patient_id,provider_id,cpt_code,service_date"
+    rows = "K1,P1,D1,98968,2024-04-26 00:00:00\nK2,P1,D1,98968,2024-04-26 00:30\nK3,P1,D1,98968,2024-04-25T22:30Z\n"
+    table = one(tmp_path, there, f"{header}\n{rows}".encode(), "claims")
+    assert [str(day) for day in table.rows["service_date"]] == ["2024-04-26"] * 3
+    assert table.rejects.is_empty()

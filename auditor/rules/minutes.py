@@ -78,7 +78,7 @@ What it cannot see: calls for which the export has no end; it does not apply to 
     over="own_call",
     weighed=pl.col("clock").is_not_null(),
     review=pl.col("clock") + _MINUTE < _STATED,
-    applies=HAS_CALL & pl.col("has_clock"),
+    applies=HAS_CALL & pl.col("has_both_times"),
     message=pl.lit("the stated or discussion minutes exceed the time between the call's start and end"),
     errs="under",
     cites=("Documentation consistency; CPT 98968 billing guide: time is documented",),
@@ -87,6 +87,7 @@ What it cannot see: calls for which the export has no end; it does not apply to 
     k1     | p1      | 2026-03-02 09:00 | 2026-03-02 09:22 | 23:01        | review
     k2     | p2      | 2026-03-02 09:00 | 2026-03-02 09:22 | 23           | clear
     k3     | p3      | 2026-03-02 09:00 |                  | 23           | not applicable
+    k4     | p4      | 2026-03-02 09:00 | 2026-03-02 09:22 |              | not applicable
     """,
     shows_record=False,
 )
