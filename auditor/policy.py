@@ -52,6 +52,20 @@ def _known_encoding(name: str) -> str:
 
 
 Encoding = Annotated[str, AfterValidator(_known_encoding)]
+
+
+def _code_or_range(entry: str) -> str:
+    first, _, last = entry.strip().partition("-")
+    if not re.fullmatch(r"\w{5}", first, re.ASCII) or (
+        last and not (first.isdecimal() and re.fullmatch(r"\d{5}", last))
+    ):
+        raise ValueError("a code of five characters or a range of five-digit codes expected, such as 99202-99205")
+    if last and first > last:
+        raise ValueError("a range begins with its lower code, such as 99202-99205")
+    return entry
+
+
+Code = Annotated[str, AfterValidator(_code_or_range)]
 InstantFormat = Annotated[str, AfterValidator(_whole_date)]
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
 
@@ -92,11 +106,11 @@ class Frequency(_Strict):
 class Lists(_Strict):
     """Code lists and credentials."""
 
-    visit_codes: tuple[str, ...]
-    procedures: tuple[str, ...]
-    not_procedures: tuple[str, ...]
-    ncci_0: tuple[str, ...]
-    ncci_1: tuple[str, ...]
+    visit_codes: tuple[Code, ...]
+    procedures: tuple[Code, ...]
+    not_procedures: tuple[Code, ...]
+    ncci_0: tuple[Code, ...]
+    ncci_1: tuple[Code, ...]
     physicians: tuple[str, ...]
     qualified: tuple[str, ...]
 
@@ -167,7 +181,13 @@ class Policy(_Strict):
         vocabulary = _vocabulary(table, column)
         known = {fold_term(word): term for term, words in vocabulary.items() for word in (term, *words)}
         for key, value in self.values.get(table, {}).get(column, {}).items():
-            known |= {fold_term(word): term for word, term in _term_pairs(key, value, known)}
+            pairs = {fold_term(word): term for word, term in _term_pairs(key, value, known)}
+            if any(
+                known.get(word) not in (None, term) and word in map(fold_term, vocabulary)
+                for word, term in pairs.items()
+            ):
+                raise ValueError(f"{key!r}: a term itself cannot mean another term")
+            known |= pairs
         return known
 
 

@@ -35,7 +35,7 @@ def run(options: Options) -> int:
             held.enter_context(folder.held(options.out))
         ledger, settings = None, options.settings
         if options.ledger and options.ledger.exists():
-            ledger = held.enter_context(store.opened(options.ledger))
+            ledger = held.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
             settings = replace(settings, undecided=night.undecided(ledger))
         result, told = _audit(options, settings, started)
         if options.out:

@@ -336,3 +336,10 @@ def test_check_shows_no_row_that_slipped_into_the_header(exports: Path):
     done = audit98968("check", "--calls", "calls.csv", "--visits", "visits.csv", "--allow-empty", folder=exports)
     assert "headers look like data" in done.stdout
     assert "P1" not in done.stdout + done.stderr
+
+
+def test_a_ledger_that_a_killed_run_left_empty_is_filled(exports: Path):
+    (exports / "out").mkdir()
+    (exports / "out" / "ledger.sqlite").touch()
+    assert run(exports, "--out", "out", "--fail-on", "new").returncode == 1
+    assert run(exports, "--out", "out", "--fail-on", "new").returncode == 0

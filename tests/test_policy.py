@@ -192,3 +192,19 @@ def test_a_policy_without_global_periods_looks_no_day_back(tmp_path: Path, since
     visits = [visit(1, "2026-03-08 09:00", global_days="90")]
     result = audit(tmp_path, str(tmp_path / "own.toml"), [call(1, "2026-03-09")], visits, visits_since=since)
     assert outcomes(result, "LBK002") == {"k1": expected}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[lists]\nvisit_codes = ["99215-99211"]', "begins with its lower code"),
+        ('[lists]\nvisit_codes = ["9921"]', "a code of five characters"),
+        ('[lists]\nncci_0 = ["G0402-G0404"]', "a code of five characters"),
+        ('[values.visits.status]\n"completed" = "cancelled"', "cannot mean another term"),
+        ('[values.visits.status]\ncompleted = ["cancelled"]', "cannot mean another term"),
+    ],
+)
+def test_policies_that_would_clear_claims_by_mistake(tmp_path: Path, text: str, says: str):
+    (tmp_path / "p.toml").write_text(text)
+    with pytest.raises(UsageError, match=says):
+        policies.load(str(tmp_path / "p.toml"), select)
