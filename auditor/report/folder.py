@@ -125,7 +125,7 @@ def publish(out: Path, result: Result, summary: Summary, cases: pl.DataFrame | N
         write_json(summary, folder / "summary.json")
         if cases is not None:
             write_parquet(cases, folder / "cases.parquet")
-            write_csv(cases, folder / "cases.csv")
+            write_csv(cases.cast({"at_risk_amount": pl.Decimal(18, 2)}), folder / "cases.csv")
         html.write(folder / "report.html", result, summary, cases)
         xlsx.write(folder / "report.xlsx", result, summary, cases)
     with _as_output_failure(out):
