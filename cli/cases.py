@@ -17,6 +17,7 @@ from auditor.errors import InputRefused, UsageError
 from auditor.names import harmless, nearest
 from auditor.report import tables, text
 from auditor.rules import select
+from cli.streams import data
 
 FORMATS = ("csv", "jsonl")
 _HEADS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "due": "due",
@@ -79,9 +80,7 @@ def export(place: Path, form: str) -> int:
     _one_of("--format", form, FORMATS)
     with store.opened(book.ledger_of(place)) as ledger:
         cases = book.listed(ledger)
-    sys.stdout.flush()
-    sys.stdout.buffer.write((tables.to_csv(cases) if form == "csv" else tables.to_jsonl(cases)).encode())
-    sys.stdout.buffer.flush()
+    data(tables.to_csv(cases) if form == "csv" else tables.to_jsonl(cases))
     return 0
 
 

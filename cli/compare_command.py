@@ -15,6 +15,7 @@ from auditor.errors import UsageError
 from auditor.names import harmless
 from auditor.report import tables
 from auditor.report.text import console
+from cli.streams import data
 
 _CHANGES = ("new", "gone", "changed")
 _SHOWN = 60
@@ -32,8 +33,7 @@ def compare(one: Path, other: Path, form: str, show_ids: bool) -> int:
             out.print(harmless(line), soft_wrap=True)
         return 0
     made = tables.to_csv(told.findings) if form == "csv" else tables.to_jsonl(told.findings)
-    sys.stdout.flush()
-    sys.stdout.buffer.write(made.encode())
+    data(made)
     return 0
 
 

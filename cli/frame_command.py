@@ -14,6 +14,7 @@ from auditor.names import harmless
 from auditor.report.folder import to_json
 from auditor.report.text import console
 from auditor.reviewed_sample import Reviewed, review
+from cli.streams import data
 
 FORMATS = ("text", "json")
 
@@ -45,9 +46,7 @@ def estimate(folder: Path, reviewed: Path | None, format: str = "text", *, show_
         raise UsageError(f"--format: `{format}` is none of {', '.join(FORMATS)}")
     told = review(folder, reviewed)
     if format == "json":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(to_json(_to_dict(told)).encode())
-        sys.stdout.buffer.flush()
+        data(to_json(_to_dict(told)))
     else:
         _print(told, show_ids)
     return 0

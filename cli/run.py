@@ -22,7 +22,7 @@ from auditor.report.providers import ranking
 from auditor.report.summary import Run, Summary
 from cli.log import log
 from cli.options import Options
-from cli.streams import forget
+from cli.streams import data, forget
 
 FINDINGS = 1
 
@@ -154,18 +154,11 @@ def _print(options: Options, result: Result, told: Summary, where: Path | None) 
         ranked = ranking(result.claims)
         text.write(sys.stdout, told, ranked, where, show_ids=options.values["show_ids"])
     elif form == "json":
-        _data(folder.to_json(told))
+        data(folder.to_json(told))
     elif form == "csv":
-        _data(tables.to_csv(result.findings))
+        data(tables.to_csv(result.findings))
     elif form == "jsonl":
-        _data(tables.to_jsonl(result.findings))
-
-
-def _data(text: str) -> None:
-    """Data for programs is UTF-8 whatever the locale."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
+        data(tables.to_jsonl(result.findings))
 
 
 def _exit_code(fail_on: str, told: Summary) -> int:

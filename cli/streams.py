@@ -16,6 +16,13 @@ def say(line: str) -> None:
         forget(sys.stderr)
 
 
+def data(text: str) -> None:
+    """Write data for programs to standard output: UTF-8 whatever the locale."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
 def forget(stream: TextIO) -> None:
     """Send what is left of a stream nowhere, so that closing it cannot fail."""
     with contextlib.suppress(OSError, ValueError):

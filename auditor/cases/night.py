@@ -53,7 +53,7 @@ class Night:
 
 def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
     """Claims that earlier runs left incomplete while a window was open: keys and `closes`, the instant it closes."""
-    frame = _read(connection, "SELECT claim_id, claim_line, cpt_code, closes, unknowns FROM undecided", _UNDECIDED)
+    frame = _remembered(connection)
     return frame.select(
         *KEYS, pl.col("closes").str.to_datetime("%FT%T%.fZ", time_unit="us").dt.replace_time_zone("UTC")
     )
@@ -210,6 +210,10 @@ def _entries(marked: pl.DataFrame, gone: pl.DataFrame, told: dict[str, Any]) -> 
         yield Entry("audit", mark, case, json.dumps({"run": told["run"], "why": why}))
 
 
+def _remembered(connection: sqlite3.Connection) -> pl.DataFrame:
+    return _read(connection, f"SELECT {', '.join(_UNDECIDED)} FROM undecided", _UNDECIDED)
+
+
 def _keep_undecided(connection: sqlite3.Connection, result: Result, policy: Policy, number: int) -> dict[str, int]:
     """Remember claims with an unknown outcome whose window is still open; forget those that were audited and have none."""
     as_of, end = result.coverage.as_of, pl.coalesce("end", "start").dt.convert_time_zone("UTC")
@@ -218,7 +222,7 @@ def _keep_undecided(connection: sqlite3.Connection, result: Result, policy: Poli
     claims = result.claims.select(*KEYS, closes.alias("closes"), pl.col("unknowns").list.join(" "), late=late)
     waiting = claims.filter(pl.col("unknowns") != "", pl.col("closes") > as_of)
     waiting = waiting.select(*KEYS, pl.col("closes").dt.to_string(_CLOSES), "unknowns")
-    earlier = _read(connection, "SELECT claim_id, claim_line, cpt_code, closes, unknowns FROM undecided", _UNDECIDED)
+    earlier = _remembered(connection)
     # A rule that is left out tonight has not been decided.
     skipped = pl.col("unknowns").str.contains_any(
         pl.Series([*result.judgement.not_evaluated], dtype=pl.String).implode()
