@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds fuzz docs browser mutation clean faults nights bench bench-quick
+.PHONY: audit test lint worlds fuzz docs browser mutation clean faults nights bench bench-quick cluster
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -55,6 +55,11 @@ bench: .venv/.bench
 bench-quick: .venv/.bench
 	$(BIN)/python -m benchmarks quick
 
+# The same run folder from Spark: on this machine and on a cluster of two workers, one of which is killed. Needs Java 17.
+cluster: .venv/.spark
+	$(BIN)/python -m pytest tests/cluster
+	$(BIN)/python -m tests.cluster.check
+
 clean:
 	rm -rf .venv audit_out
 
@@ -65,4 +70,8 @@ clean:
 
 .venv/.bench: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	touch $@
+
+.venv/.spark: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark]'
 	touch $@

@@ -1,24 +1,31 @@
-"""The whole path on one screen: read → normalise → bill → window → judge → find."""
+"""The whole path on one screen: scatter → settle (read, normalise, bill) → cover → weigh (window, judge, find) → merge."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from auditor import billing, coverage, findings, ingest
-from auditor.billing import Billing
+from auditor import coverage, ingest, scatter
+from auditor.billing import provider_rows
 from auditor.codes import AUDITED_BY_DEFAULT
-from auditor.coverage import Coverage
+from auditor.coverage import Coverage, Extremes
+from auditor.engines import Engine, Post
+from auditor.engines.local import Local
 from auditor.errors import InputRefused, UsageError
-from auditor.findings import KEYS
+from auditor.findings import FINDINGS_ORDER, KEYS
 from auditor.identity import Identity
 from auditor.ingest import SourceFile
-from auditor.judge import Judgement, judge
-from auditor.normalise import Table, normalise
+from auditor.instants import MIDNIGHT_COLUMN
+from auditor.judge import left_out
+from auditor.normalise import Table, merge, normalise
 from auditor.policy import Policy
 from auditor.rules import ALL, CODES
-from auditor.windows import Facts, Nouns
+from auditor.scatter import BUCKET, Gather, Scatter, Scattered, crossing
+from auditor.scatter import KEYS as LINKS
+from auditor.settle import PROVIDER, Settle, Told, meet
+from auditor.weigh import Weigh, Weighed
 
+_BUCKETED = ("calls", "visits", "claims")
 REQUIRED_RULES = ("DUR001", "LBK001", "LAH001", "FRQ001")
 Progress = Callable[[str], None]
 
@@ -51,37 +58,79 @@ class Settings:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The tables as read and normalised, and the files that they came from."""
+    """The exports as read. `tables` have their rows no more: those are settled, in buckets of patients, at the engine."""
 
     tables: Mapping[str, Table]
     files: Mapping[str, tuple[SourceFile, ...]]
+    extremes: Extremes
+    unlisted_visits: int
+    engine: Engine
+    settled: Post
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished audit. Frames as `findings.py` and `judge.py` describe them."""
+    """A finished audit. Frames as `findings.py` and `judge.py` describe them.
+
+    `evidence` is sorted within the claims of a bucket only; with more than one it lies on disk.
+
+    `outcomes` has one row per claim (`line`) and a column per evaluated rule; `not_evaluated` is rule code → reason.
+    """
 
     inputs: Inputs
     coverage: Coverage
-    judgement: Judgement
     claims: pl.DataFrame
     findings: pl.DataFrame
-    evidence: pl.DataFrame
+    evidence: pl.LazyFrame
+    outcomes: pl.DataFrame
+    not_evaluated: Mapping[str, str]
     inactive: Mapping[str, int]
     warnings: tuple[str, ...] = field(default=())
 
 
-def read(settings: Settings, progress: Progress) -> Inputs:
-    """Read and normalise every given table. Raises InputRefused."""
+def read(settings: Settings, progress: Progress, at: Engine | None = None) -> Inputs:
+    """Read, type and bill the given tables at the engine, in memory if none is given. Raises InputRefused."""
     if sum(paths.count("-") for paths in settings.paths.values()) > 1:
         raise UsageError("-: standard input can hold one table only; name files for the others")
-    tables, files = {}, {}
-    for name, paths in settings.paths.items():
-        progress(f"reading {name}")
-        extract = ingest.read_table(name, paths, settings.policy, without_billing="claims" in settings.paths)
-        tables[name], files[name] = normalise(extract, settings.policy), extract.files
-        progress(f"read {name}: {sum(file.rows for file in extract.files):,} rows")
-    return Inputs(tables, files)
+    engine: Engine = at or Local(progress=progress)
+    policy = settings.policy
+    with_claims = "claims" in settings.paths
+    expanded = {name: ingest.parts(name, paths, split_rows=engine.split_rows) for name, paths in settings.paths.items()}
+    tasks = [part for name in expanded if name in _BUCKETED for part in expanded[name][0]]
+    engine.divide(scatter.need(tasks))
+    scattered = engine.spread(Scatter(policy, engine.buckets, with_claims), tasks, "reading")
+    told = _by_table(settings, [parcel.body for parcel in engine.fetch(scattered)])
+    files = {name: _files(parts) for name, parts in told.items()}
+    tables = {}
+    if "providers" in settings.paths:
+        extract = ingest.read_table("providers", settings.paths["providers"], policy)
+        tables["providers"], files["providers"] = normalise(extract, policy), extract.files
+    for name, many in files.items():
+        ingest.check_mapping(name, many, policy, without_billing=with_claims)
+        progress(f"read {name}: {sum(file.rows for file in many):,} rows")
+    meeting, gathered = _let_meet(engine, scattered)
+    step = Settle(
+        policy=policy,
+        providers=provider_rows(tables.get("providers")),
+        columns={name: frozenset[str]().union(*(part.columns for part in parts)) for name, parts in told.items()},
+        date_columns={name: _date_columns(parts) for name, parts in told.items()},
+        meeting=meeting,
+        exchange=engine.buckets if engine.buckets > 1 else 0,
+    )
+    settled = engine.each(step, [scattered, *gathered], BUCKET, "settling")
+    said: list[Told] = [parcel.body for parcel in engine.fetch(settled)]
+    for name, parts in told.items():
+        table = merge([one.tables[name] for one in said])
+        lost = pl.concat([*(part.lost for part in parts), table.rejects]).sort("source_file", "source_record")
+        tables[name] = replace(table, rejects=lost, notes=(*expanded[name][1], *table.notes))
+    return Inputs(
+        {name: tables[name] for name in settings.paths},
+        {name: files[name] for name in settings.paths},
+        coverage.merge([one.extremes for one in said]),
+        sum(one.unlisted_visits for one in said),
+        engine,
+        settled,
+    )
 
 
 def accept(inputs: Inputs, settings: Settings) -> None:
@@ -100,62 +149,37 @@ def accept(inputs: Inputs, settings: Settings) -> None:
 
 
 def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
-    """Audit the claims of the inputs.
+    """Audit the claims of the inputs, once: their rows are gone afterwards.
 
     Raises InputRefused where a required rule cannot be evaluated, or a file is no longer what was read.
     """
-    tables, policy = inputs.tables, settings.policy
-    calls, claims = tables["calls"], tables.get("claims")
-    progress("billing")
-    providers = billing.provider_rows(tables.get("providers"))
-    timed = billing.with_end_and_time(calls.rows)
-    billed = billing.bill(timed, claims, providers, policy)
-    covered = cover(inputs, timed, settings)
-    facts = Facts(
-        billing=billed,
-        calls=timed,
-        visits=tables["visits"],
-        providers=providers,
-        tainted_lines=(claims or calls).tainted,
-        has_claims_table=claims is not None,
-        coverage=covered,
+    engine, policy = inputs.engine, settings.policy
+    not_evaluated = left_out(ALL, _skipped(settings), existing(inputs), policy)
+    _insist(not_evaluated, settings)
+    covered = cover(inputs, settings)
+    met = engine.each(meet, [inputs.settled], PROVIDER, "meeting providers")
+    step = Weigh(
         policy=policy,
+        providers=provider_rows(inputs.tables.get("providers")),
         codes=settings.codes,
+        audited=_in_service_range(settings) | _come_back(settings, covered),
+        has_claims_table="claims" in inputs.tables,
+        coverage=covered,
+        not_evaluated=not_evaluated,
+        identity=settings.identity,
     )
-    in_range = _in_service_range(settings) | _come_back(settings, covered)
-    nouns = Nouns(facts, in_range)
-    progress("judging")
-    judgement = judge(nouns, ALL, _left_out(settings), existing(inputs), policy)
-    _insist(judgement, settings)
-    identity = settings.identity
-    found = findings.claims_table(nouns.claims, judgement, policy, identity)
-    result = Result(
-        inputs,
-        covered,
-        judgement,
-        found,
-        findings.findings_table(nouns.claims, found, judgement, policy, identity),
-        findings.evidence_table(nouns.claims, billed.line_calls, judgement, policy, identity),
-        _count_inactive(billed, settings, in_range),
-        (*_table_warnings(inputs, policy), *covered.warnings, *_visit_warnings(nouns)),
-    )
+    weighed = engine.each(step, [inputs.settled, met], BUCKET, "judging")
+    result = _merged(inputs, covered, not_evaluated, (parcel.body for parcel in engine.fetch(weighed)))
     for name, files in inputs.files.items():
         for file in files:
             ingest.confirm(name, file)
-    return result
+    return replace(result, warnings=(*_table_warnings(inputs, policy), *covered.warnings, *_visit_warnings(inputs)))
 
 
-def cover(inputs: Inputs, calls: pl.DataFrame, settings: Settings) -> Coverage:
-    """The coverage of the inputs under the settings. `calls` are the calls with their ends and times."""
-    tables = inputs.tables
+def cover(inputs: Inputs, settings: Settings) -> Coverage:
+    """The coverage of the inputs under the settings."""
     return coverage.cover(
-        calls,
-        tables["visits"].rows,
-        tables.get("claims"),
-        settings.policy,
-        settings.as_of,
-        settings.visits_since,
-        settings.claims_since,
+        inputs.extremes, settings.policy, settings.as_of, settings.visits_since, settings.claims_since
     )
 
 
@@ -174,24 +198,22 @@ def _allowed(max_rejects: str, rows: int) -> float:
     return float(max_rejects[:-1]) / 100 * rows if max_rejects.endswith("%") else float(max_rejects)
 
 
-def _left_out(settings: Settings) -> dict[str, str]:
+def _skipped(settings: Settings) -> dict[str, str]:
     skipped = {code: "not selected" for code in CODES if code not in settings.selected}
     return skipped | dict.fromkeys(settings.ignored, "ignored")
 
 
-def _insist(judgement: Judgement, settings: Settings) -> None:
-    if len(judgement.not_evaluated) == len(CODES):
-        reasons = {
-            f"{code}: {reason}": None for code, reason in judgement.not_evaluated.items() if code in settings.selected
-        }
+def _insist(not_evaluated: Mapping[str, str], settings: Settings) -> None:
+    if len(not_evaluated) == len(CODES):
+        reasons = {f"{code}: {reason}": None for code, reason in not_evaluated.items() if code in settings.selected}
         raise InputRefused(
             f"no rule can be evaluated, so nothing would be audited ({'; '.join(reasons)}); "
             "map these columns in the policy or select other rules"
         )
-    by_choice = set(_left_out(settings)) | {code for code, to in settings.policy.severity.items() if to == "off"}
+    by_choice = set(_skipped(settings)) | {code for code, to in settings.policy.severity.items() if to == "off"}
     default = tuple(code for code in REQUIRED_RULES if code not in by_choice)
     for code in default if settings.required is None else settings.required:
-        if reason := judgement.not_evaluated.get(code):
+        if reason := not_evaluated.get(code):
             raise InputRefused(
                 f"required rule {code} cannot be evaluated: {reason}; supply it, or leave the rule out of --require"
             )
@@ -219,11 +241,6 @@ def _come_back(settings: Settings, covered: Coverage) -> pl.Expr:
     return key.is_in(closed.select(pl.concat_str(KEYS, separator="\0")).to_series().implode())
 
 
-def _count_inactive(billed: Billing, settings: Settings, in_range: pl.Expr) -> dict[str, int]:
-    lines = billed.inactive.filter(pl.col("cpt_code").is_in(settings.codes) & in_range)
-    return {status: lines.filter(pl.col("claim_status") == status).height for status in ("void", "denied")}
-
-
 def _table_warnings(inputs: Inputs, policy: Policy) -> list[str]:
     warnings = [warning for table in inputs.tables.values() for warning in table.warnings]
     if policy.timezone_defaulted and any(table.has_local_times for table in inputs.tables.values()):
@@ -233,10 +250,65 @@ def _table_warnings(inputs: Inputs, policy: Policy) -> list[str]:
     return warnings
 
 
-def _visit_warnings(nouns: Nouns) -> list[str]:
-    count = nouns.unlisted_visits
+def _visit_warnings(inputs: Inputs) -> list[str]:
+    count = inputs.unlisted_visits
     return (
         [f"{count} visits have only codes that are in no list of the policy; they do not count as visits"]
         if count
         else []
+    )
+
+
+def _by_table(settings: Settings, told: Sequence[Scattered]) -> dict[str, list[Scattered]]:
+    return {name: [part for part in told if part.table == name] for name in settings.paths if name in _BUCKETED}
+
+
+def _files(parts: Sequence[Scattered]) -> tuple[SourceFile, ...]:
+    """The files of a table; the first part of a file knows it, the others add their rows."""
+    files: dict[str, SourceFile] = {}
+    for part in parts:
+        known = files.get(part.file.path)
+        files[part.file.path] = replace(known, rows=known.rows + part.file.rows) if known else part.file
+    return tuple(files.values())
+
+
+def _date_columns(parts: Sequence[Scattered]) -> frozenset[str]:
+    """The columns whose every value, in all files, is midnight as written. Source: SPEC.md section 2."""
+    seen = {name: [part.dates[name] for part in parts if name in part.dates] for part in parts for name in part.dates}
+    return frozenset(
+        name
+        for name, parts_ in seen.items()
+        if all(midnights for midnights, _ in parts_) and sum(count for _, count in parts_) >= MIDNIGHT_COLUMN
+    )
+
+
+def _let_meet(engine: Engine, scattered: Post) -> tuple[Gather, list[Post]]:
+    """The patients whose records name each other, and their rows at the bucket where they meet."""
+    found = [parcel.body for parcel in engine.fetch(engine.each(crossing, [scattered], LINKS, "linking"))]
+    patients = pl.concat([pl.Series(dtype=pl.UInt64), *found]).unique()
+    gather = Gather(patients, scatter.address(BUCKET, engine.buckets))
+    return gather, [] if patients.is_empty() else [engine.each(gather, [scattered], BUCKET, "gathering", keep=True)]
+
+
+def _merged(inputs: Inputs, covered: Coverage, not_evaluated: Mapping[str, str], parts: Iterable[Weighed]) -> Result:
+    """The buckets as one: lines numbered through, rows in the order in which they are published."""
+    before = 0
+    claims, found, outcomes, evidence = [], [], [], []
+    inactive = dict.fromkeys(("void", "denied"), 0)
+    for part in parts:
+        claims.append(part.claims.with_columns(pl.col("line") + before))
+        outcomes.append(part.outcomes.with_columns(pl.col("line") + before))
+        before += 1 + max(part.outcomes["line"].to_list(), default=-1)
+        found.append(part.findings)
+        inactive = {status: count + part.inactive[status] for status, count in inactive.items()}
+        evidence.append(inputs.engine.keep(part.evidence))
+    return Result(
+        inputs,
+        covered,
+        pl.concat(claims).sort(*KEYS),
+        pl.concat(found).sort(*FINDINGS_ORDER),
+        pl.concat(evidence),
+        pl.concat(outcomes),
+        not_evaluated,
+        inactive,
     )

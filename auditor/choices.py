@@ -4,6 +4,7 @@ from typing import Literal
 
 Format = Literal["text", "jsonl", "csv", "json", "none"]
 FailOn = Literal["violation", "review", "incomplete", "new", "never"]
+EngineName = Literal["local", "spark"]
 LogFormat = Literal["text", "json"]
 CompareFormat = Literal["text", "csv", "jsonl"]
 ExportFormat = Literal["csv", "jsonl"]

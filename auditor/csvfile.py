@@ -1,77 +1,76 @@
-"""One CSV file's bytes → text columns and the records that do not fit the header.
+"""One CSV file → chunks of text columns, and the records that do not fit the header, in bounded memory.
 
-Well-formed files go through pyarrow; a file that it refuses is read again record by record, so that only the ragged
+Well-formed text goes through pyarrow; a chunk that it refuses is read again record by record, so that only the ragged
 records are lost and each is named. Source: SPEC.md section 2.
 """
 
-import codecs
 import csv
-import gzip
 import io
-import os
 import re
 import sys
-import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from auditor import decoding
+from auditor.decoding import Source
 from auditor.errors import InputRefused
 
-_DELIMITERS = (",", "\t", "|", ";")
-_FOREIGN = {
-    b"PK\x03\x04": "an Excel workbook or ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook or Office document",
-    b"%PDF-": "a PDF document",
-    b"SQLite format 3\0": "an SQLite database",
-    b"ORC\n": "an ORC file",
-    b"ARROW1\0": "an Arrow IPC file",
-    b"\xff\xff\xff\xff": "an Arrow stream",
-    b"Obj\x01": "an Avro file",
-    b"PAR1": "a compressed Parquet file",
-    b"BZh9": "a bzip2 archive",
-    b"\xfd7zXZ\0": "an xz archive",
-    b"7z\xbc\xaf": "a 7-Zip archive",
-    b"<": "an HTML or XML page",
-    b"{": "a JSON document",
-    b"[{": "a JSON document",
-}
-"""What a file is that begins so: exports of other kinds, and the log-in page that a download saved instead."""
+CHUNK = 1 << 23
+"""Bytes of text in a chunk."""
+_LONGEST = 256_000_000
+"""Bytes of a record."""
+_TASTE = 1 << 20
+"""Bytes that tell which columns repeat a few values."""
+_FEW = 20
+"""Rows per different value, at least, in a column that repeats a few values."""
 
-_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-_PART = 1 << 24
-"""Bytes decompressed at a time, so that a small file cannot fill the memory before it is refused."""
+_DELIMITERS = (",", "\t", "|", ";")
+_HEADER = re.compile(rb'(?:[^\r\n"]++|"[^"]*+")*+(?:\r\n|\r|\n|$)')
 
 csv.field_size_limit(sys.maxsize)
 
 
 @dataclass(frozen=True)
 class CsvText:
-    """UTF-8 text without a byte-order mark, its delimiter and headers; `body` is where the records begin.
+    """A CSV file whose header was read: its delimiter, its headers, and the text of its records, which is read once.
 
-    `declared`: the file was in the declared encoding, not in UTF-8 or UTF-16.
+    `declared`: the file is in the declared encoding, not in UTF-8 or UTF-16. `chunk`: bytes of a chunk.
     """
 
-    data: bytes
+    where: str
     declared: bool
-    body: int
     delimiter: str
     headers: tuple[str, ...]
+    records: Iterator[bytes]
+    chunk: int
 
 
-def open_text(where: str, raw: bytes, encoding: str = "utf-8") -> CsvText:
+Columns = tuple[pl.DataFrame, dict[int, str]]
+"""The wanted columns as text, named by position, with `record`, and record number → reason for the records lost."""
+
+
+def open_text(where: str, source: Source, encoding: str = "utf-8", chunk: int = CHUNK) -> CsvText:
     """Decompress, decode and find the header. `encoding` is that of text which is not UTF-8.
 
-    Raises InputRefused for bytes that are no CSV text.
+    Raises InputRefused for bytes that are no CSV text, here and while the records are read.
     """
-    data, declared = _utf8(where, _decompress(where, raw), encoding)
-    data = data[re.match(rb"[\r\n]*", data).end() :]  # type: ignore[union-attr]
-    if not re.search(rb"\S", data):
+    declared = encoding != "utf-8" and not decoding.is_utf8(where, source, chunk)
+    blocks = decoding.blocks(where, source, chunk, encoding if declared else "utf-8")
+    data, first = b"", None
+    for block in blocks:
+        data = (data + block).lstrip(b"\r\n")
+        first = _HEADER.match(data)
+        if first and first.end() < len(data) and not data.isspace():
+            break
+        if len(data) > _LONGEST:
+            raise _endless(f"{where}, line 1")
+    if not data or data.isspace():
         raise InputRefused(f"{where}: the file is empty: it needs at least a header line; export it again")
-    first = re.match(rb'(?:[^\r\n"]++|"[^"]*+")*+(?:\r\n|\r|\n|$)', data)
     if first is None:
         raise InputRefused(f"{where}, line 1: a quote in the header is never closed; correct the header line")
     line = first[0].decode().rstrip("\r\n")
@@ -83,58 +82,161 @@ def open_text(where: str, raw: bytes, encoding: str = "utf-8") -> CsvText:
         headers = []
     if not headers or any(delimiter in header and re.search(r"[\r\n]", header) for header in headers):
         raise InputRefused(f"{where}, line 1: a header is not quoted from end to end; correct the header line")
-    return CsvText(data, declared, first.end(), delimiter, tuple(headers))
+    return CsvText(where, declared, delimiter, tuple(headers), chain((data[first.end() :],), blocks), chunk)
 
 
-def read_columns(where: str, text: CsvText, positions: Sequence[int]) -> tuple[pl.DataFrame, dict[int, str]]:
-    """The wanted columns as text (named by position, in record order) and record number → reason for those lost.
+def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[int] = ()) -> Iterator[Columns]:
+    """The wanted columns in chunks of whole records, at least one; `record` counts from 1 over all records.
 
-    The frame holds every record that fits the header; `record` is its number, counted from 1 over all records.
+    Those positions of `repeating` whose first values repeat become Categorical in every chunk.
     """
-    if _well_quoted(text):
+    few: list[str] | None = None
+    data, size, before = b"", text.chunk, 0
+    ended = False
+    while not ended:
+        while len(data) < size and not ended:
+            block = next(text.records, None)
+            ended = block is None
+            data += block or b""
+        end = len(data) if ended else _last_end(data)
+        if not end and not ended and len(data) < _LONGEST and _within_field(data, text.delimiter):
+            size = 2 * len(data)
+            continue
+        if ended and not data and before:
+            return
+        newlines = _quoted_newlines(data[:end], text.delimiter)
+        if newlines is None or not (end or ended):
+            for frame, lost in _slow(text, chain((data,), text.records), positions, before):
+                yield _with_few(frame, few), lost
+            return
+        whole = memoryview(data)[:end]
+        few = _few(text, data, positions, repeating) if few is None else few
         try:
-            return _fast(text, positions), {}
+            made: Iterable[Columns] = [(_fast(text, whole, positions, newlines, few, before), {})]
         except pa.ArrowInvalid:
-            pass
-    return _slow(where, text, positions)
+            made = _slow(text, (whole,), positions, before)
+        for frame, lost in made:
+            yield _with_few(frame, few), lost
+            before += frame.height + len(lost)
+        data, size = data[end:], text.chunk
 
 
-def _well_quoted(text: CsvText) -> bool:
-    """Whether every quote belongs to a field that is quoted from end to end: pyarrow would guess about any other."""
-    if text.data.find(b'"', text.body) < 0:
-        return True
-    edge = rb"[^" + re.escape(text.delimiter.encode()) + rb"\r\n]"
-    fields = rb"(?<!" + edge + rb')"[^"]*+(?:""[^"]*+)*+"(?!' + edge + rb")"
-    return b'"' not in re.sub(fields, b"", text.data[text.body :])
+def lines(text: CsvText) -> io.TextIOWrapper:
+    """The text of the records, line by line with its line ends, for the csv module."""
+    return _wrapped(_Text(text.where, text.records))
 
 
-def _fast(text: CsvText, positions: Sequence[int]) -> pl.DataFrame:
-    if text.body >= len(text.data):
-        return _frame([[] for _ in positions], positions, [])
+def _wrapped(stream: "_Text") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BufferedReader(stream, 1 << 16), encoding="utf-8", newline="")
+
+
+def _last_end(data: bytes) -> int:
+    """Where the last record ends that ends in this text, if every quote in it belongs to a well-quoted field."""
+    for newline in (b"\n", b"\r"):
+        end = data.rfind(newline) + 1
+        odd = data.count(b'"', 0, end) % 2 if b'"' in data else 0
+        while odd and end:
+            before = data.rfind(newline, 0, end - 1) + 1
+            odd ^= data.count(b'"', before, end) % 2
+            end = before
+        if end:
+            return end
+    return 0
+
+
+def _bare(text: bytes, delimiter: str, but: bytes = b'"') -> bytes:
+    """The text without the fields that are quoted from end to end and hold none of the bytes `but`, a quote apart."""
+    edge = rb"[^" + re.escape(delimiter.encode()) + rb"\r\n]"
+    inner = rb"[^" + but + rb"]*+"
+    return re.sub(rb'"(?<!' + edge + rb'")' + inner + rb'(?:""' + inner + rb')*+"(?!' + edge + rb")", b"", text)
+
+
+def _quoted_newlines(text: bytes, delimiter: str) -> bool | None:
+    """Whether quoted fields hold line ends; None for a quote of any other kind, which pyarrow would guess about."""
+    if b'"' not in text or b'"' not in _bare(text, delimiter, rb'"\r\n'):
+        return False
+    return None if b'"' in _bare(text, delimiter) else True
+
+
+def _within_field(text: bytes, delimiter: str) -> bool:
+    """Whether a text without a record's end may stop within a field that only needs more text."""
+    bare = _bare(text, delimiter)
+    at = bare.find(b'"')
+    return at < 1 or bare[at - 1 : at] in (delimiter.encode(), b"\n", b"\r")
+
+
+def _few(text: CsvText, data: bytes, positions: Sequence[int], repeating: Collection[int]) -> list[str]:
+    """The columns of `repeating` that hold few values, as far as the first records tell."""
+    taste = data[: _last_end(data[:_TASTE])]
+    try:
+        rows = _fast(text, memoryview(taste), positions, b'"' in taste, [], 0)
+    except pa.ArrowInvalid:
+        return []
+    return [name for name in map(str, repeating) if rows[name].n_unique() * _FEW <= rows.height]
+
+
+def _fast(
+    text: CsvText, data: memoryview, positions: Sequence[int], newlines: bool, few: Collection[str], before: int
+) -> pl.DataFrame:
     names = [str(position) for position in range(len(text.headers))]
     wanted = [str(position) for position in positions]
+    types = dict.fromkeys(wanted, pa.large_string()) | dict.fromkeys(few, pa.dictionary(pa.int32(), pa.string()))
     table = pacsv.read_csv(
-        pa.py_buffer(memoryview(text.data)[text.body :]),
+        pa.py_buffer(data),
         read_options=pacsv.ReadOptions(column_names=names),
-        parse_options=pacsv.ParseOptions(delimiter=text.delimiter, newlines_in_values=b'"' in text.data),
+        parse_options=pacsv.ParseOptions(delimiter=text.delimiter, newlines_in_values=newlines),
         convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(wanted, pa.large_string()), include_columns=wanted, strings_can_be_null=False
+            column_types=types, include_columns=wanted, strings_can_be_null=False, check_utf8=False
         ),
     )
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
-    return frame.with_row_index("record", offset=1)
+    return frame.with_row_index("record", offset=before + 1)
 
 
-def _slow(where: str, text: CsvText, positions: Sequence[int]) -> tuple[pl.DataFrame, dict[int, str]]:
-    width = len(text.headers)
-    stream = io.TextIOWrapper(io.BytesIO(text.data[text.body :]), encoding="utf-8", newline="")
-    reader = csv.reader(stream, delimiter=text.delimiter, strict=True)
+class _Text(io.RawIOBase):
+    """Blocks as one stream. Refuses a record that is longer than any: who reads tells where `record` begins."""
+
+    def __init__(self, where: str, blocks: Iterable[bytes | memoryview]) -> None:
+        self._where = where
+        self._blocks = iter(blocks)
+        self._block = memoryview(b"")
+        self.given = self.mark = 0
+        self.record = 1
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: "memoryview", /) -> int:  # type: ignore[override]
+        while not self._block:
+            if (block := next(self._blocks, None)) is None:
+                return 0
+            self._block = memoryview(block)
+        size = min(len(room), len(self._block))
+        room[:size] = self._block[:size]
+        self._block = self._block[size:]
+        self.given += size
+        if self.given - self.mark > _LONGEST:
+            raise _endless(f"{self._where}, record {self.record}")
+        return size
+
+
+def _slow(
+    text: CsvText, blocks: Iterable[bytes | memoryview], positions: Sequence[int], before: int
+) -> Iterator[Columns]:
+    """The records by the csv module, in batches, at least one; `before`: records before them."""
+    where, width = text.where, len(text.headers)
+    stream = _Text(where, blocks)
+    reader = csv.reader(_wrapped(stream), delimiter=text.delimiter, strict=True)
     columns: list[list[str]] = [[] for _ in positions]
     records: list[int] = []
     lost: dict[int, str] = {}
-    number = 0
+    number, began = before, 0
     while True:
+        if stream.given - began > text.chunk // 4:
+            yield _frame(columns, positions, records), lost
+            columns, records, lost, began = [[] for _ in positions], [], {}, stream.given
+        stream.mark, stream.record = stream.given, number + 1
         line = reader.line_num
         try:
             row = next(reader)
@@ -163,7 +265,7 @@ def _slow(where: str, text: CsvText, positions: Sequence[int]) -> tuple[pl.DataF
         records.append(number)
         for column, position in zip(columns, positions, strict=True):
             column.append(row[position])
-    return _frame(columns, positions, records), lost
+    yield _frame(columns, positions, records), lost
 
 
 def _frame(columns: list[list[str]], positions: Sequence[int], records: list[int]) -> pl.DataFrame:
@@ -173,71 +275,12 @@ def _frame(columns: list[list[str]], positions: Sequence[int], records: list[int
     return pl.DataFrame([pl.Series("record", records, dtype=pl.UInt32), *series])
 
 
-def _decompress(where: str, raw: bytes) -> bytes:
-    if raw[:2] == b"\x1f\x8b":
-        stream: io.BufferedIOBase = gzip.GzipFile(fileobj=io.BytesIO(raw))
-    elif raw[:4] == b"\x28\xb5\x2f\xfd":
-        stream = pa.input_stream(pa.py_buffer(raw), compression="zstd")
-    else:
-        return raw
-    parts = []
-    room = _MEMORY // 2
-    try:
-        with stream:
-            while part := stream.read(_PART):
-                parts.append(part)
-                room -= len(part)
-                if room < 0:
-                    raise InputRefused(
-                        f"{where}: decompressed, it fills more than half of this machine's memory; export several files"
-                    )
-    except (OSError, EOFError, zlib.error):
-        raise InputRefused(f"{where}: the compressed data is damaged or cut short; export or copy it again") from None
-    return b"".join(parts)
+def _with_few(frame: pl.DataFrame, few: Collection[str] | None) -> pl.DataFrame:
+    return frame.with_columns(pl.col(few or []).cast(pl.Categorical))
 
 
-def _utf8(where: str, data: bytes, encoding: str) -> tuple[bytes, bool]:
-    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if marked:
-        try:
-            data = data.decode("utf-16").encode()
-        except UnicodeDecodeError:
-            raise InputRefused(f"{where}: marked as UTF-16 but not valid UTF-16; export it again") from None
-    data = data.removeprefix(codecs.BOM_UTF8)
-    for magic, kind in _FOREIGN.items():
-        if data.startswith(magic):
-            raise InputRefused(f"{where}: this is {kind}; export the table as CSV or Parquet")
-    if (nul := data.find(b"\0")) >= 0:
-        if data[:64].count(0) * 3 >= len(data[:64]):
-            raise InputRefused(
-                f"{where}: UTF-16 or UTF-32 text without the byte-order mark of UTF-16; export the file as UTF-8"
-            )
-        raise InputRefused(
-            f"{where}, line {_line(data, nul)}: a NUL byte; the file is damaged or no text; export it again"
-        )
-    if not marked and not data.isascii():
-        try:
-            data.decode()
-        except UnicodeDecodeError as error:
-            return _declared(where, data, encoding, error.start), True
-    return data, False
-
-
-def _declared(where: str, data: bytes, encoding: str, offset: int) -> bytes:
-    """Text that is not UTF-8, from its offset on, in the encoding that the policy declares."""
-    if encoding == "utf-8":
-        raise InputRefused(
-            f"{where}, line {_line(data, offset)}: not UTF-8 text; export the file as UTF-8, or declare what it is in the "
-            'policy: encoding = "cp1252"'
-        )
-    try:
-        return data.decode(encoding).encode()
-    except UnicodeDecodeError as error:
-        raise InputRefused(
-            f"{where}, line {_line(data, error.start)}: neither UTF-8 nor {encoding} text; export the file as UTF-8"
-        ) from None
-
-
-def _line(data: bytes, offset: int) -> int:
-    """Line number, from 1, of an offset; CR, LF and CRLF each end a line."""
-    return len(re.findall(rb"\r\n|\r|\n", data[:offset])) + 1
+def _endless(where: str) -> InputRefused:
+    return InputRefused(
+        f"{where}: longer than {_LONGEST:,} bytes, as after a quote that is never closed; "
+        "correct that record or export the file again"
+    )

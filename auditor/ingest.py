@@ -1,36 +1,59 @@
-"""Files → one frame per table: canonical columns as text, each row with its file and record number.
+"""Files → chunks of each table: canonical columns as text, each row with its file and record number.
 
 Parquet keeps its dates and times; all else becomes text. Source: SPEC.md section 2.
 """
 
-import contextlib
-import glob
 import hashlib
-import io
 import os
 import stat
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from auditor import csvfile, headers
+from auditor import csvfile, headers, parquetfile
+from auditor.decoding import Source
 from auditor.errors import InputRefused
+from auditor.files import Signature, expand, opened, shown, signature, where
 from auditor.policy import Policy
-from auditor.tables import TABLES, TableSpec, fold
+from auditor.tables import TABLES, Kind, TableSpec, fold
 
-_SUFFIXES = (".csv", ".tsv", ".psv", ".parquet", ".pq")
-_COMPRESSED = (".gz", ".zst")
+__all__ = ["REJECT_SCHEMA", "Chunk", "Extract", "Part", "SourceFile", "check_mapping", "confirm", "expand", "parts",
+           "read_part", "read_table", "shown", "stack", "where"]  # fmt: skip
 
-
+_PARQUET = b"PAR1"
 _LONGEST = 1_000_000
 """Bytes of a cell."""
 
-Signature = tuple[int, int, int, int]
+
+@dataclass(frozen=True)
+class Part:
+    """What is read at a time: a file, or Parquet row groups from `groups[0]` to before `groups[1]`.
+
+    `number`: the file's place among the table's files, from 0. `first_record`: the number of the first record in it.
+    """
+
+    table: str
+    path: Path
+    number: int
+    groups: tuple[int, int] | None = None
+    first_record: int = 1
+
+    def __str__(self) -> str:
+        """What progress lines call it."""
+        return self.table
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some records. `frame` has the existing canonical columns, `source_file` and `source_record`.
+
+    Text columns that repeat a few values may be Categorical. `lost`: REJECT_SCHEMA, the records that do not fit the header.
+    """
+
+    frame: pl.DataFrame
+    lost: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -70,65 +93,150 @@ REJECT_SCHEMA = {
 }
 
 
-@dataclass
-class _Found:
-    paths: list[Path] = field(default_factory=list)
-    strays: int = 0
+def parts(name: str, paths: Sequence[str], *, split_rows: int | None = None) -> tuple[list[Part], tuple[str, ...]]:
+    """The parts that a table's files are read in, in order, and warnings about what was left alone.
 
-    def add(self, name: str, path: Path) -> None:
-        """A file as it is, or the data files below a folder; links to folders and hidden entries stay out."""
-        if not os.path.isdir(path):  # noqa: PTH112 (a closed folder on the way raises nothing)
-            self.paths.append(path)
-            return
-        data, strays = _inside(name, path)
-        self.strays += strays
-        if not data:
-            raise InputRefused(
-                f"{name}: {shown(path)}: no CSV or Parquet file in this folder; name the files themselves"
-            )
-        self.paths += data
-
-
-def _inside(name: str, folder: Path) -> tuple[list[Path], int]:
-    """The data files below a folder, sorted, and the number of other entries. What cannot be looked at is no stray."""
-
-    def refuse(error: OSError) -> None:
-        where = shown(Path(error.filename or folder))
-        raise InputRefused(f"{name}: {where}: cannot be read ({error.strerror}); check the permissions and links")
-
-    data, strays = [], 0
-    for at, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(entry for entry in folders if not entry.startswith("."))
-        strays += sum((Path(at) / entry).is_symlink() for entry in folders)
-        for entry in (Path(at) / file for file in files if not file.startswith(".")):
-            try:
-                regular = _is_data(entry) and stat.S_ISREG(entry.stat().st_mode)
-            except OSError as error:
-                refuse(error)
-            data += [entry] * regular
-            strays += not regular
-    return sorted(data), strays
-
-
-def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billing: bool = False) -> Extract:
-    """Read every file of a table. `without_billing` leaves out the calls' columns that a claims table replaces.
-
-    Raises InputRefused for files that cannot be read or lack a required column.
+    `split_rows`: rows, about, of the parts that a regular Parquet file is cut into; None leaves every file whole. Raises
+    InputRefused for paths that lead nowhere.
     """
-    spec = TABLES[name]
-    ignored = frozenset(column.name for column in spec.columns.values() if column.billing and without_billing)
     found = expand(name, paths)
-    frames, rejects, files = [], [], []
-    for path in found.paths:
-        frame, lost, source = _read_file(where(name, path), path, spec, policy, ignored)
-        frames.append(frame.with_columns(source_file=pl.lit(source.path)))
-        files.append(source)
-        rows = [(source.path, record, "", reason, None) for record, reason in lost.items()]
-        rejects.append(pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row"))
+    made = []
+    for number, path in enumerate(found.paths):
+        whole = Part(name, path, number)
+        made += [whole] if split_rows is None else _split(whole, split_rows)
+    warnings = (f"{name}: {found.strays} files of other kinds in the folder were left alone",) if found.strays else ()
+    return made, warnings
+
+
+def _split(part: Part, split_rows: int) -> list[Part]:
+    """Parts of whole row groups. What cannot be opened stays whole: reading it says why."""
+    try:
+        if not stat.S_ISREG(part.path.stat().st_mode):
+            return [part]
+        with part.path.open("rb") as stream:
+            if stream.read(4) != _PARQUET:
+                return [part]
+            with parquetfile.opened("", stream) as file:
+                groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    except (OSError, InputRefused):
+        return [part]
+    made: list[Part] = []
+    first, record, rows = 0, 1, 0
+    for number, count in enumerate(groups):
+        if rows and rows + count > split_rows:
+            made.append(replace(part, groups=(first, number), first_record=record))
+            first, record, rows = number, record + rows, 0
+        rows += count
+    return [*made, replace(part, groups=(first, len(groups)), first_record=record)] if made else [part]
+
+
+def read_part(
+    part: Part, policy: Policy, *, without_billing: bool = False, chunk_bytes: int = csvfile.CHUNK
+) -> Iterator[Chunk | SourceFile]:
+    """The chunks of a part in record order, at least one, all with the same columns, and last its file.
+
+    `without_billing` leaves out the calls' columns that a claims table replaces. `chunk_bytes`: text in a chunk of a CSV
+    file. The file's rows are those of the part; its digest is blank in all parts but the first. Raises InputRefused for
+    files that cannot be read or lack a required column.
+    """
+    named, path = where(part.table, part.path), shown(part.path)
+    ignored = _ignored(part.table, without_billing)
+    rows = 0
+    try:
+        with opened(named, part.path) as (stream, touched):
+            source = Source(named, stream)
+            reading = _parquet if source.head == _PARQUET else _csv
+            names, mapped, frames = reading(named, part, source, policy, ignored, chunk_bytes)
+            columns = [_join([pl.col(str(p)) for p in many]).alias(name) for name, many in mapped.positions.items()]
+            for wide, reasons in frames:
+                frame = wide.select(*columns, source_record=pl.col("record"), source_file=pl.lit(path))
+                _check_lengths(named, frame)
+                lost = [(path, record, "", reason, None) for record, reason in reasons.items()]
+                rows += frame.height + len(lost)
+                yield Chunk(frame, pl.DataFrame(lost, schema=REJECT_SCHEMA, orient="row"))
+            size, digest = source.finish() if part.first_record == 1 else (os.fstat(stream.fileno()).st_size, "")
+    except MemoryError:
+        raise InputRefused(
+            f"{named}: there is not enough memory to read it; export it in several files or as Parquet"
+        ) from None
+    mapping = {column: tuple(names[p] for p in many) for column, many in mapped.positions.items()}
+    yield SourceFile(path, size, digest, rows, mapping, mapped.unused, part.path, touched)
+
+
+_Opened = tuple[Sequence[str], headers.HeaderMap, Iterator[csvfile.Columns]]
+"""The headers, what they mean, and the wanted columns."""
+
+
+def _csv(named: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], chunk: int) -> _Opened:
+    text = csvfile.open_text(named, source, policy.encoding, chunk)
+    mapped = headers.match(named, TABLES[part.table], text.headers, policy, ignored)
+    return text.headers, mapped, csvfile.read_columns(text, _wanted(mapped), _repeating(part, mapped))
+
+
+def _parquet(named: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], _: int) -> _Opened:
+    source.hold()
+    names = parquetfile.headers(named, source.stream)
+    mapped = headers.match(named, TABLES[part.table], names, policy, ignored)
+    return names, mapped, _numbered(named, part, source, names, mapped)
+
+
+def _numbered(
+    named: str, part: Part, source: Source, names: Sequence[str], mapped: headers.HeaderMap
+) -> Iterator[csvfile.Columns]:
+    wanted = _wanted(mapped)
+    joined = {names[position] for many in mapped.positions.values() if len(many) > 1 for position in many}
+    repeating = {names[position] for position in _repeating(part, mapped)}
+    record = part.first_record
+    columns = [names[position] for position in wanted]
+    for frame in parquetfile.read_columns(named, source.stream, columns, joined, repeating, part.groups):
+        frame.columns = [str(position) for position in wanted]
+        yield frame.with_row_index("record", offset=record), {}
+        record += frame.height
+    source.rewind()
+
+
+def _wanted(mapped: headers.HeaderMap) -> list[int]:
+    return sorted({position for many in mapped.positions.values() for position in many})
+
+
+def _repeating(part: Part, mapped: headers.HeaderMap) -> list[int]:
+    """Places of the columns that may be Categorical: none joined, no instant, no key, no patient."""
+    spec = TABLES[part.table]
+    return [
+        many[0]
+        for name, many in mapped.positions.items()
+        if len(many) == 1
+        and name not in (*spec.key, "patient_id")
+        and spec.columns[name].kind not in (Kind.INSTANT, Kind.DATE)
+    ]
+
+
+def _ignored(table: str, without_billing: bool) -> frozenset[str]:
+    columns = TABLES[table].columns.values()
+    return frozenset(column.name for column in columns if column.billing and without_billing)
+
+
+def _check_lengths(where: str, frame: pl.DataFrame) -> None:
+    """Refuse cells of a size that no export means: reading a value out of one takes minutes."""
+    texts, repeating = pl.selectors.string() - pl.selectors.by_name("source_file"), pl.selectors.categorical()
+    sizes = (texts.str.len_bytes().max(), repeating.cat.len_bytes().max())
+    for column, size in frame.select(sizes).row(0, named=True).items():
+        if size is not None and size > _LONGEST:
+            long = pl.col(column).cast(pl.String).str.len_bytes() == size
+            record = frame.filter(long)["source_record"][0]
+            raise InputRefused(
+                f"{where}, record {record}: {column} is longer than {_LONGEST:,} bytes; "
+                "correct that record or export the file again"
+            )
+
+
+def check_mapping(name: str, files: Sequence[SourceFile], policy: Policy, *, without_billing: bool = False) -> None:
+    """Refuse a policy that maps columns which none of a table's files has."""
+    ignored = _ignored(name, without_billing)
     seen = {fold(header) for file in files for header in _all_headers(file)}
     missing = [
         f"{column} = {source!r}"
-        for column in spec.columns
+        for column in TABLES[name].columns
         for source in policy.sources_of(name, column)
         if column not in ignored and fold(source) not in seen
     ]
@@ -137,112 +245,24 @@ def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billi
             f"{name}: the policy maps columns that no file has: {', '.join(missing)}; "
             f"the last file has: {headers.shown(_all_headers(files[-1]))}; correct [columns.{name}] in the policy"
         )
-    warnings = (f"{name}: {found.strays} files of other kinds in the folder were left alone",) if found.strays else ()
-    return Extract(spec, tuple(files), _stack(frames), pl.concat(rejects), warnings)
 
 
 def _all_headers(file: SourceFile) -> list[str]:
     return [*(name for names in file.mapping.values() for name in names), *file.unused]
 
 
-def expand(name: str, paths: Sequence[str]) -> _Found:
-    """Files, globs and directories → files, sorted, each once."""
-    found = _Found()
-    for text in paths:
-        if text == "-":
-            found.paths.append(Path(text))
-            continue
-        matches = [text] if os.path.lexists(text) else sorted(_matches(text))
-        if not matches:
-            raise InputRefused(f"{name}: {shown(text)}: no such file; check the path and its permissions")
-        for path in map(Path, matches):
-            found.add(name, path)
-    unique = {os.path.realpath(path): path for path in reversed(found.paths)}
-    found.paths = list(reversed(unique.values()))
-    return found
+def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billing: bool = False) -> Extract:
+    """Read every file of a table. `without_billing` leaves out the calls' columns that a claims table replaces.
 
-
-def _matches(pattern: str) -> list[str]:
-    """What a glob stands for. `**` follows no links to folders: two that lead in a circle would have no end."""
-    if "**" not in pattern:
-        return glob.glob(pattern)  # noqa: PTH207 (absolute)
-    root, given = Path(Path(pattern).anchor), Path(pattern).parts
-    found = root.glob(str(Path(pattern).relative_to(root)))
-    hidden = [part for part in given if part.startswith(".")]
-    return [
-        str(path)
-        for path in found
-        if not path.is_dir() and not any(part.startswith(".") and part not in hidden for part in path.parts)
-    ]
-
-
-def _is_data(path: Path) -> bool:
-    name = path.name.lower()
-    for suffix in _COMPRESSED:
-        name = name.removesuffix(suffix)
-    return name.endswith(_SUFFIXES)
-
-
-def _read_file(
-    named: str, path: Path, spec: TableSpec, policy: Policy, ignored: frozenset[str]
-) -> tuple[pl.DataFrame, dict[int, str], SourceFile]:
-    raw, signature = read_bytes(named, path)
-    digest = hashlib.sha256(raw).hexdigest()
-    try:
-        if raw[:4] == b"PAR1":
-            names, frame, lost, mapped = _parquet(named, raw, spec, policy, ignored)
-        else:
-            text = csvfile.open_text(named, raw, policy.encoding)
-            mapped = headers.match(named, spec, text.headers, policy, ignored)
-            names = text.headers
-            positions = sorted({position for many in mapped.positions.values() for position in many})
-            frame, lost = csvfile.read_columns(named, text, positions)
-    except MemoryError:
-        raise _too_large(named) from None
-    columns = [_join([pl.col(str(p)) for p in many]).alias(column) for column, many in mapped.positions.items()]
-    frame = frame.select(*columns, pl.col("record").alias("source_record"))
-    _check_lengths(named, frame)
-    mapping = {column: tuple(names[p] for p in many) for column, many in mapped.positions.items()}
-    rows = frame.height + len(lost)
-    return frame, lost, SourceFile(shown(path), len(raw), digest, rows, mapping, mapped.unused, path, signature)
-
-
-def _check_lengths(where: str, frame: pl.DataFrame) -> None:
-    """Refuse cells of a size that no export means: reading a value out of one takes minutes."""
-    longest = frame.select(pl.selectors.string().str.len_bytes().max())
-    for column, size in longest.row(0, named=True).items():
-        if size is not None and size > _LONGEST:
-            record = frame.filter(pl.col(column).str.len_bytes() == size)["source_record"][0]
-            raise InputRefused(
-                f"{where}, record {record}: {column} is longer than {_LONGEST:,} bytes; "
-                "correct that record or export the file again"
-            )
-
-
-def read_bytes(where: str, path: Path) -> tuple[bytes, Signature | None]:
-    """A file's bytes, and its signature from before it was read. `-` is standard input, read once as pipes are.
-
-    Raises InputRefused for what cannot be read and for devices, which may have no end.
+    Raises InputRefused for files that cannot be read or lack a required column.
     """
-    if str(path) == "-":
-        return _standard_input(where), None
-    try:
-        found = path.stat()
-        if not (stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode)):
-            raise InputRefused(f"{where}: a device or socket, not a file; name a file, a folder or a pipe")
-        return path.read_bytes(), _signature(found) if stat.S_ISREG(found.st_mode) else None
-    except OSError as error:
-        raise InputRefused(f"{where}: cannot be read ({error.strerror}); check the path and its permissions") from None
-    except MemoryError:
-        raise _too_large(where) from None
-
-
-def _too_large(where: str) -> InputRefused:
-    return InputRefused(f"{where}: there is not enough memory to read it; export it in several files or as Parquet")
-
-
-def _signature(found: os.stat_result) -> Signature:
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    found, warnings = parts(name, paths)
+    read = [item for part in found for item in read_part(part, policy, without_billing=without_billing)]
+    files = tuple(item for item in read if isinstance(item, SourceFile))
+    chunks = [item for item in read if isinstance(item, Chunk)]
+    check_mapping(name, files, policy, without_billing=without_billing)
+    frame = stack([chunk.frame for chunk in chunks])
+    return Extract(TABLES[name], files, frame, pl.concat(chunk.lost for chunk in chunks), warnings)
 
 
 def confirm(name: str, file: SourceFile) -> None:
@@ -251,7 +271,7 @@ def confirm(name: str, file: SourceFile) -> None:
         return
     named = where(name, file.origin)
     try:
-        if _signature(file.origin.stat()) == file.signature:
+        if signature(file.origin.stat()) == file.signature:
             return
         with file.origin.open("rb") as stream:
             same = hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
@@ -263,87 +283,6 @@ def confirm(name: str, file: SourceFile) -> None:
         raise InputRefused(f"{named}: changed since it was read; run again when the export is finished")
 
 
-def where(name: str, path: Path) -> str:
-    """What messages about a file begin with: its table and path."""
-    return f"{name}: {'standard input' if str(path) == '-' else shown(path)}"
-
-
-def _standard_input(where: str) -> bytes:
-    if sys.stdin is None:
-        raise InputRefused(f"{where}: standard input is closed; pipe the CSV into the command")
-    return sys.stdin.buffer.read()
-
-
-def shown(path: str | Path) -> str:
-    """The path as text, whatever bytes its name holds."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _parquet(
-    where: str, raw: bytes, spec: TableSpec, policy: Policy, ignored: frozenset[str]
-) -> tuple[tuple[str, ...], pl.DataFrame, dict[int, str], headers.HeaderMap]:
-    with parquet(where, raw) as file:
-        names = tuple(file.schema_arrow.names)
-        mapped = headers.match(where, spec, names, policy, ignored)
-        positions = sorted({position for many in mapped.positions.values() for position in many})
-        frame = pl.read_parquet(io.BytesIO(raw), columns=sound(file, [names[position] for position in positions]))
-        joined = {position for many in mapped.positions.values() if len(many) > 1 for position in many}
-        plain = [
-            as_text(where, names[position], pl.col(names[position]), frame.schema[names[position]], position in joined)
-            for position in positions
-        ]
-        frame = frame.select(column.alias(str(position)) for column, position in zip(plain, positions, strict=True))
-    return names, frame.with_row_index("record", offset=1), {}, mapped
-
-
-@contextlib.contextmanager
-def parquet(where: str, raw: bytes) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; every way in which it can be damaged raises InputRefused, here and in the block."""
-    try:
-        yield pq.ParquetFile(pa.BufferReader(raw))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, UnicodeError) as error:
-        raise InputRefused(f"{where}: not readable as Parquet; it is damaged or cut short; export it again") from error
-
-
-def sound(file: pq.ParquetFile, names: list[str]) -> list[str]:
-    """The wanted columns, once Arrow has read them: on damaged pages polars may end the whole process."""
-    for _ in file.iter_batches(columns=names):
-        pass
-    return names
-
-
-def as_text(where: str, name: str, column: pl.Expr, dtype: pl.DataType, joined: bool) -> pl.Expr:
-    """A Parquet column as text; dates and times stay what they are unless they are to be joined."""
-    if isinstance(dtype, pl.Datetime):
-        if not joined:
-            return column.cast(pl.Datetime("us", dtype.time_zone), strict=False)
-        dates_only = (column.dt.time() == pl.time(0)).all()
-        return pl.when(dates_only).then(column.dt.to_string("%F")).otherwise(column.dt.to_string("%F %T%.f"))
-    if isinstance(dtype, pl.Date):
-        return column.dt.to_string("%Y-%m-%d") if joined else column
-    if isinstance(dtype, pl.Array):
-        return as_text(where, name, column.arr.to_list(), pl.List(dtype.inner), joined)
-    if isinstance(dtype, pl.List) and not dtype.inner.is_nested():
-        return column.cast(pl.List(pl.String)).list.join(";", ignore_nulls=True)
-    if isinstance(dtype, pl.Duration):
-        total = column.dt.total_microseconds()
-        clock = pl.format("{}:{}:{}", total // 3_600_000_000, total // 60_000_000 % 60, total % 60_000_000 / 1_000_000)
-        return pl.when(total >= 0).then(clock).when(total < 0).then(pl.lit("-1"))
-    if isinstance(dtype, pl.Decimal):
-        return column.cast(pl.String).str.replace(r"\.0+$", "")
-    if dtype.is_float():
-        column = column.fill_nan(None)
-        whole = (column == column.round(0)) & (column.abs() < 2**53)
-        return (
-            pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(column.cast(pl.String))
-        )
-    if dtype == pl.Binary:
-        return column.cast(pl.String, strict=False)
-    if dtype.is_nested() or dtype == pl.Object:
-        raise InputRefused(f"{where}: column {name!r} holds nested data; export it as text, a number, a date or a list")
-    return column.cast(pl.String)
-
-
 def _join(parts: list[pl.Expr]) -> pl.Expr:
     """Several source columns, joined with a space; blank parts leave no space."""
     if len(parts) == 1:
@@ -352,8 +291,8 @@ def _join(parts: list[pl.Expr]) -> pl.Expr:
     return pl.concat_str([pl.when(part != "").then(part) for part in trimmed], separator=" ", ignore_nulls=True)
 
 
-def _stack(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    """Files of one table under each other; where their types differ, dates and times become text."""
+def stack(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Files of one table under each other; where their types differ, they become text."""
     dtypes: dict[str, set[pl.DataType]] = {}
     for frame in frames:
         for name, dtype in frame.schema.items():
@@ -371,4 +310,6 @@ def _written(frame: pl.DataFrame, names: list[str]) -> list[pl.Expr]:
             formats.append(pl.col(name).dt.to_string(form))
         elif dtype == pl.Date:
             formats.append(pl.col(name).dt.to_string("%Y-%m-%d"))
+        elif dtype == pl.Categorical:
+            formats.append(pl.col(name).cast(pl.String))
     return formats

@@ -4,7 +4,9 @@ Forms: the policy's own first, then ISO 8601, then US month/day/year. Source: SP
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 
@@ -14,6 +16,9 @@ MIDNIGHT_COLUMN = 20
 """A whole column of at least this many values, all midnight as written, holds dates."""
 
 UNREADABLE, SKIPPED, REPEATED = 1, 2, 3
+
+DAY, HOUR = 86_400_000_000, 3_600_000_000
+"""Microseconds; durations are microseconds until shown."""
 
 _SECOND = r":[0-5]\d"
 _ISO_TIME = r"\d{4}-\d\d-\d\d \d\d?:[0-5]\d"
@@ -52,84 +57,166 @@ _DAY_FIRST = re.compile(r"%[-_0]?[de]/%[-_0]?m")
 class Instants:
     """Series of one length: `utc` (null where blank or wrong), `date_only`, `problem` (0, UNREADABLE, ...).
 
-    `has_local`: some value carries no offset.
+    `has_local`: some value carries no offset. `local`: the same instants as local times.
     """
 
     utc: pl.Series
     date_only: pl.Series
     problem: pl.Series
     has_local: bool
+    local: pl.Series
 
 
-def read(values: pl.Series, policy: Policy, last_year: int = 9998, *, days: bool = False) -> Instants:
+class _Written(NamedTuple):
+    """Values as written: `wall` time (null where there is none), `utc` where it has an offset, whether it has no time.
+
+    None stands for a series of nulls, or of False.
+    """
+
+    wall: pl.Series
+    utc: pl.Series | None = None
+    date_only: pl.Series | None = None
+
+
+def read(
+    values: pl.Series,
+    policy: Policy,
+    *,
+    days: bool = False,
+    date_only: bool | None = None,
+    count: Callable[[pl.Series], int] = lambda mask: int(mask.sum()),
+) -> Instants:
     """Read a column of text, dates or datetimes; blank text is null. Never raises on a value.
 
     `days`: the column holds dates, so that a value without an offset is the day as written, whatever its time.
+    `date_only`: whether the whole column holds dates; None: the values decide, of which there are `count(mask)`.
 
-    Years before 2 or after `last_year` cannot be moved between time zones and are unreadable.
+    Years before 2 and the last before 10000 (9999; none for `days`) cannot be moved between time zones and are unreadable.
     """
+    written = _written(values, policy, days=days)
+    if date_only is None:
+        date_only = _all_midnight(written) and count(written.wall.is_not_null()) >= MIDNIGHT_COLUMN
+    if date_only:
+        written = written._replace(date_only=written.wall.is_not_null())
+    return _localise(values, written, policy)
+
+
+def midnights(values: pl.Series, policy: Policy, *, days: bool = False) -> tuple[bool, int]:
+    """Whether every readable value is midnight as written, or a date, and how many values were readable.
+
+    A column of which this holds in all its parts, for MIDNIGHT_COLUMN values or more, is date-only as a whole. Where a
+    value is not midnight the count ends near it. `days` as in `read`; text need not be trimmed.
+    """
+    count, start, size = 0, 0, 1_000
+    while start < len(values):
+        some = values.slice(start, size)
+        if not some.dtype.is_temporal():
+            some = some.cast(pl.String).str.strip_chars()
+        written = _written(some, policy, days=days)
+        count += len(some) - written.wall.null_count()
+        if not _all_midnight(written):
+            return False, count
+        start, size = start + size, size * 30
+    return True, count
+
+
+def _all_midnight(written: _Written) -> bool:
+    timed = written.wall.to_physical() % DAY != 0
+    return not (timed if written.date_only is None else timed & ~written.date_only).any()
+
+
+def _written(values: pl.Series, policy: Policy, *, days: bool) -> _Written:
     if isinstance(values.dtype, pl.Date):
         wall = values.cast(pl.Datetime("us"), strict=False)
-        frame = pl.DataFrame({"wall": wall, "date_only": values.is_not_null()})
-        frame = frame.with_columns(utc=pl.lit(None, pl.Datetime("us", "UTC")), blank=values.is_null())
-    elif isinstance(values.dtype, pl.Datetime):
-        frame = _typed(values)
+        written = _Written(wall, None, values.is_not_null())
+    elif isinstance(dtype := values.dtype, pl.Datetime):
+        values = values.cast(pl.Datetime("us", dtype.time_zone))
+        zoned = dtype.time_zone is not None
+        written = _Written(values.dt.replace_time_zone(None), values.dt.convert_time_zone("UTC") if zoned else None)
     else:
-        frame = _parse(values, policy)
-    possible = pl.col("wall").dt.year().is_between(2, last_year).fill_null(False)
-    frame = frame.with_columns(pl.when(possible).then(pl.col("wall", "utc")), date_only=pl.col("date_only") & possible)
-    readable = pl.col("wall").is_not_null()
+        written = _parse(values, policy)
+    written = _possible(written, 9999 if days else 9998)
     if days:
-        frame = frame.with_columns(date_only=pl.col("date_only") | (readable & pl.col("utc").is_null()))
-    midnight = pl.col("date_only") | (pl.col("wall").dt.time() == pl.time(0))
-    dates, count = frame.select((midnight | ~readable).all(), readable.sum()).row(0)
-    if dates and count >= MIDNIGHT_COLUMN:
-        frame = frame.with_columns(date_only=readable)
-    return _localise(frame, policy)
+        local = written.wall.is_not_null()
+        written = written._replace(
+            date_only=local if written.utc is None else _either(written.date_only, local & written.utc.is_null())
+        )
+    return written
 
 
-def _typed(values: pl.Series) -> pl.DataFrame:
-    zone = getattr(values.dtype, "time_zone", None)
-    instant = pl.col("v").dt.convert_time_zone("UTC") if zone else pl.lit(None, pl.Datetime("us", "UTC"))
-    wall = pl.col("v").dt.replace_time_zone(None) if zone else pl.col("v")
-    return pl.DataFrame({"v": values}).select(
-        wall=wall, utc=instant, date_only=pl.lit(False), blank=pl.col("v").is_null()
+def _either(one: pl.Series | None, other: pl.Series) -> pl.Series:
+    return other if one is None else one | other
+
+
+def _where(mask: pl.Series, values: pl.Series) -> pl.Series:
+    return values.zip_with(mask, pl.repeat(None, len(values), dtype=values.dtype, eager=True))
+
+
+def _possible(written: _Written, last_year: int) -> _Written:
+    wall, utc, date_only = written
+    first, last = (
+        wall.to_frame("wall").select(pl.col("wall").min().dt.year(), last=pl.col("wall").max().dt.year()).row(0)
+    )
+    if first is None or (first >= 2 and last <= last_year):
+        return written
+    possible = wall.dt.year().is_between(2, last_year).fill_null(False)
+    return _Written(
+        _where(possible, wall),
+        None if utc is None else _where(possible, utc),
+        None if date_only is None else date_only & possible,
     )
 
 
-def _parse(values: pl.Series, policy: Policy) -> pl.DataFrame:
+def _parse(values: pl.Series, policy: Policy) -> _Written:
     """Each form is tried on what the forms before it could not read."""
-    own = policy.instant_formats
-    stages: list[tuple[str | None, str, bool]] = [(None, form, bool(_HAS_OFFSET.search(form))) for form in own]
-    stages += [(pattern, form, False) for pattern, form in _ISO] + [
-        (pattern, form, True) for pattern, form in _ISO_OFFSET
-    ]
-    stages += [(pattern, form, False) for pattern, form in _ISO_NOON]
-    if not any(_DAY_FIRST.search(form) for form in own):  # a day-first export must never fall through to month-first
-        stages += [(pattern, form, False) for pattern, form in _US_FORMS]
-    rest = pl.DataFrame({"v": values}).with_row_index("row").filter(pl.col("v").is_not_null())
-    done = []
-    for pattern, form, offset in stages:
+    rest = pl.DataFrame({"v": values}).with_row_index("row")
+    done: list[pl.DataFrame] = []
+    for stage in _stages(values, policy):
+        read = rest.select("row", *_stage(*stage))
+        left = read["wall"].is_null() & rest["v"].is_not_null()
+        if not done and not left.any():
+            return _Written(*(read.get_column(name, default=None) for name in _Written._fields))
+        done.append(read.filter(pl.col("wall").is_not_null()))
+        rest = rest.filter(left)
         if rest.is_empty():
             break
-        read = rest.with_columns(_stage(pattern, form, offset)).unnest("read")
-        done.append(read.filter(pl.col("wall").is_not_null()).drop("v"))
-        rest = rest.filter(read["wall"].is_null())
-    parsed = pl.concat(done) if done else rest.with_columns(_stage(None, "%Y", False)).unnest("read").drop("v")
-    blank = pl.DataFrame({"blank": values.is_null()}).with_row_index("row")
-    return blank.join(parsed, on="row", how="left", maintain_order="left").with_columns(
-        pl.col("date_only").fill_null(False)
+    rows = pl.DataFrame({"row": pl.int_range(len(values), dtype=pl.UInt32, eager=True)})
+    joined = rows.join(pl.concat(done, how="diagonal"), on="row", how="left", maintain_order="left")
+    date_only = joined.get_column("date_only", default=None)
+    return _Written(
+        joined["wall"],
+        joined.get_column("utc", default=None),
+        None if date_only is None else date_only.fill_null(False),
     )
 
 
-def _stage(pattern: str | None, form: str, offset: bool) -> pl.Expr:
+def _stages(values: pl.Series, policy: Policy) -> list[tuple[str | None, str, bool]]:
+    """Pattern, form and whether it has an offset: the policy's own, then ours, of which only one can fit a value."""
+    own = policy.instant_formats
+    ours = [(pattern, form, False) for pattern, form in _ISO + _ISO_NOON]
+    ours += [(pattern, form, True) for pattern, form in _ISO_OFFSET]
+    if not any(_DAY_FIRST.search(form) for form in own):  # a day-first export must never fall through to month-first
+        ours += [(pattern, form, False) for pattern, form in _US_FORMS]
+    first = "".join(values.slice(values.is_not_null().arg_max() or 0, 1).drop_nulls())
+    ours.sort(key=lambda stage: not re.search(stage[0], first.replace("T", " ", 1)))
+    pattern, form, offset = ours[0]
+    if re.match(_ISO_TIME.replace(" ", "T"), first) and (not offset or first.endswith("Z")):  # as most exports write
+        pattern, form = pattern.replace(" ", "T", 1), form.replace(" ", "T") + "Z" * offset
+        ours.insert(0, (pattern.replace(_OFFSET, "Z$"), form, offset))
+    return [*((None, form, bool(_HAS_OFFSET.search(form))) for form in own), *ours]
+
+
+def _stage(pattern: str | None, form: str, offset: bool) -> list[pl.Expr]:
+    """What the form reads: `wall`, and where it has them `utc` and `date_only`."""
     text = pl.col("v")
     if pattern is not None:
-        text = text.str.replace("T", " ", literal=True)
+        if "T" not in form:
+            text = text.str.replace("T", " ", literal=True)
         text = pl.when(text.str.contains(pattern)).then(text)
     zoned, wall = text, text
     zoned_form = form
-    if offset and pattern is not None:
+    in_utc = pattern is not None and form.endswith("Z")
+    if offset and pattern is not None and not in_utc:
         zoned = text.str.replace(r" ?([Zz]|[+-]\d\d(?::?\d\d)?)$", "$1").str.replace("z", "Z", literal=True)
         wall = text.str.replace(_OFFSET, "")
         zoned_form = form + "%#z"
@@ -137,46 +224,72 @@ def _stage(pattern: str | None, form: str, offset: bool) -> pl.Expr:
         wall = wall.str.replace(r" ([AaPp][Mm])$", "$1")
     if "%.f" in form:
         zoned, wall = zoned.str.replace(",", ".", literal=True), wall.str.replace(",", ".", literal=True)
-    utc = pl.lit(None, pl.Datetime("us", "UTC"))
-    if offset:
+    made = []
+    local = _strptime(wall, form)
+    if in_utc:
+        made.append(local.dt.replace_time_zone("UTC").alias("utc"))
+    elif offset:
         utc = zoned.str.to_datetime(zoned_form, time_unit="us", time_zone="UTC", strict=False)
-    local = utc.dt.replace_time_zone(None) if offset and pattern is None else _strptime(wall, form)
-    if offset:
-        local = pl.when(utc.is_not_null()).then(local)
-    date_only = pl.lit(not _HAS_TIME.search(form))
-    return pl.struct(wall=local, utc=utc, date_only=date_only & local.is_not_null()).alias("read")
+        local = pl.when(utc.is_not_null()).then(utc.dt.replace_time_zone(None) if pattern is None else local)
+        made.append(utc.alias("utc"))
+    if not _HAS_TIME.search(form):
+        made.append(local.is_not_null().alias("date_only"))
+    return [local.alias("wall"), *made]
 
 
 def _strptime(text: pl.Expr, form: str) -> pl.Expr:
     return text.str.to_datetime(form, time_unit="us", strict=False)
 
 
-def _localise(frame: pl.DataFrame, policy: Policy) -> Instants:
+def _localise(values: pl.Series, written: _Written, policy: Policy) -> Instants:
     """Wall times without an offset → UTC; a date stands for the day's first instant."""
-    zone = policy.timezone
-    day = pl.col("wall").dt.truncate("1d")
-    wall = pl.when("date_only").then(day).otherwise("wall")
-    local = pl.col("utc").is_null() | pl.col("date_only")
-    plain = wall.dt.replace_time_zone(zone, ambiguous="null", non_existent="null").dt.convert_time_zone("UTC")
-    frame = frame.select(
-        "blank",
-        "date_only",
-        wall=wall,
-        local=local,
-        utc=pl.when(local).then(plain).otherwise("utc"),
-    )
-    odd = frame.select(odd=pl.col("utc").is_null() & pl.col("wall").is_not_null())["odd"]
-    problem = pl.when("blank").then(0).when(pl.col("wall").is_null()).then(UNREADABLE).otherwise(0).cast(pl.UInt8)
-    if odd.any():
-        frame = _settle(frame, policy, odd)
-        open_ = pl.col("utc").is_null() & pl.col("wall").is_not_null()
-        problem = pl.when(open_ & pl.col("skipped")).then(SKIPPED).when(open_).then(REPEATED).otherwise(problem)
-    frame = frame.with_columns(problem=problem.cast(pl.UInt8))
-    has_local = bool(frame.select((pl.col("local") & pl.col("wall").is_not_null()).any()).item())
-    return Instants(frame["utc"], frame["date_only"], frame["problem"], has_local)
+    wall, utc, date_only = written
+    no_dates = pl.repeat(False, len(values), dtype=pl.Boolean, eager=True)
+    if date_only is not None:
+        wall = wall.dt.truncate("1d").zip_with(date_only, wall)
+    made, plain = _in_zone(wall, policy.timezone), utc is None
+    has_local = wall.null_count() < len(wall)
+    if utc is not None:
+        local = _either(date_only, utc.is_null())
+        has_local = bool((local & wall.is_not_null()).any())
+        made = made.zip_with(local, utc)
+    problem = pl.repeat(0, len(values), dtype=pl.UInt8, eager=True)
+    if wall.null_count() > values.null_count():
+        problem = (wall.is_null() & values.is_not_null()).cast(pl.UInt8) * UNREADABLE
+    if made.null_count() > wall.null_count():
+        odd = (made.is_null() & wall.is_not_null()).arg_true()
+        frame = pl.DataFrame({"wall": wall, "date_only": no_dates if date_only is None else date_only})[odd]
+        settled = _settle(frame, policy)
+        made, problem, plain = made.scatter(odd, settled["utc"]), problem.scatter(odd, settled["problem"]), False
+    local_times = wall if plain else made.dt.convert_time_zone(policy.timezone)
+    return Instants(made, no_dates if date_only is None else date_only, problem, has_local, local_times)
 
 
-def _settle(frame: pl.DataFrame, policy: Policy, odd: pl.Series) -> pl.DataFrame:
+def _in_zone(wall: pl.Series, zone: str) -> pl.Series:
+    """Local times → UTC, null where the clock change skips or repeats them. Whole hours are looked up once."""
+    if zone == "UTC":
+        return wall.dt.replace_time_zone("UTC")
+    hours = (wall.to_physical() // HOUR).alias("hour")
+    low, high = hours.to_frame().select(pl.min("hour"), high=pl.max("hour")).row(0)
+    if low is not None and high - low < len(wall):
+        begin = pl.int_range(low * HOUR, (high + 1) * HOUR, HOUR, eager=True)
+        offset = _offset(begin, zone)
+        if offset.eq_missing(_offset(begin + (HOUR - 1), zone)).all():
+            return (wall.to_physical() - offset.gather(hours - low)).cast(pl.Datetime("us", "UTC"))
+    return _slowly_in_zone(wall, zone)
+
+
+def _slowly_in_zone(wall: pl.Series, zone: str) -> pl.Series:
+    local = wall.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+    return local.dt.convert_time_zone("UTC")
+
+
+def _offset(wall: pl.Series, zone: str) -> pl.Series:
+    """The zone's offset at these local times, all in microseconds."""
+    return wall - _slowly_in_zone(wall.cast(pl.Datetime("us")), zone).to_physical()
+
+
+def _settle(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Times that a clock change skips or repeats: by the policy, and the first instant for dates.
 
     A skipped time counts on in the offset before the change (`first`) or back in the one after it (`second`).
@@ -191,6 +304,7 @@ def _settle(frame: pl.DataFrame, policy: Policy, odd: pl.Series) -> pl.DataFrame
     first = pl.coalesce(at(wall, "earliest"), at(wall - apart, "earliest") + apart)
     second = pl.coalesce(at(wall, "latest"), at(wall + apart, "latest") - apart)
     chosen = {"first": first, "second": second, "reject": pl.lit(None, pl.Datetime("us", "UTC"))}[policy.dst]
-    frame = frame.with_columns(odd=odd, skipped=at(wall, "earliest").is_null())
-    settled = pl.when("date_only").then(first).otherwise(chosen)
-    return frame.with_columns(utc=pl.when("odd").then(settled).otherwise("utc"))
+    skipped = at(wall, "earliest").is_null()
+    frame = frame.select(utc=pl.when("date_only").then(first).otherwise(chosen), skipped=skipped)
+    problem = pl.when(pl.col("utc").is_not_null()).then(0).when("skipped").then(SKIPPED).otherwise(REPEATED)
+    return frame.select("utc", problem=problem.cast(pl.UInt8))

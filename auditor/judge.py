@@ -1,6 +1,6 @@
 """Claims x rules → outcomes and evidence, with the reason for every rule that was not evaluated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -20,52 +20,63 @@ class Judgement:
     """`outcomes`: one row per claim (`line`) and one UInt8 column per evaluated rule.
 
     `evidence`: one row per (rule, claim, record) weighed, with the outcome it supports. `best`: per (rule, claim) with a
-    finding, the strongest record and `related_count`. `not_evaluated`: rule code → reason.
+    finding, the strongest record and `related_count`.
     """
 
     outcomes: pl.DataFrame
     evidence: pl.DataFrame
     best: pl.DataFrame
-    not_evaluated: dict[str, str]
 
 
-def judge(
-    nouns: Nouns, rules: Sequence[Rule], skipped: dict[str, str], exists: frozenset[str], policy: Policy
-) -> Judgement:
-    """Evaluate every rule that can be. `skipped` are rules that the user left out, with the reason."""
+def left_out(
+    rules: Sequence[Rule], skipped: Mapping[str, str], exists: frozenset[str], policy: Policy
+) -> dict[str, str]:
+    """The rules that cannot be evaluated, with the reasons. `skipped` are those that the user left out."""
     not_evaluated = dict(skipped)
     for rule in rules:
         if rule.code not in not_evaluated and (reason := rule.why_not_evaluated(exists, policy.severity)):
             not_evaluated[rule.code] = reason
-    evaluated = [rule for rule in rules if rule.code not in not_evaluated]
-    inside = in_force(policy)
-    outcomes = nouns.claims.select("line")
-    weighed = []
-    for rule in evaluated:
-        claim_outcome = (
-            pl.when(~(inside & rule.applies))
-            .then(Outcome.NOT_APPLICABLE)
-            .when(rule.unknown)
-            .then(Outcome.UNKNOWN)
-            .otherwise(Outcome.CLEAR)
-            .cast(pl.UInt8)
-        )
-        frame = nouns.claims.select("line", own=claim_outcome)
-        if rule.over == "claim":
-            records = nouns.claims.select("line", outcome=rule.outcome(policy.severity))
-        else:
-            records = nouns[rule.over].filter(rule.weighed).with_columns(outcome=rule.outcome(policy.severity))
-            if rule.shows_record:
-                weighed.append(_records(records, rule))
-        strongest = records.group_by("line").agg(pl.col("outcome").max())
-        frame = frame.join(strongest, on="line", how="left", maintain_order="left")
-        final = pl.when(pl.col("own") > 0).then(pl.max_horizontal("own", "outcome")).otherwise("own")
-        outcomes = outcomes.with_columns(frame.select(final.alias(rule.code)))
-    evidence = pl.concat(weighed) if weighed else _no_evidence()
-    applicable = outcomes.unpivot(index="line", variable_name="rule", value_name="final")
-    applicable = applicable.filter(pl.col("final") > Outcome.NOT_APPLICABLE).select("line", "rule")
-    evidence = evidence.join(applicable, on=["line", "rule"], how="semi")
-    return Judgement(outcomes, evidence, _best(evidence), not_evaluated)
+    return not_evaluated
+
+
+def judge(nouns: Nouns, rules: Sequence[Rule], policy: Policy) -> Judgement:
+    """Evaluate the rules."""
+    outcomes = nouns.claims.select("line", **{rule.code: _own(rule, policy) for rule in rules})
+    weighed = [_no_evidence()]
+    for noun in dict.fromkeys(rule.over for rule in rules):
+        over = [rule for rule in rules if rule.over == noun]
+        supported = {rule.code: pl.when(rule.weighed).then(rule.outcome(policy.severity)) for rule in over}
+        records = nouns[noun].with_columns(**supported)
+        strongest = records.select("line", *supported)
+        if noun != "claim":
+            weighed += [_records(records, rule, outcomes) for rule in over if rule.shows_record]
+            strongest = strongest.group_by("line").max()
+        outcomes = _strengthened(outcomes, strongest)
+    evidence = pl.concat(weighed)
+    return Judgement(outcomes, evidence, _best(evidence))
+
+
+def _own(rule: Rule, policy: Policy) -> pl.Expr:
+    """The outcome of the claim by itself, whatever its records support."""
+    return (
+        pl.when(~(in_force(policy) & rule.applies))
+        .then(Outcome.NOT_APPLICABLE)
+        .when(rule.unknown)
+        .then(Outcome.UNKNOWN)
+        .otherwise(Outcome.CLEAR)
+        .cast(pl.UInt8)
+    )
+
+
+def _strengthened(outcomes: pl.DataFrame, strongest: pl.DataFrame) -> pl.DataFrame:
+    """The outcomes with the strongest that records support, where the rule applies."""
+    rules = [code for code in strongest.columns if code != "line"]
+    final = [
+        pl.when(pl.col(code) > Outcome.NOT_APPLICABLE).then(pl.max_horizontal(code, f"{code}_record")).otherwise(code)
+        for code in rules
+    ]
+    joined = outcomes.join(strongest, on="line", how="left", maintain_order="left", suffix="_record")
+    return joined.with_columns(final).select(outcomes.columns)
 
 
 def in_force(policy: Policy) -> pl.Expr:
@@ -75,16 +86,19 @@ def in_force(policy: Policy) -> pl.Expr:
     return after & (day <= policy.effective_to if policy.effective_to else always)
 
 
-def _records(records: pl.DataFrame, rule: Rule) -> pl.DataFrame:
-    supports = pl.col("outcome") >= Outcome.UNKNOWN
+def _records(records: pl.DataFrame, rule: Rule, outcomes: pl.DataFrame) -> pl.DataFrame:
+    """The records that a rule weighs for the claims that it applies to."""
+    beyond = outcomes.filter(pl.col(rule.code) == Outcome.NOT_APPLICABLE)["line"]
+    outcome = pl.col(rule.code)
     elapsed = pl.col("elapsed") if "elapsed" in records.columns else pl.col("order")
-    return records.select(
+    weighed = records.select(
         *_RECORD,
-        "outcome",
+        outcome=outcome,
         rule=pl.lit(rule.code),
         elapsed=elapsed,
-        why_not=pl.when(~supports).then("why_not"),
+        why_not=pl.when(outcome < Outcome.UNKNOWN).then("why_not"),
     )
+    return weighed.filter(pl.col("outcome").is_not_null() & ~pl.col("line").is_in(beyond.implode()))
 
 
 def _best(evidence: pl.DataFrame) -> pl.DataFrame:

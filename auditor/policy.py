@@ -17,7 +17,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from auditor.choices import FailOn, Format, LogFormat
+from auditor.choices import EngineName, FailOn, Format, LogFormat
 from auditor.codes import FAMILY
 from auditor.errors import UsageError
 from auditor.names import nearest
@@ -140,6 +140,9 @@ class RunDefaults(_Strict):
     quiet: bool | None = None
     pseudonymize: str | None = None
     ledger: str | None = None
+    memory: str | int | None = None
+    engine: EngineName | None = None
+    master: str | None = None
     log_format: LogFormat | None = None
     log_file: str | None = None
 

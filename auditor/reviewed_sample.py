@@ -14,6 +14,7 @@ import fastexcel
 import polars as pl
 
 from auditor.csvfile import open_text, read_columns
+from auditor.decoding import Source
 from auditor.errors import InputRefused, UsageError
 from auditor.estimate import Estimate, Stratum, estimate
 from auditor.frame import FRAME, MANIFEST, SAMPLE, chosen
@@ -123,10 +124,11 @@ def _rows(path: Path, raw: bytes) -> Iterator[tuple[str, str, str]]:
         heads, word = frame.columns, "row"
         numbers: Iterable[int] = range(HEADER_ROW + 2, HEADER_ROW + 2 + frame.height)
     else:
-        text = open_text(str(path), raw)
-        frame, lost = read_columns(str(path), text, range(len(text.headers)))
-        for number, reason in lost.items():
+        text = open_text(str(path), Source(str(path), io.BytesIO(raw)))
+        chunks = list(read_columns(text, range(len(text.headers))))
+        for number, reason in (each for _, lost in chunks for each in lost.items()):
             raise InputRefused(f"{path}, record {number}: {reason}; correct that record")
+        frame = pl.concat(frame for frame, _ in chunks)
         heads, word, numbers = list(text.headers), "record", frame["record"]
         frame = frame.drop("record")
     names = [head.strip().casefold() for head in heads]

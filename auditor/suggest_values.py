@@ -4,7 +4,6 @@ Nothing here needs a required column, and no cell's value leaves this module but
 """
 
 import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -12,7 +11,8 @@ from typing import Literal
 
 import polars as pl
 
-from auditor import csvfile, ingest, instants
+from auditor import csvfile, decoding, ingest, instants, parquetfile
+from auditor.files import opened
 from auditor.policy import Policy
 from auditor.tables import Column, Kind, fold_term
 
@@ -93,13 +93,15 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> list[Source]:
     rows = 0
     for path in ingest.expand(table, paths).paths:
         where = ingest.where(table, path)
-        raw, _ = ingest.read_bytes(where, path)
-        if raw[:4] == b"PAR1":
-            headers, frame = _parquet(where, raw)
-        else:
-            text = csvfile.open_text(where, raw, GUESS)
-            headers, frame = _csv(text, max(SAMPLE - rows, 0))
-            declared |= set(headers) if text.declared else set()
+        with opened(where, path) as (stream, _):
+            raw = decoding.Source(where, stream)
+            if raw.head == b"PAR1":
+                raw.hold()
+                headers, frame = parquetfile.head(where, raw.stream, SAMPLE)
+            else:
+                text = csvfile.open_text(where, raw, GUESS)
+                headers, frame = _csv(text, max(SAMPLE - rows, 0))
+                declared |= set(headers) if text.declared else set()
         twice |= {header for header in headers if headers.count(header) > 1}
         for header, values in zip(headers, frame.get_columns(), strict=True):
             columns.setdefault(header, []).append(values.head(max(SAMPLE - rows, 0)))
@@ -114,23 +116,10 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> list[Source]:
 
 def _csv(text: csvfile.CsvText, rows: int) -> tuple[list[str], pl.DataFrame]:
     headers = [header.strip() for header in text.headers]
-    stream = io.TextIOWrapper(io.BytesIO(text.data[text.body :]), encoding="utf-8", newline="")
-    records = [row for row in islice(csv.reader(stream, delimiter=text.delimiter), rows) if len(row) >= len(headers)]
+    reader = csv.reader(csvfile.lines(text), delimiter=text.delimiter)
+    records = [row for row in islice(reader, rows) if len(row) >= len(headers)]
     columns = [pl.Series(str(i), [row[i] for row in records], dtype=pl.String) for i in range(len(headers))]
     return headers, pl.DataFrame(columns)
-
-
-def _parquet(where: str, raw: bytes) -> tuple[list[str], pl.DataFrame]:
-    with ingest.parquet(where, raw) as file:
-        names = ingest.sound(file, file.schema_arrow.names)
-        frame = pl.read_parquet(io.BytesIO(raw), columns=names, n_rows=SAMPLE)
-    texts = [
-        ingest.as_text(where, name, pl.col(name), dtype, True).cast(pl.String)
-        for name, dtype in frame.schema.items()
-        if not (dtype.is_nested() and not isinstance(dtype, pl.List)) and dtype != pl.Object
-    ]
-    frame = frame.select(texts)
-    return [name.strip() for name in frame.columns], frame
 
 
 def _stripped(values: pl.Series) -> pl.Series:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auditor.choices import CompareFormat, EstimateFormat, FailOn, Format, LogFormat, Population, Strata, Unit
+from auditor.choices import (
+    CompareFormat,
+    EngineName,
+    EstimateFormat,
+    FailOn,
+    Format,
+    LogFormat,
+    Population,
+    Strata,
+    Unit,
+)
 from cli.cases_app import cases_app
 from cli.guard import guarded, show_tracebacks
 from cli.log import log
@@ -116,6 +126,14 @@ MaxRejects = Annotated[str | None, typer.Option(metavar="N|P%", help="Rejects al
 AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="Accept a table without rows.")]
 ShowIds = Annotated[bool, typer.Option("--show-ids", help="Allow identifiers on the terminal and in logs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on standard error.")]
+EngineOption = Annotated[str | None, choice(EngineName, "Where the work is done [default: local].")]
+Master = Annotated[
+    str | None, typer.Option(metavar="URL", help="Spark's master, such as spark://HOST:7077 [default: local[*]].")
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Memory to use, such as 2GB; larger exports are spilled [default: 50%]."),
+]
 LogForm = Annotated[str | None, choice(LogFormat, "Messages and log as text or JSON Lines [default: text].")]
 LogFile = Annotated[str | None, typer.Option(metavar="FILE", help="Append the full log to this file.")]
 
@@ -168,6 +186,9 @@ def run(
         str | None,
         typer.Option(metavar="FILE|none", help="The case ledger [default: ledger.sqlite in --out]."),
     ] = None,
+    memory: Memory = None,
+    engine: EngineOption = None,
+    master: Master = None,
     quiet: Quiet = False,
     log_format: LogForm = None,
     log_file: LogFile = None,
@@ -214,6 +235,9 @@ def check(
     allow_empty: AllowEmpty = False,
     timezone: Timezone = None,
     show_ids: ShowIds = False,
+    memory: Memory = None,
+    engine: EngineOption = None,
+    master: Master = None,
     quiet: Quiet = False,
     log_format: LogForm = None,
     log_file: LogFile = None,

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from auditor import memory
 from auditor import policy as policies
 from auditor.audit import REQUIRED_RULES, Settings
 from auditor.cases import store
-from auditor.choices import FailOn, Format, LogFormat
+from auditor.choices import EngineName, FailOn, Format, LogFormat
 from auditor.codes import FAMILY
 from auditor.errors import UsageError
 from auditor.identity import Identity, read_key
@@ -20,7 +21,12 @@ from auditor.rules import CODES, select
 
 TABLES = ("calls", "visits", "claims", "providers")
 LOG = ("log_format", "log_file", "quiet")
-CHOICES = {"format": get_args(Format), "fail_on": get_args(FailOn), "log_format": get_args(LogFormat)}
+CHOICES = {
+    "format": get_args(Format),
+    "fail_on": get_args(FailOn),
+    "log_format": get_args(LogFormat),
+    "engine": get_args(EngineName),
+}
 
 _DEFAULTS: dict[str, Any] = {
     "policy": "default",
@@ -34,6 +40,8 @@ _DEFAULTS: dict[str, Any] = {
     "allow_empty": False,
     "show_ids": False,
     "quiet": False,
+    "memory": "50%",
+    "engine": "local",
     "log_format": "text",
 }
 _SWITCHES = ("allow_empty", "show_ids", "quiet")
@@ -75,6 +83,8 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     values["timezone"] = policy.timezone
     origins["timezone"] = _timezone_origin(flags, policy)
     options = Options(values, origins, _settings(values, origins, policy))
+    if values["master"] and values["engine"] != "spark":
+        raise UsageError(f"{origins['master']}: only --engine spark has a master; give both or neither")
     if values["fail_on"] == "new" and not options.ledger:
         raise UsageError(f"{origins['fail_on']}: new needs a ledger; give --out DIR or --ledger FILE")
     return options
@@ -101,7 +111,7 @@ def _settle(name: str, flags: Mapping[str, Any], from_file: Any = None) -> tuple
 
 _NAMES = ("out", "format", "as_of", "visits_since", "claims_since", "service_from", "service_to", "codes", "select",
           "ignore", "require", "fail_on", "max_rejects", "allow_empty", "show_ids", "quiet", "pseudonymize",
-          "ledger",          "log_format", "log_file")  # fmt: skip
+          "ledger", "memory", "engine", "master", "log_format", "log_file")  # fmt: skip
 
 
 def _timezone_origin(flags: Mapping[str, Any], policy: Policy) -> str:
@@ -126,6 +136,8 @@ def _typed(name: str, value: Any, origin: str) -> Any:
     if name in CHOICES and value not in CHOICES[name]:
         hint = nearest(value, CHOICES[name])
         raise UsageError(f"{origin}: {value!r} is not one of {', '.join(CHOICES[name])}{hint}")
+    if name == "memory":
+        return memory.parse(str(value), origin)
     return value if isinstance(value, bool) else str(value)
 
 

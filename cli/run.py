@@ -13,8 +13,9 @@ import polars as pl
 
 from auditor import audit as auditing
 from auditor.audit import Inputs, Result, Settings
-from auditor.billing import with_end_and_time
 from auditor.cases import night, store
+from auditor.engines import Engine
+from auditor.engines.local import Local
 from auditor.errors import InputRefused
 from auditor.headers import shown
 from auditor.report import folder, summary, tables, text
@@ -33,11 +34,12 @@ def run(options: Options) -> int:
     with ExitStack() as held:
         if options.out:
             held.enter_context(folder.held(options.out))
+        engine = held.enter_context(_engine(options))
         ledger, settings = None, options.settings
         if options.ledger and options.ledger.exists():
             ledger = held.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
             settings = replace(settings, undecided=night.undecided(ledger))
-        result, told = _audit(options, settings, started)
+        result, told = _audit(options, settings, engine, started)
         if options.out:
             log.stage("writing")
         if options.ledger and not ledger:
@@ -54,11 +56,11 @@ def run(options: Options) -> int:
     return _exit_code(options.values["fail_on"], told)
 
 
-def _audit(options: Options, settings: Settings, started: datetime) -> tuple[Result, Summary]:
+def _audit(options: Options, settings: Settings, engine: Engine, started: datetime) -> tuple[Result, Summary]:
     """The finished audit and its summary; a refusal is published before it is raised."""
     inputs: Inputs | None = None
     try:
-        inputs = auditing.read(settings, log.stage)
+        inputs = auditing.read(settings, log.stage, engine)
         log.context["run_id"] = _run(started, inputs, settings).run_id
         _log_inputs(inputs)
         auditing.accept(inputs, settings)
@@ -69,7 +71,8 @@ def _audit(options: Options, settings: Settings, started: datetime) -> tuple[Res
             _log_report(folder.publish_refusal(options.out, inputs, told))
         raise
     told = summary.of_result(result, settings, _run(started, inputs, settings))
-    told["settings"] |= {"fail_on": options.values["fail_on"], "origins": dict(options.origins)}
+    told["settings"] |= {name: options.values[name] for name in ("fail_on", "memory", "engine", "master")}
+    told["settings"]["origins"] = dict(options.origins)
     log.info("result", f"{told['rules_evaluated']} of {told['rules_total']} rules evaluated; {_counts(told)}",
              claims=told["claims"], rules_evaluated=told["rules_evaluated"], money=told["money"])  # fmt: skip
     return result, told
@@ -93,7 +96,8 @@ def _publish(options: Options, ledger: Connection | None, result: Result, told: 
 def check(options: Options) -> int:
     """Show the mapping found, the coverage and the rejects; audit nothing."""
     settings = options.settings
-    inputs = auditing.read(settings, log.stage)
+    with _engine(options) as engine:
+        inputs = auditing.read(settings, log.stage, engine)
     _log_inputs(inputs)
     out = text.console(sys.stdout)
     for table, files in inputs.files.items():
@@ -115,7 +119,7 @@ def check(options: Options) -> int:
     for value in summary.unrecognised_of(inputs, settings):
         written = repr(value["value"]) if options.values["show_ids"] else "a value (--show-ids names it)"
         out.print(f"unrecognised {value['table']}.{value['column']}: {written} ({value['count']:,})")
-    covered = auditing.cover(inputs, with_end_and_time(inputs.tables["calls"].rows), settings)
+    covered = auditing.cover(inputs, settings)
     for name, value in summary.coverage_of(covered, settings).items():
         out.print(f"{name}: {value}")
     for warning in covered.warnings:
@@ -123,6 +127,15 @@ def check(options: Options) -> int:
         log.warn(warning, aloud=False)
     auditing.accept(inputs, settings)
     return 0
+
+
+def _engine(options: Options) -> Engine:
+    """Where the work is done. Spilled data lies beside the output, which the next run clears if this one is killed."""
+    if options.values["engine"] == "spark":
+        from auditor.engines.spark import Spark
+
+        return Spark(options.values["master"] or "local[*]", options.out, log.stage)
+    return Local(options.values["memory"], options.out, log.stage)
 
 
 def _run(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:

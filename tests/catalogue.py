@@ -24,7 +24,7 @@ import polars as pl
 import xlsxwriter
 from filelock import FileLock
 
-from auditor import audit, csvfile
+from auditor import audit, csvfile, scatter
 from auditor.cases import store
 from auditor.report.sample_book import HEADER_ROW
 from cli.__main__ import repeat_table_flags
@@ -127,10 +127,10 @@ def _unprivileged(folder: Path) -> Iterator[None]:
 
 @_prepared
 def gzip_bomb(folder: Path) -> Iterator[None]:
-    """calls.csv.gz expands to more than half of the machine's memory."""
+    """calls.csv.gz expands to one endless line."""
     (folder / "calls.csv").unlink()
     (folder / "calls.csv.gz").write_bytes(gzip.compress(b"a" * 10_000_000))
-    with mock.patch.object(csvfile, "_MEMORY", 1_000_000), mock.patch.object(csvfile, "_PART", 100_000):
+    with mock.patch.object(csvfile, "_LONGEST", 1_000_000):
         yield
 
 
@@ -309,6 +309,28 @@ def output_closed(folder: Path) -> Iterator[None]:
 def output_without_locks(folder: Path) -> Iterator[None]:
     """out is on a file system that cannot lock files."""
     with mock.patch.object(FileLock, "acquire", side_effect=OSError(errno.ENOLCK, "")):
+        yield
+
+
+@_prepared
+def spark_without_java(folder: Path) -> Iterator[None]:
+    """On a machine without Java."""
+    with mock.patch.dict(os.environ, {"PATH": str(folder), "JAVA_HOME": ""}):
+        yield
+
+
+@_prepared
+def spark_not_installed(folder: Path) -> Iterator[None]:
+    """Without the extra `spark`."""
+    with mock.patch.dict(os.environ, JAVA_HOME=str(folder)), mock.patch.dict(sys.modules, pyspark=None):
+        yield
+
+
+@_prepared
+def spilling_fails(folder: Path) -> Iterator[None]:
+    """The calls need more than `--memory`, and the disk takes no more."""
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with mock.patch.object(scatter, "need", return_value=1 << 30), mock.patch.object(tempfile, "mkdtemp", side_effect=full):
         yield
 
 

@@ -63,20 +63,25 @@ def settings_of(world: World, paths: Mapping[str, tuple[str, ...]]) -> Settings:
     )
 
 
-def run(world: World, folder: Path, suffix: str = "csv") -> Result:
+def written(world: World, folder: Path, suffix: str = "csv") -> dict[str, tuple[str, ...]]:
+    """The paths of the world's tables, written to a folder."""
     paths = {}
     for name, table in tables_of(world).items():
         path = folder / f"{name}.{suffix}"
         (write_csv if suffix == "csv" else write_parquet)(table, path)
         paths[name] = (str(path),)
-    settings = settings_of(world, paths)
+    return paths
+
+
+def run(world: World, folder: Path, suffix: str = "csv") -> Result:
+    settings = settings_of(world, written(world, folder, suffix))
     return auditing.audit(auditing.read(settings, lambda stage: None), settings, lambda stage: None)
 
 
 def verdicts(result: Result) -> Verdicts:
     """Claim key → its facts, and rule → (outcome, related kind, id, count, gap, basis)."""
     told: Verdicts = {}
-    outcomes = {row.pop("line"): row for row in result.judgement.outcomes.to_dicts()}
+    outcomes = {row.pop("line"): row for row in result.outcomes.to_dicts()}
     for claim in result.claims.to_dicts():
         key = (claim["claim_id"], claim["claim_line"], claim["cpt_code"])
         facts = {
@@ -117,8 +122,8 @@ def differences(world: World, result: Result) -> list[str]:
     ours_covered = {name: getattr(result.coverage, name) for name in ("as_of", "visits_since", "claims_since")}
     if ours_covered != theirs.coverage:
         found.append(f"coverage: {ours_covered} but expected {theirs.coverage}")
-    if set(result.judgement.not_evaluated) != theirs.not_evaluated:
-        found.append(f"not evaluated: {set(result.judgement.not_evaluated) ^ theirs.not_evaluated}")
+    if set(result.not_evaluated) != theirs.not_evaluated:
+        found.append(f"not evaluated: {set(result.not_evaluated) ^ theirs.not_evaluated}")
     for name in tables_of(world):
         ours_rejected = sorted(result.inputs.tables[name].rejects["source_record"].to_list())
         if ours_rejected != sorted(record for record, _ in theirs.rejects[name]):

@@ -117,7 +117,7 @@ def test_evidence_says_what_was_weighed_and_why_it_does_not_count(tmp_path: Path
         "k2 | p | b | 2026-03-01 09:00 | 25 | 98968 | y"
     )
     result = audit(tmp_path, calls, visits)
-    of_k1 = result.evidence.filter(pl.col("claim_id") == "k1")
+    of_k1 = result.evidence.filter(pl.col("claim_id") == "k1").collect()
     lookback = of_k1.filter(pl.col("rule") == "LBK001").select("id", "outcome", "why_not").rows()
     assert lookback == [
         ("v1", "none", "unrelated"),
@@ -323,7 +323,7 @@ def test_a_minute_and_the_least_more(tmp_path: Path):
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_only_visits_are_known_by_date_alone(folder: Path):
-    evidence = audit_folder(folder, "csv")[0].evidence
+    evidence = audit_folder(folder, "csv")[0].evidence.collect()
     assert evidence.filter(pl.col("kind") != "visit")["date_only"].unique().to_list() == [False]
     assert set(evidence["kind"]) == {"visit", "claim", "call"}
 

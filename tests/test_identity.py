@@ -28,7 +28,7 @@ def test_no_output_holds_an_identifier_and_no_verdict_changes(source: Path, tmp_
         published = folder.publish(tmp_path / "out", result, told)
     names = ["patient_id", "provider_id", "claim_id"]
     ids = {one for name in names for one in plain.claims[name]} | set(plain.claims["call_ids"].explode())
-    ids |= set(plain.evidence["id"])
+    ids |= set(plain.evidence.collect()["id"])
     text = "".join(
         (published / name).read_text()
         for name in ("findings.csv", "claims.csv", "report.html", "summary.json", "rejects.csv")

@@ -1,16 +1,19 @@
 """Reading: forms of files, forms of values, rejects with reasons, and the count that always adds up."""
 
 import gzip
+import hashlib
 import os
+import pickle
 import threading
 import time
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from auditor import ingest
+from auditor import csvfile, ingest
 from auditor import policy as policies
 from auditor.errors import InputRefused
 from auditor.normalise import Table, normalise
@@ -600,3 +603,185 @@ def test_a_date_is_the_day_as_written_also_where_a_clock_change_skips_its_midnig
     table = one(tmp_path, there, f"{header}\n{rows}".encode(), "claims")
     assert [str(day) for day in table.rows["service_date"]] == ["2024-04-26"] * 3
     assert table.rejects.is_empty()
+
+
+def chunks(path: Path, policy: Policy, size: int) -> tuple[list[ingest.Chunk], ingest.SourceFile]:
+    """A CSV file of visits, read in chunks of about so many bytes."""
+    ((part,), _) = ingest.parts("visits", (str(path),))
+    *made, file = ingest.read_part(part, policy, chunk_bytes=size)
+    assert isinstance(file, ingest.SourceFile)
+    assert all(isinstance(chunk, ingest.Chunk) for chunk in made)
+    return made, file  # type: ignore[return-value]
+
+
+def as_rows(made: list[ingest.Chunk]) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """The records of all chunks as text, and those that were lost."""
+    frame = ingest.stack([chunk.frame for chunk in made])
+    return frame.cast({pl.Categorical: pl.String}).rows(), pl.concat(chunk.lost for chunk in made).rows()
+
+
+ODD = f"""{HEADER},problem_id
+
+1,P1,2026-03-02,seen,"a
+b, ""c""
+"
+2,P\xe9\u20ac\U0001f4de,2026-03-02,"seen",\r3,P3
+
+4,"P"4,x,y,z
+5,P5,2026-03-02,seen,5" pipe
+6,P6,2026-03-02,seen,"",,
+"7",P7,2026-03-02,seen,"x
+y"
+"""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ODD.encode(),
+        ODD.replace("\n", "\r\n").encode(),
+        ODD.replace("\n", "\r").encode("utf-16"),
+        gzip.compress(ODD.encode()),
+        zstd(ODD.replace('5"', "5").replace('"P"', "P").encode()),
+        (HEADER + f"\n{ROWS}" * 500).encode(),
+        f'{HEADER}\n{ROWS}\n"8\n9",P2,2026-03-02,"seen"\n'.encode() * 50,
+        f"{HEADER}\n".encode(),
+    ],
+    ids=["lf", "crlf", "utf-16-cr", "gzip", "zstd", "plain", "quoted", "empty"],
+)
+def test_chunks_of_any_size_hold_the_same_records(tmp_path: Path, policy: Policy, data: bytes):
+    (tmp_path / "a.csv").write_bytes(data)
+    whole, file = chunks(tmp_path / "a.csv", policy, 1 << 20)
+    for size in (1, 7, 64, 1000):
+        made, again = chunks(tmp_path / "a.csv", policy, size)
+        assert as_rows(made) == as_rows(whole)
+        assert again == file
+        assert size == 1000 or len(made) > 1 or not file.rows
+    assert sum(chunk.frame.height + chunk.lost.height for chunk in whole) == file.rows
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "says"),
+    [
+        (b"8,P\0", "line 5: a NUL byte"),
+        (b"8,P\xff", "line 5: not UTF-8 text"),
+        (b"8,P\xc3", "line 5: not UTF-8 text"),
+        (b'8,P2,"x', "record 4: a quote is opened and never closed"),
+        (b'8,P2,"x\r\ny"z\r\n', "record 4: a quoted field runs over several lines"),
+        (b"8," + b"x" * 1_000_001 + b",2026-03-02,seen", "record 4: patient_id is longer"),
+    ],
+)
+def test_lines_and_records_are_counted_over_the_whole_file(tmp_path: Path, policy: Policy, spoilt: bytes, says: str):
+    (tmp_path / "a.csv").write_bytes("\r\n".join([HEADER, *[ROWS] * 3, ""]).encode() + spoilt)
+    for size in (1, 13, 64, 1 << 20) if len(spoilt) < 1000 else (1 << 17, 1 << 21):
+        with pytest.raises(InputRefused, match=says):
+            chunks(tmp_path / "a.csv", policy, size)
+
+
+def test_what_is_neither_utf_8_nor_declared_has_its_line(tmp_path: Path):
+    policy = own_policy(tmp_path, 'encoding = "cp1252"\n')
+    (tmp_path / "a.csv").write_bytes(TEXT.encode() + "8,P\xe9,2026-03-02,seen\n".encode("cp1252") + b"9,\x81,x,y\n")
+    for size in (1, 1 << 20):
+        with pytest.raises(InputRefused, match="line 4: neither UTF-8 nor cp1252"):
+            chunks(tmp_path / "a.csv", policy, size)
+
+
+@pytest.mark.parametrize("field", ['"x', "x", '5"'])
+def test_a_record_without_an_end_is_refused_before_it_fills_the_memory(
+    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch, field: str
+):
+    monkeypatch.setattr(csvfile, "_LONGEST", 100_000)
+    (tmp_path / "a.csv").write_text(f"{TEXT}8,P2,2026-03-02,{field}" + "x" * 300_000)
+    with pytest.raises(InputRefused, match="record 2: longer than 100,000 bytes"):
+        chunks(tmp_path / "a.csv", policy, 1000)
+    (tmp_path / "a.csv").write_text(f'{TEXT}8,P2,2026-03-02,5" pipe\n' + f"{ROWS}\n" * 10_000)
+    assert chunks(tmp_path / "a.csv", policy, 1000)[1].rows == 10_002
+
+
+def test_a_pipe_in_the_declared_encoding_is_read(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    writer = threading.Thread(target=(tmp_path / "pipe.csv").write_bytes, args=[NAMED.encode("cp1252")])
+    writer.start()
+    extract = ingest.read_table("visits", (str(tmp_path / "pipe.csv"),), own_policy(tmp_path, 'encoding = "cp1252"\n'))
+    writer.join()
+    assert extract.frame["patient_id"].to_list() == ["P\xe9\u20ac"]
+    assert extract.files[0].sha256 == hashlib.sha256(NAMED.encode("cp1252")).hexdigest()
+
+
+def many_visits(rows: int) -> pl.DataFrame:
+    """Visits of a few patients; visit_start is at midnight in the first half, at nine in the second."""
+    number = pl.int_range(rows)
+    return pl.select(
+        visit_id=number.cast(pl.String),
+        patient_id=pl.format("P{}", number % 7),
+        visit_start=pl.datetime(2026, 1, 1)
+        + pl.duration(days=number % 300, hours=pl.when(number * 2 >= rows).then(9).otherwise(0)),
+        status=pl.when(number % 3 == 0).then(pl.lit("seen")).otherwise(pl.lit("no-show")),
+        soonest_available=number % 2 == 0,
+        specialty=pl.format("S{}", number),
+    )
+
+
+def test_columns_of_few_values_are_categorical_and_keys_never(tmp_path: Path, policy: Policy):
+    frame = many_visits(4000)
+    frame.write_parquet(tmp_path / "a.parquet", row_group_size=1500)
+    frame.write_csv(tmp_path / "b.csv")
+    both = []
+    for name in ("a.parquet", "b.csv"):
+        made, _ = chunks(tmp_path / name, policy, 1 << 16)
+        assert {tuple(chunk.frame.schema.items()) for chunk in made} == {tuple(made[0].frame.schema.items())}
+        kinds = made[0].frame.schema
+        assert [name for name, kind in kinds.items() if kind == pl.Categorical] == ["status", "soonest_available"]
+        both.append(ingest.stack([chunk.frame for chunk in made]).drop("visit_start", "source_file"))
+    assert both[0].cast({pl.Categorical: pl.String}).equals(both[1].cast({pl.Categorical: pl.String}))
+    (tmp_path / "c.csv").write_text(TEXT)
+    mixed = ingest.read_table("visits", (str(tmp_path),), policy).frame
+    assert (mixed.height, mixed.schema["status"]) == (8001, pl.String)
+
+
+def test_parts_of_a_parquet_file_are_the_whole(tmp_path: Path):
+    policy = own_policy(tmp_path, '[columns.visits]\nvisit_start = ["Day", "Time"]\n')
+    frame = many_visits(1000).rename({"visit_start": "Day"}).with_columns(Time=pl.lit("10:00"))
+    frame.write_parquet(tmp_path / "a.parquet", row_group_size=100)
+    (tmp_path / "b.csv").write_text(f"{HEADER.replace('visit_start', 'Day,Time')}\n007,P1,2026-03-02,09:00,seen\n")
+    found, _ = ingest.parts("visits", (str(tmp_path / "a.parquet"), str(tmp_path / "b.csv")), split_rows=250)
+    assert [(part.number, part.groups, part.first_record) for part in pickle.loads(pickle.dumps(found))] == [
+        (0, (0, 2), 1), (0, (2, 4), 201), (0, (4, 6), 401), (0, (6, 8), 601), (0, (8, 10), 801), (1, None, 1),
+    ]  # fmt: skip
+    read = [item for part in found for item in ingest.read_part(part, policy)]
+    files = [item for item in read if isinstance(item, ingest.SourceFile)]
+    assert [(file.rows, bool(file.sha256)) for file in files] == [(200, True), *[(200, False)] * 4, (1, True)]
+    whole = ingest.read_table("visits", (str(tmp_path / "a.parquet"), str(tmp_path / "b.csv")), policy)
+    assert ingest.stack([item.frame for item in read if isinstance(item, ingest.Chunk)]).equals(whole.frame)
+    assert whole.frame["visit_start"][0] == "2026-01-01 00:00:00 10:00"
+    assert [file.sha256 for file in whole.files] == [files[0].sha256, files[-1].sha256]
+
+
+def test_a_parquet_file_that_lost_row_groups_is_refused(tmp_path: Path, policy: Policy):
+    many_visits(100).write_parquet(tmp_path / "a.parquet", row_group_size=10)
+    found, _ = ingest.parts("visits", (str(tmp_path / "a.parquet"),), split_rows=50)
+    many_visits(10).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(InputRefused, match="not readable as Parquet"):
+        list(ingest.read_part(found[-1], policy))
+
+
+@pytest.mark.parametrize("repeats", [1, 100])
+def test_parquet_text_that_is_not_utf_8_is_refused(tmp_path: Path, policy: Policy, repeats: int):
+    size = 5 * repeats
+    bad = pa.array([b"seen"] * (size - 1) + [b"\xff\xfe"], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), size, bad.buffers())
+    keys = pa.array([str(number) for number in range(size)])
+    start = pa.array(["2026-03-02"] * size)
+    names = ["visit_id", "patient_id", "visit_start", "status"]
+    pq.write_table(pa.table([keys, keys, start, text], names), tmp_path / "a.parquet")
+    with pytest.raises(InputRefused, match="not readable as Parquet"):
+        read(tmp_path / "a.parquet", policy)
+
+
+def test_a_long_cell_in_a_column_of_few_values_is_refused(tmp_path: Path, policy: Policy):
+    frame = many_visits(2000).with_columns(
+        status=pl.when(pl.int_range(pl.len()) == 1500).then(pl.lit("x" * 1_000_001)).otherwise("status")
+    )
+    frame.write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(InputRefused, match="record 1501: status is longer"):
+        read(tmp_path / "a.parquet", policy)

@@ -19,7 +19,7 @@ EXACT = ("source_file", "source_record")
 
 
 def published(result: Result) -> dict[str, pl.DataFrame]:
-    tables = {"claims": result.claims, "findings": result.findings, "evidence": result.evidence}
+    tables = {"claims": result.claims, "findings": result.findings, "evidence": result.evidence.collect()}
     return {name: frame.drop([c for c in (*EXACT, "line") if c in frame.columns]) for name, frame in tables.items()}
 
 

@@ -99,7 +99,7 @@ def test_bcbs_ma_dates_and_unrelated_visits(tmp_path: Path):
     calls = [call(1, "2021-03-31"), call(2, "2021-05-10", problem_id="own")]
     result = audit(tmp_path, "bcbs-ma", calls, VISITS)
     assert outcomes(result, "LAH001") == {"k1": "not applicable", "k2": "clear"}
-    assert result.judgement.not_evaluated["LAH002"] == "off in the policy"
+    assert result.not_evaluated["LAH002"] == "off in the policy"
     assert result.claims["disposition"].to_list() == ["not applicable", "clear"]
     assert outcomes(audit(tmp_path, "default", calls, VISITS), "LAH001")["k2"] == "review"
 
@@ -141,7 +141,7 @@ def test_a_severity_applies_to_every_record(tmp_path: Path, severity: str, expec
     visits = [visit(1, "2026-03-02 09:00"), visit(2, "2026-03-07 09:00", provider_id="b"), visit(3, "2020-01-01 09:00")]
     result = audit(tmp_path, str(tmp_path / "own.toml"), [call(1, "2026-03-09")], visits)
     if expected is None:
-        assert result.judgement.not_evaluated["LBK001"] == "off in the policy"
+        assert result.not_evaluated["LBK001"] == "off in the policy"
     else:
         told = compare.verdicts(result)[("k1", "1", "98968")]["LBK001"]
         assert (told[0], told[2], told[3]) == (expected[0], "v2", expected[1])

@@ -30,11 +30,15 @@ def sample_world(folder: Path) -> World:
     return World(**tables, settings={"timezone": "America/New_York"})
 
 
-def audit_folder(folder: Path, suffix: str) -> tuple[Result, Settings]:
+def settings_of(folder: Path, suffix: str) -> Settings:
     paths = {
         name: (str(folder / f"{name}.{suffix}"),) for name in compare.TABLES if (folder / f"{name}.{suffix}").exists()
     }
-    settings = Settings(paths=paths, policy=policies.load(str(SAMPLE / "policy.toml"), select), max_rejects="5%")
+    return Settings(paths=paths, policy=policies.load(str(SAMPLE / "policy.toml"), select), max_rejects="5%")
+
+
+def audit_folder(folder: Path, suffix: str) -> tuple[Result, Settings]:
+    settings = settings_of(folder, suffix)
     inputs = auditing.read(settings, lambda stage: None)
     auditing.accept(inputs, settings)
     return auditing.audit(inputs, settings, lambda stage: None), settings
@@ -72,7 +76,7 @@ def test_the_planted_tally_is_in_the_summary(folder: Path):
 def test_every_rule_and_outcome_is_in_the_samples():
     seen: dict[str, set[int]] = {}
     for folder in FOLDERS:
-        outcomes = audit_folder(folder, "csv")[0].judgement.outcomes
+        outcomes = audit_folder(folder, "csv")[0].outcomes
         for rule in outcomes.columns[1:]:
             seen.setdefault(rule, set()).update(outcomes[rule].unique().to_list())
     assert set(seen) == set(CODES)

@@ -558,7 +558,8 @@ def draw_settings(scene: Scene) -> dict[str, Any]:
     if chance(draw, 25):
         settings["service_from"] = str(first + pick(draw, (0, 1, -5)) * DAY)
     if chance(draw, 25):
-        settings["service_to"] = str(first + pick(draw, (0, 5, 1, -1)) * DAY)
+        to = str(first + pick(draw, (0, 5, 1, -1)) * DAY)
+        settings["service_to"] = max(to, settings.get("service_from", to))
     if chance(draw, 8):
         settings["horizon_days"] = pick(draw, (7, 2, 5, 30))
     if chance(draw, 6):

@@ -153,10 +153,10 @@ def _gone(missing: pl.DataFrame, result: Result) -> pl.DataFrame:
     missing = missing.filter(pl.col("mark") != "resolved")
     lines = result.claims.select("line", *KEYS)
     rows = missing.join(lines, on=KEYS, how="left", maintain_order="left")
-    outcomes = result.judgement.outcomes.join(rows.select("line"), on="line", how="semi")
+    outcomes = result.outcomes.join(rows.select("line"), on="line", how="semi")
     long = outcomes.unpivot(index="line", variable_name="rule", value_name="tonight")
     rows = rows.join(long, on=["line", "rule"], how="left", maintain_order="left")
-    skipped = {rule: f"rule not evaluated: {reason}" for rule, reason in result.judgement.not_evaluated.items()}
+    skipped = {rule: f"rule not evaluated: {reason}" for rule, reason in result.not_evaluated.items()}
     why = (
         pl.when(pl.col("line").is_null()).then(pl.lit("claim not audited"))
         .when(pl.col("tonight").is_null()).then(pl.col("rule").replace_strict(skipped, default="rule not evaluated"))
@@ -224,9 +224,7 @@ def _keep_undecided(connection: sqlite3.Connection, result: Result, policy: Poli
     waiting = waiting.select(*KEYS, pl.col("closes").dt.to_string(_CLOSES), "unknowns")
     earlier = _remembered(connection)
     # A rule that is left out tonight has not been decided.
-    skipped = pl.col("unknowns").str.contains_any(
-        pl.Series([*result.judgement.not_evaluated], dtype=pl.String).implode()
-    )
+    skipped = pl.col("unknowns").str.contains_any(pl.Series([*result.not_evaluated], dtype=pl.String).implode())
     settled = earlier.join(waiting, on=KEYS, how="anti").join(claims.select(*KEYS, "late"), on=KEYS)
     settled = settled.filter((pl.col("late") <= as_of) | ~skipped)
     connection.executemany(

@@ -20,7 +20,7 @@ from auditor.errors import FolderHeld, OutputFailed
 from auditor.ingest import REJECT_SCHEMA
 from auditor.report import html, xlsx
 from auditor.report.summary import Summary
-from auditor.report.tables import write_csv, write_parquet
+from auditor.report.tables import write_csv, write_evidence, write_parquet
 
 _UNFINISHED = ".unfinished-"
 _HOLDER = ".holder"
@@ -113,14 +113,10 @@ def publish(out: Path, result: Result, summary: Summary, cases: pl.DataFrame | N
     `cases` are the run's cases in the ledger (`Night.cases`), where one is kept.
     """
     with building(out, summary["run_id"]) as folder:
-        for name, frame in (
-            ("findings", result.findings),
-            ("claims", result.claims.drop("line")),
-            ("evidence", result.evidence),
-        ):
+        for name, frame in (("findings", result.findings), ("claims", result.claims.drop("line"))):
             write_parquet(frame, folder / f"{name}.parquet")
-            if name != "evidence":
-                write_csv(frame, folder / f"{name}.csv")
+            write_csv(frame, folder / f"{name}.csv")
+        write_evidence(result.evidence, result.claims["claim_id"], folder / "evidence.parquet")
         _write_rejects(result.inputs, folder)
         write_json(summary, folder / "summary.json")
         if cases is not None:

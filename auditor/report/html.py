@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from auditor.audit import Result
-from auditor.findings import KEYS
+from auditor.findings import EVIDENCE_ORDER, KEYS
 from auditor.report import charts
 from auditor.report import html_words as words
 from auditor.report.providers import FEW, overall_rate, ranking
@@ -155,8 +155,9 @@ def _lines(result: Result, summary: Summary, limit: int) -> tuple[dict[tuple[str
     worst = _worst_first(flagged, "disposition").head(limit)
     windows = Windows.of(summary["settings"]["policy"])
     chosen = worst.select(KEYS)
-    weighed = result.evidence.filter(pl.col("outcome") != "own")
-    records, found = (_by_claim(frame, chosen) for frame in (weighed, result.findings))
+    weighed = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")
+    records = _by_claim(weighed.collect().sort(EVIDENCE_ORDER), chosen)
+    found = _by_claim(result.findings, chosen)
 
     def rows() -> Iterator[Row]:
         for number, claim in enumerate(worst.iter_rows(named=True), 1):

@@ -30,7 +30,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     claims = result.claims
     counts = {str(name): count for name, count in claims["disposition"].value_counts().iter_rows()}
     dispositions = {name: counts.get(name, 0) for name in ("violation", "review", "incomplete", "clear")}
-    skipped = result.judgement.not_evaluated
+    skipped = result.not_evaluated
     flagged = pl.col("disposition").is_in(["violation", "review"])
     amount = pl.coalesce("at_risk_amount", "review_amount")
     return _head(settings, run) | {
@@ -129,7 +129,7 @@ def coverage_of(coverage: Coverage, settings: Settings) -> Summary:
 def _rule(code: str, name: str, reason: str | None, result: Result) -> Summary:
     counted = {"applicable": 0, "violation": 0, "review": 0, "unknown": 0}
     if reason is None:
-        outcomes = result.judgement.outcomes[code]
+        outcomes = result.outcomes[code]
         counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
         for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN):
             counted[outcome.label] = int((outcomes == outcome).sum())

@@ -1,10 +1,16 @@
 """Frames → CSV, JSON Lines and Parquet. CSV is made safe for spreadsheets; the others carry exact values."""
 
 import io
+from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 
+from auditor.findings import EVIDENCE_ORDER
+
+_CLAIMS_AT_ONCE = 50_000
 _FORMULA = r"^[=+\-@\t\r]"
 _INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
 
@@ -14,6 +20,19 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     stream = io.BytesIO()
     frame.write_parquet(stream)
     path.write_bytes(stream.getbuffer())
+
+
+def write_evidence(evidence: pl.LazyFrame, claim_ids: pl.Series, path: Path) -> None:
+    """Write the evidence as Parquet, sorted, a stretch of the claims' sorted ids at a time. Raises OSError."""
+    cuts = claim_ids.gather_every(_CLAIMS_AT_ONCE)[1:].unique(maintain_order=True).to_list()
+    at, writer = pl.col("claim_id"), None
+    with ExitStack() as held:
+        for low, high in pairwise([None, *cuts, None]):
+            from_low = at >= low if low is not None else pl.lit(True)
+            rows = evidence.filter(from_low & (at < high if high is not None else pl.lit(True))).collect()
+            table = rows.sort(EVIDENCE_ORDER).to_arrow(compat_level=pl.CompatLevel.oldest())
+            writer = writer or held.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
+            writer.write_table(table)
 
 
 def write_csv(frame: pl.DataFrame, path: Path) -> None:

@@ -24,7 +24,6 @@ class Nouns:
         self._facts = facts
         self._lines = lines.sequence(lines.with_coverage(facts), facts)
         self.claims = self._lines.filter(audited & pl.col("cpt_code").is_in(facts.codes))
-        self._visits, self.unlisted_visits = visits.classified(facts, self.claims)
         self._pairs: pl.DataFrame | None = None
         self._made: dict[Noun, pl.DataFrame] = {"claim": self.claims}
         self._makers: Mapping[Noun, Callable[[], pl.DataFrame]] = {
@@ -32,7 +31,7 @@ class Nouns:
             "visit_after": lambda: visits.after(self.pairs),
             "line_before": lambda: lines.before(self.claims, self._lines, facts),
             "shared_call": lambda: lines.shared_call(self.claims, self._lines, facts),
-            "same_day": lambda: lines.same_day(self.claims, self._lines, self._visits, facts),
+            "same_day": lambda: lines.same_day(self.claims, self._lines, facts),
             "own_call": lambda: calls.own_call(self.claims, facts),
             "overlap": lambda: calls.overlap(self.claims, facts),
         }
@@ -47,5 +46,5 @@ class Nouns:
     def pairs(self) -> pl.DataFrame:
         """Audited claims with the visits near them."""
         if self._pairs is None:
-            self._pairs = visits.pairs_of(self.claims, self._visits, self._facts)
+            self._pairs = visits.pairs_of(self.claims, self._facts)
         return self._pairs

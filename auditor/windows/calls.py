@@ -4,6 +4,8 @@ import polars as pl
 
 from auditor.windows.facts import HOUR, Facts
 
+_SPAN = ("provider_id", "id", "from", "to")
+
 
 def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """The claim's own calls."""
@@ -26,35 +28,50 @@ def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     )
 
 
-def overlap(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
-    """Other calls of the claim's provider that overlap one of its calls by more than zero time.
+def spans(calls: pl.DataFrame) -> pl.DataFrame:
+    """The stretches of time that calls took: provider_id, id, `from`, `to`; only what is longer than nothing."""
+    taken = calls.filter(pl.col("end") > pl.col("call_start"))
+    return taken.select("provider_id", id="call_id", **{"from": "call_start", "to": "end"})
 
-    Calls meet in the hours that both touch, so that a provider's day is never joined with itself.
+
+def own_spans(lines: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
+    """The stretches of the lines' calls, with `line`, the line's provider and `call_ids`."""
+    own = line_calls.filter(pl.col("end") > pl.col("call_start")).select(
+        "line", **{"from": "call_start", "to": "end"}
+    )  # fmt: skip
+    return own.join(lines.select("line", "call_ids", "provider_id"), on="line")
+
+
+def touching(own: pl.DataFrame, others: pl.DataFrame) -> pl.LazyFrame:
+    """Own stretches with the same provider's others (`id`, `from_other`, `to_other`) that overlap them; some more than once.
+
+    They meet in the hours that both touch, so that a provider's day is never joined with itself.
     """
 
-    def by_hour(calls: pl.DataFrame) -> pl.LazyFrame:
+    def by_hour(stretches: pl.DataFrame) -> pl.LazyFrame:
         first = pl.col("from").dt.epoch("us") // HOUR
         last = (pl.col("to").dt.epoch("us") - 1) // HOUR
-        spans = calls.lazy().filter(pl.col("to") > pl.col("from"))
-        return spans.with_columns(hour=pl.int_ranges(first, last + 1)).explode("hour", empty_as_null=False)
+        return (
+            stretches.lazy()
+            .with_columns(hour=pl.int_ranges(first, last + 1))
+            .explode("hour", empty_as_null=False)
+        )  # fmt: skip
 
-    own = facts.billing.line_calls.join(
-        claims.select("line", "call_ids", claim_provider="provider_id"), on="line"
-    ).select("line", "call_ids", provider_id="claim_provider", **{"from": "call_start", "to": "end"})
-    others = facts.calls.join(own, on="provider_id", how="semi").select(
-        "provider_id", id="call_id", at="call_start", **{"from": "call_start", "to": "end"}
-    )
-    pairs = (
+    others = others.filter(pl.col("provider_id").is_in(own["provider_id"].unique().implode()))
+    return (
         by_hour(own)
         .join(by_hour(others), on=["provider_id", "hour"], how="inner", suffix="_other")
         .filter(
             (pl.max_horizontal("from", "from_other") < pl.min_horizontal("to", "to_other"))
             & ~pl.col("call_ids").list.contains(pl.col("id"))
         )
-        .select("line", "id", "at")
-        .unique()
-        .collect()
     )
+
+
+def overlap(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """Other calls of the claim's provider that overlap one of its calls by more than zero time."""
+    own = own_spans(claims, facts.billing.line_calls)
+    pairs = touching(own, facts.provider_calls).select("line", "id", at="from_other").unique().collect()
     return pairs.with_columns(
         kind=pl.lit("call"),
         date_only=pl.lit(False),

@@ -6,7 +6,6 @@ import polars as pl
 
 from auditor.billing import Billing
 from auditor.coverage import Coverage
-from auditor.normalise import Table
 from auditor.policy import Policy
 
 HOUR = 3_600_000_000
@@ -15,16 +14,18 @@ HOUR = 3_600_000_000
 
 @dataclass(frozen=True)
 class Facts:
-    """What the windows look at. `calls` carry their `end`; `providers` may be empty.
+    """What the windows look at.
 
-    `tainted_lines` are the patients with a rejected line.
+    `visits` are classified (`windows.visits`), `providers` may be empty. `tainted_*` are the patients with a rejected visit
+    or line. `provider_calls` are spans (`windows.calls`) of the calls of the claims' providers, whoever the patient.
     """
 
     billing: Billing
-    calls: pl.DataFrame
-    visits: Table
+    visits: pl.DataFrame
     providers: pl.DataFrame
+    tainted_visits: pl.Series
     tainted_lines: pl.Series
+    provider_calls: pl.DataFrame
     has_claims_table: bool
     coverage: Coverage
     policy: Policy

@@ -16,7 +16,7 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
     as_of = pl.lit(coverage.as_of, pl.Datetime("us", "UTC"))
     visits_since, claims_since = pl.lit(coverage.visits_since, pl.Date), pl.lit(coverage.claims_since, pl.Date)
     last_day = as_of.dt.convert_time_zone(policy.timezone).dt.date()
-    tainted_visits = pl.col("patient_id").is_in(facts.visits.tainted.to_list())
+    tainted_visits = pl.col("patient_id").is_in(facts.tainted_visits.to_list())
     tainted_lines = pl.col("patient_id").is_in(facts.tainted_lines.to_list())
 
     def back(days: int) -> pl.Expr:
@@ -45,39 +45,44 @@ def sequence(lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
 
     A run is a series of claims of one patient, provider and code, each within the period of the one before it. Rounds
     take the first undecided claim of every run as counted and drop those that it flags: as many rounds as the longest
-    run has counted claims.
+    run has counted claims. `lines` are in line order.
     """
-    run = ["patient_id", "provider_id", "cpt_code", "run"]
     last_day = facts.policy.frequency.period_days - 1
-    previous = pl.col("service_date").shift(1).over(run[:3], order_by="line")
-    starts = ((pl.col("service_date") - previous).dt.total_days() > last_day).fill_null(True)
-    claims = lines.filter(pl.col("cpt_code").is_in(facts.codes)).select("line", *run[:3], "service_date", "lines_open")
-    claims = claims.with_columns(run=starts).with_columns(run=pl.col("run").cum_sum().over(run[:3], order_by="line"))
+    series = (
+        lines.filter(pl.col("cpt_code").is_in(facts.codes))
+        .group_by("patient_id", "provider_id", "cpt_code", maintain_order=True)
+        .agg("line", "service_date", "lines_open")
+        .with_row_index("series")
+        .explode("line", "service_date", "lines_open")
+    )
+    gap = (pl.col("service_date") - pl.col("service_date").shift(1)).dt.total_days()
+    starts = ((pl.col("series") != pl.col("series").shift(1)) | (gap > last_day)).fill_null(True)
+    claims = series.select("line", "service_date", "lines_open", run=starts.cum_sum())
     if facts.policy.frequency.anchor == "reported":
         marks = claims.select("line", counted=pl.lit(True), shaky=pl.lit(False))
     else:
-        counted = _counted(claims, run, last_day)
+        counted = _counted(claims, last_day)
         unknown = pl.col("counted") & pl.col("lines_open")
-        earlier = unknown.cast(pl.UInt8).cum_max().shift(1, fill_value=0).over(run, order_by="line") == 1
-        marks = (
-            claims.with_columns(counted=pl.col("line").is_in(counted.implode()))
-            .with_columns(shaky=earlier)
-            .select("line", "counted", "shaky")
+        earlier = unknown.cum_sum() - unknown
+        marks = claims.with_columns(counted=pl.col("line").is_in(counted.implode())).select(
+            "line", "counted", shaky=earlier > pl.when(_FIRST).then(earlier).forward_fill()
         )
     return lines.join(marks, on="line", how="left", maintain_order="left").with_columns(
         pl.col("counted", "shaky").fill_null(False)
     )
 
 
-def _counted(claims: pl.DataFrame, run: list[str], last_day: int) -> pl.Series:
-    rounds = []
-    undecided = claims.select("line", *run, "service_date")
+_FIRST = (pl.col("run") != pl.col("run").shift(1)).fill_null(True)
+"""The first claim of a run, where the claims stand run by run."""
+
+
+def _counted(claims: pl.DataFrame, last_day: int) -> pl.Series:
+    rounds, undecided = [], claims
     while not undecided.is_empty():
-        first = undecided.group_by(run).agg(pl.col("line").min(), pl.col("service_date").min().alias("anchor"))
-        rounds.append(first["line"])
-        days = (pl.col("service_date") - pl.col("anchor")).dt.total_days()
-        undecided = undecided.join(first.drop("line"), on=run).filter(days > last_day).drop("anchor")
-    return pl.concat(rounds) if rounds else pl.Series("line", [], dtype=claims.schema["line"])
+        rounds.append(undecided.filter(_FIRST)["line"])
+        anchor = pl.when(_FIRST).then("service_date").forward_fill()
+        undecided = undecided.filter((pl.col("service_date") - anchor).dt.total_days() > last_day)
+    return pl.concat(rounds) if rounds else claims["line"]
 
 
 _LINE_COLUMNS = ("line", "patient_id", "provider_id", "service_date", "cpt_code", "group_id", "specialty")
@@ -136,11 +141,11 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.D
     )
 
 
-def same_day(claims: pl.DataFrame, lines: pl.DataFrame, visits: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+def same_day(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Visits and other active lines of the claim's patient, provider and date whose codes are on an NCCI list."""
     ncci = {name: CodeList.of(getattr(facts.policy.lists, name)) for name in ("ncci_0", "ncci_1")}
     own = claims.select("line", "patient_id", "provider_id", day="service_date", start="start", end="reach")
-    visit_rows = visits.filter(
+    visit_rows = facts.visits.filter(
         (pl.col("v_ncci_0") | pl.col("v_ncci_1")) & ~pl.col("v_status").is_in(["cancelled", "no_show"]).fill_null(False)
     ).select(
         "patient_id", "kind", "id", "at", "date_only", provider_id="v_provider_id", day="v_date",

@@ -4,58 +4,46 @@ import polars as pl
 
 from auditor import related
 from auditor.codes import FAMILY, CodeList
+from auditor.policy import Lists
 from auditor.windows.facts import Facts
 
 
-def classified(facts: Facts, claims: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """The visits of the claims' patients, columns prefixed `v_`, with what their codes say.
+def classified(rows: pl.DataFrame, lines: pl.DataFrame, lists: Lists) -> tuple[pl.DataFrame, int]:
+    """The visits of the lines' patients, columns prefixed `v_`, with what their codes say.
 
-    Each different list of codes is judged once. Beside it the number of all visits whose codes are in no list.
+    Beside it the number of all visits whose codes are in no list.
     """
-    lists = facts.policy.lists
-    visit_codes, procedures, others = (
-        CodeList.of(lists.visit_codes),
-        CodeList.of(lists.procedures),
-        CodeList.of(lists.not_procedures),
-    )
-    ncci_0, ncci_1 = CodeList.of(lists.ncci_0), CodeList.of(lists.ncci_1)
+    different = rows["cpt_codes"].explode().drop_nulls().unique().to_list()
 
-    def judge(codes: list[str]) -> tuple[bool, ...]:
-        visit = [
-            code not in FAMILY and (code in visit_codes or (code in procedures and code not in others))
-            for code in codes
-        ]
-        listed = [code in FAMILY or code in ncci_0 or code in ncci_1 for code in codes]
-        return (
-            bool(codes),
-            bool(codes) and all(code in FAMILY for code in codes),
-            any(visit),
-            any(code in ncci_0 for code in codes),
-            any(code in ncci_1 for code in codes),
-            bool(codes) and not any(visit) and not any(listed),
-        )
+    def listed(entries: tuple[str, ...]) -> set[str]:
+        codes = CodeList.of(entries)
+        return {code for code in different if code in codes}
 
-    every = facts.visits.rows.with_columns(codes=pl.col("cpt_codes").list.join(";"))
-    different = every.group_by("codes").len("count")
-    names = ("has_codes", "only_family", "has_visit_code", "ncci_0", "ncci_1", "unlisted")
-    judged = [(text, *judge(text.split(";") if text else [])) for text in different["codes"]]
-    flags = pl.DataFrame(judged, schema={"codes": pl.String, **dict.fromkeys(names, pl.Boolean)}, orient="row")
-    unlisted = different.join(flags.filter("unlisted"), on="codes", how="semi")["count"].sum()
-    groups = facts.providers.select("provider_id", _group="group_id", _specialty="specialty")
-    visits = every.join(claims, on="patient_id", how="semi").join(groups, on="provider_id", how="left")
-    visits = visits.join(flags, on="codes", how="left").with_columns(
-        pl.coalesce("group_id", "_group").alias("group_id"), pl.coalesce("specialty", "_specialty").alias("specialty")
-    )
-    visits = visits.select(
+    family = set(FAMILY)
+    visit_codes = (listed(lists.visit_codes) | (listed(lists.procedures) - listed(lists.not_procedures))) - family
+    ncci_0, ncci_1 = listed(lists.ncci_0), listed(lists.ncci_1)
+    has_codes = pl.col("cpt_codes").list.len() > 0
+    unlisted = rows.select((has_codes & ~_any_of(visit_codes | family | ncci_0 | ncci_1)).sum()).item()
+    visits = rows.filter(pl.col("patient_id").is_in(lines["patient_id"].unique().implode())).select(
         "patient_id",
         kind=pl.lit("visit"),
         id="visit_id",
         at="visit_start",
         date_only="visit_start_date_only",
         v_date="visit_start_date",
-        **{f"v_{name}": pl.col(name) for name in (*_VISIT_COLUMNS, *names)},
+        v_has_codes=has_codes,
+        v_only_family=has_codes & ~_any_of(set(different) - family),
+        v_has_visit_code=_any_of(visit_codes),
+        v_ncci_0=_any_of(ncci_0),
+        v_ncci_1=_any_of(ncci_1),
+        **{f"v_{name}": pl.col(name) for name in _VISIT_COLUMNS},
     )
-    return visits, int(unlisted)
+    return visits, unlisted
+
+
+def _any_of(codes: set[str]) -> pl.Expr:
+    """Whether one of a visit's codes is among these."""
+    return pl.col("cpt_codes").list.eval(pl.element().is_in(sorted(codes))).list.any()
 
 
 _VISIT_COLUMNS = (
@@ -91,7 +79,7 @@ _CLAIM_COLUMNS = (
 )
 
 
-def pairs_of(claims: pl.DataFrame, visits: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Each claim with its patient's visits from the longest lookback to the horizon, related and flagged."""
     policy = facts.policy
     start, end, at = pl.col("start"), pl.col("reach"), pl.col("at")
@@ -110,9 +98,13 @@ def pairs_of(claims: pl.DataFrame, visits: pl.DataFrame, facts: Facts) -> pl.Dat
         claims.lazy()
         .filter("has_call")
         .select(_CLAIM_COLUMNS)
-        .join(visits.lazy(), on="patient_id", how="inner")
+        .join(facts.visits.lazy(), on="patient_id", how="inner")
         .filter(near)
         .collect()
+    )
+    groups = facts.providers.select(v_provider_id="provider_id", _group="group_id", _specialty="specialty")
+    pairs = pairs.join(groups, on="v_provider_id", how="left").with_columns(
+        v_group_id=pl.coalesce("v_group_id", "_group"), v_specialty=pl.coalesce("v_specialty", "_specialty")
     )
     pairs = related.relate(pairs, policy.relatedness)
     on_the_day = pl.col("v_booked_at_date_only") & (pl.col("v_booked_at_date") == pl.col("start_date"))
@@ -156,7 +148,7 @@ def pairs_of(claims: pl.DataFrame, visits: pl.DataFrame, facts: Facts) -> pl.Dat
         not_soonest=~pl.col("v_soonest_available").fill_null(True),
         soonest_blank=pl.col("v_soonest_available").is_null(),
         why_not=_why_not(),
-    )
+    ).drop(pl.selectors.list())  # fmt: skip
 
 
 def _why_not() -> pl.Expr:

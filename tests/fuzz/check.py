@@ -37,6 +37,7 @@ from exports import Export, Table  # noqa: E402
 from verify import Ran  # noqa: E402
 
 from auditor import audit as auditing  # noqa: E402
+from auditor import settle  # noqa: E402
 from auditor.ingest import Extract  # noqa: E402
 from auditor.normalise import Table as NormalisedTable  # noqa: E402
 from auditor.normalise import normalise  # noqa: E402
@@ -58,7 +59,7 @@ class Bench:
     def __init__(self) -> None:
         self._html = html.write
         self._seen: dict[str, verify.Inside] = {}
-        auditing.normalise = self._spy  # type: ignore[attr-defined]
+        auditing.normalise = settle.normalise = self._spy  # type: ignore[attr-defined]
         self.bases: list[tuple[Export, verify.Facts, dict[str, pl.DataFrame]]] = []
         for base in exports.bases():
             with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
@@ -72,10 +73,11 @@ class Bench:
                 told = {table: pl.read_parquet(ran.folder / f"{table}.parquet") for table in verify.TABLES}
                 self.bases.append((base, {name: table.facts(name) for name, table in base.tables.items()}, told))
 
-    def _spy(self, extract: Extract, policy: Policy) -> NormalisedTable:
+    def _spy(self, extract: Extract, policy: Policy, *whole: Any) -> NormalisedTable:
         """Normalise, and remember the records that came of it."""
-        made = normalise(extract, policy)
-        self._seen[extract.spec.name] = verify.Inside(extract.spec, made.rows, tuple(f.path for f in extract.files))
+        made = normalise(extract, policy, *whole)
+        files = tuple(extract.frame["source_file"].unique().sort())
+        self._seen[extract.spec.name] = verify.Inside(extract.spec, made.rows, files)
         return made
 
     def run(self, base: Export, paths: dict[str, list[Path]], out: Path, form: str) -> Ran:

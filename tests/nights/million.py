@@ -50,8 +50,8 @@ def result(findings: int, changed: int, resolved: int, left: int, added: int) ->
         billed_amount=pl.lit("50.00").cast(pl.Decimal(18, 2)), paid_amount=paid.cast(pl.Decimal(18, 2)),
         at_risk_amount=paid.cast(pl.Decimal(18, 2)),
     )  # fmt: skip
-    judgement = SimpleNamespace(outcomes=outcomes, not_evaluated={})
-    return SimpleNamespace(findings=found, claims=whole, judgement=judgement, coverage=SimpleNamespace(as_of=AS_OF))
+    coverage = SimpleNamespace(as_of=AS_OF)
+    return SimpleNamespace(findings=found, claims=whole, outcomes=outcomes, not_evaluated={}, coverage=coverage)
 
 
 def main() -> int:

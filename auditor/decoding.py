@@ -1,0 +1,230 @@
+"""A CSV file's bytes → blocks of valid UTF-8 text, in bounded memory. Source: SPEC.md section 2."""
+
+import codecs
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from auditor.errors import InputRefused
+
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_FOREIGN = {
+    b"PK\x03\x04": "an Excel workbook or ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook or Office document",
+    b"%PDF-": "a PDF document",
+    b"SQLite format 3\0": "an SQLite database",
+    b"ORC\n": "an ORC file",
+    b"ARROW1\0": "an Arrow IPC file",
+    b"\xff\xff\xff\xff": "an Arrow stream",
+    b"Obj\x01": "an Avro file",
+    b"PAR1": "a compressed Parquet file",
+    b"BZh9": "a bzip2 archive",
+    b"\xfd7zXZ\0": "an xz archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"<": "an HTML or XML page",
+    b"{": "a JSON document",
+    b"[{": "a JSON document",
+}
+"""What a file is that begins so: exports of other kinds, and the log-in page that a download saved instead."""
+_OPENING = 64
+"""Bytes that tell what a file is."""
+
+
+class Source(io.BufferedIOBase):
+    """A file's bytes, read from front to back and digested on the way. `head` is how they begin.
+
+    Raises InputRefused where the file cannot be read.
+    """
+
+    def __init__(self, where: str, stream: BinaryIO) -> None:
+        """`stream`: the file, a pipe, or bytes; only a file and bytes can be read again."""
+        self._where = where
+        self.stream = stream
+        self._start()
+        self.head = self._ahead = self._read(4)
+
+    def _start(self) -> None:
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._ahead = b""
+
+    def readable(self) -> bool:
+        """As for every stream that is read."""
+        return True
+
+    def close(self) -> None:
+        """Leave it open for those who read it again."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """So many bytes, fewer only at the end; -1: all that is left."""
+        ahead, self._ahead = self._ahead, b""
+        if size is None or size < 0:
+            return ahead + self._read(-1)
+        if size < len(ahead):
+            self._ahead = ahead[size:]
+            return ahead[:size]
+        return ahead + self._read(size - len(ahead)) if size > len(ahead) else ahead
+
+    def _read(self, size: int) -> bytes:
+        try:
+            data = self.stream.read(size)
+        except OSError as error:
+            raise InputRefused(
+                f"{self._where}: cannot be read ({error.strerror}); check the path and its permissions"
+            ) from None
+        self._digest.update(data)
+        self._size += len(data)
+        return data
+
+    def finish(self) -> tuple[int, str]:
+        """Read what is left: the number of all bytes, and their SHA-256 in hexadecimal."""
+        while self.read(1 << 20):
+            pass
+        return self._size, self._digest.hexdigest()
+
+    def hold(self) -> None:
+        """Take what can be read only once into memory."""
+        if not self.stream.seekable():
+            self.stream = io.BytesIO(self.read())
+            self.rewind()
+
+    def rewind(self) -> None:
+        """Begin again at the front."""
+        self.stream.seek(0)
+        self._start()
+
+
+def is_utf8(where: str, source: Source, size: int) -> bool:
+    """Whether all of it is UTF-8, or marked as UTF-16. The source is read, and rewound; a pipe is held in memory."""
+    source.hold()
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for number, block in enumerate(_decompressed(where, source, size)):
+            if number == 0 and block.startswith(_UTF16):
+                break
+            if decoder.getstate()[0] or not block.isascii():
+                decoder.decode(block)
+        else:
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    finally:
+        source.rewind()
+    return True
+
+
+def blocks(where: str, source: Source, size: int, encoding: str = "utf-8") -> Iterator[bytes]:
+    """The text in UTF-8 without a byte-order mark, in blocks of about `size` bytes that hold whole characters.
+
+    `encoding`: what text is in that bears no mark of UTF-16. Raises InputRefused for what is no text in that encoding.
+    """
+    lines = 0
+    decoder, marked, after_cr = None, False, False
+    opening = rest = b""
+    for block in _decompressed(where, source, size):
+        if decoder is None:
+            marked = block.startswith(_UTF16)
+            decoder = codecs.getincrementaldecoder("utf-16" if marked else encoding)()
+            text = _utf16(where, decoder, block) if marked else block
+            text = text.removeprefix(codecs.BOM_UTF8)
+            opening = text[:_OPENING]
+            _refuse_foreign(where, opening)
+        else:
+            text = _utf16(where, decoder, block) if marked else rest + block
+        lines -= after_cr and text.startswith(b"\n")
+        if (nul := text.find(b"\0")) >= 0:
+            raise _nul(where, opening, lines + _lines(text[:nul]))
+        rest = b""
+        if not marked and not text.isascii():
+            if encoding == "utf-8":
+                text, rest = _whole(where, text, lines)
+            else:
+                text = _declared(where, text, encoding, lines)
+        lines += _lines(text)
+        after_cr = text.endswith(b"\r")
+        yield text
+    if marked and decoder:
+        _utf16(where, decoder, b"", final=True)
+    if rest:
+        raise _not_utf8(where, lines)
+
+
+def _whole(where: str, text: bytes, lines: int) -> tuple[bytes, bytes]:
+    """The text without the character that its end cuts through, and that character's first bytes."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        if error.end < len(text) or error.reason != "unexpected end of data":
+            raise _not_utf8(where, lines + _lines(text[: error.start])) from None
+        return text[: error.start], text[error.start :]
+    return text, b""
+
+
+def _not_utf8(where: str, lines: int) -> InputRefused:
+    return InputRefused(
+        f"{where}, line {lines + 1}: not UTF-8 text; export the file as UTF-8, or declare what it is in the "
+        'policy: encoding = "cp1252"'
+    )
+
+
+def _declared(where: str, text: bytes, encoding: str, lines: int) -> bytes:
+    try:
+        return text.decode(encoding).encode()
+    except UnicodeDecodeError as error:
+        raise InputRefused(
+            f"{where}, line {lines + _lines(text[: error.start]) + 1}: neither UTF-8 nor {encoding} text; "
+            "export the file as UTF-8"
+        ) from None
+
+
+def _utf16(where: str, decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bytes:
+    try:
+        return decoder.decode(block, final).encode()
+    except UnicodeDecodeError:
+        raise InputRefused(f"{where}: marked as UTF-16 but not valid UTF-16; export it again") from None
+
+
+def _refuse_foreign(where: str, opening: bytes) -> None:
+    for magic, kind in _FOREIGN.items():
+        if opening.startswith(magic):
+            raise InputRefused(f"{where}: this is {kind}; export the table as CSV or Parquet")
+
+
+def _nul(where: str, opening: bytes, lines: int) -> InputRefused:
+    if opening.count(0) * 3 >= len(opening):
+        return InputRefused(
+            f"{where}: UTF-16 or UTF-32 text without the byte-order mark of UTF-16; export the file as UTF-8"
+        )
+    return InputRefused(f"{where}, line {lines + 1}: a NUL byte; the file is damaged or no text; export it again")
+
+
+def _lines(text: bytes) -> int:
+    """How many lines end in the text; CR, LF and CRLF each end a line."""
+    return text.count(b"\n") + (text.count(b"\r") - text.count(b"\r\n") if b"\r" in text else 0)
+
+
+def _decompressed(where: str, source: Source, size: int) -> Iterator[bytes]:
+    """The blocks of a file, each but the last of `size` bytes, the first long enough to tell what the file is."""
+    if source.head[:2] == _GZIP:
+        stream: io.BufferedIOBase = gzip.GzipFile(fileobj=source)
+    elif source.head == _ZSTD:
+        stream = pa.input_stream(pa.PythonFile(source, mode="r"), compression="zstd")
+    else:
+        stream = source
+    first = True
+    while block := _inflated(where, stream, max(size, _OPENING) if first else size):
+        yield block
+        first = False
+
+
+def _inflated(where: str, stream: io.BufferedIOBase, size: int) -> bytes:
+    try:
+        return stream.read(size)
+    except (OSError, EOFError, zlib.error):
+        raise InputRefused(f"{where}: the compressed data is damaged or cut short; export or copy it again") from None

@@ -1,0 +1,137 @@
+"""Which files a table is made of, and how one is opened and named. Source: SPEC.md section 2."""
+
+import contextlib
+import glob
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from auditor.errors import InputRefused
+
+_SUFFIXES = (".csv", ".tsv", ".psv", ".parquet", ".pq")
+_COMPRESSED = (".gz", ".zst")
+
+Signature = tuple[int, int, int, int]
+"""What tells whether a file was touched."""
+
+
+@dataclass
+class Found:
+    """The files of a table, and the number of other entries in its folders."""
+
+    paths: list[Path] = field(default_factory=list)
+    strays: int = 0
+
+    def add(self, name: str, path: Path) -> None:
+        """A file as it is, or the data files below a folder; links to folders and hidden entries stay out."""
+        if not os.path.isdir(path):  # noqa: PTH112 (a closed folder on the way raises nothing)
+            self.paths.append(path)
+            return
+        data, strays = _inside(name, path)
+        self.strays += strays
+        if not data:
+            raise InputRefused(
+                f"{name}: {shown(path)}: no CSV or Parquet file in this folder; name the files themselves"
+            )
+        self.paths += data
+
+
+def _inside(name: str, folder: Path) -> tuple[list[Path], int]:
+    """The data files below a folder, sorted, and the number of other entries. What cannot be looked at is no stray."""
+
+    def refuse(error: OSError) -> None:
+        where = shown(Path(error.filename or folder))
+        raise InputRefused(f"{name}: {where}: cannot be read ({error.strerror}); check the permissions and links")
+
+    data, strays = [], 0
+    for at, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(entry for entry in folders if not entry.startswith("."))
+        strays += sum((Path(at) / entry).is_symlink() for entry in folders)
+        for entry in (Path(at) / file for file in files if not file.startswith(".")):
+            try:
+                regular = _is_data(entry) and stat.S_ISREG(entry.stat().st_mode)
+            except OSError as error:
+                refuse(error)
+            data += [entry] * regular
+            strays += not regular
+    return sorted(data), strays
+
+
+def expand(name: str, paths: Sequence[str]) -> Found:
+    """Files, globs and directories → files, sorted, each once."""
+    found = Found()
+    for text in paths:
+        if text == "-":
+            found.paths.append(Path(text))
+            continue
+        matches = [text] if os.path.lexists(text) else sorted(_matches(text))
+        if not matches:
+            raise InputRefused(f"{name}: {shown(text)}: no such file; check the path and its permissions")
+        for path in map(Path, matches):
+            found.add(name, path)
+    unique = {os.path.realpath(path): path for path in reversed(found.paths)}
+    found.paths = list(reversed(unique.values()))
+    return found
+
+
+def _matches(pattern: str) -> list[str]:
+    """What a glob stands for. `**` follows no links to folders: two that lead in a circle would have no end."""
+    if "**" not in pattern:
+        return glob.glob(pattern)  # noqa: PTH207 (absolute)
+    root, given = Path(Path(pattern).anchor), Path(pattern).parts
+    found = root.glob(str(Path(pattern).relative_to(root)))
+    hidden = [part for part in given if part.startswith(".")]
+    return [
+        str(path)
+        for path in found
+        if not path.is_dir() and not any(part.startswith(".") and part not in hidden for part in path.parts)
+    ]
+
+
+def _is_data(path: Path) -> bool:
+    name = path.name.lower()
+    for suffix in _COMPRESSED:
+        name = name.removesuffix(suffix)
+    return name.endswith(_SUFFIXES)
+
+
+@contextlib.contextmanager
+def opened(where: str, path: Path) -> Iterator[tuple[BinaryIO, Signature | None]]:
+    """A file to read from, and its signature from before it was read; None for what can be read only once.
+
+    `-` is standard input, read as pipes are. Raises InputRefused for what cannot be opened and for devices, which may
+    have no end.
+    """
+    if str(path) == "-":
+        if sys.stdin is None:
+            raise InputRefused(f"{where}: standard input is closed; pipe the CSV into the command")
+        yield sys.stdin.buffer, None
+        return
+    try:
+        found = path.stat()
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode)):
+            raise InputRefused(f"{where}: a device or socket, not a file; name a file, a folder or a pipe")
+        stream = path.open("rb")
+    except OSError as error:
+        raise InputRefused(f"{where}: cannot be read ({error.strerror}); check the path and its permissions") from None
+    with stream:
+        yield stream, signature(found) if stat.S_ISREG(found.st_mode) else None
+
+
+def signature(found: os.stat_result) -> Signature:
+    """Changes whenever a file is written to or replaced."""
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def where(name: str, path: Path) -> str:
+    """What messages about a file begin with: its table and path."""
+    return f"{name}: {'standard input' if str(path) == '-' else shown(path)}"
+
+
+def shown(path: str | Path) -> str:
+    """The path as text, whatever bytes its name holds."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,0 +1,34 @@
+"""How much memory there is, and how much of it an audit may take."""
+
+import os
+import re
+from pathlib import Path
+
+from auditor.errors import UsageError
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+_LEAST = 256 << 20
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?I?)B?", re.IGNORECASE)
+_CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
+
+
+def parse(text: str, origin: str) -> int:
+    """Bytes from a size such as `2GB` or a share of the memory such as `50%`. Raises UsageError."""
+    if share := re.fullmatch(r"(\d+(?:\.\d+)?)%", text.strip()):
+        size = int(present() * min(float(share[1]), 100.0) / 100)
+    elif found := _SIZE.fullmatch(text.strip()):
+        size = int(float(found[1]) * _UNITS[found[2].upper()])
+    else:
+        raise UsageError(f"{origin}: a size expected, such as 2GB or 50%")
+    if size < _LEAST:
+        raise UsageError(f"{origin}: at least {_LEAST >> 20} MiB are needed")
+    return size
+
+
+def present() -> int:
+    """The bytes of memory of the machine, or of the control group that the process is in."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(machine, int(_CONTROL_GROUP.read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        return machine

@@ -1,0 +1,189 @@
+"""One Parquet file → chunks of columns: dates and times as they are, all else as text. Source: SPEC.md section 2.
+
+Arrow alone reads the pages: on damaged ones it raises an error where polars may end the whole process.
+"""
+
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
+from typing import BinaryIO
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from auditor.errors import InputRefused
+
+CHUNK = 200_000
+"""Rows of a chunk, about."""
+_FEW = 16
+"""Rows per byte of the packed dictionary, at least, in a column that repeats a few values."""
+
+
+@contextlib.contextmanager
+def opened(where: str, stream: BinaryIO) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; every way in which it can be damaged raises InputRefused, here and in the block."""
+    try:
+        yield pq.ParquetFile(stream)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, UnicodeError) as error:
+        raise InputRefused(f"{where}: not readable as Parquet; it is damaged or cut short; export it again") from error
+
+
+def headers(where: str, stream: BinaryIO) -> tuple[str, ...]:
+    """The names of a file's columns."""
+    with opened(where, stream) as file:
+        return tuple(file.schema_arrow.names)
+
+
+def read_columns(
+    where: str,
+    stream: BinaryIO,
+    wanted: Sequence[str],
+    joined: Collection[str] = (),
+    repeating: Collection[str] = (),
+    groups: tuple[int, int] | None = None,
+    rows: int = CHUNK,
+) -> Iterator[pl.DataFrame]:
+    """The wanted columns of these row groups, each by its place among them, in chunks, at least one.
+
+    Those of `joined` become text whatever they hold; those of `repeating` that repeat a few values Categorical.
+    """
+    with opened(where, stream) as file:
+        few = [name for name in _few(file) if name in repeating]
+        flags = [
+            field.name for field in file.schema_arrow if pa.types.is_boolean(field.type) and field.name in repeating
+        ]
+        dates_only = {name: pl.lit(_dates_only(file, name)) for name in joined}
+        file = pq.ParquetFile(stream, metadata=file.metadata, read_dictionary=few, coerce_int96_timestamp_unit="us")
+        for frame in _frames(file, list(wanted), groups, rows):
+            columns = zip(wanted, frame.schema.items(), strict=True)
+            yield frame.select(
+                as_text(
+                    where, name, pl.col(at), dtype, name in joined, dates_only.get(name), name in few + flags
+                ).alias(at)
+                for name, (at, dtype) in columns
+            )
+
+
+def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFrame]:
+    """The stripped names of the columns that can be text, and the first rows as text; rows: about as many, if there are."""
+    with opened(where, stream) as file:
+        names = [name.strip() for name in file.schema_arrow.names]
+        frame = next(_frames(file, None, None, 2 * rows)).head(rows)
+        kept = [
+            (name, as_text(where, name, pl.col(at), dtype, True).cast(pl.String).alias(at))
+            for name, (at, dtype) in zip(names, frame.schema.items(), strict=True)
+            if not (dtype.is_nested() and not isinstance(dtype, pl.List)) and dtype != pl.Object
+        ]
+        return [name for name, _ in kept], frame.select(text for _, text in kept)
+
+
+def _frames(
+    file: pq.ParquetFile, wanted: list[str] | None, groups: tuple[int, int] | None, rows: int
+) -> Iterator[pl.DataFrame]:
+    if groups and groups[1] > file.num_row_groups:
+        raise pa.ArrowInvalid("row groups are gone")
+    held: list[pa.RecordBatch] = []
+    yielded = False
+    each = range(*groups or (0, file.num_row_groups))
+    for batch in chain.from_iterable(file.iter_batches(rows, [group], wanted) for group in each):
+        held.append(batch.select(wanted) if wanted else batch)
+        if sum(part.num_rows for part in held) * 2 >= rows:
+            yield _frame(pa.Table.from_batches(held))
+            held, yielded = [], True
+    if held or not yielded:
+        schema = file.schema_arrow
+        schema = pa.schema([schema.field(name) for name in wanted]) if wanted else schema
+        yield _frame(pa.Table.from_batches(held, None if held else schema))
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    """Columns named by their places. Neither Arrow nor polars looks whether text is UTF-8 unless told to."""
+    columns = []
+    for column in table.columns:
+        if pa.types.is_decimal256(column.type):
+            column = column.cast(pa.decimal128(38, column.type.scale))
+        elif not pa.types.is_primitive(column.type):
+            column.validate(full=True)
+        columns.append(column)
+    frame = pl.from_arrow(pa.table(columns, [str(place) for place in range(len(columns))]))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _few(file: pq.ParquetFile) -> list[str]:
+    """The text columns whose dictionaries are small in every row group."""
+    names = [field.name for field in file.schema_arrow if _is_text(field.type)]
+    rows = dict.fromkeys(names, 0)
+    for number in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(number)
+        for place in range(group.num_columns):
+            column = group.column(place)
+            if column.path_in_schema not in rows:
+                continue
+            size = column.data_page_offset - (column.dictionary_page_offset or 0)
+            if column.has_dictionary_page and 0 < size <= 1 << 16:
+                rows[column.path_in_schema] += column.num_values - size * _FEW
+            else:
+                del rows[column.path_in_schema]
+    return [name for name, left in rows.items() if left > 0]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _dates_only(file: pq.ParquetFile, name: str) -> bool:
+    """Whether a column of instants holds midnights only, in the whole file."""
+    if not pa.types.is_timestamp(file.schema_arrow.field(name).type):
+        return False
+    midnight = pl.col("0").dt.time() == pl.time(0)
+    return all(bool(frame.select(midnight.all()).item()) for frame in _frames(file, [name], None, CHUNK))
+
+
+def as_text(
+    where: str,
+    name: str,
+    column: pl.Expr,
+    dtype: pl.DataType,
+    joined: bool,
+    dates_only: pl.Expr | None = None,
+    few: bool = False,
+) -> pl.Expr:
+    """A column as text, Categorical if `few`; dates and times stay what they are unless they are to be joined.
+
+    `dates_only`: whether all instants to be joined are midnights; None: the column itself tells.
+    Raises InputRefused for nested data.
+    """
+    if isinstance(dtype, pl.Datetime):
+        if not joined:
+            return column.cast(pl.Datetime("us", dtype.time_zone), strict=False)
+        dates_only = (column.dt.time() == pl.time(0)).all() if dates_only is None else dates_only
+        return pl.when(dates_only).then(column.dt.to_string("%F")).otherwise(column.dt.to_string("%F %T%.f"))
+    if isinstance(dtype, pl.Date):
+        return column.dt.to_string("%Y-%m-%d") if joined else column
+    if isinstance(dtype, pl.Array):
+        return as_text(where, name, column.arr.to_list(), pl.List(dtype.inner), joined)
+    if isinstance(dtype, pl.List) and not dtype.inner.is_nested():
+        return column.cast(pl.List(pl.String)).list.join(";", ignore_nulls=True)
+    if isinstance(dtype, pl.Duration):
+        total = column.dt.total_microseconds()
+        clock = pl.format("{}:{}:{}", total // 3_600_000_000, total // 60_000_000 % 60, total % 60_000_000 / 1_000_000)
+        return pl.when(total >= 0).then(clock).when(total < 0).then(pl.lit("-1"))
+    if isinstance(dtype, pl.Decimal):
+        return column.cast(pl.String).str.strip_suffix("." + "0" * dtype.scale)
+    if dtype.is_float():
+        column = column.fill_nan(None)
+        whole = (column == column.round(0)) & (column.abs() < 2**53)
+        return (
+            pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(column.cast(pl.String))
+        )
+    if dtype == pl.Binary:
+        return column.cast(pl.String, strict=False)
+    if dtype.is_nested() or dtype == pl.Object:
+        raise InputRefused(f"{where}: column {name!r} holds nested data; export it as text, a number, a date or a list")
+    kind = pl.Categorical() if few else pl.String()
+    if dtype == pl.Boolean:
+        return pl.when(column).then(pl.lit("true", kind)).when(~column).then(pl.lit("false", kind))
+    return column.cast(kind)

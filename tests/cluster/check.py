@@ -1,0 +1,113 @@
+"""Spark on a cluster of two workers on loopback: the same results as in memory, also when a worker is killed.
+
+    python -m tests.cluster.check [--folder F]
+
+Exits 1 if a promise was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from auditor.engines import spark
+from auditor.engines.local import Local
+from auditor.engines.spark import Spark, SparkFailed
+from auditor.errors import InputRefused
+from cli import streams
+from tests.cluster import toy
+from tests.cluster.standalone import Cluster
+
+ROOT = str(Path(__file__).parents[2])
+BUCKETS, TASKS, PAUSE = 8, 8, 0.5
+
+
+def parcels(folder: Path) -> None:
+    """Parcels come as they come in memory, also those that a killed worker held."""
+    with Local(BUCKETS) as local:
+        want = sorted(toy.run(local, TASKS), key=repr)
+    with Cluster(folder) as cluster:
+        assert _told(cluster, folder / "whole", lambda _: None) == want
+        done = len(list((folder / "whole").iterdir()))
+        assert done == TASKS, f"{done} tasks done, of {TASKS}"
+
+        def strike(what: str) -> None:
+            if what == "counting":  # what the first round posted lies on both workers by now
+                threading.Timer(2 * PAUSE + 2, cluster.kill, [0]).start()
+
+        assert _told(cluster, folder / "killed", strike) == want
+        done = len(list((folder / "killed").iterdir()))
+        assert done > TASKS, "the killed worker held nothing"
+        print(f"a worker killed: the same {len(want)} parcels; {done - TASKS} of {TASKS} tasks were done again")
+
+
+def errors(folder: Path) -> None:
+    """Refusals come as they were said; errors quote no data, here or in any log."""
+    with Cluster(folder) as cluster, _spark(cluster) as engine:
+        for work, kind, words in ((toy.refused, InputRefused, "calls: file 3 is not readable"),
+                                  (toy.broken, SparkFailed, "internal error (ValueError, toy.py:")):  # fmt: skip
+            try:
+                engine.spread(work, range(8), "failing")
+                raise AssertionError("not refused")
+            except kind as error:
+                assert str(error).startswith(words), error
+    assert "CANARY" not in cluster.logs()
+    print("a refusal and an error: told to the driver, no data in the logs")
+
+
+def nobody(folder: Path) -> None:
+    """Masters that are not there, that are no masters, or that have no worker are told of soon."""
+    spark._PATIENCE = 10
+    for workers, words in ((0, "no worker has come"), (None, "nobody answers there")):
+        began = time.monotonic()
+        try:
+            if workers is None:
+                with Spark("spark://127.0.0.1:1"):
+                    raise AssertionError("joined nobody")
+            with Cluster(folder, workers) as cluster, _spark(cluster):
+                raise AssertionError("joined nobody")
+        except SparkFailed as error:
+            assert words in str(error), error
+        print(f"{words}: told after {time.monotonic() - began:.0f} s")
+    spark._PATIENCE = 120
+
+
+def _spark(cluster: Cluster, progress: Callable[[str], None] = lambda _: None) -> Spark:
+    engine = Spark(cluster.master, None, progress, {"spark.executorEnv.PYTHONPATH": ROOT})
+    engine.divide = lambda need: None  # type: ignore[method-assign]
+    engine.buckets = BUCKETS
+    return engine
+
+
+def _told(cluster: Cluster, marks: Path, progress: Callable[[str], None]) -> list[object]:
+    marks.mkdir()
+    with _spark(cluster, progress) as engine:
+        return sorted(toy.run(engine, TASKS, PAUSE, marks), key=repr)
+
+
+def main() -> None:
+    """Every check, each in a folder of its own."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=CHECKS)
+    only = parser.parse_args().only
+    broken = 0
+    for name, check in CHECKS.items():
+        if only in (None, name):
+            with tempfile.TemporaryDirectory(prefix=f"cluster-{name}-") as folder:
+                try:
+                    check(Path(folder))
+                except AssertionError as error:
+                    broken += 1
+                    print(f"{name}: {str(error)[:300]}", flush=True)
+    raise SystemExit(1 if broken else 0)
+
+
+CHECKS = {"parcels": parcels, "errors": errors, "nobody": nobody}
+
+if __name__ == "__main__":
+    streams.keep_strangers_quiet()
+    main()

@@ -1,0 +1,68 @@
+"""An audit at an engine, and two audits compared whole."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars.testing import assert_frame_equal
+
+from auditor import audit as auditing
+from auditor.audit import Result, Settings
+from auditor.engines import Engine, Handling, Post
+from auditor.engines.local import Local
+from auditor.findings import EVIDENCE_ORDER
+
+
+class Spilled(Local):
+    """Six buckets on disk, however little there is; `seen` are the steps that were taken."""
+
+    def __init__(self, beside: Path) -> None:
+        """Spill beside something."""
+        super().__init__(4, beside)
+        self.seen: list[str] = []
+
+    def divide(self, need: int) -> None:
+        """As if the inputs were a little too large."""
+        super().divide(5)
+
+    def each(self, work: Handling, posts: Sequence[Post], prefix: str, what: str, *, keep: bool = False) -> Post:
+        """Work as usual."""
+        self.seen.append(what)
+        return super().each(work, posts, prefix, what, keep=keep)
+
+
+def audited(settings: Settings, engine: Engine) -> tuple[Result, pl.DataFrame]:
+    """The result and its evidence, which may go with the engine."""
+    result = auditing.audit(auditing.read(settings, lambda _: None, engine), settings, lambda _: None)
+    return result, result.evidence.collect().sort(EVIDENCE_ORDER)
+
+
+def same(one: tuple[Result, pl.DataFrame], other: tuple[Result, pl.DataFrame]) -> None:
+    """All that is published, rejects and warnings included."""
+    (left, left_evidence), (right, right_evidence) = one, other
+    assert_frame_equal(left.claims.drop("line"), right.claims.drop("line"))
+    assert_frame_equal(left.findings, right.findings)
+    assert_frame_equal(left_evidence, right_evidence)
+    assert _told(left) == _told(right)
+    outcomes = [
+        result.claims.select("line", *auditing.KEYS).join(result.outcomes, on="line") for result in (left, right)
+    ]
+    assert_frame_equal(*(frame.drop("line").sort(auditing.KEYS) for frame in outcomes))
+    for name, table in left.inputs.tables.items():
+        order = ("source_file", "source_record", "column", "reason")
+        assert_frame_equal(table.rejects.sort(order), right.inputs.tables[name].rejects.sort(order))
+        assert_frame_equal(table.unrecognised, right.inputs.tables[name].unrecognised)
+
+
+def _told(result: Result) -> list[Any]:
+    tables = result.inputs.tables.values()
+    return [
+        result.coverage,
+        result.warnings,
+        result.inactive,
+        result.not_evaluated,
+        [(table.columns, table.warnings, table.has_local_times) for table in tables],
+        result.inputs.files,
+        result.inputs.unlisted_visits,
+    ]

@@ -1,0 +1,116 @@
+"""Buckets change nothing: whole results equal those of one bucket in memory. What is spilled is private, and goes."""
+
+import os
+import stat
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import compare
+import polars as pl
+import pytest
+from engines import Spilled, audited, same
+from hypothesis import HealthCheck, given, settings
+from reference import Table, World
+from test_sample_answer import FOLDERS, settings_of
+from worlds import worlds
+
+from auditor import memory, scatter
+from auditor.engines.local import Local
+from auditor.errors import UsageError
+
+_WANTED = int(os.environ.get("WORLDS", "0"))
+_profile = settings(
+    max_examples=_WANTED // 10 if _WANTED else 15,
+    derandomize=not _WANTED,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_buckets_change_nothing() -> None:
+    met = []
+
+    @_profile
+    @given(worlds())
+    def holds(world: World) -> None:
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            asked = compare.settings_of(world, compare.written(world, folder))
+            with Local() as memory, Spilled(folder) as spilled:
+                same(audited(asked, memory), audited(asked, spilled))
+                met.append("gathering" in spilled.seen)
+            assert [path for path in folder.iterdir() if path.is_dir()] == []
+
+    holds()
+    assert any(met)
+    assert not all(met)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_samples_in_buckets(folder: Path, suffix: str, tmp_path: Path) -> None:
+    asked = settings_of(folder, suffix)
+    with Local() as held, Spilled(tmp_path) as spilled:
+        same(audited(asked, held), audited(asked, spilled))
+
+
+def test_spilled_data_is_private_and_goes(tmp_path: Path) -> None:
+    with Spilled(tmp_path) as spilled:
+        assert not list(tmp_path.iterdir())
+        audited(settings_of(FOLDERS[0], "csv"), spilled)
+        (folder,) = tmp_path.iterdir()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_fits_stays_in_memory(tmp_path: Path) -> None:
+    engine = Local(1000, tmp_path)
+    engine.divide(1000)
+    assert engine.buckets == 1
+    engine.divide(1001)
+    assert engine.buckets > Local(2000).buckets
+
+
+def test_a_patient_has_one_digest_on_every_machine() -> None:
+    texts = pl.Series(["", None, "1", " 1 ", "PATIENT-0000001", "ü" * 40, "x" + "0" * 64, "y" + "0" * 64])
+    digests = scatter.digest(texts).to_list()
+    assert digests[:2] == [0, 0] and digests[2] == digests[3]
+    assert len(set(digests)) == 6
+    assert digests == scatter.digest(texts[::-1])[::-1].to_list()
+    assert digests[4] == 14456284571676500955
+
+
+def test_patients_are_spread_evenly() -> None:
+    for form in ("{}", "MRN{:09d}@CLINIC", "{:x}-0000-0000-0000-000000000000"):
+        digests = scatter.digest(pl.Series([form.format(number) for number in range(64_000)]))
+        sizes = [rows.height for _, rows in scatter.parted(digests.to_frame("d"), "d", 64)]
+        assert digests.n_unique() == 64_000
+        assert len(sizes) == 64 and min(sizes) > 800 and max(sizes) < 1200
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("2GB", 2 * 10**9), ("2GiB", 2 << 30), ("1.5 g", 1_500_000_000), ("512M", 512_000_000)]
+)
+def test_sizes(text: str, size: int) -> None:
+    assert memory.parse(text, "--memory") == size
+
+
+def test_a_share_of_the_memory() -> None:
+    assert memory.parse("50%", "--memory") == memory.present() // 2
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1GB", "2XB", "1MB", "GB"])
+def test_sizes_that_are_none(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--memory: "):
+        memory.parse(text, "--memory")
+
+
+def test_exports_without_rows(tmp_path: Path) -> None:
+    world = World(
+        Table(("call_id", "patient_id", "provider_id", "call_start"), ()),
+        Table(("visit_id", "patient_id", "visit_start"), ()),
+    )
+    asked = compare.settings_of(world, compare.written(world, tmp_path))
+    with Local() as held, Spilled(tmp_path) as spilled:
+        same(audited(asked, held), audited(asked, spilled))
