@@ -115,7 +115,7 @@ def read(settings: Settings, progress: Progress, at: Engine | None = None) -> In
         columns={name: frozenset[str]().union(*(part.columns for part in parts)) for name, parts in told.items()},
         date_columns={name: _date_columns(parts) for name, parts in told.items()},
         meeting=meeting,
-        exchange=engine.buckets if engine.buckets > 1 else 0,
+        exchange=engine.buckets if engine.buckets > 1 and _looks_at_providers(settings) else 0,
     )
     settled = engine.each(step, [scattered, *gathered], BUCKET, "settling")
     said: list[Told] = [parcel.body for parcel in engine.fetch(settled)]
@@ -210,13 +210,17 @@ def _insist(not_evaluated: Mapping[str, str], settings: Settings) -> None:
             f"no rule can be evaluated, so nothing would be audited ({'; '.join(reasons)}); "
             "map these columns in the policy or select other rules"
         )
-    by_choice = set(_skipped(settings)) | {code for code, to in settings.policy.severity.items() if to == "off"}
-    default = tuple(code for code in REQUIRED_RULES if code not in by_choice)
+    default = tuple(code for code in REQUIRED_RULES if code not in _by_choice(settings))
     for code in default if settings.required is None else settings.required:
         if reason := not_evaluated.get(code):
             raise InputRefused(
                 f"required rule {code} cannot be evaluated: {reason}; supply it, or leave the rule out of --require"
             )
+
+
+def _by_choice(settings: Settings) -> frozenset[str]:
+    """The rules that the user, or the policy, does without."""
+    return frozenset({*_skipped(settings), *(code for code, to in settings.policy.severity.items() if to == "off")})
 
 
 def _in_service_range(settings: Settings) -> pl.Expr:
@@ -261,6 +265,11 @@ def _visit_warnings(inputs: Inputs) -> list[str]:
 
 def _by_table(settings: Settings, told: Sequence[Scattered]) -> dict[str, list[Scattered]]:
     return {name: [part for part in told if part.table == name] for name in settings.paths if name in _BUCKETED}
+
+
+def _looks_at_providers(settings: Settings) -> bool:
+    """Whether a rule needs calls of other patients, which other buckets have."""
+    return any(rule.over == "overlap" and rule.code not in _by_choice(settings) for rule in ALL)
 
 
 def _files(parts: Sequence[Scattered]) -> tuple[SourceFile, ...]:
