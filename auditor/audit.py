@@ -115,7 +115,7 @@ def read(settings: Settings, progress: Progress, at: Engine | None = None) -> In
         columns={name: frozenset[str]().union(*(part.columns for part in parts)) for name, parts in told.items()},
         date_columns={name: _date_columns(parts) for name, parts in told.items()},
         meeting=meeting,
-        exchange=engine.buckets if engine.buckets > 1 and _looks_at_providers(settings) else 0,
+        exchange=scatter.fewer(engine.buckets) if engine.buckets > 1 and _looks_at_providers(settings) else 0,
     )
     settled = engine.each(step, [scattered, *gathered], BUCKET, "settling")
     said: list[Told] = [parcel.body for parcel in engine.fetch(settled)]

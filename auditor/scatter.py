@@ -23,8 +23,8 @@ KEYS = "keys-"
 PATIENT = "_patient"
 """A column of digests of patients; digests that agree by chance only let more patients meet."""
 
-_GATHERED = 256 << 20
-"""Bytes of text that are divided at a time."""
+_GATHERED = 32 << 20
+"""Bytes of text that are divided at a time; with more, the time goes into getting memory."""
 
 _CELL, _TEXT, _PACKED = 40, 6, 8
 """Bytes of memory for each cell of a Parquet file and for each byte of text, and how far text may be compressed."""
@@ -91,7 +91,7 @@ class Scatter:
         keys = pl.concat(
             pl.DataFrame({"key": link, PATIENT: patients}).drop_nulls() for link in self._links(part.table, frame)
         )
-        for number, rows in parted(keys, "key", self.buckets):
+        for number, rows in parted(keys, "key", fewer(self.buckets)):
             yield Parcel(address(KEYS, number), "keys", order, rows)
         if frame.is_empty():  # so that exports without a row have a bucket too
             yield Parcel(address(BUCKET, 0), part.table, order, frame)
@@ -184,6 +184,11 @@ def _link(ids: pl.Series, kind: str) -> pl.Series:
 def _blank_as_null(texts: pl.Series) -> pl.Series:
     texts = texts.cast(pl.String).str.strip_chars()
     return pl.select(pl.when(texts != "").then(texts)).to_series()
+
+
+def fewer(buckets: int) -> int:
+    """Into how many parts that is divided which takes little room beside the buckets."""
+    return 1 + buckets // 8
 
 
 def address(prefix: str, number: int) -> str:

@@ -65,11 +65,13 @@ def test_spilled_data_is_private_and_goes(tmp_path: Path) -> None:
 
 
 def test_what_fits_stays_in_memory(tmp_path: Path) -> None:
-    engine = Local(1000, tmp_path)
-    engine.divide(1000)
-    assert engine.buckets == 1
-    engine.divide(1001)
-    assert engine.buckets > Local(2000).buckets
+    with Local(2 << 30, tmp_path) as engine:
+        engine.divide(100)
+        assert engine.buckets == 1
+        engine.divide(2 << 30)
+        assert engine.buckets == 5 and not list(tmp_path.iterdir())
+        engine.divide(4 << 30)
+        assert engine.buckets == 9 and list(tmp_path.iterdir())
 
 
 def test_a_patient_has_one_digest_on_every_machine() -> None:

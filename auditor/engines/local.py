@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,18 +12,22 @@ import polars as pl
 from auditor.engines import DRIVER, Handling, Making, Parcel, Post, pack, unpack
 from auditor.engines.spill import Spill
 
-_SHARE = 4
-"""A bucket may need this part of the memory: it is held as text and as values, and what is published takes room too."""
+_BUCKET, _SHARE, _MOST = 512 << 20, 4, 4096
+"""Bytes of a bucket: larger ones cost more for the memory they take than for the work. Of the bounded memory it is this
+part, as what is read and published takes room too. With more buckets than the most the pieces would cost more than they save.
+"""
 
-_MOST = 4096
-"""Buckets; with more the smallest pieces would cost more than they save."""
+_AT_ONCE = 2
+"""Addresses that are worked on at once: polars uses all cores for a large frame, and one for much of what is small."""
+
+_Held = tuple[str, Any]
 
 
 class Local:
     """The engine of one process.
 
-    What fits into `memory` (bytes, None for no bound) is one bucket and stays there. Otherwise parcels are spilled to the
-    folder `beside` (None: the system's temporary folder).
+    What fits into `memory` (bytes, None for no bound) stays there. Otherwise parcels are spilled to the folder `beside`
+    (None: the system's temporary folder).
     """
 
     split_rows: int | None = None
@@ -51,8 +56,9 @@ class Local:
 
     def divide(self, need: int) -> None:
         """Choose the number of buckets for inputs that would need so many bytes in memory."""
+        size = _BUCKET if self._memory is None else min(_BUCKET, self._memory // _SHARE)
+        self.buckets = min(1 + need // size, _MOST)
         if self._memory is not None and need > self._memory:
-            self.buckets = min(1 + need * _SHARE // self._memory, _MOST)
             self._spill = Spill(self._beside)
 
     def spread(self, work: Making, tasks: Sequence[Any], what: str) -> Post:
@@ -61,7 +67,7 @@ class Local:
         for number, task in enumerate(tasks, 1):
             self._tell(f"{what} {task}", number, len(tasks))
             for parcel in work(task):
-                box.put(parcel)
+                box.put(*box.held(parcel))
         return box
 
     def each(self, work: Handling, posts: Sequence[Post], prefix: str, what: str, *, keep: bool = False) -> Post:
@@ -69,12 +75,17 @@ class Local:
         boxes = [post for post in posts if isinstance(post, _Box)]
         sent = self._box()
         addresses = sorted({to for box in boxes for to in box.addresses if to.startswith(prefix)})
-        for number, to in enumerate(addresses, 1):
-            self._tell(what, number, len(addresses))
+
+        def handled(to: str) -> list[_Held]:
             parcels = [parcel for box in boxes for parcel in box.at(to, keep=keep)]
             parcels.sort(key=lambda parcel: (parcel.kind, parcel.order))
-            for parcel in work(to, parcels):
-                sent.put(parcel)
+            return [sent.held(parcel) for parcel in work(to, parcels)]
+
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            for number, made in enumerate(threads.map(handled, addresses), 1):
+                self._tell(what, number, len(addresses))
+                for held in made:
+                    sent.put(*held)
         return sent
 
     def fetch(self, post: Post) -> Iterator[Parcel]:
@@ -101,14 +112,16 @@ class _Box:
         self._folder = spill.part() if spill else None
         self.addresses: defaultdict[str, list[Any]] = defaultdict(list)
 
-    def put(self, parcel: Parcel) -> None:
-        """Keep a parcel. On disk, its length stands for it."""
-        if self._spill is None or self._folder is None:
-            self.addresses[parcel.to].append(parcel)
-            return
-        data = pack(parcel)
-        self._spill.append(self._folder / parcel.to, data)
-        self.addresses[parcel.to].append(len(data))
+    def held(self, parcel: Parcel) -> _Held:
+        """A parcel's address, and the parcel as it is kept: packed if it goes to disk."""
+        return parcel.to, pack(parcel) if self._spill else parcel
+
+    def put(self, to: str, held: Any) -> None:
+        """Keep what `held` has made. On disk, its length stands for it."""
+        if self._spill and self._folder:
+            self._spill.append(self._folder / to, held)
+            held = len(held)
+        self.addresses[to].append(held)
 
     def at(self, to: str, *, keep: bool) -> Iterator[Parcel]:
         """The parcels of an address in the order in which they came, each let go of as it is handed over unless kept."""
