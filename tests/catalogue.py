@@ -330,7 +330,10 @@ def spark_not_installed(folder: Path) -> Iterator[None]:
 def spilling_fails(folder: Path) -> Iterator[None]:
     """The calls need more than `--memory`, and the disk takes no more."""
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with mock.patch.object(scatter, "need", return_value=1 << 30), mock.patch.object(tempfile, "mkdtemp", side_effect=full):
+    with (
+        mock.patch.object(scatter, "need", return_value=1 << 30),
+        mock.patch.object(tempfile, "mkdtemp", side_effect=full),
+    ):
         yield
 
 

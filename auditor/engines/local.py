@@ -13,8 +13,8 @@ from auditor.engines import DRIVER, Handling, Making, Parcel, Post, pack, unpack
 from auditor.engines.spill import Spill
 
 _BUCKET, _SHARE, _MOST = 512 << 20, 4, 4096
-"""Bytes of a bucket: larger ones cost more for the memory they take than for the work. Of the bounded memory it is this
-part, as what is read and published takes room too. With more buckets than the most the pieces would cost more than they save.
+"""Bytes of a bucket (larger ones cost more for the memory they take than for the work), the part of a bounded memory that
+it may be (what is read and published takes room too), and how many there may be (the smallest cost more than they save).
 """
 
 _AT_ONCE = 2
