@@ -81,11 +81,14 @@ class Local:
             parcels.sort(key=lambda parcel: (parcel.kind, parcel.order))
             return [sent.held(parcel) for parcel in work(to, parcels)]
 
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
+        threads = ThreadPoolExecutor(_AT_ONCE)
+        try:
             for number, made in enumerate(threads.map(handled, addresses), 1):
                 self._tell(what, number, len(addresses))
                 for held in made:
                     sent.put(*held)
+        finally:
+            threads.shutdown(cancel_futures=True)  # an interrupted run does not begin another address
         return sent
 
     def fetch(self, post: Post) -> Iterator[Parcel]:
