@@ -37,10 +37,12 @@ def write_evidence(evidence: pl.LazyFrame, claim_ids: pl.Series, path: Path) -> 
 
 def write_csv(frame: pl.DataFrame, path: Path) -> None:
     """Write a frame as CSV, in UTF-8."""
-    path.write_text(to_csv(frame), encoding="utf-8", newline="")
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        for first in range(0, max(1, frame.height), _CLAIMS_AT_ONCE):
+            stream.write(to_csv(frame.slice(first, _CLAIMS_AT_ONCE), header=first == 0))
 
 
-def to_csv(frame: pl.DataFrame) -> str:
+def to_csv(frame: pl.DataFrame, *, header: bool = True) -> str:
     """CSV text: instants as ISO 8601 with offset, lists joined with `;`, a leading `'` before what starts a formula."""
     columns = []
     for name, dtype in frame.schema.items():
@@ -53,7 +55,7 @@ def to_csv(frame: pl.DataFrame) -> str:
             column = pl.when(column.str.contains(_FORMULA)).then("'" + column).otherwise(column)
         columns.append(column.alias(name))
     stream = io.BytesIO()
-    frame.select(columns).write_csv(stream)
+    frame.select(columns).write_csv(stream, include_header=header)
     return stream.getvalue().decode()
 
 
