@@ -1,5 +1,6 @@
 """How much memory there is, and how much of it an audit may take."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ from auditor.errors import UsageError
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 _LEAST = 256 << 20
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?I?)B?", re.IGNORECASE)
-_CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
 def parse(text: str, origin: str) -> int:
@@ -26,9 +27,11 @@ def parse(text: str, origin: str) -> int:
 
 
 def present() -> int:
-    """The bytes of memory of the machine, or of the control group that the process is in."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        return min(machine, int(_CONTROL_GROUP.read_text(encoding="ascii")))
-    except (OSError, ValueError):
-        return machine
+    """The bytes of memory of the machine, or of the control groups that the process is in."""
+    sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    with contextlib.suppress(OSError):
+        group = _CONTROL_GROUPS / Path("/proc/self/cgroup").read_text(encoding="utf-8").rpartition("::/")[2].strip()
+        for folder in (group, *group.parents):
+            with contextlib.suppress(OSError, ValueError):
+                sizes.append(int((folder / "memory.max").read_text(encoding="ascii")))
+    return min(sizes)
