@@ -112,7 +112,7 @@ class Scatter:
 def need(parts: Iterable[Part]) -> int:
     """About how many bytes of memory an audit takes if nothing is divided. What cannot be looked at counts nothing."""
     total = 0
-    for part in parts:
+    for part in {(part.table, part.number): part for part in parts}.values():  # a file is looked at once
         with contextlib.suppress(OSError, pa.ArrowException):
             if not part.path.is_file():  # a pipe can be read only once
                 continue

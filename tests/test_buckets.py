@@ -14,7 +14,7 @@ from reference import Table, World
 from test_sample_answer import FOLDERS, settings_of
 from worlds import worlds
 
-from auditor import memory, scatter
+from auditor import ingest, memory, scatter
 from auditor.engines.local import Local
 from auditor.errors import UsageError
 
@@ -72,6 +72,14 @@ def test_what_fits_stays_in_memory(tmp_path: Path) -> None:
         assert engine.buckets == 5 and not list(tmp_path.iterdir())
         engine.divide(4 << 30)
         assert engine.buckets == 9 and list(tmp_path.iterdir())
+
+
+def test_a_file_read_in_pieces_counts_once(tmp_path: Path) -> None:
+    visits = pl.DataFrame({"visit_id": [str(number) for number in range(100)]})
+    visits.write_parquet(tmp_path / "visits.parquet", row_group_size=10)
+    whole, pieces = (ingest.parts("visits", [str(tmp_path)], split_rows=rows)[0] for rows in (None, 20))
+    assert (len(whole), len(pieces)) == (1, 5)
+    assert scatter.need(pieces) == scatter.need(whole) > 0
 
 
 def test_a_patient_has_one_digest_on_every_machine() -> None:

@@ -149,7 +149,7 @@ class Spark:
     def spread(self, work: Making, tasks: Sequence[Any], what: str) -> Post:
         """Work on each task, on as many at once as there are cores."""
         numbers = self._session.range(0, len(tasks), 1, max(1, len(tasks)))
-        return self._post(numbers, partial(_make, work, [pack(task) for task in tasks], _versions()), what)
+        return self._post(numbers, partial(_make, work, [pack(task) for task in tasks], _versions(), Path.cwd()), what)
 
     def each(self, work: Handling, posts: Sequence[Post], prefix: str, what: str, *, keep: bool = False) -> Post:
         """Work on every address, on as many at once as there are cores."""
@@ -167,7 +167,7 @@ class Spark:
         apart = reduce(lambda a, b: a.union(b), frames).repartitionById(
             1 + max(map(_number, addresses), default=0), number
         )
-        sent = self._post(apart, partial(_handle, work, _versions()), what)
+        sent = self._post(apart, partial(_handle, work, _versions(), Path.cwd()), what)
         for box in boxes if not keep else ():
             box.forget(prefix)
         return sent
@@ -235,17 +235,19 @@ def _number(address: str) -> int:
     return int(digits or 0)
 
 
-def _make(work: Making, tasks: list[bytes], versions: tuple[str, ...], batches: Iterable[Any]) -> Iterator[Any]:
+def _make(
+    work: Making, tasks: list[bytes], versions: tuple[str, ...], folder: Path, batches: Iterable[Any]
+) -> Iterator[Any]:
     """In a worker: numbers of tasks → batches of rows."""
-    _prepare()
+    _prepare(folder)
     for batch in batches:
         for number in batch.column(0).to_pylist():
             yield from _sent(lambda task: work(unpack(tasks[task])), number, f"{number:08d}", versions)
 
 
-def _handle(work: Handling, versions: tuple[str, ...], batches: Iterable[Any]) -> Iterator[Any]:
+def _handle(work: Handling, versions: tuple[str, ...], folder: Path, batches: Iterable[Any]) -> Iterator[Any]:
     """In a worker: all rows of some addresses → batches of rows."""
-    _prepare()
+    _prepare(folder)
     rows = (_Row(batch, at) for batch in batches for at in range(batch.num_rows))
     boxes: dict[str, list[tuple[str, Parcel]]] = defaultdict(list)
     for name, parcel in _assembled(rows):
@@ -323,10 +325,13 @@ def _versions() -> tuple[str, ...]:
     return f"audit98968 {auditor.__version__}", f"polars {pl.__version__}"
 
 
-def _prepare() -> None:
+def _prepare(folder: Path) -> None:
     """As the command does at its start: no core is left, and no library's last words come into a worker's log."""
+    with contextlib.suppress(OSError):
+        os.chdir(folder)  # relative paths mean the same in a worker
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
 
 
 def _join(master: str, settings: Mapping[str, str]) -> Any:

@@ -8,27 +8,58 @@ Exits 1 if a promise was broken.
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from auditor.engines import spark
 from auditor.engines.local import Local
 from auditor.engines.spark import Spark, SparkFailed
 from auditor.errors import InputRefused
 from cli import streams
-from tests.cluster import toy
+from tests.cluster import folders, toy
 from tests.cluster.standalone import Cluster
 
 ROOT = str(Path(__file__).parents[2])
-BUCKETS, TASKS, PAUSE = 8, 8, 0.5
+BUCKETS, TASKS, PAUSE, CLAIMS = 8, 8, 0.5, 20_000
+
+
+def runs(folder: Path) -> None:
+    """The command publishes what it publishes in memory, also when a worker is killed; its paths may be relative."""
+    _command(folder, "sample", "data", "--claims", str(CLAIMS)).wait()
+    words = ["run", "--policy", "data/policy.toml", "--ledger", "none", "--format", "none"]
+    for name in ("calls", "visits", "providers"):
+        words += [f"--{name}", f"data/{name}.parquet"]
+    want = _command(folder, *words, "--out", "memory").wait()
+    for name, struck_at in (("whole", None), ("killed", "settling")):
+        (folder / name).mkdir()
+        log = folder / f"{name}.log"
+        there = ("--engine", "spark", "--out", f"{name}-out", "--log-file", log.name, "--log-format", "json")
+        with Cluster(folder / name) as cluster:
+            run = _command(folder, *words, *there, "--master", cluster.master)
+            if struck_at:
+                _wait(run, log, struck_at)
+                time.sleep(1)
+                cluster.kill(0)
+                assert _stages(log)[-1] == struck_at, f"killed while {_stages(log)[-1]}, not {struck_at}"
+            assert run.wait() == want, f"exit code {run.returncode}, not {want}"
+        out = folder / f"{name}-out"
+        count = folders.same(folder / "memory" / "latest", out / "latest")
+        assert not list(out.glob(".unfinished*")), "something was left behind"
+        print(f"{name}: exit code {want} and the same {count} files after {_lines(log)[-1]['elapsed']:.0f} s")
 
 
 def parcels(folder: Path) -> None:
     """Parcels come as they come in memory, also those that a killed worker held."""
-    with Local(BUCKETS) as local:
+    with Local() as local:
+        local.buckets = BUCKETS
         want = sorted(toy.run(local, TASKS), key=repr)
     with Cluster(folder) as cluster:
         assert _told(cluster, folder / "whole", lambda _: None) == want
@@ -76,6 +107,25 @@ def nobody(folder: Path) -> None:
     spark._PATIENCE = 120
 
 
+def _command(folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "cli", *words]
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": ROOT}, **quiet)
+
+
+def _wait(run: subprocess.Popen[bytes], log: Path, stage: str) -> None:
+    while run.poll() is None and stage not in _stages(log):
+        time.sleep(0.1)
+
+
+def _stages(log: Path) -> list[str]:
+    return ["", *(line["message"] for line in _lines(log) if line["event"] == "stage")]
+
+
+def _lines(log: Path) -> list[Any]:
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
 def _spark(cluster: Cluster, progress: Callable[[str], None] = lambda _: None) -> Spark:
     engine = Spark(cluster.master, None, progress, {"spark.executorEnv.PYTHONPATH": ROOT})
     engine.divide = lambda need: None  # type: ignore[method-assign]
@@ -106,7 +156,7 @@ def main() -> None:
     raise SystemExit(1 if broken else 0)
 
 
-CHECKS = {"parcels": parcels, "errors": errors, "nobody": nobody}
+CHECKS = {"runs": runs, "parcels": parcels, "errors": errors, "nobody": nobody}
 
 if __name__ == "__main__":
     streams.keep_strangers_quiet()
