@@ -102,10 +102,13 @@ class Scatter:
         """Digests of the ids that must mean one patient, each kind of id apart: visits, calls, claims."""
         if table == "visits":
             return [_link(frame["visit_id"], "v")]
-        call = frame["call_id"] if "call_id" in frame.columns else pl.Series([None] * frame.height, dtype=pl.String)
-        claim = frame["claim_id"] if "claim_id" in frame.columns else call
+        blank = pl.repeat(None, frame.height, dtype=pl.String, eager=True)
+        call, claim, code = (
+            _blank_as_null(frame[name]) if name in frame.columns else blank
+            for name in ("call_id", "claim_id", "cpt_code")
+        )
         if table == "calls" and not self.has_claims_table:  # a billed call without a claim_id is its own claim
-            claim = pl.select(pl.coalesce(_blank_as_null(claim), _blank_as_null(call))).to_series()
+            claim = pl.select(pl.coalesce(claim, pl.when(code.is_not_null()).then(call))).to_series()
         return [_link(call, "c"), _link(claim, "n")]
 
 

@@ -136,6 +136,22 @@ def test_sizes_that_are_none(text: str) -> None:
         memory.parse(text, "--memory")
 
 
+def test_calls_and_claims_of_one_number_are_no_link(tmp_path: Path) -> None:
+    calls = Table(("call_id", "patient_id", "provider_id", "call_start", "cpt_code", "claim_id"), tuple(
+        {"call_id": str(n), "patient_id": f"p{n}", "provider_id": "a", "call_start": f"2026-03-{n + 1:02d} 09:00",
+         "cpt_code": "98968" if n % 2 else "", "claim_id": str(n - 1) if n % 2 else ""} for n in range(20)
+    ))  # fmt: skip
+    visits = Table(
+        ("visit_id", "patient_id", "visit_start"),
+        ({"visit_id": "1", "patient_id": "p1", "visit_start": "2026-03-01 09:00"},),
+    )
+    world = World(calls, visits)
+    asked = compare.settings_of(world, compare.written(world, tmp_path))
+    with Local() as held, Spilled(tmp_path) as spilled:
+        same(audited(asked, held), audited(asked, spilled))
+        assert "gathering" not in spilled.seen
+
+
 def test_exports_without_rows(tmp_path: Path) -> None:
     world = World(
         Table(("call_id", "patient_id", "provider_id", "call_start"), ()),
