@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from auditor import ingest, instants
 from auditor.engines import DRIVER, Parcel
 from auditor.ingest import Part, SourceFile
+from auditor.normalise import instant_columns
 from auditor.policy import Policy
 from auditor.tables import TABLES, Kind
 
@@ -50,12 +51,11 @@ class Scatter:
     policy: Policy
     buckets: int
     has_claims_table: bool
-    gathered: int = _GATHERED
 
     def __call__(self, part: Part) -> Iterator[Parcel]:
         """The rows by bucket, the ids that link patients, and what the part says of its table."""
         spec = TABLES[part.table]
-        open_ = {column.name: (True, 0) for column in spec.columns.values() if column.kind in (Kind.INSTANT, Kind.DATE)}
+        open_ = dict.fromkeys(instant_columns(spec), (True, 0))
         columns: frozenset[str] = frozenset()
         lost, frames, size = [], [], 0.0
         for chunk in ingest.read_part(part, self.policy, without_billing=self.has_claims_table):
@@ -70,7 +70,7 @@ class Scatter:
             lost.append(chunk.lost)
             frames.append(chunk.frame)
             size += chunk.frame.estimated_size()
-            if size > self.gathered:
+            if size > _GATHERED:
                 yield from self._divide(part, frames)
                 frames, size = [], 0.0
         yield from self._divide(part, frames)
@@ -101,7 +101,7 @@ class Scatter:
     def _links(self, table: str, frame: pl.DataFrame) -> list[pl.Series]:
         """Digests of the ids that must mean one patient, each kind of id apart: visits, calls, claims."""
         if table == "visits":
-            return [_link(frame["visit_id"], "v")]
+            return [_link(_blank_as_null(frame["visit_id"]), "v")]
         blank = pl.repeat(None, frame.height, dtype=pl.String, eager=True)
         call, claim, code = (
             _blank_as_null(frame[name]) if name in frame.columns else blank
@@ -179,7 +179,6 @@ def digest(texts: pl.Series) -> pl.Series:
 
 
 def _link(ids: pl.Series, kind: str) -> pl.Series:
-    ids = _blank_as_null(ids)
     made = digest(ids) ^ (ord(kind) * _ODD % 2**64)
     return pl.select(pl.when(ids.is_not_null()).then(made)).to_series()
 

@@ -4,8 +4,6 @@ import polars as pl
 
 from auditor.windows.facts import HOUR, Facts
 
-_SPAN = ("provider_id", "id", "from", "to")
-
 
 def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """The claim's own calls."""
