@@ -5,25 +5,26 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from auditor import coverage, ingest, scatter
-from auditor.billing import provider_rows
-from auditor.codes import AUDITED_BY_DEFAULT
-from auditor.coverage import Coverage, Extremes
-from auditor.engines import Engine, Post
-from auditor.engines.local import Local
+from auditor.cells.instants import MIDNIGHT_COLUMN
+from auditor.cells.normalise import Table, merge, normalise
+from auditor.claims import coverage
+from auditor.claims.billing import provider_rows
+from auditor.claims.coverage import Coverage, Extremes
 from auditor.errors import InputRefused, UsageError
-from auditor.findings import FINDINGS_ORDER, KEYS
 from auditor.identity import Identity
-from auditor.ingest import SourceFile
-from auditor.instants import MIDNIGHT_COLUMN
-from auditor.judge import left_out
-from auditor.normalise import Table, merge, normalise
+from auditor.judging.findings import FINDINGS_ORDER, KEYS
+from auditor.judging.judge import left_out
+from auditor.judging.weigh import Weigh, Weighed
 from auditor.policy import Policy
+from auditor.reading import ingest
+from auditor.reading.ingest import SourceFile
 from auditor.rules import ALL, CODES
-from auditor.scatter import BUCKET, Gather, Scatter, Scattered, crossing
-from auditor.scatter import KEYS as LINKS
-from auditor.settle import PROVIDER, Settle, Told, meet
-from auditor.weigh import Weigh, Weighed
+from auditor.scale import Engine, Post, scatter
+from auditor.scale.local import Local
+from auditor.scale.scatter import BUCKET, Gather, Scatter, Scattered, crossing
+from auditor.scale.scatter import KEYS as LINKS
+from auditor.scale.settle import PROVIDER, Settle, Told, meet
+from auditor.schema.codes import AUDITED_BY_DEFAULT
 
 _BUCKETED = ("calls", "visits", "claims")
 REQUIRED_RULES = ("DUR001", "LBK001", "LAH001", "FRQ001")

@@ -18,10 +18,10 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from auditor.choices import EngineName, FailOn, Format, LogFormat
-from auditor.codes import FAMILY
 from auditor.errors import UsageError
-from auditor.names import nearest
-from auditor.tables import TABLES, YES_NO, Kind, Vocabulary, fold_term
+from auditor.schema.codes import FAMILY
+from auditor.schema.names import nearest
+from auditor.schema.tables import TABLES, YES_NO, Kind, Vocabulary, fold_term
 
 Severity = Literal["violation", "review", "off"]
 FindRules = Callable[[str, Iterable[str]], tuple[str, ...]]

@@ -277,8 +277,7 @@ def rules_show(
     code: Annotated[str, typer.Argument(metavar="CODE", help="A rule's code, prefix or name.", autocompletion=_rules)],
 ) -> int:
     """Print a rule's page: what it checks, why it matters, how to resolve, what it cannot see, sources, examples."""
-    from auditor import pages
-    from auditor.rules import ALL, select
+    from auditor.rules import ALL, pages, select
 
     chosen = select("rules show", [code])
     typer.echo("\n\n".join(pages.page(rule) for rule in ALL if rule.code in chosen))
@@ -321,7 +320,7 @@ def init(
 ) -> int:
     """Suggest a policy for the given files: which column is which, how sure that is, and what is left to fill in."""
     given = {"calls": calls, "visits": visits, "claims": claims, "providers": providers}
-    from auditor import suggest
+    from auditor.mapping import suggest
 
     text = suggest.suggest({name: tuple(paths) for name, paths in given.items() if paths})
     if out is None:
@@ -342,8 +341,8 @@ def explain(
 
     It shows identifiers, because that is what was asked for.
     """
-    from auditor import explain as explaining
-    from auditor.report import story
+    from auditor.reports.page import story
+    from auditor.runs import explain as explaining
 
     story.write(sys.stdout, explaining.explain(folder, claim_id))
     return 0
@@ -357,8 +356,8 @@ def sample(
     seed: Annotated[int, typer.Option(metavar="S", help="Equal seeds give equal files.")] = 98968,
 ) -> int:
     """Write synthetic exports with a planted, known answer beside them."""
-    from auditor import sample as sampling
     from auditor.errors import OutputFailed
+    from auditor.synthetic import sample as sampling
 
     try:
         tally = sampling.write(folder, claims, seed)
@@ -398,7 +397,7 @@ def frame(
     show_ids: ShowIds = False,
 ) -> int:
     """Draw a reproducible random sample of a run's claims for a probe review."""
-    from auditor.frame import Design
+    from auditor.sampling.frame import Design
     from cli import frame_command
 
     design = Design(unit=unit, of=of, strata=strata, size=size, spares=spares, seed=seed)

@@ -14,9 +14,9 @@ from auditor.cases import book, chain, reviewed, store
 from auditor.cases.decide import STATES, Decision, decide
 from auditor.cases.night import MARKS
 from auditor.errors import InputRefused, UsageError
-from auditor.names import harmless, nearest
-from auditor.report import tables, text
+from auditor.reports import tables, text
 from auditor.rules import select
+from auditor.schema.names import harmless, nearest
 from cli.streams import data
 
 FORMATS = ("csv", "jsonl")

@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from auditor import compare as comparing
-from auditor.compare import Comparison
-from auditor.compare_causes import Causes
 from auditor.errors import UsageError
-from auditor.names import harmless
-from auditor.report import tables
-from auditor.report.text import console
+from auditor.reports import tables
+from auditor.reports.text import console
+from auditor.runs import compare as comparing
+from auditor.runs.compare import Comparison
+from auditor.runs.compare_causes import Causes
+from auditor.schema.names import harmless
 from cli.streams import data
 
 _CHANGES = ("new", "gone", "changed")

@@ -6,14 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from auditor import frame as framing
 from auditor.errors import UsageError
-from auditor.estimate import CONFIDENCE
-from auditor.frame import Design
-from auditor.names import harmless
-from auditor.report.folder import to_json
-from auditor.report.text import console
-from auditor.reviewed_sample import Reviewed, review
+from auditor.reports.folder import to_json
+from auditor.reports.text import console
+from auditor.sampling import frame as framing
+from auditor.sampling.estimate import CONFIDENCE
+from auditor.sampling.frame import Design
+from auditor.sampling.reviewed_sample import Reviewed, review
+from auditor.schema.names import harmless
 from cli.streams import data
 
 FORMATS = ("text", "json")

@@ -56,7 +56,7 @@ class Log:
         self._tell("error", "error", message, f"audit98968: error: {message}", {})
 
     def _tell(self, level: str, event: str, message: str, aloud: str | None, fields: dict[str, Any]) -> None:
-        from auditor.names import harmless
+        from auditor.schema.names import harmless
 
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = f"{now} audit98968[{self.context['pid']}] {level}: {harmless(message)}"

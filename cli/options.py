@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from auditor import memory
 from auditor import policy as policies
 from auditor.audit import REQUIRED_RULES, Settings
 from auditor.cases import store
 from auditor.choices import EngineName, FailOn, Format, LogFormat
-from auditor.codes import FAMILY
 from auditor.errors import UsageError
 from auditor.identity import Identity, read_key
-from auditor.names import nearest
 from auditor.policy import Policy
 from auditor.rules import CODES, select
+from auditor.scale import memory
+from auditor.schema.codes import FAMILY
+from auditor.schema.names import nearest
 
 TABLES = ("calls", "visits", "claims", "providers")
 LOG = ("log_format", "log_file", "quiet")

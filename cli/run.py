@@ -14,13 +14,13 @@ import polars as pl
 from auditor import audit as auditing
 from auditor.audit import Inputs, Result, Settings
 from auditor.cases import night, store
-from auditor.engines import Engine
-from auditor.engines.local import Local
 from auditor.errors import InputRefused
-from auditor.headers import shown
-from auditor.report import folder, summary, tables, text
-from auditor.report.providers import ranking
-from auditor.report.summary import Run, Summary
+from auditor.reading.headers import shown
+from auditor.reports import folder, summary, tables, text
+from auditor.reports.page.providers import ranking
+from auditor.reports.summary import Run, Summary
+from auditor.scale import Engine
+from auditor.scale.local import Local
 from cli.log import log
 from cli.options import Options
 from cli.streams import data, forget
@@ -132,7 +132,7 @@ def check(options: Options) -> int:
 def _engine(options: Options) -> Engine:
     """Where the work is done. Spilled data lies beside the output, which the next run clears if this one is killed."""
     if options.values["engine"] == "spark":
-        from auditor.engines.spark import Spark
+        from auditor.scale.spark import Spark
 
         return Spark(options.values["master"] or "local[*]", options.out, log.stage)
     return Local(options.values["memory"], options.out, log.stage)

@@ -4,9 +4,8 @@ import re
 import shlex
 from pathlib import Path
 
-from auditor import pages
-from auditor.rules import ALL
-from auditor.tables import TABLES, Column
+from auditor.rules import ALL, pages
+from auditor.schema.tables import TABLES, Column
 from tests.catalogue import CANARY, Case, cases
 
 FOLDER = Path(__file__).parent
@@ -27,9 +26,9 @@ def tables_page() -> str:
     """Every canonical column with its kind, meaning, known headers and words."""
     parts = [
         "# Tables",
-        "Written by `make docs` from `auditor/tables.py`. Headers match without case, `_`, `-`, spaces and dots, against "
-        "the column's name and the other headers given here; `[columns.TABLE]` in a policy maps the rest. An asterisk "
-        "marks a required column.",
+        "Written by `make docs` from `auditor/schema/tables.py`. Headers match without case, `_`, `-`, spaces and dots, "
+        "against the column's name and the other headers given here; `[columns.TABLE]` in a policy maps the rest. "
+        "An asterisk marks a required column.",
     ]
     for table in TABLES.values():
         rows = [

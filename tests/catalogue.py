@@ -24,9 +24,11 @@ import polars as pl
 import xlsxwriter
 from filelock import FileLock
 
-from auditor import audit, csvfile, scatter
+from auditor import audit
 from auditor.cases import store
-from auditor.report.sample_book import HEADER_ROW
+from auditor.reading import csv as csvfile
+from auditor.reports.workbook.sample_book import HEADER_ROW
+from auditor.scale import scatter
 from cli.__main__ import repeat_table_flags
 from cli.app import app
 from cli.log import Log, log

@@ -12,8 +12,8 @@ from reference import Table, World
 from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Result, Settings
-from auditor.rule import Outcome
 from auditor.rules import select
+from auditor.rules.rule import Outcome
 
 TABLES = ("calls", "visits", "claims", "providers")
 Verdicts = dict[tuple[str, str, str], dict[str, Any]]

@@ -9,9 +9,9 @@ from polars.testing import assert_frame_equal
 
 from auditor import audit as auditing
 from auditor.audit import Result, Settings
-from auditor.engines import Engine, Handling, Post
-from auditor.engines.local import Local
-from auditor.findings import EVIDENCE_ORDER
+from auditor.judging.findings import EVIDENCE_ORDER
+from auditor.scale import Engine, Handling, Post
+from auditor.scale.local import Local
 
 
 class Spilled(Local):

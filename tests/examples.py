@@ -5,8 +5,8 @@ Records: k1 a billed call, u1 an unbilled one, v1 a visit, b1 a claims-table lin
 
 from reference import Table, World
 
-from auditor.rule import Rule
-from auditor.tables import TABLES
+from auditor.rules.rule import Rule
+from auditor.schema.tables import TABLES
 
 COVERAGE = {"as_of": "2026-12-31", "visits_since": "2025-01-01", "claims_since": "2025-01-01"}
 _TABLE = {"k": "calls", "u": "calls", "v": "visits", "b": "claims"}

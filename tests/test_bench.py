@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor import sample
+from auditor.synthetic import sample
 from benchmarks import answers, exports
 from benchmarks.floor import read
 

@@ -16,9 +16,10 @@ from reference import Table, World
 from test_sample_answer import FOLDERS, sample_world, settings_of
 from worlds import worlds
 
-from auditor import ingest, memory, scatter
-from auditor.engines.local import Local
 from auditor.errors import UsageError
+from auditor.reading import ingest
+from auditor.scale import memory, scatter
+from auditor.scale.local import Local
 
 _WANTED = int(os.environ.get("WORLDS", "0"))
 _profile = settings(

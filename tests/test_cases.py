@@ -15,7 +15,7 @@ from auditor.cases import book, chain, night, store
 from auditor.cases.decide import Decision, State, decide
 from auditor.cases.night import Night
 from auditor.errors import AuditError, FolderHeld, InputRefused, UsageError
-from auditor.report import summary
+from auditor.reports import summary
 from auditor.rules import select
 
 CALLS = "call_id,patient_id,provider_id,call_start,call_minutes,cpt_code,claim_status,paid_amount\n"

@@ -9,9 +9,9 @@ import pytest
 from reference import Table, World
 from test_sample_answer import FOLDERS, audit_folder
 
-from auditor import coverage
 from auditor import policy as policies
 from auditor.audit import Result
+from auditor.claims import coverage
 
 COVERED = {"as_of": "2026-12-31", "visits_since": "2025-01-01", "claims_since": "2025-01-01"}
 

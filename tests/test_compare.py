@@ -17,16 +17,16 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor import sample
 from auditor.audit import Settings
-from auditor.compare import Comparison, compare
-from auditor.compare_causes import CAUSES, FileChange
-from auditor.compare_findings import CASE, FACTS, RECORD
 from auditor.errors import AuditError, InputRefused, UsageError
 from auditor.identity import Identity
-from auditor.report import folder, summary
-from auditor.report.summary import Run
+from auditor.reports import folder, summary
+from auditor.reports.summary import Run
 from auditor.rules import CODES, select
+from auditor.runs.compare import Comparison, compare
+from auditor.runs.compare_causes import CAUSES, FileChange
+from auditor.runs.compare_findings import CASE, FACTS, RECORD
+from auditor.synthetic import sample
 from cli.compare_command import compare as command
 
 CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,claim_id,cpt_code,initiated_by,paid_amount

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.tables import TABLES, fold
+from auditor.schema.tables import TABLES, fold
 from docs.generate import FOLDER, PAGES
 
 ROOT = Path(__file__).parent.parent

@@ -18,9 +18,9 @@ from scipy import stats
 from xlsxwriter import Workbook
 
 from auditor.errors import AuditError, InputRefused, UsageError
-from auditor.estimate import Stratum, estimate
-from auditor.frame import Design, draw, write
-from auditor.reviewed_sample import review
+from auditor.sampling.estimate import Stratum, estimate
+from auditor.sampling.frame import Design, draw, write
+from auditor.sampling.reviewed_sample import review
 from cli import frame_command
 from tests.test_frame import a_run, claim
 

@@ -4,9 +4,8 @@ import compare
 import examples
 import pytest
 
-from auditor import pages
-from auditor.rule import Rule
-from auditor.rules import ALL
+from auditor.rules import ALL, pages
+from auditor.rules.rule import Rule
 
 
 @pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)

@@ -14,11 +14,12 @@ from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Settings
 from auditor.errors import UsageError
-from auditor.explain import Story, explain
-from auditor.report import folder, story, summary
-from auditor.report.summary import Run
-from auditor.report.text import harmless
+from auditor.reports import folder, summary
+from auditor.reports.page import story
+from auditor.reports.summary import Run
+from auditor.reports.text import harmless
 from auditor.rules import CODES, select
+from auditor.runs.explain import Story, explain
 
 CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,claim_id,cpt_code,initiated_by,units,problem_id
 k1,p1,a,2026-03-09 09:00,25,F1,98968,patient,1,

@@ -25,15 +25,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor import audit as auditing
-from auditor import frame as framing
 from auditor import policy as policies
 from auditor.audit import Settings
 from auditor.errors import AuditError, InputRefused, OutputFailed, UsageError
-from auditor.frame import Design, chosen, draw, rank, unit_id, write
-from auditor.report import folder, sample_book, summary
-from auditor.report.summary import Run
+from auditor.reports import folder, summary
+from auditor.reports.summary import Run
+from auditor.reports.workbook import sample_book
 from auditor.rules import select
-from auditor.strata import allocate, cuts
+from auditor.sampling import frame as framing
+from auditor.sampling.frame import Design, chosen, draw, rank, unit_id, write
+from auditor.sampling.strata import allocate, cuts
 from cli import frame_command
 from tests.test_explain import CALLS, VISITS
 

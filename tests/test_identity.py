@@ -11,7 +11,7 @@ from test_sample_answer import FOLDERS, audit_folder
 from auditor import audit as auditing
 from auditor.errors import UsageError
 from auditor.identity import Identity, read_key
-from auditor.report import folder, summary, tables
+from auditor.reports import folder, summary, tables
 
 
 def quiet(stage: str) -> None:

@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from auditor import csvfile, ingest
 from auditor import policy as policies
+from auditor.cells.normalise import Table, normalise
 from auditor.errors import InputRefused
-from auditor.normalise import Table, normalise
 from auditor.policy import Policy
+from auditor.reading import csv as csvfile
+from auditor.reading import ingest
 from auditor.rules import select
 
 HEADER = "visit_id,patient_id,visit_start,status"

@@ -10,9 +10,9 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor import suggest
 from auditor.audit import Inputs, Settings
 from auditor.errors import InputRefused, UsageError
+from auditor.mapping import suggest
 from auditor.rules import select
 
 CALLS = """Call No,MRN,Clinician,Call Date,Picked Up,Hung Up,Direction,Billed CPT,Charge

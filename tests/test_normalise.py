@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
-from auditor import instants
 from auditor import policy as policies
-from auditor.ingest import REJECT_SCHEMA, Extract
-from auditor.normalise import Table, instant_columns, merge, normalise
+from auditor.cells import instants
+from auditor.cells.normalise import Table, instant_columns, merge, normalise
 from auditor.policy import Policy
+from auditor.reading.ingest import REJECT_SCHEMA, Extract
 from auditor.rules import select
-from auditor.tables import TABLES
+from auditor.schema.tables import TABLES
 
 MIDNIGHTS = [f"2026-03-{day:02} 00:00:00" for day in range(1, 25)]
 

@@ -10,7 +10,7 @@ from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Result, Settings
 from auditor.errors import UsageError
-from auditor.report import summary
+from auditor.reports import summary
 from auditor.rules import select
 
 MISTAKES = {

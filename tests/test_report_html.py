@@ -11,10 +11,11 @@ import polars as pl
 import pytest
 
 from auditor import audit
-from auditor.report import html, summary
-from auditor.report.charts import hours, trend
-from auditor.report.providers import overall_rate, ranking
-from auditor.report.timeline import shown
+from auditor.reports import summary
+from auditor.reports.page import page as html
+from auditor.reports.page.charts import hours, trend
+from auditor.reports.page.providers import overall_rate, ranking
+from auditor.reports.page.timeline import shown
 from cli.options import resolve
 
 SAMPLE = Path(__file__).parent.parent / "sample_data"

@@ -11,7 +11,7 @@ import pytest
 from test_report_html import HOSTILE, SAMPLE, Told, exports, run
 
 from auditor import audit
-from auditor.report import xlsx
+from auditor.reports.workbook import workbook as xlsx
 
 NS = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")

@@ -15,7 +15,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from auditor import sample, sample_scenarios
+from auditor.synthetic import sample
+from auditor.synthetic import scenarios as sample_scenarios
 
 # What SPEC.md section 5 lets each rule say, less what the exports cannot show: FRQ004 needs a claims table.
 OUTCOMES = {

@@ -12,9 +12,9 @@ from reference import Table, World
 from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Result, Settings
-from auditor.report import summary
-from auditor.rule import Outcome
+from auditor.reports import summary
 from auditor.rules import CODES, select
+from auditor.rules.rule import Outcome
 
 SAMPLE = Path(__file__).parent.parent / "sample_data"
 FOLDERS = [SAMPLE, SAMPLE / "with_claims"]

@@ -16,7 +16,7 @@ from auditor import choices
 from auditor.cases import chain
 from auditor.cases.chain import Entry
 from auditor.errors import UsageError
-from auditor.names import nearest
+from auditor.schema.names import nearest
 
 STATES = get_args(choices.State)
 _RETURN = timedelta(days=60)

@@ -18,9 +18,9 @@ from auditor.audit import Result
 from auditor.cases import chain
 from auditor.cases.chain import Entry
 from auditor.choices import Mark
-from auditor.findings import KEYS
+from auditor.judging.findings import KEYS
 from auditor.policy import Policy
-from auditor.rule import Outcome
+from auditor.rules.rule import Outcome
 
 MARKS = get_args(Mark)
 ALARMS = ("new", "reopened")

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 
 from auditor.errors import UsageError
-from auditor.names import nearest
-from auditor.rule import Rule
 from auditor.rules.bundling import EXC001
 from auditor.rules.documentation import DOC001, DOC002, DOC003, DOC004, DOC005
 from auditor.rules.eligibility import ELG001, ELG002, ELG003, ELG004, ELG005, ELG006
@@ -14,6 +12,8 @@ from auditor.rules.lookahead import LAH001, LAH002
 from auditor.rules.lookback import LBK001
 from auditor.rules.minutes import DUR001, DUR002, DUR003
 from auditor.rules.postoperative import LBK002
+from auditor.rules.rule import Rule
+from auditor.schema.names import nearest
 
 ALL: tuple[Rule, ...] = (
     DUR001, DUR002, DUR003, LBK001, LBK002, LAH001, LAH002, FRQ001, FRQ002, FRQ003, FRQ004, FRQ005, ELG001, ELG002, ELG003,

@@ -12,7 +12,7 @@ What it cannot see: other claims of the day that the exports do not hold, and ed
 
 import polars as pl
 
-from auditor.rule import Rule
+from auditor.rules.rule import Rule
 
 EXC001 = Rule(
     code="EXC001",

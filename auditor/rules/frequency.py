@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from auditor.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, Rule
 
 _SAME = pl.col("same_provider") & pl.col("same_code") & pl.col("e_counted")
 _LATER = pl.format("{} days after claim {}", "gap_days", "related_id")

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from auditor.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, Rule
 
 INT001 = Rule(
     code="INT001",

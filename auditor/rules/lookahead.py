@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from auditor.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, Rule
 
 _FROM_CALL = pl.col("from_call")
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")

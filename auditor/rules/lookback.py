@@ -13,7 +13,7 @@ together, it assumes that they are about the same problem.
 
 import polars as pl
 
-from auditor.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, Rule
 
 _KEPT = pl.col("counts") & pl.col("kept")
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from auditor.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, Rule
 
 _GUIDE = "CPT 98968 billing guide: 21-30 minutes of medical discussion"
 _MINUTE = 60_000_000

@@ -11,7 +11,7 @@ What it cannot see: procedures without `global_days` in the export, and those of
 
 import polars as pl
 
-from auditor.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, Rule
 
 _IN_PERIOD = (
     pl.col("kept") & (pl.col("same_provider") | pl.col("same_group")) & pl.col("certainly_before")

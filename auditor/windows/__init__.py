@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from auditor.rule import Noun
+from auditor.rules.rule import Noun
 from auditor.windows import calls, lines, visits
 from auditor.windows.facts import HOUR, Facts
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from auditor.billing import Billing
-from auditor.coverage import Coverage
+from auditor.claims.billing import Billing
+from auditor.claims.coverage import Coverage
 from auditor.policy import Policy
 
 HOUR = 3_600_000_000

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from auditor.codes import FAMILY, CodeList
+from auditor.schema.codes import FAMILY, CodeList
 from auditor.windows.facts import Facts
 
 

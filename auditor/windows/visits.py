@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from auditor import related
-from auditor.codes import FAMILY, CodeList
 from auditor.policy import Lists
+from auditor.schema.codes import FAMILY, CodeList
+from auditor.windows import related
 from auditor.windows.facts import Facts
 
 

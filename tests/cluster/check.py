@@ -19,10 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from auditor.engines import spark
-from auditor.engines.local import Local
-from auditor.engines.spark import Spark, SparkFailed
 from auditor.errors import InputRefused
+from auditor.scale import spark
+from auditor.scale.local import Local
+from auditor.scale.spark import Spark, SparkFailed
 from cli import streams
 from tests.cluster import folders, toy
 from tests.cluster.standalone import Cluster

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from auditor.findings import EVIDENCE_ORDER
+from auditor.judging.findings import EVIDENCE_ORDER
 
 _OWN = re.compile(
     rb"\d{8}T\d{9}Z-[0-9a-f]{8}|started \d{4}-\d\d-\d\d [\d:.]+|<dt>(Engine|Master|Memory)</dt>\s*<dd>[^<]*</dd>\s*"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from auditor.engines import Engine
-from auditor.engines.local import Local
-from auditor.engines.spark import Spark, SparkFailed
 from auditor.errors import InputRefused, UsageError
+from auditor.scale import Engine
+from auditor.scale.local import Local
+from auditor.scale.spark import Spark, SparkFailed
 from tests.cluster import toy
 
 ROOT = str(Path(__file__).parents[2])

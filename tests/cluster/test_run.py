@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor.engines import spark
-from auditor.engines.spark import Spark
+from auditor.scale import spark
+from auditor.scale.spark import Spark
 from cli.app import app
 from tests.cluster import folders
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from auditor.engines import DRIVER, Engine, Parcel
 from auditor.errors import InputRefused
+from auditor.scale import DRIVER, Engine, Parcel
 
 WORDS = 50
 

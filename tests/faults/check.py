@@ -336,7 +336,7 @@ SPOILERS = (
 
 def spoilt(code: str) -> list[str]:
     """A command that runs the program with a piece of it replaced."""
-    setup = f"import polars as pl\nfrom auditor import audit as auditing\nfrom auditor.report import folder\n{code}\n"
+    setup = f"import polars as pl\nfrom auditor import audit as auditing\nfrom auditor.reports import folder\n{code}\n"
     script = f"import sys\nsys.argv = sys.argv[sys.argv.index('cli'):]\n{setup}from cli.__main__ import main\nmain()\n"
     return [sys.executable, "-c", script]
 

@@ -37,12 +37,12 @@ from exports import Export, Table  # noqa: E402
 from verify import Ran  # noqa: E402
 
 from auditor import audit as auditing  # noqa: E402
-from auditor import settle  # noqa: E402
-from auditor.ingest import Extract  # noqa: E402
-from auditor.normalise import Table as NormalisedTable  # noqa: E402
-from auditor.normalise import normalise  # noqa: E402
+from auditor.cells.normalise import Table as NormalisedTable  # noqa: E402
+from auditor.cells.normalise import normalise  # noqa: E402
 from auditor.policy import Policy  # noqa: E402
-from auditor.report import html  # noqa: E402
+from auditor.reading.ingest import Extract  # noqa: E402
+from auditor.reports.page import page as html  # noqa: E402
+from auditor.scale import settle  # noqa: E402
 from cli.__main__ import main as command  # noqa: E402
 
 FORMS = ("text", "text", "none", "json", "csv", "jsonl")

@@ -20,8 +20,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auditor import sample
-from auditor.tables import TABLES, fold
+from auditor.schema.tables import TABLES, fold
+from auditor.synthetic import sample
 
 CANARY = "ZQX"
 """In every identifier, name and note of the exports; none may reach the terminal."""

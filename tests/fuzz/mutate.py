@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from exports import CANARY, LINKS, Table
 
-from auditor.tables import TABLES
+from auditor.schema.tables import TABLES
 
 Tables = dict[str, Table]
 

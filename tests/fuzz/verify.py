@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 from exports import CANARY, LINKS, Fact, Table
 
-from auditor.tables import TableSpec
+from auditor.schema.tables import TableSpec
 
 Facts = dict[str, list[Fact]]
 TABLES = ("claims", "findings", "evidence")

@@ -20,8 +20,8 @@ import polars as pl
 
 from auditor import policy as policies
 from auditor.cases import chain, night, store
-from auditor.rule import Outcome
 from auditor.rules import select
+from auditor.rules.rule import Outcome
 
 RULES = ("DUR001", "LBK001", "LAH001", "FRQ001")
 AS_OF = datetime(2026, 5, 1, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""A chunk's columns → typed values, and rejects with reasons."""

@@ -1,0 +1,302 @@
+"""One column's text → typed values, and the rows that it rejects. Source: SPEC.md section 2, Values."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import polars as pl
+
+from auditor.cells import instants
+from auditor.cells.instants import DAY
+from auditor.policy import Policy
+from auditor.schema.tables import Column, Kind, fold_term
+
+_NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+_CLOCK = r"^(?:(\d{1,4}):)?(\d{1,6}):([0-5]?\d(?:\.\d+)?)$"
+_AMOUNT = r"(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)"
+_MONEY = rf"^(?:[-+]?\$?{_AMOUNT}|\$[-+]{_AMOUNT}|\(\$?{_AMOUNT}\))$"
+_NOT_DOCUMENTED = ("", "n/a", "na", "none", "null", "-")
+_SCIENTIFIC = r"^\d(?:\.\d+)?[eE]\+\d+$"
+
+
+class Spread(NamedTuple):
+    """A column as its different values and which of them each row holds; without `place`, the rows' own values."""
+
+    values: pl.Series
+    place: pl.Series | None = None
+
+    def rows(self, mask: pl.Series | None = None) -> pl.Series:
+        """The column's rows, or those that the mask picks."""
+        if self.place is None:
+            return self.values if mask is None else self.values.filter(mask)
+        place = self.place if mask is None else self.place.filter(mask)
+        if isinstance(self.values.dtype, pl.List):  # a join spreads lists ten times faster than a gather
+            values = pl.DataFrame({"values": self.values}).with_row_index("place")
+            return pl.DataFrame({"place": place}).join(values, "place", "left", maintain_order="left")["values"]
+        return self.values.gather(place)
+
+
+@dataclass
+class Work:
+    """The columns made so far, and for each row the first thing wrong with it: 0, or the number of a problem from 1.
+
+    `date_columns`: the instants and dates that are date-only as a whole, where that is known beforehand. `place`: which
+    of the different texts of the column now being read each row holds; None: the rows' own values are being read.
+    """
+
+    policy: Policy
+    table: str
+    rows: int
+    date_columns: frozenset[str] | None = None
+    made: dict[str, Spread] = field(default_factory=dict)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    problem: pl.Series = field(init=False)
+    unrecognised: list[tuple[str, str, str, int]] = field(default_factory=list)
+    tallies: dict[str, int] = field(default_factory=dict)
+    has_local_times: bool = False
+    place: pl.Series | None = None
+
+    def __post_init__(self) -> None:
+        self.problem = pl.repeat(0, self.rows, dtype=pl.UInt16, eager=True)
+
+    def is_date_only(self, column: Column) -> bool | None:
+        """Whether the whole column holds dates, where that is known beforehand."""
+        return None if self.date_columns is None else column.name in self.date_columns
+
+    def spread(self, values: pl.Series) -> Spread:
+        """What was found for each different text of the column now being read."""
+        return Spread(values, self.place)
+
+    def count(self, mask: pl.Series) -> int:
+        """The rows of the texts that the mask picks."""
+        return int(self.spread(mask).rows().sum()) if mask.any() else 0
+
+    def make(self, name: str, values: pl.Series) -> None:
+        """Add a typed column, given for each different text."""
+        self.made[name] = self.spread(values)
+
+    def reject(self, column: str, reason: str, mask: pl.Series) -> None:
+        """Give the rows of these texts this reason unless they have one."""
+        if mask.any():
+            self.problems.append((column, reason))
+            first = self.spread(mask).rows().fill_null(False) & (self.problem == 0)
+            self.problem = self.problem.set(first, len(self.problems))
+
+
+def read(work: Work, column: Column, values: pl.Series) -> None:
+    """Type one column of the export, blanks as nulls, into `work`: each different text once, where texts repeat."""
+    if not (values.dtype.is_temporal() and column.kind in _TIMES):
+        values, work.place = _different(values, column.kind)
+        if work.place is not None or not _whole_numbers(values):
+            values = _trimmed(values)
+            _count_rounded(work, column, values)
+    if column.required and values.null_count():
+        work.reject(column.name, f"{column.name} is blank", values.is_null())
+    _READERS[column.kind](work, column, values)
+    work.place = None
+
+
+def missing(policy: Policy, table: str, column: Column) -> dict[str, pl.Series]:
+    """The typed columns of one row for a column that the export lacks: a blank cell, in which nothing can be wrong."""
+    work = Work(policy, table, 1)
+    _READERS[column.kind](work, column, pl.Series([None], dtype=pl.String))
+    return {name: made.values for name, made in work.made.items()}
+
+
+_TIMES = (Kind.INSTANT, Kind.DATE)
+_WORDS = (Kind.TERM, Kind.FLAG, Kind.DOCUMENTED, Kind.CODES, Kind.DIAGNOSES)
+_FEW = 1_000
+
+
+def _different(values: pl.Series, kind: Kind) -> tuple[pl.Series, pl.Series | None]:
+    """The different texts of a column, and the place of each row's among them; the column and None where few repeat."""
+    if values.dtype != pl.Categorical or kind in _TIMES:
+        values = values.cast(pl.String)
+        if kind in (Kind.ID, Kind.TEXT) or (kind not in _WORDS and _many(values)):
+            return values, None
+        values = values.cast(pl.Categorical(pl.Categories.random()))
+    place = values.to_physical()
+    codes = pl.int_range(
+        place.to_frame("code").select(pl.max("code").fill_null(-1).cast(pl.Int64) + 1).item(),
+        dtype=pl.UInt32,
+        eager=True,
+    )
+    if len(codes) > _FEW:  # many of the categories may be those of other columns
+        held = place.unique().drop_nulls()
+        place = _nulls(len(codes), pl.UInt32).scatter(held, codes.head(len(held))).gather(place)
+        codes = held
+    texts = codes.cat.to(values.dtype).cast(pl.String)
+    if place.null_count():
+        place = place.fill_null(len(texts))
+        texts = texts.extend_constant(None, 1)
+    return texts, place
+
+
+def _nulls(count: int, dtype: type[pl.DataType]) -> pl.Series:
+    return pl.repeat(None, count, dtype=dtype, eager=True)
+
+
+def _many(values: pl.Series) -> bool:
+    return bool(values.to_frame("v").select(pl.col("v").approx_n_unique() * 10 > pl.len()).item())
+
+
+def _trimmed(values: pl.Series) -> pl.Series:
+    values = values.str.strip_chars()
+    if values.str.len_bytes().min() == 0:
+        values = values.set(values == "", None)
+    return values
+
+
+def _whole_numbers(values: pl.Series) -> bool:
+    """Whether all values are whole numbers: most identifiers are, and there is nothing to trim."""
+    return all(
+        some.cast(pl.Int64, strict=False).null_count() == some.null_count() for some in (values.head(100), values)
+    )
+
+
+def _count_rounded(work: Work, column: Column, values: pl.Series) -> None:
+    if column.name.endswith("_id") and (count := work.count(values.str.contains(_SCIENTIFIC))):
+        work.tallies[
+            f"{work.table}.{column.name}: {{count}} identifiers look like rounded numbers (2.98725E+13); "
+            "export the column as text"
+        ] = count
+
+
+def _identifier(work: Work, column: Column, values: pl.Series) -> None:
+    if column.name == "claim_line" and work.table == "claims":
+        values = values.fill_null("1")
+    work.make(column.name, values)
+
+
+def _instant(work: Work, column: Column, values: pl.Series) -> None:
+    read = instants.read(values, work.policy, date_only=work.is_date_only(column), count=work.count)
+    _refuse_times(work, column, read)
+    if column.name == "call_start":
+        work.reject(column.name, f"{column.name} has a date but no time", read.date_only)
+    work.make(column.name, read.utc)
+    work.make(f"{column.name}_date_only", read.date_only)
+    if column.name in ("call_start", "visit_start", "booked_at"):
+        work.make(f"{column.name}_date", read.local.dt.date())
+
+
+def _date(work: Work, column: Column, values: pl.Series) -> None:
+    read = instants.read(values, work.policy, days=True, date_only=work.is_date_only(column), count=work.count)
+    _refuse_times(work, column, read)
+    work.make(column.name, read.local.dt.date())
+
+
+def _refuse_times(work: Work, column: Column, read: instants.Instants) -> None:
+    zone = work.policy.timezone
+    name = column.name
+    work.has_local_times |= read.has_local
+    if read.problem.max():
+        for problem, reason in (
+            (instants.UNREADABLE, "no date or time that can be read"),
+            (instants.SKIPPED, f"a local time that the DST change in {zone} skips"),
+            (instants.REPEATED, f"a local time that the DST change in {zone} repeats"),
+        ):
+            work.reject(name, f"{name} is {reason}", read.problem == problem)
+
+
+def _duration(per_unit: int) -> Callable[[Work, Column, pl.Series], None]:
+    def read(work: Work, column: Column, values: pl.Series) -> None:
+        text = pl.col("v")
+        number = pl.when(text.str.contains(_NUMBER)).then(text).cast(pl.Float64, strict=False) * per_unit
+        clock = [text.str.extract(_CLOCK, group).cast(pl.Float64, strict=False) for group in (1, 2, 3)]
+        clocked = (clock[0].fill_null(0) * 3600 + clock[1] * 60 + clock[2]) * 1_000_000
+        length = pl.coalesce(number, clocked).round(0).cast(pl.Int64, strict=False)
+        made = values.to_frame("v").select(length.alias("v"))["v"]
+        work.reject(column.name, f"{column.name} is no number or [h:]mm:ss", values.is_not_null() & made.is_null())
+        work.reject(column.name, f"{column.name} is negative", made < 0)
+        work.reject(column.name, f"{column.name} is over 24 h", made > DAY)
+        work.make(column.name, made)
+
+    return read
+
+
+def _term(work: Work, column: Column, values: pl.Series) -> None:
+    terms = work.policy.terms(work.table, column.name)
+    texts: list[str | None] = values.to_list()
+    meant = [None if text is None else terms.get(fold_term(text)) for text in texts]
+    if column.kind is Kind.DOCUMENTED:
+        documented = [
+            text is not None and term != "false" and text.casefold() not in _NOT_DOCUMENTED
+            for text, term in zip(texts, meant, strict=True)
+        ]
+        work.make(column.name, pl.Series(documented, dtype=pl.Boolean))
+        return
+    if column.name != "claim_status":
+        unknown = pl.Series(
+            [text is not None and term is None for text, term in zip(texts, meant, strict=True)], dtype=pl.Boolean
+        )
+        if unknown.any():
+            counted = work.spread(values).rows(work.spread(unknown).rows()).value_counts(name="count").rows()
+            work.unrecognised += [(work.table, column.name, text, count) for text, count in sorted(counted)]
+    if column.name == "claim_status":
+        meant = [term or "active" for term in meant]
+    elif column.name == "status":
+        meant = [term if text is None else term or "unrecognised" for text, term in zip(texts, meant, strict=True)]
+    made = pl.Series(meant, dtype=pl.String)
+    work.make(column.name, made == "true" if column.kind is Kind.FLAG else made)
+
+
+def _code(work: Work, column: Column, values: pl.Series) -> None:
+    code = values.str.to_uppercase().str.extract(r"^([A-Z0-9]+)")
+    none = code.is_null() & values.is_not_null()
+    if column.required:
+        work.reject(column.name, f"{column.name} holds no code", none)
+    elif count := work.count(none):
+        text = f"{work.table}.{column.name}: {{count}} values hold no code; those calls count as not billed"
+        work.tallies[text] = count
+    work.make(column.name, code)
+
+
+def _codes(work: Work, column: Column, values: pl.Series) -> None:
+    item = pl.element()
+    if column.kind is Kind.DIAGNOSES:
+        item = item.str.replace_all(".", "", literal=True)
+    item = item.str.extract(r"^([A-Z0-9]+)")
+    if column.kind is Kind.DIAGNOSES:
+        item = item.str.slice(0, 3)
+    parts = pl.col("v").fill_null("").str.to_uppercase().str.replace_all(r"[;,|\s]+", " ").str.split(" ")
+    lists = values.to_frame("v").select(parts.list.eval(item).list.drop_nulls().list.unique().list.sort())
+    work.make(column.name, lists.to_series())
+
+
+def _money(work: Work, column: Column, values: pl.Series) -> None:
+    text = pl.col("v").str.replace_all(" ", "", literal=True)
+    text = pl.when(text.str.contains(_MONEY)).then(text)
+    minus = text.str.contains(r"[(-]")
+    plain = text.str.replace_all(r"[^\d.]", "").cast(pl.Decimal(18, 2), strict=False)
+    made = values.to_frame("v").select(pl.when(minus).then(-plain).otherwise(plain).alias("v"))["v"]
+    work.reject(column.name, f"{column.name} is no amount of money", values.is_not_null() & made.is_null())
+    work.make(column.name, made)
+
+
+def _number(work: Work, column: Column, values: pl.Series) -> None:
+    number = pl.when(pl.col("v").str.contains(_NUMBER)).then("v").cast(pl.Float64, strict=False)
+    made = values.to_frame("v").select(number)["v"]
+    if column.kind is Kind.DAYS:
+        made = made.cast(pl.Int64, strict=False)
+    else:
+        work.reject(column.name, f"{column.name} is no number", values.is_not_null() & made.is_null())
+    work.make(column.name, made)
+
+
+_READERS: dict[Kind, Callable[[Work, Column, pl.Series], None]] = {
+    Kind.ID: _identifier,
+    Kind.TEXT: _identifier,
+    Kind.INSTANT: _instant,
+    Kind.DATE: _date,
+    Kind.MINUTES: _duration(60_000_000),
+    Kind.SECONDS: _duration(1_000_000),
+    Kind.TERM: _term,
+    Kind.FLAG: _term,
+    Kind.DOCUMENTED: _term,
+    Kind.CODE: _code,
+    Kind.CODES: _codes,
+    Kind.DIAGNOSES: _codes,
+    Kind.MONEY: _money,
+    Kind.NUMBER: _number,
+    Kind.DAYS: _number,
+}

@@ -1,0 +1,220 @@
+"""Calls and claims → one row per billed line, with its calls, cumulative minutes and order. Source: SPEC.md section 3."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from auditor.cells.normalise import Table
+from auditor.policy import Policy
+from auditor.schema.codes import FAMILY, CodeList, credential_parts
+
+MINUTE = 60_000_000
+"""Microseconds in a minute."""
+
+_KEY = ("claim_id", "claim_line", "cpt_code")
+_DOCUMENTS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity")
+_ROW_FACTS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "billed_amount", "paid_amount",
+              "source_file", "source_record")  # fmt: skip
+_INELIGIBLE_PURPOSES = ("scheduling", "administrative")
+
+
+@dataclass(frozen=True)
+class Billing:
+    """What was billed.
+
+    `lines`: the active lines with a code of the family, in the order in which one is *earlier*; `line` is that order.
+    `line_calls`: one row per line and call of it. `others`: active lines with other codes, keys only.
+    `inactive`: void and denied lines, keys and status.
+    """
+
+    lines: pl.DataFrame
+    line_calls: pl.DataFrame
+    others: pl.DataFrame
+    inactive: pl.DataFrame
+
+
+def bill(calls: pl.DataFrame, claims: Table | None, providers: pl.DataFrame, policy: Policy) -> Billing:
+    """Make the lines of the export: from the claims table, or from the calls where there is none.
+
+    `calls` carry their ends and times.
+    """
+    heads, pairs = _from_calls(calls) if claims is None else _from_claims(calls, claims.rows)
+    active = heads.filter(pl.col("claim_status") == "active")
+    family = active.filter(pl.col("cpt_code").is_in(FAMILY))
+    line_calls = (
+        pairs.join(family.select("head"), on="head", how="semi")
+        .join(calls, on="call_id", how="inner")
+        .sort("head", "call_start", "call_id")
+    )
+    facts = _facts(line_calls, policy.timezone)
+    lines = family.join(facts, on="head", how="left").with_columns(
+        pl.col("service_date").fill_null(pl.col("start_date")),
+        diagnoses=pl.when(pl.col("own_diagnoses").list.len() > 0).then("own_diagnoses").otherwise("call_diagnoses"),
+        has_call=pl.col("start").is_not_null(),
+    )
+    lines = _with_provider(lines, providers, policy)
+    order = ["service_date", "start", "claim_id", "claim_line", "cpt_code"]
+    lines = lines.sort(order, nulls_last=True).with_row_index("line")
+    line_calls = line_calls.join(lines.select("head", "line"), on="head", how="inner").drop("head")
+    others = active.filter(~pl.col("cpt_code").is_in(FAMILY))
+    keys = [*_KEY, "patient_id", "provider_id", "service_date"]
+    inactive = heads.filter(pl.col("claim_status") != "active").select(*keys, "claim_status")
+    return Billing(lines.drop("head", "own_diagnoses", "call_diagnoses"), line_calls, others.select(keys), inactive)
+
+
+def with_end_and_time(calls: pl.DataFrame) -> pl.DataFrame:
+    """Add each call's `end`, its own `time` (microseconds), `time_source` and the `clock` between start and end."""
+    stated = pl.coalesce("call_minutes", "call_seconds")
+    clock = (pl.col("call_end") - pl.col("call_start")).dt.total_microseconds()
+    length = pl.coalesce(stated, "discussion_minutes")
+    source = (
+        pl.when(pl.col("discussion_minutes").is_not_null())
+        .then(pl.lit("discussion"))
+        .when(stated.is_not_null())
+        .then(pl.lit("stated"))
+        .when(clock.is_not_null())
+        .then(pl.lit("clock"))
+    )
+    return calls.with_columns(
+        stated=stated,
+        clock=clock,
+        end=pl.coalesce("call_end", pl.col("call_start") + pl.duration(microseconds=length)),
+        time=pl.coalesce("discussion_minutes", stated, clock),
+        time_source=source,
+    )
+
+
+def _from_calls(calls: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Heads and (head, call_id) pairs: calls of one claim, line and code; a codeless call joins its claim's line."""
+    billed = [*_KEY, "call_id", "call_start", "call_start_date", *_ROW_FACTS]
+    calls = calls.select(billed).with_columns(pl.col("claim_line").fill_null("1"))
+    coded = calls.filter(pl.col("cpt_code").is_not_null()).with_columns(pl.coalesce("claim_id", "call_id"))
+    codeless = calls.filter(pl.col("cpt_code").is_null() & pl.col("claim_id").is_not_null()).drop("cpt_code")
+    keys = coded.select(_KEY).join(codeless, on="claim_id", how="semi").unique()
+    one_code = keys.filter(pl.col("cpt_code").n_unique().over("claim_id") == 1)
+    joining = codeless.join(one_code, on=["claim_id", "claim_line"], how="inner")
+    heads = (
+        pl.concat([coded, joining.select(billed)])
+        .sort("call_start", "call_id")
+        .group_by(_KEY, maintain_order=True)
+        .agg("call_id", *(pl.col(fact).first() for fact in _ROW_FACTS), service_date=pl.col("call_start_date").first())
+        .with_columns(own_diagnoses=pl.lit([], dtype=pl.List(pl.String)))
+        .with_row_index("head")
+    )
+    pairs = heads.select("head", "call_id").explode("call_id").with_columns(named=pl.lit(True))
+    return heads.drop("call_id"), pairs
+
+
+def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Heads and (head, call_id) pairs: by the line's call, else by the calls' claim, else by patient, provider, date."""
+    heads = claims.select(*_KEY, "service_date", "call_id", *_ROW_FACTS, own_diagnoses="diagnosis_codes")
+    heads = heads.with_row_index("head")
+    active = heads.filter(pl.col("claim_status") == "active")
+    by_call = active.filter(pl.col("call_id").is_not_null()).select("head", "call_id")
+    rest = active.filter(pl.col("call_id").is_null())
+    claimed = calls.filter(pl.col("claim_id").is_not_null()).select("call_id", "claim_id", call_line="claim_line")
+    by_claim = (
+        rest.select("head", "claim_id", "claim_line")
+        .join(claimed, on="claim_id", how="inner")
+        .filter(pl.col("call_line").is_null() | (pl.col("call_line") == pl.col("claim_line")))
+        .select("head", "call_id")
+    )
+    named = pl.concat([by_call, by_claim])
+    eligible = calls.filter(~pl.col("purpose").is_in(_INELIGIBLE_PURPOSES).fill_null(False)).join(
+        named, on="call_id", how="anti"
+    )
+    by_date = (
+        rest.join(by_claim, on="head", how="anti")
+        .select("head", "patient_id", "provider_id", "service_date")
+        .join(
+            eligible.select("call_id", "patient_id", "provider_id", service_date="call_start_date"),
+            on=["patient_id", "provider_id", "service_date"],
+            how="inner",
+        )
+        .select("head", "call_id")
+    )
+    pairs = pl.concat([named.with_columns(named=pl.lit(True)), by_date.with_columns(named=pl.lit(False))])
+    return heads.drop("call_id"), pairs
+
+
+def _facts(line_calls: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """One row per line: what its calls say together. Calls are in call order.
+
+    Most lines have one call, where nothing overlaps and every list is in order: they go without the costly steps.
+    """
+    start, end = pl.col("call_start"), pl.col("call_end")
+    covered_until = end.cum_max().shift(1).over("head")
+    fresh = (end - pl.max_horizontal(start, covered_until)).dt.total_microseconds().clip(lower_bound=0)
+    several = pl.col("head").is_duplicated()
+    alone = line_calls.filter(~several).with_columns(fresh="clock")
+    facts = pl.concat([
+        _together(alone, lambda texts: texts),
+        _together(line_calls.filter(several).with_columns(fresh=fresh), lambda texts: texts.unique().sort()),
+    ])  # fmt: skip
+    return facts.with_columns(
+        start_date=pl.col("start").dt.convert_time_zone(timezone).dt.date(),
+        end_date=pl.coalesce("end", "start").dt.convert_time_zone(timezone).dt.date(),
+        reach=pl.coalesce("end", "start"),
+    )
+
+
+def _together(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) -> pl.DataFrame:
+    """What the calls of each line say. `listed` puts texts in order, each once; `fresh` is time not covered before."""
+    by_clock = (pl.col("time_source") == "clock").all() & pl.col("time_source").is_not_null().all()
+    known = pl.col("time").is_not_null().all()
+    total = pl.when(by_clock).then(pl.col("fresh").sum()).otherwise(pl.col("time").sum())
+    one_source = pl.col("time_source").n_unique() == 1
+    source = pl.when(one_source).then(pl.col("time_source").first()).otherwise(pl.lit("mixed"))
+
+    def texts(name: str) -> pl.Expr:
+        return listed(pl.col(name).drop_nulls())
+
+    return line_calls.group_by("head", maintain_order=True).agg(
+        start=pl.col("call_start").min(),
+        end=pl.when(pl.col("end").is_not_null().all()).then(pl.col("end").max()),
+        minutes=pl.when(known).then(total // MINUTE),
+        minutes_source=pl.when(known).then(source),
+        call_ids=texts("call_id"),
+        related_visit_ids=texts("related_visit_id"),
+        problems=texts("problem_id"),
+        call_diagnoses=listed(pl.col("diagnosis_codes").explode().drop_nulls()),
+        group_id=pl.col("group_id").drop_nulls().first(),
+        specialty=pl.col("specialty").drop_nulls().first(),
+        credential=pl.col("provider_credential").drop_nulls().first(),
+        has_both_times=pl.any_horizontal(
+            pl.col("clock").is_not_null() & pl.col(said).is_not_null() for said in ("discussion_minutes", "stated")
+        ).any(),
+        call_dates=pl.col("call_start_date").unique(),
+        **{name: pl.col(name).any() for name in _DOCUMENTS},
+    )
+
+
+def _with_provider(lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Fill group, specialty and credential from the provider's row; add the licence and what the credential says."""
+    known = ("group_id", "specialty", "credential")
+    rows = providers.select(
+        "provider_id", "licence_start", "licence_end", *(pl.col(name).alias(f"_{name}") for name in known)
+    )
+    lines = lines.join(rows, on="provider_id", how="left").with_columns(pl.coalesce(name, f"_{name}") for name in known)
+    physicians, qualified = CodeList.of(policy.lists.physicians), CodeList.of(policy.lists.qualified)
+    written = lines["credential"].drop_nulls().unique().to_list()
+    parts = {text: credential_parts(text) for text in written}
+    credential = pl.col("credential")
+
+    def holds(listed: CodeList) -> pl.Expr:
+        matching = [text for text in written if any(part in listed for part in parts[text])]
+        return pl.when(credential.is_not_null()).then(credential.is_in(matching))
+
+    return lines.drop(f"_{name}" for name in known).with_columns(
+        physician=holds(physicians), qualified=holds(qualified)
+    )
+
+
+def provider_rows(providers: Table | None) -> pl.DataFrame:
+    """The providers' rows, or none of the same shape."""
+    if providers is not None:
+        return providers.rows
+    texts = ("provider_id", "group_id", "specialty", "credential")
+    dates = ("licence_start", "licence_end")
+    return pl.DataFrame(schema=[*((name, pl.String()) for name in texts), *((name, pl.Date()) for name in dates)])

@@ -1,0 +1,144 @@
+"""What the exports cover: as_of, visits_since, claims_since. Never taken from the clock. Source: SPEC.md section 1."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+from auditor.cells import instants
+from auditor.cells.normalise import Table
+from auditor.errors import UsageError
+from auditor.policy import Policy
+
+LONELY_DAYS = 31
+"""A default that lies further than this from the next date is warned about."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """`as_of` in UTC, and the first local dates that visits and lines cover; None where nothing tells."""
+
+    as_of: datetime | None
+    visits_since: date | None
+    claims_since: date | None
+    warnings: tuple[str, ...] = ()
+
+
+def parse_date(option: str, text: str, policy: Policy) -> date:
+    """A local date given as an option. Raises UsageError."""
+    read = instants.read(pl.Series([text]), policy)
+    if read.utc[0] is None:
+        raise UsageError(f"{option}: not a date; write it as 2026-03-31")
+    local: date = read.utc.dt.convert_time_zone(policy.timezone).dt.date()[0]
+    return local
+
+
+def parse_as_of(text: str, policy: Policy) -> datetime:
+    """An instant given as an option; a date means its end. Raises UsageError."""
+    read = instants.read(pl.Series([text]), policy)
+    if read.utc[0] is None:
+        raise UsageError("--as-of: not a date or time; write it as 2026-03-31 or 2026-03-31T18:00:00-05:00")
+    frame = pl.DataFrame({"at": read.utc, "at_date_only": read.date_only})
+    at: datetime = frame.select(_upto(policy.timezone, "at"))[0, 0]
+    return at.astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """What decides the coverage, of any number of rows: two days of each kind.
+
+    `completed` and `calls` have the last two `date`s, and the latest instant `at` of each: of completed visits, and of the
+    ends of calls. `visits` and `lines` are the first two dates.
+    """
+
+    completed: pl.DataFrame
+    calls: pl.DataFrame
+    visits: pl.Series
+    lines: pl.Series
+
+
+def extremes(calls: pl.DataFrame, visits: pl.DataFrame, claims: Table | None, policy: Policy) -> Extremes:
+    """Find what decides the coverage of these rows. `calls` carry their `end`."""
+    completed = visits.select("visit_start", "visit_start_date_only", date="visit_start_date", done="status")
+    completed = _last_days(completed.filter(pl.col("done") == "completed")).select("date", at=_upto(policy.timezone))
+    ends = calls.select(at=pl.coalesce("end", "call_start"))
+    ends = _last_days(ends.select(pl.col("at").dt.convert_time_zone(policy.timezone).dt.date().alias("date"), "at"))
+    dates = calls["call_start_date"] if claims is None else claims.rows["service_date"]
+    return merge([Extremes(completed, ends, visits["visit_start_date"], dates)])
+
+
+def merge(parts: Sequence[Extremes]) -> Extremes:
+    """The extremes of all the parts together."""
+
+    def last(frames: list[pl.DataFrame]) -> pl.DataFrame:
+        return _last_days(pl.concat(frames)).group_by("date").agg(pl.col("at").max())
+
+    def first(dates: list[pl.Series]) -> pl.Series:
+        day = pl.col("date")
+        two = pl.concat(dates).alias("date").to_frame().select(day.min(), second=day.filter(day > day.min()).min())
+        return pl.Series(two.row(0), dtype=pl.Date).drop_nulls()
+
+    return Extremes(
+        last([part.completed for part in parts]),
+        last([part.calls for part in parts]),
+        first([part.visits for part in parts]),
+        first([part.lines for part in parts]),
+    )
+
+
+def _last_days(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the last two different dates."""
+    day = pl.col("date")
+    return frame.filter(day >= pl.coalesce(day.filter(day < day.max()).max(), day.max()))
+
+
+def cover(
+    found: Extremes, policy: Policy, as_of: str | None, visits_since: str | None, claims_since: str | None
+) -> Coverage:
+    """Work out the coverage from the options, else from the tables."""
+    warnings: list[str] = []
+    upto = parse_as_of(as_of, policy) if as_of else _default_as_of(found, warnings)
+    since = parse_date("--visits-since", visits_since, policy) if visits_since else None
+    if since is None:
+        since = _first(found.visits, "visits_since", warnings)
+    lines_since = parse_date("--claims-since", claims_since, policy) if claims_since else None
+    if lines_since is None:
+        lines_since = _first(found.lines, "claims_since", warnings)
+    return Coverage(upto, since, lines_since, tuple(warnings))
+
+
+def _default_as_of(found: Extremes, warnings: list[str]) -> datetime | None:
+    ends = found.calls if found.completed.is_empty() else found.completed
+    if ends.is_empty():
+        return None
+    _warn_if_lonely(ends["date"], "as_of", warnings, descending=True)
+    latest: datetime = ends["at"].max()  # type: ignore[assignment]
+    return latest.astimezone(UTC)
+
+
+def _upto(zone: str, at: str = "visit_start") -> pl.Expr:
+    """The instant itself, or the last microsecond of its local day where only the date is known."""
+    next_day = pl.col(at).dt.convert_time_zone(zone).dt.date().dt.offset_by("1d").cast(pl.Datetime("us"))
+    midnight = pl.coalesce(
+        next_day.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null"),
+        next_day.dt.offset_by("-3h").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        + pl.duration(hours=3),
+    )
+    last = midnight.dt.convert_time_zone("UTC") - pl.duration(microseconds=1)
+    return pl.when(pl.col(f"{at}_date_only")).then(last).otherwise(pl.col(at)).alias("at")
+
+
+def _first(dates: pl.Series, what: str, warnings: list[str]) -> date | None:
+    _warn_if_lonely(dates, what, warnings, descending=False)
+    first: date | None = dates.min()  # type: ignore[assignment]
+    return first
+
+
+def _warn_if_lonely(dates: pl.Series, what: str, warnings: list[str], *, descending: bool) -> None:
+    nearest = dates.drop_nulls().unique().sort(descending=descending).head(2).to_list()
+    if len(nearest) == 2 and abs((nearest[0] - nearest[1]).days) > LONELY_DAYS:
+        warnings.append(
+            f"{what} rests on {nearest[0]}, {abs((nearest[0] - nearest[1]).days)} days from the next date; "
+            f"if that is a typing error, give --{what.replace('_', '-')}"
+        )

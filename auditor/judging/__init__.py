@@ -1,0 +1,1 @@
+"""Lines and rules → outcomes, findings and evidence."""

@@ -1,0 +1,132 @@
+"""Claims x rules → outcomes and evidence, with the reason for every rule that was not evaluated."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from auditor.policy import Policy
+from auditor.rules.rule import Outcome, Rule
+from auditor.windows import Nouns
+
+KINDS = ("visit", "claim", "call")
+"""Records of one gap: visits before lines before calls."""
+
+_RECORD = ("line", "kind", "id", "at", "date_only", "gap_days", "order", "basis")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """`outcomes`: one row per claim (`line`) and one UInt8 column per evaluated rule.
+
+    `evidence`: one row per (rule, claim, record) weighed, with the outcome it supports. `best`: per (rule, claim) with a
+    finding, the strongest record and `related_count`.
+    """
+
+    outcomes: pl.DataFrame
+    evidence: pl.DataFrame
+    best: pl.DataFrame
+
+
+def left_out(
+    rules: Sequence[Rule], skipped: Mapping[str, str], exists: frozenset[str], policy: Policy
+) -> dict[str, str]:
+    """The rules that cannot be evaluated, with the reasons. `skipped` are those that the user left out."""
+    not_evaluated = dict(skipped)
+    for rule in rules:
+        if rule.code not in not_evaluated and (reason := rule.why_not_evaluated(exists, policy.severity)):
+            not_evaluated[rule.code] = reason
+    return not_evaluated
+
+
+def judge(nouns: Nouns, rules: Sequence[Rule], policy: Policy) -> Judgement:
+    """Evaluate the rules."""
+    outcomes = nouns.claims.select("line", **{rule.code: _own(rule, policy) for rule in rules})
+    weighed = [_no_evidence()]
+    for noun in dict.fromkeys(rule.over for rule in rules):
+        over = [rule for rule in rules if rule.over == noun]
+        supported = {rule.code: pl.when(rule.weighed).then(rule.outcome(policy.severity)) for rule in over}
+        records = nouns[noun].with_columns(**supported)
+        strongest = records.select("line", *supported)
+        if noun != "claim":
+            weighed += [_records(records, rule, outcomes) for rule in over if rule.shows_record]
+            strongest = strongest.group_by("line").max()
+        outcomes = _strengthened(outcomes, strongest)
+    evidence = pl.concat(weighed)
+    return Judgement(outcomes, evidence, _best(evidence))
+
+
+def _own(rule: Rule, policy: Policy) -> pl.Expr:
+    """The outcome of the claim by itself, whatever its records support."""
+    return (
+        pl.when(~(in_force(policy) & rule.applies))
+        .then(Outcome.NOT_APPLICABLE)
+        .when(rule.unknown)
+        .then(Outcome.UNKNOWN)
+        .otherwise(Outcome.CLEAR)
+        .cast(pl.UInt8)
+    )
+
+
+def _strengthened(outcomes: pl.DataFrame, strongest: pl.DataFrame) -> pl.DataFrame:
+    """The outcomes with the strongest that records support, where the rule applies."""
+    rules = [code for code in strongest.columns if code != "line"]
+    final = [
+        pl.when(pl.col(code) > Outcome.NOT_APPLICABLE).then(pl.max_horizontal(code, f"{code}_record")).otherwise(code)
+        for code in rules
+    ]
+    joined = outcomes.join(strongest, on="line", how="left", maintain_order="left", suffix="_record")
+    return joined.with_columns(final).select(outcomes.columns)
+
+
+def in_force(policy: Policy) -> pl.Expr:
+    """Whether the policy speaks of the claim's service date."""
+    day, always = pl.col("service_date"), pl.lit(True)
+    after = day >= policy.effective_from if policy.effective_from else always
+    return after & (day <= policy.effective_to if policy.effective_to else always)
+
+
+def _records(records: pl.DataFrame, rule: Rule, outcomes: pl.DataFrame) -> pl.DataFrame:
+    """The records that a rule weighs for the claims that it applies to."""
+    beyond = outcomes.filter(pl.col(rule.code) == Outcome.NOT_APPLICABLE)["line"]
+    outcome = pl.col(rule.code)
+    elapsed = pl.col("elapsed") if "elapsed" in records.columns else pl.col("order")
+    weighed = records.select(
+        *_RECORD,
+        outcome=outcome,
+        rule=pl.lit(rule.code),
+        elapsed=elapsed,
+        why_not=pl.when(outcome < Outcome.UNKNOWN).then("why_not"),
+    )
+    return weighed.filter(pl.col("outcome").is_not_null() & ~pl.col("line").is_in(beyond.implode()))
+
+
+def _best(evidence: pl.DataFrame) -> pl.DataFrame:
+    rank = pl.col("kind").replace_strict({kind: rank for rank, kind in enumerate(KINDS)}, return_dtype=pl.UInt8)
+    strong = evidence.filter(pl.col("outcome") >= Outcome.REVIEW)
+    strong = strong.filter(pl.col("outcome") == pl.col("outcome").max().over("rule", "line")).with_columns(rank=rank)
+    strong = strong.sort("rule", "line", "gap_days", "rank", "date_only", "order", "id", nulls_last=True)
+    grouped = strong.group_by("rule", "line", maintain_order=True)
+    return grouped.agg(
+        pl.col("kind", "id", "at", "gap_days", "elapsed", "basis", "date_only").first(), related_count=pl.len()
+    )
+
+
+def _no_evidence() -> pl.DataFrame:
+    text, number = pl.String(), pl.Int64()
+    return pl.DataFrame(
+        schema={
+            "line": pl.UInt32(),
+            "kind": text,
+            "id": text,
+            "at": pl.Datetime("us", "UTC"),
+            "date_only": pl.Boolean(),
+            "gap_days": number,
+            "order": number,
+            "basis": text,
+            "outcome": pl.UInt8(),
+            "rule": text,
+            "elapsed": number,
+            "why_not": text,
+        }
+    )

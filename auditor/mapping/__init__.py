@@ -1,0 +1,1 @@
+"""Foreign headers and words → a suggested policy (`init`)."""

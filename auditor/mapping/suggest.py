@@ -1,0 +1,174 @@
+"""`init`: a commented policy with a suggested column mapping for the given files, valid as it stands.
+
+It looks at the headers and at the first rows, says how sure it is of each column, and quotes no value but those of
+vocabulary columns. Source: SPEC.md sections 2 and 6.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from auditor import policy
+from auditor.cells import instants
+from auditor.errors import OutputFailed, UsageError
+from auditor.mapping import match as suggest_match
+from auditor.mapping import values as suggest_values
+from auditor.mapping.match import Guess
+from auditor.mapping.values import Source
+from auditor.policy import Policy
+from auditor.schema.tables import TABLES, Kind
+
+_COMMENT = 48
+"""Column at which comments begin."""
+
+
+def suggest(paths: Mapping[str, Sequence[str]]) -> str:
+    """The text of a policy for the tables' files. Raises UsageError, and InputRefused for files that cannot be read."""
+    base = policy.load()
+    if not any(paths.values()):
+        raise UsageError("name the exports to look at: --calls, --visits, --claims, --providers")
+    if sum(list(files).count("-") for files in paths.values()) > 1:
+        raise UsageError("-: standard input can hold one table only; name files for the others")
+    exports = {table: suggest_values.read(table, files, base) for table, files in paths.items()}
+    found = suggest_match.match_all(exports, base)
+    formats = _formats(found, base)
+    reader = base.model_copy(update={"instant_formats": tuple(formats)})
+    lines = _head(formats, _carry_offsets(found, reader))
+    if any(source.declared for sources in exports.values() for source in sources):
+        why = "an export is not UTF-8: look whether names with accents come out right"
+        lines.append(_commented(f"encoding = {_quoted(suggest_values.GUESS)}", f"guess: {why}"))
+    for table, sources in exports.items():
+        lines += ["", *_table(table, sources, found[table], reader)]
+    for table in exports:
+        lines += _values(table, found[table], base)
+    return "\n".join(lines) + "\n"
+
+
+def save(text: str, path: Path) -> None:
+    """Write the policy to a new file. Raises UsageError where there is one already, OutputFailed where it cannot be."""
+    try:
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path}: exists already; choose another file, or move this one away") from None
+    except OSError as error:
+        raise OutputFailed(
+            f"{path}: cannot be written ({error.strerror}); check the path and its permissions"
+        ) from error
+
+
+def _head(formats: Sequence[str], offsets: bool) -> list[str]:
+    lines = [
+        "# A policy suggested by `audit98968 init` from the headers and the first rows of the exports.",
+        "# Read every line: `certain` is a known name, `likely` and `guess` were found by likeness of names and values.",
+        "# Then look at what it does: audit98968 check --policy THIS_FILE --calls ... --visits ...",
+        "# Keys that are not here come from the default policy: audit98968 policies show default",
+        "",
+    ]
+    zone = "the times carry offsets; it sets the local dates" if offsets else "fill in: the zone of the exports' times"
+    lines.append(_commented('# timezone = "America/New_York"', f"{zone}; UTC until then"))
+    if formats:
+        listed = ", ".join(_quoted(form) for form in formats)
+        lines.append(_commented(f"instant_formats = [{listed}]", "dates and times are not in a form known without it"))
+    if any("%d/%m" in form for form in formats):
+        lines.append("# day/month/year: values such as 3/4/2026 are then never read as month/day")
+    return lines
+
+
+def _table(table: str, sources: Sequence[Source], guesses: Mapping[str, Guess], reader: Policy) -> list[str]:
+    lines = [f"[columns.{table}]"]
+    for name, column in TABLES[table].columns.items():
+        if guess := guesses.get(name):
+            names = [_quoted(source.name) for source in guess.sources]
+            line = f"{name} = {names[0] if len(names) == 1 else '[' + ', '.join(names) + ']'}"
+            notes = "; ".join([guess.why, *_notes(guess, guesses, reader)])
+            lines.append(_commented(line if guess.active else f"# {line}", f"{guess.sure}: {notes}"))
+        elif column.required:
+            lines.append(_commented(f'# {name} = ""', f"REQUIRED, and nothing was found: {column.meaning}"))
+    used = {source.name for guess in guesses.values() if guess.active for source in guess.sources}
+    unused = [source.name for source in sources if source.name not in used]
+    lines += _wrapped("# left unused:", unused)
+    absent = [name for name, column in TABLES[table].columns.items() if name not in guesses and not column.required]
+    return lines + _wrapped("# no column found for:", absent)
+
+
+def _notes(guess: Guess, guesses: Mapping[str, Guess], reader: Policy) -> list[str]:
+    """What the first rows say about a column; shares and counts only."""
+    notes = []
+    blank = 1 - min(source.filled for source in guess.sources)
+    if blank >= 0.005:
+        notes.append("blank in every row" if blank == 1 else f"blank in {min(blank, 0.99):.0%} of rows")
+        notes[-1] += ", which are rejected" if guess.column.required else ""
+    values = suggest_values.joined(guess.sources)
+    if guess.column.kind in (Kind.INSTANT, Kind.DATE) and values.count():
+        read = instants.read(values, reader)
+        unread = (read.problem == instants.UNREADABLE).sum() / values.count()
+        if unread > 0:
+            notes.append(f"{unread:.1%} of the values cannot be read")
+        if guess.column.kind is Kind.INSTANT and (read.date_only | read.utc.is_null()).all():
+            notes.append("THE CALLS NEED A TIME" if guess.column.name == "call_start" else "dates without times")
+        if guess.column.name == "call_end" and (start := guesses.get("call_start")):
+            began = instants.read(suggest_values.joined(start.sources), reader).utc
+            before = (read.utc < began).sum()
+            if before:
+                notes.append(f"{before} of {len(began)} end before they begin (past midnight?) and would be rejected")
+    return notes
+
+
+def _values(table: str, guesses: Mapping[str, Guess], base: Policy) -> list[str]:
+    """Values that a vocabulary does not know, to be filled in."""
+    lines = []
+    for name, guess in guesses.items():
+        column = guess.column
+        if column.kind not in (Kind.TERM, Kind.FLAG) or name == "claim_status" or not guess.active:
+            continue
+        unknown = suggest_values.unknown_terms(guess.sources[0], column, table, base)
+        rows, read = sum(count for _, count in unknown), guess.sources[0].values.count()
+        if unknown and (rows < read or rows >= 3 * len(unknown)):  # else it may hold names or notes
+            terms = sorted(set(base.terms(table, name).values()))
+            lines += ["", f"# [values.{table}.{name}]", f"# each of these means one of: {', '.join(terms)}"]
+            lines += [_commented(f'# {_quoted(value)} = ""', f"{count} of the rows read") for value, count in unknown]
+    return lines
+
+
+def _formats(found: Mapping[str, Mapping[str, Guess]], base: Policy) -> list[str]:
+    """Formats without which the chosen columns cannot be read, in the order in which they were needed."""
+    formats: list[str] = []
+    for guesses in found.values():
+        for guess in guesses.values():
+            if guess.active and guess.column.kind in (Kind.INSTANT, Kind.DATE):
+                reader = base.model_copy(update={"instant_formats": tuple(formats)})
+                values = suggest_values.joined(guess.sources).drop_nulls()
+                formats += suggest_values.missing_formats(values, reader)
+    return formats
+
+
+def _carry_offsets(found: Mapping[str, Mapping[str, Guess]], reader: Policy) -> bool:
+    columns = [
+        suggest_values.joined(guess.sources)
+        for guesses in found.values()
+        for guess in guesses.values()
+        if guess.column.kind is Kind.INSTANT and all(source.filled for source in guess.sources)
+    ]
+    return bool(columns) and not any(instants.read(values, reader).has_local for values in columns)
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; its escapes are JSON's, but for the one character that JSON leaves alone."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _commented(line: str, comment: str) -> str:
+    return f"{line:<{_COMMENT - 1}} # {comment}"
+
+
+def _wrapped(intro: str, names: Sequence[str]) -> list[str]:
+    """A comment that lists names, in lines of about 120 columns."""
+    lines: list[str] = []
+    for name in names:
+        word = json.dumps(name, ensure_ascii=False).strip('"')
+        if lines and len(lines[-1]) + len(word) < 116:
+            lines[-1] += f" {word},"
+        else:
+            lines.append(f"{'#  ' if lines else intro} {word},")
+    return [*lines[:-1], lines[-1][:-1]] if lines else []

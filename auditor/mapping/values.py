@@ -1,0 +1,204 @@
+"""What an export's columns look like: headers and the first rows as text, and how well the values fit a kind.
+
+Nothing here needs a required column, and no cell's value leaves this module but those of vocabulary columns.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Literal
+
+import polars as pl
+
+from auditor.cells import instants
+from auditor.policy import Policy
+from auditor.reading import csv as csvfile
+from auditor.reading import decoding, ingest
+from auditor.reading import parquet as parquetfile
+from auditor.reading.files import opened
+from auditor.schema.tables import Column, Kind, fold_term
+
+SAMPLE = 5000
+"""Rows looked at per table."""
+
+_TIME = r"^\d{1,2}:[0-5]\d(:[0-5]\d(\.\d+)?)?( ?[AaPp][Mm])?$"
+_NUMBER = r"^\d+(\.\d+)?$"
+_PATTERNS = {
+    Kind.MINUTES: r"^(\d{1,4}(\.\d+)?|(\d+:)?\d+:[0-5]\d)$",
+    Kind.SECONDS: r"^\d{1,5}(\.\d+)?$",
+    Kind.NUMBER: r"^\d{1,3}(\.\d+)?$",
+    Kind.DAYS: r"^\d{1,3}$",
+    Kind.MONEY: r"^\(?-?\$?[\d,]+(\.\d+)?\)?$",
+    Kind.CODE: r"^(?i)(\d{5}|[A-Z]\d{4}|\d{4}[A-Z])\b",
+    Kind.CODES: r"^(?i)(\d{5}|[A-Z]\d{4}|\d{4}[A-Z])\b",
+    Kind.DIAGNOSES: r"^(?i)[A-Z]\d[\dA-Z](\.?[\dA-Z]{1,4})?\b",
+    Kind.ID: r"^[^\s]{1,40}( [^\s]{1,20})?$",
+}
+_MODIFIER = r"^(?i)[A-Z\d]{2}\b"
+_TERMS = 40
+"""A column with more different values than this is no vocabulary."""
+
+_DATES = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d.%m.%Y", "%Y/%m/%d", "%Y.%m.%d", "%d/%m/%Y",
+          "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d%b%Y", "%m/%d/%y", "%d/%m/%y")  # fmt: skip
+_TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M%p", " %I:%M:%S%p", " %H:%M:%S%.f", ":%H:%M:%S", " %H%M")
+
+
+GUESS = "cp1252"
+"""What text that is not UTF-8 most often is."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One column of an export: its header and the stripped values of the first rows, blanks null.
+
+    `dated`: whether they are dates, or dates with times, in a form known or one that a format can name. `declared`: a file
+    with this column is not UTF-8 and was read as GUESS.
+    """
+
+    name: str
+    values: pl.Series
+    dated: Literal["", "date", "instant"] = ""
+    declared: bool = False
+
+    @property
+    def filled(self) -> float:
+        """Share of rows that are not blank."""
+        return self.values.count() / max(len(self.values), 1)
+
+    @property
+    def unique(self) -> float:
+        """Share of the filled rows whose value is their own."""
+        present = self.values.drop_nulls()
+        return present.n_unique() / max(len(present), 1)
+
+    def share(self, pattern: str) -> float:
+        """Share of the filled rows that match a pattern."""
+        present = self.values.drop_nulls()
+        return float(present.str.contains(pattern).mean() or 0) if len(present) else 0.0  # type: ignore[arg-type]
+
+    @property
+    def is_time(self) -> bool:
+        """Times of day without a date."""
+        return self.share(_TIME) > 0.95
+
+    @property
+    def is_number(self) -> bool:
+        """Plain numbers."""
+        return self.share(_NUMBER) > 0.95
+
+
+def read(table: str, paths: Sequence[str], policy: Policy) -> list[Source]:
+    """The columns of a table's files, in the order of the headers. Raises InputRefused for files that cannot be read."""
+    columns: dict[str, list[pl.Series]] = {}
+    twice: set[str] = set()
+    declared: set[str] = set()
+    rows = 0
+    for path in ingest.expand(table, paths).paths:
+        where = ingest.where(table, path)
+        with opened(where, path) as (stream, _):
+            raw = decoding.Source(where, stream)
+            if raw.head == b"PAR1":
+                raw.hold()
+                headers, frame = parquetfile.head(where, raw.stream, SAMPLE)
+            else:
+                text = csvfile.open_text(where, raw, GUESS)
+                headers, frame = _csv(text, max(SAMPLE - rows, 0))
+                declared |= set(headers) if text.declared else set()
+        twice |= {header for header in headers if headers.count(header) > 1}
+        for header, values in zip(headers, frame.get_columns(), strict=True):
+            columns.setdefault(header, []).append(values.head(max(SAMPLE - rows, 0)))
+        rows += frame.height
+    made = [
+        Source(name, _stripped(pl.concat(parts)), declared=name in declared)
+        for name, parts in columns.items()
+        if name and name not in twice
+    ]
+    return [replace(source, dated=_dated(source, policy)) for source in made]
+
+
+def _csv(text: csvfile.CsvText, rows: int) -> tuple[list[str], pl.DataFrame]:
+    headers = [header.strip() for header in text.headers]
+    reader = csv.reader(csvfile.lines(text), delimiter=text.delimiter)
+    records = [row for row in islice(reader, rows) if len(row) >= len(headers)]
+    columns = [pl.Series(str(i), [row[i] for row in records], dtype=pl.String) for i in range(len(headers))]
+    return headers, pl.DataFrame(columns)
+
+
+def _stripped(values: pl.Series) -> pl.Series:
+    stripped = values.cast(pl.String).str.strip_chars()
+    return stripped.to_frame("v").select(pl.when(pl.col("v") != "").then("v"))["v"]
+
+
+def joined(sources: Sequence[Source]) -> pl.Series:
+    """The columns' values joined with a space, as the reader will join them."""
+    frame = pl.DataFrame([source.values.alias(str(i)) for i, source in enumerate(sources)])
+    text = frame.select(pl.concat_str(pl.all(), separator=" ", ignore_nulls=True).alias("v"))
+    return text.select(pl.when(pl.col("v") != "").then("v"))["v"]
+
+
+def missing_formats(values: pl.Series, policy: Policy) -> list[str]:
+    """Formats to add to the policy so that the reader understands the values; empty where it does or nothing helps."""
+    found: list[str] = []
+    while len(found) < 3:
+        problem = instants.read(values, _with(policy, found)).problem
+        unread = values.filter(problem == instants.UNREADABLE)
+        if len(unread) <= len(values) * 0.01:
+            break
+        share, form = _best_format(unread.head(300))
+        if share < 0.5 or form in found:
+            break
+        found.append(form)
+    return found
+
+
+def _best_format(values: pl.Series) -> tuple[float, str]:
+    """The form that reads most of the values as years that an export can hold; the first of equals."""
+    text = pl.col("v").str.replace(r" ([AaPp][Mm])$", "$1")
+    forms = [date + time for date in _DATES for time in _TIMES]
+    read = [text.str.to_datetime(form, strict=False).dt.year().is_between(1950, 2100).fill_null(False).mean().alias(form)
+            for form in forms]  # fmt: skip
+    shares = values.to_frame("v").select(read).row(0)
+    best = max(range(len(forms)), key=lambda i: shares[i])
+    return float(shares[best]), forms[best]
+
+
+def _with(policy: Policy, formats: Sequence[str]) -> Policy:
+    return policy.model_copy(update={"instant_formats": (*policy.instant_formats, *formats)})
+
+
+def _dated(source: Source, policy: Policy) -> Literal["", "date", "instant"]:
+    numbers = source.share(r"^[\d.]{1,7}$|^\d{9,}$") > 0.1
+    if source.is_time or source.filled == 0 or numbers or source.share(r"\d.*\d") < 0.9:
+        return ""
+    values = source.values.drop_nulls().head(500)
+    read = instants.read(values, _with(policy, missing_formats(values, policy)))
+    if (read.problem == instants.UNREADABLE).sum() > 0.1 * len(values):
+        return ""
+    return "date" if read.date_only.all() else "instant"
+
+
+def fit(source: Source, column: Column, table: str, policy: Policy) -> float:
+    """How well a column's values suit a canonical column, from 0 to 1."""
+    if source.filled == 0:
+        return 0.0
+    if column.kind in (Kind.INSTANT, Kind.DATE):
+        return float(source.dated != "")
+    if column.vocabulary or column.kind is Kind.FLAG:
+        unknown = sum(count for _, count in unknown_terms(source, column, table, policy))
+        return 0.0 if source.values.n_unique() > _TERMS else 1 - unknown / source.values.count()
+    if column.kind in (Kind.TEXT, Kind.DOCUMENTED):
+        return 0.5
+    share = source.share(_MODIFIER if column.name == "modifiers" else _PATTERNS[column.kind])
+    if column.kind is Kind.ID:
+        return 0.0 if source.is_time or source.share(r"^\d+\.\d+$|:\d\d") > 0.5 else share
+    return share
+
+
+def unknown_terms(source: Source, column: Column, table: str, policy: Policy) -> list[tuple[str, int]]:
+    """Values outside a vocabulary with their counts; none where there are too many to be a vocabulary."""
+    known = policy.terms(table, column.name)
+    counted = source.values.drop_nulls().value_counts(sort=True)
+    if counted.height > _TERMS:
+        return []
+    return [(value, count) for value, count in counted.iter_rows() if fold_term(value) not in known]

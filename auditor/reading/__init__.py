@@ -1,0 +1,1 @@
+"""Files → chunks of columns with file and record numbers."""

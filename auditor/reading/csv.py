@@ -1,0 +1,286 @@
+"""One CSV file → chunks of text columns, and the records that do not fit the header, in bounded memory.
+
+Well-formed text goes through pyarrow; a chunk that it refuses is read again record by record, so that only the ragged
+records are lost and each is named. Source: SPEC.md section 2.
+"""
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from auditor.errors import InputRefused
+from auditor.reading import decoding
+from auditor.reading.decoding import Source
+
+CHUNK = 1 << 23
+"""Bytes of text in a chunk."""
+_LONGEST = 256_000_000
+"""Bytes of a record."""
+_TASTE = 1 << 20
+"""Bytes that tell which columns repeat a few values."""
+_FEW = 20
+"""Rows per different value, at least, in a column that repeats a few values."""
+
+_DELIMITERS = (",", "\t", "|", ";")
+_HEADER = re.compile(rb'(?:[^\r\n"]++|"[^"]*+")*+(?:\r\n|\r|\n|$)')
+
+csv.field_size_limit(sys.maxsize)
+
+
+@dataclass(frozen=True)
+class CsvText:
+    """A CSV file whose header was read: its delimiter, its headers, and the text of its records, which is read once.
+
+    `declared`: the file is in the declared encoding, not in UTF-8 or UTF-16. `chunk`: bytes of a chunk.
+    """
+
+    where: str
+    declared: bool
+    delimiter: str
+    headers: tuple[str, ...]
+    records: Iterator[bytes]
+    chunk: int
+
+
+Columns = tuple[pl.DataFrame, dict[int, str]]
+"""The wanted columns as text, named by position, with `record`, and record number → reason for the records lost."""
+
+
+def open_text(where: str, source: Source, encoding: str = "utf-8", chunk: int = CHUNK) -> CsvText:
+    """Decompress, decode and find the header. `encoding` is that of text which is not UTF-8.
+
+    Raises InputRefused for bytes that are no CSV text, here and while the records are read.
+    """
+    declared = encoding != "utf-8" and not decoding.is_utf8(where, source, chunk)
+    blocks = decoding.blocks(where, source, chunk, encoding if declared else "utf-8")
+    data, first = b"", None
+    for block in blocks:
+        data = (data + block).lstrip(b"\r\n")
+        first = _HEADER.match(data)
+        if first and first.end() < len(data) and not data.isspace():
+            break
+        if len(data) > _LONGEST:
+            raise _endless(f"{where}, line 1")
+    if not data or data.isspace():
+        raise InputRefused(f"{where}: the file is empty: it needs at least a header line; export it again")
+    if first is None:
+        raise InputRefused(f"{where}, line 1: a quote in the header is never closed; correct the header line")
+    line = first[0].decode().rstrip("\r\n")
+    bare = re.sub(r'"[^"]*"', "", line)
+    delimiter = max(_DELIMITERS, key=bare.count)
+    try:
+        headers = next(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error:
+        headers = []
+    if not headers or any(delimiter in header and re.search(r"[\r\n]", header) for header in headers):
+        raise InputRefused(f"{where}, line 1: a header is not quoted from end to end; correct the header line")
+    return CsvText(where, declared, delimiter, tuple(headers), chain((data[first.end() :],), blocks), chunk)
+
+
+def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[int] = ()) -> Iterator[Columns]:
+    """The wanted columns in chunks of whole records, at least one; `record` counts from 1 over all records.
+
+    Those positions of `repeating` whose first values repeat become Categorical in every chunk.
+    """
+    few: list[str] | None = None
+    data, size, before = b"", text.chunk, 0
+    ended = False
+    while not ended:
+        while len(data) < size and not ended:
+            block = next(text.records, None)
+            ended = block is None
+            data += block or b""
+        end = len(data) if ended else _last_end(data)
+        if not end and not ended and len(data) < _LONGEST and _within_field(data, text.delimiter):
+            size = 2 * len(data)
+            continue
+        if ended and not data and before:
+            return
+        newlines = _quoted_newlines(data[:end], text.delimiter)
+        if newlines is None or not (end or ended):
+            for frame, lost in _slow(text, chain((data,), text.records), positions, before):
+                yield _with_few(frame, few), lost
+            return
+        whole = memoryview(data)[:end]
+        few = _few(text, data, positions, repeating) if few is None else few
+        try:
+            made: Iterable[Columns] = [(_fast(text, whole, positions, newlines, few, before), {})]
+        except pa.ArrowInvalid:
+            made = _slow(text, (whole,), positions, before)
+        for frame, lost in made:
+            yield _with_few(frame, few), lost
+            before += frame.height + len(lost)
+        data, size = data[end:], text.chunk
+
+
+def lines(text: CsvText) -> io.TextIOWrapper:
+    """The text of the records, line by line with its line ends, for the csv module."""
+    return _wrapped(_Text(text.where, text.records))
+
+
+def _wrapped(stream: "_Text") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BufferedReader(stream, 1 << 16), encoding="utf-8", newline="")
+
+
+def _last_end(data: bytes) -> int:
+    """Where the last record ends that ends in this text, if every quote in it belongs to a well-quoted field."""
+    for newline in (b"\n", b"\r"):
+        end = data.rfind(newline) + 1
+        odd = data.count(b'"', 0, end) % 2 if b'"' in data else 0
+        while odd and end:
+            before = data.rfind(newline, 0, end - 1) + 1
+            odd ^= data.count(b'"', before, end) % 2
+            end = before
+        if end:
+            return end
+    return 0
+
+
+def _bare(text: bytes, delimiter: str, but: bytes = b'"') -> bytes:
+    """The text without the fields that are quoted from end to end and hold none of the bytes `but`, a quote apart."""
+    edge = rb"[^" + re.escape(delimiter.encode()) + rb"\r\n]"
+    inner = rb"[^" + but + rb"]*+"
+    return re.sub(rb'"(?<!' + edge + rb'")' + inner + rb'(?:""' + inner + rb')*+"(?!' + edge + rb")", b"", text)
+
+
+def _quoted_newlines(text: bytes, delimiter: str) -> bool | None:
+    """Whether quoted fields hold line ends; None for a quote of any other kind, which pyarrow would guess about."""
+    if b'"' not in text or b'"' not in _bare(text, delimiter, rb'"\r\n'):
+        return False
+    return None if b'"' in _bare(text, delimiter) else True
+
+
+def _within_field(text: bytes, delimiter: str) -> bool:
+    """Whether a text without a record's end may stop within a field that only needs more text."""
+    bare = _bare(text, delimiter)
+    at = bare.find(b'"')
+    return at < 1 or bare[at - 1 : at] in (delimiter.encode(), b"\n", b"\r")
+
+
+def _few(text: CsvText, data: bytes, positions: Sequence[int], repeating: Collection[int]) -> list[str]:
+    """The columns of `repeating` that hold few values, as far as the first records tell."""
+    taste = data[: _last_end(data[:_TASTE])]
+    try:
+        rows = _fast(text, memoryview(taste), positions, b'"' in taste, [], 0)
+    except pa.ArrowInvalid:
+        return []
+    return [name for name in map(str, repeating) if rows[name].n_unique() * _FEW <= rows.height]
+
+
+def _fast(
+    text: CsvText, data: memoryview, positions: Sequence[int], newlines: bool, few: Collection[str], before: int
+) -> pl.DataFrame:
+    names = [str(position) for position in range(len(text.headers))]
+    wanted = [str(position) for position in positions]
+    types = dict.fromkeys(wanted, pa.large_string()) | dict.fromkeys(few, pa.dictionary(pa.int32(), pa.string()))
+    table = pacsv.read_csv(
+        pa.py_buffer(data),
+        read_options=pacsv.ReadOptions(column_names=names),
+        parse_options=pacsv.ParseOptions(delimiter=text.delimiter, newlines_in_values=newlines),
+        convert_options=pacsv.ConvertOptions(
+            column_types=types, include_columns=wanted, strings_can_be_null=False, check_utf8=False
+        ),
+    )
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame.with_row_index("record", offset=before + 1)
+
+
+class _Text(io.RawIOBase):
+    """Blocks as one stream. Refuses a record that is longer than any: who reads tells where `record` begins."""
+
+    def __init__(self, where: str, blocks: Iterable[bytes | memoryview]) -> None:
+        self._where = where
+        self._blocks = iter(blocks)
+        self._block = memoryview(b"")
+        self.given = self.mark = 0
+        self.record = 1
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: "memoryview", /) -> int:  # type: ignore[override]
+        while not self._block:
+            if (block := next(self._blocks, None)) is None:
+                return 0
+            self._block = memoryview(block)
+        size = min(len(room), len(self._block))
+        room[:size] = self._block[:size]
+        self._block = self._block[size:]
+        self.given += size
+        if self.given - self.mark > _LONGEST:
+            raise _endless(f"{self._where}, record {self.record}")
+        return size
+
+
+def _slow(
+    text: CsvText, blocks: Iterable[bytes | memoryview], positions: Sequence[int], before: int
+) -> Iterator[Columns]:
+    """The records by the csv module, in batches, at least one; `before`: records before them."""
+    where, width = text.where, len(text.headers)
+    stream = _Text(where, blocks)
+    reader = csv.reader(_wrapped(stream), delimiter=text.delimiter, strict=True)
+    columns: list[list[str]] = [[] for _ in positions]
+    records: list[int] = []
+    lost: dict[int, str] = {}
+    number, began = before, 0
+    while True:
+        if stream.given - began > text.chunk // 4:
+            yield _frame(columns, positions, records), lost
+            columns, records, lost, began = [[] for _ in positions], [], {}, stream.given
+        stream.mark, stream.record = stream.given, number + 1
+        line = reader.line_num
+        try:
+            row = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            if "unexpected end" in str(error):
+                raise InputRefused(
+                    f"{where}, record {number + 1}: a quote is opened and never closed, so the rest of the file cannot be "
+                    "told apart; correct that record or export the file again"
+                ) from None
+            number += 1
+            if reader.line_num - line > 1:
+                raise InputRefused(
+                    f"{where}, record {number}: a quoted field runs over several lines and does not end properly, so the "
+                    "records in it cannot be told apart; correct that record or export the file again"
+                ) from None
+            lost[number] = "text after a closing quote"
+            continue
+        if not row:
+            continue
+        number += 1
+        if len(row) < width or any(cell.strip() for cell in row[width:]):
+            lost[number] = f"{len(row)} fields where the header has {width}"
+            continue
+        records.append(number)
+        for column, position in zip(columns, positions, strict=True):
+            column.append(row[position])
+    yield _frame(columns, positions, records), lost
+
+
+def _frame(columns: list[list[str]], positions: Sequence[int], records: list[int]) -> pl.DataFrame:
+    series = [
+        pl.Series(str(position), column, dtype=pl.String) for position, column in zip(positions, columns, strict=True)
+    ]
+    return pl.DataFrame([pl.Series("record", records, dtype=pl.UInt32), *series])
+
+
+def _with_few(frame: pl.DataFrame, few: Collection[str] | None) -> pl.DataFrame:
+    return frame.with_columns(pl.col(few or []).cast(pl.Categorical))
+
+
+def _endless(where: str) -> InputRefused:
+    return InputRefused(
+        f"{where}: longer than {_LONGEST:,} bytes, as after a quote that is never closed; "
+        "correct that record or export the file again"
+    )

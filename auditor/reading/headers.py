@@ -1,0 +1,84 @@
+"""Which of a file's headers is which canonical column. Source: SPEC.md section 2."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from auditor.errors import InputRefused
+from auditor.policy import Policy
+from auditor.schema.tables import TableSpec, fold
+
+_SHOWN = 50
+"""Headers that a message names at most."""
+
+
+@dataclass(frozen=True)
+class HeaderMap:
+    """Canonical column → positions of the headers that make it up, and the headers that nobody needs."""
+
+    positions: Mapping[str, tuple[int, ...]]
+    unused: tuple[str, ...]
+
+
+def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, ignored: frozenset[str]) -> HeaderMap:
+    """Match headers against the policy's mapping first, then names and aliases.
+
+    Raises InputRefused where two headers mean one column, a mapped header is missing twice over, or a required column
+    has no header.
+    """
+    names = [header.strip() for header in headers]
+    folded = [fold(name) for name in names]
+    found: dict[str, tuple[int, ...]] = {}
+    for name in spec.columns:
+        mapped = policy.sources_of(spec.name, name)
+        present = [source for source in mapped if fold(source) in folded]
+        if present and len(present) < len(mapped):
+            absent = ", ".join(repr(source) for source in mapped if source not in present)
+            raise InputRefused(
+                f"{where}: the policy joins {name} from {', '.join(mapped)}, and the file has no {absent}; "
+                f"correct [columns.{spec.name}] in the policy"
+            )
+        if present and name not in ignored:
+            found[name] = tuple(_position(where, name, source, names, folded) for source in mapped)
+    taken = {position for positions in found.values() for position in positions}
+    for column in spec.columns.values():
+        if column.name in found or column.name in ignored:
+            continue
+        accepted = {fold(known) for known in (column.name, *column.aliases)}
+        hits = [index for index, header in enumerate(folded) if header in accepted and index not in taken]
+        if len(hits) > 1:
+            raise InputRefused(
+                f"{where}: two columns for {column.name}: {names[hits[0]]!r} and {names[hits[1]]!r}; "
+                f'choose one in the policy: [columns.{spec.name}] {column.name} = "{names[hits[0]]}"'
+            )
+        if hits:
+            found[column.name] = (hits[0],)
+    for column in spec.columns.values():
+        if column.required and column.name not in found:
+            accepted_names = (*policy.sources_of(spec.name, column.name), column.name, *column.aliases)
+            raise InputRefused(
+                f"{where}: no column for {spec.name}.{column.name}; the file has: {shown(names)}; "
+                f"accepted are: {', '.join(accepted_names)}; or map one in the policy under [columns.{spec.name}]"
+            )
+    used = {position for positions in found.values() for position in positions}
+    return HeaderMap(found, tuple(header for index, header in enumerate(names) if index not in used))
+
+
+def shown(names: Sequence[str]) -> str:
+    """Headers for a message; only their number if one looks like data, as in a file without a header line."""
+    if any(re.search(r"\d{3}|^\W*\d|[\r\n]|.{61}", name) for name in names):
+        return f"{len(names)} columns whose headers look like data; is the header line missing?"
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(repr, names[:_SHOWN])) + more
+
+
+def _position(where: str, column: str, source: str, names: Sequence[str], folded: Sequence[str]) -> int:
+    """The header that a policy names: letter for letter, else folded if only one folds to it."""
+    exact = [index for index, name in enumerate(names) if name == source.strip()]
+    hits = exact or [index for index, name in enumerate(folded) if name == fold(source)]
+    if len(hits) > 1:
+        raise InputRefused(
+            f"{where}: the policy maps {column} to {source!r}, and the file has {len(hits)} such columns; "
+            "rename all but one in the export"
+        )
+    return hits[0]

@@ -1,0 +1,205 @@
+"""The run folder: complete or absent at any instant, then `latest` moves to it. Source: SPEC.md section 7."""
+
+import contextlib
+import errno
+import json
+import os
+import resource
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+from filelock import FileLock, Timeout
+
+from auditor.audit import Inputs, Result
+from auditor.errors import FolderHeld, OutputFailed
+from auditor.reading.ingest import REJECT_SCHEMA
+from auditor.reports.page import page as html
+from auditor.reports.summary import Summary
+from auditor.reports.tables import write_csv, write_evidence, write_parquet
+from auditor.reports.workbook import workbook as xlsx
+
+_UNFINISHED = ".unfinished-"
+_HOLDER = ".holder"
+_ADDRESSES = 80 << 30
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+@contextlib.contextmanager
+def held(out: Path) -> Iterator[None]:
+    """Hold the output folder for one run and clear what dead runs left. Raises FolderHeld at once if another has it.
+
+    Raises OutputFailed where the report could not be published in the end, before anything is audited.
+    """
+    _check_addresses(out)
+    if os.fsencode(out).decode(errors="ignore") != str(out):
+        raise OutputFailed(f"{out}: this name is not UTF-8; choose another --out")
+    with _as_output_failure(out):
+        try:
+            out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise OutputFailed(f"{out}: not a folder; move what is there away or choose another --out") from None
+        # Without the kernel's lock there is none: a file that stands for one would outlive its process.
+        lock = FileLock(out / ".lock", mode=0o600, fallback_to_soft=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise FolderHeld(
+                f"{out}: another run holds this folder{_holder(out)}; wait for it to end or choose another --out"
+            ) from None
+    try:
+        with _as_output_failure(out):
+            _check_names(out)
+            _write_holder(out)
+        for entry in (*out.glob(f"{_UNFINISHED}*"), *out.glob(f"refused/{_UNFINISHED}*")):
+            if entry.is_symlink():
+                entry.unlink()
+            else:
+                shutil.rmtree(entry, ignore_errors=True)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            (out / _HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _write_holder(out: Path) -> None:
+    """Say in the folder who holds it; only the lock decides, so that what a dead run left means nothing."""
+    (out / _HOLDER).unlink(missing_ok=True)
+    told = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    descriptor = os.open(out / _HOLDER, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump(told, stream)
+
+
+def _holder(out: Path) -> str:
+    """Who holds the folder, in brackets; nothing where that is not known."""
+    try:
+        told = json.loads((out / _HOLDER).read_text(encoding="utf-8"))
+        pid, host, since = int(told["pid"]), str(told["host"]), datetime.fromisoformat(told["since"])
+        if host == socket.gethostname():
+            with contextlib.suppress(PermissionError):
+                os.kill(pid, 0)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return ""
+    return f" (process {pid} on {host}, since {since:%Y-%m-%d %H:%M:%S} UTC)"
+
+
+def _check_names(out: Path) -> None:
+    """What is in the way of publishing is better known before the audit than after."""
+    latest, refused = out / "latest", out / "refused"
+    if os.path.lexists(latest) and not latest.is_symlink():
+        raise OutputFailed(f"{latest}: not the link that leads to the last run; move it away or choose another --out")
+    if os.path.lexists(refused) and not refused.is_dir():
+        raise OutputFailed(f"{refused}: not a folder; move it away or choose another --out")
+
+
+def _check_addresses(out: Path) -> None:
+    """Drawing the pictures reserves addresses without using the memory, and ends the process where there are too few."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < _ADDRESSES:
+        raise OutputFailed(
+            f"{out}: a report needs {_ADDRESSES >> 30} GB of addresses, though little memory, and they are limited to "
+            f"{limit / 2**30:.1f} GB; lift this limit (ulimit -v) and limit memory with a control group"
+        )
+
+
+def publish(out: Path, result: Result, summary: Summary, cases: pl.DataFrame | None = None) -> Path:
+    """Write every output of a finished audit and move `latest` to it. Returns the run's folder.
+
+    `cases` are the run's cases in the ledger (`Night.cases`), where one is kept.
+    """
+    with building(out, summary["run_id"]) as folder:
+        for name, frame in (("findings", result.findings), ("claims", result.claims.drop("line"))):
+            write_parquet(frame, folder / f"{name}.parquet")
+            write_csv(frame, folder / f"{name}.csv")
+        write_evidence(result.evidence, result.claims["claim_id"], folder / "evidence.parquet")
+        _write_rejects(result.inputs, folder)
+        write_json(summary, folder / "summary.json")
+        if cases is not None:
+            write_parquet(cases, folder / "cases.parquet")
+            write_csv(cases.cast({"at_risk_amount": pl.Decimal(18, 2)}), folder / "cases.csv")
+        html.write(folder / "report.html", result, summary, cases)
+        xlsx.write(folder / "report.xlsx", result, summary, cases)
+    with _as_output_failure(out):
+        link = out / f"{_UNFINISHED}latest"
+        link.unlink(missing_ok=True)
+        link.symlink_to(summary["run_id"])
+        link.replace(out / "latest")
+        _sync(out)
+    return out / str(summary["run_id"])
+
+
+def publish_refusal(out: Path, inputs: Inputs | None, summary: Summary) -> Path:
+    """Write the rejects and the summary of a refused run; `latest` stays where it is."""
+    refused = out / "refused"
+    with _as_output_failure(out):
+        refused.mkdir(mode=0o700, exist_ok=True)
+    with building(refused, summary["run_id"]) as folder:
+        _write_rejects(inputs, folder)
+        write_json(summary, folder / "summary.json")
+    return refused / str(summary["run_id"])
+
+
+def write_json(summary: Summary, path: Path) -> None:
+    """Write a summary as JSON."""
+    path.write_text(to_json(summary), encoding="utf-8")
+
+
+def to_json(summary: Summary) -> str:
+    """The text of summary.json."""
+    return json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+
+
+def _write_rejects(inputs: Inputs | None, folder: Path) -> None:
+    """Table, file, record, column and reason of every rejected row; never the patient, never a value."""
+    columns = ("table", "source_file", "source_record", "column", "reason")
+    tables = inputs.tables.items() if inputs else ()
+    parts = [table.rejects.select(pl.lit(name).alias("table"), *columns[1:]) for name, table in tables]
+    empty = pl.DataFrame(schema={"table": pl.String(), **REJECT_SCHEMA}).select(columns)
+    write_csv(pl.concat([empty, *parts]).sort(columns), folder / "rejects.csv")
+
+
+@contextlib.contextmanager
+def building(parent: Path, name: str) -> Iterator[Path]:
+    """A hidden folder that becomes `parent/name` once everything in it is on disk, and vanishes if anything fails.
+
+    One that a killed process left stays, as `.unfinished-*` beside it. Raises OutputFailed.
+    """
+    with _as_output_failure(parent):
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{name}-", dir=parent))
+        try:
+            yield folder
+            for entry in folder.iterdir():
+                entry.chmod(0o600)
+                _sync(entry)
+            _sync(folder)
+            folder.rename(parent / name)
+            _sync(parent)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+@contextlib.contextmanager
+def _as_output_failure(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        if getattr(error, "errno", None) in _NO_LOCKS:
+            raise OutputFailed(f"{out}: files cannot be locked there; choose an --out on a local disk") from error
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise OutputFailed(f"{out}: the output could not be written ({reason}); check space and permissions") from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""report.html: one file that asks nothing of the network."""

@@ -1,0 +1,199 @@
+"""report.html: one file that opens anywhere, asks nothing of the network, and tells in ten seconds what needs attention."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from auditor.audit import Result
+from auditor.judging.findings import EVIDENCE_ORDER, KEYS
+from auditor.reports.page import charts, words
+from auditor.reports.page.providers import FEW, overall_rate, ranking
+from auditor.reports.page.timeline import Windows, draw, shown
+from auditor.reports.summary import Summary
+
+FINDINGS, FINDING_BYTES = 5_000, 3_400_000
+LINES, LINE_BYTES = 300, 1_500_000
+"""At most so many findings and time lines are inlined, and at most so many bytes of them: the file stays under 6 MB."""
+
+_PROVIDERS, _DRAWN, _RECORDS = 25, 15, 20
+_DISPOSITIONS = (
+    ("violation", "at least one rule is broken as far as the exports tell"),
+    ("review", "a person must read the record to decide"),
+    ("incomplete", "no finding, but a rule could not be decided"),
+    ("clear", "every evaluated rule that applies is clear"),
+)
+
+Row = dict[str, Any]
+
+
+def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | None = None) -> None:
+    """Write the report of a finished audit; `cases` are its cases in the ledger (`Night.cases`). Raises OSError."""
+    path.write_text(render(result, summary, cases), encoding="utf-8", newline="")
+
+
+def render(
+    result: Result,
+    summary: Summary,
+    cases: pl.DataFrame | None = None,
+    findings: int = FINDINGS,
+    lines: int = LINES,
+) -> str:
+    """The report's text, with at most so many findings and time lines."""
+    env = _environment()
+    css, js = _inline(env, "report.css"), _inline(env, "report.js")
+    audited = result.claims.filter(pl.col("disposition") != "not applicable")
+    anchors, drawn = _lines(result, summary, lines)
+    inlined = _within(_findings(result, cases, findings, anchors), "finding.html.j2", "f", FINDING_BYTES)
+    unit, periods = charts.trend(result.claims)
+    providers, overall = ranking(result.claims), overall_rate(result.claims)
+    hours = charts.hours(result.claims)
+    return env.get_template("report.html.j2").render(
+        summary=summary,
+        policy=_content_security(css, js),
+        css=css,
+        js=js,
+        dispositions=_DISPOSITIONS,
+        **words.verdict(summary),
+        money=words.money_facts(audited, summary),
+        movers=list(words.movers(audited, summary, providers, overall or 0.0)),
+        period=words.period(audited),
+        tables=list(words.tables(summary)),
+        fired=[rule for rule in summary["rules"] if rule["violation"] or rule["review"]],
+        skipped=[rule for rule in summary["rules"] if not rule["evaluated"]],
+        unit=unit,
+        periods=periods.to_dicts(),
+        overall=overall,
+        few=FEW,
+        providers=providers.head(_PROVIDERS).to_dicts(),
+        provider_count=providers.height,
+        hours=hours is not None
+        and {"low": hours["rate"].min(), "high": hours["rate"].max(), "least": charts.SCORED_CELL},
+        pictures=_pictures(summary, periods, providers, overall, hours),
+        findings=inlined,
+        finding_count=result.findings.height,
+        lines=drawn,
+        flagged=audited.filter(pl.col("disposition").is_in(["violation", "review"])).height,
+        windows=Windows.of(summary["settings"]["policy"]),
+        night=words.night(summary, cases),
+        rejects=words.rejects(result),
+        pages=list(words.pages(summary)),
+        given=list(words.given(summary)),
+        thresholds=json.dumps(summary["settings"]["policy"], indent=1, ensure_ascii=False),
+    )
+
+
+@cache
+def _environment() -> Environment:
+    env = Environment(loader=PackageLoader("auditor.reports.page"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+                      undefined=StrictUndefined, keep_trailing_newline=False)  # fmt: skip
+    env.filters |= {
+        "shown": shown,
+        "count": "{:,}".format,
+        "share": words.share,
+        "minute": lambda instant: instant[:16].replace("T", " "),
+        "money": lambda amount: "" if amount is None else f"${amount:,.2f}",
+    }
+    return env
+
+
+def _inline(env: Environment, name: str) -> Markup:
+    """The text of a file beside the template; it is ours, so it needs no escaping."""
+    assert env.loader
+    return Markup(env.loader.get_source(env, name)[0])
+
+
+def _content_security(css: str, js: str) -> str:
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (css, js)]
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _within(rows: Iterable[Row], template: str, name: str, budget: int) -> list[Markup]:
+    """Render row by row until the budget of bytes is spent."""
+    rendered = []
+    source = _environment().get_template(template)
+    for row in rows:
+        text = source.render({name: row})
+        budget -= len(text.encode())
+        if budget < 0:
+            break
+        rendered.append(Markup(text))
+    return rendered
+
+
+def _worst_first(rows: pl.DataFrame, outcome: str, *last: str) -> pl.DataFrame:
+    amount = pl.coalesce("paid_amount", "billed_amount")
+    strength = pl.when(pl.col(outcome) == "violation").then(0).otherwise(1)
+    return rows.with_columns(amount=amount).sort(strength, -pl.col("amount"), *KEYS, *last, nulls_last=True)
+
+
+def _findings(
+    result: Result, cases: pl.DataFrame | None, limit: int, anchors: dict[tuple[str, ...], str]
+) -> Iterator[Row]:
+    rows = _worst_first(result.findings, "outcome", "rule").head(limit)
+    if cases is not None:
+        marks = cases.select(*KEYS, "rule", "mark", "state")
+        rows = rows.join(marks, on=[*KEYS, "rule"], how="left", maintain_order="left")
+    for row in rows.iter_rows(named=True):
+        yield row | {"anchor": anchors.get(tuple(row[key] for key in KEYS))}
+
+
+def _lines(result: Result, summary: Summary, limit: int) -> tuple[dict[tuple[str, ...], str], list[Markup]]:
+    """The worst claims with their time lines, and the anchor of each."""
+    flagged = result.claims.filter(pl.col("disposition").is_in(["violation", "review"]))
+    worst = _worst_first(flagged, "disposition").head(limit)
+    windows = Windows.of(summary["settings"]["policy"])
+    chosen = worst.select(KEYS)
+    weighed = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")
+    records = _by_claim(weighed.collect().sort(EVIDENCE_ORDER), chosen)
+    found = _by_claim(result.findings, chosen)
+
+    def rows() -> Iterator[Row]:
+        for number, claim in enumerate(worst.iter_rows(named=True), 1):
+            key = tuple(claim[name] for name in KEYS)
+            ranked = sorted(records.get(key, []), key=lambda record: _RANK.get(record["outcome"], 3))
+            yield claim | {
+                "anchor": f"claim-{number}",
+                "picture": Markup(draw(claim, ranked, windows)),
+                "records": ranked[:_RECORDS],
+                "more": max(0, len(ranked) - _RECORDS),
+                "findings": found.get(key, []),
+            }
+
+    drawn = _within(rows(), "claim.html.j2", "c", LINE_BYTES)
+    return {key: f"claim-{number}" for number, key in enumerate(chosen.head(len(drawn)).iter_rows(), 1)}, drawn
+
+
+_RANK = {"violation": 0, "review": 1, "unknown": 2}
+
+
+def _by_claim(frame: pl.DataFrame, chosen: pl.DataFrame) -> dict[tuple[str, ...], list[Row]]:
+    grouped: dict[tuple[str, ...], list[Row]] = {}
+    for row in frame.join(chosen, on=KEYS, how="semi", maintain_order="left").iter_rows(named=True):
+        grouped.setdefault(tuple(row[key] for key in KEYS), []).append(row)
+    return grouped
+
+
+def _pictures(summary: Summary, periods: pl.DataFrame, providers: pl.DataFrame, overall: float | None,
+              hours: pl.DataFrame | None) -> dict[str, Markup]:  # fmt: skip
+    """SVG by name, empty where there is nothing to draw. Its text is escaped where it is made."""
+    found = any(rule["violation"] or rule["review"] for rule in summary["rules"])
+    named = providers.head(_DRAWN).with_columns(label=pl.col("provider_id").map_elements(shown, pl.String))
+    drawn = {
+        "dispositions": charts.draw_dispositions(summary["claims"]),
+        "rules": charts.draw_rules(summary["rules"]) if found else "",
+        "trend": charts.draw_trend(periods, overall or 0.0) if periods.height > 1 else "",
+        "providers": charts.draw_providers(named, overall or 0.0) if providers.height else "",
+        "hours": charts.draw_hours(hours) if hours is not None else "",
+    }
+    return {name: Markup(svg) for name, svg in drawn.items()}

@@ -1,0 +1,160 @@
+"""The words of report.html: the headline, what shapes the picture, the facts of the run. No HTML."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+
+from auditor.audit import Result
+from auditor.reports.page.providers import wilson
+from auditor.reports.summary import Summary
+from auditor.rules import ALL
+from auditor.rules import pages as pages_module
+
+Row = dict[str, Any]
+
+_GONE = 200
+"""Cases without a finding tonight that the report lists."""
+
+
+def share(part: float) -> str:
+    """A share as a percentage, with a decimal where it is small."""
+    return f"{100 * part:.2g}%" if part < 0.0995 else f"{100 * part:.0f}%"
+
+
+def verdict(summary: Summary) -> Row:
+    """The headline, its level and the sentence below it."""
+    claims, rules = summary["claims"], f"{summary['rules_evaluated']} of {summary['rules_total']} rules"
+    audited = claims["audited"]
+    if not audited:
+        codes = ", ".join(summary["settings"]["codes"])
+        told = f"The inputs hold no active line with {codes} in the audited dates. That is not a clear result."
+        return {"level": "incomplete", "headline": "No claim was audited", "lead": told}
+    every, review = _claims(audited), claims["review"]
+    more = f"{review:,}" if review else "none"
+    level = next((name for name in ("violation", "review", "incomplete") if claims[name]), "clear")
+    headline = {
+        "violation": f"{claims['violation']:,} of {every} in violation; {more} more to review",
+        "review": f"No violation; {review:,} of {every} to review",
+        "incomplete": f"No violation, nothing to review; {claims['incomplete']:,} of {every} could not be decided",
+        "clear": f"Nothing needs attention: {every}, all clear",
+    }[level]
+    return {
+        "level": level,
+        "headline": headline,
+        "lead": f"Judged by {rules}. A finding is a question to the record, not a conclusion about it.",
+    }
+
+
+def money_facts(audited: pl.DataFrame, summary: Summary) -> Iterator[Row]:
+    """Potential overpayment, and apart from it what is under review; `not known` where no claim carries an amount."""
+    for name, key, column in (("violation", "at_risk", "at_risk_amount"), ("review", "review", "review_amount")):
+        claims, known = summary["claims"][name], audited[column].count()
+        amount = f"${summary['money'][key]:,.2f}" if known or not claims else "not known"
+        told = f"{'in' if name == 'violation' else 'apart from that, in'} {_claims(claims)} "
+        told += "in violation" if name == "violation" else "to review"
+        missing = f"; {claims - known:,} of them carry no amount" if known < claims else ""
+        yield {"name": name, "amount": amount, "told": told + missing}
+
+
+def movers(audited: pl.DataFrame, summary: Summary, providers: pl.DataFrame, overall: float) -> Iterator[Row]:
+    """What shapes the picture most: rules, the provider furthest above the rest, the last four weeks."""
+    for name, title in (
+        ("violation", "Most violations"),
+        ("review", "Most reviews"),
+        ("unknown", "Most often undecided"),
+    ):
+        rule = max(summary["rules"], key=lambda rule: int(rule[name]), default=None)
+        if rule and rule[name]:
+            told = f"{rule['code']} {rule['name']}, {rule[name]:,} of the {rule['applicable']:,} claims it applies to"
+            yield {"title": f"{title}:", "id": None, "told": told}
+    if not summary["claims"]["violation"]:
+        return
+    first = providers.row(0, named=True)
+    chance = "beyond" if first["above"] else "within"
+    interval = f"95% interval {share(first['low'])} to {share(first['high'])}; all claims {share(overall)}"
+    told = (
+        f"{first['violation']:,} of {first['claims']:,} claims, {share(first['rate'])} ({interval}), "
+        f"{chance} what chance gives among {providers.height:,}"
+    )
+    yield {"title": "Provider ranked first:", "id": first["provider_id"], "told": told}
+    if told := _recent(audited):
+        yield {"title": "Last four weeks:", "id": None, "told": told}
+
+
+def _recent(audited: pl.DataFrame) -> str:
+    """The last four weeks against those before."""
+    last = audited["service_date"].max()
+    late = pl.col("service_date") > pl.lit(last - timedelta(days=28))  # type: ignore[operator]
+    low, high = wilson(pl.col("hits"), pl.col("claims"))
+    hits = (pl.col("disposition") == "violation").sum().cast(pl.Int64)
+    parts = audited.group_by(late=late).agg(hits=hits, claims=pl.len().cast(pl.Int64)).sort("late")
+    if parts.height < 2:
+        return ""
+    before, now = parts.with_columns(low=low, high=high, rate=pl.col("hits") / pl.col("claims")).to_dicts()
+    verdict = "higher" if now["low"] > before["high"] else "lower" if now["high"] < before["low"] else "no clear change"
+    counted = f"{now['hits']:,} of {now['claims']:,}"
+    return f"{share(now['rate'])} in violation ({counted}), before {share(before['rate'])}: {verdict}"
+
+
+def _claims(number: int) -> str:
+    return "1 claim" if number == 1 else f"{number:,} claims"
+
+
+def period(audited: pl.DataFrame) -> str:
+    """First to last service date."""
+    days = audited["service_date"].cast(pl.String).drop_nulls().sort().to_list()
+    return f"{days[0]} to {days[-1]}" if days else "none"
+
+
+def tables(summary: Summary) -> Iterator[Row]:
+    """Rows, used and rejected by table."""
+    for name, rejects in summary["rejects"].items():
+        files = [entry for entry in summary["inputs"] if entry["table"] == name]
+        yield {"name": name, **rejects, **{key: sum(entry[key] for entry in files) for key in ("rows", "used")}}
+
+
+def night(summary: Summary, cases: pl.DataFrame | None) -> Row | None:
+    """What changed since the ledger's last run: counts by mark, and the cases that have no finding any more."""
+    if cases is None:
+        return None
+    gone = cases.filter(pl.col("mark").is_in(["resolved", "not seen"]))
+    return {
+        "previous": summary["ledger"]["previous_run"],
+        "marks": summary["ledger"]["marks"],
+        "undecided": summary["ledger"]["undecided"],
+        "gone": gone.head(_GONE).to_dicts(),
+        "gone_count": gone.height,
+    }
+
+
+def rejects(result: Result) -> list[Row]:
+    """Rejects by table, column and reason, the most frequent first."""
+    rows: list[Row] = []
+    for name, table in result.inputs.tables.items():
+        counted = table.rejects.group_by("column", "reason").agg(pl.len().alias("count"))
+        counted = counted.sort("count", "column", "reason", descending=[True, False, False])
+        rows += [row | {"table": name} for row in counted.to_dicts()]
+    return rows
+
+
+def pages(summary: Summary) -> Iterator[Row]:
+    """Every rule's page as titled parts."""
+    skipped = {rule["code"] for rule in summary["rules"] if not rule["evaluated"]}
+    for rule in ALL:
+        text, _, examples = pages_module.page(rule).partition("\n\nExamples:\n")
+        parts = [part.partition(":") for part in text.split("\n\n")[1:]]
+        told = [(title, words.strip()) for title, _, words in parts] + [("Examples", examples)]
+        yield {"code": rule.code, "name": rule.name, "skipped": rule.code in skipped, "parts": told}
+
+
+def given(summary: Summary) -> Iterator[tuple[str, str]]:
+    """The settings that were given, apart from the paths and the policy."""
+    names = {"selected": "Selected rules", "ignored": "Ignored rules", "required": "Required rules"}
+    for name, value in summary["settings"].items():
+        if name not in ("paths", "policy", "origins") and value not in (None, [], False):
+            yield (
+                names.get(name, name.replace("_", " ").capitalize()),
+                ", ".join(value) if isinstance(value, list) else str(value),
+            )

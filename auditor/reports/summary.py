@@ -1,0 +1,142 @@
+"""summary.json: what was audited, under which settings, with which result. Source: SPEC.md section 7."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from auditor import __version__
+from auditor.audit import Inputs, Result, Settings
+from auditor.claims.coverage import Coverage
+from auditor.judging.findings import NOT_APPLICABLE
+from auditor.reading import ingest
+from auditor.rules import ALL
+from auditor.rules.rule import Outcome
+
+Summary = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Which run this is."""
+
+    run_id: str
+    started: datetime
+
+
+def of_result(result: Result, settings: Settings, run: Run) -> Summary:
+    """Summarise a finished audit."""
+    claims = result.claims
+    counts = {str(name): count for name, count in claims["disposition"].value_counts().iter_rows()}
+    dispositions = {name: counts.get(name, 0) for name in ("violation", "review", "incomplete", "clear")}
+    skipped = result.not_evaluated
+    flagged = pl.col("disposition").is_in(["violation", "review"])
+    amount = pl.coalesce("at_risk_amount", "review_amount")
+    return _head(settings, run) | {
+        "rules_evaluated": len(ALL) - len(skipped),
+        "rules_total": len(ALL),
+        "inputs": inputs_of(result.inputs),
+        "coverage": coverage_of(result.coverage, settings),
+        "claims": {"audited": sum(dispositions.values())}
+        | dispositions
+        | {NOT_APPLICABLE.replace(" ", "_"): counts.get(NOT_APPLICABLE, 0)}
+        | dict(result.inactive),
+        "rules": [_rule(rule.code, rule.name, skipped.get(rule.code), result) for rule in ALL],
+        "money": {
+            "at_risk": _total(claims["at_risk_amount"]),
+            "review": _total(claims["review_amount"]),
+            "without_amount": claims.filter(flagged & amount.is_null()).height,
+        },
+        "rejects": rejects_of(result.inputs),
+        "unrecognised": unrecognised_of(result.inputs, settings),
+        "warnings": list(result.warnings),
+    }
+
+
+def of_refusal(inputs: Inputs | None, settings: Settings, run: Run, reason: str) -> Summary:
+    """Summarise a run that was refused."""
+    return _head(settings, run) | {
+        "refused": reason,
+        "inputs": inputs_of(inputs) if inputs else [],
+        "rejects": rejects_of(inputs) if inputs else {},
+        "unrecognised": unrecognised_of(inputs, settings) if inputs else [],
+    }
+
+
+def _head(settings: Settings, run: Run) -> Summary:
+    policy = settings.policy
+    return {
+        "run_id": run.run_id,
+        "version": __version__,
+        "started": run.started.astimezone(UTC).isoformat(),
+        "policy": {"name": policy.name, "sha256": policy.sha256},
+        "settings": settings_of(settings),
+        "timezone": policy.timezone,
+        "pseudonym_key_id": settings.identity.key_id,
+    }
+
+
+def settings_of(settings: Settings) -> Summary:
+    """The settings in force, the whole policy among them."""
+    shown = {name: value for name, value in vars(settings).items() if name not in ("policy", "identity", "undecided")}
+    shown["paths"] = {name: [ingest.shown(path) for path in paths] for name, paths in settings.paths.items()}
+    policy = settings.policy.model_dump(mode="json", exclude={"sha256", "timezone_defaulted", "own_keys", "run"})
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in shown.items()} | {
+        "policy": policy
+    }
+
+
+def inputs_of(inputs: Inputs) -> list[Summary]:
+    """Each file with its rows in, used and rejected."""
+    rows = []
+    for name, files in inputs.files.items():
+        rejected = dict(inputs.tables[name].rejects["source_file"].value_counts().iter_rows())
+        for file in files:
+            lost = int(rejected.get(file.path, 0))
+            rows.append({"table": name, "path": file.path, "bytes": file.bytes, "sha256": file.sha256,
+                         "rows": file.rows, "used": file.rows - lost, "rejected": lost})  # fmt: skip
+    return rows
+
+
+def rejects_of(inputs: Inputs) -> Summary:
+    """Rejects by table: how many, duplicates among them, and how many have no readable patient."""
+    return {
+        name: {
+            "rejected": table.rejects.height,
+            "duplicates": table.rejects.height - table.faulty.height,
+            "without_patient": table.faulty["patient_id"].null_count() if "patient_id" in table.spec.columns else 0,
+        }
+        for name, table in inputs.tables.items()
+    }
+
+
+def unrecognised_of(inputs: Inputs, settings: Settings) -> list[Summary]:
+    """Values outside their vocabularies, with counts; a mismapped column may hold identifiers, so tokens hide them."""
+    rows = [row for table in inputs.tables.values() for row in table.unrecognised.sort("column", "value").to_dicts()]
+    return [row | {"value": "(hidden)"} for row in rows] if settings.identity.key else rows
+
+
+def coverage_of(coverage: Coverage, settings: Settings) -> Summary:
+    """Coverage as text; `as_of` in the policy's time zone."""
+    as_of = pl.Series([coverage.as_of], dtype=pl.Datetime("us", "UTC")).dt.convert_time_zone(settings.policy.timezone)
+    shown = {
+        name: value.isoformat() if value else None for name, value in asdict(coverage).items() if name != "warnings"
+    }
+    return shown | {"as_of": as_of[0].isoformat() if coverage.as_of else None}
+
+
+def _rule(code: str, name: str, reason: str | None, result: Result) -> Summary:
+    counted = {"applicable": 0, "violation": 0, "review": 0, "unknown": 0}
+    if reason is None:
+        outcomes = result.outcomes[code]
+        counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
+        for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN):
+            counted[outcome.label] = int((outcomes == outcome).sum())
+    return {"code": code, "name": name, "evaluated": reason is None, "reason": reason} | counted
+
+
+def _total(amounts: pl.Series) -> float:
+    """Sum of decimals; JSON has only one kind of number, and two decimal places survive it."""
+    return float(sum(amounts.drop_nulls().to_list(), start=Decimal(0)))

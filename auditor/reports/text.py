@@ -1,0 +1,140 @@
+"""The summary that a person reads first, on a terminal or in a log. No identifier ever appears in it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from auditor.reports.summary import Summary
+from auditor.schema.names import harmless
+
+_PIPE_WIDTH = 240
+"""Columns where no terminal limits them: nothing is cut or wrapped in a pipe."""
+
+_ROWS = 9
+"""Rules shown on a terminal."""
+
+_STYLES = {"violation": "bold red", "review": "yellow", "incomplete": "cyan", "clear": "green"}
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the caller: rich would end the program with the exit code that means findings."""
+        raise BrokenPipeError
+
+
+def console(stream: TextIO) -> Console:
+    """A console that colours and wraps on a terminal only, and takes data as data."""
+    terminal = stream.isatty()
+    width = None if terminal else _PIPE_WIDTH
+    return _Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=not terminal, width=width,
+                   force_terminal=terminal, no_color=None if terminal else True)  # fmt: skip
+
+
+def write(stream: TextIO, summary: Summary, providers: pl.DataFrame, folder: Path | None, *, show_ids: bool) -> None:
+    """Print the summary of a finished audit: 24 lines of 80 columns on a terminal, everything unwrapped in a pipe.
+
+    `providers` is `providers.ranking`; without `show_ids` they are numbered by rank.
+    """
+    out = console(stream)
+    most = _ROWS if stream.isatty() else None
+    out.print(f"{summary['rules_evaluated']} of {summary['rules_total']} rules evaluated")
+    out.print(_claims_line(summary))
+    if not summary["claims"]["audited"]:
+        codes = ", ".join(summary["settings"]["codes"])
+        out.print(f"No claim was audited: the inputs hold no active line with {codes} in the audited dates.")
+    out.print(_money_line(summary["money"]))
+    if "ledger" in summary:
+        out.print(_night_line(summary["ledger"]))
+    coverage = summary["coverage"]
+    out.print(
+        f"Visits cover {coverage['visits_since']} to {coverage['as_of']}; lines since {coverage['claims_since']}; "
+        f"policy {summary['policy']['name']}, {summary['timezone']}"
+    )
+    out.print(_rows_line(summary))
+    side_by_side = Table.grid(padding=(0, 3))
+    side_by_side.add_row(_rules(summary["rules"], most), _providers(providers, show_ids))
+    out.print(side_by_side)
+    out.print(_not_evaluated(summary, most))
+    if folder:
+        out.print(f"Report: {folder}")
+
+
+def _claims_line(summary: Summary) -> Text:
+    claims = summary["claims"]
+    line = Text(f"{claims['audited']:,} claims audited:")
+    for name in ("violation", "review", "incomplete", "clear"):
+        line.append(f" {claims[name]:,} {name}", style=_STYLES[name] if claims[name] else "")
+        line.append("," if name != "clear" else "")
+    line.append(f"; not audited: {claims['void']:,} void, {claims['denied']:,} denied")
+    if claims["not_applicable"]:
+        line.append(f", {claims['not_applicable']:,} outside the policy's dates")
+    return line
+
+
+def _money_line(money: dict[str, Any]) -> str:
+    line = f"Potential overpayment {money['at_risk']:,.2f}; under review {money['review']:,.2f}"
+    missing = money["without_amount"]
+    return f"{line}; {missing:,} of these claims carry no amount" if missing else line
+
+
+def _night_line(ledger: dict[str, Any]) -> str:
+    told = ", ".join(f"{count:,} {mark}" for mark, count in ledger["marks"].items())
+    return f"{'Since the last run' if ledger['previous_run'] else 'First run of this ledger'}: {told}"
+
+
+def _rows_line(summary: Summary) -> str:
+    """Rows in = rows used + rejected, table by table, and the values that no vocabulary knows."""
+    parts = []
+    for table, rejects in summary["rejects"].items():
+        files = [entry for entry in summary["inputs"] if entry["table"] == table]
+        rows, used = (sum(entry[name] for entry in files) for name in ("rows", "used"))
+        details = [f"{rejects['duplicates']:,} duplicates"] if rejects["duplicates"] else []
+        if rejects["without_patient"]:
+            details.append(f"{rejects['without_patient']:,} WITHOUT A READABLE PATIENT")
+        told = f" ({', '.join(details)})" if details else ""
+        parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects['rejected']:,} rejected{told}")
+    unknown = sum(value["count"] for value in summary["unrecognised"])
+    return "; ".join(parts) + (f"; {unknown:,} unrecognised values" if unknown else "")
+
+
+def _rules(rules: Sequence[dict[str, Any]], most: int | None) -> Table:
+    """The rules that fired or left something open, the most violations first where not all are shown."""
+    fired = [rule for rule in rules if rule["violation"] or rule["review"] or rule["unknown"]]
+    shown = fired if most is None else sorted(fired, key=lambda rule: (-rule["violation"], -rule["review"]))[:most]
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    table.add_column("rule", no_wrap=True)
+    for name in ("violation", "review", "unknown"):
+        table.add_column(name if most is None else f"{name[:4]}.", justify="right")
+    for rule in shown:
+        counts = (f"{rule[name]:,}" for name in ("violation", "review", "unknown"))
+        table.add_row(f"{rule['code']} {rule['name']}"[: None if most is None else 32], *counts)
+    if len(fired) > len(shown):
+        table.caption = f"and {len(fired) - len(shown)} more rules in the report"
+        table.caption_justify = "left"
+    return table
+
+
+def _providers(providers: pl.DataFrame, show_ids: bool) -> Table:
+    """The ten providers whose rate of violations is surely high, by the low end of its interval."""
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    table.add_column("provider", no_wrap=True)
+    table.add_column("violations", justify="right")
+    worst = providers.filter(pl.col("violation") > 0).head(10)
+    for number, row in enumerate(worst.iter_rows(named=True), start=1):
+        label = harmless(row["provider_id"]) if show_ids else f"#{number}"
+        table.add_row(label, f"{row['violation']:,} of {row['claims']:,}")
+    return table
+
+
+def _not_evaluated(summary: Summary, most: int | None) -> str:
+    skipped = [rule for rule in summary["rules"] if not rule["evaluated"]]
+    if not skipped:
+        return "Every rule was evaluated"
+    if most is not None and len(skipped) > 2:
+        return f"Not evaluated: {', '.join(rule['code'] for rule in skipped)}; the report says why"
+    return "Not evaluated: " + "; ".join(f"{rule['code']} ({rule['reason']})" for rule in skipped)

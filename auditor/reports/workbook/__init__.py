@@ -1,0 +1,1 @@
+"""report.xlsx and sample.xlsx: work papers."""

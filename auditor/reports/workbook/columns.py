@@ -1,0 +1,103 @@
+"""The columns of the work paper, sheet by sheet."""
+
+from auditor.reports.workbook.rows import Column
+
+FINDINGS = (
+    Column("link", "Claim", "link", 8),
+    Column("outcome", "Outcome", width=10),
+    Column("rule", "Rule", width=9),
+    Column("name", "Rule name", width=28),
+    Column("claim_id", "Claim id", width=18),
+    Column("claim_line", "Line", width=6),
+    Column("provider_id", "Provider id", width=14),
+    Column("patient_id", "Patient id", width=14),
+    Column("service_date", "Service date", "date", 11),
+    Column("cpt_code", "Code", width=7),
+    Column("minutes", "Minutes", "number", 8),
+    Column("message", "What was found", width=60),
+    Column("related_id", "Related record", width=18),
+    Column("related_at", "Related at", "instant", 16),
+    Column("gap_days", "Gap in days", "number", 8),
+    Column("amount", "Claim amount", "money", 11),
+    Column("at_risk_amount", "Potential overpayment (once per claim)", "money", 14),
+    Column("source_file", "Source file", width=24),
+    Column("source_record", "Record", "number", 8),
+)
+NIGHT = (
+    Column("case", "Case", "number", 7),
+    Column("mark", "Since last run", width=11),
+    Column("state", "State", width=10),
+    Column("first_run", "First found in", width=24),
+)
+"""Further columns of the findings where a ledger is kept."""
+GONE = (
+    Column("number", "Case", "number", 7),
+    Column("rule", "Rule", width=9),
+    Column("claim_id", "Claim id", width=18),
+    Column("claim_line", "Line", width=6),
+    Column("cpt_code", "Code", width=7),
+    Column("outcome", "Outcome when last found", width=12),
+    Column("mark", "Since last run", width=11),
+    Column("why", "Why not seen", width=44),
+    Column("state", "State", width=10),
+    Column("first_run", "First found in", width=24),
+    Column("last_run", "Last found in", width=24),
+)
+CLAIMS = (
+    Column("link", "Findings", "link", 9),
+    Column("disposition", "Disposition", width=12),
+    Column("claim_id", "Claim id", width=18),
+    Column("claim_line", "Line", width=6),
+    Column("cpt_code", "Code", width=7),
+    Column("provider_id", "Provider id", width=14),
+    Column("patient_id", "Patient id", width=14),
+    Column("service_date", "Service date", "date", 11),
+    Column("start", "Call start", "instant", 16),
+    Column("end", "Call end", "instant", 16),
+    Column("minutes", "Minutes", "number", 8),
+    Column("findings", "Findings", "number", 9),
+    Column("violations", "Violation", width=20),
+    Column("reviews", "Review", width=20),
+    Column("unknowns", "Unknown", width=20),
+    Column("supportable_code", "Supportable code", width=11),
+    Column("billed_amount", "Billed", "money", 11),
+    Column("paid_amount", "Paid", "money", 11),
+    Column("at_risk_amount", "Potential overpayment", "money", 13),
+    Column("review_amount", "Under review", "money", 11),
+)
+PROVIDERS = (
+    Column("provider_id", "Provider id", width=18),
+    Column("claims", "Claims", "number"),
+    Column("violation", "Violation", "number"),
+    Column("review", "Review", "number"),
+    Column("incomplete", "Incomplete", "number"),
+    Column("clear", "Clear", "number"),
+    Column("rate", "Violation rate", "share"),
+    Column("low", "95% interval, low", "share"),
+    Column("high", "95% interval, high", "share"),
+    Column("above", "Above all claims", width=10),
+    Column("at_risk", "Potential overpayment", "money", 14),
+)
+PROVIDERS_NOTE = (
+    "Ranked by the low end of the 95% Wilson interval; providers with few claims come last, so that three claims do not "
+    "look like a pattern. Marked: above the rate of all claims by more than chance gives among so many providers."
+)
+RULES = (
+    Column("code", "Rule", width=9),
+    Column("name", "Name", width=34),
+    Column("evaluated", "Evaluated", width=10),
+    Column("reason", "Why not", width=44),
+    Column("applicable", "Applies to claims", "number"),
+    Column("violation", "Violation", "number"),
+    Column("review", "Review", "number"),
+    Column("unknown", "Unknown", "number"),
+    Column("rate", "Violation rate", "share"),
+)
+REJECTS = (
+    Column("table", "Table", width=10),
+    Column("source_file", "File", width=40),
+    Column("source_record", "Record", "number"),
+    Column("column", "Column", width=20),
+    Column("reason", "Reason", width=60),
+)
+RUN = (Column("name", "What", width=34), Column("value", "Value", width=110))

@@ -1,0 +1,133 @@
+"""The first sheet of report.xlsx: the numbers of summary.json with native charts."""
+
+from dataclasses import dataclass
+
+import polars as pl
+from xlsxwriter import Workbook
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from auditor.audit import Result
+from auditor.reports.page import charts
+from auditor.reports.summary import Summary
+
+
+def write(book: Workbook, formats: dict[str, Format], result: Result, summary: Summary) -> None:
+    """The first sheet: the numbers of summary.json, then three charts beside the tables that they draw."""
+    sheet = book.add_worksheet("Summary")
+    sheet.set_column(0, 0, 34)
+    sheet.set_column(1, 1, 20)
+    sheet.set_column(2, 2, 17)
+    sheet.hide_gridlines(2)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    at = _Cursor(sheet, formats)
+    claims, money, cover = summary["claims"], summary["money"], summary["coverage"]
+    at.line("Audit of telephone claims", None, "title")
+    judged, rules = summary["rules_evaluated"], summary["rules_total"]
+    others = "; the others, on sheet Rules, never read as clear" if judged < rules else ""
+    at.line("Rules evaluated", f"{judged} of {rules}{others}")
+    days = result.claims["service_date"].cast(pl.String).drop_nulls().sort().to_list()
+    at.line("Service dates", f"{days[0]} to {days[-1]}" if days else "no claim was audited")
+    at.line("Visits cover", f"{cover['visits_since']} to {(cover['as_of'] or 'unknown')[:16].replace('T', ' ')}")
+    at.line("Lines since", str(cover["claims_since"]))
+    at.line("Policy", f"{summary['policy']['name']}, {summary['timezone']}")
+    at.line("Run", f"{summary['run_id']}, audit98968 {summary['version']}")
+    at.gap()
+    at.heads("Claims", "Number", "Share")
+    first = at.row
+    for name in ("violation", "review", "incomplete", "clear"):
+        at.cells(
+            name, (claims[name], "number"), (claims[name] / claims["audited"] if claims["audited"] else None, "share")
+        )
+    at.cells("audited", (claims["audited"], "number"))
+    for name in ("void", "denied", "not_applicable"):
+        at.cells(f"not audited: {name.replace('_', ' ')}", (claims[name], "number"))
+    at.gap()
+    at.heads("Potential overpayment", "Amount", "Without amount")
+    for label, name, key, column in (("claims in violation", "violation", "at_risk", "at_risk_amount"),
+                                     ("apart: claims to review", "review", "review", "review_amount")):  # fmt: skip
+        known = result.claims[column].count()
+        at.cells(label, (money[key] if known or not claims[name] else None, "money"), (claims[name] - known, "number"))
+    at.line("Potential, not established: a person decides.", None, "note")
+    at.gap()
+    at.heads("Rule", "Violation", "Review")
+    rules_at = at.row
+    fired = [rule for rule in summary["rules"] if rule["violation"] or rule["review"]]
+    fired.sort(key=lambda rule: (-rule["violation"], -rule["review"], rule["code"]))
+    for rule in fired:
+        at.cells(f"{rule['code']} {rule['name']}", (rule["violation"], "number"), (rule["review"], "number"))
+    at.gap()
+    unit, periods = charts.trend(result.claims)
+    at.heads(f"{unit.capitalize()} of", "Violation rate", "Claims")
+    trend_at = at.row
+    for start, count, rate in periods.select("start", "claims", "rate").iter_rows():
+        at.cells(str(start), (rate, "share"), (count, "number"))
+    if claims["audited"]:
+        _bar(book, sheet, "Claims by disposition", "E2", (first, first + 3), 1)
+        _line(book, sheet, f"Violation rate by {unit}", "E36", (trend_at, at.row - 1))
+    if fired:
+        _bar(book, sheet, "Claims by rule", "E17", (rules_at, rules_at + min(len(fired), 12) - 1), 2)
+    sheet.protect("", {"format_columns": True})
+
+
+@dataclass
+class _Cursor:
+    """Writes a sheet downwards."""
+
+    sheet: Worksheet
+    formats: dict[str, Format]
+    row: int = 0
+
+    def line(self, label: str, value: str | None, kind: str | None = None) -> None:
+        self.sheet.write_string(self.row, 0, label, self.formats[kind] if kind else None)
+        if value is not None:
+            self.sheet.write_string(self.row, 1, value)
+        self.row += 1
+
+    def heads(self, *labels: str) -> None:
+        for at, label in enumerate(labels):
+            self.sheet.write_string(self.row, at, label, self.formats["head"])
+        self.row += 1
+
+    def cells(self, label: str, *values: tuple[float | None, str]) -> None:
+        self.sheet.write_string(self.row, 0, label)
+        for at, (value, kind) in enumerate(values, 1):
+            if value is None:
+                self.sheet.write_string(self.row, at, "not known" if kind == "money" else "")
+            else:
+                self.sheet.write_number(self.row, at, value, self.formats[kind])
+        self.row += 1
+
+    def gap(self) -> None:
+        self.row += 1
+
+
+def _bar(book: Workbook, sheet: Worksheet, title: str, where: str, rows: tuple[int, int], series: int) -> None:
+    chart = book.add_chart({"type": "bar", "subtype": "stacked"})
+    for at, name in zip(range(1, series + 1), ("violation", "review"), strict=False):
+        points = [{"fill": {"color": charts.INK[key]}} for key in ("violation", "review", "incomplete", "clear")]
+        chart.add_series({
+            "name": name if series > 1 else "claims", "categories": ["Summary", rows[0], 0, rows[1], 0],
+            "values": ["Summary", rows[0], at, rows[1], at], "fill": {"color": charts.INK[name]}, "gap": 60,
+            **({"points": points, "data_labels": {"value": True}} if series == 1 else {}),
+        })  # fmt: skip
+    chart.set_title({"name": title, "name_font": {"size": 12}})
+    chart.set_y_axis({"reverse": True})
+    chart.set_x_axis({"major_gridlines": {"visible": False}, "num_format": "#,##0"})
+    chart.set_legend({"position": "bottom"} if series > 1 else {"none": True})
+    chart.set_size({"width": 640, "height": 280 if series == 1 else 370})
+    sheet.insert_chart(where, chart)
+
+
+def _line(book: Workbook, sheet: Worksheet, title: str, where: str, rows: tuple[int, int]) -> None:
+    chart = book.add_chart({"type": "line"})
+    chart.add_series({
+        "name": "violation rate", "categories": ["Summary", rows[0], 0, rows[1], 0],
+        "values": ["Summary", rows[0], 1, rows[1], 1], "line": {"color": charts.INK["violation"], "width": 1.75},
+    })  # fmt: skip
+    chart.set_title({"name": title, "name_font": {"size": 12}})
+    chart.set_y_axis({"num_format": "0%", "min": 0, "major_gridlines": {"visible": True, "line": {"color": "#E4E7EC"}}})
+    chart.set_legend({"none": True})
+    chart.set_size({"width": 640, "height": 260})
+    sheet.insert_chart(where, chart)

@@ -1,0 +1,28 @@
+"""A rule's page as text: the same words in the terminal, in the reports and in docs/."""
+
+import textwrap
+
+from auditor.rules.rule import Rule
+
+_ERRS = {
+    "over": "Where the export is thin, it errs towards findings.",
+    "under": "Where the export is thin, it errs towards silence; unknown says so where it can.",
+    "neither": "Where the export is thin, it is unknown or not evaluated.",
+}
+
+
+def page(rule: Rule) -> str:
+    """The page of one rule: checks, reasons, remedies, limits, sources and examples."""
+    needs = "; ".join(" or ".join(alternatives) for alternatives in rule.needs)
+    words = rule.page.strip()
+    if not words.startswith("What it checks"):
+        words = words.split("\n", 1)[1].strip()  # a module's page begins with its one-line summary
+    parts = [
+        f"{rule.code} {rule.name}",
+        words,
+        f"Which way it errs: {_ERRS[rule.errs]}",
+        f"Needs: {needs}" if needs else "",
+        "Sources:\n" + "\n".join(f"- {cite}" for cite in rule.cites),
+        "Examples:\n" + textwrap.indent(textwrap.dedent(rule.examples).strip("\n"), "    "),
+    ]
+    return "\n\n".join(part for part in parts if part)

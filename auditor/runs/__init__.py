@@ -1,0 +1,1 @@
+"""Finished runs read again: compared, and explained claim by claim."""

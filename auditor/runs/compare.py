@@ -1,0 +1,136 @@
+"""What differs between two published runs, finding by finding, and why.
+
+Source: SPEC.md sections 3 to 8. Nothing is audited again. Where one thing alone differs between the runs (data, policy,
+settings, coverage or version), it is the cause. Of several, those that cannot reach a finding are left out, and what the
+files cannot tell apart stays together, as in `data or policy`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars import selectors as cs
+
+from auditor.errors import InputRefused
+from auditor.judging.findings import KEYS
+from auditor.runs.compare_causes import Causes, between
+from auditor.runs.compare_findings import CASE, FACTS, RECORD, UNDECIDED, changed, lacking
+from auditor.runs.explain import find_run
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs side by side.
+
+    `runs`: their run ids. `claims`: counts `both`, `first only`, `second only`. `moves`: disposition `before`, `after` and
+    `claims`, where it changed. `money`: at_risk and review. `findings`: one row per finding that is new, gone or changed:
+    keys, rule, change, before, after (outcomes, `not evaluated` or `not audited`), what (the changed columns; not compared
+    are the message and the claim's at-risk amount), why, cause; sorted by claim, line, rule and code. `totals`: findings in
+    each run.
+    """
+
+    runs: tuple[str, str]
+    causes: Causes
+    claims: Mapping[str, int]
+    moves: pl.DataFrame
+    money: Mapping[str, tuple[Decimal, Decimal]]
+    findings: pl.DataFrame
+    totals: tuple[int, int]
+
+    @property
+    def same_results(self) -> bool:
+        """Whether both runs audited the same claims with the same dispositions, money and findings."""
+        apart = self.claims["first only"] + self.claims["second only"] + self.moves.height + self.findings.height
+        return not apart and all(first == second for first, second in self.money.values())
+
+
+@dataclass(frozen=True)
+class _Run:
+    folder: Path
+    summary: dict[str, Any]
+
+    def scan(self, name: str, *columns: str) -> pl.LazyFrame:
+        """The columns of a published table, instants in UTC. Raises InputRefused where one is missing."""
+        frame = pl.scan_parquet(self.folder / f"{name}.parquet")
+        if missing := [column for column in columns if column not in frame.collect_schema()]:
+            raise InputRefused(
+                f"{self.folder / name}.parquet: no column {', '.join(missing)}; version {self.summary['version']} wrote it; "
+                "run that audit again with this version"
+            )
+        return frame.select(columns).with_columns(cs.datetime().dt.convert_time_zone("UTC"))
+
+    @property
+    def findings(self) -> int:
+        return int(self.scan("findings", "rule").select(pl.len()).collect().item())
+
+    def money(self, name: str) -> Decimal:
+        return Decimal(f"{self.summary['money'][name]:.2f}")
+
+
+def compare(one: Path, other: Path) -> Comparison:
+    """Compare two runs; each path is a run's folder, or an output folder, of which the latest run is taken.
+
+    Raises UsageError where a folder holds no finished run, InputRefused where a run's files cannot be compared.
+    """
+    runs = (_open(find_run(one)), _open(find_run(other)))
+    first, second = (run.summary["pseudonym_key_id"] for run in runs)
+    if first != second:
+        raise InputRefused(
+            "the runs show identifiers under different pseudonym keys (one may show them as they are), so no claim of one "
+            "can be found in the other; run one of the audits again with the other's --pseudonymize"
+        )
+    try:
+        return _compare(runs, between(*(run.summary for run in runs)))
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputRefused(
+            f"{runs[0].folder} and {runs[1].folder}: the runs' tables cannot be read ({type(error).__name__}); "
+            "run the audits again"
+        ) from None
+
+
+def _open(folder: Path) -> _Run:
+    where = folder / "summary.json"
+    try:
+        summary = json.loads(where.read_text(encoding="utf-8"))
+        between(summary, summary)  # everything that is compared is there
+        _ = summary["run_id"], summary["pseudonym_key_id"], summary["money"]["at_risk"], summary["money"]["review"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputRefused(
+            f"{where}: not the summary of a run as this version writes it ({type(error).__name__}); run that audit again"
+        ) from None
+    return _Run(folder, summary)
+
+
+def _compare(runs: tuple[_Run, _Run], causes: Causes) -> Comparison:
+    one, other = runs
+    claims = [run.scan("claims", *KEYS, "disposition") for run in runs]
+    pairs = claims[0].join(claims[1], on=KEYS, how="full", coalesce=True, validate="1:1")
+    counts = pairs.group_by(before="disposition", after="disposition_right").agg(claims=pl.len()).collect()
+    before, after = pl.col("before"), pl.col("after")
+    sides = {
+        "both": before.is_not_null() & after.is_not_null(),
+        "first only": after.is_null(),
+        "second only": before.is_null(),
+    }
+    return Comparison(
+        runs=(str(one.summary["run_id"]), str(other.summary["run_id"])),
+        causes=causes,
+        claims={name: int(counts.filter(side)["claims"].sum()) for name, side in sides.items()},
+        moves=counts.filter(before != after).sort("before", "after"),
+        money={name: (one.money(name), other.money(name)) for name in ("at_risk", "review")},
+        findings=_findings(runs, causes),
+        totals=(one.findings, other.findings),
+    )
+
+
+def _findings(runs: tuple[_Run, _Run], causes: Causes) -> pl.DataFrame:
+    first, second = (run.scan("findings", *CASE, "outcome", *FACTS, *RECORD) for run in runs)
+    claims = [run.scan("claims", *KEYS, *FACTS, *UNDECIDED) for run in runs]
+    new = lacking(second.join(first, on=CASE, how="anti"), claims[0], runs[0].summary, 0, causes)
+    gone = lacking(first.join(second, on=CASE, how="anti"), claims[1], runs[1].summary, 1, causes)
+    found = pl.concat([new, gone, changed(first, second, causes)])
+    return found.sort("claim_id", "claim_line", "rule", "cpt_code").collect()

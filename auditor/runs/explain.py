@@ -1,0 +1,183 @@
+"""One claim's story, from the published files of a run: its windows, the records near it, and a reason for every rule.
+
+Source: SPEC.md sections 5 to 7. Nothing is audited again: what the run published is what is told.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from auditor.errors import InputRefused, UsageError
+from auditor.runs.explain_words import NOT_APPLICABLE, clear, not_applicable, unknown
+
+Row = dict[str, Any]
+_FILES = ("claims.parquet", "findings.parquet", "evidence.parquet", "summary.json")
+_KEYS = ("claim_id", "claim_line", "cpt_code")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of time that rules look at; `end` is where it stops."""
+
+    name: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Event:
+    """A visit, line or call at its instant; `until` where its end is known, `notes` what rules made of it."""
+
+    kind: str
+    id: str
+    at: datetime | None
+    until: datetime | None
+    date_only: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a rule said of the claim, and why."""
+
+    code: str
+    name: str
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything known of one line: its row of claims.parquet, its windows, events in true order, and verdicts."""
+
+    claim: Row
+    run: Row
+    windows: tuple[Window, ...]
+    events: tuple[Event, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def explain(folder: Path, claim_id: str) -> list[Story]:
+    """The stories of a claim's lines. `folder` is a run's, or an output folder, of which the latest run is taken.
+
+    Raises UsageError where the folder holds no run or the run has no such claim.
+    """
+    run = find_run(folder)
+    try:
+        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+        claims, findings, evidence = (
+            pl.scan_parquet(run / name).filter(pl.col("claim_id") == claim_id).collect() for name in _FILES[:3]
+        )
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        raise InputRefused(
+            f"{run}: the run's files cannot be read ({type(error).__name__}); run the audit again"
+        ) from None
+    if claims.is_empty():
+        raise UsageError(f"{run}: this run audited no claim of that id; ids are compared letter for letter")
+    return [_story(claim, _of(claim, findings), _of(claim, evidence), summary) for claim in claims.to_dicts()]
+
+
+def find_run(folder: Path) -> Path:
+    """The folder of a finished run: the one given, or the latest below it. Raises UsageError where there is none."""
+    for run in (folder, folder / "latest"):
+        if all((run / name).exists() for name in _FILES):
+            return run.resolve()
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; name the folder given to --out, or one run in it")
+    if (folder / "rejects.csv").exists() and (folder / "summary.json").exists():
+        raise UsageError(f"{folder}: this run was refused, so it audited no claim; its summary.json says why")
+    raise UsageError(f"{folder}: no finished run in it; name the folder given to --out, or one run in it")
+
+
+def _of(claim: Row, frame: pl.DataFrame) -> list[Row]:
+    return [row for row in frame.to_dicts() if all(row.get(key, claim[key]) == claim[key] for key in _KEYS)]
+
+
+def _story(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Row) -> Story:
+    events = [*_calls(claim, evidence), *_records(claim, evidence)]
+    ordered = sorted(events, key=lambda e: (e.at is None, e.at.timestamp() if e.at else 0.0, e.kind, e.id))
+    windows = tuple(_windows(claim, run)) if claim["service_date"] else ()
+    verdicts = tuple(_verdict(rule, claim, findings, evidence, run) for rule in run["rules"])
+    return Story(claim, run, windows, tuple(ordered), verdicts)
+
+
+def _windows(claim: Row, run: Row) -> list[Window]:
+    policy, zone = run["settings"]["policy"], ZoneInfo(run["timezone"])
+    made = []
+    start, end = claim["start"], claim["end"] or claim["start"]
+    if start:
+        days, hours, horizon = policy["lookback"]["days"], policy["lookahead"]["hours"], policy["horizon_days"]
+        ahead = later(end, hours)
+        made = [
+            Window(f"{days} days back", _midnight(start.date() - timedelta(days), zone), start),
+            Window(f"the call and {hours} hours", start, ahead),
+            Window(f"soonest, {horizon} days", ahead, max(later(end, 24 * horizon), ahead)),
+        ]
+    period, day = policy["frequency"]["period_days"], claim["service_date"]
+    first, last = _midnight(day - timedelta(period - 1), zone), _midnight(day + timedelta(1), zone)
+    return [Window(f"frequency, {period} days", first, last), *made]
+
+
+def later(at: datetime, hours: int) -> datetime:
+    """So many elapsed hours later: Python adds to the clock on the wall, which a DST change moves."""
+    return (at.astimezone(UTC) + timedelta(hours=hours)).astimezone(at.tzinfo)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone)
+
+
+def _calls(claim: Row, evidence: Sequence[Row]) -> list[Event]:
+    """The claim's calls, each with its times where the run published them (rows of no rule), else all as one."""
+    own = [row for row in evidence if not row["rule"] and row["kind"] == "call"]
+    if own:
+        return [Event("call", row["id"], row["at"], row.get("until"), False, ()) for row in own]
+    if not claim["call_ids"]:
+        return []
+    return [Event("call", ", ".join(claim["call_ids"]), claim["start"], claim["end"], False, ())]
+
+
+def _records(claim: Row, evidence: Sequence[Row]) -> list[Event]:
+    """Every other record that a rule weighed, once, with what each rule made of it."""
+    records: dict[tuple[str, str, datetime | None], list[Row]] = {}
+    for row in evidence:
+        if row["rule"] and not (row["kind"] == "call" and row["id"] in claim["call_ids"]):
+            records.setdefault((row["kind"], row["id"], row["at"]), []).append(row)
+    return [
+        Event(kind, record_id, at, None, any(row["date_only"] for row in rows), tuple(map(_note, rows)))
+        for (kind, record_id, at), rows in records.items()
+    ]
+
+
+def _note(row: Row) -> str:
+    if row["outcome"] == "none":
+        return f"{row['rule']}: no, {row['why_not']}"
+    return f"{row['rule']}: {row['outcome']}" + (f" ({row['basis']})" if row["basis"] else "")
+
+
+def _verdict(rule: Row, claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Row) -> Verdict:
+    code = rule["code"]
+    weighed = [row for row in evidence if row["rule"] == code]
+    if not rule["evaluated"]:
+        outcome, reason = "not evaluated", rule["reason"]
+    elif code in claim["violations"] or code in claim["reviews"]:
+        outcome = "violation" if code in claim["violations"] else "review"
+        reason = "; ".join(_told(row) for row in findings if row["rule"] == code)
+    elif code in claim["unknowns"]:
+        outcome, reason = "unknown", unknown(code, claim, weighed, run)
+    elif code in claim["not_applicable"]:
+        outcome, reason = NOT_APPLICABLE, not_applicable(code, claim)
+    else:
+        outcome, reason = "clear", clear(code, claim, weighed, run["settings"]["policy"])
+    return Verdict(code, rule["name"], outcome, reason)
+
+
+def _told(finding: Mapping[str, Any]) -> str:
+    more = (finding["related_count"] or 1) - 1
+    return str(finding["message"]) + (f"; {more} more record{'s' if more > 1 else ''} like it" if more else "")

@@ -1,0 +1,1 @@
+"""The canonical columns, vocabularies and code lists."""

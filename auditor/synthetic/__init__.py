@@ -1,0 +1,1 @@
+"""Synthetic exports with a planted, known answer (`sample`)."""
