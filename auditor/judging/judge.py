@@ -96,7 +96,7 @@ def _records(records: pl.DataFrame, rule: Rule, outcomes: pl.DataFrame) -> pl.Da
         outcome=outcome,
         rule=pl.lit(rule.code),
         elapsed=elapsed,
-        why_not=pl.when(outcome < Outcome.UNKNOWN).then("why_not"),
+        why_not=pl.when(outcome < Outcome.UNKNOWN).then(rule.why_not),
     )
     return weighed.filter(pl.col("outcome").is_not_null() & ~pl.col("line").is_in(beyond.implode()))
 

@@ -1,24 +1,69 @@
-"""Every rule, in the order of the reports. A new rule is one file and one name here."""
+"""Every rule, in the order of the reports. A new rule is its file and its line in `ALL`."""
 
 from collections.abc import Iterable
 
 from auditor.errors import UsageError
-from auditor.rules.bundling import EXC001
-from auditor.rules.documentation import DOC001, DOC002, DOC003, DOC004, DOC005
-from auditor.rules.eligibility import ELG001, ELG002, ELG003, ELG004, ELG005, ELG006
-from auditor.rules.frequency import FRQ001, FRQ002, FRQ003, FRQ004, FRQ005
-from auditor.rules.integrity import INT001, INT002, INT003
-from auditor.rules.lookahead import LAH001, LAH002
-from auditor.rules.lookback import LBK001
-from auditor.rules.minutes import DUR001, DUR002, DUR003
-from auditor.rules.postoperative import LBK002
+from auditor.rules import (
+    doc001_reason_not_documented,
+    doc002_summary_not_documented,
+    doc003_advice_not_documented,
+    doc004_statement_not_documented,
+    doc005_identity_not_documented,
+    dur001_call_too_short,
+    dur002_call_too_long,
+    dur003_stated_time_exceeds_call,
+    elg001_not_patient_initiated,
+    elg002_new_patient,
+    elg003_physician_or_unlisted_credential,
+    elg004_licence_not_in_force,
+    elg005_ineligible_caller,
+    elg006_not_a_clinical_call,
+    exc001_bundled_same_day,
+    frq001_repeat_within_7_days,
+    frq002_other_telephone_code_within_7_days,
+    frq003_more_than_one_unit,
+    frq004_call_billed_twice,
+    frq005_repeat_within_group,
+    int001_claim_without_call,
+    int002_call_does_not_match_claim,
+    int003_overlapping_provider_time,
+    lah001_visit_within_24_hours,
+    lah002_soonest_available_visit,
+    lbk001_related_visit_before_call,
+    lbk002_within_postoperative_period,
+)
 from auditor.rules.rule import Rule
 from auditor.schema.names import nearest
 
 ALL: tuple[Rule, ...] = (
-    DUR001, DUR002, DUR003, LBK001, LBK002, LAH001, LAH002, FRQ001, FRQ002, FRQ003, FRQ004, FRQ005, ELG001, ELG002, ELG003,
-    ELG004, ELG005, ELG006, DOC001, DOC002, DOC003, DOC004, DOC005, EXC001, INT001, INT002, INT003,
-)  # fmt: skip
+    dur001_call_too_short.RULE,
+    dur002_call_too_long.RULE,
+    dur003_stated_time_exceeds_call.RULE,
+    lbk001_related_visit_before_call.RULE,
+    lbk002_within_postoperative_period.RULE,
+    lah001_visit_within_24_hours.RULE,
+    lah002_soonest_available_visit.RULE,
+    frq001_repeat_within_7_days.RULE,
+    frq002_other_telephone_code_within_7_days.RULE,
+    frq003_more_than_one_unit.RULE,
+    frq004_call_billed_twice.RULE,
+    frq005_repeat_within_group.RULE,
+    elg001_not_patient_initiated.RULE,
+    elg002_new_patient.RULE,
+    elg003_physician_or_unlisted_credential.RULE,
+    elg004_licence_not_in_force.RULE,
+    elg005_ineligible_caller.RULE,
+    elg006_not_a_clinical_call.RULE,
+    doc001_reason_not_documented.RULE,
+    doc002_summary_not_documented.RULE,
+    doc003_advice_not_documented.RULE,
+    doc004_statement_not_documented.RULE,
+    doc005_identity_not_documented.RULE,
+    exc001_bundled_same_day.RULE,
+    int001_claim_without_call.RULE,
+    int002_call_does_not_match_claim.RULE,
+    int003_overlapping_provider_time.RULE,
+)
 CODES = tuple(rule.code for rule in ALL)
 
 

@@ -3,6 +3,7 @@
 import textwrap
 
 from auditor.rules.rule import Rule
+from auditor.windows.bounds import Numbers
 
 _ERRS = {
     "over": "Where the export is thin, it errs towards findings.",
@@ -11,12 +12,13 @@ _ERRS = {
 }
 
 
-def page(rule: Rule) -> str:
-    """The page of one rule: checks, reasons, remedies, limits, sources and examples."""
+def page(rule: Rule, numbers: Numbers | None = None) -> str:
+    """The page of one rule: checks, reasons, remedies, limits, sources and examples.
+
+    `numbers` are those of the policy in force, else those of the specification.
+    """
     needs = "; ".join(" or ".join(alternatives) for alternatives in rule.needs)
-    words = rule.page.strip()
-    if not words.startswith("What it checks"):
-        words = words.split("\n", 1)[1].strip()  # a module's page begins with its one-line summary
+    words = rule.page.partition("\n")[2].strip().format(**(numbers or Numbers()).filled())
     parts = [
         f"{rule.code} {rule.name}",
         words,

@@ -3,16 +3,19 @@
 A rule is a few polars expressions over named columns ("nouns") that `windows/` prepared. It never looks across rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
 from auditor.policy import Severity
+from auditor.windows import Noun
 
-Noun = Literal["claim", "visit_before", "visit_after", "line_before", "shared_call", "same_day", "own_call", "overlap"]
+Row = Mapping[str, Any]
+Why = Callable[[Row, Sequence[Row], Any], str]
+"""Claim, the records weighed for it and the finished run (`runs.past.Past`) → why a rule cannot tell."""
 
 
 class Outcome(IntEnum):
@@ -38,6 +41,11 @@ class Rule:
     are in the rule's sight. `unknown` and `applies` look at the claim's own row. `needs` are alternatives, at least one
     of which must exist for the rule to be evaluated: a column as `table.column`, or a table. `errs` says which way the
     rule is wrong when the export is thin. The module's docstring is the rule's page.
+
+    What `explain` says of the rule: `nothing` where it found nothing, `why_unknown` where it cannot tell,
+    `not_applicable` where it does not speak of a claim that has a call, and `why_not` of a record that supports
+    nothing; `tells_weighed`: such records are counted. `page` and `nothing` name the policy's numbers (`Numbers`)
+    and, `nothing` only, the claim's columns in braces.
     """
 
     code: str
@@ -56,6 +64,16 @@ class Rule:
     applies: pl.Expr = field(default_factory=lambda: pl.lit(True))
     needs: tuple[tuple[str, ...], ...] = ()
     shows_record: bool = True
+    nothing: str = "nothing found"
+    why_unknown: Why = lambda *_: "the export does not say"
+    not_applicable: str = "the rule does not speak of this claim"
+    why_not: pl.Expr = field(default_factory=lambda: pl.col("why_not"))
+    tells_weighed: bool = False
+
+    @property
+    def reads_calls(self) -> bool:
+        """Whether the rule speaks of claims with a call only."""
+        return "has_call" in self.applies.meta.root_names()
 
     def outcome(self, severity: Mapping[str, Severity]) -> pl.Expr:
         """The outcome that one record supports, after the policy's severity; CLEAR where it supports none."""

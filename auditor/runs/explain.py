@@ -3,10 +3,9 @@
 Source: SPEC.md sections 5 to 7. Nothing is audited again: what the run published is what is told.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +13,10 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from auditor.errors import InputRefused, UsageError
+from auditor.runs import past
 from auditor.runs.explain_words import NOT_APPLICABLE, clear, not_applicable, unknown
+from auditor.runs.past import Past, PastRule
+from auditor.windows import bounds
 
 Row = dict[str, Any]
 _FILES = ("claims.parquet", "findings.parquet", "evidence.parquet", "summary.json")
@@ -57,7 +59,7 @@ class Story:
     """Everything known of one line: its row of claims.parquet, its windows, events in true order, and verdicts."""
 
     claim: Row
-    run: Row
+    run: Past
     windows: tuple[Window, ...]
     events: tuple[Event, ...]
     verdicts: tuple[Verdict, ...]
@@ -70,7 +72,7 @@ def explain(folder: Path, claim_id: str) -> list[Story]:
     """
     run = find_run(folder)
     try:
-        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+        summary = past.read(run / "summary.json")
         claims, findings, evidence = (
             pl.scan_parquet(run / name).filter(pl.col("claim_id") == claim_id).collect() for name in _FILES[:3]
         )
@@ -99,38 +101,29 @@ def _of(claim: Row, frame: pl.DataFrame) -> list[Row]:
     return [row for row in frame.to_dicts() if all(row.get(key, claim[key]) == claim[key] for key in _KEYS)]
 
 
-def _story(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Row) -> Story:
+def _story(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Past) -> Story:
     events = [*_calls(claim, evidence), *_records(claim, evidence)]
     ordered = sorted(events, key=lambda e: (e.at is None, e.at.timestamp() if e.at else 0.0, e.kind, e.id))
     windows = tuple(_windows(claim, run)) if claim["service_date"] else ()
-    verdicts = tuple(_verdict(rule, claim, findings, evidence, run) for rule in run["rules"])
+    verdicts = tuple(_verdict(rule, claim, findings, evidence, run) for rule in run.rules)
     return Story(claim, run, windows, tuple(ordered), verdicts)
 
 
-def _windows(claim: Row, run: Row) -> list[Window]:
-    policy, zone = run["settings"]["policy"], ZoneInfo(run["timezone"])
+def _windows(claim: Row, run: Past) -> list[Window]:
+    numbers, zone = run.numbers, ZoneInfo(run.timezone)
     made = []
     start, end = claim["start"], claim["end"] or claim["start"]
     if start:
-        days, hours, horizon = policy["lookback"]["days"], policy["lookahead"]["hours"], policy["horizon_days"]
-        ahead = later(end, hours)
+        days, hours, horizon = numbers.lookback, numbers.hours, numbers.horizon
+        ahead = bounds.later(end, hours)
         made = [
-            Window(f"{days} days back", _midnight(start.date() - timedelta(days), zone), start),
+            Window(f"{days} days back", bounds.midnight(bounds.first_day(start.date(), days), zone), start),
             Window(f"the call and {hours} hours", start, ahead),
-            Window(f"soonest, {horizon} days", ahead, max(later(end, 24 * horizon), ahead)),
+            Window(f"soonest, {horizon} days", ahead, max(bounds.later(end, 24 * horizon), ahead)),
         ]
-    period, day = policy["frequency"]["period_days"], claim["service_date"]
-    first, last = _midnight(day - timedelta(period - 1), zone), _midnight(day + timedelta(1), zone)
-    return [Window(f"frequency, {period} days", first, last), *made]
-
-
-def later(at: datetime, hours: int) -> datetime:
-    """So many elapsed hours later: Python adds to the clock on the wall, which a DST change moves."""
-    return (at.astimezone(UTC) + timedelta(hours=hours)).astimezone(at.tzinfo)
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone)
+    day = claim["service_date"]
+    first, last = (bounds.midnight(on, zone) for on in (bounds.first_day(day, numbers.last_day), day + timedelta(1)))
+    return [Window(f"frequency, {numbers.period} days", first, last), *made]
 
 
 def _calls(claim: Row, evidence: Sequence[Row]) -> list[Event]:
@@ -161,23 +154,23 @@ def _note(row: Row) -> str:
     return f"{row['rule']}: {row['outcome']}" + (f" ({row['basis']})" if row["basis"] else "")
 
 
-def _verdict(rule: Row, claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Row) -> Verdict:
-    code = rule["code"]
+def _verdict(rule: PastRule, claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Past) -> Verdict:
+    code = rule.code
     weighed = [row for row in evidence if row["rule"] == code]
-    if not rule["evaluated"]:
-        outcome, reason = "not evaluated", rule["reason"]
+    if not rule.evaluated:
+        outcome, reason = "not evaluated", rule.reason or ""
     elif code in claim["violations"] or code in claim["reviews"]:
         outcome = "violation" if code in claim["violations"] else "review"
-        reason = "; ".join(_told(row) for row in findings if row["rule"] == code)
+        reason = "; ".join(_said(row) for row in findings if row["rule"] == code)
     elif code in claim["unknowns"]:
         outcome, reason = "unknown", unknown(code, claim, weighed, run)
     elif code in claim["not_applicable"]:
         outcome, reason = NOT_APPLICABLE, not_applicable(code, claim)
     else:
-        outcome, reason = "clear", clear(code, claim, weighed, run["settings"]["policy"])
-    return Verdict(code, rule["name"], outcome, reason)
+        outcome, reason = "clear", clear(code, claim, weighed, run)
+    return Verdict(code, rule.name, outcome, reason)
 
 
-def _told(finding: Mapping[str, Any]) -> str:
+def _said(finding: Mapping[str, Any]) -> str:
     more = (finding["related_count"] or 1) - 1
     return str(finding["message"]) + (f"; {more} more record{'s' if more > 1 else ''} like it" if more else "")

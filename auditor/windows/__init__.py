@@ -6,14 +6,16 @@ rules name. Source: SPEC.md sections 4 and 5.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import polars as pl
 
-from auditor.rules.rule import Noun
 from auditor.windows import calls, lines, visits
 from auditor.windows.facts import HOUR, Facts
 
-__all__ = ["HOUR", "Facts", "Nouns"]
+__all__ = ["HOUR", "Facts", "Noun", "Nouns"]
+
+Noun = Literal["claim", "visit_before", "visit_after", "line_before", "shared_call", "same_day", "own_call", "overlap"]
 
 
 class Nouns:

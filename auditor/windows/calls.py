@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from auditor.windows import bounds
 from auditor.windows.facts import HOUR, Facts
 
 
@@ -17,7 +18,7 @@ def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         date_only=pl.lit(False),
         basis=pl.lit(None, pl.String),
         why_not=pl.lit("does not meet the rule"),
-        gap_days=(pl.col("call_date") - pl.col("service_date")).dt.total_days().abs(),
+        gap_days=bounds.days_between("call_date", "service_date").abs(),
         order=pl.lit(0, pl.Int64),
         elapsed=pl.lit(None, pl.Int64),
         other_party=pl.col("named")

@@ -3,40 +3,28 @@
 import polars as pl
 
 from auditor.schema.codes import FAMILY, CodeList
+from auditor.windows import bounds
 from auditor.windows.facts import Facts
-
-
-def _days_before(date: str, days: int) -> pl.Expr:
-    return pl.col(date).dt.offset_by(f"-{days}d")
 
 
 def with_coverage(facts: Facts) -> pl.DataFrame:
     """The lines with their band and what the coverage leaves open; where nothing tells, it is open."""
-    policy, coverage = facts.policy, facts.coverage
-    as_of = pl.lit(coverage.as_of, pl.Datetime("us", "UTC"))
-    visits_since, claims_since = pl.lit(coverage.visits_since, pl.Date), pl.lit(coverage.claims_since, pl.Date)
-    last_day = as_of.dt.convert_time_zone(policy.timezone).dt.date()
-    tainted_visits = pl.col("patient_id").is_in(facts.tainted_visits.to_list())
-    tainted_lines = pl.col("patient_id").is_in(facts.tainted_lines.to_list())
-
-    def back(days: int) -> pl.Expr:
-        thin = (_days_before("start_date", days) < visits_since).fill_null(True)
-        return thin | (pl.col("start") > as_of).fill_null(True) | tainted_visits
-
-    day, end = pl.col("service_date"), pl.col("end")
+    policy = facts.policy
+    visits, lines = (
+        pl.col("patient_id").is_in(tainted.to_list()) for tainted in (facts.tainted_visits, facts.tainted_lines)
+    )
+    rejected = {name: lines if name == "lines_open" else visits for name in bounds.OPEN}
     bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
+
+    def of_band(limits: dict[str, int]) -> pl.Expr:
+        return pl.col("cpt_code").replace_strict(limits, return_dtype=pl.Int64)
+
     return facts.billing.lines.with_columns(
-        low=pl.col("cpt_code").replace_strict({code: band.low for code, band in bands.items()}, return_dtype=pl.Int64),
-        high=pl.col("cpt_code").replace_strict(
-            {code: band.high for code, band in bands.items()}, return_dtype=pl.Int64
-        ),
+        low=of_band({code: band.low for code, band in bands.items()}),
+        high=of_band({code: band.high for code, band in bands.items()}),
         max_units=pl.lit(policy.frequency.max_units),
-        lookback_open=back(policy.lookback.days),
-        postoperative_open=back(max(policy.lookback.postoperative_days, default=0)),
-        ahead_open=(end + pl.duration(hours=policy.lookahead.hours) > as_of).fill_null(True) | tainted_visits,
-        same_day_open=((day < visits_since) | (day > last_day)).fill_null(True) | tainted_visits,
-        lines_open=(_days_before("service_date", policy.frequency.period_days - 1) < claims_since).fill_null(True)
-        | tainted_lines,
+        hours_ahead=pl.lit(policy.lookahead.hours),
+        **{name: thin | rejected[name] for name, thin in bounds.not_covered(facts.coverage, policy).items()},
     )
 
 
@@ -47,7 +35,7 @@ def sequence(lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     take the first undecided claim of every run as counted and drop those that it flags: as many rounds as the longest
     run has counted claims. `lines` are in line order.
     """
-    last_day = facts.policy.frequency.period_days - 1
+    last_day = bounds.Numbers.of(facts.policy).last_day
     series = (
         lines.filter(pl.col("cpt_code").is_in(facts.codes))
         .group_by("patient_id", "provider_id", "cpt_code", maintain_order=True)
@@ -104,9 +92,9 @@ def _as_records(pairs: pl.DataFrame) -> pl.DataFrame:
         date_only=pl.lit(False),
         basis=pl.lit(None, pl.String),
         why_not=pl.lit("does not meet the rule"),
-        gap_days=(pl.col("service_date") - pl.col("e_service_date")).dt.total_days(),
+        gap_days=bounds.days_between("service_date", "e_service_date"),
         order=-pl.col("e_line").cast(pl.Int64),
-        elapsed=(pl.col("start") - pl.col("e_start")).dt.total_microseconds(),
+        elapsed=bounds.elapsed("start", "e_start"),
         same_provider=pl.col("provider_id") == pl.col("e_provider_id"),
         same_code=pl.col("cpt_code") == pl.col("e_cpt_code"),
         same_group=(
@@ -117,12 +105,12 @@ def _as_records(pairs: pl.DataFrame) -> pl.DataFrame:
 
 def before(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Earlier active lines of the family for the claim's patient, within the frequency period."""
-    days = (pl.col("service_date") - pl.col("e_service_date")).dt.total_days()
+    days = bounds.days_between("service_date", "e_service_date")
     pairs = (
         claims.lazy()
         .select(*_LINE_COLUMNS, "start", "shaky")
         .join(lines.lazy().select(_line_record(facts.policy.timezone)), on="patient_id", how="inner")
-        .filter((pl.col("e_line") < pl.col("line")) & (days < facts.policy.frequency.period_days))
+        .filter((pl.col("e_line") < pl.col("line")) & bounds.in_period(facts.policy, days))
         .collect()
     )
     return _as_records(pairs)

@@ -4,7 +4,7 @@ import polars as pl
 
 from auditor.policy import Lists
 from auditor.schema.codes import FAMILY, CodeList
-from auditor.windows import related
+from auditor.windows import bounds, related
 from auditor.windows.facts import Facts
 
 
@@ -82,24 +82,15 @@ _CLAIM_COLUMNS = (
 def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Each claim with its patient's visits from the longest lookback to the horizon, related and flagged."""
     policy = facts.policy
-    start, end, at = pl.col("start"), pl.col("reach"), pl.col("at")
-    ahead = end + pl.duration(hours=policy.lookahead.hours)
-    ahead_days = -(-policy.lookahead.hours // 24)
-    horizon = end + pl.duration(hours=24 * policy.horizon_days)
-    back_days = (pl.col("start_date") - pl.col("v_date")).dt.total_days()
-    after_days = (pl.col("v_date") - pl.col("end_date")).dt.total_days()
-    postoperative = pl.col("v_global_days").is_in(list(policy.lookback.postoperative_days)).fill_null(False)
-    furthest = max(policy.horizon_days, ahead_days) + 1
-    near = (
-        ((back_days <= policy.lookback.days) | (postoperative & (back_days <= pl.col("v_global_days"))))
-        & (after_days <= furthest)
-    )  # fmt: skip
     pairs = (
         claims.lazy()
         .filter("has_call")
         .select(_CLAIM_COLUMNS)
         .join(facts.visits.lazy(), on="patient_id", how="inner")
-        .filter(near)
+        .with_columns(
+            back_days=bounds.days_between("start_date", "v_date"), after_days=bounds.days_between("v_date", "end_date")
+        )
+        .filter(bounds.near(policy))
         .collect()
     )
     groups = facts.providers.select(v_provider_id="provider_id", _group="group_id", _specialty="specialty")
@@ -108,23 +99,18 @@ def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     )
     pairs = related.relate(pairs, policy.relatedness)
     on_the_day = pl.col("v_booked_at_date_only") & (pl.col("v_booked_at_date") == pl.col("start_date"))
-    status, date_only = pl.col("v_status"), pl.col("date_only")
-    past = (at <= pl.lit(facts.coverage.as_of, pl.Datetime("us", "UTC"))).fill_null(False)
+    status = pl.col("v_status")
+    past = (pl.col("at") <= pl.lit(facts.coverage.as_of, pl.Datetime("us", "UTC"))).fill_null(False)
     in_person = ~pl.col("v_has_codes") & (pl.col("v_modality") != "phone").fill_null(True)
     return pairs.with_columns(
         booked_at=pl.when(on_the_day).then(None).otherwise("v_booked_at"),
-        before=at < start,
-        back_days=back_days,
-        back_elapsed=(start - at).dt.total_microseconds(),
-        after_days=after_days.clip(lower_bound=0),
-        after_elapsed=(at - end).dt.total_microseconds().clip(lower_bound=0),
-        within=pl.when(date_only)
-        .then((after_days <= ahead_days) & ((after_days >= 0) | (at >= start)))
-        .otherwise(at.is_between(start, ahead)),
-        later=pl.when(date_only)
-        .then(after_days.is_between(ahead_days + 1, policy.horizon_days))
-        .otherwise((at > ahead) & (at <= horizon)),
-        ahead=ahead,
+        before=pl.col("at") < pl.col("start"),
+        back_elapsed=bounds.elapsed("start", "at"),
+        after_days=pl.col("after_days").clip(lower_bound=0),
+        after_elapsed=bounds.elapsed("at", "reach").clip(lower_bound=0),
+        within=bounds.within(policy),
+        later=bounds.beyond(policy),
+        ahead=bounds.hours_after("reach", policy.lookahead.hours),
         counts=~pl.col("call_ids").list.contains(pl.col("id"))
         & ~pl.col("v_only_family")
         & (pl.col("linked") | in_person | pl.col("v_has_visit_code")),
@@ -134,15 +120,15 @@ def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         scheduled=(status == "scheduled").fill_null(False),
         live=~status.is_in(["cancelled", "no_show"]).fill_null(False),
         sure=(status != "unrecognised").fill_null(True),
-        postoperative=postoperative,
+        postoperative=bounds.is_postoperative(policy),
         same_group=(pl.col("group_id") == pl.col("v_group_id")).fill_null(False),
         may_be_related=pl.col("relation") != related.NO,
         is_related=pl.col("relation") == related.YES,
         unrelated_supports=pl.lit(policy.lookahead.unrelated_supports),
     ).with_columns(
         kept=pl.col("completed") | (pl.col("undone") & past),
-        from_call=pl.col("linked") | (pl.col("booked_at") >= start).fill_null(False),
-        in_span=pl.col("linked") | pl.col("booked_at").is_between(start, pl.col("ahead")).fill_null(False),
+        from_call=pl.col("linked") | (pl.col("booked_at") >= pl.col("start")).fill_null(False),
+        in_span=pl.col("linked") | pl.col("booked_at").is_between("start", "ahead").fill_null(False),
         not_booked=pl.col("booked_at").is_null(),
         soonest=pl.col("v_soonest_available").fill_null(False),
         not_soonest=~pl.col("v_soonest_available").fill_null(True),
@@ -169,9 +155,9 @@ def before(pairs: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     return pairs.filter("before").with_columns(
         gap_days="back_days",
         order="back_elapsed",
-        in_lookback=pl.col("back_days").is_between(0, facts.policy.lookback.days),
+        in_lookback=bounds.in_lookback(facts.policy),
         certainly_before=~pl.col("date_only") | (pl.col("back_days") >= 1),
-        in_global_period=pl.col("postoperative") & (pl.col("back_days") <= pl.col("v_global_days")),
+        in_global_period=bounds.in_global_period(facts.policy),
     )
 
 

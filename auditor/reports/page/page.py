@@ -16,8 +16,9 @@ from auditor.audit import Result
 from auditor.judging.findings import EVIDENCE_ORDER, KEYS
 from auditor.reports.page import charts, words
 from auditor.reports.page.providers import FEW, overall_rate, ranking
-from auditor.reports.page.timeline import Windows, draw, shown
+from auditor.reports.page.timeline import draw, shown
 from auditor.reports.summary import Summary
+from auditor.runs import past
 
 FINDINGS, FINDING_BYTES = 5_000, 3_400_000
 LINES, LINE_BYTES = 300, 1_500_000
@@ -81,7 +82,7 @@ def render(
         finding_count=result.findings.height,
         lines=drawn,
         flagged=audited.filter(pl.col("disposition").is_in(["violation", "review"])).height,
-        windows=Windows.of(summary["settings"]["policy"]),
+        numbers=past.of(summary).numbers,
         night=words.night(summary, cases),
         rejects=words.rejects(result),
         pages=list(words.pages(summary)),
@@ -152,7 +153,7 @@ def _lines(result: Result, summary: Summary, limit: int) -> tuple[dict[tuple[str
     """The worst claims with their time lines, and the anchor of each."""
     flagged = result.claims.filter(pl.col("disposition").is_in(["violation", "review"]))
     worst = _worst_first(flagged, "disposition").head(limit)
-    windows = Windows.of(summary["settings"]["policy"])
+    numbers = past.of(summary).numbers
     chosen = worst.select(KEYS)
     weighed = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")
     records = _by_claim(weighed.collect().sort(EVIDENCE_ORDER), chosen)
@@ -164,7 +165,7 @@ def _lines(result: Result, summary: Summary, limit: int) -> tuple[dict[tuple[str
             ranked = sorted(records.get(key, []), key=lambda record: _RANK.get(record["outcome"], 3))
             yield claim | {
                 "anchor": f"claim-{number}",
-                "picture": Markup(draw(claim, ranked, windows)),
+                "picture": Markup(draw(claim, ranked, numbers)),
                 "records": ranked[:_RECORDS],
                 "more": max(0, len(ranked) - _RECORDS),
                 "findings": found.get(key, []),

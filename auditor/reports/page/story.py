@@ -64,12 +64,10 @@ def _header(story: Story, width: int) -> Iterator[Text]:
         _amounts(claim),
         f"calls {', '.join(claim['call_ids']) or 'none'}",
         f"from {claim['source_file']}, record {claim['source_record']}",
-        f"run {run['run_id']}, policy {run['policy']['name']}, {run['timezone']}",
+        f"run {run.run_id}, policy {run.policy}, {run.timezone}",
     ]
-    coverage = run["coverage"]
-    facts.append(
-        f"visits cover {coverage['visits_since']} to {coverage['as_of']}; lines since {coverage['claims_since']}"
-    )
+    as_of = run.as_of.isoformat() if run.as_of else None
+    facts.append(f"visits cover {run.visits_since} to {as_of}; lines since {run.claims_since}")
     for fact in facts:
         yield from map(Text, _wrap(fact, width, "", "  "))
 

@@ -7,6 +7,8 @@ from datetime import date, datetime, time, timedelta
 from html import escape
 from typing import Any
 
+from auditor.windows.bounds import Numbers
+
 _LEFT, _RIGHT, _WIDTH = 74, 8, 760
 _LANES = {"visit": 44, "claim": 82, "call": 120}
 _NAMES = {"visit": "visits", "claim": "other lines", "call": "calls"}
@@ -30,52 +32,32 @@ def shown(text: str | None) -> str:
     return _HIDDEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text) if text else ""
 
 
-@dataclass(frozen=True)
-class Windows:
-    """The policy's windows that the picture shades: days back, hours ahead, days ahead, days of a frequency period."""
-
-    back: int
-    ahead: int
-    horizon: int
-    period: int
-
-    @classmethod
-    def of(cls, policy: Mapping[str, Any]) -> "Windows":
-        """Read them from the policy in summary.json."""
-        return cls(
-            policy["lookback"]["days"],
-            policy["lookahead"]["hours"],
-            policy["horizon_days"],
-            policy["frequency"]["period_days"],
-        )
-
-
-def draw(claim: Row, records: Sequence[Row], windows: Windows) -> str:
-    """Draw one claim (a row of `Result.claims`) and the rows of `Result.evidence` weighed for it."""
+def draw(claim: Row, records: Sequence[Row], numbers: Numbers) -> str:
+    """Draw one claim (of `Result.claims`) and the rows of `Result.evidence` weighed for it; `numbers` are its windows."""
     start = _local(claim["start"]) or datetime.combine(claim["service_date"], time())
     end = _local(claim["end"]) or start
     day = datetime.combine(start.date(), time())
     own = {("call", name) for name in claim["call_ids"]}
     marks = [mark for mark in _strongest(records) if (mark["kind"], mark["id"]) not in own]
-    late = any(mark["at"] and _local(mark["at"]) > end + timedelta(hours=windows.ahead + 12) for mark in marks)
+    late = any(mark["at"] and _local(mark["at"]) > end + timedelta(hours=numbers.hours + 12) for mark in marks)
     scale = _Scale(
-        day - timedelta(days=windows.back + 1),
-        end + (timedelta(days=windows.horizon + 1) if late else timedelta(hours=windows.ahead + 24)),
+        day - timedelta(days=numbers.lookback + 1),
+        end + (timedelta(days=numbers.horizon + 1) if late else timedelta(hours=numbers.hours + 24)),
     )
-    ahead = end + timedelta(hours=windows.ahead)
+    ahead = end + timedelta(hours=numbers.hours)
     bands = [
-        _band(scale, "visit", day - timedelta(days=windows.back), start, "back"),
+        _band(scale, "visit", day - timedelta(days=numbers.lookback), start, "back"),
         _band(scale, "visit", start, ahead, "ahead"),
-        _band(scale, "claim", day - timedelta(days=windows.period - 1), day + timedelta(days=1), "back"),
+        _band(scale, "claim", day - timedelta(days=numbers.last_day), day + timedelta(days=1), "back"),
     ]
     if late:
-        bands.append(_band(scale, "visit", ahead, end + timedelta(days=windows.horizon), "later"))
+        bands.append(_band(scale, "visit", ahead, end + timedelta(days=numbers.horizon), "later"))
     lanes = [f'<text class="lane" x="0" y="{y + 4}">{_NAMES[kind]}</text>'
              f'<line class="rail" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>'
              for kind, y in _LANES.items()]  # fmt: skip
     told = f"Time line of the claim of {claim['service_date']}: {len(marks)} other records weighed"
     body = "".join(
-        [*bands, *lanes, *_days(scale, day, windows, late), *_own_call(claim, scale, start, end), *_marks(scale, marks)]
+        [*bands, *lanes, *_days(scale, day, numbers, late), *_own_call(claim, scale, start, end), *_marks(scale, marks)]
     )
     return f'<svg class="line" viewBox="0 0 {_WIDTH} 166" width="{_WIDTH}" height="166" role="img" ' \
            f'aria-label="{told}">{body}</svg>'  # fmt: skip
@@ -119,8 +101,8 @@ def _band(scale: _Scale, lane: str, first: datetime, last: datetime, kind: str) 
     return f'<rect class="{kind}" x="{x}" y="{y - 14}" width="{round(max(1.0, scale(last) - x), 1)}" height="28"/>'
 
 
-def _days(scale: _Scale, day: datetime, windows: Windows, late: bool) -> Iterable[str]:
-    offsets = {-windows.back, 0, 1, *((7, windows.horizon) if late else ())}
+def _days(scale: _Scale, day: datetime, numbers: Numbers, late: bool) -> Iterable[str]:
+    offsets = {-numbers.lookback, 0, 1, *((7, numbers.horizon) if late else ())}
     for number in range((scale.first - day).days, (scale.last - day).days + 1):
         x = scale(day + timedelta(days=number))
         yield f'<line class="tick" x1="{x}" x2="{x}" y1="{_FOOT}" y2="{_FOOT + (6 if number in offsets else 3)}"/>'

@@ -11,6 +11,7 @@ from auditor.reports.page.providers import wilson
 from auditor.reports.summary import Summary
 from auditor.rules import ALL
 from auditor.rules import pages as pages_module
+from auditor.runs import past
 
 Row = dict[str, Any]
 
@@ -142,8 +143,9 @@ def rejects(result: Result) -> list[Row]:
 def pages(summary: Summary) -> Iterator[Row]:
     """Every rule's page as titled parts."""
     skipped = {rule["code"] for rule in summary["rules"] if not rule["evaluated"]}
+    numbers = past.of(summary).numbers
     for rule in ALL:
-        text, _, examples = pages_module.page(rule).partition("\n\nExamples:\n")
+        text, _, examples = pages_module.page(rule, numbers).partition("\n\nExamples:\n")
         parts = [part.partition(":") for part in text.split("\n\n")[1:]]
         told = [(title, words.strip()) for title, _, words in parts] + [("Examples", examples)]
         yield {"code": rule.code, "name": rule.name, "skipped": rule.code in skipped, "parts": told}

@@ -1,4 +1,4 @@
-"""A call within a global surgery period.
+"""A call within the postoperative period of a procedure.
 
 What it checks: the call does not fall in the 10 or 90 days after a procedure of the same provider or group.
 
@@ -11,14 +11,24 @@ What it cannot see: procedures without `global_days` in the export, and those of
 
 import polars as pl
 
+from auditor.rules.reasons import visits_back
 from auditor.rules.rule import HAS_CALL, Rule
 
 _IN_PERIOD = (
     pl.col("kept") & (pl.col("same_provider") | pl.col("same_group")) & pl.col("certainly_before")
 )  # fmt: skip
 _FIRM = pl.col("basis").is_in(["linked", "same problem", "same diagnosis category", "any"])
+_WHY_NOT = (
+    pl.when(~pl.col("kept"))
+    .then(pl.lit("did not take place"))
+    .when(~(pl.col("same_provider") | pl.col("same_group")))
+    .then(pl.lit("of another provider and group"))
+    .when(~pl.col("may_be_related"))
+    .then(pl.lit("unrelated"))
+    .otherwise(pl.lit("known by its day only, which is the call's own"))
+)
 
-LBK002 = Rule(
+RULE = Rule(
     code="LBK002",
     name="within-postoperative-period",
     page=__doc__,
@@ -32,6 +42,11 @@ LBK002 = Rule(
     message=pl.format(
         "within the global period of procedure visit {} ({}), {} days after it", "related_id", "basis", "gap_days"
     ),
+    nothing="no procedure of the patient whose global period reaches the call",
+    why_unknown=visits_back("postoperative"),
+    not_applicable="modifier 24 says that the call is not postoperative care",
+    why_not=_WHY_NOT,
+    tells_weighed=True,
     errs="over",
     cites=("CMS global surgery: 10-day and 90-day postoperative periods; modifier 24",),
     examples="""

@@ -1,23 +1,25 @@
-"""A related visit in the seven days before the call.
+"""A related visit in the days before the call.
 
-What it checks: no visit that counts, is related to the claim and was kept started in the 7 calendar days before it.
+What it checks: no visit that counts, is related to the claim and was kept started in the {lookback} calendar days
+before it.
 
 Why it matters: the call then belongs to the earlier visit's follow-up and is not paid on its own.
 
-How to resolve: read both notes. If they deal with different problems, record the problem or the diagnosis on both, so that
-the export can show it; otherwise do not bill the call.
+How to resolve: read both notes. If they deal with different problems, record the problem or the diagnosis on both, so
+that the export can show it; otherwise do not bill the call.
 
-What it cannot see: visits outside the export, and visits of other practices. Where only the provider ties visit and call
-together, it assumes that they are about the same problem.
+What it cannot see: visits outside the export, and visits of other practices. Where only the provider ties visit and
+call together, it assumes that they are about the same problem.
 """
 
 import polars as pl
 
+from auditor.rules.reasons import visits_back
 from auditor.rules.rule import HAS_CALL, Rule
 
 _KEPT = pl.col("counts") & pl.col("kept")
 
-LBK001 = Rule(
+RULE = Rule(
     code="LBK001",
     name="related-visit-before-call",
     page=__doc__,
@@ -28,6 +30,9 @@ LBK001 = Rule(
     unknown=pl.col("lookback_open"),
     applies=HAS_CALL,
     message=pl.format("visit {} ({}) {} days before the call", "related_id", "basis", "gap_days"),
+    nothing="no visit of the patient in the {lookback} days before",
+    why_unknown=visits_back("lookback"),
+    tells_weighed=True,
     errs="over",
     cites=("CPT 98968 billing guide: no related service or procedure within the previous 7 days",),
     examples="""

@@ -12,9 +12,10 @@ What it cannot see: other claims of the day that the exports do not hold, and ed
 
 import polars as pl
 
+from auditor.rules.reasons import same_day
 from auditor.rules.rule import Rule
 
-EXC001 = Rule(
+RULE = Rule(
     code="EXC001",
     name="bundled-same-day",
     page=__doc__,
@@ -26,6 +27,9 @@ EXC001 = Rule(
     message=pl.format(
         "{} {} of the same day has a code that bundles with {}", "related_kind", "related_id", "cpt_code"
     ),
+    nothing="no visit or line of the day has a code that bundles with it",
+    why_unknown=same_day,
+    tells_weighed=True,
     errs="under",
     cites=("CMS National Correct Coding Initiative, practitioner procedure-to-procedure edits, mid-2024",),
     examples="""

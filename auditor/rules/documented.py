@@ -1,0 +1,28 @@
+"""What the five rules on documentation share: they differ in the item that must be documented."""
+
+import polars as pl
+
+from auditor.rules.rule import HAS_CALL, Rule
+
+
+def documented(code: str, column: str, what: str, page: str) -> Rule:
+    """The rule that asks for review where no call of the claim documents an item; `column` is the export's."""
+    return Rule(
+        code=code,
+        name=f"{column.removeprefix('doc_')}-not-documented",
+        page=page,
+        over="claim",
+        review=~pl.col(column),
+        applies=HAS_CALL,
+        needs=((f"calls.{column}",),),
+        message=pl.lit(f"no call of the claim documents {what}"),
+        nothing="documented",
+        errs="neither",
+        cites=("CPT 98968 billing guide: documentation of the call",),
+        examples=f"""
+    record | patient | start            | {column} | expect
+    k1     | p1      | 2026-03-02 09:00 | n/a | review
+    k2     | p2      | 2026-03-02 09:00 |     | review
+    k3     | p3      | 2026-03-02 09:00 | see note | clear
+    """,
+    )

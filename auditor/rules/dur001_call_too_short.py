@@ -1,0 +1,39 @@
+"""The claim's minutes do not reach its code's band.
+
+What it checks: the claim's cumulative minutes, rounded down, reach the lower end of its code's band ({low} for 98968).
+
+Why it matters: fewer minutes belong to a lower code of the family, or to none.
+
+How to resolve: compare with the note and the telephone record. `supportable_code` names the code that the minutes
+support.
+
+What it cannot see: minutes that were spent but not recorded, and whether stated minutes were medical discussion.
+"""
+
+import polars as pl
+
+from auditor.rules.reasons import words
+from auditor.rules.rule import HAS_CALL, Rule
+
+_GUIDE = "CPT 98968 billing guide: 21-30 minutes of medical discussion"
+
+RULE = Rule(
+    code="DUR001",
+    name="call-too-short",
+    page=__doc__,
+    over="claim",
+    violation=pl.col("minutes") < pl.col("low"),
+    unknown=pl.col("minutes").is_null(),
+    applies=HAS_CALL,
+    message=pl.format("{} minutes; {} needs at least {}", "minutes", "cpt_code", "low"),
+    nothing="{minutes} minutes ({minutes_source}); {cpt_code} needs at least {low}",
+    why_unknown=words("the minutes are unknown: a call has neither minutes nor an end"),
+    errs="under",
+    cites=(_GUIDE,),
+    examples="""
+    record | patient | start            | call_minutes | expect
+    k1     | p1      | 2026-03-02 09:00 | 20.99        | violation
+    k2     | p2      | 2026-03-02 09:00 | 21           | clear
+    k3     | p3      | 2026-03-02 09:00 |              | unknown
+    """,
+)

@@ -1,0 +1,40 @@
+"""The claim's minutes go beyond its code's band.
+
+What it checks: the claim's cumulative minutes, rounded down, stay within the upper end of its code's band ({high} for
+98968).
+
+Why it matters: longer service does not fit the code's description, and more than {high} minutes fit none of the family.
+
+How to resolve: check that segments of other calls or time without discussion were not added; bill what the payer
+allows.
+
+What it cannot see: payers that accept the code for longer calls.
+"""
+
+import polars as pl
+
+from auditor.rules.reasons import words
+from auditor.rules.rule import HAS_CALL, Rule
+
+_GUIDE = "CPT 98968 billing guide: 21-30 minutes of medical discussion"
+
+RULE = Rule(
+    code="DUR002",
+    name="call-too-long",
+    page=__doc__,
+    over="claim",
+    violation=pl.col("minutes") > pl.col("high"),
+    unknown=pl.col("minutes").is_null(),
+    applies=HAS_CALL,
+    message=pl.format("{} minutes; {} allows at most {}", "minutes", "cpt_code", "high"),
+    nothing="{minutes} minutes ({minutes_source}); {cpt_code} allows at most {high}",
+    why_unknown=words("the minutes are unknown: a call has neither minutes nor an end"),
+    errs="over",
+    cites=(_GUIDE,),
+    examples="""
+    record | patient | start            | call_minutes | expect
+    k1     | p1      | 2026-03-02 09:00 | 31           | violation
+    k2     | p2      | 2026-03-02 09:00 | 30.99        | clear
+    k3     | p3      | 2026-03-02 09:00 |              | unknown
+    """,
+)

@@ -1,0 +1,38 @@
+"""A patient who was not established.
+
+What it checks: the patient was an established patient at every call of the claim.
+
+Why it matters: the service is for established patients.
+
+How to resolve: check the patient's registration and earlier visits.
+
+What it cannot see: whether the export's own notion of established is the payer's.
+"""
+
+import polars as pl
+
+from auditor.rules.reasons import blank
+from auditor.rules.rule import HAS_CALL, Rule
+
+RULE = Rule(
+    code="ELG002",
+    name="new-patient",
+    page=__doc__,
+    over="own_call",
+    violation=~pl.col("established"),
+    doubt=pl.col("established").is_null(),
+    applies=HAS_CALL,
+    needs=(("calls.established",),),
+    message=pl.lit("the patient was not established"),
+    nothing="the patient was established",
+    why_unknown=blank("whether the patient was established"),
+    errs="neither",
+    cites=("CPT 98968 billing guide: established patient",),
+    examples="""
+    record | patient | start            | established | expect
+    k1     | p1      | 2026-03-02 09:00 | no          | violation
+    k2     | p2      | 2026-03-02 09:00 | yes         | clear
+    k3     | p3      | 2026-03-02 09:00 |             | unknown
+    """,
+    shows_record=False,
+)

@@ -1,0 +1,40 @@
+"""A credential of a physician, or one that no list holds.
+
+What it checks: the provider's credential is on the list of qualified nonphysician professionals.
+
+Why it matters: physicians report other codes, and unlisted professionals need the payer's word.
+
+How to resolve: correct the credential, or add it to the policy's list with the payer's source.
+
+What it cannot see: state scope-of-practice rules.
+"""
+
+import polars as pl
+
+from auditor.rules.reasons import words
+from auditor.rules.rule import Rule
+
+RULE = Rule(
+    code="ELG003",
+    name="physician-or-unlisted-credential",
+    page=__doc__,
+    over="claim",
+    violation=pl.col("physician"),
+    review=~pl.col("qualified"),
+    unknown=pl.col("credential").is_null(),
+    needs=(("calls.provider_credential", "providers.credential"),),
+    message=pl.when(pl.col("physician"))
+    .then(pl.lit("the provider's credential is a physician's"))
+    .otherwise(pl.lit("the provider's credential is not on the qualified list")),
+    nothing="the provider's credential is on the qualified list",
+    why_unknown=words("the provider's credential is blank"),
+    errs="over",
+    cites=("CPT 98968 billing guide: qualified nonphysician health care professional",),
+    examples="""
+    record | patient | start            | provider_credential | expect
+    k1     | p1      | 2026-03-02 09:00 | M.D., PhD           | violation
+    k2     | p2      | 2026-03-02 09:00 | RN                  | review
+    k3     | p3      | 2026-03-02 09:00 | PA-C                | clear
+    k4     | p4      | 2026-03-02 09:00 |                     | unknown
+    """,
+)

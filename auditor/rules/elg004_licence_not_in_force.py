@@ -1,0 +1,44 @@
+"""A service outside the provider's licence.
+
+What it checks: the service date lies within the provider's licence, first and last day included. One blank end is open.
+
+Why it matters: services outside the licence are not payable.
+
+How to resolve: check the licence with the board and correct the providers table.
+
+What it cannot see: suspensions, and licences of other states.
+"""
+
+import polars as pl
+
+from auditor.rules.reasons import words
+from auditor.rules.rule import Rule
+
+_BEFORE = pl.col("service_date") < pl.col("licence_start")
+_AFTER = pl.col("service_date") > pl.col("licence_end")
+
+RULE = Rule(
+    code="ELG004",
+    name="licence-not-in-force",
+    page=__doc__,
+    over="claim",
+    violation=_BEFORE.fill_null(False) | _AFTER.fill_null(False),
+    unknown=pl.col("licence_start").is_null() & pl.col("licence_end").is_null(),
+    needs=(("providers.licence_start", "providers.licence_end"),),
+    message=pl.lit("the service date is outside the provider's licence"),
+    nothing="the service date is within the licence",
+    why_unknown=words("the provider is not in the providers table, or both licence dates are blank"),
+    errs="neither",
+    cites=("State licensure; CPT 98968 billing guide: qualified professional",),
+    examples="""
+    record | patient | start            | provider | licence_start | licence_end | expect
+    a      |         |                  |          | 2026-01-01    | 2026-03-02  |
+    b      |         |                  |          |               | 2026-03-01  |
+    d      |         |                  |          | 2026-03-02    |             |
+    k1     | p1      | 2026-03-02 09:00 | b        |               |             | violation
+    k2     | p2      | 2026-03-02 09:00 | a        |               |             | clear
+    k3     | p3      | 2026-03-02 09:00 | c        |               |             | unknown
+    k4     | p4      | 2026-03-02 09:00 | d        |               |             | clear
+    k5     | p5      | 2026-03-01 09:00 | d        |               |             | violation
+    """,
+)

@@ -1,0 +1,38 @@
+"""A caller who does not speak for the patient.
+
+What it checks: the patient, a parent or a guardian spoke in every call of the claim.
+
+Why it matters: calls with others, such as a pharmacy or a friend, are not this service.
+
+How to resolve: find out from the note who spoke, and correct the record or the claim.
+
+What it cannot see: a caller's legal standing.
+"""
+
+import polars as pl
+
+from auditor.rules.reasons import blank
+from auditor.rules.rule import HAS_CALL, Rule
+
+RULE = Rule(
+    code="ELG005",
+    name="ineligible-caller",
+    page=__doc__,
+    over="own_call",
+    violation=pl.col("caller") == "other",
+    doubt=pl.col("caller").is_null(),
+    applies=HAS_CALL,
+    needs=(("calls.caller",),),
+    message=pl.lit("someone other than the patient, a parent or a guardian called"),
+    nothing="the patient, a parent or a guardian called",
+    why_unknown=blank("the caller"),
+    errs="neither",
+    cites=("CPT 98968 billing guide: service to an established patient, parent or guardian",),
+    examples="""
+    record | patient | start            | caller   | expect
+    k1     | p1      | 2026-03-02 09:00 | pharmacy | violation
+    k2     | p2      | 2026-03-02 09:00 | mother   | clear
+    k3     | p3      | 2026-03-02 09:00 |          | unknown
+    """,
+    shows_record=False,
+)

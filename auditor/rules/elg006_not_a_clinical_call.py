@@ -1,0 +1,38 @@
+"""A call that was not clinical.
+
+What it checks: every call of the claim was clinical: not scheduling, administrative or a follow-up.
+
+Why it matters: the service is assessment and management.
+
+How to resolve: read the note; if the call was clinical, correct its purpose.
+
+What it cannot see: what was said.
+"""
+
+import polars as pl
+
+from auditor.rules.reasons import blank
+from auditor.rules.rule import HAS_CALL, Rule
+
+RULE = Rule(
+    code="ELG006",
+    name="not-a-clinical-call",
+    page=__doc__,
+    over="own_call",
+    violation=pl.col("purpose").is_in(["scheduling", "administrative", "follow_up"]),
+    doubt=pl.col("purpose").is_null(),
+    applies=HAS_CALL,
+    needs=(("calls.purpose",),),
+    message=pl.lit("a call of the claim was not clinical"),
+    nothing="every call was clinical",
+    why_unknown=blank("the purpose"),
+    errs="neither",
+    cites=("CPT 98968 billing guide: assessment and management service",),
+    examples="""
+    record | patient | start            | purpose   | expect
+    k1     | p1      | 2026-03-02 09:00 | follow-up | violation
+    k2     | p2      | 2026-03-02 09:00 | clinical  | clear
+    k3     | p3      | 2026-03-02 09:00 |           | unknown
+    """,
+    shows_record=False,
+)

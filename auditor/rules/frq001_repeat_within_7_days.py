@@ -1,0 +1,57 @@
+"""A second claim within the period.
+
+What it checks: no earlier claim of the same patient, provider and code that counts lies 0 to {last_day} days before. By
+default a claim that this rule flagged does not count against later ones; with `frequency.anchor = "reported"` every
+claim does.
+
+Why it matters: the code stands for all the calls of a {period}-day period.
+
+How to resolve: keep one claim of the period, with the cumulative minutes, and void the others.
+
+What it cannot see: claims before the export begins. Where the first claim of a series is unknown, the later ones ask
+for review, because which of them counts cannot be known.
+"""
+
+import polars as pl
+
+from auditor.rules.reasons import series
+from auditor.rules.rule import Rule
+
+_SAME = pl.col("same_provider") & pl.col("same_code") & pl.col("e_counted")
+_LATER = pl.format("{} days after claim {}", "gap_days", "related_id")
+
+RULE = Rule(
+    code="FRQ001",
+    name="repeat-within-7-days",
+    page=__doc__,
+    over="line_before",
+    weighed=pl.col("same_provider") & pl.col("same_code"),
+    violation=_SAME & ~pl.col("shaky"),
+    review=_SAME,
+    unknown=pl.col("lines_open") | pl.col("shaky"),
+    message=_LATER,
+    nothing="no earlier line of the patient, provider and code within {period} days",
+    why_unknown=series(("FRQ002", "FRQ005")),
+    why_not=pl.lit("flagged by this rule, so it does not count against later ones"),
+    tells_weighed=True,
+    errs="under",
+    cites=("CPT 98968 billing guide: once per 7 days per provider and patient",),
+    examples="""
+    record | patient | start            | provider | expect
+    k1     | p1      | 2026-03-02 09:00 | a        | clear
+    k2     | p1      | 2026-03-07 09:00 | a        | violation k1
+    k3     | p1      | 2026-03-11 09:00 | a        | clear
+    k4     | p2      | 2026-03-02 09:00 | a        | clear
+    k5     | p2      | 2026-03-02 09:00 | a        | violation k4
+    k6     | p3      | 2026-03-02 09:00 | a        | clear
+    k7     | p3      | 2026-03-09 09:00 | a        | clear
+    k10    | p5      | 2026-03-02 09:00 | a        | clear
+    k11    | p5      | 2026-03-08 09:00 | a        | violation k10
+    k12    | p5      | 2026-03-14 09:00 | a        | clear
+    k13    | p6      | 2026-03-02 09:00 | a        | clear
+    k14    | p6      | 2026-03-09 09:00 | a        | clear
+    k15    | p6      | 2026-03-15 09:00 | a        | violation k14
+    k8     | p4      | 2025-01-02 09:00 | a        | unknown
+    k9     | p4      | 2025-01-06 09:00 | a        | review k8
+    """,
+)

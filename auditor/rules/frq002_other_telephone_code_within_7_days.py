@@ -1,0 +1,44 @@
+"""Another code of the family within the period.
+
+What it checks: no earlier line of the same patient and provider with another code of the family lies 0 to {last_day}
+days before.
+
+Why it matters: the family is reported once per {period} days with the code that the cumulative minutes support.
+
+How to resolve: add up the period's minutes and bill one code for them.
+
+What it cannot see: lines before the export begins.
+"""
+
+import polars as pl
+
+from auditor.rules.reasons import lines_back
+from auditor.rules.rule import Rule
+
+_LATER = pl.format("{} days after claim {}", "gap_days", "related_id")
+
+RULE = Rule(
+    code="FRQ002",
+    name="other-telephone-code-within-7-days",
+    page=__doc__,
+    over="line_before",
+    weighed=pl.col("same_provider") & ~pl.col("same_code"),
+    review=pl.lit(True),
+    unknown=pl.col("lines_open"),
+    message=pl.format("{} with another code of the family", _LATER),
+    nothing="no earlier line of the patient and provider with another code of the family within {period} days",
+    why_unknown=lines_back,
+    tells_weighed=True,
+    errs="under",
+    cites=("CPT 98968 billing guide: once per 7 days per provider and patient",),
+    examples="""
+    record | patient | start            | provider | cpt_code | expect
+    k1     | p1      | 2026-03-02 09:00 | a        | 98966    |
+    k2     | p1      | 2026-03-08 09:00 | a        | 98968    | review k1
+    k3     | p2      | 2026-03-02 09:00 | a        | 98966    |
+    k4     | p2      | 2026-03-09 09:00 | a        | 98968    | clear
+    k5     | p3      | 2026-03-02 09:00 | a        | 98967    |
+    k6     | p3      | 2026-03-02 09:00 | a        | 98968    | review k5
+    k7     | p4      | 2025-01-02 09:00 | a        | 98968    | unknown
+    """,
+)

@@ -1,0 +1,35 @@
+"""A call that supports two lines.
+
+What it checks: none of the claim's calls already supports an earlier active line of the family.
+
+Why it matters: one call is one service.
+
+How to resolve: void the line that was billed in error, or name the right call on it.
+
+What it cannot see: calls that were entered twice under different ids; INT003 may show those.
+"""
+
+import polars as pl
+
+from auditor.rules.rule import HAS_CALL, Rule
+
+RULE = Rule(
+    code="FRQ004",
+    name="call-billed-twice",
+    page=__doc__,
+    over="shared_call",
+    violation=pl.lit(True),
+    applies=HAS_CALL,
+    message=pl.format("one of its calls already supports claim {}", "related_id"),
+    nothing="its calls support no earlier line",
+    errs="under",
+    cites=("CPT 98968 billing guide: the call's time is reported once",),
+    examples="""
+    record | patient | start            | provider | call_id | expect
+    u1     | p1      | 2026-03-02 09:00 | a        |         |
+    b1     | p1      | 2026-03-02       | a        | u1      | clear
+    b2     | p1      | 2026-03-02       | a        | u1      | violation b1
+    u3     | p2      | 2026-03-02 09:00 | a        |         |
+    b3     | p2      | 2026-03-02       | a        | u3      | clear
+    """,
+)

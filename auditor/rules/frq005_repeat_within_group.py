@@ -1,0 +1,47 @@
+"""A second claim within the period by another provider of the group.
+
+What it checks: no earlier line of the same patient and code by another provider of the same group and specialty lies 0
+to {last_day} days before.
+
+Why it matters: some payers treat professionals of one group and specialty as one provider.
+
+How to resolve: see whether the payer does; the policy `cpt-assistant-group` makes this a violation.
+
+What it cannot see: groups and specialties that the export does not hold. It does not apply where the claim has neither.
+"""
+
+import polars as pl
+
+from auditor.rules.reasons import lines_back
+from auditor.rules.rule import Rule
+
+_LATER = pl.format("{} days after claim {}", "gap_days", "related_id")
+
+RULE = Rule(
+    code="FRQ005",
+    name="repeat-within-group",
+    page=__doc__,
+    over="line_before",
+    weighed=pl.col("same_code") & ~pl.col("same_provider"),
+    review=pl.col("same_group"),
+    unknown=pl.col("lines_open"),
+    applies=pl.col("group_id").is_not_null() & pl.col("specialty").is_not_null(),
+    needs=(("calls.group_id", "providers.group_id"), ("calls.specialty", "providers.specialty")),
+    message=pl.format("{} by another provider of the group and specialty", _LATER),
+    nothing="no earlier line of the patient and code by another provider within {period} days",
+    why_unknown=lines_back,
+    why_not=pl.lit("of another group or specialty"),
+    not_applicable="its group or specialty is blank",
+    tells_weighed=True,
+    errs="over",
+    cites=("CPT Assistant reading: professionals of one group and specialty count as one",),
+    examples="""
+    record | patient | start            | provider | group_id | specialty | expect
+    k1     | p1      | 2026-03-02 09:00 | a        | g        | PT        | clear
+    k2     | p1      | 2026-03-08 09:00 | b        | g        | PT        | review k1
+    k3     | p2      | 2026-03-02 09:00 | a        | g        | PT        | clear
+    k4     | p2      | 2026-03-09 09:00 | b        | g        | PT        | clear
+    k5     | p3      | 2026-03-02 09:00 | a        |          | PT        | not applicable
+    k6     | p4      | 2025-01-02 09:00 | a        | g        | PT        | unknown
+    """,
+)

@@ -1,0 +1,33 @@
+"""A claim without a call.
+
+What it checks: a call in the calls export supports the claim.
+
+Why it matters: a claim without a call has nothing to stand on.
+
+How to resolve: find the call; correct its id, patient, provider or date; otherwise void the claim.
+
+What it cannot see: calls that were made but not exported.
+"""
+
+import polars as pl
+
+from auditor.rules.rule import HAS_CALL, Rule
+
+RULE = Rule(
+    code="INT001",
+    name="claim-without-call",
+    page=__doc__,
+    over="claim",
+    violation=~HAS_CALL,
+    needs=(("claims",),),
+    message=pl.lit("no call in the export supports the claim"),
+    nothing="a call supports it",
+    errs="over",
+    cites=("CPT 98968 billing guide: the service is the call",),
+    examples="""
+    record | patient | start            | provider | expect
+    u1     | p1      | 2026-03-02 09:00 | a        |
+    b1     | p1      | 2026-03-02       | a        | clear
+    b2     | p1      | 2026-03-03       | a        | violation
+    """,
+)

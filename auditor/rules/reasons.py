@@ -1,0 +1,94 @@
+"""Why a rule cannot tell, in words: what several rules share. Source: SPEC.md section 5.
+
+Each reason is made of the claim (a row of claims.parquet), the records weighed for it, and the finished run.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Literal
+
+from auditor.rules.rule import Row, Why
+from auditor.windows import bounds
+
+if TYPE_CHECKING:
+    from auditor.runs.past import Past
+
+_REJECTED = "one of the patient's {} was rejected (rejects.csv), and it may be the one that matters"
+
+
+def words(text: str) -> Why:
+    """Always the same words."""
+    return lambda *_: text
+
+
+def blank(what: str) -> Why:
+    """A column of the calls holds nothing."""
+    return words(f"{what} is blank or not recognised for a call of the claim")
+
+
+def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
+    """Visits before the call: the window begins before they do, or the call is later than they are complete."""
+
+    def say(claim: Row, _: Sequence[Row], run: "Past") -> str:
+        first = bounds.first_day(claim["start"].date(), getattr(run.numbers, window))
+        since, as_of = run.visits_since, run.as_of
+        if since is None or first < since:
+            return f"its window begins on {first}, before the visits do ({since or 'no visits'})"
+        if as_of is None or claim["start"] > as_of:
+            return f"the call is later than the visits export is complete ({_short(as_of)})"
+        return _REJECTED.format("visits")
+
+    return say
+
+
+def visits_ahead(claim: Row, weighed: Sequence[Row], run: "Past") -> str:
+    """Visits after the call: its end is unknown, the visits end too early, or those of its window do not say enough."""
+    if claim["end"] is None:
+        return "the end of the call is unknown, so its hours after cannot be placed"
+    if run.as_of is None or bounds.later(claim["end"].astimezone(UTC), run.numbers.hours) > run.as_of:
+        return f"the visits export is complete to {_short(run.as_of)}, before the window ends"
+    doubts = sum(row["outcome"] == "unknown" for row in weighed)
+    if doubts:
+        return (
+            f"{doubts} visit{'s' if doubts > 1 else ''} of its window: neither when booked nor whether soonest is known"
+        )
+    return _REJECTED.format("visits")
+
+
+def lines_back(claim: Row, _: Sequence[Row], run: "Past") -> str:
+    """Lines of the period; with the coverage in order, a rejected line of the patient is what is left."""
+    first = bounds.first_day(claim["service_date"], run.numbers.last_day)
+    if run.claims_since is None or first < run.claims_since:
+        return f"its period begins on {first}, before the lines do ({run.claims_since or 'no lines'})"
+    return _REJECTED.format("lines")
+
+
+def series(beside: Sequence[str]) -> Why:
+    """As `lines_back`, or because an earlier claim is unknown: one of the rules `beside`, if it is decided, tells which."""
+
+    def say(claim: Row, weighed: Sequence[Row], run: "Past") -> str:
+        reason = lines_back(claim, weighed, run)
+        if reason != _REJECTED.format("lines"):
+            return reason
+        others = [code for code in beside if code in run.evaluated]
+        told = (*claim["unknowns"], *claim["reviews"], *claim["violations"], *claim["not_applicable"])
+        earlier = "an earlier claim of its series is unknown, so which of them count is not known"
+        if any(
+            code not in told for code in others
+        ):  # they share the coverage and the rejects: what is left is the series
+            return earlier
+        return reason if any(code in claim["unknowns"] for code in others) else f"{reason}; or {earlier}"
+
+    return say
+
+
+def same_day(claim: Row, _: Sequence[Row], run: "Past") -> str:
+    """Visits of the day of service."""
+    since, as_of, day = run.visits_since, run.as_of, claim["service_date"]
+    if since is None or as_of is None or not since <= day <= as_of.date():
+        return f"the visits export covers {since or 'nothing'} to {_short(as_of)}, not the day of service"
+    return _REJECTED.format("visits")
+
+
+def _short(moment: date | datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "an unknown day"

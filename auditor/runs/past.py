@@ -1,0 +1,130 @@
+"""summary.json of a finished run, of this version or an older one, as one typed object. What is missing has its default."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from auditor.windows.bounds import Numbers
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Band(_Lenient):
+    low: int
+    high: int
+
+
+class _Lookback(_Lenient):
+    days: int = Numbers.lookback
+    postoperative_days: tuple[int, ...] = (10, Numbers.postoperative)
+
+
+class _Lookahead(_Lenient):
+    hours: int = Numbers.hours
+
+
+class _Frequency(_Lenient):
+    period_days: int = Numbers.period
+
+
+class _Policy(_Lenient):
+    horizon_days: int = Numbers.horizon
+    lookback: _Lookback = _Lookback()
+    lookahead: _Lookahead = _Lookahead()
+    frequency: _Frequency = _Frequency()
+    bands: Mapping[str, _Band] = {}
+
+
+class _Settings(_Lenient):
+    policy: _Policy = _Policy()
+
+
+class _Coverage(_Lenient):
+    as_of: datetime | None = None
+    visits_since: date | None = None
+    claims_since: date | None = None
+
+
+class _Rule(_Lenient):
+    code: str
+    name: str
+    evaluated: bool = True
+    reason: str | None = None
+
+
+class _Named(_Lenient):
+    name: str = "unknown"
+
+
+class _Summary(_Lenient):
+    policy: _Named = _Named()
+    run_id: str = ""
+    timezone: str = "UTC"
+    settings: _Settings = _Settings()
+    coverage: _Coverage = _Coverage()
+    rules: tuple[_Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class PastRule:
+    """A rule as a run knew it; `reason`: why it was not evaluated."""
+
+    code: str
+    name: str
+    evaluated: bool
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a finished run says of itself: its policy's name and numbers, its coverage and its rules."""
+
+    run_id: str
+    policy: str
+    timezone: str
+    numbers: Numbers
+    as_of: datetime | None
+    visits_since: date | None
+    claims_since: date | None
+    rules: tuple[PastRule, ...]
+
+    @property
+    def evaluated(self) -> frozenset[str]:
+        """The codes of the rules that were evaluated."""
+        return frozenset(rule.code for rule in self.rules if rule.evaluated)
+
+
+def read(path: Path) -> Past:
+    """Read a summary.json. Raises OSError, and ValueError for one that is damaged."""
+    return of(json.loads(path.read_text(encoding="utf-8")))
+
+
+def of(summary: Mapping[str, Any]) -> Past:
+    """Read a summary that is at hand. Raises ValueError for one that is damaged."""
+    found = _Summary.model_validate(summary)
+    policy, covered = found.settings.policy, found.coverage
+    bands = Numbers().bands | {code: (band.low, band.high) for code, band in policy.bands.items()}  # type: ignore[operator]
+    return Past(
+        found.run_id,
+        found.policy.name,
+        found.timezone,
+        Numbers(
+            lookback=policy.lookback.days,
+            postoperative=max(policy.lookback.postoperative_days, default=0),
+            hours=policy.lookahead.hours,
+            horizon=policy.horizon_days,
+            period=policy.frequency.period_days,
+            bands=bands,
+        ),
+        covered.as_of,
+        covered.visits_since,
+        covered.claims_since,
+        tuple(PastRule(rule.code, rule.name, rule.evaluated, rule.reason) for rule in found.rules),
+    )

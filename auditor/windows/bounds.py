@@ -1,0 +1,168 @@
+"""Where windows begin and end, and when they are not covered: all of their arithmetic. Source: SPEC.md sections 1 and 5.
+
+Expressions speak of a claim's columns (`start`, `reach`, `end`, `start_date`, `end_date`, `service_date`); days are local
+dates, hours are elapsed time. `Numbers` are the same lengths for words and pictures.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from auditor.claims.coverage import Coverage
+from auditor.policy import Policy
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The lengths of the windows, as a policy sets them, and the bands of the codes (low, high). The defaults are SPEC.md's.
+
+    `lookback`, `postoperative` and `horizon` are days, `hours` elapsed hours, `period` the days of a frequency period.
+    """
+
+    lookback: int = 7
+    postoperative: int = 90
+    hours: int = 24
+    horizon: int = 14
+    period: int = 7
+    bands: Mapping[str, tuple[int, int]] = field(
+        default_factory=lambda: {"98966": (5, 10), "98967": (11, 20), "98968": (21, 30)}
+    )
+
+    @classmethod
+    def of(cls, policy: Policy) -> "Numbers":
+        """Those of a policy."""
+        return cls(
+            lookback=policy.lookback.days,
+            postoperative=max(policy.lookback.postoperative_days, default=0),
+            hours=policy.lookahead.hours,
+            horizon=policy.horizon_days,
+            period=policy.frequency.period_days,
+            bands={code: (band.low, band.high) for code, band in policy.bands.items()},
+        )
+
+    @property
+    def last_day(self) -> int:
+        """The last day after a line that its frequency period holds."""
+        return self.period - 1
+
+    def filled(self, code: str = "98968") -> dict[str, int]:
+        """What stands in braces in a rule's words; `low` and `high` are those of the code."""
+        low, high = self.bands[code]
+        names = ("lookback", "postoperative", "hours", "horizon", "period", "last_day")
+        return {name: getattr(self, name) for name in names} | {"low": low, "high": high}
+
+
+OPEN = ("lookback_open", "postoperative_open", "ahead_open", "same_day_open", "lines_open")
+"""What `not_covered` tells of a claim; the last is about lines, the others about visits."""
+
+
+def first_day(day: date, days: int) -> date:
+    """The first date of a window that reaches so many days back."""
+    return day - timedelta(days)
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """A date's first instant."""
+    return datetime.combine(day, time(), zone)
+
+
+def later(at: datetime, hours: int) -> datetime:
+    """So many elapsed hours later: Python adds to the clock on the wall, which a DST change moves."""
+    return (at.astimezone(UTC) + timedelta(hours=hours)).astimezone(at.tzinfo)
+
+
+def days_before(date_column: str, days: int) -> pl.Expr:
+    """The date so many days before a column's."""
+    return pl.col(date_column).dt.offset_by(f"-{days}d")
+
+
+def hours_after(end: str, hours: int) -> pl.Expr:
+    """The instant so many elapsed hours after a column's."""
+    return pl.col(end) + pl.duration(hours=hours)
+
+
+def days_between(later_date: str, earlier_date: str) -> pl.Expr:
+    """Whole days from one date column to another."""
+    return (pl.col(later_date) - pl.col(earlier_date)).dt.total_days()
+
+
+def elapsed(later_instant: str, earlier_instant: str) -> pl.Expr:
+    """Microseconds from one instant column to another."""
+    return (pl.col(later_instant) - pl.col(earlier_instant)).dt.total_microseconds()
+
+
+def ahead_days(policy: Policy) -> int:
+    """The days that the hours ahead may touch, for visits of which only the date is known."""
+    return -(-policy.lookahead.hours // 24)
+
+
+def near(policy: Policy) -> pl.Expr:
+    """Pairs of a claim and a visit (`back_days`, `after_days`) that any window may hold, up to a day too many."""
+    furthest = max(policy.horizon_days, ahead_days(policy)) + 1
+    back = (pl.col("back_days") <= policy.lookback.days) | in_global_period(policy)
+    return back & (pl.col("after_days") <= furthest)
+
+
+def in_lookback(policy: Policy) -> pl.Expr:
+    """Whether a visit lies within the days before the claim."""
+    return pl.col("back_days").is_between(0, policy.lookback.days)
+
+
+def is_postoperative(policy: Policy) -> pl.Expr:
+    """Whether a visit has a global period that the policy knows."""
+    return pl.col("v_global_days").is_in(list(policy.lookback.postoperative_days)).fill_null(False)
+
+
+def in_global_period(policy: Policy) -> pl.Expr:
+    """Whether the claim lies in a visit's global period."""
+    return is_postoperative(policy) & (pl.col("back_days") <= pl.col("v_global_days"))
+
+
+def within(policy: Policy) -> pl.Expr:
+    """Whether a visit starts from the claim's start up to the hours after its end; date-only: on those days."""
+    at, days = pl.col("at"), pl.col("after_days")
+    by_day = (days <= ahead_days(policy)) & ((days >= 0) | (at >= pl.col("start")))
+    return (
+        pl.when(pl.col("date_only"))
+        .then(by_day)
+        .otherwise(at.is_between(pl.col("start"), hours_after("reach", policy.lookahead.hours)))
+    )
+
+
+def beyond(policy: Policy) -> pl.Expr:
+    """Whether a visit starts after those hours and up to the horizon; date-only: on the days after."""
+    at, horizon = pl.col("at"), hours_after("reach", 24 * policy.horizon_days)
+    return (
+        pl.when(pl.col("date_only"))
+        .then(pl.col("after_days").is_between(ahead_days(policy) + 1, policy.horizon_days))
+        .otherwise((at > hours_after("reach", policy.lookahead.hours)) & (at <= horizon))
+    )
+
+
+def in_period(policy: Policy, days: pl.Expr) -> pl.Expr:
+    """Whether so many days after a line are still its frequency period."""
+    return days <= policy.frequency.period_days - 1
+
+
+def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
+    """Which windows of a claim the exports do not cover; where nothing tells, they are open."""
+    as_of = pl.lit(coverage.as_of, pl.Datetime("us", "UTC"))
+    visits_since, claims_since = pl.lit(coverage.visits_since, pl.Date), pl.lit(coverage.claims_since, pl.Date)
+    last_day = as_of.dt.convert_time_zone(policy.timezone).dt.date()
+    day, numbers = pl.col("service_date"), Numbers.of(policy)
+
+    def open_(thin: pl.Expr) -> pl.Expr:
+        return thin.fill_null(True)
+
+    return {
+        "lookback_open": open_(days_before("start_date", numbers.lookback) < visits_since)
+        | open_(pl.col("start") > as_of),
+        "postoperative_open": open_(days_before("start_date", numbers.postoperative) < visits_since)
+        | open_(pl.col("start") > as_of),
+        "ahead_open": open_(hours_after("end", numbers.hours) > as_of),
+        "same_day_open": open_((day < visits_since) | (day > last_day)),
+        "lines_open": open_(days_before("service_date", numbers.last_day) < claims_since),
+    }
