@@ -3,6 +3,10 @@
 Records: k1 a billed call, u1 an unbilled one, v1 a visit, b1 a claims-table line, a bare letter a provider.
 """
 
+import tomllib
+from dataclasses import dataclass
+from typing import Any
+
 from reference import Table, World
 
 from auditor.rules.rule import Rule
@@ -14,19 +18,52 @@ _START = {"calls": "call_start", "visits": "visit_start", "claims": "service_dat
 _KEY = {"calls": "call_id", "visits": "visit_id", "claims": "claim_id", "providers": "provider_id"}
 
 
-def rows(rule: Rule) -> list[dict[str, str]]:
-    lines = [line.strip() for line in rule.examples.strip().splitlines()]
-    header, *body = [[cell.strip() for cell in line.split("|")] for line in lines]
-    return [dict(zip(header, cells, strict=True)) for cells in body]
+_POLICY = {"relatedness": "relatedness", "horizon_days": "horizon_days", "frequency.anchor": "anchor",
+           "lookahead.unrelated_supports": "unrelated_supports_lah001"}  # fmt: skip
+"""Policy keys that examples may set, and what the reference calls them."""
 
 
-def world(rule: Rule) -> World:
-    tables: dict[str, list[dict[str, str]]] = {"calls": [], "visits": [], "claims": [], "providers": []}
-    for row in rows(rule):
-        name = "providers" if row["record"].isalpha() else _TABLE[row["record"][0]]
-        tables[name].append(_cells(name, row))
-    made = {name: _table(name, records) for name, records in tables.items() if records or name in ("calls", "visits")}
-    return World(**made, settings=dict(COVERAGE))
+@dataclass(frozen=True)
+class Example:
+    """One table of a page: its rows, and the policy keys that a line `policy: KEY = VALUE` above it sets."""
+
+    rows: list[dict[str, str]]
+    settings: dict[str, Any]
+
+    @property
+    def expected(self) -> dict[str, str]:
+        """Record → outcome and related record."""
+        return {row["record"]: row["expect"] for row in self.rows if row["expect"]}
+
+    @property
+    def world(self) -> World:
+        tables: dict[str, list[dict[str, str]]] = {"calls": [], "visits": [], "claims": [], "providers": []}
+        for row in self.rows:
+            name = "providers" if row["record"].isalpha() else _TABLE[row["record"][0]]
+            tables[name].append(_cells(name, row))
+        made = {
+            name: _table(name, records) for name, records in tables.items() if records or name in ("calls", "visits")
+        }
+        return World(**made, settings=COVERAGE | self.settings)
+
+
+def examples(rule: Rule) -> list[Example]:
+    """The tables of a rule's page; each has its own header, and a policy line begins a new one."""
+    found: list[Example] = []
+    header: list[str] = []
+    for line in filter(None, map(str.strip, rule.examples.splitlines())):
+        if line.startswith("policy: "):
+            key, _, value = line.removeprefix("policy: ").partition(" = ")
+            found.append(Example([], {_POLICY[key]: tomllib.loads(f"value = {value}")["value"]}))
+            header = []
+            continue
+        cells = [cell.strip() for cell in line.split("|")]
+        if not header:
+            header = cells
+            found = found if found and not found[-1].rows else [*found, Example([], {})]
+        else:
+            found[-1].rows.append(dict(zip(header, cells, strict=True)))
+    return found
 
 
 def _cells(name: str, row: dict[str, str]) -> dict[str, str]:

@@ -1,29 +1,33 @@
 """Every rule's page holds: its examples are run through the whole audit."""
 
 import compare
-import examples
 import pytest
+from examples import Example, examples
 
 from auditor.rules import ALL, pages
 from auditor.rules.rule import Rule
 
+EXAMPLES = [(rule, example) for rule in ALL for example in examples(rule)]
+_each = pytest.mark.parametrize(
+    ("rule", "example"),
+    EXAMPLES,
+    ids=[f"{rule.code}{'-policy' * bool(example.settings)}" for rule, example in EXAMPLES],
+)
 
-@pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
-def test_examples_hold(rule: Rule, tmp_path):
-    verdicts = {
-        key[0]: told[rule.code] for key, told in compare.verdicts(compare.run(examples.world(rule), tmp_path)).items()
-    }
+
+@_each
+def test_examples_hold(rule: Rule, example: Example, tmp_path):
+    verdicts = {key[0]: told[rule.code] for key, told in compare.verdicts(compare.run(example.world, tmp_path)).items()}
     told = {}
-    for row in examples.rows(rule):
-        if row["expect"]:
-            outcome, _, related, *_ = verdicts[row["record"]]
-            told[row["record"]] = f"{outcome} {related}" if related else outcome
-    assert told == {row["record"]: row["expect"] for row in examples.rows(rule) if row["expect"]}
+    for record in example.expected:
+        outcome, _, related, *_ = verdicts[record]
+        told[record] = f"{outcome} {related}" if related else outcome
+    assert told == example.expected
 
 
 @pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
 def test_examples_show_every_outcome(rule: Rule):
-    shown = {row["expect"].split(" ")[0] for row in examples.rows(rule)}
+    shown = {expected.split(" ")[0] for example in examples(rule) for expected in example.expected.values()}
     possible = {
         "violation": rule.violation,
         "review": rule.review if str(rule.violation) == "false" else None,
@@ -33,10 +37,9 @@ def test_examples_show_every_outcome(rule: Rule):
     assert wanted | {"clear"} <= shown
 
 
-@pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
-def test_examples_agree_with_the_reference(rule: Rule, tmp_path):
-    world = examples.world(rule)
-    assert compare.differences(world, compare.run(world, tmp_path)) == []
+@_each
+def test_examples_agree_with_the_reference(rule: Rule, example: Example, tmp_path):
+    assert compare.differences(example.world, compare.run(example.world, tmp_path)) == []
 
 
 @pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)

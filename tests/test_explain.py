@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Settings
-from auditor.errors import UsageError
+from auditor.errors import InputRefused, UsageError
 from auditor.reports import folder, summary
 from auditor.reports.page import story
 from auditor.reports.summary import Run
@@ -202,3 +203,67 @@ def test_hostile_characters_reach_no_terminal() -> None:
     assert len(shown) == len(hostile)
     assert shown.isprintable()
     assert "=HYPERLINK(1)<script>" in shown
+
+
+def test_numbers_in_words_are_the_policy_s(tmp_path: Path) -> None:
+    """A policy of 48 hours, 10 days back and 3 days of a period is told as that, never as the specification's numbers."""
+    (tmp_path / "calls.csv").write_text(CALLS, encoding="utf-8")
+    (tmp_path / "visits.csv").write_text(VISITS, encoding="utf-8")
+    policy = policies.load("default", select, "America/New_York")
+    policy = policy.model_copy(update={
+        "lookahead": policy.lookahead.model_copy(update={"hours": 48}),
+        "lookback": policy.lookback.model_copy(update={"days": 10}),
+        "frequency": policy.frequency.model_copy(update={"period_days": 3}),
+    })  # fmt: skip
+    paths = {name: (str(tmp_path / f"{name}.csv"),) for name in ("calls", "visits")}
+    settings = Settings(paths=paths, policy=policy, max_rejects="100%")
+    result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+    with folder.held(tmp_path / "out"):
+        told = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
+        folder.publish(tmp_path / "out", result, told)
+    assert said(of(tmp_path / "out", "OK1"), "LAH001")[1].endswith("from the call to 48 hours after it")
+    assert said(of(tmp_path / "out", "F1"), "LAH001")[1].endswith("after the call, within 48 hours")
+    assert "its period begins on 2026-02-18" in said(of(tmp_path / "out", "E1"), "FRQ001")[1]
+    assert "10 days back" in [window.name for window in of(tmp_path / "out", "F1").windows]
+    html = (tmp_path / "out" / "latest" / "report.html").read_text(encoding="utf-8")
+    assert "48 elapsed hours" in html and "24 elapsed hours" not in html
+
+
+def test_a_procedure_that_supports_nothing_is_not_said_not_to_count(tmp_path: Path) -> None:
+    (tmp_path / "calls.csv").write_text(
+        "call_id,patient_id,provider_id,call_start,call_minutes,cpt_code\nk1,p1,a,2026-03-09 09:00,25,98968\n", "utf-8"
+    )
+    (tmp_path / "visits.csv").write_text(
+        "visit_id,patient_id,provider_id,visit_start,status,global_days,modality\n"
+        "v1,p1,b,2026-03-03 09:00,completed,10,phone\nv2,p9,b,2025-11-01 09:00,completed,,\nv3,p9,b,2026-04-01 09:00,completed,,\n",
+        "utf-8",
+    )
+    settings = Settings(
+        paths={name: (str(tmp_path / f"{name}.csv"),) for name in ("calls", "visits")},
+        policy=policies.load("default", select, "UTC"),
+    )
+    result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+    with folder.held(tmp_path / "out"):
+        told = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
+        folder.publish(tmp_path / "out", result, told)
+    words = said(of(tmp_path / "out", "k1"), "LBK002")[1]
+    assert words == "1 visit weighed, none counts: of another provider and group"
+
+
+@pytest.mark.parametrize("lost", ["lookahead", "horizon_days", "frequency", "lookback", "bands"])
+def test_a_run_whose_policy_lacks_a_key_is_told_with_the_default(out: Path, lost: str, tmp_path: Path) -> None:
+    """A run of an older version, or from before a key had its name."""
+    old = tmp_path / "old"
+    shutil.copytree(out / "latest", old)
+    told = json.loads((old / "summary.json").read_text(encoding="utf-8"))
+    told["settings"]["policy"][f"{lost}_as_it_was"] = told["settings"]["policy"].pop(lost)
+    (old / "summary.json").write_text(json.dumps(told), encoding="utf-8")
+    assert said(of(old, "OK1"), "LAH001")[1] == "no visit of the patient from the call to 24 hours after it"
+    assert [window.name for window in of(old, "OK1").windows] == [window.name for window in of(out, "OK1").windows]
+
+
+def test_a_damaged_summary_is_refused_in_words(out: Path, tmp_path: Path) -> None:
+    shutil.copytree(out / "latest", tmp_path / "old")
+    (tmp_path / "old" / "summary.json").write_text('{"rules": 3}', encoding="utf-8")
+    with pytest.raises(InputRefused, match="the run's files cannot be read"):
+        explain(tmp_path / "old", "OK1")

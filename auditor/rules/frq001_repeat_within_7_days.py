@@ -53,5 +53,11 @@ RULE = Rule(
     k15    | p6      | 2026-03-15 09:00 | a        | violation k14
     k8     | p4      | 2025-01-02 09:00 | a        | unknown
     k9     | p4      | 2025-01-06 09:00 | a        | review k8
+
+    policy: frequency.anchor = "reported"
+    record | patient | start            | provider | expect
+    k1     | p1      | 2026-03-02 09:00 | a        | clear
+    k2     | p1      | 2026-03-07 09:00 | a        | violation k1
+    k3     | p1      | 2026-03-11 09:00 | a        | violation k2
     """,
 )

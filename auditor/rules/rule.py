@@ -11,7 +11,7 @@ from typing import Any, Literal
 import polars as pl
 
 from auditor.policy import Severity
-from auditor.windows import Noun
+from auditor.windows import Noun, check
 
 Row = Mapping[str, Any]
 Why = Callable[[Row, Sequence[Row], Any], str]
@@ -69,6 +69,13 @@ class Rule:
     not_applicable: str = "the rule does not speak of this claim"
     why_not: pl.Expr = field(default_factory=lambda: pl.col("why_not"))
     tells_weighed: bool = False
+
+    def __post_init__(self) -> None:
+        """Every column that the rule names must be listed in windows/. Raises ValueError."""
+        told = () if self.over == "claim" else (self.why_not,)
+        check(self.code, self.over, (self.violation, self.review, self.doubt, self.weighed, *told))
+        check(self.code, "claim", (self.unknown, self.applies))
+        check(self.code, "claim", (self.message,), message=True)
 
     @property
     def reads_calls(self) -> bool:

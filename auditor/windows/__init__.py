@@ -5,17 +5,40 @@ Each noun but `claim` has one row per (claim, record): `line` (the claim), `kind
 rules name. Source: SPEC.md sections 4 and 5.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import polars as pl
 
 from auditor.windows import calls, lines, visits
+from auditor.windows.columns import RELATED, Columns
 from auditor.windows.facts import HOUR, Facts
 
-__all__ = ["HOUR", "Facts", "Noun", "Nouns"]
+__all__ = ["HOUR", "LISTED", "Facts", "Noun", "Nouns", "check"]
 
 Noun = Literal["claim", "visit_before", "visit_after", "line_before", "shared_call", "same_day", "own_call", "overlap"]
+
+LISTED: Mapping[Noun, Columns] = {
+    "claim": lines.CLAIM,
+    "visit_before": visits.VISIT_BEFORE,
+    "visit_after": visits.VISIT_AFTER,
+    "line_before": lines.LINE_BEFORE,
+    "shared_call": lines.SHARED_CALL,
+    "same_day": lines.SAME_DAY,
+    "own_call": calls.OWN_CALL,
+    "overlap": calls.OVERLAP,
+}
+"""The columns that rules may name, noun by noun."""
+
+
+def check(code: str, noun: Noun, expressions: Sequence[pl.Expr], *, message: bool = False) -> None:
+    """Raise ValueError where a rule's expressions name a column that no window lists; a message may name RELATED too."""
+    listed = LISTED[noun] | (RELATED if message else {})
+    for name in (name for expression in expressions for name in expression.meta.root_names()):
+        if name not in listed:
+            raise ValueError(
+                f"{code} names {name!r}, which windows/ does not list for {noun}; list it there, or correct it"
+            )
 
 
 class Nouns:

@@ -3,7 +3,24 @@
 import polars as pl
 
 from auditor.windows import bounds
+from auditor.windows.columns import FLAG, NUMBER, RECORD, TEXT, Columns
 from auditor.windows.facts import HOUR, Facts
+
+OWN_CALL: Columns = RECORD | {
+    "initiated_by": (TEXT, "patient, provider or callback; null where blank or not recognised"),
+    "established": (FLAG, "whether the patient was established"),
+    "caller": (TEXT, "patient, parent, guardian or other"),
+    "purpose": (TEXT, "clinical, scheduling, administrative or follow_up"),
+    "stated": (NUMBER, "stated length, in microseconds"),
+    "discussion_minutes": (NUMBER, "discussion, in microseconds"),
+    "clock": (NUMBER, "end less start, in microseconds"),
+    "other_party": (FLAG, "the claim names it, and its patient or provider is another"),
+    "none_on_date": (FLAG, "there is a claims table, and no call of the claim is on the service date"),
+}
+"""The claim's own calls."""
+
+OVERLAP: Columns = RECORD
+"""Other calls of the provider that overlap one of the claim's."""
 
 
 def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:

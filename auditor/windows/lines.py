@@ -4,7 +4,87 @@ import polars as pl
 
 from auditor.schema.codes import FAMILY, CodeList
 from auditor.windows import bounds
+from auditor.windows.columns import (
+    DATE,
+    FLAG,
+    FLOAT,
+    INSTANT,
+    MONEY,
+    NUMBER,
+    PLACE,
+    RECORD,
+    SMALL,
+    TEXT,
+    TEXTS,
+    Columns,
+)
 from auditor.windows.facts import Facts
+
+CLAIM: Columns = {
+    "line": (PLACE, "the claim's place in the order of lines"),
+    "claim_id": (TEXT, "the claim"),
+    "claim_line": (TEXT, "its line"),
+    "cpt_code": (TEXT, "the code billed"),
+    "patient_id": (TEXT, "the patient"),
+    "provider_id": (TEXT, "the rendering provider"),
+    "units": (FLOAT, "units billed"),
+    "modifiers": (TEXTS, "modifiers of the line"),
+    "billed_amount": (MONEY, "amount billed"),
+    "paid_amount": (MONEY, "amount paid"),
+    "service_date": (DATE, "the local date billed"),
+    "start": (INSTANT, "earliest start of its calls; null without a call"),
+    "end": (INSTANT, "latest end of its calls; null if one is unknown"),
+    "reach": (INSTANT, "the end, or the start where the end is unknown"),
+    "start_date": (DATE, "local date of the start"),
+    "end_date": (DATE, "local date of the reach"),
+    "minutes": (NUMBER, "cumulative time of its calls in whole minutes"),
+    "minutes_source": (TEXT, "discussion, stated, clock or mixed"),
+    "low": (NUMBER, "least minutes of its code's band"),
+    "high": (NUMBER, "most minutes of its code's band"),
+    "max_units": (SMALL, "most units that the policy allows"),
+    "hours_ahead": (SMALL, "hours after the end in which a visit counts"),
+    "has_call": (FLAG, "a call supports it"),
+    "has_both_times": (FLAG, "a call has both a clock time and a stated one"),
+    "group_id": (TEXT, "billing group of its provider"),
+    "specialty": (TEXT, "specialty of its provider"),
+    "credential": (TEXT, "credential of its provider, as written"),
+    "physician": (FLAG, "a part of the credential is a physician's"),
+    "qualified": (FLAG, "a part of the credential is on the qualified list"),
+    "licence_start": (DATE, "first day of the provider's licence"),
+    "licence_end": (DATE, "last day of the provider's licence"),
+    "doc_reason": (FLAG, "a call documents the reason"),
+    "doc_summary": (FLAG, "a call documents a summary"),
+    "doc_advice": (FLAG, "a call documents the advice"),
+    "doc_statement": (FLAG, "a call documents the statement"),
+    "doc_identity": (FLAG, "a call documents the caller's identity"),
+    "lookback_open": (FLAG, "the days before are not covered, or a visit of the patient was rejected"),
+    "postoperative_open": (FLAG, "likewise the longest global period before"),
+    "ahead_open": (FLAG, "likewise the hours after"),
+    "same_day_open": (FLAG, "likewise the service date"),
+    "lines_open": (FLAG, "the frequency period is not covered, or a line of the patient was rejected"),
+    "counted": (FLAG, "FRQ001 counts it against later ones"),
+    "shaky": (FLAG, "an earlier claim of its run is unknown"),
+}
+"""The audited claims, one row each."""
+
+LINE_BEFORE: Columns = RECORD | {
+    "shaky": (FLAG, "an earlier claim of the claim's run is unknown"),
+    "e_counted": (FLAG, "FRQ001 counts the earlier line"),
+    "same_provider": (FLAG, "of the same provider"),
+    "same_code": (FLAG, "of the same code"),
+    "same_group": (FLAG, "of the same group and specialty"),
+}
+"""Earlier active lines of the family and the patient, within the frequency period."""
+
+SHARED_CALL: Columns = RECORD
+"""Earlier active lines of the family that one of the claim's calls supports too."""
+
+SAME_DAY: Columns = RECORD | {
+    "is_0": (FLAG, "a code is on NCCI list 0"),
+    "is_1": (FLAG, "a code is on NCCI list 1"),
+    "sure": (FLAG, "its status was recognised"),
+}
+"""Visits and other active lines of the patient, provider and date whose codes bundle with the claim's."""
 
 
 def with_coverage(facts: Facts) -> pl.DataFrame:

@@ -5,7 +5,44 @@ import polars as pl
 from auditor.policy import Lists
 from auditor.schema.codes import FAMILY, CodeList
 from auditor.windows import bounds, related
+from auditor.windows.columns import FLAG, RECORD, Columns
 from auditor.windows.facts import Facts
+
+VISIT: Columns = RECORD | {
+    "linked": (FLAG, "it came from one of the claim's calls, or one of them names it"),
+    "is_related": (FLAG, "it is about what the claim is about"),
+    "may_be_related": (FLAG, "related, or nothing tells"),
+    "same_provider": (FLAG, "of the claim's provider"),
+    "same_group": (FLAG, "of the claim's group"),
+    "counts": (FLAG, "it is a visit by its codes and its modality, and not the call itself"),
+    "completed": (FLAG, "its status is completed"),
+    "scheduled": (FLAG, "its status is scheduled"),
+    "past": (FLAG, "it started by the instant up to which the visits are complete"),
+    "kept": (FLAG, "completed, or past and of blank or unrecognised status"),
+    "live": (FLAG, "neither cancelled nor a no-show"),
+    "sure": (FLAG, "its status is blank or recognised"),
+    "not_booked": (FLAG, "nobody knows when it was booked"),
+    "from_call": (FLAG, "linked, or booked from the claim's start on"),
+    "in_span": (FLAG, "linked, or booked between the claim's start and the hours after its end"),
+    "soonest": (FLAG, "it was the soonest available"),
+    "not_soonest": (FLAG, "it was not the soonest available"),
+    "soonest_blank": (FLAG, "nobody knows whether it was the soonest available"),
+    "unrelated_supports": (FLAG, "the policy lets unrelated visits support LAH001"),
+}
+"""Visits of the patient near the claim."""
+
+VISIT_BEFORE: Columns = VISIT | {
+    "in_lookback": (FLAG, "within the days before the claim"),
+    "in_global_period": (FLAG, "the claim is within its global period"),
+    "certainly_before": (FLAG, "its time is known, or its day is an earlier one"),
+}
+"""Those that started before the claim."""
+
+VISIT_AFTER: Columns = VISIT | {
+    "within": (FLAG, "from the claim's start up to the hours after its end"),
+    "later": (FLAG, "after that, up to the horizon"),
+}
+"""Those that started since."""
 
 
 def classified(rows: pl.DataFrame, lines: pl.DataFrame, lists: Lists) -> tuple[pl.DataFrame, int]:

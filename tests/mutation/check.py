@@ -158,7 +158,11 @@ def _draw(count: int) -> list[object]:
 
     from auditor.rules import ALL
 
-    drawn = [(world, reference.audit(world)) for world in map(examples.world, ALL)]
+    drawn = [
+        (world, reference.audit(world))
+        for rule in ALL
+        for world in (example.world for example in examples.examples(rule))
+    ]
 
     @seed(SEED)
     @settings(max_examples=count, phases=[Phase.generate], database=None, deadline=None,

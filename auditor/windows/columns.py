@@ -1,0 +1,37 @@
+"""What a noun's column is: its type and its meaning. Each module of windows lists those that rules may name."""
+
+import polars as pl
+
+Columns = dict[str, tuple[pl.DataType, str]]
+"""Name → type and meaning."""
+
+INSTANT: pl.DataType = pl.Datetime("us", "UTC")
+DATE: pl.DataType = pl.Date()
+TEXT: pl.DataType = pl.String()
+TEXTS: pl.DataType = pl.List(pl.String())
+FLAG: pl.DataType = pl.Boolean()
+PLACE: pl.DataType = pl.UInt32()
+NUMBER: pl.DataType = pl.Int64()
+SMALL: pl.DataType = pl.Int32()
+FLOAT: pl.DataType = pl.Float64()
+MONEY: pl.DataType = pl.Decimal(18, 2)
+
+RECORD: Columns = {
+    "kind": (TEXT, "visit, claim (another line) or call"),
+    "id": (TEXT, "the record's id"),
+    "at": (INSTANT, "when it started, in UTC"),
+    "date_only": (FLAG, "only its day is known"),
+    "gap_days": (NUMBER, "local dates between it and the claim"),
+    "order": (NUMBER, "what settles ties within a day: elapsed microseconds, or the later line first"),
+    "basis": (TEXT, "what relates it to the claim"),
+    "why_not": (TEXT, "why it supports nothing, where a rule finds that it does not"),
+}
+"""What every record has, whatever the noun."""
+
+RELATED: Columns = {
+    "related_kind": (TEXT, "the kind of the related record"),
+    "related_id": (TEXT, "its id"),
+    "gap_days": (NUMBER, "local dates between it and the claim"),
+    "basis": (TEXT, "what relates it to the claim"),
+}
+"""What a message may say of a finding's related record, beside the claim's own columns."""
