@@ -19,11 +19,11 @@ lint: .venv/.installed
 
 # 10,000 generated worlds against the slow reference; about half an hour on 2 cores.
 worlds: .venv/.installed
-	WORLDS=10000 $(BIN)/python -m pytest tests/test_worlds.py -n 2
+	WORLDS=10000 $(BIN)/python -m pytest tests/slow/test_worlds.py -n 2
 
 # 5,000 spoilt exports (CASES=N for more, CASE=K for one again); about half an hour on 2 cores.
 fuzz: .venv/.installed
-	$(BIN)/python tests/fuzz/check.py --workers 2
+	$(BIN)/python tests/slow/fuzz/check.py --workers 2
 
 # The pages of the rules and the manual page, written from the rules and the commands themselves.
 docs: .venv/.installed
@@ -32,20 +32,20 @@ docs: .venv/.installed
 
 # The HTML report in headless Chromium (Debian package chromium): no console message, no request, filters and sorting.
 browser: audit
-	$(BIN)/python tests/browser/check.py audit_out/latest/report.html
+	$(BIN)/python tests/slow/browser/check.py audit_out/latest/report.html
 
 # Flip every boundary and comparison of the rules and windows; a test must fail for each. About half an hour on 2 cores.
 mutation: .venv/.installed
-	$(BIN)/python tests/mutation/check.py --workers 2
+	$(BIN)/python tests/slow/mutation/check.py --workers 2
 
 # Runs killed, starved, locked out and cut off: what was published stays whole. About 20 minutes; more of it as root.
 faults: .venv/.installed
-	$(BIN)/python -m tests.faults.check
+	$(BIN)/python -m tests.slow.faults.check
 
 # Night after night: a quarter against an independent replay, kills, writers at once, a million findings. About 20 minutes.
 nights: .venv/.installed
-	$(BIN)/python -m tests.nights.check
-	$(BIN)/python -m tests.nights.million
+	$(BIN)/python -m tests.slow.nights.check
+	$(BIN)/python -m tests.slow.nights.million
 
 # The auditor beside DuckDB, pandas and bare reading, into docs/benchmarks.md; FULL=1 adds 30 million visits (7 GB of disk).
 bench: .venv/.bench
@@ -57,8 +57,8 @@ bench-quick: .venv/.bench
 
 # The same run folder from Spark: on this machine and on a cluster of two workers, one of which is killed. Needs Java 17.
 cluster: .venv/.spark
-	$(BIN)/python -m pytest tests/cluster
-	$(BIN)/python -m tests.cluster.check
+	$(BIN)/python -m pytest tests/slow/cluster
+	$(BIN)/python -m tests.slow.cluster.check
 
 clean:
 	rm -rf .venv audit_out

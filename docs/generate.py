@@ -6,7 +6,7 @@ from pathlib import Path
 
 from auditor.rules import ALL, pages
 from auditor.schema.tables import TABLES, Column
-from tests.catalogue import CANARY, Case, cases
+from tests.support.catalogue import CANARY, Case, cases
 
 FOLDER = Path(__file__).parent
 _PRINTABLE = re.compile(rb"[\n -~]{1,2000}")

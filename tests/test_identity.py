@@ -6,12 +6,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from test_sample_answer import FOLDERS, audit_folder
 
 from auditor import audit as auditing
 from auditor.errors import UsageError
 from auditor.identity import Identity, read_key
 from auditor.reports import folder, summary, tables
+from tests.synthetic.test_sample_answer import FOLDERS, audit_folder
 
 
 def quiet(stage: str) -> None:

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import compare
 import pytest
-from reference import Table, World
 
 from auditor import audit as auditing
 from auditor import policy as policies
@@ -12,6 +10,8 @@ from auditor.audit import Result, Settings
 from auditor.errors import UsageError
 from auditor.reports import summary
 from auditor.rules import select
+from tests.reference import Table, World
+from tests.support import compare
 
 MISTAKES = {
     'relatednes = "any"': "line 1: relatednes: unknown key; did you mean relatedness?",

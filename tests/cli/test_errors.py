@@ -1,0 +1,98 @@
+"""Every message of the program, from the least input that calls it forth. UPDATE=1 writes the messages anew."""
+
+import ast
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.catalogue import CANARY, FOLDER, PREPARED, Case, cases
+
+ROOT = Path(__file__).parents[2]
+STOPS = ("InputRefused", "UsageError", "OutputFailed", "FolderHeld")
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_the_message(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    code = case.run(tmp_path)
+    out, err = capfd.readouterr()
+    err = re.sub(r"\d{8}T\d{9}Z-[0-9a-f]{8}", "RUN_ID", err.replace(f"{tmp_path}/", ""))
+    rejects = case.folder / "rejects.csv"
+    written = [*tmp_path.glob("out/latest/rejects.csv"), *tmp_path.glob("out/refused/*/rejects.csv")]
+    if os.environ.get("UPDATE"):
+        (case.folder / "message.txt").write_text(f"exit {code}\n{err}", encoding="utf-8")
+        if rejects.exists():
+            rejects.write_bytes(written[0].read_bytes())
+    assert f"exit {code}\n{err}" == case.golden
+    if rejects.exists():
+        assert written[0].read_text(encoding="utf-8") == rejects.read_text(encoding="utf-8")
+    assert CANARY not in out + err
+    assert "Traceback" not in err
+    if code == 3 and "--out" in case.arguments(tmp_path) and case.arguments(tmp_path)[0] == "run":
+        (refused,) = (tmp_path / "out" / "refused").iterdir()
+        assert sorted(entry.name for entry in refused.iterdir()) == ["rejects.csv", "summary.json"]
+        assert not (tmp_path / "out" / "latest").exists()
+    for summary in tmp_path.glob("out/**/summary.json"):
+        if text := summary.read_text(encoding="utf-8"):
+            told = json.loads(text)
+            assert all(entry["rows"] == entry["used"] + entry["rejected"] for entry in told["inputs"])
+            assert "refused" not in told or CANARY not in text
+    for path in written:
+        assert CANARY not in path.read_text(encoding="utf-8")
+
+
+def test_every_preparation_has_its_case():
+    assert set(PREPARED) <= {case.name for case in cases()}
+
+
+def test_every_message_of_the_program_is_in_the_catalogue():
+    told = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*/[mr]e*.*")))
+    missing = {
+        f"{path.relative_to(ROOT)}:{line}"
+        for package in ("auditor", "cli")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for line, pattern in _messages(path)
+        if not re.search(pattern, told)
+    }
+    assert not missing
+
+
+def _messages(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and pattern of every message that stops the program or rejects a row."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    constants = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    policy = path.name == "policy.py"
+    for node in ast.walk(tree):
+        message: ast.expr | None = None
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name in STOPS or (policy and name == "ValueError"):
+                message = node.args[0]
+            elif name in ("reject", "_as_rejects"):
+                message = node.args[1]
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            message = node.value if getattr(node.targets[0].value, "id", "") == "lost" else None
+        if message is not None and (pattern := _pattern(message, constants)).strip(".*"):
+            yield node.lineno, pattern
+
+
+def _pattern(message: ast.expr, constants: dict[str, ast.expr]) -> str:
+    """The fixed parts of a message in their order, with anything between them."""
+    if isinstance(message, ast.Constant):
+        return re.escape(str(message.value))
+    if isinstance(message, ast.JoinedStr):
+        return "".join(_pattern(part, constants) for part in message.values)
+    if isinstance(message, ast.BinOp):
+        return _pattern(message.left, constants) + _pattern(message.right, constants)
+    if isinstance(message, ast.Call) and getattr(message.func, "id", "") == "_at":
+        return ".*" + _pattern(message.args[-1], constants)
+    if isinstance(message, ast.Name) and message.id in constants:
+        return _pattern(constants[message.id], constants)
+    return ".*"

@@ -1,0 +1,194 @@
+"""report.xlsx, reopened as a reader would: by its XML, with nothing but the standard library."""
+
+import re
+import zipfile
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree
+
+import polars as pl
+import pytest
+
+from auditor import audit
+from auditor.reports.workbook import workbook as xlsx
+from tests.reports.test_page import HOSTILE, SAMPLE, Told, exports, run
+
+NS = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+Sheet = dict[str, str | float]
+
+
+class Book:
+    """The cells of a workbook by sheet and reference; text is str, numbers are float."""
+
+    def __init__(self, path: Path) -> None:
+        with zipfile.ZipFile(path) as archive:
+            self.parts = {
+                name: archive.read(name).decode() for name in archive.namelist() if name.endswith((".xml", ".rels"))
+            }
+        strings = ElementTree.fromstring(self.parts["xl/sharedStrings.xml"])
+        self.shared = ["".join(node.itertext()) for node in strings.findall("m:si", NS)]
+        names = ElementTree.fromstring(self.parts["xl/workbook.xml"]).findall("m:sheets/m:sheet", NS)
+        self.xml = {node.attrib["name"]: self.parts[f"xl/worksheets/sheet{at}.xml"] for at, node in enumerate(names, 1)}
+        self.sheets = {name: self._cells(text) for name, text in self.xml.items()}
+
+    def _cells(self, text: str) -> Sheet:
+        cells: Sheet = {}
+        for node in ElementTree.fromstring(text).iterfind("m:sheetData/m:row/m:c", NS):
+            kind, where = node.get("t", "n"), node.attrib["r"]
+            if kind == "inlineStr":
+                inline = "".join(node.find("m:is", NS).itertext())  # type: ignore[union-attr]
+                cells[where] = ESCAPE.sub(lambda found: chr(int(found[1], 16)), inline)
+            elif (value := node.findtext("m:v", None, NS)) is not None:
+                cells[where] = self.shared[int(value)] if kind == "s" else value if kind == "str" else float(value)
+        return cells
+
+    def rows(self, name: str) -> list[dict[str, str | float | None]]:
+        """The rows below the header of a table, by heading."""
+        cells = self.sheets[name]
+        heads = {
+            re.sub(r"\d+", "", where): str(text) for where, text in cells.items() if re.fullmatch(r"[A-Z]+2", where)
+        }
+        last = max(int(re.sub(r"\D+", "", where)) for where in cells)
+        return [{head: cells.get(f"{column}{at}") for column, head in heads.items()} for at in range(3, last + 1)]
+
+    def pairs(self) -> dict[str, str | float | None]:
+        """The labels of the first sheet with the value beside each."""
+        cells = self.sheets["Summary"]
+        return {str(text): cells.get(f"B{where[1:]}") for where, text in cells.items() if where[0] == "A"}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[audit.Result, Told, Book]:
+    path = tmp_path_factory.mktemp("xlsx") / "report.xlsx"
+    result, told = run(SAMPLE)
+    xlsx.write(path, result, told)
+    return result, told, Book(path)
+
+
+def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Told, Book]) -> None:
+    _, told, book = sample
+    pairs = book.pairs()
+    for name in ("violation", "review", "incomplete", "clear", "audited"):
+        assert pairs[name] == told["claims"][name]
+    assert pairs["claims in violation"] == told["money"]["at_risk"]
+    assert pairs["apart: claims to review"] == told["money"]["review"]
+    rules = {row["Rule"]: row for row in book.rows("Rules")}
+    for rule in told["rules"]:
+        row = rules[rule["code"]]
+        if rule["evaluated"]:
+            counted = (row["Applies to claims"], row["Violation"], row["Review"], row["Unknown"])
+            assert counted == (rule["applicable"], rule["violation"], rule["review"], rule["unknown"])
+        else:
+            assert (row["Evaluated"], row["Why not"], row["Violation"]) == ("NO", rule["reason"], None)
+    run_sheet = {row["What"]: row["Value"] for row in book.rows("Run")}
+    assert run_sheet["policy.sha256"] == told["policy"]["sha256"] and run_sheet["run_id"] == told["run_id"]
+    assert len(book.rows("Rejects")) == sum(entry["rejected"] for entry in told["rejects"].values())
+
+
+def test_findings_and_claims_are_complete_and_typed(sample: tuple[audit.Result, Told, Book]) -> None:
+    result, told, book = sample
+    findings, claims = book.rows("Findings"), book.rows("Claims")
+    assert len(findings) == result.findings.height and len(claims) == result.claims.height
+    assert sum(row["Potential overpayment (once per claim)"] or 0 for row in findings) == told["money"]["at_risk"]
+    told_rows = {(row["claim_id"], row["rule"]): row for row in result.findings.to_dicts()}
+    for row in findings:
+        expected = told_rows[row["Claim id"], row["Rule"]]
+        assert row["Patient id"] == expected["patient_id"] and row["What was found"] == expected["message"]
+        assert _day(row["Service date"]).date() == expected["service_date"]
+        if expected["related_at"]:
+            assert _day(row["Related at"]) == expected["related_at"].replace(tzinfo=None)
+    assert findings[0]["Outcome"] == "violation"
+
+
+def _day(serial: object) -> datetime:
+    assert isinstance(serial, float)
+    return datetime.combine(date(1899, 12, 30), datetime.min.time()) + timedelta(seconds=round(serial * 86400))
+
+
+def test_links_go_from_claim_to_finding_and_back(sample: tuple[audit.Result, Told, Book]) -> None:
+    book = sample[2]
+    for sheet, other in (("Findings", "Claims"), ("Claims", "Findings")):
+        links = re.findall(rf"""<c r="A(\d+)"[^>]*><f>HYPERLINK\("#'{other}'!A(\d+)",""", book.xml[sheet])
+        assert links
+        column = {"Findings": "E", "Claims": "C"}
+        for here, there in links:
+            assert book.sheets[sheet][f"{column[sheet]}{here}"] == book.sheets[other][f"{column[other]}{there}"]
+        assert book.xml[sheet].count("<f>") == len(links)
+
+
+def test_only_the_reviewers_columns_can_be_edited(sample: tuple[audit.Result, Told, Book]) -> None:
+    result, _, book = sample
+    text, last = book.xml["Findings"], sample[0].findings.height + 2
+    heads = {head: where for where, head in book.sheets["Findings"].items() if where in ("T2", "U2", "V2")}
+    assert list(heads) == ["Decision", "Note", "Decided on"]
+    assert f'sqref="T3:T{last}"' in text and '"confirmed,dismissed,corrected,refunded"' in text
+    assert "<sheetProtection" in text and 'autoFilter="0"' in text and 'sort="0"' in text and "password" not in text
+    styles = ElementTree.fromstring(book.parts["xl/styles.xml"]).findall("m:cellXfs/m:xf", NS)
+    unlocked = {str(at) for at, xf in enumerate(styles) if xf.find("m:protection[@locked='0']", NS) is not None}
+    columns = re.findall(r'<col min="(\d+)" max="(\d+)"[^>]* style="(\d+)"', text)
+    assert {int(first) for first, _, style in columns if style in unlocked} <= {20, 21, 22}
+    assert sum(int(end) - int(first) + 1 for first, end, style in columns if style in unlocked) == 3
+    assert 'state="frozen"' in text and f'<autoFilter ref="A2:V{last}"' in text
+    assert result.findings.height == 65
+
+
+def test_charts_are_native(sample: tuple[audit.Result, Told, Book]) -> None:
+    assert {f"xl/charts/chart{at}.xml" for at in (1, 2, 3)} <= set(sample[2].parts)
+
+
+def test_hostile_ids_are_text(tmp_path: Path) -> None:
+    ids = (*HOSTILE, "<r><t>x</t></r>", "_x0041_", "+1", "007", "a&b\tc")
+    result, told = run(exports(tmp_path, ids))
+    xlsx.write(tmp_path / "r.xlsx", result, told)
+    book = Book(tmp_path / "r.xlsx")
+    assert {row["Patient id"] for row in book.rows("Claims")} == set(result.claims["patient_id"]) == set(ids)
+    assert "http" not in "".join(text for name, text in book.parts.items() if "worksheets/_rels" in name).replace(
+        "http://schemas.openxmlformats.org", ""
+    )
+
+
+def test_long_tables_are_split_and_say_so(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
+    result, told, _ = sample
+    xlsx.write(tmp_path / "r.xlsx", result, told, max_rows=32)
+    book = Book(tmp_path / "r.xlsx")
+    parts = [name for name in book.sheets if name.startswith("Findings")]
+    assert parts == ["Findings", "Findings 2", "Findings 3"]
+    assert [len(book.rows(name)) for name in parts] == [30, 30, 5]
+    assert "Rows 31 to 60 of 65, part 2 of 3" in str(book.sheets["Findings 2"]["A1"])
+    links = re.findall(r"""<c r="A\d+"[^>]*><f>HYPERLINK\("#'(Claims[ \d]*)'!A(\d+)",""", book.xml["Findings 3"])
+    rows = book.rows("Findings 3")
+    assert [book.sheets[sheet][f"C{at}"] for sheet, at in links] == [row["Claim id"] for row in rows]
+
+
+def test_many_clear_claims_are_left_to_the_parquet(
+    sample: tuple[audit.Result, Told, Book], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, told, _ = sample
+    monkeypatch.setattr(xlsx, "CLEAR_CLAIMS", 100)
+    xlsx.write(tmp_path / "r.xlsx", result, told)
+    book = Book(tmp_path / "r.xlsx")
+    assert len(book.rows("Claims")) == result.claims.filter(pl.col("disposition") != "clear").height
+    assert "claims.parquet has the clear ones" in str(book.sheets["Claims"]["A1"])
+
+
+def test_empty_result(tmp_path: Path) -> None:
+    result, told = run(exports(tmp_path, ("a",), code="99213"))
+    xlsx.write(tmp_path / "r.xlsx", result, told)
+    book = Book(tmp_path / "r.xlsx")
+    assert book.rows("Findings") == [] and book.rows("Claims") == []
+    assert book.pairs()["Service dates"] == "no claim was audited"
+
+
+def test_amounts_that_are_not_in_the_export_are_not_zero(tmp_path: Path) -> None:
+    result, told = run(exports(tmp_path, ("a", "b")))
+    xlsx.write(tmp_path / "r.xlsx", result, told)
+    assert Book(tmp_path / "r.xlsx").pairs()["claims in violation"] == "not known"
+
+
+def test_equal_results_give_equal_files(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
+    result, told, _ = sample
+    for name in ("a.xlsx", "b.xlsx"):
+        xlsx.write(tmp_path / name, result, told)
+    assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()

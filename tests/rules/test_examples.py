@@ -1,0 +1,56 @@
+"""Every rule's page holds: its examples are run through the whole audit."""
+
+import pytest
+
+from auditor.rules import ALL, pages
+from auditor.rules.rule import Rule
+from tests.support import compare
+from tests.support.examples import Example, examples
+
+EXAMPLES = [(rule, example) for rule in ALL for example in examples(rule)]
+_each = pytest.mark.parametrize(
+    ("rule", "example"),
+    EXAMPLES,
+    ids=[f"{rule.code}{'-policy' * bool(example.settings)}" for rule, example in EXAMPLES],
+)
+
+
+@_each
+def test_examples_hold(rule: Rule, example: Example, tmp_path):
+    verdicts = {key[0]: told[rule.code] for key, told in compare.verdicts(compare.run(example.world, tmp_path)).items()}
+    told = {}
+    for record in example.expected:
+        outcome, _, related, *_ = verdicts[record]
+        told[record] = f"{outcome} {related}" if related else outcome
+    assert told == example.expected
+
+
+@pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
+def test_examples_show_every_outcome(rule: Rule):
+    shown = {expected.split(" ")[0] for example in examples(rule) for expected in example.expected.values()}
+    possible = {
+        "violation": rule.violation,
+        "review": rule.review if str(rule.violation) == "false" else None,
+        "unknown": rule.unknown if str(rule.unknown) != "false" else rule.doubt,
+    }
+    wanted = {outcome for outcome, when in possible.items() if when is not None and str(when) != "false"}
+    assert wanted | {"clear"} <= shown
+
+
+@_each
+def test_examples_agree_with_the_reference(rule: Rule, example: Example, tmp_path):
+    assert compare.differences(example.world, compare.run(example.world, tmp_path)) == []
+
+
+@pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
+def test_pages_have_every_heading(rule: Rule):
+    page = pages.page(rule)
+    headings = (
+        "What it checks:",
+        "Why it matters:",
+        "How to resolve:",
+        "What it cannot see:",
+        "Which way it errs:",
+        "Sources:",
+    )
+    assert [heading for heading in headings if heading not in page] == []

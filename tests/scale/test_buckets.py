@@ -1,0 +1,163 @@
+"""Buckets change nothing: whole results equal those of one bucket in memory. What is spilled is private, and goes."""
+
+import os
+import random
+import stat
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from auditor.errors import UsageError
+from auditor.reading import ingest
+from auditor.scale import memory, scatter
+from auditor.scale.local import Local
+from tests.reference import Table, World
+from tests.support import compare
+from tests.support.engines import Spilled, audited, same
+from tests.support.worlds import worlds
+from tests.synthetic.test_sample_answer import FOLDERS, sample_world, settings_of
+
+_WANTED = int(os.environ.get("WORLDS", "0"))
+_profile = settings(
+    max_examples=_WANTED // 10 if _WANTED else 15,
+    derandomize=not _WANTED,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_buckets_change_nothing() -> None:
+    @_profile
+    @given(worlds())
+    def holds(world: World) -> None:
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            asked = compare.settings_of(world, compare.written(world, folder))
+            with Local() as held, Spilled(folder) as spilled:
+                same(audited(asked, held), audited(asked, spilled))
+            assert [path for path in folder.iterdir() if path.is_dir()] == []
+
+    holds()
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_patients_whose_records_name_each_other_meet(folder: Path, tmp_path: Path) -> None:
+    """Calls and visits of other patients under a claim's ids, ids used twice, and ids with blanks around them."""
+    world, rng = sample_world(folder), random.Random(3)
+
+    def mixed(table: Table, *names: str) -> Table:
+        rows = [dict(row) for row in table.rows]
+        for name in names:
+            for row in rng.sample(rows, 6):
+                row[name] = f" {rng.choice(rows)[name]} "
+        return Table(table.columns, tuple(rows))
+
+    calls = mixed(world.calls, "patient_id", "claim_id", "call_id")
+    claims = mixed(world.claims, "call_id", "claim_id", "patient_id") if world.claims else None
+    spoilt = replace(world, calls=calls, visits=mixed(world.visits, "visit_id", "patient_id"), claims=claims)
+    asked = replace(compare.settings_of(spoilt, compare.written(spoilt, tmp_path)), max_rejects="100%")
+    with Local() as held, Spilled(tmp_path) as spilled:
+        whole = audited(asked, held)
+        same(whole, audited(asked, spilled))
+        assert "gathering" in spilled.seen
+    assert "conflicting rows for one id" in set(whole[0].inputs.tables["visits"].rejects["reason"])
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_samples_in_buckets(folder: Path, suffix: str, tmp_path: Path) -> None:
+    asked = settings_of(folder, suffix)
+    with Local() as held, Spilled(tmp_path) as spilled:
+        same(audited(asked, held), audited(asked, spilled))
+
+
+def test_spilled_data_is_private_and_goes(tmp_path: Path) -> None:
+    with Spilled(tmp_path) as spilled:
+        assert not list(tmp_path.iterdir())
+        audited(settings_of(FOLDERS[0], "csv"), spilled)
+        (folder,) = tmp_path.iterdir()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_fits_stays_in_memory(tmp_path: Path) -> None:
+    with Local(2 << 30, tmp_path) as engine:
+        engine.divide(100)
+        assert engine.buckets == 1
+        engine.divide(2 << 30)
+        assert engine.buckets == 5 and not list(tmp_path.iterdir())
+        engine.divide(4 << 30)
+        assert engine.buckets == 9 and list(tmp_path.iterdir())
+
+
+def test_a_file_read_in_pieces_counts_once(tmp_path: Path) -> None:
+    visits = pl.DataFrame({"visit_id": [str(number) for number in range(100)]})
+    visits.write_parquet(tmp_path / "visits.parquet", row_group_size=10)
+    whole, pieces = (ingest.parts("visits", [str(tmp_path)], split_rows=rows)[0] for rows in (None, 20))
+    assert (len(whole), len(pieces)) == (1, 5)
+    assert scatter.need(pieces) == scatter.need(whole) > 0
+
+
+def test_a_patient_has_one_digest_on_every_machine() -> None:
+    texts = pl.Series(["", None, "1", " 1 ", "PATIENT-0000001", "ü" * 40, "x" + "0" * 64, "y" + "0" * 64])
+    digests = scatter.digest(texts).to_list()
+    assert digests[:2] == [0, 0] and digests[2] == digests[3]
+    assert len(set(digests)) == 6
+    assert digests == scatter.digest(texts[::-1])[::-1].to_list()
+    assert digests[4] == 14456284571676500955
+
+
+def test_patients_are_spread_evenly() -> None:
+    for form in ("{}", "MRN{:09d}@CLINIC", "{:x}-0000-0000-0000-000000000000"):
+        digests = scatter.digest(pl.Series([form.format(number) for number in range(64_000)]))
+        sizes = [rows.height for _, rows in scatter.parted(digests.to_frame("d"), "d", 64)]
+        assert digests.n_unique() == 64_000
+        assert len(sizes) == 64 and min(sizes) > 800 and max(sizes) < 1200
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("2GB", 2 * 10**9), ("2GiB", 2 << 30), ("1.5 g", 1_500_000_000), ("512M", 512_000_000)]
+)
+def test_sizes(text: str, size: int) -> None:
+    assert memory.parse(text, "--memory") == size
+
+
+def test_a_share_of_the_memory() -> None:
+    assert memory.parse("50%", "--memory") == memory.present() // 2
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1GB", "2XB", "1MB", "GB"])
+def test_sizes_that_are_none(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--memory: "):
+        memory.parse(text, "--memory")
+
+
+def test_calls_and_claims_of_one_number_are_no_link(tmp_path: Path) -> None:
+    calls = Table(("call_id", "patient_id", "provider_id", "call_start", "cpt_code", "claim_id"), tuple(
+        {"call_id": str(n), "patient_id": f"p{n}", "provider_id": "a", "call_start": f"2026-03-{n + 1:02d} 09:00",
+         "cpt_code": "98968" if n % 2 else "", "claim_id": str(n - 1) if n % 2 else ""} for n in range(20)
+    ))  # fmt: skip
+    visits = Table(
+        ("visit_id", "patient_id", "visit_start"),
+        ({"visit_id": "1", "patient_id": "p1", "visit_start": "2026-03-01 09:00"},),
+    )
+    world = World(calls, visits)
+    asked = compare.settings_of(world, compare.written(world, tmp_path))
+    with Local() as held, Spilled(tmp_path) as spilled:
+        same(audited(asked, held), audited(asked, spilled))
+        assert "gathering" not in spilled.seen
+
+
+def test_exports_without_rows(tmp_path: Path) -> None:
+    world = World(
+        Table(("call_id", "patient_id", "provider_id", "call_start"), ()),
+        Table(("visit_id", "patient_id", "visit_start"), ()),
+    )
+    asked = compare.settings_of(world, compare.written(world, tmp_path))
+    with Local() as held, Spilled(tmp_path) as spilled:
+        same(audited(asked, held), audited(asked, spilled))

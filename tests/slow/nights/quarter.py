@@ -1,0 +1,356 @@
+"""A quarter of nightly runs, reviewers at work between them, and the replay beside every one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import random
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import fastexcel
+import polars as pl
+import xlsxwriter
+
+import auditor.cases.chain
+import cli.cases
+import cli.run
+from tests.slow.nights.clinic import FIRST, World
+from tests.slow.nights.replay import MARKS, Claim, Key, Replay, Told
+
+CASE_COLUMNS = {
+    "first_run": "first_run",
+    "last_run": "last_run",
+    "state": "state",
+    "outcome": "outcome",
+    "at_risk_amount": "at_risk",
+}
+POLICIES = {
+    "narrow": 'name = "narrow"\nhorizon_days = 10\n[bands]\n98968 = { low = 23, high = 30 }\n',
+    "dated": 'name = "dated"\neffective_from = 2026-02-20\n',
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is special about which nights."""
+
+    nights: int = 90
+    lost: frozenset[int] = frozenset({50, 51})
+    refused: frozenset[int] = frozenset({33})
+    selected: frozenset[int] = frozenset({37})
+    recent: frozenset[int] = frozenset({*range(53, 60), *range(80, 84)})
+    early: frozenset[int] = frozenset({75})
+    held_back: frozenset[int] = frozenset({20, 65})
+    policies: dict[int, str] = field(default_factory=lambda: {
+        **dict.fromkeys(range(40, 62), "strict"), **dict.fromkeys(range(62, 91), "narrow"), 30: "bcbs-ma", 70: "dated"})  # fmt: skip
+
+
+SHORT = Plan(nights=14, lost=frozenset({4}), refused=frozenset({6}), selected=frozenset({8}), recent=frozenset({10, 11, 12}),
+             early=frozenset(), held_back=frozenset({5}), policies={9: "strict", 10: "strict"})  # fmt: skip
+
+
+class Clock(datetime):
+    """The program's clock, at two in the morning of the simulated night."""
+
+    tonight = datetime(2026, 1, 1, tzinfo=UTC)
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+        return cls.tonight
+
+
+@contextlib.contextmanager
+def simulated() -> Iterator[None]:
+    """The commands of this process live in the simulated night."""
+    modules = (cli.run, cli.cases, auditor.cases.chain)
+    for module in modules:
+        module.datetime = Clock  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.datetime = datetime  # type: ignore[attr-defined]
+
+
+def audit98968(*words: str) -> tuple[int, str]:
+    """One command within this process. Returns exit code and standard output."""
+    from cli.app import app
+
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    before, sys.stdout = sys.stdout, out
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            app(args=list(words), prog_name="audit98968")
+            code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        sys.stdout = before
+    out.flush()
+    return code, out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+
+
+class Quarter:
+    """Night after night in one folder; `differences` says where program and replay part."""
+
+    def __init__(self, folder: Path, plan: Plan, seed: int = 1, daily: int = 4) -> None:
+        self.folder, self.plan, self.out = folder, plan, folder / "out"
+        self.world, self.random = World(seed, plan.nights, daily), random.Random(seed)
+        self.replay = Replay()
+        self.numbers: dict[Key, int] = {}
+        self.differences: list[str] = []
+        self.tally: Counter[str] = Counter()
+        for name, text in POLICIES.items():
+            (folder / f"{name}.toml").write_text(text)
+
+    def whole(self, progress: Callable[[str], None] = lambda line: None) -> None:
+        """Every night of the plan, with a day of reviews after each."""
+        with simulated():
+            for night in range(1, self.plan.nights + 1):
+                Clock.tonight = datetime.combine(FIRST, datetime.min.time(), UTC) + timedelta(days=night, hours=2)
+                if night in self.plan.lost:
+                    self.tally["nights lost"] += 1
+                    continue
+                self.night(night)
+                self.reviews()
+                self._stands(night)
+                progress(f"night {night}: {len(self.replay.cases):,} cases, {len(self.differences)} differences")
+
+    def night(self, night: int) -> None:
+        """One run, and all that it told against the replay."""
+        self.world.write(self.folder, night)
+        words = ["run", "--calls", str(self.folder / "calls.csv"), "--visits", str(self.folder / "visits.csv"),
+                 "--out", str(self.out), "--timezone", "UTC", "--fail-on", "new", "--quiet"]  # fmt: skip
+        if night in self.plan.refused:
+            (self.folder / "visits.csv").write_text("visit_id,status\nV1,completed\n")
+            before = (self.out / "latest").resolve()
+            self._same(night, "exit code of a refused run", audit98968(*words)[0], 3)
+            self._same(night, "latest after a refused run", (self.out / "latest").resolve(), before)
+            self.tally["nights refused"] += 1
+            return
+        service_from = Clock.tonight.date() - timedelta(days=1) if night in self.plan.recent else None
+        if service_from:
+            words += ["--service-from", str(service_from)]
+        if night in self.plan.early:
+            words += ["--service-to", str(Clock.tonight.date() - timedelta(days=30))]
+        if night in self.plan.selected:
+            words += ["--select", "DUR,LBK001,LAH001,FRQ001"]
+        if night in self.plan.held_back:
+            words += ["--as-of", str(Clock.tonight.date() - timedelta(days=5))]
+        if policy := self.plan.policies.get(night):
+            words += ["--policy", str(self.folder / f"{policy}.toml") if policy in POLICIES else policy]
+        code, _ = audit98968(*words)
+        latest = self.out / "latest"
+        summary = json.loads((latest / "summary.json").read_text())
+        self._same(night, "the published run is tonight's", summary["started"][:10], str(Clock.tonight.date()))
+        if service_from:
+            as_of = datetime.fromisoformat(summary["coverage"]["as_of"])
+            self._come_back(night, service_from, self.replay.coming_back(as_of))
+        told = self.replay.night(latest)
+        self._published(night, latest, summary, told, code)
+        self.tally["nights run"] += 1
+        self.tally.update(told.counts)
+        self.tally.update(why for mark, why in told.marks.values() if mark == "not seen")
+        self.tally["undecided claims settled"] += told.settled
+
+    def reviews(self) -> None:
+        """What reviewers do by day: decide, note, and import a work paper every tenth day."""
+        today = Clock.tonight.date()
+        names = sorted(self.numbers)
+        for key in self.random.sample(names, min(len(names), 5)):
+            case, number = self.replay.cases[key], str(self.numbers[key])
+            state = self.random.choice(
+                ("confirmed", "confirmed", "dismissed", "dismissed", "dismissed", "corrected", "refunded", "open")
+            )
+            on = today - timedelta(days=self.random.randrange(0, 3))
+            words = [
+                "cases",
+                "decide",
+                str(self.out),
+                state,
+                number,
+                "--by",
+                "Ann",
+                "--reason",
+                "read it",
+                "--on",
+                str(on),
+            ]
+            until = suspended = None
+            if state == "dismissed" and self.random.random() < 0.6:
+                until = on + timedelta(days=self.random.randrange(3, 20))
+                words += ["--until", str(until)]
+            if state == "confirmed" and self.random.random() < 0.5:
+                first = on + timedelta(days=self.random.randrange(-10, 40))
+                last = first + timedelta(days=self.random.randrange(0, 250)) if self.random.random() < 0.6 else None
+                suspended = (first, last)
+                words += ["--investigated-from", str(first), *(["--investigated-to", str(last)] if last else [])]
+            self._same(0, f"exit code of a decision {state}", audit98968(*words)[0], 0)
+            case.decide(state, on, until, suspended)
+            self.tally["decisions"] += 1
+        if names and self.random.random() < 0.3:
+            number = str(self.numbers[self.random.choice(names)])
+            self._same(
+                0,
+                "exit code of a note",
+                audit98968("cases", "note", str(self.out), number, "asked", "--by", "Ann")[0],
+                0,
+            )
+            self.tally["notes"] += 1
+        if self.tally["nights run"] % 10 == 5:
+            self._import(today)
+
+    def _import(self, today: date) -> None:
+        """Fill in the work paper of the last run for some of its findings."""
+        sheet = _sheet(self.out / "latest" / "report.xlsx", "Findings")
+        rows = sheet.to_dicts()
+        for row in self.random.sample(rows, min(4, len(rows))):
+            state = self.random.choice(("Confirmed", "dismissed", "corrected"))
+            row |= {"Decision": state, "Note": f"seen on {today}", "Decided on": str(today)}
+            self.replay.cases[_key(row)].decide(state.lower(), today)
+            self.tally["decisions imported"] += 1
+        paper = self.folder / "reviewed.xlsx"
+        with xlsxwriter.Workbook(str(paper)) as book:
+            page = book.add_worksheet("Findings")
+            for place, name in enumerate(sheet.columns):
+                page.write_string(1, place, name)
+                for number, row in enumerate(rows):
+                    page.write_string(number + 2, place, str(row[name] if row[name] is not None else ""))
+        self._same(
+            0, "exit code of an import", audit98968("cases", "import", str(self.out), str(paper), "--by", "Bo")[0], 0
+        )
+
+    def _published(self, night: int, folder: Path, summary: dict[str, Any], told: Told, code: int) -> None:
+        """Parquet, CSV, summary, HTML and XLSX of one run against the replay."""
+        marks = told.marks
+        frame = pl.read_parquet(folder / "cases.parquet")
+        rows = {
+            (*(row[name] for name in ("claim_id", "claim_line", "cpt_code")), row["rule"]): row
+            for row in frame.to_dicts()
+        }
+        self._same(night, "rows of cases.parquet", len(rows), frame.height)
+        self._each(
+            night,
+            "mark",
+            {key: row["mark"] for key, row in rows.items()},
+            {key: mark for key, (mark, _) in marks.items()},
+        )
+        whys = {key: (row["why"] or "").split(":")[0].replace(" any more", "") or None for key, row in rows.items()}
+        self._each(night, "why", whys, {key: why for key, (_, why) in marks.items()})
+        cases = self.replay.cases
+        for column, value in CASE_COLUMNS.items():
+            self._each(
+                night,
+                column,
+                {key: row[column] for key, row in rows.items()},
+                {key: getattr(cases[key], value) for key in rows if key in cases},
+            )
+        for key, row in rows.items():
+            self._same(night, "number of a case", row["number"], self.numbers.setdefault(key, row["number"]))
+        with (folder / "cases.csv").open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+        self._same(
+            night,
+            "cases.csv and cases.parquet",
+            lines,
+            [{name: "" if value is None else str(value) for name, value in row.items()} for row in frame.to_dicts()],
+        )
+        self._same(night, "counts in summary.json", summary["ledger"]["marks"], told.counts)
+        self._same(
+            night, "undecided", summary["ledger"]["undecided"], {"waiting": told.waiting, "settled": told.settled}
+        )
+        self._same(night, "exit code", code, 1 if told.counts["new"] or told.counts["reopened"] else 0)
+        here = {key: (mark, cases[key].state) for key, (mark, _) in marks.items() if mark in MARKS[:4]}
+        gone = {key: (mark, cases[key].state) for key, (mark, _) in marks.items() if mark in MARKS[4:]}
+        for sheet, expected in (("Findings", here), ("Gone", gone)):
+            shown = {
+                _key(row): (row["Since last run"], row["State"])
+                for row in _sheet(folder / "report.xlsx", sheet).to_dicts()
+            }
+            self._each(night, f"XLSX sheet {sheet}", shown, expected)
+        self._html(night, (folder / "report.html").read_text(), told, here, gone)
+
+    def _html(self, night: int, page: str, told: Told, here: dict[Key, Any], gone: dict[Key, Any]) -> None:
+        counts = re.findall(rf"<b>([\d,]+)</b> ({'|'.join(MARKS)})", page)
+        self._same(
+            night, "counts in the HTML", {mark: int(number.replace(",", "")) for number, mark in counts}, told.counts
+        )
+        rows = re.findall(
+            r'<tr><td class="\w+">\w+</td><td><a href="#rule-(\w+)">.*?<bdi class="id">(\w+)</bdi>.*?<td>([a-z ]+?)(?: \((\w+)\))?</td></tr>',
+            page,
+        )
+        shown = {(claim, "1", "98968", rule): (mark, state or "open") for rule, claim, mark, state in rows}
+        self._each(night, "HTML findings", shown, here)
+        table = (
+            page[page.find('aria-label="Cases without a finding in this run"') :].split("</table>")[0] if gone else ""
+        )
+        cells = [
+            re.findall(r"<t[dh].*?>(.*?)</t[dh]>", row)
+            for row in re.findall(r"<tr>(.*?)</tr>", table.split("<tbody>")[-1])
+        ]
+        shown = {(re.sub("<.*?>", "", cell[2]), "1", "98968", cell[1]): (cell[3], cell[4]) for cell in cells}
+        expected = {key: gone[key] for key in shown if key in gone}
+        self._each(night, "HTML cases without a finding", shown, expected)
+        if f"{len(gone):,} cases without" not in page and gone:
+            self.differences.append(f"night {night}: HTML does not count {len(gone)} cases without a finding")
+
+    def _come_back(self, night: int, service_from: date, due: set[Claim]) -> None:
+        """Of the claims before `service_from`, exactly those are audited whose window has closed."""
+        active = self.world.active(night)
+        expected = {key[0] for key in due if active.get(key[0], service_from) < service_from}
+        claims = pl.read_parquet(self.out / "latest" / "claims.parquet")
+        back = set(claims.filter(pl.col("service_date") < service_from)["claim_id"])
+        self._each(night, "claims that come back", dict.fromkeys(back, True), dict.fromkeys(expected, True))
+        self.tally["claims that came back"] += len(expected)
+
+    def _stands(self, night: int) -> None:
+        """The ledger by `cases export`, and its proof by `cases verify`."""
+        code, text = audit98968("cases", "export", str(self.out), "--format", "jsonl")
+        self._same(night, "exit code of cases export", code, 0)
+        rows = [json.loads(line) for line in text.splitlines()]
+        shown = {(row["claim_id"], row["claim_line"], row["cpt_code"], row["rule"]): row for row in rows}
+        cases = self.replay.cases
+        for column, value in CASE_COLUMNS.items():
+            self._each(night, f"{column} by cases export", {key: row[column] for key, row in shown.items()},
+                       {key: getattr(case, value) for key, case in cases.items()})  # fmt: skip
+        self._each(night, "due date", {key: row["due"] for key, row in shown.items()},
+                   {key: str(case.due) if case.due else None for key, case in cases.items()})  # fmt: skip
+        soon = Clock.tonight.date() + timedelta(days=30)
+        code, text = audit98968("cases", "list", str(self.out), "--due", "30d")
+        listed = int(text.split(" ")[0].replace(",", ""))
+        self._same(
+            night, "cases due in 30 days", listed, sum(1 for case in cases.values() if case.due and case.due <= soon)
+        )
+        self._same(night, "exit code of cases verify", audit98968("cases", "verify", str(self.out))[0], 0)
+        self.tally["verified"] += 1
+
+    def _each(self, night: int, what: str, shown: dict[Any, Any], expected: dict[Any, Any]) -> None:
+        self.tally["values compared"] += len(expected)
+        wrong = {
+            key: (shown.get(key), expected.get(key))
+            for key in shown.keys() | expected.keys()
+            if shown.get(key) != expected.get(key)
+        }
+        if wrong:
+            some = sorted(wrong.items(), key=repr)[:3]
+            self.differences.append(f"night {night}: {what}: {len(wrong)} differ (shown, expected): {some}")
+
+    def _same(self, night: int, what: str, shown: Any, expected: Any) -> None:
+        self._each(night, what, {what: shown}, {what: expected})
+
+
+def _sheet(workbook: Path, name: str) -> pl.DataFrame:
+    return fastexcel.read_excel(workbook).load_sheet(name, header_row=1, dtypes="string").to_polars()
+
+
+def _key(row: dict[str, Any]) -> Key:
+    return row["Claim id"], row["Line"], row["Code"], row["Rule"]

@@ -1,0 +1,14 @@
+"""A fortnight of nightly runs against the independent replay; `make nights` has the quarter, the kills and the rest."""
+
+from pathlib import Path
+
+from tests.slow.nights.quarter import SHORT, Quarter
+
+
+def test_every_mark_of_a_fortnight_is_that_of_the_replay(tmp_path: Path):
+    nights = Quarter(tmp_path, SHORT, seed=5)
+    nights.whole()
+    assert nights.differences == []
+    happened = ("new", "changed", "reopened", "resolved", "claim not audited", "rule not evaluated", "rule could not be decided", "decisions imported",
+                "nights refused", "undecided claims settled", "claims that came back")  # fmt: skip
+    assert [what for what in happened if not nights.tally[what]] == []

@@ -1,0 +1,648 @@
+"""The catalogue of messages: each folder of tests/errors/ holds the least input that calls one forth, and the message.
+
+A case brings its own tables, policy and `arguments`; what it does not bring comes from `_clean`. `message.txt` has the exit
+code and the whole standard error, `rejects.csv` the rejected rows. What cannot lie in a repository is prepared here.
+"""
+
+import contextlib
+import errno
+import gzip
+import os
+import re
+import resource
+import shlex
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import polars as pl
+import xlsxwriter
+from filelock import FileLock
+
+from auditor import audit
+from auditor.cases import store
+from auditor.reading import csv as csvfile
+from auditor.reports.workbook.sample_book import HEADER_ROW
+from auditor.scale import scatter
+from cli.__main__ import repeat_table_flags
+from cli.app import app
+from cli.log import Log, log
+from tests.support import workpaper
+
+FOLDER = Path(__file__).parents[1] / "errors"
+TABLES = ("calls", "visits", "claims", "providers")
+GOLDEN = ("message.txt", "rejects.csv", "arguments")
+CANARY = "CANARYZQX"
+NOBODY = 65534
+
+Preparation = Callable[[Path], contextlib.AbstractContextManager[object]]
+PREPARED: dict[str, Preparation] = {}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One message. `inputs` are the files that the case brings, by their path in it."""
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return FOLDER / self.name
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        files = (path for path in sorted(self.folder.rglob("*")) if path.is_file() and path.name not in GOLDEN)
+        return {str(path.relative_to(self.folder)): path for path in files}
+
+    @property
+    def golden(self) -> str:
+        return (self.folder / "message.txt").read_text(encoding="utf-8")
+
+    @property
+    def preparation(self) -> str:
+        """In words, what is done to the inputs before the run."""
+        return (PREPARED[self.name].__doc__ or "") if self.name in PREPARED else ""
+
+    def arguments(self, folder: Path) -> list[str]:
+        """The command line: the case's own, or an audit of the tables in the folder."""
+        own = self.folder / "arguments"
+        if own.exists():
+            return shlex.split(own.read_text(encoding="utf-8"))
+        entries = sorted(entry.name for entry in folder.iterdir())
+        tables = [
+            word for name in TABLES for entry in entries if entry.startswith(name) for word in (f"--{name}", entry)
+        ]
+        rest = ["--policy", "policy.toml"] if (folder / "policy.toml").exists() else ["--timezone", "UTC"]
+        return ["run", *tables, *rest, "--fail-on", "never", "--out", "out"]
+
+    def run(self, folder: Path) -> int:
+        """Lay out the inputs in an empty folder and run the command there. Returns the exit code."""
+        for name, path in self.inputs.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, folder / name)
+        for name in ("calls", "visits"):
+            if not any(entry.name.startswith(name) for entry in folder.iterdir()):
+                shutil.copy(FOLDER / "_clean" / f"{name}.csv", folder)
+        with contextlib.chdir(folder), PREPARED.get(self.name, contextlib.nullcontext)(folder):
+            return command(self.arguments(Path()))
+
+
+def cases() -> list[Case]:
+    """Every case, by name."""
+    return [Case(entry.name) for entry in sorted(FOLDER.iterdir()) if not entry.name.startswith("_")]
+
+
+def command(arguments: list[str]) -> int:
+    """Run the program in this process, without what `main` does to the process itself."""
+    vars(log).update(vars(Log()))
+    try:
+        app(args=repeat_table_flags(arguments), prog_name="audit98968")
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def _prepared(function: Callable[[Path], Iterator[None]]) -> Callable[[Path], Iterator[None]]:
+    PREPARED[function.__name__.replace("_", "-")] = contextlib.contextmanager(function)
+    return function
+
+
+@contextlib.contextmanager
+def _unprivileged(folder: Path) -> Iterator[None]:
+    """Nothing is denied to root."""
+    if os.geteuid():
+        yield
+        return
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@_prepared
+def gzip_bomb(folder: Path) -> Iterator[None]:
+    """calls.csv.gz expands to one endless line."""
+    (folder / "calls.csv").unlink()
+    (folder / "calls.csv.gz").write_bytes(gzip.compress(b"a" * 10_000_000))
+    with mock.patch.object(csvfile, "_LONGEST", 1_000_000):
+        yield
+
+
+@_prepared
+def cell_too_long(folder: Path) -> Iterator[None]:
+    """The second call's doc_summary holds 100 MB."""
+    with (folder / "calls.csv").open("a") as stream:
+        stream.write(f"K2-{CANARY},P1-{CANARY},D1-{CANARY},2026-03-09 09:00,25,98968,{CANARY * 11_000_000}\n")
+    yield
+
+
+@_prepared
+def out_of_memory(folder: Path) -> Iterator[None]:
+    """The machine has too little memory for the file."""
+    with mock.patch.object(csvfile, "open_text", side_effect=MemoryError):
+        yield
+
+
+@_prepared
+def permission_denied(folder: Path) -> Iterator[None]:
+    """`chmod 000 calls.csv`"""
+    (folder / "calls.csv").chmod(0)
+    with _unprivileged(folder):
+        yield
+
+
+@_prepared
+def folder_closed(folder: Path) -> Iterator[None]:
+    """calls is a folder with a folder in it that others may not open."""
+    (folder / "calls.csv").unlink()
+    (folder / "calls" / "march").mkdir(parents=True)
+    (folder / "calls" / "march").chmod(0)
+    with _unprivileged(folder):
+        yield
+    (folder / "calls" / "march").chmod(0o700)
+
+
+@_prepared
+def link_in_a_circle(folder: Path) -> Iterator[None]:
+    """`ln -sf calls.csv calls.csv`"""
+    (folder / "calls.csv").unlink()
+    (folder / "calls.csv").symlink_to("calls.csv")
+    yield
+
+
+@_prepared
+def link_in_folder_leads_nowhere(folder: Path) -> Iterator[None]:
+    """calls is a folder that holds a table, and a link to one that is gone."""
+    (folder / "calls").mkdir()
+    (folder / "calls.csv").rename(folder / "calls" / "a.csv")
+    (folder / "calls" / "b.csv").symlink_to("gone.csv")
+    yield
+
+
+@_prepared
+def device(folder: Path) -> Iterator[None]:
+    """`ln -sf /dev/zero calls.csv`"""
+    (folder / "calls.csv").unlink()
+    (folder / "calls.csv").symlink_to("/dev/zero")
+    yield
+
+
+@_prepared
+def not_utf_8_path(folder: Path) -> Iterator[None]:
+    """An empty file whose name holds the byte 0xFF."""
+    (folder / "calls.csv").unlink()
+    Path(os.fsdecode(b"calls-\xff.csv")).touch()
+    yield
+
+
+@_prepared
+def file_changed(folder: Path) -> Iterator[None]:
+    """calls.csv is written to after it was read."""
+    with _while_auditing(lambda: (folder / "calls.csv").write_bytes(b"call_id")):
+        yield
+
+
+@_prepared
+def file_gone(folder: Path) -> Iterator[None]:
+    """calls.csv is removed after it was read."""
+    with _while_auditing((folder / "calls.csv").unlink):
+        yield
+
+
+@contextlib.contextmanager
+def _while_auditing(action: Callable[[], object]) -> Iterator[None]:
+    with mock.patch.object(audit, "accept", side_effect=lambda *_: action()):
+        yield
+
+
+@_prepared
+def standard_input_closed(folder: Path) -> Iterator[None]:
+    """`<&-`"""
+    with mock.patch.object(sys, "stdin", None):
+        yield
+
+
+@_prepared
+def yes_or_no(folder: Path) -> Iterator[None]:
+    """`AUDIT98968_QUIET=perhaps`"""
+    with mock.patch.dict(os.environ, AUDIT98968_QUIET="perhaps"):
+        yield
+
+
+@_prepared
+def key_open_to_others(folder: Path) -> Iterator[None]:
+    """`chmod 644 key`"""
+    (folder / "key").chmod(0o644)
+    yield
+
+
+@_prepared
+def key_too_short(folder: Path) -> Iterator[None]:
+    """`chmod 600 key`"""
+    (folder / "key").chmod(0o600)
+    yield
+
+
+@_prepared
+def explain_no_claim(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
+    yield
+
+
+@_prepared
+def explain_damaged_run(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, whose claims.parquet was then damaged."""
+    _finished_run()
+    (folder / "out" / "latest" / "claims.parquet").write_bytes(b"PAR1")
+    yield
+
+
+@_prepared
+def explain_refused_run(folder: Path) -> Iterator[None]:
+    """out/refused/run is what a refused run left."""
+    (folder / "out" / "refused" / "run").mkdir(parents=True)
+    for name in ("rejects.csv", "summary.json"):
+        (folder / "out" / "refused" / "run" / name).touch()
+    yield
+
+
+def _finished_run(*more: str) -> None:
+    """A run of the tables here; equal runs are made once."""
+    key = (Path("calls.csv").read_bytes(), more)
+    if key not in _RUNS:
+        tables = ["--calls", "calls.csv", "--visits", "visits.csv", "--timezone", "UTC"]
+        assert command(["run", *tables, "--out", "out", "--format", "none", "--fail-on", "never", *more]) == 0
+        _RUNS[key] = tempfile.TemporaryDirectory()
+        shutil.copytree("out", Path(_RUNS[key].name) / "out", symlinks=True)
+    elif not Path("out").exists():
+        shutil.copytree(Path(_RUNS[key].name) / "out", "out", symlinks=True)
+
+
+_RUNS: dict[tuple[bytes, tuple[str, ...]], tempfile.TemporaryDirectory[str]] = {}
+
+
+@_prepared
+def folder_held(folder: Path) -> Iterator[None]:
+    """Another run writes to the same folder."""
+    (folder / "out").mkdir()
+    with FileLock(folder / "out" / ".lock"):
+        yield
+
+
+@_prepared
+def output_closed(folder: Path) -> Iterator[None]:
+    """`chmod 500 out`"""
+    (folder / "out").mkdir()
+    (folder / "out").chmod(0o500)
+    with _unprivileged(folder):
+        yield
+
+
+@_prepared
+def output_without_locks(folder: Path) -> Iterator[None]:
+    """out is on a file system that cannot lock files."""
+    with mock.patch.object(FileLock, "acquire", side_effect=OSError(errno.ENOLCK, "")):
+        yield
+
+
+@_prepared
+def spark_without_java(folder: Path) -> Iterator[None]:
+    """On a machine without Java."""
+    with mock.patch.dict(os.environ, {"PATH": str(folder), "JAVA_HOME": ""}):
+        yield
+
+
+@_prepared
+def spark_not_installed(folder: Path) -> Iterator[None]:
+    """Without the extra `spark`."""
+    with mock.patch.dict(os.environ, JAVA_HOME=str(folder)), mock.patch.dict(sys.modules, pyspark=None):
+        yield
+
+
+@_prepared
+def spilling_fails(folder: Path) -> Iterator[None]:
+    """The calls need more than `--memory`, and the disk takes no more."""
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+        mock.patch.object(scatter, "need", return_value=1 << 30),
+        mock.patch.object(tempfile, "mkdtemp", side_effect=full),
+    ):
+        yield
+
+
+@_prepared
+def too_few_addresses(folder: Path) -> Iterator[None]:
+    """`ulimit -v 1048576`"""
+    with mock.patch.object(resource, "getrlimit", return_value=(1 << 30, 1 << 30)):
+        yield
+
+
+@_prepared
+def output_not_utf_8(folder: Path) -> Iterator[None]:
+    """`AUDIT98968_OUT=$'out\\xff'`"""
+    with mock.patch.dict(os.environ, AUDIT98968_OUT=os.fsdecode(b"out\xff")):
+        yield
+
+
+@_prepared
+def case_unknown(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
+    yield
+
+
+@_prepared
+def case_ambiguous(folder: Path) -> Iterator[None]:
+    """After a run with `--out out --codes 98966,98968`."""
+    _finished_run("--codes", "98966,98968")
+    yield
+
+
+@_prepared
+def ledger_of_another_program(folder: Path) -> Iterator[None]:
+    """other.sqlite has a table of another program."""
+    _sql(folder / "other.sqlite", f"CREATE TABLE patients (a); INSERT INTO patients VALUES ('{CANARY}')")
+    yield
+
+
+@_prepared
+def ledger_newer(folder: Path) -> Iterator[None]:
+    """After a run of a newer version with `--out out`."""
+    _finished_run()
+    _sql(folder / "out" / store.NAME, "PRAGMA user_version = 99")
+    yield
+
+
+@_prepared
+def ledger_damaged(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, whose ledger.sqlite then lost a page."""
+    _finished_run()
+    path = folder / "out" / store.NAME
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xff" * 4096 + whole[8192:])
+    yield
+
+
+@_prepared
+def ledger_closed(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, then `chmod 500 out`."""
+    _finished_run()
+    (folder / "out" / store.NAME).chmod(0o400)
+    (folder / "out").chmod(0o500)
+    with _unprivileged(folder):
+        yield
+    (folder / "out").chmod(0o700)
+
+
+@_prepared
+def ledger_held(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, while another program writes to its ledger for half a minute."""
+    _finished_run()
+    with contextlib.closing(sqlite3.connect(folder / "out" / store.NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with mock.patch.object(store, "_WAIT", 0.05):
+            yield
+
+
+@_prepared
+def history_edited(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, whose ledger.sqlite was then edited."""
+    _finished_run()
+    _sql(folder / "out" / store.NAME, f"UPDATE cases SET state = 'refunded', reason = '{CANARY}'")
+    yield
+
+
+def _sql(path: Path, script: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+
+
+def _reviewed(name: str, what: str, *cells: workpaper.Cell, edit: Callable[[Path], object] | None = None) -> None:
+    def prepare(folder: Path) -> Iterator[None]:
+        _finished_run()
+        report, paper = folder / "out" / "latest" / "report.xlsx", folder / "reviewed.xlsx"
+        workpaper.fill(report, paper, {workpaper.FIRST: cells})
+        if edit:
+            edit(paper)
+        yield
+
+    prepare.__doc__ = f"After a run with `--out out`. reviewed.xlsx is its report.xlsx, {what}."
+    PREPARED[name] = contextlib.contextmanager(prepare)
+
+
+def _edit(part: str, old: str, new: str) -> Callable[[Path], object]:
+    def edit(paper: Path) -> None:
+        workpaper.replace(paper.rename(paper.with_suffix(".old")), paper, part, old, new)
+
+    return edit
+
+
+_reviewed("review-misspelt", "with the decision `refunnded`", "refunnded", CANARY)
+_reviewed("review-without-note", "with a decision and no note", "confirmed")
+_reviewed("review-no-date", "with the date `31.3.`", "confirmed", CANARY, "31.3.")
+_reviewed("review-in-the-future", "with a date in the future", "confirmed", CANARY, "2999-03-31")
+_reviewed("review-date-alone", "with a date and no decision", None, CANARY, "2026-03-31")
+_reviewed("review-of-another-claim", "with another claim id", "confirmed", CANARY,
+          edit=_edit("xl/worksheets/sheet2.xml", f"K1-{CANARY}", f"K9-{CANARY}"))  # fmt: skip
+_reviewed("review-of-another-run", "with another run id", "confirmed", CANARY,
+          edit=_edit("xl/worksheets/sheet8.xml", "Z-", "Z-0"))  # fmt: skip
+_reviewed("review-without-findings", "its sheet Findings renamed", "confirmed", CANARY,
+          edit=_edit("xl/workbook.xml", 'name="Findings"', 'name="Work"'))  # fmt: skip
+_reviewed("review-without-columns", "the head of its column Decision changed", "confirmed", CANARY,
+          edit=_edit("xl/sharedStrings.xml", "<t>Decision</t>", "<t>Verdict</t>"))  # fmt: skip
+
+
+@_prepared
+def review_is_no_workbook(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
+    yield
+
+
+@_prepared
+def review_missing(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
+    yield
+
+
+@_prepared
+def compare_pseudonyms(folder: Path) -> Iterator[None]:
+    """After a run with `--out out` and one with `--out other --pseudonymize key`."""
+    (folder / "key").chmod(0o600)
+    _finished_run("--pseudonymize", "key")
+    (folder / "out").rename("other")
+    _finished_run()
+    yield
+
+
+@_prepared
+def compare_older_columns(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, whose findings.parquet has no column minutes."""
+    _finished_run()
+    path = folder / "out" / "latest" / "findings.parquet"
+    pl.read_parquet(path).drop("minutes").write_parquet(path)
+    yield
+
+
+@_prepared
+def compare_damaged_table(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, whose findings.parquet was then damaged."""
+    _finished_run()
+    (folder / "out" / "latest" / "findings.parquet").write_bytes(b"PAR1")
+    yield
+
+
+@_prepared
+def compare_damaged_summary(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, whose summary.json was then emptied."""
+    _finished_run()
+    (folder / "out" / "latest" / "summary.json").write_text("")
+    yield
+
+
+_CALLS = "call_id,patient_id,provider_id,call_start,call_minutes,cpt_code,paid_amount\n" + "".join(
+    f"K{day}-{CANARY},P{day}-{CANARY},D{day % 2}-{CANARY},2026-03-{day:02} 09:00,25,98968,{day}0\n"
+    for day in range(1, 8)
+)
+"""Seven claims of $10 to $70."""
+
+
+def _frame(name: str, what: str, act: Callable[[Path], object] | None = None, *, errors: str = "") -> None:
+    """A case after a run of _CALLS; with `act` or `errors` after its frame was drawn and sample.csv filled in too."""
+
+    def prepare(folder: Path) -> Iterator[None]:
+        (folder / "calls.csv").write_text(_CALLS)
+        _finished_run()
+        if act or errors:
+            options = ["--size", "3", "--spares", "2", "--seed", "1", "--strata", "none"]
+            assert command(["frame", "out", "--out", "sample", *options]) == 0
+            path = folder / "sample" / "sample.csv"
+            rows = pl.read_csv(path, infer_schema=False)
+            found = errors.split(",") if errors else []
+            filled = rows.with_columns(
+                pl.Series("error_amount", [*found, *[None] * (rows.height - len(found))], pl.String)
+            )
+            filled.write_csv(path)
+        if act:
+            act(folder / "sample")
+        yield
+
+    prepare.__doc__ = f"After a run of seven claims with `--out out`{what}."
+    PREPARED[name] = contextlib.contextmanager(prepare)
+
+
+def _text(name: str, change: Callable[[str], str]) -> Callable[[Path], object]:
+    return lambda sample: (sample / name).write_text(change((sample / name).read_text()))
+
+
+def _lines(change: Callable[[list[str]], list[str]]) -> Callable[[Path], object]:
+    return _text("sample.csv", lambda text: "".join(change(text.splitlines(keepends=True))))
+
+
+_DRAWN = " and `frame out --out sample --size 3 --spares 2 --seed 1`"
+_frame("frame-too-many-strata", "")
+_frame("frame-again", _DRAWN, errors="0,0,0")
+_frame(
+    "estimate-too-few",
+    f"{_DRAWN}; the manifest and sample.csv were cut down to one unit",
+    lambda sample: _one_unit(sample),
+    errors="0",
+)
+_frame(
+    "estimate-changed-manifest",
+    f"{_DRAWN}; the manifest has another stratum",
+    _text("frame.json", lambda text: text.replace('"name": "all"', f'"name": "{CANARY}"')),
+    errors="0,0,0",
+)
+_frame("estimate-missing-file", _DRAWN, errors="0,0,0")
+_frame(
+    "estimate-damaged-manifest",
+    f"{_DRAWN}; the manifest was emptied",
+    _text("frame.json", lambda text: "{}"),
+    errors="0,0,0",
+)
+_frame(
+    "estimate-changed-frame",
+    f"{_DRAWN}; frame.csv was edited",
+    _text("frame.csv", lambda text: text.replace("30", "31")),
+    errors="0,0,0",
+)
+_frame("estimate-nothing-filled-in", _DRAWN, lambda sample: None)
+_frame(
+    "estimate-both-filled-in",
+    f"{_DRAWN}; sample.csv and sample.xlsx are filled in",
+    lambda sample: _write_book(sample, "error_amount"),
+    errors="0,0,0",
+)
+_frame(
+    "estimate-no-sheet",
+    f"{_DRAWN}; a sheet of reviewed.xlsx has another name",
+    lambda sample: _write_book(sample, "error_amount", "Work", "reviewed"),
+    errors="0,0,0",
+)
+_frame(
+    "estimate-no-column",
+    f"{_DRAWN}; the header of sample.csv was edited",
+    _lines(lambda lines: [lines[0].replace("error_amount", "error"), *lines[1:]]),
+    errors="0,0,0",
+)
+_frame(
+    "estimate-another-unit",
+    f"{_DRAWN}; a unit_id of sample.csv was edited",
+    _text("sample.csv", lambda text: text.replace("claim:", "claims:")),
+    errors="0,0,0",
+)
+_frame(
+    "estimate-unit-twice",
+    f"{_DRAWN}; a row of sample.csv stands twice",
+    _lines(lambda lines: [*lines, lines[1]]),
+    errors="0,0,0",
+)
+_frame(
+    "estimate-unit-missing",
+    f"{_DRAWN}; a row of sample.csv is gone",
+    _lines(lambda lines: [lines[0], *lines[2:]]),
+    errors="0,0,0",
+)
+_frame("estimate-blank", f"{_DRAWN}; two units are filled in", errors="0,0")
+_frame("estimate-spare-skipped", f"{_DRAWN}; the second spare is filled in", errors="0,0,0,,0")
+_frame("estimate-no-money", f"{_DRAWN}; a word is filled in", errors=f"0,0,{CANARY}")
+_frame("estimate-half-cents", f"{_DRAWN}; `12.505` is filled in", errors="0,0,12.505")
+_frame(
+    "estimate-ragged",
+    f"{_DRAWN}; a row of sample.csv is cut short",
+    _lines(lambda lines: [*lines[:-1], "5\n"]),
+    errors="0,0,0",
+)
+
+
+def _one_unit(sample: Path) -> None:
+    _text(
+        "frame.json", lambda text: re.sub(r'"(drawn|size)": 3', r'"\1": 1', text).replace('"spares": 2', '"spares": 0')
+    )(sample)
+    _lines(lambda lines: lines[:2])(sample)
+
+
+@_prepared
+def frame_nothing(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
+    yield
+
+
+def _write_book(sample: Path, head: str, sheet: str = "Sample", name: str = "sample") -> None:
+    rows = pl.read_csv(sample / "sample.csv", infer_schema=False)
+    with xlsxwriter.Workbook(sample / f"{name}.xlsx") as book:
+        page = book.add_worksheet(sheet)
+        for column, values in enumerate(rows.iter_columns()):
+            page.write_column(HEADER_ROW, column, [values.name, *(value or "" for value in values)])

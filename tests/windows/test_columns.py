@@ -1,0 +1,44 @@
+"""Nouns are listed: the frames have what the windows list, and a rule that names anything else fails when it is loaded."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from auditor import audit as auditing
+from auditor import policy as policies
+from auditor.audit import Settings
+from auditor.rules import ALL, select
+from auditor.rules.rule import Rule
+from auditor.windows import LISTED, Nouns
+
+SAMPLE = Path(__file__).parents[2] / "sample_data"
+
+
+def test_the_frames_have_what_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, pl.Schema] = {}
+    made = Nouns.__getitem__
+
+    def remembered(self: Nouns, noun: str) -> pl.DataFrame:
+        frame = made(self, noun)  # type: ignore[arg-type]
+        seen[noun] = frame.schema
+        return frame
+
+    monkeypatch.setattr(Nouns, "__getitem__", remembered)
+    settings = Settings(
+        paths={name: (str(SAMPLE / f"{name}.csv"),) for name in ("calls", "visits", "providers")},
+        policy=policies.load(str(SAMPLE / "policy.toml"), select),
+        max_rejects="100%",
+    )
+    auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+    assert seen.keys() == LISTED.keys()
+    for noun, columns in LISTED.items():
+        assert {name: seen[noun].get(name) for name in columns} == {name: kind for name, (kind, _) in columns.items()}
+        assert all(meaning for _, meaning in columns.values())
+
+
+@pytest.mark.parametrize("part", ["violation", "unknown", "message"])
+def test_a_rule_that_names_what_nobody_lists_fails_when_it_is_loaded(part: str) -> None:
+    sound = {name: getattr(ALL[0], name) for name in Rule.__dataclass_fields__}
+    with pytest.raises(ValueError, match="DUR001 names 'minuets'"):
+        Rule(**sound | {part: pl.col("minuets")})
