@@ -1,0 +1,48 @@
+"""ELG001-006. SPEC.md section 5."""
+
+from __future__ import annotations
+
+import re
+
+from tests.reference.evidence import from_fact, worst
+from tests.reference.lines import Book, Line
+from tests.reference.lists import PHYSICIANS, QUALIFIED
+from tests.reference.world import Verdict
+
+
+def elg001(claim: Line, book: Book) -> Verdict:
+    table = {"provider": "violation", "callback": "review", None: "unknown", "patient": "clear"}
+    return from_fact("ELG001", worst([table[call.row["initiated_by"]] for call in claim.calls]), book)
+
+
+def elg002(claim: Line, book: Book) -> Verdict:
+    table = {False: "violation", None: "unknown", True: "clear"}
+    return from_fact("ELG002", worst([table[call.row["established"]] for call in claim.calls]), book)
+
+
+def elg003(claim: Line, book: Book) -> Verdict:
+    if claim.credential is None:
+        return from_fact("ELG003", "unknown", book)
+    parts = set(re.findall(r"[A-Z]+", claim.credential.replace(".", "").upper()))
+    if parts & PHYSICIANS:
+        return from_fact("ELG003", "violation", book)
+    return from_fact("ELG003", "clear" if parts & QUALIFIED else "review", book)
+
+
+def elg004(claim: Line, book: Book) -> Verdict:
+    row = book.providers.get(claim.provider)
+    if row is None or (row["licence_start"] is None and row["licence_end"] is None):
+        return from_fact("ELG004", "unknown", book)
+    too_early = row["licence_start"] is not None and claim.service_date < row["licence_start"]
+    too_late = row["licence_end"] is not None and claim.service_date > row["licence_end"]
+    return from_fact("ELG004", "violation" if too_early or too_late else "clear", book)
+
+
+def elg005(claim: Line, book: Book) -> Verdict:
+    table = {"other": "violation", None: "unknown"}
+    return from_fact("ELG005", worst([table.get(call.row["caller"], "clear") for call in claim.calls]), book)
+
+
+def elg006(claim: Line, book: Book) -> Verdict:
+    table = {"scheduling": "violation", "administrative": "violation", "follow_up": "violation", None: "unknown"}
+    return from_fact("ELG006", worst([table.get(call.row["purpose"], "clear") for call in claim.calls]), book)

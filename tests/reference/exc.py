@@ -1,0 +1,54 @@
+"""EXC001. SPEC.md section 5."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.reference.evidence import Support, from_records
+from tests.reference.lines import Book, Line, Visit
+from tests.reference.lists import NCCI_0_TEXT, NCCI_1_TEXT, in_list
+from tests.reference.world import Verdict
+
+
+def exclusion(codes: frozenset[str]) -> str | None:
+    """What a set of same-day codes supports."""
+    if any(in_list(code, NCCI_0_TEXT) for code in codes):
+        return "violation"
+    if any(in_list(code, NCCI_1_TEXT) for code in codes):
+        return "review"
+    return None
+
+
+def same_day_gap(claim: Line, visit: Visit) -> timedelta:
+    """Elapsed: back from the visit to the claim's start, or ahead from its end; none without a call."""
+    if claim.start is None:
+        return timedelta(0)
+    if visit.start < claim.start:
+        return claim.start - visit.start
+    return max(timedelta(0), visit.start - (claim.end or claim.start))
+
+
+def exc001(claim: Line, book: Book) -> Verdict:
+    supports = []
+    for visit in book.visits:
+        same = visit.row["patient_id"] == claim.patient and visit.row["provider_id"] == claim.provider
+        if not same or visit.day != claim.service_date or visit.status in ("cancelled", "no_show"):
+            continue
+        outcome = exclusion(visit.codes)
+        if outcome == "violation" and visit.status == "unrecognised":
+            outcome = "review"
+        if outcome is not None:
+            supports.append(Support(outcome, "visit", visit.id, 0, visit.date_only, same_day_gap(claim, visit)))
+    for line in book.active:
+        same = line.patient == claim.patient and line.provider == claim.provider and line.key != claim.key
+        outcome = exclusion(frozenset({line.code}))
+        if same and line.service_date == claim.service_date and outcome is not None:
+            supports.append(Support(outcome, "claim", line.claim_id, 0))
+    unknown = (
+        book.visits_since is None
+        or claim.service_date < book.visits_since
+        or book.as_of is None
+        or claim.service_date > book.clock.day(book.as_of)
+        or claim.patient in book.tainted_visits
+    )
+    return from_records("EXC001", supports, unknown, book)

@@ -1,0 +1,105 @@
+"""FRQ001-005. SPEC.md section 5."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.reference.evidence import Support, from_fact, from_records
+from tests.reference.lines import Book, Line
+from tests.reference.lists import FAMILY
+from tests.reference.world import Verdict
+
+
+def frequency_unknown(claim: Line, book: Book) -> bool:
+    """Is the week before the claim not fully covered by the lines?"""
+    if book.claims_since is None or claim.service_date - timedelta(days=6) < book.claims_since:
+        return True
+    return claim.patient in book.tainted_lines
+
+
+def days_after(line: Line, earlier: Line) -> int:
+    return (line.service_date - earlier.service_date).days
+
+
+def as_line(line: Line, earlier: Line, outcome: str) -> Support:
+    """An earlier line as evidence."""
+    return Support(outcome, "claim", earlier.claim_id, days_after(line, earlier))
+
+
+def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
+    """FRQ001 for every active line of the audited codes, each patient, provider and code decided in order."""
+    sequences: dict[tuple[str, str, str], list[Line]] = {}
+    for line in book.active:  # already in the order of lines
+        if line.code in book.settings["codes"]:
+            sequences.setdefault((line.patient, line.provider, line.code), []).append(line)
+    verdicts = {}
+    for (patient, _, _), sequence in sequences.items():
+        tainted = patient in book.tainted_lines
+        counted: list[Line] = []
+        previous: Line | None = None
+        spread = tainted
+        for line in sequence:
+            if previous is not None and days_after(line, previous) > 6:
+                spread = tainted
+            previous = line
+            anchors = [earlier for earlier in counted if 0 <= days_after(line, earlier) <= 6]
+            outcome = "clear"
+            if anchors:
+                outcome = "violation"
+            elif frequency_unknown(line, book):
+                outcome = "unknown"
+            if book.settings["anchor"] == "reported":
+                counted.append(line)
+            else:
+                if not anchors:
+                    counted.append(line)
+                if spread and outcome == "violation":
+                    outcome = "review"
+                elif spread and outcome == "clear":
+                    outcome = "unknown"
+                if outcome == "unknown":
+                    spread = True
+            supports = [as_line(line, earlier, outcome) for earlier in anchors]
+            verdicts[line.key] = from_records("FRQ001", supports, outcome == "unknown", book, latest=True)
+    return verdicts
+
+
+def earlier_lines(claim: Line, book: Book) -> list[Line]:
+    """Active lines before the claim, in the order of lines."""
+    return [line for line in book.active if line.order < claim.order]
+
+
+def frq002(claim: Line, book: Book) -> Verdict:
+    supports = []
+    for line in earlier_lines(claim, book):
+        same = line.patient == claim.patient and line.provider == claim.provider
+        other_code = line.code in FAMILY and line.code != claim.code
+        if same and other_code and 0 <= days_after(claim, line) <= 6:
+            supports.append(as_line(claim, line, "review"))
+    return from_records("FRQ002", supports, frequency_unknown(claim, book), book, latest=True)
+
+
+def frq003(claim: Line, book: Book) -> Verdict:
+    if claim.units is None:
+        return from_fact("FRQ003", "unknown", book)
+    return from_fact("FRQ003", "violation" if claim.units > 1 else "clear", book)
+
+
+def frq004(claim: Line, book: Book) -> Verdict:
+    supports = []
+    for line in earlier_lines(claim, book):
+        if line.code in FAMILY and line.call_ids & claim.call_ids:
+            supports.append(as_line(claim, line, "violation"))
+    return from_records("FRQ004", supports, False, book, latest=True)
+
+
+def frq005(claim: Line, book: Book) -> Verdict:
+    if claim.group is None or claim.specialty is None:
+        return Verdict("not applicable")
+    supports = []
+    for line in earlier_lines(claim, book):
+        same = line.patient == claim.patient and line.code == claim.code and line.provider != claim.provider
+        same_group = line.group == claim.group and line.specialty == claim.specialty
+        if same and same_group and 0 <= days_after(claim, line) <= 6:
+            supports.append(as_line(claim, line, "review"))
+    return from_records("FRQ005", supports, frequency_unknown(claim, book), book, latest=True)

@@ -1,0 +1,111 @@
+"""LAH001-002. SPEC.md section 5."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.reference.evidence import Support, from_records
+from tests.reference.lines import Book, Line, Visit
+from tests.reference.related import booked_for, counts, relate
+from tests.reference.world import DAY, Verdict
+
+
+def ahead(visit: Visit, claim: Line, outcome: str, basis: str, book: Book) -> Support:
+    """A visit after the claim as evidence; gaps run from the claim's end (its start where the end is unknown)."""
+    if visit.status == "unrecognised":
+        outcome = "review"
+    end = claim.last
+    gap = max(0, (visit.day - book.clock.day(end)).days)
+    return Support(outcome, "visit", visit.id, gap, visit.date_only, max(timedelta(0), visit.start - end), basis)
+
+
+def ahead_unknown(claim: Line, book: Book) -> bool:
+    """Is the day after the claim not fully covered by the visits export?"""
+    if claim.end is None or book.as_of is None or claim.end + DAY > book.as_of:
+        return True
+    return claim.patient in book.tainted_visits
+
+
+def in_lah001_window(visit: Visit, claim: Line, book: Book) -> bool:
+    end = claim.last
+    if visit.date_only:
+        last = book.clock.day(end)
+        if last <= visit.day <= last + timedelta(days=1):
+            return True
+        # CHOICE: a date-only visit on a day between the calls of one claim lies in the window by its first instant.
+        return claim.first <= visit.start and visit.day < last
+    return claim.first <= visit.start <= end + DAY
+
+
+def in_lah002_window(visit: Visit, claim: Line, book: Book) -> bool:
+    end = claim.last
+    horizon: int = book.settings["horizon_days"]
+    if visit.date_only:
+        last = book.clock.day(end)
+        return last + timedelta(days=2) <= visit.day <= last + timedelta(days=horizon)
+    return end + DAY < visit.start <= end + horizon * DAY
+
+
+def lah001(claim: Line, book: Book) -> Verdict:
+    supports = []
+    for visit in book.visits:
+        if visit.row["patient_id"] != claim.patient or not counts(visit, claim):
+            continue
+        if not in_lah001_window(visit, claim, book):
+            continue
+        related, basis = relate(visit, claim, book)
+        linked = basis == "linked"
+        booked = booked_for(visit, claim, book)
+        from_call = linked or (booked is not None and booked >= claim.first)
+        outcome = None
+        if visit.status in ("completed", "scheduled", None, "unrecognised"):
+            if linked:
+                outcome = "violation"
+            elif related == "yes":
+                outcome = "violation" if booked is None or from_call else "review"
+            elif related == "unknown":
+                outcome = "violation" if from_call else "review"
+            elif from_call:
+                outcome = "review"
+        elif from_call and related != "no":
+            outcome = "review"
+        if related == "no" and not book.settings["unrelated_supports_lah001"]:
+            outcome = None
+        if outcome == "violation" and visit.date_only:
+            outcome = "review"
+        if outcome is not None:
+            supports.append(ahead(visit, claim, outcome, basis, book))
+    return from_records("LAH001", supports, ahead_unknown(claim, book), book)
+
+
+def lah002(claim: Line, book: Book) -> Verdict:
+    supports = []
+    undated = False
+    end = claim.last
+    for visit in book.visits:
+        if visit.row["patient_id"] != claim.patient or not counts(visit, claim):
+            continue
+        soonest = visit.row["soonest_available"]
+        if soonest is False or not in_lah002_window(visit, claim, book):
+            continue
+        related, basis = relate(visit, claim, book)
+        linked = basis == "linked"
+        booked = booked_for(visit, claim, book)
+        in_span = linked or (booked is not None and claim.first <= booked <= end + DAY)
+        outcome = None
+        if visit.status in ("completed", "scheduled", None, "unrecognised"):
+            if soonest is True:
+                if linked or (in_span and related != "no") or (booked is None and related == "yes"):
+                    outcome = "violation"
+                elif in_span or (booked is None and related == "unknown"):
+                    outcome = "review"
+            elif linked or (in_span and related != "no"):
+                outcome = "review"
+            # CHOICE: "kept" is the word of section 4 here; the note (start <= as_of) belongs to LBK001 and LBK002.
+            if related != "no" and booked is None and soonest is None:
+                undated = True
+        elif linked or (in_span and related != "no"):
+            outcome = "review"
+        if outcome is not None:
+            supports.append(ahead(visit, claim, outcome, basis, book))
+    return from_records("LAH002", supports, undated or ahead_unknown(claim, book), book)

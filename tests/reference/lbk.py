@@ -1,0 +1,77 @@
+"""LBK001-002. SPEC.md section 5."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.reference.evidence import Support, from_records
+from tests.reference.lines import Book, Line, Visit
+from tests.reference.related import counts, relate
+from tests.reference.world import Verdict
+
+
+def is_kept(visit: Visit, book: Book) -> bool:
+    """Completed, or of blank or unrecognised status and, if not completed, with its start reached by as_of."""
+    if visit.status == "completed":
+        return True
+    return visit.status in (None, "unrecognised") and book.as_of is not None and visit.start <= book.as_of
+
+
+def behind(visit: Visit, claim: Line, outcome: str, basis: str, book: Book) -> Support:
+    """A visit before the claim as evidence; gaps run from the visit to the claim's start."""
+    if visit.status == "unrecognised":
+        outcome = "review"
+    gap = (book.clock.day(claim.first) - visit.day).days
+    return Support(outcome, "visit", visit.id, gap, visit.date_only, claim.first - visit.start, basis)
+
+
+def back_unknown(claim: Line, days: int, book: Book) -> bool:
+    """Is the time before the claim not fully covered by the visits export?"""
+    if book.visits_since is None or book.clock.day(claim.first) - timedelta(days=days) < book.visits_since:
+        return True
+    if book.as_of is None or claim.first > book.as_of:
+        return True
+    return claim.patient in book.tainted_visits
+
+
+def lbk001(claim: Line, book: Book) -> Verdict:
+    supports = []
+    for visit in book.visits:
+        if visit.row["patient_id"] != claim.patient or not counts(visit, claim) or not visit.start < claim.first:
+            continue
+        gap = (book.clock.day(claim.first) - visit.day).days
+        if not 0 <= gap <= 7:
+            continue
+        related, basis = relate(visit, claim, book)
+        if related == "no":
+            continue
+        if is_kept(visit, book):
+            doubtful = related == "unknown" or (visit.date_only and gap == 0)
+            supports.append(behind(visit, claim, "review" if doubtful else "violation", basis, book))
+        elif visit.status == "scheduled" and book.as_of is not None and visit.start <= book.as_of:
+            supports.append(behind(visit, claim, "review", basis, book))
+    return from_records("LBK001", supports, back_unknown(claim, 7, book), book)
+
+
+def lbk002(claim: Line, book: Book) -> Verdict:
+    if "24" in claim.modifiers:
+        return Verdict("not applicable")
+    supports = []
+    for visit in book.visits:
+        # CHOICE: SPEC says "a visit", not "a counting visit": any visit with global days is weighed.
+        days = visit.row["global_days"]
+        if visit.row["patient_id"] != claim.patient or days not in (10, 90) or not is_kept(visit, book):
+            continue
+        same_provider = visit.row["provider_id"] is not None and visit.row["provider_id"] == claim.provider
+        same_group = visit.group is not None and visit.group == claim.group
+        if not (same_provider or same_group) or not visit.start < claim.first:
+            continue
+        gap = (book.clock.day(claim.first) - visit.day).days
+        if not (1 if visit.date_only else 0) <= gap <= days:
+            continue
+        related, basis = relate(visit, claim, book)
+        if related == "no":
+            continue
+        sure = basis in ("linked", "same problem", "same diagnosis category", "any")
+        supports.append(behind(visit, claim, "violation" if sure else "review", basis, book))
+    return from_records("LBK002", supports, back_unknown(claim, 90, book), book)

@@ -1,0 +1,377 @@
+"""Calls, visits, lines and coverage. SPEC.md sections 1 and 3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from tests.reference.tables import load
+from tests.reference.values import Clock, read_date, read_instant
+from tests.reference.world import MICROSECOND, MINUTE_US, SETTINGS, World
+
+
+@dataclass(frozen=True)
+class Call:
+    """One used call. Durations are microseconds."""
+
+    id: str
+    row: dict[str, Any]
+    start: datetime
+    clock_end: datetime | None
+    end: datetime | None
+    stated: Fraction | None
+    discussion: Fraction | None
+    patient: str
+    provider: str
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One used visit, its group and specialty filled from its provider's row."""
+
+    id: str
+    row: dict[str, Any]
+    start: datetime
+    date_only: bool
+    day: date
+    status: str | None
+    codes: frozenset[str]
+    categories: frozenset[str]
+    group: str | None
+    specialty: str | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One billed line with its calls and everything that section 3 derives from them."""
+
+    claim_id: str
+    claim_line: str
+    code: str
+    patient: str
+    provider: str
+    service_date: date
+    status: str
+    units: Fraction | None
+    modifiers: frozenset[str]
+    billed: Decimal | None
+    paid: Decimal | None
+    calls: tuple[Call, ...]
+    named: tuple[Call, ...]
+    start: datetime | None
+    end: datetime | None
+    problems: frozenset[str]
+    categories: frozenset[str]
+    group: str | None
+    specialty: str | None
+    credential: str | None
+    minutes: int | None
+    minutes_source: str | None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.claim_id, self.claim_line, self.code)
+
+    @property
+    def first(self) -> datetime:
+        """The start, for rules that read calls."""
+        assert self.start is not None
+        return self.start
+
+    @property
+    def last(self) -> datetime:
+        """The end for the windows of section 5: the start stands for an unknown one."""
+        return self.end or self.first
+
+    @property
+    def call_ids(self) -> set[str]:
+        return {call.id for call in self.calls}
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Order of lines: (service_date, start with unknown last, claim_id, claim_line as text)."""
+        far = datetime.max.replace(tzinfo=UTC)
+        # CHOICE: the code breaks the last tie (two codes under one claim_id and claim_line of the calls).
+        return (self.service_date, self.start is None, self.start or far, self.claim_id, self.claim_line, self.code)
+
+
+def make_call(row: dict[str, Any]) -> Call:
+    """A call with its end: call_end, else start + stated, else start + discussion, else unknown."""
+    start = row["call_start"].at
+    clock_end = row["call_end"].at if row["call_end"] is not None else None
+    seconds = row["call_minutes"] if row["call_minutes"] is not None else row["call_seconds"]
+    stated = None if seconds is None else seconds * 1_000_000
+    discussion = None if row["discussion_minutes"] is None else row["discussion_minutes"] * 1_000_000
+    end = clock_end
+    if end is None and stated is not None:
+        end = start + timedelta(microseconds=int(stated))
+    if end is None and discussion is not None:
+        end = start + timedelta(microseconds=int(discussion))
+    return Call(
+        id=row["call_id"],
+        row=row,
+        start=start,
+        clock_end=clock_end,
+        end=end,
+        stated=stated,
+        discussion=discussion,
+        patient=row["patient_id"],
+        provider=row["provider_id"],
+    )
+
+
+def categories_of(codes: frozenset[str]) -> frozenset[str]:
+    """Diagnosis categories: dots removed, first 3 characters."""
+    return frozenset(code[:3] for code in codes)
+
+
+def microseconds(delta: timedelta) -> int:
+    """A timedelta as a whole number of microseconds."""
+    return delta // MICROSECOND
+
+
+def minutes_of(calls: tuple[Call, ...]) -> tuple[int | None, str | None]:
+    """Whole minutes over all calls and where they come from; (None, None) where any call has no time."""
+    if not calls:
+        return None, None
+    sources: list[str] = []
+    total = Fraction(0)
+    for call in calls:
+        if call.discussion is not None:
+            sources.append("discussion")
+            total += call.discussion
+        elif call.stated is not None:
+            sources.append("stated")
+            total += call.stated
+        elif call.clock_end is not None:
+            sources.append("clock")
+            total += microseconds(call.clock_end - call.start)
+        else:
+            return None, None
+    if set(sources) == {"clock"}:
+        total = Fraction(0)
+        covered_to: datetime | None = None
+        for begin, end in sorted((call.start, call.clock_end) for call in calls if call.clock_end is not None):
+            fresh = begin if covered_to is None else max(begin, covered_to)
+            if end > fresh:
+                total += microseconds(end - fresh)
+                covered_to = end
+    source = sources[0] if len(set(sources)) == 1 else "mixed"
+    return int(total // MINUTE_US), source
+
+
+class Book:
+    """All records of one world, the coverage, and the settings in force."""
+
+    def __init__(self, world: World) -> None:
+        unknown_keys = set(world.settings) - set(SETTINGS)
+        if unknown_keys:
+            raise ValueError(f"unknown settings: {unknown_keys}")
+        self.settings = {**SETTINGS, **world.settings}
+        self.clock = Clock(self.settings["timezone"], self.settings["dst"])
+        self.has_claims = world.claims is not None
+        self.tables = {
+            "calls": load("calls", world.calls, self.clock, self.has_claims),
+            "visits": load("visits", world.visits, self.clock, self.has_claims),
+            "claims": load("claims", world.claims, self.clock, self.has_claims),
+            "providers": load("providers", world.providers, self.clock, self.has_claims),
+        }
+        self.providers = {row["provider_id"]: row for row in self.tables["providers"].records}
+        self.calls = [make_call(row) for row in self.tables["calls"].records]
+        self.calls.sort(key=lambda call: (call.start, call.id))
+        self.visits = [self.make_visit(row) for row in self.tables["visits"].records]
+        self.lines = self.lines_from_claims() if self.has_claims else self.lines_from_calls()
+        self.lines.sort(key=lambda line: line.order)
+        self.active = [line for line in self.lines if line.status == "active"]
+        self.tainted_visits = self.tables["visits"].tainted
+        self.tainted_lines = self.tables["claims" if self.has_claims else "calls"].tainted
+        self.as_of = self.find_as_of()
+        self.visits_since = self.find_visits_since()
+        self.claims_since = self.find_claims_since()
+
+    def exists(self, table: str, column: str) -> bool:
+        return column in self.tables[table].columns
+
+    def provider_value(self, provider: str | None, column: str) -> str | None:
+        """What a provider's row says, where there is one."""
+        if provider not in self.providers:
+            return None
+        value: str | None = self.providers[provider][column]
+        return value
+
+    def make_visit(self, row: dict[str, Any]) -> Visit:
+        return Visit(
+            id=row["visit_id"],
+            row=row,
+            start=row["visit_start"].at,
+            date_only=row["visit_start"].date_only,
+            day=self.clock.day(row["visit_start"].at),
+            status=row["status"],
+            codes=row["cpt_codes"],
+            categories=categories_of(row["diagnosis_codes"]),
+            group=row["group_id"] or self.provider_value(row["provider_id"], "group_id"),
+            specialty=row["specialty"] or self.provider_value(row["provider_id"], "specialty"),
+        )
+
+    # ----- coverage -----
+
+    def find_as_of(self) -> datetime | None:
+        text = self.settings["as_of"]
+        if text is not None:
+            given = read_instant(text, self.clock, False)
+            return self.clock.last_instant(self.clock.day(given.at)) if given.date_only else given.at
+        completed = [visit for visit in self.visits if visit.status == "completed"]
+        ends = [self.clock.last_instant(visit.day) if visit.date_only else visit.start for visit in completed]
+        if ends:
+            return max(ends)
+        return max((call.end or call.start for call in self.calls), default=None)
+
+    def find_visits_since(self) -> date | None:
+        text = self.settings["visits_since"]
+        if text is not None:
+            return read_date(text, self.clock)
+        return min((visit.day for visit in self.visits), default=None)
+
+    def find_claims_since(self) -> date | None:
+        text = self.settings["claims_since"]
+        if text is not None:
+            return read_date(text, self.clock)
+        if self.has_claims:
+            return min((line.service_date for line in self.lines), default=None)
+        return min((self.clock.day(call.start) for call in self.calls), default=None)
+
+    # ----- lines -----
+
+    def lines_from_calls(self) -> list[Line]:
+        """No claims table: calls sharing claim_id (else call_id), claim_line and code are one line."""
+        members: dict[tuple[str, str, str], list[Call]] = {}
+        codes_of_claim: dict[str, set[str]] = {}
+        for call in self.calls:
+            code = call.row["cpt_code"]
+            if code is None:
+                continue
+            claim_id = call.row["claim_id"] or call.id
+            members.setdefault((claim_id, call.row["claim_line"], code), []).append(call)
+            codes_of_claim.setdefault(claim_id, set()).add(code)
+        for call in self.calls:
+            if call.row["cpt_code"] is not None or call.row["claim_id"] is None:
+                continue
+            codes = codes_of_claim.get(call.row["claim_id"], set())
+            if len(codes) == 1:
+                key = (call.row["claim_id"], call.row["claim_line"], next(iter(codes)))
+                if key in members:
+                    members[key].append(call)
+        lines = []
+        for (claim_id, claim_line, code), calls in members.items():
+            earliest = min(calls, key=lambda call: (call.start, call.id))
+            lines.append(self.make_line(claim_id, claim_line, code, earliest.row, None, calls, calls, frozenset()))
+        return lines
+
+    def lines_from_claims(self) -> list[Line]:
+        """A claims table: a line's calls by call_id, else by claim_id, else by patient, provider and date."""
+        rows = self.tables["claims"].records
+        named_by: dict[tuple[str, str], list[Call] | None] = {}
+        taken: set[str] = set()
+        for row in rows:
+            named: list[Call] | None = None
+            if row["call_id"] is not None:
+                named = [call for call in self.calls if call.id == row["call_id"]]
+            else:
+                sharing = [
+                    call
+                    for call in self.calls
+                    if call.row["claim_id"] == row["claim_id"] and call.row["claim_line"] in (None, row["claim_line"])
+                ]
+                if sharing:
+                    named = sharing
+            named_by[row["claim_id"], row["claim_line"]] = named
+            # CHOICE: a call is named where it is among the calls that (1) or (2) gave an active line; a claim_id that
+            # (1) overrode names nothing.
+            if named is not None and row["claim_status"] == "active":
+                taken.update(call.id for call in named)
+        lines = []
+        for row in rows:
+            named = named_by[row["claim_id"], row["claim_line"]]
+            if named is not None:
+                calls = named
+            else:
+                calls = [
+                    call
+                    for call in self.calls
+                    if call.patient == row["patient_id"]
+                    and call.provider == row["provider_id"]
+                    and self.clock.day(call.start) == row["service_date"]
+                    and call.id not in taken
+                    and call.row["purpose"] not in ("scheduling", "administrative")
+                ]
+            lines.append(
+                self.make_line(
+                    row["claim_id"],
+                    row["claim_line"],
+                    row["cpt_code"],
+                    row,
+                    row["service_date"],
+                    calls,
+                    named or [],
+                    row["diagnosis_codes"],
+                )
+            )
+        return lines
+
+    def make_line(
+        self,
+        claim_id: str,
+        claim_line: str,
+        code: str,
+        billing: dict[str, Any],
+        service_date: date | None,
+        calls: list[Call],
+        named: list[Call],
+        diagnoses: frozenset[str],
+    ) -> Line:
+        """Everything of section 3; ``billing`` is the claims row, else the earliest call's row."""
+        ordered = tuple(sorted(calls, key=lambda call: (call.start, call.id)))
+        start = ordered[0].start if ordered else None
+        known_ends = [call.end for call in ordered if call.end is not None]
+        end = max(known_ends) if known_ends and len(known_ends) == len(ordered) else None
+        if service_date is None:
+            service_date = self.clock.day(ordered[0].start)
+        if not diagnoses:
+            diagnoses = frozenset().union(*(call.row["diagnosis_codes"] for call in ordered))
+        provider = billing["provider_id"]
+
+        def first_own(column: str, provider_column: str) -> str | None:
+            for call in ordered:
+                own: str | None = call.row[column]
+                if own is not None:
+                    return own
+            return self.provider_value(provider, provider_column)
+
+        minutes, source = minutes_of(ordered)
+        return Line(
+            claim_id=claim_id,
+            claim_line=claim_line,
+            code=code,
+            patient=billing["patient_id"],
+            provider=provider,
+            service_date=service_date,
+            status=billing["claim_status"],
+            units=billing["units"],
+            modifiers=billing["modifiers"],
+            billed=billing["billed_amount"],
+            paid=billing["paid_amount"],
+            calls=ordered,
+            named=tuple(named),
+            start=start,
+            end=end,
+            problems=frozenset(call.row["problem_id"] for call in ordered if call.row["problem_id"] is not None),
+            categories=categories_of(diagnoses),
+            group=first_own("group_id", "group_id"),
+            specialty=first_own("specialty", "specialty"),
+            credential=first_own("provider_credential", "credential"),
+            minutes=minutes,
+            minutes_source=source,
+        )

@@ -1,0 +1,58 @@
+"""Whether a visit is related, and whether it counts. SPEC.md section 4."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tests.reference.columns import Instant
+from tests.reference.lines import Book, Line, Visit
+from tests.reference.lists import FAMILY, is_visit_code
+
+
+def is_linked(visit: Visit, claim: Line) -> bool:
+    """A link in either direction between the visit and one of the claim's calls."""
+    if visit.row["originating_call_id"] is not None and visit.row["originating_call_id"] in claim.call_ids:
+        return True
+    return any(call.row["related_visit_id"] == visit.id for call in claim.calls)
+
+
+def relate(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
+    """(yes | no | unknown, basis)."""
+    if is_linked(visit, claim):
+        return "yes", "linked"
+    if book.settings["relatedness"] == "any":
+        return "yes", "any"
+    # CHOICE: SPEC names no basis for "no".
+    if claim.problems and visit.row["problem_id"] is not None:
+        shared = visit.row["problem_id"] in claim.problems
+        return ("yes", "same problem") if shared else ("no", "different problem")
+    if claim.categories and visit.categories:
+        shared = bool(claim.categories & visit.categories)
+        return ("yes", "same diagnosis category") if shared else ("no", "different diagnosis category")
+    if visit.row["provider_id"] is not None and visit.row["provider_id"] == claim.provider:
+        return "yes", "same provider"
+    same_group = visit.group is not None and visit.group == claim.group
+    if same_group and visit.specialty is not None and visit.specialty == claim.specialty:
+        return "unknown", "same group"
+    return "unknown", "unknown"
+
+
+def counts(visit: Visit, claim: Line) -> bool:
+    """Does the visit count for the claim at all?"""
+    if visit.id in claim.call_ids:
+        return False
+    if visit.codes and all(code in FAMILY for code in visit.codes):
+        return False
+    if is_linked(visit, claim):
+        return True
+    if not visit.codes:
+        return bool(visit.row["modality"] != "phone")
+    return any(is_visit_code(code) for code in visit.codes)
+
+
+def booked_for(visit: Visit, claim: Line, book: Book) -> datetime | None:
+    """booked_at as the claim sees it: a date-only value on D(claim start) counts as blank."""
+    booked: Instant | None = visit.row["booked_at"]
+    if booked is None or (booked.date_only and book.clock.day(booked.at) == book.clock.day(claim.first)):
+        return None
+    return booked.at

@@ -1,0 +1,98 @@
+"""Reading tables: rejects, duplicates, conflicts. SPEC.md section 2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.reference.columns import BILLING_COLUMNS, COLUMNS, KEYS, LIST_COLUMNS, REQUIRED, RowError
+from tests.reference.values import Clock, column_is_date_only, read_value
+from tests.reference.world import DAY, Table
+
+
+@dataclass
+class Loaded:
+    """A table after normalisation: one dict per record that is used, the rejects, and the tainted patients."""
+
+    records: list[dict[str, Any]]
+    rejects: list[tuple[int, str]]
+    tainted: set[str]
+    columns: set[str]
+
+
+def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) -> Loaded:
+    """Read one table: own faults first, then exact duplicates, then rows of one id."""
+    if table is None:
+        return Loaded([], [], set(), set())
+    missing = [column for column in REQUIRED[name] if column not in table.columns]
+    if missing:
+        raise ValueError(f"{name}: required columns missing: {missing}")
+    kinds = dict(COLUMNS[name])
+    if name == "calls" and with_claims_table:
+        for column in BILLING_COLUMNS:
+            del kinds[column]
+    exists = {column for column in kinds if column in table.columns}
+    date_only = {c: column_is_date_only(table, c) for c in exists if kinds[c] == "instant"}
+    default_line = name == "claims" or (name == "calls" and not with_claims_table)
+
+    rejects: list[tuple[int, str]] = []
+    tainted: set[str] = set()
+
+    def reject(record: int, reason: str) -> None:
+        rejects.append((record, reason))
+        patient = table.rows[record - 1].get("patient_id", "").strip()
+        if reason != "duplicate row" and "patient_id" in exists and patient:
+            tainted.add(patient)
+
+    good: list[tuple[int, dict[str, Any]]] = []
+    for record, row in enumerate(table.rows, start=1):
+        try:
+            values: dict[str, Any] = {}
+            for column, kind in kinds.items():
+                text = row.get(column, "") if column in exists else ""
+                values[column] = read_value(kind, column, text, clock, date_only.get(column, False))
+            for column in REQUIRED[name]:
+                if values[column] is None:
+                    raise RowError("blank")
+            if default_line and values["claim_line"] is None:
+                values["claim_line"] = "1"
+            if name == "calls":
+                check_call(values)
+            good.append((record, values))
+        except RowError as bad:
+            reject(record, str(bad))
+
+    groups: dict[tuple[str, ...], list[tuple[int, dict[str, Any]]]] = {}
+    for record, values in good:
+        groups.setdefault(tuple(values[column] for column in KEYS[name]), []).append((record, values))
+
+    records: list[dict[str, Any]] = []
+    for rows in groups.values():
+        distinct: list[tuple[int, dict[str, Any]]] = []
+        for record, values in rows:
+            if any(values == other for _, other in distinct):
+                reject(record, "duplicate row")
+            else:
+                distinct.append((record, values))
+        plain = [{c: v for c, v in values.items() if c not in LIST_COLUMNS} for _, values in distinct]
+        if any(one != plain[0] for one in plain):
+            for record, _ in distinct:
+                reject(record, "conflicting rows for one id")
+            continue
+        merged = dict(plain[0])
+        for column in LIST_COLUMNS:
+            if column in kinds:
+                merged[column] = frozenset().union(*(values[column] for _, values in distinct))
+        records.append(merged)
+    return Loaded(records, sorted(rejects), tainted, exists)
+
+
+def check_call(values: dict[str, Any]) -> None:
+    """The faults that one call row can have across its columns."""
+    if values["call_start"].date_only:
+        raise RowError("date-only")
+    if values["call_end"] is not None:
+        if values["call_end"].at < values["call_start"].at:
+            raise RowError("end before start")
+        if values["call_end"].at - values["call_start"].at > DAY:
+            raise RowError("over 24 h")

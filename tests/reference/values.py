@@ -1,0 +1,248 @@
+"""Reading values. SPEC.md section 2."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.reference.columns import FALSE_WORDS, NOTHING_WORDS, TRUE_WORDS, VOCABULARIES, Instant, RowError
+from tests.reference.world import MICROSECOND, Table
+
+
+class Clock:
+    """The policy's timezone: local text to UTC instants, and D(x)."""
+
+    def __init__(self, timezone: str, dst: str | None) -> None:
+        self.zone = ZoneInfo(timezone)
+        self.dst = dst
+
+    def day(self, instant: datetime) -> date:
+        """D(x): the local date of an instant."""
+        return instant.astimezone(self.zone).date()
+
+    def first_instant(self, day: date) -> datetime:
+        """The first instant of a local day."""
+        return datetime(day.year, day.month, day.day, tzinfo=self.zone).astimezone(UTC)
+
+    def last_instant(self, day: date) -> datetime:
+        """The last microsecond before the next local midnight."""
+        return self.first_instant(day + timedelta(days=1)) - MICROSECOND
+
+    def from_local(self, naive: datetime) -> datetime:
+        """A local wall time as an instant; one that the DST change skips or repeats is bad, or the policy decides."""
+        first = naive.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
+        second = naive.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
+        if first == second:
+            return first
+        # CHOICE: "first" reads the time with the offset before the change, "second" with the offset after it, also when
+        # the time is skipped (PEP 495).
+        if self.dst == "first":
+            return first
+        if self.dst == "second":
+            return second
+        raise RowError("dst")
+
+
+ISO = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?\s*(Z|z|[+-]\d{2}(?::?\d{2})?)?)?", re.ASCII
+)
+US = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\s*([AaPp][Mm]))?)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Written:
+    """An instant as written: wall time, offset if any, and whether a time was written at all."""
+
+    wall: datetime
+    offset: timedelta | None
+    has_time: bool
+
+
+def read_written(text: str) -> Written:
+    """Take a date or date and time apart. Raises RowError("unreadable")."""
+    try:
+        if found := ISO.fullmatch(text):
+            year, month, day, hour, minute, second, fraction, zone = found.groups()
+            micro = int((fraction or "0")[:6].ljust(6, "0"))
+            wall = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micro)
+            return Written(wall, read_offset(zone), hour is not None)
+        if found := US.fullmatch(text):
+            month, day, year, hour, minute, second, half = found.groups()
+            number = int(hour or 0)
+            if half:
+                if not 1 <= number <= 12:
+                    raise RowError("unreadable")
+                number = number % 12 + (12 if half.upper() == "PM" else 0)
+            wall = datetime(int(year), int(month), int(day), number, int(minute or 0), int(second or 0))
+            return Written(wall, None, hour is not None)
+    except ValueError as error:
+        raise RowError("unreadable") from error
+    raise RowError("unreadable")
+
+
+def read_offset(zone: str | None) -> timedelta | None:
+    """``Z``, ``+05``, ``+0530`` or ``+05:30`` as a timedelta; None where there is no offset."""
+    if zone is None:
+        return None
+    if zone in "Zz":
+        return timedelta(0)
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    if int(digits[:2]) > 23 or int(digits[2:]) > 59:
+        raise RowError("unreadable")
+    size = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return -size if zone[0] == "-" else size
+
+
+def read_instant(text: str, clock: Clock, whole_column_date_only: bool) -> Instant:
+    """An instant; without a time, or in a date-only column, the first instant of its day as written."""
+    written = read_written(text)
+    if not written.has_time or whole_column_date_only:
+        # CHOICE: in an all-midnight column the day is the day as written, whatever its offset.
+        return Instant(clock.first_instant(written.wall.date()), True)
+    if written.offset is not None:
+        return Instant((written.wall - written.offset).replace(tzinfo=UTC), False)
+    return Instant(clock.from_local(written.wall), False)
+
+
+def read_date(text: str, clock: Clock) -> date:
+    """A date; where a time was written too, the local date of that instant."""
+    written = read_written(text)
+    if written.has_time and written.offset is not None:
+        return clock.day((written.wall - written.offset).replace(tzinfo=UTC))
+    return written.wall.date()  # CHOICE: a local wall time's date needs no DST decision
+
+
+def column_is_date_only(table: Table, column: str) -> bool:
+    """Does the column hold 20 or more values, all midnight as written?
+
+    CHOICE: blanks and unreadable values do not count; every row counts, also one that is rejected for another reason; a
+    value without a time counts as midnight.
+    """
+    count = 0
+    for row in table.rows:
+        text = row.get(column, "").strip()
+        if text == "":
+            continue
+        try:
+            written = read_written(text)
+        except RowError:
+            continue
+        if (written.wall.hour, written.wall.minute, written.wall.second, written.wall.microsecond) != (0, 0, 0, 0):
+            return False
+        count += 1
+    return count >= 20
+
+
+def read_number(text: str) -> Fraction:
+    """A plain decimal number."""
+    if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", text, re.ASCII):
+        return Fraction(text if not text.endswith(".") else text[:-1])
+    raise RowError("unreadable")
+
+
+def read_duration(text: str, unit_seconds: int) -> Fraction:
+    """A duration in seconds from a number of units or ``[h:]mm:ss``; negative or over 24 h is bad."""
+    if found := re.fullmatch(r"(-?)(?:(\d+):)?(\d+):(\d{2})", text, re.ASCII):
+        sign, hours, minutes, seconds = found.groups()
+        if int(seconds) > 59 or (hours is not None and int(minutes) > 59):
+            raise RowError("unreadable")
+        size = Fraction(int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds))
+        size = -size if sign else size
+    else:
+        size = read_number(text) * unit_seconds
+    if size < 0:
+        raise RowError("negative")
+    # CHOICE: every duration column of a call is held to 24 h, also call_seconds beside call_minutes.
+    if size > 24 * 3600:
+        raise RowError("over 24 h")
+    return size
+
+
+def read_money(text: str) -> Decimal:
+    """``$1,234.50`` and ``(75.25)`` as Decimal."""
+    found = re.fullmatch(r"(-?)(\()?(-?)\$?\s*((?:\d[\d,]*)?(?:\.\d*)?)(\))?", text, re.ASCII)
+    if not found:
+        raise RowError("unreadable")
+    minus, opening, inner_minus, digits, closing = found.groups()
+    if bool(opening) != bool(closing) or not re.search(r"\d", digits) or (minus and (inner_minus or opening)):
+        raise RowError("unreadable")
+    value = Decimal(digits.replace(",", ""))
+    return -value if (minus or inner_minus or opening) else value
+
+
+def fold(text: str) -> str:
+    """For vocabularies: without case, underscores, hyphens and spaces."""
+    return re.sub(r"[\s_-]+", "", text).casefold()
+
+
+def read_word(column: str, text: str) -> str | None:
+    """The canonical word of a vocabulary, or None where the text is outside it."""
+    for word, synonyms in VOCABULARIES[column].items():
+        if fold(text) in {fold(word), *(fold(synonym) for synonym in synonyms)}:
+            return word
+    return None
+
+
+def read_code(text: str) -> str | None:
+    """Upper case, cut at the first character that is neither letter nor digit; nothing left is blank."""
+    found = re.match(r"[A-Z0-9]*", text.strip().upper())
+    return (found.group() if found else "") or None
+
+
+def read_codes(text: str, dots: bool) -> frozenset[str]:
+    """A list of codes as a set. With ``dots`` (diagnoses) dots are removed before the cut."""
+    codes = set()
+    for part in re.split(r"[;,|\s]+", text):
+        code = read_code(part.replace(".", "") if dots else part)
+        if code:
+            codes.add(code)
+    return frozenset(codes)
+
+
+def read_global_days(text: str) -> Fraction | None:
+    """A number such as ``090``, else blank."""
+    try:
+        return read_number(text)
+    except RowError:
+        return None
+
+
+def read_value(kind: str, column: str, text: str, clock: Clock, date_only: bool) -> Any:
+    """One cell as its normalised value; None is blank. Raises RowError where the cell rejects its row."""
+    text = text.strip()
+    if kind == "documented":
+        return text.casefold() not in NOTHING_WORDS + FALSE_WORDS
+    if kind in ("codes", "diagnoses"):
+        return read_codes(text, dots=kind == "diagnoses")
+    if kind == "claim_status":
+        return read_word(column, text) or "active"
+    if text == "":
+        return None
+    if kind == "text":
+        return text
+    if kind == "code":
+        return read_code(text)
+    if kind == "instant":
+        return read_instant(text, clock, date_only)
+    if kind == "date":
+        return read_date(text, clock)
+    if kind == "minutes":
+        return read_duration(text, 60)
+    if kind == "seconds":
+        return read_duration(text, 1)
+    if kind == "number":
+        return read_number(text)
+    if kind == "money":
+        return read_money(text)
+    if kind == "boolean":
+        return True if text.casefold() in TRUE_WORDS else False if text.casefold() in FALSE_WORDS else None
+    if kind == "global_days":
+        return read_global_days(text)
+    if kind == "vocabulary":
+        return read_word(column, text) or ("unrecognised" if column == "status" else None)
+    raise AssertionError(kind)
