@@ -9,6 +9,8 @@ Entry point: ``audit(World) -> Result``.
 
 from __future__ import annotations
 
+from datetime import date
+
 from tests.reference.columns import COLUMNS, REQUIRED
 from tests.reference.doc import DOC_COLUMNS, doc
 from tests.reference.dur import dur001, dur002, dur003
