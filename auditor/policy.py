@@ -156,6 +156,7 @@ class Policy(_Strict):
     effective_from: date | None = None
     effective_to: date | None = None
     encoding: Encoding
+    nulls: tuple[str, ...]
     timezone: Timezone
     dst: Literal["reject", "first", "second"]
     instant_formats: tuple[InstantFormat, ...]

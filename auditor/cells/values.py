@@ -88,7 +88,7 @@ def read(work: Work, column: Column, values: pl.Series) -> None:
     if not (values.dtype.is_temporal() and column.kind in _TIMES):
         values, work.place = _different(values, column.kind)
         if work.place is not None or not _whole_numbers(values):
-            values = _trimmed(values)
+            values = _without_null_words(work, column, _trimmed(values))
             _count_rounded(work, column, values)
     if column.required and values.null_count():
         work.reject(column.name, f"{column.name} is blank", values.is_null())
@@ -144,6 +144,25 @@ def _trimmed(values: pl.Series) -> pl.Series:
     values = values.str.strip_chars()
     if values.str.len_bytes().min() == 0:
         values = values.set(values == "", None)
+    return values
+
+
+def null_words(values: pl.Series, policy: Policy) -> pl.Series:
+    """A mask of the trimmed texts that as a whole are one of the policy's null words, whatever their case."""
+    words = [word.casefold() for word in policy.nulls]
+    longest = max(map(len, words), default=0)
+    short = (values.str.len_bytes() <= longest).fill_null(False)
+    if not short.any():
+        return short
+    return short & values.str.to_lowercase().is_in(words).fill_null(False)
+
+
+def _without_null_words(work: Work, column: Column, values: pl.Series) -> pl.Series:
+    mask = null_words(values, work.policy)
+    if count := work.count(mask):
+        text = f"{work.table}.{column.name}: {{count}} cells hold a null word such as NULL or nan; they count as blank"
+        work.tallies[text] = count
+        values = values.set(mask, None)
     return values
 
 
@@ -225,13 +244,12 @@ def _term(work: Work, column: Column, values: pl.Series) -> None:
         ]
         work.make(column.name, pl.Series(documented, dtype=pl.Boolean))
         return
-    if column.name != "claim_status":
-        unknown = pl.Series(
-            [text is not None and term is None for text, term in zip(texts, meant, strict=True)], dtype=pl.Boolean
-        )
-        if unknown.any():
-            counted = work.spread(values).rows(work.spread(unknown).rows()).value_counts(name="count").rows()
-            work.unrecognised += [(work.table, column.name, text, count) for text, count in sorted(counted)]
+    unknown = pl.Series(
+        [text is not None and term is None for text, term in zip(texts, meant, strict=True)], dtype=pl.Boolean
+    )
+    if unknown.any():
+        counted = work.spread(values).rows(work.spread(unknown).rows()).value_counts(name="count").rows()
+        work.unrecognised += [(work.table, column.name, text, count) for text, count in sorted(counted)]
     if column.name == "claim_status":
         meant = [term or "active" for term in meant]
     elif column.name == "status":
@@ -240,8 +258,14 @@ def _term(work: Work, column: Column, values: pl.Series) -> None:
     work.make(column.name, made == "true" if column.kind is Kind.FLAG else made)
 
 
+def _plain_code(text: pl.Expr) -> pl.Expr:
+    """Upper-case text → its code: what precedes it left out, cut at the first character that is neither letter nor digit."""
+    bare = text.str.replace(r"^[^A-Z0-9]+", "").str.replace(r"^(?:HCPCS|HCPC|CPT)[:\s-]*", "")
+    return bare.str.extract(r"^([A-Z0-9]+)")
+
+
 def _code(work: Work, column: Column, values: pl.Series) -> None:
-    code = values.str.to_uppercase().str.extract(r"^([A-Z0-9]+)")
+    code = values.str.to_uppercase().to_frame("v").select(_plain_code(pl.col("v"))).to_series()
     none = code.is_null() & values.is_not_null()
     if column.required:
         work.reject(column.name, f"{column.name} holds no code", none)
@@ -254,11 +278,13 @@ def _code(work: Work, column: Column, values: pl.Series) -> None:
 def _codes(work: Work, column: Column, values: pl.Series) -> None:
     item = pl.element()
     if column.kind is Kind.DIAGNOSES:
-        item = item.str.replace_all(".", "", literal=True)
-    item = item.str.extract(r"^([A-Z0-9]+)")
-    if column.kind is Kind.DIAGNOSES:
-        item = item.str.slice(0, 3)
-    parts = pl.col("v").fill_null("").str.to_uppercase().str.replace_all(r"[;,|\s]+", " ").str.split(" ")
+        item = item.str.replace_all(".", "", literal=True).str.extract(r"^[^A-Z0-9]*([A-Z0-9]+)").str.slice(0, 3)
+    else:
+        item = _plain_code(item)
+    text = pl.col("v").fill_null("").str.to_uppercase()
+    if column.kind is not Kind.DIAGNOSES:  # the word and its code are one item
+        text = text.str.replace_all(r"\b(?:HCPCS|HCPC|CPT)\s+", "")
+    parts = text.str.replace_all(r"[;,|\s]+", " ").str.split(" ")
     lists = values.to_frame("v").select(parts.list.eval(item).list.drop_nulls().list.unique().list.sort())
     work.make(column.name, lists.to_series())
 

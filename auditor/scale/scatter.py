@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auditor.cells import instants
+from auditor.cells import instants, values
 from auditor.cells.normalise import instant_columns
 from auditor.policy import Policy
 from auditor.reading import ingest
@@ -102,15 +102,19 @@ class Scatter:
     def _links(self, table: str, frame: pl.DataFrame) -> list[pl.Series]:
         """Digests of the ids that must mean one patient, each kind of id apart: visits, calls, claims."""
         if table == "visits":
-            return [_link(_blank_as_null(frame["visit_id"]), "v")]
+            return [_link(self._blank_as_null(frame["visit_id"]), "v")]
         blank = pl.repeat(None, frame.height, dtype=pl.String, eager=True)
         call, claim, code = (
-            _blank_as_null(frame[name]) if name in frame.columns else blank
+            self._blank_as_null(frame[name]) if name in frame.columns else blank
             for name in ("call_id", "claim_id", "cpt_code")
         )
         if table == "calls" and not self.has_claims_table:  # a billed call without a claim_id is its own claim
             claim = pl.select(pl.coalesce(claim, pl.when(code.is_not_null()).then(call))).to_series()
         return [_link(call, "c"), _link(claim, "n")]
+
+    def _blank_as_null(self, texts: pl.Series) -> pl.Series:
+        texts = texts.cast(pl.String).str.strip_chars()
+        return texts.set((texts == "") | values.null_words(texts, self.policy), None)
 
 
 def need(parts: Iterable[Part]) -> int:
@@ -182,11 +186,6 @@ def digest(texts: pl.Series) -> pl.Series:
 def _link(ids: pl.Series, kind: str) -> pl.Series:
     made = digest(ids) ^ (ord(kind) * _ODD % 2**64)
     return pl.select(pl.when(ids.is_not_null()).then(made)).to_series()
-
-
-def _blank_as_null(texts: pl.Series) -> pl.Series:
-    texts = texts.cast(pl.String).str.strip_chars()
-    return pl.select(pl.when(texts != "").then(texts)).to_series()
 
 
 def fewer(buckets: int) -> int:

@@ -53,8 +53,24 @@ CALLER: Vocabulary = {
 YES_NO: Vocabulary = {"true": ("yes", "y", "t", "1"), "false": ("no", "n", "f", "0")}
 CLAIM_STATUS: Vocabulary = {
     "void": ("voided", "reversed", "deleted", "cancelled", "canceled"),
-    "denied": ("rejected",),
-    "active": (),
+    "denied": ("rejected", "4"),
+    "active": (
+        "paid",
+        "approved",
+        "accepted",
+        "processed",
+        "final",
+        "open",
+        "billed",
+        "submitted",
+        "pending",
+        "1",
+        "2",
+        "3",
+        "19",
+        "20",
+        "21",
+    ),
 }
 
 

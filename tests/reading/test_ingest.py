@@ -393,7 +393,7 @@ def test_amounts_that_could_mean_two_things_are_rejected(tmp_path: Path, policy:
 
 
 def test_a_code_column_without_a_code_is_warned_about(tmp_path: Path, policy: Policy):
-    table = one(tmp_path, policy, f"{CALL},cpt_code\n1,P1,D,2026-03-02 09:00,'98968\n".encode(), "calls")
+    table = one(tmp_path, policy, f"{CALL},cpt_code\n1,P1,D,2026-03-02 09:00,??\n".encode(), "calls")
     assert table.warnings == ("calls.cpt_code: 1 values hold no code; those calls count as not billed",)
 
 

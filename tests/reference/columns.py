@@ -118,7 +118,24 @@ VOCABULARIES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "claim_status": {
         "void": ("voided", "reversed", "deleted", "cancelled", "canceled"),
-        "denied": ("rejected",),
+        "denied": ("rejected", "4"),
+        "active": (
+            "paid",
+            "approved",
+            "accepted",
+            "processed",
+            "final",
+            "open",
+            "billed",
+            "submitted",
+            "pending",
+            "1",
+            "2",
+            "3",
+            "19",
+            "20",
+            "21",
+        ),
     },
 }
 TRUE_WORDS = ("true", "yes", "y", "t", "1")
@@ -136,3 +153,6 @@ class Instant:
 
     at: datetime
     date_only: bool
+
+
+NULL_WORDS = ("null", "\\n", "<null>", "(null)", "nan", "none", "#n/a")

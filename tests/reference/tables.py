@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.reference.columns import BILLING_COLUMNS, COLUMNS, KEYS, LIST_COLUMNS, REQUIRED, RowError
+from tests.reference.columns import BILLING_COLUMNS, COLUMNS, KEYS, LIST_COLUMNS, NULL_WORDS, REQUIRED, RowError
 from tests.reference.values import Clock, column_is_date_only, read_value
 from tests.reference.world import DAY, Table
 
@@ -41,7 +41,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
     def reject(record: int, reason: str) -> None:
         rejects.append((record, reason))
         patient = table.rows[record - 1].get("patient_id", "").strip()
-        if reason != "duplicate row" and "patient_id" in exists and patient:
+        if reason != "duplicate row" and "patient_id" in exists and patient and patient.casefold() not in NULL_WORDS:
             tainted.add(patient)
 
     good: list[tuple[int, dict[str, Any]]] = []
@@ -50,6 +50,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
             values: dict[str, Any] = {}
             for column, kind in kinds.items():
                 text = row.get(column, "") if column in exists else ""
+                text = "" if text.strip().casefold() in NULL_WORDS else text
                 values[column] = read_value(kind, column, text, clock, date_only.get(column, False))
             for column in REQUIRED[name]:
                 if values[column] is None:

@@ -189,16 +189,27 @@ def read_word(column: str, text: str) -> str | None:
 
 
 def read_code(text: str) -> str | None:
-    """Upper case, cut at the first character that is neither letter nor digit; nothing left is blank."""
-    found = re.match(r"[A-Z0-9]*", text.strip().upper())
+    """Upper case, what stands before it and the words CPT, HCPCS, HCPC left out, cut at the first other character."""
+    text = re.sub(r"^[^A-Z0-9]+", "", text.strip().upper())
+    for word in ("HCPCS", "HCPC", "CPT"):
+        if text.startswith(word):
+            text = text.removeprefix(word).lstrip(":- \t")
+            break
+    found = re.match(r"[A-Z0-9]*", text)
     return (found.group() if found else "") or None
 
 
 def read_codes(text: str, dots: bool) -> frozenset[str]:
     """A list of codes as a set. With ``dots`` (diagnoses) dots are removed before the cut."""
     codes = set()
+    if not dots:
+        text = re.sub(r"\b(HCPCS|HCPC|CPT)\s+", "", text, flags=re.IGNORECASE)
     for part in re.split(r"[;,|\s]+", text):
-        code = read_code(part.replace(".", "") if dots else part)
+        if dots:
+            found = re.match(r"[^A-Z0-9]*([A-Z0-9]+)", part.replace(".", "").upper())
+            code = found.group(1) if found else None
+        else:
+            code = read_code(part)
         if code:
             codes.add(code)
     return frozenset(codes)

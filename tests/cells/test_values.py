@@ -1,0 +1,87 @@
+"""Cells → values: what holds nothing, and what a code is beside what stands around it."""
+
+import polars as pl
+import pytest
+
+from auditor import policy as policies
+from auditor.cells.values import Work, read
+from auditor.rules import select
+from auditor.schema.tables import TABLES
+
+POLICY = policies.load("default", select, "UTC")
+
+
+def typed(table: str, column: str, *texts: str | None) -> tuple[Work, list[object]]:
+    work = Work(POLICY, table, len(texts))
+    read(work, TABLES[table].columns[column], pl.Series(texts, dtype=pl.String))
+    return work, work.made[column].rows().to_list()
+
+
+@pytest.mark.parametrize("word", ["NULL", "null", " nan ", "\\N", "<null>", "(NULL)", "None", "#N/A", "#n/a"])
+@pytest.mark.parametrize(
+    "column", ["claim_id", "problem_id", "call_end", "call_minutes", "paid_amount", "purpose", "units"]
+)
+def test_null_words_are_blank_in_every_column_and_counted(column: str, word: str) -> None:
+    work, values = typed("calls", column, word, None)
+    assert values == [None, None]
+    assert work.problem.to_list() == [0, 0]
+    assert work.unrecognised == []
+    assert list(work.tallies.values()) == [1]
+    assert f"calls.{column}: {{count}} cells hold a null word" in next(iter(work.tallies))
+
+
+def test_a_null_word_in_a_required_column_rejects_its_row() -> None:
+    work, _ = typed("calls", "patient_id", "NULL", "P1")
+    assert work.problem.to_list() == [1, 0]
+    assert work.problems == [("patient_id", "patient_id is blank")]
+
+
+@pytest.mark.parametrize("word", ["nil", "NULLA", "N", "0", "P-NULL"])
+def test_other_words_are_values(word: str) -> None:
+    assert typed("calls", "claim_id", word)[1] == [word]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["98968", "98968-25", "CPT 98968", "CPT:98968", "cpt-98968", "CPT98968", "HCPCS: 98968", "hcpc 98968", "'98968", "[98968]", '"98968"'],
+)  # fmt: skip
+def test_a_code_is_found_whatever_stands_around_it(written: str) -> None:
+    assert typed("calls", "cpt_code", written)[1] == ["98968"]
+
+
+@pytest.mark.parametrize("written", ["CPT", "HCPCS:", "??", "--"])
+def test_no_code(written: str) -> None:
+    assert typed("calls", "cpt_code", written)[1] == [None]
+
+
+@pytest.mark.parametrize(
+    ("written", "codes"),
+    [
+        ("CPT:99213;CPT 97110", ["97110", "99213"]),
+        ("{99213}", ["99213"]),
+        ('["99213", "97110-59"]', ["97110", "99213"]),
+        ("99213|g0402", ["99213", "G0402"]),
+    ],
+)
+def test_lists_of_codes(written: str, codes: list[str]) -> None:
+    assert typed("visits", "cpt_codes", written)[1] == [codes]
+
+
+@pytest.mark.parametrize(("written", "categories"), [('["F33.1"]', ["F33"]), ("M17.11, {M25.5}", ["M17", "M25"])])
+def test_lists_of_diagnoses(written: str, categories: list[str]) -> None:
+    assert typed("visits", "diagnosis_codes", written)[1] == [categories]
+
+
+@pytest.mark.parametrize(
+    ("written", "status"),
+    [("4", "denied"), ("Paid", "active"), ("1", "active"), ("voided", "void"), ("rejected", "denied"), ("", "active")],
+)
+def test_statuses_of_a_line(written: str, status: str) -> None:
+    work, values = typed("claims", "claim_status", written)
+    assert values == [status] and work.unrecognised == []
+
+
+def test_a_status_that_nobody_knows_is_active_and_listed() -> None:
+    work, values = typed("claims", "claim_status", "Denied - CO 97", "Denied - CO 97")
+    assert values == ["active", "active"]
+    assert work.unrecognised == [("claims", "claim_status", "Denied - CO 97", 2)]
