@@ -152,11 +152,11 @@ def _draw(count: int) -> list[object]:
     """(world, the reference's answer), always the same ones: the rules' examples, then generated ones."""
     sys.path.insert(0, str(ROOT))
     from hypothesis import HealthCheck, Phase, given, seed, settings
-    from worlds import worlds
 
     from auditor.rules import ALL
     from tests import reference
     from tests.support import examples
+    from tests.support.worlds import worlds
 
     drawn = [
         (world, reference.audit(world))
