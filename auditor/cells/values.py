@@ -161,7 +161,8 @@ def _without_null_words(work: Work, column: Column, values: pl.Series) -> pl.Ser
     mask = null_words(values, work.policy)
     if count := work.count(mask):
         text = f"{work.table}.{column.name}: {{count}} cells hold a null word such as NULL or nan; they count as blank"
-        work.tallies[text] = count
+        if column.kind is not Kind.DOCUMENTED:  # where "none" is an answer, and means what a blank does
+            work.tallies[text] = count
         values = values.set(mask, None)
     return values
 

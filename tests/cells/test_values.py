@@ -30,6 +30,12 @@ def test_null_words_are_blank_in_every_column_and_counted(column: str, word: str
     assert f"calls.{column}: {{count}} cells hold a null word" in next(iter(work.tallies))
 
 
+@pytest.mark.parametrize("word", ["none", "NULL", "nan", ""])
+def test_none_is_an_answer_to_what_is_documented(word: str) -> None:
+    work, values = typed("calls", "doc_advice", word, "rest")
+    assert values == [False, True] and not work.tallies
+
+
 def test_a_null_word_in_a_required_column_rejects_its_row() -> None:
     work, _ = typed("calls", "patient_id", "NULL", "P1")
     assert work.problem.to_list() == [1, 0]
