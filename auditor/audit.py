@@ -1,12 +1,11 @@
-"""The whole path on one screen: scatter → settle (read, normalise, bill) → cover → weigh (window, judge, find) → merge."""
+"""The whole path on one screen: survey → type, keeping what matters → cover → judge (bill, window, judge, find) → merge."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from auditor.cells.instants import MIDNIGHT_COLUMN
-from auditor.cells.normalise import Table, merge, normalise
+from auditor.cells.normalise import Table, normalise
 from auditor.claims import coverage
 from auditor.claims.billing import provider_rows
 from auditor.claims.coverage import Coverage, Extremes
@@ -14,19 +13,22 @@ from auditor.errors import InputRefused, UsageError
 from auditor.identity import Identity
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
 from auditor.judging.judge import left_out
-from auditor.judging.weigh import Weigh, Weighed
+from auditor.judging.patients import Context, Judged
 from auditor.policy import Policy
 from auditor.reading import ingest
 from auditor.reading.ingest import SourceFile
 from auditor.rules import ALL, CODES
-from auditor.scale import Engine, Post, scatter
+from auditor.rules.rule import Rule
+from auditor.scale import Place, keep
+from auditor.scale.keep import Matters, TypeChunk
 from auditor.scale.local import Local
-from auditor.scale.scatter import BUCKET, Gather, Scatter, Scattered, crossing
-from auditor.scale.scatter import KEYS as LINKS
-from auditor.scale.settle import PROVIDER, Settle, Told, meet
+from auditor.scale.survey import Look
 from auditor.schema.codes import AUDITED_BY_DEFAULT
+from auditor.windows import bounds
 
-_BUCKETED = ("calls", "visits", "claims")
+_BIG = ("calls", "claims", "visits")
+"""In the order in which what one keeps tells what matters of the next."""
+
 REQUIRED_RULES = ("DUR001", "LBK001", "LAH001", "FRQ001")
 Progress = Callable[[str], None]
 
@@ -59,21 +61,20 @@ class Settings:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The exports as read. `tables` have their rows no more: those are settled, in buckets of patients, at the engine."""
+    """The exports as read. `tables` have no rows: those that can matter are kept where the work is done."""
 
     tables: Mapping[str, Table]
     files: Mapping[str, tuple[SourceFile, ...]]
     extremes: Extremes
     unlisted_visits: int
-    engine: Engine
-    settled: Post
+    place: Place
 
 
 @dataclass(frozen=True)
 class Result:
     """A finished audit. Frames as `findings.py` and `judge.py` describe them.
 
-    `evidence` is sorted within the claims of a bucket only; with more than one it lies on disk.
+    `evidence` is sorted within the claims of a partition only; with more than one it lies on disk.
 
     `outcomes` has one row per claim (`line`) and a column per evaluated rule; `not_evaluated` is rule code → reason.
     """
@@ -89,49 +90,58 @@ class Result:
     warnings: tuple[str, ...] = field(default=())
 
 
-def read(settings: Settings, progress: Progress, at: Engine | None = None) -> Inputs:
-    """Read, type and bill the given tables at the engine, in memory if none is given. Raises InputRefused."""
+def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inputs:
+    """Survey and type the given tables, in this process if no place is given, and keep what matters. Raises InputRefused."""
     if sum(paths.count("-") for paths in settings.paths.values()) > 1:
         raise UsageError("-: standard input can hold one table only; name files for the others")
-    engine: Engine = at or Local(progress=progress)
-    policy = settings.policy
-    with_claims = "claims" in settings.paths
-    expanded = {name: ingest.parts(name, paths, split_rows=engine.split_rows) for name, paths in settings.paths.items()}
-    tasks = [part for name in expanded if name in _BUCKETED for part in expanded[name][0]]
-    engine.divide(scatter.need(tasks))
-    scattered = engine.spread(Scatter(policy, engine.buckets, with_claims), tasks, "reading")
-    told = _by_table(settings, [parcel.body for parcel in engine.fetch(scattered)])
-    files = {name: _files(parts) for name, parts in told.items()}
-    tables = {}
+    place: Place = at or Local(progress=progress)
+    policy, with_claims = settings.policy, "claims" in settings.paths
+    parts = {name: ingest.parts(name, paths) for name, paths in settings.paths.items()}
+    with_spans = any(rule.over == "overlap" for rule in _wanted(settings))
+    tables, files, surveys, said = {}, {}, {}, {}
     if "providers" in settings.paths:
         extract = ingest.read_table("providers", settings.paths["providers"], policy)
         tables["providers"], files["providers"] = normalise(extract, policy), extract.files
-    for name, many in files.items():
-        ingest.check_mapping(name, many, policy, without_billing=with_claims)
-        progress(f"read {name}: {sum(file.rows for file in many):,} rows")
-    meeting, gathered = _let_meet(engine, scattered)
-    step = Settle(
-        policy=policy,
-        providers=provider_rows(tables.get("providers")),
-        columns={name: frozenset[str]().union(*(part.columns for part in parts)) for name, parts in told.items()},
-        date_columns={name: _date_columns(parts) for name, parts in told.items()},
-        meeting=meeting,
-        exchange=scatter.fewer(engine.buckets) if engine.buckets > 1 and _looks_at_providers(settings) else 0,
-    )
-    settled = engine.each(step, [scattered, *gathered], BUCKET, "settling")
-    said: list[Told] = [parcel.body for parcel in engine.fetch(settled)]
-    for name, parts in told.items():
-        table = merge([one.tables[name] for one in said])
-        lost = pl.concat([*(part.lost for part in parts), table.rejects]).sort("source_file", "source_record")
-        tables[name] = replace(table, rejects=lost, notes=(*expanded[name][1], *table.notes))
+    for name in (name for name in _BIG if name in settings.paths):
+        bills = name == ("claims" if with_claims else "calls")
+        look = Look(name, policy, bills, without_billing=with_claims and name == "calls")
+        surveys[name] = look, place.survey(look, parts[name][0])
+        ingest.check_mapping(name, surveys[name][1].files, policy, without_billing=look.without_billing)
+    for name, (look, survey) in surveys.items():
+        matters = _what_matters(name, settings, place, surveys["claims" if with_claims else "calls"][1].billed)
+        work = TypeChunk.of(look, survey, matters, with_spans=with_spans)
+        said[name] = place.type_chunks(work, parts[name][0])
+        tables[name] = replace(said[name].table, notes=parts[name][1])
+        files[name] = tuple(replace(file, signature=first.signature)
+                            for file, first in zip(said[name].files, survey.files, strict=True))  # fmt: skip
+        progress(f"read {name}: {sum(file.rows for file in files[name]):,} rows")
     return Inputs(
         {name: tables[name] for name in settings.paths},
         {name: files[name] for name in settings.paths},
-        coverage.merge([one.extremes for one in said]),
-        sum(one.unlisted_visits for one in said),
-        engine,
-        settled,
+        coverage.merge([one.extremes for one in said.values()]),
+        said["visits"].unlisted,
+        place,
     )
+
+
+def _what_matters(name: str, settings: Settings, place: Place, billed: pl.DataFrame) -> Matters:
+    """Which rows of a table can matter. What the tables before it have kept tells for the next."""
+    if name == "calls":
+        return keep.named(patient_id=billed["patient_id"], claim_id=billed["claim_id"], call_id=billed["call_id"])
+    calls = place.kept("calls", "patient_id", "call_id", "claim_id", "cpt_code", day="call_start_date")
+    if name == "claims":
+        return keep.named(patient_id=billed["patient_id"], call_id=calls["call_id"], claim_id=calls["claim_id"])
+    if "claims" in settings.paths:
+        claims = place.kept("claims", "patient_id", "claim_id", "call_id", day="service_date")
+        calls = calls.filter(pl.col("call_id").is_in(claims["call_id"].implode())
+                             | pl.col("claim_id").is_in(claims["claim_id"].implode()))  # fmt: skip
+        lines = pl.concat([calls.select("patient_id", "day"), claims.select("patient_id", "day")])
+    else:
+        lines = calls.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
+    postoperative = any("in_global_period" in rule.weighed.meta.root_names() for rule in _wanted(settings))
+    back, ahead = bounds.longest(settings.policy, postoperative=postoperative)
+    day = pl.col("day")
+    return keep.near(lines.select("patient_id", first=day.dt.offset_by(f"-{back}d"), last=day.dt.offset_by(f"{ahead}d")))
 
 
 def accept(inputs: Inputs, settings: Settings) -> None:
@@ -154,23 +164,22 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
 
     Raises InputRefused where a required rule cannot be evaluated, or a file is no longer what was read.
     """
-    engine, policy = inputs.engine, settings.policy
+    policy, tables = settings.policy, inputs.tables
     not_evaluated = left_out(ALL, _skipped(settings), existing(inputs), policy)
     _insist(not_evaluated, settings)
     covered = cover(inputs, settings)
-    met = engine.each(meet, [inputs.settled], PROVIDER, "meeting providers")
-    step = Weigh(
+    context = Context(
         policy=policy,
-        providers=provider_rows(inputs.tables.get("providers")),
+        providers=provider_rows(tables.get("providers")),
         codes=settings.codes,
         audited=_in_service_range(settings) | _come_back(settings, covered),
-        has_claims_table="claims" in inputs.tables,
         coverage=covered,
         not_evaluated=not_evaluated,
         identity=settings.identity,
+        tainted_visits=tables["visits"].tainted,
+        tainted_lines=tables.get("claims", tables["calls"]).tainted,
     )
-    weighed = engine.each(step, [inputs.settled, met], BUCKET, "judging")
-    result = _merged(inputs, covered, not_evaluated, (parcel.body for parcel in engine.fetch(weighed)))
+    result = _merged(inputs, covered, not_evaluated, inputs.place.judge(context))
     for name, files in inputs.files.items():
         for file in files:
             ingest.confirm(name, file)
@@ -224,6 +233,11 @@ def _by_choice(settings: Settings) -> frozenset[str]:
     return frozenset({*_skipped(settings), *(code for code, to in settings.policy.severity.items() if to == "off")})
 
 
+def _wanted(settings: Settings) -> list[Rule]:
+    """The rules that nobody does without."""
+    return [rule for rule in ALL if rule.code not in _by_choice(settings)]
+
+
 def _in_service_range(settings: Settings) -> pl.Expr:
     inside = pl.lit(True)
     if settings.service_from:
@@ -264,44 +278,8 @@ def _visit_warnings(inputs: Inputs) -> list[str]:
     )
 
 
-def _by_table(settings: Settings, told: Sequence[Scattered]) -> dict[str, list[Scattered]]:
-    return {name: [part for part in told if part.table == name] for name in settings.paths if name in _BUCKETED}
-
-
-def _looks_at_providers(settings: Settings) -> bool:
-    """Whether a rule needs calls of other patients, which other buckets have."""
-    return any(rule.over == "overlap" and rule.code not in _by_choice(settings) for rule in ALL)
-
-
-def _files(parts: Sequence[Scattered]) -> tuple[SourceFile, ...]:
-    """The files of a table; the first part of a file knows it, the others add their rows."""
-    files: dict[str, SourceFile] = {}
-    for part in parts:
-        known = files.get(part.file.path)
-        files[part.file.path] = replace(known, rows=known.rows + part.file.rows) if known else part.file
-    return tuple(files.values())
-
-
-def _date_columns(parts: Sequence[Scattered]) -> frozenset[str]:
-    """The columns whose every value, in all files, is midnight as written. Source: SPEC.md section 2."""
-    seen = {name: [part.dates[name] for part in parts if name in part.dates] for part in parts for name in part.dates}
-    return frozenset(
-        name
-        for name, parts_ in seen.items()
-        if all(midnights for midnights, _ in parts_) and sum(count for _, count in parts_) >= MIDNIGHT_COLUMN
-    )
-
-
-def _let_meet(engine: Engine, scattered: Post) -> tuple[Gather, list[Post]]:
-    """The patients whose records name each other, and their rows at the bucket where they meet."""
-    found = [parcel.body for parcel in engine.fetch(engine.each(crossing, [scattered], LINKS, "linking"))]
-    patients = pl.concat([pl.Series(dtype=pl.UInt64), *found]).unique()
-    gather = Gather(patients, scatter.address(BUCKET, engine.buckets))
-    return gather, [] if patients.is_empty() else [engine.each(gather, [scattered], BUCKET, "gathering", keep=True)]
-
-
-def _merged(inputs: Inputs, covered: Coverage, not_evaluated: Mapping[str, str], parts: Iterable[Weighed]) -> Result:
-    """The buckets as one: lines numbered through, rows in the order in which they are published."""
+def _merged(inputs: Inputs, covered: Coverage, not_evaluated: Mapping[str, str], parts: Iterable[Judged]) -> Result:
+    """The partitions as one: lines numbered through, rows in the order in which they are published."""
     before = 0
     claims, found, outcomes, evidence = [], [], [], []
     inactive = dict.fromkeys(("void", "denied"), 0)
@@ -311,7 +289,7 @@ def _merged(inputs: Inputs, covered: Coverage, not_evaluated: Mapping[str, str],
         before += 1 + max(part.outcomes["line"].to_list(), default=-1)
         found.append(part.findings)
         inactive = {status: count + part.inactive[status] for status, count in inactive.items()}
-        evidence.append(inputs.engine.keep(part.evidence))
+        evidence.append(inputs.place.hold(part.evidence))
     return Result(
         inputs,
         covered,

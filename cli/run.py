@@ -19,7 +19,7 @@ from auditor.reading.headers import shown
 from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Run, Summary
-from auditor.scale import Engine
+from auditor.scale import Place
 from auditor.scale.local import Local
 from cli.log import log
 from cli.options import Options
@@ -56,7 +56,7 @@ def run(options: Options) -> int:
     return _exit_code(options.values["fail_on"], told)
 
 
-def _audit(options: Options, settings: Settings, engine: Engine, started: datetime) -> tuple[Result, Summary]:
+def _audit(options: Options, settings: Settings, engine: Place, started: datetime) -> tuple[Result, Summary]:
     """The finished audit and its summary; a refusal is published before it is raised."""
     inputs: Inputs | None = None
     try:
@@ -129,7 +129,7 @@ def check(options: Options) -> int:
     return 0
 
 
-def _engine(options: Options) -> Engine:
+def _engine(options: Options) -> Place:
     """Where the work is done. Spilled data lies beside the output, which the next run clears if this one is killed."""
     if options.values["engine"] == "spark":
         from auditor.scale.spark import Spark

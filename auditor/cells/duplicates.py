@@ -1,5 +1,7 @@
 """Rows of one id: duplicates collapse, rows that differ only in lists unite, contradictions are rejected."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from auditor.schema.tables import TableSpec
@@ -8,14 +10,13 @@ DUPLICATE = "duplicate row"
 CONFLICT = "conflicting rows for one id"
 
 
-def repeated(keys: pl.DataFrame, sound: pl.Series) -> pl.Series:
-    """A mask of the sound rows whose key another sound row has. Hashes find the few that are compared."""
-    hashes = keys.hash_rows() if keys.width > 1 else keys.to_series().hash()
-    in_order = hashes.sort()
-    often = in_order.filter(in_order == in_order.shift(1))
-    suspects = hashes.is_in(often.implode()) & sound
-    again = keys.filter(suspects).is_duplicated()
-    return suspects.scatter(suspects.arg_true(), again)
+def hashed(key: Sequence[pl.Series]) -> pl.Series:
+    """64 bits of each row's id, whose parts these are; null where one of them is. The same in processes of one version."""
+    made = key[0].hash() if len(key) == 1 else pl.DataFrame(list(key)).hash_rows()
+    blank = [part for part in key if part.null_count()]
+    for part in blank:
+        made = made.set(part.is_null(), None)
+    return made.alias("id")
 
 
 def one_per_id(spec: TableSpec, singles: pl.DataFrame, repeats: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -53,11 +53,27 @@ _HAS_OFFSET = re.compile(r"%:{0,3}#?z|%\+|%s")
 _DAY_FIRST = re.compile(r"%[-_0]?[de]/%[-_0]?m")
 
 
+class Midnights(NamedTuple):
+    """How many values of a column are midnight as written, or have no time, and how many there are. Parts add up."""
+
+    midnights: int
+    values: int
+
+    @property
+    def date_only(self) -> bool:
+        """Whether the whole column holds dates."""
+        return self.values >= MIDNIGHT_COLUMN and self.midnights == self.values
+
+    def plus(self, other: "Midnights") -> "Midnights":
+        """Those of both parts."""
+        return Midnights(self.midnights + other.midnights, self.values + other.values)
+
+
 @dataclass(frozen=True)
 class Instants:
     """Series of one length: `utc` (null where blank or wrong), `date_only`, `problem` (0, UNREADABLE, ...).
 
-    `has_local`: some value carries no offset. `local`: the same instants as local times.
+    `has_local`: some value carries no offset. `local`: the same instants as local times. `midnights` of the values.
     """
 
     utc: pl.Series
@@ -65,6 +81,7 @@ class Instants:
     problem: pl.Series
     has_local: bool
     local: pl.Series
+    midnights: Midnights
 
 
 class _Written(NamedTuple):
@@ -94,35 +111,19 @@ def read(
     Years before 2 and the last before 10000 (9999; none for `days`) cannot be moved between time zones and are unreadable.
     """
     written = _written(values, policy, days=days)
-    if date_only is None:
-        date_only = _all_midnight(written) and count(written.wall.is_not_null()) >= MIDNIGHT_COLUMN
-    if date_only:
+    found = _midnights(written, count)
+    if found.date_only if date_only is None else date_only:
         written = written._replace(date_only=written.wall.is_not_null())
-    return _localise(values, written, policy)
+    return _localise(values, written, policy, found)
 
 
-def midnights(values: pl.Series, policy: Policy, *, days: bool = False) -> tuple[bool, int]:
-    """Whether every readable value is midnight as written, or a date, and how many values were readable.
-
-    A column of which this holds in all its parts, for MIDNIGHT_COLUMN values or more, is date-only as a whole. Where a
-    value is not midnight the count ends near it. `days` as in `read`; text need not be trimmed.
-    """
-    count, start, size = 0, 0, 1_000
-    while start < len(values):
-        some = values.slice(start, size)
-        if not some.dtype.is_temporal():
-            some = some.cast(pl.String).str.strip_chars()
-        written = _written(some, policy, days=days)
-        count += len(some) - written.wall.null_count()
-        if not _all_midnight(written):
-            return False, count
-        start, size = start + size, size * 30
-    return True, count
-
-
-def _all_midnight(written: _Written) -> bool:
+def _midnights(written: _Written, count: Callable[[pl.Series], int]) -> Midnights:
+    there = written.wall.is_not_null()
+    values = count(there)
     timed = written.wall.to_physical() % DAY != 0
-    return not (timed if written.date_only is None else timed & ~written.date_only).any()
+    if written.date_only is not None:
+        timed = timed & ~written.date_only
+    return Midnights(values - (count(timed) if timed.any() else 0), values)
 
 
 def _written(values: pl.Series, policy: Policy, *, days: bool) -> _Written:
@@ -241,7 +242,7 @@ def _strptime(text: pl.Expr, form: str) -> pl.Expr:
     return text.str.to_datetime(form, time_unit="us", strict=False)
 
 
-def _localise(values: pl.Series, written: _Written, policy: Policy) -> Instants:
+def _localise(values: pl.Series, written: _Written, policy: Policy, found: Midnights) -> Instants:
     """Wall times without an offset → UTC; a date stands for the day's first instant."""
     wall, utc, date_only = written
     no_dates = pl.repeat(False, len(values), dtype=pl.Boolean, eager=True)
@@ -262,7 +263,7 @@ def _localise(values: pl.Series, written: _Written, policy: Policy) -> Instants:
         settled = _settle(frame, policy)
         made, problem, plain = made.scatter(odd, settled["utc"]), problem.scatter(odd, settled["problem"]), False
     local_times = wall if plain else made.dt.convert_time_zone(policy.timezone)
-    return Instants(made, no_dates if date_only is None else date_only, problem, has_local, local_times)
+    return Instants(made, no_dates if date_only is None else date_only, problem, has_local, local_times, found)
 
 
 def _in_zone(wall: pl.Series, zone: str) -> pl.Series:

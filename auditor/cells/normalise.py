@@ -2,18 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from auditor.cells import duplicates as records
 from auditor.cells import values
-from auditor.cells.duplicates import DUPLICATE
-from auditor.cells.instants import DAY
+from auditor.cells.duplicates import DUPLICATE, hashed
+from auditor.cells.instants import DAY, Midnights
 from auditor.cells.values import Work
 from auditor.policy import Policy
 from auditor.reading.ingest import REJECT_SCHEMA, Extract
-from auditor.schema.tables import Kind, TableSpec
+from auditor.schema.tables import TABLES, TableSpec
 
 
 @dataclass(frozen=True)
@@ -51,59 +51,105 @@ class Table:
         return self.rejects.filter(pl.col("reason") != DUPLICATE)
 
 
-def normalise(
-    extract: Extract,
-    policy: Policy,
-    date_columns: frozenset[str] | None = None,
-    columns: frozenset[str] | None = None,
-) -> Table:
-    """Type every row of a table, reject the rows that cannot be used, and merge rows of one id.
+@dataclass(frozen=True)
+class Typed:
+    """Rows of a table, typed. `frame`: as they were read; `sound` picks those that can be used."""
 
-    Where the extract is only a part of a table, the whole table decides two things: `date_columns`, the instants and
-    dates whose values are all midnight (see `instants.midnights`), and `columns`, the columns that exist.
-    """
-    spec, frame = extract.spec, extract.frame
-    work = Work(policy, spec.name, frame.height, date_columns)
-    blank = pl.repeat(None, frame.height, dtype=pl.String, eager=True)
-    existing = [name for name in spec.columns if name in frame.columns or name in (columns or ())]
-    for name in existing:
-        values.read(work, spec.columns[name], frame[name] if name in frame.columns else blank)
-    _check_spans(work)
-    lacking = [column for name, column in spec.columns.items() if name not in existing]
-    constants = {name: one for column in lacking for name, one in values.missing(policy, spec.name, column).items()}
+    spec: TableSpec
+    frame: pl.DataFrame
+    work: Work
+    constants: Mapping[str, pl.Series]
+    sound: pl.Series
 
-    def typed(mask: pl.Series) -> pl.DataFrame:
-        """The rows that the mask picks; all of them as they are, for wide tables are mostly sound."""
+    @property
+    def midnights(self) -> Mapping[str, Midnights]:
+        """The columns of instants and dates, and how many of their values are midnight."""
+        return self.work.midnights
+
+    def ids(self) -> pl.Series:
+        """64 bits of each row's id; null where a part of it is blank. The same in every process of one version."""
+        return hashed([self.column(name) for name in self.spec.key])
+
+    def column(self, name: str) -> pl.Series:
+        """A typed column, one value for each row."""
+        if name in self.work.made:
+            return self.work.made[name].rows().alias(name)
+        return self.constants[name].new_from_index(0, self.frame.height).alias(name)
+
+    def columns(self, *names: str) -> pl.DataFrame:
+        """Some typed columns of all rows."""
+        return pl.DataFrame([self.column(name) for name in names])
+
+    def rows(self, mask: pl.Series) -> pl.DataFrame:
+        """Every canonical column of the rows that the mask picks, and where they stand."""
         some = None if mask.all() else mask
-        return pl.DataFrame({name: made.rows(some) for name, made in work.made.items()}).with_columns(
-            *(pl.lit(one).first().alias(name) for name, one in constants.items()),
-            *(frame[name] if some is None else frame[name].filter(some) for name in ("source_file", "source_record")),
+        return pl.DataFrame({name: made.rows(some) for name, made in self.work.made.items()}).with_columns(
+            *(pl.lit(one).first().alias(name) for name, one in self.constants.items()),
+            *(self.frame[name] if some is None else self.frame[name].filter(some) for name in _PLACE),
         )
 
-    sound = work.problem == 0
-    key = {name: work.made[name].rows() for name in spec.key if name in work.made}
-    repeated = records.repeated(pl.DataFrame(key), sound)
-    singles = typed(sound & ~repeated)
-    faulty, repeats = (typed(mask) if mask.any() else singles.clear() for mask in (~sound, repeated))
-    rows, again = records.one_per_id(spec, singles, repeats)
-    rejects = pl.concat([extract.rejects, _rejects(work, faulty, frame.filter(~sound)), again])
-    return Table(
-        spec,
-        frozenset(existing),
-        rows,
-        rejects.sort("source_file", "source_record"),
-        pl.DataFrame(work.unrecognised, schema=_UNRECOGNISED, orient="row"),
-        extract.warnings,
-        work.tallies,
-        work.has_local_times,
-    )
+    def table(self, lost: pl.DataFrame) -> Table:
+        """What these rows say of their table, without rows. `lost`: records that could not be read as rows."""
+        faulty = self.rows(~self.sound) if not self.sound.all() else None
+        found = [] if faulty is None else [_rejects(self.work, faulty, self.frame.filter(~self.sound))]
+        return Table(
+            self.spec,
+            frozenset(name for name in self.spec.columns if name in self.frame.columns),
+            self.rows(pl.repeat(False, self.frame.height, eager=True, dtype=pl.Boolean)),
+            pl.concat([lost.with_columns(written=pl.lit(None, pl.String)), *found]),
+            pl.DataFrame(self.work.unrecognised, schema=_UNRECOGNISED, orient="row"),
+            (),
+            self.work.tallies,
+            self.work.has_local_times,
+        )
+
+
+_PLACE = ("source_file", "source_record")
+
+
+def type_rows(
+    spec: TableSpec,
+    frame: pl.DataFrame,
+    policy: Policy,
+    blanks: Mapping[str, pl.Series],
+    date_columns: frozenset[str] | None = None,
+) -> Typed:
+    """Type rows of a table as they were read.
+
+    `blanks` are `values.blanks` of the table; `date_columns`: its columns that are date-only, None: as these rows tell.
+    """
+    work = Work(policy, spec.name, frame.height, date_columns)
+    for name, column in spec.columns.items():
+        if name in frame.columns:
+            values.read(work, column, frame[name])
+    _check_spans(work)
+    return Typed(spec, frame, work, {name: one for name, one in blanks.items() if name not in work.made}, work.problem == 0)
+
+
+def normalise(extract: Extract, policy: Policy, date_columns: frozenset[str] | None = None) -> Table:
+    """A whole table in memory: typed, the rows that cannot be used rejected, rows of one id merged."""
+    typed = type_rows(extract.spec, extract.frame, policy, values.blanks(extract.spec, policy), date_columns)
+    again = typed.sound & typed.ids().is_duplicated()
+    rows, rejects = records.one_per_id(extract.spec, typed.rows(typed.sound & ~again), typed.rows(again))
+    table = typed.table(extract.rejects)
+    return replace(table, rows=rows, rejects=settled(table.rejects, [rejects]), notes=extract.warnings)
+
+
+def settled(rejects: pl.DataFrame, others: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """All rejects of a table in order. Of faulty rows written alike, all but the first are duplicates."""
+    again = pl.col("written").is_not_null() & ~pl.col("written").is_first_distinct()
+    plain = rejects.with_columns(
+        column=pl.when(again).then(pl.lit("")).otherwise("column"),
+        reason=pl.when(again).then(pl.lit(DUPLICATE)).otherwise("reason"),
+    ).drop("written")
+    return pl.concat([plain, *others]).sort("source_file", "source_record")
 
 
 _UNRECOGNISED = {"table": pl.String(), "column": pl.String(), "value": pl.String(), "count": pl.Int64()}
 
 
 def merge(tables: Sequence[Table]) -> Table:
-    """The parts of one table as one: what was counted and rejected. Its `rows` are kept only where it is a single part."""
+    """What the parts of one table say, in order, as one. Their `rows` are those of the first."""
     first = tables[0]
     if len(tables) == 1:
         return first
@@ -113,8 +159,8 @@ def merge(tables: Sequence[Table]) -> Table:
     return Table(
         first.spec,
         frozenset[str]().union(*(table.columns for table in tables)),
-        first.rows.clear(),
-        pl.concat([table.rejects for table in tables]).sort("source_file", "source_record"),
+        first.rows,
+        pl.concat([table.rejects for table in tables]),
         unrecognised.group_by("table", "column", "value").agg(pl.col("count").sum()).sort(place, "value"),
         tuple(dict.fromkeys(note for table in tables for note in table.notes)),
         {text: tallies[text] for text in sorted(tallies, key=_place(first.spec))},
@@ -128,11 +174,6 @@ def _place(spec: TableSpec) -> Callable[[str], int]:
     return lambda text: names.index(text.partition(":")[0].partition(".")[2])
 
 
-def instant_columns(spec: TableSpec) -> tuple[str, ...]:
-    """The columns that hold instants or dates, and so may be date-only as a whole."""
-    return tuple(column.name for column in spec.columns.values() if column.kind in (Kind.INSTANT, Kind.DATE))
-
-
 def _check_spans(work: Work) -> None:
     """`call_end` before `call_start`, and calls over 24 hours."""
     if work.table == "calls" and "call_end" in work.made:
@@ -141,17 +182,25 @@ def _check_spans(work: Work) -> None:
         work.reject("call_end", "the call is over 24 h", length > DAY)
 
 
-def _rejects(work: Work, faulty: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
-    """The rows with a problem, typed and as written; of those written alike, all but the first are duplicates."""
-    if faulty.is_empty():
-        return pl.DataFrame(schema=REJECT_SCHEMA)
-    again = written.select(~pl.struct(pl.exclude("source_file", "source_record")).is_first_distinct()).to_series()
+def _rejects(work: Work, faulty: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows with a problem, and beside them all that was written in them, as one text."""
     problem = work.problem.filter(work.problem > 0) - 1
     column, reason = (pl.Series(said, dtype=pl.String).gather(problem) for said in zip(*work.problems, strict=True))
+    texts = [_as_text(name, frame.schema.get(name)) for name in TABLES[work.table].columns]
+    written = frame.select(pl.concat_str([text.fill_null("\0") for text in texts], separator="\1"))
     return faulty.select(
         "source_file",
         "source_record",
-        column=pl.when(again).then(pl.lit("")).otherwise(column),
-        reason=pl.when(again).then(pl.lit(DUPLICATE)).otherwise(reason),
+        column=column,
+        reason=reason,
         patient_id=pl.col("patient_id") if "patient_id" in faulty.columns else pl.lit(None, pl.String),
+        written=written.to_series(),
     )
+
+
+def _as_text(name: str, dtype: pl.DataType | None) -> pl.Expr:
+    if dtype is None:
+        return pl.lit(None, pl.String)
+    if isinstance(dtype, pl.Datetime):
+        return pl.col(name).dt.to_string(f"%Y-%m-%d %H:%M:%S%.f{'%:z' if dtype.time_zone else ''}")
+    return pl.col(name).cast(pl.String)

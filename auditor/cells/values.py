@@ -7,9 +7,9 @@ from typing import NamedTuple
 import polars as pl
 
 from auditor.cells import instants
-from auditor.cells.instants import DAY
+from auditor.cells.instants import DAY, Midnights
 from auditor.policy import Policy
-from auditor.schema.tables import Column, Kind, fold_term
+from auditor.schema.tables import Column, Kind, TableSpec, fold_term
 
 _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _CLOCK = r"^(?:(\d{1,4}):)?(\d{1,6}):([0-5]?\d(?:\.\d+)?)$"
@@ -54,6 +54,7 @@ class Work:
     unrecognised: list[tuple[str, str, str, int]] = field(default_factory=list)
     tallies: dict[str, int] = field(default_factory=dict)
     has_local_times: bool = False
+    midnights: dict[str, Midnights] = field(default_factory=dict)
     place: pl.Series | None = None
 
     def __post_init__(self) -> None:
@@ -96,10 +97,11 @@ def read(work: Work, column: Column, values: pl.Series) -> None:
     work.place = None
 
 
-def missing(policy: Policy, table: str, column: Column) -> dict[str, pl.Series]:
-    """The typed columns of one row for a column that the export lacks: a blank cell, in which nothing can be wrong."""
-    work = Work(policy, table, 1)
-    _READERS[column.kind](work, column, pl.Series([None], dtype=pl.String))
+def blanks(spec: TableSpec, policy: Policy) -> dict[str, pl.Series]:
+    """Every typed column of one row whose cells are all blank, in which nothing can be wrong."""
+    work = Work(policy, spec.name, 1)
+    for column in spec.columns.values():
+        _READERS[column.kind](work, column, pl.Series([None], dtype=pl.String))
     return {name: made.values for name, made in work.made.items()}
 
 
@@ -209,6 +211,7 @@ def _refuse_times(work: Work, column: Column, read: instants.Instants) -> None:
     zone = work.policy.timezone
     name = column.name
     work.has_local_times |= read.has_local
+    work.midnights[name] = read.midnights
     if read.problem.max():
         for problem, reason in (
             (instants.UNREADABLE, "no date or time that can be read"),

@@ -34,12 +34,12 @@ class Billing:
     inactive: pl.DataFrame
 
 
-def bill(calls: pl.DataFrame, claims: Table | None, providers: pl.DataFrame, policy: Policy) -> Billing:
+def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFrame, policy: Policy) -> Billing:
     """Make the lines of the export: from the claims table, or from the calls where there is none.
 
     `calls` carry their ends and times.
     """
-    heads, pairs = _from_calls(calls) if claims is None else _from_claims(calls, claims.rows)
+    heads, pairs = _from_calls(calls) if claims is None else _from_claims(calls, claims)
     active = heads.filter(pl.col("claim_status") == "active")
     family = active.filter(pl.col("cpt_code").is_in(FAMILY))
     line_calls = (

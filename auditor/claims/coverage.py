@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 import polars as pl
 
 from auditor.cells import instants
-from auditor.cells.normalise import Table
 from auditor.errors import UsageError
 from auditor.policy import Policy
 
@@ -58,14 +57,20 @@ class Extremes:
     lines: pl.Series
 
 
-def extremes(calls: pl.DataFrame, visits: pl.DataFrame, claims: Table | None, policy: Policy) -> Extremes:
-    """Find what decides the coverage of these rows. `calls` carry their `end`."""
-    completed = visits.select("visit_start", "visit_start_date_only", date="visit_start_date", done="status")
-    completed = _last_days(completed.filter(pl.col("done") == "completed")).select("date", at=_upto(policy.timezone))
-    ends = calls.select(at=pl.coalesce("end", "call_start"))
-    ends = _last_days(ends.select(pl.col("at").dt.convert_time_zone(policy.timezone).dt.date().alias("date"), "at"))
-    dates = calls["call_start_date"] if claims is None else claims.rows["service_date"]
-    return merge([Extremes(completed, ends, visits["visit_start_date"], dates)])
+def extremes(table: str, rows: pl.DataFrame, policy: Policy, *, bills: bool) -> Extremes:
+    """What rows of a table say of the coverage. Calls carry their `end`; `bills`: the table holds the lines."""
+    none = pl.DataFrame(schema={"date": pl.Date, "at": pl.Datetime("us", "UTC")})
+    completed, ends, visits, lines = none, none, pl.Series(dtype=pl.Date), pl.Series(dtype=pl.Date)
+    if table == "visits":
+        done = rows.filter(pl.col("status") == "completed")
+        done = _last_days(done.select("visit_start", "visit_start_date_only", date="visit_start_date"))
+        completed, visits = done.select("date", at=_upto(policy.timezone)), rows["visit_start_date"]
+    elif table == "calls":
+        ends = rows.select(at=pl.coalesce("end", "call_start"))
+        ends = ends.select(pl.col("at").dt.convert_time_zone(policy.timezone).dt.date().alias("date"), "at")
+    if bills:
+        lines = rows["service_date" if table == "claims" else "call_start_date"]
+    return merge([Extremes(completed, ends, visits, lines)])
 
 
 def merge(parts: Sequence[Extremes]) -> Extremes:

@@ -3,14 +3,16 @@
 import contextlib
 import glob
 import os
+import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from auditor.errors import InputRefused
+from auditor.errors import InputRefused, OutputFailed
 
 _SUFFIXES = (".csv", ".tsv", ".psv", ".parquet", ".pq")
 _COMPRESSED = (".gz", ".zst")
@@ -120,6 +122,25 @@ def opened(where: str, path: Path) -> Iterator[tuple[BinaryIO, Signature | None]
         raise InputRefused(f"{where}: cannot be read ({error.strerror}); check the path and its permissions") from None
     with stream:
         yield stream, signature(found) if stat.S_ISREG(found.st_mode) else None
+
+
+def held(where: str, path: Path) -> BinaryIO | None:
+    """All of standard input or a pipe, in a file without a name that ends with the process; None for what is a file.
+
+    Raises InputRefused where it cannot be read, OutputFailed where there is no room for it.
+    """
+    if str(path) != "-" and not path.is_fifo():
+        return None
+    with opened(where, path) as (stream, _):
+        try:
+            copy = tempfile.TemporaryFile()  # noqa: SIM115  # who reads it keeps it
+            shutil.copyfileobj(stream, copy)
+        except OSError as error:
+            raise OutputFailed(
+                f"{where}: is kept in {tempfile.gettempdir()} while it is read, and that failed ({error.strerror}); "
+                "make room there, set TMPDIR, or name a file"
+            ) from None
+    return copy
 
 
 def signature(found: os.stat_result) -> Signature:

@@ -3,12 +3,12 @@
 Parquet keeps its dates and times; all else becomes text. Source: SPEC.md section 2.
 """
 
+import contextlib
 import hashlib
-import os
-import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
@@ -18,10 +18,10 @@ from auditor.reading import csv as csvfile
 from auditor.reading import headers
 from auditor.reading import parquet as parquetfile
 from auditor.reading.decoding import Source
-from auditor.reading.files import Signature, expand, opened, shown, signature, where
+from auditor.reading.files import Signature, expand, held, opened, shown, signature, where
 from auditor.schema.tables import TABLES, Kind, TableSpec, fold
 
-__all__ = ["REJECT_SCHEMA", "Chunk", "Extract", "Part", "SourceFile", "check_mapping", "confirm", "expand", "parts",
+__all__ = ["REJECT_SCHEMA", "Chunk", "Chunks", "Extract", "Part", "SourceFile", "check_mapping", "confirm", "expand", "parts",
            "read_part", "read_table", "shown", "stack", "where"]  # fmt: skip
 
 _PARQUET = b"PAR1"
@@ -31,20 +31,11 @@ _LONGEST = 1_000_000
 
 @dataclass(frozen=True)
 class Part:
-    """What is read at a time: a file, or Parquet row groups from `groups[0]` to before `groups[1]`.
-
-    `number`: the file's place among the table's files, from 0. `first_record`: the number of the first record in it.
-    """
+    """A file of a table. `held`: what can be read only once, kept to be read again."""
 
     table: str
     path: Path
-    number: int
-    groups: tuple[int, int] | None = None
-    first_record: int = 1
-
-    def __str__(self) -> str:
-        """What progress lines call it."""
-        return self.table
+    held: BinaryIO | None = None
 
 
 @dataclass(frozen=True)
@@ -95,68 +86,43 @@ REJECT_SCHEMA = {
 }
 
 
-def parts(name: str, paths: Sequence[str], *, split_rows: int | None = None) -> tuple[list[Part], tuple[str, ...]]:
-    """The parts that a table's files are read in, in order, and warnings about what was left alone.
-
-    `split_rows`: rows, about, of the parts that a regular Parquet file is cut into; None leaves every file whole. Raises
-    InputRefused for paths that lead nowhere.
-    """
+def parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
+    """The files of a table, in order, and warnings about what was left alone. Raises InputRefused for paths that lead nowhere."""
     found = expand(name, paths)
-    made = []
-    for number, path in enumerate(found.paths):
-        whole = Part(name, path, number)
-        made += [whole] if split_rows is None else _split(whole, split_rows)
     warnings = (f"{name}: {found.strays} files of other kinds in the folder were left alone",) if found.strays else ()
-    return made, warnings
-
-
-def _split(part: Part, split_rows: int) -> list[Part]:
-    """Parts of whole row groups. What cannot be opened stays whole: reading it says why."""
-    try:
-        if not stat.S_ISREG(part.path.stat().st_mode):
-            return [part]
-        with part.path.open("rb") as stream:
-            if stream.read(4) != _PARQUET:
-                return [part]
-            with parquetfile.opened("", stream) as file:
-                groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-    except (OSError, InputRefused):
-        return [part]
-    made: list[Part] = []
-    first, record, rows = 0, 1, 0
-    for number, count in enumerate(groups):
-        if rows and rows + count > split_rows:
-            made.append(replace(part, groups=(first, number), first_record=record))
-            first, record, rows = number, record + rows, 0
-        rows += count
-    return [*made, replace(part, groups=(first, len(groups)), first_record=record)] if made else [part]
+    return [Part(name, path, held(where(name, path), path)) for path in found.paths], warnings
 
 
 def read_part(
-    part: Part, policy: Policy, *, without_billing: bool = False, chunk_bytes: int = csvfile.CHUNK
+    part: Part,
+    policy: Policy,
+    *,
+    without_billing: bool = False,
+    only: Collection[str] | None = None,
+    chunk_bytes: int = csvfile.CHUNK,
 ) -> Iterator[Chunk | SourceFile]:
-    """The chunks of a part in record order, at least one, all with the same columns, and last its file.
+    """The chunks of a file in record order, at least one, all with the same columns, and last the file.
 
-    `without_billing` leaves out the calls' columns that a claims table replaces. `chunk_bytes`: text in a chunk of a CSV
-    file. The file's rows are those of the part; its digest is blank in all parts but the first. Raises InputRefused for
-    files that cannot be read or lack a required column.
+    `without_billing` leaves out the calls' columns that a claims table replaces; `only` all but these canonical columns.
+    `chunk_bytes`: text in a chunk of a CSV file. Raises InputRefused for files that cannot be read or lack a required column.
     """
     named, path = where(part.table, part.path), shown(part.path)
     ignored = _ignored(part.table, without_billing)
     rows = 0
     try:
-        with opened(named, part.path) as (stream, touched):
+        with _opened(part, named) as (stream, touched):
             source = Source(named, stream)
             reading = _parquet if source.head == _PARQUET else _csv
-            names, mapped, frames = reading(named, part, source, policy, ignored, chunk_bytes)
-            columns = [_join([pl.col(str(p)) for p in many]).alias(name) for name, many in mapped.positions.items()]
+            names, mapped, frames = reading(named, part.table, source, policy, ignored, chunk_bytes, only)
+            wanted = {name: many for name, many in mapped.positions.items() if only is None or name in only}
+            columns = [_join([pl.col(str(p)) for p in many]).alias(name) for name, many in wanted.items()]
             for wide, reasons in frames:
                 frame = wide.select(*columns, source_record=pl.col("record"), source_file=pl.lit(path))
                 _check_lengths(named, frame)
                 lost = [(path, record, "", reason, None) for record, reason in reasons.items()]
                 rows += frame.height + len(lost)
                 yield Chunk(frame, pl.DataFrame(lost, schema=REJECT_SCHEMA, orient="row"))
-            size, digest = source.finish() if part.first_record == 1 else (os.fstat(stream.fileno()).st_size, "")
+            size, digest = source.finish()
     except MemoryError:
         raise InputRefused(
             f"{named}: there is not enough memory to read it; export it in several files or as Parquet"
@@ -165,49 +131,66 @@ def read_part(
     yield SourceFile(path, size, digest, rows, mapping, mapped.unused, part.path, touched)
 
 
+@contextlib.contextmanager
+def _opened(part: Part, named: str) -> Iterator[tuple[BinaryIO, Signature | None]]:
+    if part.held is None:
+        with opened(named, part.path) as found:
+            yield found
+    else:
+        part.held.seek(0)
+        yield part.held, None
+
+
 _Opened = tuple[Sequence[str], headers.HeaderMap, Iterator[csvfile.Columns]]
 """The headers, what they mean, and the wanted columns."""
 
+_Only = Collection[str] | None
 
-def _csv(named: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], chunk: int) -> _Opened:
+
+def _csv(
+    named: str, table: str, source: Source, policy: Policy, ignored: frozenset[str], chunk: int, only: _Only
+) -> _Opened:
     text = csvfile.open_text(named, source, policy.encoding, chunk)
-    mapped = headers.match(named, TABLES[part.table], text.headers, policy, ignored)
-    return text.headers, mapped, csvfile.read_columns(text, _wanted(mapped), _repeating(part, mapped))
+    mapped = headers.match(named, TABLES[table], text.headers, policy, ignored)
+    return text.headers, mapped, csvfile.read_columns(text, _wanted(mapped, only), _repeating(table, mapped, only))
 
 
-def _parquet(named: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], _: int) -> _Opened:
+def _parquet(
+    named: str, table: str, source: Source, policy: Policy, ignored: frozenset[str], _: int, only: _Only
+) -> _Opened:
     source.hold()
     names = parquetfile.headers(named, source.stream)
-    mapped = headers.match(named, TABLES[part.table], names, policy, ignored)
-    return names, mapped, _numbered(named, part, source, names, mapped)
+    mapped = headers.match(named, TABLES[table], names, policy, ignored)
+    return names, mapped, _numbered(named, table, source, names, mapped, only)
 
 
 def _numbered(
-    named: str, part: Part, source: Source, names: Sequence[str], mapped: headers.HeaderMap
+    named: str, table: str, source: Source, names: Sequence[str], mapped: headers.HeaderMap, only: _Only
 ) -> Iterator[csvfile.Columns]:
-    wanted = _wanted(mapped)
+    wanted = _wanted(mapped, only)
     joined = {names[position] for many in mapped.positions.values() if len(many) > 1 for position in many}
-    repeating = {names[position] for position in _repeating(part, mapped)}
-    record = part.first_record
+    repeating = {names[position] for position in _repeating(table, mapped, only)}
+    record = 1
     columns = [names[position] for position in wanted]
-    for frame in parquetfile.read_columns(named, source.stream, columns, joined, repeating, part.groups):
+    for frame in parquetfile.read_columns(named, source.stream, columns, joined, repeating):
         frame.columns = [str(position) for position in wanted]
         yield frame.with_row_index("record", offset=record), {}
         record += frame.height
     source.rewind()
 
 
-def _wanted(mapped: headers.HeaderMap) -> list[int]:
-    return sorted({position for many in mapped.positions.values() for position in many})
+def _wanted(mapped: headers.HeaderMap, only: _Only) -> list[int]:
+    return sorted({p for name, many in mapped.positions.items() if only is None or name in only for p in many})
 
 
-def _repeating(part: Part, mapped: headers.HeaderMap) -> list[int]:
+def _repeating(table: str, mapped: headers.HeaderMap, only: _Only) -> list[int]:
     """Places of the columns that may be Categorical: none joined, no instant, no key, no patient."""
-    spec = TABLES[part.table]
+    spec = TABLES[table]
     return [
         many[0]
         for name, many in mapped.positions.items()
         if len(many) == 1
+        and (only is None or name in only)
         and name not in (*spec.key, "patient_id")
         and spec.columns[name].kind not in (Kind.INSTANT, Kind.DATE)
     ]
@@ -230,6 +213,26 @@ def _check_lengths(where: str, frame: pl.DataFrame) -> None:
                 f"{where}, record {record}: {column} is longer than {_LONGEST:,} bytes; "
                 "correct that record or export the file again"
             )
+
+
+class Chunks:
+    """The chunks of a table's files, in order; `files` fills with those that were read to their end."""
+
+    def __init__(
+        self, parts: Sequence[Part], policy: Policy, *, without_billing: bool = False, only: Collection[str] | None = None
+    ) -> None:
+        """As `read_part`."""
+        self._read = (read_part(part, policy, without_billing=without_billing, only=only) for part in parts)
+        self.files: list[SourceFile] = []
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """One after another, once."""
+        for items in self._read:
+            for item in items:
+                if isinstance(item, Chunk):
+                    yield item
+                else:
+                    self.files.append(item)
 
 
 def check_mapping(name: str, files: Sequence[SourceFile], policy: Policy, *, without_billing: bool = False) -> None:
@@ -259,12 +262,11 @@ def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billi
     Raises InputRefused for files that cannot be read or lack a required column.
     """
     found, warnings = parts(name, paths)
-    read = [item for part in found for item in read_part(part, policy, without_billing=without_billing)]
-    files = tuple(item for item in read if isinstance(item, SourceFile))
-    chunks = [item for item in read if isinstance(item, Chunk)]
-    check_mapping(name, files, policy, without_billing=without_billing)
+    source = Chunks(found, policy, without_billing=without_billing)
+    chunks = list(source)
+    check_mapping(name, source.files, policy, without_billing=without_billing)
     frame = stack([chunk.frame for chunk in chunks])
-    return Extract(TABLES[name], files, frame, pl.concat(chunk.lost for chunk in chunks), warnings)
+    return Extract(TABLES[name], tuple(source.files), frame, pl.concat(chunk.lost for chunk in chunks), warnings)
 
 
 def confirm(name: str, file: SourceFile) -> None:

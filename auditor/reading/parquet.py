@@ -41,10 +41,9 @@ def read_columns(
     wanted: Sequence[str],
     joined: Collection[str] = (),
     repeating: Collection[str] = (),
-    groups: tuple[int, int] | None = None,
     rows: int = CHUNK,
 ) -> Iterator[pl.DataFrame]:
-    """The wanted columns of these row groups, each by its place among them, in chunks, at least one.
+    """The wanted columns, each by its place among them, in chunks, at least one.
 
     Those of `joined` become text whatever they hold; those of `repeating` that repeat a few values Categorical.
     """
@@ -55,7 +54,7 @@ def read_columns(
         ]
         dates_only = {name: pl.lit(_dates_only(file, name)) for name in joined}
         file = pq.ParquetFile(stream, metadata=file.metadata, read_dictionary=few, coerce_int96_timestamp_unit="us")
-        for frame in _frames(file, list(wanted), groups, rows):
+        for frame in _frames(file, list(wanted), rows):
             columns = zip(wanted, frame.schema.items(), strict=True)
             yield frame.select(
                 as_text(
@@ -69,7 +68,7 @@ def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFra
     """The stripped names of the columns that can be text, and the first rows as text; rows: about as many, if there are."""
     with opened(where, stream) as file:
         names = [name.strip() for name in file.schema_arrow.names]
-        frame = next(_frames(file, None, None, 2 * rows)).head(rows)
+        frame = next(_frames(file, None, 2 * rows)).head(rows)
         kept = [
             (name, as_text(where, name, pl.col(at), dtype, True).cast(pl.String).alias(at))
             for name, (at, dtype) in zip(names, frame.schema.items(), strict=True)
@@ -78,14 +77,10 @@ def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFra
         return [name for name, _ in kept], frame.select(text for _, text in kept)
 
 
-def _frames(
-    file: pq.ParquetFile, wanted: list[str] | None, groups: tuple[int, int] | None, rows: int
-) -> Iterator[pl.DataFrame]:
-    if groups and groups[1] > file.num_row_groups:
-        raise pa.ArrowInvalid("row groups are gone")
+def _frames(file: pq.ParquetFile, wanted: list[str] | None, rows: int) -> Iterator[pl.DataFrame]:
     held: list[pa.RecordBatch] = []
     yielded = False
-    each = range(*groups or (0, file.num_row_groups))
+    each = range(file.num_row_groups)
     for batch in chain.from_iterable(file.iter_batches(rows, [group], wanted) for group in each):
         held.append(batch.select(wanted) if wanted else batch)
         if sum(part.num_rows for part in held) * 2 >= rows:
@@ -139,7 +134,7 @@ def _dates_only(file: pq.ParquetFile, name: str) -> bool:
     if not pa.types.is_timestamp(file.schema_arrow.field(name).type):
         return False
     midnight = pl.col("0").dt.time() == pl.time(0)
-    return all(bool(frame.select(midnight.all()).item()) for frame in _frames(file, [name], None, CHUNK))
+    return all(bool(frame.select(midnight.all()).item()) for frame in _frames(file, [name], CHUNK))
 
 
 def as_text(

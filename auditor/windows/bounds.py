@@ -59,6 +59,10 @@ OPEN = ("lookback_open", "postoperative_open", "ahead_open", "same_day_open", "l
 """What `not_covered` tells of a claim; the last is about lines, the others about visits."""
 
 
+_MARGIN = 3
+"""Days."""
+
+
 def first_day(day: date, days: int) -> date:
     """The first date of a window that reaches so many days back."""
     return day - timedelta(days)
@@ -97,6 +101,12 @@ def elapsed(later_instant: str, earlier_instant: str) -> pl.Expr:
 def ahead_days(policy: Policy) -> int:
     """The days that the hours ahead may touch, for visits of which only the date is known."""
     return -(-policy.lookahead.hours // 24)
+
+
+def longest(policy: Policy, *, postoperative: bool) -> tuple[int, int]:
+    """Days before a line's dates and after them that any window may hold, a few too many: a claim may last, zones differ."""
+    back = max(policy.lookback.days, Numbers.of(policy).postoperative if postoperative else 0)
+    return back + _MARGIN, max(policy.horizon_days, ahead_days(policy)) + _MARGIN
 
 
 def near(policy: Policy) -> pl.Expr:

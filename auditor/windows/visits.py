@@ -45,23 +45,20 @@ VISIT_AFTER: Columns = VISIT | {
 """Those that started since."""
 
 
-def classified(rows: pl.DataFrame, lines: pl.DataFrame, lists: Lists) -> tuple[pl.DataFrame, int]:
-    """The visits of the lines' patients, columns prefixed `v_`, with what their codes say.
+def unlisted(codes: pl.Series, lists: Lists) -> pl.Series:
+    """A mask of the lists of codes that hold some code and none that any list of the policy knows."""
+    known = _Known(codes, lists)
+    return codes.to_frame("cpt_codes").select(
+        (pl.col("cpt_codes").list.len() > 0)
+        & ~_any_of(known.visit | known.family | known.ncci_0 | known.ncci_1)
+    ).to_series().fill_null(False)  # fmt: skip
 
-    Beside it the number of all visits whose codes are in no list.
-    """
-    different = rows["cpt_codes"].explode().drop_nulls().unique().to_list()
 
-    def listed(entries: tuple[str, ...]) -> set[str]:
-        codes = CodeList.of(entries)
-        return {code for code in different if code in codes}
-
-    family = set(FAMILY)
-    visit_codes = (listed(lists.visit_codes) | (listed(lists.procedures) - listed(lists.not_procedures))) - family
-    ncci_0, ncci_1 = listed(lists.ncci_0), listed(lists.ncci_1)
+def classified(rows: pl.DataFrame, lists: Lists) -> pl.DataFrame:
+    """Visits with columns prefixed `v_`, and what their codes say."""
+    known = _Known(rows["cpt_codes"], lists)
     has_codes = pl.col("cpt_codes").list.len() > 0
-    unlisted = rows.select((has_codes & ~_any_of(visit_codes | family | ncci_0 | ncci_1)).sum()).item()
-    visits = rows.filter(pl.col("patient_id").is_in(lines["patient_id"].unique().implode())).select(
+    return rows.select(
         "patient_id",
         kind=pl.lit("visit"),
         id="visit_id",
@@ -69,13 +66,27 @@ def classified(rows: pl.DataFrame, lines: pl.DataFrame, lists: Lists) -> tuple[p
         date_only="visit_start_date_only",
         v_date="visit_start_date",
         v_has_codes=has_codes,
-        v_only_family=has_codes & ~_any_of(set(different) - family),
-        v_has_visit_code=_any_of(visit_codes),
-        v_ncci_0=_any_of(ncci_0),
-        v_ncci_1=_any_of(ncci_1),
+        v_only_family=has_codes & ~_any_of(known.different - known.family),
+        v_has_visit_code=_any_of(known.visit),
+        v_ncci_0=_any_of(known.ncci_0),
+        v_ncci_1=_any_of(known.ncci_1),
         **{f"v_{name}": pl.col(name) for name in _VISIT_COLUMNS},
     )
-    return visits, unlisted
+
+
+class _Known:
+    """The different codes of some visits, and which of them the lists of the policy know."""
+
+    def __init__(self, codes: pl.Series, lists: Lists) -> None:
+        self.different = set(codes.explode().drop_nulls().unique().to_list())
+        self.family = set(FAMILY)
+        listed = {name: self._listed(getattr(lists, name)) for name in ("visit_codes", "procedures", "not_procedures")}
+        self.visit = (listed["visit_codes"] | (listed["procedures"] - listed["not_procedures"])) - self.family
+        self.ncci_0, self.ncci_1 = self._listed(lists.ncci_0), self._listed(lists.ncci_1)
+
+    def _listed(self, entries: tuple[str, ...]) -> set[str]:
+        codes = CodeList.of(entries)
+        return {code for code in self.different if code in codes}
 
 
 def _any_of(codes: set[str]) -> pl.Expr:

@@ -1,6 +1,5 @@
-"""An audit at an engine, and two audits compared whole."""
+"""An audit at a place, and two audits compared whole."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +9,21 @@ from polars.testing import assert_frame_equal
 from auditor import audit as auditing
 from auditor.audit import Result, Settings
 from auditor.judging.findings import EVIDENCE_ORDER
-from auditor.scale import Engine, Handling, Post
+from auditor.scale import Place
 from auditor.scale.local import Local
 
 
 class Spilled(Local):
-    """Six buckets on disk, however little there is; `seen` are the steps that were taken."""
+    """All that is kept goes to disk, however little there is."""
 
     def __init__(self, beside: Path) -> None:
-        """Spill beside something."""
-        super().__init__(4, beside)
-        self.seen: list[str] = []
-
-    def divide(self, need: int) -> None:
-        """As if the inputs were a little too large."""
-        super().divide(5)
-
-    def each(self, work: Handling, posts: Sequence[Post], prefix: str, what: str, *, keep: bool = False) -> Post:
-        """Work as usual."""
-        self.seen.append(what)
-        return super().each(work, posts, prefix, what, keep=keep)
+        """Write beside something."""
+        super().__init__(0, beside)
 
 
-def audited(settings: Settings, engine: Engine) -> tuple[Result, pl.DataFrame]:
+def audited(settings: Settings, place: Place) -> tuple[Result, pl.DataFrame]:
     """The result and its evidence, which may go with the engine."""
-    result = auditing.audit(auditing.read(settings, lambda _: None, engine), settings, lambda _: None)
+    result = auditing.audit(auditing.read(settings, lambda _: None, place), settings, lambda _: None)
     return result, result.evidence.collect().sort(EVIDENCE_ORDER)
 
 

@@ -1,4 +1,4 @@
-"""Buckets change nothing: whole results equal those of one bucket in memory. What is spilled is private, and goes."""
+"""Partitions change nothing: whole results equal those of one in memory. What is written to disk is private, and goes."""
 
 import os
 import random
@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from auditor.errors import UsageError
-from auditor.reading import ingest
-from auditor.scale import memory, scatter
+from auditor.scale import memory
 from auditor.scale.local import Local
 from tests.reference import Table, World
 from tests.support import compare
@@ -31,7 +29,7 @@ _profile = settings(
 )
 
 
-def test_buckets_change_nothing() -> None:
+def test_partitions_change_nothing() -> None:
     @_profile
     @given(worlds())
     def holds(world: World) -> None:
@@ -64,13 +62,12 @@ def test_patients_whose_records_name_each_other_meet(folder: Path, tmp_path: Pat
     with Local() as held, Spilled(tmp_path) as spilled:
         whole = audited(asked, held)
         same(whole, audited(asked, spilled))
-        assert "gathering" in spilled.seen
     assert "conflicting rows for one id" in set(whole[0].inputs.tables["visits"].rejects["reason"])
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_the_samples_in_buckets(folder: Path, suffix: str, tmp_path: Path) -> None:
+def test_the_samples_in_partitions(folder: Path, suffix: str, tmp_path: Path) -> None:
     asked = settings_of(folder, suffix)
     with Local() as held, Spilled(tmp_path) as spilled:
         same(audited(asked, held), audited(asked, spilled))
@@ -86,38 +83,9 @@ def test_spilled_data_is_private_and_goes(tmp_path: Path) -> None:
 
 
 def test_what_fits_stays_in_memory(tmp_path: Path) -> None:
-    with Local(2 << 30, tmp_path) as engine:
-        engine.divide(100)
-        assert engine.buckets == 1
-        engine.divide(2 << 30)
-        assert engine.buckets == 5 and not list(tmp_path.iterdir())
-        engine.divide(4 << 30)
-        assert engine.buckets == 9 and list(tmp_path.iterdir())
-
-
-def test_a_file_read_in_pieces_counts_once(tmp_path: Path) -> None:
-    visits = pl.DataFrame({"visit_id": [str(number) for number in range(100)]})
-    visits.write_parquet(tmp_path / "visits.parquet", row_group_size=10)
-    whole, pieces = (ingest.parts("visits", [str(tmp_path)], split_rows=rows)[0] for rows in (None, 20))
-    assert (len(whole), len(pieces)) == (1, 5)
-    assert scatter.need(pieces) == scatter.need(whole) > 0
-
-
-def test_a_patient_has_one_digest_on_every_machine() -> None:
-    texts = pl.Series(["", None, "1", " 1 ", "PATIENT-0000001", "ü" * 40, "x" + "0" * 64, "y" + "0" * 64])
-    digests = scatter.digest(texts).to_list()
-    assert digests[:2] == [0, 0] and digests[2] == digests[3]
-    assert len(set(digests)) == 6
-    assert digests == scatter.digest(texts[::-1])[::-1].to_list()
-    assert digests[4] == 14456284571676500955
-
-
-def test_patients_are_spread_evenly() -> None:
-    for form in ("{}", "MRN{:09d}@CLINIC", "{:x}-0000-0000-0000-000000000000"):
-        digests = scatter.digest(pl.Series([form.format(number) for number in range(64_000)]))
-        sizes = [rows.height for _, rows in scatter.parted(digests.to_frame("d"), "d", 64)]
-        assert digests.n_unique() == 64_000
-        assert len(sizes) == 64 and min(sizes) > 800 and max(sizes) < 1200
+    with Local(2 << 30, tmp_path) as held:
+        audited(settings_of(FOLDERS[0], "csv"), held)
+        assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -150,7 +118,6 @@ def test_calls_and_claims_of_one_number_are_no_link(tmp_path: Path) -> None:
     asked = compare.settings_of(world, compare.written(world, tmp_path))
     with Local() as held, Spilled(tmp_path) as spilled:
         same(audited(asked, held), audited(asked, spilled))
-        assert "gathering" not in spilled.seen
 
 
 def test_exports_without_rows(tmp_path: Path) -> None:

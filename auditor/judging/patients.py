@@ -1,0 +1,76 @@
+"""The one function that judges: the records of some patients → their claims, findings and evidence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from auditor.claims.billing import bill, with_end_and_time
+from auditor.claims.coverage import Coverage
+from auditor.identity import Identity
+from auditor.judging import findings
+from auditor.judging.judge import judge
+from auditor.policy import Policy
+from auditor.rules import ALL
+from auditor.windows import Facts, Nouns
+from auditor.windows.visits import classified
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What holds for all patients. `audited` picks the lines to audit; `not_evaluated` are rule codes with reasons.
+
+    `tainted_*`: the patients with a rejected visit or line.
+    """
+
+    policy: Policy
+    providers: pl.DataFrame
+    codes: tuple[str, ...]
+    audited: pl.Expr
+    coverage: Coverage
+    not_evaluated: Mapping[str, str]
+    identity: Identity
+    tainted_visits: pl.Series
+    tainted_lines: pl.Series
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of some patients. Frames as `findings.py` and `judge.py` describe them; `inactive` counts lines by status."""
+
+    claims: pl.DataFrame
+    findings: pl.DataFrame
+    evidence: pl.DataFrame
+    outcomes: pl.DataFrame
+    inactive: dict[str, int]
+
+
+def judge_patients(
+    calls: pl.DataFrame, visits: pl.DataFrame, claims: pl.DataFrame | None, spans: pl.DataFrame, context: Context
+) -> Judged:
+    """Bill, window, judge and find. `spans`: of all calls of the claims' providers, whoever the patient."""
+    policy = context.policy
+    billed = bill(with_end_and_time(calls), claims, context.providers, policy)
+    facts = Facts(
+        billing=billed,
+        visits=classified(visits, policy.lists),
+        providers=context.providers,
+        tainted_visits=context.tainted_visits,
+        tainted_lines=context.tainted_lines,
+        provider_calls=spans,
+        has_claims_table=claims is not None,
+        coverage=context.coverage,
+        policy=policy,
+        codes=context.codes,
+    )
+    nouns = Nouns(facts, context.audited)
+    judgement = judge(nouns, [rule for rule in ALL if rule.code not in context.not_evaluated], policy)
+    published = findings.claims_table(nouns.claims, judgement, policy, context.identity)
+    inactive = billed.inactive.filter(pl.col("cpt_code").is_in(context.codes) & context.audited)
+    return Judged(
+        published,
+        findings.findings_table(nouns.claims, published, judgement, policy, context.identity),
+        findings.evidence_table(nouns.claims, billed.line_calls, judgement, policy, context.identity),
+        judgement.outcomes,
+        {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
+    )

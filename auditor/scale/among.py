@@ -1,0 +1,47 @@
+"""Whether a text may be one of very many: one look into a table of marks, however many there are.
+
+A text that is one of them is always found; of the others a few are too. Every process of one version agrees.
+"""
+
+import polars as pl
+
+_BITS = 24
+
+
+class Among:
+    """The texts, or hashes, that others are compared with."""
+
+    def __init__(self, members: pl.Series) -> None:
+        """Nulls are no members."""
+        places = _places(members.drop_nulls()).unique()
+        self._marks = pl.repeat(False, 1 << _BITS, dtype=pl.Boolean, eager=True).scatter(places, True)  # noqa: FBT003
+        self._none = places.is_empty()
+
+    def has(self, values: pl.Series) -> pl.Series:
+        """A mask of the values that may be members; null is none."""
+        if self._none:
+            return pl.repeat(False, len(values), dtype=pl.Boolean, eager=True)
+        return self._marks.gather(_places(values)) & values.is_not_null()
+
+
+class Around:
+    """Texts with a span of days each."""
+
+    def __init__(self, spans: pl.DataFrame) -> None:
+        """`spans`: a text, its first day and its last."""
+        text, first, last = spans.columns
+        near = spans.drop_nulls().select(place=_places(spans.drop_nulls()[text]), first=first, last=last)
+        near = near.group_by("place").agg(pl.col("first").min(), pl.col("last").max())
+        never = pl.repeat(0, 1 << _BITS, dtype=pl.Int32, eager=True)
+        self._first = (never + (1 << 30)).scatter(near["place"], near["first"].to_physical()).cast(pl.Int32)
+        self._last = (never - (1 << 30)).scatter(near["place"], near["last"].to_physical()).cast(pl.Int32)
+
+    def has(self, texts: pl.Series, days: pl.Series) -> pl.Series:
+        """A mask of the pairs that may lie in the span of their text."""
+        places, day = _places(texts), days.to_physical()
+        return ((day >= self._first.gather(places)) & (day <= self._last.gather(places))).fill_null(False)
+
+
+def _places(values: pl.Series) -> pl.Series:
+    hashes = values if values.dtype == pl.UInt64 else values.hash()
+    return (hashes // (1 << (64 - _BITS))).cast(pl.UInt32)

@@ -1,0 +1,152 @@
+"""A chunk → the rows that can matter, and what all of its rows say. Source: SPEC.md section 2."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from auditor.cells import duplicates, normalise, values
+from auditor.cells.instants import Midnights
+from auditor.cells.normalise import Table, Typed, type_rows
+from auditor.claims import coverage
+from auditor.claims.billing import with_end_and_time
+from auditor.claims.coverage import Extremes
+from auditor.policy import Policy
+from auditor.reading.ingest import Chunk, SourceFile
+from auditor.scale.among import Among, Around
+from auditor.scale.survey import Look, Survey
+from auditor.schema.tables import TABLES
+from auditor.windows import calls as call_windows
+from auditor.windows import visits as visit_windows
+
+Matters = Callable[[pl.DataFrame], pl.Series]
+"""Some columns of rows → a mask of those that can matter."""
+
+_LOOKED_AT = {
+    "calls": ("call_id", "patient_id", "provider_id", "claim_id", "call_start", "call_start_date", "call_end",
+              "call_minutes", "call_seconds", "discussion_minutes"),
+    "visits": ("patient_id", "visit_start", "visit_start_date_only", "visit_start_date", "status"),
+    "claims": ("patient_id", "claim_id", "call_id", "service_date"),
+}  # fmt: skip
+"""The columns that say something of the whole, or whether a row can matter."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What rows say of their table. `aside`: rows whose id others may have, which say nothing yet.
+
+    `spans`: of all calls (`windows.calls`), if a rule asks; `unlisted`: visits whose codes are in no list.
+    """
+
+    table: Table
+    aside: pl.DataFrame
+    extremes: Extremes
+    spans: pl.DataFrame
+    unlisted: int
+    midnights: Mapping[str, Midnights]
+    files: tuple[SourceFile, ...] = ()
+
+    @property
+    def date_only(self) -> frozenset[str]:
+        """The columns whose every value is midnight as written."""
+        return frozenset(name for name, found in self.midnights.items() if found.date_only)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeChunk:
+    """Types the chunks of a table. `date_only` and `repeated` are of the whole table; `with_spans`: whether a rule asks.
+
+    `bills`: the table holds the lines; `without_billing`: a claims table replaces the calls' own.
+    """
+
+    table: str
+    policy: Policy
+    date_only: frozenset[str]
+    repeated: Among
+    matters: Matters
+    with_spans: bool
+    bills: bool
+    without_billing: bool
+    blanks: Mapping[str, pl.Series]
+
+    @classmethod
+    def of(cls, look: Look, survey: Survey, matters: Matters, *, with_spans: bool) -> "TypeChunk":
+        """As long as no column is known to be date-only."""
+        return cls(
+            table=look.table,
+            policy=look.policy,
+            date_only=frozenset(),
+            repeated=Among(survey.repeated),
+            matters=matters,
+            with_spans=with_spans,
+            bills=look.bills,
+            without_billing=look.without_billing,
+            blanks=values.blanks(TABLES[look.table], look.policy),
+        )
+
+    def __call__(self, chunk: Chunk) -> tuple[pl.DataFrame, Said]:
+        """The rows that can matter, and what all rows say."""
+        typed = type_rows(TABLES[self.table], chunk.frame, self.policy, self.blanks, self.date_only)
+        again = self.repeated.has(typed.ids())
+        single = typed.sound & ~again
+        looked_at = typed.columns(*_LOOKED_AT[self.table])
+        kept = typed.rows(self.matters(looked_at) & single)
+        extremes, spans = self._look(looked_at.filter(single))
+        unlisted = _unlisted(typed, single, self.policy) if self.table == "visits" else 0
+        aside = typed.rows(typed.sound & again)
+        return kept, Said(typed.table(chunk.lost), aside, extremes, spans, unlisted, typed.midnights)
+
+    def together(self, parts: Sequence[Said], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, Said]:
+        """What the chunks say, in order, as one; and of the rows that were put aside those that can matter."""
+        spec = TABLES[self.table]
+        aside = pl.concat([part.aside for part in parts])
+        rows, rejects = duplicates.one_per_id(spec, aside.clear(), aside)
+        extremes, spans = self._look(rows)
+        unlisted = visit_windows.unlisted(rows["cpt_codes"], self.policy.lists).sum() if self.table == "visits" else 0
+        table = normalise.merge([part.table for part in parts])
+        midnights: dict[str, Midnights] = {}
+        for name, found in (item for part in parts for item in part.midnights.items()):
+            midnights[name] = found.plus(midnights[name]) if name in midnights else found
+        return rows.filter(self.matters(rows)), Said(
+            replace(table, rejects=normalise.settled(table.rejects, [rejects])),
+            aside.clear(),
+            coverage.merge([*(part.extremes for part in parts), extremes]),
+            pl.concat([*(part.spans for part in parts), spans]),
+            sum(part.unlisted for part in parts) + unlisted,
+            midnights,
+            tuple(files),
+        )
+
+    def _look(self, rows: pl.DataFrame) -> tuple[Extremes, pl.DataFrame]:
+        """What sound rows say of the coverage, and their stretches of time."""
+        if self.table == "calls":
+            rows = with_end_and_time(rows)
+        spans = call_windows.spans(rows if self.with_spans else rows.clear()) if self.table == "calls" else pl.DataFrame()
+        return coverage.extremes(self.table, rows, self.policy, bills=self.bills), spans
+
+
+def named(**members: pl.Series) -> Matters:
+    """Rows matter that have one of these ids in one of these columns."""
+    among = {name: Among(ids) for name, ids in members.items()}
+
+    def mask(rows: pl.DataFrame) -> pl.Series:
+        some = pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True)
+        for name, ids in among.items():
+            some = some | ids.has(rows[name])
+        return some
+
+    return mask
+
+
+def near(spans: pl.DataFrame) -> Matters:
+    """Visits matter that start in the span of their patient: patient_id, first day, last day."""
+    around = Around(spans)
+    return lambda rows: around.has(rows["patient_id"], rows["visit_start_date"])
+
+
+def _unlisted(typed: Typed, single: pl.Series, policy: Policy) -> int:
+    if "cpt_codes" not in typed.work.made:
+        return 0
+    codes = typed.work.made["cpt_codes"]
+    found = codes._replace(values=visit_windows.unlisted(codes.values, policy.lists))
+    return int((found.rows() & single).sum())

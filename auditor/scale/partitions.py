@@ -1,0 +1,121 @@
+"""Kept rows in memory, or once they outgrow it as Parquet, in partitions of patients, in a private folder."""
+
+import contextlib
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from auditor.errors import OutputFailed
+
+PARTITIONS = 64
+"""How many partitions there are on disk, beside the one of patients whose records name each other."""
+
+_GROUP = 20_000
+"""Rows of a group, so that few are read for a stretch of claims."""
+
+
+class Partitions:
+    """The rows of all tables. More than `room` bytes (None: no bound) go to a folder `beside`, or the temporary folder."""
+
+    def __init__(self, room: int | None, beside: Path | None) -> None:
+        """Nothing is written before there is too much."""
+        self._room, self._beside = room, beside
+        self._held: defaultdict[str, list[pl.DataFrame]] = defaultdict(list)
+        self._size = 0
+        self._folder: Path | None = None
+        self._written = 0
+
+    def add(self, table: str, rows: pl.DataFrame) -> None:
+        """Keep some rows of a table. Raises OutputFailed where they do not fit and cannot be written."""
+        self._held[table].append(rows)
+        self._size += rows.estimated_size()
+        if self._room is not None and self._size > self._room:
+            self._write()
+
+    def drop(self, table: str) -> None:
+        """Forget the rows of a table."""
+        self._size -= sum(rows.estimated_size() for rows in self._held.pop(table, []))
+        if self._folder:
+            for path in self._folder.glob(f"{table}-*"):
+                path.unlink()
+
+    def select(self, table: str, *columns: str, **renamed: str) -> pl.DataFrame:
+        """Some columns of all kept rows of a table."""
+        return self._all(table).select(*columns, **renamed).collect()
+
+    def each(self, tables: tuple[str, ...]) -> Iterator[dict[str, pl.DataFrame]]:
+        """The tables' rows, partition after partition; what is in memory alone is one. Rows that were given are let go."""
+        if self._folder is None:
+            yield {table: pl.concat(self._held.pop(table)) for table in tables}
+            return
+        self._write()
+        meeting = pl.col("patient_id").is_in(self._meeting(tables).implode())
+        yield {table: self._all(table).filter(meeting).collect() for table in tables}
+        for number in range(PARTITIONS):
+            yield {table: self._scan(f"{table}-{number}-*", table).filter(~meeting).collect() for table in tables}
+
+    def hold(self, frame: pl.DataFrame) -> pl.LazyFrame:
+        """The same frame, on disk if the rows are. Raises OutputFailed."""
+        if self._folder is None:
+            return frame.lazy()
+        path = self._folder / f"held-{self._written}.parquet"
+        self._put(path, frame)
+        return pl.scan_parquet(path)
+
+    def remove(self) -> None:
+        """Remove everything."""
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _write(self) -> None:
+        if self._folder is None:
+            with _as_output_failure(self._beside or Path(tempfile.gettempdir())):
+                self._folder = Path(tempfile.mkdtemp(prefix=".unfinished-partitions-", dir=self._beside))
+        for table, held in self._held.items():
+            rows = pl.concat(held)
+            held[:] = [rows.clear()]
+            parts = rows.with_columns(_part=pl.col("patient_id").hash() % PARTITIONS)
+            for key, some in parts.partition_by("_part", as_dict=True, include_key=False).items():
+                self._put(self._folder / f"{table}-{key[0]}-{self._written}.parquet", some)
+        self._size = 0
+
+    def _put(self, path: Path, frame: pl.DataFrame) -> None:
+        self._written += 1
+        with _as_output_failure(path.parent):
+            frame.write_parquet(path, compression="lz4", row_group_size=_GROUP)
+
+    def _all(self, table: str) -> pl.LazyFrame:
+        return pl.concat([self._scan(f"{table}-*", table), *(rows.lazy() for rows in self._held[table])])
+
+    def _scan(self, pattern: str, table: str) -> pl.LazyFrame:
+        files = sorted(self._folder.glob(f"{pattern}.parquet")) if self._folder else []
+        return pl.concat([self._held[table][0].clear().lazy(), *map(pl.scan_parquet, files)])
+
+    def _meeting(self, tables: tuple[str, ...]) -> pl.Series:
+        """The patients who share a call or a claim with another one: they are judged together. SPEC.md section 5, Laws."""
+        links = []
+        for table in ("calls", "claims"):
+            if table in tables:
+                rows = self._all(table)
+                links.append(rows.select("patient_id", kind=pl.lit("call"), id="call_id"))
+                claim = pl.coalesce("claim_id", "call_id") if table == "calls" else pl.col("claim_id")
+                links.append(rows.select("patient_id", kind=pl.lit("claim"), id=claim))
+        shared = pl.concat(links).drop_nulls().group_by("kind", "id").agg(pl.col("patient_id").unique())
+        shared = shared.filter(pl.col("patient_id").list.len() > 1)
+        return shared.select(pl.col("patient_id").explode().unique()).collect().to_series()
+
+
+@contextlib.contextmanager
+def _as_output_failure(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise OutputFailed(
+            f"{folder}: exports larger than --memory are spilled there, and it could not be written ({reason}); "
+            "check space and permissions, or give more --memory"
+        ) from error
