@@ -1,10 +1,11 @@
 """The whole path on one screen: survey → type, keeping what matters → cover → judge (bill, window, judge, find) → merge."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from auditor.cells import values
 from auditor.cells.normalise import Table, normalise
 from auditor.claims import coverage
 from auditor.claims.billing import provider_rows
@@ -104,7 +105,7 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         tables["providers"], files["providers"] = normalise(extract, policy), extract.files
     for name in (name for name in _BIG if name in settings.paths):
         bills = name == ("claims" if with_claims else "calls")
-        look = Look(name, policy, bills, without_billing=with_claims and name == "calls")
+        look = Look(name, policy, bills, with_claims and name == "calls", values.blanks(name, policy))
         surveys[name] = look, place.survey(look, parts[name][0])
         ingest.check_mapping(name, surveys[name][1].files, policy, without_billing=look.without_billing)
     for name, (look, survey) in surveys.items():
@@ -141,7 +142,9 @@ def _what_matters(name: str, settings: Settings, place: Place, billed: pl.DataFr
     postoperative = any("in_global_period" in rule.weighed.meta.root_names() for rule in _wanted(settings))
     back, ahead = bounds.longest(settings.policy, postoperative=postoperative)
     day = pl.col("day")
-    return keep.near(lines.select("patient_id", first=day.dt.offset_by(f"-{back}d"), last=day.dt.offset_by(f"{ahead}d")))
+    return keep.near(
+        lines.select("patient_id", first=day.dt.offset_by(f"-{back}d"), last=day.dt.offset_by(f"{ahead}d"))
+    )
 
 
 def accept(inputs: Inputs, settings: Settings) -> None:

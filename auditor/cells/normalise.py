@@ -10,9 +10,9 @@ from auditor.cells import duplicates as records
 from auditor.cells import values
 from auditor.cells.duplicates import DUPLICATE, hashed
 from auditor.cells.instants import DAY, Midnights
-from auditor.cells.values import Work
+from auditor.cells.values import PLACE, Work
 from auditor.policy import Policy
-from auditor.reading.ingest import REJECT_SCHEMA, Extract
+from auditor.reading.ingest import Extract
 from auditor.schema.tables import TABLES, TableSpec
 
 
@@ -53,12 +53,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Typed:
-    """Rows of a table, typed. `frame`: as they were read; `sound` picks those that can be used."""
+    """Rows of a table, typed. `frame`: as they were read; `blanks`: `values.blanks`; `sound` picks those that can be used."""
 
     spec: TableSpec
     frame: pl.DataFrame
     work: Work
-    constants: Mapping[str, pl.Series]
+    blanks: pl.DataFrame
     sound: pl.Series
 
     @property
@@ -74,7 +74,7 @@ class Typed:
         """A typed column, one value for each row."""
         if name in self.work.made:
             return self.work.made[name].rows().alias(name)
-        return self.constants[name].new_from_index(0, self.frame.height).alias(name)
+        return self.blanks[name].new_from_index(0, self.frame.height)
 
     def columns(self, *names: str) -> pl.DataFrame:
         """Some typed columns of all rows."""
@@ -82,20 +82,23 @@ class Typed:
 
     def rows(self, mask: pl.Series) -> pl.DataFrame:
         """Every canonical column of the rows that the mask picks, and where they stand."""
+        if not mask.any():
+            return self.blanks.clear()
         some = None if mask.all() else mask
-        return pl.DataFrame({name: made.rows(some) for name, made in self.work.made.items()}).with_columns(
-            *(pl.lit(one).first().alias(name) for name, one in self.constants.items()),
-            *(self.frame[name] if some is None else self.frame[name].filter(some) for name in _PLACE),
-        )
+        made = {name: one.rows(some) for name, one in self.work.made.items()}
+        made |= {name: self.frame[name] if some is None else self.frame[name].filter(some) for name in PLACE}
+        blank = [pl.lit(self.blanks[name]).first().alias(name) for name in self.blanks.columns if name not in made]
+        return pl.DataFrame(made).select(*made, *blank).select(self.blanks.columns)
 
     def table(self, lost: pl.DataFrame) -> Table:
         """What these rows say of their table, without rows. `lost`: records that could not be read as rows."""
-        faulty = self.rows(~self.sound) if not self.sound.all() else None
-        found = [] if faulty is None else [_rejects(self.work, faulty, self.frame.filter(~self.sound))]
+        found = (
+            [] if self.sound.all() else [_rejects(self.work, self.rows(~self.sound), self.frame.filter(~self.sound))]
+        )
         return Table(
             self.spec,
             frozenset(name for name in self.spec.columns if name in self.frame.columns),
-            self.rows(pl.repeat(False, self.frame.height, eager=True, dtype=pl.Boolean)),
+            self.blanks.clear(),
             pl.concat([lost.with_columns(written=pl.lit(None, pl.String)), *found]),
             pl.DataFrame(self.work.unrecognised, schema=_UNRECOGNISED, orient="row"),
             (),
@@ -104,14 +107,11 @@ class Typed:
         )
 
 
-_PLACE = ("source_file", "source_record")
-
-
 def type_rows(
     spec: TableSpec,
     frame: pl.DataFrame,
     policy: Policy,
-    blanks: Mapping[str, pl.Series],
+    blanks: pl.DataFrame,
     date_columns: frozenset[str] | None = None,
 ) -> Typed:
     """Type rows of a table as they were read.
@@ -123,12 +123,12 @@ def type_rows(
         if name in frame.columns:
             values.read(work, column, frame[name])
     _check_spans(work)
-    return Typed(spec, frame, work, {name: one for name, one in blanks.items() if name not in work.made}, work.problem == 0)
+    return Typed(spec, frame, work, blanks, work.problem == 0)
 
 
 def normalise(extract: Extract, policy: Policy, date_columns: frozenset[str] | None = None) -> Table:
     """A whole table in memory: typed, the rows that cannot be used rejected, rows of one id merged."""
-    typed = type_rows(extract.spec, extract.frame, policy, values.blanks(extract.spec, policy), date_columns)
+    typed = type_rows(extract.spec, extract.frame, policy, values.blanks(extract.spec.name, policy), date_columns)
     again = typed.sound & typed.ids().is_duplicated()
     rows, rejects = records.one_per_id(extract.spec, typed.rows(typed.sound & ~again), typed.rows(again))
     table = typed.table(extract.rejects)

@@ -9,7 +9,10 @@ import polars as pl
 from auditor.cells import instants
 from auditor.cells.instants import DAY, Midnights
 from auditor.policy import Policy
-from auditor.schema.tables import Column, Kind, TableSpec, fold_term
+from auditor.schema.tables import TABLES, Column, Kind, fold_term
+
+PLACE = ("source_file", "source_record")
+"""Where a row stands."""
 
 _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _CLOCK = r"^(?:(\d{1,4}):)?(\d{1,6}):([0-5]?\d(?:\.\d+)?)$"
@@ -97,17 +100,17 @@ def read(work: Work, column: Column, values: pl.Series) -> None:
     work.place = None
 
 
-def blanks(spec: TableSpec, policy: Policy) -> dict[str, pl.Series]:
-    """Every typed column of one row whose cells are all blank, in which nothing can be wrong."""
-    work = Work(policy, spec.name, 1)
-    for column in spec.columns.values():
+def blanks(table: str, policy: Policy) -> pl.DataFrame:
+    """Every typed column of one row whose cells are all blank, in which nothing can be wrong, and where it stands."""
+    work = Work(policy, table, 1)
+    for column in TABLES[table].columns.values():
         _READERS[column.kind](work, column, pl.Series([None], dtype=pl.String))
-    return {name: made.values for name, made in work.made.items()}
+    place = pl.DataFrame({"source_file": "", "source_record": 0}, schema_overrides={"source_record": pl.UInt32})
+    return pl.DataFrame({name: made.values for name, made in work.made.items()}).with_columns(place)
 
 
 _TIMES = (Kind.INSTANT, Kind.DATE)
 _WORDS = (Kind.TERM, Kind.FLAG, Kind.DOCUMENTED, Kind.CODES, Kind.DIAGNOSES)
-_FEW = 1_000
 
 
 def _different(values: pl.Series, kind: Kind) -> tuple[pl.Series, pl.Series | None]:
@@ -118,16 +121,12 @@ def _different(values: pl.Series, kind: Kind) -> tuple[pl.Series, pl.Series | No
             return values, None
         values = values.cast(pl.Categorical(pl.Categories.random()))
     place = values.to_physical()
-    codes = pl.int_range(
-        place.to_frame("code").select(pl.max("code").fill_null(-1).cast(pl.Int64) + 1).item(),
-        dtype=pl.UInt32,
-        eager=True,
-    )
-    if len(codes) > _FEW:  # many of the categories may be those of other columns
-        held = place.unique().drop_nulls()
-        place = _nulls(len(codes), pl.UInt32).scatter(held, codes.head(len(held))).gather(place)
-        codes = held
-    texts = codes.cat.to(values.dtype).cast(pl.String)
+    size = (place.max() or 0) + 1
+    held = pl.repeat(False, size, dtype=pl.Boolean, eager=True).scatter(place.drop_nulls(), True)
+    codes = held.arg_true()
+    if len(codes) < size:  # many of the categories may be those of other columns
+        place = (held.cast(pl.UInt32).cum_sum() - 1).gather(place)
+    texts = codes.cast(pl.UInt32).cat.to(values.dtype).cast(pl.String)
     if place.null_count():
         place = place.fill_null(len(texts))
         texts = texts.extend_constant(None, 1)

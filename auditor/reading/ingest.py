@@ -29,13 +29,24 @@ _LONGEST = 1_000_000
 """Bytes of a cell."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Part:
-    """A file of a table. `held`: what can be read only once, kept to be read again."""
+    """A file of a table. `held`: what can be read only once, once it was read."""
 
     table: str
     path: Path
     held: BinaryIO | None = None
+
+    @contextlib.contextmanager
+    def opened(self, named: str) -> Iterator[tuple[BinaryIO, Signature | None]]:
+        """As `files.opened`, as often as is asked."""
+        self.held = self.held or held(named, self.path)
+        if self.held:
+            self.held.seek(0)
+            yield self.held, None
+        else:
+            with opened(named, self.path) as found:
+                yield found
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ def parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]
     """The files of a table, in order, and warnings about what was left alone. Raises InputRefused for paths that lead nowhere."""
     found = expand(name, paths)
     warnings = (f"{name}: {found.strays} files of other kinds in the folder were left alone",) if found.strays else ()
-    return [Part(name, path, held(where(name, path), path)) for path in found.paths], warnings
+    return [Part(name, path) for path in found.paths], warnings
 
 
 def read_part(
@@ -110,7 +121,7 @@ def read_part(
     ignored = _ignored(part.table, without_billing)
     rows = 0
     try:
-        with _opened(part, named) as (stream, touched):
+        with part.opened(named) as (stream, touched):
             source = Source(named, stream)
             reading = _parquet if source.head == _PARQUET else _csv
             names, mapped, frames = reading(named, part.table, source, policy, ignored, chunk_bytes, only)
@@ -129,16 +140,6 @@ def read_part(
         ) from None
     mapping = {column: tuple(names[p] for p in many) for column, many in mapped.positions.items()}
     yield SourceFile(path, size, digest, rows, mapping, mapped.unused, part.path, touched)
-
-
-@contextlib.contextmanager
-def _opened(part: Part, named: str) -> Iterator[tuple[BinaryIO, Signature | None]]:
-    if part.held is None:
-        with opened(named, part.path) as found:
-            yield found
-    else:
-        part.held.seek(0)
-        yield part.held, None
 
 
 _Opened = tuple[Sequence[str], headers.HeaderMap, Iterator[csvfile.Columns]]
@@ -219,7 +220,12 @@ class Chunks:
     """The chunks of a table's files, in order; `files` fills with those that were read to their end."""
 
     def __init__(
-        self, parts: Sequence[Part], policy: Policy, *, without_billing: bool = False, only: Collection[str] | None = None
+        self,
+        parts: Sequence[Part],
+        policy: Policy,
+        *,
+        without_billing: bool = False,
+        only: Collection[str] | None = None,
     ) -> None:
         """As `read_part`."""
         self._read = (read_part(part, policy, without_billing=without_billing, only=only) for part in parts)

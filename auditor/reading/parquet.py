@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from auditor.errors import InputRefused
 
-CHUNK = 200_000
+CHUNK = 500_000
 """Rows of a chunk, about."""
 _FEW = 16
 """Rows per byte of the packed dictionary, at least, in a column that repeats a few values."""

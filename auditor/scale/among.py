@@ -14,7 +14,7 @@ class Among:
     def __init__(self, members: pl.Series) -> None:
         """Nulls are no members."""
         places = _places(members.drop_nulls()).unique()
-        self._marks = pl.repeat(False, 1 << _BITS, dtype=pl.Boolean, eager=True).scatter(places, True)  # noqa: FBT003
+        self._marks = pl.repeat(False, 1 << _BITS, dtype=pl.Boolean, eager=True).scatter(places, True)
         self._none = places.is_empty()
 
     def has(self, values: pl.Series) -> pl.Series:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from auditor.cells import duplicates, normalise, values
+from auditor.cells import duplicates, normalise
 from auditor.cells.instants import Midnights
 from auditor.cells.normalise import Table, Typed, type_rows
 from auditor.claims import coverage
@@ -67,7 +67,7 @@ class TypeChunk:
     with_spans: bool
     bills: bool
     without_billing: bool
-    blanks: Mapping[str, pl.Series]
+    blanks: pl.DataFrame
 
     @classmethod
     def of(cls, look: Look, survey: Survey, matters: Matters, *, with_spans: bool) -> "TypeChunk":
@@ -81,7 +81,7 @@ class TypeChunk:
             with_spans=with_spans,
             bills=look.bills,
             without_billing=look.without_billing,
-            blanks=values.blanks(TABLES[look.table], look.policy),
+            blanks=look.blanks,
         )
 
     def __call__(self, chunk: Chunk) -> tuple[pl.DataFrame, Said]:
@@ -121,7 +121,9 @@ class TypeChunk:
         """What sound rows say of the coverage, and their stretches of time."""
         if self.table == "calls":
             rows = with_end_and_time(rows)
-        spans = call_windows.spans(rows if self.with_spans else rows.clear()) if self.table == "calls" else pl.DataFrame()
+        spans = (
+            call_windows.spans(rows if self.with_spans else rows.clear()) if self.table == "calls" else pl.DataFrame()
+        )
         return coverage.extremes(self.table, rows, self.policy, bills=self.bills), spans
 
 

@@ -47,7 +47,7 @@ class Local:
 
     def survey(self, look: Look, parts: Sequence[Part]) -> Survey:
         """Look at a table."""
-        self._progress(f"looking at {look.table}")
+        self._progress(f"reading {look.table}")
         source = Chunks(parts, look.policy, without_billing=look.without_billing, only=look.only)
         ids, billed = [], [nothing_billed()]
         for some, lines in _each(look, source):
@@ -57,7 +57,7 @@ class Local:
 
     def type_chunks(self, work: TypeChunk, parts: Sequence[Part]) -> Said:
         """Type a table, and keep the rows that can matter."""
-        self._progress(f"reading {work.table}")
+        self._progress(f"typing {work.table}")
         source = Chunks(parts, work.policy, without_billing=work.without_billing)
         said = []
         for rows, some in _each(work, source):

@@ -11,9 +11,6 @@ import polars as pl
 
 from auditor.errors import OutputFailed
 
-PARTITIONS = 64
-"""How many partitions there are on disk, beside the one of patients whose records name each other."""
-
 _GROUP = 20_000
 """Rows of a group, so that few are read for a stretch of claims."""
 
@@ -21,9 +18,9 @@ _GROUP = 20_000
 class Partitions:
     """The rows of all tables. More than `room` bytes (None: no bound) go to a folder `beside`, or the temporary folder."""
 
-    def __init__(self, room: int | None, beside: Path | None) -> None:
-        """Nothing is written before there is too much."""
-        self._room, self._beside = room, beside
+    def __init__(self, room: int | None, beside: Path | None, count: int = 64) -> None:
+        """Nothing is written before there is too much. `count`: partitions, beside that of patients who share records."""
+        self._room, self._beside, self._count = room, beside, count
         self._held: defaultdict[str, list[pl.DataFrame]] = defaultdict(list)
         self._size = 0
         self._folder: Path | None = None
@@ -55,7 +52,7 @@ class Partitions:
         self._write()
         meeting = pl.col("patient_id").is_in(self._meeting(tables).implode())
         yield {table: self._all(table).filter(meeting).collect() for table in tables}
-        for number in range(PARTITIONS):
+        for number in range(self._count):
             yield {table: self._scan(f"{table}-{number}-*", table).filter(~meeting).collect() for table in tables}
 
     def hold(self, frame: pl.DataFrame) -> pl.LazyFrame:
@@ -78,7 +75,7 @@ class Partitions:
         for table, held in self._held.items():
             rows = pl.concat(held)
             held[:] = [rows.clear()]
-            parts = rows.with_columns(_part=pl.col("patient_id").hash() % PARTITIONS)
+            parts = rows.with_columns(_part=pl.col("patient_id").hash() % self._count)
             for key, some in parts.partition_by("_part", as_dict=True, include_key=False).items():
                 self._put(self._folder / f"{table}-{key[0]}-{self._written}.parquet", some)
         self._size = 0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from auditor.cells import values
 from auditor.cells.normalise import type_rows
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, SourceFile
@@ -26,12 +25,16 @@ class Survey:
 
 @dataclass(frozen=True)
 class Look:
-    """Looks at a chunk. `bills`: its table holds the lines; `without_billing`: a claims table replaces the calls' own."""
+    """Looks at a chunk. `bills`: its table holds the lines; `without_billing`: a claims table replaces the calls' own.
+
+    `blanks`: `values.blanks` of the table.
+    """
 
     table: str
     policy: Policy
     bills: bool
     without_billing: bool
+    blanks: pl.DataFrame
 
     @property
     def only(self) -> tuple[str, ...]:
@@ -41,7 +44,7 @@ class Look:
     def __call__(self, chunk: Chunk) -> tuple[pl.Series, pl.DataFrame]:
         """The hash of every id, and what lines name."""
         spec = TABLES[self.table]
-        typed = type_rows(spec, chunk.frame, self.policy, values.blanks(spec, self.policy))
+        typed = type_rows(spec, chunk.frame, self.policy, self.blanks)
         if not self.bills:
             return typed.ids(), nothing_billed()
         billed = typed.columns(*_BILLED, "cpt_code").filter(pl.col("cpt_code").is_in(FAMILY))

@@ -1,6 +1,6 @@
 """Typing a table: in parts as in one, from categories as from text, and local times whatever the zone."""
 
-import pickle
+from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
@@ -8,11 +8,13 @@ import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
 from auditor import policy as policies
-from auditor.cells import instants
-from auditor.cells.normalise import Table, instant_columns, merge, normalise
+from auditor.cells import instants, values
+from auditor.cells.normalise import Table, normalise
 from auditor.policy import Policy
-from auditor.reading.ingest import REJECT_SCHEMA, Extract
+from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Extract
 from auditor.rules import select
+from auditor.scale.keep import Said, TypeChunk
+from auditor.scale.survey import Look, Survey, nothing_billed, repeated
 from auditor.schema.tables import TABLES
 
 MIDNIGHTS = [f"2026-03-{day:02} 00:00:00" for day in range(1, 25)]
@@ -42,8 +44,8 @@ def visits(**columns: object) -> pl.DataFrame:
     )
 
 
-def typed(frame: pl.DataFrame, policy: Policy, **known: frozenset[str]) -> Table:
-    return normalise(Extract(TABLES["visits"], (), frame, pl.DataFrame(schema=REJECT_SCHEMA)), policy, **known)
+def typed(frame: pl.DataFrame, policy: Policy) -> Table:
+    return normalise(Extract(TABLES["visits"], (), frame, pl.DataFrame(schema=REJECT_SCHEMA)), policy)
 
 
 def same(one: Table, other: Table) -> None:
@@ -52,6 +54,29 @@ def same(one: Table, other: Table) -> None:
     assert (one.warnings, one.columns, one.has_local_times) == (other.warnings, other.columns, other.has_local_times)
 
 
+def in_chunks(frame: pl.DataFrame, size: int, policy: Policy) -> tuple[pl.DataFrame, Said]:
+    """The table typed chunk after chunk, every row kept; once more where that tells which columns are date-only."""
+    everything = lambda rows: pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)  # noqa: E731
+    look = Look("visits", policy, False, False, values.blanks("visits", policy))
+    chunks = [Chunk(some, pl.DataFrame(schema=REJECT_SCHEMA)) for some in frame.iter_slices(size)]
+    chunks = [Chunk(_thin(chunk.frame), chunk.lost) for chunk in chunks]
+    survey = Survey(repeated([look(chunk)[0] for chunk in chunks]), nothing_billed(), ())
+    work = TypeChunk.of(look, survey, everything, with_spans=False)
+    kept, said = zip(*map(work, chunks), strict=True)
+    rows, whole = work.together(said, ())
+    if whole.date_only:
+        work = replace(work, date_only=whole.date_only)
+        kept, said = zip(*map(work, chunks), strict=True)
+        rows, whole = work.together(said, ())
+    return pl.concat([*kept, rows]), whole
+
+
+def _thin(frame: pl.DataFrame) -> pl.DataFrame:
+    """Without the columns that are blank throughout: another file of the table may lack them."""
+    return frame.drop(name for name in frame.columns if frame[name].null_count() == frame.height)
+
+
+@pytest.mark.parametrize("size", [1, 7, 24])
 @pytest.mark.parametrize(
     ("columns", "dates"),
     [
@@ -62,31 +87,20 @@ def same(one: Table, other: Table) -> None:
         ({"visit_end": [*MIDNIGHTS[:23], "2026-03-08 02:30"]}, set()),
     ],
 )
-def test_a_table_in_parts_is_the_table(policy: Policy, columns: dict[str, object], dates: set[str]):
+def test_a_table_in_chunks_is_the_table(policy: Policy, columns: dict[str, object], dates: set[str], size: int):
     frame = visits(**columns)
     whole = typed(frame, policy)
-    parts = frame.partition_by("patient_id")
-    for name in set(instant_columns(TABLES["visits"])) & set(frame.columns):
-        found = [instants.midnights(part[name], policy) for part in parts]
-        enough = sum(count for _, count in found) >= instants.MIDNIGHT_COLUMN
-        assert (all(dates_only for dates_only, _ in found) and enough) is (name in dates)
-    known = {"date_columns": frozenset(dates), "columns": frozenset(whole.columns)}
-    thin = [part.drop(name for name in part.columns if part[name].null_count() == part.height) for part in parts]
-    tables = [pickle.loads(pickle.dumps(typed(part, policy, **known))) for part in thin]
-    merged = merge(tables)
-    same(merged, whole)
-    rows = pl.concat(table.rows for table in tables)
+    rows, said = in_chunks(frame, size, policy)
+    same(said.table, whole)
     assert_frame_equal(rows.sort("source_record"), whole.rows.sort("source_record"))
-    assert_frame_equal(merged.rows, whole.rows.clear())
-    assert merge([whole]) is whole
+    assert said.date_only == dates
 
 
 def test_counts_of_parts_add_up(policy: Policy):
-    frame = visits()
-    table = merge([typed(part, policy) for part in frame.partition_by("patient_id")])
-    assert table.unrecognised.rows() == [("visits", "status", "LOST", 3), ("visits", "status", "lost", 6)]
-    assert list(table.tallies.values()) == [8]
-    assert table.warnings[0].startswith("visits.problem_id: 8 identifiers look like rounded numbers")
+    _, said = in_chunks(visits(), 5, policy)
+    assert said.table.unrecognised.rows() == [("visits", "status", "LOST", 3), ("visits", "status", "lost", 6)]
+    assert list(said.table.tallies.values()) == [8]
+    assert said.table.warnings[0].startswith("visits.problem_id: 8 identifiers look like rounded numbers")
 
 
 @pytest.mark.parametrize("strangers", [0, 2_000])
@@ -114,18 +128,17 @@ def test_many_local_times_are_read_as_each_is(zone: str):
 
 
 @pytest.mark.parametrize(
-    ("values", "found"),
+    ("written", "found"),
     [
-        ([], (True, 0)),
-        ([None, "", "soon"], (True, 0)),
-        (["2026-03-01", " 2026-03-02 00:00 ", "3/2/2026", None], (True, 3)),
-        (["2026-03-01", "2026-03-02 00:01"], (False, 2)),
-        (["2026-03-02T00:00:00Z"] * 2_000, (True, 2_000)),
+        ([], (0, 0)),
+        ([None, "soon"], (0, 0)),
+        (["2026-03-01", "2026-03-02 00:00", "3/2/2026", None], (3, 3)),
+        (["2026-03-01", "2026-03-02 00:01"], (1, 2)),
+        (["2026-03-02T00:00:00Z"] * 2_000, (2_000, 2_000)),
     ],
 )
-def test_midnights(policy: Policy, values: list[str | None], found: tuple[bool, int]):
-    assert instants.midnights(pl.Series(values, dtype=pl.String), policy) == found
-    assert instants.midnights(pl.Series(values, dtype=pl.Categorical), policy) == found
+def test_midnights(policy: Policy, written: list[str | None], found: tuple[int, int]):
+    assert instants.read(pl.Series(written, dtype=pl.String), policy).midnights == found
 
 
 def test_forms_may_be_mixed_in_a_column(policy: Policy):

@@ -28,7 +28,7 @@ from auditor import audit
 from auditor.cases import store
 from auditor.reading import csv as csvfile
 from auditor.reports.workbook.sample_book import HEADER_ROW
-from auditor.scale import scatter
+from auditor.scale import local
 from cli.__main__ import repeat_table_flags
 from cli.app import app
 from cli.log import Log, log
@@ -333,7 +333,7 @@ def spilling_fails(folder: Path) -> Iterator[None]:
     """The calls need more than `--memory`, and the disk takes no more."""
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with (
-        mock.patch.object(scatter, "need", return_value=1 << 30),
+        mock.patch.object(local, "_SHARE", 1 << 40),
         mock.patch.object(tempfile, "mkdtemp", side_effect=full),
     ):
         yield

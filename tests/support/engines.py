@@ -11,6 +11,7 @@ from auditor.audit import Result, Settings
 from auditor.judging.findings import EVIDENCE_ORDER
 from auditor.scale import Place
 from auditor.scale.local import Local
+from auditor.scale.partitions import Partitions
 
 
 class Spilled(Local):
@@ -18,7 +19,8 @@ class Spilled(Local):
 
     def __init__(self, beside: Path) -> None:
         """Write beside something."""
-        super().__init__(0, beside)
+        super().__init__()
+        self._rows = Partitions(0, beside, 3)
 
 
 def audited(settings: Settings, place: Place) -> tuple[Result, pl.DataFrame]:
