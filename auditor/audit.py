@@ -97,7 +97,7 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         raise UsageError("-: standard input can hold one table only; name files for the others")
     place: Place = at or Local(progress=progress)
     policy, with_claims = settings.policy, "claims" in settings.paths
-    parts = {name: ingest.parts(name, paths) for name, paths in settings.paths.items()}
+    parts = {name: place.parts(name, paths) for name, paths in settings.paths.items()}
     with_spans = any(rule.over == "overlap" for rule in _wanted(settings))
     tables, files, surveys, said = {}, {}, {}, {}
     if "providers" in settings.paths:

@@ -53,7 +53,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Typed:
-    """Rows of a table, typed. `frame`: as they were read; `blanks`: `values.blanks`; `sound` picks those that can be used."""
+    """Rows of a table, typed. `frame`: as they were read; `sound` picks those that can be used."""
 
     spec: TableSpec
     frame: pl.DataFrame

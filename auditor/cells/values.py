@@ -121,7 +121,7 @@ def _different(values: pl.Series, kind: Kind) -> tuple[pl.Series, pl.Series | No
             return values, None
         values = values.cast(pl.Categorical(pl.Categories.random()))
     place = values.to_physical()
-    size = (place.max() or 0) + 1
+    size = place.to_frame("p").select(pl.max("p").fill_null(0).cast(pl.Int64) + 1).item()
     held = pl.repeat(False, size, dtype=pl.Boolean, eager=True).scatter(place.drop_nulls(), True)
     codes = held.arg_true()
     if len(codes) < size:  # many of the categories may be those of other columns

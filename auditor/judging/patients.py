@@ -36,7 +36,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Judged:
-    """What came of some patients. Frames as `findings.py` and `judge.py` describe them; `inactive` counts lines by status."""
+    """What came of some patients: frames as `findings.py` and `judge.py` describe them, and lines by inactive status."""
 
     claims: pl.DataFrame
     findings: pl.DataFrame

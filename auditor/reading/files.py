@@ -131,10 +131,11 @@ def held(where: str, path: Path) -> BinaryIO | None:
     """
     if str(path) != "-" and not path.is_fifo():
         return None
-    with opened(where, path) as (stream, _):
+    with opened(where, path) as (stream, _), contextlib.ExitStack() as unless_kept:
         try:
-            copy = tempfile.TemporaryFile()  # noqa: SIM115  # who reads it keeps it
+            copy = unless_kept.enter_context(tempfile.TemporaryFile())
             shutil.copyfileobj(stream, copy)
+            unless_kept.pop_all()
         except OSError as error:
             raise OutputFailed(
                 f"{where}: is kept in {tempfile.gettempdir()} while it is read, and that failed ({error.strerror}); "

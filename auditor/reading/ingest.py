@@ -5,7 +5,8 @@ Parquet keeps its dates and times; all else becomes text. Source: SPEC.md sectio
 
 import contextlib
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+import weakref
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,8 +22,8 @@ from auditor.reading.decoding import Source
 from auditor.reading.files import Signature, expand, held, opened, shown, signature, where
 from auditor.schema.tables import TABLES, Kind, TableSpec, fold
 
-__all__ = ["REJECT_SCHEMA", "Chunk", "Chunks", "Extract", "Part", "SourceFile", "check_mapping", "confirm", "expand", "parts",
-           "read_part", "read_table", "shown", "stack", "where"]  # fmt: skip
+__all__ = ["REJECT_SCHEMA", "Chunk", "Chunks", "Extract", "Part", "SourceFile", "canonical", "check_mapping", "confirm",
+           "expand", "ignored", "opened", "parts", "read_part", "read_table", "shown", "stack", "where"]  # fmt: skip
 
 _PARQUET = b"PAR1"
 _LONGEST = 1_000_000
@@ -31,16 +32,19 @@ _LONGEST = 1_000_000
 
 @dataclass
 class Part:
-    """A file of a table. `held`: what can be read only once, once it was read."""
+    """A file of a table. `address`: where it is not on this machine. `held`: all of what can be read only once."""
 
     table: str
     path: Path
+    address: str = ""
     held: BinaryIO | None = None
 
     @contextlib.contextmanager
     def opened(self, named: str) -> Iterator[tuple[BinaryIO, Signature | None]]:
         """As `files.opened`, as often as is asked."""
-        self.held = self.held or held(named, self.path)
+        if not self.held and (copy := held(named, self.path)):
+            weakref.finalize(self, copy.close)
+            self.held = copy
         if self.held:
             self.held.seek(0)
             yield self.held, None
@@ -98,7 +102,10 @@ REJECT_SCHEMA = {
 
 
 def parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
-    """The files of a table, in order, and warnings about what was left alone. Raises InputRefused for paths that lead nowhere."""
+    """The files of a table, in order, and warnings about what was left alone.
+
+    Raises InputRefused for paths that lead nowhere.
+    """
     found = expand(name, paths)
     warnings = (f"{name}: {found.strays} files of other kinds in the folder were left alone",) if found.strays else ()
     return [Part(name, path) for path in found.paths], warnings
@@ -115,21 +122,22 @@ def read_part(
     """The chunks of a file in record order, at least one, all with the same columns, and last the file.
 
     `without_billing` leaves out the calls' columns that a claims table replaces; `only` all but these canonical columns.
-    `chunk_bytes`: text in a chunk of a CSV file. Raises InputRefused for files that cannot be read or lack a required column.
+    `chunk_bytes`: text in a chunk of a CSV file.
+
+    Raises InputRefused for files that cannot be read or lack a required column.
     """
     named, path = where(part.table, part.path), shown(part.path)
-    ignored = _ignored(part.table, without_billing)
+    left_out = ignored(part.table, without_billing)
     rows = 0
     try:
         with part.opened(named) as (stream, touched):
             source = Source(named, stream)
             reading = _parquet if source.head == _PARQUET else _csv
-            names, mapped, frames = reading(named, part.table, source, policy, ignored, chunk_bytes, only)
+            names, mapped, frames = reading(named, part.table, source, policy, left_out, chunk_bytes, only)
             wanted = {name: many for name, many in mapped.positions.items() if only is None or name in only}
-            columns = [_join([pl.col(str(p)) for p in many]).alias(name) for name, many in wanted.items()]
             for wide, reasons in frames:
-                frame = wide.select(*columns, source_record=pl.col("record"), source_file=pl.lit(path))
-                _check_lengths(named, frame)
+                placed = wide.rename({"record": "source_record"}).with_columns(source_file=pl.lit(path))
+                frame = canonical(named, placed, wanted)
                 lost = [(path, record, "", reason, None) for record, reason in reasons.items()]
                 rows += frame.height + len(lost)
                 yield Chunk(frame, pl.DataFrame(lost, schema=REJECT_SCHEMA, orient="row"))
@@ -197,7 +205,16 @@ def _repeating(table: str, mapped: headers.HeaderMap, only: _Only) -> list[int]:
     ]
 
 
-def _ignored(table: str, without_billing: bool) -> frozenset[str]:
+def canonical(named: str, frame: pl.DataFrame, wanted: Mapping[str, tuple[int, ...]]) -> pl.DataFrame:
+    """Columns known by their places → the canonical ones, with each row's place. Raises InputRefused for endless cells."""
+    columns = [_join([pl.col(str(p)) for p in many]).alias(name) for name, many in wanted.items()]
+    made = frame.select(*columns, "source_record", "source_file")
+    _check_lengths(named, made)
+    return made
+
+
+def ignored(table: str, without_billing: bool) -> frozenset[str]:
+    """The columns of a table that a claims table replaces, if there is one."""
     columns = TABLES[table].columns.values()
     return frozenset(column.name for column in columns if column.billing and without_billing)
 
@@ -243,13 +260,13 @@ class Chunks:
 
 def check_mapping(name: str, files: Sequence[SourceFile], policy: Policy, *, without_billing: bool = False) -> None:
     """Refuse a policy that maps columns which none of a table's files has."""
-    ignored = _ignored(name, without_billing)
+    left_out = ignored(name, without_billing)
     seen = {fold(header) for file in files for header in _all_headers(file)}
     missing = [
         f"{column} = {source!r}"
         for column in TABLES[name].columns
         for source in policy.sources_of(name, column)
-        if column not in ignored and fold(source) not in seen
+        if column not in left_out and fold(source) not in seen
     ]
     if missing:
         raise InputRefused(

@@ -22,6 +22,9 @@ class Place(Protocol):
     def __exit__(self, *error: object) -> None:
         """Let go of everything, kept rows included."""
 
+    def parts(self, name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
+        """A table's files, in order, and warnings about what was left alone. Raises InputRefused."""
+
     def survey(self, look: Look, parts: Sequence[Part]) -> Survey:
         """Look at a table."""
 

@@ -112,19 +112,24 @@ class TypeChunk:
             aside.clear(),
             coverage.merge([*(part.extremes for part in parts), extremes]),
             pl.concat([*(part.spans for part in parts), spans]),
-            sum(part.unlisted for part in parts) + unlisted,
+            sum(part.unlisted for part in parts) + int(unlisted),
             midnights,
             tuple(files),
         )
 
     def _look(self, rows: pl.DataFrame) -> tuple[Extremes, pl.DataFrame]:
         """What sound rows say of the coverage, and their stretches of time."""
+        spans = self.no_spans()
         if self.table == "calls":
             rows = with_end_and_time(rows)
-        spans = (
-            call_windows.spans(rows if self.with_spans else rows.clear()) if self.table == "calls" else pl.DataFrame()
-        )
+            spans = call_windows.spans(rows) if self.with_spans else spans
         return coverage.extremes(self.table, rows, self.policy, bills=self.bills), spans
+
+    def no_spans(self) -> pl.DataFrame:
+        """As where no rule asks for them."""
+        if self.table != "calls":
+            return pl.DataFrame()
+        return call_windows.spans(with_end_and_time(self.blanks.clear()))
 
 
 def named(**members: pl.Series) -> Matters:
@@ -152,3 +157,42 @@ def _unlisted(typed: Typed, single: pl.Series, policy: Policy) -> int:
     codes = typed.work.made["cpt_codes"]
     found = codes._replace(values=visit_windows.unlisted(codes.values, policy.lists))
     return int((found.rows() & single).sum())
+
+
+def frames_of(said: Said) -> dict[str, pl.DataFrame]:
+    """What rows say, as frames that `said_of` understands: without the rows put aside, and without spans."""
+    table, found = said.table, said.extremes
+    counts = [("column", name, 0) for name in sorted(table.columns)]
+    counts += [("tally", text, count) for text, count in table.tallies.items()]
+    counts += [("midnights", name, midnights.midnights) for name, midnights in said.midnights.items()]
+    counts += [("values", name, midnights.values) for name, midnights in said.midnights.items()]
+    counts += [("unlisted", "", said.unlisted), ("local", "", int(table.has_local_times))]
+    return {
+        "rejects": table.rejects,
+        "unrecognised": table.unrecognised,
+        "counts": pl.DataFrame(counts, schema=["what", "name", "count"], orient="row"),
+        "completed": found.completed,
+        "ends": found.calls,
+        "visits": found.visits.to_frame("date"),
+        "lines": found.lines.to_frame("date"),
+    }
+
+
+def said_of(work: TypeChunk, frames: Mapping[str, pl.DataFrame]) -> Said:
+    """What `frames_of` was given."""
+    counts: dict[str, dict[str, int]] = {}
+    for what, name, count in frames["counts"].iter_rows():
+        counts.setdefault(what, {})[name] = count
+    table = Table(
+        TABLES[work.table],
+        frozenset(counts["column"]),
+        work.blanks.clear(),
+        frames["rejects"],
+        frames["unrecognised"],
+        (),
+        counts.get("tally", {}),
+        bool(counts["local"][""]),
+    )
+    found = Extremes(frames["completed"], frames["ends"], frames["visits"]["date"], frames["lines"]["date"])
+    midnights = {name: Midnights(count, counts["values"][name]) for name, count in counts.get("midnights", {}).items()}
+    return Said(table, work.blanks.clear(), found, work.no_spans(), counts["unlisted"][""], midnights)

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 import polars as pl
 
 from auditor.judging.patients import Context, Judged, judge_patients
+from auditor.reading import ingest
 from auditor.reading.ingest import Chunk, Chunks, Part
 from auditor.scale import Progress
 from auditor.scale.keep import Said, TypeChunk
@@ -44,6 +45,10 @@ class Local:
     def __exit__(self, *error: object) -> None:
         """Remove what was written."""
         self._rows.remove()
+
+    def parts(self, name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
+        """A table's files."""
+        return ingest.parts(name, paths)
 
     def survey(self, look: Look, parts: Sequence[Part]) -> Survey:
         """Look at a table."""

@@ -22,7 +22,7 @@ class Partitions:
         """Nothing is written before there is too much. `count`: partitions, beside that of patients who share records."""
         self._room, self._beside, self._count = room, beside, count
         self._held: defaultdict[str, list[pl.DataFrame]] = defaultdict(list)
-        self._size = 0
+        self._size = 0.0
         self._folder: Path | None = None
         self._written = 0
 
@@ -68,17 +68,22 @@ class Partitions:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _write(self) -> None:
+    def open(self) -> Path:
+        """The folder, made where there is none. Raises OutputFailed."""
         if self._folder is None:
             with _as_output_failure(self._beside or Path(tempfile.gettempdir())):
                 self._folder = Path(tempfile.mkdtemp(prefix=".unfinished-partitions-", dir=self._beside))
+        return self._folder
+
+    def _write(self) -> None:
+        folder = self.open()
         for table, held in self._held.items():
             rows = pl.concat(held)
             held[:] = [rows.clear()]
             parts = rows.with_columns(_part=pl.col("patient_id").hash() % self._count)
             for key, some in parts.partition_by("_part", as_dict=True, include_key=False).items():
-                self._put(self._folder / f"{table}-{key[0]}-{self._written}.parquet", some)
-        self._size = 0
+                self._put(folder / f"{table}-{key[0]}-{self._written}.parquet", some)
+        self._size = 0.0
 
     def _put(self, path: Path, frame: pl.DataFrame) -> None:
         self._written += 1

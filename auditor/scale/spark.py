@@ -1,421 +1,329 @@
-"""The work done by Spark, on the cores of this machine or on a cluster whose workers have this package installed.
+"""The work done by Spark: its readers, its DataFrames and its shuffle around the two functions that do it everywhere.
 
-Parcels travel as rows of bytes through Arrow. A large one is cut into pieces, so that no row and no batch comes near the
-2 GB that Arrow and Java can hold at once, whatever the size of a bucket. What is posted lies on the workers' disks; what
-a lost worker held is made again by another from where it came.
+A table's files are typed a batch at a time (`mapInArrow`), and what can matter is kept as a DataFrame; the kept rows of all
+tables meet by patients (`applyInArrow`) and are judged. Nothing here needs Spark's own process, so that Spark Connect does
+as well (`--master sc://HOST:15002`). What a lost worker held is made again by another.
 """
 
-import contextlib
+import hashlib
 import os
-import resource
-import shutil
-import signal
-import socket
-import sys
 import threading
-import time
-import traceback
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import polars as pl
-import pyarrow as pa
 
-import auditor
-from auditor.errors import AuditError, UsageError
-from auditor.scale import DRIVER, Handling, Making, Parcel, Post, pack, unpack
-from auditor.scale.spill import Spill
+from auditor.errors import UsageError
+from auditor.judging.patients import Context, Judged
+from auditor.policy import Policy
+from auditor.reading import headers, ingest
+from auditor.reading.files import signature
+from auditor.reading.ingest import Part, SourceFile
+from auditor.scale import Progress, worker
+from auditor.scale.keep import Said, TypeChunk, said_of
+from auditor.scale.partitions import Partitions
+from auditor.scale.session import SparkFailed, explained, joined
+from auditor.scale.survey import Look, Survey, nothing_billed
+from auditor.scale.worker import PART, TOLD
+from auditor.schema.tables import TABLES
+from auditor.windows.facts import HOUR
 
-_BUCKET = 512 << 20
-"""Bytes that a bucket takes in a worker's memory."""
-
-_PIECE = 4 * 1024 * 1024
-_FETCHED = 32 * 1024 * 1024
-"""Bytes that come to the driver at once."""
+__all__ = ["Spark", "SparkFailed"]
 
 _PATIENCE = 120
 """Seconds until some worker has to be there."""
 
-_REFUSED = "refused"
-_COLUMNS = {
-    "address": pa.string(),
-    "kind": pa.string(),
-    "first": pa.int64(),
-    "second": pa.int64(),
-    "parcel": pa.string(),  # who sent it, and the how manieth it was
-    "pieces": pa.int32(),
-    "piece": pa.int32(),
-    "body": pa.binary(),
-}
-_BODY = len(_COLUMNS) - 1
-_SCHEMA = pa.schema(_COLUMNS)
-_DDL = "address string, kind string, first long, second long, parcel string, pieces int, piece int, body binary"
+_ROWS, _FEWEST = 200_000, 4
+"""Kept rows of a part of patients, about, and the least number of parts, beside that of those who share a call or claim."""
 
-_SETTINGS = {
-    "spark.app.name": "audit98968",
-    "spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1",  # Java only moves bytes: two fifths less CPU to begin with
-    "spark.driver.maxResultSize": "0",
-    "spark.executor.defaultJavaOptions": "-XX:TieredStopAtLevel=1",
-    "spark.executorEnv.POLARS_MAX_THREADS": "1",
-    "spark.executor.syncLogLevel.enabled": "true",
-    "spark.log.level": "ERROR",
-    "spark.serializer.objectStreamReset": "1",  # Java would keep the last hundred pieces in memory
-    "spark.shuffle.compress": "false",  # packed frames are compressed already
-    "spark.sql.adaptive.enabled": "false",  # one partition stays one address
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "8",
-    "spark.sql.inMemoryColumnarStorage.compressed": "false",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.shuffle.partitions": "8",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-}
-_CAUSES = {
-    "No space left on device": "a disk for shuffled data is full; give SPARK_LOCAL_DIRS more room",
-    "java.lang.OutOfMemoryError": "Java ran out of memory; raise spark.executor.memory and spark.driver.memory",
-    "Python worker exited unexpectedly": "a worker's Python was ended, as a rule for want of memory; use more buckets, "
-    "fewer cores per executor, or raise spark.executor.memoryOverhead",
-    "No module named": "the workers' Python lacks this package; install audit98968[spark] on every worker, or say "
-    "where it is with PYSPARK_PYTHON",
-    "PYTHON_VERSION_MISMATCH": "the workers run another version of Python; say which with PYSPARK_PYTHON",
-    'Cannot run program "': "the workers have no such Python; say where it is with PYSPARK_PYTHON",
-    "ExecutorLostFailure": "workers were lost again and again; the cluster's own log says why",
-    "Could not parse Master URL": "--master: not an address that Spark knows, such as spark://HOST:7077",
-}
+_AT_ONCE = 8
+"""Parts whose findings come to the driver at once."""
 
-
-class SparkFailed(AuditError):
-    """Spark could not do the work."""
+_MEETS = "audit98968_meets"
 
 
 class Spark:
-    """Spark as an engine. Addresses end in their number: each number is a task of its own."""
+    """`master` as Spark writes it: `local[2]`, `spark://HOST:7077`, `sc://HOST:15002`. `settings` are Spark's own, by name.
 
-    split_rows: int | None = 1_000_000
+    What the driver needs twice lies in the folder `beside` (None: the system's temporary folder).
+    """
 
     def __init__(
         self,
         master: str,
         beside: Path | None = None,
-        progress: Callable[[str], None] = lambda _: None,
+        progress: Progress = lambda _: None,
         settings: Mapping[str, str] | None = None,
-    ):
-        """`master` as Spark writes it: `local[2]`, `spark://HOST:7077`. `settings` are Spark's own, by name.
-
-        What the driver keeps lies in the folder `beside` (None: the system's temporary folder).
-        """
-        self.buckets = 2
-        self._spill: Spill | None = None
-        self._beside = beside
+    ) -> None:
+        """Not connected yet."""
         self._master = master
         self._progress = progress
-        self._settings = _SETTINGS | dict(settings or {})
+        self._settings = dict(settings or {})
+        self._disk = Partitions(0, beside)
+        self._kept: dict[str, Any] = {}
+        self._blanks: dict[str, pl.DataFrame] = {}
+        self._spans: Any = None
 
     def __enter__(self) -> Self:
         """Start or join Spark. Raises UsageError where it is not installed, SparkFailed where nobody answers."""
-        self._context = _join(self._master, self._settings)
+        self._session = joined(self._master, self._settings)
         self._thread = ThreadPoolExecutor(1)
         try:
-            _wait_for_workers(self._context, self._master)
-            from pyspark.sql import SparkSession
-
-            self._session = SparkSession(self._context)
-            self._spill = Spill(self._beside)
+            self._disk.open()
+            with explained():
+                self._thread.submit(self._session.range(1).count).result(_PATIENCE)
+        except TimeoutError:
+            self.__exit__()
+            raise SparkFailed(
+                f"--master {self._master}: no worker has come; the cluster is busy, has no worker with enough memory and "
+                "cores, or runs another version of Spark"
+            ) from None
         except BaseException:
-            _leave(self._context)
+            self.__exit__()
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Stop what runs and remove what lies on the workers' disks."""
-        _leave(self._context)
+    def __exit__(self, *error: object) -> None:
+        """Stop what runs; what lies on the workers' disks goes with it."""
+        stopping = threading.Thread(target=self._session.stop, daemon=True)
+        stopping.start()
+        stopping.join(timeout=30)
         self._thread.shutdown(wait=False, cancel_futures=True)
-        if self._spill:
-            self._spill.remove()
+        self._disk.remove()
 
-    def divide(self, need: int) -> None:
-        """Buckets of about half a GB in memory, and enough of them for every core."""
-        self.buckets = max(2, self._context.defaultParallelism, need // _BUCKET)
+    def parts(self, name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
+        """Files of this machine one by one; addresses such as s3://... or hdfs://... as they are given."""
+        found, warnings = ingest.parts(name, [path for path in paths if "://" not in path])
+        return [*found, *(Part(name, Path(path), address=path) for path in paths if "://" in path)], warnings
 
-    def keep(self, frame: pl.DataFrame) -> pl.LazyFrame:
+    def survey(self, look: Look, parts: Sequence[Part]) -> Survey:
+        """Look at a table."""
+        from pyspark.sql import functions as sql
+
+        self._progress(f"reading {look.table}")
+        empty = nothing_billed().with_columns(id=pl.lit(None, pl.Int64))
+        made = self._typed(parts, look.policy, look.without_billing, look.only, partial(worker.looked, look), empty)
+        told = self._told(made)
+        repeated = made.filter("id is not null").groupBy("id").count().filter("count > 1").select("id")
+        names = nothing_billed().columns
+        lines = made.filter(sql.coalesce(*names).isNotNull()).select(*names).distinct()
+        hashes = self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False)
+        survey = Survey(hashes, self._fetched(lines).cast(pl.String), _files(parts, told))
+        made.unpersist()
+        return survey
+
+    def type_chunks(self, work: TypeChunk, parts: Sequence[Part]) -> Said:
+        """Type a table, and keep the rows that can matter."""
+        self._progress(f"typing {work.table}")
+        made = self._typed(parts, work.policy, work.without_billing, None, partial(worker.typed, work), work.blanks)
+        told = self._told(made)
+        files = _files(parts, told)
+        place = {file.path: number for number, file in enumerate(files)}
+        said = [said_of(work, frames) for frames in _chunks(told, place)]
+        aside = self._fetched(made.filter("kind = 'aside'").select(work.blanks.columns)).cast(work.blanks.schema)
+        in_order = pl.col("source_file").replace_strict(place, default=None, return_dtype=pl.Int64)
+        said[-1] = replace(said[-1], aside=aside.sort(in_order, "source_record"))
+        rows, whole = work.together(said, files)
+        if whole.date_only != work.date_only:  # now that it is known: once more
+            made.unpersist()
+            return self.type_chunks(replace(work, date_only=whole.date_only), parts)
+        self._blanks[work.table] = work.blanks
+        self._kept[work.table] = made.filter("kind = 'row'").select(work.blanks.columns).union(self._frame(rows))
+        if work.with_spans and work.table == "calls":
+            names = {"provider_id": "provider_id", "call_id": "id", "call_start": "from", "call_end": "to"}
+            spans = made.filter("kind = 'span'").select(*names).withColumnsRenamed(names)
+            self._spans = spans.union(self._frame(whole.spans.select(names.values())))
+        return whole
+
+    def kept(self, table: str, *columns: str, **renamed: str) -> pl.DataFrame:
+        """Some columns of the rows that were kept."""
+        names = [*columns, *renamed.values()]
+        schema = {name: self._blanks[table].schema[name] for name in names}
+        return self._fetched(self._kept[table].select(*names)).cast(schema).select(*columns, **renamed)  # type: ignore[arg-type]
+
+    def judge(self, context: Context) -> Iterator[Judged]:
+        """Judge all patients, those of a part together, on as many parts at once as there are cores."""
+        self._progress("judging")
+        count = max(_FEWEST, sum(self._wait(rows.count) for rows in self._kept.values()) // _ROWS)
+        parts = self._parted(count)
+        spans = [] if self._spans is None else [self._overlapping(parts, context)]
+        made = self._grouped([*parts, *spans], partial(worker.judged, self._blanks, context), TOLD)
+        for first in range(0, count + 1, _AT_ONCE):
+            rows = self._collected(made.filter(f"record between {first} and {first + _AT_ONCE - 1}"))
+            for number in sorted({row["record"] for row in rows}):
+                frames = {row["kind"]: pl.read_ipc(row["body"]) for row in rows if row["record"] == number}
+                inactive = dict(frames.pop("inactive").iter_rows())
+                yield Judged(**frames, inactive=inactive)
+
+    def hold(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """The frame, on the driver's disk."""
-        assert self._spill
-        return self._spill.keep(frame)
+        return self._disk.hold(frame)
 
-    def spread(self, work: Making, tasks: Sequence[Any], what: str) -> Post:
-        """Work on each task, on as many at once as there are cores."""
-        numbers = self._session.range(0, len(tasks), 1, max(1, len(tasks)))
-        return self._post(numbers, partial(_make, work, [pack(task) for task in tasks], _versions(), Path.cwd()), what)
+    def _parted(self, count: int) -> list[Any]:
+        """The kept rows of every table, as structs named for it, and the part in which their patients are judged.
 
-    def each(self, work: Handling, posts: Sequence[Post], prefix: str, what: str, *, keep: bool = False) -> Post:
-        """Work on every address, on as many at once as there are cores."""
+        Patients who share a call or a claim are judged together. Source: SPEC.md section 5, Laws.
+        """
         from pyspark.sql import functions as sql
 
-        boxes = [post for post in posts if isinstance(post, _Box)]
-        frames = [
-            box.frame.filter(sql.col("address").startswith(prefix)).withColumn(
-                "parcel", sql.concat(sql.lit(f"{place:04d}."), "parcel")
-            )
-            for place, box in enumerate(boxes)
-        ]
-        addresses = [address for box in boxes for address in box.sizes if address.startswith(prefix)]
-        number = sql.coalesce(sql.regexp_extract("address", r"(\d+)$", 1).try_cast("int"), sql.lit(0))
-        apart = reduce(lambda a, b: a.union(b), frames).repartitionById(
-            1 + max(map(_number, addresses), default=0), number
+        links = []
+        for table, rows in self._kept.items():
+            if table != "visits":
+                claim = sql.coalesce("claim_id", "call_id") if table == "calls" else sql.col("claim_id")
+                for kind, name in (("call", sql.col("call_id")), ("claim", claim)):
+                    named = rows.filter(name.isNotNull())
+                    links.append(named.select("patient_id", sql.concat(sql.lit(f"{kind} "), name).alias("id")))
+        shared = (
+            reduce(lambda one, other: one.union(other), links)
+            .groupBy("id")
+            .agg(sql.collect_set("patient_id").alias("a"))
         )
-        sent = self._post(apart, partial(_handle, work, _versions(), Path.cwd()), what)
-        for box in boxes if not keep else ():
-            box.forget(prefix)
-        return sent
+        meeting = self._fetched(shared.filter("size(a) > 1").select(sql.explode("a").alias("patient_id")).distinct())
+        meets = self._frame(meeting.cast(pl.String)).withColumn(_MEETS, sql.lit(True))
+        part = sql.when(sql.col(_MEETS), count).otherwise(sql.pmod(sql.xxhash64("patient_id"), sql.lit(count)))
+        return [
+            rows.join(sql.broadcast(meets), "patient_id", "left").select(
+                part.cast("long").alias(PART), sql.struct(*self._blanks[table].columns).alias(table)
+            )
+            for table, rows in self._kept.items()
+        ]
 
-    def fetch(self, post: Post) -> Iterator[Parcel]:
-        """What was told to the driver, about 32 MB at a time."""
-        assert isinstance(post, _Box)
-        size = post.sizes.get(DRIVER, 0)
-        if size:
-            yield from self._fetched(post.frame, size // _FETCHED + 1)
-        post.forget(DRIVER)
-
-    def _post(self, frame: Any, work: Callable[[Any], Iterable[Any]], what: str) -> "_Box":
-        from pyspark import StorageLevel
+    def _overlapping(self, parts: list[Any], context: Context) -> Any:
+        """For every part the calls that overlap its lines' calls: they meet in the hours that both touch."""
         from pyspark.sql import functions as sql
 
-        self._progress(what)
-        with _explained():
-            sent = frame.mapInArrow(work, _DDL).persist(StorageLevel.DISK_ONLY)
-            sizes: dict[str, int] = defaultdict(int)
-            refused = False
-            for row in self._wait(sent.groupBy("address", "kind").agg(sql.sum(sql.octet_length("body"))).collect):
-                sizes[row[0]] += row[2]
-                refused |= row[1] == _REFUSED
-        if refused:
-            raise next(self._fetched(sent.filter(sql.col("kind") == _REFUSED), 1)).body
-        return _Box(sent, sizes)
+        schema = "part long, provider_id string, `from` timestamp, `to` timestamp"
+        own = self._grouped(parts, partial(worker.own_spans, self._blanks, context), schema)
 
-    def _fetched(self, frame: Any, count: int) -> Iterator[Parcel]:
-        """The driver's parcels, in order."""
+        def by_hour(rows: Any) -> Any:
+            first, last = (sql.floor(sql.unix_micros(at) / HOUR) for at in ("from", "to"))
+            return rows.withColumn("hour", sql.explode(sql.sequence(first, last)))
+
+        mine = by_hour(own).select("part", "provider_id", "hour").distinct()
+        met = by_hour(self._spans).join(mine, ["provider_id", "hour"]).drop("hour").distinct()
+        return met.select(
+            sql.col("part").alias(PART), sql.struct("provider_id", "id", "from", "to").alias(worker.SPANS)
+        )
+
+    def _grouped(self, parts: list[Any], work: Callable[[Any], Any], schema: str) -> Any:
+        records = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
+        made = records.groupBy(PART).applyInArrow(lambda part: work(part), schema).persist()  # Spark wants a plain function
+        if schema == TOLD:
+            self._refuse(made)
+        return made
+
+    def _typed(
+        self,
+        parts: Sequence[Part],
+        policy: Policy,
+        without_billing: bool,
+        only: Sequence[str] | None,
+        work: worker.Work,
+        blanks: pl.DataFrame,
+    ) -> Any:
+        """A table's files, read by Spark and given to the work chunk by chunk: rows as `blanks`, and what else is told."""
+        made = []
+        schema = ", ".join([TOLD, *(f"`{name}` {worker.ddl(dtype)}" for name, dtype in blanks.schema.items())])
+        with explained():
+            for part in parts:
+                if _is_parquet(part):
+                    rows, read = self._rows_of(part, policy, without_billing, only)
+                else:
+                    rows = self._session.read.format("binaryFile").load(_address(part)).select("path", "content")
+                    read = partial(worker.text_chunks, part, policy, without_billing, only)
+                made.append(
+                    rows.mapInArrow(partial(worker.worked, read, work, blanks.schema, worker.versions()), schema)
+                )
+            return reduce(lambda one, other: one.union(other), made).persist()
+
+    def _rows_of(
+        self, part: Part, policy: Policy, without_billing: bool, only: Sequence[str] | None
+    ) -> tuple[Any, worker.Read]:
+        """A Parquet file's wanted columns, by their places, and how a worker makes chunks of them."""
         from pyspark.sql import functions as sql
 
-        order = ("kind", "first", "second", "parcel", "piece")
-        with _explained():
-            mine = frame.filter(sql.col("address") == DRIVER).repartitionByRange(count, *order)
-            rows = self._wait(lambda: mine.rdd)
-            parts = range(self._wait(rows.getNumPartitions))
-            # one by one, as toLocalIterator keeps all of them in Java's memory
-            come = (self._wait(partial(self._context.runJob, rows, list, [part])) for part in parts)
-            in_order = (row for some in come for row in sorted(some, key=lambda row: [row[name] for name in order]))
-            for _, parcel in _assembled(in_order):
-                yield parcel
+        frame = self._session.read.option("mergeSchema", "true").parquet(_address(part))
+        named, left_out = ingest.where(part.table, part.path), ingest.ignored(part.table, without_billing)
+        mapped = headers.match(named, TABLES[part.table], frame.columns, policy, left_out)
+        wanted = {name: many for name, many in mapped.positions.items() if only is None or name in only}
+        quoted = [f"`{name.replace('`', '``')}`" for name in frame.columns]
+        types = [kind for _, kind in frame.dtypes]
+        times = [p for many in wanted.values() if len(many) > 1 for p in many if types[p].startswith("timestamp")]
+        days = [sql.every(sql.col(quoted[p]) == sql.date_trunc("day", quoted[p])).alias(str(p)) for p in times]
+        dates_only = self._collected(frame.select(*days))[0].asDict() if days else {}
+        columns = [sql.col(quoted[p]).alias(str(p)) for p in sorted({p for many in wanted.values() for p in many})]
+        place = sql.col("_metadata.file_path").alias("path"), sql.col("_metadata.row_index").alias("record")
+        mapping = {name: tuple(frame.columns[p] for p in many) for name, many in mapped.positions.items()}
+        return frame.select(*columns, *place), partial(
+            worker.parquet_chunks, part, wanted, dates_only, worker.file_frame(mapping, mapped.unused)
+        )
+
+    def _told(self, made: Any) -> list[Any]:
+        """What the workers told beside rows. Raises what they refused."""
+        self._refuse(made)
+        return self._collected(made.filter("body is not null").select("kind", "file", "record", "body"))
+
+    def _refuse(self, made: Any) -> None:
+        refused = self._collected(made.filter("kind in ('refused', 'failed')").select("kind", "body"))
+        for row in sorted(refused, key=lambda row: row["body"]):
+            raise worker.REFUSALS.get(row["kind"], SparkFailed)(bytes(row["body"]).decode())
+
+    def _frame(self, rows: pl.DataFrame) -> Any:
+        return self._session.createDataFrame(worker.arrow(rows))
+
+    def _fetched(self, frame: Any) -> pl.DataFrame:
+        with explained():
+            return pl.DataFrame(pl.from_arrow(self._wait(frame.toArrow)))
+
+    def _collected(self, frame: Any) -> list[Any]:
+        with explained():
+            rows: list[Any] = self._wait(frame.collect)
+        return rows
 
     def _wait(self, call: Callable[[], Any]) -> Any:
         """Call Spark from the other thread: a signal ends the wait, where PySpark's tidying up would prolong it."""
         return self._thread.submit(call).result()
 
 
-class _Box:
-    """A post: rows on the workers' disks, and how many bytes lie at each address."""
-
-    def __init__(self, frame: Any, sizes: dict[str, int]):
-        self.frame = frame
-        self.sizes = sizes
-
-    def forget(self, prefix: str) -> None:
-        """Let go of addresses; once none is left the disks are freed."""
-        self.sizes = {address: size for address, size in self.sizes.items() if not address.startswith(prefix)}
-        if not self.sizes:
-            self.frame.unpersist()
-
-
-def _number(address: str) -> int:
-    digits = address[len(address.rstrip("0123456789")) :]
-    return int(digits or 0)
-
-
-def _make(
-    work: Making, tasks: list[bytes], versions: tuple[str, ...], folder: Path, batches: Iterable[Any]
-) -> Iterator[Any]:
-    """In a worker: numbers of tasks → batches of rows."""
-    _prepare(folder)
-    for batch in batches:
-        for number in batch.column(0).to_pylist():
-            yield from _sent(lambda task: work(unpack(tasks[task])), number, f"{number:08d}", versions)
+def _files(parts: Sequence[Part], told: Iterable[Any]) -> tuple[SourceFile, ...]:
+    """The files of a table as the workers have seen them; those of this machine are digested here."""
+    here = {ingest.shown(part.path): part.path for part in parts if not part.address}
+    seen: dict[str, SourceFile] = {}
+    for row in (row for row in told if row["kind"] == "file"):
+        pairs, path = pl.read_ipc(row["body"]), row["file"]
+        mapping: dict[str, tuple[str, ...]] = {}
+        for column, header in pairs.select("column", "header").iter_rows():
+            mapping[column] = (*mapping.get(column, ()), header)
+        unused, rows = mapping.pop("", ()), pairs["rows"][0] + (seen[path].rows if path in seen else 0)
+        seen[path] = SourceFile(path, 0, "", rows, mapping, unused, Path(path), None)
+    for path, origin in here.items():
+        with origin.open("rb") as stream:
+            found = os.fstat(stream.fileno())
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        seen[path] = replace(seen[path], bytes=found.st_size, sha256=digest, origin=origin, signature=signature(found))
+    return tuple(seen[path] for path in [*here, *sorted(seen.keys() - here.keys())])
 
 
-def _handle(work: Handling, versions: tuple[str, ...], folder: Path, batches: Iterable[Any]) -> Iterator[Any]:
-    """In a worker: all rows of some addresses → batches of rows."""
-    _prepare(folder)
-    rows = (_Row(batch, at) for batch in batches for at in range(batch.num_rows))
-    boxes: dict[str, list[tuple[str, Parcel]]] = defaultdict(list)
-    for name, parcel in _assembled(rows):
-        boxes[parcel.to].append((name, parcel))
-    for address in sorted(boxes):
-        named = sorted(boxes.pop(address), key=lambda pair: (pair[1].kind, pair[1].order, pair[0]))
-        parcels = [parcel for _, parcel in named]
-        del named
-        yield from _sent(partial(work, address), parcels, address, versions)
+def _chunks(told: Iterable[Any], place: Mapping[str, int]) -> list[dict[str, pl.DataFrame]]:
+    """What was told, chunk by chunk, in the order of files and records."""
+    frames: dict[tuple[int, int], dict[str, pl.DataFrame]] = {}
+    for row in (row for row in told if row["kind"] != "file"):
+        frames.setdefault((place[row["file"]], row["record"]), {})[row["kind"]] = pl.read_ipc(row["body"])
+    return [frames[at] for at in sorted(frames)]
 
 
-class _Row:
-    """A row of a batch, its body not copied."""
-
-    def __init__(self, batch: Any, at: int):
-        self._batch = batch
-        self._at = at
-
-    def __getitem__(self, place: int) -> Any:
-        value = self._batch.column(place)[self._at]
-        return value.as_buffer() if place == _BODY else value.as_py()
+def _is_parquet(part: Part) -> bool:
+    if part.address:
+        return not part.address.lower().removesuffix(".gz").removesuffix(".zst").endswith((".csv", ".tsv", ".psv"))
+    with ingest.opened(ingest.where(part.table, part.path), part.path) as (stream, touched):
+        if touched is None:
+            raise UsageError(f"--engine spark: {part.table}: a pipe cannot be read on a cluster; name a file")
+        return stream.read(4) == b"PAR1"
 
 
-def _assembled(rows: Iterable[Any]) -> Iterator[tuple[str, Parcel]]:
-    """Parcels with the names of their rows, each as soon as its last piece has come."""
-    begun: dict[str, dict[int, Any]] = defaultdict(dict)
-    for row in rows:
-        name, pieces = row[4], row[5]
-        begun[name][row[6]] = row[_BODY]
-        if len(begun[name]) == pieces:
-            come = begun.pop(name)
-            body = unpack(b"".join(come.pop(piece) for piece in range(pieces)))
-            yield name, Parcel(row[0], row[1], (row[2], row[3]), body)
-
-
-def _sent(work: Callable[[Any], Iterable[Parcel]], given: Any, sender: str, versions: tuple[str, ...]) -> Iterator[Any]:
-    """What work on something sends, as batches. Errors are sent to the driver without the data that they may quote."""
-    rows: list[tuple[Any, ...]] = []
-    size = 0
-    for count, parcel in enumerate(_parcels(work, given, sender, versions)):
-        body = memoryview(pack(parcel.body))
-        pieces = max(1, -(-len(body) // _PIECE))
-        for piece in range(pieces):
-            cut = body[piece * _PIECE : (piece + 1) * _PIECE]
-            rows.append((parcel.to, parcel.kind, *parcel.order, f"{sender}.{count:08d}", pieces, piece, cut))
-            size += len(cut)
-            if size >= _PIECE:
-                yield _batch(rows)
-                rows, size = [], 0
-    if rows:
-        yield _batch(rows)
-
-
-def _batch(rows: list[tuple[Any, ...]]) -> Any:
-    return pa.record_batch([list(column) for column in zip(*rows, strict=True)], schema=_SCHEMA)
-
-
-def _parcels(
-    work: Callable[[Any], Iterable[Parcel]], given: Any, sender: str, versions: tuple[str, ...]
-) -> Iterator[Parcel]:
-    try:
-        if versions != _versions():
-            theirs, ours = ", ".join(_versions()), ", ".join(versions)
-            raise SparkFailed(f"a worker has {theirs}, the driver {ours}; install the same everywhere")
-        yield from work(given)
-    except AuditError as refusal:
-        yield Parcel(DRIVER, _REFUSED, (0, 0), refusal)
-    except (Exception, pl.exceptions.PanicException) as error:
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        what = f"internal error ({type(error).__name__}, {Path(at.filename).name}:{at.lineno})"
-        yield Parcel(DRIVER, _REFUSED, (0, 0), SparkFailed(f"{what} in a worker of Spark"))
-
-
-def _versions() -> tuple[str, ...]:
-    return f"audit98968 {auditor.__version__}", f"polars {pl.__version__}"
-
-
-def _prepare(folder: Path) -> None:
-    """As the command does at its start: no core is left, and no library's last words come into a worker's log."""
-    with contextlib.suppress(OSError):
-        os.chdir(folder)  # relative paths mean the same in a worker
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    with Path(os.devnull).open("wb") as nothing:
-        os.dup2(nothing.fileno(), 2)
-
-
-def _join(master: str, settings: Mapping[str, str]) -> Any:
-    """Spark's context. Java inherits standard error alone, as standard output is for the report."""
-    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
-        raise UsageError("--engine spark: no Java found; install Java 17 or newer, or set JAVA_HOME")
-    try:
-        from pyspark import SparkConf, SparkContext
-        from pyspark.errors import PySparkRuntimeError
-        from pyspark.java_gateway import launch_gateway
-    except ImportError:
-        raise UsageError("--engine spark: PySpark is not installed; pip install 'audit98968[spark]'") from None
-    _call(master)
-    conf = SparkConf().setMaster(master).setAll(list(settings.items()))
-    if master.startswith("local"):
-        conf.set("spark.driver.host", "127.0.0.1").set("spark.driver.bindAddress", "127.0.0.1")
-    interrupted = signal.getsignal(signal.SIGINT)
-    try:
-        with _explained():
-            gateway = SparkContext._gateway or launch_gateway(conf, {"stdout": 2})
-            context = SparkContext(conf=conf, gateway=gateway)
-    except PySparkRuntimeError as error:
-        raise SparkFailed("--engine spark: Java did not start; install Java 17 or newer, or set JAVA_HOME") from error
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, interrupted)  # PySpark has put its own there
-    context._accumulatorServer.handle_error = lambda *_: None  # where Java ends, it would print a traceback
-    context.pythonExec = os.environ.get("PYSPARK_PYTHON", sys.executable)
-    return context
-
-
-def _call(master: str) -> None:
-    """Whether some standalone master answers; Spark itself would try for a minute, and then say nothing."""
-    if not master.startswith("spark://"):
-        return
-    for address in master.removeprefix("spark://").split(","):
-        host, _, port = address.rpartition(":")
-        with contextlib.suppress(OSError, ValueError, OverflowError):
-            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-            return
-    raise SparkFailed(f"--master {master}: nobody answers there; check the address, and that the master runs")
-
-
-def _wait_for_workers(context: Any, master: str) -> None:
-    """Spark would wait for ever for a worker that is free and large enough."""
-    until = time.monotonic() + _PATIENCE
-    scala = context._jsc.sc()
-    with _explained():
-        while not master.startswith("local") and scala.getExecutorMemoryStatus().size() < 2:
-            if scala.isStopped() or time.monotonic() > until:
-                raise SparkFailed(
-                    f"--master {master}: no worker has come; the cluster is busy, has no worker with enough memory and "
-                    "cores, or runs another version of Spark"
-                )
-            time.sleep(0.2)
-
-
-def _leave(context: Any) -> None:
-    """Stop Spark, by a connection of its own: an interrupted call may still be waiting on the usual one."""
-
-    def stop() -> None:
-        with contextlib.suppress(Exception):
-            context.cancelAllJobs()
-        with contextlib.suppress(Exception):
-            context.stop()
-
-    stopping = threading.Thread(target=stop, daemon=True)
-    stopping.start()
-    stopping.join(timeout=30)
-    if stopping.is_alive() and context._gateway.proc:
-        context._gateway.proc.kill()
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """Spark's errors in our words: its own quote plans and traces."""
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException, PySparkRuntimeError
-
-    try:
-        yield
-    except PySparkRuntimeError:
-        raise
-    except (PySparkException, Py4JError, OSError) as error:
-        told = str(error)
-        cause = next((words for sign, words in _CAUSES.items() if sign in told), "run again with --debug for details")
-        raise SparkFailed(f"Spark could not do the work: {cause}") from error
+def _address(part: Part) -> str:
+    return part.address or part.path.absolute().as_uri()

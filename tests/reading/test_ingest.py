@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import os
-import pickle
 import threading
 import time
 from pathlib import Path
@@ -740,30 +739,27 @@ def test_columns_of_few_values_are_categorical_and_keys_never(tmp_path: Path, po
     assert (mixed.height, mixed.schema["status"]) == (8001, pl.String)
 
 
-def test_parts_of_a_parquet_file_are_the_whole(tmp_path: Path):
-    policy = own_policy(tmp_path, '[columns.visits]\nvisit_start = ["Day", "Time"]\n')
-    frame = many_visits(1000).rename({"visit_start": "Day"}).with_columns(Time=pl.lit("10:00"))
-    frame.write_parquet(tmp_path / "a.parquet", row_group_size=100)
-    (tmp_path / "b.csv").write_text(f"{HEADER.replace('visit_start', 'Day,Time')}\n007,P1,2026-03-02,09:00,seen\n")
-    found, _ = ingest.parts("visits", (str(tmp_path / "a.parquet"), str(tmp_path / "b.csv")), split_rows=250)
-    assert [(part.number, part.groups, part.first_record) for part in pickle.loads(pickle.dumps(found))] == [
-        (0, (0, 2), 1), (0, (2, 4), 201), (0, (4, 6), 401), (0, (6, 8), 601), (0, (8, 10), 801), (1, None, 1),
-    ]  # fmt: skip
-    read = [item for part in found for item in ingest.read_part(part, policy)]
-    files = [item for item in read if isinstance(item, ingest.SourceFile)]
-    assert [(file.rows, bool(file.sha256)) for file in files] == [(200, True), *[(200, False)] * 4, (1, True)]
-    whole = ingest.read_table("visits", (str(tmp_path / "a.parquet"), str(tmp_path / "b.csv")), policy)
-    assert ingest.stack([item.frame for item in read if isinstance(item, ingest.Chunk)]).equals(whole.frame)
-    assert whole.frame["visit_start"][0] == "2026-01-01 00:00:00 10:00"
-    assert [file.sha256 for file in whole.files] == [files[0].sha256, files[-1].sha256]
+def test_what_can_be_read_only_once_is_read_twice(tmp_path: Path, policy: Policy):
+    os.mkfifo(tmp_path / "pipe.csv")
+    writer = threading.Thread(target=(tmp_path / "pipe.csv").write_text, args=[TEXT])
+    writer.start()
+    (part,), _ = ingest.parts("visits", (str(tmp_path / "pipe.csv"),))
+    first, second = (list(ingest.read_part(part, policy)) for _ in range(2))
+    writer.join()
+    assert isinstance(first[0], ingest.Chunk) and isinstance(second[0], ingest.Chunk)
+    assert first[0].frame.height == 1 and first[0].frame.equals(second[0].frame)
+    assert first[1] == second[1]
 
 
-def test_a_parquet_file_that_lost_row_groups_is_refused(tmp_path: Path, policy: Policy):
-    many_visits(100).write_parquet(tmp_path / "a.parquet", row_group_size=10)
-    found, _ = ingest.parts("visits", (str(tmp_path / "a.parquet"),), split_rows=50)
-    many_visits(10).write_parquet(tmp_path / "a.parquet")
-    with pytest.raises(InputRefused, match="not readable as Parquet"):
-        list(ingest.read_part(found[-1], policy))
+def test_only_the_columns_that_are_asked_for(tmp_path: Path, policy: Policy):
+    many_visits(30).write_parquet(tmp_path / "a.parquet")
+    (tmp_path / "b.csv").write_text(TEXT)
+    for path in ("a.parquet", "b.csv"):
+        ((part,), _) = ingest.parts("visits", (str(tmp_path / path),))
+        chunk, file = ingest.read_part(part, policy, only=("visit_id",))
+        assert isinstance(chunk, ingest.Chunk) and isinstance(file, ingest.SourceFile)
+        assert chunk.frame.columns == ["visit_id", "source_record", "source_file"]
+        assert {"visit_id", "patient_id", "visit_start"} <= file.mapping.keys()
 
 
 @pytest.mark.parametrize("repeats", [1, 100])

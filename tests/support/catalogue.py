@@ -7,6 +7,7 @@ code and the whole standard error, `rejects.csv` the rejected rows. What cannot 
 import contextlib
 import errno
 import gzip
+import io
 import os
 import re
 import resource
@@ -335,6 +336,18 @@ def spilling_fails(folder: Path) -> Iterator[None]:
     with (
         mock.patch.object(local, "_SHARE", 1 << 40),
         mock.patch.object(tempfile, "mkdtemp", side_effect=full),
+    ):
+        yield
+
+
+@_prepared
+def pipe_does_not_fit(folder: Path) -> Iterator[None]:
+    """The disk takes no copy of standard input."""
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO((folder / "calls.csv").read_bytes()))),
+        mock.patch.object(shutil, "copyfileobj", side_effect=full),
+        mock.patch.object(tempfile, "gettempdir", return_value="/tmp"),
     ):
         yield
 

@@ -1,0 +1,109 @@
+"""A session of Spark: started on this machine, or joined on a cluster, and its errors in our words."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from auditor.errors import AuditError, UsageError
+
+_SETTINGS = {
+    "spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1",  # Java only moves bytes: less CPU to begin with
+    "spark.driver.maxResultSize": "0",
+    "spark.executor.defaultJavaOptions": "-XX:TieredStopAtLevel=1",
+    "spark.executorEnv.POLARS_MAX_THREADS": "1",
+    "spark.log.level": "ERROR",
+    "spark.sql.caseSensitive": "true",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "200000",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.shuffle.partitions": "16",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+_CAUSES = {
+    "No space left on device": "a disk for shuffled data is full; give SPARK_LOCAL_DIRS more room",
+    "java.lang.OutOfMemoryError": "Java ran out of memory; raise spark.executor.memory and spark.driver.memory",
+    "Python worker exited unexpectedly": "a worker's Python was ended, as a rule for want of memory; use "
+    "fewer cores per executor, or raise spark.executor.memoryOverhead",
+    "No module named": "the workers' Python lacks this package; install audit98968[spark] on every worker, or say "
+    "where it is with PYSPARK_PYTHON",
+    "PYTHON_VERSION_MISMATCH": "the workers run another version of Python; say which with PYSPARK_PYTHON",
+    'Cannot run program "': "the workers have no such Python; say where it is with PYSPARK_PYTHON",
+    "ExecutorLostFailure": "workers were lost again and again; the cluster's own log says why",
+    "Could not parse Master URL": "--master: not an address that Spark knows, such as spark://HOST:7077",
+}
+
+
+class SparkFailed(AuditError):
+    """Spark could not do the work."""
+
+
+def joined(master: str, settings: Mapping[str, str]) -> Any:
+    """A session; of Spark Connect where the master is `sc://...`. Raises UsageError, SparkFailed.
+
+    Java gets standard error for its standard output, which is for the report.
+    """
+    remote, settings = master.startswith("sc://"), _SETTINGS | dict(settings)
+    if not (remote or os.environ.get("JAVA_HOME") or shutil.which("java")):
+        raise UsageError("--engine spark: no Java found; install Java 17 or newer, or set JAVA_HOME")
+    try:
+        from pyspark.errors import PySparkRuntimeError
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise UsageError("--engine spark: PySpark is not installed; pip install 'audit98968[spark]'") from None
+    _call(master)
+    builder = SparkSession.builder.appName("audit98968")
+    if remote:  # a server's own settings are not ours to set
+        builder = builder.remote(master).config(
+            map={name: value for name, value in settings.items() if name.startswith("spark.sql.")}
+        )
+    else:
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        if master.startswith("local"):
+            settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        builder = builder.master(master).config(map=settings)
+    interrupted, report = signal.getsignal(signal.SIGINT), os.dup(1)
+    try:
+        os.dup2(2, 1)
+        with explained():
+            return builder.getOrCreate()
+    except PySparkRuntimeError as error:
+        raise SparkFailed("--engine spark: Java did not start; install Java 17 or newer, or set JAVA_HOME") from error
+    finally:
+        os.dup2(report, 1)
+        os.close(report)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, interrupted)  # PySpark has put its own there
+
+
+def _call(master: str) -> None:
+    """Whether some standalone master answers; Spark itself would try for a minute, and then say nothing."""
+    scheme, _, rest = master.partition("://")
+    if scheme not in ("spark", "sc"):
+        return
+    for address in rest.partition("/")[0].split(","):
+        host, _, port = address.rpartition(":")
+        with contextlib.suppress(OSError, ValueError, OverflowError):
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+            return
+    raise SparkFailed(f"--master {master}: nobody answers there; check the address, and that the master runs")
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Spark's errors in our words: its own quote plans and traces."""
+    from pyspark.errors import PySparkRuntimeError
+
+    try:
+        yield
+    except (AuditError, TimeoutError, PySparkRuntimeError):
+        raise
+    except Exception as error:
+        told = str(error)
+        cause = next((words for sign, words in _CAUSES.items() if sign in told), "run again with --debug for details")
+        raise SparkFailed(f"Spark could not do the work: {cause}") from error

@@ -1,0 +1,217 @@
+"""What a worker of Spark does: batches → chunks → rows, and the records of some patients → what is found.
+
+A worker tells the driver more than rows: frames in Arrow's format, each with its kind and the first record it speaks of.
+"""
+
+import contextlib
+import io
+import os
+import resource
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+import auditor
+from auditor.claims.billing import bill, with_end_and_time
+from auditor.errors import AuditError, InputRefused, UsageError
+from auditor.judging.patients import Context, judge_patients
+from auditor.policy import Policy
+from auditor.reading import ingest
+from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Part
+from auditor.reading.parquet import as_text
+from auditor.scale.keep import TypeChunk, frames_of
+from auditor.scale.survey import Look
+from auditor.windows import calls as call_windows
+
+PART, SPANS = "audit98968_part", "audit98968_spans"
+TOLD = "kind string, file string, record long, body binary"
+_TOLD = {"kind": pl.String(), "file": pl.String(), "record": pl.Int64(), "body": pl.Binary()}
+_ROWS = ("row", "aside", "span")
+REFUSALS: Mapping[str, type[AuditError]] = {"refused": InputRefused}
+
+Read = Callable[[Iterable[pa.RecordBatch]], Iterator[tuple[str, int, Chunk | pl.DataFrame]]]
+"""Batches → file, first record, and a chunk, or a file's columns and rows (`file_frame`)."""
+Work = Callable[[Chunk], Iterator[tuple[str, pl.DataFrame]]]
+"""A chunk → frames by kind."""
+
+
+def looked(look: Look, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The survey's work."""
+    ids, billed = look(chunk)
+    yield "row", ids.reinterpret(signed=True).to_frame("id")
+    yield "row", billed
+
+
+def typed(work: TypeChunk, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The work of typing: rows to keep, rows put aside, stretches of time, and what all rows say."""
+    rows, said = work(chunk)
+    yield "row", rows
+    yield "aside", said.aside
+    yield "span", said.spans.rename({"id": "call_id", "from": "call_start", "to": "call_end"}, strict=False)
+    yield from frames_of(said).items()
+
+
+def worked(
+    read: Read, work: Work, schema: pl.Schema, asked: tuple[str, ...], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Batches as Spark has read them → what the work makes of their chunks. `asked`: the driver's versions."""
+
+    def made() -> Iterator[pl.DataFrame]:
+        for file, record, item in read(batches):
+            frames = work(item) if isinstance(item, Chunk) else iter([("file", item)])
+            for kind, frame in frames:
+                yield frame.with_columns(kind=pl.lit(kind)) if kind in _ROWS else _packed(kind, file, record, frame)
+
+    empty = pl.DataFrame(schema={**_TOLD, **schema})
+    for frame in _guarded(made(), asked):
+        yield from arrow(pl.concat([empty, frame], how="diagonal")).to_batches()
+
+
+def parquet_chunks(
+    part: Part,
+    wanted: Mapping[str, tuple[int, ...]],
+    dates_only: Mapping[str, bool],
+    seen: pl.DataFrame,
+    batches: Iterable[pa.RecordBatch],
+) -> Iterator[tuple[str, int, Chunk | pl.DataFrame]]:
+    """Rows of Spark's Parquet reader: columns by their places, `path` and `record`. `seen`: the file's columns."""
+    named = ingest.where(part.table, part.path)
+    joined = {str(p) for many in wanted.values() if len(many) > 1 for p in many}
+    path = pl.col("path") if part.address else pl.lit(ingest.shown(part.path))
+    for batch in batches:
+        frame = pl.DataFrame(pl.from_arrow(batch))
+        texts = frame.select(
+            *(
+                as_text(named, name, pl.col(name), dtype, name in joined, pl.lit(dates_only.get(name))).alias(name)
+                for name, dtype in frame.drop("path", "record").schema.items()
+            ),
+            source_file=path,
+            source_record=(pl.col("record") + 1).cast(pl.UInt32),
+        )
+        chunk = ingest.canonical(named, texts, wanted)
+        for (file,), rows in chunk.group_by("source_file", maintain_order=True):
+            first = rows["source_record"][0]
+            yield str(file), first, Chunk(rows, pl.DataFrame(schema=REJECT_SCHEMA))
+            yield str(file), first, seen.with_columns(rows=pl.lit(rows.height))
+
+
+def text_chunks(
+    part: Part, policy: Policy, without_billing: bool, only: Sequence[str] | None, batches: Iterable[pa.RecordBatch]
+) -> Iterator[tuple[str, int, Chunk | pl.DataFrame]]:
+    """Whole CSV files: `path` and `content`."""
+    for row in (row for batch in batches for row in batch.to_pylist()):
+        copy = Part(part.table, Path(row["path"]) if part.address else part.path, held=io.BytesIO(row["content"]))
+        record = 1
+        for item in ingest.read_part(copy, policy, without_billing=without_billing, only=only):
+            if isinstance(item, Chunk):
+                yield ingest.shown(copy.path), record, item
+                record += item.frame.height + item.lost.height
+            else:
+                yield item.path, 1, file_frame(item.mapping, item.unused).with_columns(rows=pl.lit(item.rows))
+
+
+def file_frame(mapping: Mapping[str, Sequence[str]], unused: Sequence[str]) -> pl.DataFrame:
+    """A file's headers and the canonical columns that they make up; blank for those that nobody needs."""
+    pairs = [(column, name) for column, names in mapping.items() for name in names] + [("", name) for name in unused]
+    return pl.DataFrame(pairs, schema=["column", "header"], orient="row")
+
+
+def own_spans(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.Table) -> pa.Table:
+    """The stretches of time of a part's lines."""
+    rows = _tables(blanks, records)
+    billed = bill(with_end_and_time(rows["calls"]), rows.get("claims"), context.providers, context.policy)
+    own = call_windows.own_spans(billed.lines, billed.line_calls)
+    return arrow(own.select(pl.lit(_part(records), pl.Int64).alias("part"), "provider_id", "from", "to"))
+
+
+def judged(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.Table) -> pa.Table:
+    """What comes of a part's patients."""
+    part = _part(records)
+
+    def made() -> Iterator[pl.DataFrame]:
+        none = call_windows.spans(with_end_and_time(blanks["calls"].clear()))
+        rows = _tables({**blanks, SPANS: none}, records)
+        found = judge_patients(rows["calls"], rows["visits"], rows.get("claims"), rows.get(SPANS, none), context)
+        for kind in ("claims", "findings", "evidence", "outcomes"):
+            yield _packed(kind, "", part, getattr(found, kind))
+        inactive = pl.DataFrame(list(found.inactive.items()), schema=["status", "count"], orient="row")
+        yield _packed("inactive", "", part, inactive)
+
+    return arrow(pl.concat(_guarded(made(), versions())))
+
+
+def versions() -> tuple[str, ...]:
+    """What has to be the same everywhere."""
+    return f"audit98968 {auditor.__version__}", f"polars {pl.__version__}"
+
+
+def arrow(frame: pl.DataFrame) -> pa.Table:
+    """A frame in the types that Spark knows."""
+    table = frame.to_arrow()
+    schema = pa.schema([(field.name, _known(field.type)) for field in table.schema])
+    if frame.is_empty():  # Spark takes no column without a chunk
+        return pa.table([pa.array([], field.type) for field in schema], schema=schema)
+    return table.cast(schema)
+
+
+def ddl(dtype: pl.DataType) -> str:
+    """Spark's name for a type of the typed tables."""
+    if isinstance(dtype, pl.Decimal):
+        return f"decimal({dtype.precision},{dtype.scale})"
+    names = {pl.String: "string", pl.Date: "date", pl.Int64: "long", pl.UInt32: "long", pl.Float64: "double",
+             pl.Boolean: "boolean", pl.Datetime: "timestamp", pl.List: "array<string>"}  # fmt: skip
+    return names[type(dtype)]
+
+
+def _known(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_large_list(kind):
+        return pa.list_(_known(kind.value_type))
+    plain = {pa.large_string(): pa.string(), pa.string_view(): pa.string(), pa.large_binary(): pa.binary(),
+             pa.binary_view(): pa.binary(), pa.uint32(): pa.int64()}  # fmt: skip
+    return plain.get(kind, kind)
+
+
+def _packed(kind: str, file: str, record: int, frame: pl.DataFrame) -> pl.DataFrame:
+    stream = io.BytesIO()
+    frame.write_ipc(stream, compression="lz4")
+    return pl.DataFrame([(kind, file, record, stream.getvalue())], schema=_TOLD, orient="row")
+
+
+def _part(records: pa.Table) -> int:
+    return int(records[PART][0].as_py())
+
+
+def _tables(blanks: Mapping[str, pl.DataFrame], records: pa.Table) -> dict[str, pl.DataFrame]:
+    """The records of a part, table by table."""
+    frame = pl.DataFrame(pl.from_arrow(records))
+    return {
+        name: frame.filter(pl.col(name).is_not_null()).select(name).unnest(name).cast(rows.schema).select(rows.columns)
+        for name, rows in blanks.items()
+        if name in frame.columns
+    }  # fmt: skip
+
+
+def _guarded(frames: Iterable[pl.DataFrame], asked: tuple[str, ...]) -> Iterator[pl.DataFrame]:
+    """Errors are told to the driver, without the data that they may quote."""
+    with contextlib.suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), 2)  # no library's last words come into a worker's log
+    told = failure = None
+    try:
+        if asked != versions():
+            theirs, ours = ", ".join(versions()), ", ".join(asked)
+            failure = f"a worker has {theirs}, the driver {ours}; install the same everywhere"
+        else:
+            yield from frames
+    except (InputRefused, UsageError) as refusal:
+        told = str(refusal)
+    except (Exception, pl.exceptions.PanicException) as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        failure = f"internal error ({type(error).__name__}, {Path(at.filename).name}:{at.lineno}) in a worker of Spark"
+    for kind, words in (("refused", told), ("failed", failure)):
+        if words:
+            yield pl.DataFrame([(kind, "", 0, words.encode())], schema=_TOLD, orient="row")
