@@ -13,9 +13,14 @@ class Among:
 
     def __init__(self, members: pl.Series) -> None:
         """Nulls are no members."""
+        self._members = members
         places = _places(members.drop_nulls()).unique()
         self._marks = pl.repeat(False, 1 << _BITS, dtype=pl.Boolean, eager=True).scatter(places, True)
         self._none = places.is_empty()
+
+    def __reduce__(self) -> tuple[type["Among"], tuple[pl.Series]]:
+        """Made anew in another process: the members are smaller than the marks."""
+        return Among, (self._members,)
 
     def has(self, values: pl.Series) -> pl.Series:
         """A mask of the values that may be members; null is none."""
@@ -29,12 +34,17 @@ class Around:
 
     def __init__(self, spans: pl.DataFrame) -> None:
         """`spans`: a text, its first day and its last."""
+        self._spans = spans
         text, first, last = spans.columns
         near = spans.drop_nulls().select(place=_places(spans.drop_nulls()[text]), first=first, last=last)
         near = near.group_by("place").agg(pl.col("first").min(), pl.col("last").max())
         never = pl.repeat(0, 1 << _BITS, dtype=pl.Int32, eager=True)
         self._first = (never + (1 << 30)).scatter(near["place"], near["first"].to_physical()).cast(pl.Int32)
         self._last = (never - (1 << 30)).scatter(near["place"], near["last"].to_physical()).cast(pl.Int32)
+
+    def __reduce__(self) -> tuple[type["Around"], tuple[pl.DataFrame]]:
+        """Made anew in another process."""
+        return Around, (self._spans,)
 
     def has(self, texts: pl.Series, days: pl.Series) -> pl.Series:
         """A mask of the pairs that may lie in the span of their text."""

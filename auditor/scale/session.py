@@ -7,7 +7,9 @@ import signal
 import socket
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from auditor.errors import AuditError, UsageError
@@ -46,7 +48,7 @@ class SparkFailed(AuditError):
 def joined(master: str, settings: Mapping[str, str]) -> Any:
     """A session; of Spark Connect where the master is `sc://...`. Raises UsageError, SparkFailed.
 
-    Java gets standard error for its standard output, which is for the report.
+    Java gets none of our streams: the report is on one, and on the other only what we say.
     """
     remote, settings = master.startswith("sc://"), _SETTINGS | dict(settings)
     if not (remote or os.environ.get("JAVA_HOME") or shutil.which("java")):
@@ -67,18 +69,30 @@ def joined(master: str, settings: Mapping[str, str]) -> Any:
         if master.startswith("local"):
             settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
         builder = builder.master(master).config(map=settings)
-    interrupted, report = signal.getsignal(signal.SIGINT), os.dup(1)
+    interrupted = signal.getsignal(signal.SIGINT)
     try:
-        os.dup2(2, 1)
-        with explained():
+        with explained(), _without_streams(), warnings.catch_warnings(action="ignore"):
             return builder.getOrCreate()
     except PySparkRuntimeError as error:
         raise SparkFailed("--engine spark: Java did not start; install Java 17 or newer, or set JAVA_HOME") from error
     finally:
-        os.dup2(report, 1)
-        os.close(report)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, interrupted)  # PySpark has put its own there
+
+
+@contextlib.contextmanager
+def _without_streams() -> Iterator[None]:
+    """For what starts here, standard output and error lead nowhere."""
+    kept = [os.dup(number) for number in (1, 2)]
+    with Path(os.devnull).open("wb") as nothing:
+        for number in (1, 2):
+            os.dup2(nothing.fileno(), number)
+    try:
+        yield
+    finally:
+        for number, stream in zip((1, 2), kept, strict=True):
+            os.dup2(stream, number)
+            os.close(stream)
 
 
 def _call(master: str) -> None:

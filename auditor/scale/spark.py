@@ -211,7 +211,9 @@ class Spark:
 
     def _grouped(self, parts: list[Any], work: Callable[[Any], Any], schema: str) -> Any:
         records = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
-        made = records.groupBy(PART).applyInArrow(lambda part: work(part), schema).persist()  # Spark wants a plain function
+        made = (
+            records.groupBy(PART).applyInArrow(lambda part: work(part), schema).persist()
+        )  # Spark wants a plain function
         if schema == TOLD:
             self._refuse(made)
         return made
@@ -227,7 +229,7 @@ class Spark:
     ) -> Any:
         """A table's files, read by Spark and given to the work chunk by chunk: rows as `blanks`, and what else is told."""
         made = []
-        schema = ", ".join([TOLD, *(f"`{name}` {worker.ddl(dtype)}" for name, dtype in blanks.schema.items())])
+        schema = f"{TOLD}, {worker.ddl(blanks.schema)}"
         with explained():
             for part in parts:
                 if _is_parquet(part):
@@ -273,7 +275,8 @@ class Spark:
             raise worker.REFUSALS.get(row["kind"], SparkFailed)(bytes(row["body"]).decode())
 
     def _frame(self, rows: pl.DataFrame) -> Any:
-        return self._session.createDataFrame(worker.arrow(rows))
+        schema = worker.ddl(rows.schema)
+        return self._session.createDataFrame([] if rows.is_empty() else worker.arrow(rows), schema)
 
     def _fetched(self, frame: Any) -> pl.DataFrame:
         with explained():

@@ -152,18 +152,18 @@ def arrow(frame: pl.DataFrame) -> pa.Table:
     """A frame in the types that Spark knows."""
     table = frame.to_arrow()
     schema = pa.schema([(field.name, _known(field.type)) for field in table.schema])
-    if frame.is_empty():  # Spark takes no column without a chunk
-        return pa.table([pa.array([], field.type) for field in schema], schema=schema)
     return table.cast(schema)
 
 
-def ddl(dtype: pl.DataType) -> str:
-    """Spark's name for a type of the typed tables."""
-    if isinstance(dtype, pl.Decimal):
-        return f"decimal({dtype.precision},{dtype.scale})"
+def ddl(schema: pl.Schema) -> str:
+    """Spark's words for the columns of a typed table."""
     names = {pl.String: "string", pl.Date: "date", pl.Int64: "long", pl.UInt32: "long", pl.Float64: "double",
              pl.Boolean: "boolean", pl.Datetime: "timestamp", pl.List: "array<string>"}  # fmt: skip
-    return names[type(dtype)]
+    types = {
+        name: f"decimal({dtype.precision},{dtype.scale})" if isinstance(dtype, pl.Decimal) else names[type(dtype)]
+        for name, dtype in schema.items()
+    }
+    return ", ".join(f"`{name}` {kind}" for name, kind in types.items())
 
 
 def _known(kind: pa.DataType) -> pa.DataType:

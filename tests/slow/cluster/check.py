@@ -13,22 +13,18 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from auditor.errors import InputRefused
 from auditor.scale import spark
-from auditor.scale.local import Local
 from auditor.scale.spark import Spark, SparkFailed
 from cli import streams
-from tests.slow.cluster import folders, toy
-from tests.slow.cluster.standalone import Cluster
+from tests.slow.cluster import folders
+from tests.slow.cluster.standalone import Cluster, connect_server
 
 ROOT = str(Path(__file__).parents[3])
-BUCKETS, TASKS, PAUSE, CLAIMS = 8, 8, 0.5, 20_000
+CLAIMS = 20_000
 
 
 def runs(folder: Path) -> None:
@@ -38,7 +34,7 @@ def runs(folder: Path) -> None:
     for name in ("calls", "visits", "providers"):
         words += [f"--{name}", f"data/{name}.parquet"]
     want = _command(folder, *words, "--out", "memory").wait()
-    for name, struck_at in (("whole", None), ("killed", "settling")):
+    for name, struck_at in (("whole", None), ("killed", "typing visits")):
         (folder / name).mkdir()
         log = folder / f"{name}.log"
         there = ("--engine", "spark", "--out", f"{name}-out", "--log-file", log.name, "--log-format", "json")
@@ -56,38 +52,18 @@ def runs(folder: Path) -> None:
         print(f"{name}: exit code {want} and the same {count} files after {_lines(log)[-1]['elapsed']:.0f} s")
 
 
-def parcels(folder: Path) -> None:
-    """Parcels come as they come in memory, also those that a killed worker held."""
-    with Local() as local:
-        local.buckets = BUCKETS
-        want = sorted(toy.run(local, TASKS), key=repr)
-    with Cluster(folder) as cluster:
-        assert _told(cluster, folder / "whole", lambda _: None) == want
-        done = len(list((folder / "whole").iterdir()))
-        assert done == TASKS, f"{done} tasks done, of {TASKS}"
-
-        def strike(what: str) -> None:
-            if what == "counting":  # what the first round posted lies on both workers by now
-                threading.Timer(2 * PAUSE + 2, cluster.kill, [0]).start()
-
-        assert _told(cluster, folder / "killed", strike) == want
-        done = len(list((folder / "killed").iterdir()))
-        assert done > TASKS, "the killed worker held nothing"
-        print(f"a worker killed: the same {len(want)} parcels; {done - TASKS} of {TASKS} tasks were done again")
-
-
-def errors(folder: Path) -> None:
-    """Refusals come as they were said; errors quote no data, here or in any log."""
-    with Cluster(folder) as cluster, _spark(cluster) as engine:
-        for work, kind, words in ((toy.refused, InputRefused, "calls: file 3 is not readable"),
-                                  (toy.broken, SparkFailed, "internal error (ValueError, toy.py:")):  # fmt: skip
-            try:
-                engine.spread(work, range(8), "failing")
-                raise AssertionError("not refused")
-            except kind as error:
-                assert str(error).startswith(words), error
-    assert "CANARY" not in cluster.logs()
-    print("a refusal and an error: told to the driver, no data in the logs")
+def connect(folder: Path) -> None:
+    """The same through a server of Spark Connect, which this package shares no process with."""
+    _command(folder, "sample", "data", "--claims", "1000").wait()
+    words = ["run", "--policy", "data/policy.toml", "--ledger", "none", "--format", "none"]
+    for name in ("calls", "visits", "providers"):
+        words += [f"--{name}", f"data/{name}.parquet"]
+    want = _command(folder, *words, "--out", "memory").wait()
+    with connect_server(folder) as master:
+        run = _command(folder, *words, "--engine", "spark", "--master", master, "--out", "connect")
+        assert run.wait() == want, f"exit code {run.returncode}, not {want}"
+    count = folders.same(folder / "memory" / "latest", folder / "connect" / "latest")
+    print(f"connect: exit code {want} and the same {count} files")
 
 
 def nobody(folder: Path) -> None:
@@ -99,7 +75,7 @@ def nobody(folder: Path) -> None:
             if workers is None:
                 with Spark("spark://127.0.0.1:1"):
                     raise AssertionError("joined nobody")
-            with Cluster(folder, workers) as cluster, _spark(cluster):
+            with Cluster(folder, workers) as cluster, Spark(cluster.master):
                 raise AssertionError("joined nobody")
         except SparkFailed as error:
             assert words in str(error), error
@@ -126,19 +102,6 @@ def _lines(log: Path) -> list[Any]:
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
-def _spark(cluster: Cluster, progress: Callable[[str], None] = lambda _: None) -> Spark:
-    engine = Spark(cluster.master, None, progress, {"spark.executorEnv.PYTHONPATH": ROOT})
-    engine.divide = lambda need: None  # type: ignore[method-assign]
-    engine.buckets = BUCKETS
-    return engine
-
-
-def _told(cluster: Cluster, marks: Path, progress: Callable[[str], None]) -> list[object]:
-    marks.mkdir()
-    with _spark(cluster, progress) as engine:
-        return sorted(toy.run(engine, TASKS, PAUSE, marks), key=repr)
-
-
 def main() -> None:
     """Every check, each in a folder of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -156,7 +119,7 @@ def main() -> None:
     raise SystemExit(1 if broken else 0)
 
 
-CHECKS = {"runs": runs, "parcels": parcels, "errors": errors, "nobody": nobody}
+CHECKS = {"runs": runs, "connect": connect, "nobody": nobody}
 
 if __name__ == "__main__":
     streams.keep_strangers_quiet()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -78,6 +81,36 @@ class Cluster:
             if time.monotonic() > until or self.processes[-1].poll() is not None:
                 raise RuntimeError(f"{name} did not start")
             time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def connect_server(folder: Path) -> Iterator[str]:
+    """A server of Spark Connect on loopback, and its address."""
+    port, home = free_port(), Path(pyspark.__path__[0])
+    bound = {"connect.grpc.binding.address": "127.0.0.1", "connect.grpc.binding.port": port, "ui.enabled": "false",
+             "driver.host": "127.0.0.1", "driver.bindAddress": "127.0.0.1"}  # fmt: skip
+    words = [word for name, value in bound.items() for word in ("--conf", f"spark.{name}={value}")]
+    (jar,) = (home / "jars").glob("spark-connect_*.jar")
+    command = [home / "bin" / "spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer",
+               "--master", "local[2]", *words, jar]  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            command,
+            env=os.environ | {"PYSPARK_PYTHON": sys.executable},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            until = time.monotonic() + 120
+            while "Spark Connect server started" not in (folder / "log").read_text(errors="replace"):
+                if time.monotonic() > until or server.poll() is not None:
+                    raise RuntimeError("the server did not start")
+                time.sleep(0.2)
+            yield f"sc://127.0.0.1:{port}"
+        finally:
+            kill(server, signal.SIGKILL)
 
 
 _LOGS = ("log", "stdout", "stderr")

@@ -1,15 +1,18 @@
-"""The command on Spark publishes what it publishes in memory."""
+"""The command on Spark publishes what it publishes in memory; what goes wrong there is told without data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
-from auditor.scale import spark
-from auditor.scale.spark import Spark
+from auditor.reading.ingest import REJECT_SCHEMA, Chunk
+from auditor.scale import spark, worker
+from auditor.scale.spark import Spark, SparkFailed
 from cli.app import app
 from tests.slow.cluster import folders
 
@@ -31,25 +34,20 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class InPieces(Spark):
-    """Tasks of about a hundred rows, and five buckets, on this machine."""
-
-    split_rows = 100
+class InParts(Spark):
+    """Batches of a hundred rows, on this machine."""
 
     def __init__(self, master: str, beside: Path | None, progress: Callable[[str], None]) -> None:
         """What the command would make, in small."""
-        super().__init__(master, beside, progress, {"spark.executorEnv.PYTHONPATH": ROOT})
-
-    def divide(self, need: int) -> None:
-        """As if there were more."""
-        self.buckets = 5
+        small = {"spark.sql.execution.arrow.maxRecordsPerBatch": "100", "spark.executorEnv.PYTHONPATH": ROOT}
+        super().__init__(master, beside, progress, small)
 
 
 @pytest.mark.parametrize("calls", ["calls.parquet", "no-ids.csv", "soon.csv"])
 def test_the_run_folder_is_the_same(
     calls: str, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(spark, "Spark", InPieces)
+    monkeypatch.setattr(spark, "Spark", InParts)
     monkeypatch.chdir(sample)
     words = ["run", "--calls", calls, "--visits", "visits.parquet", "--providers", "providers.parquet"]
     words += ["--policy", str(Path(ROOT, "sample_data", "policy.toml")), "--ledger", "none", "--format", "none"]
@@ -65,3 +63,28 @@ def test_the_run_folder_is_the_same(
     assert codes == [1 if calls == "calls.parquet" else 3] * 2
     assert said[0] == said[1]
     assert folders.same(*where) == (9 if calls == "calls.parquet" else 2)
+
+
+def test_an_error_in_a_worker_quotes_no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
+        raise ValueError("PT-CANARY")
+
+    def read(_: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, int, Chunk | pl.DataFrame]]:
+        yield "calls.csv", 1, Chunk(pl.DataFrame(), pl.DataFrame(schema=REJECT_SCHEMA))
+
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    for asked, words in (
+        (worker.versions(), "internal error (ValueError, test_spark.py:"),
+        (("old",), "a worker has "),
+    ):
+        (batch,) = worker.worked(read, broken, pl.Schema({"call_id": pl.String()}), asked, [])
+        (row,) = batch.to_pylist()
+        assert row["kind"] == "failed"
+        assert row["body"].decode().startswith(words)
+        assert "CANARY" not in str(row)
+
+
+@pytest.mark.parametrize("master", ["spark://127.0.0.1:1", "spark://127.0.0.1", "sc://127.0.0.1:1"])
+def test_a_master_that_does_not_answer(master: str) -> None:
+    with pytest.raises(SparkFailed, match="nobody answers there"), Spark(master):
+        pass
