@@ -260,7 +260,7 @@ def _localise(values: pl.Series, written: _Written, policy: Policy, found: Midni
     if made.null_count() > wall.null_count():
         odd = (made.is_null() & wall.is_not_null()).arg_true()
         frame = pl.DataFrame({"wall": wall, "date_only": no_dates if date_only is None else date_only})[odd]
-        settled = _settle(frame, policy)
+        settled = _at_clock_change(frame, policy)
         made, problem, plain = made.scatter(odd, settled["utc"]), problem.scatter(odd, settled["problem"]), False
     local_times = wall if plain else made.dt.convert_time_zone(policy.timezone)
     return Instants(made, no_dates if date_only is None else date_only, problem, has_local, local_times, found)
@@ -290,7 +290,7 @@ def _offset(wall: pl.Series, zone: str) -> pl.Series:
     return wall - _slowly_in_zone(wall.cast(pl.Datetime("us")), zone).to_physical()
 
 
-def _settle(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+def _at_clock_change(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Times that a clock change skips or repeats: by the policy, and the first instant for dates.
 
     A skipped time counts on in the offset before the change (`first`) or back in the one after it (`second`).

@@ -132,10 +132,10 @@ def normalise(extract: Extract, policy: Policy, date_columns: frozenset[str] | N
     again = typed.sound & typed.ids().is_duplicated()
     rows, rejects = records.one_per_id(extract.spec, typed.rows(typed.sound & ~again), typed.rows(again))
     table = typed.table(extract.rejects)
-    return replace(table, rows=rows, rejects=settled(table.rejects, [rejects]), notes=extract.warnings)
+    return replace(table, rows=rows, rejects=all_rejects(table.rejects, [rejects]), notes=extract.warnings)
 
 
-def settled(rejects: pl.DataFrame, others: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def all_rejects(rejects: pl.DataFrame, others: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """All rejects of a table in order. Of faulty rows written alike, all but the first are duplicates."""
     again = pl.col("written").is_not_null() & ~pl.col("written").is_first_distinct()
     plain = rejects.with_columns(

@@ -108,7 +108,7 @@ class TypeChunk:
         for name, found in (item for part in parts for item in part.midnights.items()):
             midnights[name] = found.plus(midnights[name]) if name in midnights else found
         return rows.filter(self.matters(rows)), Said(
-            replace(table, rejects=normalise.settled(table.rejects, [rejects])),
+            replace(table, rejects=normalise.all_rejects(table.rejects, [rejects])),
             aside.clear(),
             coverage.merge([*(part.extremes for part in parts), extremes]),
             pl.concat([*(part.spans for part in parts), spans]),

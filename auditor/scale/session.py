@@ -54,6 +54,7 @@ def joined(master: str, settings: Mapping[str, str]) -> Any:
     if not (remote or os.environ.get("JAVA_HOME") or shutil.which("java")):
         raise UsageError("--engine spark: no Java found; install Java 17 or newer, or set JAVA_HOME")
     try:
+        import pyspark  # noqa: F401
         from pyspark.errors import PySparkRuntimeError
         from pyspark.sql import SparkSession
     except ImportError:

@@ -6,7 +6,6 @@ as well (`--master sc://HOST:15002`). What a lost worker held is made again by a
 """
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +16,9 @@ from typing import Any, Self
 
 import polars as pl
 
-from auditor.errors import UsageError
 from auditor.judging.patients import Context, Judged
 from auditor.policy import Policy
 from auditor.reading import headers, ingest
-from auditor.reading.files import signature
 from auditor.reading.ingest import Part, SourceFile
 from auditor.scale import Progress, worker
 from auditor.scale.keep import Said, TypeChunk, said_of
@@ -235,12 +232,19 @@ class Spark:
                 if _is_parquet(part):
                     rows, read = self._rows_of(part, policy, without_billing, only)
                 else:
-                    rows = self._session.read.format("binaryFile").load(_address(part)).select("path", "content")
+                    rows = self._contents(part)
                     read = partial(worker.text_chunks, part, policy, without_billing, only)
                 made.append(
                     rows.mapInArrow(partial(worker.worked, read, work, blanks.schema, worker.versions()), schema)
                 )
             return reduce(lambda one, other: one.union(other), made).persist()
+
+    def _contents(self, part: Part) -> Any:
+        """Whole files that are no Parquet; what can be read only once is sent from here."""
+        if part.held is None:
+            return self._session.read.format("binaryFile").load(_address(part)).select("path", "content")
+        part.held.seek(0)
+        return self._session.createDataFrame([(str(part.path), part.held.read())], "path string, content binary")
 
     def _rows_of(
         self, part: Part, policy: Policy, without_billing: bool, only: Sequence[str] | None
@@ -294,7 +298,7 @@ class Spark:
 
 def _files(parts: Sequence[Part], told: Iterable[Any]) -> tuple[SourceFile, ...]:
     """The files of a table as the workers have seen them; those of this machine are digested here."""
-    here = {ingest.shown(part.path): part.path for part in parts if not part.address}
+    here = {ingest.shown(part.path): part for part in parts if not part.address}
     seen: dict[str, SourceFile] = {}
     for row in (row for row in told if row["kind"] == "file"):
         pairs, path = pl.read_ipc(row["body"]), row["file"]
@@ -303,11 +307,13 @@ def _files(parts: Sequence[Part], told: Iterable[Any]) -> tuple[SourceFile, ...]
             mapping[column] = (*mapping.get(column, ()), header)
         unused, rows = mapping.pop("", ()), pairs["rows"][0] + (seen[path].rows if path in seen else 0)
         seen[path] = SourceFile(path, 0, "", rows, mapping, unused, Path(path), None)
-    for path, origin in here.items():
-        with origin.open("rb") as stream:
-            found = os.fstat(stream.fileno())
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        seen[path] = replace(seen[path], bytes=found.st_size, sha256=digest, origin=origin, signature=signature(found))
+    for path, part in here.items():
+        with part.opened(path) as (stream, touched):
+            digest, size = hashlib.sha256(), 0
+            while block := stream.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+        seen[path] = replace(seen[path], bytes=size, sha256=digest.hexdigest(), origin=part.path, signature=touched)
     return tuple(seen[path] for path in [*here, *sorted(seen.keys() - here.keys())])
 
 
@@ -322,10 +328,8 @@ def _chunks(told: Iterable[Any], place: Mapping[str, int]) -> list[dict[str, pl.
 def _is_parquet(part: Part) -> bool:
     if part.address:
         return not part.address.lower().removesuffix(".gz").removesuffix(".zst").endswith((".csv", ".tsv", ".psv"))
-    with ingest.opened(ingest.where(part.table, part.path), part.path) as (stream, touched):
-        if touched is None:
-            raise UsageError(f"--engine spark: {part.table}: a pipe cannot be read on a cluster; name a file")
-        return stream.read(4) == b"PAR1"
+    with part.opened(ingest.where(part.table, part.path)) as (stream, _):
+        return part.held is None and stream.read(4) == b"PAR1"
 
 
 def _address(part: Part) -> str:
