@@ -11,7 +11,6 @@ from auditor.claims import coverage
 from auditor.claims.billing import provider_rows
 from auditor.claims.coverage import Coverage, Extremes
 from auditor.errors import InputRefused, UsageError
-from auditor.identity import Identity
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
 from auditor.judging.judge import left_out
 from auditor.judging.patients import Context, Judged
@@ -20,44 +19,18 @@ from auditor.reading import ingest
 from auditor.reading.ingest import SourceFile
 from auditor.rules import ALL, CODES
 from auditor.rules.rule import Rule
+from auditor.run_options import REQUIRED_RULES
 from auditor.scale import Place, keep
 from auditor.scale.keep import Matters, TypeChunk
 from auditor.scale.local import Local
 from auditor.scale.survey import Look
-from auditor.schema.codes import AUDITED_BY_DEFAULT
+from auditor.settings import Settings
 from auditor.windows import bounds
 
 _BIG = ("calls", "claims", "visits")
 """In the order in which what one keeps tells what matters of the next."""
 
-REQUIRED_RULES = ("DUR001", "LBK001", "LAH001", "FRQ001")
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What an audit was asked to do. `paths` holds each given table's files; rule lists hold rule codes.
-
-    `required` is None for the default, which does not insist on rules that the user left out. `max_rejects` is a number
-    of rows, or with a percent sign a share of a table's rows. `undecided` are claims of earlier runs (keys and `closes`, as
-    published) that are audited once their window has closed, whatever the service dates.
-    """
-
-    paths: Mapping[str, tuple[str, ...]]
-    policy: Policy
-    as_of: str | None = None
-    visits_since: str | None = None
-    claims_since: str | None = None
-    service_from: str | None = None
-    service_to: str | None = None
-    codes: tuple[str, ...] = AUDITED_BY_DEFAULT
-    selected: tuple[str, ...] = CODES
-    ignored: tuple[str, ...] = ()
-    required: tuple[str, ...] | None = None
-    max_rejects: str = "1%"
-    allow_empty: bool = False
-    identity: Identity = field(default_factory=Identity)
-    undecided: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)

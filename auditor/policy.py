@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from auditor.choices import EngineName, FailOn, Format, LogFormat
 from auditor.errors import UsageError
+from auditor.run_options import RUN_OPTIONS, RunOption
 from auditor.schema.codes import FAMILY
 from auditor.schema.names import nearest
 from auditor.schema.tables import TABLES, YES_NO, Kind, Vocabulary, fold_term
@@ -115,36 +115,21 @@ class Lists(_Strict):
     qualified: tuple[str, ...]
 
 
-class RunDefaults(_Strict):
-    """Options of `audit98968 run` that a policy may set; flags and variables come first."""
+def _run_type(option: RunOption) -> Any:
+    """What the policy's [run] table may hold for an option."""
+    if option.words and option.kind == "text":
+        return Literal[option.words]
+    listed = str | tuple[str, ...]
+    kinds = {"paths": listed, "list": listed, "rules": listed, "switch": bool, "size": str | int}
+    return kinds.get(option.kind, str | datetime | date if option.kind == "day" else str)
 
-    calls: str | tuple[str, ...] | None = None
-    visits: str | tuple[str, ...] | None = None
-    claims: str | tuple[str, ...] | None = None
-    providers: str | tuple[str, ...] | None = None
-    out: str | None = None
-    format: Format | None = None
-    as_of: str | datetime | date | None = None
-    visits_since: str | datetime | date | None = None
-    claims_since: str | datetime | date | None = None
-    service_from: str | datetime | date | None = None
-    service_to: str | datetime | date | None = None
-    codes: str | tuple[str, ...] | None = None
-    select: str | tuple[str, ...] | None = None
-    ignore: str | tuple[str, ...] | None = None
-    require: str | tuple[str, ...] | None = None
-    fail_on: FailOn | None = None
-    max_rejects: str | int | None = None
-    allow_empty: bool | None = None
-    show_ids: bool | None = None
-    quiet: bool | None = None
-    pseudonymize: str | None = None
-    ledger: str | None = None
-    memory: str | int | None = None
-    engine: EngineName | None = None
-    master: str | None = None
-    log_format: LogFormat | None = None
-    log_file: str | None = None
+
+RunDefaults = create_model(
+    "RunDefaults",
+    __base__=_Strict,
+    __doc__="Options of `audit98968 run` that a policy may set; flags and variables come first.",
+    **{option.name: (_run_type(option) | None, None) for option in RUN_OPTIONS if option.in_policy},  # type: ignore[call-overload]
+)
 
 
 class Policy(_Strict):
@@ -170,7 +155,7 @@ class Policy(_Strict):
     lists: Lists
     columns: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {}
     values: Mapping[str, Mapping[str, Mapping[str, str | tuple[str, ...]]]] = {}
-    run: RunDefaults = RunDefaults()
+    run: RunDefaults = RunDefaults()  # type: ignore[valid-type]
     sha256: str = ""
     timezone_defaulted: bool = False
     own_keys: frozenset[str] = frozenset()

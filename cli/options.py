@@ -5,47 +5,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from auditor import policy as policies
-from auditor.audit import REQUIRED_RULES, Settings
 from auditor.cases import store
-from auditor.choices import EngineName, FailOn, Format, LogFormat
 from auditor.errors import UsageError
 from auditor.identity import Identity, read_key
 from auditor.policy import Policy
 from auditor.rules import CODES, select
+from auditor.run_options import BY_NAME, LOG, RUN_OPTIONS, TABLES, WRITABLE, RunOption
 from auditor.scale import memory
 from auditor.schema.codes import FAMILY
 from auditor.schema.names import nearest
+from auditor.settings import Settings
 
-TABLES = ("calls", "visits", "claims", "providers")
-LOG = ("log_format", "log_file", "quiet")
-CHOICES = {
-    "format": get_args(Format),
-    "fail_on": get_args(FailOn),
-    "log_format": get_args(LogFormat),
-    "engine": get_args(EngineName),
-}
-
-_DEFAULTS: dict[str, Any] = {
-    "policy": "default",
-    "format": "text",
-    "codes": ("98968",),
-    "select": CODES,
-    "ignore": (),
-    "require": REQUIRED_RULES,
-    "fail_on": "review",
-    "max_rejects": "1%",
-    "allow_empty": False,
-    "show_ids": False,
-    "quiet": False,
-    "memory": "50%",
-    "engine": "local",
-    "log_format": "text",
-}
-_SWITCHES = ("allow_empty", "show_ids", "quiet")
-_LISTS = ("codes", "select", "ignore", "require")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
@@ -74,12 +47,13 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     """Resolve the options of `run` and `check`. `flags` holds None where a flag was not given. Raises UsageError."""
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    values["policy"], origins["policy"] = _settle("policy", flags)
+    values["policy"], origins["policy"] = _settle(BY_NAME["policy"], flags)
     timezone = flags.get("timezone") or os.environ.get("AUDIT98968_TIMEZONE")
     policy = policies.load(values["policy"], select, timezone)
     in_file = policy.run.model_dump(exclude_none=True)
-    for name in (*TABLES, *_NAMES):
-        values[name], origins[name] = _settle(name, flags, in_file.get(name))
+    for option in RUN_OPTIONS:
+        if option.in_policy:
+            values[option.name], origins[option.name] = _settle(option, flags, in_file.get(option.name))
     values["timezone"] = policy.timezone
     origins["timezone"] = _timezone_origin(flags, policy)
     options = Options(values, origins, _settings(values, origins, policy))
@@ -92,26 +66,21 @@ def resolve(flags: Mapping[str, Any]) -> Options:
 
 def log_of(flags: Mapping[str, Any]) -> list[Any]:
     """The options of the log by flag or variable, known before there is a policy. Raises UsageError."""
-    return [_settle(name, flags)[0] for name in LOG]
+    return [_settle(BY_NAME[name], flags)[0] for name in LOG]
 
 
-def _settle(name: str, flags: Mapping[str, Any], from_file: Any = None) -> tuple[Any, str]:
+def _settle(option: RunOption, flags: Mapping[str, Any], from_file: Any = None) -> tuple[Any, str]:
     """One option's value and where it came from."""
-    variable = f"AUDIT98968_{name.upper()}"
+    flag = flags.get(option.name)
     for value, origin in (
-        (flags.get(name) or None if name in _SWITCHES else flags.get(name), f"--{name.replace('_', '-')}"),
-        (os.environ.get(variable), variable),
+        (flag or None if option.kind == "switch" else flag, option.flag),
+        (os.environ.get(option.variable), option.variable),
         (from_file, "policy file"),
-        (_DEFAULTS.get(name), "default"),
+        (CODES if option.name == "select" else option.default, "default"),
     ):
         if value is not None and value != [] and (value != "" or origin.startswith("--")):
-            return _typed(name, value, origin), origin
+            return _typed(option, value, origin), origin
     return None, "default"
-
-
-_NAMES = ("out", "format", "as_of", "visits_since", "claims_since", "service_from", "service_to", "codes", "select",
-          "ignore", "require", "fail_on", "max_rejects", "allow_empty", "show_ids", "quiet", "pseudonymize",
-          "ledger", "memory", "engine", "master", "log_format", "log_file")  # fmt: skip
 
 
 def _timezone_origin(flags: Mapping[str, Any], policy: Policy) -> str:
@@ -122,23 +91,24 @@ def _timezone_origin(flags: Mapping[str, Any], policy: Policy) -> str:
     return "default" if policy.timezone_defaulted else "policy file"
 
 
-def _typed(name: str, value: Any, origin: str) -> Any:
+def _typed(option: RunOption, value: Any, origin: str) -> Any:
     """One option's value in its own type, whether it came from a flag, a variable or the file."""
-    if name in TABLES:
+    if option.kind == "paths":
         return tuple(value.split(os.pathsep)) if isinstance(value, str) else tuple(str(path) for path in value)
-    if name in _LISTS:
+    if option.kind in ("list", "rules"):
         words = value.split(",") if isinstance(value, str) else value
-        return tuple(word.strip() for word in words if word.strip())
-    if name in _SWITCHES and isinstance(value, str):
+        value = tuple(word.strip() for word in words if word.strip())
+    if option.kind == "switch" and isinstance(value, str):
         if value.casefold() not in _TRUE + _FALSE:
             raise UsageError(f"{origin}: yes or no expected")
         return value.casefold() in _TRUE
-    if name in CHOICES and value not in CHOICES[name]:
-        hint = nearest(value, CHOICES[name])
-        raise UsageError(f"{origin}: {value!r} is not one of {', '.join(CHOICES[name])}{hint}")
-    if name == "memory":
+    for word in (value if isinstance(value, tuple) else (value,)) if option.words else ():
+        if word not in option.words:
+            hint = nearest(word, option.words)
+            raise UsageError(f"{origin}: {word!r} is not one of {', '.join(option.words)}{hint}")
+    if option.name == "memory":
         return memory.parse(str(value), origin)
-    return value if isinstance(value, bool) else str(value)
+    return value if isinstance(value, bool | tuple) else str(value)
 
 
 def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Policy) -> Settings:
@@ -154,6 +124,8 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
         raise UsageError(f"{origins['codes']}: no code given; choose from {', '.join(FAMILY)}")
     if not re.fullmatch(r"\d+|\d+(\.\d+)?%", values["max_rejects"]):
         raise UsageError(f"{origins['max_rejects']}: a number of rows or a percentage expected, such as 10 or 0.5%")
+    if "none" in values["write"] and len(values["write"]) > 1:
+        raise UsageError(f"{origins['write']}: none stands alone; choose none, or what to write")
     return Settings(
         paths={name: values[name] for name in TABLES if values[name]},
         policy=policy,
@@ -164,5 +136,6 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
         required=None if origins["require"] == "default" else select(origins["require"], values["require"]),
         max_rejects=values["max_rejects"],
         allow_empty=values["allow_empty"],
+        write=tuple(word for word in WRITABLE if word in values["write"]),
         identity=read_key(Path(values["pseudonymize"])) if values["pseudonymize"] else Identity(),
     )

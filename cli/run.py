@@ -12,7 +12,8 @@ from sqlite3 import Connection
 import polars as pl
 
 from auditor import audit as auditing
-from auditor.audit import Inputs, Result, Settings
+from auditor.audit import Inputs, Result
+from auditor.settings import Settings
 from auditor.cases import night, store
 from auditor.errors import InputRefused
 from auditor.reading.headers import shown

@@ -6,7 +6,8 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Result, Settings
+from auditor.audit import Result
+from auditor.settings import Settings
 from auditor.errors import UsageError
 from auditor.reports import summary
 from auditor.rules import select

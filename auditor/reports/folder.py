@@ -108,8 +108,10 @@ def _check_addresses(out: Path) -> None:
         )
 
 
-def publish(out: Path, result: Result, summary: Summary, cases: pl.DataFrame | None = None) -> Path:
-    """Write every output of a finished audit and move `latest` to it. Returns the run's folder.
+def publish(
+    out: Path, result: Result, summary: Summary, cases: pl.DataFrame | None = None, write: Collection[str] = WRITABLE
+) -> Path:
+    """Write the outputs of a finished audit that are asked for and move `latest` to it. Returns the run's folder.
 
     `cases` are the run's cases in the ledger (`Night.cases`), where one is kept.
     """

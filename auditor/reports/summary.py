@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from auditor import __version__
-from auditor.audit import Inputs, Result, Settings
+from auditor.audit import Inputs, Result
+from auditor.settings import Settings
 from auditor.claims.coverage import Coverage
 from auditor.judging.findings import NOT_APPLICABLE
 from auditor.reading import ingest

@@ -10,7 +10,7 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Settings
+from auditor.settings import Settings
 from auditor.cases import book, chain, night, store
 from auditor.cases.decide import Decision, State, decide
 from auditor.cases.night import Night

@@ -10,7 +10,8 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Inputs, Settings
+from auditor.audit import Inputs
+from auditor.settings import Settings
 from auditor.errors import InputRefused, UsageError
 from auditor.mapping import suggest
 from auditor.rules import select

@@ -17,7 +17,7 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Settings
+from auditor.settings import Settings
 from auditor.errors import AuditError, InputRefused, UsageError
 from auditor.identity import Identity
 from auditor.reports import folder, summary

@@ -13,7 +13,7 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Settings
+from auditor.settings import Settings
 from auditor.errors import InputRefused, UsageError
 from auditor.reports import folder, summary
 from auditor.reports.page import story

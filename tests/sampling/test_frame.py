@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Settings
+from auditor.settings import Settings
 from auditor.errors import AuditError, InputRefused, OutputFailed, UsageError
 from auditor.reports import folder, summary
 from auditor.reports.summary import Run

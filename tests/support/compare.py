@@ -9,7 +9,8 @@ import polars as pl
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Result, Settings
+from auditor.audit import Result
+from auditor.settings import Settings
 from auditor.rules import select
 from auditor.rules.rule import Outcome
 from tests import reference

@@ -7,7 +7,8 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 from auditor import audit as auditing
-from auditor.audit import Result, Settings
+from auditor.audit import Result
+from auditor.settings import Settings
 from auditor.judging.findings import EVIDENCE_ORDER
 from auditor.scale import Place
 from auditor.scale.local import Local

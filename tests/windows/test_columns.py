@@ -7,7 +7,7 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Settings
+from auditor.settings import Settings
 from auditor.rules import ALL, select
 from auditor.rules.rule import Rule
 from auditor.windows import LISTED, Nouns

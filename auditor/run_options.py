@@ -1,0 +1,103 @@
+"""The options of `run` and `check`, each declared once: flag, variable, policy key, default, help and manual are made of it.
+
+Light, so that help is quick. Source: SPEC.md section 6.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from auditor.choices import EngineName, FailOn, Format, LogFormat
+
+REQUIRED_RULES = ("DUR001", "LBK001", "LAH001", "FRQ001")
+WRITABLE = ("html", "xlsx", "csv", "evidence")
+"""Parts of a run folder that `--write` may leave out."""
+
+Kind = Literal["paths", "text", "day", "size", "list", "rules", "switch", "policy", "timezone"]
+"""What a value is: paths of a table; a local date; a number with a unit; comma-separated words, or rules; yes or no."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOption:
+    """One option. `words`: all that it may be; `check`: `check` has it too; `in_policy`: the policy's [run] may set it."""
+
+    name: str
+    help: str
+    kind: Kind = "text"
+    metavar: str = ""
+    default: Any = None
+    words: tuple[str, ...] = ()
+    check: bool = False
+    in_policy: bool = True
+
+    @property
+    def flag(self) -> str:
+        """As on the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def variable(self) -> str:
+        """As in the environment."""
+        return f"AUDIT98968_{self.name.upper()}"
+
+    @property
+    def told(self) -> str:
+        """The help, with the default where there is one to tell."""
+        if self.default is None or isinstance(self.default, bool) or (self.kind == "rules" and len(self.default) == 0):
+            return self.help
+        shown = self.default if isinstance(self.default, str) else ",".join(self.default)
+        return f"{self.help.removesuffix('.')} [default: {shown}]." if shown else self.help
+
+
+def _table(name: str, what: str) -> RunOption:
+    text = f"{what}: files, globs, folders, or - for CSV on stdin."
+    return RunOption(name=name, help=text, kind="paths", metavar="PATH...", check=True)
+
+
+RUN_OPTIONS = (
+    _table("calls", "Calls"),
+    _table("visits", "Visits"),
+    _table("claims", "Claim lines, if billed lines are exported apart from calls"),
+    _table("providers", "Providers"),
+    RunOption(name="policy", help="Policy file or name.", kind="policy", metavar="FILE|NAME", default="default",
+              check=True, in_policy=False),
+    RunOption(name="out", help="Write the report below this folder.", metavar="DIR"),
+    RunOption(name="write", help="What to write beside findings, claims and summary, or none.", kind="list",
+              metavar="LIST", default=WRITABLE, words=(*WRITABLE, "none")),
+    RunOption(name="format", help="Standard output.", default="text", words=get_args(Format)),
+    RunOption(name="as_of", help="The visits export is complete up to here.", kind="day", metavar="T", check=True),
+    RunOption(name="visits_since", help="First local date that the visits cover.", kind="day", metavar="D", check=True),
+    RunOption(name="claims_since", help="First local date that the lines cover.", kind="day", metavar="D", check=True),
+    RunOption(name="service_from", help="Audit claims from this service date.", kind="day", metavar="D"),
+    RunOption(name="service_to", help="Audit claims up to this service date.", kind="day", metavar="D"),
+    RunOption(name="codes", help="Codes to audit.", kind="list", metavar="LIST", default=("98968",)),
+    RunOption(name="select", help="Only these rules: codes, prefixes, names.", kind="rules", metavar="RULES"),
+    RunOption(name="ignore", help="Without these rules.", kind="rules", metavar="RULES", default=()),
+    RunOption(name="require", help="Refuse inputs on which one of these cannot be evaluated.", kind="rules",
+              metavar="RULES", default=REQUIRED_RULES),
+    RunOption(name="fail_on", help="Exit 1 from here on, or only for what the ledger calls new.", default="review",
+              words=get_args(FailOn)),
+    RunOption(name="max_rejects", help="Rejects allowed in a table.", kind="size", metavar="N|P%", default="1%",
+              check=True),
+    RunOption(name="allow_empty", help="Accept a table without rows.", kind="switch", default=False, check=True),
+    RunOption(name="timezone", help="IANA time zone of the exports [default: UTC].", kind="timezone", metavar="TZ",
+              check=True, in_policy=False),
+    RunOption(name="show_ids", help="Allow identifiers on the terminal and in logs.", kind="switch", default=False,
+              check=True),
+    RunOption(name="pseudonymize", help="Publish keyed tokens instead of identifiers; dated data stays PHI.",
+              metavar="KEYFILE"),
+    RunOption(name="ledger", help="The case ledger [default: ledger.sqlite in --out].", metavar="FILE|none"),
+    RunOption(name="memory", help="Memory to use, such as 2GB; what does not fit goes to disk.", kind="size",
+              metavar="SIZE", default="50%", check=True),
+    RunOption(name="engine", help="Where the work is done.", default="local", words=get_args(EngineName), check=True),
+    RunOption(name="master", help="Spark's master, such as spark://HOST:7077 [default: local[*]].", metavar="URL",
+              check=True),
+    RunOption(name="quiet", help="No progress and no warnings on standard error.", kind="switch", default=False,
+              check=True),
+    RunOption(name="log_format", help="Messages and log as text or JSON Lines.", default="text",
+              words=get_args(LogFormat), check=True),
+    RunOption(name="log_file", help="Append the full log to this file.", metavar="FILE", check=True),
+)  # fmt: skip
+BY_NAME = {option.name: option for option in RUN_OPTIONS}
+LOG = ("log_format", "log_file", "quiet")
+"""Known before there is a policy."""
+TABLES = tuple(option.name for option in RUN_OPTIONS if option.kind == "paths")

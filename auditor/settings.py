@@ -1,0 +1,40 @@
+"""What an audit was asked to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from auditor.identity import Identity
+from auditor.policy import Policy
+from auditor.rules import CODES
+from auditor.run_options import WRITABLE
+from auditor.schema.codes import AUDITED_BY_DEFAULT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an audit was asked to do. `paths` holds each given table's files; rule lists hold rule codes.
+
+    `required` is None for the default, which does not insist on rules that the user left out. `max_rejects` is a number
+    of rows, or with a percent sign a share of a table's rows. `undecided` are claims of earlier runs (keys and `closes`, as
+    published) that are audited once their window has closed, whatever the service dates. `write`: the parts of the run folder
+    that are wanted beside findings, claims, rejects and summary.
+    """
+
+    paths: Mapping[str, tuple[str, ...]]
+    policy: Policy
+    as_of: str | None = None
+    visits_since: str | None = None
+    claims_since: str | None = None
+    service_from: str | None = None
+    service_to: str | None = None
+    codes: tuple[str, ...] = AUDITED_BY_DEFAULT
+    selected: tuple[str, ...] = CODES
+    ignored: tuple[str, ...] = ()
+    required: tuple[str, ...] | None = None
+    max_rejects: str = "1%"
+    allow_empty: bool = False
+    identity: Identity = field(default_factory=Identity)
+    write: tuple[str, ...] = WRITABLE
+    undecided: pl.DataFrame | None = None

@@ -1,0 +1,63 @@
+"""The declared options of `run` and `check` → typer's flags."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+import typer
+
+from auditor.run_options import RUN_OPTIONS, RunOption
+from cli.words import completing
+
+
+def rule_names() -> Iterable[str]:
+    """For completion: codes and names of rules."""
+    from auditor.rules import ALL
+
+    return [name for rule in ALL for name in (rule.code, rule.name)]
+
+
+def policy_names() -> Iterable[str]:
+    """For completion: the policies that ship."""
+    from auditor.policy import shipped
+
+    return shipped()
+
+
+def _timezones() -> Iterable[str]:
+    from zoneinfo import available_timezones
+
+    return sorted(available_timezones())
+
+
+_KNOWN = {"rules": rule_names, "policy": policy_names, "timezone": _timezones}
+
+
+def with_run_options(*, check: bool) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command the declared options, those of `check` or all, before its own. It gets them by name, None if not given."""
+
+    def decorated(command: Callable[..., int]) -> Callable[..., int]:
+        declared = [_parameter(option) for option in RUN_OPTIONS if option.check or not check]
+        own = [one for one in inspect.signature(command).parameters.values() if one.kind is one.KEYWORD_ONLY]
+        parameters = [*declared, *own]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {one.name: one.annotation for one in parameters}
+        return command
+
+    return decorated
+
+
+def _parameter(option: RunOption) -> inspect.Parameter:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    if option.kind == "switch":
+        switch = Annotated[bool, typer.Option(option.flag, help=option.told)]
+        return inspect.Parameter(option.name, keyword, default=False, annotation=switch)
+    known = _KNOWN.get(option.kind) or ((lambda: option.words) if option.words else None)
+    declared = typer.Option(
+        option.flag,
+        metavar=option.metavar or "|".join(option.words),
+        help=option.told,
+        autocompletion=completing(known) if known else None,
+    )
+    kind = list[str] if option.kind == "paths" else str
+    return inspect.Parameter(option.name, keyword, default=None, annotation=Annotated[kind | None, declared])

@@ -1,0 +1,70 @@
+"""`audit98968 rules` and `audit98968 policies`: what ships, to be read."""
+
+from typing import Annotated
+
+import typer
+
+from cli.flags import policy_names, rule_names
+from cli.guard import guarded
+from cli.words import completing
+
+rules_app = typer.Typer(
+    help="The rules and their pages.",
+    epilog="Example: audit98968 rules show LBK001",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+policies_app = typer.Typer(
+    help="The policies that ship with the tool.",
+    epilog="Example: audit98968 policies show bcbs-ma",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_rules, _policies = completing(rule_names), completing(policy_names)
+
+
+@rules_app.command("list", epilog="Example: audit98968 rules list")
+@guarded
+def rules_list() -> int:
+    """List every rule with its code and name."""
+    from auditor.rules import ALL
+
+    for rule in ALL:
+        typer.echo(f"{rule.code}  {rule.name}")
+    return 0
+
+
+@rules_app.command("show", epilog="Example: audit98968 rules show LBK001")
+@guarded
+def rules_show(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="A rule's code, prefix or name.", autocompletion=_rules)],
+) -> int:
+    """Print a rule's page: what it checks, why it matters, how to resolve, what it cannot see, sources, examples."""
+    from auditor.rules import ALL, pages, select
+
+    chosen = select("rules show", [code])
+    typer.echo("\n\n".join(pages.page(rule) for rule in ALL if rule.code in chosen))
+    return 0
+
+
+@policies_app.command("list", epilog="Example: audit98968 policies list")
+@guarded
+def policies_list() -> int:
+    """List the policies that ship with the tool."""
+    from auditor import policy
+
+    for name in policy.shipped():
+        typer.echo(f"{name}  {policy.load(name).description}")
+    return 0
+
+
+@policies_app.command("show", epilog="Example: audit98968 policies show bcbs-ma")
+@guarded
+def policies_show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A policy's name.", autocompletion=_policies)],
+) -> int:
+    """Print a shipped policy, ready to be copied."""
+    from auditor import policy
+
+    typer.echo(policy.source(name).rstrip("\n"))
+    return 0

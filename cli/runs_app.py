@@ -1,0 +1,78 @@
+"""`audit98968 explain`, `compare`, `frame` and `estimate`: finished runs, read again."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auditor.choices import CompareFormat, EstimateFormat, Population, Strata, Unit
+from auditor.run_options import BY_NAME
+from cli.guard import guarded
+from cli.words import choice
+
+ShowIds = Annotated[bool, typer.Option("--show-ids", help=BY_NAME["show_ids"].told)]
+
+
+@guarded
+def explain(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder given to --out, or one run in it.")],
+    claim_id: Annotated[str, typer.Argument(metavar="CLAIM_ID", help="The claim, letter for letter.")],
+) -> int:
+    """Tell one claim's story: its calls, the visits around it, the windows, and every rule's outcome and reason.
+
+    It shows identifiers, because that is what was asked for.
+    """
+    from auditor.reports.page import story
+    from auditor.runs import explain as explaining
+
+    story.write(sys.stdout, explaining.explain(folder, claim_id))
+    return 0
+
+
+@guarded
+def compare(
+    one: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or the folder given to --out.")],
+    other: Annotated[Path, typer.Argument(metavar="RUN", help="The run to compare it with.")],
+    format: Annotated[str, choice(CompareFormat, "Standard output [default: text].")] = "text",
+    show_ids: ShowIds = False,
+) -> int:
+    """Tell what differs between two runs, and why: new data, another policy, settings, coverage or version."""
+    from cli.compare_command import compare as comparing
+
+    return comparing(one, other, format, show_ids)
+
+
+@guarded
+def frame(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or the folder given to --out.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the frame and the sample.")],
+    size: Annotated[int, typer.Option(min=1, metavar="N", help="Units to draw.")] = 100,
+    seed: Annotated[int | None, typer.Option(metavar="S", help="Equal seeds draw equal samples.")] = None,
+    unit: Annotated[str, choice(Unit, "What is drawn [default: claim].")] = "claim",
+    of: Annotated[str, choice(Population, "Claims to draw from [default: audited].")] = "audited",
+    strata: Annotated[str, choice(Strata, "Stratify by this [default: none].")] = "none",
+    spares: Annotated[int, typer.Option(min=0, metavar="K", help="Spare units, used in their order.")] = 0,
+    show_ids: ShowIds = False,
+) -> int:
+    """Draw a reproducible random sample of a run's claims for a probe review."""
+    from auditor.sampling.frame import Design
+    from cli import frame_command
+
+    design = Design(unit=unit, of=of, strata=strata, size=size, spares=spares, seed=seed)
+    return frame_command.frame(run, out, design, show_ids=show_ids)
+
+
+@guarded
+def estimate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `frame` wrote.")],
+    reviewed: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The reviewed sample [default: the one filled in there].")
+    ] = None,
+    format: Annotated[str, choice(EstimateFormat, "Standard output [default: text].")] = "text",
+    show_ids: ShowIds = False,
+) -> int:
+    """Estimate the error amount of the frame from its reviewed sample, with a 90% interval."""
+    from cli import frame_command
+
+    return frame_command.estimate(folder, reviewed, format, show_ids=show_ids)
