@@ -18,8 +18,8 @@ class Settings:
 
     `required` is None for the default, which does not insist on rules that the user left out. `max_rejects` is a number
     of rows, or with a percent sign a share of a table's rows. `undecided` are claims of earlier runs (keys and `closes`, as
-    published) that are audited once their window has closed, whatever the service dates. `write`: the parts of the run folder
-    that are wanted beside findings, claims, rejects and summary.
+    published) that are audited once their window has closed, whatever the service dates. `write`: the parts of the run
+    folder that are wanted beside findings, claims, rejects and summary.
     """
 
     paths: Mapping[str, tuple[str, ...]]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auditor.run_options import LOG
 from cli import exports_app, runs_app
 from cli.cases_app import cases_app
 from cli.flags import with_run_options
@@ -108,14 +109,14 @@ def _resolved(command: str, given: dict[str, Any]) -> "Options":
 
     log.open(command, *options.log_of(given))
     resolved = options.resolve(given)
-    log.open(command, *(resolved.values[name] for name in options.LOG))
+    log.open(command, *(resolved.values[name] for name in LOG))
     return resolved
 
 
 app.command(epilog="Example: audit98968 init --calls calls.csv --visits visits.csv --out clinic.toml")(exports_app.init)
-app.command(
-    epilog="Example: audit98968 explain audit_out 4711", context_settings={"ignore_unknown_options": True}
-)(runs_app.explain)
+app.command(epilog="Example: audit98968 explain audit_out 4711", context_settings={"ignore_unknown_options": True})(
+    runs_app.explain
+)
 app.command(epilog="Example: audit98968 sample demo --claims 500 --seed 7")(exports_app.sample)
 app.command(epilog="Example: audit98968 compare audit_out/20260301T020000000Z-1a2b3c4d audit_out")(runs_app.compare)
 app.command(epilog="Example: audit98968 frame audit_out --out probe --size 100 --seed 7")(runs_app.frame)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -34,7 +34,7 @@ _KNOWN = {"rules": rule_names, "policy": policy_names, "timezone": _timezones}
 
 
 def with_run_options(*, check: bool) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a command the declared options, those of `check` or all, before its own. It gets them by name, None if not given."""
+    """Give a command the declared options, those of `check` or all, before its own; None stands for one not given."""
 
     def decorated(command: Callable[..., int]) -> Callable[..., int]:
         declared = [_parameter(option) for option in RUN_OPTIONS if option.check or not check]

@@ -50,7 +50,7 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     values["policy"], origins["policy"] = _settle(BY_NAME["policy"], flags)
     timezone = flags.get("timezone") or os.environ.get("AUDIT98968_TIMEZONE")
     policy = policies.load(values["policy"], select, timezone)
-    in_file = policy.run.model_dump(exclude_none=True)
+    in_file = policy.run.model_dump(exclude_none=True)  # type: ignore[attr-defined]
     for option in RUN_OPTIONS:
         if option.in_policy:
             values[option.name], origins[option.name] = _settle(option, flags, in_file.get(option.name))

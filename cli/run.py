@@ -13,7 +13,6 @@ import polars as pl
 
 from auditor import audit as auditing
 from auditor.audit import Inputs, Result
-from auditor.settings import Settings
 from auditor.cases import night, store
 from auditor.errors import InputRefused
 from auditor.reading.headers import shown
@@ -22,6 +21,7 @@ from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Run, Summary
 from auditor.scale import Place
 from auditor.scale.local import Local
+from auditor.settings import Settings
 from cli.log import log
 from cli.options import Options
 from cli.streams import data, forget
@@ -89,7 +89,7 @@ def _publish(options: Options, ledger: Connection | None, result: Result, told: 
         if ledger:
             entered = night.mark(ledger, result, told, options.settings.policy)
             told["ledger"], cases = entered.told, entered.cases
-        where = folder.publish(options.out, result, told, cases) if options.out else None
+        where = folder.publish(options.out, result, told, cases, options.settings.write) if options.out else None
     _log_report(where)
     return where
 

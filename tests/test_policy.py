@@ -7,10 +7,10 @@ import pytest
 from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Result
-from auditor.settings import Settings
 from auditor.errors import UsageError
 from auditor.reports import summary
 from auditor.rules import select
+from auditor.settings import Settings
 from tests.reference import Table, World
 from tests.support import compare
 

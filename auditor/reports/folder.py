@@ -8,7 +8,8 @@ import resource
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from auditor.reports.page import page as html
 from auditor.reports.summary import Summary
 from auditor.reports.tables import write_csv, write_evidence, write_parquet
 from auditor.reports.workbook import workbook as xlsx
+from auditor.run_options import WRITABLE
 
 _UNFINISHED = ".unfinished-"
 _HOLDER = ".holder"
@@ -115,18 +117,14 @@ def publish(
 
     `cases` are the run's cases in the ledger (`Night.cases`), where one is kept.
     """
-    with building(out, summary["run_id"]) as folder:
-        for name, frame in (("findings", result.findings), ("claims", result.claims.drop("line"))):
-            write_parquet(frame, folder / f"{name}.parquet")
-            write_csv(frame, folder / f"{name}.csv")
-        write_evidence(result.evidence, result.claims["claim_id"], folder / "evidence.parquet")
-        _write_rejects(result.inputs, folder)
-        write_json(summary, folder / "summary.json")
-        if cases is not None:
-            write_parquet(cases, folder / "cases.parquet")
-            write_csv(cases.cast({"at_risk_amount": pl.Decimal(18, 2)}), folder / "cases.csv")
-        html.write(folder / "report.html", result, summary, cases)
-        xlsx.write(folder / "report.xlsx", result, summary, cases)
+    with building(out, summary["run_id"]) as folder, ThreadPoolExecutor() as pool:
+        # Most of the time is spent in libraries that do not hold the interpreter.
+        parts = [pool.submit(_write_tables, folder, result, summary, cases, write)]
+        for word, writer, name in (("html", html.write, "report.html"), ("xlsx", xlsx.write, "report.xlsx")):
+            if word in write:
+                parts.append(pool.submit(writer, folder / name, result, summary, cases))
+        for part in parts:
+            part.result()
     with _as_output_failure(out):
         link = out / f"{_UNFINISHED}latest"
         link.unlink(missing_ok=True)
@@ -134,6 +132,22 @@ def publish(
         link.replace(out / "latest")
         _sync(out)
     return out / str(summary["run_id"])
+
+
+def _write_tables(
+    folder: Path, result: Result, summary: Summary, cases: pl.DataFrame | None, write: Collection[str]
+) -> None:
+    for name, frame in (("findings", result.findings), ("claims", result.claims.drop("line"))):
+        write_parquet(frame, folder / f"{name}.parquet")
+        if "csv" in write:
+            write_csv(frame, folder / f"{name}.csv")
+    if "evidence" in write:
+        write_evidence(result.evidence, result.claims["claim_id"], folder / "evidence.parquet")
+    _write_rejects(result.inputs, folder)
+    write_json(summary, folder / "summary.json")
+    if cases is not None:
+        write_parquet(cases, folder / "cases.parquet")
+        write_csv(cases.cast({"at_risk_amount": pl.Decimal(18, 2)}), folder / "cases.csv")
 
 
 def publish_refusal(out: Path, inputs: Inputs | None, summary: Summary) -> Path:

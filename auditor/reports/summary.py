@@ -2,19 +2,18 @@
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from auditor import __version__
 from auditor.audit import Inputs, Result
-from auditor.settings import Settings
 from auditor.claims.coverage import Coverage
 from auditor.judging.findings import NOT_APPLICABLE
 from auditor.reading import ingest
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
+from auditor.settings import Settings
 
 Summary = dict[str, Any]
 
@@ -140,4 +139,4 @@ def _rule(code: str, name: str, reason: str | None, result: Result) -> Summary:
 
 def _total(amounts: pl.Series) -> float:
     """Sum of decimals; JSON has only one kind of number, and two decimal places survive it."""
-    return float(sum(amounts.drop_nulls().to_list(), start=Decimal(0)))
+    return float(amounts.sum())

@@ -10,13 +10,13 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.settings import Settings
 from auditor.cases import book, chain, night, store
 from auditor.cases.decide import Decision, State, decide
 from auditor.cases.night import Night
 from auditor.errors import AuditError, FolderHeld, InputRefused, UsageError
 from auditor.reports import summary
 from auditor.rules import select
+from auditor.settings import Settings
 
 CALLS = "call_id,patient_id,provider_id,call_start,call_minutes,cpt_code,claim_status,paid_amount\n"
 SHORT = "K1,P1,D1,2026-03-09 09:00,12,98968,,30\n"
@@ -210,11 +210,13 @@ def test_decisions_that_do_not_hold_together(made: dict[str, object], says: str)
 @pytest.mark.parametrize(
     ("tampering", "fault"),
     [
-        ("UPDATE history SET by = 'Eve' WHERE what = 'decided'", "entry 4 was changed"),
-        ("DELETE FROM history WHERE number = 3", "entry 3 is missing"),
+        ("UPDATE history SET by = 'Eve' WHERE what = 'decided'", "entry 3 was changed"),
+        ("DELETE FROM history WHERE number = 2", "entry 2 is missing"),
         ("UPDATE cases SET state = 'open' WHERE number = 1", "case 1 does not stand where its history leaves it"),
         ("DELETE FROM cases WHERE number = 2", "1 cases of the history are missing"),
         ("UPDATE cases SET reason = 'another' WHERE number = 1", "case 1 does not stand"),
+        ("UPDATE cases SET facts = replace(facts, '12', '13') WHERE number = 1", "cases 1 to 2 are not those"),
+        ("UPDATE cases SET claim_id = 'K9' WHERE number = 2", "cases 1 to 2 are not those"),
     ],
 )
 def test_tampering_is_found(tmp_path: Path, tampering: str, fault: str):
@@ -287,7 +289,7 @@ def test_a_damaged_page_is_found_on_opening(nights: Nights):
         ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     ledger.close()
     whole = nights.path.read_bytes()
-    nights.path.write_bytes(whole[:4096] + b"\xff" * 4096 + whole[8192:])
+    nights.path.write_bytes(whole[: 1 << 14] + b"\xff" * (1 << 14) + whole[2 << 14 :])
     with pytest.raises(InputRefused, match="damaged"), store.opened(nights.path):
         pass
     nights.path.write_bytes(whole)

@@ -11,10 +11,10 @@ import pytest
 from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Inputs
-from auditor.settings import Settings
 from auditor.errors import InputRefused, UsageError
 from auditor.mapping import suggest
 from auditor.rules import select
+from auditor.settings import Settings
 
 CALLS = """Call No,MRN,Clinician,Call Date,Picked Up,Hung Up,Direction,Billed CPT,Charge
 C-CANARY1,PAT-CANARY1,DR1,2026-03-02,09:00:00,09:25:10,Inbound,98968,75.25

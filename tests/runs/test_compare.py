@@ -17,7 +17,6 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.settings import Settings
 from auditor.errors import AuditError, InputRefused, UsageError
 from auditor.identity import Identity
 from auditor.reports import folder, summary
@@ -26,6 +25,7 @@ from auditor.rules import CODES, select
 from auditor.runs.compare import Comparison, compare
 from auditor.runs.compare_causes import CAUSES, FileChange
 from auditor.runs.compare_findings import CASE, FACTS, RECORD
+from auditor.settings import Settings
 from auditor.synthetic import sample
 from cli.compare_command import compare as command
 

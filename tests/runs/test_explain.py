@@ -13,7 +13,6 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.settings import Settings
 from auditor.errors import InputRefused, UsageError
 from auditor.reports import folder, summary
 from auditor.reports.page import story
@@ -21,6 +20,7 @@ from auditor.reports.summary import Run
 from auditor.reports.text import harmless
 from auditor.rules import CODES, select
 from auditor.runs.explain import Story, explain
+from auditor.settings import Settings
 
 CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,claim_id,cpt_code,initiated_by,units,problem_id
 k1,p1,a,2026-03-09 09:00,25,F1,98968,patient,1,

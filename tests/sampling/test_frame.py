@@ -26,7 +26,6 @@ from hypothesis import strategies as st
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.settings import Settings
 from auditor.errors import AuditError, InputRefused, OutputFailed, UsageError
 from auditor.reports import folder, summary
 from auditor.reports.summary import Run
@@ -35,6 +34,7 @@ from auditor.rules import select
 from auditor.sampling import frame as framing
 from auditor.sampling.frame import Design, chosen, draw, rank, unit_id, write
 from auditor.sampling.strata import allocate, cuts
+from auditor.settings import Settings
 from cli import frame_command
 from tests.runs.test_explain import CALLS, VISITS
 
@@ -316,7 +316,7 @@ def test_the_work_paper(tmp_path: Path):
     used = [int(at) for at in re.findall(r'<col [^>]*style="(\d+)"', xml)]
     assert ['locked="0"' in formats[at] for at in used] == [False] * (len(used) - 2) + [True, True]
     cells = {cell: formats[int(at)] for cell, at in re.findall(r'<c r="([A-Z]+)3" s="(\d+)"', xml)}
-    assert [cell for cell, how in cells.items() if 'locked="0"' in how] == list(cells)[-2:]
+    assert cells and not any('locked="0"' in how for how in cells.values())
     assert 'type="decimal"' in xml
 
 

@@ -10,9 +10,9 @@ import polars as pl
 from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Result
-from auditor.settings import Settings
 from auditor.rules import select
 from auditor.rules.rule import Outcome
+from auditor.settings import Settings
 from tests import reference
 from tests.reference import Table, World
 

@@ -8,11 +8,11 @@ from polars.testing import assert_frame_equal
 
 from auditor import audit as auditing
 from auditor.audit import Result
-from auditor.settings import Settings
 from auditor.judging.findings import EVIDENCE_ORDER
 from auditor.scale import Place
 from auditor.scale.local import Local
 from auditor.scale.partitions import Partitions
+from auditor.settings import Settings
 
 
 class Spilled(Local):

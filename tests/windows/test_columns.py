@@ -7,9 +7,9 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.settings import Settings
 from auditor.rules import ALL, select
 from auditor.rules.rule import Rule
+from auditor.settings import Settings
 from auditor.windows import LISTED, Nouns
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"

@@ -10,10 +10,12 @@ from xlsxwriter.worksheet import Worksheet
 from auditor.audit import Result
 from auditor.reports.page import charts
 from auditor.reports.summary import Summary
+from auditor.reports.workbook.sheets import Book
 
 
-def write(book: Workbook, formats: dict[str, Format], result: Result, summary: Summary) -> None:
+def write(opened: Book, result: Result, summary: Summary) -> None:
     """The first sheet: the numbers of summary.json, then three charts beside the tables that they draw."""
+    book, formats = opened.book, opened.formats
     sheet = book.add_worksheet("Summary")
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 20)
