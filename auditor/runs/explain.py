@@ -92,6 +92,9 @@ def find_run(folder: Path) -> Path:
             return run.resolve()
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; name the folder given to --out, or one run in it")
+    for run in (folder, folder / "latest"):
+        if (run / "claims.parquet").exists() and not (run / "evidence.parquet").exists():
+            raise UsageError(f"{folder}: --write left evidence out of this run; run the audit again with it")
     if (folder / "rejects.csv").exists() and (folder / "summary.json").exists():
         raise UsageError(f"{folder}: this run was refused, so it audited no claim; its summary.json says why")
     raise UsageError(f"{folder}: no finished run in it; name the folder given to --out, or one run in it")

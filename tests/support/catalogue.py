@@ -268,6 +268,13 @@ def explain_damaged_run(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def explain_without_evidence(folder: Path) -> Iterator[None]:
+    """After a run with `--out out --write html`."""
+    _finished_run("--write", "html")
+    yield
+
+
+@_prepared
 def explain_refused_run(folder: Path) -> Iterator[None]:
     """out/refused/run is what a refused run left."""
     (folder / "out" / "refused" / "run").mkdir(parents=True)
