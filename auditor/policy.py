@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from auditor.errors import UsageError
 from auditor.run_options import RUN_OPTIONS, RunOption
@@ -37,6 +37,8 @@ def _known_timezone(name: str) -> str:
 
 
 def _whole_date(form: str) -> str:
+    if form in ("epoch", "epoch_ms", "excel"):
+        return form
     day, month, year = r"%[-_0]?[dej]|%j", r"%[-_0]?m|%[bBh]|%j", r"%[-_0]?[Yy]"
     if not re.search(r"%[FDxcs+]", form) and not all(re.search(part, form) for part in (day, month, year)):
         raise ValueError("a format needs a day, a month and a year, such as %d-%b-%Y or %d.%m.%Y %H:%M")
@@ -51,6 +53,13 @@ def _known_encoding(name: str) -> str:
     raise ValueError(f"must be one of {', '.join(known.values())}")
 
 
+def _offset(text: str) -> str:
+    if not re.fullmatch(r"[+-](0\d|1[0-4]):?[0-5]\d", text):
+        raise ValueError("an offset from UTC expected, such as -05:00")
+    return text
+
+
+Offset = Annotated[str, AfterValidator(_offset)]
 Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
@@ -145,6 +154,8 @@ class Policy(_Strict):
     timezone: Timezone
     dst: Literal["reject", "first", "second"]
     instant_formats: tuple[InstantFormat, ...]
+    zone_names: Mapping[str, Offset]
+    timezones: Mapping[str, Timezone]
     relatedness: Literal["evidence", "any"]
     horizon_days: int = Field(ge=1, le=366, strict=True)
     bands: Mapping[Literal["98966", "98967", "98968"], Band]
@@ -165,6 +176,25 @@ class Policy(_Strict):
         mapped = self.columns.get(table, {}).get(column, ())
         return (mapped,) if isinstance(mapped, str) else mapped
 
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "Policy":
+        """Zone names are never thrown away, and zones are those of columns that there are."""
+        if not self.zone_names and any("%Z" in form for form in self.instant_formats):
+            raise ValueError('instant_formats: %Z needs the names and their offsets: [zone_names] EST = "-05:00"')
+        for key in self.timezones:
+            table, _, column = key.partition(".")
+            if table not in TABLES or (column and column not in _INSTANTS[table]):
+                raise ValueError(f"timezones: {key!r} is no table, and no table's column of dates or times")
+        return self
+
+    def has_zone(self, table: str, column: str) -> bool:
+        """Whether the policy gives a column, or its table, a zone of its own."""
+        return table in self.timezones or f"{table}.{column}" in self.timezones
+
+    def zone_of(self, table: str, column: str) -> str:
+        """The zone of a column's values without an offset."""
+        return self.timezones.get(f"{table}.{column}", self.timezones.get(table, self.timezone))
+
     def terms(self, table: str, column: str) -> dict[str, str]:
         """Folded value → term for a vocabulary column, the policy's own values included."""
         vocabulary = _vocabulary(table, column)
@@ -178,6 +208,12 @@ class Policy(_Strict):
                 raise ValueError(f"{key!r}: a term itself cannot mean another term")
             known |= pairs
         return known
+
+
+_INSTANTS = {
+    name: {column.name for column in table.columns.values() if column.kind in (Kind.INSTANT, Kind.DATE)}
+    for name, table in TABLES.items()
+}
 
 
 def _vocabulary(table: str, column: str) -> Vocabulary:

@@ -4,7 +4,7 @@ Forms: the policy's own first, then ISO 8601, then US month/day/year. Source: SP
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import polars as pl
 from auditor.policy import Policy
 
 MIDNIGHT_COLUMN = 20
-"""A whole column of at least this many values, all midnight as written, holds dates."""
+"""A column of at least this many values, 99 of 100 midnight as written, holds dates, and perhaps a few times."""
 
 UNREADABLE, SKIPPED, REPEATED = 1, 2, 3
 
@@ -48,6 +48,16 @@ _ISO_NOON = (  # a date and a time joined from two columns
     (f"^{_ISO_TIME} ?[AaPp][Mm]$", "%Y-%m-%d %I:%M%p"),
     (f"^{_ISO_TIME}{_SECOND} ?[AaPp][Mm]$", "%Y-%m-%d %I:%M:%S%p"),
 )
+_DIGITS = ((r"^\d{14}$", "%Y%m%d%H%M%S"),)
+_MAIL = r"^\d{1,2} [A-Za-z]{3} \d{4} \d\d:\d\d"  # RFC 2822, without the day of the week
+_MAIL_OFFSET = (
+    (f"{_MAIL}{_SECOND} [+-]\\d{{4}}$", "%d %b %Y %H:%M:%S"),
+    (f"{_MAIL} [+-]\\d{{4}}$", "%d %b %Y %H:%M"),
+)
+_NUMBERS = {"epoch": 1_000_000, "epoch_ms": 1_000, "excel": DAY}
+"""Forms that are numbers, and their units in microseconds: since 1970 in UTC, or a spreadsheet's days in local time."""
+_EXCEL = -25_569 * DAY
+"""A spreadsheet's day 0."""
 _HAS_TIME = re.compile(r"%[-_0]?[HIklTRXcsr+]")
 _HAS_OFFSET = re.compile(r"%:{0,3}#?z|%\+|%s")
 _DAY_FIRST = re.compile(r"%[-_0]?[de]/%[-_0]?m")
@@ -61,8 +71,8 @@ class Midnights(NamedTuple):
 
     @property
     def date_only(self) -> bool:
-        """Whether the whole column holds dates."""
-        return self.values >= MIDNIGHT_COLUMN and self.midnights == self.values
+        """Whether the column holds dates, so that every midnight in it is a date."""
+        return self.values >= MIDNIGHT_COLUMN and self.midnights * 100 >= self.values * 99
 
     def plus(self, other: "Midnights") -> "Midnights":
         """Those of both parts."""
@@ -101,29 +111,26 @@ def read(
     *,
     days: bool = False,
     date_only: bool | None = None,
+    zone: str | None = None,
     count: Callable[[pl.Series], int] = lambda mask: int(mask.sum()),
 ) -> Instants:
     """Read a column of text, dates or datetimes; blank text is null. Never raises on a value.
 
     `days`: the column holds dates, so that a value without an offset is the day as written, whatever its time.
-    `date_only`: whether the whole column holds dates; None: the values decide, of which there are `count(mask)`.
+    `date_only`: whether the column holds dates; None: the values decide, of which there are `count(mask)`. `zone`: of values
+    without an offset, None: the policy's.
 
     Years before 2 and the last before 10000 (9999; none for `days`) cannot be moved between time zones and are unreadable.
     """
     written = _written(values, policy, days=days)
-    found = _midnights(written, count)
-    if found.date_only if date_only is None else date_only:
-        written = written._replace(date_only=written.wall.is_not_null())
-    return _localise(values, written, policy, found)
-
-
-def _midnights(written: _Written, count: Callable[[pl.Series], int]) -> Midnights:
-    there = written.wall.is_not_null()
-    values = count(there)
     timed = written.wall.to_physical() % DAY != 0
     if written.date_only is not None:
         timed = timed & ~written.date_only
-    return Midnights(values - (count(timed) if timed.any() else 0), values)
+    there = count(written.wall.is_not_null())
+    found = Midnights(there - (count(timed.fill_null(False)) if timed.any() else 0), there)
+    if found.date_only if date_only is None else date_only:
+        written = written._replace(date_only=(~timed).fill_null(False))
+    return _localise(values, written, policy, zone or policy.timezone, found)
 
 
 def _written(values: pl.Series, policy: Policy, *, days: bool) -> _Written:
@@ -169,11 +176,11 @@ def _possible(written: _Written, last_year: int) -> _Written:
 
 
 def _parse(values: pl.Series, policy: Policy) -> _Written:
-    """Each form is tried on what the forms before it could not read."""
+    """Each form is tried on what the forms before it could not read; what is left, once more in plainer spelling."""
     rest = pl.DataFrame({"v": values}).with_row_index("row")
     done: list[pl.DataFrame] = []
     for stage in _stages(values, policy):
-        read = rest.select("row", *_stage(*stage))
+        read = rest.select("row", *_stage(*stage, policy.zone_names))
         left = read["wall"].is_null() & rest["v"].is_not_null()
         if not done and not left.any():
             return _Written(*(read.get_column(name, default=None) for name in _Written._fields))
@@ -181,6 +188,11 @@ def _parse(values: pl.Series, policy: Policy) -> _Written:
         rest = rest.filter(left)
         if rest.is_empty():
             break
+    plainer = rest["v"].to_frame("v").select(_plainly(pl.col("v"))).to_series()
+    if (plainer != rest["v"]).any():
+        again = _parse(plainer, policy)
+        read = pl.DataFrame({"row": rest["row"], **{n: v for n, v in again._asdict().items() if v is not None}})
+        done.append(read.filter(pl.col("wall").is_not_null()))
     rows = pl.DataFrame({"row": pl.int_range(len(values), dtype=pl.UInt32, eager=True)})
     joined = rows.join(pl.concat(done, how="diagonal"), on="row", how="left", maintain_order="left")
     date_only = joined.get_column("date_only", default=None)
@@ -191,11 +203,19 @@ def _parse(values: pl.Series, policy: Policy) -> _Written:
     )
 
 
+def _plainly(text: pl.Expr) -> pl.Expr:
+    """Blanks of other kinds, `a.m.`, a comma after the date, the day of the week and GMT, as our forms write them."""
+    text = text.str.replace_all(r"[\u{00A0}\u{2007}\u{2009}\u{202F}]", " ")
+    text = text.str.replace(r"(?i)([ap])\.? ?m\.?$", "${1}M")
+    text = text.str.replace(r"^([\d/-]{8,10}), *", "${1} ").str.replace(r"^[A-Za-z]{3}, *", "")
+    return text.str.replace(r" (?:GMT|UTC?)$", " +0000")
+
+
 def _stages(values: pl.Series, policy: Policy) -> list[tuple[str | None, str, bool]]:
     """Pattern, form and whether it has an offset: the policy's own, then ours, of which only one can fit a value."""
     own = policy.instant_formats
-    ours = [(pattern, form, False) for pattern, form in _ISO + _ISO_NOON]
-    ours += [(pattern, form, True) for pattern, form in _ISO_OFFSET]
+    ours = [(pattern, form, False) for pattern, form in _ISO + _ISO_NOON + _DIGITS]
+    ours += [(pattern, form, True) for pattern, form in _ISO_OFFSET + _MAIL_OFFSET]
     if not any(_DAY_FIRST.search(form) for form in own):  # a day-first export must never fall through to month-first
         ours += [(pattern, form, False) for pattern, form in _US_FORMS]
     first = "".join(values.slice(values.is_not_null().arg_max() or 0, 1).drop_nulls())
@@ -207,9 +227,25 @@ def _stages(values: pl.Series, policy: Policy) -> list[tuple[str | None, str, bo
     return [*((None, form, bool(_HAS_OFFSET.search(form))) for form in own), *ours]
 
 
-def _stage(pattern: str | None, form: str, offset: bool) -> list[pl.Expr]:
+def _number(form: str) -> list[pl.Expr]:
+    """What a form that is a number reads. Nothing was at 1970's first instant: 0 stands for no time."""
+    number = pl.when(pl.col("v").str.contains(r"^\d{1,15}(\.\d+)?$")).then("v").cast(pl.Float64, strict=False)
+    at = (pl.when(number > 0).then(number) * _NUMBERS[form]).round(0).cast(pl.Int64)
+    if form == "excel":
+        whole = (at % DAY == 0).fill_null(False)
+        return [(at + _EXCEL).cast(pl.Datetime("us")).alias("wall"), whole.alias("date_only")]
+    return [at.cast(pl.Datetime("us")).alias("wall"), at.cast(pl.Datetime("us", "UTC")).alias("utc")]
+
+
+def _stage(pattern: str | None, form: str, offset: bool, zone_names: Mapping[str, str]) -> list[pl.Expr]:
     """What the form reads: `wall`, and where it has them `utc` and `date_only`."""
+    if form in _NUMBERS:
+        return _number(form)
     text = pl.col("v")
+    if "%Z" in form:
+        for name, named in zone_names.items():
+            text = text.str.replace(rf"\b{re.escape(name)}\b", named)
+        form, offset = form.replace("%Z", "%z"), True
     if pattern is not None:
         if "T" not in form:
             text = text.str.replace("T", " ", literal=True)
@@ -242,13 +278,15 @@ def _strptime(text: pl.Expr, form: str) -> pl.Expr:
     return text.str.to_datetime(form, time_unit="us", strict=False)
 
 
-def _localise(values: pl.Series, written: _Written, policy: Policy, found: Midnights) -> Instants:
+def _localise(values: pl.Series, written: _Written, policy: Policy, zone: str, found: Midnights) -> Instants:
     """Wall times without an offset → UTC; a date stands for the day's first instant."""
     wall, utc, date_only = written
     no_dates = pl.repeat(False, len(values), dtype=pl.Boolean, eager=True)
     if date_only is not None:
         wall = wall.dt.truncate("1d").zip_with(date_only, wall)
-    made, plain = _in_zone(wall, policy.timezone), utc is None
+    made, plain = _in_zone(wall, zone), utc is None and zone == policy.timezone
+    if zone != policy.timezone and date_only is not None:  # a date is one of the audit's own zone
+        made = _in_zone(wall, policy.timezone).zip_with(date_only, made)
     has_local = wall.null_count() < len(wall)
     if utc is not None:
         local = _either(date_only, utc.is_null())
@@ -260,7 +298,7 @@ def _localise(values: pl.Series, written: _Written, policy: Policy, found: Midni
     if made.null_count() > wall.null_count():
         odd = (made.is_null() & wall.is_not_null()).arg_true()
         frame = pl.DataFrame({"wall": wall, "date_only": no_dates if date_only is None else date_only})[odd]
-        settled = _at_clock_change(frame, policy)
+        settled = _at_clock_change(frame, policy, zone)
         made, problem, plain = made.scatter(odd, settled["utc"]), problem.scatter(odd, settled["problem"]), False
     local_times = wall if plain else made.dt.convert_time_zone(policy.timezone)
     return Instants(made, no_dates if date_only is None else date_only, problem, has_local, local_times, found)
@@ -290,12 +328,11 @@ def _offset(wall: pl.Series, zone: str) -> pl.Series:
     return wall - _slowly_in_zone(wall.cast(pl.Datetime("us")), zone).to_physical()
 
 
-def _at_clock_change(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+def _at_clock_change(frame: pl.DataFrame, policy: Policy, zone: str) -> pl.DataFrame:
     """Times that a clock change skips or repeats: by the policy, and the first instant for dates.
 
     A skipped time counts on in the offset before the change (`first`) or back in the one after it (`second`).
     """
-    zone = policy.timezone
     wall = pl.col("wall")
 
     def at(when: pl.Expr, ambiguous: str) -> pl.Expr:

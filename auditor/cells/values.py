@@ -19,6 +19,11 @@ _CLOCK = r"^(?:(\d{1,4}):)?(\d{1,6}):([0-5]?\d(?:\.\d+)?)$"
 _AMOUNT = r"(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)"
 _MONEY = rf"^(?:[-+]?\$?{_AMOUNT}|\$[-+]{_AMOUNT}|\(\$?{_AMOUNT}\))$"
 _NOT_DOCUMENTED = ("", "n/a", "na", "none", "null", "-")
+_UNSEEN, _UNSEEN_IN_LISTS = r"[\p{Cf}\p{Cc}]", r"[\p{Cf}\p{Cc}--\s]"
+"""Characters that print nothing; in lists, line ends and tabs divide the items."""
+_DRESSED = r"""[\p{Cf}\p{Cc}]|^\s*(?:="|')"""
+_ISO_LENGTH = r"(?i)^PT(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?$"
+_WITH_UNIT = r"(?i)^(\d+(?:\.\d+)?) ?min(?:ute)?s?\.?$"
 _SCIENTIFIC = r"^\d(?:\.\d+)?[eE]\+\d+$"
 
 
@@ -92,7 +97,7 @@ def read(work: Work, column: Column, values: pl.Series) -> None:
     if not (values.dtype.is_temporal() and column.kind in _TIMES):
         values, work.place = _different(values, column.kind)
         if work.place is not None or not _whole_numbers(values):
-            values = _without_null_words(work, column, _trimmed(values))
+            values = _without_null_words(work, column, _trimmed(_bare(work, column, values)))
             _count_rounded(work, column, values)
     if column.required and values.null_count():
         work.reject(column.name, f"{column.name} is blank", values.is_null())
@@ -139,6 +144,22 @@ def _nulls(count: int, dtype: type[pl.DataType]) -> pl.Series:
 
 def _many(values: pl.Series) -> bool:
     return bool(values.to_frame("v").select(pl.col("v").approx_n_unique() * 10 > pl.len()).item())
+
+
+def _bare(work: Work, column: Column, values: pl.Series) -> pl.Series:
+    """Without the characters that print nothing, and without the armour that spreadsheets put around text."""
+    dressed = values.str.contains(_DRESSED).fill_null(False)
+    if not dressed.any():
+        return values
+    unseen = _UNSEEN_IN_LISTS if column.is_list else _UNSEEN
+    bare = values.str.replace_all(unseen, "").str.strip_chars()
+    bare = bare.str.replace(r'^="(.*)"$', "${1}").str.strip_prefix("'")
+    if column.name.endswith("_id") and (count := work.count(dressed & (bare != values.str.strip_chars()))):
+        work.tallies[
+            f"{work.table}.{column.name}: {{count}} identifiers were written with characters that print nothing or as in a "
+            'spreadsheet (="00123"); these were taken off'
+        ] = count
+    return bare
 
 
 def _trimmed(values: pl.Series) -> pl.Series:
@@ -190,7 +211,8 @@ def _identifier(work: Work, column: Column, values: pl.Series) -> None:
 
 
 def _instant(work: Work, column: Column, values: pl.Series) -> None:
-    read = instants.read(values, work.policy, date_only=work.is_date_only(column), count=work.count)
+    zone = work.policy.zone_of(work.table, column.name)
+    read = instants.read(values, work.policy, date_only=work.is_date_only(column), zone=zone, count=work.count)
     _refuse_times(work, column, read)
     if column.name == "call_start":
         work.reject(column.name, f"{column.name} has a date but no time", read.date_only)
@@ -201,15 +223,16 @@ def _instant(work: Work, column: Column, values: pl.Series) -> None:
 
 
 def _date(work: Work, column: Column, values: pl.Series) -> None:
-    read = instants.read(values, work.policy, days=True, date_only=work.is_date_only(column), count=work.count)
+    zone, known = work.policy.zone_of(work.table, column.name), work.is_date_only(column)
+    read = instants.read(values, work.policy, days=True, date_only=known, zone=zone, count=work.count)
     _refuse_times(work, column, read)
     work.make(column.name, read.local.dt.date())
 
 
 def _refuse_times(work: Work, column: Column, read: instants.Instants) -> None:
-    zone = work.policy.timezone
     name = column.name
-    work.has_local_times |= read.has_local
+    zone = work.policy.zone_of(work.table, name)
+    work.has_local_times |= read.has_local and not work.policy.has_zone(work.table, name)
     work.midnights[name] = read.midnights
     if read.problem.max():
         for problem, reason in (
@@ -226,9 +249,17 @@ def _duration(per_unit: int) -> Callable[[Work, Column, pl.Series], None]:
         number = pl.when(text.str.contains(_NUMBER)).then(text).cast(pl.Float64, strict=False) * per_unit
         clock = [text.str.extract(_CLOCK, group).cast(pl.Float64, strict=False) for group in (1, 2, 3)]
         clocked = (clock[0].fill_null(0) * 3600 + clock[1] * 60 + clock[2]) * 1_000_000
-        length = pl.coalesce(number, clocked).round(0).cast(pl.Int64, strict=False)
+        iso = [text.str.extract(_ISO_LENGTH, group).cast(pl.Float64, strict=False) for group in (1, 2, 3)]
+        told = (iso[0].fill_null(0) * 3600 + iso[1].fill_null(0) * 60 + iso[2].fill_null(0)) * 1_000_000
+        told = pl.when(pl.any_horizontal(part.is_not_null() for part in iso)).then(told)
+        minutes = text.str.extract(_WITH_UNIT, 1).cast(pl.Float64, strict=False) * 60_000_000
+        length = pl.coalesce(number, clocked, told, minutes).round(0).cast(pl.Int64, strict=False)
         made = values.to_frame("v").select(length.alias("v"))["v"]
-        work.reject(column.name, f"{column.name} is no number or [h:]mm:ss", values.is_not_null() & made.is_null())
+        work.reject(
+            column.name,
+            f"{column.name} is no length such as 21, 21:30, 21 min or PT21M30S",
+            values.is_not_null() & made.is_null(),
+        )
         work.reject(column.name, f"{column.name} is negative", made < 0)
         work.reject(column.name, f"{column.name} is over 24 h", made > DAY)
         work.make(column.name, made)

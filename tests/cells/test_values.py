@@ -91,3 +91,36 @@ def test_a_status_that_nobody_knows_is_active_and_listed() -> None:
     work, values = typed("claims", "claim_status", "Denied - CO 97", "Denied - CO 97")
     assert values == ["active", "active"]
     assert work.unrecognised == [("claims", "claim_status", "Denied - CO 97", 2)]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['="00123"', "'00123", "00\u200b123", "\u200e00123", " 00123\u00a0", "00123\u00ad", "\x0000123", "00123\ufeff"],
+)
+@pytest.mark.parametrize("column", ["call_id", "patient_id", "claim_id", "problem_id"])
+def test_armour_and_characters_that_print_nothing_are_taken_off_ids(column: str, written: str) -> None:
+    work, values = typed("calls", column, written, "00123")
+    assert values == ["00123", "00123"]
+    changed = written.strip() != "00123"
+    assert [text.split(":")[0] for text in work.tallies] == ([f"calls.{column}"] if changed else [])
+
+
+@pytest.mark.parametrize("written", ["99213\n99214", '="99213;99214"', "99213\t\u200b99214"])
+def test_in_lists_line_ends_divide(written: str) -> None:
+    assert typed("visits", "cpt_codes", written)[1] == [["99213", "99214"]]
+
+
+@pytest.mark.parametrize(
+    ("written", "minutes"),
+    [("25 min", 25), ("25min.", 25), ("1 minute", 1), ("PT21M30S", 21.5), ("pt1h2m", 62), ("PT90S", 1.5), ("21:30", 21.5),
+     ("1:02:00", 62), ("25", 25)],
+)  # fmt: skip
+def test_lengths(written: str, minutes: float) -> None:
+    assert typed("calls", "call_minutes", written)[1] == [int(minutes * 60_000_000)]
+
+
+@pytest.mark.parametrize("written", ["PT", "25 hours", "min", "P1D", "25 m in"])
+def test_lengths_that_are_none(written: str) -> None:
+    work, values = typed("calls", "call_minutes", written)
+    assert values == [None]
+    assert work.problems == [("call_minutes", "call_minutes is no length such as 21, 21:30, 21 min or PT21M30S")]

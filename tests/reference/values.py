@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -101,7 +101,7 @@ def read_offset(zone: str | None) -> timedelta | None:
 def read_instant(text: str, clock: Clock, whole_column_date_only: bool) -> Instant:
     """An instant; without a time, or in a date-only column, the first instant of its day as written."""
     written = read_written(text)
-    if not written.has_time or whole_column_date_only:
+    if not written.has_time or (whole_column_date_only and written.wall.time() == time()):
         # CHOICE: in an all-midnight column the day is the day as written, whatever its offset.
         return Instant(clock.first_instant(written.wall.date()), True)
     if written.offset is not None:
@@ -118,12 +118,12 @@ def read_date(text: str, clock: Clock) -> date:
 
 
 def column_is_date_only(table: Table, column: str) -> bool:
-    """Does the column hold 20 or more values, all midnight as written?
+    """Does the column hold 20 or more values, 99 of 100 of them midnight as written?
 
     CHOICE: blanks and unreadable values do not count; every row counts, also one that is rejected for another reason; a
     value without a time counts as midnight.
     """
-    count = 0
+    count = midnights = 0
     for row in table.rows:
         text = row.get(column, "").strip()
         if text == "":
@@ -132,10 +132,9 @@ def column_is_date_only(table: Table, column: str) -> bool:
             written = read_written(text)
         except RowError:
             continue
-        if (written.wall.hour, written.wall.minute, written.wall.second, written.wall.microsecond) != (0, 0, 0, 0):
-            return False
+        midnights += written.wall.time() == time()
         count += 1
-    return count >= 20
+    return count >= 20 and midnights * 100 >= count * 99
 
 
 def read_number(text: str) -> Fraction:
