@@ -8,11 +8,21 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
-from auditor.judging.findings import EVIDENCE_ORDER
+from auditor.judging.findings import EVIDENCE_ORDER, KEYS
 
 _CLAIMS_AT_ONCE = 50_000
+_WORST = {"violation": 0, "review": 1, "incomplete": 2, "clear": 3}
 _FORMULA = r"^[=+\-@\t\r]"
 _INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
+
+
+def worst_first(rows: pl.DataFrame, outcome: str, *newest: str, last: tuple[str, ...] = ()) -> pl.DataFrame:
+    """Findings or claims with their `amount`: violation before review, then larger amount, newest run, keys and `last`."""
+    rank = pl.col(outcome).replace_strict(_WORST, default=len(_WORST), return_dtype=pl.UInt8)
+    amount = pl.coalesce("paid_amount", "billed_amount")
+    latest = [False, True, *(True for _ in newest), *(False for _ in (*KEYS, *last))]
+    rows = rows.with_columns(amount=amount)
+    return rows.sort(rank, "amount", *newest, *KEYS, *last, descending=latest, nulls_last=True)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 
 from auditor import audit
+from auditor.judging.findings import KEYS
 from auditor.reports.workbook import workbook as xlsx
 from tests.reports.test_page import HOSTILE, SAMPLE, Told, exports, run
 
@@ -27,8 +29,6 @@ class Book:
             self.parts = {
                 name: archive.read(name).decode() for name in archive.namelist() if name.endswith((".xml", ".rels"))
             }
-        strings = ElementTree.fromstring(self.parts["xl/sharedStrings.xml"])
-        self.shared = ["".join(node.itertext()) for node in strings.findall("m:si", NS)]
         names = ElementTree.fromstring(self.parts["xl/workbook.xml"]).findall("m:sheets/m:sheet", NS)
         self.xml = {node.attrib["name"]: self.parts[f"xl/worksheets/sheet{at}.xml"] for at, node in enumerate(names, 1)}
         self.sheets = {name: self._cells(text) for name, text in self.xml.items()}
@@ -41,7 +41,7 @@ class Book:
                 inline = "".join(node.find("m:is", NS).itertext())  # type: ignore[union-attr]
                 cells[where] = ESCAPE.sub(lambda found: chr(int(found[1], 16)), inline)
             elif (value := node.findtext("m:v", None, NS)) is not None:
-                cells[where] = self.shared[int(value)] if kind == "s" else value if kind == "str" else float(value)
+                cells[where] = value if kind == "str" else float(value)
         return cells
 
     def rows(self, name: str) -> list[dict[str, str | float | None]]:
@@ -124,7 +124,7 @@ def test_only_the_reviewers_columns_can_be_edited(sample: tuple[audit.Result, To
     heads = {head: where for where, head in book.sheets["Findings"].items() if where in ("T2", "U2", "V2")}
     assert list(heads) == ["Decision", "Note", "Decided on"]
     assert f'sqref="T3:T{last}"' in text and '"confirmed,dismissed,corrected,refunded"' in text
-    assert "<sheetProtection" in text and 'autoFilter="0"' in text and 'sort="0"' in text and "password" not in text
+    assert "<sheetProtection" in text and 'autoFilter="0"' in text and 'sort="0"' in text and "password=" not in text
     styles = ElementTree.fromstring(book.parts["xl/styles.xml"]).findall("m:cellXfs/m:xf", NS)
     unlocked = {str(at) for at, xf in enumerate(styles) if xf.find("m:protection[@locked='0']", NS) is not None}
     columns = re.findall(r'<col min="(\d+)" max="(\d+)"[^>]* style="(\d+)"', text)
@@ -149,28 +149,43 @@ def test_hostile_ids_are_text(tmp_path: Path) -> None:
     )
 
 
-def test_long_tables_are_split_and_say_so(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
-    result, told, _ = sample
-    xlsx.write(tmp_path / "r.xlsx", result, told, max_rows=32)
+def test_long_tables_are_cut_to_the_worst_and_say_so(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
+    result, told, whole = sample
+    xlsx.write(tmp_path / "r.xlsx", result, told, rows=30)
     book = Book(tmp_path / "r.xlsx")
-    parts = [name for name in book.sheets if name.startswith("Findings")]
-    assert parts == ["Findings", "Findings 2", "Findings 3"]
-    assert [len(book.rows(name)) for name in parts] == [30, 30, 5]
-    assert "Rows 31 to 60 of 65, part 2 of 3" in str(book.sheets["Findings 2"]["A1"])
-    links = re.findall(r"""<c r="A\d+"[^>]*><f>HYPERLINK\("#'(Claims[ \d]*)'!A(\d+)",""", book.xml["Findings 3"])
-    rows = book.rows("Findings 3")
-    assert [book.sheets[sheet][f"C{at}"] for sheet, at in links] == [row["Claim id"] for row in rows]
+    findings, claims = book.rows("Findings"), book.rows("Claims")
+    assert findings == whole.rows("Findings")[:30] and claims == whole.rows("Claims")[:30]
+    ranks = [("violation", "review").index(str(row["Outcome"])) for row in whole.rows("Findings")]
+    assert ranks == sorted(ranks) and len(set(ranks)) == 2
+    violations = [row["Claim amount"] for row in whole.rows("Findings") if row["Outcome"] == "violation"]
+    assert violations == sorted(violations, reverse=True)  # type: ignore[type-var]
+    assert "30 of 65 findings" in str(book.sheets["Findings"]["A1"])
+    assert "35 more rows are in findings.csv" in str(book.sheets["Findings"]["A1"])
+    assert f"{result.claims.height - 30:,} more rows are in claims.csv" in str(book.sheets["Claims"]["A1"])
 
 
-def test_many_clear_claims_are_left_to_the_parquet(
-    sample: tuple[audit.Result, Told, Book], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_equal_findings_the_newest_come_first(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
     result, told, _ = sample
-    monkeypatch.setattr(xlsx, "CLEAR_CLAIMS", 100)
-    xlsx.write(tmp_path / "r.xlsx", result, told)
-    book = Book(tmp_path / "r.xlsx")
-    assert len(book.rows("Claims")) == result.claims.filter(pl.col("disposition") != "clear").height
-    assert "claims.parquet has the clear ones" in str(book.sheets["Claims"]["A1"])
+    cases = result.findings.with_row_index("number").select(
+        "number", *KEYS, "rule", "outcome", mark=pl.lit("persisting"), state=pl.lit("open"),
+        first_run=pl.format("run{}", pl.col("number") % 3), last_run=pl.lit("run3"), why=pl.lit(None, pl.String),
+    )  # fmt: skip
+    xlsx.write(tmp_path / "r.xlsx", result, told, cases)
+    rows = Book(tmp_path / "r.xlsx").rows("Findings")
+    order = [
+        (row["Outcome"] == "review", -float(row["Claim amount"] or 0), -int(str(row["First found in"])[3:]))
+        for row in rows
+    ]
+    assert order == sorted(order) and len(set(order)) < len(order)
+
+
+def test_numbers_that_excel_would_round_are_text(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
+    result, told, _ = sample
+    long = replace(
+        result, findings=result.findings.with_columns(paid_amount=pl.lit("12345678901234.56").cast(pl.Decimal(18, 2)))
+    )
+    xlsx.write(tmp_path / "r.xlsx", long, told)
+    assert {row["Claim amount"] for row in Book(tmp_path / "r.xlsx").rows("Findings")} == {"12345678901234.56"}
 
 
 def test_empty_result(tmp_path: Path) -> None:

@@ -316,7 +316,7 @@ def test_the_work_paper(tmp_path: Path):
     used = [int(at) for at in re.findall(r'<col [^>]*style="(\d+)"', xml)]
     assert ['locked="0"' in formats[at] for at in used] == [False] * (len(used) - 2) + [True, True]
     cells = {cell: formats[int(at)] for cell, at in re.findall(r'<c r="([A-Z]+)3" s="(\d+)"', xml)}
-    assert [cell for cell, how in cells.items() if 'locked="0"' in how] == list(cells)[-2:]
+    assert cells and not any('locked="0"' in how for how in cells.values())
     assert 'type="decimal"' in xml
 
 

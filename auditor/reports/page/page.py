@@ -18,6 +18,7 @@ from auditor.reports.page import charts, words
 from auditor.reports.page.providers import FEW, overall_rate, ranking
 from auditor.reports.page.timeline import draw, shown
 from auditor.reports.summary import Summary
+from auditor.reports.tables import worst_first
 from auditor.runs import past
 
 FINDINGS, FINDING_BYTES = 5_000, 3_400_000
@@ -132,16 +133,10 @@ def _within(rows: Iterable[Row], template: str, name: str, budget: int) -> list[
     return rendered
 
 
-def _worst_first(rows: pl.DataFrame, outcome: str, *last: str) -> pl.DataFrame:
-    amount = pl.coalesce("paid_amount", "billed_amount")
-    strength = pl.when(pl.col(outcome) == "violation").then(0).otherwise(1)
-    return rows.with_columns(amount=amount).sort(strength, -pl.col("amount"), *KEYS, *last, nulls_last=True)
-
-
 def _findings(
     result: Result, cases: pl.DataFrame | None, limit: int, anchors: dict[tuple[str, ...], str]
 ) -> Iterator[Row]:
-    rows = _worst_first(result.findings, "outcome", "rule").head(limit)
+    rows = worst_first(result.findings, "outcome", last=("rule",)).head(limit)
     if cases is not None:
         marks = cases.select(*KEYS, "rule", "mark", "state")
         rows = rows.join(marks, on=[*KEYS, "rule"], how="left", maintain_order="left")
@@ -152,7 +147,7 @@ def _findings(
 def _lines(result: Result, summary: Summary, limit: int) -> tuple[dict[tuple[str, ...], str], list[Markup]]:
     """The worst claims with their time lines, and the anchor of each."""
     flagged = result.claims.filter(pl.col("disposition").is_in(["violation", "review"]))
-    worst = _worst_first(flagged, "disposition").head(limit)
+    worst = worst_first(flagged, "disposition").head(limit)
     numbers = past.of(summary).numbers
     chosen = worst.select(KEYS)
     weighed = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")

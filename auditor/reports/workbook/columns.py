@@ -1,6 +1,6 @@
 """The columns of the work paper, sheet by sheet."""
 
-from auditor.reports.workbook.rows import Column
+from auditor.reports.workbook.sheets import Column
 
 FINDINGS = (
     Column("link", "Claim", "link", 8),
@@ -30,6 +30,12 @@ NIGHT = (
     Column("first_run", "First found in", width=24),
 )
 """Further columns of the findings where a ledger is kept."""
+REVIEW = (
+    Column("decision", "Decision", "open", 13),
+    Column("note", "Note", "open", 40),
+    Column("decided_on", "Decided on", "open_date", 12),
+)
+"""The reviewer's, after the others."""
 GONE = (
     Column("number", "Case", "number", 7),
     Column("rule", "Rule", width=9),
