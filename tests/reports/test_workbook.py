@@ -29,6 +29,8 @@ class Book:
             self.parts = {
                 name: archive.read(name).decode() for name in archive.namelist() if name.endswith((".xml", ".rels"))
             }
+        strings = ElementTree.fromstring(self.parts["xl/sharedStrings.xml"])
+        self.shared = ["".join(node.itertext()) for node in strings.findall("m:si", NS)]
         names = ElementTree.fromstring(self.parts["xl/workbook.xml"]).findall("m:sheets/m:sheet", NS)
         self.xml = {node.attrib["name"]: self.parts[f"xl/worksheets/sheet{at}.xml"] for at, node in enumerate(names, 1)}
         self.sheets = {name: self._cells(text) for name, text in self.xml.items()}
@@ -41,7 +43,7 @@ class Book:
                 inline = "".join(node.find("m:is", NS).itertext())  # type: ignore[union-attr]
                 cells[where] = ESCAPE.sub(lambda found: chr(int(found[1], 16)), inline)
             elif (value := node.findtext("m:v", None, NS)) is not None:
-                cells[where] = value if kind == "str" else float(value)
+                cells[where] = self.shared[int(value)] if kind == "s" else value if kind == "str" else float(value)
         return cells
 
     def rows(self, name: str) -> list[dict[str, str | float | None]]:

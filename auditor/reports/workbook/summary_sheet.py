@@ -1,9 +1,10 @@
 """The first sheet of report.xlsx: the numbers of summary.json with native charts."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import polars as pl
+from xlsxwriter import Workbook
+from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from auditor.audit import Result
@@ -12,16 +13,17 @@ from auditor.reports.summary import Summary
 from auditor.reports.workbook.sheets import Book
 
 
-def write(book: Book, result: Result, summary: Summary) -> None:
+def write(opened: Book, result: Result, summary: Summary) -> None:
     """The first sheet: the numbers of summary.json, then three charts beside the tables that they draw."""
-    sheet = book.book.add_worksheet("Summary")
+    book, formats = opened.book, opened.formats
+    sheet = book.add_worksheet("Summary")
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 20)
     sheet.set_column(2, 2, 17)
     sheet.hide_gridlines(2)
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
-    at = _Cursor(sheet, book)
+    at = _Cursor(sheet, formats)
     claims, money, cover = summary["claims"], summary["money"], summary["coverage"]
     at.line("Audit of telephone claims", None, "title")
     judged, rules = summary["rules_evaluated"], summary["rules_total"]
@@ -64,67 +66,52 @@ def write(book: Book, result: Result, summary: Summary) -> None:
     for start, count, rate in periods.select("start", "claims", "rate").iter_rows():
         at.cells(str(start), (rate, "share"), (count, "number"))
     if claims["audited"]:
-        _bar(at, "Claims by disposition", "E2", (first, first + 3), 1)
-        _line(at, f"Violation rate by {unit}", "E36", (trend_at, at.row - 1))
+        _bar(book, sheet, "Claims by disposition", "E2", (first, first + 3), 1)
+        _line(book, sheet, f"Violation rate by {unit}", "E36", (trend_at, at.row - 1))
     if fired:
-        _bar(at, "Claims by rule", "E17", (rules_at, rules_at + min(len(fired), 12) - 1), 2)
+        _bar(book, sheet, "Claims by rule", "E17", (rules_at, rules_at + min(len(fired), 12) - 1), 2)
     sheet.protect("", {"format_columns": True})
 
 
 @dataclass
 class _Cursor:
-    """Writes a sheet downwards, and remembers the cells for the charts."""
+    """Writes a sheet downwards."""
 
     sheet: Worksheet
-    book: Book
+    formats: dict[str, Format]
     row: int = 0
-    told: dict[tuple[int, int], str | float] = field(default_factory=dict)
-
-    def put(self, at: int, value: str | float, kind: str | None = None) -> None:
-        write = self.sheet.write_string if isinstance(value, str) else self.sheet.write_number
-        write(self.row, at, value, self.book.formats[kind] if kind else None)
-        self.told[self.row, at] = value
 
     def line(self, label: str, value: str | None, kind: str | None = None) -> None:
-        self.put(0, label, kind)
+        self.sheet.write_string(self.row, 0, label, self.formats[kind] if kind else None)
         if value is not None:
-            self.put(1, value)
+            self.sheet.write_string(self.row, 1, value)
         self.row += 1
 
     def heads(self, *labels: str) -> None:
         for at, label in enumerate(labels):
-            self.put(at, label, "head")
+            self.sheet.write_string(self.row, at, label, self.formats["head"])
         self.row += 1
 
     def cells(self, label: str, *values: tuple[float | None, str]) -> None:
-        self.put(0, label)
+        self.sheet.write_string(self.row, 0, label)
         for at, (value, kind) in enumerate(values, 1):
             if value is None:
-                self.put(at, "not known" if kind == "money" else "")
+                self.sheet.write_string(self.row, at, "not known" if kind == "money" else "")
             else:
-                self.put(at, value, kind)
+                self.sheet.write_number(self.row, at, value, self.formats[kind])
         self.row += 1
 
     def gap(self) -> None:
         self.row += 1
 
-    def series(self, name: str, rows: tuple[int, int], at: int) -> dict[str, Any]:
-        """A column of these rows against their labels, with the values for readers that do not calculate."""
-        axes = {"categories": 0, "values": at}
-        cells = {axis: ["Summary", rows[0], column, rows[1], column] for axis, column in axes.items()}
-        data = {
-            f"{axis}_data": [self.told[row, column] for row in range(rows[0], rows[1] + 1)]
-            for axis, column in axes.items()
-        }
-        return {"name": name} | cells | data
 
-
-def _bar(at: _Cursor, title: str, where: str, rows: tuple[int, int], series: int) -> None:
-    chart = at.book.book.add_chart({"type": "bar", "subtype": "stacked"})
-    for column, name in zip(range(1, series + 1), ("violation", "review"), strict=False):
+def _bar(book: Workbook, sheet: Worksheet, title: str, where: str, rows: tuple[int, int], series: int) -> None:
+    chart = book.add_chart({"type": "bar", "subtype": "stacked"})
+    for at, name in zip(range(1, series + 1), ("violation", "review"), strict=False):
         points = [{"fill": {"color": charts.INK[key]}} for key in ("violation", "review", "incomplete", "clear")]
         chart.add_series({
-            **at.series(name if series > 1 else "claims", rows, column), "fill": {"color": charts.INK[name]}, "gap": 60,
+            "name": name if series > 1 else "claims", "categories": ["Summary", rows[0], 0, rows[1], 0],
+            "values": ["Summary", rows[0], at, rows[1], at], "fill": {"color": charts.INK[name]}, "gap": 60,
             **({"points": points, "data_labels": {"value": True}} if series == 1 else {}),
         })  # fmt: skip
     chart.set_title({"name": title, "name_font": {"size": 12}})
@@ -132,15 +119,17 @@ def _bar(at: _Cursor, title: str, where: str, rows: tuple[int, int], series: int
     chart.set_x_axis({"major_gridlines": {"visible": False}, "num_format": "#,##0"})
     chart.set_legend({"position": "bottom"} if series > 1 else {"none": True})
     chart.set_size({"width": 640, "height": 280 if series == 1 else 370})
-    at.sheet.insert_chart(where, chart)
+    sheet.insert_chart(where, chart)
 
 
-def _line(at: _Cursor, title: str, where: str, rows: tuple[int, int]) -> None:
-    chart = at.book.book.add_chart({"type": "line"})
-    line = {"color": charts.INK["violation"], "width": 1.75}
-    chart.add_series({**at.series("violation rate", rows, 1), "line": line})
+def _line(book: Workbook, sheet: Worksheet, title: str, where: str, rows: tuple[int, int]) -> None:
+    chart = book.add_chart({"type": "line"})
+    chart.add_series({
+        "name": "violation rate", "categories": ["Summary", rows[0], 0, rows[1], 0],
+        "values": ["Summary", rows[0], 1, rows[1], 1], "line": {"color": charts.INK["violation"], "width": 1.75},
+    })  # fmt: skip
     chart.set_title({"name": title, "name_font": {"size": 12}})
     chart.set_y_axis({"num_format": "0%", "min": 0, "major_gridlines": {"visible": True, "line": {"color": "#E4E7EC"}}})
     chart.set_legend({"none": True})
     chart.set_size({"width": 640, "height": 260})
-    at.sheet.insert_chart(where, chart)
+    sheet.insert_chart(where, chart)
