@@ -36,12 +36,12 @@ def listed(connection: sqlite3.Connection, due_by: date | None = None, **only: s
 
     `only` keeps the cases with these values in these columns of the ledger; `due_by` those whose clock runs out by then.
     """
-    names = [f"{name[:-4]}.run_id" if name in ("first_run", "last_run") else f"cases.{name}" for name in SCHEMA]
+    names = [f"{name[:-4]}.run_id" if name in ("first_run", "last_run") else f"standing.{name}" for name in SCHEMA]
     wanted = {name: value for name, value in only.items() if value is not None}
     rows = connection.execute(
-        f"SELECT {', '.join(names)} FROM cases JOIN runs first ON first.number = first_run"
+        f"SELECT {', '.join(names)} FROM standing JOIN runs first ON first.number = first_run"
         " JOIN runs last ON last.number = last_run"
-        f" WHERE {' AND '.join(['1', *(f'cases.{name} = :{name}' for name in wanted)])}",
+        f" WHERE {' AND '.join(['1', *(f'standing.{name} = :{name}' for name in wanted)])}",
         wanted,
     ).fetchall()
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")

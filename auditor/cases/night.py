@@ -29,11 +29,10 @@ ALARMS = ("new", "reopened")
 _CASE = (*KEYS, "rule")
 FACTS = ("outcome", "patient_id", "provider_id", "service_date", "minutes", "related_kind", "related_id", "related_at",
           "gap_days", "basis", "billed_amount", "paid_amount")  # fmt: skip
-_FINDING_ID = pl.concat_str("rule", "claim_id", "claim_line", separator=":").alias("finding_id")
 _CASE_ID = pl.concat_str("rule", *KEYS, separator=":").alias("case")
 _KNOWN = {
-    "number": pl.Int64, **dict.fromkeys(_CASE, pl.String), "facts": pl.String, "mark": pl.String, "state": pl.String,
-    "until": pl.String, "first_run": pl.Int64, "last_run": pl.Int64, "at_risk_amount": pl.String,
+    "number": pl.Int64, **dict.fromkeys(_CASE, pl.String), "facts": pl.String, "mark": pl.String, "why": pl.String,
+    "state": pl.String, "until": pl.String, "first_run": pl.Int64, "last_run": pl.Int64, "at_risk_amount": pl.String,
 }  # fmt: skip
 _CLOSES = "%FT%T%.6fZ"
 _UNDECIDED = {**dict.fromkeys(KEYS, pl.String), "closes": pl.String, "unknowns": pl.String}
@@ -64,7 +63,7 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
     number = 1 + connection.execute("SELECT coalesce(max(number), 0) FROM runs").fetchone()[0]
     began = chain.last(connection)[1]
     before = connection.execute("SELECT run_id FROM runs WHERE number = ?", (number - 1,)).fetchone()
-    known = _read(connection, f"SELECT {', '.join(_KNOWN)} FROM cases", _KNOWN)
+    known = _read(connection, f"SELECT {', '.join(_KNOWN)} FROM standing", _KNOWN)
     marked = _marked(_facts(result.findings), known, summary["started"][:10], number)
     gone = _gone(known.join(marked, on=_CASE, how="anti"), result)
     counts = {name: (marked if name in MARKS[:4] else gone).filter(mark=name).height for name in MARKS}
@@ -163,27 +162,30 @@ def _gone(missing: pl.DataFrame, result: Result) -> pl.DataFrame:
         .when(pl.col("tonight") == Outcome.UNKNOWN).then(pl.lit("rule could not be decided"))
         .when(pl.col("tonight") == Outcome.NOT_APPLICABLE).then(pl.lit("rule does not apply any more"))
     )  # fmt: skip
-    rows = rows.with_columns(before="mark", why=why, outcome=pl.col("facts").str.json_path_match("$.outcome"))
+    rows = rows.with_columns(
+        before="mark", why_before="why", why=why, outcome=pl.col("facts").str.json_path_match("$.outcome")
+    )
     return rows.with_columns(
         mark=pl.when(pl.col("why").is_null()).then(pl.lit("resolved")).otherwise(pl.lit("not seen"))
     )
 
 
 def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFrame, number: int) -> None:
+    """Write the cases to which something happened tonight."""
     new, old = marked.filter(mark="new"), marked.filter(pl.col("mark") != "new")
     connection.executemany(
-        "INSERT INTO cases (number, finding_id, claim_id, claim_line, cpt_code, rule, facts, at_risk_amount, first_run,"
-        f" last_run, mark, marked_run, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, {number}, {number}, 'new', {number}, 'open')",
-        new.select("number", _FINDING_ID, *_CASE, "facts", "at_risk_amount").iter_rows(),
-    )  # fmt: skip
-    connection.executemany(
-        f"UPDATE cases SET mark = ?, why = NULL, last_run = {number}, marked_run = {number} WHERE number = ?",
-        old.select("mark", "number").iter_rows(),
+        "INSERT INTO cases (number, claim_id, claim_line, cpt_code, rule, facts, at_risk_amount, first_run, last_run, mark,"
+        f" marked_run, state) VALUES (?, ?, ?, ?, ?, ?, ?, {number}, {number}, 'new', {number}, 'open')",
+        new.select("number", *_CASE, "facts", "at_risk_amount").iter_rows(),
     )
     connection.executemany(
-        "UPDATE cases SET facts = ?, at_risk_amount = ? WHERE number = ?",
-        old.filter((pl.col("facts") != pl.col("was")) | pl.col("at_risk_amount").ne_missing(pl.col("risk_before")))
-        .select("facts", "at_risk_amount", "number")
+        f"UPDATE cases SET mark = ?, why = NULL, facts = ?, last_run = {number}, marked_run = {number} WHERE number = ?",
+        old.filter(_HAPPENED).select("mark", "facts", "number").iter_rows(),
+    )
+    connection.executemany(
+        "UPDATE cases SET at_risk_amount = ? WHERE number = ?",
+        old.filter(pl.col("at_risk_amount").ne_missing(pl.col("risk_before")))
+        .select("at_risk_amount", "number")
         .iter_rows(),
     )
     connection.executemany(
@@ -192,21 +194,31 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFr
         old.filter(pl.col("state") != pl.col("state_before")).select("number").iter_rows(),
     )
     connection.executemany(
-        f"UPDATE cases SET mark = ?, why = ?, marked_run = {number} WHERE number = ?",
-        gone.select("mark", "why", "number").iter_rows(),
+        f"UPDATE cases SET mark = ?, last_run = ?, marked_run = {number} WHERE number = ?",
+        gone.filter(_LEFT).select("mark", "last_run", "number").iter_rows(),
+    )
+    connection.executemany(
+        "UPDATE cases SET why = ? WHERE number = ?",
+        gone.filter(pl.col("why").ne_missing(pl.col("why_before"))).select("why", "number").iter_rows(),
     )
 
 
-def _entries(marked: pl.DataFrame, gone: pl.DataFrame, told: dict[str, Any]) -> Iterator[Entry]:
-    """The run, then every case to which something happened; one that was there last night, or is still not, has no entry."""
+_HAPPENED = (pl.col("mark") != "persisting") | (pl.col("before") == "not seen")
+_LEFT = pl.col("mark") != pl.col("before")
+"""What has an entry: a case that was there last night, or is still not seen, has none."""
+
+
+def _entries(marked: pl.DataFrame, gone: pl.DataFrame, told: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """The run, then every case to which something happened."""
     run = json.dumps(told["run"])
     yield Entry("audit", "run", details=json.dumps(told, ensure_ascii=False))
-    happened = marked.filter((pl.col("mark") != "persisting") | (pl.col("before") == "not seen"))
-    for mark, case, state, facts, was in happened.select("mark", _CASE_ID, "state", "facts", "was").iter_rows():
-        before = f', "before": {was}' if was not in (None, facts) else ""
-        yield Entry("audit", mark, case, f'{{"run": {run}, "state": "{state}", "facts": {facts}{before}}}')
-    left = gone.filter(pl.col("mark") != pl.col("before"))
-    for mark, case, why in left.select("mark", _CASE_ID, "why").iter_rows():
+    before = pl.when(pl.col("was") != pl.col("facts")).then(pl.format(', "before": {}', "was")).otherwise(pl.lit(""))
+    details = pl.concat_str(
+        pl.lit(f'{{"run": {run}, "state": "'), "state", pl.lit('", "facts": '), "facts", before, pl.lit("}")
+    )
+    happened = marked.filter(_HAPPENED)
+    yield from happened.select(pl.lit("audit").alias("by"), "mark", _CASE_ID, details.alias("details")).iter_rows()
+    for mark, case, why in gone.filter(_LEFT).select("mark", _CASE_ID, "why").iter_rows():
         yield Entry("audit", mark, case, json.dumps({"run": told["run"], "why": why}))
 
 

@@ -15,7 +15,7 @@ _OPEN = State()
 
 @dataclass(slots=True)
 class _Case:
-    """What the history makes of a case. Runs by their numbers; `marked` is the last run that gave it a mark."""
+    """What the history makes of a case. Runs by their numbers; `marked` is the run that gave it its mark."""
 
     number: int
     first: int
@@ -31,13 +31,9 @@ class _Case:
             self.mark, self.marked = what, run
         self.state = after(self.state, what, by, details)
 
-    def at(self, run: int) -> tuple[object, ...]:
-        """The case as the ledger has it after this run."""
-        if self.mark == "resolved":
-            return self.number, self.first, self.last, self.marked, self.mark
-        if self.mark in _FOUND:
-            return self.number, self.first, run, run, self.mark if self.marked == run else "persisting"
-        return self.number, self.first, self.last, run, self.mark
+    def row(self) -> tuple[object, ...]:
+        """The case as the ledger has it."""
+        return self.number, self.first, self.last, self.marked, self.mark, self.state
 
 
 def faults(connection: sqlite3.Connection) -> Iterator[str]:
@@ -57,13 +53,13 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
     if connection.execute("SELECT * FROM runs ORDER BY number").fetchall() != runs:
         yield "the runs are not those of the history"
     query = f"""
-        SELECT finding, finding_id = rule || ':' || claim_id || ':' || claim_line, iif(json_valid(facts), json(facts), '') =
+        SELECT finding, iif(json_valid(facts), json(facts), '') =
           (SELECT json_extract(details, '$.facts') FROM history WHERE number = (SELECT max(number) FROM history known
            WHERE known.finding = cases.finding AND known.what IN {_FOUND})),
         number, first_run, last_run, marked_run, mark, {", ".join(COLUMNS)} FROM cases ORDER BY number"""
-    for finding, named, known, *row in connection.execute(query):
+    for finding, known, *row in connection.execute(query):
         case = cases.pop(finding, None)
-        if not (case and named and known and case.at(len(runs)) == tuple(row[:5]) and case.state == State(*row[5:])):
+        if not (case and known and case.row() == (*row[:5], State(*row[5:]))):
             yield f"case {row[0]} does not stand where its history leaves it"
     if cases:
         yield f"{len(cases)} cases of the history are missing"

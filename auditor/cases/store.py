@@ -15,6 +15,9 @@ _APPLICATION = 98968
 _WAIT = 30.0
 """Seconds that a writer waits for another: a run writes its marks and its report in one transaction."""
 
+_CACHE = 1 << 16
+"""KiB of pages in memory: a night writes its entries in the order of the claims, the index of the history in another."""
+
 MIGRATIONS = (
     """
     CREATE TABLE runs (
@@ -22,18 +25,25 @@ MIGRATIONS = (
       policy_sha256 TEXT NOT NULL, inputs_sha256 TEXT NOT NULL, as_of TEXT, counts TEXT NOT NULL
     );
     CREATE TABLE cases (
-      number INTEGER PRIMARY KEY, finding_id TEXT NOT NULL, rule TEXT NOT NULL, claim_id TEXT NOT NULL,
+      number INTEGER PRIMARY KEY, rule TEXT NOT NULL, claim_id TEXT NOT NULL,
       claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, facts TEXT NOT NULL, at_risk_amount TEXT,
+      finding_id TEXT GENERATED ALWAYS AS (rule || ':' || claim_id || ':' || claim_line),
       finding TEXT GENERATED ALWAYS AS (rule || ':' || claim_id || ':' || claim_line || ':' || cpt_code),
-      first_run INTEGER NOT NULL REFERENCES runs, last_run INTEGER NOT NULL REFERENCES runs,
-      mark TEXT NOT NULL, why TEXT, marked_run INTEGER NOT NULL REFERENCES runs,
+      first_run INTEGER NOT NULL, last_run INTEGER NOT NULL,
+      mark TEXT NOT NULL, why TEXT, marked_run INTEGER NOT NULL,
       state TEXT NOT NULL, reviewer TEXT, reason TEXT, decided_on TEXT, until TEXT,
       confirmed_on TEXT, investigated_from TEXT, investigated_to TEXT,
       UNIQUE (claim_id, claim_line, cpt_code, rule)
     );
+    CREATE VIEW standing AS
+      SELECT cases.number, finding_id, rule, claim_id, claim_line, cpt_code, facts, at_risk_amount, first_run, why, state,
+        reviewer, reason, decided_on, until, confirmed_on, investigated_from, investigated_to,
+        iif(mark IN ('resolved', 'not seen'), last_run, latest) AS last_run,
+        iif(mark IN ('resolved', 'not seen') OR marked_run = latest, mark, 'persisting') AS mark
+      FROM cases, (SELECT max(number) AS latest FROM runs);
     CREATE TABLE undecided (
       claim_id TEXT NOT NULL, claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, closes TEXT NOT NULL,
-      unknowns TEXT NOT NULL, since_run INTEGER NOT NULL REFERENCES runs, PRIMARY KEY (claim_id, claim_line, cpt_code)
+      unknowns TEXT NOT NULL, since_run INTEGER NOT NULL, PRIMARY KEY (claim_id, claim_line, cpt_code)
     );
     CREATE TABLE history (
       number INTEGER PRIMARY KEY, at TEXT NOT NULL, by TEXT NOT NULL, what TEXT NOT NULL, finding TEXT NOT NULL,
@@ -44,7 +54,11 @@ MIGRATIONS = (
     CREATE TRIGGER history_is_fixed BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
     """,
 )
-"""Scripts that each lift the schema by one version, in order; a script that was ever released never changes."""
+"""Scripts that each lift the schema by one version, in order; a script that was ever released never changes.
+
+A night writes only the cases to which something happened: what a case's row says holds from its `marked_run` on. `standing`
+says how the cases stand after the last run.
+"""
 
 
 @contextlib.contextmanager
@@ -98,7 +112,7 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
 def _migrate(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     if connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS):
         return
     with writing(connection):

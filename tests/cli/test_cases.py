@@ -251,18 +251,17 @@ def test_verify_tells_the_hash_that_a_later_verify_must_find(cases: Program, out
 @pytest.mark.parametrize(
     "tampering",
     [
-        "UPDATE cases SET mark = 'new' WHERE number = 2",
+        "UPDATE cases SET mark = 'persisting' WHERE number = 2",
         "UPDATE cases SET first_run = 2 WHERE number = 2",
-        "UPDATE cases SET last_run = 1 WHERE number = 2",
-        "UPDATE cases SET marked_run = 1 WHERE number = 2",
+        "UPDATE cases SET last_run = 2 WHERE number = 2",
+        "UPDATE cases SET marked_run = 2 WHERE number = 2",
         "UPDATE cases SET facts = replace(facts, '12', '25') WHERE number = 2",
         "UPDATE cases SET facts = '' WHERE number = 2",
-        "UPDATE cases SET finding_id = 'DUR001:0001:1' WHERE number = 2",
         "UPDATE cases SET claim_id = '0001' WHERE number = 2",
         "UPDATE cases SET number = 99 WHERE number = 2",
         "UPDATE cases SET confirmed_on = '2026-01-01' WHERE number = 1",
-        "INSERT INTO cases SELECT 6, 'DUR002:9:1', 'DUR002', '9', '1', '98968', facts, '30', 1, 2, 'persisting', NULL, 2,"
-        " 'open', NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM cases WHERE number = 1",
+        "INSERT INTO cases (number, rule, claim_id, claim_line, cpt_code, facts, first_run, last_run, mark, marked_run, state)"
+        " SELECT 6, 'DUR002', '9', '1', '98968', facts, 1, 1, 'new', 1, 'open' FROM cases WHERE number = 1",
         "UPDATE runs SET version = '9' WHERE number = 1",
         "UPDATE runs SET as_of = NULL WHERE number = 1",
         "UPDATE runs SET counts = '{}' WHERE number = 1",
