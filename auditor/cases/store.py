@@ -15,8 +15,8 @@ _APPLICATION = 98968
 _WAIT = 30.0
 """Seconds that a writer waits for another: a run writes its marks and its report in one transaction."""
 
-_CACHE = 1 << 16
-"""KiB of pages in memory: a night writes its entries in the order of the claims, the index of the history in another."""
+_PAGE, _CACHE = 1 << 14, 1 << 16
+"""Bytes of a page, which holds some twenty entries; KiB of pages in memory, so that a night does not write them twice."""
 
 MIGRATIONS = (
     """
@@ -110,6 +110,7 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def _migrate(path: Path, connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA page_size = {_PAGE}")  # of a file that is made now
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")

@@ -9,6 +9,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -113,18 +114,15 @@ def publish(out: Path, result: Result, summary: Summary, cases: pl.DataFrame | N
 
     `cases` are the run's cases in the ledger (`Night.cases`), where one is kept.
     """
-    with building(out, summary["run_id"]) as folder:
-        for name, frame in (("findings", result.findings), ("claims", result.claims.drop("line"))):
-            write_parquet(frame, folder / f"{name}.parquet")
-            write_csv(frame, folder / f"{name}.csv")
-        write_evidence(result.evidence, result.claims["claim_id"], folder / "evidence.parquet")
-        _write_rejects(result.inputs, folder)
-        write_json(summary, folder / "summary.json")
-        if cases is not None:
-            write_parquet(cases, folder / "cases.parquet")
-            write_csv(cases.cast({"at_risk_amount": pl.Decimal(18, 2)}), folder / "cases.csv")
-        html.write(folder / "report.html", result, summary, cases)
-        xlsx.write(folder / "report.xlsx", result, summary, cases)
+    with building(out, summary["run_id"]) as folder, ThreadPoolExecutor() as pool:
+        # Most of the time is spent in libraries that do not hold the interpreter.
+        parts = (
+            pool.submit(html.write, folder / "report.html", result, summary, cases),
+            pool.submit(xlsx.write, folder / "report.xlsx", result, summary, cases),
+            pool.submit(_write_tables, folder, result, summary, cases),
+        )
+        for part in parts:
+            part.result()
     with _as_output_failure(out):
         link = out / f"{_UNFINISHED}latest"
         link.unlink(missing_ok=True)
@@ -132,6 +130,18 @@ def publish(out: Path, result: Result, summary: Summary, cases: pl.DataFrame | N
         link.replace(out / "latest")
         _sync(out)
     return out / str(summary["run_id"])
+
+
+def _write_tables(folder: Path, result: Result, summary: Summary, cases: pl.DataFrame | None) -> None:
+    for name, frame in (("findings", result.findings), ("claims", result.claims.drop("line"))):
+        write_parquet(frame, folder / f"{name}.parquet")
+        write_csv(frame, folder / f"{name}.csv")
+    write_evidence(result.evidence, result.claims["claim_id"], folder / "evidence.parquet")
+    _write_rejects(result.inputs, folder)
+    write_json(summary, folder / "summary.json")
+    if cases is not None:
+        write_parquet(cases, folder / "cases.parquet")
+        write_csv(cases.cast({"at_risk_amount": pl.Decimal(18, 2)}), folder / "cases.csv")
 
 
 def publish_refusal(out: Path, inputs: Inputs | None, summary: Summary) -> Path:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from auditor.judging.findings import EVIDENCE_ORDER, KEYS
 
-_CLAIMS_AT_ONCE = 50_000
+_ROWS_AT_ONCE = 50_000
 _WORST = {"violation": 0, "review": 1, "incomplete": 2, "clear": 3}
 _FORMULA = r"^[=+\-@\t\r]"
 _INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
@@ -34,7 +34,7 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
 
 def write_evidence(evidence: pl.LazyFrame, claim_ids: pl.Series, path: Path) -> None:
     """Write the evidence as Parquet, sorted, a stretch of the claims' sorted ids at a time. Raises OSError."""
-    cuts = claim_ids.gather_every(_CLAIMS_AT_ONCE)[1:].unique(maintain_order=True).to_list()
+    cuts = claim_ids.gather_every(_ROWS_AT_ONCE)[1:].unique(maintain_order=True).to_list()
     at, writer = pl.col("claim_id"), None
     with ExitStack() as held:
         for low, high in pairwise([None, *cuts, None]):
@@ -46,14 +46,18 @@ def write_evidence(evidence: pl.LazyFrame, claim_ids: pl.Series, path: Path) -> 
 
 
 def write_csv(frame: pl.DataFrame, path: Path) -> None:
-    """Write a frame as CSV, in UTF-8."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        for first in range(0, max(1, frame.height), _CLAIMS_AT_ONCE):
-            stream.write(to_csv(frame.slice(first, _CLAIMS_AT_ONCE), header=first == 0))
+    """Write a frame as CSV, in UTF-8, a stretch of rows at a time. Raises OSError."""
+    with path.open("wb") as file:
+        for first in range(0, max(1, frame.height), _ROWS_AT_ONCE):
+            file.write(_csv(frame.slice(first, _ROWS_AT_ONCE), header=first == 0).getbuffer())
 
 
-def to_csv(frame: pl.DataFrame, *, header: bool = True) -> str:
+def to_csv(frame: pl.DataFrame) -> str:
     """CSV text: instants as ISO 8601 with offset, lists joined with `;`, a leading `'` before what starts a formula."""
+    return _csv(frame).getvalue().decode()
+
+
+def _csv(frame: pl.DataFrame, *, header: bool = True) -> io.BytesIO:
     columns = []
     for name, dtype in frame.schema.items():
         column = pl.col(name)
@@ -66,7 +70,7 @@ def to_csv(frame: pl.DataFrame, *, header: bool = True) -> str:
         columns.append(column.alias(name))
     stream = io.BytesIO()
     frame.select(columns).write_csv(stream, include_header=header)
-    return stream.getvalue().decode()
+    return stream
 
 
 def to_jsonl(frame: pl.DataFrame) -> str:

@@ -287,7 +287,7 @@ def test_a_damaged_page_is_found_on_opening(nights: Nights):
         ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     ledger.close()
     whole = nights.path.read_bytes()
-    nights.path.write_bytes(whole[:4096] + b"\xff" * 4096 + whole[8192:])
+    nights.path.write_bytes(whole[: 1 << 14] + b"\xff" * (1 << 14) + whole[2 << 14 :])
     with pytest.raises(InputRefused, match="damaged"), store.opened(nights.path):
         pass
     nights.path.write_bytes(whole)

@@ -401,7 +401,7 @@ def ledger_damaged(folder: Path) -> Iterator[None]:
     _finished_run()
     path = folder / "out" / store.NAME
     whole = path.read_bytes()
-    path.write_bytes(whole[:4096] + b"\xff" * 4096 + whole[8192:])
+    path.write_bytes(whole[: 1 << 14] + b"\xff" * (1 << 14) + whole[2 << 14 :])
     yield
 
 
