@@ -3,7 +3,6 @@
 Every mark has one of the colours of `INK`, which the style sheet replaces in dark mode by attribute selectors.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,10 @@ import polars as pl
 
 from auditor.reports.page.providers import wilson
 
+Spec = dict[str, Any]
+"""A part of a Vega-Lite specification."""
+
+_VEGA_LITE = "6.4"
 INK = {
     "violation": "#b3261e",
     "review": "#a15c00",
@@ -68,14 +71,13 @@ def hours(claims: pl.DataFrame) -> pl.DataFrame | None:
 def draw_dispositions(claims: dict[str, int]) -> str:
     """One bar: the audited claims by disposition."""
     names = ["violation", "review", "incomplete", "clear"]
-    frame = pl.DataFrame({"disposition": names, "claims": [claims[name] for name in names], "order": [0, 1, 2, 3]})
-    alt = _altair()
-    bar = alt.Chart(frame).mark_bar(stroke="#ffffff", strokeWidth=1.5).encode(
-        x=alt.X("claims:Q", axis=None, stack="zero", scale=alt.Scale(domain=[0, max(1, claims["audited"])])),
-        color=_coloured(names),
-        order="order:Q",
-    )  # fmt: skip
-    return _svg(bar, 1000, 22, stretched=True)
+    rows = [{"disposition": name, "claims": claims[name], "order": order} for order, name in enumerate(names)]
+    bar = _mark("bar", stroke="#ffffff", strokeWidth=1.5) | {"encoding": {
+        "x": _number("claims", axis=None, stack="zero", scale={"domain": [0, max(1, claims["audited"])]}),
+        "color": _coloured("disposition", names),
+        "order": _number("order"),
+    }}  # fmt: skip
+    return _svg(rows, bar | {"width": 1000, "height": 22}, stretched=True)
 
 
 def draw_rules(rules: Sequence[dict[str, Any]]) -> str:
@@ -87,94 +89,95 @@ def draw_rules(rules: Sequence[dict[str, Any]]) -> str:
         for rule in fired
         for order, name in enumerate(("violation", "review"))
     ]
-    alt = _altair()
-    chart = alt.Chart(pl.DataFrame(rows)).mark_bar(height={"band": 0.7}).encode(
-        y=alt.Y("rule:N", title=None, sort=[row["rule"] for row in rows], axis=alt.Axis(labelLimit=300)),
-        x=alt.X("claims:Q", title="claims", axis=_whole()),
-        color=_coloured(["violation", "review"]),
-        order="order:Q",
-    )  # fmt: skip
-    return _svg(chart, 420, max(60, 19 * len(fired)))
+    bar = _mark("bar", height={"band": 0.7}) | {"encoding": {
+        "y": _name("rule", title=None, sort=[row["rule"] for row in rows], axis={"labelLimit": 300}),
+        "x": _number("claims", title="claims", axis=_whole()),
+        "color": _coloured("outcome", ["violation", "review"]),
+        "order": _number("order"),
+    }}  # fmt: skip
+    return _svg(rows, bar | {"width": 420, "height": max(60, 19 * len(fired))})
 
 
 def draw_trend(frame: pl.DataFrame, overall: float) -> str:
     """The violation rate by period with its interval, over the number of claims."""
-    alt = _altair()
-    x = alt.X("start:T", title=None, axis=alt.Axis(format="%b %Y", tickCount=8, grid=False))
-    base = alt.Chart(frame.with_columns(pl.col("start").cast(pl.String), all=pl.lit(overall)))
-    rate = alt.Scale(domain=[0, min(1.0, float(frame["high"].max() or 1.0))], nice=True)  # type: ignore[arg-type]
-    share = alt.Axis(format="%", tickCount=4)
-    rates = alt.layer(
-        base.mark_area(color=INK["band"], opacity=0.55).encode(
-            x=x, y=alt.Y("low:Q", title="violation rate", scale=rate, axis=share), y2="high:Q"),
-        base.mark_rule(color=INK["text"], strokeDash=[4, 3]).encode(y="mean(all):Q"),
-        base.mark_line(color=INK["violation"], strokeWidth=1.6).encode(x=x, y="rate:Q"),
-        base.mark_point(color=INK["violation"], filled=True, size=14, opacity=1).encode(x=x, y="rate:Q"),
-    ).properties(width=440, height=150)  # fmt: skip
-    counts = base.mark_bar(color=INK["band"], size=max(2, min(18, 300 // max(1, frame.height)))).encode(
-        x=alt.X("start:T", title=None, axis=alt.Axis(labels=False, ticks=False, grid=False)),
-        y=alt.Y("claims:Q", title="claims", axis=_whole(2)),
-    )
-    return _svg(alt.vconcat(rates, counts.properties(width=440, height=38), spacing=6).resolve_scale(x="shared"))
+    time = {"field": "start", "type": "temporal", "title": None}
+    x = time | {"axis": {"format": "%b %Y", "tickCount": 8, "grid": False}}
+    scale = {"domain": [0, min(1.0, float(frame["high"].max() or 1.0))], "nice": True}  # type: ignore[arg-type]
+    low = _number("low", title="violation rate", scale=scale, axis={"format": "%", "tickCount": 4})
+    line = {"x": x, "y": _number("rate")}
+    rates = {"width": 440, "height": 150, "layer": [
+        _mark("area", color=INK["band"], opacity=0.55) | {"encoding": {"x": x, "y": low, "y2": {"field": "high"}}},
+        _mark("rule", color=INK["text"], strokeDash=[4, 3]) | {"encoding": {"y": _number("all", aggregate="mean")}},
+        _mark("line", color=INK["violation"], strokeWidth=1.6) | {"encoding": line},
+        _mark("point", color=INK["violation"], filled=True, size=14, opacity=1) | {"encoding": line},
+    ]}  # fmt: skip
+    bars = _mark("bar", color=INK["band"], size=max(2, min(18, 300 // max(1, frame.height))))
+    counts = bars | {"width": 440, "height": 38, "encoding": {
+        "x": time | {"axis": {"labels": False, "ticks": False, "grid": False}},
+        "y": _number("claims", title="claims", axis=_whole(2)),
+    }}  # fmt: skip
+    rows = frame.with_columns(pl.col("start").cast(pl.String), all=pl.lit(overall)).to_dicts()
+    return _svg(rows, {"vconcat": [rates, counts], "spacing": 6, "resolve": {"scale": {"x": "shared"}}})
 
 
 def draw_providers(frame: pl.DataFrame, overall: float) -> str:
     """The first providers of the ranking (`label` is the name to show): rate, interval and the rate of all claims."""
-    alt = _altair()
     kind = pl.when("above").then(pl.lit("violation")).otherwise(pl.lit("incomplete"))
-    base = alt.Chart(frame.select("label", "rate", "low", "high", all=pl.lit(overall), kind=kind))
-    y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=150))
-    colour = _coloured(["violation", "incomplete"], "kind")
-    scale = alt.Scale(domain=[0, 1])
-    chart = alt.layer(
-        base.mark_rule(color=INK["text"], strokeDash=[4, 3]).encode(x=alt.X("mean(all):Q", scale=scale)),
-        base.mark_rule(strokeWidth=2).encode(
-            y=y, x=alt.X("low:Q", title="violation rate, 95% interval", scale=scale,
-                         axis=alt.Axis(format="%", tickCount=5)), x2="high:Q", color=colour),
-        base.mark_point(filled=True, size=50, opacity=1).encode(y=y, x="rate:Q", color=colour),
-    )  # fmt: skip
-    return _svg(chart, 420, max(40, 19 * frame.height))
+    y = _name("label", title=None, sort=None, axis={"labelLimit": 150})
+    colour, scale = _coloured("kind", ["violation", "incomplete"]), {"domain": [0, 1]}
+    low = _number("low", title="violation rate, 95% interval", scale=scale, axis={"format": "%", "tickCount": 5})
+    mean = _number("all", aggregate="mean", scale=scale)
+    layers = {"width": 420, "height": max(40, 19 * frame.height), "layer": [
+        _mark("rule", color=INK["text"], strokeDash=[4, 3]) | {"encoding": {"x": mean}},
+        _mark("rule", strokeWidth=2) | {"encoding": {"y": y, "x": low, "x2": {"field": "high"}, "color": colour}},
+        _mark("point", filled=True, size=50, opacity=1) | {"encoding": {"y": y, "x": _number("rate"), "color": colour}},
+    ]}  # fmt: skip
+    return _svg(frame.select("label", "rate", "low", "high", all=pl.lit(overall), kind=kind).to_dicts(), layers)
 
 
 def draw_hours(cells: pl.DataFrame) -> str:
     """The violation rate by weekday and hour; cells with few claims are left blank."""
     days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-    alt = _altair()
     frame = cells.with_columns(day=pl.col("weekday").replace_strict(dict(enumerate(days, 1)), return_dtype=pl.String))
-    chart = alt.Chart(frame).mark_rect(color=INK["violation"]).encode(
-        x=alt.X("hour:O", title="hour of the call's start", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("day:O", title=None, sort=days),
-        opacity=alt.Opacity("rate:Q", legend=None, scale=alt.Scale(domainMin=0, range=[0.06, 1])),
-    )  # fmt: skip
-    return _svg(chart, 520, 150)
+    chart = _mark("rect", color=INK["violation"]) | {"encoding": {
+        "x": _name("hour", "ordinal", title="hour of the call's start", axis={"labelAngle": 0}),
+        "y": _name("day", "ordinal", title=None, sort=days),
+        "opacity": _number("rate", legend=None, scale={"domainMin": 0, "range": [0.06, 1]}),
+    }}  # fmt: skip
+    return _svg(frame.to_dicts(), chart | {"width": 520, "height": 150})
 
 
-def _altair() -> Any:
-    """Altair takes a third of a second to load; runs without a report do not pay for it."""
-    import altair
-
-    return altair
+def _mark(kind: str, **how: Any) -> Spec:
+    return {"mark": {"type": kind, **how}}
 
 
-def _coloured(names: list[str], name: str = "") -> Any:
-    field = name or ("disposition" if "clear" in names else "outcome")
-    alt = _altair()
-    return alt.Color(f"{field}:N", legend=None, scale=alt.Scale(domain=names, range=[INK[name] for name in names]))
+def _number(field: str, **how: Any) -> Spec:
+    return {"field": field, "type": "quantitative", **how}
 
 
-def _whole(ticks: int = 5) -> Any:
-    return _altair().Axis(format=",d", tickMinStep=1, tickCount=ticks)
+def _name(field: str, kind: str = "nominal", **how: Any) -> Spec:
+    return {"field": field, "type": kind, **how}
 
 
-def _svg(chart: Any, width: int | None = None, height: int | None = None, stretched: bool = False) -> str:
-    import vl_convert
+def _coloured(field: str, names: list[str]) -> Spec:
+    return _name(field, legend=None, scale={"domain": names, "range": [INK[name] for name in names]})
 
-    if width:
-        chart = chart.properties(width=width, height=height)
-    chart = chart.configure(aria=False, background="transparent", font="sans-serif", padding=0 if stretched else 6)
-    chart = chart.configure_view(stroke=None).configure_axis(
-        labelColor=INK["text"], titleColor=INK["text"], titleFontWeight="normal", labelFontSize=11, titleFontSize=11,
-        domainColor=INK["line"], tickColor=INK["line"], gridColor=INK["line"], gridOpacity=0.6,
-    )  # fmt: skip
-    svg = str(vl_convert.vegalite_to_svg(json.loads(chart.to_json())))
+
+def _whole(ticks: int = 5) -> Spec:
+    return {"format": ",d", "tickMinStep": 1, "tickCount": ticks}
+
+
+def _svg(rows: list[Spec], chart: Spec, stretched: bool = False) -> str:
+    import vl_convert  # loads slowly; runs without a report do not pay for it
+
+    config = {
+        "aria": False, "background": "transparent", "font": "sans-serif", "padding": 0 if stretched else 6,
+        "view": {"stroke": None},
+        "axis": {
+            "labelColor": INK["text"], "titleColor": INK["text"], "titleFontWeight": "normal", "labelFontSize": 11,
+            "titleFontSize": 11, "domainColor": INK["line"], "tickColor": INK["line"], "gridColor": INK["line"],
+            "gridOpacity": 0.6,
+        },
+    }  # fmt: skip
+    svg = str(vl_convert.vegalite_to_svg({"data": {"values": rows}, "config": config, **chart}, vl_version=_VEGA_LITE))
     return svg.replace("<svg ", '<svg preserveAspectRatio="none" ', 1) if stretched else svg
