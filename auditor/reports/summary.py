@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -139,4 +138,4 @@ def _rule(code: str, name: str, reason: str | None, result: Result) -> Summary:
 
 def _total(amounts: pl.Series) -> float:
     """Sum of decimals; JSON has only one kind of number, and two decimal places survive it."""
-    return float(sum(amounts.drop_nulls().to_list(), start=Decimal(0)))
+    return float(amounts.sum())

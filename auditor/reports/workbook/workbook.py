@@ -14,7 +14,7 @@ from auditor.reports.tables import worst_first
 from auditor.reports.workbook import columns, summary_sheet
 from auditor.reports.workbook.sheets import HEAD, opened
 
-ROWS = 10_000
+ROWS = 50_000
 """Rows of a sheet; the CSV and Parquet files have all."""
 
 DECISIONS = ["confirmed", "dismissed", "corrected", "refunded"]
