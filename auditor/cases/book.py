@@ -75,8 +75,10 @@ def finding(connection: sqlite3.Connection, number: int) -> str:
 def shown(connection: sqlite3.Connection, number: int) -> tuple[Row, list[Row]]:
     """One case and its history, oldest entry first."""
     case = listed(connection, number=number).row(0, named=True)
-    query = "SELECT number, at, by, what, details FROM history WHERE finding = ? ORDER BY number"
-    rows = connection.execute(query, (finding(connection, number),))
+    query = """
+        SELECT number, at, by, what, details FROM history WHERE finding = ?1 OR finding = '' AND what = 'new'
+        AND ?2 BETWEEN json_extract(details, '$.first') AND json_extract(details, '$.last') ORDER BY number"""
+    rows = connection.execute(query, (finding(connection, number), number))
     names = ("number", "at", "by", "what", "details")
     return case, [dict(zip(names, row, strict=True)) | {"details": json.loads(row[-1])} for row in rows]
 

@@ -16,7 +16,10 @@ START = "0" * 64
 
 
 class Entry(NamedTuple):
-    """Something that happened, with its details as JSON. `finding` is `RULE:claim_id:claim_line:code`, blank for a run."""
+    """Something that happened, with its details as JSON.
+
+    `finding` is `RULE:claim_id:claim_line:code`, blank for a run and for its new cases: one entry, with a `seal`.
+    """
 
     by: str
     what: str
@@ -56,6 +59,14 @@ def digest(row: tuple[Any, ...]) -> str:
     """The hash of an entry: number, time, author, event, case, details and the previous hash, as a JSON array."""
     number, *texts = row
     return hashlib.sha256(f"[{number}, {', '.join(map(encode_basestring, texts))}]".encode()).hexdigest()
+
+
+def seal(cases: Iterable[tuple[int, str, str]]) -> str:
+    """The SHA-256 of cases as they were when they were new: number, finding and facts, a line each."""
+    lines = hashlib.sha256()
+    for number, finding, facts in cases:
+        lines.update(f"{number}\t{finding}\t{facts}\n".encode())
+    return lines.hexdigest()
 
 
 def faults(connection: sqlite3.Connection) -> Iterator[str]:

@@ -209,14 +209,19 @@ _LEFT = pl.col("mark") != pl.col("before")
 
 
 def _entries(marked: pl.DataFrame, gone: pl.DataFrame, told: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    """The run, then every case to which something happened."""
+    """The run, its new cases, then every other case to which something happened."""
     run = json.dumps(told["run"])
     yield Entry("audit", "run", details=json.dumps(told, ensure_ascii=False))
+    new = marked.filter(mark="new")
+    if new.height:
+        sealed = chain.seal(new.select("number", _CASE_ID, "facts").iter_rows())
+        span = {"run": told["run"], "first": new["number"][0], "last": new["number"][-1], "sha256": sealed}
+        yield Entry("audit", "new", details=json.dumps(span))
     before = pl.when(pl.col("was") != pl.col("facts")).then(pl.format(', "before": {}', "was")).otherwise(pl.lit(""))
     details = pl.concat_str(
         pl.lit(f'{{"run": {run}, "state": "'), "state", pl.lit('", "facts": '), "facts", before, pl.lit("}")
     )
-    happened = marked.filter(_HAPPENED)
+    happened = marked.filter(_HAPPENED & (pl.col("mark") != "new"))
     yield from happened.select(pl.lit("audit").alias("by"), "mark", _CASE_ID, details.alias("details")).iter_rows()
     for mark, case, why in gone.filter(_LEFT).select("mark", _CASE_ID, "why").iter_rows():
         yield Entry("audit", mark, case, json.dumps({"run": told["run"], "why": why}))

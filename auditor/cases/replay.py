@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.cases import chain
 from auditor.cases.decide import COLUMNS, State, after
 from auditor.cases.night import MARKS
 
@@ -15,7 +16,10 @@ _OPEN = State()
 
 @dataclass(slots=True)
 class _Case:
-    """What the history makes of a case. Runs by their numbers; `marked` is the run that gave it its mark."""
+    """What the history makes of a case. Runs by their numbers; `marked` is the run that gave it its mark.
+
+    `facts` are those of the last entry that has them, `was` the text of those that the first change replaced.
+    """
 
     number: int
     first: int
@@ -23,6 +27,8 @@ class _Case:
     marked: int
     mark: str = "new"
     state: State = _OPEN
+    was: str | None = None
+    facts: Any = None
 
     def enter(self, run: int, what: str, by: str, details: dict[str, Any]) -> None:
         """One entry, within or after this run. Nights without an entry leave a case where it was: found, or not."""
@@ -30,6 +36,9 @@ class _Case:
             self.last = run if what in _FOUND else run - 1 if self.mark in _FOUND else self.last
             self.mark, self.marked = what, run
         self.state = after(self.state, what, by, details)
+        self.facts = details.get("facts", self.facts)
+        if "before" in details and self.was is None:
+            self.was = json.dumps(details["before"], ensure_ascii=False, separators=(",", ":"))
 
     def row(self) -> tuple[object, ...]:
         """The case as the ledger has it."""
@@ -39,26 +48,31 @@ class _Case:
 def faults(connection: sqlite3.Connection) -> Iterator[str]:
     """Every run and case that the history does not bear out. Raises ValueError, TypeError, LookupError."""
     runs: list[tuple[object, ...]] = []
-    cases: dict[str, _Case] = {}
-    query = "SELECT by, what, finding, details FROM history ORDER BY number"
-    for by, what, finding, text in connection.execute(query):
+    seals: list[tuple[int, int, str]] = []
+    cases: dict[int, _Case] = {}
+    numbers = dict(connection.execute("SELECT finding, number FROM cases"))
+    for by, what, finding, text in connection.execute("SELECT by, what, finding, details FROM history ORDER BY number"):
         details = json.loads(text)
         if what == "run":
             *row, marks = details.values()
             runs.append((len(runs) + 1, *row, json.dumps(marks)))
         elif what == "new":
-            cases[finding] = _Case(len(cases) + 1, len(runs), len(runs), len(runs))
+            run, first, last, sealed = len(runs), details["first"], details["last"], details["sha256"]
+            cases |= {number: _Case(number, run, run, run) for number in range(first, last + 1)}
+            seals.append((first, last, sealed))
         else:
-            cases[finding].enter(len(runs), what, by, details)
+            cases[numbers[finding]].enter(len(runs), what, by, details)
     if connection.execute("SELECT * FROM runs ORDER BY number").fetchall() != runs:
         yield "the runs are not those of the history"
-    query = f"""
-        SELECT finding, iif(json_valid(facts), json(facts), '') =
-          (SELECT json_extract(details, '$.facts') FROM history WHERE number = (SELECT max(number) FROM history known
-           WHERE known.finding = cases.finding AND known.what IN {_FOUND})),
-        number, first_run, last_run, marked_run, mark, {", ".join(COLUMNS)} FROM cases ORDER BY number"""
-    for finding, known, *row in connection.execute(query):
-        case = cases.pop(finding, None)
+    for first, last, sealed in seals:
+        query = "SELECT number, finding, facts FROM cases WHERE number BETWEEN ? AND ? ORDER BY number"
+        found = connection.execute(query, (first, last))
+        if chain.seal((number, finding, cases[number].was or facts) for number, finding, facts in found) != sealed:
+            yield f"cases {first} to {last} are not those that the history says were new"
+    query = f"SELECT facts, number, first_run, last_run, marked_run, mark, {', '.join(COLUMNS)} FROM cases"
+    for facts, *row in connection.execute(query):
+        case = cases.pop(row[0], None)
+        known = case and (case.facts is None or case.facts == json.loads(facts))
         if not (case and known and case.row() == (*row[:5], State(*row[5:]))):
             yield f"case {row[0]} does not stand where its history leaves it"
     if cases:

@@ -210,11 +210,13 @@ def test_decisions_that_do_not_hold_together(made: dict[str, object], says: str)
 @pytest.mark.parametrize(
     ("tampering", "fault"),
     [
-        ("UPDATE history SET by = 'Eve' WHERE what = 'decided'", "entry 4 was changed"),
-        ("DELETE FROM history WHERE number = 3", "entry 3 is missing"),
+        ("UPDATE history SET by = 'Eve' WHERE what = 'decided'", "entry 3 was changed"),
+        ("DELETE FROM history WHERE number = 2", "entry 2 is missing"),
         ("UPDATE cases SET state = 'open' WHERE number = 1", "case 1 does not stand where its history leaves it"),
         ("DELETE FROM cases WHERE number = 2", "1 cases of the history are missing"),
         ("UPDATE cases SET reason = 'another' WHERE number = 1", "case 1 does not stand"),
+        ("UPDATE cases SET facts = replace(facts, '12', '13') WHERE number = 1", "cases 1 to 2 are not those"),
+        ("UPDATE cases SET claim_id = 'K9' WHERE number = 2", "cases 1 to 2 are not those"),
     ],
 )
 def test_tampering_is_found(tmp_path: Path, tampering: str, fault: str):
