@@ -16,13 +16,14 @@ _FORMULA = r"^[=+\-@\t\r]"
 _INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
 
 
-def worst_first(rows: pl.DataFrame, outcome: str, *newest: str, last: tuple[str, ...] = ()) -> pl.DataFrame:
-    """Findings or claims with their `amount`: violation before review, then larger amount, newest run, keys and `last`."""
-    rank = pl.col(outcome).replace_strict(_WORST, default=len(_WORST), return_dtype=pl.UInt8)
-    amount = pl.coalesce("paid_amount", "billed_amount")
+def worst_first(rows: pl.DataFrame, outcome: str, limit: int, *newest: str, last: tuple[str, ...] = ()) -> pl.DataFrame:
+    """The worst findings or claims with their `amount`: violation before review, larger amount, newest run, keys, `last`."""
+    rank = pl.col(outcome).replace_strict(_WORST, default=len(_WORST), return_dtype=pl.UInt8).alias("rank")
+    amount = pl.coalesce("paid_amount", "billed_amount").alias("amount")
+    keys = rows.select(rank, amount, *newest, *KEYS, *last)
     latest = [False, True, *(True for _ in newest), *(False for _ in (*KEYS, *last))]
-    rows = rows.with_columns(amount=amount)
-    return rows.sort(rank, "amount", *newest, *KEYS, *last, descending=latest, nulls_last=True)
+    order = keys.with_row_index("at").sort(keys.columns, descending=latest, nulls_last=True)["at"].head(limit)
+    return rows.select(pl.all().gather(order)).with_columns(amount)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:

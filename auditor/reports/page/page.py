@@ -136,7 +136,7 @@ def _within(rows: Iterable[Row], template: str, name: str, budget: int) -> list[
 def _findings(
     result: Result, cases: pl.DataFrame | None, limit: int, anchors: dict[tuple[str, ...], str]
 ) -> Iterator[Row]:
-    rows = worst_first(result.findings, "outcome", last=("rule",)).head(limit)
+    rows = worst_first(result.findings, "outcome", limit, last=("rule",))
     if cases is not None:
         marks = cases.select(*KEYS, "rule", "mark", "state")
         rows = rows.join(marks, on=[*KEYS, "rule"], how="left", maintain_order="left")
@@ -147,7 +147,7 @@ def _findings(
 def _lines(result: Result, summary: Summary, limit: int) -> tuple[dict[tuple[str, ...], str], list[Markup]]:
     """The worst claims with their time lines, and the anchor of each."""
     flagged = result.claims.filter(pl.col("disposition").is_in(["violation", "review"]))
-    worst = worst_first(flagged, "disposition").head(limit)
+    worst = worst_first(flagged, "disposition", limit)
     numbers = past.of(summary).numbers
     chosen = worst.select(KEYS)
     weighed = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")

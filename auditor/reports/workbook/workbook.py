@@ -59,13 +59,16 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
 
 def _linked(result: Result, cases: pl.DataFrame | None, rows: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The worst claims and findings, each with the cell that the other's link goes to."""
-    found = result.findings
-    if cases is not None:
-        marks = cases.select(*KEYS, "rule", "mark", "state", "first_run", case="number")
-        found = found.join(marks, on=[*KEYS, "rule"], how="left", maintain_order="left")
-    newest = () if cases is None else ("first_run",)
-    findings = worst_first(found, "outcome", *newest, last=("rule",)).head(rows).with_row_index("found", HEAD + 1)
-    claims = worst_first(result.claims, "disposition").head(rows).with_row_index("place", HEAD + 1)
+    if cases is None:
+        findings = worst_first(result.findings, "outcome", rows, last=("rule",))
+    else:
+        case = (*KEYS, "rule")
+        marks = cases.select(*case, "mark", "state", "first_run", case="number")
+        runs = result.findings.select(case).join(marks, on=case, how="left", maintain_order="left")["first_run"]
+        findings = worst_first(result.findings.with_columns(runs), "outcome", rows, "first_run", last=("rule",))
+        findings = findings.drop("first_run").join(marks, on=case, how="left", maintain_order="left")
+    findings = findings.with_row_index("found", HEAD + 1)
+    claims = worst_first(result.claims, "disposition", rows).with_row_index("place", HEAD + 1)
     counted = result.findings.group_by(KEYS).agg(findings=pl.len())
     claims = claims.join(counted, on=KEYS, how="left", maintain_order="left")
     first = findings.group_by(KEYS).agg(pl.col("found").min())
