@@ -12,6 +12,8 @@ NAME = "ledger.sqlite"
 """The ledger's file in an output folder."""
 
 _APPLICATION = 98968
+_FIRST = 2
+"""The schema that the first script makes; the one before was never released."""
 _WAIT = 30.0
 """Seconds that a writer waits for another: a run writes its marks and its report in one transaction."""
 
@@ -61,6 +63,11 @@ says how the cases stand after the last run.
 """
 
 
+def _newest() -> int:
+    """The schema of this version."""
+    return _FIRST + len(MIGRATIONS) - 1
+
+
 @contextlib.contextmanager
 def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
     """The ledger, checked and lifted to the present schema; `create` makes it where there is none.
@@ -103,7 +110,12 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if application != _APPLICATION and (tables or version):
         raise InputRefused(f"{path}: an SQLite file of another program; give another --ledger")
-    if version > len(MIGRATIONS):
+    if 0 < version < _FIRST:
+        raise InputRefused(
+            f"{path}: written by an older audit98968 (schema {version}) that this one cannot read; export its decisions with "
+            "the version that wrote it, move the file away, and import them into the new ledger"
+        )
+    if version > _newest():
         raise InputRefused(f"{path}: written by a newer audit98968 (schema {version}); use that version")
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise InputRefused(f"{path}: the ledger is damaged; put a copy of it back, or move it away to start anew")
@@ -114,15 +126,15 @@ def _migrate(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")
-    if connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS):
+    if connection.execute("PRAGMA user_version").fetchone()[0] == _newest():
         return
     with writing(connection):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        for script in MIGRATIONS[version:]:
+        for script in MIGRATIONS[max(0, version - _FIRST + 1) :]:
             for statement in _statements(script):
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute(f"PRAGMA user_version = {_newest()}")
 
 
 def _statements(script: str) -> Iterator[str]:

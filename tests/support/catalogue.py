@@ -403,6 +403,14 @@ def ledger_newer(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def ledger_older(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, whose ledger.sqlite was then replaced by one of schema 1."""
+    _finished_run()
+    _sql(folder / "out" / store.NAME, "PRAGMA user_version = 1")
+    yield
+
+
+@_prepared
 def ledger_damaged(folder: Path) -> Iterator[None]:
     """After a run with `--out out`, whose ledger.sqlite then lost a page."""
     _finished_run()
