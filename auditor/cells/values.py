@@ -257,7 +257,7 @@ def _duration(per_unit: int) -> Callable[[Work, Column, pl.Series], None]:
         made = values.to_frame("v").select(length.alias("v"))["v"]
         work.reject(
             column.name,
-            f"{column.name} is no length such as 21, 21:30, 21 min or PT21M30S",
+            f"{column.name} is no length such as 21 or 21:30 or PT21M30S",
             values.is_not_null() & made.is_null(),
         )
         work.reject(column.name, f"{column.name} is negative", made < 0)

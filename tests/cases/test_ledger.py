@@ -306,7 +306,7 @@ def test_older_schemas_are_lifted(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(store, "MIGRATIONS", (*store.MIGRATIONS, "ALTER TABLE runs ADD COLUMN note TEXT;\n"))
     with store.opened(nights.path) as ledger:
         assert ledger.execute("SELECT note FROM runs").fetchall() == [(None,)]
-        assert ledger.execute("PRAGMA user_version").fetchone() == (2,)
+        assert ledger.execute("PRAGMA user_version").fetchone() == (3,)
     assert nights.run(SHORT) == {"K1 DUR001": "persisting"}
 
 
