@@ -85,7 +85,7 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         matters = _what_matters(name, settings, place, surveys["claims" if with_claims else "calls"][1].billed)
         work = TypeChunk.of(look, survey, matters, with_spans=with_spans)
         said[name] = place.type_chunks(work, parts[name][0])
-        tables[name] = replace(said[name].table, notes=parts[name][1])
+        tables[name] = replace(said[name].table, notes=(*parts[name][1], *said[name].table.notes))
         files[name] = tuple(replace(file, signature=first.signature)
                             for file, first in zip(said[name].files, survey.files, strict=True))  # fmt: skip
         progress(f"read {name}: {sum(file.rows for file in files[name]):,} rows")

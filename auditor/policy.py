@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from auditor.errors import UsageError
 from auditor.run_options import RUN_OPTIONS, RunOption
@@ -175,17 +175,6 @@ class Policy(_Strict):
         """The export's headers that the policy maps to a canonical column; empty where it says nothing."""
         mapped = self.columns.get(table, {}).get(column, ())
         return (mapped,) if isinstance(mapped, str) else mapped
-
-    @model_validator(mode="after")
-    def _names_are_known(self) -> "Policy":
-        """Zone names are never thrown away, and zones are those of columns that there are."""
-        if not self.zone_names and any("%Z" in form for form in self.instant_formats):
-            raise ValueError('instant_formats: %Z needs the names and their offsets: [zone_names] EST = "-05:00"')
-        for key in self.timezones:
-            table, _, column = key.partition(".")
-            if table not in TABLES or (column and column not in _INSTANTS[table]):
-                raise ValueError(f"timezones: {key!r} is no table, and no table's column of dates or times")
-        return self
 
     def has_zone(self, table: str, column: str) -> bool:
         """Whether the policy gives a column, or its table, a zone of its own."""
@@ -352,6 +341,12 @@ def _check_names(policy: Policy, where: str, text: str) -> None:
                 policy.terms(table, column)
             except ValueError as error:
                 raise UsageError(_at(where, text, ("values", table, column), str(error))) from None
+    zoned = (*TABLES, *(f"{table}.{column}" for table, columns in _INSTANTS.items() for column in columns))
+    for key in policy.timezones:
+        known(("timezones", key), zoned)
+    if not policy.zone_names and any("%Z" in form for form in policy.instant_formats):
+        what = '%Z needs the names and their offsets: [zone_names] EST = "-05:00"'
+        raise UsageError(_at(where, text, ("instant_formats",), what))
     if policy.effective_from and policy.effective_to and policy.effective_from > policy.effective_to:
         raise UsageError(_at(where, text, ("effective_to",), "is before effective_from"))
     for code in FAMILY:

@@ -112,8 +112,8 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         raise InputRefused(f"{path}: an SQLite file of another program; give another --ledger")
     if 0 < version < _FIRST:
         raise InputRefused(
-            f"{path}: written by an older audit98968 (schema {version}) that this one cannot read; export its decisions with "
-            "the version that wrote it, move the file away, and import them into the new ledger"
+            f"{path}: written by an older audit98968 (schema {version}) that this one cannot read; export its decisions "
+            "with the version that wrote it, move the file away, and import them into the new ledger"
         )
     if version > _newest():
         raise InputRefused(f"{path}: written by a newer audit98968 (schema {version}); use that version")

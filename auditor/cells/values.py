@@ -212,12 +212,16 @@ def _identifier(work: Work, column: Column, values: pl.Series) -> None:
 
 def _instant(work: Work, column: Column, values: pl.Series) -> None:
     zone = work.policy.zone_of(work.table, column.name)
-    read = instants.read(values, work.policy, date_only=work.is_date_only(column), zone=zone, count=work.count)
+    known = False if column.name == "call_start" else work.is_date_only(column)  # midnights of calls are times
+    read = instants.read(values, work.policy, date_only=known, zone=zone, count=work.count)
     _refuse_times(work, column, read)
+    utc, date_only = read.utc, read.date_only
     if column.name == "call_start":
-        work.reject(column.name, f"{column.name} has a date but no time", read.date_only)
-    work.make(column.name, read.utc)
-    work.make(f"{column.name}_date_only", read.date_only)
+        work.reject(column.name, f"{column.name} has a date but no time", date_only)
+    if column.name == "call_end" and date_only.any():  # says nothing of when the call ended
+        utc, date_only = utc.set(date_only, None), date_only & False
+    work.make(column.name, utc)
+    work.make(f"{column.name}_date_only", date_only)
     if column.name in ("call_start", "visit_start", "booked_at"):
         work.make(f"{column.name}_date", read.local.dt.date())
 
@@ -285,6 +289,7 @@ def _term(work: Work, column: Column, values: pl.Series) -> None:
         counted = work.spread(values).rows(work.spread(unknown).rows()).value_counts(name="count").rows()
         work.unrecognised += [(work.table, column.name, text, count) for text, count in sorted(counted)]
     if column.name == "claim_status":
+        work.make("claim_status_sure", ~unknown)
         meant = [term or "active" for term in meant]
     elif column.name == "status":
         meant = [term if text is None else term or "unrecognised" for text, term in zip(texts, meant, strict=True)]

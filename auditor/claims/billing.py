@@ -14,8 +14,8 @@ MINUTE = 60_000_000
 
 _KEY = ("claim_id", "claim_line", "cpt_code")
 _DOCUMENTS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity")
-_ROW_FACTS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "billed_amount", "paid_amount",
-              "source_file", "source_record")  # fmt: skip
+_ROW_FACTS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "claim_status_sure",
+              "billed_amount", "paid_amount", "source_file", "source_record")  # fmt: skip
 _INELIGIBLE_PURPOSES = ("scheduling", "administrative")
 
 

@@ -9,7 +9,8 @@ Why it matters: the code stands for all the calls of a {period}-day period.
 How to resolve: keep one claim of the period, with the cumulative minutes, and void the others.
 
 What it cannot see: claims before the export begins. Where the first claim of a series is unknown, the later ones ask
-for review, because which of them counts cannot be known.
+for review, because which of them counts cannot be known; so does one after a line
+whose status is no known word.
 """
 
 import polars as pl
@@ -26,7 +27,7 @@ RULE = Rule(
     page=__doc__,
     over="line_before",
     weighed=pl.col("same_provider") & pl.col("same_code"),
-    violation=_SAME & ~pl.col("shaky"),
+    violation=_SAME & ~pl.col("shaky") & pl.col("e_claim_status_sure"),
     review=_SAME,
     unknown=pl.col("lines_open") | pl.col("shaky"),
     message=_LATER,
@@ -37,22 +38,25 @@ RULE = Rule(
     errs="under",
     cites=("CPT 98968 billing guide: once per 7 days per provider and patient",),
     examples="""
-    record | patient | start            | provider | expect
-    k1     | p1      | 2026-03-02 09:00 | a        | clear
-    k2     | p1      | 2026-03-07 09:00 | a        | violation k1
-    k3     | p1      | 2026-03-11 09:00 | a        | clear
-    k4     | p2      | 2026-03-02 09:00 | a        | clear
-    k5     | p2      | 2026-03-02 09:00 | a        | violation k4
-    k6     | p3      | 2026-03-02 09:00 | a        | clear
-    k7     | p3      | 2026-03-09 09:00 | a        | clear
-    k10    | p5      | 2026-03-02 09:00 | a        | clear
-    k11    | p5      | 2026-03-08 09:00 | a        | violation k10
-    k12    | p5      | 2026-03-14 09:00 | a        | clear
-    k13    | p6      | 2026-03-02 09:00 | a        | clear
-    k14    | p6      | 2026-03-09 09:00 | a        | clear
-    k15    | p6      | 2026-03-15 09:00 | a        | violation k14
-    k8     | p4      | 2025-01-02 09:00 | a        | unknown
-    k9     | p4      | 2025-01-06 09:00 | a        | review k8
+    record | patient | start            | provider | claim_status | expect
+    k1     | p1      | 2026-03-02 09:00 | a        |              | clear
+    k2     | p1      | 2026-03-07 09:00 | a        |              | violation k1
+    k3     | p1      | 2026-03-11 09:00 | a        |              | clear
+    k4     | p2      | 2026-03-02 09:00 | a        |              | clear
+    k5     | p2      | 2026-03-02 09:00 | a        |              | violation k4
+    k6     | p3      | 2026-03-02 09:00 | a        |              | clear
+    k7     | p3      | 2026-03-09 09:00 | a        |              | clear
+    k10    | p5      | 2026-03-02 09:00 | a        |              | clear
+    k11    | p5      | 2026-03-08 09:00 | a        |              | violation k10
+    k12    | p5      | 2026-03-14 09:00 | a        |              | clear
+    k13    | p6      | 2026-03-02 09:00 | a        |              | clear
+    k14    | p6      | 2026-03-09 09:00 | a        |              | clear
+    k15    | p6      | 2026-03-15 09:00 | a        |              | violation k14
+    k8     | p4      | 2025-01-02 09:00 | a        |              | unknown
+    k9     | p4      | 2025-01-06 09:00 | a        |              | review k8
+    k16    | p7      | 2026-03-02 09:00 | a        | Adjusted 97  | clear
+    k17    | p7      | 2026-03-05 09:00 | a        |              | review k16
+
 
     policy: frequency.anchor = "reported"
     record | patient | start            | provider | expect

@@ -48,8 +48,8 @@ class Said:
 
     @property
     def date_only(self) -> frozenset[str]:
-        """The columns whose every value is midnight as written."""
-        return frozenset(name for name, found in self.midnights.items() if found.date_only)
+        """The columns whose midnights are dates; those of calls stay times."""
+        return frozenset(name for name, found in self.midnights.items() if found.date_only and name != "call_start")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,11 +104,18 @@ class TypeChunk:
         extremes, spans = self._look(rows)
         unlisted = visit_windows.unlisted(rows["cpt_codes"], self.policy.lists).sum() if self.table == "visits" else 0
         table = normalise.merge([part.table for part in parts])
+        notes = table.notes
         midnights: dict[str, Midnights] = {}
         for name, found in (item for part in parts for item in part.midnights.items()):
             midnights[name] = found.plus(midnights[name]) if name in midnights else found
+        if "call_start" in midnights and midnights["call_start"].date_only:
+            count = midnights["call_start"].midnights
+            notes = (
+                *notes,
+                f"calls.call_start: {count} values are midnight, as if the times were lost; they count as times",
+            )
         return rows.filter(self.matters(rows)), Said(
-            replace(table, rejects=normalise.all_rejects(table.rejects, [rejects])),
+            replace(table, rejects=normalise.all_rejects(table.rejects, [rejects]), notes=notes),
             aside.clear(),
             coverage.merge([*(part.extremes for part in parts), extremes]),
             pl.concat([*(part.spans for part in parts), spans]),

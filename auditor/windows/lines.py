@@ -70,13 +70,16 @@ CLAIM: Columns = {
 LINE_BEFORE: Columns = RECORD | {
     "shaky": (FLAG, "an earlier claim of the claim's run is unknown"),
     "e_counted": (FLAG, "FRQ001 counts the earlier line"),
+    "e_claim_status_sure": (FLAG, "the earlier line's status is blank or recognised"),
     "same_provider": (FLAG, "of the same provider"),
     "same_code": (FLAG, "of the same code"),
     "same_group": (FLAG, "of the same group and specialty"),
 }
 """Earlier active lines of the family and the patient, within the frequency period."""
 
-SHARED_CALL: Columns = RECORD
+SHARED_CALL: Columns = RECORD | {
+    "e_claim_status_sure": (FLAG, "the earlier line's status is blank or recognised"),
+}
 """Earlier active lines of the family that one of the claim's calls supports too."""
 
 SAME_DAY: Columns = RECORD | {
@@ -162,7 +165,11 @@ def _line_record(zone: str) -> list[pl.Expr]:
         zone, ambiguous="earliest", non_existent="null"
     )  # fmt: skip
     at = pl.coalesce("start", midnight.dt.convert_time_zone("UTC"))
-    names = [pl.col(name).alias(f"e_{name}") for name in (*_LINE_COLUMNS, "counted", "start") if name != "patient_id"]
+    names = [
+        pl.col(name).alias(f"e_{name}")
+        for name in (*_LINE_COLUMNS, "counted", "start", "claim_status_sure")
+        if name != "patient_id"
+    ]
     return [pl.col("patient_id"), *names, pl.col("claim_id").alias("id"), at.alias("at")]
 
 

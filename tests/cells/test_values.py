@@ -124,3 +124,24 @@ def test_lengths_that_are_none(written: str) -> None:
     work, values = typed("calls", "call_minutes", written)
     assert values == [None]
     assert work.problems == [("call_minutes", "call_minutes is no length such as 21 or 21:30 or PT21M30S")]
+
+
+def test_midnights_of_calls_stay_times_and_a_date_alone_is_none() -> None:
+    days = [f"2026-03-{day:02} 00:00:00" for day in range(1, 29)]
+    work, values = typed("calls", "call_start", *days, "2026-03-29")
+    assert None not in values[:28] and not work.made["call_start_date_only"].rows()[:28].any()
+    assert work.problem.to_list() == [0] * 28 + [1]
+    assert work.problems == [("call_start", "call_start has a date but no time")]
+
+
+def test_a_date_alone_does_not_tell_when_a_call_ended() -> None:
+    work, values = typed("calls", "call_end", "2026-03-02", "2026-03-02 09:20")
+    assert values[0] is None and values[1] is not None
+    assert not work.problem.any()
+
+
+def test_a_status_that_is_no_known_word_is_active_but_not_sure() -> None:
+    work, values = typed("claims", "claim_status", "Adjusted 97", "paid", None, "void", "4")
+    assert values == ["active", "active", "active", "void", "denied"]
+    assert work.made["claim_status_sure"].rows().to_list() == [False, True, True, True, True]
+    assert work.unrecognised == [("claims", "claim_status", "Adjusted 97", 1)]

@@ -59,7 +59,10 @@ def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
                     outcome = "unknown"
                 if outcome == "unknown":
                     spread = True
-            supports = [as_line(line, earlier, outcome) for earlier in anchors]
+            supports = [
+                as_line(line, earlier, outcome if earlier.status_sure or outcome != "violation" else "review")
+                for earlier in anchors
+            ]
             verdicts[line.key] = from_records("FRQ001", supports, outcome == "unknown", book, latest=True)
     return verdicts
 
@@ -89,7 +92,7 @@ def frq004(claim: Line, book: Book) -> Verdict:
     supports = []
     for line in earlier_lines(claim, book):
         if line.code in FAMILY and line.call_ids & claim.call_ids:
-            supports.append(as_line(claim, line, "violation"))
+            supports.append(as_line(claim, line, "violation" if line.status_sure else "review"))
     return from_records("FRQ004", supports, False, book, latest=True)
 
 

@@ -55,6 +55,7 @@ class Line:
     provider: str
     service_date: date
     status: str
+    status_sure: bool
     units: Fraction | None
     modifiers: frozenset[str]
     billed: Decimal | None
@@ -359,6 +360,7 @@ class Book:
             provider=provider,
             service_date=service_date,
             status=billing["claim_status"],
+            status_sure=billing["claim_status_sure"],
             units=billing["units"],
             modifiers=billing["modifiers"],
             billed=billing["billed_amount"],

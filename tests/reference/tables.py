@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.reference.columns import BILLING_COLUMNS, COLUMNS, KEYS, LIST_COLUMNS, NULL_WORDS, REQUIRED, RowError
-from tests.reference.values import Clock, column_is_date_only, read_value
+from tests.reference.values import Clock, column_is_date_only, read_value, read_word
 from tests.reference.world import DAY, Table
 
 
@@ -32,7 +32,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
         for column in BILLING_COLUMNS:
             del kinds[column]
     exists = {column for column in kinds if column in table.columns}
-    date_only = {c: column_is_date_only(table, c) for c in exists if kinds[c] == "instant"}
+    date_only = {c: column_is_date_only(table, c) for c in exists if kinds[c] == "instant" and c != "call_start"}
     default_line = name == "claims" or (name == "calls" and not with_claims_table)
 
     rejects: list[tuple[int, str]] = []
@@ -52,12 +52,18 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
                 text = row.get(column, "") if column in exists else ""
                 text = "" if text.strip().casefold() in NULL_WORDS else text
                 values[column] = read_value(kind, column, text, clock, date_only.get(column, False))
+            if "claim_status" in kinds:
+                word = row.get("claim_status", "").strip() if "claim_status" in exists else ""
+                blank = word.casefold() in NULL_WORDS or not word
+                values["claim_status_sure"] = blank or read_word("claim_status", word) is not None
             for column in REQUIRED[name]:
                 if values[column] is None:
                     raise RowError("blank")
             if default_line and values["claim_line"] is None:
                 values["claim_line"] = "1"
             if name == "calls":
+                if values["call_end"] is not None and values["call_end"].date_only:
+                    values["call_end"] = None
                 check_call(values)
             good.append((record, values))
         except RowError as bad:
