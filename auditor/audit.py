@@ -21,9 +21,9 @@ from auditor.rules import ALL, CODES
 from auditor.rules.rule import Rule
 from auditor.run_options import REQUIRED_RULES
 from auditor.scale import Place, keep
-from auditor.scale.keep import Matters, TypeChunk
+from auditor.scale.keep import Matters, Said, TypeChunk
 from auditor.scale.local import Local
-from auditor.scale.survey import Look
+from auditor.scale.survey import Look, Survey
 from auditor.settings import Settings
 from auditor.windows import bounds
 
@@ -72,7 +72,10 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
     policy, with_claims = settings.policy, "claims" in settings.paths
     parts = {name: place.parts(name, paths) for name, paths in settings.paths.items()}
     with_spans = any(rule.over == "overlap" for rule in _wanted(settings))
-    tables, files, surveys, said = {}, {}, {}, {}
+    tables: dict[str, Table] = {}
+    files: dict[str, tuple[SourceFile, ...]] = {}
+    surveys: dict[str, tuple[Look, Survey]] = {}
+    said: dict[str, Said] = {}
     if "providers" in settings.paths:
         extract = ingest.read_table("providers", settings.paths["providers"], policy)
         tables["providers"], files["providers"] = normalise(extract, policy), extract.files
@@ -83,7 +86,8 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         ingest.check_mapping(name, surveys[name][1].files, policy, without_billing=look.without_billing)
     for name, (look, survey) in surveys.items():
         matters = _what_matters(name, settings, place, surveys["claims" if with_claims else "calls"][1].billed)
-        work = TypeChunk.of(look, survey, matters, with_spans=with_spans)
+        until = said["calls"].extremes.latest_end if name == "visits" else None
+        work = TypeChunk.of(look, survey, matters, with_spans=with_spans, until=until)
         said[name] = place.type_chunks(work, parts[name][0])
         tables[name] = replace(said[name].table, notes=(*parts[name][1], *said[name].table.notes))
         files[name] = tuple(replace(file, signature=first.signature)

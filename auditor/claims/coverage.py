@@ -47,30 +47,47 @@ def parse_as_of(text: str, policy: Policy) -> datetime:
 class Extremes:
     """What decides the coverage, of any number of rows: two days of each kind.
 
-    `completed` and `calls` have the last two `date`s, and the latest instant `at` of each: of completed visits, and of the
-    ends of calls. `visits` and `lines` are the first two dates.
+    `completed`, `calls` and `passed` have the last two `date`s, and the latest instant `at` of each: of completed visits,
+    of the ends of calls, and of visits that are not after the last of these. `visits` are the first two dates and the
+    last, `lines` the first two.
     """
 
     completed: pl.DataFrame
     calls: pl.DataFrame
+    passed: pl.DataFrame
     visits: pl.Series
     lines: pl.Series
 
+    @property
+    def latest_end(self) -> datetime | None:
+        """The latest end of a call."""
+        latest: datetime | None = self.calls["at"].max()  # type: ignore[assignment]
+        return latest
 
-def extremes(table: str, rows: pl.DataFrame, policy: Policy, *, bills: bool) -> Extremes:
-    """What rows of a table say of the coverage. Calls carry their `end`; `bills`: the table holds the lines."""
+
+def extremes(table: str, rows: pl.DataFrame, policy: Policy, *, bills: bool, until: datetime | None = None) -> Extremes:
+    """What rows of a table say of the coverage. Calls carry their `end`; `bills`: the table holds the lines.
+
+    `until`: the latest end of a call, where visits are asked.
+    """
     none = pl.DataFrame(schema={"date": pl.Date, "at": pl.Datetime("us", "UTC")})
-    completed, ends, visits, lines = none, none, pl.Series(dtype=pl.Date), pl.Series(dtype=pl.Date)
+    completed, ends, passed = none, none, none
+    visits, lines = pl.Series(dtype=pl.Date), pl.Series(dtype=pl.Date)
     if table == "visits":
-        done = rows.filter(pl.col("status") == "completed")
-        done = _last_days(done.select("visit_start", "visit_start_date_only", date="visit_start_date"))
-        completed, visits = done.select("date", at=_upto(policy.timezone)), rows["visit_start_date"]
+        last = pl.lit(until, pl.Datetime("us", "UTC"))
+        completed, passed = (
+            _last_days(
+                rows.filter(some).select("visit_start", "visit_start_date_only", date="visit_start_date")
+            ).select("date", at=_upto(policy.timezone))
+            for some in (pl.col("status") == "completed", pl.col("visit_start") <= last)
+        )
+        visits = rows["visit_start_date"]
     elif table == "calls":
         ends = rows.select(at=pl.coalesce("end", "call_start"))
         ends = ends.select(pl.col("at").dt.convert_time_zone(policy.timezone).dt.date().alias("date"), "at")
     if bills:
         lines = rows["service_date" if table == "claims" else "call_start_date"]
-    return merge([Extremes(completed, ends, visits, lines)])
+    return merge([Extremes(completed, ends, passed, visits, lines)])
 
 
 def merge(parts: Sequence[Extremes]) -> Extremes:
@@ -81,12 +98,14 @@ def merge(parts: Sequence[Extremes]) -> Extremes:
 
     def first(dates: list[pl.Series]) -> pl.Series:
         day = pl.col("date")
-        two = pl.concat(dates).alias("date").to_frame().select(day.min(), second=day.filter(day > day.min()).min())
-        return pl.Series(two.row(0), dtype=pl.Date).drop_nulls()
+        three = pl.concat(dates).alias("date").to_frame()
+        three = three.select(day.min(), second=day.filter(day > day.min()).min(), last=day.max())
+        return pl.Series(three.row(0), dtype=pl.Date).drop_nulls().unique(maintain_order=True)
 
     return Extremes(
         last([part.completed for part in parts]),
         last([part.calls for part in parts]),
+        last([part.passed for part in parts]),
         first([part.visits for part in parts]),
         first([part.lines for part in parts]),
     )
@@ -103,7 +122,7 @@ def cover(
 ) -> Coverage:
     """Work out the coverage from the options, else from the tables."""
     warnings: list[str] = []
-    upto = parse_as_of(as_of, policy) if as_of else _default_as_of(found, warnings)
+    upto = _within(found, parse_as_of(as_of, policy), policy, warnings) if as_of else _default_as_of(found, warnings)
     since = parse_date("--visits-since", visits_since, policy) if visits_since else None
     if since is None:
         since = _first(found.visits, "visits_since", warnings)
@@ -113,8 +132,19 @@ def cover(
     return Coverage(upto, since, lines_since, tuple(warnings))
 
 
+def _within(found: Extremes, at: datetime, policy: Policy, warnings: list[str]) -> datetime:
+    """No later than the end of the last visit's day: nothing says that the export would hold what came after."""
+    if found.visits.is_empty():
+        return at
+    last: date = found.visits.max()  # type: ignore[assignment]
+    end = parse_as_of(last.isoformat(), policy)
+    if at > end:
+        warnings.append(f"--as-of is after the last visit, of {last}, and is cut to the end of that day")
+    return min(at, end)
+
+
 def _default_as_of(found: Extremes, warnings: list[str]) -> datetime | None:
-    ends = found.calls if found.completed.is_empty() else found.completed
+    ends = found.passed if found.completed.is_empty() else found.completed
     if ends.is_empty():
         return None
     _warn_if_lonely(ends["date"], "as_of", warnings, descending=True)

@@ -30,6 +30,8 @@ _FEW = 20
 """Rows per different value, at least, in a column that repeats a few values."""
 
 _DELIMITERS = (",", "\t", "|", ";")
+_SEPARATOR = re.compile(r'"?sep=([,;|\t])"?[,;|\t]*', re.IGNORECASE)
+"""A first line that names the delimiter."""
 _HEADER = re.compile(rb'(?:[^\r\n"]++|"[^"]*+")*+(?:\r\n|\r|\n|$)')
 
 csv.field_size_limit(sys.maxsize)
@@ -61,6 +63,12 @@ def open_text(where: str, source: Source, encoding: str = "utf-8", chunk: int = 
     """
     declared = encoding != "utf-8" and not decoding.is_utf8(where, source, chunk)
     blocks = decoding.blocks(where, source, chunk, encoding if declared else "utf-8")
+    return _with_header(where, declared, blocks, chunk)
+
+
+def _with_header(
+    where: str, declared: bool, blocks: Iterator[bytes], chunk: int, delimiter: str | None = None
+) -> CsvText:
     data, first = b"", None
     for block in blocks:
         data = (data + block).lstrip(b"\r\n")
@@ -74,8 +82,11 @@ def open_text(where: str, source: Source, encoding: str = "utf-8", chunk: int = 
     if first is None:
         raise InputRefused(f"{where}, line 1: a quote in the header is never closed; correct the header line")
     line = first[0].decode().rstrip("\r\n")
+    said = _SEPARATOR.fullmatch(line) if delimiter is None else None
+    if said:  # a line of Excel's, and no row
+        return _with_header(where, declared, chain((data[first.end() :],), blocks), chunk, said[1])
     bare = re.sub(r'"[^"]*"', "", line)
-    delimiter = max(_DELIMITERS, key=bare.count)
+    delimiter = delimiter or max(_DELIMITERS, key=bare.count)
     try:
         headers = next(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error:

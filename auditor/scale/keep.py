@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import polars as pl
 
@@ -56,7 +57,8 @@ class Said:
 class TypeChunk:
     """Types the chunks of a table. `date_only` and `repeated` are of the whole table; `with_spans`: whether a rule asks.
 
-    `bills`: the table holds the lines; `without_billing`: a claims table replaces the calls' own.
+    `until`: the latest end of a call, for visits. `bills`: the table holds the lines; `without_billing`: a claims table
+    replaces the calls' own.
     """
 
     table: str
@@ -68,9 +70,12 @@ class TypeChunk:
     bills: bool
     without_billing: bool
     blanks: pl.DataFrame
+    until: datetime | None = None
 
     @classmethod
-    def of(cls, look: Look, survey: Survey, matters: Matters, *, with_spans: bool) -> "TypeChunk":
+    def of(
+        cls, look: Look, survey: Survey, matters: Matters, *, with_spans: bool, until: datetime | None = None
+    ) -> "TypeChunk":
         """As long as no column is known to be date-only."""
         return cls(
             table=look.table,
@@ -82,6 +87,7 @@ class TypeChunk:
             bills=look.bills,
             without_billing=look.without_billing,
             blanks=look.blanks,
+            until=until,
         )
 
     def __call__(self, chunk: Chunk) -> tuple[pl.DataFrame, Said]:
@@ -130,7 +136,7 @@ class TypeChunk:
         if self.table == "calls":
             rows = with_end_and_time(rows)
             spans = call_windows.spans(rows) if self.with_spans else spans
-        return coverage.extremes(self.table, rows, self.policy, bills=self.bills), spans
+        return coverage.extremes(self.table, rows, self.policy, bills=self.bills, until=self.until), spans
 
     def no_spans(self) -> pl.DataFrame:
         """As where no rule asks for them."""
@@ -180,6 +186,7 @@ def frames_of(said: Said) -> dict[str, pl.DataFrame]:
         "counts": pl.DataFrame(counts, schema=["what", "name", "count"], orient="row"),
         "completed": found.completed,
         "ends": found.calls,
+        "passed": found.passed,
         "visits": found.visits.to_frame("date"),
         "lines": found.lines.to_frame("date"),
     }
@@ -200,6 +207,8 @@ def said_of(work: TypeChunk, frames: Mapping[str, pl.DataFrame]) -> Said:
         counts.get("tally", {}),
         bool(counts["local"][""]),
     )
-    found = Extremes(frames["completed"], frames["ends"], frames["visits"]["date"], frames["lines"]["date"])
+    found = Extremes(
+        frames["completed"], frames["ends"], frames["passed"], frames["visits"]["date"], frames["lines"]["date"]
+    )
     midnights = {name: Midnights(count, counts["values"][name]) for name, count in counts.get("midnights", {}).items()}
     return Said(table, work.blanks.clear(), found, work.no_spans(), counts["unlisted"][""], midnights)

@@ -26,7 +26,7 @@ NO_VISITS = rows("visit_id | patient_id | visit_start\nv0 | p0 | 2026-01-01 09:0
 
 
 def audit(tmp_path: Path, calls: str, visits: Table = NO_VISITS, **settings: Any) -> Result:
-    world = World(calls=rows(calls), visits=visits, settings=COVERED | settings)
+    world = World(calls=rows(calls), visits=compare.reaching(visits, COVERED["as_of"]), settings=COVERED | settings)
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
     return result
@@ -192,6 +192,16 @@ def test_reported_claims_all_count_and_nothing_spreads(tmp_path: Path):
 def test_a_call_at_the_last_covered_instant_is_covered(tmp_path: Path, as_of: str, expected: str):
     result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", as_of=as_of)
     assert compare.verdicts(result)[("k1", "1", "98968")]["LBK001"][0] == expected
+
+
+def test_as_of_is_cut_to_the_day_of_the_last_visit(tmp_path: Path):
+    world = World(
+        calls=rows(f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |"), visits=NO_VISITS, settings=COVERED
+    )
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert compare.verdicts(result)[("k1", "1", "98968")]["LAH001"][0] == "unknown"
+    assert result.warnings[-1] == "--as-of is after the last visit, of 2026-01-01, and is cut to the end of that day"
 
 
 @pytest.mark.parametrize(("since", "expected"), [("2026-03-02", "clear"), ("2026-03-03", "unknown")])

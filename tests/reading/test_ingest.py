@@ -782,3 +782,14 @@ def test_a_long_cell_in_a_column_of_few_values_is_refused(tmp_path: Path, policy
     frame.write_parquet(tmp_path / "a.parquet")
     with pytest.raises(InputRefused, match="record 1501: status is longer"):
         read(tmp_path / "a.parquet", policy)
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "sep=;;;;"])
+def test_a_first_line_that_names_the_delimiter_is_no_row(tmp_path: Path, policy: Policy, first: str):
+    table = one(tmp_path, policy, f"{first}\nvisit_id;patient_id;visit_start;status\n7;P,1;2026-03-02;seen\n".encode())
+    assert table.rows.select("visit_id", "patient_id", "source_record").rows() == [("7", "P,1", 1)]
+
+
+def test_a_file_that_only_names_its_delimiter_is_empty(tmp_path: Path, policy: Policy):
+    with pytest.raises(InputRefused, match="the file is empty"):
+        one(tmp_path, policy, b"sep=;\n")

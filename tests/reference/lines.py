@@ -223,12 +223,16 @@ class Book:
         text = self.settings["as_of"]
         if text is not None:
             given = read_instant(text, self.clock, False)
-            return self.clock.last_instant(self.clock.day(given.at)) if given.date_only else given.at
+            asked = self.clock.last_instant(self.clock.day(given.at)) if given.date_only else given.at
+            return min([asked, *(self.clock.last_instant(max(v.day for v in self.visits)) for _ in self.visits[:1])])
         completed = [visit for visit in self.visits if visit.status == "completed"]
         ends = [self.clock.last_instant(visit.day) if visit.date_only else visit.start for visit in completed]
         if ends:
             return max(ends)
-        return max((call.end or call.start for call in self.calls), default=None)
+        until = max((call.end or call.start for call in self.calls), default=None)
+        passed = [visit for visit in self.visits if until is not None and visit.start <= until]
+        # CHOICE: of a visit known by its day only, the end of that day, as for completed ones.
+        return max((self.clock.last_instant(v.day) if v.date_only else v.start for v in passed), default=None)
 
     def find_visits_since(self) -> date | None:
         text = self.settings["visits_since"]

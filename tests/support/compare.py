@@ -139,3 +139,10 @@ def differences(world: World, result: Result) -> list[str]:
             if ours[key].get(name) != other[key].get(name):
                 found.append(f"{key} {name}: {ours[key].get(name)} but expected {other[key].get(name)}")
     return found
+
+
+def reaching(visits: Table, day: str) -> Table:
+    """The visits, and one of nobody on that day: the export reaches it, and so may `--as-of`."""
+    columns = tuple(dict.fromkeys([*visits.columns, "visit_id", "patient_id", "visit_start"]))
+    last = {"visit_id": "the last", "patient_id": "nobody", "visit_start": f"{day} 12:00"}
+    return Table(columns, (*visits.rows, last))

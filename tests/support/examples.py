@@ -10,6 +10,7 @@ from typing import Any
 from auditor.rules.rule import Rule
 from auditor.schema.tables import TABLES
 from tests.reference import Table, World
+from tests.support.compare import reaching
 
 COVERAGE = {"as_of": "2026-12-31", "visits_since": "2025-01-01", "claims_since": "2025-01-01"}
 _TABLE = {"k": "calls", "u": "calls", "v": "visits", "b": "claims"}
@@ -43,6 +44,7 @@ class Example:
         made = {
             name: _table(name, records) for name, records in tables.items() if records or name in ("calls", "visits")
         }
+        made["visits"] = reaching(made["visits"], COVERAGE["as_of"])
         return World(**made, settings=COVERAGE | self.settings)
 
 
