@@ -7,7 +7,7 @@ import polars as pl
 
 from auditor.cells import values
 from auditor.cells.normalise import Table, normalise
-from auditor.claims import coverage
+from auditor.claims import coverage, lengths
 from auditor.claims.billing import provider_rows
 from auditor.claims.coverage import Coverage, Extremes
 from auditor.errors import InputRefused, UsageError
@@ -41,6 +41,7 @@ class Inputs:
     files: Mapping[str, tuple[SourceFile, ...]]
     extremes: Extremes
     unlisted_visits: int
+    lengths: Mapping[str, int]
     place: Place
 
 
@@ -98,6 +99,7 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         {name: files[name] for name in settings.paths},
         coverage.merge([one.extremes for one in said.values()]),
         said["visits"].unlisted,
+        said["calls"].lengths,
         place,
     )
 
@@ -125,7 +127,7 @@ def _what_matters(name: str, settings: Settings, place: Place, billed: pl.DataFr
 
 
 def accept(inputs: Inputs, settings: Settings) -> None:
-    """Refuse tables without rows, and tables with more rejects than allowed. Raises InputRefused."""
+    """Refuse tables without rows, with more rejects than allowed, or lengths in another unit. Raises InputRefused."""
     for name, table in inputs.tables.items():
         rows = sum(file.rows for file in inputs.files[name])
         if not rows and not settings.allow_empty:
@@ -137,6 +139,12 @@ def accept(inputs: Inputs, settings: Settings) -> None:
                 f"{name}: {faulty.height} of {rows} rows rejected, more than --max-rejects {settings.max_rejects}; "
                 f"most often: {common}; `audit98968 check` shows the rest"
             )
+    if found := lengths.doubt(inputs.lengths, settings.policy.units):
+        column, what, unit = found
+        raise InputRefused(
+            f"calls: 9 of 10 values of {column} {what}, as if they were {unit}; say in the policy what they are: "
+            f'[units] {column} = "{unit}"'
+        )
 
 
 def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:

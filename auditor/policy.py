@@ -23,6 +23,7 @@ from auditor.schema.codes import FAMILY
 from auditor.schema.names import nearest
 from auditor.schema.tables import TABLES, YES_NO, Kind, Vocabulary, fold_term
 
+Unit = Literal["minutes", "seconds", "hours", "days", "h:mm"]
 Severity = Literal["violation", "review", "off"]
 FindRules = Callable[[str, Iterable[str]], tuple[str, ...]]
 """`rules.select`: codes, prefixes and names → rule codes."""
@@ -156,6 +157,7 @@ class Policy(_Strict):
     instant_formats: tuple[InstantFormat, ...]
     zone_names: Mapping[str, Offset]
     timezones: Mapping[str, Timezone]
+    units: Mapping[Literal["call_minutes", "call_seconds", "discussion_minutes"], Unit]
     relatedness: Literal["evidence", "any"]
     horizon_days: int = Field(ge=1, le=366, strict=True)
     bands: Mapping[Literal["98966", "98967", "98968"], Band]

@@ -79,7 +79,7 @@ def table(rows: list[dict[str, str]]) -> Table:
 def audit(
     tmp_path: Path, policy: str, calls: list[dict[str, str]], visits: list[dict[str, str]], **given: str
 ) -> Result:
-    world = World(calls=table(calls), visits=table(visits))
+    world = World(calls=table(calls), visits=compare.reaching(table(visits), "2026-12-31"))
     paths = {}
     for name, rows in compare.tables_of(world).items():
         compare.write_csv(rows, tmp_path / f"{name}.csv")

@@ -247,12 +247,18 @@ def _refuse_times(work: Work, column: Column, read: instants.Instants) -> None:
             work.reject(name, f"{name} is {reason}", read.problem == problem)
 
 
-def _duration(per_unit: int) -> Callable[[Work, Column, pl.Series], None]:
+_UNITS = {"seconds": 1_000_000, "minutes": 60_000_000, "h:mm": 60_000_000, "hours": 60 * 60_000_000, "days": DAY}
+
+
+def _duration(usual: int) -> Callable[[Work, Column, pl.Series], None]:
     def read(work: Work, column: Column, values: pl.Series) -> None:
         text = pl.col("v")
+        unit = work.policy.units.get(column.name)  # type: ignore[call-overload]
+        per_unit, scale = _UNITS.get(unit, usual), 60 if unit == "h:mm" else 1
         number = pl.when(text.str.contains(_NUMBER)).then(text).cast(pl.Float64, strict=False) * per_unit
         clock = [text.str.extract(_CLOCK, group).cast(pl.Float64, strict=False) for group in (1, 2, 3)]
         clocked = (clock[0].fill_null(0) * 3600 + clock[1] * 60 + clock[2]) * 1_000_000
+        clocked = pl.when(clock[0].is_null()).then(clocked * scale).otherwise(clocked)
         iso = [text.str.extract(_ISO_LENGTH, group).cast(pl.Float64, strict=False) for group in (1, 2, 3)]
         told = (iso[0].fill_null(0) * 3600 + iso[1].fill_null(0) * 60 + iso[2].fill_null(0)) * 1_000_000
         told = pl.when(pl.any_horizontal(part.is_not_null() for part in iso)).then(told)

@@ -64,23 +64,30 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
 
 
 def with_end_and_time(calls: pl.DataFrame) -> pl.DataFrame:
-    """Add each call's `end`, its own `time` (microseconds), `time_source` and the `clock` between start and end."""
-    stated = pl.coalesce("call_minutes", "call_seconds")
+    """Add each call's `end`, its own `time` (microseconds), `time_source` and the `clock` between start and end.
+
+    A stated time that falls short of the clock by whole hours is unknown (`lost_hours`): a spreadsheet may drop them.
+    """
+    written = pl.coalesce("call_minutes", "call_seconds")
     clock = (pl.col("call_end") - pl.col("call_start")).dt.total_microseconds()
+    hours = ((clock - written) / (60 * MINUTE)).round(0)
+    lost = ((hours >= 1) & ((clock - written - hours * 60 * MINUTE).abs() <= MINUTE)).fill_null(False)
+    stated = pl.when(~lost).then(written)
     length = pl.coalesce(stated, "discussion_minutes")
     source = (
         pl.when(pl.col("discussion_minutes").is_not_null())
         .then(pl.lit("discussion"))
         .when(stated.is_not_null())
         .then(pl.lit("stated"))
-        .when(clock.is_not_null())
+        .when(clock.is_not_null() & ~lost)
         .then(pl.lit("clock"))
     )
     return calls.with_columns(
         stated=stated,
         clock=clock,
         end=pl.coalesce("call_end", pl.col("call_start") + pl.duration(microseconds=length)),
-        time=pl.coalesce("discussion_minutes", stated, clock),
+        time=pl.coalesce("discussion_minutes", stated, pl.when(~lost).then(clock)),
+        lost_hours=lost,
         time_source=source,
     )
 

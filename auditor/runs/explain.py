@@ -19,7 +19,9 @@ from auditor.runs.past import Past, PastRule
 from auditor.windows import bounds
 
 Row = dict[str, Any]
-_FILES = ("claims.parquet", "findings.parquet", "evidence.parquet", "summary.json")
+_TABLES = ("claims.parquet", "findings.parquet", "evidence.parquet")
+_ALWAYS = ("claims.parquet", "findings.parquet", "summary.json")
+"""What every run has, whatever `--write` left out."""
 _KEYS = ("claim_id", "claim_line", "cpt_code")
 
 
@@ -71,10 +73,12 @@ def explain(folder: Path, claim_id: str) -> list[Story]:
     Raises UsageError where the folder holds no run or the run has no such claim.
     """
     run = find_run(folder)
+    if not (run / "evidence.parquet").exists():
+        raise UsageError(f"{folder}: --write left evidence out of this run; run the audit again with it")
     try:
         summary = past.read(run / "summary.json")
         claims, findings, evidence = (
-            pl.scan_parquet(run / name).filter(pl.col("claim_id") == claim_id).collect() for name in _FILES[:3]
+            pl.scan_parquet(run / name).filter(pl.col("claim_id") == claim_id).collect() for name in _TABLES
         )
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise InputRefused(
@@ -88,13 +92,10 @@ def explain(folder: Path, claim_id: str) -> list[Story]:
 def find_run(folder: Path) -> Path:
     """The folder of a finished run: the one given, or the latest below it. Raises UsageError where there is none."""
     for run in (folder, folder / "latest"):
-        if all((run / name).exists() for name in _FILES):
+        if all((run / name).exists() for name in _ALWAYS):
             return run.resolve()
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; name the folder given to --out, or one run in it")
-    for run in (folder, folder / "latest"):
-        if (run / "claims.parquet").exists() and not (run / "evidence.parquet").exists():
-            raise UsageError(f"{folder}: --write left evidence out of this run; run the audit again with it")
     if (folder / "rejects.csv").exists() and (folder / "summary.json").exists():
         raise UsageError(f"{folder}: this run was refused, so it audited no claim; its summary.json says why")
     raise UsageError(f"{folder}: no finished run in it; name the folder given to --out, or one run in it")

@@ -9,7 +9,7 @@ import polars as pl
 from auditor.cells import duplicates, normalise
 from auditor.cells.instants import Midnights
 from auditor.cells.normalise import Table, Typed, type_rows
-from auditor.claims import coverage
+from auditor.claims import coverage, lengths
 from auditor.claims.billing import with_end_and_time
 from auditor.claims.coverage import Extremes
 from auditor.policy import Policy
@@ -37,6 +37,7 @@ class Said:
     """What rows say of their table. `aside`: rows whose id others may have, which say nothing yet.
 
     `spans`: of all calls (`windows.calls`), if a rule asks; `unlisted`: visits whose codes are in no list.
+    `lengths`: of the calls, as `lengths.counted`.
     """
 
     table: Table
@@ -45,6 +46,7 @@ class Said:
     spans: pl.DataFrame
     unlisted: int
     midnights: Mapping[str, Midnights]
+    lengths: Mapping[str, int]
     files: tuple[SourceFile, ...] = ()
 
     @property
@@ -97,23 +99,27 @@ class TypeChunk:
         single = typed.sound & ~again
         looked_at = typed.columns(*_LOOKED_AT[self.table])
         kept = typed.rows(self.matters(looked_at) & single)
-        extremes, spans = self._look(looked_at.filter(single))
+        extremes, spans, counts = self._look(looked_at.filter(single))
         unlisted = _unlisted(typed, single, self.policy) if self.table == "visits" else 0
         aside = typed.rows(typed.sound & again)
-        return kept, Said(typed.table(chunk.lost), aside, extremes, spans, unlisted, typed.midnights)
+        return kept, Said(typed.table(chunk.lost), aside, extremes, spans, unlisted, typed.midnights, counts)
 
     def together(self, parts: Sequence[Said], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, Said]:
         """What the chunks say, in order, as one; and of the rows that were put aside those that can matter."""
         spec = TABLES[self.table]
         aside = pl.concat([part.aside for part in parts])
         rows, rejects = duplicates.one_per_id(spec, aside.clear(), aside)
-        extremes, spans = self._look(rows)
+        extremes, spans, counts = self._look(rows)
+        counts = {name: count + sum(part.lengths[name] for part in parts) for name, count in counts.items()}
         unlisted = visit_windows.unlisted(rows["cpt_codes"], self.policy.lists).sum() if self.table == "visits" else 0
         table = normalise.merge([part.table for part in parts])
         notes = table.notes
         midnights: dict[str, Midnights] = {}
         for name, found in (item for part in parts for item in part.midnights.items()):
             midnights[name] = found.plus(midnights[name]) if name in midnights else found
+        if count := counts.get("lost hours", 0):
+            what = f"calls.call_minutes: {count} stated times fall short of end - start by whole hours, as if a spreadsheet"
+            notes = (*notes, f"{what} had dropped them; those calls have no time")
         if "call_start" in midnights and midnights["call_start"].date_only:
             count = midnights["call_start"].midnights
             notes = (
@@ -127,16 +133,18 @@ class TypeChunk:
             pl.concat([*(part.spans for part in parts), spans]),
             sum(part.unlisted for part in parts) + int(unlisted),
             midnights,
+            counts,
             tuple(files),
         )
 
-    def _look(self, rows: pl.DataFrame) -> tuple[Extremes, pl.DataFrame]:
-        """What sound rows say of the coverage, and their stretches of time."""
-        spans = self.no_spans()
+    def _look(self, rows: pl.DataFrame) -> tuple[Extremes, pl.DataFrame, dict[str, int]]:
+        """What sound rows say of the coverage, their stretches of time, and what their lengths look like."""
+        spans, counts = self.no_spans(), {}
         if self.table == "calls":
             rows = with_end_and_time(rows)
+            counts = lengths.counted(rows) | {"lost hours": int(rows["lost_hours"].sum())}
             spans = call_windows.spans(rows) if self.with_spans else spans
-        return coverage.extremes(self.table, rows, self.policy, bills=self.bills, until=self.until), spans
+        return coverage.extremes(self.table, rows, self.policy, bills=self.bills, until=self.until), spans, counts
 
     def no_spans(self) -> pl.DataFrame:
         """As where no rule asks for them."""
@@ -179,6 +187,7 @@ def frames_of(said: Said) -> dict[str, pl.DataFrame]:
     counts += [("tally", text, count) for text, count in table.tallies.items()]
     counts += [("midnights", name, midnights.midnights) for name, midnights in said.midnights.items()]
     counts += [("values", name, midnights.values) for name, midnights in said.midnights.items()]
+    counts += [("length", name, count) for name, count in said.lengths.items()]
     counts += [("unlisted", "", said.unlisted), ("local", "", int(table.has_local_times))]
     return {
         "rejects": table.rejects,
@@ -211,4 +220,6 @@ def said_of(work: TypeChunk, frames: Mapping[str, pl.DataFrame]) -> Said:
         frames["completed"], frames["ends"], frames["passed"], frames["visits"]["date"], frames["lines"]["date"]
     )
     midnights = {name: Midnights(count, counts["values"][name]) for name, count in counts.get("midnights", {}).items()}
-    return Said(table, work.blanks.clear(), found, work.no_spans(), counts["unlisted"][""], midnights)
+    return Said(
+        table, work.blanks.clear(), found, work.no_spans(), counts["unlisted"][""], midnights, counts.get("length", {})
+    )

@@ -23,6 +23,7 @@ class Call:
     clock_end: datetime | None
     end: datetime | None
     stated: Fraction | None
+    lost_hours: bool
     discussion: Fraction | None
     patient: str
     provider: str
@@ -105,6 +106,13 @@ def make_call(row: dict[str, Any]) -> Call:
     clock_end = row["call_end"].at if row["call_end"] is not None else None
     seconds = row["call_minutes"] if row["call_minutes"] is not None else row["call_seconds"]
     stated = None if seconds is None else seconds * 1_000_000
+    lost_hours = False
+    if stated is not None and clock_end is not None:
+        short = microseconds(clock_end - start) - stated
+        hours = round(short / 3_600_000_000)
+        lost_hours = hours >= 1 and abs(short - hours * 3_600_000_000) <= 60_000_000
+    if lost_hours:
+        stated = None
     discussion = None if row["discussion_minutes"] is None else row["discussion_minutes"] * 1_000_000
     end = clock_end
     if end is None and stated is not None:
@@ -118,6 +126,7 @@ def make_call(row: dict[str, Any]) -> Call:
         clock_end=clock_end,
         end=end,
         stated=stated,
+        lost_hours=lost_hours,
         discussion=discussion,
         patient=row["patient_id"],
         provider=row["provider_id"],
@@ -147,7 +156,7 @@ def minutes_of(calls: tuple[Call, ...]) -> tuple[int | None, str | None]:
         elif call.stated is not None:
             sources.append("stated")
             total += call.stated
-        elif call.clock_end is not None:
+        elif call.clock_end is not None and not call.lost_hours:
             sources.append("clock")
             total += microseconds(call.clock_end - call.start)
         else:

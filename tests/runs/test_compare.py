@@ -397,7 +397,7 @@ def refusals() -> Iterator[Any]:
                        r"not the summary of a run .* \(KeyError\)", id="older summary")  # fmt: skip
     yield pytest.param(lambda run: edit_table(run, "claims", lambda frame: pl.concat([frame, frame])), InputRefused,
                        r"tables cannot be read \(ComputeError\)", id="a claim twice")  # fmt: skip
-    yield pytest.param(lambda run: (run / "evidence.parquet").unlink(), UsageError, "no finished run", id="unfinished")
+    yield pytest.param(lambda run: (run / "findings.parquet").unlink(), UsageError, "no finished run", id="unfinished")
     yield pytest.param(shutil.rmtree, UsageError, "no such folder", id="no folder")
 
 

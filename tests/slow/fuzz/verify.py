@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -161,6 +162,12 @@ def _links(row: Fact) -> set[str]:
     return {row[name].strip() for name in LINKS if row.get(name)}
 
 
+def _bare(text: str) -> str:
+    """An id without characters that print nothing, and without a spreadsheet's armour."""
+    text = "".join(one for one in text if unicodedata.category(one) not in ("Cc", "Cf")).strip()
+    return re.sub(r'^="(.*)"$', r"\1", text).removeprefix("'")
+
+
 def used_rows(ran: Ran, seen: dict[str, Inside], by_file: Facts) -> list[str]:
     """A row that is not rejected is used: its id is among the records, each once, and no two used rows are the same."""
     assert ran.folder
@@ -172,7 +179,7 @@ def used_rows(ran: Ran, seen: dict[str, Inside], by_file: Facts) -> list[str]:
         rows = [
             row for file in inside.files for at, row in enumerate(by_file[file], 1) if (file, at) not in lost
         ]  # fmt: skip
-        wanted = {tuple(row.get(part, "").strip() or "1" for part in key) for row in rows}
+        wanted = {tuple(_bare(row.get(part, "")) or "1" for part in key) for row in rows}
         used = [tuple(str(part).strip() for part in record) for record in inside.rows.select(key).iter_rows()]
         if wanted != set(used) or len(used) != len(set(used)):
             found.append(f"{name}: {len(wanted)} ids of rows that were not rejected, {len(used)} records")

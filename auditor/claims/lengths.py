@@ -1,0 +1,64 @@
+"""In which unit stated lengths are: compared with the calls' own ends, else by their size. Source: SPEC.md section 11."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from auditor.claims.billing import MINUTE
+
+STATED = ("call_minutes", "call_seconds", "discussion_minutes")
+_FACTORS = {"seconds": 60.0, "hours": 1 / 60, "days": 1 / 1440}
+"""How many times too long a length in minutes is where it is read in this unit's numbers."""
+_ENOUGH, _SHORT = 2, 10
+"""Lengths that tell: by a factor or by being long, and by being short."""
+
+
+def counted(rows: pl.DataFrame) -> dict[str, int]:
+    """How many lengths of each column there are, and how many are what they would be in another unit. Parts add up.
+
+    `rows` have the STATED columns in microseconds, `call_start` and `call_end`.
+    """
+    clock = (pl.col("call_end") - pl.col("call_start")).dt.total_microseconds()
+    minutes, seconds = pl.col("call_minutes"), pl.col("call_seconds")
+    exprs = {"both": ((minutes > 0) & (seconds > 0)).sum()}
+    for unit, factor in _FACTORS.items():
+        exprs[f"both {unit}"] = _near(minutes, seconds, factor).sum()
+    for name in STATED:
+        length = pl.col(name)
+        exprs[f"{name} timed"] = ((length > 0) & (clock > 0)).sum()
+        for unit, factor in _FACTORS.items():
+            exprs[f"{name} timed {unit}"] = _near(length, clock, factor).sum()
+        exprs[f"{name} alone"] = ((length > 0) & clock.is_null()).sum()
+        exprs[f"{name} long"] = ((length > 180 * MINUTE) & clock.is_null()).sum()
+        exprs[f"{name} short"] = ((length > 0) & (length < 2 * MINUTE) & clock.is_null()).sum()
+    return {name: int(count) for name, count in rows.select(**exprs).row(0, named=True).items()}
+
+
+def doubt(counts: Mapping[str, int], known: Mapping[Any, str]) -> tuple[str, str, str] | None:
+    """The first column in another unit, what was seen, and the unit that it looks like. `known`: the policy's units."""
+    for name in STATED:
+        if name in known or not counts:
+            continue
+        for unit in _FACTORS:
+            if _most(counts[f"{name} timed {unit}"], counts[f"{name} timed"], _ENOUGH):
+                return name, "differ from end - start by one factor", unit if name != "call_seconds" else "minutes"
+        if counts[f"{name} timed"] == 0:
+            alone = counts[f"{name} alone"]
+            if _most(counts[f"{name} long"], alone, _ENOUGH):
+                return name, "are over 180 minutes", "seconds"
+            if _most(counts[f"{name} short"], alone, _SHORT):
+                return name, "are under 2 minutes", "hours"
+    if not {"call_minutes", "call_seconds"} & known.keys() and counts:
+        for unit in _FACTORS:
+            if _most(counts[f"both {unit}"], counts["both"], _ENOUGH):
+                return "call_minutes", "differ from call_seconds by one factor", unit
+    return None
+
+
+def _near(length: pl.Expr, other: pl.Expr, factor: float) -> pl.Expr:
+    return ((other > 0) & ((length / (other * factor) - 1).abs() <= 0.1)).fill_null(False)
+
+
+def _most(some: int, of: int, enough: int) -> bool:
+    return of >= enough and some * 10 >= of * 9
