@@ -1,6 +1,6 @@
 """The whole path on one screen: survey → type, keeping what matters → cover → judge (bill, window, judge, find) → merge."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -20,7 +20,8 @@ from auditor.reading.ingest import SourceFile
 from auditor.rules import ALL, CODES
 from auditor.rules.rule import Rule
 from auditor.run_options import REQUIRED_RULES
-from auditor.scale import Place, keep
+from auditor.scale import Place, Progress, keep
+from auditor.scale.among import Among
 from auditor.scale.keep import Matters, Said, TypeChunk
 from auditor.scale.local import Local
 from auditor.scale.survey import Look, Survey
@@ -29,8 +30,6 @@ from auditor.windows import bounds
 
 _BIG = ("calls", "claims", "visits")
 """In the order in which what one keeps tells what matters of the next."""
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,8 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
     for name, (look, survey) in surveys.items():
         matters = _what_matters(name, settings, place, surveys["claims" if with_claims else "calls"][1].billed)
         until = said["calls"].extremes.latest_end if name == "visits" else None
-        work = TypeChunk.of(look, survey, matters, with_spans=with_spans, until=until)
+        repeated = Among(survey.repeated)
+        work = TypeChunk(look=look, repeated=repeated, matters=matters, with_spans=with_spans, until=until)
         said[name] = place.type_chunks(work, parts[name][0])
         tables[name] = replace(said[name].table, notes=(*parts[name][1], *said[name].table.notes))
         files[name] = tuple(replace(file, signature=first.signature)
@@ -223,7 +223,8 @@ def _by_choice(settings: Settings) -> frozenset[str]:
 
 def _wanted(settings: Settings) -> list[Rule]:
     """The rules that nobody does without."""
-    return [rule for rule in ALL if rule.code not in _by_choice(settings)]
+    unwanted = _by_choice(settings)
+    return [rule for rule in ALL if rule.code not in unwanted]
 
 
 def _in_service_range(settings: Settings) -> pl.Expr:

@@ -42,10 +42,10 @@ class RunOption:
     @property
     def told(self) -> str:
         """The help, with the default where there is one to tell."""
-        if self.default is None or isinstance(self.default, bool) or (self.kind == "rules" and len(self.default) == 0):
+        if not self.default or isinstance(self.default, bool):
             return self.help
         shown = self.default if isinstance(self.default, str) else ",".join(self.default)
-        return f"{self.help.removesuffix('.')} [default: {shown}]." if shown else self.help
+        return f"{self.help.removesuffix('.')} [default: {shown}]."
 
 
 def _table(name: str, what: str) -> RunOption:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auditor.run_options import LOG
+from auditor.run_options import LOG, RUN_OPTIONS
 from cli import exports_app, runs_app
 from cli.cases_app import cases_app
-from cli.flags import with_run_options
+from cli.flags import with_options
 from cli.guard import guarded, show_tracebacks
 from cli.log import log
 from cli.rules_app import policies_app, rules_app
@@ -61,7 +61,7 @@ def main(
     epilog="Example: audit98968 run --calls calls.csv --visits visits.parquet --timezone America/New_York --out out"
 )
 @guarded
-@with_run_options(check=False)
+@with_options(RUN_OPTIONS)
 def run(
     *,
     print_settings: Annotated[
@@ -94,7 +94,7 @@ def run(
 
 @app.command(epilog="Example: audit98968 check --calls calls.csv --visits visits.csv --policy clinic.toml")
 @guarded
-@with_run_options(check=True)
+@with_options(option for option in RUN_OPTIONS if option.check)
 def check(**given: Any) -> int:
     """Show the column mapping found, the coverage and the rejects, without auditing."""
     from cli import run as running

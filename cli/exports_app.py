@@ -5,27 +5,21 @@ from typing import Annotated, Any
 
 import typer
 
-from auditor.run_options import BY_NAME
+from auditor.run_options import RUN_OPTIONS
+from cli.flags import with_options
 from cli.guard import guarded
 
 
-def _table(name: str) -> Any:
-    option = BY_NAME[name]
-    return typer.Option(option.flag, metavar=option.metavar, help=option.help)
-
-
 @guarded
+@with_options(option for option in RUN_OPTIONS if option.kind == "paths")
 def init(
-    calls: Annotated[list[str] | None, _table("calls")] = None,
-    visits: Annotated[list[str] | None, _table("visits")] = None,
-    claims: Annotated[list[str] | None, _table("claims")] = None,
-    providers: Annotated[list[str] | None, _table("providers")] = None,
+    *,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write to this new file [default: standard output].")
     ] = None,
+    **given: Any,
 ) -> int:
     """Suggest a policy for the given files: which column is which, how sure that is, and what is left to fill in."""
-    given = {"calls": calls, "visits": visits, "claims": claims, "providers": providers}
     from auditor.mapping import suggest
 
     text = suggest.suggest({name: tuple(paths) for name, paths in given.items() if paths})

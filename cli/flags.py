@@ -1,4 +1,4 @@
-"""The declared options of `run` and `check` → typer's flags."""
+"""Declared options → typer's flags."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from auditor.run_options import RUN_OPTIONS, RunOption
+from auditor.run_options import RunOption
 from cli.words import completing
 
 
@@ -33,11 +33,11 @@ def _timezones() -> Iterable[str]:
 _KNOWN = {"rules": rule_names, "policy": policy_names, "timezone": _timezones}
 
 
-def with_run_options(*, check: bool) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a command the declared options, those of `check` or all, before its own; None stands for one not given."""
+def with_options(options: Iterable[RunOption]) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command these declared options before its own; None stands for one not given."""
 
     def decorated(command: Callable[..., int]) -> Callable[..., int]:
-        declared = [_parameter(option) for option in RUN_OPTIONS if option.check or not check]
+        declared = [_parameter(option) for option in options]
         own = [one for one in inspect.signature(command).parameters.values() if one.kind is one.KEYWORD_ONLY]
         parameters = [*declared, *own]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

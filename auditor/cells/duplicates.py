@@ -13,9 +13,9 @@ CONFLICT = "conflicting rows for one id"
 def hashed(key: Sequence[pl.Series]) -> pl.Series:
     """64 bits of each row's id, whose parts these are; null where one of them is. The same in processes of one version."""
     made = key[0].hash() if len(key) == 1 else pl.DataFrame(list(key)).hash_rows()
-    blank = [part for part in key if part.null_count()]
-    for part in blank:
-        made = made.set(part.is_null(), None)
+    for part in key:
+        if part.null_count():
+            made = made.set(part.is_null(), None)
     return made.alias("id")
 
 

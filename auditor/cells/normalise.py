@@ -12,7 +12,7 @@ from auditor.cells.duplicates import DUPLICATE, hashed
 from auditor.cells.instants import DAY, Midnights
 from auditor.cells.values import PLACE, Work
 from auditor.policy import Policy
-from auditor.reading.ingest import Extract
+from auditor.reading.ingest import Extract, written_out
 from auditor.schema.tables import TABLES, TableSpec
 
 
@@ -126,9 +126,9 @@ def type_rows(
     return Typed(spec, frame, work, blanks, work.problem == 0)
 
 
-def normalise(extract: Extract, policy: Policy, date_columns: frozenset[str] | None = None) -> Table:
+def normalise(extract: Extract, policy: Policy) -> Table:
     """A whole table in memory: typed, the rows that cannot be used rejected, rows of one id merged."""
-    typed = type_rows(extract.spec, extract.frame, policy, values.blanks(extract.spec.name, policy), date_columns)
+    typed = type_rows(extract.spec, extract.frame, policy, values.blanks(extract.spec.name, policy))
     again = typed.sound & typed.ids().is_duplicated()
     rows, rejects = records.one_per_id(extract.spec, typed.rows(typed.sound & ~again), typed.rows(again))
     table = typed.table(extract.rejects)
@@ -186,7 +186,10 @@ def _rejects(work: Work, faulty: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFr
     """The rows with a problem, and beside them all that was written in them, as one text."""
     problem = work.problem.filter(work.problem > 0) - 1
     column, reason = (pl.Series(said, dtype=pl.String).gather(problem) for said in zip(*work.problems, strict=True))
-    texts = [_as_text(name, frame.schema.get(name)) for name in TABLES[work.table].columns]
+    blank = pl.lit(None, pl.String)
+    texts = [
+        written_out(name, frame.schema[name]) if name in frame.columns else blank for name in TABLES[work.table].columns
+    ]
     written = frame.select(pl.concat_str([text.fill_null("\0") for text in texts], separator="\1"))
     return faulty.select(
         "source_file",
@@ -196,11 +199,3 @@ def _rejects(work: Work, faulty: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFr
         patient_id=pl.col("patient_id") if "patient_id" in faulty.columns else pl.lit(None, pl.String),
         written=written.to_series(),
     )
-
-
-def _as_text(name: str, dtype: pl.DataType | None) -> pl.Expr:
-    if dtype is None:
-        return pl.lit(None, pl.String)
-    if isinstance(dtype, pl.Datetime):
-        return pl.col(name).dt.to_string(f"%Y-%m-%d %H:%M:%S%.f{'%:z' if dtype.time_zone else ''}")
-    return pl.col(name).cast(pl.String)

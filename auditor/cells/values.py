@@ -138,10 +138,6 @@ def _different(values: pl.Series, kind: Kind) -> tuple[pl.Series, pl.Series | No
     return texts, place
 
 
-def _nulls(count: int, dtype: type[pl.DataType]) -> pl.Series:
-    return pl.repeat(None, count, dtype=dtype, eager=True)
-
-
 def _many(values: pl.Series) -> bool:
     return bool(values.to_frame("v").select(pl.col("v").approx_n_unique() * 10 > pl.len()).item())
 

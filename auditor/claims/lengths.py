@@ -38,7 +38,7 @@ def counted(rows: pl.DataFrame) -> dict[str, int]:
 def doubt(counts: Mapping[str, int], known: Mapping[Any, str]) -> tuple[str, str, str] | None:
     """The first column in another unit, what was seen, and the unit that it looks like. `known`: the policy's units."""
     for name in STATED:
-        if name in known or not counts:
+        if name in known:
             continue
         for unit in _FACTORS:
             if _most(counts[f"{name} timed {unit}"], counts[f"{name} timed"], _ENOUGH):
@@ -49,7 +49,7 @@ def doubt(counts: Mapping[str, int], known: Mapping[Any, str]) -> tuple[str, str
                 return name, "are over 180 minutes", "seconds"
             if _most(counts[f"{name} short"], alone, _SHORT):
                 return name, "are under 2 minutes", "hours"
-    if not {"call_minutes", "call_seconds"} & known.keys() and counts:
+    if not {"call_minutes", "call_seconds"} & known.keys():
         for unit in _FACTORS:
             if _most(counts[f"both {unit}"], counts["both"], _ENOUGH):
                 return "call_minutes", "differ from call_seconds by one factor", unit

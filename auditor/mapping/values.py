@@ -16,7 +16,6 @@ from auditor.policy import Policy
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding, ingest
 from auditor.reading import parquet as parquetfile
-from auditor.reading.files import opened
 from auditor.schema.tables import Column, Kind, fold_term
 
 SAMPLE = 5000
@@ -94,12 +93,11 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> list[Source]:
     twice: set[str] = set()
     declared: set[str] = set()
     rows = 0
-    for path in ingest.expand(table, paths).paths:
-        where = ingest.where(table, path)
-        with opened(where, path) as (stream, _):
-            raw = decoding.Source(where, stream)
+    for part in ingest.parts(table, paths)[0]:
+        where = ingest.where(table, part.path)
+        with part.opened(where) as (stream, _):
+            raw = decoding.Source(where, stream, digested=False)
             if raw.head == b"PAR1":
-                raw.hold()
                 headers, frame = parquetfile.head(where, raw.stream, SAMPLE)
             else:
                 text = csvfile.open_text(where, raw, GUESS)

@@ -37,14 +37,15 @@ _OPENING = 64
 
 
 class Source(io.BufferedIOBase):
-    """A file's bytes, read from front to back and digested on the way. `head` is how they begin.
+    """A file's bytes, read from front to back and, if `digested`, digested on the way. `head` is how they begin.
 
     Raises InputRefused where the file cannot be read.
     """
 
-    def __init__(self, where: str, stream: BinaryIO) -> None:
-        """`stream`: the file, a pipe, or bytes; only a file and bytes can be read again."""
+    def __init__(self, where: str, stream: BinaryIO, *, digested: bool = True) -> None:
+        """`stream`: a file, or bytes: it can be read again."""
         self._where = where
+        self._digested = digested
         self.stream = stream
         self._start()
         self.head = self._ahead = self._read(4)
@@ -78,7 +79,8 @@ class Source(io.BufferedIOBase):
             raise InputRefused(
                 f"{self._where}: cannot be read ({error.strerror}); check the path and its permissions"
             ) from None
-        self._digest.update(data)
+        if self._digested:
+            self._digest.update(data)
         self._size += len(data)
         return data
 
@@ -88,12 +90,6 @@ class Source(io.BufferedIOBase):
             pass
         return self._size, self._digest.hexdigest()
 
-    def hold(self) -> None:
-        """Take what can be read only once into memory."""
-        if not self.stream.seekable():
-            self.stream = io.BytesIO(self.read())
-            self.rewind()
-
     def rewind(self) -> None:
         """Begin again at the front."""
         self.stream.seek(0)
@@ -101,8 +97,7 @@ class Source(io.BufferedIOBase):
 
 
 def is_utf8(where: str, source: Source, size: int) -> bool:
-    """Whether all of it is UTF-8, or marked as UTF-16. The source is read, and rewound; a pipe is held in memory."""
-    source.hold()
+    """Whether all of it is UTF-8, or marked as UTF-16. The source is read, and rewound."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for number, block in enumerate(_decompressed(where, source, size)):

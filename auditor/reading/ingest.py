@@ -23,7 +23,7 @@ from auditor.reading.files import Signature, expand, held, opened, shown, signat
 from auditor.schema.tables import TABLES, Kind, TableSpec, fold
 
 __all__ = ["REJECT_SCHEMA", "Chunk", "Chunks", "Extract", "Part", "SourceFile", "canonical", "check_mapping", "confirm",
-           "expand", "ignored", "opened", "parts", "read_part", "read_table", "shown", "stack", "where"]  # fmt: skip
+           "expand", "ignored", "parts", "read_part", "read_table", "shown", "stack", "where", "written_out"]  # fmt: skip
 
 _PARQUET = b"PAR1"
 _LONGEST = 1_000_000
@@ -121,8 +121,8 @@ def read_part(
 ) -> Iterator[Chunk | SourceFile]:
     """The chunks of a file in record order, at least one, all with the same columns, and last the file.
 
-    `without_billing` leaves out the calls' columns that a claims table replaces; `only` all but these canonical columns.
-    `chunk_bytes`: text in a chunk of a CSV file.
+    `without_billing` leaves out the calls' columns that a claims table replaces; `only` all but these canonical columns,
+    and then the file's size and digest too. `chunk_bytes`: text in a chunk of a CSV file.
 
     Raises InputRefused for files that cannot be read or lack a required column.
     """
@@ -131,7 +131,7 @@ def read_part(
     rows = 0
     try:
         with part.opened(named) as (stream, touched):
-            source = Source(named, stream)
+            source = Source(named, stream, digested=only is None)
             reading = _parquet if source.head == _PARQUET else _csv
             names, mapped, frames = reading(named, part.table, source, policy, left_out, chunk_bytes, only)
             wanted = {name: many for name, many in mapped.positions.items() if only is None or name in only}
@@ -141,7 +141,7 @@ def read_part(
                 lost = [(path, record, "", reason, None) for record, reason in reasons.items()]
                 rows += frame.height + len(lost)
                 yield Chunk(frame, pl.DataFrame(lost, schema=REJECT_SCHEMA, orient="row"))
-            size, digest = source.finish()
+            size, digest = source.finish() if only is None else (0, "")
     except MemoryError:
         raise InputRefused(
             f"{named}: there is not enough memory to read it; export it in several files or as Parquet"
@@ -167,7 +167,6 @@ def _csv(
 def _parquet(
     named: str, table: str, source: Source, policy: Policy, ignored: frozenset[str], _: int, only: _Only
 ) -> _Opened:
-    source.hold()
     names = parquetfile.headers(named, source.stream)
     mapped = headers.match(named, TABLES[table], names, policy, ignored)
     return names, mapped, _numbered(named, table, source, names, mapped, only)
@@ -325,18 +324,17 @@ def stack(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
         for name, dtype in frame.schema.items():
             dtypes.setdefault(name, set()).add(dtype)
     mixed = [name for name, kinds in dtypes.items() if len(kinds) > 1]
-    return pl.concat([frame.with_columns(_written(frame, mixed)) for frame in frames], how="diagonal")
+    return pl.concat(
+        [
+            frame.with_columns(written_out(name, frame.schema[name]) for name in mixed if name in frame.columns)
+            for frame in frames
+        ],
+        how="diagonal",
+    )
 
 
-def _written(frame: pl.DataFrame, names: list[str]) -> list[pl.Expr]:
-    formats = []
-    for name in names:
-        dtype = frame.schema.get(name)
-        if isinstance(dtype, pl.Datetime):
-            form = "%Y-%m-%d %H:%M:%S%.f%:z" if dtype.time_zone else "%Y-%m-%d %H:%M:%S%.f"
-            formats.append(pl.col(name).dt.to_string(form))
-        elif dtype == pl.Date:
-            formats.append(pl.col(name).dt.to_string("%Y-%m-%d"))
-        elif dtype == pl.Categorical:
-            formats.append(pl.col(name).cast(pl.String))
-    return formats
+def written_out(name: str, dtype: pl.DataType) -> pl.Expr:
+    """A column of a chunk as text, whatever it is."""
+    if isinstance(dtype, pl.Datetime):
+        return pl.col(name).dt.to_string(f"%Y-%m-%d %H:%M:%S%.f{'%:z' if dtype.time_zone else ''}")
+    return pl.col(name).cast(pl.String)

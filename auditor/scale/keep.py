@@ -15,7 +15,7 @@ from auditor.claims.coverage import Extremes
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, SourceFile
 from auditor.scale.among import Among, Around
-from auditor.scale.survey import Look, Survey
+from auditor.scale.survey import Look
 from auditor.schema.tables import TABLES
 from auditor.windows import calls as call_windows
 from auditor.windows import visits as visit_windows
@@ -57,61 +57,40 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True)
 class TypeChunk:
-    """Types the chunks of a table. `date_only` and `repeated` are of the whole table; `with_spans`: whether a rule asks.
+    """Types the chunks of the table that was looked at.
 
-    `until`: the latest end of a call, for visits. `bills`: the table holds the lines; `without_billing`: a claims table
-    replaces the calls' own.
+    `repeated`: ids that several rows may have; `date_only`: its columns that are known to be so as a whole; `with_spans`:
+    whether a rule asks; `until`: the latest end of a call, for visits.
     """
 
-    table: str
-    policy: Policy
-    date_only: frozenset[str]
+    look: Look
     repeated: Among
     matters: Matters
     with_spans: bool
-    bills: bool
-    without_billing: bool
-    blanks: pl.DataFrame
     until: datetime | None = None
-
-    @classmethod
-    def of(
-        cls, look: Look, survey: Survey, matters: Matters, *, with_spans: bool, until: datetime | None = None
-    ) -> "TypeChunk":
-        """As long as no column is known to be date-only."""
-        return cls(
-            table=look.table,
-            policy=look.policy,
-            date_only=frozenset(),
-            repeated=Among(survey.repeated),
-            matters=matters,
-            with_spans=with_spans,
-            bills=look.bills,
-            without_billing=look.without_billing,
-            blanks=look.blanks,
-            until=until,
-        )
+    date_only: frozenset[str] = frozenset()
 
     def __call__(self, chunk: Chunk) -> tuple[pl.DataFrame, Said]:
         """The rows that can matter, and what all rows say."""
-        typed = type_rows(TABLES[self.table], chunk.frame, self.policy, self.blanks, self.date_only)
+        look = self.look
+        typed = type_rows(TABLES[look.table], chunk.frame, look.policy, look.blanks, self.date_only)
         again = self.repeated.has(typed.ids())
         single = typed.sound & ~again
-        looked_at = typed.columns(*_LOOKED_AT[self.table])
+        looked_at = typed.columns(*_LOOKED_AT[look.table])
         kept = typed.rows(self.matters(looked_at) & single)
         extremes, spans, counts = self._look(looked_at.filter(single))
-        unlisted = _unlisted(typed, single, self.policy) if self.table == "visits" else 0
+        unlisted = _unlisted(typed, single, look.policy) if look.table == "visits" else 0
         aside = typed.rows(typed.sound & again)
         return kept, Said(typed.table(chunk.lost), aside, extremes, spans, unlisted, typed.midnights, counts)
 
     def together(self, parts: Sequence[Said], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, Said]:
         """What the chunks say, in order, as one; and of the rows that were put aside those that can matter."""
-        spec = TABLES[self.table]
+        look = self.look
         aside = pl.concat([part.aside for part in parts])
-        rows, rejects = duplicates.one_per_id(spec, aside.clear(), aside)
+        rows, rejects = duplicates.one_per_id(TABLES[look.table], aside.clear(), aside)
         extremes, spans, counts = self._look(rows)
         counts = {name: count + sum(part.lengths[name] for part in parts) for name, count in counts.items()}
-        unlisted = visit_windows.unlisted(rows["cpt_codes"], self.policy.lists).sum() if self.table == "visits" else 0
+        unlisted = visit_windows.unlisted(rows["cpt_codes"], look.policy.lists).sum() if look.table == "visits" else 0
         table = normalise.merge([part.table for part in parts])
         notes = table.notes
         midnights: dict[str, Midnights] = {}
@@ -139,18 +118,12 @@ class TypeChunk:
 
     def _look(self, rows: pl.DataFrame) -> tuple[Extremes, pl.DataFrame, dict[str, int]]:
         """What sound rows say of the coverage, their stretches of time, and what their lengths look like."""
-        spans, counts = self.no_spans(), {}
-        if self.table == "calls":
+        spans, counts, look = call_windows.NO_SPANS, {}, self.look
+        if look.table == "calls":
             rows = with_end_and_time(rows)
             counts = lengths.counted(rows) | {"lost hours": int(rows["lost_hours"].sum())}
             spans = call_windows.spans(rows) if self.with_spans else spans
-        return coverage.extremes(self.table, rows, self.policy, bills=self.bills, until=self.until), spans, counts
-
-    def no_spans(self) -> pl.DataFrame:
-        """As where no rule asks for them."""
-        if self.table != "calls":
-            return pl.DataFrame()
-        return call_windows.spans(with_end_and_time(self.blanks.clear()))
+        return coverage.extremes(look.table, rows, look.policy, bills=look.bills, until=self.until), spans, counts
 
 
 def named(**members: pl.Series) -> Matters:
@@ -207,9 +180,9 @@ def said_of(work: TypeChunk, frames: Mapping[str, pl.DataFrame]) -> Said:
     for what, name, count in frames["counts"].iter_rows():
         counts.setdefault(what, {})[name] = count
     table = Table(
-        TABLES[work.table],
+        TABLES[work.look.table],
         frozenset(counts["column"]),
-        work.blanks.clear(),
+        work.look.blanks.clear(),
         frames["rejects"],
         frames["unrecognised"],
         (),
@@ -221,5 +194,11 @@ def said_of(work: TypeChunk, frames: Mapping[str, pl.DataFrame]) -> Said:
     )
     midnights = {name: Midnights(count, counts["values"][name]) for name, count in counts.get("midnights", {}).items()}
     return Said(
-        table, work.blanks.clear(), found, work.no_spans(), counts["unlisted"][""], midnights, counts.get("length", {})
+        table,
+        work.look.blanks.clear(),
+        found,
+        call_windows.NO_SPANS,
+        counts["unlisted"][""],
+        midnights,
+        counts.get("length", {}),
     )

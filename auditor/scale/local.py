@@ -16,6 +16,7 @@ from auditor.scale import Progress
 from auditor.scale.keep import Said, TypeChunk
 from auditor.scale.partitions import Partitions
 from auditor.scale.survey import Look, Survey, nothing_billed, repeated
+from auditor.windows.calls import NO_SPANS
 
 _SHARE = 4
 """The part of a bounded memory that kept rows may take: what is typed and judged takes room too."""
@@ -34,8 +35,7 @@ class Local:
     ) -> None:
         """Without rows yet."""
         self._rows = Partitions(None if memory is None else memory // _SHARE, beside)
-        self._spans: pl.DataFrame = pl.DataFrame()
-        self._tables: list[str] = []
+        self._spans = NO_SPANS
         self._progress = progress
 
     def __enter__(self) -> Self:
@@ -62,19 +62,18 @@ class Local:
 
     def type_chunks(self, work: TypeChunk, parts: Sequence[Part]) -> Said:
         """Type a table, and keep the rows that can matter."""
-        self._progress(f"typing {work.table}")
-        source = Chunks(parts, work.policy, without_billing=work.without_billing)
+        self._progress(f"typing {work.look.table}")
+        source = Chunks(parts, work.look.policy, without_billing=work.look.without_billing)
         said = []
         for rows, some in _each(work, source):
-            self._rows.add(work.table, rows)
+            self._rows.add(work.look.table, rows)
             said.append(some)
         rows, whole = work.together(said, source.files)
         if whole.date_only != work.date_only:  # now that it is known: once more
-            self._rows.drop(work.table)
+            self._rows.drop(work.look.table)
             return self.type_chunks(replace(work, date_only=whole.date_only), parts)
-        self._rows.add(work.table, rows)
-        self._tables.append(work.table)
-        if work.table == "calls":
+        self._rows.add(work.look.table, rows)
+        if work.look.table == "calls":
             self._spans = whole.spans
         return whole
 
@@ -85,7 +84,7 @@ class Local:
     def judge(self, context: Context) -> Iterator[Judged]:
         """Judge all patients, partition after partition."""
         self._progress("judging")
-        for rows in self._rows.each(tuple(self._tables)):
+        for rows in self._rows.each():
             yield judge_patients(rows["calls"], rows["visits"], rows.get("claims"), self._spans, context)
 
     def hold(self, frame: pl.DataFrame) -> pl.LazyFrame:

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -44,13 +44,15 @@ class Partitions:
         """Some columns of all kept rows of a table."""
         return self._all(table).select(*columns, **renamed).collect()
 
-    def each(self, tables: tuple[str, ...]) -> Iterator[dict[str, pl.DataFrame]]:
-        """The tables' rows, partition after partition; what is in memory alone is one. Rows that were given are let go."""
+    def each(self) -> Iterator[dict[str, pl.DataFrame]]:
+        """All tables' rows, partition after partition; what is in memory alone is one. Rows that were given are let go."""
+        tables = tuple(self._held)
         if self._folder is None:
             yield {table: pl.concat(self._held.pop(table)) for table in tables}
             return
         self._write()
-        meeting = pl.col("patient_id").is_in(self._meeting(tables).implode())
+        links = {table: self._all(table) for table in tables if table != "visits"}
+        meeting = pl.col("patient_id").is_in(sharing(links).implode())
         yield {table: self._all(table).filter(meeting).collect() for table in tables}
         for number in range(self._count):
             yield {table: self._scan(f"{table}-{number}-*", table).filter(~meeting).collect() for table in tables}
@@ -97,18 +99,20 @@ class Partitions:
         files = sorted(self._folder.glob(f"{pattern}.parquet")) if self._folder else []
         return pl.concat([self._held[table][0].clear().lazy(), *map(pl.scan_parquet, files)])
 
-    def _meeting(self, tables: tuple[str, ...]) -> pl.Series:
-        """The patients who share a call or a claim with another one: they are judged together. SPEC.md section 5, Laws."""
-        links = []
-        for table in ("calls", "claims"):
-            if table in tables:
-                rows = self._all(table)
-                links.append(rows.select("patient_id", kind=pl.lit("call"), id="call_id"))
-                claim = pl.coalesce("claim_id", "call_id") if table == "calls" else pl.col("claim_id")
-                links.append(rows.select("patient_id", kind=pl.lit("claim"), id=claim))
-        shared = pl.concat(links).drop_nulls().group_by("kind", "id").agg(pl.col("patient_id").unique())
-        shared = shared.filter(pl.col("patient_id").list.len() > 1)
-        return shared.select(pl.col("patient_id").explode().unique()).collect().to_series()
+
+def sharing(kept: Mapping[str, pl.LazyFrame]) -> pl.Series:
+    """The patients who share a call or a claim with another one: they are judged together. Source: SPEC.md section 5, Laws.
+
+    `kept`: the rows of calls, and of claims where there are any; patient_id, call_id and claim_id suffice.
+    """
+    links = []
+    for table, rows in kept.items():
+        claim = pl.coalesce("claim_id", "call_id") if table == "calls" else pl.col("claim_id")
+        for kind, name in (("call", pl.col("call_id")), ("claim", claim)):
+            links.append(rows.select("patient_id", kind=pl.lit(kind), id=name))
+    shared = pl.concat(links).drop_nulls().group_by("kind", "id").agg(pl.col("patient_id").unique())
+    shared = shared.filter(pl.col("patient_id").list.len() > 1)
+    return shared.select(pl.col("patient_id").explode().unique()).collect().to_series()
 
 
 @contextlib.contextmanager

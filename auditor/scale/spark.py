@@ -16,13 +16,13 @@ from typing import Any, Self
 
 import polars as pl
 
+from auditor.errors import InputRefused
 from auditor.judging.patients import Context, Judged
-from auditor.policy import Policy
 from auditor.reading import headers, ingest
 from auditor.reading.ingest import Part, SourceFile
 from auditor.scale import Progress, worker
 from auditor.scale.keep import Said, TypeChunk, said_of
-from auditor.scale.partitions import Partitions
+from auditor.scale.partitions import Partitions, sharing
 from auditor.scale.session import SparkFailed, explained, joined
 from auditor.scale.survey import Look, Survey, nothing_billed
 from auditor.scale.worker import PART, TOLD
@@ -103,34 +103,35 @@ class Spark:
 
         self._progress(f"reading {look.table}")
         empty = nothing_billed().with_columns(id=pl.lit(None, pl.Int64))
-        made = self._typed(parts, look.policy, look.without_billing, look.only, partial(worker.looked, look), empty)
+        made = self._typed(look, parts, look.only, partial(worker.looked, look), empty)
         told = self._told(made)
         repeated = made.filter("id is not null").groupBy("id").count().filter("count > 1").select("id")
         names = nothing_billed().columns
         lines = made.filter(sql.coalesce(*names).isNotNull()).select(*names).distinct()
         hashes = self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False)
-        survey = Survey(hashes, self._fetched(lines).cast(pl.String), _files(parts, told))
+        survey = Survey(hashes, self._fetched(lines).cast(pl.String), _files(parts, told, digested=False))
         made.unpersist()
         return survey
 
     def type_chunks(self, work: TypeChunk, parts: Sequence[Part]) -> Said:
         """Type a table, and keep the rows that can matter."""
-        self._progress(f"typing {work.table}")
-        made = self._typed(parts, work.policy, work.without_billing, None, partial(worker.typed, work), work.blanks)
+        self._progress(f"typing {work.look.table}")
+        look, blanks = work.look, work.look.blanks
+        made = self._typed(look, parts, None, partial(worker.typed, work), blanks)
         told = self._told(made)
-        files = _files(parts, told)
+        files = _files(parts, told, digested=True)
         place = {file.path: number for number, file in enumerate(files)}
         said = [said_of(work, frames) for frames in _chunks(told, place)]
-        aside = self._fetched(made.filter("kind = 'aside'").select(work.blanks.columns)).cast(work.blanks.schema)
+        aside = self._fetched(made.filter("kind = 'aside'").select(blanks.columns)).cast(blanks.schema)
         in_order = pl.col("source_file").replace_strict(place, default=None, return_dtype=pl.Int64)
         said[-1] = replace(said[-1], aside=aside.sort(in_order, "source_record"))
         rows, whole = work.together(said, files)
         if whole.date_only != work.date_only:  # now that it is known: once more
             made.unpersist()
             return self.type_chunks(replace(work, date_only=whole.date_only), parts)
-        self._blanks[work.table] = work.blanks
-        self._kept[work.table] = made.filter("kind = 'row'").select(work.blanks.columns).union(self._frame(rows))
-        if work.with_spans and work.table == "calls":
+        self._blanks[look.table] = blanks
+        self._kept[look.table] = made.filter("kind = 'row'").select(blanks.columns).union(self._frame(rows))
+        if work.with_spans and look.table == "calls":
             names = {"provider_id": "provider_id", "call_id": "id", "call_start": "from", "call_end": "to"}
             spans = made.filter("kind = 'span'").select(*names).withColumnsRenamed(names)
             self._spans = spans.union(self._frame(whole.spans.select(names.values())))
@@ -167,20 +168,9 @@ class Spark:
         """
         from pyspark.sql import functions as sql
 
-        links = []
-        for table, rows in self._kept.items():
-            if table != "visits":
-                claim = sql.coalesce("claim_id", "call_id") if table == "calls" else sql.col("claim_id")
-                for kind, name in (("call", sql.col("call_id")), ("claim", claim)):
-                    named = rows.filter(name.isNotNull())
-                    links.append(named.select("patient_id", sql.concat(sql.lit(f"{kind} "), name).alias("id")))
-        shared = (
-            reduce(lambda one, other: one.union(other), links)
-            .groupBy("id")
-            .agg(sql.collect_set("patient_id").alias("a"))
-        )
-        meeting = self._fetched(shared.filter("size(a) > 1").select(sql.explode("a").alias("patient_id")).distinct())
-        meets = self._frame(meeting.cast(pl.String)).withColumn(_MEETS, sql.lit(True))
+        ids = ("patient_id", "call_id", "claim_id")
+        meeting = sharing({table: self.kept(table, *ids).lazy() for table in self._kept if table != "visits"})
+        meets = self._frame(meeting.to_frame()).withColumn(_MEETS, sql.lit(True))
         part = sql.when(sql.col(_MEETS), count).otherwise(sql.pmod(sql.xxhash64("patient_id"), sql.lit(count)))
         return [
             rows.join(sql.broadcast(meets), "patient_id", "left").select(
@@ -208,21 +198,14 @@ class Spark:
 
     def _grouped(self, parts: list[Any], work: Callable[[Any], Any], schema: str) -> Any:
         records = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
-        made = (
-            records.groupBy(PART).applyInArrow(lambda part: work(part), schema).persist()
-        )  # Spark wants a plain function
+        # Spark looks at a function's annotations, where there are any, in a way of its own.
+        made = records.groupBy(PART).applyInArrow(lambda part: work(part), schema).persist()
         if schema == TOLD:
             self._refuse(made)
         return made
 
     def _typed(
-        self,
-        parts: Sequence[Part],
-        policy: Policy,
-        without_billing: bool,
-        only: Sequence[str] | None,
-        work: worker.Work,
-        blanks: pl.DataFrame,
+        self, look: Look, parts: Sequence[Part], only: Sequence[str] | None, work: worker.Work, blanks: pl.DataFrame
     ) -> Any:
         """A table's files, read by Spark and given to the work chunk by chunk: rows as `blanks`, and what else is told."""
         made = []
@@ -230,10 +213,10 @@ class Spark:
         with explained():
             for part in parts:
                 if _is_parquet(part):
-                    rows, read = self._rows_of(part, policy, without_billing, only)
+                    rows, read = self._rows_of(part, look, only)
                 else:
                     rows = self._contents(part)
-                    read = partial(worker.text_chunks, part, policy, without_billing, only)
+                    read = partial(worker.text_chunks, part, look.policy, look.without_billing, only)
                 made.append(
                     rows.mapInArrow(partial(worker.worked, read, work, blanks.schema, worker.versions()), schema)
                 )
@@ -246,15 +229,13 @@ class Spark:
         part.held.seek(0)
         return self._session.createDataFrame([(str(part.path), part.held.read())], "path string, content binary")
 
-    def _rows_of(
-        self, part: Part, policy: Policy, without_billing: bool, only: Sequence[str] | None
-    ) -> tuple[Any, worker.Read]:
+    def _rows_of(self, part: Part, look: Look, only: Sequence[str] | None) -> tuple[Any, worker.Read]:
         """A Parquet file's wanted columns, by their places, and how a worker makes chunks of them."""
         from pyspark.sql import functions as sql
 
         frame = self._session.read.option("mergeSchema", "true").parquet(_address(part))
-        named, left_out = ingest.where(part.table, part.path), ingest.ignored(part.table, without_billing)
-        mapped = headers.match(named, TABLES[part.table], frame.columns, policy, left_out)
+        named, left_out = ingest.where(part.table, part.path), ingest.ignored(part.table, look.without_billing)
+        mapped = headers.match(named, TABLES[part.table], frame.columns, look.policy, left_out)
         wanted = {name: many for name, many in mapped.positions.items() if only is None or name in only}
         quoted = [f"`{name.replace('`', '``')}`" for name in frame.columns]
         types = [kind for _, kind in frame.dtypes]
@@ -275,8 +256,9 @@ class Spark:
 
     def _refuse(self, made: Any) -> None:
         refused = self._collected(made.filter("kind in ('refused', 'failed')").select("kind", "body"))
-        for row in sorted(refused, key=lambda row: row["body"]):
-            raise worker.REFUSALS.get(row["kind"], SparkFailed)(bytes(row["body"]).decode())
+        if refused:
+            first = min(refused, key=lambda row: row["body"])
+            raise (InputRefused if first["kind"] == "refused" else SparkFailed)(bytes(first["body"]).decode())
 
     def _frame(self, rows: pl.DataFrame) -> Any:
         schema = worker.ddl(rows.schema)
@@ -296,8 +278,8 @@ class Spark:
         return self._thread.submit(call).result()
 
 
-def _files(parts: Sequence[Part], told: Iterable[Any]) -> tuple[SourceFile, ...]:
-    """The files of a table as the workers have seen them; those of this machine are digested here."""
+def _files(parts: Sequence[Part], told: Iterable[Any], *, digested: bool) -> tuple[SourceFile, ...]:
+    """The files of a table as the workers have seen them; those of this machine are digested here, if they are."""
     here = {ingest.shown(part.path): part for part in parts if not part.address}
     seen: dict[str, SourceFile] = {}
     for row in (row for row in told if row["kind"] == "file"):
@@ -310,7 +292,7 @@ def _files(parts: Sequence[Part], told: Iterable[Any]) -> tuple[SourceFile, ...]
     for path, part in here.items():
         with part.opened(path) as (stream, touched):
             digest, size = hashlib.sha256(), 0
-            while block := stream.read(1 << 20):
+            while digested and (block := stream.read(1 << 20)):
                 digest.update(block)
                 size += len(block)
         seen[path] = replace(seen[path], bytes=size, sha256=digest.hexdigest(), origin=part.path, signature=touched)

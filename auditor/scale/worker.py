@@ -16,7 +16,7 @@ import pyarrow as pa
 
 import auditor
 from auditor.claims.billing import bill, with_end_and_time
-from auditor.errors import AuditError, InputRefused, UsageError
+from auditor.errors import InputRefused, UsageError
 from auditor.judging.patients import Context, judge_patients
 from auditor.policy import Policy
 from auditor.reading import ingest
@@ -25,12 +25,12 @@ from auditor.reading.parquet import as_text
 from auditor.scale.keep import TypeChunk, frames_of
 from auditor.scale.survey import Look
 from auditor.windows import calls as call_windows
+from auditor.windows.calls import NO_SPANS
 
 PART, SPANS = "audit98968_part", "audit98968_spans"
 TOLD = "kind string, file string, record long, body binary"
 _TOLD = {"kind": pl.String(), "file": pl.String(), "record": pl.Int64(), "body": pl.Binary()}
 _ROWS = ("row", "aside", "span")
-REFUSALS: Mapping[str, type[AuditError]] = {"refused": InputRefused}
 
 Read = Callable[[Iterable[pa.RecordBatch]], Iterator[tuple[str, int, Chunk | pl.DataFrame]]]
 """Batches → file, first record, and a chunk, or a file's columns and rows (`file_frame`)."""
@@ -132,9 +132,8 @@ def judged(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.Tab
     part = _part(records)
 
     def made() -> Iterator[pl.DataFrame]:
-        none = call_windows.spans(with_end_and_time(blanks["calls"].clear()))
-        rows = _tables({**blanks, SPANS: none}, records)
-        found = judge_patients(rows["calls"], rows["visits"], rows.get("claims"), rows.get(SPANS, none), context)
+        rows = {SPANS: NO_SPANS} | _tables({**blanks, SPANS: NO_SPANS}, records)
+        found = judge_patients(rows["calls"], rows["visits"], rows.get("claims"), rows[SPANS], context)
         for kind in ("claims", "findings", "evidence", "outcomes"):
             yield _packed(kind, "", part, getattr(found, kind))
         inactive = pl.DataFrame(list(found.inactive.items()), schema=["status", "count"], orient="row")

@@ -44,6 +44,17 @@ def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     )
 
 
+NO_SPANS = pl.DataFrame(
+    schema={
+        "provider_id": pl.String(),
+        "id": pl.String(),
+        "from": pl.Datetime("us", "UTC"),
+        "to": pl.Datetime("us", "UTC"),
+    }
+)
+"""As `spans` of no call."""
+
+
 def spans(calls: pl.DataFrame) -> pl.DataFrame:
     """The stretches of time that calls took: provider_id, id, `from`, `to`; only what is longer than nothing."""
     taken = calls.filter(pl.col("end") > pl.col("call_start"))

@@ -13,8 +13,9 @@ from auditor.cells.normalise import Table, normalise
 from auditor.policy import Policy
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Extract
 from auditor.rules import select
+from auditor.scale.among import Among
 from auditor.scale.keep import Said, TypeChunk
-from auditor.scale.survey import Look, Survey, nothing_billed, repeated
+from auditor.scale.survey import Look, repeated
 from auditor.schema.tables import TABLES
 
 MIDNIGHTS = [f"2026-03-{day:02} 00:00:00" for day in range(1, 25)]
@@ -60,8 +61,8 @@ def in_chunks(frame: pl.DataFrame, size: int, policy: Policy) -> tuple[pl.DataFr
     look = Look("visits", policy, False, False, values.blanks("visits", policy))
     chunks = [Chunk(some, pl.DataFrame(schema=REJECT_SCHEMA)) for some in frame.iter_slices(size)]
     chunks = [Chunk(_thin(chunk.frame), chunk.lost) for chunk in chunks]
-    survey = Survey(repeated([look(chunk)[0] for chunk in chunks]), nothing_billed(), ())
-    work = TypeChunk.of(look, survey, everything, with_spans=False)
+    ids = repeated([look(chunk)[0] for chunk in chunks])
+    work = TypeChunk(look=look, repeated=Among(ids), matters=everything, with_spans=False)
     kept, said = zip(*map(work, chunks), strict=True)
     rows, whole = work.together(said, ())
     if whole.date_only:
