@@ -7,9 +7,11 @@ import polars as pl
 
 from auditor.cells import values
 from auditor.cells.normalise import Table, normalise
-from auditor.claims import coverage, lengths
+from auditor.claims import coverage, doors, joins, lengths
 from auditor.claims.billing import provider_rows
 from auditor.claims.coverage import Coverage, Extremes
+from auditor.claims.doors import Doors, Seen
+from auditor.claims.joins import Sought
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
 from auditor.judging.judge import left_out
@@ -41,6 +43,8 @@ class Inputs:
     extremes: Extremes
     unlisted_visits: int
     lengths: Mapping[str, int]
+    seen: Seen
+    doors: Doors
     place: Place
 
 
@@ -60,7 +64,9 @@ class Result:
     evidence: pl.LazyFrame
     outcomes: pl.DataFrame
     not_evaluated: Mapping[str, str]
+    joins: pl.DataFrame
     inactive: Mapping[str, int]
+    absent: int
     warnings: tuple[str, ...] = field(default=())
 
 
@@ -84,22 +90,29 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         look = Look(name, policy, bills, with_claims and name == "calls", values.blanks(name, policy))
         surveys[name] = look, place.survey(look, parts[name][0])
         ingest.check_mapping(name, surveys[name][1].files, policy, without_billing=look.without_billing)
+    billed = surveys["claims" if with_claims else "calls"][1].billed
     for name, (look, survey) in surveys.items():
-        matters = _what_matters(name, settings, place, surveys["claims" if with_claims else "calls"][1].billed)
+        matters = _what_matters(name, settings, place, billed)
         until = said["calls"].extremes.latest_end if name == "visits" else None
         repeated = Among(survey.repeated)
-        work = TypeChunk(look=look, repeated=repeated, matters=matters, with_spans=with_spans, until=until)
+        sought = _sought(name, place, billed) if with_claims or name == "visits" else {}
+        work = TypeChunk(
+            look=look, repeated=repeated, matters=matters, with_spans=with_spans, sought=sought, until=until
+        )
         said[name] = place.type_chunks(work, parts[name][0])
         tables[name] = replace(said[name].table, notes=(*parts[name][1], *said[name].table.notes))
         files[name] = tuple(replace(file, signature=first.signature)
                             for file, first in zip(said[name].files, survey.files, strict=True))  # fmt: skip
         progress(f"read {name}: {sum(file.rows for file in files[name]):,} rows")
+    seen = {name: one.seen for name, one in said.items()}
     return Inputs(
         {name: tables[name] for name in settings.paths},
         {name: files[name] for name in settings.paths},
         coverage.merge([one.extremes for one in said.values()]),
         said["visits"].unlisted,
         said["calls"].lengths,
+        seen,
+        doors.doors(seen, billed, provider_rows(tables.get("providers")), policy),
         place,
     )
 
@@ -124,6 +137,24 @@ def _what_matters(name: str, settings: Settings, place: Place, billed: pl.DataFr
     return keep.near(
         lines.select("patient_id", first=day.dt.offset_by(f"-{back}d"), last=day.dt.offset_by(f"{ahead}d"))
     )
+
+
+def _sought(name: str, place: Place, billed: pl.DataFrame) -> Sought:
+    """The ids of lines and their calls that are looked for in a table."""
+    if name == "calls":
+        called = {"call in calls": "call_id", "patient in calls": "patient_id", "provider in calls": "provider_id"}
+        return joins.sought({pair: billed[column] for pair, column in called.items()})
+    if name == "visits":
+        calls = place.kept("calls", "call_id", "related_visit_id")
+        return joins.sought(
+            {
+                "patient in visits": billed["patient_id"],
+                "provider in visits": billed["provider_id"],
+                "visit in visits": calls["related_visit_id"],
+                "call in visits": calls["call_id"],
+            }
+        )
+    return {}
 
 
 def accept(inputs: Inputs, settings: Settings) -> None:
@@ -162,6 +193,7 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
         codes=settings.codes,
         audited=_in_service_range(settings) | _come_back(settings, covered),
         coverage=covered,
+        doors=inputs.doors,
         not_evaluated=not_evaluated,
         identity=settings.identity,
         tainted_visits=tables["visits"].tainted,
@@ -171,7 +203,11 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     for name, files in inputs.files.items():
         for file in files:
             ingest.confirm(name, file)
-    return replace(result, warnings=(*_table_warnings(inputs, policy), *covered.warnings, *_visit_warnings(inputs)))
+    if not settings.allow_unjoined and (reason := doors.refusal(result.joins)):
+        raise InputRefused(reason)
+    warnings = (*_table_warnings(inputs, policy), *covered.warnings, *_visit_warnings(inputs))
+    told = doors.warnings(inputs.doors, result.joins, inputs.seen, result.absent)
+    return replace(result, warnings=(*warnings, *told))
 
 
 def cover(inputs: Inputs, settings: Settings) -> Coverage:
@@ -270,7 +306,7 @@ def _visit_warnings(inputs: Inputs) -> list[str]:
 def _merged(inputs: Inputs, covered: Coverage, not_evaluated: Mapping[str, str], parts: Iterable[Judged]) -> Result:
     """The partitions as one: lines numbered through, rows in the order in which they are published."""
     before = 0
-    claims, found, outcomes, evidence = [], [], [], []
+    claims, found, outcomes, evidence, claimed, absent = [], [], [], [], [], 0
     inactive = dict.fromkeys(("void", "denied"), 0)
     for part in parts:
         claims.append(part.claims.with_columns(pl.col("line") + before))
@@ -279,6 +315,8 @@ def _merged(inputs: Inputs, covered: Coverage, not_evaluated: Mapping[str, str],
         found.append(part.findings)
         inactive = {status: count + part.inactive[status] for status, count in inactive.items()}
         evidence.append(inputs.place.hold(part.evidence))
+        claimed.append(part.claimed)
+        absent += part.absent
     return Result(
         inputs,
         covered,
@@ -287,5 +325,7 @@ def _merged(inputs: Inputs, covered: Coverage, not_evaluated: Mapping[str, str],
         pl.concat(evidence),
         pl.concat(outcomes),
         not_evaluated,
+        joins.rates(claimed, inputs.doors.ids, existing(inputs)),
         inactive,
+        absent,
     )

@@ -113,6 +113,21 @@ class Frequency(_Strict):
     max_units: int = Field(ge=1)
 
 
+Differences = tuple[Literal["case", "zeros", "decimal", "punctuation"], ...]
+
+
+class Ids(_Strict):
+    """What ids of a kind may differ in and be equal, and which patient ids stand for nobody, or do not."""
+
+    patient_id: Differences = ()
+    provider_id: Differences = ()
+    call_id: Differences = ()
+    visit_id: Differences = ()
+    problem_id: Differences = ()
+    placeholders: tuple[str, ...] = ()
+    not_placeholders: tuple[str, ...] = ()
+
+
 class Lists(_Strict):
     """Code lists and credentials."""
 
@@ -160,6 +175,7 @@ class Policy(_Strict):
     units: Mapping[Literal["call_minutes", "call_seconds", "discussion_minutes"], Unit]
     relatedness: Literal["evidence", "any"]
     horizon_days: int = Field(ge=1, le=366, strict=True)
+    ids: Ids
     bands: Mapping[Literal["98966", "98967", "98968"], Band]
     lookback: Lookback
     lookahead: Lookahead

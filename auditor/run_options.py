@@ -79,6 +79,8 @@ RUN_OPTIONS = (
     RunOption(name="max_rejects", help="Rejects allowed in a table.", kind="size", metavar="N|P%", default="1%",
               check=True),
     RunOption(name="allow_empty", help="Accept a table without rows.", kind="switch", default=False, check=True),
+    RunOption(name="allow_unjoined", help="Audit although the ids of two tables hardly ever meet.", kind="switch",
+              default=False, check=True),
     RunOption(name="timezone", help="IANA time zone of the exports [default: UTC].", kind="timezone", metavar="TZ",
               check=True, in_policy=False),
     RunOption(name="show_ids", help="Allow identifiers on the terminal and in logs.", kind="switch", default=False,

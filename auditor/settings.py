@@ -35,6 +35,7 @@ class Settings:
     required: tuple[str, ...] | None = None
     max_rejects: str = "1%"
     allow_empty: bool = False
+    allow_unjoined: bool = False
     identity: Identity = field(default_factory=Identity)
     write: tuple[str, ...] = WRITABLE
     undecided: pl.DataFrame | None = None

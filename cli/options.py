@@ -136,6 +136,7 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
         required=None if origins["require"] == "default" else select(origins["require"], values["require"]),
         max_rejects=values["max_rejects"],
         allow_empty=values["allow_empty"],
+        allow_unjoined=values["allow_unjoined"],
         write=tuple(word for word in WRITABLE if word in values["write"]),
         identity=read_key(Path(values["pseudonymize"])) if values["pseudonymize"] else Identity(),
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from auditor.cells import instants
+from auditor.cells.ids import folded, same_ids
 from auditor.cells.instants import DAY, Midnights
 from auditor.policy import Policy
 from auditor.schema.tables import TABLES, Column, Kind, fold_term
@@ -24,7 +25,7 @@ _UNSEEN, _UNSEEN_IN_LISTS = r"[\p{Cf}\p{Cc}]", r"[\p{Cf}\p{Cc}--\s]"
 _DRESSED = r"""[\p{Cf}\p{Cc}]|^\s*(?:="|')"""
 _ISO_LENGTH = r"(?i)^PT(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?$"
 _WITH_UNIT = r"(?i)^(\d+(?:\.\d+)?) ?min(?:ute)?s?\.?$"
-_SCIENTIFIC = r"^\d(?:\.\d+)?[eE]\+\d+$"
+_SCIENTIFIC = r"^\d+(?:[.,]\d+[eE][+-]?|[eE][+-])\d{1,2}$"
 
 
 class Spread(NamedTuple):
@@ -203,6 +204,8 @@ def _count_rounded(work: Work, column: Column, values: pl.Series) -> None:
 def _identifier(work: Work, column: Column, values: pl.Series) -> None:
     if column.name == "claim_line" and work.table == "claims":
         values = values.fill_null("1")
+    if differences := getattr(work.policy.ids, same_ids(column.name), ()):
+        values = values.to_frame("id").select(folded(pl.col("id"), differences)).to_series()
     work.make(column.name, values)
 
 

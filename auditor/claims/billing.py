@@ -106,7 +106,7 @@ def _from_calls(calls: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         .sort("call_start", "call_id")
         .group_by(_KEY, maintain_order=True)
         .agg("call_id", *(pl.col(fact).first() for fact in _ROW_FACTS), service_date=pl.col("call_start_date").first())
-        .with_columns(own_diagnoses=pl.lit([], dtype=pl.List(pl.String)))
+        .with_columns(own_diagnoses=pl.lit([], pl.List(pl.String)), own_call_id=pl.lit(None, pl.String))
         .with_row_index("head")
     )
     pairs = heads.select("head", "call_id").explode("call_id").with_columns(named=pl.lit(True))
@@ -115,7 +115,9 @@ def _from_calls(calls: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Heads and (head, call_id) pairs: by the line's call, else by the calls' claim, else by patient, provider, date."""
-    heads = claims.select(*_KEY, "service_date", "call_id", *_ROW_FACTS, own_diagnoses="diagnosis_codes")
+    heads = claims.select(
+        *_KEY, "service_date", "call_id", *_ROW_FACTS, own_diagnoses="diagnosis_codes", own_call_id="call_id"
+    )
     heads = heads.with_row_index("head")
     active = heads.filter(pl.col("claim_status") == "active")
     by_call = active.filter(pl.col("call_id").is_not_null()).select("head", "call_id")

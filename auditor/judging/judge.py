@@ -61,7 +61,7 @@ def _own(rule: Rule, policy: Policy) -> pl.Expr:
     return (
         pl.when(~(in_force(policy) & rule.applies))
         .then(Outcome.NOT_APPLICABLE)
-        .when(rule.unknown)
+        .when(rule.unknown | (pl.col("call_unsure") if rule.reads_calls else False))
         .then(Outcome.UNKNOWN)
         .otherwise(Outcome.CLEAR)
         .cast(pl.UInt8)

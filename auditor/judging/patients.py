@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from auditor.claims import joins
 from auditor.claims.billing import bill, with_end_and_time
 from auditor.claims.coverage import Coverage
+from auditor.claims.doors import Doors
 from auditor.identity import Identity
 from auditor.judging import findings
 from auditor.judging.judge import judge
@@ -28,6 +30,7 @@ class Context:
     codes: tuple[str, ...]
     audited: pl.Expr
     coverage: Coverage
+    doors: Doors
     not_evaluated: Mapping[str, str]
     identity: Identity
     tainted_visits: pl.Series
@@ -36,13 +39,18 @@ class Context:
 
 @dataclass(frozen=True)
 class Judged:
-    """What came of some patients: frames as `findings.py` and `judge.py` describe them, and lines by inactive status."""
+    """What came of some patients: frames as `findings.py` and `judge.py` describe them, and lines by inactive status.
+
+    `claimed`: as `joins.claimed`; `absent`: clear claims whose patient is in no visit.
+    """
 
     claims: pl.DataFrame
     findings: pl.DataFrame
     evidence: pl.DataFrame
     outcomes: pl.DataFrame
+    claimed: pl.DataFrame
     inactive: dict[str, int]
+    absent: int
 
 
 def judge_patients(
@@ -53,13 +61,14 @@ def judge_patients(
     billed = bill(with_end_and_time(calls), claims, context.providers, policy)
     facts = Facts(
         billing=billed,
-        visits=classified(visits, policy.lists),
+        visits=classified(visits, policy.lists, context.doors.mute),
         providers=context.providers,
         tainted_visits=context.tainted_visits,
         tainted_lines=context.tainted_lines,
         provider_calls=spans,
         has_claims_table=claims is not None,
         coverage=context.coverage,
+        doors=context.doors,
         policy=policy,
         codes=context.codes,
     )
@@ -72,5 +81,12 @@ def judge_patients(
         findings.findings_table(nouns.claims, published, judgement, policy, context.identity),
         findings.evidence_table(nouns.claims, billed.line_calls, judgement, policy, context.identity),
         judgement.outcomes,
+        joins.claimed(nouns.claims, visits, calls, with_table=claims is not None),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
+        _absent(nouns.claims["patient_id"], published["disposition"], context.doors),
     )
+
+
+def _absent(patients: pl.Series, dispositions: pl.Series, doors: Doors) -> int:
+    """The clear claims whose patient is in no visit."""
+    return int((~patients.is_in(doors.there("patient in visits").implode()) & (dispositions == "clear")).sum())

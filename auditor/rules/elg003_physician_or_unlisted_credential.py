@@ -21,7 +21,7 @@ RULE = Rule(
     over="claim",
     violation=pl.col("physician"),
     review=~pl.col("qualified"),
-    unknown=pl.col("credential").is_null(),
+    unknown=pl.col("credential").is_null() | pl.col("provider_unsure"),
     needs=(("calls.provider_credential", "providers.credential"),),
     message=pl.when(pl.col("physician"))
     .then(pl.lit("the provider's credential is a physician's"))

@@ -24,6 +24,7 @@ RULE = Rule(
     over="line_before",
     weighed=pl.col("same_provider") & ~pl.col("same_code"),
     review=pl.lit(True),
+    certain=pl.col("sure"),
     unknown=pl.col("lines_open"),
     message=pl.format("{} with another code of the family", _LATER),
     nothing="no earlier line of the patient and provider with another code of the family within {period} days",

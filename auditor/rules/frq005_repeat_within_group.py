@@ -24,6 +24,7 @@ RULE = Rule(
     over="line_before",
     weighed=pl.col("same_code") & ~pl.col("same_provider"),
     review=pl.col("same_group"),
+    certain=pl.col("sure"),
     unknown=pl.col("lines_open"),
     applies=pl.col("group_id").is_not_null() & pl.col("specialty").is_not_null(),
     needs=(("calls.group_id", "providers.group_id"), ("calls.specialty", "providers.specialty")),

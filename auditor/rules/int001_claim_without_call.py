@@ -11,6 +11,7 @@ What it cannot see: calls that were made but not exported.
 
 import polars as pl
 
+from auditor.rules.reasons import words
 from auditor.rules.rule import HAS_CALL, Rule
 
 RULE = Rule(
@@ -19,9 +20,11 @@ RULE = Rule(
     page=__doc__,
     over="claim",
     violation=~HAS_CALL,
+    unknown=~pl.col("has_call"),
     needs=(("claims",),),
     message=pl.lit("no call in the export supports the claim"),
     nothing="a call supports it",
+    why_unknown=words("a call, or its patient or provider, may be the claim's, written differently"),
     errs="over",
     cites=("CPT 98968 billing guide: the service is the call",),
     examples="""
@@ -29,5 +32,7 @@ RULE = Rule(
     u1     | p1      | 2026-03-02 09:00 | a        |
     b1     | p1      | 2026-03-02       | a        | clear
     b2     | p1      | 2026-03-03       | a        | violation
+    u3     | P2      | 2026-03-02 09:00 | a        |
+    b3     | p2      | 2026-03-02       | a        | unknown
     """,
 )

@@ -28,10 +28,8 @@ RULE = Rule(
     page=__doc__,
     over="visit_after",
     weighed=pl.col("within"),
-    violation=_LIVE
-    & pl.col("sure")
-    & ~pl.col("date_only")
-    & (pl.col("linked") | (_RELATED & (pl.col("not_booked") | _FROM_CALL)) | (_MAYBE & _FROM_CALL)),
+    certain=pl.col("certain") & ~pl.col("date_only"),
+    violation=_LIVE & (pl.col("linked") | (_RELATED & (pl.col("not_booked") | _FROM_CALL)) | (_MAYBE & _FROM_CALL)),
     review=(_LIVE & (_MAYBE | (_FROM_CALL & pl.col("unrelated_supports")))) | (_CALLED_OFF & _FROM_CALL & _MAYBE),
     unknown=pl.col("ahead_open"),
     applies=HAS_CALL,

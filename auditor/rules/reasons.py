@@ -13,7 +13,7 @@ from auditor.windows import bounds
 if TYPE_CHECKING:
     from auditor.runs.past import Past
 
-_REJECTED = "one of the patient's {} was rejected (rejects.csv), and it may be the one that matters"
+_REJECTED = "some of the patient's {} may be missing: a row was rejected (rejects.csv), or an id does not join"
 
 
 def words(text: str) -> Why:

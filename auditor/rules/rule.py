@@ -38,9 +38,10 @@ class Rule:
     """One audit rule.
 
     `over` names the records that `violation`, `review` and `doubt` look at, one row each; `weighed` says which of them
-    are in the rule's sight. `unknown` and `applies` look at the claim's own row. `needs` are alternatives, at least one
-    of which must exist for the rule to be evaluated: a column as `table.column`, or a table. `errs` says which way the
-    rule is wrong when the export is thin. The module's docstring is the rule's page.
+    are in the rule's sight, `certain` which can support more than review, whatever the policy's severity. `unknown` and
+    `applies` look at the claim's own row. `needs` are alternatives, at least one of which must exist for the rule to be
+    evaluated: a column as `table.column`, or a table. `errs` says which way the rule is wrong when the export is thin. The
+    module's docstring is the rule's page.
 
     What `explain` says of the rule: `nothing` where it found nothing, `why_unknown` where it cannot tell,
     `not_applicable` where it does not speak of a claim that has a call, and `why_not` of a record that supports
@@ -58,6 +59,7 @@ class Rule:
     examples: str
     violation: pl.Expr = field(default_factory=lambda: pl.lit(False))
     review: pl.Expr = field(default_factory=lambda: pl.lit(False))
+    certain: pl.Expr = field(default_factory=lambda: pl.lit(True))
     doubt: pl.Expr = field(default_factory=lambda: pl.lit(False))
     unknown: pl.Expr = field(default_factory=lambda: pl.lit(False))
     weighed: pl.Expr = field(default_factory=lambda: pl.lit(True))
@@ -73,7 +75,7 @@ class Rule:
     def __post_init__(self) -> None:
         """Every column that the rule names must be listed in windows/. Raises ValueError."""
         told = () if self.over == "claim" else (self.why_not,)
-        check(self.code, self.over, (self.violation, self.review, self.doubt, self.weighed, *told))
+        check(self.code, self.over, (self.violation, self.review, self.certain, self.doubt, self.weighed, *told))
         check(self.code, "claim", (self.unknown, self.applies))
         check(self.code, "claim", (self.message,), message=True)
 
@@ -86,10 +88,12 @@ class Rule:
         """The outcome that one record supports, after the policy's severity; CLEAR where it supports none."""
         set_to = severity.get(self.code)
         return (
-            pl.when(self.violation)
+            pl.when(self.violation & self.certain)
             .then(Outcome.REVIEW if set_to == "review" else Outcome.VIOLATION)
-            .when(self.review)
+            .when((self.violation | self.review) & self.certain)
             .then(Outcome.VIOLATION if set_to == "violation" else Outcome.REVIEW)
+            .when(self.violation | self.review)
+            .then(Outcome.REVIEW)
             .when(self.doubt)
             .then(Outcome.UNKNOWN)
             .otherwise(Outcome.CLEAR)
@@ -107,5 +111,5 @@ class Rule:
         return None
 
 
-HAS_CALL = pl.col("has_call")
-"""Rules that read calls do not apply to a claim without one."""
+HAS_CALL = pl.col("has_call") | pl.col("call_unsure")
+"""Rules that read calls do not apply to a claim without one; they are unknown where its ids do not join."""

@@ -5,7 +5,8 @@ A text that is one of them is always found; of the others a few are too. Every p
 
 import polars as pl
 
-_BITS = 24
+_MOST_BITS, _SPARE_BITS = 24, 7
+"""Of a place in the table: a hundred places for a member, up to 16 million places."""
 
 
 class Among:
@@ -14,9 +15,11 @@ class Among:
     def __init__(self, members: pl.Series) -> None:
         """Nulls are no members."""
         self._members = members
-        places = _places(members.drop_nulls()).unique()
-        self._marks = pl.repeat(False, 1 << _BITS, dtype=pl.Boolean, eager=True).scatter(places, True)
-        self._none = places.is_empty()
+        known = members.drop_nulls()
+        self._bits = _bits(len(known))
+        blank = pl.repeat(False, 1 << self._bits, dtype=pl.Boolean, eager=True)
+        self._marks = blank.scatter(_places(known, self._bits).unique(), True)
+        self._none = known.is_empty()
 
     def __reduce__(self) -> tuple[type["Among"], tuple[pl.Series]]:
         """Made anew in another process: the members are smaller than the marks."""
@@ -26,7 +29,7 @@ class Among:
         """A mask of the values that may be members; null is none."""
         if self._none:
             return pl.repeat(False, len(values), dtype=pl.Boolean, eager=True)
-        return self._marks.gather(_places(values)) & values.is_not_null()
+        return self._marks.gather(_places(values, self._bits)) & values.is_not_null()
 
 
 class Around:
@@ -36,9 +39,11 @@ class Around:
         """`spans`: a text, its first day and its last."""
         self._spans = spans
         text, first, last = spans.columns
-        near = spans.drop_nulls().select(place=_places(spans.drop_nulls()[text]), first=first, last=last)
+        known = spans.drop_nulls()
+        self._bits = _bits(known.height)
+        near = known.select(place=_places(known[text], self._bits), first=first, last=last)
         near = near.group_by("place").agg(pl.col("first").min(), pl.col("last").max())
-        never = pl.repeat(0, 1 << _BITS, dtype=pl.Int32, eager=True)
+        never = pl.repeat(0, 1 << self._bits, dtype=pl.Int32, eager=True)
         self._first = (never + (1 << 30)).scatter(near["place"], near["first"].to_physical()).cast(pl.Int32)
         self._last = (never - (1 << 30)).scatter(near["place"], near["last"].to_physical()).cast(pl.Int32)
 
@@ -48,10 +53,14 @@ class Around:
 
     def has(self, texts: pl.Series, days: pl.Series) -> pl.Series:
         """A mask of the pairs that may lie in the span of their text."""
-        places, day = _places(texts), days.to_physical()
+        places, day = _places(texts, self._bits), days.to_physical()
         return ((day >= self._first.gather(places)) & (day <= self._last.gather(places))).fill_null(False)
 
 
-def _places(values: pl.Series) -> pl.Series:
+def _bits(members: int) -> int:
+    return min(_MOST_BITS, members.bit_length() + _SPARE_BITS)
+
+
+def _places(values: pl.Series, bits: int) -> pl.Series:
     hashes = values if values.dtype == pl.UInt64 else values.hash()
-    return (hashes // (1 << (64 - _BITS))).cast(pl.UInt32)
+    return (hashes // (1 << (64 - bits))).cast(pl.UInt32)

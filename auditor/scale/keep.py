@@ -7,11 +7,13 @@ from datetime import datetime
 import polars as pl
 
 from auditor.cells import duplicates, normalise
+from auditor.cells.duplicates import DUPLICATE
 from auditor.cells.instants import Midnights
 from auditor.cells.normalise import Table, Typed, type_rows
-from auditor.claims import coverage, lengths
+from auditor.claims import coverage, lengths, seen
 from auditor.claims.billing import with_end_and_time
 from auditor.claims.coverage import Extremes
+from auditor.claims.joins import Sought
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, SourceFile
 from auditor.scale.among import Among, Around
@@ -24,12 +26,11 @@ Matters = Callable[[pl.DataFrame], pl.Series]
 """Some columns of rows → a mask of those that can matter."""
 
 _LOOKED_AT = {
-    "calls": ("call_id", "patient_id", "provider_id", "claim_id", "call_start", "call_start_date", "call_end",
-              "call_minutes", "call_seconds", "discussion_minutes"),
-    "visits": ("patient_id", "visit_start", "visit_start_date_only", "visit_start_date", "status"),
-    "claims": ("patient_id", "claim_id", "call_id", "service_date"),
+    "calls": ("claim_id", "call_end", "call_minutes", "call_seconds", "discussion_minutes"),
+    "visits": ("status",),
+    "claims": ("claim_id", "call_id"),
 }  # fmt: skip
-"""The columns that say something of the whole, or whether a row can matter."""
+"""The columns that say something of the whole, or whether a row can matter, beside those of `seen`."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Said:
     """What rows say of their table. `aside`: rows whose id others may have, which say nothing yet.
 
     `spans`: of all calls (`windows.calls`), if a rule asks; `unlisted`: visits whose codes are in no list.
-    `lengths`: of the calls, as `lengths.counted`.
+    `lengths`: of the calls, as `lengths.counted`; `seen`: as `claims.seen`.
     """
 
     table: Table
@@ -47,6 +48,7 @@ class Said:
     unlisted: int
     midnights: Mapping[str, Midnights]
     lengths: Mapping[str, int]
+    seen: pl.DataFrame
     files: tuple[SourceFile, ...] = ()
 
     @property
@@ -60,13 +62,14 @@ class TypeChunk:
     """Types the chunks of the table that was looked at.
 
     `repeated`: ids that several rows may have; `date_only`: its columns that are known to be so as a whole; `with_spans`:
-    whether a rule asks; `until`: the latest end of a call, for visits.
+    whether a rule asks; `sought`: ids of other tables; `until`: the latest end of a call, for visits.
     """
 
     look: Look
     repeated: Among
     matters: Matters
     with_spans: bool
+    sought: Sought
     until: datetime | None = None
     date_only: frozenset[str] = frozenset()
 
@@ -76,12 +79,17 @@ class TypeChunk:
         typed = type_rows(TABLES[look.table], chunk.frame, look.policy, look.blanks, self.date_only)
         again = self.repeated.has(typed.ids())
         single = typed.sound & ~again
-        looked_at = typed.columns(*_LOOKED_AT[look.table])
+        looked_at = typed.columns(*seen.COLUMNS[look.table], *_LOOKED_AT[look.table])
         kept = typed.rows(self.matters(looked_at) & single)
         extremes, spans, counts = self._look(looked_at.filter(single))
         unlisted = _unlisted(typed, single, look.policy) if look.table == "visits" else 0
         aside = typed.rows(typed.sound & again)
-        return kept, Said(typed.table(chunk.lost), aside, extremes, spans, unlisted, typed.midnights, counts)
+        told = [seen.of_rows(look.table, looked_at.filter(typed.sound), look.policy, self.sought)]
+        if look.bills:
+            codes = typed.column("cpt_code")
+            told += [seen.of_codes("used", codes.filter(single)), seen.of_codes("lost", codes.filter(~typed.sound))]
+        table = typed.table(chunk.lost)
+        return kept, Said(table, aside, extremes, spans, unlisted, typed.midnights, counts, seen.merge(told))
 
     def together(self, parts: Sequence[Said], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, Said]:
         """What the chunks say, in order, as one; and of the rows that were put aside those that can matter."""
@@ -90,6 +98,11 @@ class TypeChunk:
         rows, rejects = duplicates.one_per_id(TABLES[look.table], aside.clear(), aside)
         extremes, spans, counts = self._look(rows)
         counts = {name: count + sum(part.lengths[name] for part in parts) for name, count in counts.items()}
+        told = [part.seen for part in parts]
+        if look.bills:
+            conflicting = rejects.filter(pl.col("reason") != DUPLICATE)
+            faulty = aside.join(conflicting, on=["source_file", "source_record"], how="semi")
+            told += [seen.of_codes("used", rows["cpt_code"]), seen.of_codes("lost", faulty["cpt_code"])]
         unlisted = visit_windows.unlisted(rows["cpt_codes"], look.policy.lists).sum() if look.table == "visits" else 0
         table = normalise.merge([part.table for part in parts])
         notes = table.notes
@@ -113,6 +126,7 @@ class TypeChunk:
             sum(part.unlisted for part in parts) + int(unlisted),
             midnights,
             counts,
+            seen.merge(told),
             tuple(files),
         )
 
@@ -171,6 +185,7 @@ def frames_of(said: Said) -> dict[str, pl.DataFrame]:
         "passed": found.passed,
         "visits": found.visits.to_frame("date"),
         "lines": found.lines.to_frame("date"),
+        "seen": said.seen,
     }
 
 
@@ -201,4 +216,5 @@ def said_of(work: TypeChunk, frames: Mapping[str, pl.DataFrame]) -> Said:
         counts["unlisted"][""],
         midnights,
         counts.get("length", {}),
+        frames["seen"],
     )

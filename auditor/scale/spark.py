@@ -154,8 +154,9 @@ class Spark:
             rows = self._collected(made.filter(f"record between {first} and {first + _AT_ONCE - 1}"))
             for number in sorted({row["record"] for row in rows}):
                 frames = {row["kind"]: pl.read_ipc(row["body"]) for row in rows if row["record"] == number}
-                inactive = dict(frames.pop("inactive").iter_rows())
-                yield Judged(**frames, inactive=inactive)
+                counts = dict(frames.pop("counts").iter_rows())
+                absent = counts.pop("absent")
+                yield Judged(**frames, inactive=counts, absent=absent)
 
     def hold(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """The frame, on the driver's disk."""

@@ -11,7 +11,7 @@ from auditor.reading.ingest import Chunk, SourceFile
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES
 
-_BILLED = ("patient_id", "claim_id", "call_id")
+_BILLED = ("patient_id", "provider_id", "claim_id", "call_id")
 
 
 @dataclass(frozen=True)

@@ -134,10 +134,10 @@ def judged(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.Tab
     def made() -> Iterator[pl.DataFrame]:
         rows = {SPANS: NO_SPANS} | _tables({**blanks, SPANS: NO_SPANS}, records)
         found = judge_patients(rows["calls"], rows["visits"], rows.get("claims"), rows[SPANS], context)
-        for kind in ("claims", "findings", "evidence", "outcomes"):
+        for kind in ("claims", "findings", "evidence", "outcomes", "claimed"):
             yield _packed(kind, "", part, getattr(found, kind))
-        inactive = pl.DataFrame(list(found.inactive.items()), schema=["status", "count"], orient="row")
-        yield _packed("inactive", "", part, inactive)
+        counts = [*found.inactive.items(), ("absent", found.absent)]
+        yield _packed("counts", "", part, pl.DataFrame(counts, schema=["what", "count"], orient="row"))
 
     return arrow(pl.concat(_guarded(made(), versions())))
 

@@ -108,15 +108,17 @@ def context(*, table: bool, thin: bool) -> Catalogue:
 
 
 def edges(*, table: bool) -> Catalogue:
-    """Return one patient's rows, never audited, every nine days: they fix as_of, visits_since and claims_since."""
+    """Return rows of a few patients, never audited, every nine days: they fix as_of, visits_since and claims_since."""
     made = Catalogue()
     for i, day in enumerate(range(CLAIMS_SINCE_DAY, AS_OF_DAY, 9), 1):
-        row: Row = {"day": day, "minute": 600, "len": 6, "purpose": "administrative", "cpt_code": ""}
+        row: Row = {"day": day, "who": i % 4, "minute": 600, "len": 6, "purpose": "administrative", "cpt_code": ""}
         made.rows["calls"].append(templates.call(0, i, row, table=table))
         if table:
-            made.rows["lines"].append(templates.line(0, {"day": day, "claim": i, "cpt_code": "99213"}))
+            made.rows["lines"].append(templates.line(0, {"day": day, "who": i % 4, "claim": i, "cpt_code": "99213"}))
     days = [*((day, 570) for day in range(0, AS_OF_DAY, 9)), (AS_OF_DAY, AS_OF_MINUTE)]
-    made.rows["visits"] = [templates.visit(0, i, {"day": day, "minute": at}) for i, (day, at) in enumerate(days, 1)]
+    made.rows["visits"] = [
+        templates.visit(0, i, {"day": day, "who": i % 4, "minute": at}) for i, (day, at) in enumerate(days, 1)
+    ]
     return made
 
 

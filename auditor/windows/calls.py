@@ -29,7 +29,7 @@ def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         "line", "named", "initiated_by", "established", "caller", "purpose", "stated", "discussion_minutes", "clock",
         id="call_id", at="call_start", call_patient="patient_id", call_provider="provider_id", call_date="call_start_date",
     )  # fmt: skip
-    own = claims.select("line", "patient_id", "provider_id", "service_date", "call_dates")
+    own = claims.select("line", "patient_id", "provider_id", "service_date", "call_dates", "call_unsure")
     return calls.join(own, on="line", how="inner").with_columns(
         kind=pl.lit("call"),
         date_only=pl.lit(False),
@@ -39,8 +39,11 @@ def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         order=pl.lit(0, pl.Int64),
         elapsed=pl.lit(None, pl.Int64),
         other_party=pl.col("named")
+        & ~pl.col("call_unsure")
         & ((pl.col("call_patient") != pl.col("patient_id")) | (pl.col("call_provider") != pl.col("provider_id"))),
-        none_on_date=pl.lit(facts.has_claims_table) & ~pl.col("call_dates").list.contains(pl.col("service_date")),
+        none_on_date=pl.lit(facts.has_claims_table)
+        & ~pl.col("call_unsure")
+        & ~pl.col("call_dates").list.contains(pl.col("service_date")),
     )
 
 

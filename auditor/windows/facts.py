@@ -6,6 +6,7 @@ import polars as pl
 
 from auditor.claims.billing import Billing
 from auditor.claims.coverage import Coverage
+from auditor.claims.doors import Doors
 from auditor.policy import Policy
 
 HOUR = 3_600_000_000
@@ -28,5 +29,6 @@ class Facts:
     provider_calls: pl.DataFrame
     has_claims_table: bool
     coverage: Coverage
+    doors: Doors
     policy: Policy
     codes: tuple[str, ...]

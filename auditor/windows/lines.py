@@ -57,11 +57,13 @@ CLAIM: Columns = {
     "doc_advice": (FLAG, "a call documents the advice"),
     "doc_statement": (FLAG, "a call documents the statement"),
     "doc_identity": (FLAG, "a call documents the caller's identity"),
-    "lookback_open": (FLAG, "the days before are not covered, or a visit of the patient was rejected"),
+    "lookback_open": (FLAG, "the days before are not covered, or visits of the patient may be missing"),
     "postoperative_open": (FLAG, "likewise the longest global period before"),
     "ahead_open": (FLAG, "likewise the hours after"),
     "same_day_open": (FLAG, "likewise the service date"),
-    "lines_open": (FLAG, "the frequency period is not covered, or a line of the patient was rejected"),
+    "lines_open": (FLAG, "the frequency period is not covered, or lines of the patient may be missing"),
+    "provider_unsure": (FLAG, "a row of the providers table may be its provider's, written differently"),
+    "call_unsure": (FLAG, "a call, or its patient or provider, may be the claim's, written differently"),
     "counted": (FLAG, "FRQ001 counts it against later ones"),
     "shaky": (FLAG, "an earlier claim of its run is unknown"),
 }
@@ -70,7 +72,7 @@ CLAIM: Columns = {
 LINE_BEFORE: Columns = RECORD | {
     "shaky": (FLAG, "an earlier claim of the claim's run is unknown"),
     "e_counted": (FLAG, "FRQ001 counts the earlier line"),
-    "e_claim_status_sure": (FLAG, "the earlier line's status is blank or recognised"),
+    "sure": (FLAG, "the earlier line's status is blank or recognised, and the patient is somebody"),
     "same_provider": (FLAG, "of the same provider"),
     "same_code": (FLAG, "of the same code"),
     "same_group": (FLAG, "of the same group and specialty"),
@@ -78,14 +80,14 @@ LINE_BEFORE: Columns = RECORD | {
 """Earlier active lines of the family and the patient, within the frequency period."""
 
 SHARED_CALL: Columns = RECORD | {
-    "e_claim_status_sure": (FLAG, "the earlier line's status is blank or recognised"),
+    "sure": (FLAG, "the earlier line's status is blank or recognised"),
 }
 """Earlier active lines of the family that one of the claim's calls supports too."""
 
 SAME_DAY: Columns = RECORD | {
     "is_0": (FLAG, "a code is on NCCI list 0"),
     "is_1": (FLAG, "a code is on NCCI list 1"),
-    "sure": (FLAG, "its status was recognised"),
+    "sure": (FLAG, "its status was recognised, and the patient is somebody"),
 }
 """Visits and other active lines of the patient, provider and date whose codes bundle with the claim's."""
 
@@ -96,7 +98,25 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
     visits, lines = (
         pl.col("patient_id").is_in(tainted.to_list()) for tainted in (facts.tainted_visits, facts.tainted_lines)
     )
-    rejected = {name: lines if name == "lines_open" else visits for name in bounds.OPEN}
+    doors = facts.doors
+    nobody, patient, provider = doors.placeholders, pl.col("patient_id"), pl.col("provider_id")
+
+    def any_near(names: str, pair: str) -> pl.Expr:
+        near = doors.near(pair)
+        return pl.col(names).list.set_intersection(near.implode()).list.len() > 0 if len(near) else pl.lit(False)
+
+    whose = patient.is_in(nobody.implode())
+    visits = visits | whose | patient.is_in(doors.near("patient in visits").implode())
+    lines = lines | whose | patient.is_in(doors.near("patient in lines").implode())
+    by_provider = provider.is_in(doors.near("provider in visits").implode())
+    came_from, named = any_near("call_ids", "call in visits"), any_near("related_visit_ids", "visit in visits")
+    rejected = {
+        "lookback_open": visits | came_from | named,
+        "postoperative_open": visits | by_provider | named,
+        "ahead_open": visits | came_from,
+        "same_day_open": visits | by_provider,
+        "lines_open": lines,
+    }
     bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
 
     def of_band(limits: dict[str, int]) -> pl.Expr:
@@ -107,6 +127,15 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
         high=of_band({code: band.high for code, band in bands.items()}),
         max_units=pl.lit(policy.frequency.max_units),
         hours_ahead=pl.lit(policy.lookahead.hours),
+        nobody=whose.fill_null(False),
+        provider_unsure=provider.is_in(doors.near("provider in providers").implode()).fill_null(False),
+        call_unsure=(
+            pl.lit(False)
+            if not facts.has_claims_table
+            else pl.col("own_call_id").is_in(doors.near("call in calls").implode())
+            | patient.is_in(doors.near("patient in calls").implode())
+            | provider.is_in(doors.near("provider in calls").implode())
+        ).fill_null(False),
         **{name: thin | rejected[name] for name, thin in bounds.not_covered(facts.coverage, policy).items()},
     )
 
@@ -195,12 +224,12 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFr
     days = bounds.days_between("service_date", "e_service_date")
     pairs = (
         claims.lazy()
-        .select(*_LINE_COLUMNS, "start", "shaky")
+        .select(*_LINE_COLUMNS, "start", "shaky", "nobody")
         .join(lines.lazy().select(_line_record(facts.policy.timezone)), on="patient_id", how="inner")
         .filter((pl.col("e_line") < pl.col("line")) & bounds.in_period(facts.policy, days))
         .collect()
     )
-    return _as_records(pairs)
+    return _as_records(pairs).with_columns(sure=pl.col("e_claim_status_sure") & ~pl.col("nobody"))
 
 
 def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
@@ -213,13 +242,13 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.D
         shared.join(claims.select(*_LINE_COLUMNS, "start"), on="line", how="inner").join(
             records, on="e_line", how="inner"
         )
-    )
+    ).with_columns(sure="e_claim_status_sure")
 
 
 def same_day(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Visits and other active lines of the claim's patient, provider and date whose codes are on an NCCI list."""
     ncci = {name: CodeList.of(getattr(facts.policy.lists, name)) for name in ("ncci_0", "ncci_1")}
-    own = claims.select("line", "patient_id", "provider_id", day="service_date", start="start", end="reach")
+    own = claims.select("line", "patient_id", "provider_id", "nobody", day="service_date", start="start", end="reach")
     visit_rows = facts.visits.filter(
         (pl.col("v_ncci_0") | pl.col("v_ncci_1")) & ~pl.col("v_status").is_in(["cancelled", "no_show"]).fill_null(False)
     ).select(
@@ -248,6 +277,7 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.Data
     back, after = pl.col("start") - pl.col("at"), pl.col("at") - pl.col("end")
     elapsed = pl.max_horizontal(back, after, pl.duration()).dt.total_microseconds()
     return pairs.with_columns(
+        sure=pl.col("sure") & ~pl.col("nobody"),
         gap_days=pl.lit(0, pl.Int64),
         order=elapsed,
         basis=pl.lit(None, pl.String),

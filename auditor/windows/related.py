@@ -2,12 +2,20 @@
 
 import polars as pl
 
+from auditor.cells.ids import folded
+
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 
 
 def shares(left: str, right: str) -> pl.Expr:
     """Whether two list columns have an element in common."""
     return pl.col(left).list.set_intersection(pl.col(right)).list.len().fill_null(0) > 0
+
+
+def nearly(one: str, several: str) -> pl.Expr:
+    """Whether a text is nearly equal to one of a list's, and not the same as any."""
+    like = pl.col(several).list.eval(folded(pl.element())).list.contains(folded(pl.col(one)))
+    return (like & ~pl.col(several).list.contains(pl.col(one))).fill_null(False)
 
 
 def relate(pairs: pl.DataFrame, relatedness: str) -> pl.DataFrame:
@@ -30,6 +38,8 @@ def relate(pairs: pl.DataFrame, relatedness: str) -> pl.DataFrame:
     ladder = (
         pl.when(both_problems & same_problem)
         .then(_step(YES, "same problem"))
+        .when(both_problems & nearly("v_problem_id", "problems"))
+        .then(_step(UNKNOWN, "unknown"))
         .when(both_problems)
         .then(_step(NO, "different problem"))
         .when(both_diagnoses & same_diagnosis)

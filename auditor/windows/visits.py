@@ -20,7 +20,8 @@ VISIT: Columns = RECORD | {
     "past": (FLAG, "it started by the instant up to which the visits are complete"),
     "kept": (FLAG, "completed, or past and of blank or unrecognised status"),
     "live": (FLAG, "neither cancelled nor a no-show"),
-    "sure": (FLAG, "its status is blank or recognised"),
+    "sure": (FLAG, "its status is blank or recognised, it is not the call itself, and the patient is somebody"),
+    "certain": (FLAG, "sure, and it counts rather than may count"),
     "not_booked": (FLAG, "nobody knows when it was booked"),
     "from_call": (FLAG, "linked, or booked from the claim's start on"),
     "in_span": (FLAG, "linked, or booked between the claim's start and the hours after its end"),
@@ -54,8 +55,9 @@ def unlisted(codes: pl.Series, lists: Lists) -> pl.Series:
     ).to_series().fill_null(False)  # fmt: skip
 
 
-def classified(rows: pl.DataFrame, lists: Lists) -> pl.DataFrame:
-    """Visits with columns prefixed `v_`, and what their codes say."""
+def classified(rows: pl.DataFrame, lists: Lists, mute: frozenset[str]) -> pl.DataFrame:
+    """Visits with columns prefixed `v_`, and what their codes say. Columns that are `mute` count as blank."""
+    rows = rows.with_columns(pl.lit(None, rows.schema[name]).alias(name) for name in sorted(mute))
     known = _Known(rows["cpt_codes"], lists)
     has_codes = pl.col("cpt_codes").list.len() > 0
     return rows.select(
@@ -124,6 +126,7 @@ _CLAIM_COLUMNS = (
     "diagnoses",
     "group_id",
     "specialty",
+    "nobody",
 )
 
 
@@ -167,13 +170,14 @@ def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         past=past,
         scheduled=(status == "scheduled").fill_null(False),
         live=~status.is_in(["cancelled", "no_show"]).fill_null(False),
-        sure=(status != "unrecognised").fill_null(True),
+        sure=(status != "unrecognised").fill_null(True) & ~pl.col("nobody") & ~related.nearly("id", "call_ids"),
         postoperative=bounds.is_postoperative(policy),
         same_group=(pl.col("group_id") == pl.col("v_group_id")).fill_null(False),
         may_be_related=pl.col("relation") != related.NO,
         is_related=pl.col("relation") == related.YES,
         unrelated_supports=pl.lit(policy.lookahead.unrelated_supports),
     ).with_columns(
+        certain=pl.col("sure"),
         kept=pl.col("completed") | (pl.col("undone") & past),
         from_call=pl.col("linked") | (pl.col("booked_at") >= pl.col("start")).fill_null(False),
         in_span=pl.col("linked") | pl.col("booked_at").is_between("start", "ahead").fill_null(False),

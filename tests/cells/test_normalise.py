@@ -62,7 +62,7 @@ def in_chunks(frame: pl.DataFrame, size: int, policy: Policy) -> tuple[pl.DataFr
     chunks = [Chunk(some, pl.DataFrame(schema=REJECT_SCHEMA)) for some in frame.iter_slices(size)]
     chunks = [Chunk(_thin(chunk.frame), chunk.lost) for chunk in chunks]
     ids = repeated([look(chunk)[0] for chunk in chunks])
-    work = TypeChunk(look=look, repeated=Among(ids), matters=everything, with_spans=False)
+    work = TypeChunk(look=look, repeated=Among(ids), matters=everything, with_spans=False, sought={})
     kept, said = zip(*map(work, chunks), strict=True)
     rows, whole = work.together(said, ())
     if whole.date_only:

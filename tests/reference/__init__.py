@@ -95,13 +95,14 @@ def find_not_evaluated(book: Book) -> set[str]:
 
 def judge(rule: str, claim: Line, book: Book, frq001: dict[tuple[str, str, str], Verdict]) -> Verdict:
     """One rule for one claim; not applicable wins over everything."""
+    astray = rule in READS_CALLS and book.doors.call_astray(claim)
     if not claim.calls and rule in READS_CALLS:
-        return Verdict("not applicable")
+        off = rule == "LBK002" and "24" in claim.modifiers
+        return Verdict("unknown" if astray and not off else "not applicable")
     if rule == "FRQ001":
         return frq001[claim.key]
-    if rule in DOC_COLUMNS:
-        return doc(rule, claim, book)
-    return RULE_FUNCTIONS[rule](claim, book)
+    verdict = doc(rule, claim, book) if rule in DOC_COLUMNS else RULE_FUNCTIONS[rule](claim, book)
+    return Verdict("unknown") if astray and verdict.outcome == "clear" else verdict
 
 
 def supportable_code(minutes: int | None) -> str | None:

@@ -23,6 +23,7 @@ class Support:
     date_only: bool = False
     elapsed: timedelta = timedelta(0)
     basis: str | None = None
+    at_most_review: bool = False
 
 
 def override(rule: str, outcome: str, book: Book) -> str:
@@ -44,7 +45,10 @@ def from_records(rule: str, supports: list[Support], unknown: bool, book: Book, 
     """The verdict of a rule that looks at other records; with ``latest`` (supports in order) the last one is named."""
     if not supports:
         return Verdict("unknown" if unknown else "clear")
-    judged = [(override(rule, one.outcome, book), position, one) for position, one in enumerate(supports)]
+    judged = [
+        ("review" if one.at_most_review else override(rule, one.outcome, book), position, one)
+        for position, one in enumerate(supports)
+    ]
     strongest = min((outcome for outcome, _, _ in judged), key=lambda outcome: STRENGTH[outcome])
     same = [(position, one) for outcome, position, one in judged if outcome == strongest]
     if latest:

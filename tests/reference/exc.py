@@ -30,25 +30,29 @@ def same_day_gap(claim: Line, visit: Visit) -> timedelta:
 
 def exc001(claim: Line, book: Book) -> Verdict:
     supports = []
+    nobody = claim.patient in book.doors.nobody
     for visit in book.visits:
         same = visit.row["patient_id"] == claim.patient and visit.row["provider_id"] == claim.provider
         if not same or visit.day != claim.service_date or visit.status in ("cancelled", "no_show"):
             continue
         outcome = exclusion(visit.codes)
-        if outcome == "violation" and visit.status == "unrecognised":
-            outcome = "review"
         if outcome is not None:
-            supports.append(Support(outcome, "visit", visit.id, 0, visit.date_only, same_day_gap(claim, visit)))
+            doubt = nobody or visit.status == "unrecognised"
+            gap = same_day_gap(claim, visit)
+            supports.append(Support(outcome, "visit", visit.id, 0, visit.date_only, gap, at_most_review=doubt))
     for line in book.active:
         same = line.patient == claim.patient and line.provider == claim.provider and line.key != claim.key
         outcome = exclusion(frozenset({line.code}))
         if same and line.service_date == claim.service_date and outcome is not None:
-            supports.append(Support(outcome, "claim", line.claim_id, 0))
+            supports.append(Support(outcome, "claim", line.claim_id, 0, at_most_review=nobody))
     unknown = (
         book.visits_since is None
         or claim.service_date < book.visits_since
         or book.as_of is None
         or claim.service_date > book.clock.day(book.as_of)
         or claim.patient in book.tainted_visits
+        or nobody
+        or book.doors.patient_astray(claim)
+        or book.doors.provider_astray(claim)
     )
     return from_records("EXC001", supports, unknown, book)

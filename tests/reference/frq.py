@@ -14,16 +14,27 @@ def frequency_unknown(claim: Line, book: Book) -> bool:
     """Is the week before the claim not fully covered by the lines?"""
     if book.claims_since is None or claim.service_date - timedelta(days=6) < book.claims_since:
         return True
-    return claim.patient in book.tainted_lines
+    return is_tainted(claim, book)
+
+
+def is_tainted(claim: Line, book: Book) -> bool:
+    """May lines of the patient be missing, or be somebody else's?"""
+    doors = book.doors
+    return claim.patient in book.tainted_lines or claim.patient in doors.nobody or doors.lines_astray(claim)
 
 
 def days_after(line: Line, earlier: Line) -> int:
     return (line.service_date - earlier.service_date).days
 
 
-def as_line(line: Line, earlier: Line, outcome: str) -> Support:
+def as_line(line: Line, earlier: Line, outcome: str, at_most_review: bool) -> Support:
     """An earlier line as evidence."""
-    return Support(outcome, "claim", earlier.claim_id, days_after(line, earlier))
+    return Support(outcome, "claim", earlier.claim_id, days_after(line, earlier), at_most_review=at_most_review)
+
+
+def in_doubt(claim: Line, earlier: Line, book: Book) -> bool:
+    """Review at most: of a status that nobody knows, or of a patient who is nobody."""
+    return not earlier.status_sure or claim.patient in book.doors.nobody
 
 
 def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
@@ -33,8 +44,8 @@ def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
         if line.code in book.settings["codes"]:
             sequences.setdefault((line.patient, line.provider, line.code), []).append(line)
     verdicts = {}
-    for (patient, _, _), sequence in sequences.items():
-        tainted = patient in book.tainted_lines
+    for sequence in sequences.values():
+        tainted = is_tainted(sequence[0], book)
         counted: list[Line] = []
         previous: Line | None = None
         spread = tainted
@@ -43,7 +54,7 @@ def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
                 spread = tainted
             previous = line
             anchors = [earlier for earlier in counted if 0 <= days_after(line, earlier) <= 6]
-            outcome = "clear"
+            outcome, doubtful = "clear", False
             if anchors:
                 outcome = "violation"
             elif frequency_unknown(line, book):
@@ -54,14 +65,13 @@ def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
                 if not anchors:
                     counted.append(line)
                 if spread and outcome == "violation":
-                    outcome = "review"
+                    doubtful = True
                 elif spread and outcome == "clear":
                     outcome = "unknown"
                 if outcome == "unknown":
                     spread = True
             supports = [
-                as_line(line, earlier, outcome if earlier.status_sure or outcome != "violation" else "review")
-                for earlier in anchors
+                as_line(line, earlier, "violation", doubtful or in_doubt(line, earlier, book)) for earlier in anchors
             ]
             verdicts[line.key] = from_records("FRQ001", supports, outcome == "unknown", book, latest=True)
     return verdicts
@@ -78,7 +88,7 @@ def frq002(claim: Line, book: Book) -> Verdict:
         same = line.patient == claim.patient and line.provider == claim.provider
         other_code = line.code in FAMILY and line.code != claim.code
         if same and other_code and 0 <= days_after(claim, line) <= 6:
-            supports.append(as_line(claim, line, "review"))
+            supports.append(as_line(claim, line, "review", in_doubt(claim, line, book)))
     return from_records("FRQ002", supports, frequency_unknown(claim, book), book, latest=True)
 
 
@@ -92,7 +102,7 @@ def frq004(claim: Line, book: Book) -> Verdict:
     supports = []
     for line in earlier_lines(claim, book):
         if line.code in FAMILY and line.call_ids & claim.call_ids:
-            supports.append(as_line(claim, line, "violation" if line.status_sure else "review"))
+            supports.append(as_line(claim, line, "violation", not line.status_sure))
     return from_records("FRQ004", supports, False, book, latest=True)
 
 
@@ -104,5 +114,5 @@ def frq005(claim: Line, book: Book) -> Verdict:
         same = line.patient == claim.patient and line.code == claim.code and line.provider != claim.provider
         same_group = line.group == claim.group and line.specialty == claim.specialty
         if same and same_group and 0 <= days_after(claim, line) <= 6:
-            supports.append(as_line(claim, line, "review"))
+            supports.append(as_line(claim, line, "review", in_doubt(claim, line, book)))
     return from_records("FRQ005", supports, frequency_unknown(claim, book), book, latest=True)

@@ -6,24 +6,25 @@ from datetime import timedelta
 
 from tests.reference.evidence import Support, from_records
 from tests.reference.lines import Book, Line, Visit
-from tests.reference.related import booked_for, counts, relate
+from tests.reference.related import booked_for, counts, relate, review_at_most
 from tests.reference.world import DAY, Verdict
 
 
-def ahead(visit: Visit, claim: Line, outcome: str, basis: str, book: Book) -> Support:
+def ahead(rule: str, visit: Visit, claim: Line, outcome: str, basis: str, book: Book) -> Support:
     """A visit after the claim as evidence; gaps run from the claim's end (its start where the end is unknown)."""
-    if visit.status == "unrecognised":
-        outcome = "review"
     end = claim.last
     gap = max(0, (visit.day - book.clock.day(end)).days)
-    return Support(outcome, "visit", visit.id, gap, visit.date_only, max(timedelta(0), visit.start - end), basis)
+    doubt = review_at_most(visit, claim, book) or (rule == "LAH001" and visit.date_only)
+    return Support(outcome, "visit", visit.id, gap, visit.date_only, max(timedelta(0), visit.start - end), basis, doubt)
 
 
 def ahead_unknown(claim: Line, book: Book) -> bool:
     """Is the day after the claim not fully covered by the visits export?"""
     if claim.end is None or book.as_of is None or claim.end + DAY > book.as_of:
         return True
-    return claim.patient in book.tainted_visits
+    if claim.patient in book.tainted_visits or claim.patient in book.doors.nobody:
+        return True
+    return book.doors.patient_astray(claim) or book.doors.came_from_astray(claim)
 
 
 def in_lah001_window(visit: Visit, claim: Line, book: Book) -> bool:
@@ -71,10 +72,8 @@ def lah001(claim: Line, book: Book) -> Verdict:
             outcome = "review"
         if related == "no" and not book.settings["unrelated_supports_lah001"]:
             outcome = None
-        if outcome == "violation" and visit.date_only:
-            outcome = "review"
         if outcome is not None:
-            supports.append(ahead(visit, claim, outcome, basis, book))
+            supports.append(ahead("LAH001", visit, claim, outcome, basis, book))
     return from_records("LAH001", supports, ahead_unknown(claim, book), book)
 
 
@@ -107,5 +106,5 @@ def lah002(claim: Line, book: Book) -> Verdict:
         elif linked or (in_span and related != "no"):
             outcome = "review"
         if outcome is not None:
-            supports.append(ahead(visit, claim, outcome, basis, book))
+            supports.append(ahead("LAH002", visit, claim, outcome, basis, book))
     return from_records("LAH002", supports, undated or ahead_unknown(claim, book), book)

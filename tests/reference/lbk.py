@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from tests.reference.evidence import Support, from_records
 from tests.reference.lines import Book, Line, Visit
-from tests.reference.related import counts, relate
+from tests.reference.related import counts, relate, review_at_most
 from tests.reference.world import Verdict
 
 
@@ -19,10 +19,9 @@ def is_kept(visit: Visit, book: Book) -> bool:
 
 def behind(visit: Visit, claim: Line, outcome: str, basis: str, book: Book) -> Support:
     """A visit before the claim as evidence; gaps run from the visit to the claim's start."""
-    if visit.status == "unrecognised":
-        outcome = "review"
     gap = (book.clock.day(claim.first) - visit.day).days
-    return Support(outcome, "visit", visit.id, gap, visit.date_only, claim.first - visit.start, basis)
+    doubt = review_at_most(visit, claim, book)
+    return Support(outcome, "visit", visit.id, gap, visit.date_only, claim.first - visit.start, basis, doubt)
 
 
 def back_unknown(claim: Line, days: int, book: Book) -> bool:
@@ -31,7 +30,9 @@ def back_unknown(claim: Line, days: int, book: Book) -> bool:
         return True
     if book.as_of is None or claim.first > book.as_of:
         return True
-    return claim.patient in book.tainted_visits
+    return (
+        claim.patient in book.tainted_visits or claim.patient in book.doors.nobody or book.doors.patient_astray(claim)
+    )
 
 
 def lbk001(claim: Line, book: Book) -> Verdict:
@@ -50,7 +51,9 @@ def lbk001(claim: Line, book: Book) -> Verdict:
             supports.append(behind(visit, claim, "review" if doubtful else "violation", basis, book))
         elif visit.status == "scheduled" and book.as_of is not None and visit.start <= book.as_of:
             supports.append(behind(visit, claim, "review", basis, book))
-    return from_records("LBK001", supports, back_unknown(claim, 7, book), book)
+    doors = book.doors
+    unknown = back_unknown(claim, 7, book) or doors.came_from_astray(claim) or doors.named_astray(claim)
+    return from_records("LBK001", supports, unknown, book)
 
 
 def lbk002(claim: Line, book: Book) -> Verdict:
@@ -74,4 +77,6 @@ def lbk002(claim: Line, book: Book) -> Verdict:
             continue
         sure = basis in ("linked", "same problem", "same diagnosis category", "any")
         supports.append(behind(visit, claim, "violation" if sure else "review", basis, book))
-    return from_records("LBK002", supports, back_unknown(claim, 90, book), book)
+    doors = book.doors
+    unknown = back_unknown(claim, 90, book) or doors.provider_astray(claim) or doors.named_astray(claim)
+    return from_records("LBK002", supports, unknown, book)

@@ -8,6 +8,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from tests.reference.doors import Doors
+from tests.reference.lists import FAMILY
 from tests.reference.tables import load
 from tests.reference.values import Clock, read_date, read_instant
 from tests.reference.world import MICROSECOND, MINUTE_US, SETTINGS, World
@@ -63,6 +65,7 @@ class Line:
     paid: Decimal | None
     calls: tuple[Call, ...]
     named: tuple[Call, ...]
+    own_call: str | None
     start: datetime | None
     end: datetime | None
     problems: frozenset[str]
@@ -195,12 +198,14 @@ class Book:
         self.visits = [self.make_visit(row) for row in self.tables["visits"].records]
         self.lines = self.lines_from_claims() if self.has_claims else self.lines_from_calls()
         self.lines.sort(key=lambda line: line.order)
+        self.all_family = [line for line in self.lines if line.code in FAMILY]
         self.active = [line for line in self.lines if line.status == "active"]
         self.tainted_visits = self.tables["visits"].tainted
         self.tainted_lines = self.tables["claims" if self.has_claims else "calls"].tainted
         self.as_of = self.find_as_of()
         self.visits_since = self.find_visits_since()
         self.claims_since = self.find_claims_since()
+        self.doors = Doors(self)
 
     def exists(self, table: str, column: str) -> bool:
         return column in self.tables[table].columns
@@ -380,6 +385,7 @@ class Book:
             paid=billing["paid_amount"],
             calls=ordered,
             named=tuple(named),
+            own_call=billing.get("call_id") if self.has_claims else None,
             start=start,
             end=end,
             problems=frozenset(call.row["problem_id"] for call in ordered if call.row["problem_id"] is not None),

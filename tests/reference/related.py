@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tests.reference.columns import Instant
+from tests.reference.doors import nearly
 from tests.reference.lines import Book, Line, Visit
 from tests.reference.lists import FAMILY, is_visit_code
 
@@ -23,11 +24,15 @@ def relate(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
     if book.settings["relatedness"] == "any":
         return "yes", "any"
     # CHOICE: SPEC names no basis for "no".
-    if claim.problems and visit.row["problem_id"] is not None:
-        shared = visit.row["problem_id"] in claim.problems
+    problem = None if "problem_id" in book.doors.mute else visit.row["problem_id"]
+    categories = frozenset() if "diagnosis_codes" in book.doors.mute else visit.categories
+    if claim.problems and problem is not None:
+        shared = problem in claim.problems
+        if not shared and any(nearly(problem, other) for other in claim.problems):
+            return "unknown", "unknown"
         return ("yes", "same problem") if shared else ("no", "different problem")
-    if claim.categories and visit.categories:
-        shared = bool(claim.categories & visit.categories)
+    if claim.categories and categories:
+        shared = bool(claim.categories & categories)
         return ("yes", "same diagnosis category") if shared else ("no", "different diagnosis category")
     if visit.row["provider_id"] is not None and visit.row["provider_id"] == claim.provider:
         return "yes", "same provider"
@@ -35,6 +40,12 @@ def relate(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
     if same_group and visit.specialty is not None and visit.specialty == claim.specialty:
         return "unknown", "same group"
     return "unknown", "unknown"
+
+
+def review_at_most(visit: Visit, claim: Line, book: Book) -> bool:
+    """Of unrecognised status, of a patient who is nobody, or perhaps the call itself."""
+    nobody = claim.patient in book.doors.nobody
+    return visit.status == "unrecognised" or nobody or book.doors.is_call_itself(visit, claim)
 
 
 def counts(visit: Visit, claim: Line) -> bool:

@@ -12,18 +12,24 @@ from tests.reference.world import DAY, Table
 
 @dataclass
 class Loaded:
-    """A table after normalisation: one dict per record that is used, the rejects, and the tainted patients."""
+    """A table after normalisation: one dict per record that is used, the rejects, the tainted patients, and all sound rows."""
 
     records: list[dict[str, Any]]
     rejects: list[tuple[int, str]]
     tainted: set[str]
     columns: set[str]
+    sound: list[dict[str, Any]]
+
+    @property
+    def patients(self) -> list[str]:
+        """The patient of every sound row."""
+        return [row["patient_id"] for row in self.sound]
 
 
 def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) -> Loaded:
     """Read one table: own faults first, then exact duplicates, then rows of one id."""
     if table is None:
-        return Loaded([], [], set(), set())
+        return Loaded([], [], set(), set(), [])
     missing = [column for column in REQUIRED[name] if column not in table.columns]
     if missing:
         raise ValueError(f"{name}: required columns missing: {missing}")
@@ -91,7 +97,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
             if column in kinds:
                 merged[column] = frozenset().union(*(values[column] for _, values in distinct))
         records.append(merged)
-    return Loaded(records, sorted(rejects), tainted, exists)
+    return Loaded(records, sorted(rejects), tainted, exists, [values for _, values in good])
 
 
 def check_call(values: dict[str, Any]) -> None:

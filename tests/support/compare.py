@@ -61,6 +61,7 @@ def settings_of(world: World, paths: Mapping[str, tuple[str, ...]]) -> Settings:
         required=(),
         max_rejects="100%",
         allow_empty=True,
+        allow_unjoined=True,
     )
 
 

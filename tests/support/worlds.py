@@ -10,7 +10,7 @@ In a *calm* world most facts are plain, so that every disposition occurs and one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -530,6 +530,34 @@ def make_midnight(scene: Scene, rows: list[Row], column: str, key: str, total: i
         rows.append({**filler, column: f"{scene.base - (100 - number % 3) * DAY} 00:00"})
 
 
+ASTRAY = (
+    *(("calls", name) for name in ("patient_id", "provider_id", "call_id", "problem_id", "related_visit_id")),
+    *(("visits", name) for name in ("patient_id", "provider_id", "visit_id", "problem_id", "originating_call_id")),
+    *(("claims", name) for name in ("patient_id", "provider_id", "call_id")),
+    ("providers", "provider_id"),
+)
+SPELLINGS: tuple[Callable[[str], str], ...] = (
+    str.upper, lambda text: f"0{text}", lambda text: f"{text}.0", lambda text: f"{text[:1]}-{text[1:]}"
+)  # fmt: skip
+NOBODY = ("0", "-1", "9999", "Unknown", "2.9E+13", "2.9E+1")
+
+
+def lead_astray(draw: Draw, tables: dict[str, list[Row] | None]) -> None:
+    """Sometimes writes the ids of a column differently, in some rows or all, or makes a patient a placeholder."""
+    if chance(draw, 5):
+        table, column = pick(draw, ASTRAY)
+        spelling, some = pick(draw, SPELLINGS), chance(draw, 2)
+        for row in tables[table] or ():
+            if row.get(column) and not (some and chance(draw, 2)):
+                row[column] = spelling(row[column])
+    if chance(draw, 12):
+        nobody = pick(draw, NOBODY)
+        for rows in tables.values():
+            for row in rows or ():
+                if row.get("patient_id") == "p1":
+                    row["patient_id"] = nobody
+
+
 # ----- settings -----
 
 
@@ -600,6 +628,7 @@ def worlds(draw: Draw) -> World:
         make_midnight(scene, visits, "booked_at", "visit_id", pick(draw, (20, 19)))
     if chance(draw, 100):
         make_midnight(scene, calls, "call_start", "call_id", pick(draw, (20, 19)))
+    lead_astray(draw, {"calls": calls, "visits": visits, "claims": claims, "providers": providers})
     return World(
         calls=drop(draw, "calls", plant(draw, "calls", calls)),
         visits=drop(draw, "visits", plant(draw, "visits", visits)),

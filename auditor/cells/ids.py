@@ -1,0 +1,36 @@
+"""Ids that are written differently in two exports, and what the policy lets them differ in. Source: SPEC.md section 11."""
+
+from collections.abc import Iterable, Mapping
+
+import polars as pl
+
+DIFFERENCES: Mapping[str, str] = {
+    "case": "case",
+    "zeros": "leading zeros",
+    "decimal": "a trailing .0",
+    "punctuation": "blanks or hyphens",
+}
+"""What two nearly equal ids may differ in, as the policy says it and in words."""
+
+_MEANS = {"originating_call_id": "call_id", "related_visit_id": "visit_id"}
+"""Columns whose ids are those of another column."""
+
+
+def same_ids(column: str) -> str:
+    """The policy's word for a column's ids."""
+    return _MEANS.get(column, column)
+
+
+def folded(text: pl.Expr, differences: Iterable[str] = DIFFERENCES) -> pl.Expr:
+    """A text without what two nearly equal ids may differ in."""
+    wanted = set(differences)
+    if "punctuation" in wanted:
+        text = text.str.replace_all(r"[\s\-]", "")
+    if "case" in wanted:
+        text = text.str.to_lowercase()
+    if "decimal" in wanted:
+        text = text.str.strip_suffix(".0")
+    if "zeros" in wanted:
+        bare = text.str.strip_chars_start("0")
+        text = pl.when(bare == "").then(pl.lit("0")).otherwise(bare)
+    return text

@@ -1,0 +1,165 @@
+"""What did not join, was misread or stands for nobody: what it leaves open and refuses. Source: SPEC.md section 11."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from auditor.cells.ids import DIFFERENCES
+from auditor.claims import joins, placeholders
+from auditor.claims.joins import BY_NAME, MANY_CLAIMS
+from auditor.policy import Policy
+
+_ENOUGH = 20
+"""So many ids, links or claims tell that something is wrong with all."""
+
+Seen = Mapping[str, pl.DataFrame]
+"""Table → what its rows say, as `seen`."""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What the rules have to doubt.
+
+    `ids`: pairs (`name`), ids (`value`) and `how` they differ from what was found, blank where they do not. `nobody`: by
+    table the patient ids that are placeholders. `mute`: columns in another vocabulary in the visits, which count as blank.
+    """
+
+    ids: pl.DataFrame
+    nobody: Mapping[str, pl.DataFrame]
+    mute: frozenset[str]
+
+    def near(self, pair: str) -> pl.Series:
+        """The ids of a pair that are nearly equal to another one of the second column."""
+        return self.ids.filter((pl.col("name") == pair) & (pl.col("how") != ""))["value"].unique()
+
+    def there(self, pair: str) -> pl.Series:
+        """The ids of a pair that are found as they stand."""
+        return self.ids.filter((pl.col("name") == pair) & (pl.col("how") == ""))["value"].unique()
+
+    @property
+    def placeholders(self) -> pl.Series:
+        """Those of all tables."""
+        return pl.concat(
+            [pl.Series("value", dtype=pl.String), *(some["value"] for some in self.nobody.values())]
+        ).unique()
+
+
+def doors(seen: Seen, lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy) -> Doors:
+    """What the tables say together. `lines`: patient_id and provider_id of all lines of the family."""
+    nothing = pl.DataFrame(schema={"name": pl.String, "value": pl.String, "how": pl.String})
+    ids = [nothing, *(said.filter(pl.col("what") == "id").select(nothing.columns) for said in seen.values())]
+    for pair, values, others in (
+        ("patient in lines", lines["patient_id"], lines["patient_id"]),
+        ("provider in providers", lines["provider_id"], providers["provider_id"]),
+    ):
+        found = joins.matched(joins.with_folded(values), others)
+        ids.append(found.select(name=pl.lit(pair), value="value", how="how"))
+    nobody = {table: _placeholders(said, policy) for table, said in seen.items()}
+    return Doors(pl.concat(ids), {table: found for table, found in nobody.items() if found.height}, _mute(seen))
+
+
+def _placeholders(said: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    what = pl.col("what")
+    patients = said.filter(what == "patient")
+    different = min(said.filter(what == "few").height, placeholders.MANY)
+    return placeholders.found(patients, different, int(said.filter(what == "day")["count"].sum()), policy)
+
+
+def _mute(seen: Seen) -> frozenset[str]:
+    """The links that visits write in another vocabulary than calls and claims: many of each, and not one in common."""
+
+    def links(tables: Iterator[str], name: str) -> set[str]:
+        some = (pl.col("what") == "link") & (pl.col("name") == name)
+        return {value for table in tables for value in seen[table].filter(some)["value"]}
+
+    found = set()
+    for name in ("problem_id", "diagnosis_codes"):
+        ours, theirs = links((table for table in seen if table != "visits"), name), links(iter(["visits"]), name)
+        if min(len(ours), len(theirs)) >= _ENOUGH and not ours & theirs:
+            found.add(name)
+    return frozenset(found)
+
+
+def refusal(rates: pl.DataFrame) -> str | None:
+    """Why the inputs cannot be audited: ids of two tables that hardly ever meet."""
+    for pair, values, found in rates.select("pair", "values", "found").iter_rows():
+        if BY_NAME[pair].refused and values >= _ENOUGH and found * 20 < values:
+            first, second = BY_NAME[pair].first, BY_NAME[pair].second
+            return (
+                f"{second}: of {values:,} {first} {found:,} are found there; are the two written differently, or do the "
+                "exports not belong together? `audit98968 check` shows how ids join; if it is right, give --allow-unjoined"
+            )
+    return None
+
+
+def warnings(doors: Doors, rates: pl.DataFrame, seen: Seen, absent: int) -> Iterator[str]:
+    """What a person should know. `absent`: clear claims whose patient is in no visit."""
+    if absent:
+        yield f"{absent:,} claims are clear although their patient is in no visit at all: nothing was there to find"
+    for pair, values, found, near, how, missed in rates.iter_rows():
+        told = BY_NAME[pair]
+        if near:
+            kinds = how.split(" and ")
+            words = " and ".join(DIFFERENCES.get(kind, kind) for kind in kinds)
+            if set(kinds) <= set(DIFFERENCES):
+                same = f"; if they are the same, say so in the policy: [ids] {told.ids} = {list(kinds)}".replace(
+                    "'", '"'
+                )
+            else:
+                same = "; export the ids as text"
+            yield (
+                f"{told.second}: {near:,} of {values:,} {told.first} are there nearly, but not as they stand ({words}); "
+                f"{told.open} are unknown for their claims{same}"
+            )
+        if found * 2 < values and pair != "patient in lines":
+            yield f"{told.second}: of {values:,} {told.first} {found:,} are found there"
+        elif missed and pair == "provider in visits":
+            yield f"{told.second}: {missed:,} providers of {MANY_CLAIMS} or more audited claims are in no visit"
+    for name in sorted(doors.mute):
+        yield f"visits.{name}: no value is in the calls or claims too, as if written in other words; they count as blank"
+    for table, found in doors.nobody.items():
+        rows = found["count"].sum()
+        yield (
+            f"{table}.patient_id: {rows:,} rows have a placeholder for a patient; they may belong to any patient, and "
+            "their claims are review at most; if it is a patient, name it in the policy: [ids] not_placeholders"
+        )
+    yield from _order_warnings(seen["visits"])
+    yield from _hour_warnings(seen)
+
+
+def _order_warnings(visits: pl.DataFrame) -> Iterator[str]:
+    orders = visits.filter(pl.col("what") == "order").group_by("name", maintain_order=True).agg(
+        pl.sum("count"), wrong=pl.col("count").filter(pl.col("value") == "wrong").sum()
+    ).sort("name")  # fmt: skip
+    for name, count, wrong in orders.iter_rows():
+        if wrong * 5 > count:
+            first, second = name.split(" and ")
+            yield f"visits.{first}: {wrong:,} of {count:,} are after {second}; are two columns swapped?"
+
+
+def hours(said: pl.DataFrame, column: str) -> tuple[int, int] | None:
+    """The local hours between which 9 of 10 times of a column lie, both included: the shortest such stretch of a day."""
+    counts = [0] * 24
+    of_column = said.filter((pl.col("what") == "hour") & (pl.col("name") == column))
+    for hour, count in of_column.select("value", "count").iter_rows():
+        counts[int(hour)] += count
+    total = sum(counts)
+    if not total:
+        return None
+    stretches = ((length, first) for length in range(24) for first in range(24)
+                 if sum(counts[(first + hour) % 24] for hour in range(length + 1)) * 10 >= total * 9)  # fmt: skip
+    length, first = next(stretches)
+    return first, (first + length) % 24
+
+
+def _hour_warnings(seen: Seen) -> Iterator[str]:
+    ours, theirs = hours(seen["calls"], "call_start"), hours(seen["visits"], "visit_start")
+    if not ours or not theirs:
+        return
+    apart = [min((one - other) % 24, (other - one) % 24) for one, other in zip(ours, theirs, strict=True)]
+    if min(apart) >= 3:
+        yield (
+            f"9 of 10 calls start from {ours[0]} to {ours[1]} o'clock, visits from {theirs[0]} to {theirs[1]}; is one of "
+            'them in another zone? Say so in the policy: [timezones] visits = "UTC"'
+        )

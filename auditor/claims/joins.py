@@ -1,0 +1,182 @@
+"""Ids of one table that are found in another: as they stand, or nearly. Source: SPEC.md section 11.
+
+A wrong key reads like a clean record: no visit is found, so nothing is wrong.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import polars as pl
+
+from auditor.cells.ids import DIFFERENCES, folded
+
+MANY_CLAIMS = 20
+"""Of one provider."""
+_ROUNDING = "rounding"
+_SCIENTIFIC = r"^(\d)[.,]?(\d*)[eE]\+?(\d{1,2})$"
+"""A whole number as a spreadsheet shows it."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Ids of audited claims, or of their calls (`first`), that are sought in a column of another table (`second`).
+
+    `ids`: the policy's word for them. `refused`: where hardly any is found, the run is refused.
+    """
+
+    name: str
+    ids: str
+    first: str
+    second: str
+    open: str
+    refused: bool = False
+
+    @property
+    def table(self) -> str:
+        """The other table."""
+        return self.second.partition(".")[0]
+
+    @property
+    def column(self) -> str:
+        """Its column."""
+        return self.second.partition(".")[2]
+
+
+_VISITS = "LBK001, LBK002, LAH001, LAH002 and EXC001"
+_CALLS = "INT001, INT002 and the rules that read the call"
+_PATIENTS, _PROVIDERS = "patients of audited claims", "providers of audited claims"
+PAIRS = (
+    Pair("patient in visits", "patient_id", _PATIENTS, "visits.patient_id", _VISITS, refused=True),
+    Pair("patient in lines", "patient_id", _PATIENTS, "lines.patient_id", "FRQ001, FRQ002 and FRQ005"),
+    Pair("provider in visits", "provider_id", _PROVIDERS, "visits.provider_id", "LBK002 and EXC001"),
+    Pair("provider in providers", "provider_id", _PROVIDERS, "providers.provider_id", "ELG003 and ELG004"),
+    Pair("call in calls", "call_id", "calls that audited claims name", "calls.call_id", _CALLS, refused=True),
+    Pair("patient in calls", "patient_id", _PATIENTS, "calls.patient_id", _CALLS, refused=True),
+    Pair("provider in calls", "provider_id", _PROVIDERS, "calls.provider_id", _CALLS, refused=True),
+    Pair("call in visits", "call_id", "calls that visits came from", "calls.call_id", "LBK001, LAH001 and LAH002"),
+    Pair("visit in visits", "visit_id", "visits that calls name", "visits.visit_id", "LBK001 and LBK002"),
+)
+BY_NAME = {pair.name: pair for pair in PAIRS}
+
+Sought = Mapping[str, tuple[str, pl.DataFrame]]
+"""Pair → the column that is looked into, and the ids looked for (`value`, `folded`)."""
+
+
+def sought(ids: Mapping[str, pl.Series]) -> Sought:
+    """What the chunks of a table are looked through for: pair → ids."""
+    columns = {pair.name: pair.column for pair in PAIRS} | {"call in visits": "originating_call_id"}
+    return {name: (columns[name], with_folded(values)) for name, values in ids.items()}
+
+
+def matched(values: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
+    """Which ids (`value`, `folded`) are among the texts: `value`, and `how` they differ; blank where they do not."""
+    others = with_folded(texts).rename({"value": "text"})
+    pairs = values.join(others, on="folded").select("value", "text", how=_difference())
+    return pl.concat([pairs, _rounded(values["value"], others["text"])]).select("value", "how").unique()
+
+
+def with_folded(values: pl.Series) -> pl.DataFrame:
+    """Different ids as `value`, and `folded`."""
+    ids = values.drop_nulls().unique().alias("value").to_frame()
+    return ids.with_columns(folded=folded(pl.col("value")))
+
+
+def _difference() -> pl.Expr:
+    """The least that two texts differ in, in words."""
+    value, text = pl.col("value"), pl.col("text")
+    how = pl.when(value == text).then(pl.lit(""))
+    several = [some for count in range(1, len(DIFFERENCES) + 1) for some in combinations(DIFFERENCES, count)]
+    for some in several:
+        how = how.when(folded(value, some) == folded(text, some)).then(pl.lit(" and ".join(some)))  # type: ignore[assignment]
+    return how.otherwise(pl.lit(" and ".join(DIFFERENCES)))
+
+
+def _rounded(values: pl.Series, texts: pl.Series) -> pl.DataFrame:
+    """Pairs of which one is the other as a spreadsheet shows it."""
+    digits = {
+        len(match[1] + match[2])
+        for ids in (values, texts)
+        for match in map(re.compile(_SCIENTIFIC).match, ids.filter(ids.str.contains(_SCIENTIFIC)))
+        if match
+    }
+    if not digits:
+        return pl.DataFrame(schema=dict.fromkeys(("value", "text", "how"), pl.String))
+    keyed = [
+        pl.DataFrame(
+            [(one, key) for one in ids for key in _keys(one, digits)],
+            schema=dict.fromkeys((name, "key"), pl.String),
+            orient="row",
+        )
+        for name, ids in (("value", values), ("text", texts))
+    ]
+    pairs = keyed[0].join(keyed[1], on="key").filter(pl.col("value") != pl.col("text"))
+    scientific = pl.col("value").str.contains(_SCIENTIFIC) | pl.col("text").str.contains(_SCIENTIFIC)
+    return pairs.filter(scientific).select("value", "text", how=pl.lit(_ROUNDING))
+
+
+def _keys(one: str, digits: Iterable[int]) -> Iterator[str]:
+    if match := re.match(_SCIENTIFIC, one):
+        yield f"{float(f'{match[1]}.{match[2] or 0}e{match[3]}'):.{len(match[1] + match[2]) - 1}e}"
+    elif one.isdecimal() and len(one) < 16:
+        yield from (f"{int(one):.{count - 1}e}" for count in digits)
+
+
+def claimed(claims: pl.DataFrame, visits: pl.DataFrame, calls: pl.DataFrame, *, with_table: bool) -> pl.DataFrame:
+    """The ids of audited claims that are sought: `pair`, `value`, the `claims` that have it, and `found`, where known here.
+
+    `visits` and `calls`: the rows of the claims' patients; `with_table`: the claims come from a claims table.
+    """
+    columns = {
+        "patient in visits": "patient_id",
+        "patient in lines": "patient_id",
+        "provider in visits": "provider_id",
+        "provider in providers": "provider_id",
+    }
+    if with_table:
+        columns |= {
+            "call in calls": "own_call_id",
+            "patient in calls": "patient_id",
+            "provider in calls": "provider_id",
+        }
+    named = [claims.select(pair=pl.lit(pair), value=column) for pair, column in columns.items()]
+    named.append(claims.select(pair=pl.lit("visit in visits"), value="related_visit_ids").explode("value"))
+    counted = pl.concat(named).drop_nulls().group_by("pair", "value").agg(claims=pl.len())
+    came_from = visits.filter(pl.col("patient_id").is_in(claims["patient_id"].implode()))["originating_call_id"]
+    links = (
+        came_from.drop_nulls()
+        .unique()
+        .alias("value")
+        .to_frame()
+        .select(
+            pair=pl.lit("call in visits"),
+            value="value",
+            claims=pl.lit(0, pl.UInt32),
+            found=pl.col("value").is_in(calls["call_id"].implode()),
+        )
+    )
+    return pl.concat([counted.with_columns(found=pl.lit(None, pl.Boolean)), links])
+
+
+def rates(parts: Sequence[pl.DataFrame], ids: pl.DataFrame, exists: frozenset[str]) -> pl.DataFrame:
+    """How many different ids of each pair are sought and found, in the pairs' order.
+
+    `pair`, `values`, `found`, `near`, `how` (what most nearly equal ones differ in), `missed` (not found, of many claims).
+    `parts` as `claimed`; `ids`: pair (`name`), `value` and `how`, as `seen` has them; `exists`: columns as `table.column`.
+    """
+    values = pl.concat(parts).group_by("pair", "value").agg(pl.sum("claims"), pl.col("found").any())
+    same = ids.filter(pl.col("how") == "").select(pair="name", value="value", there=pl.lit(True))
+    near = ids.filter(pl.col("how") != "").group_by(pair="name", value="value").agg(pl.col("how").min())
+    joined = values.join(same, on=["pair", "value"], how="left").join(near, on=["pair", "value"], how="left")
+    there = pl.col("there").fill_null(False) | pl.col("found").fill_null(False)
+    found = joined.group_by("pair").agg(
+        values=pl.len(),
+        found=there.sum(),
+        near=pl.col("how").count(),
+        how=pl.col("how").drop_nulls().mode().sort().first(),
+        missed=(~there & (pl.col("claims") >= MANY_CLAIMS)).sum(),
+    )
+    known = {*exists, "lines.patient_id"}
+    order = pl.DataFrame({"pair": [pair.name for pair in PAIRS if pair.second in known]}, schema={"pair": pl.String})
+    return order.join(found, on="pair", how="inner", maintain_order="left")

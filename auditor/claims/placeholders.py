@@ -1,0 +1,28 @@
+"""Patient ids that stand for nobody in particular: their rows may belong to any patient. Source: SPEC.md section 11."""
+
+import polars as pl
+
+from auditor.policy import Policy
+
+MANY = 2_000
+"""With so many patients, one with a hundredth of the rows has more than twenty times the mean of the others."""
+_WORDS = r"(?i)^(?:0|-1|9{3,}|unknown|test)$"
+_ROUNDED = r"^\d(?:[.,](\d*))?[eE]\+?(\d{1,2})$"
+
+
+def is_named(patient: pl.Expr, policy: Policy) -> pl.Expr:
+    """Whether an id is a placeholder by its looks: a word of the policy's or of ours, or a number that lost digits."""
+    listed = patient.str.to_lowercase().is_in([word.casefold() for word in policy.ids.placeholders])
+    digits, exponent = patient.str.extract(_ROUNDED, 1).fill_null("").str.len_chars(), patient.str.extract(_ROUNDED, 2)
+    return patient.str.contains(_WORDS) | listed | (digits < exponent.cast(pl.UInt32)).fill_null(False)
+
+
+def found(patients: pl.DataFrame, different: int, rows: int, policy: Policy) -> pl.DataFrame:
+    """The placeholders of a table and their rows: `patients` are ids (`value`) with a `count` of the table's rows.
+
+    `different`: how many patients there are, or MANY.
+    """
+    count = pl.col("count")
+    heavy = (count * 100 > rows) & (count * (different - 1) > 20 * (rows - count))
+    taken_out = pl.col("value").str.to_lowercase().is_in([word.casefold() for word in policy.ids.not_placeholders])
+    return patients.filter((heavy | is_named(pl.col("value"), policy)) & ~taken_out).select("value", "count")

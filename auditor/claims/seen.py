@@ -1,0 +1,112 @@
+"""What all rows of a table say for the doors of SPEC.md section 11, as one tall frame; parts add up in any order.
+
+`what` | `name`                          | `value`               | `how`
+-------|---------------------------------|-----------------------|------------------------------------
+id     | pair of `joins`                 | an id that was sought | what a nearly equal one differs in
+patient| -                               | with a share of rows  | -
+few    | -                               | hash of a patient     | -
+day    | -                               | local date            | -
+hour   | column of instants              | local hour            | -
+link   | `problem_id`, `diagnosis_codes` | hash of one           | -
+order  | two columns of times            | `right` or `wrong`    | -
+used   | code of the family, or blank    | -                     | -
+lost   | code of the family, or blank    | -                     | -
+
+`count` are rows, but for ids and hashes, whose presence counts. Of hashes the smallest are kept.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from auditor.claims import joins, placeholders
+from auditor.claims.joins import Sought
+from auditor.policy import Policy
+from auditor.schema.codes import FAMILY
+
+SCHEMA = {"what": pl.String(), "name": pl.String(), "value": pl.String(), "how": pl.String(), "count": pl.Int64()}
+_WORTH_COUNTING = 1_000
+"""A patient with fewer than one row of so many is not counted in a chunk."""
+_HASHES = 20_000
+"""Of a table and a kind of links."""
+_DAYS = {"calls": "call_start_date", "visits": "visit_start_date", "claims": "service_date"}
+_TIMED = {"calls": ("call_start",), "visits": ("visit_start", "booked_at")}
+_ORDERED = (("booked_at", "visit_start"), ("visit_start", "visit_end"))
+"""Two times, of which the first should not be after the second."""
+_LINKS = ("problem_id", "diagnosis_codes")
+
+_OF_ALL = ("patient_id", "provider_id", *_LINKS)
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "calls": (*_OF_ALL, "call_id", "call_start", "call_start_date_only", "call_start_date"),
+    "visits": (*_OF_ALL, "visit_id", "originating_call_id", "visit_start_date",
+               *(f"{name}{only}" for name in ("visit_start", "visit_end", "booked_at") for only in ("", "_date_only"))),
+    "claims": ("patient_id", "provider_id", "service_date", "diagnosis_codes"),
+}  # fmt: skip
+"""The columns that are looked at."""
+
+
+def of_rows(table: str, rows: pl.DataFrame, policy: Policy, sought: Sought) -> pl.DataFrame:
+    """What sound rows of a table say."""
+    patient, count = pl.col("patient_id"), pl.col("count")
+    patients = rows.lazy().filter(patient.is_not_null()).group_by(value=patient).agg(count=pl.len()).collect()
+    worth = (count * _WORTH_COUNTING > rows.height) | placeholders.is_named(pl.col("value"), policy)
+    parts = [
+        _part("patient", "", patients.filter(worth)),
+        _part("few", "", _hashes(patients["value"])),
+        _part("day", "", _counted(rows[_DAYS[table]].cast(pl.String))),
+    ]
+    for name, (column, ids) in sought.items():
+        parts.append(_part("id", name, joins.matched(ids, rows[column])))
+    for name in _TIMED.get(table, ()):
+        at = rows.filter(~pl.col(f"{name}_date_only").fill_null(True))[name]
+        hours = at.dt.convert_time_zone(policy.timezone).dt.hour().cast(pl.String)
+        parts.append(_part("hour", name, _counted(hours)))
+    for first, second in _ORDERED if table == "visits" else ():
+        both = rows.filter(pl.col(first).is_not_null() & pl.col(second).is_not_null()
+                           & ~pl.col(f"{first}_date_only") & ~pl.col(f"{second}_date_only"))  # fmt: skip
+        wrong = both.select(pl.when(pl.col(first) > pl.col(second)).then(pl.lit("wrong")).otherwise(pl.lit("right")))
+        parts.append(_part("order", f"{first} and {second}", _counted(wrong.to_series())))
+    for name in (name for name in _LINKS if name in rows.columns):
+        links = rows[name].explode() if rows.schema[name] == pl.List else rows[name]
+        parts.append(_part("link", name, _hashes(links)))
+    return merge(parts)
+
+
+def of_codes(what: str, codes: pl.Series) -> pl.DataFrame:
+    """How many rows there are with each code of the family, and with none of them."""
+    named = pl.when(codes.is_in(FAMILY)).then(codes).otherwise(pl.lit("")).alias("name")
+    return codes.to_frame().select(named).group_by("name").agg(count=pl.len()).select(
+        what=pl.lit(what), name="name", value=pl.lit(""), how=pl.lit(""), count=pl.col("count").cast(pl.Int64)
+    )  # fmt: skip
+
+
+def merge(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """What all parts say together."""
+    rows = (
+        pl.concat([pl.DataFrame(schema=SCHEMA), *parts]).group_by("what", "name", "value", "how").agg(pl.sum("count"))
+    )
+    hashes = pl.col("what").is_in(["few", "link"])
+    least = rows.filter(hashes).sort("value").group_by("what", "name", maintain_order=True).head(_HASHES)
+    return pl.concat([rows.filter(~hashes), least.select(rows.columns)])
+
+
+def _part(what: str, name: str, found: pl.DataFrame) -> pl.DataFrame:
+    """Values, with how many or how, as rows of the tall frame."""
+    blank, one = pl.lit(""), pl.lit(1)
+    return found.select(
+        what=pl.lit(what),
+        name=pl.lit(name),
+        value=pl.col("value"),
+        how="how" if "how" in found.columns else blank,
+        count=(pl.col("count") if "count" in found.columns else one).cast(pl.Int64),
+    )
+
+
+def _counted(values: pl.Series) -> pl.DataFrame:
+    return values.drop_nulls().alias("value").value_counts(name="count")
+
+
+def _hashes(values: pl.Series) -> pl.DataFrame:
+    """The smallest of the different values' hashes, as texts of equal length."""
+    hashes = values.drop_nulls().hash().unique().bottom_k(_HASHES)
+    return hashes.cast(pl.String).str.zfill(20).alias("value").to_frame()

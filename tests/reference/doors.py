@@ -1,0 +1,108 @@
+"""Ids that do not join, and ids that stand for nobody. SPEC.md section 11."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.reference.lines import Book, Line, Visit
+
+ENOUGH = 20
+WORDS = ("0", "-1", "unknown", "test")
+
+
+def plain(text: str) -> str:
+    """Without case, blanks, hyphens, a trailing .0, leading zeros."""
+    bare = re.sub(r"[\s-]", "", text).lower()
+    bare = bare.removesuffix(".0")
+    return bare.lstrip("0") or "0"
+
+
+def nearly(one: str | None, other: str | None) -> bool:
+    """Nearly equal, and not the same."""
+    return one is not None and other is not None and one != other and plain(one) == plain(other)
+
+
+def is_placeholder(patient: str) -> bool:
+    """By its looks: a word, nines, or a number that a spreadsheet robbed of digits."""
+    if patient.lower() in WORDS or re.fullmatch("9{3,}", patient):
+        return True
+    rounded = re.fullmatch(r"\d(?:[.,](\d*))?[eE]\+?(\d{1,2})", patient)
+    return rounded is not None and len(rounded[1] or "") < int(rounded[2])
+
+
+class Doors:
+    """What the rules have to doubt."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.nobody = {who for table in ("calls", "visits", "claims") for who in self.placeholders(table)}
+        self.mute = {name for name in ("problem_id", "diagnosis_codes") if self.speaks_otherwise(name)}
+
+    def placeholders(self, table: str) -> set[str]:
+        # CHOICE: the rows of a table are those whose own cells are sound.
+        patients = self.book.tables[table].patients
+        counts = Counter(patients)
+        found = set()
+        for patient, count in counts.items():
+            others = len(patients) - count
+            mean = others / (len(counts) - 1) if len(counts) > 1 else None
+            if is_placeholder(patient) or (count * 100 > len(patients) and mean is not None and count > 20 * mean):
+                found.add(patient)
+        return found
+
+    def speaks_otherwise(self, column: str) -> bool:
+        """Many different values on both sides, and not one in common."""
+
+        def values(tables: Iterable[str]) -> set[Any]:
+            found: set[Any] = set()
+            for table in tables:
+                for row in self.book.tables[table].sound:
+                    cell = row.get(column)
+                    found |= {code[:3] for code in cell} if isinstance(cell, frozenset) else {cell} - {None}
+            return found
+
+        ours, theirs = values(("calls", "claims")), values(("visits",))
+        return min(len(ours), len(theirs)) >= ENOUGH and not ours & theirs
+
+    def patient_astray(self, claim: Line) -> bool:
+        """In no visit, or not only, as it stands, but nearly."""
+        return any(nearly(claim.patient, row["patient_id"]) for row in self.book.tables["visits"].sound)
+
+    def provider_astray(self, claim: Line) -> bool:
+        return any(nearly(claim.provider, row["provider_id"]) for row in self.book.tables["visits"].sound)
+
+    def provider_unsure(self, claim: Line) -> bool:
+        return any(nearly(claim.provider, provider) for provider in self.book.providers)
+
+    def lines_astray(self, claim: Line) -> bool:
+        # CHOICE: other lines are those of the family, of any status.
+        return any(nearly(claim.patient, line.patient) for line in self.book.all_family)
+
+    def came_from_astray(self, claim: Line) -> bool:
+        """A visit may name one of the claim's calls."""
+        named = [row["originating_call_id"] for row in self.book.tables["visits"].sound]
+        return any(nearly(call, other) for call in claim.call_ids for other in named)
+
+    def named_astray(self, claim: Line) -> bool:
+        """One of the claim's calls may name a visit."""
+        visits = [row["visit_id"] for row in self.book.tables["visits"].sound]
+        return any(nearly(call.row["related_visit_id"], visit) for call in claim.calls for visit in visits)
+
+    def call_astray(self, claim: Line) -> bool:
+        """With a claims table: the call, or its patient or provider, may be written differently."""
+        if not self.book.has_claims:
+            return False
+        for row in self.book.tables["calls"].sound:
+            if nearly(claim.own_call, row["call_id"]) or nearly(claim.patient, row["patient_id"]):
+                return True
+            if nearly(claim.provider, row["provider_id"]):
+                return True
+        return False
+
+    def is_call_itself(self, visit: Visit, claim: Line) -> bool:
+        """The visits export may hold the call, under an id that is written differently."""
+        return visit.id not in claim.call_ids and any(nearly(visit.id, call) for call in claim.call_ids)
