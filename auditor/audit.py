@@ -7,7 +7,7 @@ import polars as pl
 
 from auditor.cells import values
 from auditor.cells.normalise import Table, normalise
-from auditor.claims import coverage, doors, joins, lengths
+from auditor.claims import coverage, doors, joins, lengths, seen
 from auditor.claims.billing import provider_rows
 from auditor.claims.coverage import Coverage, Extremes
 from auditor.claims.doors import Doors, Seen
@@ -104,15 +104,15 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         files[name] = tuple(replace(file, signature=first.signature)
                             for file, first in zip(said[name].files, survey.files, strict=True))  # fmt: skip
         progress(f"read {name}: {sum(file.rows for file in files[name]):,} rows")
-    seen = {name: one.seen for name, one in said.items()}
+    told = {name: one.seen for name, one in said.items()}
     return Inputs(
         {name: tables[name] for name in settings.paths},
         {name: files[name] for name in settings.paths},
         coverage.merge([one.extremes for one in said.values()]),
         said["visits"].unlisted,
         said["calls"].lengths,
-        seen,
-        doors.doors(seen, billed, provider_rows(tables.get("providers")), policy),
+        told,
+        doors.doors(told, billed, provider_rows(tables.get("providers")), policy),
         place,
     )
 
@@ -164,12 +164,14 @@ def accept(inputs: Inputs, settings: Settings) -> None:
         if not rows and not settings.allow_empty:
             raise InputRefused(f"{name}: no rows in {_paths(settings, name)}; if that is right, give --allow-empty")
         faulty = table.faulty
-        if faulty.height > _allowed(settings.max_rejects, rows):
-            common = faulty["reason"].value_counts(sort=True)["reason"][0]
-            raise InputRefused(
-                f"{name}: {faulty.height} of {rows} rows rejected, more than --max-rejects {settings.max_rejects}; "
-                f"most often: {common}; `audit98968 check` shows the rest"
-            )
+        used, lost = doors.billed(inputs.seen[name], settings.codes) if name in inputs.seen else (0, 0)
+        for rejected, among, kind in ((faulty.height, rows, "rows"), (lost, used + lost, "billed rows")):
+            if rejected > _allowed(settings.max_rejects, among):
+                common = faulty["reason"].value_counts(sort=True)["reason"][0]
+                raise InputRefused(
+                    f"{name}: {rejected} of {among} {kind} rejected, more than --max-rejects {settings.max_rejects}; "
+                    f"most often: {common}; `audit98968 check` shows the rest"
+                )
     if found := lengths.doubt(inputs.lengths, settings.policy.units):
         column, what, unit = found
         raise InputRefused(
@@ -205,15 +207,16 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
             ingest.confirm(name, file)
     if not settings.allow_unjoined and (reason := doors.refusal(result.joins)):
         raise InputRefused(reason)
-    warnings = (*_table_warnings(inputs, policy), *covered.warnings, *_visit_warnings(inputs))
     told = doors.warnings(inputs.doors, result.joins, inputs.seen, result.absent)
-    return replace(result, warnings=(*warnings, *told))
+    others = (*covered.warnings, *_table_warnings(inputs, policy), *_visit_warnings(inputs))
+    return replace(result, warnings=(*told, *others))
 
 
 def cover(inputs: Inputs, settings: Settings) -> Coverage:
     """The coverage of the inputs under the settings."""
+    days = {name: seen.days(said) for name, said in inputs.seen.items()}
     return coverage.cover(
-        inputs.extremes, settings.policy, settings.as_of, settings.visits_since, settings.claims_since
+        inputs.extremes, days, settings.policy, settings.as_of, settings.visits_since, settings.claims_since
     )
 
 

@@ -9,7 +9,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -116,6 +116,35 @@ class Frequency(_Strict):
 Differences = tuple[Literal["case", "zeros", "decimal", "punctuation"], ...]
 
 
+def _closed(text: str) -> str:
+    _dates(text)
+    return text
+
+
+def _dates(text: str) -> list[date]:
+    """The dates of `2025-12-24`, or of `2025-12-24/2026-01-01`. Raises ValueError."""
+    first, _, last = text.partition("/")
+    try:
+        start, end = date.fromisoformat(first.strip()), date.fromisoformat((last or first).strip())
+    except ValueError:
+        raise ValueError("a date or two expected, such as 2025-12-25 or 2025-12-24/2026-01-01") from None
+    if not start <= end <= start + timedelta(days=366):
+        raise ValueError("the first date, then the last one, a year apart at most")
+    return [start + timedelta(days=days) for days in range((end - start).days + 1)]
+
+
+class Closures(_Strict):
+    """When the practice was closed, and what days that an export lacks otherwise mean."""
+
+    closed: tuple[Annotated[str, AfterValidator(_closed)], ...]
+    holes: Literal["unknown", "warn"]
+
+    @property
+    def closed_dates(self) -> frozenset[date]:
+        """All the dates."""
+        return frozenset(day for text in self.closed for day in _dates(text))
+
+
 class Ids(_Strict):
     """What ids of a kind may differ in and be equal, and which patient ids stand for nobody, or do not."""
 
@@ -175,6 +204,7 @@ class Policy(_Strict):
     units: Mapping[Literal["call_minutes", "call_seconds", "discussion_minutes"], Unit]
     relatedness: Literal["evidence", "any"]
     horizon_days: int = Field(ge=1, le=366, strict=True)
+    coverage: Closures
     ids: Ids
     bands: Mapping[Literal["98966", "98967", "98968"], Band]
     lookback: Lookback

@@ -166,7 +166,8 @@ def _print(options: Options, result: Result, told: Summary, where: Path | None) 
     form = options.values["format"]
     if form == "text":
         ranked = ranking(result.claims)
-        text.write(sys.stdout, told, ranked, where, show_ids=options.values["show_ids"])
+        seen = sys.stdout.isatty() and sys.stderr.isatty() and not options.values["quiet"]
+        text.write(sys.stdout, told, ranked, where, show_ids=options.values["show_ids"], told_elsewhere=seen)
     elif form == "json":
         data(folder.to_json(told))
     elif form == "csv":
@@ -180,4 +181,6 @@ def _exit_code(fail_on: str, told: Summary) -> int:
         return FINDINGS if any(told["ledger"]["marks"][mark] for mark in night.ALARMS) else 0
     levels = ("violation", "review", "incomplete")
     failing = levels[: levels.index(fail_on) + 1] if fail_on in levels else ()
+    if "incomplete" in failing and told["claims"]["rejected"]:
+        return FINDINGS
     return FINDINGS if any(told["claims"][level] for level in failing) else 0

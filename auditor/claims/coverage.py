@@ -1,12 +1,14 @@
 """What the exports cover: as_of, visits_since, claims_since. Never taken from the clock. Source: SPEC.md section 1."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from auditor.cells import instants
+from auditor.claims.holes import Days, Stretch, holes
 from auditor.errors import UsageError
 from auditor.policy import Policy
 
@@ -16,11 +18,16 @@ LONELY_DAYS = 31
 
 @dataclass(frozen=True)
 class Coverage:
-    """`as_of` in UTC, and the first local dates that visits and lines cover; None where nothing tells."""
+    """`as_of` in UTC, and the first local dates that visits and lines cover; None where nothing tells.
+
+    `visit_holes` and `line_holes`: stretches of days that the exports lack.
+    """
 
     as_of: datetime | None
     visits_since: date | None
     claims_since: date | None
+    visit_holes: tuple[Stretch, ...] = ()
+    line_holes: tuple[Stretch, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -118,9 +125,14 @@ def _last_days(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def cover(
-    found: Extremes, policy: Policy, as_of: str | None, visits_since: str | None, claims_since: str | None
+    found: Extremes,
+    days: Mapping[str, Days],
+    policy: Policy,
+    as_of: str | None,
+    visits_since: str | None,
+    claims_since: str | None,
 ) -> Coverage:
-    """Work out the coverage from the options, else from the tables."""
+    """Work out the coverage from the options, else from the tables. `days`: rows by local date, table by table."""
     warnings: list[str] = []
     upto = _within(found, parse_as_of(as_of, policy), policy, warnings) if as_of else _default_as_of(found, warnings)
     since = parse_date("--visits-since", visits_since, policy) if visits_since else None
@@ -129,7 +141,24 @@ def cover(
     lines_since = parse_date("--claims-since", claims_since, policy) if claims_since else None
     if lines_since is None:
         lines_since = _first(found.lines, "claims_since", warnings)
-    return Coverage(upto, since, lines_since, tuple(warnings))
+    billing = days.get("claims", days["calls"])
+    last = upto.astimezone(ZoneInfo(policy.timezone)).date() if upto else None
+    closed = policy.coverage.closed_dates
+    gone = {
+        "visits": holes(days["visits"], days["calls"], (since, last), closed),
+        "claims" if "claims" in days else "calls": holes(billing, days["visits"], (lines_since, None), closed),
+    }
+    for table, stretches in gone.items():
+        for first, final in stretches:
+            meant = (
+                "the rules that need them are unknown" if policy.coverage.holes == "unknown" else "the rules ignore it"
+            )
+            warnings.append(
+                f"{table}: none from {first} to {final}, though the other export goes on; {meant}; if the practice was "
+                f'closed, say so in the policy: [coverage] closed = ["{first}/{final}"]'
+            )
+    of_visits, of_lines = gone.values() if policy.coverage.holes == "unknown" else ([], [])
+    return Coverage(upto, since, lines_since, tuple(of_visits), tuple(of_lines), tuple(warnings))
 
 
 def _within(found: Extremes, at: datetime, policy: Policy, warnings: list[str]) -> datetime:

@@ -1,6 +1,6 @@
 """What did not join, was misread or stands for nobody: what it leaves open and refuses. Source: SPEC.md section 11."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -79,6 +79,13 @@ def _mute(seen: Seen) -> frozenset[str]:
         if min(len(ours), len(theirs)) >= _ENOUGH and not ours & theirs:
             found.add(name)
     return frozenset(found)
+
+
+def billed(said: pl.DataFrame, codes: Sequence[str]) -> tuple[int, int]:
+    """The rows of a table with one of the codes: used, and rejected other than as duplicates."""
+    counts = said.filter(pl.col("name").is_in(codes)).group_by("what").agg(pl.sum("count"))
+    by_what = dict(counts.iter_rows())
+    return by_what.get("used", 0), by_what.get("lost", 0)
 
 
 def refusal(rates: pl.DataFrame) -> str | None:

@@ -16,6 +16,7 @@ lost   | code of the family, or blank    | -                     | -
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import polars as pl
 
@@ -70,6 +71,12 @@ def of_rows(table: str, rows: pl.DataFrame, policy: Policy, sought: Sought) -> p
         links = rows[name].explode() if rows.schema[name] == pl.List else rows[name]
         parts.append(_part("link", name, _hashes(links)))
     return merge(parts)
+
+
+def days(said: pl.DataFrame) -> dict[date, int]:
+    """Rows by local date, of what a table's rows say."""
+    rows = said.filter(pl.col("what") == "day").select("value", "count").iter_rows()
+    return {date.fromisoformat(day): count for day, count in rows}
 
 
 def of_codes(what: str, codes: pl.Series) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """summary.json: what was audited, under which settings, with which result. Source: SPEC.md section 7."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +8,9 @@ import polars as pl
 
 from auditor import __version__
 from auditor.audit import Inputs, Result
+from auditor.claims import doors
 from auditor.claims.coverage import Coverage
+from auditor.claims.joins import BY_NAME
 from auditor.judging.findings import NOT_APPLICABLE
 from auditor.reading import ingest
 from auditor.rules import ALL
@@ -42,13 +44,15 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         "claims": {"audited": sum(dispositions.values())}
         | dispositions
         | {NOT_APPLICABLE.replace(" ", "_"): counts.get(NOT_APPLICABLE, 0)}
-        | dict(result.inactive),
+        | dict(result.inactive)
+        | {"rejected": _rejected(result.inputs, settings), "clear_by_absence": result.absent},
         "rules": [_rule(rule.code, rule.name, skipped.get(rule.code), result) for rule in ALL],
         "money": {
             "at_risk": _total(claims["at_risk_amount"]),
             "review": _total(claims["review_amount"]),
             "without_amount": claims.filter(flagged & amount.is_null()).height,
         },
+        "joins": joins_of(result.joins),
         "rejects": rejects_of(result.inputs),
         "unrecognised": unrecognised_of(result.inputs, settings),
         "warnings": list(result.warnings),
@@ -100,6 +104,27 @@ def inputs_of(inputs: Inputs) -> list[Summary]:
     return rows
 
 
+def joins_of(rates: pl.DataFrame) -> list[Summary]:
+    """How many different ids of audited claims are found in other tables, as they stand and nearly."""
+    return [
+        {
+            "of": BY_NAME[pair].first,
+            "in": BY_NAME[pair].second,
+            "values": values,
+            "found": found,
+            "nearly_equal": near,
+            "differ_in": how,
+        }
+        for pair, values, found, near, how in rates.select("pair", "values", "found", "near", "how").iter_rows()
+        if pair != "patient in lines" or near
+    ]
+
+
+def _rejected(inputs: Inputs, settings: Settings) -> int:
+    """Rejected rows with an audited code, in the table that holds the lines."""
+    return doors.billed(inputs.seen["claims" if "claims" in inputs.seen else "calls"], settings.codes)[1]
+
+
 def rejects_of(inputs: Inputs) -> Summary:
     """Rejects by table: how many, duplicates among them, and how many have no readable patient."""
     return {
@@ -122,9 +147,14 @@ def coverage_of(coverage: Coverage, settings: Settings) -> Summary:
     """Coverage as text; `as_of` in the policy's time zone."""
     as_of = pl.Series([coverage.as_of], dtype=pl.Datetime("us", "UTC")).dt.convert_time_zone(settings.policy.timezone)
     shown = {
-        name: value.isoformat() if value else None for name, value in asdict(coverage).items() if name != "warnings"
+        name: day.isoformat() if (day := getattr(coverage, name)) else None for name in ("visits_since", "claims_since")
     }
-    return shown | {"as_of": as_of[0].isoformat() if coverage.as_of else None}
+    holes = [
+        {"table": table, "first": first.isoformat(), "last": last.isoformat()}
+        for table, stretches in (("visits", coverage.visit_holes), ("lines", coverage.line_holes))
+        for first, last in stretches
+    ]
+    return {"as_of": as_of[0].isoformat() if coverage.as_of else None} | shown | {"holes": holes}
 
 
 def _rule(code: str, name: str, reason: str | None, result: Result) -> Summary:

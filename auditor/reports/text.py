@@ -35,10 +35,19 @@ def console(stream: TextIO) -> Console:
                    force_terminal=terminal, no_color=None if terminal else True)  # fmt: skip
 
 
-def write(stream: TextIO, summary: Summary, providers: pl.DataFrame, folder: Path | None, *, show_ids: bool) -> None:
+def write(
+    stream: TextIO,
+    summary: Summary,
+    providers: pl.DataFrame,
+    folder: Path | None,
+    *,
+    show_ids: bool,
+    told_elsewhere: bool = False,
+) -> None:
     """Print the summary of a finished audit: 24 lines of 80 columns on a terminal, everything unwrapped in a pipe.
 
-    `providers` is `providers.ranking`; without `show_ids` they are numbered by rank.
+    `providers` is `providers.ranking`; without `show_ids` they are numbered by rank. `told_elsewhere`: whoever reads this
+    sees the warnings beside it.
     """
     out = console(stream)
     most = _ROWS if stream.isatty() else None
@@ -46,7 +55,11 @@ def write(stream: TextIO, summary: Summary, providers: pl.DataFrame, folder: Pat
     out.print(_claims_line(summary))
     if not summary["claims"]["audited"]:
         codes = ", ".join(summary["settings"]["codes"])
-        out.print(f"No claim was audited: the inputs hold no active line with {codes} in the audited dates.")
+        lost = summary["claims"]["rejected"]
+        why = (
+            f"all {lost:,} rows with {codes} were rejected" if lost else f"the inputs hold no active line with {codes}"
+        )
+        out.print(f"No claim was audited: {why} in the audited dates.")
     out.print(_money_line(summary["money"]))
     if "ledger" in summary:
         out.print(_night_line(summary["ledger"]))
@@ -60,6 +73,12 @@ def write(stream: TextIO, summary: Summary, providers: pl.DataFrame, folder: Pat
     side_by_side.add_row(_rules(summary["rules"], most), _providers(providers, show_ids))
     out.print(side_by_side)
     out.print(_not_evaluated(summary, most))
+    if told_elsewhere and summary["warnings"]:
+        out.print(f"{len(summary['warnings'])} warnings, told below")
+    elif summary["warnings"]:
+        out.print("Warnings:")
+        for warning in summary["warnings"]:
+            out.print(f"- {warning}")
     if folder:
         out.print(f"Report: {folder}")
 
@@ -70,7 +89,14 @@ def _claims_line(summary: Summary) -> Text:
     for name in ("violation", "review", "incomplete", "clear"):
         line.append(f" {claims[name]:,} {name}", style=_STYLES[name] if claims[name] else "")
         line.append("," if name != "clear" else "")
+    if claims["clear"] and summary["rules_evaluated"] < summary["rules_total"]:
+        count = summary["rules_evaluated"]
+        line.append(f" by the {count} {'rule' if count == 1 else 'rules'} evaluated")
+    if claims["clear_by_absence"]:
+        line.append(f" ({claims['clear_by_absence']:,} because their patient is in no visit)", style="bold")
     line.append(f"; not audited: {claims['void']:,} void, {claims['denied']:,} denied")
+    if claims["rejected"]:
+        line.append(f", {claims['rejected']:,} rejected", style="bold red")
     if claims["not_applicable"]:
         line.append(f", {claims['not_applicable']:,} outside the policy's dates")
     return line

@@ -13,7 +13,9 @@ from auditor.windows import bounds
 if TYPE_CHECKING:
     from auditor.runs.past import Past
 
-_REJECTED = "some of the patient's {} may be missing: a row was rejected (rejects.csv), or an id does not join"
+_REJECTED = (
+    "some of the patient's {} may be missing: a row was rejected (rejects.csv), an id does not join, or days lack"
+)
 
 
 def words(text: str) -> Why:

@@ -4,7 +4,7 @@ Expressions speak of a claim's columns (`start`, `reach`, `end`, `start_date`, `
 dates, hours are elapsed time. `Numbers` are the same lengths for words and pictures.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -55,10 +55,6 @@ class Numbers:
         return {name: getattr(self, name) for name in names} | {"low": low, "high": high}
 
 
-OPEN = ("lookback_open", "postoperative_open", "ahead_open", "same_day_open", "lines_open")
-"""What `not_covered` tells of a claim; the last is about lines, the others about visits."""
-
-
 _MARGIN = 3
 """Days."""
 
@@ -81,6 +77,11 @@ def later(at: datetime, hours: int) -> datetime:
 def days_before(date_column: str, days: int) -> pl.Expr:
     """The date so many days before a column's."""
     return pl.col(date_column).dt.offset_by(f"-{days}d")
+
+
+def days_after(date_column: str, days: int) -> pl.Expr:
+    """The date so many days after a column's."""
+    return pl.col(date_column).dt.offset_by(f"{days}d")
 
 
 def hours_after(end: str, hours: int) -> pl.Expr:
@@ -167,12 +168,26 @@ def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
     def open_(thin: pl.Expr) -> pl.Expr:
         return thin.fill_null(True)
 
+    def touches(first: pl.Expr, last: pl.Expr, holes: Sequence[tuple[date, date]]) -> pl.Expr:
+        met = [(first <= pl.lit(end)) & (last >= pl.lit(start)) for start, end in holes]
+        return pl.any_horizontal(*met).fill_null(False) if met else pl.lit(False)
+
+    def back(days: int) -> pl.Expr:
+        return touches(days_before("start_date", days), pl.col("start_date"), coverage.visit_holes)
+
+    ahead = open_(hours_after("end", numbers.hours) > as_of)
     return {
         "lookback_open": open_(days_before("start_date", numbers.lookback) < visits_since)
-        | open_(pl.col("start") > as_of),
+        | open_(pl.col("start") > as_of)
+        | back(numbers.lookback),
         "postoperative_open": open_(days_before("start_date", numbers.postoperative) < visits_since)
-        | open_(pl.col("start") > as_of),
-        "ahead_open": open_(hours_after("end", numbers.hours) > as_of),
-        "same_day_open": open_((day < visits_since) | (day > last_day)),
-        "lines_open": open_(days_before("service_date", numbers.last_day) < claims_since),
+        | open_(pl.col("start") > as_of)
+        | back(numbers.postoperative),
+        "ahead_open": ahead
+        | touches(pl.col("start_date"), days_after("end_date", ahead_days(policy)), coverage.visit_holes),
+        "later_open": ahead
+        | touches(days_after("end_date", 1), days_after("end_date", numbers.horizon), coverage.visit_holes),
+        "same_day_open": open_((day < visits_since) | (day > last_day)) | touches(day, day, coverage.visit_holes),
+        "lines_open": open_(days_before("service_date", numbers.last_day) < claims_since)
+        | touches(days_before("service_date", numbers.last_day), day, coverage.line_holes),
     }

@@ -60,6 +60,7 @@ CLAIM: Columns = {
     "lookback_open": (FLAG, "the days before are not covered, or visits of the patient may be missing"),
     "postoperative_open": (FLAG, "likewise the longest global period before"),
     "ahead_open": (FLAG, "likewise the hours after"),
+    "later_open": (FLAG, "likewise those hours and the days up to the horizon"),
     "same_day_open": (FLAG, "likewise the service date"),
     "lines_open": (FLAG, "the frequency period is not covered, or lines of the patient may be missing"),
     "provider_unsure": (FLAG, "a row of the providers table may be its provider's, written differently"),
@@ -114,6 +115,7 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
         "lookback_open": visits | came_from | named,
         "postoperative_open": visits | by_provider | named,
         "ahead_open": visits | came_from,
+        "later_open": visits | came_from,
         "same_day_open": visits | by_provider,
         "lines_open": lines,
     }

@@ -52,6 +52,7 @@ def exc001(claim: Line, book: Book) -> Verdict:
         or claim.service_date > book.clock.day(book.as_of)
         or claim.patient in book.tainted_visits
         or nobody
+        or book.lacks_visits(claim.service_date, claim.service_date)
         or book.doors.patient_astray(claim)
         or book.doors.provider_astray(claim)
     )

@@ -14,6 +14,8 @@ def frequency_unknown(claim: Line, book: Book) -> bool:
     """Is the week before the claim not fully covered by the lines?"""
     if book.claims_since is None or claim.service_date - timedelta(days=6) < book.claims_since:
         return True
+    if book.lacks_lines(claim.service_date - timedelta(days=6), claim.service_date):
+        return True
     return is_tainted(claim, book)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from tests.reference.evidence import Support, from_records
 from tests.reference.lines import Book, Line, Visit
@@ -18,8 +18,10 @@ def ahead(rule: str, visit: Visit, claim: Line, outcome: str, basis: str, book: 
     return Support(outcome, "visit", visit.id, gap, visit.date_only, max(timedelta(0), visit.start - end), basis, doubt)
 
 
-def ahead_unknown(claim: Line, book: Book) -> bool:
-    """Is the day after the claim not fully covered by the visits export?"""
+def ahead_unknown(claim: Line, book: Book, first: date, last: date) -> bool:
+    """Is the day after the claim, or are these dates, not fully covered by the visits export?"""
+    if book.lacks_visits(first, last):
+        return True
     if claim.end is None or book.as_of is None or claim.end + DAY > book.as_of:
         return True
     if claim.patient in book.tainted_visits or claim.patient in book.doors.nobody:
@@ -74,7 +76,8 @@ def lah001(claim: Line, book: Book) -> Verdict:
             outcome = None
         if outcome is not None:
             supports.append(ahead("LAH001", visit, claim, outcome, basis, book))
-    return from_records("LAH001", supports, ahead_unknown(claim, book), book)
+    first, last = book.clock.day(claim.first), book.clock.day(claim.last) + timedelta(days=1)
+    return from_records("LAH001", supports, ahead_unknown(claim, book, first, last), book)
 
 
 def lah002(claim: Line, book: Book) -> Verdict:
@@ -107,4 +110,7 @@ def lah002(claim: Line, book: Book) -> Verdict:
             outcome = "review"
         if outcome is not None:
             supports.append(ahead("LAH002", visit, claim, outcome, basis, book))
-    return from_records("LAH002", supports, undated or ahead_unknown(claim, book), book)
+    day = book.clock.day(end)
+    last = day + timedelta(days=book.settings["horizon_days"])
+    unknown = undated or ahead_unknown(claim, book, day + timedelta(days=1), last)
+    return from_records("LAH002", supports, unknown, book)

@@ -30,6 +30,9 @@ def back_unknown(claim: Line, days: int, book: Book) -> bool:
         return True
     if book.as_of is None or claim.first > book.as_of:
         return True
+    day = book.clock.day(claim.first)
+    if book.lacks_visits(day - timedelta(days=days), day):
+        return True
     return (
         claim.patient in book.tainted_visits or claim.patient in book.doors.nobody or book.doors.patient_astray(claim)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from tests.reference.doors import Doors
+from tests.reference.holes import find_holes
 from tests.reference.lists import FAMILY
 from tests.reference.tables import load
 from tests.reference.values import Clock, read_date, read_instant
@@ -205,6 +207,7 @@ class Book:
         self.as_of = self.find_as_of()
         self.visits_since = self.find_visits_since()
         self.claims_since = self.find_claims_since()
+        self.visit_holes, self.line_holes = self.find_holes()
         self.doors = Doors(self)
 
     def exists(self, table: str, column: str) -> bool:
@@ -261,6 +264,27 @@ class Book:
         if self.has_claims:
             return min((line.service_date for line in self.lines), default=None)
         return min((self.clock.day(call.start) for call in self.calls), default=None)
+
+    def find_holes(self) -> list[list[tuple[date, date]]]:
+        """Those of the visits, and those of the lines."""
+        visits = Counter(self.clock.day(row["visit_start"].at) for row in self.tables["visits"].sound)
+        calls = Counter(self.clock.day(row["call_start"].at) for row in self.tables["calls"].sound)
+        lines = Counter(row["service_date"] for row in self.tables["claims"].sound) if self.has_claims else calls
+        if self.settings["holes"] == "warn":
+            return [[], []]
+        until = None if self.as_of is None else self.clock.day(self.as_of)
+        return [
+            find_holes(visits, calls, self.visits_since, until, frozenset()),
+            find_holes(lines, visits, self.claims_since, None, frozenset()),
+        ]
+
+    def lacks_visits(self, first: date, last: date) -> bool:
+        """Does a hole of the visits touch these days?"""
+        return any(first <= end and last >= start for start, end in self.visit_holes)
+
+    def lacks_lines(self, first: date, last: date) -> bool:
+        """Likewise of the lines."""
+        return any(first <= end and last >= start for start, end in self.line_holes)
 
     # ----- lines -----
 

@@ -45,6 +45,7 @@ SETTINGS: dict[str, Any] = {
     "horizon_days": 14,
     "severity": {},
     "unrelated_supports_lah001": True,
+    "holes": "unknown",
 }
 
 

@@ -46,6 +46,7 @@ def settings_of(world: World, paths: Mapping[str, tuple[str, ...]]) -> Settings:
             "relatedness": given.get("relatedness", "evidence"),
             "horizon_days": given.get("horizon_days", 14),
             "severity": given.get("severity", {}),
+            "coverage": policy.coverage.model_copy(update={"holes": given.get("holes", "unknown")}),
             "frequency": policy.frequency.model_copy(update={"anchor": given.get("anchor", "unflagged")}),
             "lookahead": policy.lookahead.model_copy(
                 update={"unrelated_supports": given.get("unrelated_supports_lah001", True)}

@@ -45,7 +45,7 @@ class Example:
             name: _table(name, records) for name, records in tables.items() if records or name in ("calls", "visits")
         }
         made["visits"] = reaching(made["visits"], COVERAGE["as_of"])
-        return World(**made, settings=COVERAGE | self.settings)
+        return World(**made, settings=COVERAGE | {"holes": "warn"} | self.settings)
 
 
 def examples(rule: Rule) -> list[Example]:

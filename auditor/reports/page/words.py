@@ -30,7 +30,11 @@ def verdict(summary: Summary) -> Row:
     audited = claims["audited"]
     if not audited:
         codes = ", ".join(summary["settings"]["codes"])
-        told = f"The inputs hold no active line with {codes} in the audited dates. That is not a clear result."
+        lost = claims["rejected"]
+        why = (
+            f"All {lost:,} rows with {codes} were rejected" if lost else f"The inputs hold no active line with {codes}"
+        )
+        told = f"{why} in the audited dates. That is not a clear result."
         return {"level": "incomplete", "headline": "No claim was audited", "lead": told}
     every, review = _claims(audited), claims["review"]
     more = f"{review:,}" if review else "none"
@@ -39,7 +43,9 @@ def verdict(summary: Summary) -> Row:
         "violation": f"{claims['violation']:,} of {every} in violation; {more} more to review",
         "review": f"No violation; {review:,} of {every} to review",
         "incomplete": f"No violation, nothing to review; {claims['incomplete']:,} of {every} could not be decided",
-        "clear": f"Nothing needs attention: {every}, all clear",
+        "clear": f"Nothing needs attention: {every}, all clear"
+        if summary["rules_evaluated"] == summary["rules_total"]
+        else f"{every}, all clear by the {rules} evaluated",
     }[level]
     return {
         "level": level,

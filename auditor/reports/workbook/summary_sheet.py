@@ -43,7 +43,8 @@ def write(opened: Book, result: Result, summary: Summary) -> None:
             name, (claims[name], "number"), (claims[name] / claims["audited"] if claims["audited"] else None, "share")
         )
     at.cells("audited", (claims["audited"], "number"))
-    for name in ("void", "denied", "not_applicable"):
+    at.cells("clear by absence: patient in no visit", (claims["clear_by_absence"], "number"))
+    for name in ("void", "denied", "rejected", "not_applicable"):
         at.cells(f"not audited: {name.replace('_', ' ')}", (claims[name], "number"))
     at.gap()
     at.heads("Potential overpayment", "Amount", "Without amount")
