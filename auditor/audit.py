@@ -41,7 +41,6 @@ class Inputs:
     tables: Mapping[str, Table]
     files: Mapping[str, tuple[SourceFile, ...]]
     extremes: Extremes
-    unlisted_visits: int
     lengths: Mapping[str, int]
     seen: Seen
     doors: Doors
@@ -109,7 +108,6 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         {name: tables[name] for name in settings.paths},
         {name: files[name] for name in settings.paths},
         coverage.merge([one.extremes for one in said.values()]),
-        said["visits"].unlisted,
         said["calls"].lengths,
         told,
         doors.doors(told, billed, provider_rows(tables.get("providers")), policy),
@@ -186,8 +184,8 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     Raises InputRefused where a required rule cannot be evaluated, or a file is no longer what was read.
     """
     policy, tables = settings.policy, inputs.tables
-    not_evaluated = left_out(ALL, _skipped(settings), existing(inputs), policy)
-    _insist(not_evaluated, settings)
+    lacking = not_evaluated(inputs, settings)
+    _insist(lacking, settings)
     covered = cover(inputs, settings)
     context = Context(
         policy=policy,
@@ -196,20 +194,25 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
         audited=_in_service_range(settings) | _come_back(settings, covered),
         coverage=covered,
         doors=inputs.doors,
-        not_evaluated=not_evaluated,
+        not_evaluated=lacking,
         identity=settings.identity,
         tainted_visits=tables["visits"].tainted,
         tainted_lines=tables.get("claims", tables["calls"]).tainted,
     )
-    result = _merged(inputs, covered, not_evaluated, inputs.place.judge(context))
+    result = _merged(inputs, covered, lacking, inputs.place.judge(context))
     for name, files in inputs.files.items():
         for file in files:
             ingest.confirm(name, file)
+    insist_on_joins(result, settings)
+    told = doors.warnings(inputs.doors, result.joins, inputs.seen, result.absent)
+    others = (*covered.warnings, *_table_warnings(inputs, policy))
+    return replace(result, warnings=(*told, *others))
+
+
+def insist_on_joins(result: Result, settings: Settings) -> None:
+    """Refuse tables whose ids hardly ever meet. Raises InputRefused."""
     if not settings.allow_unjoined and (reason := doors.refusal(result.joins)):
         raise InputRefused(reason)
-    told = doors.warnings(inputs.doors, result.joins, inputs.seen, result.absent)
-    others = (*covered.warnings, *_table_warnings(inputs, policy), *_visit_warnings(inputs))
-    return replace(result, warnings=(*told, *others))
 
 
 def cover(inputs: Inputs, settings: Settings) -> Coverage:
@@ -218,6 +221,11 @@ def cover(inputs: Inputs, settings: Settings) -> Coverage:
     return coverage.cover(
         inputs.extremes, days, settings.policy, settings.as_of, settings.visits_since, settings.claims_since
     )
+
+
+def not_evaluated(inputs: Inputs, settings: Settings) -> dict[str, str]:
+    """The rules that say nothing on these inputs, with the reasons."""
+    return left_out(ALL, _skipped(settings), existing(inputs), settings.policy)
 
 
 def existing(inputs: Inputs) -> frozenset[str]:
@@ -240,16 +248,16 @@ def _skipped(settings: Settings) -> dict[str, str]:
     return skipped | dict.fromkeys(settings.ignored, "ignored")
 
 
-def _insist(not_evaluated: Mapping[str, str], settings: Settings) -> None:
-    if len(not_evaluated) == len(CODES):
-        reasons = {f"{code}: {reason}": None for code, reason in not_evaluated.items() if code in settings.selected}
+def _insist(lacking: Mapping[str, str], settings: Settings) -> None:
+    if len(lacking) == len(CODES):
+        reasons = {f"{code}: {reason}": None for code, reason in lacking.items() if code in settings.selected}
         raise InputRefused(
             f"no rule can be evaluated, so nothing would be audited ({'; '.join(reasons)}); "
             "map these columns in the policy or select other rules"
         )
     default = tuple(code for code in REQUIRED_RULES if code not in _by_choice(settings))
     for code in default if settings.required is None else settings.required:
-        if reason := not_evaluated.get(code):
+        if reason := lacking.get(code):
             raise InputRefused(
                 f"required rule {code} cannot be evaluated: {reason}; supply it, or leave the rule out of --require"
             )
@@ -297,16 +305,7 @@ def _table_warnings(inputs: Inputs, policy: Policy) -> list[str]:
     return warnings
 
 
-def _visit_warnings(inputs: Inputs) -> list[str]:
-    count = inputs.unlisted_visits
-    return (
-        [f"{count} visits have only codes that are in no list of the policy; they do not count as visits"]
-        if count
-        else []
-    )
-
-
-def _merged(inputs: Inputs, covered: Coverage, not_evaluated: Mapping[str, str], parts: Iterable[Judged]) -> Result:
+def _merged(inputs: Inputs, covered: Coverage, lacking: Mapping[str, str], parts: Iterable[Judged]) -> Result:
     """The partitions as one: lines numbered through, rows in the order in which they are published."""
     before = 0
     claims, found, outcomes, evidence, claimed, absent = [], [], [], [], [], 0
@@ -327,7 +326,7 @@ def _merged(inputs: Inputs, covered: Coverage, not_evaluated: Mapping[str, str],
         pl.concat(found).sort(*FINDINGS_ORDER),
         pl.concat(evidence),
         pl.concat(outcomes),
-        not_evaluated,
+        lacking,
         joins.rates(claimed, inputs.doors.ids, existing(inputs)),
         inactive,
         absent,

@@ -5,6 +5,7 @@ A policy file holds only what it changes; everything else comes from `policies/d
 
 import codecs
 import contextlib
+import csv
 import hashlib
 import re
 import tomllib
@@ -19,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from auditor.errors import UsageError
 from auditor.run_options import RUN_OPTIONS, RunOption
-from auditor.schema.codes import FAMILY
+from auditor.schema.codes import FAMILY, form
 from auditor.schema.names import nearest
 from auditor.schema.tables import TABLES, YES_NO, Kind, Vocabulary, fold_term
 
@@ -65,11 +66,10 @@ Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
 def _code_or_range(entry: str) -> str:
-    first, _, last = entry.strip().partition("-")
-    if not re.fullmatch(r"\w{5}", first, re.ASCII) or (
-        last and not (first.isdecimal() and re.fullmatch(r"\d{5}", last))
-    ):
-        raise ValueError("a code of five characters or a range of five-digit codes expected, such as 99202-99205")
+    first, _, last = entry.strip().upper().partition("-")
+    low, high = form(first), form(last)
+    if not re.fullmatch(r"\w{5}", first, re.ASCII) or (last and not (low and high and low[0] == high[0])):
+        raise ValueError("a code of five characters or a range of codes of one form expected, such as 99202-99205")
     if last and first > last:
         raise ValueError("a range begins with its lower code, such as 99202-99205")
     return entry
@@ -162,7 +162,8 @@ class Lists(_Strict):
 
     visit_codes: tuple[Code, ...]
     procedures: tuple[Code, ...]
-    not_procedures: tuple[Code, ...]
+    no_visit: tuple[Code, ...]
+    telephone: tuple[Code, ...]
     ncci_0: tuple[Code, ...]
     ncci_1: tuple[Code, ...]
     physicians: tuple[str, ...]
@@ -212,6 +213,7 @@ class Policy(_Strict):
     frequency: Frequency
     severity: Mapping[str, Severity]
     lists: Lists
+    list_files: Mapping[str, Mapping[str, str]] = {}
     columns: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {}
     values: Mapping[str, Mapping[str, Mapping[str, str | tuple[str, ...]]]] = {}
     run: RunDefaults = RunDefaults()  # type: ignore[valid-type]
@@ -286,11 +288,12 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
         raise UsageError(f"{where}: not UTF-8 text; save the policy as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where}: not valid TOML: {error}") from None
-    for key in ("sha256", "timezone_defaulted", "own_keys"):
+    for key in ("sha256", "timezone_defaulted", "own_keys", "list_files"):
         if key in own:
             raise UsageError(_at(where, text, (key,), "unknown key"))
     own.setdefault("name", Path(name_or_file).stem)
     base = tomllib.loads((_SHIPPED / "default.toml").read_text(encoding="utf-8"))
+    own = _with_whole_lists(own, base["lists"], name_or_file, where, text)
     defaulted = own.get("timezone") is None or name_or_file == "default"
     merged = _merge(base, own) | {"sha256": hashlib.sha256(raw).hexdigest(), "timezone_defaulted": defaulted}
     merged["own_keys"] = frozenset(key for key, _ in leaves(own)) if name_or_file != "default" else frozenset()
@@ -357,6 +360,42 @@ def _read(name_or_file: str) -> tuple[str, bytes]:
         raise UsageError(
             f"{name_or_file}: no such policy ({error.strerror}){hint}; shipped are {', '.join(shipped())}"
         ) from None
+
+
+def _with_whole_lists(
+    own: dict[str, Any], shipped: Mapping[str, list[str]], policy: str, where: str, text: str
+) -> dict[str, Any]:
+    """The policy's own lists written out: `X.add` and `X.file` go beside the shipped list. Raises UsageError."""
+    lists, files = dict(own.get("lists", {})), {}
+    for name, told in lists.items():
+        if not isinstance(told, dict) or name not in shipped:
+            continue
+        if extra := sorted(told.keys() - {"add", "file", "column"}):
+            raise UsageError(_at(where, text, ("lists", name, extra[0]), "unknown key; add, file or column expected"))
+        lists[name] = [*shipped[name], *told.get("add", ())]
+        if "file" in told:
+            path = Path(policy).parent / str(told["file"])
+            try:
+                listed, column = _listed(path, told.get("column"))
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            except (OSError, ValueError, csv.Error) as error:
+                said = getattr(error, "strerror", None) or str(error)
+                raise UsageError(_at(where, text, ("lists", name, "file"), f"{told['file']}: {said}")) from None
+            files[name] = {"file": str(told["file"]), "column": column, "sha256": digest}
+            lists[name] += listed
+    return own | ({"lists": lists} if lists else {}) | ({"list_files": files} if files else {})
+
+
+def _listed(path: Path, column: str | None) -> tuple[list[str], str]:
+    """The codes of a CSV file's column, and the column: the one named, else the first that is called after codes."""
+    wanted = [column.strip().casefold()] if column else ["hcpcs", "cpt", "code", "cpt_code", "hcpcs_code"]
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        rows = csv.reader(stream)
+        for row in rows:  # what stands above the header is passed over
+            if found := [at for at, name in enumerate(row) if name.strip().casefold() in wanted]:
+                cells = [cells[found[0]].strip().upper() for cells in rows if len(cells) > found[0]]
+                return [code for code in cells if form(code)], row[found[0]].strip()
+    raise ValueError('no column of codes; name it: column = "..."')
 
 
 def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -96,11 +96,11 @@ def run(
 @guarded
 @with_options(option for option in RUN_OPTIONS if option.check)
 def check(**given: Any) -> int:
-    """Show the column mapping found, the coverage and the rejects, without auditing."""
-    from cli import run as running
+    """Tell whether a run would be worth reading: mapping, rejects, rules, coverage, joins; exit 3 where not."""
+    from cli import check as checking
 
     _keep_interrupts_prompt()
-    return running.check(_resolved("check", given))
+    return checking.check(_resolved("check", given))
 
 
 def _resolved(command: str, given: dict[str, Any]) -> "Options":

@@ -9,13 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection
 
-import polars as pl
-
 from auditor import audit as auditing
 from auditor.audit import Inputs, Result
 from auditor.cases import night, store
 from auditor.errors import InputRefused
-from auditor.reading.headers import shown
 from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Run, Summary
@@ -35,7 +32,7 @@ def run(options: Options) -> int:
     with ExitStack() as held:
         if options.out:
             held.enter_context(folder.held(options.out))
-        engine = held.enter_context(_engine(options))
+        engine = held.enter_context(engine_of(options))
         ledger, settings = None, options.settings
         if options.ledger and options.ledger.exists():
             ledger = held.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
@@ -63,7 +60,7 @@ def _audit(options: Options, settings: Settings, engine: Place, started: datetim
     try:
         inputs = auditing.read(settings, log.stage, engine)
         log.context["run_id"] = _run(started, inputs, settings).run_id
-        _log_inputs(inputs)
+        log_inputs(inputs)
         auditing.accept(inputs, settings)
         result = auditing.audit(inputs, settings, log.stage)
     except InputRefused as refusal:
@@ -94,43 +91,7 @@ def _publish(options: Options, ledger: Connection | None, result: Result, told: 
     return where
 
 
-def check(options: Options) -> int:
-    """Show the mapping found, the coverage and the rejects; audit nothing."""
-    settings = options.settings
-    with _engine(options) as engine:
-        inputs = auditing.read(settings, log.stage, engine)
-    _log_inputs(inputs)
-    out = text.console(sys.stdout)
-    for table, files in inputs.files.items():
-        rejects = summary.rejects_of(inputs)[table]
-        rows = sum(file.rows for file in files)
-        out.print(f"{table}: {rows:,} rows = {rows - rejects['rejected']:,} used + {rejects['rejected']:,} rejected")
-        for file in files:
-            out.print(f"  {file.path}: {file.rows:,} rows")
-            for column, sources in file.mapping.items():
-                out.print(f"    {column} <- {' + '.join(sources)}")
-            if file.unused:
-                out.print(f"    not used: {shown(file.unused)}")
-        reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
-        for column, reason, count in reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").iter_rows():
-            out.print(f"  rejected {count:,}: {reason}{f' [{column}]' if column else ''}")
-        for warning in inputs.tables[table].warnings:
-            out.print(f"  Warning: {warning}")
-            log.warn(warning, aloud=False)
-    for value in summary.unrecognised_of(inputs, settings):
-        written = repr(value["value"]) if options.values["show_ids"] else "a value (--show-ids names it)"
-        out.print(f"unrecognised {value['table']}.{value['column']}: {written} ({value['count']:,})")
-    covered = auditing.cover(inputs, settings)
-    for name, value in summary.coverage_of(covered, settings).items():
-        out.print(f"{name}: {value}")
-    for warning in covered.warnings:
-        out.print(f"Warning: {warning}")
-        log.warn(warning, aloud=False)
-    auditing.accept(inputs, settings)
-    return 0
-
-
-def _engine(options: Options) -> Place:
+def engine_of(options: Options) -> Place:
     """Where the work is done. Spilled data lies beside the output, which the next run clears if this one is killed."""
     if options.values["engine"] == "spark":
         from auditor.scale.spark import Spark
@@ -147,7 +108,8 @@ def _run(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
     return Run(f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z-{digest}", started)
 
 
-def _log_inputs(inputs: Inputs) -> None:
+def log_inputs(inputs: Inputs) -> None:
+    """Every file, with its rows in, used and rejected."""
     for file in summary.inputs_of(inputs):
         used = f"{file['rows']:,} rows = {file['used']:,} used + {file['rejected']:,} rejected"
         log.info("input", f"{file['table']}: {file['path']}: {used}", **file)

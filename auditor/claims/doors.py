@@ -7,7 +7,7 @@ import polars as pl
 
 from auditor.cells.ids import DIFFERENCES
 from auditor.claims import joins, placeholders
-from auditor.claims.joins import BY_NAME, MANY_CLAIMS
+from auditor.claims.joins import BY_NAME, MANY_CLAIMS, Pair
 from auditor.policy import Policy
 
 _ENOUGH = 20
@@ -90,14 +90,29 @@ def billed(said: pl.DataFrame, codes: Sequence[str]) -> tuple[int, int]:
 
 def refusal(rates: pl.DataFrame) -> str | None:
     """Why the inputs cannot be audited: ids of two tables that hardly ever meet."""
-    for pair, values, found in rates.select("pair", "values", "found").iter_rows():
-        if BY_NAME[pair].refused and values >= _ENOUGH and found * 20 < values:
-            first, second = BY_NAME[pair].first, BY_NAME[pair].second
+    for pair, values, found, near, how, _ in rates.iter_rows():
+        told = BY_NAME[pair]
+        if told.refused and values >= _ENOUGH and found * 20 < values:
+            what = f"{told.second}: of {values:,} {told.first} {found:,} are found there"
+            if near:
+                return f"{what}, and {near:,} nearly ({_differing(how)}){_remedy(told, how)}"
             return (
-                f"{second}: of {values:,} {first} {found:,} are found there; are the two written differently, or do the "
-                "exports not belong together? `audit98968 check` shows how ids join; if it is right, give --allow-unjoined"
+                f"{what}; do the exports belong together, and is it the same kind of id? `audit98968 check` shows how ids "
+                "join; if it is right, give --allow-unjoined"
             )
     return None
+
+
+def _differing(how: str) -> str:
+    return " and ".join(DIFFERENCES.get(kind, kind) for kind in how.split(" and "))
+
+
+def _remedy(pair: Pair, how: str) -> str:
+    kinds = how.split(" and ")
+    if not set(kinds) <= set(DIFFERENCES):
+        return "; export the ids as text"
+    listed = ", ".join(f'"{kind}"' for kind in kinds)
+    return f"; if they are the same, say so in the policy: [ids] {pair.ids} = [{listed}]"
 
 
 def warnings(doors: Doors, rates: pl.DataFrame, seen: Seen, absent: int) -> Iterator[str]:
@@ -107,17 +122,9 @@ def warnings(doors: Doors, rates: pl.DataFrame, seen: Seen, absent: int) -> Iter
     for pair, values, found, near, how, missed in rates.iter_rows():
         told = BY_NAME[pair]
         if near:
-            kinds = how.split(" and ")
-            words = " and ".join(DIFFERENCES.get(kind, kind) for kind in kinds)
-            if set(kinds) <= set(DIFFERENCES):
-                same = f"; if they are the same, say so in the policy: [ids] {told.ids} = {list(kinds)}".replace(
-                    "'", '"'
-                )
-            else:
-                same = "; export the ids as text"
             yield (
-                f"{told.second}: {near:,} of {values:,} {told.first} are there nearly, but not as they stand ({words}); "
-                f"{told.open} are unknown for their claims{same}"
+                f"{told.second}: {near:,} of {values:,} {told.first} are there nearly, but not as they stand "
+                f"({_differing(how)}); {told.open} are unknown for their claims{_remedy(told, how)}"
             )
         if found * 2 < values and pair != "patient in lines":
             yield f"{told.second}: of {values:,} {told.first} {found:,} are found there"
@@ -131,8 +138,19 @@ def warnings(doors: Doors, rates: pl.DataFrame, seen: Seen, absent: int) -> Iter
             f"{table}.patient_id: {rows:,} rows have a placeholder for a patient; they may belong to any patient, and "
             "their claims are review at most; if it is a patient, name it in the policy: [ids] not_placeholders"
         )
+    if codes := unlisted_codes(seen["visits"]):
+        yield (
+            f"visits.cpt_codes: {len(codes):,} codes, {sum(codes.values()):,} times, are in no list of the policy; a visit "
+            "without others counts for review at most; say what they are: [lists] visit_codes.add or no_visit.add"
+        )
     yield from _order_warnings(seen["visits"])
     yield from _hour_warnings(seen)
+
+
+def unlisted_codes(visits: pl.DataFrame) -> dict[str, int]:
+    """Codes of visits that no list of the policy knows, with their counts."""
+    rows = visits.filter(pl.col("what") == "code").sort("value").select("value", "count").iter_rows()
+    return dict(rows)
 
 
 def _order_warnings(visits: pl.DataFrame) -> Iterator[str]:

@@ -9,6 +9,7 @@ day    | -                               | local date            | -
 hour   | column of instants              | local hour            | -
 link   | `problem_id`, `diagnosis_codes` | hash of one           | -
 order  | two columns of times            | `right` or `wrong`    | -
+code   | column of codes                 | in no list            | -
 used   | code of the family, or blank    | -                     | -
 lost   | code of the family, or blank    | -                     | -
 
@@ -85,6 +86,11 @@ def of_codes(what: str, codes: pl.Series) -> pl.DataFrame:
     return codes.to_frame().select(named).group_by("name").agg(count=pl.len()).select(
         what=pl.lit(what), name="name", value=pl.lit(""), how=pl.lit(""), count=pl.col("count").cast(pl.Int64)
     )  # fmt: skip
+
+
+def of_values(what: str, name: str, values: pl.Series) -> pl.DataFrame:
+    """How many rows there are with each value."""
+    return _part(what, name, _counted(values))
 
 
 def merge(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -140,6 +140,8 @@ def rejects_of(inputs: Inputs) -> Summary:
 def unrecognised_of(inputs: Inputs, settings: Settings) -> list[Summary]:
     """Values outside their vocabularies, with counts; a mismapped column may hold identifiers, so tokens hide them."""
     rows = [row for table in inputs.tables.values() for row in table.unrecognised.sort("column", "value").to_dicts()]
+    for code, count in doors.unlisted_codes(inputs.seen["visits"]).items():
+        rows.append({"table": "visits", "column": "cpt_codes", "value": code, "count": count})
     return [row | {"value": "(hidden)"} for row in rows] if settings.identity.key else rows
 
 

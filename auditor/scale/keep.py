@@ -37,15 +37,14 @@ _LOOKED_AT = {
 class Said:
     """What rows say of their table. `aside`: rows whose id others may have, which say nothing yet.
 
-    `spans`: of all calls (`windows.calls`), if a rule asks; `unlisted`: visits whose codes are in no list.
-    `lengths`: of the calls, as `lengths.counted`; `seen`: as `claims.seen`.
+    `spans`: of all calls (`windows.calls`), if a rule asks; `lengths`: of the calls, as `lengths.counted`; `seen`: as
+    `claims.seen`.
     """
 
     table: Table
     aside: pl.DataFrame
     extremes: Extremes
     spans: pl.DataFrame
-    unlisted: int
     midnights: Mapping[str, Midnights]
     lengths: Mapping[str, int]
     seen: pl.DataFrame
@@ -82,14 +81,15 @@ class TypeChunk:
         looked_at = typed.columns(*seen.COLUMNS[look.table], *_LOOKED_AT[look.table])
         kept = typed.rows(self.matters(looked_at) & single)
         extremes, spans, counts = self._look(looked_at.filter(single))
-        unlisted = _unlisted(typed, single, look.policy) if look.table == "visits" else 0
         aside = typed.rows(typed.sound & again)
         told = [seen.of_rows(look.table, looked_at.filter(typed.sound), look.policy, self.sought)]
+        if look.table == "visits":
+            told.append(_codes(typed, look.policy))
         if look.bills:
             codes = typed.column("cpt_code")
             told += [seen.of_codes("used", codes.filter(single)), seen.of_codes("lost", codes.filter(~typed.sound))]
         table = typed.table(chunk.lost)
-        return kept, Said(table, aside, extremes, spans, unlisted, typed.midnights, counts, seen.merge(told))
+        return kept, Said(table, aside, extremes, spans, typed.midnights, counts, seen.merge(told))
 
     def together(self, parts: Sequence[Said], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, Said]:
         """What the chunks say, in order, as one; and of the rows that were put aside those that can matter."""
@@ -103,7 +103,6 @@ class TypeChunk:
             conflicting = rejects.filter(pl.col("reason") != DUPLICATE)
             faulty = aside.join(conflicting, on=["source_file", "source_record"], how="semi")
             told += [seen.of_codes("used", rows["cpt_code"]), seen.of_codes("lost", faulty["cpt_code"])]
-        unlisted = visit_windows.unlisted(rows["cpt_codes"], look.policy.lists).sum() if look.table == "visits" else 0
         table = normalise.merge([part.table for part in parts])
         notes = table.notes
         midnights: dict[str, Midnights] = {}
@@ -123,7 +122,6 @@ class TypeChunk:
             aside.clear(),
             coverage.merge([*(part.extremes for part in parts), extremes]),
             pl.concat([*(part.spans for part in parts), spans]),
-            sum(part.unlisted for part in parts) + int(unlisted),
             midnights,
             counts,
             seen.merge(told),
@@ -159,12 +157,15 @@ def near(spans: pl.DataFrame) -> Matters:
     return lambda rows: around.has(rows["patient_id"], rows["visit_start_date"])
 
 
-def _unlisted(typed: Typed, single: pl.Series, policy: Policy) -> int:
+def _codes(typed: Typed, policy: Policy) -> pl.DataFrame:
+    """How many sound visits have each code that no list of the policy knows."""
     if "cpt_codes" not in typed.work.made:
-        return 0
+        return seen.of_values("code", "visits.cpt_codes", pl.Series(dtype=pl.String))
     codes = typed.work.made["cpt_codes"]
-    found = codes._replace(values=visit_windows.unlisted(codes.values, policy.lists))
-    return int((found.rows() & single).sum())
+    strange = visit_windows.unlisted(codes.values, policy.lists)
+    some = codes._replace(values=codes.values.list.set_intersection(strange.unique().to_list()).list.len() > 0)
+    every = typed.column("cpt_codes").filter(some.rows().fill_null(False) & typed.sound).explode().drop_nulls()
+    return seen.of_values("code", "visits.cpt_codes", every.filter(every.is_in(strange.unique().implode())))
 
 
 def frames_of(said: Said) -> dict[str, pl.DataFrame]:
@@ -175,7 +176,7 @@ def frames_of(said: Said) -> dict[str, pl.DataFrame]:
     counts += [("midnights", name, midnights.midnights) for name, midnights in said.midnights.items()]
     counts += [("values", name, midnights.values) for name, midnights in said.midnights.items()]
     counts += [("length", name, count) for name, count in said.lengths.items()]
-    counts += [("unlisted", "", said.unlisted), ("local", "", int(table.has_local_times))]
+    counts.append(("local", "", int(table.has_local_times)))
     return {
         "rejects": table.rejects,
         "unrecognised": table.unrecognised,
@@ -213,7 +214,6 @@ def said_of(work: TypeChunk, frames: Mapping[str, pl.DataFrame]) -> Said:
         work.look.blanks.clear(),
         found,
         call_windows.NO_SPANS,
-        counts["unlisted"][""],
         midnights,
         counts.get("length", {}),
         frames["seen"],

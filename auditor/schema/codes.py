@@ -7,32 +7,51 @@ from dataclasses import dataclass
 FAMILY = ("98966", "98967", "98968")
 AUDITED_BY_DEFAULT = ("98968",)
 
-_FIVE_DIGITS = re.compile(r"\d{5}")
-_RANGE = re.compile(r"(\d{5})-(\d{5})")
+_FORMS = {
+    "digits": re.compile(r"()(\d{5})()"),
+    "letter": re.compile(r"([A-Z])(\d{4})()"),
+    "end": re.compile(r"()(\d{4})([A-Z])"),
+}
+CODE = r"^(?:\d{4}[A-Z0-9]|[A-Z]\d{4})$"
+"""What a code looks like: four digits and a letter or digit, or a letter and four digits."""
+
+
+def form(code: str) -> tuple[str, int] | None:
+    """What codes of one form have in common, and the number of this one; None for no code."""
+    for name, pattern in _FORMS.items():
+        if match := pattern.fullmatch(code):
+            return f"{name} {match[1]}{match[3]}", int(match[2])
+    return None
 
 
 @dataclass(frozen=True)
 class CodeList:
-    """Single codes and ranges; a range holds five-digit codes only."""
+    """Single codes and ranges; a range holds codes of its ends' form only: five digits, or one letter and four digits."""
 
     singles: frozenset[str]
-    ranges: tuple[tuple[int, int], ...]
+    ranges: tuple[tuple[str, int, int], ...]
 
     @classmethod
     def of(cls, entries: Iterable[str]) -> "CodeList":
-        """Read entries such as `99202-99205` or `G0402`."""
-        texts = [entry.strip().upper() for entry in entries]
-        spans = [match for text in texts if (match := _RANGE.fullmatch(text))]
-        return cls(
-            frozenset(text for text in texts if not _RANGE.fullmatch(text)),
-            tuple((int(span[1]), int(span[2])) for span in spans),
-        )
+        """Read entries such as `99202-99205`, `G0466-G0470` or `G0402`."""
+        singles, ranges = set(), []
+        for text in (entry.strip().upper() for entry in entries):
+            first, _, last = text.partition("-")
+            low, high = form(first), form(last)
+            if low and high:
+                ranges.append((low[0], low[1], high[1]))
+            else:
+                singles.add(text)
+        return cls(frozenset(singles), tuple(ranges))
 
     def __contains__(self, code: str) -> bool:
         """Whether the code is listed."""
         if code in self.singles:
             return True
-        return bool(_FIVE_DIGITS.fullmatch(code)) and any(low <= int(code) <= high for low, high in self.ranges)
+        known = form(code)
+        return known is not None and any(
+            kind == known[0] and low <= known[1] <= high for kind, low, high in self.ranges
+        )
 
 
 def credential_parts(credential: str) -> frozenset[str]:

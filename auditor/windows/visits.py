@@ -14,7 +14,7 @@ VISIT: Columns = RECORD | {
     "may_be_related": (FLAG, "related, or nothing tells"),
     "same_provider": (FLAG, "of the claim's provider"),
     "same_group": (FLAG, "of the claim's group"),
-    "counts": (FLAG, "it is a visit by its codes and its modality, and not the call itself"),
+    "counts": (FLAG, "it is or may be a visit by its codes and its modality, and not the call itself"),
     "completed": (FLAG, "its status is completed"),
     "scheduled": (FLAG, "its status is scheduled"),
     "past": (FLAG, "it started by the instant up to which the visits are complete"),
@@ -47,12 +47,11 @@ VISIT_AFTER: Columns = VISIT | {
 
 
 def unlisted(codes: pl.Series, lists: Lists) -> pl.Series:
-    """A mask of the lists of codes that hold some code and none that any list of the policy knows."""
+    """The codes of some lists of codes, without those that a list of the policy knows."""
     known = _Known(codes, lists)
-    return codes.to_frame("cpt_codes").select(
-        (pl.col("cpt_codes").list.len() > 0)
-        & ~_any_of(known.visit | known.family | known.ncci_0 | known.ncci_1)
-    ).to_series().fill_null(False)  # fmt: skip
+    strange = known.maybe - known.ncci_0 - known.ncci_1
+    every = codes.explode().drop_nulls()
+    return every.filter(every.is_in(sorted(strange)))
 
 
 def classified(rows: pl.DataFrame, lists: Lists, mute: frozenset[str]) -> pl.DataFrame:
@@ -70,6 +69,7 @@ def classified(rows: pl.DataFrame, lists: Lists, mute: frozenset[str]) -> pl.Dat
         v_has_codes=has_codes,
         v_only_family=has_codes & ~_any_of(known.different - known.family),
         v_has_visit_code=_any_of(known.visit),
+        v_may_have_visit_code=_any_of(known.maybe),
         v_ncci_0=_any_of(known.ncci_0),
         v_ncci_1=_any_of(known.ncci_1),
         **{f"v_{name}": pl.col(name) for name in _VISIT_COLUMNS},
@@ -82,8 +82,9 @@ class _Known:
     def __init__(self, codes: pl.Series, lists: Lists) -> None:
         self.different = set(codes.explode().drop_nulls().unique().to_list())
         self.family = set(FAMILY)
-        listed = {name: self._listed(getattr(lists, name)) for name in ("visit_codes", "procedures", "not_procedures")}
-        self.visit = (listed["visit_codes"] | (listed["procedures"] - listed["not_procedures"])) - self.family
+        no_visit = self._listed(lists.no_visit) | self.family
+        self.visit = (self._listed(lists.visit_codes) | (self._listed(lists.procedures) - no_visit)) - self.family
+        self.maybe = self.different - self.visit - no_visit
         self.ncci_0, self.ncci_1 = self._listed(lists.ncci_0), self._listed(lists.ncci_1)
 
     def _listed(self, entries: tuple[str, ...]) -> set[str]:
@@ -152,7 +153,8 @@ def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     on_the_day = pl.col("v_booked_at_date_only") & (pl.col("v_booked_at_date") == pl.col("start_date"))
     status = pl.col("v_status")
     past = (pl.col("at") <= pl.lit(facts.coverage.as_of, pl.Datetime("us", "UTC"))).fill_null(False)
-    in_person = ~pl.col("v_has_codes") & (pl.col("v_modality") != "phone").fill_null(True)
+    in_person = (pl.col("v_modality") != "phone").fill_null(True)
+    surely = pl.col("linked") | (in_person & ~pl.col("v_has_codes")) | pl.col("v_has_visit_code")
     return pairs.with_columns(
         booked_at=pl.when(on_the_day).then(None).otherwise("v_booked_at"),
         before=pl.col("at") < pl.col("start"),
@@ -164,7 +166,8 @@ def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         ahead=bounds.hours_after("reach", policy.lookahead.hours),
         counts=~pl.col("call_ids").list.contains(pl.col("id"))
         & ~pl.col("v_only_family")
-        & (pl.col("linked") | in_person | pl.col("v_has_visit_code")),
+        & (surely | (in_person & pl.col("v_may_have_visit_code"))),
+        surely=surely,
         completed=(status == "completed").fill_null(False),
         undone=(status.is_null() | (status == "unrecognised")),
         past=past,
@@ -177,7 +180,7 @@ def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         is_related=pl.col("relation") == related.YES,
         unrelated_supports=pl.lit(policy.lookahead.unrelated_supports),
     ).with_columns(
-        certain=pl.col("sure"),
+        certain=pl.col("sure") & pl.col("surely"),
         kept=pl.col("completed") | (pl.col("undone") & past),
         from_call=pl.col("linked") | (pl.col("booked_at") >= pl.col("start")).fill_null(False),
         in_span=pl.col("linked") | pl.col("booked_at").is_between("start", "ahead").fill_null(False),

@@ -8,7 +8,7 @@ import pytest
 
 from auditor import policy as policies
 from auditor.audit import Result
-from auditor.claims import coverage
+from auditor.claims import coverage, doors
 from tests.reference import Table, World
 from tests.support import compare
 from tests.synthetic.test_sample_answer import FOLDERS, audit_folder
@@ -137,14 +137,15 @@ def test_a_default_coverage_on_a_lonely_date_is_warned_about(tmp_path: Path, day
     assert any(warning.startswith("claims_since") for warning in result.warnings) is warned
 
 
-def test_visits_with_unlisted_codes_only_are_tallied(tmp_path: Path):
+def test_codes_in_no_list_are_tallied(tmp_path: Path):
     visits = rows(
         "visit_id | patient_id | visit_start | cpt_codes\n"
         "v1 | p | 2026-03-01 09:00 | 00001\nv2 | p | 2026-03-01 09:00 | 00001;99213\nv3 | p | 2026-03-01 09:00 | 99421\n"
         "v4 | p | 2026-03-01 09:00 | 98968\nv5 | p | 2026-03-01 09:00 |\nv6 | p | 2026-03-01 09:00 | 00002"
     )
     result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
-    assert any(warning.startswith("2 visits have only codes that are in no list") for warning in result.warnings)
+    assert doors.unlisted_codes(result.inputs.seen["visits"]) == {"00001": 2, "00002": 1}
+    assert any(warning.startswith("visits.cpt_codes: 2 codes, 3 times, are in no list") for warning in result.warnings)
 
 
 def test_a_visit_ahead_without_a_status_counts(tmp_path: Path):
@@ -214,12 +215,12 @@ def test_the_first_covered_day_is_covered(tmp_path: Path, since: str, expected: 
     assert compare.verdicts(result)[("k1", "1", "98968")]["EXC001"][0] == expected
 
 
-def test_a_visit_with_a_telephone_code_and_an_unlisted_one_is_not_tallied(tmp_path: Path):
+def test_codes_in_no_list_are_tallied_beside_others(tmp_path: Path):
     visits = rows(
         "visit_id | patient_id | visit_start | cpt_codes\nv1 | p | 2026-03-01 09:00 | 98966;00001\nv2 | p | 2026-03-01 09:00 | G0250;00001"
     )
     result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
-    assert [warning for warning in result.warnings if "in no list" in warning] == []
+    assert doors.unlisted_codes(result.inputs.seen["visits"]) == {"00001": 2}
 
 
 @pytest.mark.parametrize(
@@ -233,8 +234,8 @@ def test_a_visit_with_a_telephone_code_and_an_unlisted_one_is_not_tallied(tmp_pa
         ("36415", {"EXC001": "clear", "LBK001": "clear"}),
         ("10004", {"EXC001": "clear", "LBK001": "violation"}),
         ("69990", {"EXC001": "clear", "LBK001": "violation"}),
-        ("10003", {"EXC001": "clear", "LBK001": "clear"}),
-        ("69991", {"EXC001": "clear", "LBK001": "clear"}),
+        ("10003", {"EXC001": "clear", "LBK001": "review"}),
+        ("69991", {"EXC001": "clear", "LBK001": "review"}),
     ],
 )
 def test_one_code_is_enough_for_a_visit_of_several(tmp_path: Path, codes: str, expected: dict[str, str]):

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from tests.reference.evidence import Support, from_records
 from tests.reference.lines import Book, Line, Visit
-from tests.reference.related import booked_for, counts, relate, review_at_most
+from tests.reference.related import booked_for, counts, may_count, relate, review_at_most
 from tests.reference.world import DAY, Verdict
 
 
@@ -14,7 +14,7 @@ def ahead(rule: str, visit: Visit, claim: Line, outcome: str, basis: str, book: 
     """A visit after the claim as evidence; gaps run from the claim's end (its start where the end is unknown)."""
     end = claim.last
     gap = max(0, (visit.day - book.clock.day(end)).days)
-    doubt = review_at_most(visit, claim, book) or (rule == "LAH001" and visit.date_only)
+    doubt = review_at_most(visit, claim, book) or may_count(visit, claim) or (rule == "LAH001" and visit.date_only)
     return Support(outcome, "visit", visit.id, gap, visit.date_only, max(timedelta(0), visit.start - end), basis, doubt)
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from tests.reference.evidence import Support, from_records
 from tests.reference.lines import Book, Line, Visit
-from tests.reference.related import counts, relate, review_at_most
+from tests.reference.related import counts, may_count, relate, review_at_most
 from tests.reference.world import Verdict
 
 
@@ -17,10 +17,10 @@ def is_kept(visit: Visit, book: Book) -> bool:
     return visit.status in (None, "unrecognised") and book.as_of is not None and visit.start <= book.as_of
 
 
-def behind(visit: Visit, claim: Line, outcome: str, basis: str, book: Book) -> Support:
+def behind(rule: str, visit: Visit, claim: Line, outcome: str, basis: str, book: Book) -> Support:
     """A visit before the claim as evidence; gaps run from the visit to the claim's start."""
     gap = (book.clock.day(claim.first) - visit.day).days
-    doubt = review_at_most(visit, claim, book)
+    doubt = review_at_most(visit, claim, book) or (rule == "LBK001" and may_count(visit, claim))
     return Support(outcome, "visit", visit.id, gap, visit.date_only, claim.first - visit.start, basis, doubt)
 
 
@@ -51,9 +51,9 @@ def lbk001(claim: Line, book: Book) -> Verdict:
             continue
         if is_kept(visit, book):
             doubtful = related == "unknown" or (visit.date_only and gap == 0)
-            supports.append(behind(visit, claim, "review" if doubtful else "violation", basis, book))
+            supports.append(behind("LBK001", visit, claim, "review" if doubtful else "violation", basis, book))
         elif visit.status == "scheduled" and book.as_of is not None and visit.start <= book.as_of:
-            supports.append(behind(visit, claim, "review", basis, book))
+            supports.append(behind("LBK001", visit, claim, "review", basis, book))
     doors = book.doors
     unknown = back_unknown(claim, 7, book) or doors.came_from_astray(claim) or doors.named_astray(claim)
     return from_records("LBK001", supports, unknown, book)
@@ -79,7 +79,7 @@ def lbk002(claim: Line, book: Book) -> Verdict:
         if related == "no":
             continue
         sure = basis in ("linked", "same problem", "same diagnosis category", "any")
-        supports.append(behind(visit, claim, "violation" if sure else "review", basis, book))
+        supports.append(behind("LBK002", visit, claim, "violation" if sure else "review", basis, book))
     doors = book.doors
     unknown = back_unknown(claim, 90, book) or doors.provider_astray(claim) or doors.named_astray(claim)
     return from_records("LBK002", supports, unknown, book)

@@ -11,9 +11,17 @@ VISIT_CODES_TEXT = """
 99202-99205 99211-99215 99242-99245 98000-98015 99441-99443 99341-99350 99304-99310 99315 99316 99381-99387 99391-99397
 G0402 G0438 G0439 99281-99285 99221-99223 99231-99239 90791 90792 90832-90839 90845-90847 90853 96156 96158 96159
 96164-96171 97802-97804 G0270 G0271 G0447 97161-97168 97110 97112 97116 97140 97530 97535 92507 92526 92521-92524 92540
-92557 92625 92002 92004 92012 92014 G0463 T1015 10004-69990
+92557 92625 92002 92004 92012 92014 G0463 T1015 10004-69990 90840 90847 90849 90870 92508 92610
+96116 96121 96130-96133 96136-96139 97113 97116 97129 97130 97139 97150 97151-97158 97533 97537 97542 97545 97750 97755
+97760-97763 97597 97598 97602 97605-97608 97810 97811 97813 97814 98925-98929 98940-98943 99252-99255 99291 99292
+99304-99318 99483 99495 99496 G0108 G0109 G0466-G0470 H0004 H0031 H0032 H2011 H2014 H2019 S9480
 """
 NOT_VISIT_CODES = {"36415", "36416", *FAMILY}
+NO_VISIT_TEXT = """
+36415 36416 70010-89398 90281-90756 99000-99002 99050-99060 99070-99082 99091 99421-99427 99437 99439 99446-99454 99457
+99458 99473 99474 98966-98972 98975-98981 98984-98986 98016 G2010 G2012 G2250-G2252 99358 99359 99484 99487-99491
+"""
+TELEPHONE_TEXT = "98008-98016 99441-99443 G2012 G2250-G2252"
 NCCI_0_TEXT = "36591 36592 96523 99421-99423 99484 99487 99489-99496 G0506 G0511 G0512 0734T"
 NCCI_1_TEXT = "93792 93793 99424-99427 99439 99446-99449 G0250"
 PHYSICIANS_TEXT = "MD DO MBBS MBCHB"
@@ -26,11 +34,12 @@ QUALIFIED = set(QUALIFIED_TEXT.split())
 
 
 def in_list(code: str, text: str) -> bool:
-    """Is the code in a list of codes and ranges? Ranges compare five-digit codes only."""
+    """Is the code in a list of codes and ranges? Ranges compare codes of equal form."""
     for item in text.split():
         if "-" in item:
             low, high = item.split("-")
-            if re.fullmatch(r"[0-9]{5}", code) and int(low) <= int(code) <= int(high):
+            alike = re.fullmatch(r"[0-9]{5}", code) or (low[0].isalpha() and re.fullmatch(rf"{low[0]}[0-9]{{4}}", code))
+            if alike and low <= code <= high:
                 return True
         elif code == item:
             return True
@@ -40,3 +49,10 @@ def in_list(code: str, text: str) -> bool:
 def is_visit_code(code: str) -> bool:
     """A visit or procedure code of section 9."""
     return code not in NOT_VISIT_CODES and in_list(code, VISIT_CODES_TEXT)
+
+
+def is_no_visit(code: str) -> bool:
+    """A code that is listed as no visit."""
+    ending = re.fullmatch(r"[0-9]{4}[FU]", code)
+    supplied = re.fullmatch(r"[ABEJKLPQRV][0-9]{4}", code)
+    return bool(ending or supplied) or in_list(code, NO_VISIT_TEXT)

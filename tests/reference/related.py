@@ -7,7 +7,7 @@ from datetime import datetime
 from tests.reference.columns import Instant
 from tests.reference.doors import nearly
 from tests.reference.lines import Book, Line, Visit
-from tests.reference.lists import FAMILY, is_visit_code
+from tests.reference.lists import FAMILY, is_no_visit, is_visit_code
 
 
 def is_linked(visit: Visit, claim: Line) -> bool:
@@ -58,7 +58,14 @@ def counts(visit: Visit, claim: Line) -> bool:
         return True
     if not visit.codes:
         return bool(visit.row["modality"] != "phone")
-    return any(is_visit_code(code) for code in visit.codes)
+    return any(is_visit_code(code) for code in visit.codes) or may_count(visit, claim)
+
+
+def may_count(visit: Visit, claim: Line) -> bool:
+    """None of its codes is a visit code, and one is in neither list: it may be a visit."""
+    if is_linked(visit, claim) or visit.row["modality"] == "phone" or any(is_visit_code(code) for code in visit.codes):
+        return False
+    return any(not is_no_visit(code) for code in visit.codes)
 
 
 def booked_for(visit: Visit, claim: Line, book: Book) -> datetime | None:

@@ -1,0 +1,93 @@
+"""`audit98968 check`: would tonight's run be worth reading? Everything but the verdicts."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import polars as pl
+
+from auditor import audit as auditing
+from auditor.audit import Inputs, Result
+from auditor.claims import doors
+from auditor.reading.headers import shown
+from auditor.reports import summary, text
+from auditor.reports.summary import Summary
+from auditor.rules import ALL
+from auditor.settings import Settings
+from cli.log import log
+from cli.options import Options
+from cli.run import engine_of, log_inputs
+
+
+def check(options: Options) -> int:
+    """Show how the inputs are understood, how far they go and how they join. Raises InputRefused where `run` would."""
+    settings = options.settings
+    out = text.console(sys.stdout)
+    with engine_of(options) as engine:
+        inputs = auditing.read(settings, log.stage, engine)
+        log_inputs(inputs)
+        for line in _tables(inputs, settings, show_ids=options.values["show_ids"]):
+            out.print(line)
+        for line in _rules(inputs, settings):
+            out.print(line)
+        auditing.accept(inputs, settings)
+        result = auditing.audit(inputs, replace(settings, allow_unjoined=True), log.stage)
+    for line in _reach(result, settings):
+        out.print(line)
+    for warning in result.warnings:
+        out.print(f"Warning: {warning}")
+        log.warn(warning, aloud=False)
+    auditing.insist_on_joins(result, settings)
+    return 0
+
+
+def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[str]:
+    """Rows, files, the columns that have another name in the export, rejects by reason, values that nobody knows."""
+    rejects = summary.rejects_of(inputs)
+    for table, files in inputs.files.items():
+        rows, lost = sum(file.rows for file in files), rejects[table]["rejected"]
+        yield f"{table}: {rows:,} rows = {rows - lost:,} used + {lost:,} rejected"
+        for file in files:
+            yield f"  {file.path}: {file.rows:,} rows"
+            renamed = {column: names for column, names in file.mapping.items() if names != (column,)}
+            yield from (f"    {column} <- {' + '.join(names)}" for column, names in renamed.items())
+            if len(renamed) < len(file.mapping):
+                yield f"    by the same name: {', '.join(sorted(file.mapping.keys() - renamed.keys()))}"
+            if file.unused:
+                yield f"    not used: {shown(file.unused)}"
+        reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
+        for column, reason, count in reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").iter_rows():
+            yield f"  rejected {count:,}: {reason}{f' [{column}]' if column else ''}"
+    for value in summary.unrecognised_of(inputs, settings):
+        written = repr(value["value"]) if show_ids else "a value (--show-ids names it)"
+        yield f"unrecognised {value['table']}.{value['column']}: {written} ({value['count']:,})"
+
+
+def _rules(inputs: Inputs, settings: Settings) -> Iterator[str]:
+    """Which rules can be evaluated, and for the others what they lack."""
+    lacking = auditing.not_evaluated(inputs, settings)
+    yield f"{len(ALL) - len(lacking)} of {len(ALL)} rules can be evaluated"
+    for rule in ALL:
+        if reason := lacking.get(rule.code):
+            yield f"  {rule.code} {rule.name}: {reason}"
+
+
+def _reach(result: Result, settings: Settings) -> Iterator[str]:
+    """Lines by code, coverage, local hours, the zone, and how ids join."""
+    inputs = result.inputs
+    said = inputs.seen.get("claims", inputs.seen["calls"])
+    for code in sorted({*settings.codes, *said.filter(pl.col("what").is_in(["used", "lost"]))["name"]} - {""}):
+        used, lost = doors.billed(said, [code])
+        yield f"rows with {code}: {used:,} used, {lost:,} rejected{'' if code in settings.codes else ' (not audited)'}"
+    covered: Summary = summary.coverage_of(result.coverage, settings)
+    holes = covered.pop("holes")
+    yield from (f"{name}: {value}" for name, value in covered.items())
+    yield from (f"hole in the {hole['table']}: {hole['first']} to {hole['last']}" for hole in holes)
+    assumed = " (assumed)" if settings.policy.timezone_defaulted else ""
+    yield f"timezone: {settings.policy.timezone}{assumed}"
+    for table, column in (("calls", "call_start"), ("visits", "visit_start"), ("visits", "booked_at")):
+        if table in inputs.seen and (hours := doors.hours(inputs.seen[table], column)):
+            yield f"{table}.{column}: 9 of 10 are from {hours[0]}:00 to {hours[1]}:59"
+    for join in summary.joins_of(result.joins):
+        nearly = f", {join['nearly_equal']:,} nearly ({join['differ_in']})" if join["nearly_equal"] else ""
+        yield f"{join['in']}: {join['found']:,} of {join['values']:,} {join['of']} are found{nearly}"
