@@ -105,6 +105,12 @@ class Lookahead(_Strict):
     unrelated_supports: bool
 
 
+class Duration(_Strict):
+    """Whether the unbilled calls of a period count into a claim's minutes, ask for review, or are not looked at."""
+
+    cumulative: Literal["ask", "period", "claim"]
+
+
 class Frequency(_Strict):
     """How often a claim may repeat."""
 
@@ -210,9 +216,11 @@ class Policy(_Strict):
     bands: Mapping[Literal["98966", "98967", "98968"], Band]
     lookback: Lookback
     lookahead: Lookahead
+    duration: Duration
     frequency: Frequency
     severity: Mapping[str, Severity]
     lists: Lists
+    credentials: Mapping[str, str]
     list_files: Mapping[str, Mapping[str, str]] = {}
     columns: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {}
     values: Mapping[str, Mapping[str, Mapping[str, str | tuple[str, ...]]]] = {}

@@ -17,6 +17,7 @@ _DOCUMENTS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_i
 _ROW_FACTS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "claim_status_sure",
               "billed_amount", "paid_amount", "source_file", "source_record")  # fmt: skip
 _INELIGIBLE_PURPOSES = ("scheduling", "administrative")
+_UNCOUNTED_PURPOSES = (*_INELIGIBLE_PURPOSES, "follow_up")
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,15 @@ class Billing:
     """What was billed.
 
     `lines`: the active lines with a code of the family, in the order in which one is *earlier*; `line` is that order.
-    `line_calls`: one row per line and call of it. `others`: active lines with other codes, keys only.
+    `line_calls`: one row per line and call of it. `others`: active lines with other codes, and `other_calls` which of the
+    calls they bill, `named` where by the call's id.
     `inactive`: void and denied lines, keys and status.
     """
 
     lines: pl.DataFrame
     line_calls: pl.DataFrame
     others: pl.DataFrame
+    other_calls: pl.DataFrame
     inactive: pl.DataFrame
 
 
@@ -56,11 +59,17 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     lines = _with_provider(lines, providers, policy)
     order = ["service_date", "start", "claim_id", "claim_line", "cpt_code"]
     lines = lines.sort(order, nulls_last=True).with_row_index("line")
+    lines = _with_period(lines, calls.join(pairs.join(active, on="head", how="semi"), on="call_id", how="anti"), policy)
     line_calls = line_calls.join(lines.select("head", "line"), on="head", how="inner").drop("head")
     others = active.filter(~pl.col("cpt_code").is_in(FAMILY))
+    other_calls = others.select("head", "claim_id", "claim_line", "cpt_code", "service_date", "claim_status_sure",
+                                "provider_id", "own_call_id").join(pairs, on="head").select(
+        pl.exclude("head", "own_call_id", "named"), named=(pl.col("own_call_id") == pl.col("call_id")).fill_null(False)
+    )  # fmt: skip
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
     inactive = heads.filter(pl.col("claim_status") != "active").select(*keys, "claim_status")
-    return Billing(lines.drop("head", "own_diagnoses", "call_diagnoses"), line_calls, others.select(keys), inactive)
+    lines = lines.drop("head", "own_diagnoses", "call_diagnoses", "total")
+    return Billing(lines, line_calls, others.select(keys), other_calls, inactive)
 
 
 def with_end_and_time(calls: pl.DataFrame) -> pl.DataFrame:
@@ -183,6 +192,7 @@ def _together(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) ->
         start=pl.col("call_start").min(),
         end=pl.when(pl.col("end").is_not_null().all()).then(pl.col("end").max()),
         minutes=pl.when(known).then(total // MINUTE),
+        total=pl.when(known).then(total),
         minutes_source=pl.when(known).then(source),
         call_ids=texts("call_id"),
         related_visit_ids=texts("related_visit_id"),
@@ -199,6 +209,38 @@ def _together(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) ->
     )
 
 
+def _with_period(lines: pl.DataFrame, spare: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Add `period_minutes`: with the `spare` calls, which support no active line, of patient and provider in the period.
+
+    Where the policy counts them in, they are the minutes.
+    """
+    if policy.duration.cumulative == "claim":
+        return lines.with_columns(period_minutes="minutes")
+    last_day = policy.frequency.period_days - 1
+    spare = spare.filter(~pl.col("purpose").is_in(_UNCOUNTED_PURPOSES).fill_null(False))
+    dated = spare.select("patient_id", "provider_id", "call_start_date", "time", "time_source")
+    near = lines.select("line", "patient_id", "provider_id", last="service_date").join(
+        dated, on=["patient_id", "provider_id"]
+    )
+    first = pl.col("last").dt.offset_by(f"-{last_day}d")
+    near = near.filter(pl.col("call_start_date").is_between(first, "last"))
+    added = near.group_by("line").agg(
+        spare=pl.col("time").sum(),
+        spare_unknown=pl.col("time").is_null().any(),
+        spare_source=pl.when(pl.col("time_source").n_unique() == 1).then(pl.col("time_source").first()),
+    )
+    lines = lines.join(added, on="line", how="left", maintain_order="left")
+    lines = lines.with_columns(period_minutes=(pl.col("total") + pl.col("spare").fill_null(0)) // MINUTE)
+    if policy.duration.cumulative == "period":
+        known = ~pl.col("spare_unknown").fill_null(False) & pl.col("minutes").is_not_null()
+        alike = pl.col("spare").is_null() | (pl.col("spare_source") == pl.col("minutes_source")).fill_null(False)
+        lines = lines.with_columns(
+            minutes=pl.when(known).then("period_minutes"),
+            minutes_source=pl.when(known).then(pl.when(alike).then("minutes_source").otherwise(pl.lit("mixed"))),
+        ).with_columns(period_minutes="minutes")
+    return lines.drop("spare", "spare_unknown", "spare_source")
+
+
 def _with_provider(lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Fill group, specialty and credential from the provider's row; add the licence and what the credential says."""
     known = ("group_id", "specialty", "credential")
@@ -208,7 +250,7 @@ def _with_provider(lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy)
     lines = lines.join(rows, on="provider_id", how="left").with_columns(pl.coalesce(name, f"_{name}") for name in known)
     physicians, qualified = CodeList.of(policy.lists.physicians), CodeList.of(policy.lists.qualified)
     written = lines["credential"].drop_nulls().unique().to_list()
-    parts = {text: credential_parts(text) for text in written}
+    parts = {text: credential_parts(text, policy.credentials) for text in written}
     credential = pl.col("credential")
 
     def holds(listed: CodeList) -> pl.Expr:

@@ -1,6 +1,8 @@
 """The claim's minutes do not reach its code's band.
 
 What it checks: the claim's cumulative minutes, rounded down, reach the lower end of its code's band ({low} for 98968).
+Where only the unbilled calls of the same {period} days would make up for what lacks, it asks for review: "cumulative time"
+may mean the period's. The policy's `duration.cumulative` settles it.
 
 Why it matters: fewer minutes belong to a lower code of the family, or to none.
 
@@ -22,7 +24,8 @@ RULE = Rule(
     name="call-too-short",
     page=__doc__,
     over="claim",
-    violation=pl.col("minutes") < pl.col("low"),
+    violation=(pl.col("minutes") < pl.col("low")) & (pl.col("period_minutes") < pl.col("low")),
+    review=pl.col("minutes") < pl.col("low"),
     unknown=pl.col("minutes").is_null(),
     applies=HAS_CALL,
     message=pl.format("{} minutes; {} needs at least {}", "minutes", "cpt_code", "low"),
@@ -35,5 +38,9 @@ RULE = Rule(
     k1     | p1      | 2026-03-02 09:00 | 20.99        | violation
     k2     | p2      | 2026-03-02 09:00 | 21           | clear
     k3     | p3      | 2026-03-02 09:00 |              | unknown
+    k4     | p4      | 2026-03-08 09:00 | 15           | review
+    u4     | p4      | 2026-03-02 09:00 | 6            |
+    k5     | p5      | 2026-03-08 09:00 | 15           | violation
+    u5     | p5      | 2026-03-01 09:00 | 6            |
     """,
 )

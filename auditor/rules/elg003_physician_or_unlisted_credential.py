@@ -36,5 +36,9 @@ RULE = Rule(
     k2     | p2      | 2026-03-02 09:00 | RN                  | review
     k3     | p3      | 2026-03-02 09:00 | PA-C                | clear
     k4     | p4      | 2026-03-02 09:00 |                     | unknown
+    k5     | p5      | 2026-03-02 09:00 | PMHNP-BC            | clear
+    k6     | p6      | 2026-03-02 09:00 | Physical Therapist  | clear
+    k7     | p7      | 2026-03-02 09:00 | Physician Assistant | clear
+    k8     | p8      | 2026-03-02 09:00 | 207Q00000X          | violation
     """,
 )

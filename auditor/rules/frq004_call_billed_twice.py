@@ -1,6 +1,7 @@
 """A call that supports two lines.
 
-What it checks: none of the claim's calls already supports an earlier active line of the family.
+What it checks: none of the claim's calls already supports an earlier active line of the family, or any line of another
+telephone code. A line of any other code that names the call asks for review.
 
 Why it matters: one call is one service.
 
@@ -19,18 +20,25 @@ RULE = Rule(
     page=__doc__,
     over="shared_call",
     certain=pl.col("sure"),
-    violation=pl.lit(True),
+    violation=pl.col("is_telephone"),
+    review=pl.lit(True),
     applies=HAS_CALL,
-    message=pl.format("one of its calls already supports claim {}", "related_id"),
-    nothing="its calls support no earlier line",
+    message=pl.format("one of its calls supports claim {} too", "related_id"),
+    nothing="its calls support no other line",
     errs="under",
     cites=("CPT 98968 billing guide: the call's time is reported once",),
     examples="""
-    record | patient | start            | provider | call_id | expect
-    u1     | p1      | 2026-03-02 09:00 | a        |         |
-    b1     | p1      | 2026-03-02       | a        | u1      | clear
-    b2     | p1      | 2026-03-02       | a        | u1      | violation b1
-    u3     | p2      | 2026-03-02 09:00 | a        |         |
-    b3     | p2      | 2026-03-02       | a        | u3      | clear
+    record | patient | start            | provider | call_id | cpt_code | expect
+    u1     | p1      | 2026-03-02 09:00 | a        |         |          |
+    b1     | p1      | 2026-03-02       | a        | u1      |          | clear
+    b2     | p1      | 2026-03-02       | a        | u1      |          | violation b1
+    u3     | p2      | 2026-03-02 09:00 | a        |         |          |
+    b3     | p2      | 2026-03-02       | a        | u3      |          | clear
+    u4     | p3      | 2026-03-02 09:00 | a        |         |          |
+    b4     | p3      | 2026-03-02       | a        | u4      |          | violation b5
+    b5     | p3      | 2026-03-02       | a        | u4      | G2012    |
+    u6     | p4      | 2026-03-02 09:00 | a        |         |          |
+    b6     | p4      | 2026-03-02       | a        | u6      |          | review b7
+    b7     | p4      | 2026-03-02       | a        | u6      | 99213    |
     """,
 )

@@ -1,8 +1,9 @@
 """Code lists and credentials: how a policy's lists are read and compared. Source: SPEC.md sections 2 and 9."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 FAMILY = ("98966", "98967", "98968")
 AUDITED_BY_DEFAULT = ("98968",)
@@ -54,6 +55,17 @@ class CodeList:
         )
 
 
-def credential_parts(credential: str) -> frozenset[str]:
-    """The runs of letters of a credential, dots removed: `PA-C` is PA and C, `Ph.D.` is PHD."""
-    return frozenset(re.findall(r"[A-Z]+", credential.replace(".", "").upper()))
+def credential_parts(credential: str, meanings: Mapping[str, str] = MappingProxyType({})) -> frozenset[str]:
+    """The runs of letters of a credential, dots removed: `PA-C` is PA and C, `Ph.D.` is PHD; and what its words mean.
+
+    `meanings`: words or codes → credential. Of several that fit, those of more words are taken, and their words once.
+    """
+    text = credential.replace(".", "").upper()
+    parts = set(re.findall(r"[A-Z]+", text))
+    words = f" {' '.join(re.findall(r'[A-Z0-9]+', text))} "
+    for phrase in sorted(meanings, key=lambda phrase: (-len(phrase.split()), phrase)):
+        sought = f" {' '.join(re.findall(r'[A-Z0-9]+', phrase.upper()))} "
+        if sought in words:
+            words = words.replace(sought, "  ")
+            parts.add(meanings[phrase].upper())
+    return frozenset(parts)

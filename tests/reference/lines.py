@@ -148,25 +148,30 @@ def microseconds(delta: timedelta) -> int:
     return delta // MICROSECOND
 
 
-def minutes_of(calls: tuple[Call, ...]) -> tuple[int | None, str | None]:
-    """Whole minutes over all calls and where they come from; (None, None) where any call has no time."""
+def own_time(call: Call) -> Fraction | None:
+    """A call's own time in microseconds."""
+    if call.discussion is not None:
+        return call.discussion
+    if call.stated is not None:
+        return call.stated
+    if call.clock_end is not None and not call.lost_hours:
+        return Fraction(microseconds(call.clock_end - call.start))
+    return None
+
+
+def time_of(calls: tuple[Call, ...]) -> tuple[Fraction | None, str | None]:
+    """Microseconds over all calls and where they come from; (None, None) where any call has no time."""
     if not calls:
         return None, None
-    sources: list[str] = []
-    total = Fraction(0)
-    for call in calls:
-        if call.discussion is not None:
-            sources.append("discussion")
-            total += call.discussion
-        elif call.stated is not None:
-            sources.append("stated")
-            total += call.stated
-        elif call.clock_end is not None and not call.lost_hours:
-            sources.append("clock")
-            total += microseconds(call.clock_end - call.start)
-        else:
-            return None, None
-    if set(sources) == {"clock"}:
+    times = [own_time(call) for call in calls]
+    if any(time is None for time in times):
+        return None, None
+    sources = {
+        "discussion" if call.discussion is not None else "stated" if call.stated is not None else "clock"
+        for call in calls
+    }
+    total = sum((time for time in times if time is not None), Fraction(0))
+    if sources == {"clock"}:
         total = Fraction(0)
         covered_to: datetime | None = None
         for begin, end in sorted((call.start, call.clock_end) for call in calls if call.clock_end is not None):
@@ -174,8 +179,13 @@ def minutes_of(calls: tuple[Call, ...]) -> tuple[int | None, str | None]:
             if end > fresh:
                 total += microseconds(end - fresh)
                 covered_to = end
-    source = sources[0] if len(set(sources)) == 1 else "mixed"
-    return int(total // MINUTE_US), source
+    return total, next(iter(sources)) if len(sources) == 1 else "mixed"
+
+
+def minutes_of(calls: tuple[Call, ...]) -> tuple[int | None, str | None]:
+    """Whole minutes over all calls and where they come from."""
+    total, source = time_of(calls)
+    return (None if total is None else int(total // MINUTE_US)), source
 
 
 class Book:
@@ -285,6 +295,24 @@ class Book:
     def lacks_lines(self, first: date, last: date) -> bool:
         """Likewise of the lines."""
         return any(first <= end and last >= start for start, end in self.line_holes)
+
+    # ----- the period -----
+
+    def exact_time(self, claim: Line) -> Fraction | None:
+        return time_of(claim.calls)[0]
+
+    def spare_calls(self, claim: Line) -> list[Call]:
+        """Calls of its patient and provider in the period that no active line bills, and that are clinical or unsaid."""
+        billed = {call for line in self.active for call in line.call_ids}
+        first = claim.service_date - timedelta(days=6)
+        return [
+            call
+            for call in self.calls
+            if (call.patient, call.provider) == (claim.patient, claim.provider)
+            and first <= self.clock.day(call.start) <= claim.service_date
+            and call.id not in billed
+            and call.row["purpose"] not in ("scheduling", "administrative", "follow_up")
+        ]
 
     # ----- lines -----
 

@@ -46,6 +46,7 @@ SETTINGS: dict[str, Any] = {
     "severity": {},
     "unrelated_supports_lah001": True,
     "holes": "unknown",
+    "cumulative": "ask",
 }
 
 

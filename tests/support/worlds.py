@@ -61,7 +61,7 @@ MINUTES = words(
 # call_end is one minute, or one minute and a second, too early for the rest.
 TIMES = ("m", "me", "d", "e", "e", "s", "de", "mde", "", "d+", "m+", "md", "ms", "s!", "d!", "m!")
 CALL_CODES = words(
-    "98968 98968 98968 98968 98968 98968 98968 98967 98966 98968-95 98967 98966 _ 99213 99421 93792 99439 G0511"
+    "98968 98968 98968 98968 98968 98968 98968 98967 98966 98968-95 98967 98966 _ 99213 G2012 99441 99421 93792 99439 G0511"
 )
 CLAIM_STATUS = ("", "", "", "", "", "", "", "", "paid", "void", "Denied", "re-versed", "rejected", "active")
 UNITS = words("1 1 1 2 _ 1.0 1.5 0")
