@@ -66,6 +66,7 @@ class Result:
     joins: pl.DataFrame
     inactive: Mapping[str, int]
     absent: int
+    unmatched: int
     warnings: tuple[str, ...] = field(default=())
 
 
@@ -205,7 +206,7 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
             ingest.confirm(name, file)
     insist_on_joins(result, settings)
     told = doors.warnings(inputs.doors, result.joins, inputs.seen, result.absent)
-    others = (*covered.warnings, *_table_warnings(inputs, policy))
+    others = (*covered.warnings, *_table_warnings(inputs, policy, result.unmatched))
     return replace(result, warnings=(*told, *others))
 
 
@@ -296,8 +297,9 @@ def _come_back(settings: Settings, covered: Coverage) -> pl.Expr:
     return key.is_in(closed.select(pl.concat_str(KEYS, separator="\0")).to_series().implode())
 
 
-def _table_warnings(inputs: Inputs, policy: Policy) -> list[str]:
-    warnings = [warning for table in inputs.tables.values() for warning in table.warnings]
+def _table_warnings(inputs: Inputs, policy: Policy, unmatched: int) -> list[str]:
+    warnings = [f"{unmatched:,} replacements, voids or reversals name no line of the inputs"] if unmatched else []
+    warnings += [warning for table in inputs.tables.values() for warning in table.warnings]
     if policy.timezone_defaulted and any(table.has_local_times for table in inputs.tables.values()):
         warnings.append(
             "no time zone given: times without an offset are taken as UTC; give --timezone or set it in the policy"
@@ -308,7 +310,7 @@ def _table_warnings(inputs: Inputs, policy: Policy) -> list[str]:
 def _merged(inputs: Inputs, covered: Coverage, lacking: Mapping[str, str], parts: Iterable[Judged]) -> Result:
     """The partitions as one: lines numbered through, rows in the order in which they are published."""
     before = 0
-    claims, found, outcomes, evidence, claimed, absent = [], [], [], [], [], 0
+    claims, found, outcomes, evidence, claimed, absent, unmatched = [], [], [], [], [], 0, 0
     inactive = dict.fromkeys(("void", "denied"), 0)
     for part in parts:
         claims.append(part.claims.with_columns(pl.col("line") + before))
@@ -319,6 +321,7 @@ def _merged(inputs: Inputs, covered: Coverage, lacking: Mapping[str, str], parts
         evidence.append(inputs.place.hold(part.evidence))
         claimed.append(part.claimed)
         absent += part.absent
+        unmatched += part.unmatched
     return Result(
         inputs,
         covered,
@@ -330,4 +333,5 @@ def _merged(inputs: Inputs, covered: Coverage, lacking: Mapping[str, str], parts
         joins.rates(claimed, inputs.doors.ids, existing(inputs)),
         inactive,
         absent,
+        unmatched,
     )

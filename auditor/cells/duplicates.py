@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from auditor.cells.adjustments import is_adjustment
 from auditor.schema.tables import TableSpec
 
 DUPLICATE = "duplicate row"
@@ -31,7 +32,10 @@ def one_per_id(spec: TableSpec, singles: pl.DataFrame, repeats: pl.DataFrame) ->
     plain = [name for name in repeats.columns if name not in (*lists, "source_file", "source_record")]
     texts = repeats.with_columns(pl.col(name).list.join(";") for name in lists)
     first = texts.select(pl.struct(*plain, *lists).is_first_distinct()).to_series()
-    distinct = repeats.filter(first)
+    distinct = repeats.filter(first).with_columns(own=pl.lit(0, pl.Int64))
+    if "frequency_code" in distinct.columns:  # a record of its own, whatever its id
+        distinct = distinct.with_columns(own=pl.when(is_adjustment()).then(pl.int_range(pl.len()) + 1).otherwise("own"))
+    key, plain = [*key, "own"], [*plain, "own"]
     variants = distinct.select(plain).unique().group_by(key).len("variants")
     distinct = distinct.join(variants, on=key, how="left", maintain_order="left")
     conflict = distinct.filter(pl.col("variants") > 1)

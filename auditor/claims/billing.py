@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from auditor.cells.adjustments import are_calls, is_adjustment
 from auditor.cells.normalise import Table
+from auditor.claims import adjustments
 from auditor.policy import Policy
 from auditor.schema.codes import FAMILY, CodeList, credential_parts
 
@@ -14,8 +16,8 @@ MINUTE = 60_000_000
 
 _KEY = ("claim_id", "claim_line", "cpt_code")
 _DOCUMENTS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity")
-_ROW_FACTS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "claim_status_sure",
-              "billed_amount", "paid_amount", "source_file", "source_record")  # fmt: skip
+_ROW_FACTS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "claim_status_sure", "billed_amount",
+              "paid_amount", "frequency_code", "original_claim_id", "source_file", "source_record")  # fmt: skip
 _INELIGIBLE_PURPOSES = ("scheduling", "administrative")
 _UNCOUNTED_PURPOSES = (*_INELIGIBLE_PURPOSES, "follow_up")
 
@@ -42,7 +44,8 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
 
     `calls` carry their ends and times.
     """
-    heads, pairs = _from_calls(calls) if claims is None else _from_claims(calls, claims)
+    rows, calls = calls, calls.filter(are_calls(calls))
+    heads, pairs = _from_calls(rows, calls) if claims is None else _from_claims(calls, claims)
     active = heads.filter(pl.col("claim_status") == "active")
     family = active.filter(pl.col("cpt_code").is_in(FAMILY))
     line_calls = (
@@ -67,9 +70,9 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
         pl.exclude("head", "own_call_id", "named"), named=(pl.col("own_call_id") == pl.col("call_id")).fill_null(False)
     )  # fmt: skip
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
-    inactive = heads.filter(pl.col("claim_status") != "active").select(*keys, "claim_status")
+    inactive = heads.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
     lines = lines.drop("head", "own_diagnoses", "call_diagnoses", "total")
-    return Billing(lines, line_calls, others.select(keys), other_calls, inactive)
+    return Billing(lines, line_calls, others.select(*keys, "unmatched"), other_calls, inactive)
 
 
 def with_end_and_time(calls: pl.DataFrame) -> pl.DataFrame:
@@ -101,25 +104,40 @@ def with_end_and_time(calls: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _from_calls(calls: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Heads and (head, call_id) pairs: calls of one claim, line and code; a codeless call joins its claim's line."""
+def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Heads and (head, call_id) pairs: calls of one claim, line and code; a codeless call joins its claim's line.
+
+    `rows`: all of them; an adjustment is a line of its own.
+    """
     billed = [*_KEY, "call_id", "call_start", "call_start_date", *_ROW_FACTS]
+    rows = rows.filter(pl.col("cpt_code").is_not_null()).with_columns(pl.coalesce("claim_id", "call_id"))
+    adjusts = rows.select(is_adjustment()).to_series()
+    rows = rows.select(billed).with_columns(pl.col("claim_line").fill_null("1"))
     calls = calls.select(billed).with_columns(pl.col("claim_line").fill_null("1"))
-    coded = calls.filter(pl.col("cpt_code").is_not_null()).with_columns(pl.coalesce("claim_id", "call_id"))
+    coded, adjusting = rows.filter(~adjusts), rows.filter(adjusts)
     codeless = calls.filter(pl.col("cpt_code").is_null() & pl.col("claim_id").is_not_null()).drop("cpt_code")
     keys = coded.select(_KEY).join(codeless, on="claim_id", how="semi").unique()
     one_code = keys.filter(pl.col("cpt_code").n_unique().over("claim_id") == 1)
     joining = codeless.join(one_code, on=["claim_id", "claim_line"], how="inner")
     heads = (
-        pl.concat([coded, joining.select(billed)])
-        .sort("call_start", "call_id")
-        .group_by(_KEY, maintain_order=True)
+        pl.concat([coded, joining.select(billed), adjusting])
+        .with_columns(
+            own=pl.concat(
+                [
+                    pl.repeat(0, len(coded) + len(joining), dtype=pl.Int64, eager=True),
+                    pl.int_range(1, len(adjusting) + 1, eager=True),
+                ]
+            )
+        )
+        .sort("call_start", "call_id", "own")
+        .group_by(*_KEY, "own", maintain_order=True)
         .agg("call_id", *(pl.col(fact).first() for fact in _ROW_FACTS), service_date=pl.col("call_start_date").first())
         .with_columns(own_diagnoses=pl.lit([], pl.List(pl.String)), own_call_id=pl.lit(None, pl.String))
+        .drop("own")
         .with_row_index("head")
     )
     pairs = heads.select("head", "call_id").explode("call_id").with_columns(named=pl.lit(True))
-    return heads.drop("call_id"), pairs
+    return adjustments.settle(heads.drop("call_id")), pairs
 
 
 def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -127,7 +145,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
     heads = claims.select(
         *_KEY, "service_date", "call_id", *_ROW_FACTS, own_diagnoses="diagnosis_codes", own_call_id="call_id"
     )
-    heads = heads.with_row_index("head")
+    heads = adjustments.settle(heads.with_row_index("head"))
     active = heads.filter(pl.col("claim_status") == "active")
     by_call = active.filter(pl.col("call_id").is_not_null()).select("head", "call_id")
     rest = active.filter(pl.col("call_id").is_null())

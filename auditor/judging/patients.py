@@ -41,7 +41,8 @@ class Context:
 class Judged:
     """What came of some patients: frames as `findings.py` and `judge.py` describe them, and lines by inactive status.
 
-    `claimed`: as `joins.claimed`; `absent`: clear claims whose patient is in no visit.
+    `claimed`: as `joins.claimed`; `absent`: clear claims whose patient is in no visit; `unmatched`: adjustments that found
+    no line.
     """
 
     claims: pl.DataFrame
@@ -51,6 +52,7 @@ class Judged:
     claimed: pl.DataFrame
     inactive: dict[str, int]
     absent: int
+    unmatched: int
 
 
 def judge_patients(
@@ -84,6 +86,7 @@ def judge_patients(
         joins.claimed(nouns.claims, visits, calls, with_table=claims is not None),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
         _absent(nouns.claims["patient_id"], published["disposition"], context.doors),
+        sum(int(some["unmatched"].sum()) for some in (billed.inactive, billed.lines, billed.others)),
     )
 
 

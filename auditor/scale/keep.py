@@ -7,6 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from auditor.cells import duplicates, normalise
+from auditor.cells.adjustments import are_calls
 from auditor.cells.duplicates import DUPLICATE
 from auditor.cells.instants import Midnights
 from auditor.cells.normalise import Table, Typed, type_rows
@@ -26,7 +27,8 @@ Matters = Callable[[pl.DataFrame], pl.Series]
 """Some columns of rows → a mask of those that can matter."""
 
 _LOOKED_AT = {
-    "calls": ("claim_id", "call_end", "call_minutes", "call_seconds", "discussion_minutes"),
+    "calls": ("claim_id", "frequency_code", "billed_amount", "paid_amount", "call_end", "call_minutes", "call_seconds",
+              "discussion_minutes"),
     "visits": ("status",),
     "claims": ("claim_id", "call_id"),
 }  # fmt: skip
@@ -134,7 +136,7 @@ class TypeChunk:
         if look.table == "calls":
             rows = with_end_and_time(rows)
             counts = lengths.counted(rows) | {"lost hours": int(rows["lost_hours"].sum())}
-            spans = call_windows.spans(rows) if self.with_spans else spans
+            spans = call_windows.spans(rows.filter(are_calls(rows))) if self.with_spans else spans
         return coverage.extremes(look.table, rows, look.policy, bills=look.bills, until=self.until), spans, counts
 
 

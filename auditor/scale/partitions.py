@@ -103,12 +103,12 @@ class Partitions:
 def sharing(kept: Mapping[str, pl.LazyFrame]) -> pl.Series:
     """The patients who share a call or a claim with another one: they are judged together. Source: SPEC.md section 5, Laws.
 
-    `kept`: the rows of calls, and of claims where there are any; patient_id, call_id and claim_id suffice.
+    `kept`: the rows of calls, and of claims where there are any; patient_id, call_id and the claims' ids suffice.
     """
     links = []
     for table, rows in kept.items():
         claim = pl.coalesce("claim_id", "call_id") if table == "calls" else pl.col("claim_id")
-        for kind, name in (("call", pl.col("call_id")), ("claim", claim)):
+        for kind, name in (("call", pl.col("call_id")), ("claim", claim), ("claim", pl.col("original_claim_id"))):
             links.append(rows.select("patient_id", kind=pl.lit(kind), id=name))
     shared = pl.concat(links).drop_nulls().group_by("kind", "id").agg(pl.col("patient_id").unique())
     shared = shared.filter(pl.col("patient_id").list.len() > 1)

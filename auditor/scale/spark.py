@@ -155,8 +155,8 @@ class Spark:
             for number in sorted({row["record"] for row in rows}):
                 frames = {row["kind"]: pl.read_ipc(row["body"]) for row in rows if row["record"] == number}
                 counts = dict(frames.pop("counts").iter_rows())
-                absent = counts.pop("absent")
-                yield Judged(**frames, inactive=counts, absent=absent)
+                absent, unmatched = counts.pop("absent"), counts.pop("unmatched")
+                yield Judged(**frames, inactive=counts, absent=absent, unmatched=unmatched)
 
     def hold(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """The frame, on the driver's disk."""
@@ -169,7 +169,7 @@ class Spark:
         """
         from pyspark.sql import functions as sql
 
-        ids = ("patient_id", "call_id", "claim_id")
+        ids = ("patient_id", "call_id", "claim_id", "original_claim_id")
         meeting = sharing({table: self.kept(table, *ids).lazy() for table in self._kept if table != "visits"})
         meets = self._frame(meeting.to_frame()).withColumn(_MEETS, sql.lit(True))
         part = sql.when(sql.col(_MEETS), count).otherwise(sql.pmod(sql.xxhash64("patient_id"), sql.lit(count)))

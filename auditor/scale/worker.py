@@ -136,7 +136,7 @@ def judged(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.Tab
         found = judge_patients(rows["calls"], rows["visits"], rows.get("claims"), rows[SPANS], context)
         for kind in ("claims", "findings", "evidence", "outcomes", "claimed"):
             yield _packed(kind, "", part, getattr(found, kind))
-        counts = [*found.inactive.items(), ("absent", found.absent)]
+        counts = [*found.inactive.items(), ("absent", found.absent), ("unmatched", found.unmatched)]
         yield _packed("counts", "", part, pl.DataFrame(counts, schema=["what", "count"], orient="row"))
 
     return arrow(pl.concat(_guarded(made(), versions())))

@@ -74,6 +74,9 @@ CLAIM_STATUS: Vocabulary = {
 }
 
 
+FREQUENCY: Vocabulary = {"original": ("1", "5"), "replacement": ("7", "6"), "void": ("8",)}
+
+
 @dataclass(frozen=True)
 class Column:
     """One canonical column. `billing` marks the calls' columns that a claims table replaces."""
@@ -141,6 +144,22 @@ def _billing(*, billing: bool) -> tuple[Column, ...]:
         Column("billed_amount", Kind.MONEY, "amount billed", ("charge", "charge_amount", "billed"), billing=billing),
         Column("paid_amount", Kind.MONEY, "amount paid", ("payment", "payment_amount", "paid"), billing=billing),
         Column("claim_status", Kind.TERM, "void, denied, or active", ("line_status",), False, CLAIM_STATUS, billing),
+        Column(
+            "frequency_code",
+            Kind.TERM,
+            "original, replacement or void",
+            ("claim_frequency_code", "claim_frequency"),
+            False,
+            FREQUENCY,
+            billing,
+        ),
+        Column(
+            "original_claim_id",
+            Kind.ID,
+            "the claim that it replaces or voids",
+            ("original_claim", "original_reference_number", "replaced_claim_id"),
+            billing=billing,
+        ),
     )
 
 

@@ -75,6 +75,7 @@ LINE_BEFORE: Columns = RECORD | {
     "shaky": (FLAG, "an earlier claim of the claim's run is unknown"),
     "e_counted": (FLAG, "FRQ001 counts the earlier line"),
     "sure": (FLAG, "the earlier line's status is blank or recognised, and the patient is somebody"),
+    "may_replace": (FLAG, "of the same date, and one of the two replaces a line that was not found"),
     "same_provider": (FLAG, "of the same provider"),
     "same_code": (FLAG, "of the same code"),
     "same_group": (FLAG, "of the same group and specialty"),
@@ -202,7 +203,7 @@ def _line_record(zone: str) -> list[pl.Expr]:
     at = pl.coalesce("start", _midnight("service_date", zone))
     names = [
         pl.col(name).alias(f"e_{name}")
-        for name in (*_LINE_COLUMNS, "counted", "start", "claim_status_sure")
+        for name in (*_LINE_COLUMNS, "counted", "start", "claim_status_sure", "unmatched")
         if name != "patient_id"
     ]
     return [pl.col("patient_id"), *names, pl.col("claim_id").alias("id"), at.alias("at")]
@@ -230,12 +231,13 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFr
     days = bounds.days_between("service_date", "e_service_date")
     pairs = (
         claims.lazy()
-        .select(*_LINE_COLUMNS, "start", "shaky", "nobody")
+        .select(*_LINE_COLUMNS, "start", "shaky", "nobody", "unmatched")
         .join(lines.lazy().select(_line_record(facts.policy.timezone)), on="patient_id", how="inner")
         .filter((pl.col("e_line") < pl.col("line")) & bounds.in_period(facts.policy, days))
         .collect()
     )
-    return _as_records(pairs).with_columns(sure=pl.col("e_claim_status_sure") & ~pl.col("nobody"))
+    stray = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
+    return _as_records(pairs).with_columns(sure=pl.col("e_claim_status_sure") & ~pl.col("nobody"), may_replace=stray)
 
 
 def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:

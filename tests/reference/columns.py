@@ -38,6 +38,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "billed_amount": "money",
         "paid_amount": "money",
         "claim_status": "claim_status",
+        "frequency_code": "vocabulary",
+        "original_claim_id": "text",
     },
     "visits": {
         "visit_id": "text",
@@ -70,6 +72,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "billed_amount": "money",
         "paid_amount": "money",
         "claim_status": "claim_status",
+        "frequency_code": "vocabulary",
+        "original_claim_id": "text",
         "diagnosis_codes": "diagnoses",
     },
     "providers": {
@@ -94,7 +98,16 @@ KEYS = {
     "providers": ("provider_id",),
 }
 LIST_COLUMNS = ("diagnosis_codes", "cpt_codes", "modifiers")
-BILLING_COLUMNS = ("cpt_code", "modifiers", "units", "billed_amount", "paid_amount", "claim_status")
+BILLING_COLUMNS = (
+    "cpt_code",
+    "modifiers",
+    "units",
+    "billed_amount",
+    "paid_amount",
+    "claim_status",
+    "frequency_code",
+    "original_claim_id",
+)
 
 VOCABULARIES: dict[str, dict[str, tuple[str, ...]]] = {
     "status": {
@@ -116,6 +129,7 @@ VOCABULARIES: dict[str, dict[str, tuple[str, ...]]] = {
         "guardian": ("legal guardian",),
         "other": (*("spouse", "child", "sibling", "friend", "caregiver", "neighbour", "pharmacy", "facility"),),
     },
+    "frequency_code": {"original": ("1", "5"), "replacement": ("7", "6"), "void": ("8",)},
     "claim_status": {
         "void": ("voided", "reversed", "deleted", "cancelled", "canceled"),
         "denied": ("rejected", "4"),

@@ -39,6 +39,11 @@ def in_doubt(claim: Line, earlier: Line, book: Book) -> bool:
     return not earlier.status_sure or claim.patient in book.doors.nobody
 
 
+def may_replace(line: Line, earlier: Line) -> bool:
+    """Of one date, and one of the two replaces a line that was not found."""
+    return days_after(line, earlier) == 0 and (line.unmatched or earlier.unmatched)
+
+
 def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
     """FRQ001 for every active line of the audited codes, each patient, provider and code decided in order."""
     sequences: dict[tuple[str, str, str], list[Line]] = {}
@@ -73,7 +78,10 @@ def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
                 if outcome == "unknown":
                     spread = True
             supports = [
-                as_line(line, earlier, "violation", doubtful or in_doubt(line, earlier, book)) for earlier in anchors
+                as_line(
+                    line, earlier, "violation", doubtful or in_doubt(line, earlier, book) or may_replace(line, earlier)
+                )
+                for earlier in anchors
             ]
             verdicts[line.key] = from_records("FRQ001", supports, outcome == "unknown", book, latest=True)
     return verdicts

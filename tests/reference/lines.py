@@ -9,10 +9,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from tests.reference.adjustments import Draft, settle
 from tests.reference.doors import Doors
 from tests.reference.holes import find_holes
 from tests.reference.lists import FAMILY
-from tests.reference.tables import load
+from tests.reference.tables import adjusts, load
 from tests.reference.values import Clock, read_date, read_instant
 from tests.reference.world import MICROSECOND, MINUTE_US, SETTINGS, World
 
@@ -61,6 +62,7 @@ class Line:
     service_date: date
     status: str
     status_sure: bool
+    unmatched: bool
     units: Fraction | None
     modifiers: frozenset[str]
     billed: Decimal | None
@@ -205,7 +207,7 @@ class Book:
             "providers": load("providers", world.providers, self.clock, self.has_claims),
         }
         self.providers = {row["provider_id"]: row for row in self.tables["providers"].records}
-        self.calls = [make_call(row) for row in self.tables["calls"].records]
+        self.calls = [make_call(row) for row in self.rows_that_are_calls()]
         self.calls.sort(key=lambda call: (call.start, call.id))
         self.visits = [self.make_visit(row) for row in self.tables["visits"].records]
         self.lines = self.lines_from_claims() if self.has_claims else self.lines_from_calls()
@@ -219,6 +221,17 @@ class Book:
         self.claims_since = self.find_claims_since()
         self.visit_holes, self.line_holes = self.find_holes()
         self.doors = Doors(self)
+
+    def rows_that_are_calls(self) -> list[dict[str, Any]]:
+        """A void or reversal is no call; a replacement is one unless it repeats a call's id."""
+        rows = self.tables["calls"].records
+        found = [row for row in rows if not adjusts(row)]
+        ids = {row["call_id"] for row in found}
+        for row in rows:
+            if row.get("frequency_code") == "replacement" and row["call_id"] not in ids:
+                ids.add(row["call_id"])
+                found.append(row)
+        return found
 
     def exists(self, table: str, column: str) -> bool:
         return column in self.tables[table].columns
@@ -322,31 +335,42 @@ class Book:
         codes_of_claim: dict[str, set[str]] = {}
         for call in self.calls:
             code = call.row["cpt_code"]
-            if code is None:
+            if code is None or adjusts(call.row):
                 continue
             claim_id = call.row["claim_id"] or call.id
             members.setdefault((claim_id, call.row["claim_line"], code), []).append(call)
             codes_of_claim.setdefault(claim_id, set()).add(code)
         for call in self.calls:
-            if call.row["cpt_code"] is not None or call.row["claim_id"] is None:
+            if adjusts(call.row) or call.row["cpt_code"] is not None or call.row["claim_id"] is None:
                 continue
             codes = codes_of_claim.get(call.row["claim_id"], set())
             if len(codes) == 1:
                 key = (call.row["claim_id"], call.row["claim_line"], next(iter(codes)))
                 if key in members:
                     members[key].append(call)
-        lines = []
+        drafts = []
         for (claim_id, claim_line, code), calls in members.items():
             earliest = min(calls, key=lambda call: (call.start, call.id))
-            lines.append(self.make_line(claim_id, claim_line, code, earliest.row, None, calls, calls, frozenset()))
-        return lines
+            drafts.append(Draft(claim_id, claim_line, code, earliest.row, self.clock.day(earliest.start), calls))
+        for row in self.tables["calls"].records:
+            if adjusts(row) and row["cpt_code"] is not None:
+                claim_id, day = row["claim_id"] or row["call_id"], self.clock.day(row["call_start"].at)
+                mine = [call for call in self.calls if call.id == row["call_id"]]
+                drafts.append(Draft(claim_id, row["claim_line"], row["cpt_code"], row, day, mine))
+        settle(drafts)
+        return [self.finish(draft, draft.calls, draft.calls) for draft in drafts]
 
     def lines_from_claims(self) -> list[Line]:
         """A claims table: a line's calls by call_id, else by claim_id, else by patient, provider and date."""
-        rows = self.tables["claims"].records
-        named_by: dict[tuple[str, str], list[Call] | None] = {}
+        drafts = [
+            Draft(row["claim_id"], row["claim_line"], row["cpt_code"], row, row["service_date"], [])
+            for row in self.tables["claims"].records
+        ]
+        settle(drafts)
+        named_by: list[list[Call] | None] = []
         taken: set[str] = set()
-        for row in rows:
+        for draft in drafts:
+            row = draft.row
             named: list[Call] | None = None
             if row["call_id"] is not None:
                 named = [call for call in self.calls if call.id == row["call_id"]]
@@ -358,14 +382,14 @@ class Book:
                 ]
                 if sharing:
                     named = sharing
-            named_by[row["claim_id"], row["claim_line"]] = named
+            named_by.append(named)
             # CHOICE: a call is named where it is among the calls that (1) or (2) gave an active line; a claim_id that
             # (1) overrode names nothing.
-            if named is not None and row["claim_status"] == "active":
+            if named is not None and draft.status == "active":
                 taken.update(call.id for call in named)
         lines = []
-        for row in rows:
-            named = named_by[row["claim_id"], row["claim_line"]]
+        for draft, named in zip(drafts, named_by, strict=True):
+            row = draft.row
             if named is not None:
                 calls = named
             else:
@@ -378,38 +402,21 @@ class Book:
                     and call.id not in taken
                     and call.row["purpose"] not in ("scheduling", "administrative")
                 ]
-            lines.append(
-                self.make_line(
-                    row["claim_id"],
-                    row["claim_line"],
-                    row["cpt_code"],
-                    row,
-                    row["service_date"],
-                    calls,
-                    named or [],
-                    row["diagnosis_codes"],
-                )
-            )
+            lines.append(self.finish(draft, calls, named or []))
         return lines
 
-    def make_line(
-        self,
-        claim_id: str,
-        claim_line: str,
-        code: str,
-        billing: dict[str, Any],
-        service_date: date | None,
-        calls: list[Call],
-        named: list[Call],
-        diagnoses: frozenset[str],
-    ) -> Line:
-        """Everything of section 3; ``billing`` is the claims row, else the earliest call's row."""
+    def finish(self, draft: Draft, calls: list[Call], named: list[Call]) -> Line:
+        """A draft with its calls."""
+        diagnoses = draft.row["diagnosis_codes"] if self.has_claims else frozenset()
+        return self.make_line(draft, calls, named, diagnoses)
+
+    def make_line(self, draft: Draft, calls: list[Call], named: list[Call], diagnoses: frozenset[str]) -> Line:
+        """Everything of section 3; the draft's row is the claims row, else the earliest call's row."""
+        billing = draft.row
         ordered = tuple(sorted(calls, key=lambda call: (call.start, call.id)))
         start = ordered[0].start if ordered else None
         known_ends = [call.end for call in ordered if call.end is not None]
         end = max(known_ends) if known_ends and len(known_ends) == len(ordered) else None
-        if service_date is None:
-            service_date = self.clock.day(ordered[0].start)
         if not diagnoses:
             diagnoses = frozenset().union(*(call.row["diagnosis_codes"] for call in ordered))
         provider = billing["provider_id"]
@@ -423,13 +430,14 @@ class Book:
 
         minutes, source = minutes_of(ordered)
         return Line(
-            claim_id=claim_id,
-            claim_line=claim_line,
-            code=code,
+            claim_id=draft.claim_id,
+            claim_line=draft.claim_line,
+            code=draft.code,
             patient=billing["patient_id"],
             provider=provider,
-            service_date=service_date,
-            status=billing["claim_status"],
+            service_date=draft.service_date,
+            status=draft.status,
+            unmatched=draft.unmatched,
             status_sure=billing["claim_status_sure"],
             units=billing["units"],
             modifiers=billing["modifiers"],

@@ -87,6 +87,10 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
                 reject(record, "duplicate row")
             else:
                 distinct.append((record, values))
+        records += [values for _, values in distinct if adjusts(values)]
+        distinct = [(record, values) for record, values in distinct if not adjusts(values)]
+        if not distinct:
+            continue
         plain = [{c: v for c, v in values.items() if c not in LIST_COLUMNS} for _, values in distinct]
         if any(one != plain[0] for one in plain):
             for record, _ in distinct:
@@ -98,6 +102,13 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
                 merged[column] = frozenset().union(*(values[column] for _, values in distinct))
         records.append(merged)
     return Loaded(records, sorted(rejects), tainted, exists, [values for _, values in good])
+
+
+def adjusts(values: dict[str, Any]) -> bool:
+    """A replacement, a void, or a negative amount: a record of its own."""
+    amounts = [values.get(name) for name in ("billed_amount", "paid_amount")]
+    negative = any(amount is not None and amount < 0 for amount in amounts)
+    return values.get("frequency_code") in ("replacement", "void") or negative
 
 
 def check_call(values: dict[str, Any]) -> None:

@@ -542,6 +542,31 @@ SPELLINGS: tuple[Callable[[str], str], ...] = (
 NOBODY = ("0", "-1", "9999", "Unknown", "2.9E+13", "2.9E+1")
 
 
+def adjust(draw: Draw, name: str, rows: list[Row]) -> None:
+    """Sometimes adds a row that replaces, voids or reverses another one, or nothing."""
+    if not rows or not chance(draw, 5):
+        return
+    row = dict(pick(draw, rows))
+    key = REQUIRED[name][0]
+    how = pick(draw, ("7", "8", "void", "negative", "negative"))
+    own_claim = pick(draw, (False, True))
+    if how == "negative":
+        for amount in ("billed_amount", "paid_amount"):
+            plain = row.get(amount, "").replace("$", "").replace(",", "")
+            if plain.replace(".", "").isdecimal():
+                row[amount] = pick(draw, (f"-{plain}", f"({plain})", f"-{plain}", "-1"))
+    else:
+        row["frequency_code"] = how
+    if own_claim:
+        row["original_claim_id"] = pick(draw, (row.get("claim_id", ""), row.get("claim_id", ""), "L99", ""))
+        row["claim_id"] = "A1"
+    if pick(draw, (False, False, True)):
+        row["claim_status"] = pick(draw, ("denied", "void", ""))
+    if name == "calls" and pick(draw, (False, True)):
+        row[key] = row[key] + "a"
+    rows.insert(pick(draw, (0, len(rows))), row)
+
+
 def lead_astray(draw: Draw, tables: dict[str, list[Row] | None]) -> None:
     """Sometimes writes the ids of a column differently, in some rows or all, or makes a patient a placeholder."""
     if chance(draw, 5):
@@ -628,6 +653,7 @@ def worlds(draw: Draw) -> World:
         make_midnight(scene, visits, "booked_at", "visit_id", pick(draw, (20, 19)))
     if chance(draw, 100):
         make_midnight(scene, calls, "call_start", "call_id", pick(draw, (20, 19)))
+    adjust(draw, "calls" if claims is None else "claims", calls if claims is None else claims)
     lead_astray(draw, {"calls": calls, "visits": visits, "claims": claims, "providers": providers})
     return World(
         calls=drop(draw, "calls", plant(draw, "calls", calls)),

@@ -1,0 +1,92 @@
+"""Replacements, voids and reversals. SPEC.md section 2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.reference.lines import Call
+
+
+@dataclass(eq=False)
+class Draft:
+    """A line before its calls are attached: what its row says, and the status that adjustments leave."""
+
+    claim_id: str
+    claim_line: str
+    code: str
+    row: dict[str, Any]
+    service_date: date
+    calls: list[Call]
+    status: str = ""
+    unmatched: bool = False
+    place: tuple[Any, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        self.status = self.row["claim_status"]
+        self.place = (self.service_date, self.claim_id, self.claim_line)
+
+    @property
+    def amounts(self) -> list[Any]:
+        return [self.row["billed_amount"], self.row["paid_amount"]]
+
+
+def settle(drafts: list[Draft]) -> None:
+    """Frequency codes first, then reversals, each in the order of lines."""
+    in_order = sorted(drafts, key=lambda draft: draft.place)
+    for draft in in_order:
+        frequency = draft.row["frequency_code"]
+        if frequency not in ("replacement", "void") or draft.status == "denied":
+            continue
+        named = draft.row["original_claim_id"] or draft.claim_id
+        found = False
+        for other in in_order:
+            if other is draft or other.claim_id != named:
+                continue
+            if (
+                frequency == "replacement"
+                and other.row["frequency_code"] == "replacement"
+                and other.claim_id == draft.claim_id
+            ):
+                continue
+            found = True
+            if other.status == "active":
+                other.status = "void"
+        if frequency == "void":
+            draft.status = "void"
+        draft.unmatched = not found
+    for draft in in_order:
+        if draft.status != "active" or not any(amount is not None and amount < 0 for amount in draft.amounts):
+            continue
+        draft.status = "void"
+        undone = undone_by(draft, in_order)
+        if undone is None:
+            draft.unmatched = True
+        else:
+            undone.status = "void"
+
+
+def undone_by(draft: Draft, drafts: list[Draft]) -> Draft | None:
+    """The line that a reversal takes back: of its line, else of its claim, else alike; of several the last."""
+
+    def opposite(other: Draft) -> bool:
+        for mine, theirs in zip(draft.amounts, other.amounts, strict=True):
+            if mine is not None and mine < 0 and (theirs is None or theirs != -mine):
+                return False
+        return other.status == "active"
+
+    def alike(other: Draft) -> bool:
+        same = [other.row[name] == draft.row[name] for name in ("patient_id", "provider_id")]
+        return all(same) and other.service_date == draft.service_date and other.code == draft.code
+
+    candidates = [other for other in drafts if opposite(other)]
+    for wanted in (
+        [other for other in candidates if (other.claim_id, other.claim_line) == (draft.claim_id, draft.claim_line)],
+        [other for other in candidates if other.claim_id == draft.claim_id],
+        [other for other in candidates if alike(other)],
+    ):
+        if wanted:
+            return wanted[-1]
+    return None
