@@ -54,7 +54,7 @@ def test_findings_exit_1_and_the_folder_is_complete(exports: Path):
     told = json.loads((latest / "summary.json").read_text())
     assert told["run_id"] == latest.resolve().name
     assert told["claims"] == {"audited": 2, "violation": 1, "review": 0, "incomplete": 0, "clear": 1,
-                              "not_applicable": 0, "void": 0, "denied": 0}  # fmt: skip
+                              "not_applicable": 0, "void": 0, "denied": 0, "rejected": 0, "clear_by_absence": 0}  # fmt: skip
     assert told["money"]["at_risk"] == 40.0
     assert all(entry["rows"] == entry["used"] + entry["rejected"] for entry in told["inputs"])
     finding = pl.read_parquet(latest / "findings.parquet").to_dicts()[0]
@@ -178,10 +178,16 @@ def test_no_identifier_in_text_and_on_standard_error(exports: Path):
         assert "CANARY" not in done.stdout + done.stderr
 
 
-def test_warnings_go_to_standard_error(exports: Path):
+def test_warnings_are_told_on_standard_error_and_in_the_report(exports: Path):
+    warning = "visits_since rests on 2026-01-05, 59 days from the next date"
     done = run(exports)
-    assert "warning: visits_since rests on 2026-01-05, 59 days from the next date" in done.stderr
-    assert "rests on" not in done.stdout
+    assert f"warning: {warning}" in done.stderr
+    assert f"- {warning}" in done.stdout
+    quiet = run(exports, "--quiet")
+    assert (quiet.stderr, f"- {warning}" in quiet.stdout) == ("", True)
+    assert "rests on" not in run(exports, "--format", "csv").stdout
+    told = json.loads(run(exports, "--format", "json").stdout)["warnings"]
+    assert any(text.startswith(warning) for text in told)
 
 
 def test_standard_input_holds_one_table(exports: Path):
@@ -317,7 +323,11 @@ def test_help_loads_nothing_heavy(tmp_path: Path):
 def test_check_shows_mapping_coverage_and_rejects(exports: Path):
     done = audit98968("check", "--calls", "calls.csv", "--visits", "visits.csv", folder=exports)
     assert done.returncode == 0
-    assert "    call_start <- call_start" in done.stdout
+    assert "    by the same name: call_id, call_minutes, call_start, cpt_code" in done.stdout
+    assert "  INT001 claim-without-call: no claims in the inputs" in done.stdout
+    assert "rows with 98968: 2 used, 0 rejected" in done.stdout
+    assert "visits.patient_id: 2 of 2 patients of audited claims are found" in done.stdout
+    assert "timezone: UTC (assumed)" in done.stdout
     assert "visits_since: 2026-01-05" in done.stdout
     assert "calls: 2 rows = 2 used + 0 rejected" in done.stdout
 
