@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 Days = Mapping[date, int]
 """Rows by local date."""
@@ -16,21 +17,22 @@ _DAY = timedelta(days=1)
 def holes(rows: Days, others: Days, covered: tuple[date | None, date | None], closed: frozenset[date]) -> list[Stretch]:
     """The stretches without rows in which as many as usual were to be expected, as the other export goes on.
 
-    `rows` and `others`: a table's rows and those of the table that judges it; `covered`: first and last date to look at.
+    They lie between the table's own first and last date: what is said to be covered before is taken at its word. `rows` and
+    `others`: a table's rows and those of the table that judges it; `covered`: first and last date to look at.
     """
-    first, last = covered[0] or min(rows, default=None), covered[1] or max(rows, default=None)
-    if not rows or not others or first is None or last is None:
+    if not rows or not others:
         return []
+    first, last = covered[0] or min(rows), covered[1] or max(rows)
     here, there = _Usual.of(rows, last, closed), _Usual.of(others, max(others), closed)
     return [
         stretch
-        for start, end in _gaps(sorted(day for day in rows if first <= day <= last), first)
+        for start, end in _gaps(sorted(day for day in rows if first <= day <= last))
         if (stretch := here.expected(start, end)) and _is_hole(here, there, stretch)
     ]
 
 
-def _gaps(days: list[date], first: date) -> Iterator[Stretch]:
-    for before, after in zip([first - _DAY, *days], days, strict=False):
+def _gaps(days: list[date]) -> Iterator[Stretch]:
+    for before, after in pairwise(days):
         if after - before > _FEWEST_DATES * _DAY:
             yield before + _DAY, after - _DAY
 

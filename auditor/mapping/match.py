@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from auditor.cells import instants
 from auditor.mapping import values as suggest_values
 from auditor.mapping.values import Source
 from auditor.policy import Policy
@@ -29,9 +30,9 @@ _GENERIC = ("id", "number", "code", "date", "time", "type", "at", "name", "key",
 """Words that say little."""
 
 _HINTS = {
-    "call_id": "phone contact record ticket",
-    "call_start": "date picked up answered began begin connected opened from phone",
-    "call_end": "date hung up ended finished disconnected closed stop to phone",
+    "call_id": "phone contact record ticket uniqueid sid session interaction history global callid",
+    "call_start": "date picked up answered began begin connected connect opened from phone calldate answer",
+    "call_end": "date hung up ended finished disconnected disconnect closed stop to phone",
     "call_minutes": "duration length talk",
     "call_seconds": "duration length talk",
     "initiated_by": "in out bound",
@@ -100,7 +101,83 @@ def match(table: str, sources: Sequence[Source], policy: Policy, *, without_bill
                 guess = _with_siblings(guess, [source for source in sources if source.name not in taken])
                 found[guess.column.name] = guess
             taken |= {source.name for source in guess.sources}
+    if table == "calls":
+        _settle_lengths(found, sources, policy)
     return {name: found[name] for name in spec.columns if name in found}
+
+
+_TALK = ("billsec", "talk", "billable", "billed", "conversation")
+_LENGTH = re.compile(r"(?i)dur|length|sec|minute|talk|handle")
+_CLOCK_IS = {"call_seconds": 1.0, "call_minutes": 60.0}
+"""Seconds in what each column counts."""
+
+
+def _settle_lengths(found: dict[str, Guess], sources: Sequence[Source], reader: Policy) -> None:
+    """The call's length: talk before ringing, and seconds or minutes as start and end say, else as their size does."""
+    named = next((name for name in _CLOCK_IS if name in found), None)
+    if named is None:
+        return
+    guess = found[named]
+    source = guess.sources[0]
+    taken = {one.name for other in found.values() if other is not guess for one in other.sources}
+    for other in sources:
+        shorter = other.name not in taken and other is not source and _is_talk(other, source)
+        if shorter:
+            why = f"talk time; {source.name} is longer, as if it held ringing too"
+            guess, source = Guess(guess.column, (other,), LIKELY, why), other
+            found[named] = guess
+    spelt = set(_tokens(source.name)) & {"minutes", "minute", "mins", "seconds", "second", "secs", "sec", "sekunden"}
+    if spelt or source.name.casefold().endswith("sec"):
+        unit, why = (
+            ("call_seconds" if any(word.startswith("sec") for word in spelt) or not spelt else "call_minutes"),
+            "",
+        )
+    else:
+        unit, why = _unit(source, found, reader)
+    del found[named]
+    if unit:
+        found[unit] = replace(
+            guess, column=TABLES["calls"].columns[unit], why=f"{guess.why}{'; ' + why if why else ''}"
+        )
+    else:
+        asked = f"MINUTES OR SECONDS? {why}; write call_minutes or call_seconds"
+        found[named] = replace(guess, sure=GUESS, why=asked)
+
+
+def _is_talk(other: Source, source: Source) -> bool:
+    """Whether a column is the talk of calls whose length, ringing included, is another's."""
+    if not any(word in other.name.casefold() for word in _TALK):
+        return False
+    talk, whole = suggest_values.numbers(other), suggest_values.numbers(source)
+    both = (talk <= whole).drop_nulls()
+    return len(both) > 0 and bool(both.all()) and float(talk.sum()) * 3 > float(whole.sum())
+
+
+def _unit(source: Source, found: Mapping[str, Guess], reader: Policy) -> tuple[str, str]:
+    """The canonical column for lengths, and why; blank where nothing tells."""
+    length = suggest_values.numbers(source)
+    if length.null_count() == len(length):  # written as 21:30
+        return "call_minutes", ""
+    if "call_start" in found and "call_end" in found:
+        start, end = (
+            instants.read(
+                suggest_values.joined(found[name].sources),
+                reader.model_copy(update={"instant_formats": suggest_values.missing_formats(
+                    suggest_values.joined(found[name].sources).drop_nulls(), reader)}),
+            ).utc
+            for name in ("call_start", "call_end")
+        )  # fmt: skip
+        clock = (end - start).dt.total_microseconds() / 1e6
+        shares = {name: ((clock / (length * unit)).is_between(0.5, 2)).mean() or 0 for name, unit in _CLOCK_IS.items()}
+        unit = max(shares, key=lambda name: float(shares[name]))  # type: ignore[arg-type]
+        if float(shares[unit]) > 0.5:  # type: ignore[arg-type]
+            return unit, f"{unit.removeprefix('call_')}, as start and end say"
+    usual = float(length.median() or 0)  # type: ignore[arg-type]
+    if usual > 180:
+        return "call_seconds", "seconds, by their size"
+    if 2 <= usual <= 60 and float(length.max() or 0) <= 180:  # type: ignore[arg-type]
+        return "call_minutes", "minutes, by their size"
+    return "", f"half of the lengths are over {usual:g}"
 
 
 def _by_name(column: Column, sources: Sequence[Source]) -> Guess | None:
@@ -115,6 +192,8 @@ def _by_name(column: Column, sources: Sequence[Source]) -> Guess | None:
 
 def _by_likeness(spec: TableSpec, column: Column, source: Source, policy: Policy) -> tuple[float, Guess] | None:
     if source.is_time and column.kind is not Kind.MINUTES:
+        return None
+    if column.kind is Kind.MONEY and _LENGTH.search(source.name):
         return None
     fits = suggest_values.fit(source, column, spec.name, policy)
     if fits < 0.5 or ((column.name,) == spec.key and source.unique < 0.95):

@@ -4,6 +4,7 @@ Nothing here needs a required column, and no cell's value leaves this module but
 """
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -43,6 +44,12 @@ _DATES = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d.%m.%Y
 _TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M%p", " %I:%M:%S%p", " %H:%M:%S%.f", ":%H:%M:%S", " %H%M")
 
 
+_SERIALS = {"epoch": r"^1[0-9]{9}(\.\d+)?$", "epoch_ms": r"^1[0-9]{12}$", "excel": r"^4[0-9]{4}\.\d{2,}$"}
+"""Numbers that are instants of this century, wherever a header speaks of dates or times."""
+_MOSTLY = 0.6
+_TIMELY = r"(?i)date|time|stamp|start|end|connect|begin|answer|created|booked"
+
+
 GUESS = "cp1252"
 """What text that is not UTF-8 most often is."""
 
@@ -80,6 +87,15 @@ class Source:
     def is_time(self) -> bool:
         """Times of day without a date."""
         return self.share(_TIME) > 0.95
+
+    @property
+    def serial(self) -> str:
+        """The word for instants that are numbers: epoch, epoch_ms or excel; blank where they are none."""
+        head = self.values.drop_nulls().filter(self.values.drop_nulls() != "0")
+        for word, pattern in _SERIALS.items():
+            if len(head) and (head.str.contains(pattern).mean() or 0) >= _MOSTLY:  # type: ignore[operator]
+                return word
+        return ""
 
     @property
     def is_number(self) -> bool:
@@ -138,6 +154,9 @@ def joined(sources: Sequence[Source]) -> pl.Series:
 def missing_formats(values: pl.Series, policy: Policy) -> list[str]:
     """Formats to add to the policy so that the reader understands the values; empty where it does or nothing helps."""
     found: list[str] = []
+    word = Source("", values).serial
+    if word and word not in policy.instant_formats:
+        found.append(word)
     while len(found) < 3:
         problem = instants.read(values, _with(policy, found)).problem
         unread = values.filter(problem == instants.UNREADABLE)
@@ -166,6 +185,8 @@ def _with(policy: Policy, formats: Sequence[str]) -> Policy:
 
 
 def _dated(source: Source, policy: Policy) -> Literal["", "date", "instant"]:
+    if source.serial and re.search(_TIMELY, source.name):
+        return "instant"
     numbers = source.share(r"^[\d.]{1,7}$|^\d{9,}$") > 0.1
     if source.is_time or source.filled == 0 or numbers or source.share(r"\d.*\d") < 0.9:
         return ""
@@ -174,6 +195,11 @@ def _dated(source: Source, policy: Policy) -> Literal["", "date", "instant"]:
     if (read.problem == instants.UNREADABLE).sum() > 0.1 * len(values):
         return ""
     return "date" if read.date_only.all() else "instant"
+
+
+def numbers(source: Source) -> pl.Series:
+    """A column's plain numbers, row by row; null where there is none."""
+    return source.values.str.extract(r"^(\d+(?:\.\d+)?)$").cast(pl.Float64, strict=False)
 
 
 def fit(source: Source, column: Column, table: str, policy: Policy) -> float:

@@ -193,3 +193,40 @@ def test_an_export_that_is_not_utf_8_gets_its_encoding(tmp_path: Path) -> None:
     assert line_of(text, "encoding = ").startswith('encoding = "cp1252"')
     (tmp_path / "policy.toml").write_text(text, encoding="utf-8")
     assert policies.load(str(tmp_path / "policy.toml")).encoding == "cp1252"
+
+
+def lengths(folder: Path, header: str, *rows: str) -> dict[str, str]:
+    """The calls' mapping that is suggested, without what is only a guess."""
+    (folder / "calls.csv").write_text("\n".join([header, *rows]) + "\n")
+    text = suggest.suggest({"calls": (str(folder / "calls.csv"),)})
+    return tomllib.loads(text)["columns"]["calls"] | {"formats": tomllib.loads(text).get("instant_formats", [])}
+
+
+def test_seconds_are_known_by_their_size(tmp_path: Path):
+    head = "Call ID,patient_id,provider_id,calldate,duration,cpt_code"
+    days = [f"2026-03-{day} 10:00:00" for day in (10, 11, 12)]
+    long = lengths(tmp_path, head, *(f"K{n},A{n},N,{day},{1290 + n},98968" for n, day in enumerate(days)))
+    assert (long["call_start"], long["call_seconds"], "call_minutes" in long) == ("calldate", "duration", False)
+    short = lengths(tmp_path, head, *(f"K{n},A{n},N,{day},{21 + n},98968" for n, day in enumerate(days)))
+    assert (short["call_minutes"], "call_seconds" in short) == ("duration", False)
+    middling = lengths(tmp_path, head, *(f"K{n},A{n},N,{day},{100 + n},98968" for n, day in enumerate(days)))
+    assert not {"call_minutes", "call_seconds"} & middling.keys()
+
+
+def test_talk_goes_before_ringing_and_is_no_money(tmp_path: Path):
+    head = "uniqueid,patient_id,provider_id,start,end,duration_sec,billsec,cpt_code"
+    rows = [
+        f"K{n},A{n},N,2026-03-1{n} 10:00:00,2026-03-1{n} 10:21:20,1280,{1230 + n},98968" for n in range(3)
+    ]  # fmt: skip
+    found = lengths(tmp_path, head, *rows)
+    assert (found["call_id"], found["call_seconds"]) == ("uniqueid", "billsec")
+    assert "billed_amount" not in found
+
+
+def test_seconds_since_1970_are_offered(tmp_path: Path):
+    head = "callId,patient_id,provider_id,dateTimeConnect,dateTimeDisconnect,duration,cpt_code"
+    rows = [f"50{n},A{n},N,177315{n}200,177315{n + 1}700,1500,98968" for n in range(5)]
+    found = lengths(tmp_path, head, "INTEGER,V,V,INTEGER,INTEGER,INTEGER,V", *rows, "509,A9,N,0,1773158420,0,")
+    assert (found["call_start"], found["call_end"]) == ("dateTimeConnect", "dateTimeDisconnect")
+    assert found["formats"] == ["epoch"]
+    assert "call_minutes" not in found

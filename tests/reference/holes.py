@@ -36,7 +36,11 @@ def find_holes(
     """First and last date of every hole of `rows`, judged by `others`."""
     if not rows or not others:
         return []
+    # CHOICE: between the export's own first and last date; a coverage that is said to begin before is taken at its word.
     start, end = covered_from or min(rows), covered_to or max(rows)
+    if not any(start <= day <= end for day in rows):
+        return []
+    start = min(day for day in rows if day >= start)
     inside = {day: count for day, count in rows.items() if day <= end}
     if not inside:
         return []

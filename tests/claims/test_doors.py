@@ -1,0 +1,182 @@
+"""Ids that do not join, placeholders, other vocabularies: nothing that was not found reads as clean."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from auditor import audit as auditing
+from auditor.audit import Result
+from auditor.errors import InputRefused
+from tests.reference import Table, World
+from tests.support import compare
+
+COVERED = {"as_of": "2026-04-30", "visits_since": "2025-06-01", "claims_since": "2026-01-01"}
+
+
+def table(rows: list[dict[str, str]]) -> Table:
+    return Table(tuple(dict.fromkeys(name for row in rows for name in row)), tuple(rows))
+
+
+def clinic(claims: int = 12, **damaged: str) -> World:
+    """Patients who each have a related visit three days before the call; `damaged`: ids as another table writes them."""
+
+    def written(name: str, number: int, plain: str) -> str:
+        return damaged[name].format(number) if name in damaged else plain
+
+    calls, visits = [], []
+    for number in range(10, 10 + claims):
+        calls.append({
+            "call_id": f"k{number}", "patient_id": f"00{number}", "provider_id": "a", "call_minutes": "25",
+            "call_start": f"2026-03-{1 + number % 28:02} 09:00", "cpt_code": "98968", "problem_id": f"Q{number}",
+        })  # fmt: skip
+        day = number % 28 - 2
+        visits.append({
+            "visit_id": f"v{number}", "patient_id": written("patient", number, f"00{number}"), "status": "completed",
+            "provider_id": written("provider", number, "a"), "problem_id": written("problem", number, f"Q{number}"),
+            "visit_start": f"2026-03-{day:02} 09:00" if day > 0 else f"2026-02-{27 + day} 09:00",
+        })  # fmt: skip
+    return World(calls=table(calls), visits=compare.reaching(table(visits), "2026-04-30"), settings=COVERED)
+
+
+def outcomes(result: Result, rule: str) -> set[str]:
+    return {rules[rule][0] for rules in compare.verdicts(result).values()}
+
+
+def refused(world: World, folder: Path) -> str:
+    settings = replace(compare.settings_of(world, compare.written(world, folder)), allow_unjoined=False)
+    with pytest.raises(InputRefused) as error:
+        auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+    return str(error.value)
+
+
+def test_a_sound_export_says_nothing(tmp_path: Path):
+    result = compare.run(clinic(), tmp_path)
+    assert outcomes(result, "LBK001") == {"violation"}
+    assert result.warnings == ()
+    assert result.joins.filter(result.joins["found"] < result.joins["values"]).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("spelling", "kind"),
+    [
+        ("{}", "zeros"),
+        ("00{}.0", "decimal"),
+        ("0-0{}", "punctuation"),
+        ("0{} ", "zeros"),
+        ("{}.0", "zeros and decimal"),
+    ],
+)
+def test_patients_who_are_nearly_found_are_unknown_and_told(tmp_path: Path, spelling: str, kind: str):
+    world = clinic(patient=spelling)
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    for rule in ("LBK001", "LAH001"):
+        assert outcomes(result, rule) == {"unknown"}
+    told = [text for text in result.warnings if "nearly" in text]
+    assert len(told) == 1
+    assert "visits.patient_id: 12 of 12 patients" in told[0]
+    listed = ", ".join(f'"{word}"' for word in kind.split(" and "))
+    assert f"[ids] patient_id = [{listed}]" in told[0]
+    assert "0010" not in told[0]
+
+
+def test_rounded_ids_are_nearly_equal(tmp_path: Path):
+    world = clinic()
+    for row in world.calls.rows:
+        row["patient_id"] = f"29872512345{row['patient_id']}"
+    for row in world.visits.rows:
+        row["patient_id"] = f"{float('29872512345' + row['patient_id']):.9e}" if row["patient_id"].isdecimal() else "x"
+    result = compare.run(world, tmp_path)
+    assert outcomes(result, "LBK001") == {"unknown"}
+    assert any("(rounding)" in text and "export the ids as text" in text for text in result.warnings)
+
+
+def test_the_policy_makes_ids_equal(tmp_path: Path):
+    world = clinic(patient="{}")
+    settings = compare.settings_of(world, compare.written(world, tmp_path))
+    ids = settings.policy.ids.model_copy(update={"patient_id": ("zeros",)})
+    settings = replace(settings, policy=settings.policy.model_copy(update={"ids": ids}))
+    result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+    assert outcomes(result, "LBK001") == {"violation"}
+    assert result.warnings == ()
+
+
+def test_patients_who_are_never_found_are_refused_from_twenty_on(tmp_path: Path):
+    few, many = tmp_path / "few", tmp_path / "many"
+    few.mkdir(), many.mkdir()
+    result = compare.run(clinic(claims=19, patient="MRN-{}"), few)
+    assert outcomes(result, "LBK001") == {"clear"}
+    assert result.absent == 19
+    assert result.warnings[0].startswith("19 claims are clear although their patient is in no visit")
+    assert "of 20 patients of audited claims 0 are found there" in refused(clinic(claims=20, patient="MRN-{}"), many)
+
+
+def test_a_nearly_equal_problem_is_no_other_problem(tmp_path: Path):
+    world = clinic(problem="q-{}", provider="b")
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert outcomes(result, "LBK001") == {"review"}
+
+
+def test_links_in_other_words_count_as_blank(tmp_path: Path):
+    world = clinic(claims=20, problem="EP{}")
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert outcomes(result, "LBK001") == {"violation"}  # of the same provider: nothing else is left to go by
+    assert any(text.startswith("visits.problem_id: no value is in the calls") for text in result.warnings)
+    nineteen = tmp_path / "nineteen"
+    nineteen.mkdir()
+    assert outcomes(compare.run(clinic(claims=19, problem="EP{}"), nineteen), "LBK001") == {"clear"}
+
+
+@pytest.mark.parametrize("nobody", ["0", "-1", "999", "Unknown", "TEST", "2.98E+13"])
+def test_a_placeholder_is_nobody(tmp_path: Path, nobody: str):
+    world = clinic()
+    for row in (*world.calls.rows, *world.visits.rows):
+        row["patient_id"] = nobody if row["patient_id"] == "0010" else row["patient_id"]
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    verdicts = compare.verdicts(result)
+    assert verdicts["k10", "1", "98968"]["LBK001"][0] == "review"
+    assert verdicts["k11", "1", "98968"]["LBK001"][0] == "violation"
+    assert any(text.startswith("calls.patient_id: 1 rows have a placeholder") for text in result.warnings)
+
+
+def test_a_patient_with_most_rows_is_nobody(tmp_path: Path):
+    world = clinic(claims=12)
+    crowd = [{**world.calls.rows[0], "call_id": f"x{n}", "patient_id": "clinic", "cpt_code": ""} for n in range(25)]
+    world = replace(world, calls=table([*world.calls.rows, *crowd]))
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert result.inputs.doors.placeholders.to_list() == ["clinic"]
+
+
+@pytest.mark.parametrize(("hours", "told"), [(0, False), (2, False), (3, True), (5, True), (-4, True)])
+def test_visits_in_another_zone_are_told(tmp_path: Path, hours: int, told: bool):
+    world = clinic()
+    for row in world.visits.rows:
+        row["visit_start"] = f"{row['visit_start'][:11]}{9 + hours:02}:00"
+    result = compare.run(world, tmp_path)
+    assert any("o'clock" in text for text in result.warnings) is told
+
+
+def test_swapped_times_are_told(tmp_path: Path):
+    world = clinic()
+    for number, row in enumerate(world.visits.rows):
+        row["booked_at"] = "2026-04-30 23:00" if number < 3 else "2026-01-05 10:00"
+    result = compare.run(replace(world, visits=table(list(world.visits.rows))), tmp_path)
+    assert any("booked_at: 3 of 13 are after visit_start" in text for text in result.warnings)
+    assert len(result.warnings) == 1
+
+
+def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
+    world = clinic(claims=20)
+    spare = [{**world.calls.rows[0], "call_id": f"x{n}", "cpt_code": ""} for n in range(200)]
+    rows = [*world.calls.rows, *spare]
+    rows[0]["call_start"] = "soon"
+    world = replace(world, calls=table(rows))
+    settings = replace(compare.settings_of(world, compare.written(world, tmp_path)), max_rejects="1%")
+    inputs = auditing.read(settings, lambda _: None)
+    with pytest.raises(InputRefused, match="calls: 1 of 20 billed rows rejected, more than --max-rejects 1%"):
+        auditing.accept(inputs, settings)
