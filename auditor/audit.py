@@ -95,7 +95,7 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         matters = _what_matters(name, settings, place, billed)
         until = said["calls"].extremes.latest_end if name == "visits" else None
         repeated = Among(survey.repeated)
-        sought = _sought(name, place, billed) if with_claims or name == "visits" else {}
+        sought = _sought(name, place, billed, settings)
         work = TypeChunk(
             look=look, repeated=repeated, matters=matters, with_spans=with_spans, sought=sought, until=until
         )
@@ -138,9 +138,12 @@ def _what_matters(name: str, settings: Settings, place: Place, billed: pl.DataFr
     )
 
 
-def _sought(name: str, place: Place, billed: pl.DataFrame) -> Sought:
-    """The ids of lines and their calls that are looked for in a table."""
-    if name == "calls":
+def _sought(name: str, place: Place, billed: pl.DataFrame, settings: Settings) -> Sought:
+    """The ids of lines and their calls, and of records that earlier findings rest on, that are looked for in a table."""
+    if settings.related is not None:
+        earlier = joins.sought_again(name, settings.related, with_claims="claims" in settings.paths)
+        return {**_sought(name, place, billed, replace(settings, related=None)), **earlier}
+    if name == "calls" and "claims" in settings.paths:
         called = {"call in calls": "call_id", "patient in calls": "patient_id", "provider in calls": "provider_id"}
         return joins.sought({pair: billed[column] for pair, column in called.items()})
     if name == "visits":

@@ -81,6 +81,8 @@ RUN_OPTIONS = (
     RunOption(name="allow_empty", help="Accept a table without rows.", kind="switch", default=False, check=True),
     RunOption(name="allow_unjoined", help="Audit although the ids of two tables hardly ever meet.", kind="switch",
               default=False, check=True),
+    RunOption(name="max_shrink", help="Rows of a month that may be gone since the ledger's last run.", kind="size",
+              metavar="P%", default="20%"),
     RunOption(name="timezone", help="IANA time zone of the exports [default: UTC].", kind="timezone", metavar="TZ",
               check=True, in_policy=False),
     RunOption(name="show_ids", help="Allow identifiers on the terminal and in logs.", kind="switch", default=False,

@@ -18,8 +18,9 @@ class Settings:
 
     `required` is None for the default, which does not insist on rules that the user left out. `max_rejects` is a number
     of rows, or with a percent sign a share of a table's rows. `undecided` are claims of earlier runs (keys and `closes`, as
-    published) that are audited once their window has closed, whatever the service dates. `write`: the parts of the run
-    folder that are wanted beside findings, claims, rejects and summary.
+    published) that are audited once their window has closed, whatever the service dates; `related` the records (kind and
+    id) that findings of earlier runs rest on. `write`: the parts of the run folder that are wanted beside findings, claims,
+    rejects and summary.
     """
 
     paths: Mapping[str, tuple[str, ...]]
@@ -36,6 +37,8 @@ class Settings:
     max_rejects: str = "1%"
     allow_empty: bool = False
     allow_unjoined: bool = False
+    max_shrink: str = "20%"
     identity: Identity = field(default_factory=Identity)
     write: tuple[str, ...] = WRITABLE
     undecided: pl.DataFrame | None = None
+    related: pl.DataFrame | None = None

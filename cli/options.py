@@ -124,6 +124,8 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
         raise UsageError(f"{origins['codes']}: no code given; choose from {', '.join(FAMILY)}")
     if not re.fullmatch(r"\d+|\d+(\.\d+)?%", values["max_rejects"]):
         raise UsageError(f"{origins['max_rejects']}: a number of rows or a percentage expected, such as 10 or 0.5%")
+    if not re.fullmatch(r"\d{1,2}(\.\d+)?%|100%", values["max_shrink"]):
+        raise UsageError(f"{origins['max_shrink']}: a percentage expected, such as 20%")
     if "none" in values["write"] and len(values["write"]) > 1:
         raise UsageError(f"{origins['write']}: none stands alone; choose none, or what to write")
     return Settings(
@@ -137,6 +139,7 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
         max_rejects=values["max_rejects"],
         allow_empty=values["allow_empty"],
         allow_unjoined=values["allow_unjoined"],
+        max_shrink=values["max_shrink"],
         write=tuple(word for word in WRITABLE if word in values["write"]),
         identity=read_key(Path(values["pseudonymize"])) if values["pseudonymize"] else Identity(),
     )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from auditor.errors import InputRefused
 from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Run, Summary
+from auditor.runs import past, shrink
 from auditor.scale import Place
 from auditor.scale.local import Local
 from auditor.settings import Settings
@@ -36,7 +37,7 @@ def run(options: Options) -> int:
         ledger, settings = None, options.settings
         if options.ledger and options.ledger.exists():
             ledger = held.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
-            settings = replace(settings, undecided=night.undecided(ledger))
+            settings = replace(settings, undecided=night.undecided(ledger), related=night.related(ledger))
         result, told = _audit(options, settings, engine, started)
         if options.out:
             log.stage("writing")
@@ -63,17 +64,28 @@ def _audit(options: Options, settings: Settings, engine: Place, started: datetim
         log_inputs(inputs)
         auditing.accept(inputs, settings)
         result = auditing.audit(inputs, settings, log.stage)
+        told = summary.of_result(result, settings, _run(started, inputs, settings))
+        _insist_on_rows(options, told)
     except InputRefused as refusal:
         if options.out:
-            told = summary.of_refusal(inputs, settings, _run(started, inputs, settings), str(refusal))
-            _log_report(folder.publish_refusal(options.out, inputs, told))
+            refused = summary.of_refusal(inputs, settings, _run(started, inputs, settings), str(refusal))
+            _log_report(folder.publish_refusal(options.out, inputs, refused))
         raise
-    told = summary.of_result(result, settings, _run(started, inputs, settings))
     told["settings"] |= {name: options.values[name] for name in ("fail_on", "memory", "engine", "master")}
     told["settings"]["origins"] = dict(options.origins)
     log.info("result", f"{told['rules_evaluated']} of {told['rules_total']} rules evaluated; {_counts(told)}",
              claims=told["claims"], rules_evaluated=told["rules_evaluated"], money=told["money"])  # fmt: skip
     return result, told
+
+
+def _insist_on_rows(options: Options, told: Summary) -> None:
+    """With a ledger, refuse exports that lost rows since the run before, as far as its summary is there."""
+    if not (options.ledger and options.out):
+        return
+    with suppress(OSError, ValueError):
+        earlier = past.read(options.out / "latest" / "summary.json")
+        if lost := shrink.shrunk(earlier, past.of(told).reaches, float(options.settings.max_shrink[:-1]) / 100):
+            raise InputRefused(f"{lost}; is the export cut short? If it is right, give --max-shrink 100%")
 
 
 def _publish(options: Options, ledger: Connection | None, result: Result, told: Summary) -> Path | None:

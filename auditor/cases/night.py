@@ -1,7 +1,8 @@
 """One run's marks: every finding new, persisting, changed or reopened; every other case resolved or not seen.
 
-*Resolved* needs the claim to be audited again and the rule to be evaluated and clear. A claim that left the export, a rule
-that was not evaluated or could not be decided: *not seen*, with the reason. All of it in the caller's transaction.
+*Resolved* needs the claim to be audited again and the rule to be evaluated and clear. A claim or a related record that left
+the export, a rule that was not evaluated or could not be decided: *not seen*, with the reason. Under pseudonyms nobody can
+tell which records are still there. All of it in the caller's transaction.
 """
 
 import hashlib
@@ -58,6 +59,15 @@ def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
     )
 
 
+def related(connection: sqlite3.Connection) -> pl.DataFrame:
+    """The records that the findings of standing cases rest on: `kind` (visit, claim or call) and `id`."""
+    facts = _read(connection, "SELECT facts FROM standing WHERE mark <> 'resolved'", {"facts": pl.String})
+    paths = {"kind": "$.related_kind", "id": "$.related_id"}
+    return facts.select(
+        pl.col("facts").str.json_path_match(path).alias(name) for name, path in paths.items()
+    ).drop_nulls()
+
+
 def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any], policy: Policy) -> Night:
     """Enter a finished run: mark its findings, settle what is gone, and write the history."""
     number = 1 + connection.execute("SELECT coalesce(max(number), 0) FROM runs").fetchone()[0]
@@ -65,7 +75,7 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
     before = connection.execute("SELECT run_id FROM runs WHERE number = ?", (number - 1,)).fetchone()
     known = _read(connection, f"SELECT {', '.join(_KNOWN)} FROM standing", _KNOWN)
     marked = _marked(_facts(result.findings), known, summary["started"][:10], number)
-    gone = _gone(known.join(marked, on=_CASE, how="anti"), result)
+    gone = _gone(known.join(marked, on=_CASE, how="anti"), result, plain=summary["pseudonym_key_id"] is None)
     counts = {name: (marked if name in MARKS[:4] else gone).filter(mark=name).height for name in MARKS}
     inputs = hashlib.sha256("".join(entry["sha256"] for entry in summary["inputs"]).encode()).hexdigest()
     run = {
@@ -147,20 +157,31 @@ def _marked(tonight: pl.DataFrame, known: pl.DataFrame, today: str, number: int)
     )
 
 
-def _gone(missing: pl.DataFrame, result: Result) -> pl.DataFrame:
-    """The cases without a finding tonight, those apart that were resolved before: resolved, or not seen and why."""
+def _gone(missing: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame:
+    """The cases without a finding tonight, those apart that were resolved before: resolved, or not seen and why.
+
+    `plain`: ids are as in the inputs.
+    """
     missing = missing.filter(pl.col("mark") != "resolved")
     lines = result.claims.select("line", *KEYS)
     rows = missing.join(lines, on=KEYS, how="left", maintain_order="left")
     outcomes = result.outcomes.join(rows.select("line"), on="line", how="semi")
     long = outcomes.unpivot(index="line", variable_name="rule", value_name="tonight")
     rows = rows.join(long, on=["line", "rule"], how="left", maintain_order="left")
+    at = [pl.col("facts").str.json_path_match(f"$.related_{name}").alias(f"_{name}") for name in ("kind", "id")]
+    there = pl.struct("_kind", "_id").is_in(result.inputs.doors.related_there().to_struct().implode())
+    rows = (
+        rows.with_columns(at)
+        .with_columns(lost=pl.lit(plain) & pl.col("_id").is_not_null() & ~there)
+        .drop("_kind", "_id")
+    )
     skipped = {rule: f"rule not evaluated: {reason}" for rule, reason in result.not_evaluated.items()}
     why = (
         pl.when(pl.col("line").is_null()).then(pl.lit("claim not audited"))
         .when(pl.col("tonight").is_null()).then(pl.col("rule").replace_strict(skipped, default="rule not evaluated"))
         .when(pl.col("tonight") == Outcome.UNKNOWN).then(pl.lit("rule could not be decided"))
         .when(pl.col("tonight") == Outcome.NOT_APPLICABLE).then(pl.lit("rule does not apply any more"))
+        .when(pl.col("lost")).then(pl.lit("its related record is no longer in the export"))
     )  # fmt: skip
     rows = rows.with_columns(
         before="mark", why_before="why", why=why, outcome=pl.col("facts").str.json_path_match("$.outcome")

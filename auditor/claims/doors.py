@@ -7,7 +7,7 @@ import polars as pl
 
 from auditor.cells.ids import DIFFERENCES
 from auditor.claims import joins, placeholders
-from auditor.claims.joins import BY_NAME, MANY_CLAIMS, Pair
+from auditor.claims.joins import AGAIN, BY_NAME, MANY_CLAIMS, Pair
 from auditor.policy import Policy
 
 _ENOUGH = 20
@@ -36,6 +36,12 @@ class Doors:
     def there(self, pair: str) -> pl.Series:
         """The ids of a pair that are found as they stand."""
         return self.ids.filter((pl.col("name") == pair) & (pl.col("how") == ""))["value"].unique()
+
+    def related_there(self) -> pl.DataFrame:
+        """The records of earlier findings that the inputs still hold: kind and id."""
+        name = pl.col("name")
+        found = self.ids.filter(name.str.starts_with(AGAIN) & (pl.col("how") == ""))
+        return found.select(_kind=name.str.strip_prefix(AGAIN).str.split(" ").list.first(), _id="value").unique()
 
     @property
     def placeholders(self) -> pl.Series:

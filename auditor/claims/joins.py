@@ -60,6 +60,9 @@ PAIRS = (
 )
 BY_NAME = {pair.name: pair for pair in PAIRS}
 
+AGAIN = "again "
+"""Begins the names of records that are sought because earlier findings rest on them."""
+
 Sought = Mapping[str, tuple[str, pl.DataFrame]]
 """Pair → the column that is looked into, and the ids looked for (`value`, `folded`)."""
 
@@ -68,6 +71,15 @@ def sought(ids: Mapping[str, pl.Series]) -> Sought:
     """What the chunks of a table are looked through for: pair → ids."""
     columns = {pair.name: pair.column for pair in PAIRS} | {"call in visits": "originating_call_id"}
     return {name: (columns[name], with_folded(values)) for name, values in ids.items()}
+
+
+def sought_again(table: str, related: pl.DataFrame, *, with_claims: bool) -> Sought:
+    """Records (`kind` and `id`) of earlier findings that a table may still hold."""
+    columns = {"visits": [("visit", "visit_id")], "calls": [("call", "call_id")], "claims": [("claim", "claim_id")]}
+    if not with_claims:  # a billed call without a claim is its own
+        columns["calls"] += [("claim", "claim_id"), ("claim", "call_id")]
+    ids = {kind: related.filter(pl.col("kind") == kind)["id"] for kind in ("visit", "call", "claim")}
+    return {f"{AGAIN}{kind} {column}": (column, with_folded(ids[kind])) for kind, column in columns[table]}
 
 
 def matched(values: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:

@@ -1,14 +1,16 @@
 """summary.json: what was audited, under which settings, with which result. Source: SPEC.md section 7."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from auditor import __version__
 from auditor.audit import Inputs, Result
-from auditor.claims import doors
+from auditor.claims import doors, seen
 from auditor.claims.coverage import Coverage
 from auditor.claims.joins import BY_NAME
 from auditor.judging.findings import NOT_APPLICABLE
@@ -41,6 +43,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         "rules_total": len(ALL),
         "inputs": inputs_of(result.inputs),
         "coverage": coverage_of(result.coverage, settings),
+        "reaches": reaches_of(result, settings),
         "claims": {"audited": sum(dispositions.values())}
         | dispositions
         | {NOT_APPLICABLE.replace(" ", "_"): counts.get(NOT_APPLICABLE, 0)}
@@ -84,7 +87,11 @@ def _head(settings: Settings, run: Run) -> Summary:
 
 def settings_of(settings: Settings) -> Summary:
     """The settings in force, the whole policy among them."""
-    shown = {name: value for name, value in vars(settings).items() if name not in ("policy", "identity", "undecided")}
+    shown = {
+        name: value
+        for name, value in vars(settings).items()
+        if name not in ("policy", "identity", "undecided", "related")
+    }
     shown["paths"] = {name: [ingest.shown(path) for path in paths] for name, paths in settings.paths.items()}
     policy = settings.policy.model_dump(mode="json", exclude={"sha256", "timezone_defaulted", "own_keys", "run"})
     return {name: list(value) if isinstance(value, tuple) else value for name, value in shown.items()} | {
@@ -102,6 +109,28 @@ def inputs_of(inputs: Inputs) -> list[Summary]:
             rows.append({"table": name, "path": file.path, "bytes": file.bytes, "sha256": file.sha256,
                          "rows": file.rows, "used": file.rows - lost, "rejected": lost})  # fmt: skip
     return rows
+
+
+def reaches_of(result: Result, settings: Settings) -> Summary:
+    """How far each table reaches, visits to `as_of`, and its rows by month."""
+    covered, told = result.coverage, {}
+    until = covered.as_of.astimezone(ZoneInfo(settings.policy.timezone)).date() if covered.as_of else None
+    for table, said in result.inputs.seen.items():
+        days = seen.days(said)
+        months: Counter[str] = Counter()
+        for day, rows in days.items():
+            months[f"{day:%Y-%m}"] += rows
+        first, last = min(days, default=None), max(days, default=None)
+        if table == "visits":
+            first, last = covered.visits_since, until
+        elif table == "claims":
+            first = covered.claims_since
+        told[table] = {
+            "first": first.isoformat() if first else None,
+            "last": last.isoformat() if last else None,
+            "months": dict(sorted(months.items())),
+        }
+    return told
 
 
 def joins_of(rates: pl.DataFrame) -> list[Summary]:

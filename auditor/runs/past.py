@@ -52,6 +52,14 @@ class _Coverage(_Lenient):
     claims_since: date | None = None
 
 
+class Reach(_Lenient):
+    """How far a table reaches, and its rows by month (2026-03)."""
+
+    first: date | None = None
+    last: date | None = None
+    months: Mapping[str, int] = {}
+
+
 class _Rule(_Lenient):
     code: str
     name: str
@@ -69,6 +77,7 @@ class _Summary(_Lenient):
     timezone: str = "UTC"
     settings: _Settings = _Settings()
     coverage: _Coverage = _Coverage()
+    reaches: Mapping[str, Reach] = {}
     rules: tuple[_Rule, ...] = ()
 
 
@@ -93,6 +102,7 @@ class Past:
     as_of: datetime | None
     visits_since: date | None
     claims_since: date | None
+    reaches: Mapping[str, Reach]
     rules: tuple[PastRule, ...]
 
     @property
@@ -126,5 +136,6 @@ def of(summary: Mapping[str, Any]) -> Past:
         covered.as_of,
         covered.visits_since,
         covered.claims_since,
+        found.reaches,
         tuple(PastRule(rule.code, rule.name, rule.evaluated, rule.reason) for rule in found.rules),
     )

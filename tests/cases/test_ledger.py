@@ -41,7 +41,7 @@ class Nights:
         policy = policies.load("default", select, "UTC")
         with store.opened(self.path, create=True) as ledger, store.writing(ledger):
             settings = Settings(paths=paths, policy=policy, selected=selected, required=(), as_of=as_of,
-                                service_from=since, undecided=night.undecided(ledger))  # fmt: skip
+                                service_from=since, undecided=night.undecided(ledger), related=night.related(ledger))  # fmt: skip
             inputs = auditing.read(settings, lambda stage: None)
             self.result = auditing.audit(inputs, settings, lambda stage: None)
             started = datetime.fromisoformat(f"{day}T02:00:00+00:00").astimezone(UTC)
@@ -105,6 +105,26 @@ def test_not_seen_says_why(nights: Nights, row: str, selected: tuple[str, ...], 
     assert nights.run(row, selected=selected)["K1 DUR001"] == "not seen"
     assert nights.night.cases.filter(claim_id="K1")["why"].item() == why
     assert nights.run(SHORT)["K1 DUR001"] == "persisting"
+
+
+SEEN = VISITS + "V3,P3,2026-03-08 09:00,completed\n"
+
+
+@pytest.mark.parametrize(
+    ("visits", "mark", "why"),
+    [
+        (VISITS, "not seen", "its related record is no longer in the export"),
+        (SEEN.replace("03-08", "01-20"), "resolved", None),
+        (SEEN.replace("V3,P3,2026-03-08 09:00,completed", "V3,P3,2026-03-08 09:00,cancelled"), "resolved", None),
+        (SEEN.replace("V3,P3", "V3,P7"), "resolved", None),
+    ],
+)
+def test_a_finding_whose_record_left_the_export_is_not_resolved(
+    nights: Nights, visits: str, mark: str, why: str | None
+):
+    assert nights.run(GOOD, visits=SEEN) == {"K3 LBK001": "new"}
+    assert nights.run(GOOD, visits=visits) == {"K3 LBK001": mark}
+    assert nights.night.cases["why"].item() == why
 
 
 def test_what_was_resolved_has_no_mark_until_it_is_back(nights: Nights):

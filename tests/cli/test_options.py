@@ -18,6 +18,7 @@ VALUES = {
     "ledger": ("a.sqlite", "b.sqlite", "c.sqlite"),
     "codes": ("98966", "98967", "98966,98967"),
     "max_rejects": ("1", "2", "3"),
+    "max_shrink": ("1%", "2%", "3%"),
     "memory": ("1GB", "2GB", "3GB"),
     "pseudonymize": ("key", "key", "key"),
     "timezone": ("America/Chicago", "America/Denver", "America/Phoenix"),

@@ -129,6 +129,16 @@ def _unprivileged(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def shrunk(folder: Path) -> Iterator[None]:
+    """A run had all of these visits; then those of January but for the first were lost."""
+    command(["run", "--calls", "calls.csv", "--visits", "visits.csv", "--timezone", "UTC", "--out", "out", "--quiet"])
+    text = (folder / "visits.csv").read_text()
+    kept = [line for line in text.splitlines() if "-01-" not in line or "-01-01-0" in line]
+    (folder / "visits.csv").write_text("\n".join(kept) + "\n")
+    yield
+
+
+@_prepared
 def gzip_bomb(folder: Path) -> Iterator[None]:
     """calls.csv.gz expands to one endless line."""
     (folder / "calls.csv").unlink()
@@ -288,7 +298,9 @@ def _finished_run(*more: str) -> None:
     key = (Path("calls.csv").read_bytes(), more)
     if key not in _RUNS:
         tables = ["--calls", "calls.csv", "--visits", "visits.csv", "--timezone", "UTC"]
-        assert command(["run", *tables, "--out", "out", "--format", "none", "--fail-on", "never", *more]) == 0
+        assert (
+            command(["run", *tables, "--out", "out", "--format", "none", "--fail-on", "never", "--quiet", *more]) == 0
+        )
         _RUNS[key] = tempfile.TemporaryDirectory()
         shutil.copytree("out", Path(_RUNS[key].name) / "out", symlinks=True)
     elif not Path("out").exists():

@@ -78,6 +78,20 @@ class Told:
         return {mark: sum(1 for found, _ in self.marks.values() if found == mark) for mark in MARKS}
 
 
+def records(inputs: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Kind and id of every record of a night's exports; a billed call without a claim is its own."""
+    found: set[tuple[str, str]] = set()
+    columns = {"visits": {"visit": ["visit_id"]}, "calls": {"call": ["call_id"], "claim": ["claim_id", "call_id"]},
+               "claims": {"claim": ["claim_id"]}}  # fmt: skip
+    for entry in inputs:
+        path = Path(entry["path"])
+        frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+        for kind, names in columns.get(entry["table"], {}).items():
+            for name in names:
+                found |= {(kind, str(one)) for one in frame[name].drop_nulls()} if name in frame.columns else set()
+    return found
+
+
 class Replay:
     """The memory from night to night."""
 
@@ -95,8 +109,9 @@ class Replay:
         found = {(*claim_key(row), row["rule"]): row for row in pl.read_parquet(folder / "findings.parquet").to_dicts()}
         for key, row in found.items():
             told.marks[key] = (self._found(key, row, summary["run_id"], today), None)
+        there = records(summary["inputs"])
         for key in self.cases.keys() - found.keys():
-            if mark := self._gone(key, claims, evaluated):
+            if mark := self._gone(key, claims, evaluated, there):
                 told.marks[key] = mark
         self._remember(told, claims, evaluated, datetime.fromisoformat(summary["coverage"]["as_of"]),
                        summary["settings"]["policy"]["horizon_days"])  # fmt: skip
@@ -121,7 +136,7 @@ class Replay:
         return mark
 
     def _gone(
-        self, key: Key, claims: dict[Claim, dict[str, Any]], evaluated: dict[str, bool]
+        self, key: Key, claims: dict[Claim, dict[str, Any]], evaluated: dict[str, bool], there: set[tuple[str, str]]
     ) -> tuple[str, str | None] | None:
         case, rule = self.cases[key], key[3]
         if case.gone:
@@ -135,6 +150,9 @@ class Replay:
             return "not seen", "rule could not be decided"
         if rule in claim["not_applicable"] or claim["disposition"] == "not_applicable":
             return "not seen", "rule does not apply"
+        related = case.facts["related_kind"], case.facts["related_id"]
+        if related[1] is not None and related not in there:
+            return "not seen", "its related record is no longer in the export"
         case.gone = True
         return "resolved", None
 

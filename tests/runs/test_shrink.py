@@ -1,0 +1,74 @@
+"""Rows that an export had in the run before and has no more."""
+
+import random
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from auditor.runs.past import Past, Reach, of
+from auditor.runs.shrink import shrunk
+from tests.support.catalogue import command
+
+FIRST = date(2026, 1, 1)
+
+
+def reach(first: str, last: str, **months: int) -> dict[str, Reach]:
+    written = {f"2026-{name[1:]}": rows for name, rows in months.items()}
+    return {"visits": Reach(first=date.fromisoformat(first), last=date.fromisoformat(last), months=written)}
+
+
+def earlier(reaches: dict[str, Reach]) -> Past:
+    return of({"run_id": "before", "reaches": {name: one.model_dump(mode="json") for name, one in reaches.items()}})
+
+
+BEFORE = reach("2026-01-01", "2026-03-31", m01=100, m02=100, m03=19)
+
+
+@pytest.mark.parametrize(
+    ("tonight", "lost"),
+    [
+        (reach("2026-01-01", "2026-04-30", m01=80, m02=100, m03=0), None),
+        (reach("2026-01-01", "2026-04-30", m01=79, m02=100), "2026-01 (79 of 100)"),
+        (reach("2026-01-01", "2026-04-30", m02=100), "2026-01 (0 of 100)"),
+        (reach("2026-01-02", "2026-04-30", m02=100), None),
+        (reach("2026-01-01", "2026-02-27", m01=100, m02=9), None),
+        (reach("2026-01-01", "2026-02-28", m01=100, m02=9), "2026-02 (9 of 100)"),
+    ],
+)
+def test_months_that_both_cover_are_compared(tonight: dict[str, Reach], lost: str | None):
+    told = shrunk(earlier(BEFORE), tonight, 0.2)
+    assert told == (None if lost is None else f"visits: rows of {lost} that the run before had are gone")
+    assert shrunk(earlier(BEFORE), tonight, 1.0) is None
+
+
+def export(folder: Path, keep: float) -> None:
+    """A clinic's quarter, or the part of its visits that came along; the first and the last one always."""
+    rng = random.Random(7)
+    days = [FIRST + timedelta(days=number) for number in range(90)]
+    rows = [f"v{day}-{n},p{n},{day} {9 + n:02}:00,completed" for day in days for n in range(5)]
+    kept = [row for row in rows[1:-1] if rng.random() < keep]
+    (folder / "visits.csv").write_text(
+        "\n".join(["visit_id,patient_id,visit_start,status", rows[0], *kept, rows[-1]]) + "\n"
+    )
+    calls = [f"k{day},p1,a,{day} 17:00,25,98968" for day in days[40:60]]
+    head = "call_id,patient_id,provider_id,call_start,call_minutes,cpt_code"
+    (folder / "calls.csv").write_text("\n".join([head, *calls]) + "\n")
+
+
+def run(folder: Path, *more: str) -> int:
+    paths = ["--calls", str(folder / "calls.csv"), "--visits", str(folder / "visits.csv")]
+    return command(["run", *paths, "--timezone", "UTC", "--out", str(folder / "out"), "--fail-on", "never", *more])
+
+
+def test_a_second_night_with_a_sixth_of_the_visits_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    export(tmp_path, 1)
+    assert (run(tmp_path), run(tmp_path)) == (0, 0)
+    export(tmp_path, 1 / 6)
+    capfd.readouterr()
+    assert run(tmp_path) == 3
+    assert "visits: rows of 2026-01 (" in capfd.readouterr().err
+    assert len([*(tmp_path / "out" / "refused").iterdir()]) == 1
+    assert run(tmp_path, "--ledger", "none") == 0
+    export(tmp_path, 1 / 6)
+    assert run(tmp_path, "--max-shrink", "100%") == 0
