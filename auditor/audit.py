@@ -160,7 +160,10 @@ def _sought(name: str, place: Place, billed: pl.DataFrame, settings: Settings) -
 
 
 def accept(inputs: Inputs, settings: Settings) -> None:
-    """Refuse tables without rows, with more rejects than allowed, or lengths in another unit. Raises InputRefused."""
+    """Refuse tables without rows, with more rejects than allowed, dates that read both ways, or lengths in another unit.
+
+    Raises InputRefused.
+    """
     for name, table in inputs.tables.items():
         rows = sum(file.rows for file in inputs.files[name])
         if not rows and not settings.allow_empty:
@@ -174,6 +177,9 @@ def accept(inputs: Inputs, settings: Settings) -> None:
                     f"{name}: {rejected} of {among} {kind} rejected, more than --max-rejects {settings.max_rejects}; "
                     f"most often: {common}; `audit98968 check` shows the rest"
                 )
+    for name, why in doors.ambiguous(inputs.seen):
+        if why:
+            raise InputRefused(doors.AMBIGUOUS.format(table=name, why=f", and {why}"))
     if found := lengths.doubt(inputs.lengths, settings.policy.units):
         column, what, unit = found
         raise InputRefused(

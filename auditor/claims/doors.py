@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
 from auditor.cells.ids import DIFFERENCES
 from auditor.claims import joins, placeholders
 from auditor.claims.joins import AGAIN, BY_NAME, MANY_CLAIMS, Pair
+from auditor.claims.seen import days as seen_days
 from auditor.policy import Policy
 
 _ENOUGH = 20
@@ -109,6 +111,34 @@ def refusal(rates: pl.DataFrame) -> str | None:
     return None
 
 
+def ambiguous(seen: Seen) -> Iterator[tuple[str, str | None]]:
+    """Tables whose dates with slashes all read both ways, and what speaks for day first; None where nothing does."""
+    for table, said in seen.items():
+        slashed = said.filter(pl.col("what") == "slashed")["value"]
+        if slashed.is_empty() or "told" in slashed:
+            continue
+        dates = [date.fromisoformat(text) for text in slashed]
+        swapped = [one.replace(month=one.day, day=one.month) for one in dates]
+        plain, other = (max(dates) - min(dates)).days, (max(swapped) - min(swapped)).days
+        days = [day for name, rows in seen.items() if name != table for day in seen_days(rows)]
+        why = None
+        if other * 2 < plain:
+            why = f"day first they span {other:,} days, month first {plain:,}"
+        elif days and _within(swapped, days) and not _within(dates, days):
+            why = "day first they lie in the other tables' dates, month first they do not"
+        yield table, why
+
+
+def _within(dates: Sequence[date], days: Sequence[date]) -> bool:
+    return min(days) <= min(dates) and max(dates) <= max(days)
+
+
+AMBIGUOUS = (
+    "{table}: all dates with slashes, such as 3/4/2026, read both ways{why}; say in the policy how they are written: "
+    'instant_formats = ["%m/%d/%Y %H:%M", "%m/%d/%Y"], or with %d/%m'
+)
+
+
 def _differing(how: str) -> str:
     return " and ".join(DIFFERENCES.get(kind, kind) for kind in how.split(" and "))
 
@@ -149,6 +179,8 @@ def warnings(doors: Doors, rates: pl.DataFrame, seen: Seen, absent: int) -> Iter
             f"visits.cpt_codes: {len(codes):,} codes, {sum(codes.values()):,} times, are in no list of the policy; a visit "
             "without others counts for review at most; say what they are: [lists] visit_codes.add or no_visit.add"
         )
+    for table, _ in ambiguous(seen):
+        yield AMBIGUOUS.format(table=table, why=", and were read month first")
     yield from _order_warnings(seen["visits"])
     yield from _hour_warnings(seen)
 

@@ -9,6 +9,7 @@ day    | -                               | local date            | -
 hour   | column of instants              | local hour            | -
 link   | `problem_id`, `diagnosis_codes` | hash of one           | -
 order  | two columns of times            | `right` or `wrong`    | -
+slashed| -                               | date read month first, or `told` | -
 code   | column of codes                 | in no list            | -
 used   | code of the family, or blank    | -                     | -
 lost   | code of the family, or blank    | -                     | -
@@ -25,6 +26,7 @@ from auditor.claims import joins, placeholders
 from auditor.claims.joins import Sought
 from auditor.policy import Policy
 from auditor.schema.codes import FAMILY
+from auditor.schema.tables import TABLES, Kind
 
 SCHEMA = {"what": pl.String(), "name": pl.String(), "value": pl.String(), "how": pl.String(), "count": pl.Int64()}
 _WORTH_COUNTING = 1_000
@@ -35,6 +37,7 @@ _DAYS = {"calls": "call_start_date", "visits": "visit_start_date", "claims": "se
 _TIMED = {"calls": ("call_start",), "visits": ("visit_start", "booked_at")}
 _ORDERED = (("booked_at", "visit_start"), ("visit_start", "visit_end"))
 """Two times, of which the first should not be after the second."""
+_SLASHED = r"^\s*(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})\b"
 _LINKS = ("problem_id", "diagnosis_codes")
 
 _OF_ALL = ("patient_id", "provider_id", *_LINKS)
@@ -78,6 +81,36 @@ def days(said: pl.DataFrame) -> dict[date, int]:
     """Rows by local date, of what a table's rows say."""
     rows = said.filter(pl.col("what") == "day").select("value", "count").iter_rows()
     return {date.fromisoformat(day): count for day, count in rows}
+
+
+def of_dates(table: str, written: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """The dates with slashes that can be read both ways, month first; `told` where one of them cannot, and tells.
+
+    `written`: a table's rows as they were read. Nothing where the policy says how such dates are to be read.
+    """
+    parts = []
+    for name, column in TABLES[table].columns.items():
+        if column.kind not in (Kind.INSTANT, Kind.DATE) or name not in written.columns or _says_slashes(policy):
+            continue
+        values = written[name]
+        first = values.drop_nulls().head(1)
+        if values.dtype not in (pl.String, pl.Categorical) or "/" not in "".join(first.cast(pl.String)):
+            continue
+        parts_of = (
+            values.cast(pl.String).str.extract_groups(_SLASHED).struct.unnest().drop_nulls().cast(pl.Int32).unique()
+        )
+        month, day, year = pl.col("1"), pl.col("2"), pl.col("3")
+        if parts_of.select(((month > 12) | (day > 12)).any()).item():
+            dates = pl.Series(["told"])
+        else:
+            whole = pl.date(year + pl.when(year < 100).then(2000).otherwise(0), month, day)
+            dates = parts_of.filter((month > 0) & (day > 0)).select(whole.cast(pl.String)).to_series()
+        parts.append(of_values("slashed", "", dates))
+    return merge(parts)
+
+
+def _says_slashes(policy: Policy) -> bool:
+    return any("/" in form for form in policy.instant_formats)
 
 
 def of_codes(what: str, codes: pl.Series) -> pl.DataFrame:

@@ -85,6 +85,7 @@ class TypeChunk:
         extremes, spans, counts = self._look(looked_at.filter(single))
         aside = typed.rows(typed.sound & again)
         told = [seen.of_rows(look.table, looked_at.filter(typed.sound), look.policy, self.sought)]
+        told.append(seen.of_dates(look.table, chunk.frame, look.policy))
         if look.table == "visits":
             told.append(_codes(typed, look.policy))
         if look.bills:
@@ -134,9 +135,9 @@ class TypeChunk:
         """What sound rows say of the coverage, their stretches of time, and what their lengths look like."""
         spans, counts, look = call_windows.NO_SPANS, {}, self.look
         if look.table == "calls":
-            rows = with_end_and_time(rows)
+            rows = with_end_and_time(rows.filter(are_calls(rows)))
             counts = lengths.counted(rows) | {"lost hours": int(rows["lost_hours"].sum())}
-            spans = call_windows.spans(rows.filter(are_calls(rows))) if self.with_spans else spans
+            spans = call_windows.spans(rows) if self.with_spans else spans
         return coverage.extremes(look.table, rows, look.policy, bills=look.bills, until=self.until), spans, counts
 
 

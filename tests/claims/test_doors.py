@@ -1,5 +1,6 @@
 """Ids that do not join, placeholders, other vocabularies: nothing that was not found reads as clean."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,6 +169,30 @@ def test_swapped_times_are_told(tmp_path: Path):
     result = compare.run(replace(world, visits=table(list(world.visits.rows))), tmp_path)
     assert any("booked_at: 3 of 13 are after visit_start" in text for text in result.warnings)
     assert len(result.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "form", "refusal"),
+    [
+        (range(1, 13), "{day:02}/03/2026", "day first they span 11 days, month first 334"),
+        (range(2, 14), "{day:02}/03/2026", None),
+        (range(1, 13), "03/{day:02}/2026", None),
+        ((4,), "{day:02}/03/2026", "day first they lie in the other tables' dates"),
+    ],
+)
+def test_dates_that_read_both_ways(tmp_path: Path, days: Sequence[int], form: str, refusal: str | None):
+    world = clinic()
+    for number, row in enumerate(world.calls.rows):
+        row["call_start"] = f"{form.format(day=days[number % len(days)])} 09:00"
+    for row in world.visits.rows:
+        row["visit_start"] = row["visit_start"].replace("2026-04-30", "2026-03-31")
+    settings = compare.settings_of(world, compare.written(world, tmp_path))
+    inputs = auditing.read(settings, lambda _: None)
+    if refusal is None:
+        auditing.accept(inputs, settings)
+    else:
+        with pytest.raises(InputRefused, match=refusal):
+            auditing.accept(inputs, settings)
 
 
 def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
