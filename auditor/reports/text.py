@@ -69,6 +69,8 @@ def write(
         f"policy {summary['policy']['name']}, {summary['timezone']}"
     )
     out.print(_rows_line(summary))
+    if most is None and summary["joins"]:
+        out.print(_joins_line(summary["joins"]))
     side_by_side = Table.grid(padding=(0, 3))
     side_by_side.add_row(_rules(summary["rules"], most), _providers(providers, show_ids))
     out.print(side_by_side)
@@ -126,6 +128,15 @@ def _rows_line(summary: Summary) -> str:
         parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects['rejected']:,} rejected{told}")
     unknown = sum(value["count"] for value in summary["unrecognised"])
     return "; ".join(parts) + (f"; {unknown:,} unrecognised values" if unknown else "")
+
+
+def _joins_line(joins: Sequence[dict[str, Any]]) -> str:
+    """How many different ids of audited claims are found in other tables."""
+    told = []
+    for join in joins:
+        nearly = f" and {join['nearly_equal']:,} nearly" if join["nearly_equal"] else ""
+        told.append(f"{join['found']:,} of {join['values']:,} {join['of']} in {join['in']}{nearly}")
+    return f"Ids found: {'; '.join(told)}"
 
 
 def _rules(rules: Sequence[dict[str, Any]], most: int | None) -> Table:

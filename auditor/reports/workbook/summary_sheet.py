@@ -35,6 +35,9 @@ def write(opened: Book, result: Result, summary: Summary) -> None:
     at.line("Lines since", str(cover["claims_since"]))
     at.line("Policy", f"{summary['policy']['name']}, {summary['timezone']}")
     at.line("Run", f"{summary['run_id']}, audit98968 {summary['version']}")
+    for join in summary["joins"]:
+        nearly = f", {join['nearly_equal']:,} nearly" if join["nearly_equal"] else ""
+        at.line(f"Ids in {join['in']}", f"{join['found']:,} of {join['values']:,} {join['of']}{nearly}")
     at.gap()
     at.heads("Claims", "Number", "Share")
     first = at.row

@@ -1,0 +1,162 @@
+"""Two thousand single damages to sound exports: what is lost or accused must not be lost or accused in silence.
+
+    make doors                          2,000 damages, with a tally by kind
+    python -m tests.slow.doors.check --count 200 --seed 7
+
+After a sound night, the damaged export is audited with the same ledger. It has to be refused, or to give the same verdicts,
+or unknown ones, or a new warning that names the table or the column, or to evaluate fewer rules, which every report says. A
+claim that had a finding and is clear, without any of these, is a silent loss; a claim that had none and is in violation is
+falsely accused. A claim whose row is gone is neither: its case is *not seen*. Exits 1 if there is any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import io
+import json
+import random
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+import polars as pl
+
+from auditor.synthetic import sample
+from tests.slow.doors.damage import Damage, Export, damage
+from tests.support.catalogue import command
+
+TABLES = ("calls", "visits", "claims", "providers")
+CLAIMS = 200
+
+
+@dataclass
+class Seen:
+    """What came of one damage."""
+
+    damage: Damage
+    how: str
+    lost: int = 0
+    accused: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+def read(folder: Path) -> Export:
+    """The tables of a folder as text."""
+    export: Export = {}
+    for table in TABLES:
+        path = folder / f"{table}.csv"
+        if path.exists():
+            with path.open(newline="", encoding="utf-8") as stream:
+                export[table] = list(csv.DictReader(stream))
+    return export
+
+
+def write(export: Export, folder: Path) -> None:
+    """The tables as CSV."""
+    for table, rows in export.items():
+        with (folder / f"{table}.csv").open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, list(rows[0]) if rows else ["nothing"])
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def audit(folder: Path, out: Path) -> int:
+    """One night. Returns the exit code."""
+    tables = [word for table in TABLES if (folder / f"{table}.csv").exists()
+              for word in (f"--{table}", str(folder / f"{table}.csv"))]  # fmt: skip
+    options = [
+        "--policy",
+        str(folder / "policy.toml"),
+        "--out",
+        str(out),
+        "--write",
+        "none",
+        "--format",
+        "none",
+        "--quiet",
+    ]
+    silent = io.StringIO()
+    with contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent):
+        return command(["run", *tables, *options, "--fail-on", "never"])
+
+
+def verdicts(out: Path) -> tuple[dict[tuple[str, str], str], list[str], int]:
+    """Claim → disposition, the warnings, and how many rules were evaluated, of the newest run."""
+    claims = pl.read_parquet(out / "latest" / "claims.parquet", columns=["claim_id", "claim_line", "disposition"])
+    told = json.loads((out / "latest" / "summary.json").read_text())
+    return (
+        {(claim, line): disposition for claim, line, disposition in claims.iter_rows()},
+        told["warnings"],
+        told["rules_evaluated"],
+    )
+
+
+def case(base: str, seed: int) -> Seen | None:
+    """Damage a copy of the sound export whose audit lies beside it."""
+    with tempfile.TemporaryDirectory() as work:
+        return _case(Path(base), Path(work), random.Random(seed))
+
+
+def _case(base: Path, work: Path, rng: random.Random) -> Seen | None:
+    export = read(base)
+    done = damage(export, rng)
+    if done is None:
+        return None
+    write(export, work)
+    (work / "policy.toml").write_text((base / "policy.toml").read_text())
+    out = work / "out"
+    shutil.copytree(base / "out", out, symlinks=True)
+    before, known, rules = verdicts(out)
+    runs = len([*out.iterdir()])
+    code = audit(work, out)
+    if code in (2, 3):
+        return Seen(done, "refused")
+    if code or len([*out.iterdir()]) == runs:
+        return Seen(done, f"EXIT {code}")
+    after, told, still = verdicts(out)
+    new = [text for text in told if text not in known]
+    lost = sum(before[key] in ("violation", "review") and after.get(key) == "clear" for key in before)
+    accused = sum(after[key] == "violation" and before.get(key) in ("clear", "incomplete", None) for key in after)
+    named = [text for text in new if done.table in text or (done.column and done.column in text)]
+    how = "told" if named or still < rules else "silent" if lost or accused else "same"
+    return Seen(done, how, lost, accused, new)
+
+
+def main() -> int:
+    """Run them, and print the tally."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=2_000)
+    parser.add_argument("--seed", type=int, default=98968)
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(given.workers, get_context("spawn")) as pool:
+        sample.write(Path(folder), CLAIMS, given.seed)
+        bases = [folder, str(Path(folder) / "with_claims")]
+        (Path(bases[1]) / "policy.toml").write_text((Path(folder) / "policy.toml").read_text())
+        for base in map(Path, bases):
+            if audit(base, base / "out"):
+                raise RuntimeError("the sound export was refused")
+        futures = [pool.submit(case, bases[number % 2], given.seed + number) for number in range(given.count)]
+        found = [seen for future in futures if (seen := future.result())]
+    tally = Counter((seen.damage.kind, seen.how) for seen in found)
+    for kind in sorted({kind for kind, _ in tally}):
+        print(f"{kind:32}", ", ".join(f"{count} {how}" for (name, how), count in sorted(tally.items()) if name == kind))
+    silent = [seen for seen in found if seen.how == "silent" or seen.how.startswith("EXIT")]
+    for seen in silent:
+        print(
+            f"SILENT {seen.damage.kind} in {seen.damage.table}.{seen.damage.column}: {seen.lost} lost, {seen.accused} accused"
+        )
+    print(f"{len(found)} damages; {len(silent)} in silence: {sum(seen.lost for seen in silent)} findings lost, "
+          f"{sum(seen.accused for seen in silent)} claims accused")  # fmt: skip
+    return 1 if silent else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
