@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
-from auditor.schema.tables import TableSpec, fold
+from auditor.schema.tables import TABLES, TableSpec, fold
 
 _SHOWN = 50
 """Headers that a message names at most."""
@@ -53,15 +53,27 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
             )
         if hits:
             found[column.name] = (hits[0],)
-    for column in spec.columns.values():
-        if column.required and column.name not in found:
-            accepted_names = (*policy.sources_of(spec.name, column.name), column.name, *column.aliases)
-            raise InputRefused(
-                f"{where}: no column for {spec.name}.{column.name}; the file has: {shown(names)}; "
-                f"accepted are: {', '.join(accepted_names)}; or map one in the policy under [columns.{spec.name}]"
-            )
+    if missing := [column for column in spec.columns.values() if column.required and column.name not in found]:
+        expected = [
+            ", ".join((*policy.sources_of(spec.name, column.name), column.name, *column.aliases)) for column in missing
+        ]
+        raise InputRefused(
+            f"{where}: no column for {', '.join(f'{spec.name}.{column.name}' for column in missing)}; the file has: "
+            f"{shown(names)}; accepted are: {'; or '.join(expected)}; or map one in the policy under [columns.{spec.name}], "
+            f"which `audit98968 init` suggests{_fitting(spec, folded)}"
+        )
     used = {position for positions in found.values() for position in positions}
     return HeaderMap(found, tuple(header for index, header in enumerate(names) if index not in used))
+
+
+def _fitting(spec: TableSpec, folded: Sequence[str]) -> str:
+    """The other table that the headers fit, if there is one."""
+    for other in TABLES.values():
+        required = [column for column in other.columns.values() if column.required]
+        fits = all(any(fold(name) in folded for name in (column.name, *column.aliases)) for column in required)
+        if other is not spec and fits and len(required) > 1:
+            return f"; the file fits --{other.name}: are two files swapped?"
+    return ""
 
 
 def shown(names: Sequence[str]) -> str:

@@ -102,9 +102,10 @@ def _null(export: Export, rng: random.Random) -> Damage | None:
 
 def _read(text: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text)
     except ValueError:
         return None
+    return None if at.tzinfo else at
 
 
 def _times(export: Export, rng: random.Random) -> Damage | None:
