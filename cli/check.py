@@ -58,6 +58,8 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
         reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
         for column, reason, count in reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").iter_rows():
             yield f"  rejected {count:,}: {reason}{f' [{column}]' if column else ''}"
+    if blank := summary.blank_columns_of(inputs):
+        yield f"blank in every row, so absent: {', '.join(blank)}"
     for value in summary.unrecognised_of(inputs, settings):
         written = repr(value["value"]) if show_ids else "a value (--show-ids names it)"
         yield f"unrecognised {value['table']}.{value['column']}: {written} ({value['count']:,})"

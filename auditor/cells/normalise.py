@@ -21,9 +21,9 @@ class Table:
     """One table's typed records.
 
     Every canonical column of the table is present in `rows` (null where the export has none); `columns` are those that
-    exist. Instants are UTC datetimes with a `<name>_date_only` flag, dates are dates, durations are integer
-    microseconds, money is Decimal, lists are sorted and without repeats. `rejects` is as in `ingest.Extract`.
-    `tallies` are warnings that hold a `{count}`, with that count; `notes` are the other warnings.
+    exist: an optional one that is blank in every row does not. Instants are UTC datetimes with a `<name>_date_only` flag,
+    dates are dates, durations are integer microseconds, money is Decimal, lists are sorted and without repeats. `rejects`
+    is as in `ingest.Extract`. `tallies` are warnings that hold a `{count}`, with that count; `notes` are the other warnings.
     """
 
     spec: TableSpec
@@ -97,7 +97,11 @@ class Typed:
         )
         return Table(
             self.spec,
-            frozenset(name for name in self.spec.columns if name in self.frame.columns),
+            frozenset(
+                column.name
+                for column in self.spec.columns.values()
+                if column.name in self.frame.columns and (column.required or column.name in self.work.filled)
+            ),
             self.blanks.clear(),
             pl.concat([lost.with_columns(written=pl.lit(None, pl.String)), *found]),
             pl.DataFrame(self.work.unrecognised, schema=_UNRECOGNISED, orient="row"),
@@ -132,6 +136,8 @@ def normalise(extract: Extract, policy: Policy) -> Table:
     again = typed.sound & typed.ids().is_duplicated()
     rows, rejects = records.one_per_id(extract.spec, typed.rows(typed.sound & ~again), typed.rows(again))
     table = typed.table(extract.rejects)
+    if extract.frame.is_empty():  # nothing is blank where nothing is
+        table = replace(table, columns=frozenset(extract.spec.columns) & frozenset(extract.frame.columns))
     return replace(table, rows=rows, rejects=all_rejects(table.rejects, [rejects]), notes=extract.warnings)
 
 

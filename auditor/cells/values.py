@@ -64,6 +64,7 @@ class Work:
     tallies: dict[str, int] = field(default_factory=dict)
     has_local_times: bool = False
     midnights: dict[str, Midnights] = field(default_factory=dict)
+    filled: set[str] = field(default_factory=set)
     place: pl.Series | None = None
 
     def __post_init__(self) -> None:
@@ -100,6 +101,8 @@ def read(work: Work, column: Column, values: pl.Series) -> None:
         if work.place is not None or not _whole_numbers(values):
             values = _without_null_words(work, column, _trimmed(_bare(work, column, values)))
             _count_rounded(work, column, values)
+    if values.null_count() < len(values):
+        work.filled.add(column.name)
     if column.required and values.null_count():
         work.reject(column.name, f"{column.name} is blank", values.is_null())
     _READERS[column.kind](work, column, values)

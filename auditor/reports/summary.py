@@ -17,6 +17,7 @@ from auditor.judging.findings import NOT_APPLICABLE
 from auditor.reading import ingest
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
+from auditor.schema.tables import TABLES
 from auditor.settings import Settings
 
 Summary = dict[str, Any]
@@ -43,6 +44,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         "rules_total": len(ALL),
         "inputs": inputs_of(result.inputs),
         "coverage": coverage_of(result.coverage, settings),
+        "blank_columns": blank_columns_of(result.inputs),
         "reaches": reaches_of(result, settings),
         "claims": {"audited": sum(dispositions.values())}
         | dispositions
@@ -109,6 +111,16 @@ def inputs_of(inputs: Inputs) -> list[Summary]:
             rows.append({"table": name, "path": file.path, "bytes": file.bytes, "sha256": file.sha256,
                          "rows": file.rows, "used": file.rows - lost, "rejected": lost})  # fmt: skip
     return rows
+
+
+def blank_columns_of(inputs: Inputs) -> list[str]:
+    """The columns that the inputs have and that are blank in every row, so that they count as absent."""
+    return [
+        f"{table}.{column}"
+        for table, files in inputs.files.items()
+        for column in TABLES[table].columns
+        if column not in inputs.tables[table].columns and any(column in file.mapping for file in files)
+    ]
 
 
 def reaches_of(result: Result, settings: Settings) -> Summary:

@@ -107,6 +107,8 @@ class TypeChunk:
             faulty = aside.join(conflicting, on=["source_file", "source_record"], how="semi")
             told += [seen.of_codes("used", rows["cpt_code"]), seen.of_codes("lost", faulty["cpt_code"])]
         table = normalise.merge([part.table for part in parts])
+        if files and not any(file.rows for file in files):  # nothing is blank where nothing is
+            table = replace(table, columns=frozenset(name for file in files for name in file.mapping))
         notes = table.notes
         midnights: dict[str, Midnights] = {}
         for name, found in (item for part in parts for item in part.midnights.items()):

@@ -37,7 +37,11 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
     if name == "calls" and with_claims_table:
         for column in BILLING_COLUMNS:
             del kinds[column]
-    exists = {column for column in kinds if column in table.columns}
+    exists = {
+        column
+        for column in kinds
+        if column in table.columns and (column in REQUIRED[name] or not table.rows or not is_blank(table, column))
+    }
     date_only = {c: column_is_date_only(table, c) for c in exists if kinds[c] == "instant" and c != "call_start"}
     default_line = name == "claims" or (name == "calls" and not with_claims_table)
 
@@ -102,6 +106,12 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
                 merged[column] = frozenset().union(*(values[column] for _, values in distinct))
         records.append(merged)
     return Loaded(records, sorted(rejects), tainted, exists, [values for _, values in good])
+
+
+def is_blank(table: Table, column: str) -> bool:
+    """Whether no row says anything in the column."""
+    texts = (row.get(column, "").strip() for row in table.rows)
+    return all(not text or text.casefold() in NULL_WORDS for text in texts)
 
 
 def adjusts(values: dict[str, Any]) -> bool:
