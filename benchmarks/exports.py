@@ -25,6 +25,8 @@ def export(data: Path, claims: int, *, dense: bool = False) -> Path:
                 check=True,
                 stdout=subprocess.DEVNULL,
             )
+            with (making / "policy.toml").open("a", encoding="utf-8") as policy:
+                policy.write('[duration]\ncumulative = "claim"\n')  # the peers look at the claim's own minutes
         making.rename(folder)
     return folder
 

@@ -12,10 +12,13 @@ POLICY = Path(auditor.__file__).parent / "policies" / "default.toml"
 def visit_codes() -> tuple[list[str], list[tuple[int, int]]]:
     """Single codes, and ranges of five-digit codes; the codes that are no procedures are cut out of their range."""
     lists = tomllib.loads(POLICY.read_text(encoding="utf-8"))["lists"]
-    out = {int(code) for code in lists["not_procedures"]}
+    out = {int(code) for code in lists["no_visit"] if re.fullmatch(r"\d{5}", code)}
     singles, ranges = [], []
     for entry in (*lists["visit_codes"], *lists["procedures"]):
         span = re.fullmatch(r"(\d{5})-(\d{5})", entry)
+        if lettered := re.fullmatch(r"([A-Z])(\d{4})-[A-Z](\d{4})", entry):
+            singles += [f"{lettered[1]}{number:04}" for number in range(int(lettered[2]), int(lettered[3]) + 1)]
+            continue
         if not span:
             singles.append(entry)
             continue
