@@ -14,14 +14,15 @@ _Row = dict[str, Any]
 def settle(heads: pl.DataFrame) -> pl.DataFrame:
     """Lines with the `claim_status` that adjustments leave, and `unmatched`: adjustments that found no line.
 
-    Frequency codes first, then reversals, each in the order of service date, claim and line.
+    Frequency codes first, then reversals, each in the order of service date, claim and line. Of active lines that still have
+    one claim, line and code the last stands.
     """
     heads = heads.with_columns(unmatched=pl.lit(False))
     if not heads.select(is_adjustment().any()).item():
         return heads
     names = ("head", "claim_id", "claim_line", "cpt_code", "patient_id", "provider_id", "service_date", "claim_status",
              "frequency_code", "original_claim_id", *AMOUNTS)  # fmt: skip
-    rows = heads.sort("service_date", "claim_id", "claim_line", "head").select(names).to_dicts()
+    rows = heads.select(names).sort("service_date", *names[1:]).to_dicts()
     of_claim, unmatched = defaultdict(list), set()
     for row in rows:
         of_claim[row["claim_id"]].append(row)
@@ -37,6 +38,12 @@ def settle(heads: pl.DataFrame) -> pl.DataFrame:
             key = row["patient_id"], row["provider_id"], row["service_date"], row["cpt_code"]
             if not _by_amount(row, of_claim[row["claim_id"]], alike[key]):
                 unmatched.add(row["head"])
+    standing: dict[tuple[str, ...], _Row] = {}
+    for row in (row for row in rows if row["claim_status"] == "active"):
+        line = row["claim_id"], row["claim_line"], row["cpt_code"]
+        if line in standing:
+            standing[line]["claim_status"] = "void"
+        standing[line] = row
     settled = pl.DataFrame(
         [(row["head"], row["claim_status"], row["head"] in unmatched) for row in rows],
         schema={"head": heads.schema["head"], "claim_status": pl.String(), "unmatched": pl.Boolean()},

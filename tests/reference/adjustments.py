@@ -26,7 +26,15 @@ class Draft:
 
     def __post_init__(self) -> None:
         self.status = self.row["claim_status"]
-        self.place = (self.service_date, self.claim_id, self.claim_line)
+        # CHOICE: what the order of lines leaves open is settled by the rest of the row.
+        rest = [
+            self.row[name]
+            for name in ("patient_id", "provider_id", "claim_status", "frequency_code", "original_claim_id")
+        ]
+        texts = [self.claim_id, self.claim_line, self.code, *rest]
+        known = [(text is not None, text or "") for text in texts]
+        amounts = [(amount is not None, amount or 0) for amount in self.amounts]
+        self.place = (self.service_date, *known, *amounts)
 
     @property
     def amounts(self) -> list[Any]:
@@ -66,6 +74,13 @@ def settle(drafts: list[Draft]) -> None:
             draft.unmatched = True
         else:
             undone.status = "void"
+    # CHOICE: two active lines cannot have one claim, line and code: the last stands.
+    standing: dict[tuple[str, str, str], Draft] = {}
+    for draft in (draft for draft in in_order if draft.status == "active"):
+        key = (draft.claim_id, draft.claim_line, draft.code)
+        if key in standing:
+            standing[key].status = "void"
+        standing[key] = draft
 
 
 def undone_by(draft: Draft, drafts: list[Draft]) -> Draft | None:
