@@ -202,6 +202,7 @@ class Policy(_Strict):
     effective_from: date | None = None
     effective_to: date | None = None
     encoding: Encoding
+    decimal: Literal[".", ","]
     nulls: tuple[str, ...]
     timezone: Timezone
     dst: Literal["reject", "first", "second"]

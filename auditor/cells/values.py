@@ -254,6 +254,7 @@ _UNITS = {"seconds": 1_000_000, "minutes": 60_000_000, "h:mm": 60_000_000, "hour
 
 def _duration(usual: int) -> Callable[[Work, Column, pl.Series], None]:
     def read(work: Work, column: Column, values: pl.Series) -> None:
+        values = _pointed(work, values)
         text = pl.col("v")
         unit = work.policy.units.get(column.name)  # type: ignore[call-overload]
         per_unit, scale = _UNITS.get(unit, usual), 60 if unit == "h:mm" else 1
@@ -336,7 +337,17 @@ def _codes(work: Work, column: Column, values: pl.Series) -> None:
     work.make(column.name, lists.to_series())
 
 
+def _pointed(work: Work, values: pl.Series) -> pl.Series:
+    """Numbers with a decimal point, where the policy says that they have a comma: 1.234,50 is 1234.50."""
+    if work.policy.decimal == ".":
+        return values
+    written = pl.col("v").str.contains(r"\d")
+    plain = pl.col("v").str.replace_all(r"[. ]", "").str.replace(",", ".", literal=True)
+    return values.to_frame("v").select(pl.when(written).then(plain).otherwise("v").alias("v")).to_series()
+
+
 def _money(work: Work, column: Column, values: pl.Series) -> None:
+    values = _pointed(work, values)
     text = pl.col("v").str.replace_all(" ", "", literal=True)
     text = pl.when(text.str.contains(_MONEY)).then(text)
     minus = text.str.contains(r"[(-]")
@@ -347,6 +358,7 @@ def _money(work: Work, column: Column, values: pl.Series) -> None:
 
 
 def _number(work: Work, column: Column, values: pl.Series) -> None:
+    values = _pointed(work, values)
     number = pl.when(pl.col("v").str.contains(_NUMBER)).then("v").cast(pl.Float64, strict=False)
     made = values.to_frame("v").select(number)["v"]
     if column.kind is Kind.DAYS:

@@ -1,5 +1,7 @@
 """Cells → values: what holds nothing, and what a code is beside what stands around it."""
 
+from decimal import Decimal
+
 import polars as pl
 import pytest
 
@@ -145,3 +147,19 @@ def test_a_status_that_is_no_known_word_is_active_but_not_sure() -> None:
     assert values == ["active", "active", "active", "void", "denied"]
     assert work.made["claim_status_sure"].rows().to_list() == [False, True, True, True, True]
     assert work.unrecognised == [("claims", "claim_status", "Adjusted 97", 1)]
+
+
+def test_a_decimal_comma_is_read_where_the_policy_says_so():
+    policy = policies.load("default").model_copy(update={"decimal": ","})
+    for column, texts, expected in (
+        (
+            "paid_amount",
+            ["1.234,50", "(7,00)", "-3,25", None],
+            [Decimal("1234.50"), Decimal("-7"), Decimal("-3.25"), None],
+        ),
+        ("units", ["1,0", "x", "2", None], [1.0, None, 2.0, None]),
+        ("call_minutes", ["21,5", "21:30", "PT21M30S", None], [1_290_000_000] * 3 + [None]),
+    ):
+        work = Work(policy, "calls", 4)
+        read(work, TABLES["calls"].columns[column], pl.Series(texts))
+        assert work.made[column].rows().to_list() == expected
