@@ -76,6 +76,10 @@ class Typed:
             return self.work.made[name].rows().alias(name)
         return self.blanks[name].new_from_index(0, self.frame.height)
 
+    def different(self, name: str) -> pl.Series:
+        """A typed column's values, once for each text that was written, whatever the rest of its rows."""
+        return self.work.made[name].values if name in self.work.made else self.blanks[name]
+
     def columns(self, *names: str) -> pl.DataFrame:
         """Some typed columns of all rows."""
         return pl.DataFrame([self.column(name) for name in names])

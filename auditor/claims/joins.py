@@ -84,6 +84,8 @@ def sought_again(table: str, related: pl.DataFrame, *, with_claims: bool) -> Sou
 
 def matched(values: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
     """Which ids (`value`, `folded`) are among the texts: `value`, and `how` they differ; blank where they do not."""
+    if values.is_empty():
+        return pl.DataFrame(schema={"value": pl.String, "how": pl.String})
     others = with_folded(texts).rename({"value": "text"})
     pairs = values.join(others, on="folded").select("value", "text", how=_difference())
     return pl.concat([pairs, _rounded(values["value"], others["text"])]).select("value", "how").unique()
@@ -92,7 +94,16 @@ def matched(values: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
 def with_folded(values: pl.Series) -> pl.DataFrame:
     """Different ids as `value`, and `folded`."""
     ids = values.drop_nulls().unique().alias("value").to_frame()
-    return ids.with_columns(folded=folded(pl.col("value")))
+    text = pl.col("value")
+    split = text.str.contains("-", literal=True).any() | text.str.contains(" ", literal=True).any()
+    asked = {  # what none of them has need not be taken off
+        "punctuation": split,
+        "zeros": split | text.str.starts_with("0").any(),
+        "decimal": split | text.str.ends_with(".0").any(),
+        "case": text.str.contains("[A-Z]").any() | (text.str.len_bytes() != text.str.len_chars()).any(),
+    }
+    needed = [name for name, there in ids.select(**asked).row(0, named=True).items() if there]
+    return ids.with_columns(folded=folded(text, needed))
 
 
 def _difference() -> pl.Expr:

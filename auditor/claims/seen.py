@@ -38,43 +38,45 @@ _TIMED = {"calls": ("call_start",), "visits": ("visit_start", "booked_at")}
 _ORDERED = (("booked_at", "visit_start"), ("visit_start", "visit_end"))
 """Two times, of which the first should not be after the second."""
 _SLASHED = r"^\s*(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})\b"
-_LINKS = ("problem_id", "diagnosis_codes")
 
-_OF_ALL = ("patient_id", "provider_id", *_LINKS)
+_OF_ALL = ("patient_id", "provider_id")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "calls": (*_OF_ALL, "call_id", "call_start", "call_start_date_only", "call_start_date"),
-    "visits": (*_OF_ALL, "visit_id", "originating_call_id", "visit_start_date",
+    "calls": (*_OF_ALL, "call_id", "problem_id", "call_start", "call_start_date_only", "call_start_date"),
+    "visits": (*_OF_ALL, "visit_id", "originating_call_id", "problem_id", "visit_start_date",
                *(f"{name}{only}" for name in ("visit_start", "visit_end", "booked_at") for only in ("", "_date_only"))),
-    "claims": ("patient_id", "provider_id", "service_date", "diagnosis_codes"),
+    "claims": (*_OF_ALL, "service_date"),
 }  # fmt: skip
 """The columns that are looked at."""
 
 
-def of_rows(table: str, rows: pl.DataFrame, policy: Policy, sought: Sought) -> pl.DataFrame:
-    """What sound rows of a table say."""
+def of_rows(table: str, rows: pl.DataFrame, diagnoses: pl.Series, policy: Policy, sought: Sought) -> pl.DataFrame:
+    """What sound rows of a table say. `diagnoses`: their different lists of categories."""
     patient, count = pl.col("patient_id"), pl.col("count")
     patients = rows.lazy().filter(patient.is_not_null()).group_by(value=patient).agg(count=pl.len()).collect()
     worth = (count * _WORTH_COUNTING > rows.height) | placeholders.is_named(pl.col("value"), policy)
     parts = [
         _part("patient", "", patients.filter(worth)),
         _part("few", "", _hashes(patients["value"])),
-        _part("day", "", _counted(rows[_DAYS[table]].cast(pl.String))),
+        _part("day", "", _counted(rows[_DAYS[table]])),
+        _part("link", "diagnosis_codes", _hashes(diagnoses.explode())),
     ]
+    if "problem_id" in rows.columns:
+        parts.append(_part("link", "problem_id", _hashes(rows["problem_id"])))
     for name, (column, ids) in sought.items():
-        parts.append(_part("id", name, joins.matched(ids, rows[column])))
+        texts = patients["value"] if column == "patient_id" else rows[column]
+        parts.append(_part("id", name, joins.matched(ids, texts)))
     for name in _TIMED.get(table, ()):
-        at = rows.filter(~pl.col(f"{name}_date_only").fill_null(True))[name]
-        hours = at.dt.convert_time_zone(policy.timezone).dt.hour().cast(pl.String)
-        parts.append(_part("hour", name, _counted(hours)))
+        at_all = rows.lazy().filter(~pl.col(f"{name}_date_only")).select(hour=pl.col(name).dt.truncate("1h"))
+        hours = at_all.drop_nulls().group_by("hour").agg(count=pl.len()).collect()
+        at = pl.col("hour").dt.convert_time_zone(policy.timezone).dt.hour().cast(pl.String)
+        parts.append(_part("hour", name, hours.group_by(value=at).agg(pl.sum("count"))))
     for first, second in _ORDERED if table == "visits" else ():
-        both = rows.filter(pl.col(first).is_not_null() & pl.col(second).is_not_null()
-                           & ~pl.col(f"{first}_date_only") & ~pl.col(f"{second}_date_only"))  # fmt: skip
-        wrong = both.select(pl.when(pl.col(first) > pl.col(second)).then(pl.lit("wrong")).otherwise(pl.lit("right")))
-        parts.append(_part("order", f"{first} and {second}", _counted(wrong.to_series())))
-    for name in (name for name in _LINKS if name in rows.columns):
-        links = rows[name].explode() if rows.schema[name] == pl.List else rows[name]
-        parts.append(_part("link", name, _hashes(links)))
-    return merge(parts)
+        timed = ~pl.col(f"{first}_date_only") & ~pl.col(f"{second}_date_only")
+        wrong = rows.lazy().select(wrong=pl.when(timed).then(pl.col(first) > pl.col(second))).drop_nulls().collect()
+        words = pl.when(pl.col("wrong")).then(pl.lit("wrong")).otherwise(pl.lit("right"))
+        counts = wrong["wrong"].value_counts(name="count").select("count", value=words)
+        parts.append(_part("order", f"{first} and {second}", counts))
+    return pl.concat(parts)
 
 
 def days(said: pl.DataFrame) -> dict[date, int]:
@@ -149,10 +151,11 @@ def _part(what: str, name: str, found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _counted(values: pl.Series) -> pl.DataFrame:
-    return values.drop_nulls().alias("value").value_counts(name="count")
+    counts = values.drop_nulls().alias("value").value_counts(name="count")
+    return counts.with_columns(pl.col("value").cast(pl.String))
 
 
 def _hashes(values: pl.Series) -> pl.DataFrame:
     """The smallest of the different values' hashes, as texts of equal length."""
-    hashes = values.drop_nulls().hash().unique().bottom_k(_HASHES)
+    hashes = values.drop_nulls().unique().hash().unique().bottom_k(_HASHES)
     return hashes.cast(pl.String).str.zfill(20).alias("value").to_frame()

@@ -84,7 +84,8 @@ class TypeChunk:
         kept = typed.rows(self.matters(looked_at) & single)
         extremes, spans, counts = self._look(looked_at.filter(single))
         aside = typed.rows(typed.sound & again)
-        told = [seen.of_rows(look.table, looked_at.filter(typed.sound), look.policy, self.sought)]
+        sound = looked_at if typed.sound.all() else looked_at.filter(typed.sound)
+        told = [seen.of_rows(look.table, sound, typed.different("diagnosis_codes"), look.policy, self.sought)]
         told.append(seen.of_dates(look.table, chunk.frame, look.policy))
         if look.table == "visits":
             told.append(_codes(typed, look.policy))
@@ -92,7 +93,7 @@ class TypeChunk:
             codes = typed.column("cpt_code")
             told += [seen.of_codes("used", codes.filter(single)), seen.of_codes("lost", codes.filter(~typed.sound))]
         table = typed.table(chunk.lost)
-        return kept, Said(table, aside, extremes, spans, typed.midnights, counts, seen.merge(told))
+        return kept, Said(table, aside, extremes, spans, typed.midnights, counts, pl.concat(told))
 
     def together(self, parts: Sequence[Said], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, Said]:
         """What the chunks say, in order, as one; and of the rows that were put aside those that can matter."""
