@@ -67,7 +67,7 @@ def test_many_files(world: World, base: Result, tmp_path: Path):
 
 
 def test_other_patients(world: World, base: Result, tmp_path: Path):
-    """Given the coverage, every other patient can go; INT003 reads the provider's other calls by design."""
+    """Given coverage, columns and doors, every other patient can go; INT003 reads the provider's other calls by design."""
     patients = sorted(base.claims["patient_id"].unique())[::2]
 
     def without(table: Table) -> Table:
@@ -80,12 +80,16 @@ def test_other_patients(world: World, base: Result, tmp_path: Path):
         "visits_since": str(covered.visits_since),
         "claims_since": str(covered.claims_since),
         "severity": {"INT003": "off"},
+        "holes": "warn",
     }
     all_of_them = compare.run(World(**compare.tables_of(world), settings=settings), tmp_path)
     (tmp_path / "fewer").mkdir()
     tables = {name: without(table) for name, table in compare.tables_of(world).items()}
     tables["visits"] = compare.reaching(tables["visits"], covered.as_of.date().isoformat())
+    tables["visits"].rows[-1]["global_days"] = "0"  # a column that is blank in every row would count as absent
     fewer = compare.run(World(**tables, settings=settings), tmp_path / "fewer")
+    assert fewer.inputs.doors.placeholders.is_empty()
+    assert dict(fewer.not_evaluated) == dict(all_of_them.not_evaluated)
     kept = pl.col("patient_id").is_in(patients)
     assert published(all_of_them)["claims"].filter(kept).equals(published(fewer)["claims"])
     assert published(all_of_them)["findings"].filter(kept).equals(published(fewer)["findings"])
