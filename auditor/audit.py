@@ -23,7 +23,7 @@ from auditor.rules import ALL, CODES
 from auditor.rules.rule import Rule
 from auditor.run_options import REQUIRED_RULES
 from auditor.scale import Place, Progress, keep
-from auditor.scale.among import Among
+from auditor.cells.among import Among
 from auditor.scale.keep import Matters, Said, TypeChunk
 from auditor.scale.local import Local
 from auditor.scale.survey import Look, Survey

@@ -61,7 +61,7 @@ def doors(seen: Seen, lines: pl.DataFrame, providers: pl.DataFrame, policy: Poli
         ("patient in lines", lines["patient_id"], lines["patient_id"]),
         ("provider in providers", lines["provider_id"], providers["provider_id"]),
     ):
-        found = joins.matched(joins.with_folded(values), others)
+        found = joins.Ids(values).matched(others)
         ids.append(found.select(name=pl.lit(pair), value="value", how="how"))
     nobody = {table: _placeholders(said, policy) for table, said in seen.items()}
     return Doors(pl.concat(ids), {table: found for table, found in nobody.items() if found.height}, _mute(seen))

@@ -10,6 +10,7 @@ from itertools import combinations
 
 import polars as pl
 
+from auditor.cells.among import Among
 from auditor.cells.ids import DIFFERENCES, folded
 
 MANY_CLAIMS = 20
@@ -63,14 +64,32 @@ BY_NAME = {pair.name: pair for pair in PAIRS}
 AGAIN = "again "
 """Begins the names of records that are sought because earlier findings rest on them."""
 
-Sought = Mapping[str, tuple[str, pl.DataFrame]]
-"""Pair → the column that is looked into, and the ids looked for (`value`, `folded`)."""
+class Ids:
+    """Ids that others are compared with."""
+
+    def __init__(self, values: pl.Series) -> None:
+        """The different ones are kept, folded too; nulls are none."""
+        self.values = _folded(values.drop_nulls().unique().alias("value"))
+        self._among = Among(self.values["folded"])
+
+    def matched(self, texts: pl.Series) -> pl.DataFrame:
+        """Which of the ids (`value`) are among the texts, and `how` they differ: blank where they do not."""
+        if self.values.is_empty():
+            return pl.DataFrame(schema={"value": pl.String, "how": pl.String})
+        others = _folded(texts.drop_nulls().alias("text"))
+        near = others.filter(self._among.has(others["folded"]))  # few: most texts are nobody's
+        pairs = self.values.join(near, on="folded").select("value", "text", how=_difference())
+        return pl.concat([pairs, _rounded(self.values["value"], others["text"])]).select("value", "how").unique()
+
+
+Sought = Mapping[str, tuple[str, Ids]]
+"""Pair → the column that is looked into, and the ids looked for."""
 
 
 def sought(ids: Mapping[str, pl.Series]) -> Sought:
     """What the chunks of a table are looked through for: pair → ids."""
     columns = {pair.name: pair.column for pair in PAIRS} | {"call in visits": "originating_call_id"}
-    return {name: (columns[name], with_folded(values)) for name, values in ids.items()}
+    return {name: (columns[name], Ids(values)) for name, values in ids.items()}
 
 
 def sought_again(table: str, related: pl.DataFrame, *, with_claims: bool) -> Sought:
@@ -79,22 +98,14 @@ def sought_again(table: str, related: pl.DataFrame, *, with_claims: bool) -> Sou
     if not with_claims:  # a billed call without a claim is its own
         columns["calls"] += [("claim", "claim_id"), ("claim", "call_id")]
     ids = {kind: related.filter(pl.col("kind") == kind)["id"] for kind in ("visit", "call", "claim")}
-    return {f"{AGAIN}{kind} {column}": (column, with_folded(ids[kind])) for kind, column in columns[table]}
+    return {f"{AGAIN}{kind} {column}": (column, Ids(ids[kind])) for kind, column in columns[table]}
 
 
-def matched(values: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
-    """Which ids (`value`, `folded`) are among the texts: `value`, and `how` they differ; blank where they do not."""
-    if values.is_empty():
-        return pl.DataFrame(schema={"value": pl.String, "how": pl.String})
-    others = with_folded(texts).rename({"value": "text"})
-    pairs = values.join(others, on="folded").select("value", "text", how=_difference())
-    return pl.concat([pairs, _rounded(values["value"], others["text"])]).select("value", "how").unique()
-
-
-def with_folded(values: pl.Series) -> pl.DataFrame:
-    """Different ids as `value`, and `folded`."""
-    ids = values.drop_nulls().unique().alias("value").to_frame()
-    text = pl.col("value")
+def _folded(texts: pl.Series) -> pl.DataFrame:
+    """Texts under their name, and `folded`."""
+    ids, text = texts.cast(pl.String).to_frame(), pl.col(texts.name)
+    if not ids.select(text.str.contains(r"\D").any()).item():  # numbers differ in zeros only
+        return ids.with_columns(folded=folded(text, ["zeros"]))
     split = text.str.contains("-", literal=True).any() | text.str.contains(" ", literal=True).any()
     asked = {  # what none of them has need not be taken off
         "punctuation": split,

@@ -64,7 +64,8 @@ def of_rows(table: str, rows: pl.DataFrame, diagnoses: pl.Series, policy: Policy
         parts.append(_part("link", "problem_id", _hashes(rows["problem_id"])))
     for name, (column, ids) in sought.items():
         texts = patients["value"] if column == "patient_id" else rows[column]
-        parts.append(_part("id", name, joins.matched(ids, texts)))
+        different = texts if (column,) == TABLES[table].key else texts.unique()
+        parts.append(_part("id", name, ids.matched(different)))
     for name in _TIMED.get(table, ()):
         at_all = rows.lazy().filter(~pl.col(f"{name}_date_only")).select(hour=pl.col(name).dt.truncate("1h"))
         hours = at_all.drop_nulls().group_by("hour").agg(count=pl.len()).collect()

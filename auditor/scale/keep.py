@@ -17,7 +17,7 @@ from auditor.claims.coverage import Extremes
 from auditor.claims.joins import Sought
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, SourceFile
-from auditor.scale.among import Among, Around
+from auditor.cells.among import Among, Around
 from auditor.scale.survey import Look
 from auditor.schema.tables import TABLES
 from auditor.windows import calls as call_windows

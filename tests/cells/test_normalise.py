@@ -13,7 +13,7 @@ from auditor.cells.normalise import Table, normalise
 from auditor.policy import Policy
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Extract
 from auditor.rules import select
-from auditor.scale.among import Among
+from auditor.cells.among import Among
 from auditor.scale.keep import Said, TypeChunk
 from auditor.scale.survey import Look, repeated
 from auditor.schema.tables import TABLES
