@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from auditor.cells import values
+from auditor.cells.among import Among
 from auditor.cells.normalise import Table, normalise
 from auditor.claims import coverage, doors, joins, lengths, seen
 from auditor.claims.billing import provider_rows
@@ -23,7 +24,6 @@ from auditor.rules import ALL, CODES
 from auditor.rules.rule import Rule
 from auditor.run_options import REQUIRED_RULES
 from auditor.scale import Place, Progress, keep
-from auditor.cells.among import Among
 from auditor.scale.keep import Matters, Said, TypeChunk
 from auditor.scale.local import Local
 from auditor.scale.survey import Look, Survey

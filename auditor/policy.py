@@ -209,6 +209,7 @@ class Policy(_Strict):
     instant_formats: tuple[InstantFormat, ...]
     zone_names: Mapping[str, Offset]
     timezones: Mapping[str, Timezone]
+    skip_rows: Mapping[Literal["calls", "visits", "claims", "providers"], Annotated[int, Field(ge=0, le=1000)]]
     units: Mapping[Literal["call_minutes", "call_seconds", "discussion_minutes"], Unit]
     relatedness: Literal["evidence", "any"]
     horizon_days: int = Field(ge=1, le=366, strict=True)
@@ -234,6 +235,10 @@ class Policy(_Strict):
         """The export's headers that the policy maps to a canonical column; empty where it says nothing."""
         mapped = self.columns.get(table, {}).get(column, ())
         return (mapped,) if isinstance(mapped, str) else mapped
+
+    def rows_above(self, table: str) -> int:
+        """The lines above the header of a table's CSV files."""
+        return {str(name): rows for name, rows in self.skip_rows.items()}.get(table, 0)
 
     def has_zone(self, table: str, column: str) -> bool:
         """Whether the policy gives a column, or its table, a zone of its own."""

@@ -65,7 +65,7 @@ def _audit(options: Options, settings: Settings, engine: Place, started: datetim
         auditing.accept(inputs, settings)
         result = auditing.audit(inputs, settings, log.stage)
         told = summary.of_result(result, settings, _run(started, inputs, settings))
-        _insist_on_rows(options, told)
+        _compare_with_the_run_before(options, told)
     except InputRefused as refusal:
         if options.out:
             refused = summary.of_refusal(inputs, settings, _run(started, inputs, settings), str(refusal))
@@ -78,14 +78,16 @@ def _audit(options: Options, settings: Settings, engine: Place, started: datetim
     return result, told
 
 
-def _insist_on_rows(options: Options, told: Summary) -> None:
-    """With a ledger, refuse exports that lost rows since the run before, as far as its summary is there."""
+def _compare_with_the_run_before(options: Options, told: Summary) -> None:
+    """With a ledger, refuse exports that lost rows since the run before, as far as its summary is there; warn of less."""
     if not (options.ledger and options.out):
         return
     with suppress(OSError, ValueError):
         earlier = past.read(options.out / "latest" / "summary.json")
-        if lost := shrink.shrunk(earlier, past.of(told).reaches, float(options.settings.max_shrink[:-1]) / 100):
+        reaches, allowed = past.of(told).reaches, float(options.settings.max_shrink[:-1]) / 100
+        if lost := shrink.shrunk(earlier, reaches, allowed):
             raise InputRefused(f"{lost}; is the export cut short? If it is right, give --max-shrink 100%")
+        told["warnings"] += shrink.fewer(earlier, reaches, allowed)
 
 
 def _publish(options: Options, ledger: Connection | None, result: Result, told: Summary) -> Path | None:

@@ -64,10 +64,14 @@ _DAY_FIRST = re.compile(r"%[-_0]?[de]/%[-_0]?m")
 
 
 class Midnights(NamedTuple):
-    """How many values of a column are midnight as written, or have no time, and how many there are. Parts add up."""
+    """How many values of a column are midnight as written, or have no time, how many there are, and how many have no time.
+
+    Parts add up.
+    """
 
     midnights: int
     values: int
+    dates: int
 
     @property
     def date_only(self) -> bool:
@@ -76,7 +80,7 @@ class Midnights(NamedTuple):
 
     def plus(self, other: "Midnights") -> "Midnights":
         """Those of both parts."""
-        return Midnights(self.midnights + other.midnights, self.values + other.values)
+        return Midnights(*(one + another for one, another in zip(self, other, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,8 @@ def read(
     if written.date_only is not None:
         timed = timed & ~written.date_only
     there = count(written.wall.is_not_null())
-    found = Midnights(there - (count(timed.fill_null(False)) if timed.any() else 0), there)
+    dates = count(written.date_only) if written.date_only is not None else 0
+    found = Midnights(there - (count(timed.fill_null(False)) if timed.any() else 0), there, dates)
     if found.date_only if date_only is None else date_only:
         written = written._replace(date_only=(~timed).fill_null(False))
     return _localise(values, written, policy, zone or policy.timezone, found)

@@ -104,7 +104,7 @@ class Typed:
             frozenset(
                 column.name
                 for column in self.spec.columns.values()
-                if column.name in self.frame.columns and (column.required or column.name in self.work.filled)
+                if column.name in self.work.filled or (column.required and column.name in self.frame.columns)
             ),
             self.blanks.clear(),
             pl.concat([lost.with_columns(written=pl.lit(None, pl.String)), *found]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import NamedTuple
 
 import polars as pl
@@ -10,12 +11,14 @@ from auditor.cells import instants
 from auditor.cells.ids import folded, same_ids
 from auditor.cells.instants import DAY, Midnights
 from auditor.policy import Policy
+from auditor.schema.codes import CODE
 from auditor.schema.tables import TABLES, Column, Kind, fold_term
 
 PLACE = ("source_file", "source_record")
 """Where a row stands."""
 
 _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+_TIME_OF_DAY = r"^\d{1,2}:[0-5]\d(:[0-5]\d(\.\d+)?)?( ?[AaPp][Mm])?$"
 _CLOCK = r"^(?:(\d{1,4}):)?(\d{1,6}):([0-5]?\d(?:\.\d+)?)$"
 _AMOUNT = r"(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)"
 _MONEY = rf"^(?:[-+]?\$?{_AMOUNT}|\$[-+]{_AMOUNT}|\(\$?{_AMOUNT}\))$"
@@ -25,6 +28,8 @@ _UNSEEN, _UNSEEN_IN_LISTS = r"[\p{Cf}\p{Cc}]", r"[\p{Cf}\p{Cc}--\s]"
 _DRESSED = r"""[\p{Cf}\p{Cc}]|^\s*(?:="|')"""
 _ISO_LENGTH = r"(?i)^PT(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?$"
 _WITH_UNIT = r"(?i)^(\d+(?:\.\d+)?) ?min(?:ute)?s?\.?$"
+_CATEGORY = r"^[^A-Z0-9]*([A-Z]\d[A-Z0-9])"
+"""Of a diagnosis without its dots: how ICD-10 codes begin."""
 _SCIENTIFIC = r"^\d+(?:[.,]\d+[eE][+-]?|[eE][+-])\d{1,2}$"
 
 
@@ -126,7 +131,7 @@ def _different(values: pl.Series, kind: Kind) -> tuple[pl.Series, pl.Series | No
     """The different texts of a column, and the place of each row's among them; the column and None where few repeat."""
     if values.dtype != pl.Categorical or kind in _TIMES:
         values = values.cast(pl.String)
-        if kind in (Kind.ID, Kind.TEXT) or (kind not in _WORDS and _many(values)):
+        if kind in (Kind.ID, Kind.TEXT, Kind.CLOCK) or (kind not in _WORDS and _many(values)):
             return values, None
         values = values.cast(pl.Categorical(pl.Categories.random()))
     place = values.to_physical()
@@ -235,6 +240,38 @@ def _date(work: Work, column: Column, values: pl.Series) -> None:
     work.make(column.name, read.local.dt.date())
 
 
+def _clock(work: Work, column: Column, values: pl.Series) -> None:
+    """Times of day → `call_end`, where that is blank: the first such time from the start on. A whole instant is its own.
+
+    Within the minute of its start a call that ends without seconds ends as it starts.
+    """
+    nothing = pl.Series([None], dtype=work.made["call_start"].values.dtype).new_from_index(0, len(values))
+    stated = work.made["call_end"].rows() if "call_end" in work.made else nothing
+    if values.null_count() == len(values):
+        work.make("call_end", stated)
+        return
+    values = values.set(stated.is_not_null(), None)
+    zone, start = work.policy.zone_of(work.table, "call_start"), work.made["call_start"].rows()
+    day, clock = start.dt.convert_time_zone(zone).dt.date(), values.str.contains(_TIME_OF_DAY).fill_null(False)
+
+    def ending(days: int) -> instants.Instants:
+        dated = (day + timedelta(days=days)).dt.to_string("%Y-%m-%d ") + values
+        text = values.to_frame("v").select(pl.when(clock).then(dated).otherwise("v")).to_series()
+        return instants.read(text, work.policy, date_only=False, zone=zone)
+
+    same, next_day = ending(0), ending(1)
+    past = clock & (same.utc < start.dt.truncate("1m")).fill_null(False)
+    end = same.utc.zip_with(~past, next_day.utc)
+    end = end.zip_with(~(clock & (end < start)).fill_null(False), start)
+    work.reject(
+        column.name, f"{column.name} is before the start, and over 12 h after it on the next day",
+        past & (end - start > timedelta(hours=12)),
+    )  # fmt: skip
+    work.reject(column.name, f"{column.name} is no time of day that can be read", same.problem > 0)
+    work.make("call_end", stated.zip_with(stated.is_not_null(), end))
+    work.filled.add("call_end")
+
+
 def _refuse_times(work: Work, column: Column, read: instants.Instants) -> None:
     name = column.name
     zone = work.policy.zone_of(work.table, name)
@@ -320,21 +357,30 @@ def _code(work: Work, column: Column, values: pl.Series) -> None:
     elif count := work.count(none):
         text = f"{work.table}.{column.name}: {{count}} values hold no code; those calls count as not billed"
         work.tallies[text] = count
+    if count := work.count(~code.str.contains(CODE)):
+        what = "values are no CPT or HCPCS codes; their lines are lines of another code"
+        work.tallies[f"{work.table}.{column.name}: {{count}} {what}"] = count
     work.make(column.name, code)
 
 
 def _codes(work: Work, column: Column, values: pl.Series) -> None:
-    item = pl.element()
-    if column.kind is Kind.DIAGNOSES:
-        item = item.str.replace_all(".", "", literal=True).str.extract(r"^[^A-Z0-9]*([A-Z0-9]+)").str.slice(0, 3)
+    item, diagnoses = pl.element(), column.kind is Kind.DIAGNOSES
+    text = pl.col("v").fill_null("").str.to_uppercase()
+    if diagnoses:
+        item = item.str.replace_all(".", "", literal=True).str.extract(_CATEGORY)
     else:
         item = _plain_code(item)
-    text = pl.col("v").fill_null("").str.to_uppercase()
-    if column.kind is not Kind.DIAGNOSES:  # the word and its code are one item
-        text = text.str.replace_all(r"\b(?:HCPCS|HCPC|CPT)\s+", "")
-    parts = text.str.replace_all(r"[;,|\s]+", " ").str.split(" ")
-    lists = values.to_frame("v").select(parts.list.eval(item).list.drop_nulls().list.unique().list.sort())
-    work.make(column.name, lists.to_series())
+        text = text.str.replace_all(r"\b(?:HCPCS|HCPC|CPT)\s+", "")  # the word and its code are one item
+    parts = text.str.replace_all(r"[;,|\s]+", " ").str.strip_chars(" ").str.split(" ")
+    made = parts.list.eval(item)
+    lists = values.to_frame("v").select(
+        v=made.list.drop_nulls().list.unique().list.sort(),
+        strange=(parts.list.eval(pl.element().str.contains("[A-Z0-9]")).list.sum() > made.list.drop_nulls().list.len()),
+    )
+    if diagnoses and (count := work.count(lists["strange"])):
+        what = "rows have diagnoses that are no ICD-10 codes; these count as blank"
+        work.tallies[f"{work.table}.{column.name}: {{count}} {what}"] = count
+    work.make(column.name, lists["v"])
 
 
 def _pointed(work: Work, values: pl.Series) -> pl.Series:
@@ -373,6 +419,7 @@ _READERS: dict[Kind, Callable[[Work, Column, pl.Series], None]] = {
     Kind.TEXT: _identifier,
     Kind.INSTANT: _instant,
     Kind.DATE: _date,
+    Kind.CLOCK: _clock,
     Kind.MINUTES: _duration(60_000_000),
     Kind.SECONDS: _duration(1_000_000),
     Kind.TERM: _term,

@@ -14,6 +14,8 @@ from auditor.policy import Policy
 
 _ENOUGH = 20
 """So many ids, links or claims tell that something is wrong with all."""
+_FEW_LINKS = {"problem_id": 2, "diagnosis_codes": 8}
+"""So many different links of each side, and none in common, are worth a word."""
 
 Seen = Mapping[str, pl.DataFrame]
 """Table → what its rows say, as `seen`."""
@@ -63,8 +65,9 @@ def doors(seen: Seen, lines: pl.DataFrame, providers: pl.DataFrame, policy: Poli
     ):
         found = joins.Ids(values).matched(others)
         ids.append(found.select(name=pl.lit(pair), value="value", how="how"))
+    mute = frozenset(name for name, fewest in _apart(seen) if fewest >= _ENOUGH)
     nobody = {table: _placeholders(said, policy) for table, said in seen.items()}
-    return Doors(pl.concat(ids), {table: found for table, found in nobody.items() if found.height}, _mute(seen))
+    return Doors(pl.concat(ids), {table: found for table, found in nobody.items() if found.height}, mute)
 
 
 def _placeholders(said: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -74,19 +77,17 @@ def _placeholders(said: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     return placeholders.found(patients, different, int(said.filter(what == "day")["count"].sum()), policy)
 
 
-def _mute(seen: Seen) -> frozenset[str]:
-    """The links that visits write in another vocabulary than calls and claims: many of each, and not one in common."""
-
-    def links(tables: Iterator[str], name: str) -> set[str]:
-        some = (pl.col("what") == "link") & (pl.col("name") == name)
-        return {value for table in tables for value in seen[table].filter(some)["value"]}
-
-    found = set()
-    for name in ("problem_id", "diagnosis_codes"):
-        ours, theirs = links((table for table in seen if table != "visits"), name), links(iter(["visits"]), name)
-        if min(len(ours), len(theirs)) >= _ENOUGH and not ours & theirs:
-            found.add(name)
-    return frozenset(found)
+def _apart(seen: Seen) -> Iterator[tuple[str, int]]:
+    """The links of which visits have none in common with calls and claims, and how many the fewer of both are."""
+    for name in _FEW_LINKS:
+        by_table = {
+            table: set(said.filter((pl.col("what") == "link") & (pl.col("name") == name))["value"])
+            for table, said in seen.items()
+        }
+        theirs = by_table.pop("visits")
+        ours = set[str]().union(*by_table.values())
+        if not ours & theirs:
+            yield name, min(len(ours), len(theirs))
 
 
 def billed(said: pl.DataFrame, codes: Sequence[str]) -> tuple[int, int]:
@@ -168,6 +169,9 @@ def warnings(doors: Doors, rates: pl.DataFrame, seen: Seen, absent: int) -> Iter
             yield f"{told.second}: {missed:,} providers of {MANY_CLAIMS} or more audited claims are in no visit"
     for name in sorted(doors.mute):
         yield f"visits.{name}: no value is in the calls or claims too, as if written in other words; they count as blank"
+    for name, fewest in _apart(seen):
+        if _FEW_LINKS[name] <= fewest < _ENOUGH:
+            yield f"visits.{name}: no value is in the calls or claims too; are they the same kind of id?"
     for table, found in doors.nobody.items():
         rows = found["count"].sum()
         yield (
@@ -217,12 +221,16 @@ def hours(said: pl.DataFrame, column: str) -> tuple[int, int] | None:
 
 
 def _hour_warnings(seen: Seen) -> Iterator[str]:
-    ours, theirs = hours(seen["calls"], "call_start"), hours(seen["visits"], "visit_start")
-    if not ours or not theirs:
-        return
-    apart = [min((one - other) % 24, (other - one) % 24) for one, other in zip(ours, theirs, strict=True)]
-    if min(apart) >= 3:
-        yield (
-            f"9 of 10 calls start from {ours[0]} to {ours[1]} o'clock, visits from {theirs[0]} to {theirs[1]}; is one of "
-            'them in another zone? Say so in the policy: [timezones] visits = "UTC"'
-        )
+    calls = hours(seen["calls"], "call_start")
+    for column, what in (("visit_start", "visits start"), ("booked_at", "visits are booked")):
+        theirs = hours(seen["visits"], column)
+        if not calls or not theirs:
+            continue
+        apart = [min((one - other) % 24, (other - one) % 24) for one, other in zip(calls, theirs, strict=True)]
+        if min(apart) >= 3:
+            key = "visits" if column == "visit_start" else f'"visits.{column}"'
+            yield (
+                f"visits.{column}: 9 of 10 calls start from {calls[0]} to {calls[1]} o'clock, {what} from {theirs[0]} to "
+                f'{theirs[1]}; is one of them in another zone? Say so in the policy: [timezones] {key} = "UTC"'
+            )
+            return  # what moved the visits moved their bookings, too

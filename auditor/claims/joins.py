@@ -64,6 +64,7 @@ BY_NAME = {pair.name: pair for pair in PAIRS}
 AGAIN = "again "
 """Begins the names of records that are sought because earlier findings rest on them."""
 
+
 class Ids:
     """Ids that others are compared with."""
 

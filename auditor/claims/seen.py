@@ -22,7 +22,7 @@ from datetime import date
 
 import polars as pl
 
-from auditor.claims import joins, placeholders
+from auditor.claims import placeholders
 from auditor.claims.joins import Sought
 from auditor.policy import Policy
 from auditor.schema.codes import FAMILY

@@ -25,6 +25,7 @@ SAMPLE = 5000
 _TIME = r"^\d{1,2}:[0-5]\d(:[0-5]\d(\.\d+)?)?( ?[AaPp][Mm])?$"
 _NUMBER = r"^\d+(\.\d+)?$"
 _PATTERNS = {
+    Kind.CLOCK: _TIME,
     Kind.MINUTES: r"^(\d{1,4}(\.\d+)?|(\d+:)?\d+:[0-5]\d)$",
     Kind.SECONDS: r"^\d{1,5}(\.\d+)?$",
     Kind.NUMBER: r"^\d{1,3}(\.\d+)?$",

@@ -4,12 +4,13 @@ Well-formed text goes through pyarrow; a chunk that it refuses is read again rec
 records are lost and each is named. Source: SPEC.md section 2.
 """
 
+import contextlib
 import csv
 import io
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import polars as pl
@@ -32,6 +33,9 @@ _FEW = 20
 _DELIMITERS = (",", "\t", "|", ";")
 _SEPARATOR = re.compile(r'"?sep=([,;|\t])"?[,;|\t]*', re.IGNORECASE)
 """A first line that names the delimiter."""
+_LINES = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)")
+_HEAD = 1 << 16
+"""Bytes in which a header is looked for that does not stand in the first line."""
 _HEADER = re.compile(rb'(?:[^\r\n"]++|"[^"]*+")*+(?:\r\n|\r|\n|$)')
 
 csv.field_size_limit(sys.maxsize)
@@ -41,7 +45,8 @@ csv.field_size_limit(sys.maxsize)
 class CsvText:
     """A CSV file whose header was read: its delimiter, its headers, and the text of its records, which is read once.
 
-    `declared`: the file is in the declared encoding, not in UTF-8 or UTF-16. `chunk`: bytes of a chunk.
+    `declared`: the file is in the declared encoding, not in UTF-8 or UTF-16. `chunk`: bytes of a chunk. `head`: the first
+    text of the file, whatever was passed over.
     """
 
     where: str
@@ -50,20 +55,34 @@ class CsvText:
     headers: tuple[str, ...]
     records: Iterator[bytes]
     chunk: int
+    head: bytes = b""
 
 
 Columns = tuple[pl.DataFrame, dict[int, str]]
 """The wanted columns as text, named by position, with `record`, and record number → reason for the records lost."""
 
 
-def open_text(where: str, source: Source, encoding: str = "utf-8", chunk: int = CHUNK) -> CsvText:
-    """Decompress, decode and find the header. `encoding` is that of text which is not UTF-8.
+def open_text(where: str, source: Source, encoding: str = "utf-8", chunk: int = CHUNK, skip: int = 0) -> CsvText:
+    """Decompress, decode and find the header, below `skip` lines. `encoding` is that of text which is not UTF-8.
 
     Raises InputRefused for bytes that are no CSV text, here and while the records are read.
     """
     declared = encoding != "utf-8" and not decoding.is_utf8(where, source, chunk)
     blocks = decoding.blocks(where, source, chunk, encoding if declared else "utf-8")
-    return _with_header(where, declared, blocks, chunk)
+    first = next(blocks, b"")
+    text = _with_header(where, declared, chain((_LINES.sub(b"", first, skip) if skip else first,), blocks), chunk)
+    return replace(text, head=first[:_HEAD])
+
+
+def lines_above(text: CsvText, fits: Callable[[Sequence[str]], bool]) -> int | None:
+    """How many lines stand above the first one of the file's head that fits as a header; None: no line does."""
+    for above, line in enumerate(text.head.splitlines()):
+        for delimiter in _DELIMITERS:
+            with contextlib.suppress(csv.Error, UnicodeDecodeError):
+                row = next(csv.reader([line.decode()], delimiter=delimiter, strict=True), [])
+                if fits(row):
+                    return above
+    return None
 
 
 def _with_header(

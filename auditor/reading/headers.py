@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
-from auditor.schema.tables import TABLES, TableSpec, fold
+from auditor.schema.tables import TABLES, Column, TableSpec, fold
 
 _SHOWN = 50
 """Headers that a message names at most."""
@@ -60,18 +60,30 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
         raise InputRefused(
             f"{where}: no column for {', '.join(f'{spec.name}.{column.name}' for column in missing)}; the file has: "
             f"{shown(names)}; accepted are: {'; or '.join(expected)}; or map one in the policy under [columns.{spec.name}], "
-            f"which `audit98968 init` suggests{_fitting(spec, folded)}"
+            f"which `audit98968 init` suggests{_fitting(spec, names, policy)}"
         )
     used = {position for positions in found.values() for position in positions}
     return HeaderMap(found, tuple(header for index, header in enumerate(names) if index not in used))
 
 
-def _fitting(spec: TableSpec, folded: Sequence[str]) -> str:
+def fits(spec: TableSpec, headers: Sequence[str], policy: Policy) -> bool:
+    """Whether each required column of a table has its header, known or mapped."""
+    folded = {fold(header) for header in headers}
+
+    def has(column: Column) -> bool:
+        mapped = {fold(source) for source in policy.sources_of(spec.name, column.name)}
+        return (bool(mapped) and mapped <= folded) or any(
+            fold(name) in folded for name in (column.name, *column.aliases)
+        )
+
+    return all(has(column) for column in spec.columns.values() if column.required)
+
+
+def _fitting(spec: TableSpec, headers: Sequence[str], policy: Policy) -> str:
     """The other table that the headers fit, if there is one."""
     for other in TABLES.values():
-        required = [column for column in other.columns.values() if column.required]
-        fits = all(any(fold(name) in folded for name in (column.name, *column.aliases)) for column in required)
-        if other is not spec and fits and len(required) > 1:
+        telling = sum(column.required for column in other.columns.values()) > 1
+        if other is not spec and telling and fits(other, headers, policy):
             return f"; the file fits --{other.name}: are two files swapped?"
     return ""
 

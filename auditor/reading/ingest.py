@@ -159,8 +159,17 @@ _Only = Collection[str] | None
 def _csv(
     named: str, table: str, source: Source, policy: Policy, ignored: frozenset[str], chunk: int, only: _Only
 ) -> _Opened:
-    text = csvfile.open_text(named, source, policy.encoding, chunk)
-    mapped = headers.match(named, TABLES[table], text.headers, policy, ignored)
+    text = csvfile.open_text(named, source, policy.encoding, chunk, policy.rows_above(table))
+    try:
+        mapped = headers.match(named, TABLES[table], text.headers, policy, ignored)
+    except InputRefused as refusal:
+        above = csvfile.lines_above(text, lambda row: headers.fits(TABLES[table], row, policy))
+        if above is None or above == policy.rows_above(table):
+            raise
+        raise InputRefused(
+            f"{named}: the header is in line {above + 1}, below {above} others; say so in the policy: "
+            f"[skip_rows] {table} = {above}"
+        ) from refusal
     return text.headers, mapped, csvfile.read_columns(text, _wanted(mapped, only), _repeating(table, mapped, only))
 
 
@@ -192,7 +201,7 @@ def _wanted(mapped: headers.HeaderMap, only: _Only) -> list[int]:
 
 
 def _repeating(table: str, mapped: headers.HeaderMap, only: _Only) -> list[int]:
-    """Places of the columns that may be Categorical: none joined, no instant, no key, no patient."""
+    """Places of the columns that may be Categorical: none joined, no instant, no time of day, no key, no patient."""
     spec = TABLES[table]
     return [
         many[0]
@@ -200,7 +209,7 @@ def _repeating(table: str, mapped: headers.HeaderMap, only: _Only) -> list[int]:
         if len(many) == 1
         and (only is None or name in only)
         and name not in (*spec.key, "patient_id")
-        and spec.columns[name].kind not in (Kind.INSTANT, Kind.DATE)
+        and spec.columns[name].kind not in (Kind.INSTANT, Kind.DATE, Kind.CLOCK)
     ]
 
 

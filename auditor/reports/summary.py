@@ -124,14 +124,14 @@ def blank_columns_of(inputs: Inputs) -> list[str]:
 
 
 def reaches_of(result: Result, settings: Settings) -> Summary:
-    """How far each table reaches, visits to `as_of`, and its rows by month."""
+    """How far each table reaches, visits to `as_of`, its rows by month, and the columns that are not blank."""
     covered, told = result.coverage, {}
     until = covered.as_of.astimezone(ZoneInfo(settings.policy.timezone)).date() if covered.as_of else None
-    for table, said in result.inputs.seen.items():
-        days = seen.days(said)
+    for table, rows in result.inputs.tables.items():
+        days = seen.days(result.inputs.seen[table]) if table in result.inputs.seen else {}
         months: Counter[str] = Counter()
-        for day, rows in days.items():
-            months[f"{day:%Y-%m}"] += rows
+        for day, count in days.items():
+            months[f"{day:%Y-%m}"] += count
         first, last = min(days, default=None), max(days, default=None)
         if table == "visits":
             first, last = covered.visits_since, until
@@ -141,6 +141,7 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
             "first": first.isoformat() if first else None,
             "last": last.isoformat() if last else None,
             "months": dict(sorted(months.items())),
+            "columns": sorted(rows.columns),
         }
     return told
 

@@ -53,11 +53,12 @@ class _Coverage(_Lenient):
 
 
 class Reach(_Lenient):
-    """How far a table reaches, and its rows by month (2026-03)."""
+    """How far a table reaches, its rows by month (2026-03), and its columns."""
 
     first: date | None = None
     last: date | None = None
     months: Mapping[str, int] = {}
+    columns: frozenset[str] = frozenset()
 
 
 class _Rule(_Lenient):

@@ -1,12 +1,14 @@
 """Whether an export lost rows since the run before: months that both cover are compared. Source: SPEC.md section 11."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
 from auditor.runs.past import Past, Reach
 
 _FEWEST = 20
 """Rows of a month below which nothing is said of it."""
+_SOME = 5
+"""Rows of a month that do not vanish by chance."""
 
 
 def shrunk(earlier: Past, reaches: Mapping[str, Reach], allowed: float) -> str | None:
@@ -24,6 +26,21 @@ def shrunk(earlier: Past, reaches: Mapping[str, Reach], allowed: float) -> str |
         if lost:
             return f"{table}: rows of {', '.join(lost)} that the run {earlier.run_id} had are gone"
     return None
+
+
+def fewer(earlier: Past, reaches: Mapping[str, Reach], allowed: float) -> Iterator[str]:
+    """What else a table had in the earlier run and has no more: columns, and rows of months too small to tell alone."""
+    for table, tonight in reaches.items():
+        before = earlier.reaches.get(table, Reach())
+        for column in sorted(before.columns - tonight.columns):
+            yield f"{table}.{column}: the run {earlier.run_id} had this column, and this one has it not, or blank"
+        both = [month for month in before.months if _whole(month, before) and _whole(month, tonight)]
+        had, has = (sum(reach.months.get(month, 0) for month in both) for reach in (before, tonight))
+        empty = [month for month in both if before.months[month] >= _SOME and not tonight.months.get(month)]
+        if empty:
+            yield f"{table}: no row of {', '.join(sorted(empty))}, which the run {earlier.run_id} had"
+        elif had >= _FEWEST and has < had * (1 - allowed):
+            yield f"{table}: {has:,} rows of months of which the run {earlier.run_id} had {had:,}; is the export cut short?"
 
 
 def _whole(month: str, reach: Reach) -> bool:

@@ -6,8 +6,9 @@ from datetime import datetime
 
 import polars as pl
 
-from auditor.cells import duplicates, normalise
+from auditor.cells import duplicates, instants, normalise
 from auditor.cells.adjustments import are_calls
+from auditor.cells.among import Among, Around
 from auditor.cells.duplicates import DUPLICATE
 from auditor.cells.instants import Midnights
 from auditor.cells.normalise import Table, Typed, type_rows
@@ -17,7 +18,6 @@ from auditor.claims.coverage import Extremes
 from auditor.claims.joins import Sought
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, SourceFile
-from auditor.cells.among import Among, Around
 from auditor.scale.survey import Look
 from auditor.schema.tables import TABLES
 from auditor.windows import calls as call_windows
@@ -117,12 +117,8 @@ class TypeChunk:
         if count := counts.get("lost hours", 0):
             what = f"calls.call_minutes: {count} stated times fall short of end - start by whole hours, as if a spreadsheet"
             notes = (*notes, f"{what} had dropped them; those calls have no time")
-        if "call_start" in midnights and midnights["call_start"].date_only:
-            count = midnights["call_start"].midnights
-            notes = (
-                *notes,
-                f"calls.call_start: {count} values are midnight, as if the times were lost; they count as times",
-            )
+        lost = ((name, _lost_times(name, found)) for name, found in midnights.items())
+        notes = (*notes, *(f"{look.table}.{name}: {how}" for name, how in lost if how))
         return rows.filter(self.matters(rows)), Said(
             replace(table, rejects=normalise.all_rejects(table.rejects, [rejects]), notes=notes),
             aside.clear(),
@@ -142,6 +138,19 @@ class TypeChunk:
             counts = lengths.counted(rows) | {"lost hours": int(rows["lost_hours"].sum())}
             spans = call_windows.spans(rows) if self.with_spans else spans
         return coverage.extremes(look.table, rows, look.policy, bills=look.bills, until=self.until), spans, counts
+
+
+def _lost_times(name: str, found: Midnights) -> str | None:
+    """What is to be said of a column whose times seem lost: midnights of all values, or of too many for real ones."""
+    clock = found.midnights - found.dates
+    if found.date_only and clock:
+        count_as = "times" if name == "call_start" else "dates without a time"
+        return f"{clock} values are midnight, as if the times were lost; they count as {count_as}"
+    if found.date_only or found.values < instants.MIDNIGHT_COLUMN or found.midnights * 10 < found.values:
+        return None
+    if clock * 10 >= found.values:
+        return f"{clock} of {found.values} values are midnight; they count as times, if they are none, export dates"
+    return f"{found.dates} of {found.values} values have no time; they count as dates"
 
 
 def named(**members: pl.Series) -> Matters:
@@ -179,8 +188,8 @@ def frames_of(said: Said) -> dict[str, pl.DataFrame]:
     table, found = said.table, said.extremes
     counts = [("column", name, 0) for name in sorted(table.columns)]
     counts += [("tally", text, count) for text, count in table.tallies.items()]
-    counts += [("midnights", name, midnights.midnights) for name, midnights in said.midnights.items()]
-    counts += [("values", name, midnights.values) for name, midnights in said.midnights.items()]
+    counts += [(what, name, count) for name, found_in in said.midnights.items()
+               for what, count in found_in._asdict().items()]  # fmt: skip
     counts += [("length", name, count) for name, count in said.lengths.items()]
     counts.append(("local", "", int(table.has_local_times)))
     return {
@@ -214,7 +223,10 @@ def said_of(work: TypeChunk, frames: Mapping[str, pl.DataFrame]) -> Said:
     found = Extremes(
         frames["completed"], frames["ends"], frames["passed"], frames["visits"]["date"], frames["lines"]["date"]
     )
-    midnights = {name: Midnights(count, counts["values"][name]) for name, count in counts.get("midnights", {}).items()}
+    midnights = {
+        name: Midnights(count, counts["values"][name], counts["dates"][name])
+        for name, count in counts.get("midnights", {}).items()
+    }
     return Said(
         table,
         work.look.blanks.clear(),

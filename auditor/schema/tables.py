@@ -16,6 +16,7 @@ class Kind(StrEnum):
     TEXT = "text"
     INSTANT = "instant"
     DATE = "date"
+    CLOCK = "time of day"
     MINUTES = "minutes"
     SECONDS = "seconds"
     TERM = "vocabulary"
@@ -172,7 +173,8 @@ CALLS = _table(
     Column(
         "call_start", Kind.INSTANT, "when the call began", ("start_time", "call_start_time", "start"), required=True
     ),
-    Column("call_end", Kind.INSTANT, "when the call ended", ("end_time", "call_end_time", "end")),
+    Column("call_end", Kind.INSTANT, "when the call ended", ("end_time", "end")),
+    Column("call_end_time", Kind.CLOCK, "its time of day, past midnight too, where there is no date"),
     Column("call_minutes", Kind.MINUTES, "stated length in minutes", ("minutes", "duration_minutes")),
     Column("call_seconds", Kind.SECONDS, "stated length in seconds", ("seconds", "duration_seconds", "duration_sec")),
     Column("discussion_minutes", Kind.MINUTES, "minutes of medical discussion", ("medical_discussion_minutes",)),

@@ -94,7 +94,7 @@ def test_a_few_times_among_midnights_stay_times(tmp_path: Path) -> None:
     policy = policy_of(tmp_path)
     days = [f"2026-{month:02}-{day:02} 00:00:00" for month in range(1, 8) for day in range(1, 29)]
     found = instants.read(pl.Series([*days, "2026-03-02 09:05:09"]), policy)
-    assert found.midnights == Midnights(196, 197)
+    assert found.midnights == Midnights(196, 197, 0)
     assert found.date_only.sum() == 196 and found.utc[-1] == AT
     some = instants.read(pl.Series([*days, *["2026-03-02 09:05:09"] * 2]), policy)
     assert not some.date_only.any()

@@ -1,11 +1,14 @@
 """Cells → values: what holds nothing, and what a code is beside what stands around it."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import polars as pl
 import pytest
 
 from auditor import policy as policies
+from auditor.cells import values
+from auditor.cells.normalise import type_rows
 from auditor.cells.values import Work, read
 from auditor.rules import select
 from auditor.schema.tables import TABLES
@@ -163,3 +166,36 @@ def test_a_decimal_comma_is_read_where_the_policy_says_so():
         work = Work(policy, "calls", 4)
         read(work, TABLES["calls"].columns[column], pl.Series(texts))
         assert work.made[column].rows().to_list() == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "written", "end"),
+    [
+        ("2026-03-02 23:50", "00:15", "2026-03-03 05:15"),
+        ("2026-03-02 09:00:10", "9:25 AM", "2026-03-02 14:25"),
+        ("2026-03-02 09:00:30", "09:00", "2026-03-02 14:00:30"),
+        ("2026-03-07 23:50", "00:05", "2026-03-08 05:05"),
+        ("2026-03-02 09:00", "2026-03-02 09:25", "2026-03-02 14:25"),
+        ("2026-03-02 09:00", "08:50", None),
+        ("2026-03-02 09:00", "soon", None),
+    ],
+)
+def test_an_end_without_a_date_is_the_first_such_time(start: str, written: str, end: str | None):
+    policy = policies.load(timezone="America/New_York")
+    row = {"call_id": "k", "patient_id": "p", "provider_id": "a", "call_start": start, "call_end_time": written}
+    frame = pl.DataFrame(row | {"source_file": "f", "source_record": 1})
+    found = type_rows(TABLES["calls"], frame, policy, values.blanks("calls", policy))
+    assert found.sound.all() == (end is not None)
+    if end:
+        assert found.column("call_end")[0].replace(tzinfo=None) == datetime.fromisoformat(end)
+
+
+def test_what_is_no_icd_10_code_is_no_diagnosis():
+    policy = policies.load()
+    row = {"call_id": "k", "patient_id": "p", "provider_id": "a", "call_start": "2026-03-02 09:00"}
+    frame = pl.DataFrame(
+        row | {"source_file": "f", "source_record": 1, "diagnosis_codes": '["F33.1"];73211009;low mood'}
+    )
+    found = type_rows(TABLES["calls"], frame, policy, values.blanks("calls", policy))
+    assert found.column("diagnosis_codes").to_list() == [["F33"]]
+    assert sum(count for text, count in found.work.tallies.items() if "no ICD-10 codes" in text) == 1

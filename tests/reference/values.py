@@ -205,7 +205,7 @@ def read_codes(text: str, dots: bool) -> frozenset[str]:
         text = re.sub(r"\b(HCPCS|HCPC|CPT)\s+", "", text, flags=re.IGNORECASE)
     for part in re.split(r"[;,|\s]+", text):
         if dots:
-            found = re.match(r"[^A-Z0-9]*([A-Z0-9]+)", part.replace(".", "").upper())
+            found = re.match(r"[^A-Z0-9]*([A-Z][0-9][A-Z0-9])", part.replace(".", "").upper())
             code = found.group(1) if found else None
         else:
             code = read_code(part)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditor.runs.past import Past, Reach, of
-from auditor.runs.shrink import shrunk
+from auditor.runs.shrink import fewer, shrunk
 from tests.support.catalogue import command
 
 FIRST = date(2026, 1, 1)
@@ -72,3 +72,16 @@ def test_a_second_night_with_a_sixth_of_the_visits_is_refused(tmp_path: Path, ca
     assert run(tmp_path, "--ledger", "none") == 0
     export(tmp_path, 1 / 6)
     assert run(tmp_path, "--max-shrink", "100%") == 0
+
+
+def test_columns_and_small_months_that_are_gone_are_told():
+    before = reach("2026-01-01", "2026-03-31", m01=9, m02=9, m03=9)
+    before["visits"] = before["visits"].model_copy(update={"columns": frozenset({"visit_id", "status"})})
+    tonight = reach("2026-01-01", "2026-03-31", m01=9, m02=9)
+    tonight["visits"] = tonight["visits"].model_copy(update={"columns": frozenset({"visit_id"})})
+    told = list(fewer(earlier(before), tonight, 0.2))
+    assert [text.partition(":")[0] for text in told] == ["visits.status", "visits"]
+    assert "2026-03" in told[1]
+    assert list(fewer(earlier(before), before, 0.2)) == []
+    thin = reach("2026-01-01", "2026-03-31", m01=7, m02=6, m03=8)
+    assert "21 rows" in list(fewer(earlier(before), thin, 0.2))[-1]
