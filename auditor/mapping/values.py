@@ -41,8 +41,22 @@ _TERMS = 40
 """A column with more different values than this is no vocabulary."""
 
 _DATES = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d.%m.%Y", "%Y/%m/%d", "%Y.%m.%d", "%d/%m/%Y",
-          "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d%b%Y", "%m/%d/%y", "%d/%m/%y")  # fmt: skip
-_TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M%p", " %I:%M:%S%p", " %H:%M:%S%.f", ":%H:%M:%S", " %H%M")
+          "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d%b%Y", "%d%b%y", "%m/%d/%y", "%d/%m/%y")  # fmt: skip
+_TIMES = (
+    "",
+    " %H:%M:%S",
+    " %H:%M",
+    " %I:%M%p",
+    " %I:%M:%S%p",
+    " %H:%M:%S%.f",
+    ":%H:%M:%S",
+    " %H%M",
+    ", %I:%M:%S%p",
+    ", %I:%M%p",
+    " %I.%M.%S%.f%p",
+    "T%H%M%S",
+    "T%H%M%S%#z",
+)
 
 
 _SERIALS = {"epoch": r"^1[0-9]{9}(\.\d+)?$", "epoch_ms": r"^1[0-9]{12}$", "excel": r"^4[0-9]{4}\.\d{2,}$"}
