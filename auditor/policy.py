@@ -238,7 +238,7 @@ class Policy(_Strict):
 
     def rows_above(self, table: str) -> int:
         """The lines above the header of a table's CSV files."""
-        return {str(name): rows for name, rows in self.skip_rows.items()}.get(table, 0)
+        return next((rows for name, rows in self.skip_rows.items() if name == table), 0)
 
     def has_zone(self, table: str, column: str) -> bool:
         """Whether the policy gives a column, or its table, a zone of its own."""

@@ -18,7 +18,7 @@ PLACE = ("source_file", "source_record")
 """Where a row stands."""
 
 _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
-_TIME_OF_DAY = r"^\d{1,2}:[0-5]\d(:[0-5]\d(\.\d+)?)?( ?[AaPp][Mm])?$"
+TIME_OF_DAY = r"^\d{1,2}:[0-5]\d(:[0-5]\d(\.\d+)?)?( ?[AaPp][Mm])?$"
 _CLOCK = r"^(?:(\d{1,4}):)?(\d{1,6}):([0-5]?\d(?:\.\d+)?)$"
 _AMOUNT = r"(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)"
 _MONEY = rf"^(?:[-+]?\$?{_AMOUNT}|\$[-+]{_AMOUNT}|\(\$?{_AMOUNT}\))$"
@@ -252,16 +252,16 @@ def _clock(work: Work, column: Column, values: pl.Series) -> None:
         return
     values = values.set(stated.is_not_null(), None)
     zone, start = work.policy.zone_of(work.table, "call_start"), work.made["call_start"].rows()
-    day, clock = start.dt.convert_time_zone(zone).dt.date(), values.str.contains(_TIME_OF_DAY).fill_null(False)
+    day, clock = start.dt.convert_time_zone(zone).dt.date(), values.str.contains(TIME_OF_DAY).fill_null(False)
 
     def ending(days: int) -> instants.Instants:
         dated = (day + timedelta(days=days)).dt.to_string("%Y-%m-%d ") + values
         text = values.to_frame("v").select(pl.when(clock).then(dated).otherwise("v")).to_series()
         return instants.read(text, work.policy, date_only=False, zone=zone)
 
-    same, next_day = ending(0), ending(1)
+    same = ending(0)
     past = clock & (same.utc < start.dt.truncate("1m")).fill_null(False)
-    end = same.utc.zip_with(~past, next_day.utc)
+    end = same.utc.zip_with(~past, ending(1).utc) if past.any() else same.utc
     end = end.zip_with(~(clock & (end < start)).fill_null(False), start)
     work.reject(
         column.name, f"{column.name} is before the start, and over 12 h after it on the next day",
@@ -371,16 +371,14 @@ def _codes(work: Work, column: Column, values: pl.Series) -> None:
     else:
         item = _plain_code(item)
         text = text.str.replace_all(r"\b(?:HCPCS|HCPC|CPT)\s+", "")  # the word and its code are one item
-    parts = text.str.replace_all(r"[;,|\s]+", " ").str.strip_chars(" ").str.split(" ")
-    made = parts.list.eval(item)
-    lists = values.to_frame("v").select(
-        v=made.list.drop_nulls().list.unique().list.sort(),
-        strange=(parts.list.eval(pl.element().str.contains("[A-Z0-9]")).list.sum() > made.list.drop_nulls().list.len()),
-    )
-    if diagnoses and (count := work.count(lists["strange"])):
-        what = "rows have diagnoses that are no ICD-10 codes; these count as blank"
-        work.tallies[f"{work.table}.{column.name}: {{count}} {what}"] = count
-    work.make(column.name, lists["v"])
+    parts = text.str.replace_all(r"[;,|\s]+", " ").str.split(" ")
+    found = parts.list.eval(item).list.drop_nulls()
+    if diagnoses:
+        written = parts.list.eval(pl.element().str.contains("[A-Z0-9]")).list.sum()
+        if count := work.count(values.to_frame("v").select(written > found.list.len()).to_series()):
+            what = "rows have diagnoses that are no ICD-10 codes; these count as blank"
+            work.tallies[f"{work.table}.{column.name}: {{count}} {what}"] = count
+    work.make(column.name, values.to_frame("v").select(found.list.unique().list.sort()).to_series())
 
 
 def _pointed(work: Work, values: pl.Series) -> pl.Series:

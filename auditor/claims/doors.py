@@ -26,12 +26,18 @@ class Doors:
     """What the rules have to doubt.
 
     `ids`: pairs (`name`), ids (`value`) and `how` they differ from what was found, blank where they do not. `nobody`: by
-    table the patient ids that are placeholders. `mute`: columns in another vocabulary in the visits, which count as blank.
+    table the patient ids that are placeholders. `apart`: links of which visits have none in common with calls and claims,
+    and how many the fewer of both are.
     """
 
     ids: pl.DataFrame
     nobody: Mapping[str, pl.DataFrame]
-    mute: frozenset[str]
+    apart: Mapping[str, int]
+
+    @property
+    def mute(self) -> frozenset[str]:
+        """The links that visits write in another vocabulary, and that count as blank."""
+        return frozenset(name for name, fewest in self.apart.items() if fewest >= _ENOUGH)
 
     def near(self, pair: str) -> pl.Series:
         """The ids of a pair that are nearly equal to another one of the second column."""
@@ -63,11 +69,10 @@ def doors(seen: Seen, lines: pl.DataFrame, providers: pl.DataFrame, policy: Poli
         ("patient in lines", lines["patient_id"], lines["patient_id"]),
         ("provider in providers", lines["provider_id"], providers["provider_id"]),
     ):
-        found = joins.Ids(values).matched(others)
+        found = joins.Ids(values).matched(others.unique())
         ids.append(found.select(name=pl.lit(pair), value="value", how="how"))
-    mute = frozenset(name for name, fewest in _apart(seen) if fewest >= _ENOUGH)
     nobody = {table: _placeholders(said, policy) for table, said in seen.items()}
-    return Doors(pl.concat(ids), {table: found for table, found in nobody.items() if found.height}, mute)
+    return Doors(pl.concat(ids), {table: found for table, found in nobody.items() if found.height}, dict(_apart(seen)))
 
 
 def _placeholders(said: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -78,7 +83,7 @@ def _placeholders(said: pl.DataFrame, policy: Policy) -> pl.DataFrame:
 
 
 def _apart(seen: Seen) -> Iterator[tuple[str, int]]:
-    """The links of which visits have none in common with calls and claims, and how many the fewer of both are."""
+    """As `Doors.apart`."""
     for name in _FEW_LINKS:
         by_table = {
             table: set(said.filter((pl.col("what") == "link") & (pl.col("name") == name))["value"])
@@ -169,7 +174,7 @@ def warnings(doors: Doors, rates: pl.DataFrame, seen: Seen, absent: int) -> Iter
             yield f"{told.second}: {missed:,} providers of {MANY_CLAIMS} or more audited claims are in no visit"
     for name in sorted(doors.mute):
         yield f"visits.{name}: no value is in the calls or claims too, as if written in other words; they count as blank"
-    for name, fewest in _apart(seen):
+    for name, fewest in doors.apart.items():
         if _FEW_LINKS[name] <= fewest < _ENOUGH:
             yield f"visits.{name}: no value is in the calls or claims too; are they the same kind of id?"
     for table, found in doors.nobody.items():

@@ -13,6 +13,7 @@ from typing import Literal
 import polars as pl
 
 from auditor.cells import instants
+from auditor.cells.values import TIME_OF_DAY
 from auditor.policy import Policy
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding, ingest
@@ -22,10 +23,9 @@ from auditor.schema.tables import Column, Kind, fold_term
 SAMPLE = 5000
 """Rows looked at per table."""
 
-_TIME = r"^\d{1,2}:[0-5]\d(:[0-5]\d(\.\d+)?)?( ?[AaPp][Mm])?$"
 _NUMBER = r"^\d+(\.\d+)?$"
 _PATTERNS = {
-    Kind.CLOCK: _TIME,
+    Kind.CLOCK: TIME_OF_DAY,
     Kind.MINUTES: r"^(\d{1,4}(\.\d+)?|(\d+:)?\d+:[0-5]\d)$",
     Kind.SECONDS: r"^\d{1,5}(\.\d+)?$",
     Kind.NUMBER: r"^\d{1,3}(\.\d+)?$",
@@ -101,7 +101,7 @@ class Source:
     @property
     def is_time(self) -> bool:
         """Times of day without a date."""
-        return self.share(_TIME) > 0.95
+        return self.share(TIME_OF_DAY) > 0.95
 
     @property
     def serial(self) -> str:

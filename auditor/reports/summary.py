@@ -127,11 +127,11 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
     """How far each table reaches, visits to `as_of`, its rows by month, and the columns that are not blank."""
     covered, told = result.coverage, {}
     until = covered.as_of.astimezone(ZoneInfo(settings.policy.timezone)).date() if covered.as_of else None
-    for table, rows in result.inputs.tables.items():
+    for table, read in result.inputs.tables.items():
         days = seen.days(result.inputs.seen[table]) if table in result.inputs.seen else {}
         months: Counter[str] = Counter()
-        for day, count in days.items():
-            months[f"{day:%Y-%m}"] += count
+        for day, rows in days.items():
+            months[f"{day:%Y-%m}"] += rows
         first, last = min(days, default=None), max(days, default=None)
         if table == "visits":
             first, last = covered.visits_since, until
@@ -141,7 +141,7 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
             "first": first.isoformat() if first else None,
             "last": last.isoformat() if last else None,
             "months": dict(sorted(months.items())),
-            "columns": sorted(rows.columns),
+            "columns": sorted(read.columns),
         }
     return told
 

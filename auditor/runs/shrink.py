@@ -19,9 +19,8 @@ def shrunk(earlier: Past, reaches: Mapping[str, Reach], allowed: float) -> str |
             continue
         lost = [
             f"{month} ({tonight.months.get(month, 0):,} of {rows:,})"
-            for month, rows in sorted(before.months.items())
-            if rows >= _FEWEST and _whole(month, before) and _whole(month, tonight)
-            if tonight.months.get(month, 0) < rows * (1 - allowed)
+            for month, rows in _shared(before, tonight).items()
+            if rows >= _FEWEST and tonight.months.get(month, 0) < rows * (1 - allowed)
         ]
         if lost:
             return f"{table}: rows of {', '.join(lost)} that the run {earlier.run_id} had are gone"
@@ -34,13 +33,20 @@ def fewer(earlier: Past, reaches: Mapping[str, Reach], allowed: float) -> Iterat
         before = earlier.reaches.get(table, Reach())
         for column in sorted(before.columns - tonight.columns):
             yield f"{table}.{column}: the run {earlier.run_id} had this column, and this one has it not, or blank"
-        both = [month for month in before.months if _whole(month, before) and _whole(month, tonight)]
-        had, has = (sum(reach.months.get(month, 0) for month in both) for reach in (before, tonight))
-        empty = [month for month in both if before.months[month] >= _SOME and not tonight.months.get(month)]
+        shared = _shared(before, tonight)
+        had, has = sum(shared.values()), sum(tonight.months.get(month, 0) for month in shared)
+        empty = [month for month, rows in shared.items() if rows >= _SOME and not tonight.months.get(month)]
         if empty:
-            yield f"{table}: no row of {', '.join(sorted(empty))}, which the run {earlier.run_id} had"
+            yield f"{table}: no row of {', '.join(empty)}, which the run {earlier.run_id} had"
         elif had >= _FEWEST and has < had * (1 - allowed):
             yield f"{table}: {has:,} rows of months of which the run {earlier.run_id} had {had:,}; is the export cut short?"
+
+
+def _shared(before: Reach, tonight: Reach) -> dict[str, int]:
+    """The months that both cover wholly, in order, with the rows that there were before."""
+    return {
+        month: rows for month, rows in sorted(before.months.items()) if _whole(month, before) and _whole(month, tonight)
+    }
 
 
 def _whole(month: str, reach: Reach) -> bool:

@@ -224,8 +224,7 @@ def said_of(work: TypeChunk, frames: Mapping[str, pl.DataFrame]) -> Said:
         frames["completed"], frames["ends"], frames["passed"], frames["visits"]["date"], frames["lines"]["date"]
     )
     midnights = {
-        name: Midnights(count, counts["values"][name], counts["dates"][name])
-        for name, count in counts.get("midnights", {}).items()
+        name: Midnights(*(counts[what][name] for what in Midnights._fields)) for name in counts.get("midnights", {})
     }
     return Said(
         table,

@@ -8,8 +8,9 @@ import pytest
 
 from auditor import policy as policies
 from auditor.cells import values
-from auditor.cells.normalise import type_rows
+from auditor.cells.normalise import Typed, type_rows
 from auditor.cells.values import Work, read
+from auditor.policy import Policy
 from auditor.rules import select
 from auditor.schema.tables import TABLES
 
@@ -168,6 +169,11 @@ def test_a_decimal_comma_is_read_where_the_policy_says_so():
         assert work.made[column].rows().to_list() == expected
 
 
+def call(policy: Policy, **cells: str) -> Typed:
+    row = {"call_id": "k", "patient_id": "p", "provider_id": "a", "source_file": "f", "source_record": 1}
+    return type_rows(TABLES["calls"], pl.DataFrame(row | cells), policy, values.blanks("calls", policy))
+
+
 @pytest.mark.parametrize(
     ("start", "written", "end"),
     [
@@ -182,20 +188,13 @@ def test_a_decimal_comma_is_read_where_the_policy_says_so():
 )
 def test_an_end_without_a_date_is_the_first_such_time(start: str, written: str, end: str | None):
     policy = policies.load(timezone="America/New_York")
-    row = {"call_id": "k", "patient_id": "p", "provider_id": "a", "call_start": start, "call_end_time": written}
-    frame = pl.DataFrame(row | {"source_file": "f", "source_record": 1})
-    found = type_rows(TABLES["calls"], frame, policy, values.blanks("calls", policy))
+    found = call(policy, call_start=start, call_end_time=written)
     assert found.sound.all() == (end is not None)
     if end:
         assert found.column("call_end")[0].replace(tzinfo=None) == datetime.fromisoformat(end)
 
 
 def test_what_is_no_icd_10_code_is_no_diagnosis():
-    policy = policies.load()
-    row = {"call_id": "k", "patient_id": "p", "provider_id": "a", "call_start": "2026-03-02 09:00"}
-    frame = pl.DataFrame(
-        row | {"source_file": "f", "source_record": 1, "diagnosis_codes": '["F33.1"];73211009;low mood'}
-    )
-    found = type_rows(TABLES["calls"], frame, policy, values.blanks("calls", policy))
+    found = call(POLICY, call_start="2026-03-02 09:00", diagnosis_codes='["F33.1"];73211009;low mood')
     assert found.column("diagnosis_codes").to_list() == [["F33"]]
     assert sum(count for text, count in found.work.tallies.items() if "no ICD-10 codes" in text) == 1
