@@ -20,14 +20,21 @@ def init(
     **given: Any,
 ) -> int:
     """Suggest a policy for the given files: which column is which, how sure that is, and what is left to fill in."""
+    from auditor.errors import UsageError
     from auditor.mapping import suggest
 
-    text = suggest.suggest({name: tuple(paths) for name, paths in given.items() if paths})
+    paths = {name: tuple(paths) for name, paths in given.items() if paths}
+    found = suggest.suggest(paths)
     if out is None:
-        typer.echo(text, nl=False)
+        typer.echo(found.text, nl=False)
     else:
-        suggest.save(text, out)
-        typer.echo(f"{out}: written; read it, then see what it does: audit98968 check --policy {out}")
+        suggest.save(found.text, out)
+        typer.echo(f"{out}: written; read it, then see what it does:\n{suggest.command(paths, str(out))}")
+    if found.missing:
+        raise UsageError(
+            f"{', '.join(found.missing)}: no column is surely meant; fill in what is marked REQUIRED"
+            f"{f' in {out}' if out else ''}, or add the column to the export"
+        )
     return 0
 
 

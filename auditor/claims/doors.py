@@ -216,6 +216,11 @@ def hours(said: pl.DataFrame, column: str) -> tuple[int, int] | None:
     of_column = said.filter((pl.col("what") == "hour") & (pl.col("name") == column))
     for hour, count in of_column.select("value", "count").iter_rows():
         counts[int(hour)] += count
+    return stretch(counts)
+
+
+def stretch(counts: Sequence[int]) -> tuple[int, int] | None:
+    """The shortest stretch of a day's hours, both included, that holds 9 of 10; None where there is nothing."""
     total = sum(counts)
     if not total:
         return None
@@ -225,14 +230,18 @@ def hours(said: pl.DataFrame, column: str) -> tuple[int, int] | None:
     return first, (first + length) % 24
 
 
+def hours_apart(one: tuple[int, int], other: tuple[int, int]) -> int:
+    """Hours by which both ends of two stretches differ, at least."""
+    return min(min((first - second) % 24, (second - first) % 24) for first, second in zip(one, other, strict=True))
+
+
 def _hour_warnings(seen: Seen) -> Iterator[str]:
     calls = hours(seen["calls"], "call_start")
     for column, what in (("visit_start", "visits start"), ("booked_at", "visits are booked")):
         theirs = hours(seen["visits"], column)
         if not calls or not theirs:
             continue
-        apart = [min((one - other) % 24, (other - one) % 24) for one, other in zip(calls, theirs, strict=True)]
-        if min(apart) >= 3:
+        if hours_apart(calls, theirs) >= 3:
             key = "visits" if column == "visit_start" else f'"visits.{column}"'
             yield (
                 f"visits.{column}: 9 of 10 calls start from {calls[0]} to {calls[1]} o'clock, {what} from {theirs[0]} to "

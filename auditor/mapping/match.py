@@ -3,28 +3,18 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
-from auditor.cells import instants
+from auditor.mapping import lengths
 from auditor.mapping import values as suggest_values
+from auditor.mapping.guess import CERTAIN, GUESS, LIKELY, Guess, tokens
+from auditor.mapping.known import HEADERS
 from auditor.mapping.values import Source
 from auditor.policy import Policy
 from auditor.schema.tables import TABLES, Column, Kind, TableSpec, fold
 
-CERTAIN, LIKELY, GUESS = "certain", "likely", "guess"
 _LIKELY, _GUESS = 0.78, 0.6
-
-_SHORT = {"amt": "amount", "appt": "appointment", "apt": "appointment", "cd": "code", "chrg": "charge", "clm": "claim",
-          "cnt": "count", "cred": "credential", "dept": "department", "dgns": "diagnosis", "diag": "diagnosis",
-          "dr": "doctor",
-          "dt": "date", "dttm": "time", "dur": "duration", "dx": "diagnosis", "lic": "licence", "license": "licence",
-          "mdfr": "modifier", "mins": "minutes", "nbr": "number", "no": "number", "num": "number", "pat": "patient",
-          "phys": "physician", "physn": "physician", "pmt": "payment", "prf": "performing", "proc": "procedure",
-          "prov": "provider", "prvdr": "provider", "pt": "patient", "pty": "specialty", "qty": "quantity",
-          "resched": "rescheduled", "sbmtd": "billed", "secs": "seconds", "spclty": "specialty", "srvc": "service",
-          "svc": "service", "tm": "time", "ts": "time", "enc": "encounter"}  # fmt: skip
-"""Abbreviations that exports use, in the words of `tables.py`."""
 
 _GENERIC = ("id", "number", "code", "date", "time", "type", "at", "name", "key", "is", "of")
 """Words that say little."""
@@ -37,7 +27,7 @@ _HINTS = {
     "call_seconds": "duration length talk",
     "initiated_by": "in out bound",
     "units": "line",
-    "patient_id": "chart subject account client",
+    "patient_id": "chart subject client",
     "provider_id": "doctor staff physician therapist rendering performing resource practitioner counselor nurse",
     "visit_id": "id number slot",
     "visit_start": "date time scheduled start arrival from",
@@ -54,35 +44,20 @@ _HINTS = {
 """Words that such a column's header often holds, beside its name and aliases."""
 
 
-@dataclass(frozen=True)
-class Guess:
-    """A canonical column's sources, how sure that is, and why."""
-
-    column: Column
-    sources: tuple[Source, ...]
-    sure: str
-    why: str
-
-    @property
-    def active(self) -> bool:
-        """Whether the policy should say it at once; a guess only where the table cannot be read without."""
-        return self.sure != GUESS or self.column.required
-
-
 def match(table: str, sources: Sequence[Source], policy: Policy, *, without_billing: bool) -> dict[str, Guess]:
     """The best sources for each canonical column of a table; columns for which nothing was found are left out."""
     spec = TABLES[table]
     wanted = [column for column in spec.columns.values() if not (column.billing and without_billing)]
     found: dict[str, Guess] = {}
     for column in wanted:
-        if guess := _by_name(column, sources):
+        if guess := _by_name(column, sources) or _by_system(spec, column, sources, policy):
             found[column.name] = guess
     dates = [source for source in sources if source.dated == "date"]
     times = [source for source in sources if source.is_time]
     taken = {source.name for guess in found.values() for source in guess.sources}
     candidates = []
     for column in wanted:
-        if column.name in found:
+        if column.name in found or (column.name in lengths.STATED and found.keys() & set(lengths.STATED)):
             continue
         for source in sources:
             likely = None if source.name in taken else _by_likeness(spec, column, source, policy)
@@ -102,82 +77,26 @@ def match(table: str, sources: Sequence[Source], policy: Policy, *, without_bill
                 found[guess.column.name] = guess
             taken |= {source.name for source in guess.sources}
     if table == "calls":
-        _settle_lengths(found, sources, policy)
+        lengths.settle(found, sources, policy)
+        lengths.settle_ends(found, policy)
+        if "cpt_code" not in found:  # what a telephone company charges is no billed line
+            found = {name: guess for name, guess in found.items() if not guess.column.billing or guess.sure == CERTAIN}
+    _settle_key(spec, found)
     return {name: found[name] for name in spec.columns if name in found}
 
 
-_TALK = ("billsec", "talk", "billable", "billed", "conversation")
-_LENGTH = re.compile(r"(?i)dur|length|sec|minute|talk|handle")
-_CLOCK_IS = {"call_seconds": 1.0, "call_minutes": 60.0}
-"""Seconds in what each column counts."""
-
-
-def _settle_lengths(found: dict[str, Guess], sources: Sequence[Source], reader: Policy) -> None:
-    """The call's length: talk before ringing, and seconds or minutes as start and end say, else as their size does."""
-    named = next((name for name in _CLOCK_IS if name in found), None)
-    if named is None:
+def _settle_key(spec: TableSpec, found: dict[str, Guess]) -> None:
+    """An id that repeats is not certain: rows of one id are one record, or in conflict."""
+    name = spec.key[0]
+    if name not in found:
         return
-    guess = found[named]
-    source = guess.sources[0]
-    taken = {one.name for other in found.values() if other is not guess for one in other.sources}
-    for other in sources:
-        shorter = other.name not in taken and other is not source and _is_talk(other, source)
-        if shorter:
-            why = f"talk time; {source.name} is longer, as if it held ringing too"
-            guess, source = Guess(guess.column, (other,), LIKELY, why), other
-            found[named] = guess
-    spelt = set(_tokens(source.name)) & {"minutes", "minute", "mins", "seconds", "second", "secs", "sec", "sekunden"}
-    if spelt or source.name.casefold().endswith("sec"):
-        unit, why = (
-            ("call_seconds" if any(word.startswith("sec") for word in spelt) or not spelt else "call_minutes"),
-            "",
-        )
-    else:
-        unit, why = _unit(source, found, reader)
-    del found[named]
-    if unit:
-        found[unit] = replace(
-            guess, column=TABLES["calls"].columns[unit], why=f"{guess.why}{'; ' + why if why else ''}"
-        )
-    else:
-        asked = f"MINUTES OR SECONDS? {why}; write call_minutes or call_seconds"
-        found[named] = replace(guess, sure=GUESS, why=asked)
-
-
-def _is_talk(other: Source, source: Source) -> bool:
-    """Whether a column is the talk of calls whose length, ringing included, is another's."""
-    if not any(word in other.name.casefold() for word in _TALK):
-        return False
-    talk, whole = suggest_values.numbers(other), suggest_values.numbers(source)
-    both = (talk <= whole).drop_nulls()
-    return len(both) > 0 and bool(both.all()) and float(talk.sum()) * 3 > float(whole.sum())
-
-
-def _unit(source: Source, found: Mapping[str, Guess], reader: Policy) -> tuple[str, str]:
-    """The canonical column for lengths, and why; blank where nothing tells."""
-    length = suggest_values.numbers(source)
-    if length.null_count() == len(length):  # written as 21:30
-        return "call_minutes", ""
-    if "call_start" in found and "call_end" in found:
-        start, end = (
-            instants.read(
-                suggest_values.joined(found[name].sources),
-                reader.model_copy(update={"instant_formats": suggest_values.missing_formats(
-                    suggest_values.joined(found[name].sources).drop_nulls(), reader)}),
-            ).utc
-            for name in ("call_start", "call_end")
-        )  # fmt: skip
-        clock = (end - start).dt.total_microseconds() / 1e6
-        shares = {name: ((clock / (length * unit)).is_between(0.5, 2)).mean() or 0 for name, unit in _CLOCK_IS.items()}
-        unit = max(shares, key=lambda name: float(shares[name]))  # type: ignore[arg-type]
-        if float(shares[unit]) > 0.5:  # type: ignore[arg-type]
-            return unit, f"{unit.removeprefix('call_')}, as start and end say"
-    usual = float(length.median() or 0)  # type: ignore[arg-type]
-    if usual > 180:
-        return "call_seconds", "seconds, by their size"
-    if 2 <= usual <= 60 and float(length.max() or 0) <= 180:  # type: ignore[arg-type]
-        return "call_minutes", "minutes, by their size"
-    return "", f"half of the lengths are over {usual:g}"
+    parts = [found[key].sources[0] for key in spec.key if key in found]
+    whole = Source("", suggest_values.joined(parts))
+    again = round((1 - whole.unique) * whole.values.count())
+    if again:
+        guess = found[name]
+        sure = LIKELY if guess.sure == CERTAIN else guess.sure
+        found[name] = replace(guess, sure=sure, why=f"{guess.why}; {again:,} rows REPEAT AN ID and must agree")
 
 
 def _by_name(column: Column, sources: Sequence[Source]) -> Guess | None:
@@ -190,13 +109,45 @@ def _by_name(column: Column, sources: Sequence[Source]) -> Guess | None:
     return None
 
 
+def _by_system(spec: TableSpec, column: Column, sources: Sequence[Source], policy: Policy) -> Guess | None:
+    """A header, or several to be joined, that a widespread system writes, with values that suit."""
+    named = {fold(source.name): source for source in sources}
+    for header in HEADERS[spec.name].get(column.name, ()):
+        headers = header.split(" + ")
+        known = [named[fold(part)] for part in headers if fold(part) in named]
+        if len(known) < len(headers):
+            continue
+        if len(known) == 2:
+            fits = known[0].dated == "date" and known[1].is_time
+        elif column.kind is Kind.INSTANT and spec.name == "calls":
+            fits = known[0].dated == "instant"
+        elif column.vocabulary:
+            fits = known[0].values.n_unique() <= suggest_values.TERMS
+        else:
+            fits = _may_be(spec, column, known[0]) and suggest_values.fit(known[0], column, spec.name, policy) >= 0.5
+        if fits or not len(known[0].values):
+            guess = Guess(column, tuple(known), LIKELY, "a name of it in a widespread system")
+            return _with_siblings(guess, sources) if column.is_list else guess
+    return None
+
+
+def _may_be(spec: TableSpec, column: Column, source: Source) -> bool:
+    """Whether an id's values repeat as that column's may: a record's own hardly, and those of a single one not."""
+    if column.kind is not Kind.ID:
+        return True
+    if (column.name,) == spec.key:
+        return source.unique >= 0.95
+    few = column.name in ("provider_id", "group_id", "claim_line") or len(source.values) < 3
+    return few or source.values.n_unique() > 1
+
+
 def _by_likeness(spec: TableSpec, column: Column, source: Source, policy: Policy) -> tuple[float, Guess] | None:
     if source.is_time and column.kind is not Kind.MINUTES:
         return None
-    if column.kind is Kind.MONEY and _LENGTH.search(source.name):
+    if column.kind is Kind.MONEY and lengths.LENGTH.search(source.name):
         return None
     fits = suggest_values.fit(source, column, spec.name, policy)
-    if fits < 0.5 or ((column.name,) == spec.key and source.unique < 0.95):
+    if fits < 0.5 or not _may_be(spec, column, source):
         return None
     named = likeness(column, [source])
     score = 0.65 * named + 0.32 * fits + 0.03 * source.filled
@@ -207,7 +158,8 @@ def _by_likeness(spec: TableSpec, column: Column, source: Source, policy: Policy
         return None
     if score < _GUESS:
         return None
-    sure = LIKELY if score >= _LIKELY else GUESS
+    names_people = column.kind is Kind.ID and "name" in tokens(source.name)
+    sure = LIKELY if score >= _LIKELY and not names_people else GUESS
     return score, Guess(column, (source,), sure, f"name {named:.0%} alike, {fits:.0%} of the values fit")
 
 
@@ -240,21 +192,16 @@ def likeness(column: Column, sources: Sequence[Source]) -> float:
     written = fold("".join(source.name for source in sources))
     names = (column.name, *column.aliases)
     letters = max(difflib.SequenceMatcher(None, written, fold(name)).ratio() for name in names)
-    tokens = [token for source in sources for token in _tokens(source.name)]
+    found = [token for source in sources for token in tokens(source.name)]
     words = _words((*names, _HINTS.get(column.name, "")))
-    weights = [0.1 if token.isdigit() else 0.3 if token in _GENERIC else 1.0 for token in tokens]
-    shared = sum(weight for token, weight in zip(tokens, weights, strict=True) if token in words)
+    weights = [0.1 if token.isdigit() else 0.3 if token in _GENERIC else 1.0 for token in found]
+    shared = sum(weight for token, weight in zip(found, weights, strict=True) if token in words)
     return max(letters**2, shared / max(sum(weights), 1.0))
 
 
 @cache
 def _words(names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(token for name in names for token in _tokens(name))
-
-
-def _tokens(name: str) -> list[str]:
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return [_SHORT.get(token, token) for token in re.findall(r"[a-z]+|\d+", spaced.casefold())]
+    return frozenset(token for name in names for token in tokens(name))
 
 
 def match_all(exports: Mapping[str, Sequence[Source]], policy: Policy) -> dict[str, dict[str, Guess]]:
@@ -280,9 +227,11 @@ def _settle(column: Column, sources: Sequence[Source], guesses: dict[str, Guess]
     if current and current.sure != GUESS:
         share = overlap(current.sources[0], known)
         note = f"{share:.0%} of its values are in another table"
+        sure = current.sure
         if not share:
             note = "NONE of its values is in another table, in the rows read: are they the same ids?"
-        guesses[column.name] = replace(current, why=f"{current.why}; {note}")
+            sure = CERTAIN if sure == CERTAIN else GUESS
+        guesses[column.name] = replace(current, sure=sure, why=f"{current.why}; {note}")
         return
     taken = {source.name for guess in guesses.values() for source in guess.sources if guess is not current}
     ranked = sorted(((overlap(source, known), source) for source in sources if source.name not in taken and

@@ -5,43 +5,73 @@ vocabulary columns. Source: SPEC.md sections 2 and 6.
 """
 
 import json
+import re
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from auditor import policy
 from auditor.cells import instants
+from auditor.claims import doors
 from auditor.errors import OutputFailed, UsageError
 from auditor.mapping import match as suggest_match
 from auditor.mapping import values as suggest_values
-from auditor.mapping.match import Guess
+from auditor.mapping.guess import Guess
+from auditor.mapping.known import MEANINGS, ZONES
 from auditor.mapping.values import Source
 from auditor.policy import Policy
 from auditor.schema.tables import TABLES, Kind
 
 _COMMENT = 48
 """Column at which comments begin."""
+_NUMBERS = (Kind.MINUTES, Kind.MONEY)
+_ENOUGH = 20
+"""Times of day that tell at which hours a place works."""
+_UTC = re.compile(r"(?i)(?<![a-z])(utc|gmt|zulu)(?![a-z])")
 
 
-def suggest(paths: Mapping[str, Sequence[str]]) -> str:
-    """The text of a policy for the tables' files. Raises UsageError, and InputRefused for files that cannot be read."""
-    base = policy.load()
+@dataclass(frozen=True)
+class Suggestion:
+    """The text of a policy, and the required columns that it leaves to be filled in."""
+
+    text: str
+    missing: tuple[str, ...]
+
+
+def suggest(paths: Mapping[str, Sequence[str]]) -> Suggestion:
+    """A policy for the tables' files. Raises UsageError, and InputRefused for files that cannot be read."""
+    base = policy.load().model_copy(update={"zone_names": ZONES})
     if not any(paths.values()):
         raise UsageError("name the exports to look at: --calls, --visits, --claims, --providers")
     if sum(list(files).count("-") for files in paths.values()) > 1:
         raise UsageError("-: standard input can hold one table only; name files for the others")
     exports = {table: suggest_values.read(table, files, base) for table, files in paths.items()}
-    found = suggest_match.match_all(exports, base)
+    found = suggest_match.match_all({table: export.sources for table, export in exports.items()}, base)
     formats = _formats(found, base)
     reader = base.model_copy(update={"instant_formats": tuple(formats)})
-    lines = _head(formats, _carry_offsets(found, reader))
-    if any(source.declared for sources in exports.values() for source in sources):
+    lines = _head(paths, formats, _carry_offsets(found, reader))
+    active = [(table, guess) for table, guesses in found.items() for guess in guesses.values() if guess.active]
+    if any(source.declared for export in exports.values() for source in export.sources):
         why = "an export is not UTF-8: look whether names with accents come out right"
         lines.append(_commented(f"encoding = {_quoted(suggest_values.GUESS)}", f"guess: {why}"))
-    for table, sources in exports.items():
-        lines += ["", *_table(table, sources, found[table], reader)]
+    if any(suggest_values.has_decimal_commas(guess.sources[0]) for _, guess in active if guess.column.kind in _NUMBERS):
+        lines.append(_commented('decimal = ","', "likely: numbers such as 21,5 have a decimal comma"))
+    above = [f"{table} = {export.above}" for table, export in exports.items() if export.above]
+    units = [_commented(f'{guess.column.name} = "{guess.unit}"', guess.why) for _, guess in active if guess.unit]
+    lines += [
+        *_section("zone_names", _zone_names(active) if any("%Z" in form for form in formats) else []),
+        *_section("timezones", [*_zones_of_headers(active, reader), *_zones_of_hours(found, reader)]),
+        *_section("skip_rows", [_commented(line, "lines above the header") for line in above]),
+        *_section("units", units),
+    ]
+    for table, export in exports.items():
+        lines += ["", *_table(table, export.sources, found[table], reader)]
     for table in exports:
         lines += _values(table, found[table], base)
-    return "\n".join(lines) + "\n"
+    missing = [f"{table}.{name}" for table in exports for name, column in TABLES[table].columns.items()
+               if column.required and not (name in found[table] and found[table][name].active)]  # fmt: skip
+    return Suggestion("\n".join(lines) + "\n", tuple(missing))
 
 
 def save(text: str, path: Path) -> None:
@@ -57,11 +87,19 @@ def save(text: str, path: Path) -> None:
         ) from error
 
 
-def _head(formats: Sequence[str], offsets: bool) -> list[str]:
+def command(paths: Mapping[str, Sequence[str]], policy_file: str) -> str:
+    """The command that shows what a policy makes of the files, as a shell takes it."""
+    tables = [word for table, files in paths.items() for file in files for word in (f"--{table}", file)]
+    return shlex.join(["audit98968", "check", "--policy", policy_file, *tables])
+
+
+def _head(paths: Mapping[str, Sequence[str]], formats: Sequence[str], offsets: bool) -> list[str]:
+    shown = command(paths, "THIS_FILE").encode("unicode_escape").decode()
     lines = [
         "# A policy suggested by `audit98968 init` from the headers and the first rows of the exports.",
-        "# Read every line: `certain` is a known name, `likely` and `guess` were found by likeness of names and values.",
-        "# Then look at what it does: audit98968 check --policy THIS_FILE --calls ... --visits ...",
+        "# Read every line: `certain` is a known name, `likely` was found by likeness of names and values. What is only a",
+        "# `guess` stands in a comment, as do columns that are REQUIRED and missing: take the # away where it is right.",
+        f"# Then look at what it does: {shown}",
         "# Keys that are not here come from the default policy: audit98968 policies show default",
         "",
     ]
@@ -75,6 +113,50 @@ def _head(formats: Sequence[str], offsets: bool) -> list[str]:
     return lines
 
 
+def _section(name: str, lines: Sequence[str]) -> list[str]:
+    """A table of the policy; its header is a comment, too, where all its lines are."""
+    mark = "" if any(not line.startswith("#") for line in lines) else "# "
+    return ["", f"{mark}[{name}]", *lines] if lines else []
+
+
+def _zone_names(active: Sequence[tuple[str, Guess]]) -> list[str]:
+    columns = [suggest_values.joined(guess.sources) for _, guess in active if guess.column.kind is Kind.INSTANT]
+    names = {
+        name for values in columns for name in suggest_values.zone_names(values.drop_nulls()).drop_nulls().unique()
+    }
+    return [f'{name} = "{ZONES[name.upper()]}"' for name in sorted(names)]
+
+
+def _zones_of_headers(active: Sequence[tuple[str, Guess]], reader: Policy) -> list[str]:
+    """Columns whose header says that their times are in UTC, and whose values do not."""
+    return [
+        _commented(f'"{table}.{guess.column.name}" = "UTC"', "likely: the header says so")
+        for table, guess in active
+        if guess.column.kind is Kind.INSTANT and any(_UTC.search(source.name) for source in guess.sources)
+        and instants.read(suggest_values.joined(guess.sources), reader).has_local
+    ]  # fmt: skip
+
+
+def _zones_of_hours(found: Mapping[str, Mapping[str, Guess]], reader: Policy) -> list[str]:
+    """Calls and visits at different hours of the day, as if one export were in another zone."""
+    spans = []
+    for table, name in (("calls", "call_start"), ("visits", "visit_start")):
+        guess = found.get(table, {}).get(name)
+        if guess is None or not guess.active:
+            return []
+        read = instants.read(suggest_values.joined(guess.sources), reader)
+        hours = read.local.filter(~read.date_only & read.utc.is_not_null()).dt.hour()
+        span = doors.stretch([int((hours == hour).sum()) for hour in range(24)])
+        if span is None or not read.has_local or len(hours) < _ENOUGH:
+            return []
+        spans.append(span)
+    calls, visits = spans
+    if doors.hours_apart(calls, visits) < 3:
+        return []
+    why = f"9 of 10 calls start from {calls[0]} to {calls[1]} o'clock, visits from {visits[0]} to {visits[1]}"
+    return [_commented('# visits = "UTC"', f"IS ONE OF THEM IN ANOTHER ZONE? {why}")]
+
+
 def _table(table: str, sources: Sequence[Source], guesses: Mapping[str, Guess], reader: Policy) -> list[str]:
     lines = [f"[columns.{table}]"]
     for name, column in TABLES[table].columns.items():
@@ -82,7 +164,8 @@ def _table(table: str, sources: Sequence[Source], guesses: Mapping[str, Guess], 
             names = [_quoted(source.name) for source in guess.sources]
             line = f"{name} = {names[0] if len(names) == 1 else '[' + ', '.join(names) + ']'}"
             notes = "; ".join([guess.why, *_notes(guess, guesses, reader)])
-            lines.append(_commented(line if guess.active else f"# {line}", f"{guess.sure}: {notes}"))
+            needed = "REQUIRED, " if column.required and not guess.active else ""
+            lines.append(_commented(line if guess.active else f"# {line}", f"{needed}{guess.sure}: {notes}"))
         elif column.required:
             lines.append(_commented(f'# {name} = ""', f"REQUIRED, and nothing was found: {column.meaning}"))
     used = {source.name for guess in guesses.values() if guess.active for source in guess.sources}
@@ -95,7 +178,7 @@ def _table(table: str, sources: Sequence[Source], guesses: Mapping[str, Guess], 
 def _notes(guess: Guess, guesses: Mapping[str, Guess], reader: Policy) -> list[str]:
     """What the first rows say about a column; shares and counts only."""
     notes = []
-    blank = 1 - min(source.filled for source in guess.sources)
+    blank = 1 - guess.filled
     if blank >= 0.005:
         notes.append("blank in every row" if blank == 1 else f"blank in {min(blank, 0.99):.0%} of rows")
         notes[-1] += ", which are rejected" if guess.column.required else ""
@@ -127,8 +210,16 @@ def _values(table: str, guesses: Mapping[str, Guess], base: Policy) -> list[str]
         if unknown and (rows < read or rows >= 3 * len(unknown)):  # else it may hold names or notes
             terms = sorted(set(base.terms(table, name).values()))
             lines += ["", f"# [values.{table}.{name}]", f"# each of these means one of: {', '.join(terms)}"]
-            lines += [_commented(f'# {_quoted(value)} = ""', f"{count} of the rows read") for value, count in unknown]
+            for value, count in unknown:
+                term = _meaning(name, value)
+                why = f"{'likely, by its words; ' if term else ''}{count} of the rows read"
+                lines.append(_commented(f'# {_quoted(value)} = "{term}"', why))
     return lines
+
+
+def _meaning(column: str, value: str) -> str:
+    """The term that a word most likely means; blank where nobody can tell."""
+    return next((term for words, term in MEANINGS.get(column, ()) if re.search(words, value, re.IGNORECASE)), "")
 
 
 def _formats(found: Mapping[str, Mapping[str, Guess]], base: Policy) -> list[str]:
@@ -136,7 +227,7 @@ def _formats(found: Mapping[str, Mapping[str, Guess]], base: Policy) -> list[str
     formats: list[str] = []
     for guesses in found.values():
         for guess in guesses.values():
-            if guess.active and guess.column.kind in (Kind.INSTANT, Kind.DATE):
+            if guess.column.kind in (Kind.INSTANT, Kind.DATE) and (guess.active or guess.column.required):
                 reader = base.model_copy(update={"instant_formats": tuple(formats)})
                 values = suggest_values.joined(guess.sources).drop_nulls()
                 formats += suggest_values.missing_formats(values, reader)

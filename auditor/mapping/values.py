@@ -14,6 +14,7 @@ import polars as pl
 
 from auditor.cells import instants
 from auditor.cells.values import TIME_OF_DAY
+from auditor.mapping.known import ZONES
 from auditor.policy import Policy
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding, ingest
@@ -26,7 +27,7 @@ SAMPLE = 5000
 _NUMBER = r"^\d+(\.\d+)?$"
 _PATTERNS = {
     Kind.CLOCK: TIME_OF_DAY,
-    Kind.MINUTES: r"^(\d{1,4}(\.\d+)?|(\d+:)?\d+:[0-5]\d)$",
+    Kind.MINUTES: r"^(\d{1,4}([.,]\d+)?|(\d+:)?\d+:[0-5]\d)$",
     Kind.SECONDS: r"^\d{1,5}(\.\d+)?$",
     Kind.NUMBER: r"^\d{1,3}(\.\d+)?$",
     Kind.DAYS: r"^\d{1,3}$",
@@ -37,11 +38,13 @@ _PATTERNS = {
     Kind.ID: r"^[^\s]{1,40}( [^\s]{1,20})?$",
 }
 _MODIFIER = r"^(?i)[A-Z\d]{2}\b"
-_TERMS = 40
+_ZONE = r" ([A-Za-z]{3,4})$"
+TERMS = 40
 """A column with more different values than this is no vocabulary."""
 
 _DATES = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d.%m.%Y", "%Y/%m/%d", "%Y.%m.%d", "%d/%m/%Y",
-          "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d%b%Y", "%d%b%y", "%m/%d/%y", "%d/%m/%y")  # fmt: skip
+          "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d%b%Y", "%d%b%y", "%m/%d/%y", "%d/%m/%y", "%a %m/%d/%Y",
+          "%a, %d %b %Y", "%a %d %b %Y", "%Y-%m-%d", "%m/%d/%Y")  # fmt: skip
 _TIMES = (
     "",
     " %H:%M:%S",
@@ -59,9 +62,11 @@ _TIMES = (
 )
 
 
-_SERIALS = {"epoch": r"^1[0-9]{9}(\.\d+)?$", "epoch_ms": r"^1[0-9]{12}$", "excel": r"^4[0-9]{4}\.\d{2,}$"}
+_SERIALS = {"epoch": r"^1[0-9]{9}(\.\d+)?$", "epoch_ms": r"^1[0-9]{12}$", "excel": r"^4[0-9]{4}(\.\d+)?$"}
 """Numbers that are instants of this century, wherever a header speaks of dates or times."""
 _MOSTLY = 0.6
+_PHONE = r"\+\d{8,15}\b|^(1[-. ])?\(?\d{3}\)?[-. ]\s?\d{3}[-. ]\d{4}$"
+_PARTY = r"(?i)phone|tel|mobile|cell|\bani\b|\bdnis\b|clid|party|^from|^to\b|^src|^dst|dial|caller"
 _TIMELY = r"(?i)date|time|stamp|start|end|connect|begin|answer|created|booked"
 
 
@@ -113,17 +118,31 @@ class Source:
         return ""
 
     @property
+    def is_phone(self) -> bool:
+        """Numbers of telephones, which are nobody's id."""
+        spelt = self.share(_PHONE) > _MOSTLY
+        return spelt or (self.share(r"^1?\d{10}$") > _MOSTLY and re.search(_PARTY, self.name) is not None)
+
+    @property
     def is_number(self) -> bool:
         """Plain numbers."""
         return self.share(_NUMBER) > 0.95
 
 
-def read(table: str, paths: Sequence[str], policy: Policy) -> list[Source]:
-    """The columns of a table's files, in the order of the headers. Raises InputRefused for files that cannot be read."""
+@dataclass(frozen=True)
+class Export:
+    """A table's columns, in the order of the headers, and how many lines stand above its header."""
+
+    sources: Sequence[Source]
+    above: int
+
+
+def read(table: str, paths: Sequence[str], policy: Policy) -> Export:
+    """The head of a table's files. Raises InputRefused for files that cannot be read."""
     columns: dict[str, list[pl.Series]] = {}
     twice: set[str] = set()
     declared: set[str] = set()
-    rows = 0
+    rows, above = 0, 0
     for part in ingest.parts(table, paths)[0]:
         where = ingest.where(table, part.path)
         with part.opened(where) as (stream, _):
@@ -131,7 +150,8 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> list[Source]:
             if raw.head == b"PAR1":
                 headers, frame = parquetfile.head(where, raw.stream, SAMPLE)
             else:
-                text = csvfile.open_text(where, raw, GUESS)
+                text = csvfile.open_text(where, raw, GUESS, skip=csvfile.lines_above_widest)
+                above = max(above, text.above)
                 headers, frame = _csv(text, max(SAMPLE - rows, 0))
                 declared |= set(headers) if text.declared else set()
         twice |= {header for header in headers if headers.count(header) > 1}
@@ -143,7 +163,7 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> list[Source]:
         for name, parts in columns.items()
         if name and name not in twice
     ]
-    return [replace(source, dated=_dated(source, policy)) for source in made]
+    return Export([replace(source, dated=_dated(source, policy)) for source in made], above)
 
 
 def _csv(text: csvfile.CsvText, rows: int) -> tuple[list[str], pl.DataFrame]:
@@ -178,6 +198,8 @@ def missing_formats(values: pl.Series, policy: Policy) -> list[str]:
         if len(unread) <= len(values) * 0.01:
             break
         share, form = _best_format(unread.head(300))
+        if share < 0.5:
+            share, form = _zoned_format(unread.head(300))
         if share < 0.5 or form in found:
             break
         found.append(form)
@@ -193,6 +215,20 @@ def _best_format(values: pl.Series) -> tuple[float, str]:
     shares = values.to_frame("v").select(read).row(0)
     best = max(range(len(forms)), key=lambda i: shares[i])
     return float(shares[best]), forms[best]
+
+
+def _zoned_format(values: pl.Series) -> tuple[float, str]:
+    """The same for values that end with the name of a zone."""
+    rest = values.filter(zone_names(values).is_not_null()).str.replace(_ZONE, "")
+    share, form = _best_format(rest) if len(rest) else (0.0, "")
+    apart = rest.str.contains(r"(?i) [AP]M$").any()
+    return share * len(rest) / max(len(values), 1), f"{form.replace('%p', ' %p') if apart else form} %Z"
+
+
+def zone_names(values: pl.Series) -> pl.Series:
+    """The names of zones that values end with, as written; null where they end with none."""
+    name = pl.col("v").str.extract(_ZONE)
+    return values.to_frame("v").select(pl.when(name.str.to_uppercase().is_in(list(ZONES))).then(name))["v"]
 
 
 def _with(policy: Policy, formats: Sequence[str]) -> Policy:
@@ -214,7 +250,15 @@ def _dated(source: Source, policy: Policy) -> Literal["", "date", "instant"]:
 
 def numbers(source: Source) -> pl.Series:
     """A column's plain numbers, row by row; null where there is none."""
-    return source.values.str.extract(r"^(\d+(?:\.\d+)?)$").cast(pl.Float64, strict=False)
+    written = source.values.str.extract(r"^(\d+(?:[.,]\d+)?)$").str.replace(",", ".", literal=True)
+    return written.cast(pl.Float64, strict=False)
+
+
+def has_decimal_commas(source: Source) -> bool:
+    """Whether most numbers with a comma have it before their decimals, and none has a point there."""
+    with_comma = source.values.drop_nulls().filter(source.values.drop_nulls().str.contains(",", literal=True))
+    decimals = with_comma.str.contains(r"^\(?-?[\d.]*\d,\d{1,2}\)?$").mean() or 0
+    return float(decimals) > _MOSTLY and not source.share(r"\.\d{1,2}\)?$")  # type: ignore[arg-type]
 
 
 def fit(source: Source, column: Column, table: str, policy: Policy) -> float:
@@ -225,12 +269,12 @@ def fit(source: Source, column: Column, table: str, policy: Policy) -> float:
         return float(source.dated != "")
     if column.vocabulary or column.kind is Kind.FLAG:
         unknown = sum(count for _, count in unknown_terms(source, column, table, policy))
-        return 0.0 if source.values.n_unique() > _TERMS else 1 - unknown / source.values.count()
+        return 0.0 if source.values.n_unique() > TERMS else 1 - unknown / source.values.count()
     if column.kind in (Kind.TEXT, Kind.DOCUMENTED):
         return 0.5
     share = source.share(_MODIFIER if column.name == "modifiers" else _PATTERNS[column.kind])
     if column.kind is Kind.ID:
-        return 0.0 if source.is_time or source.share(r"^\d+\.\d+$|:\d\d") > 0.5 else share
+        return 0.0 if source.is_time or source.is_phone or source.share(r"^-?\d{1,8}\.\d+$|:\d\d") > 0.5 else share
     return share
 
 
@@ -238,6 +282,6 @@ def unknown_terms(source: Source, column: Column, table: str, policy: Policy) ->
     """Values outside a vocabulary with their counts; none where there are too many to be a vocabulary."""
     known = policy.terms(table, column.name)
     counted = source.values.drop_nulls().value_counts(sort=True)
-    if counted.height > _TERMS:
+    if counted.height > TERMS:
         return []
     return [(value, count) for value, count in counted.iter_rows() if fold_term(value) not in known]

@@ -36,6 +36,8 @@ _SEPARATOR = re.compile(r'"?sep=([,;|\t])"?[,;|\t]*', re.IGNORECASE)
 _LINES = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)")
 _HEAD = 1 << 16
 """Bytes in which a header is looked for that does not stand in the first line."""
+_TITLES = 100
+"""Lines among which a header is looked for by the number of its cells."""
 _HEADER = re.compile(rb'(?:[^\r\n"]++|"[^"]*+")*+(?:\r\n|\r|\n|$)')
 
 csv.field_size_limit(sys.maxsize)
@@ -46,7 +48,7 @@ class CsvText:
     """A CSV file whose header was read: its delimiter, its headers, and the text of its records, which is read once.
 
     `declared`: the file is in the declared encoding, not in UTF-8 or UTF-16. `chunk`: bytes of a chunk. `head`: the first
-    text of the file, whatever was passed over.
+    text of the file, `above` how many of its lines were passed over.
     """
 
     where: str
@@ -56,22 +58,32 @@ class CsvText:
     records: Iterator[bytes]
     chunk: int
     head: bytes = b""
+    above: int = 0
 
 
 Columns = tuple[pl.DataFrame, dict[int, str]]
 """The wanted columns as text, named by position, with `record`, and record number → reason for the records lost."""
 
 
-def open_text(where: str, source: Source, encoding: str = "utf-8", chunk: int = CHUNK, skip: int = 0) -> CsvText:
-    """Decompress, decode and find the header, below `skip` lines. `encoding` is that of text which is not UTF-8.
+def open_text(
+    where: str,
+    source: Source,
+    encoding: str = "utf-8",
+    chunk: int = CHUNK,
+    skip: int | Callable[[bytes], int] = 0,
+) -> CsvText:
+    """Decompress, decode and find the header, below `skip` lines, or as many as that makes of the first text.
+
+    `encoding` is that of text which is not UTF-8.
 
     Raises InputRefused for bytes that are no CSV text, here and while the records are read.
     """
     declared = encoding != "utf-8" and not decoding.is_utf8(where, source, chunk)
     blocks = decoding.blocks(where, source, chunk, encoding if declared else "utf-8")
     first = next(blocks, b"")
-    text = _with_header(where, declared, chain((_LINES.sub(b"", first, skip) if skip else first,), blocks), chunk)
-    return replace(text, head=first[:_HEAD])
+    above = skip if isinstance(skip, int) else skip(first[:_HEAD])
+    text = _with_header(where, declared, chain((_LINES.sub(b"", first, above) if above else first,), blocks), chunk)
+    return replace(text, head=first[:_HEAD], above=above)
 
 
 def lines_above(text: CsvText, fits: Callable[[Sequence[str]], bool]) -> int | None:
@@ -83,6 +95,19 @@ def lines_above(text: CsvText, fits: Callable[[Sequence[str]], bool]) -> int | N
                 if fits(row):
                     return above
     return None
+
+
+def lines_above_widest(head: bytes) -> int:
+    """How many lines stand above the first one that has as many cells as most lines of a file's first text have."""
+    rows = head.decode(errors="replace").splitlines()[:_TITLES]
+    if not rows or _SEPARATOR.fullmatch(rows[0]):
+        return 0
+    delimiter = max(_DELIMITERS, key=lambda mark: sum(row.count(mark) for row in rows))
+    with contextlib.suppress(csv.Error):
+        widths = [len(next(csv.reader([row], delimiter=delimiter), [])) for row in rows]
+        usual = max(set(widths), key=widths.count)
+        return widths.index(usual) if usual > 2 else 0
+    return 0
 
 
 def _with_header(

@@ -37,7 +37,7 @@ def written(folder: Path, **tables: str) -> dict[str, tuple[str, ...]]:
 
 def settled(folder: Path, paths: dict[str, tuple[str, ...]]) -> tuple[str, Inputs]:
     """The suggestion, and the tables as the auditor reads them under it."""
-    text = suggest.suggest(paths)
+    text = suggest.suggest(paths).text
     suggest.save(text, folder / "suggested.toml")
     policy = policies.load(str(folder / "suggested.toml"), select)
     return text, auditing.read(Settings(paths=paths, policy=policy), lambda stage: None)
@@ -63,7 +63,7 @@ def test_an_odd_export_runs_at_once(tmp_path: Path) -> None:
 
 
 def test_values_outside_a_vocabulary_are_to_be_filled_in(tmp_path: Path) -> None:
-    text = suggest.suggest(written(tmp_path, calls=CALLS, visits=VISITS))
+    text = suggest.suggest(written(tmp_path, calls=CALLS, visits=VISITS)).text
     block = text[text.index("# [values.visits.status]") :]
     assert '# "Left early" = ""' in block
     assert '# "Smoke signal" = ""' in text[text.index("# [values.calls.initiated_by]") :]
@@ -72,7 +72,7 @@ def test_values_outside_a_vocabulary_are_to_be_filled_in(tmp_path: Path) -> None
 
 
 def test_no_patient_value_is_quoted(tmp_path: Path) -> None:
-    text = suggest.suggest(written(tmp_path, calls=CALLS, visits=VISITS))
+    text = suggest.suggest(written(tmp_path, calls=CALLS, visits=VISITS)).text
     assert "CANARY" not in text
     assert "2026-03" not in text
 
@@ -101,7 +101,7 @@ def test_formats_that_the_auditor_lacks_are_named(tmp_path: Path, when: tuple[st
 
 
 def test_required_columns_without_a_candidate_are_said(tmp_path: Path) -> None:
-    text = suggest.suggest(written(tmp_path, calls="colour,size\nred,1.5\nblue,2.5\n"))
+    text = suggest.suggest(written(tmp_path, calls="colour,size\nred,1.5\nblue,2.5\n")).text
     assert "REQUIRED, and nothing was found" in line_of(text, '# call_start = ""')
     assert "REQUIRED, and nothing was found" in line_of(text, '# patient_id = ""')
     tomllib.loads(text)
@@ -111,11 +111,11 @@ def test_names_in_a_vocabulary_column_are_not_quoted(tmp_path: Path) -> None:
     calls = "call_id,patient,provider,start,caller\n" + "".join(
         f"c{i},p{i},a,2026-03-02 09:0{i},CANARY Smith{i}\n" for i in range(5)
     )
-    assert "CANARY" not in suggest.suggest(written(tmp_path, calls=calls))
+    assert "CANARY" not in suggest.suggest(written(tmp_path, calls=calls)).text
 
 
 def test_a_header_is_enough(tmp_path: Path) -> None:
-    text = suggest.suggest(written(tmp_path, calls="call_id;MRN;clinician;start;Dx1;Direction\n"))
+    text = suggest.suggest(written(tmp_path, calls="call_id;MRN;clinician;start;Dx1;Direction\n")).text
     assert tomllib.loads(text)["columns"]["calls"] == {
         "call_id": "call_id",
         "patient_id": "MRN",
@@ -143,13 +143,13 @@ def test_patients_are_known_by_the_values_that_tables_share(tmp_path: Path) -> N
 
 def test_disjoint_patients_are_pointed_out(tmp_path: Path) -> None:
     paths = written(tmp_path, calls=CALLS, visits=VISITS.replace("PAT-", "OTHER-").replace("who", "patient_id"))
-    assert "NONE of its values is in another table" in line_of(suggest.suggest(paths), "patient_id = ")
+    assert "NONE of its values is in another table" in line_of(suggest.suggest(paths).text, "patient_id = ")
 
 
 def test_numbered_columns_are_one_list(tmp_path: Path) -> None:
     head = "claim,patient,provider,dos,hcpcs,Dx1,Dx2"
     claims = f"{head}\nb1,p1,a,2026-03-02,98968,J20.9,M54.5\nb2,p2,a,2026-03-02,98968,E11.9,\n"
-    text = suggest.suggest(written(tmp_path, claims=claims))
+    text = suggest.suggest(written(tmp_path, claims=claims)).text
     assert tomllib.loads(text)["columns"]["claims"]["diagnosis_codes"] == ["Dx1", "Dx2"]
 
 
@@ -164,13 +164,21 @@ def test_a_claims_table_takes_the_billing_columns(tmp_path: Path) -> None:
 def test_parquet_says_the_same_as_csv(tmp_path: Path) -> None:
     paths = written(tmp_path, calls=CALLS, visits=VISITS)
     pl.read_csv(tmp_path / "visits.csv", try_parse_dates=True).write_parquet(tmp_path / "visits.parquet")
-    assert suggest.suggest(paths) == suggest.suggest(paths | {"visits": (str(tmp_path / "visits.parquet"),)})
+    parquet = suggest.suggest(paths | {"visits": (str(tmp_path / "visits.parquet"),)}).text
+    assert suggest.suggest(paths).text == parquet.replace("visits.parquet", "visits.csv")
 
 
-def test_times_past_midnight_are_counted(tmp_path: Path) -> None:
+def test_ends_past_midnight_are_times_of_day(tmp_path: Path) -> None:
     calls = CALLS.replace("08:00:00,08:22:00", "23:50:00,00:15:00")
-    text = suggest.suggest(written(tmp_path, calls=calls))
-    assert "1 of 3 end before they begin" in line_of(text, "call_end = ")
+    text, inputs = settled(tmp_path, written(tmp_path, calls=calls, visits=VISITS))
+    assert "1 of 3 are past midnight" in line_of(text, 'call_end_time = "Hung Up"')
+    assert inputs.tables["calls"].rejects.height == 0
+
+
+def test_ends_before_they_begin_are_counted(tmp_path: Path) -> None:
+    calls = "call_id,patient,provider,start,end\nc1,p1,a,2026-03-02 09:00,2026-03-02 08:30\n"
+    text = suggest.suggest(written(tmp_path, calls=calls)).text
+    assert "1 of 1 end before they begin" in line_of(text, "call_end = ")
 
 
 def test_an_existing_file_is_kept(tmp_path: Path) -> None:
@@ -191,9 +199,9 @@ def test_wrong_files_are_refused(tmp_path: Path) -> None:
 
 def test_an_export_that_is_not_utf_8_gets_its_encoding(tmp_path: Path) -> None:
     paths = written(tmp_path, calls=CALLS, visits=VISITS)
-    assert "encoding" not in suggest.suggest(paths)
+    assert "encoding" not in suggest.suggest(paths).text
     (tmp_path / "calls.csv").write_bytes(CALLS.encode() + "K9,M\xfcller".encode("latin-1"))
-    text = suggest.suggest(paths)
+    text = suggest.suggest(paths).text
     assert line_of(text, "encoding = ").startswith('encoding = "cp1252"')
     (tmp_path / "policy.toml").write_text(text, encoding="utf-8")
     assert policies.load(str(tmp_path / "policy.toml")).encoding == "cp1252"
@@ -202,7 +210,7 @@ def test_an_export_that_is_not_utf_8_gets_its_encoding(tmp_path: Path) -> None:
 def lengths(folder: Path, header: str, *rows: str) -> dict[str, str]:
     """The calls' mapping that is suggested, without what is only a guess."""
     (folder / "calls.csv").write_text("\n".join([header, *rows]) + "\n")
-    text = suggest.suggest({"calls": (str(folder / "calls.csv"),)})
+    text = suggest.suggest({"calls": (str(folder / "calls.csv"),)}).text
     return tomllib.loads(text)["columns"]["calls"] | {"formats": tomllib.loads(text).get("instant_formats", [])}
 
 
@@ -234,3 +242,109 @@ def test_seconds_since_1970_are_offered(tmp_path: Path):
     assert (found["call_start"], found["call_end"]) == ("dateTimeConnect", "dateTimeDisconnect")
     assert found["formats"] == ["epoch"]
     assert "call_minutes" not in found
+
+
+def of_calls(folder: Path, text: str, visits: str = "") -> tuple[dict[str, object], str]:
+    """The policy for such calls, read, and its text."""
+    tables = {"calls": text} | ({"visits": visits} if visits else {})
+    written_policy = suggest.suggest(written(folder, **tables)).text
+    return tomllib.loads(written_policy), written_policy
+
+
+HEAD = "call_id,patient_id,provider_id,call_start,call_end,Duration\n"
+
+
+@pytest.mark.parametrize(
+    ("length", "column", "units"),
+    [
+        ("24", "call_minutes", None),
+        ("1440", "call_seconds", None),
+        ("0.4", "call_minutes", {"call_minutes": "hours"}),
+        ("0.016667", "call_minutes", {"call_minutes": "days"}),
+        ("24:00", "call_minutes", None),
+        ("00:24", "call_minutes", {"call_minutes": "h:mm"}),
+        ("00:24:00", "call_minutes", None),
+    ],
+)
+def test_start_and_end_decide_the_unit(tmp_path: Path, length: str, column: str, units: dict[str, str] | None) -> None:
+    rows = "".join(f"K{n},A{n},N,2026-03-1{n} 10:00:00,2026-03-1{n} 10:24:00,{length}\n" for n in range(5))
+    policy, _ = of_calls(tmp_path, HEAD + rows)
+    columns = policy["columns"]["calls"]  # type: ignore[index]
+    assert (columns.get(column), policy.get("units")) == ("Duration", units)
+
+
+def test_lengths_that_nothing_settles_are_asked_about(tmp_path: Path) -> None:
+    rows = "".join(f"K{n},A{n},N,2026-03-1{n} 10:00:00,,00:2{n}\n" for n in range(5))
+    policy, text = of_calls(tmp_path, HEAD + rows)
+    assert not {"call_minutes", "call_seconds"} & policy["columns"]["calls"].keys()  # type: ignore[index]
+    assert "M:SS OR H:MM?" in text
+
+
+def test_rows_above_the_header_are_counted(tmp_path: Path) -> None:
+    title = 'Call report\n"Clinic, River",March\n\n'
+    policy, _ = of_calls(tmp_path, title + CALLS)
+    assert policy["skip_rows"] == {"calls": 3}
+    assert policy["columns"]["calls"]["call_id"] == "Call No"  # type: ignore[index]
+    _, inputs = settled(tmp_path, written(tmp_path, calls=title + CALLS, visits=VISITS))
+    assert inputs.tables["calls"].rejects.height == 0
+
+
+def test_a_line_that_names_the_delimiter_is_no_title(tmp_path: Path) -> None:
+    assert "skip_rows" not in of_calls(tmp_path, "sep=,\n" + CALLS)[0]
+
+
+def test_decimal_commas_are_told(tmp_path: Path) -> None:
+    policy, _ = of_calls(tmp_path, CALLS.replace("75.25", '"75,25"'))
+    assert policy["decimal"] == ","
+    assert "decimal" not in of_calls(tmp_path, CALLS.replace("75.25", '"1,075.25"'))[0]
+
+
+def test_names_of_zones_get_their_offsets(tmp_path: Path) -> None:
+    rows = "".join(f"K{n},A{n},N,3/1{n}/2026 10:00 AM {'EDT' if n else 'EST'},,\n" for n in range(5))
+    text, inputs = settled(tmp_path, written(tmp_path, calls=HEAD + rows, visits=VISITS.replace("who", "mrn")))
+    policy = tomllib.loads(text)
+    assert policy["instant_formats"] == ["%m/%d/%Y %I:%M %p %Z"]
+    assert policy["zone_names"] == {"EDT": "-04:00", "EST": "-05:00"}
+    assert inputs.tables["calls"].rejects.height == 0
+
+
+def test_a_header_says_utc(tmp_path: Path) -> None:
+    rows = "".join(f"K{n},A{n},N,2026-03-1{n} 10:00:00\n" for n in range(5))
+    policy, _ = of_calls(tmp_path, "call_id,patient_id,provider_id,Start Time (UTC)\n" + rows)
+    assert policy["timezones"] == {"calls.call_start": "UTC"}
+
+
+def test_visits_at_other_hours_ask_for_a_zone(tmp_path: Path) -> None:
+    calls = "call_id,patient_id,provider_id,call_start\n"
+    calls += "".join(f"K{n},A{n},N,2026-03-{n:02} {8 + n % 8:02}:10:00\n" for n in range(1, 29))
+    visits = "visit_id,patient_id,visit_start\n"
+    visits += "".join(f"V{n},A{n},2026-03-{n:02} {13 + n % 8:02}:10:00\n" for n in range(1, 29))
+    policy, text = of_calls(tmp_path, calls, visits)
+    assert "timezones" not in policy
+    assert "IS ONE OF THEM IN ANOTHER ZONE? 9 of 10 calls start from 8 to 15 o'clock" in line_of(
+        text, '# visits = "UTC"'
+    )
+    assert "ANOTHER ZONE" not in of_calls(tmp_path, calls, visits.replace(" 2", " 1").replace(" 19", " 12"))[1]
+
+
+def test_days_of_a_spreadsheet_are_known_by_their_header(tmp_path: Path) -> None:
+    visits = "visit_id,patient_id,Visit Date\n" + "".join(f"V{n},A{n},4609{n}\n" for n in range(5))
+    text = suggest.suggest(written(tmp_path, visits=visits)).text
+    assert tomllib.loads(text)["instant_formats"] == ["excel"]
+    assert tomllib.loads(text)["columns"]["visits"]["visit_start"] == "Visit Date"
+
+
+def test_words_get_their_likely_meaning(tmp_path: Path) -> None:
+    text = suggest.suggest(written(tmp_path, visits=VISITS.replace("Left early", "Canceled by phone"))).text
+    assert '# "Canceled by phone" = "cancelled"' in text
+
+
+def test_an_id_that_repeats_is_not_certain(tmp_path: Path) -> None:
+    text = suggest.suggest(written(tmp_path, calls=CALLS.replace("CANARY3", "CANARY1"))).text
+    assert "likely: a known name of it; 1 rows REPEAT AN ID" in line_of(text, "call_id = ")
+
+
+def test_a_list_is_as_full_as_its_fullest_column(tmp_path: Path) -> None:
+    rows = "".join(f"b{n},p{n},a,2026-03-02,98968,J20.9,\n" for n in range(4))
+    text = suggest.suggest(written(tmp_path, claims=f"claim,patient,provider,dos,hcpcs,Dx1,Dx2\n{rows}")).text
+    assert "blank" not in line_of(text, "diagnosis_codes = ")

@@ -1,0 +1,103 @@
+"""How long the calls of an export were: which column says so, and in what unit."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from auditor.cells import instants
+from auditor.mapping import values as suggest_values
+from auditor.mapping.guess import GUESS, LIKELY, Guess, tokens
+from auditor.mapping.values import Source
+from auditor.policy import Policy
+from auditor.schema.tables import TABLES
+
+_TALK = ("billsec", "talk", "billable", "billed", "conversation")
+LENGTH = re.compile(r"(?i)dur|length|sec|minute|talk|handle")
+STATED = ("call_seconds", "call_minutes")
+_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
+_SPELT = {"minutes": "minutes", "minute": "minutes", "seconds": "seconds", "second": "seconds", "sec": "seconds",
+          "sekunden": "seconds", "hours": "hours", "hour": "hours"}  # fmt: skip
+"""What the words of a header say that lengths are."""
+
+
+def settle(found: dict[str, Guess], sources: Sequence[Source], reader: Policy) -> None:
+    """The call's length: talk before ringing, and its unit as start and end say, else the header, else the size."""
+    named = next((name for name in STATED if name in found), None)
+    if named is None:
+        return
+    guess = found.pop(named)
+    source = guess.sources[0]
+    taken = {one.name for other in found.values() for one in other.sources}
+    for other in sources:
+        if other.name not in taken and other is not source and _is_talk(other, source):
+            why = f"talk time; {source.name} is longer, as if it held ringing too"
+            guess, source = Guess(guess.column, (other,), LIKELY, why), other
+    unit, why = _unit(source, found, reader)
+    if not unit:
+        asked = f"{why}; write call_minutes or call_seconds, or [units] call_minutes"
+        found[named] = replace(guess, sure=GUESS, why=asked)
+        return
+    column = TABLES["calls"].columns["call_seconds" if unit == "seconds" else "call_minutes"]
+    own = "" if unit in ("seconds", "minutes") else unit
+    found[column.name] = replace(guess, column=column, why="; ".join(filter(None, (guess.why, why))), unit=own)
+
+
+def settle_ends(found: dict[str, Guess], reader: Policy) -> None:
+    """An end that is a time of day beside the call's date, and comes before the start, lies past midnight."""
+    guess, clock = found.get("call_end"), _clock(found, reader)
+    if guess and len(guess.sources) == 2 and clock is not None and (before := (clock < 0).sum()):
+        column = TABLES["calls"].columns["call_end_time"]
+        why = f"{guess.why}; {before:,} of {len(clock):,} are past midnight"
+        del found["call_end"]
+        found[column.name] = Guess(column, guess.sources[1:], guess.sure, why)
+
+
+def _is_talk(other: Source, source: Source) -> bool:
+    """Whether a column is the talk of calls whose length, ringing included, is another's."""
+    if not any(word in other.name.casefold() for word in _TALK):
+        return False
+    talk, whole = suggest_values.numbers(other), suggest_values.numbers(source)
+    both = (talk <= whole).drop_nulls()
+    return len(both) > 0 and bool(both.all()) and float(talk.sum()) * 3 > float(whole.sum())
+
+
+def _unit(source: Source, found: Mapping[str, Guess], reader: Policy) -> tuple[str, str]:
+    """What lengths are, and why: minutes, seconds, hours, days or h:mm; blank where nothing tells."""
+    length, clock = suggest_values.numbers(source), _clock(found, reader)
+    parts = source.values.str.extract_groups(r"^(\d+):(\d\d)$").struct.unnest().cast(pl.Int64)
+    readings = {name: length * seconds for name, seconds in _SECONDS.items()}
+    if length.null_count() == len(length):
+        if parts["1"].null_count() == len(parts):  # written as 0:21:30, 25 min or PT21M
+            return "minutes", ""
+        readings = {"minutes": parts["1"] * 60 + parts["2"], "h:mm": parts["1"] * 3600 + parts["2"] * 60}
+    if clock is not None:
+        shares = {unit: float((clock / seconds).is_between(0.5, 2).mean() or 0) for unit, seconds in readings.items()}  # type: ignore[arg-type]
+        unit = max(shares, key=lambda name: shares[name])
+        if shares[unit] > 0.5:
+            return unit, f"{unit}, as start and end say"
+    spelt = set(tokens(source.name)) & _SPELT.keys()
+    if spelt or source.name.casefold().endswith("sec"):
+        return _SPELT[min(spelt)] if spelt else "seconds", ""
+    if "h:mm" in readings:
+        hours = parts["1"].drop_nulls()
+        return ("minutes", "m:ss, by their size") if (hours > 3).mean() > 0.5 else ("", "M:SS OR H:MM?")  # type: ignore[operator]
+    usual = float(length.median() or 0)  # type: ignore[arg-type]
+    if usual > 180:
+        return "seconds", "seconds, by their size"
+    if 2 <= usual <= 60 and float(length.max() or 0) <= 180:  # type: ignore[arg-type]
+        return "minutes", "minutes, by their size"
+    return "", f"MINUTES OR SECONDS? half of the lengths are over {usual:g}"
+
+
+def _clock(found: Mapping[str, Guess], reader: Policy) -> pl.Series | None:
+    """Seconds from start to end, where both were found."""
+    if "call_start" not in found or "call_end" not in found:
+        return None
+    read = []
+    for name in ("call_start", "call_end"):
+        values = suggest_values.joined(found[name].sources)
+        forms = suggest_values.missing_formats(values.drop_nulls(), reader)
+        read.append(instants.read(values, reader.model_copy(update={"instant_formats": forms})).utc)
+    return (read[1] - read[0]).dt.total_microseconds() / 1e6
