@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import polars as pl
 
 from auditor import audit as auditing
 from auditor.audit import Inputs, Result
-from auditor.claims import doors
+from auditor.claims import doors, lengths
 from auditor.reading.headers import shown
 from auditor.reports import summary, text
 from auditor.reports.summary import Summary
@@ -16,28 +17,30 @@ from auditor.rules import ALL
 from auditor.settings import Settings
 from cli.log import log
 from cli.options import Options
-from cli.run import engine_of, log_inputs
+from cli.run import compare_with_the_run_before, engine_of, log_inputs, run_of
 
 
 def check(options: Options) -> int:
     """Show how the inputs are understood, how far they go and how they join. Raises InputRefused where `run` would."""
-    settings = options.settings
+    settings, started = options.settings, datetime.now(UTC)
     out = text.console(sys.stdout)
     with engine_of(options) as engine:
         inputs = auditing.read(settings, log.stage, engine)
         log_inputs(inputs)
         for line in _tables(inputs, settings, show_ids=options.values["show_ids"]):
             out.print(line)
-        for line in _rules(inputs, settings):
+        for line in (*_units(inputs, settings), *_codes(inputs), *_rules(inputs, settings)):
             out.print(line)
         auditing.accept(inputs, settings)
         result = auditing.audit(inputs, replace(settings, allow_unjoined=True), log.stage)
+    told = summary.of_result(result, settings, run_of(started, inputs, settings))
     for line in _reach(result, settings):
         out.print(line)
-    for warning in result.warnings:
+    auditing.insist_on_joins(result, settings)
+    compare_with_the_run_before(options, told)
+    for warning in told["warnings"]:
         out.print(f"Warning: {warning}")
         log.warn(warning, aloud=False)
-    auditing.insist_on_joins(result, settings)
     return 0
 
 
@@ -51,8 +54,6 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
             yield f"  {file.path}: {file.rows:,} rows"
             renamed = {column: names for column, names in file.mapping.items() if names != (column,)}
             yield from (f"    {column} <- {' + '.join(names)}" for column, names in renamed.items())
-            if len(renamed) < len(file.mapping):
-                yield f"    by the same name: {', '.join(sorted(file.mapping.keys() - renamed.keys()))}"
             if file.unused:
                 yield f"    not used: {shown(file.unused)}"
         reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
@@ -63,6 +64,27 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
     for value in summary.unrecognised_of(inputs, settings):
         written = repr(value["value"]) if show_ids else "a value (--show-ids names it)"
         yield f"unrecognised {value['table']}.{value['column']}: {written} ({value['count']:,})"
+
+
+def _units(inputs: Inputs, settings: Settings) -> Iterator[str]:
+    """In which unit stated lengths are read, and how far start and end bear it out."""
+    for name in lengths.STATED:
+        if name in inputs.tables["calls"].columns:
+            unit = settings.policy.units.get(name, "seconds" if name == "call_seconds" else "minutes")  # type: ignore[call-overload]
+            timed, agree = inputs.lengths[f"{name} timed"], inputs.lengths[f"{name} agrees"]
+            yield f"calls.{name}: read as {unit}; {agree:,} of {timed:,} agree with start and end"
+
+
+def _codes(inputs: Inputs) -> Iterator[str]:
+    """Whether the lists know the visits' codes."""
+    if "cpt_codes" in inputs.tables["visits"].columns:
+        unlisted = doors.unlisted_codes(inputs.seen["visits"])
+        told = (
+            f"{len(unlisted):,} codes, {sum(unlisted.values()):,} times, are in no list"
+            if unlisted
+            else "all are in a list"
+        )
+        yield f"visits.cpt_codes: {told} of the policy"
 
 
 def _rules(inputs: Inputs, settings: Settings) -> Iterator[str]:
@@ -90,6 +112,6 @@ def _reach(result: Result, settings: Settings) -> Iterator[str]:
     for table, column in (("calls", "call_start"), ("visits", "visit_start"), ("visits", "booked_at")):
         if table in inputs.seen and (hours := doors.hours(inputs.seen[table], column)):
             yield f"{table}.{column}: 9 of 10 are from {hours[0]}:00 to {hours[1]}:59"
-    for join in summary.joins_of(result.joins):
+    for join in summary.joins_of(result):
         nearly = f", {join['nearly_equal']:,} nearly ({join['differ_in']})" if join["nearly_equal"] else ""
         yield f"{join['in']}: {join['found']:,} of {join['values']:,} {join['of']} are found{nearly}"

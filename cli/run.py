@@ -60,15 +60,15 @@ def _audit(options: Options, settings: Settings, engine: Place, started: datetim
     inputs: Inputs | None = None
     try:
         inputs = auditing.read(settings, log.stage, engine)
-        log.context["run_id"] = _run(started, inputs, settings).run_id
+        log.context["run_id"] = run_of(started, inputs, settings).run_id
         log_inputs(inputs)
         auditing.accept(inputs, settings)
         result = auditing.audit(inputs, settings, log.stage)
-        told = summary.of_result(result, settings, _run(started, inputs, settings))
-        _compare_with_the_run_before(options, told)
+        told = summary.of_result(result, settings, run_of(started, inputs, settings))
+        compare_with_the_run_before(options, told)
     except InputRefused as refusal:
         if options.out:
-            refused = summary.of_refusal(inputs, settings, _run(started, inputs, settings), str(refusal))
+            refused = summary.of_refusal(inputs, settings, run_of(started, inputs, settings), str(refusal))
             _log_report(folder.publish_refusal(options.out, inputs, refused))
         raise
     told["settings"] |= {name: options.values[name] for name in ("fail_on", "memory", "engine", "master")}
@@ -78,16 +78,16 @@ def _audit(options: Options, settings: Settings, engine: Place, started: datetim
     return result, told
 
 
-def _compare_with_the_run_before(options: Options, told: Summary) -> None:
+def compare_with_the_run_before(options: Options, told: Summary) -> None:
     """With a ledger, refuse exports that lost rows since the run before, as far as its summary is there; warn of less."""
     if not (options.ledger and options.out):
         return
     with suppress(OSError, ValueError):
         earlier = past.read(options.out / "latest" / "summary.json")
-        reaches, allowed = past.of(told).reaches, float(options.settings.max_shrink[:-1]) / 100
-        if lost := shrink.shrunk(earlier, reaches, allowed):
+        now, allowed = past.of(told), float(options.settings.max_shrink[:-1]) / 100
+        if lost := shrink.shrunk(earlier, now.reaches, allowed):
             raise InputRefused(f"{lost}; is the export cut short? If it is right, give --max-shrink 100%")
-        told["warnings"] += shrink.fewer(earlier, reaches, allowed)
+        told["warnings"] += shrink.fewer(earlier, now, allowed)
 
 
 def _publish(options: Options, ledger: Connection | None, result: Result, told: Summary) -> Path | None:
@@ -114,7 +114,7 @@ def engine_of(options: Options) -> Place:
     return Local(options.values["memory"], options.out, log.stage)
 
 
-def _run(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
+def run_of(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
     """A run is known by its start and by a digest of its inputs and settings."""
     files = [file.sha256 for many in inputs.files.values() for file in many] if inputs else []
     told = json.dumps([files, summary.settings_of(settings)], sort_keys=True, default=str)

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import polars as pl
 
 from auditor.cells.ids import DIFFERENCES
 from auditor.claims import joins, placeholders
 from auditor.claims.joins import AGAIN, BY_NAME, MANY_CLAIMS, Pair
+from auditor.claims.seen import HASHES
 from auditor.claims.seen import days as seen_days
 from auditor.policy import Policy
 
@@ -17,8 +19,27 @@ _ENOUGH = 20
 _FEW_LINKS = {"problem_id": 2, "diagnosis_codes": 8}
 """So many different links of each side, and none in common, are worth a word."""
 
+LINKED = {"problem_id": "problems of calls and claims", "diagnosis_codes": "diagnosis categories of calls and claims"}
+"""Columns of visits that calls and claims have too, and what is sought in them."""
+
 Seen = Mapping[str, pl.DataFrame]
 """Table → what its rows say, as `seen`."""
+
+
+class Links(NamedTuple):
+    """Different links of calls and claims, of visits, and how many of the first are among the second.
+
+    Of more than `seen` keeps, those that it would keep of both.
+    """
+
+    ours: int
+    theirs: int
+    shared: int
+
+    @property
+    def apart(self) -> int:
+        """How many the fewer are, where none is shared."""
+        return 0 if self.shared else min(self.ours, self.theirs)
 
 
 @dataclass(frozen=True)
@@ -26,18 +47,17 @@ class Doors:
     """What the rules have to doubt.
 
     `ids`: pairs (`name`), ids (`value`) and `how` they differ from what was found, blank where they do not. `nobody`: by
-    table the patient ids that are placeholders. `apart`: links of which visits have none in common with calls and claims,
-    and how many the fewer of both are.
+    table the patient ids that are placeholders. `links`: by column of visits, those that relate them to calls and claims.
     """
 
     ids: pl.DataFrame
     nobody: Mapping[str, pl.DataFrame]
-    apart: Mapping[str, int]
+    links: Mapping[str, Links]
 
     @property
     def mute(self) -> frozenset[str]:
         """The links that visits write in another vocabulary, and that count as blank."""
-        return frozenset(name for name, fewest in self.apart.items() if fewest >= _ENOUGH)
+        return frozenset(name for name, links in self.links.items() if links.apart >= _ENOUGH)
 
     def near(self, pair: str) -> pl.Series:
         """The ids of a pair that are nearly equal to another one of the second column."""
@@ -72,7 +92,7 @@ def doors(seen: Seen, lines: pl.DataFrame, providers: pl.DataFrame, policy: Poli
         found = joins.Ids(values).matched(others.unique())
         ids.append(found.select(name=pl.lit(pair), value="value", how="how"))
     nobody = {table: _placeholders(said, policy) for table, said in seen.items()}
-    return Doors(pl.concat(ids), {table: found for table, found in nobody.items() if found.height}, dict(_apart(seen)))
+    return Doors(pl.concat(ids), {table: found for table, found in nobody.items() if found.height}, dict(_links(seen)))
 
 
 def _placeholders(said: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -82,17 +102,18 @@ def _placeholders(said: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     return placeholders.found(patients, different, int(said.filter(what == "day")["count"].sum()), policy)
 
 
-def _apart(seen: Seen) -> Iterator[tuple[str, int]]:
-    """As `Doors.apart`."""
-    for name in _FEW_LINKS:
+def _links(seen: Seen) -> Iterator[tuple[str, Links]]:
+    """As `Doors.links`."""
+    for name in LINKED:
         by_table = {
             table: set(said.filter((pl.col("what") == "link") & (pl.col("name") == name))["value"])
             for table, said in seen.items()
         }
+        last = min((max(hashes) for hashes in by_table.values() if len(hashes) >= HASHES), default=None)
+        by_table = {table: {one for one in hashes if not last or one <= last} for table, hashes in by_table.items()}
         theirs = by_table.pop("visits")
         ours = set[str]().union(*by_table.values())
-        if not ours & theirs:
-            yield name, min(len(ours), len(theirs))
+        yield name, Links(len(ours), len(theirs), len(ours & theirs))
 
 
 def billed(said: pl.DataFrame, codes: Sequence[str]) -> tuple[int, int]:
@@ -174,8 +195,8 @@ def warnings(doors: Doors, rates: pl.DataFrame, seen: Seen, absent: int) -> Iter
             yield f"{told.second}: {missed:,} providers of {MANY_CLAIMS} or more audited claims are in no visit"
     for name in sorted(doors.mute):
         yield f"visits.{name}: no value is in the calls or claims too, as if written in other words; they count as blank"
-    for name, fewest in doors.apart.items():
-        if _FEW_LINKS[name] <= fewest < _ENOUGH:
+    for name, links in doors.links.items():
+        if _FEW_LINKS[name] <= links.apart < _ENOUGH:
             yield f"visits.{name}: no value is in the calls or claims too; are they the same kind of id?"
     for table, found in doors.nobody.items():
         rows = found["count"].sum()
@@ -244,7 +265,7 @@ def _hour_warnings(seen: Seen) -> Iterator[str]:
         if hours_apart(calls, theirs) >= 3:
             key = "visits" if column == "visit_start" else f'"visits.{column}"'
             yield (
-                f"visits.{column}: 9 of 10 calls start from {calls[0]} to {calls[1]} o'clock, {what} from {theirs[0]} to "
+                f"visits.{column}: most calls start from {calls[0]} to {calls[1]} o'clock, {what} from {theirs[0]} to "
                 f'{theirs[1]}; is one of them in another zone? Say so in the policy: [timezones] {key} = "UTC"'
             )
             return  # what moved the visits moved their bookings, too

@@ -31,7 +31,7 @@ from auditor.schema.tables import TABLES, Kind
 SCHEMA = {"what": pl.String(), "name": pl.String(), "value": pl.String(), "how": pl.String(), "count": pl.Int64()}
 _WORTH_COUNTING = 1_000
 """A patient with fewer than one row of so many is not counted in a chunk."""
-_HASHES = 20_000
+HASHES = 20_000
 """Of a table and a kind of links."""
 _DAYS = {"calls": "call_start_date", "visits": "visit_start_date", "claims": "service_date"}
 _TIMED = {"calls": ("call_start",), "visits": ("visit_start", "booked_at")}
@@ -135,7 +135,7 @@ def merge(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
         pl.concat([pl.DataFrame(schema=SCHEMA), *parts]).group_by("what", "name", "value", "how").agg(pl.sum("count"))
     )
     hashes = pl.col("what").is_in(["few", "link"])
-    least = rows.filter(hashes).sort("value").group_by("what", "name", maintain_order=True).head(_HASHES)
+    least = rows.filter(hashes).sort("value").group_by("what", "name", maintain_order=True).head(HASHES)
     return pl.concat([rows.filter(~hashes), least.select(rows.columns)])
 
 
@@ -158,5 +158,5 @@ def _counted(values: pl.Series) -> pl.DataFrame:
 
 def _hashes(values: pl.Series) -> pl.DataFrame:
     """The smallest of the different values' hashes, as texts of equal length."""
-    hashes = values.drop_nulls().unique().hash().unique().bottom_k(_HASHES)
+    hashes = values.drop_nulls().unique().hash().unique().bottom_k(HASHES)
     return hashes.cast(pl.String).str.zfill(20).alias("value").to_frame()

@@ -57,7 +57,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
             "review": _total(claims["review_amount"]),
             "without_amount": claims.filter(flagged & amount.is_null()).height,
         },
-        "joins": joins_of(result.joins),
+        "joins": joins_of(result),
         "rejects": rejects_of(result.inputs),
         "unrecognised": unrecognised_of(result.inputs, settings),
         "warnings": list(result.warnings),
@@ -146,20 +146,20 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
     return told
 
 
-def joins_of(rates: pl.DataFrame) -> list[Summary]:
-    """How many different ids of audited claims are found in other tables, as they stand and nearly."""
-    return [
-        {
-            "of": BY_NAME[pair].first,
-            "in": BY_NAME[pair].second,
-            "values": values,
-            "found": found,
-            "nearly_equal": near,
-            "differ_in": how,
-        }
-        for pair, values, found, near, how in rates.select("pair", "values", "found", "near", "how").iter_rows()
+def joins_of(result: Result) -> list[Summary]:
+    """How many different ids are found in other tables, as they stand and nearly (null: not looked for)."""
+    pairs = result.joins.select("pair", "values", "found", "near", "how").iter_rows()
+    found = [
+        (BY_NAME[pair].first, BY_NAME[pair].second, values, found, near, how)
+        for pair, values, found, near, how in pairs
         if pair != "patient in lines" or near
     ]
+    found += [
+        (doors.LINKED[name], f"visits.{name}", links.ours, links.shared, None, None)
+        for name, links in result.inputs.doors.links.items()
+        if links.ours and links.theirs
+    ]
+    return [dict(zip(("of", "in", "values", "found", "nearly_equal", "differ_in"), row, strict=True)) for row in found]
 
 
 def _rejected(inputs: Inputs, settings: Settings) -> int:

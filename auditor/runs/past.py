@@ -7,7 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from auditor.windows.bounds import Numbers
 
@@ -61,6 +61,15 @@ class Reach(_Lenient):
     columns: frozenset[str] = frozenset()
 
 
+class Join(_Lenient):
+    """How many different ids (`of`) were sought in a column (`column`), and how many were found."""
+
+    of: str
+    column: str = Field(alias="in")
+    values: int
+    found: int
+
+
 class _Rule(_Lenient):
     code: str
     name: str
@@ -79,6 +88,7 @@ class _Summary(_Lenient):
     settings: _Settings = _Settings()
     coverage: _Coverage = _Coverage()
     reaches: Mapping[str, Reach] = {}
+    joins: tuple[Join, ...] = ()
     rules: tuple[_Rule, ...] = ()
 
 
@@ -94,7 +104,7 @@ class PastRule:
 
 @dataclass(frozen=True)
 class Past:
-    """What a finished run says of itself: its policy's name and numbers, its coverage and its rules."""
+    """What a finished run says of itself: its policy's name and numbers, its coverage, joins and rules."""
 
     run_id: str
     policy: str
@@ -104,6 +114,7 @@ class Past:
     visits_since: date | None
     claims_since: date | None
     reaches: Mapping[str, Reach]
+    joins: tuple[Join, ...]
     rules: tuple[PastRule, ...]
 
     @property
@@ -138,5 +149,6 @@ def of(summary: Mapping[str, Any]) -> Past:
         covered.visits_since,
         covered.claims_since,
         found.reaches,
+        found.joins,
         tuple(PastRule(rule.code, rule.name, rule.evaluated, rule.reason) for rule in found.rules),
     )

@@ -27,19 +27,35 @@ def shrunk(earlier: Past, reaches: Mapping[str, Reach], allowed: float) -> str |
     return None
 
 
-def fewer(earlier: Past, reaches: Mapping[str, Reach], allowed: float) -> Iterator[str]:
-    """What else a table had in the earlier run and has no more: columns, and rows of months too small to tell alone."""
-    for table, tonight in reaches.items():
-        before = earlier.reaches.get(table, Reach())
-        for column in sorted(before.columns - tonight.columns):
-            yield f"{table}.{column}: the run {earlier.run_id} had this column, and this one has it not, or blank"
-        shared = _shared(before, tonight)
-        had, has = sum(shared.values()), sum(tonight.months.get(month, 0) for month in shared)
-        empty = [month for month, rows in shared.items() if rows >= _SOME and not tonight.months.get(month)]
-        if empty:
-            yield f"{table}: no row of {', '.join(empty)}, which the run {earlier.run_id} had"
-        elif had >= _FEWEST and has < had * (1 - allowed):
-            yield f"{table}: {has:,} rows of months of which the run {earlier.run_id} had {had:,}; is the export cut short?"
+def fewer(earlier: Past, now: Past, allowed: float) -> Iterator[str]:
+    """What else there was in the earlier run and is no more: columns, rows of months too small to tell alone, joins."""
+    known = {(join.of, join.column): join for join in earlier.joins}
+    for join in now.joins:
+        before = known.get((join.of, join.column))
+        if (
+            before
+            and join.values >= _FEWEST
+            and join.found * before.values < before.found * join.values * (1 - allowed)
+        ):
+            yield (
+                f"{join.column}: of {join.values:,} {join.of} {join.found:,} are found there; the run {earlier.run_id} "
+                f"found {before.found:,} of {before.values:,}"
+            )
+    for table, tonight in now.reaches.items():
+        yield from _fewer_rows(table, earlier, tonight, allowed)
+
+
+def _fewer_rows(table: str, earlier: Past, tonight: Reach, allowed: float) -> Iterator[str]:
+    before = earlier.reaches.get(table, Reach())
+    for column in sorted(before.columns - tonight.columns):
+        yield f"{table}.{column}: the run {earlier.run_id} had this column, and this one has it not, or blank"
+    shared = _shared(before, tonight)
+    had, has = sum(shared.values()), sum(tonight.months.get(month, 0) for month in shared)
+    empty = [month for month, rows in shared.items() if rows >= _SOME and not tonight.months.get(month)]
+    if empty:
+        yield f"{table}: no row of {', '.join(empty)}, which the run {earlier.run_id} had"
+    elif had >= _FEWEST and has < had * (1 - allowed):
+        yield f"{table}: {has:,} rows of months of which the run {earlier.run_id} had {had:,}; is the export cut short?"
 
 
 def _shared(before: Reach, tonight: Reach) -> dict[str, int]:

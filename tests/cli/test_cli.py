@@ -323,7 +323,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path):
 def test_check_shows_mapping_coverage_and_rejects(exports: Path):
     done = audit98968("check", "--calls", "calls.csv", "--visits", "visits.csv", folder=exports)
     assert done.returncode == 0
-    assert "    by the same name: call_id, call_minutes, call_start, cpt_code" in done.stdout
+    assert "calls.call_minutes: read as minutes; 0 of 0 agree with start and end" in done.stdout
     assert "  INT001 claim-without-call: no claims in the inputs" in done.stdout
     assert "rows with 98968: 2 used, 0 rejected" in done.stdout
     assert "visits.patient_id: 2 of 2 patients of audited claims are found" in done.stdout

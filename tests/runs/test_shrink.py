@@ -74,14 +74,54 @@ def test_a_second_night_with_a_sixth_of_the_visits_is_refused(tmp_path: Path, ca
     assert run(tmp_path, "--max-shrink", "100%") == 0
 
 
+def test_check_tells_what_shrank_and_refuses_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    export(tmp_path, 1)
+    paths = [
+        "--calls",
+        str(tmp_path / "calls.csv"),
+        "--visits",
+        str(tmp_path / "visits.csv"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert command(["check", *paths]) == 0
+    assert not (tmp_path / "out").exists()
+    assert run(tmp_path) == 0
+    assert command(["check", *paths]) == 0
+    export(tmp_path, 1 / 6)
+    capfd.readouterr()
+    there = sorted((tmp_path / "out").iterdir())
+    assert command(["check", *paths]) == 3
+    assert "visits: rows of 2026-01 (" in capfd.readouterr().err
+    assert command(["check", *paths, "--max-shrink", "100%"]) == 0
+    assert sorted((tmp_path / "out").iterdir()) == there
+
+
 def test_columns_and_small_months_that_are_gone_are_told():
     before = reach("2026-01-01", "2026-03-31", m01=9, m02=9, m03=9)
     before["visits"] = before["visits"].model_copy(update={"columns": frozenset({"visit_id", "status"})})
     tonight = reach("2026-01-01", "2026-03-31", m01=9, m02=9)
     tonight["visits"] = tonight["visits"].model_copy(update={"columns": frozenset({"visit_id"})})
-    told = list(fewer(earlier(before), tonight, 0.2))
+    told = list(fewer(earlier(before), earlier(tonight), 0.2))
     assert [text.partition(":")[0] for text in told] == ["visits.status", "visits"]
     assert "2026-03" in told[1]
-    assert list(fewer(earlier(before), before, 0.2)) == []
+    assert list(fewer(earlier(before), earlier(before), 0.2)) == []
     thin = reach("2026-01-01", "2026-03-31", m01=7, m02=6, m03=8)
-    assert "21 rows" in list(fewer(earlier(before), thin, 0.2))[-1]
+    assert "21 rows" in list(fewer(earlier(before), earlier(thin), 0.2))[-1]
+
+
+def test_ids_that_were_found_and_are_no_more_are_told():
+    def joined(found: int, values: int = 40) -> Past:
+        of_problems = {
+            "of": "problems of calls and claims",
+            "in": "visits.problem_id",
+            "values": values,
+            "found": found,
+        }
+        return of({"run_id": "before", "joins": [of_problems | {"nearly_equal": None, "differ_in": None}]})
+
+    [told] = fewer(joined(40), joined(31), 0.2)
+    assert told.startswith(
+        "visits.problem_id: of 40 problems of calls and claims 31 are found there; the run before found 40"
+    )
+    assert list(fewer(joined(40), joined(32), 0.2)) == list(fewer(joined(19, 19), joined(3, 19), 0.2)) == []
