@@ -158,8 +158,8 @@ def _by_likeness(spec: TableSpec, column: Column, source: Source, policy: Policy
         return None
     if score < _GUESS:
         return None
-    names_people = column.kind is Kind.ID and "name" in tokens(source.name)
-    sure = LIKELY if score >= _LIKELY and not names_people else GUESS
+    other = {Kind.ID: "name", Kind.MONEY: "code", Kind.NUMBER: "code"}.get(column.kind)
+    sure = LIKELY if score >= _LIKELY and other not in tokens(source.name) else GUESS
     return score, Guess(column, (source,), sure, f"name {named:.0%} alike, {fits:.0%} of the values fit")
 
 
