@@ -87,7 +87,7 @@ def compare_with_the_run_before(options: Options, told: Summary) -> None:
         now, allowed = past.of(told), float(options.settings.max_shrink[:-1]) / 100
         if lost := shrink.shrunk(earlier, now.reaches, allowed):
             raise InputRefused(f"{lost}; is the export cut short? If it is right, give --max-shrink 100%")
-        told["warnings"] += shrink.fewer(earlier, now, allowed)
+        told["warnings"] = [*shrink.fewer(earlier, now, allowed), *told["warnings"]]
 
 
 def _publish(options: Options, ledger: Connection | None, result: Result, told: Summary) -> Path | None:
@@ -145,7 +145,7 @@ def _print(options: Options, result: Result, told: Summary, where: Path | None) 
         seen = sys.stdout.isatty() and sys.stderr.isatty() and not options.values["quiet"]
         text.write(sys.stdout, told, ranked, where, show_ids=options.values["show_ids"], told_elsewhere=seen)
     elif form == "json":
-        data(folder.to_json(told))
+        data(folder.to_json(told if options.values["show_ids"] else summary.without_ids(told)))
     elif form == "csv":
         data(tables.to_csv(result.findings))
     elif form == "jsonl":

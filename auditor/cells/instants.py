@@ -209,9 +209,9 @@ def _parse(values: pl.Series, policy: Policy) -> _Written:
 
 
 def _plainly(text: pl.Expr) -> pl.Expr:
-    """Blanks of other kinds, `a.m.`, a comma after the date, the day of the week and GMT, as our forms write them."""
+    """Blanks of other kinds, `a.m.`, `a`, a comma after the date, the day of the week and GMT, as our forms write them."""
     text = text.str.replace_all(r"[\u{00A0}\u{2007}\u{2009}\u{202F}]", " ")
-    text = text.str.replace(r"(?i)([ap])\.? ?m\.?$", "${1}M")
+    text = text.str.replace(r"(?i)(\d ?)([ap])\.? ?(?:m\.?)?$", "${1}${2}M")
     text = text.str.replace(r"^([\d/-]{8,10}), *", "${1} ").str.replace(r"^[A-Za-z]{3}, *", "")
     return text.str.replace(r" (?:GMT|UTC?)$", " +0000")
 

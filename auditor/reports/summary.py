@@ -1,5 +1,6 @@
 """summary.json: what was audited, under which settings, with which result. Source: SPEC.md section 7."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from auditor.schema.tables import TABLES
 from auditor.settings import Settings
 
 Summary = dict[str, Any]
+_LIKE_AN_ID = re.compile(r"\d\W*\d\W*\d")
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,16 @@ def unrecognised_of(inputs: Inputs, settings: Settings) -> list[Summary]:
     for code, count in doors.unlisted_codes(inputs.seen["visits"]).items():
         rows.append({"table": "visits", "column": "cpt_codes", "value": code, "count": count})
     return [row | {"value": "(hidden)"} for row in rows] if settings.identity.key else rows
+
+
+def without_ids(told: Summary) -> Summary:
+    """The summary for a terminal: values that look like the number of a phone or an id are hidden, and codes are not."""
+    return told | {
+        "unrecognised": [
+            row | {"value": "(hidden)"} if row["column"] != "cpt_codes" and _LIKE_AN_ID.search(row["value"]) else row
+            for row in told["unrecognised"]
+        ]
+    }
 
 
 def coverage_of(coverage: Coverage, settings: Settings) -> Summary:

@@ -117,7 +117,9 @@ class TypeChunk:
         if count := counts.get("lost hours", 0):
             what = f"calls.call_minutes: {count} stated times fall short of end - start by whole hours, as if a spreadsheet"
             notes = (*notes, f"{what} had dropped them; those calls have no time")
-        lost = ((name, _lost_times(name, found)) for name, found in midnights.items() if name != "visit_end")  # no rule's
+        lost = (
+            (name, _lost_times(name, found)) for name, found in midnights.items() if name != "visit_end"
+        )  # no rule's
         notes = (*notes, *(f"{look.table}.{name}: {how}" for name, how in lost if how))
         return rows.filter(self.matters(rows)), Said(
             replace(table, rejects=normalise.all_rejects(table.rejects, [rejects]), notes=notes),

@@ -332,6 +332,17 @@ def test_check_shows_mapping_coverage_and_rejects(exports: Path):
     assert "calls: 2 rows = 2 used + 0 rejected" in done.stdout
 
 
+def test_json_hides_what_looks_like_a_phone_unless_ids_are_asked_for(exports: Path):
+    calls = (exports / "calls.csv").read_text().splitlines()
+    rows = [f"{calls[0]},caller", *(f"{row},617-555-0142" for row in calls[1:])]
+    (exports / "calls.csv").write_text("\n".join(rows) + "\n")
+    done = run(exports, "--format", "json", "--out", "out")
+    assert "617" not in done.stdout + done.stderr
+    assert [value["value"] for value in json.loads(done.stdout)["unrecognised"]] == ["(hidden)"]
+    assert "617-555-0142" in run(exports, "--format", "json", "--show-ids").stdout
+    assert "617-555-0142" in (exports / "out" / "latest" / "summary.json").read_text()
+
+
 def test_rules_and_policies_are_shown(tmp_path: Path):
     assert audit98968("rules", "list", folder=tmp_path).stdout.count("\n") == 27
     assert "What it cannot see:" in audit98968("rules", "show", "related-visit-before-call", folder=tmp_path).stdout
