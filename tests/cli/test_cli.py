@@ -15,6 +15,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.support.program import audit98968
+
 CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,cpt_code,paid_amount
 K1,PT-CANARY,D1,2026-03-09 09:00,25,98968,40.00
 K2,PT-OTHER,D1,2026-03-20 09:00,{minutes},98968,50.00
@@ -31,12 +33,6 @@ def exports(tmp_path: Path) -> Path:
     (tmp_path / "calls.csv").write_text(CALLS.format(minutes="25"))
     (tmp_path / "visits.csv").write_text(VISITS.format(status="completed"))
     return tmp_path
-
-
-def audit98968(*arguments: str, folder: Path, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cli", *arguments]
-    variables = {**os.environ, "PYTHONWARNINGS": "error", **env}
-    return subprocess.run(command, cwd=folder, input=stdin, capture_output=True, text=True, env=variables, timeout=60)
 
 
 def run(folder: Path, *arguments: str, **options: str) -> subprocess.CompletedProcess[str]:

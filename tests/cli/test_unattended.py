@@ -16,18 +16,13 @@ from pathlib import Path
 import pytest
 
 from docs import man
+from tests.support.program import audit98968
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 DATA = ROOT / "sample_data"
 TABLES = ("--calls", str(DATA / "calls.csv"), "--visits", str(DATA / "visits.csv"))
 PROGRAM = str(Path(sys.executable).parent)
-
-
-def audit98968(*arguments: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cli", *arguments]
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **env}
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=variables, timeout=60)
 
 
 def logged(file: Path) -> list[dict]:
