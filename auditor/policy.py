@@ -118,6 +118,11 @@ class Frequency(_Strict):
     anchor: Literal["unflagged", "reported"]
     max_units: int = Field(ge=1)
 
+    @property
+    def last_day(self) -> int:
+        """The last day after a line that its period holds."""
+        return self.period_days - 1
+
 
 Differences = tuple[Literal["case", "zeros", "decimal", "punctuation"], ...]
 

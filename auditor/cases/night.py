@@ -10,7 +10,6 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, get_args
 
 import polars as pl
@@ -22,6 +21,7 @@ from auditor.choices import Mark
 from auditor.judging.findings import KEYS
 from auditor.policy import Policy
 from auditor.rules.rule import Outcome
+from auditor.windows import bounds
 
 MARKS = get_args(Mark)
 ALARMS = ("new", "reopened")
@@ -255,7 +255,7 @@ def _remembered(connection: sqlite3.Connection) -> pl.DataFrame:
 def _keep_undecided(connection: sqlite3.Connection, result: Result, policy: Policy, number: int) -> dict[str, int]:
     """Remember claims with an unknown outcome whose window is still open; forget those that were audited and have none."""
     as_of, end = result.coverage.as_of, pl.coalesce("end", "start").dt.convert_time_zone("UTC")
-    soon, late = end + timedelta(hours=policy.lookahead.hours), end + timedelta(days=policy.horizon_days)
+    soon, late = bounds.closing(end, policy)
     closes = pl.when((soon <= as_of) & pl.col("unknowns").list.contains("LAH002")).then(late).otherwise(soon)
     claims = result.claims.select(*KEYS, closes.alias("closes"), pl.col("unknowns").list.join(" "), late=late)
     waiting = claims.filter(pl.col("unknowns") != "", pl.col("closes") > as_of)

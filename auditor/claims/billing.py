@@ -234,13 +234,12 @@ def _with_period(lines: pl.DataFrame, spare: pl.DataFrame, policy: Policy) -> pl
     """
     if policy.duration.cumulative == "claim":
         return lines.with_columns(period_minutes="minutes")
-    last_day = policy.frequency.period_days - 1
     spare = spare.filter(~pl.col("purpose").is_in(_UNCOUNTED_PURPOSES).fill_null(False))
     dated = spare.select("patient_id", "provider_id", "call_start_date", "time", "time_source")
     near = lines.select("line", "patient_id", "provider_id", last="service_date").join(
         dated, on=["patient_id", "provider_id"]
     )
-    first = pl.col("last").dt.offset_by(f"-{last_day}d")
+    first = pl.col("last").dt.offset_by(f"-{policy.frequency.last_day}d")
     near = near.filter(pl.col("call_start_date").is_between(first, "last"))
     added = near.group_by("line").agg(
         spare=pl.col("time").sum(),

@@ -65,5 +65,12 @@ RULE = Rule(
     k11    | p11     | 2026-03-09 09:00    | a        |           |                  |          | clear
     v11    | p11     | 2026-03-09 17:00    | a        | cancelled | 2026-03-09 09:10 | phone    |
     k7     | p7      | 2026-12-31 09:00    | a        |           |                  |          | unknown
+
+    policy: lookahead.hours = 48
+    record | patient | start               | provider | status    | booked_at | modality | expect
+    k1     | p1      | 2026-03-09 09:00    | a        |           |           |          | violation v1
+    v1     | p1      | 2026-03-11 09:25    | a        | completed |           |          |
+    k2     | p2      | 2026-03-09 09:00    | a        |           |           |          | clear
+    v2     | p2      | 2026-03-11 09:25:01 | a        | completed |           |          |
     """,
 )

@@ -5,7 +5,7 @@ Source: SPEC.md sections 5 to 7. Nothing is audited again: what the run publishe
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -114,20 +114,15 @@ def _story(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Pa
 
 
 def _windows(claim: Row, run: Past) -> list[Window]:
-    numbers, zone = run.numbers, ZoneInfo(run.timezone)
-    made = []
-    start, end = claim["start"], claim["end"] or claim["start"]
-    if start:
-        days, hours, horizon = numbers.lookback, numbers.hours, numbers.horizon
-        ahead = bounds.later(end, hours)
-        made = [
-            Window(f"{days} days back", bounds.midnight(bounds.first_day(start.date(), days), zone), start),
-            Window(f"the call and {hours} hours", start, ahead),
-            Window(f"soonest, {horizon} days", ahead, max(bounds.later(end, 24 * horizon), ahead)),
-        ]
-    day = claim["service_date"]
-    first, last = (bounds.midnight(on, zone) for on in (bounds.first_day(day, numbers.last_day), day + timedelta(1)))
-    return [Window(f"frequency, {numbers.period} days", first, last), *made]
+    numbers = run.numbers
+    names = {
+        "period": f"frequency, {numbers.period} days",
+        "lookback": f"{numbers.lookback} days back",
+        "ahead": f"the call and {numbers.hours} hours",
+        "later": f"soonest, {numbers.horizon} days",
+    }
+    spans = bounds.spans(numbers, claim["start"], claim["end"], claim["service_date"], ZoneInfo(run.timezone))
+    return [Window(names[name], *span) for name, span in spans.items()]
 
 
 def _calls(claim: Row, evidence: Sequence[Row]) -> list[Event]:

@@ -34,7 +34,9 @@ class _Frequency(_Lenient):
     period_days: int = Numbers.period
 
 
-class _Policy(_Lenient):
+class PastPolicy(_Lenient):
+    """The numbers of the policy that a run was made with."""
+
     horizon_days: int = Numbers.horizon
     lookback: _Lookback = _Lookback()
     lookahead: _Lookahead = _Lookahead()
@@ -43,7 +45,7 @@ class _Policy(_Lenient):
 
 
 class _Settings(_Lenient):
-    policy: _Policy = _Policy()
+    policy: PastPolicy = PastPolicy()
 
 
 class _Coverage(_Lenient):
@@ -131,20 +133,12 @@ def read(path: Path) -> Past:
 def of(summary: Mapping[str, Any]) -> Past:
     """Read a summary that is at hand. Raises ValueError for one that is damaged."""
     found = _Summary.model_validate(summary)
-    policy, covered = found.settings.policy, found.coverage
-    bands = Numbers().bands | {code: (band.low, band.high) for code, band in policy.bands.items()}  # type: ignore[operator]
+    covered = found.coverage
     return Past(
         found.run_id,
         found.policy.name,
         found.timezone,
-        Numbers(
-            lookback=policy.lookback.days,
-            postoperative=max(policy.lookback.postoperative_days, default=0),
-            hours=policy.lookahead.hours,
-            horizon=policy.horizon_days,
-            period=policy.frequency.period_days,
-            bands=bands,
-        ),
+        Numbers.of(found.settings.policy),
         covered.as_of,
         covered.visits_since,
         covered.claims_since,

@@ -6,13 +6,16 @@ dates, hours are elapsed time. `Numbers` are the same lengths for words and pict
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
 from auditor.claims.coverage import Coverage
 from auditor.policy import Policy
+
+if TYPE_CHECKING:
+    from auditor.runs.past import PastPolicy
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,15 @@ class Numbers:
     )
 
     @classmethod
-    def of(cls, policy: Policy) -> "Numbers":
-        """Those of a policy."""
+    def of(cls, policy: "Policy | PastPolicy") -> "Numbers":
+        """Those of a policy, or of what a finished run says of its own."""
         return cls(
             lookback=policy.lookback.days,
             postoperative=max(policy.lookback.postoperative_days, default=0),
             hours=policy.lookahead.hours,
             horizon=policy.horizon_days,
             period=policy.frequency.period_days,
-            bands={code: (band.low, band.high) for code, band in policy.bands.items()},
+            bands=cls().bands | {code: (band.low, band.high) for code, band in policy.bands.items()},  # type: ignore[operator]
         )
 
     @property
@@ -64,7 +67,7 @@ def first_day(day: date, days: int) -> date:
     return day - timedelta(days)
 
 
-def midnight(day: date, zone: ZoneInfo) -> datetime:
+def midnight(day: date, zone: tzinfo) -> datetime:
     """A date's first instant."""
     return datetime.combine(day, time(), zone)
 
@@ -72,6 +75,31 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 def later(at: datetime, hours: int) -> datetime:
     """So many elapsed hours later: Python adds to the clock on the wall, which a DST change moves."""
     return (at.astimezone(UTC) + timedelta(hours=hours)).astimezone(at.tzinfo)
+
+
+class Span(NamedTuple):
+    """A window of one claim."""
+
+    first: datetime
+    last: datetime
+
+
+def spans(
+    numbers: Numbers, start: datetime | None, end: datetime | None, service_date: date, zone: tzinfo
+) -> dict[str, Span]:
+    """The windows of one claim, for words and pictures: `period`, and with a start `lookback`, `ahead` and `later`."""
+    period = Span(
+        midnight(first_day(service_date, numbers.last_day), zone), midnight(service_date + timedelta(1), zone)
+    )
+    if start is None:
+        return {"period": period}
+    ahead = later(end or start, numbers.hours)
+    return {
+        "period": period,
+        "lookback": Span(midnight(first_day(start.date(), numbers.lookback), zone), start),
+        "ahead": Span(start, ahead),
+        "later": Span(ahead, max(later(end or start, 24 * numbers.horizon), ahead)),
+    }
 
 
 def days_before(date_column: str, days: int) -> pl.Expr:
@@ -84,9 +112,14 @@ def days_after(date_column: str, days: int) -> pl.Expr:
     return pl.col(date_column).dt.offset_by(f"{days}d")
 
 
-def hours_after(end: str, hours: int) -> pl.Expr:
+def hours_after(end: str | pl.Expr, hours: int) -> pl.Expr:
     """The instant so many elapsed hours after a column's."""
-    return pl.col(end) + pl.duration(hours=hours)
+    return (pl.col(end) if isinstance(end, str) else end) + pl.duration(hours=hours)
+
+
+def closing(end: pl.Expr, policy: Policy) -> tuple[pl.Expr, pl.Expr]:
+    """When the hours ahead and the horizon of a claim with that end are over."""
+    return hours_after(end, policy.lookahead.hours), hours_after(end, 24 * policy.horizon_days)
 
 
 def days_between(later_date: str, earlier_date: str) -> pl.Expr:
@@ -155,7 +188,7 @@ def beyond(policy: Policy) -> pl.Expr:
 
 def in_period(policy: Policy, days: pl.Expr) -> pl.Expr:
     """Whether so many days after a line are still its frequency period."""
-    return days <= policy.frequency.period_days - 1
+    return days <= policy.frequency.last_day
 
 
 def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:

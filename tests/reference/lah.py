@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
 
 from tests.reference.evidence import Support, from_records
@@ -22,22 +23,31 @@ def ahead_unknown(claim: Line, book: Book, first: date, last: date) -> bool:
     """Is the day after the claim, or are these dates, not fully covered by the visits export?"""
     if book.lacks_visits(first, last):
         return True
-    if claim.end is None or book.as_of is None or claim.end + DAY > book.as_of:
+    if claim.end is None or book.as_of is None or claim.end + ahead_hours(book) > book.as_of:
         return True
     if claim.patient in book.tainted_visits or claim.patient in book.doors.nobody:
         return True
     return book.doors.patient_astray(claim) or book.doors.came_from_astray(claim)
 
 
+def ahead_hours(book: Book) -> timedelta:
+    return timedelta(hours=book.settings["lookahead_hours"])
+
+
+def ahead_days(book: Book) -> int:
+    """The days that those hours touch."""
+    return math.ceil(ahead_hours(book) / DAY)
+
+
 def in_lah001_window(visit: Visit, claim: Line, book: Book) -> bool:
     end = claim.last
     if visit.date_only:
         last = book.clock.day(end)
-        if last <= visit.day <= last + timedelta(days=1):
+        if last <= visit.day <= last + timedelta(days=ahead_days(book)):
             return True
         # CHOICE: a date-only visit on a day between the calls of one claim lies in the window by its first instant.
         return claim.first <= visit.start and visit.day < last
-    return claim.first <= visit.start <= end + DAY
+    return claim.first <= visit.start <= end + ahead_hours(book)
 
 
 def in_lah002_window(visit: Visit, claim: Line, book: Book) -> bool:
@@ -45,8 +55,8 @@ def in_lah002_window(visit: Visit, claim: Line, book: Book) -> bool:
     horizon: int = book.settings["horizon_days"]
     if visit.date_only:
         last = book.clock.day(end)
-        return last + timedelta(days=2) <= visit.day <= last + timedelta(days=horizon)
-    return end + DAY < visit.start <= end + horizon * DAY
+        return last + timedelta(days=ahead_days(book) + 1) <= visit.day <= last + timedelta(days=horizon)
+    return end + ahead_hours(book) < visit.start <= end + horizon * DAY
 
 
 def lah001(claim: Line, book: Book) -> Verdict:
@@ -76,7 +86,7 @@ def lah001(claim: Line, book: Book) -> Verdict:
             outcome = None
         if outcome is not None:
             supports.append(ahead("LAH001", visit, claim, outcome, basis, book))
-    first, last = book.clock.day(claim.first), book.clock.day(claim.last) + timedelta(days=1)
+    first, last = book.clock.day(claim.first), book.clock.day(claim.last) + timedelta(days=ahead_days(book))
     return from_records("LAH001", supports, ahead_unknown(claim, book, first, last), book)
 
 
@@ -93,7 +103,7 @@ def lah002(claim: Line, book: Book) -> Verdict:
         related, basis = relate(visit, claim, book)
         linked = basis == "linked"
         booked = booked_for(visit, claim, book)
-        in_span = linked or (booked is not None and claim.first <= booked <= end + DAY)
+        in_span = linked or (booked is not None and claim.first <= booked <= end + ahead_hours(book))
         outcome = None
         if visit.status in ("completed", "scheduled", None, "unrecognised"):
             if soonest is True:

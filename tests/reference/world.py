@@ -43,6 +43,7 @@ SETTINGS: dict[str, Any] = {
     "relatedness": "evidence",
     "anchor": "unflagged",
     "horizon_days": 14,
+    "lookahead_hours": 24,
     "severity": {},
     "unrelated_supports_lah001": True,
     "holes": "unknown",

@@ -49,7 +49,10 @@ def settings_of(world: World, paths: Mapping[str, tuple[str, ...]]) -> Settings:
             "coverage": policy.coverage.model_copy(update={"holes": given.get("holes", "unknown")}),
             "frequency": policy.frequency.model_copy(update={"anchor": given.get("anchor", "unflagged")}),
             "lookahead": policy.lookahead.model_copy(
-                update={"unrelated_supports": given.get("unrelated_supports_lah001", True)}
+                update={
+                    "unrelated_supports": given.get("unrelated_supports_lah001", True),
+                    "hours": given.get("lookahead_hours", 24),
+                }
             ),
         }
     )

@@ -38,7 +38,7 @@ def _main(arguments: tuple[str, ...], folder: Path, streams: list[Path], env: di
     os.environ.update(env)
     for number, (stream, flags) in enumerate(zip(streams, (os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT] * 2), strict=True)):
         os.dup2(os.open(stream, flags, 0o600), number)
-    sys.stdin, sys.stdout, sys.stderr = (open(number, "rw"[number > 0], closefd=False) for number in range(3))
+    sys.stdin, sys.stdout, sys.stderr = (open(number, "rw"[number > 0], closefd=False) for number in range(3))  # noqa: SIM115
     sys.argv = ["audit98968", *arguments]
     warnings.simplefilter("error")
     from cli.__main__ import main

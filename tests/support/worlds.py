@@ -616,6 +616,8 @@ def draw_settings(scene: Scene) -> dict[str, Any]:
         settings["service_to"] = max(to, settings.get("service_from", to))
     if chance(draw, 8):
         settings["horizon_days"] = pick(draw, (7, 2, 5, 30))
+    if chance(draw, 8):
+        settings["lookahead_hours"] = pick(draw, (48, 12, 30, 72))
     if chance(draw, 6):
         settings["unrelated_supports_lah001"] = False
     if chance(draw, 6):

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from html import escape
 from typing import Any
 
+from auditor.windows import bounds
 from auditor.windows.bounds import Numbers
 
 _LEFT, _RIGHT, _WIDTH = 74, 8, 760
@@ -34,24 +35,25 @@ def shown(text: str | None) -> str:
 
 def draw(claim: Row, records: Sequence[Row], numbers: Numbers) -> str:
     """Draw one claim (of `Result.claims`) and the rows of `Result.evidence` weighed for it; `numbers` are its windows."""
-    start = _local(claim["start"]) or datetime.combine(claim["service_date"], time())
-    end = _local(claim["end"]) or start
+    zone = claim["start"].tzinfo if claim["start"] else UTC
+    began = claim["start"] or bounds.midnight(claim["service_date"], zone)
+    spans = bounds.spans(numbers, began, claim["end"], claim["service_date"], zone)
+    back, ahead, later, period = (
+        bounds.Span(*map(_local, spans[name])) for name in ("lookback", "ahead", "later", "period")
+    )
+    start, end = ahead.first, _local(claim["end"]) or ahead.first
     day = datetime.combine(start.date(), time())
     own = {("call", name) for name in claim["call_ids"]}
     marks = [mark for mark in _strongest(records) if (mark["kind"], mark["id"]) not in own]
-    late = any(mark["at"] and _local(mark["at"]) > end + timedelta(hours=numbers.hours + 12) for mark in marks)
-    scale = _Scale(
-        day - timedelta(days=numbers.lookback + 1),
-        end + (timedelta(days=numbers.horizon + 1) if late else timedelta(hours=numbers.hours + 24)),
-    )
-    ahead = end + timedelta(hours=numbers.hours)
+    late = any(mark["at"] and _local(mark["at"]) > ahead.last + timedelta(hours=12) for mark in marks)
+    scale = _Scale(back.first - timedelta(1), later.last + timedelta(1) if late else ahead.last + timedelta(1))
     bands = [
-        _band(scale, "visit", day - timedelta(days=numbers.lookback), start, "back"),
-        _band(scale, "visit", start, ahead, "ahead"),
-        _band(scale, "claim", day - timedelta(days=numbers.last_day), day + timedelta(days=1), "back"),
+        _band(scale, "visit", back, "back"),
+        _band(scale, "visit", ahead, "ahead"),
+        _band(scale, "claim", period, "back"),
     ]
     if late:
-        bands.append(_band(scale, "visit", ahead, end + timedelta(days=numbers.horizon), "later"))
+        bands.append(_band(scale, "visit", later, "later"))
     lanes = [f'<text class="lane" x="0" y="{y + 4}">{_NAMES[kind]}</text>'
              f'<line class="rail" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>'
              for kind, y in _LANES.items()]  # fmt: skip
@@ -96,13 +98,13 @@ def _local(value: datetime | None) -> Any:
     return value.replace(tzinfo=None) if value else None
 
 
-def _band(scale: _Scale, lane: str, first: datetime, last: datetime, kind: str) -> str:
-    x, y = scale(first), _LANES[lane]
-    return f'<rect class="{kind}" x="{x}" y="{y - 14}" width="{round(max(1.0, scale(last) - x), 1)}" height="28"/>'
+def _band(scale: _Scale, lane: str, span: bounds.Span, kind: str) -> str:
+    x, y = scale(span.first), _LANES[lane]
+    return f'<rect class="{kind}" x="{x}" y="{y - 14}" width="{round(max(1.0, scale(span.last) - x), 1)}" height="28"/>'
 
 
 def _days(scale: _Scale, day: datetime, numbers: Numbers, late: bool) -> Iterable[str]:
-    offsets = {-numbers.lookback, 0, 1, *((7, numbers.horizon) if late else ())}
+    offsets = {-numbers.lookback, 0, 1, *((numbers.horizon // 2, numbers.horizon) if late else ())}
     for number in range((scale.first - day).days, (scale.last - day).days + 1):
         x = scale(day + timedelta(days=number))
         yield f'<line class="tick" x1="{x}" x2="{x}" y1="{_FOOT}" y2="{_FOOT + (6 if number in offsets else 3)}"/>'
