@@ -104,14 +104,14 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         files[name] = tuple(replace(file, signature=first.signature)
                             for file, first in zip(said[name].files, survey.files, strict=True))  # fmt: skip
         progress(f"read {name}: {sum(file.rows for file in files[name]):,} rows")
-    told = {name: one.seen for name, one in said.items()}
+    all_seen = {name: one.seen for name, one in said.items()}
     return Inputs(
         {name: tables[name] for name in settings.paths},
         {name: files[name] for name in settings.paths},
         coverage.merge([one.extremes for one in said.values()]),
         said["calls"].lengths,
-        told,
-        doors.doors(told, billed, provider_rows(tables.get("providers")), policy),
+        all_seen,
+        doors.doors(all_seen, billed, provider_rows(tables.get("providers")), policy),
         place,
     )
 
@@ -214,9 +214,9 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
         for file in files:
             ingest.confirm(name, file)
     insist_on_joins(result, settings)
-    told = doors.warnings(inputs.doors, result.joins, inputs.seen, result.absent)
+    doubts = doors.warnings(inputs.doors, result.joins, inputs.seen, result.absent)
     others = (*covered.warnings, *_table_warnings(inputs, policy, result.unmatched))
-    return replace(result, warnings=(*told, *others))
+    return replace(result, warnings=(*doubts, *others))
 
 
 def insist_on_joins(result: Result, settings: Settings) -> None:

@@ -386,21 +386,21 @@ def _with_whole_lists(
 ) -> dict[str, Any]:
     """The policy's own lists written out: `X.add` and `X.file` go beside the shipped list. Raises UsageError."""
     lists, files = dict(own.get("lists", {})), {}
-    for name, told in lists.items():
-        if not isinstance(told, dict) or name not in shipped:
+    for name, change in lists.items():
+        if not isinstance(change, dict) or name not in shipped:
             continue
-        if extra := sorted(told.keys() - {"add", "file", "column"}):
+        if extra := sorted(change.keys() - {"add", "file", "column"}):
             raise UsageError(_at(where, text, ("lists", name, extra[0]), "unknown key; add, file or column expected"))
-        lists[name] = [*shipped[name], *told.get("add", ())]
-        if "file" in told:
-            path = Path(policy).parent / str(told["file"])
+        lists[name] = [*shipped[name], *change.get("add", ())]
+        if "file" in change:
+            path = Path(policy).parent / str(change["file"])
             try:
-                listed, column = _listed(path, told.get("column"))
+                listed, column = _listed(path, change.get("column"))
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
             except (OSError, ValueError, csv.Error) as error:
                 said = getattr(error, "strerror", None) or str(error)
-                raise UsageError(_at(where, text, ("lists", name, "file"), f"{told['file']}: {said}")) from None
-            files[name] = {"file": str(told["file"]), "column": column, "sha256": digest}
+                raise UsageError(_at(where, text, ("lists", name, "file"), f"{change['file']}: {said}")) from None
+            files[name] = {"file": str(change["file"]), "column": column, "sha256": digest}
             lists[name] += listed
     return own | ({"lists": lists} if lists else {}) | ({"list_files": files} if files else {})
 

@@ -40,7 +40,7 @@ class RunOption:
         return f"AUDIT98968_{self.name.upper()}"
 
     @property
-    def told(self) -> str:
+    def help_text(self) -> str:
         """The help, with the default where there is one to tell."""
         if not self.default or isinstance(self.default, bool):
             return self.help

@@ -54,11 +54,11 @@ def listing(place: Path, filters: Mapping[str, str | None], rules: str | None, d
         cases = cases.filter(pl.col("rule").is_in(codes))
     cases = cases.with_columns(left=(pl.col("due") - today()).dt.total_days())
     states = Counter(cases["state"])
-    told = [f"{states[name]:,} {name}" for name in STATES if states[name]]
+    counts = [f"{states[name]:,} {name}" for name in STATES if states[name]]
     if overdue := cases.filter(pl.col("left") < 0).height:
-        told.append(f"{overdue:,} overdue")
+        counts.append(f"{overdue:,} overdue")
     out = text.console(sys.stdout)
-    out.print(f"{cases.height:,} {'case' if cases.height == 1 else 'cases'}{': ' if told else ''}{', '.join(told)}")
+    out.print(f"{cases.height:,} {'case' if cases.height == 1 else 'cases'}{': ' if counts else ''}{', '.join(counts)}")
     if cases.is_empty():
         return 0
     heads = _HEADS | ({name: name.replace("_", " ") for name in _IDS} if show_ids else {})
@@ -95,12 +95,12 @@ def show(place: Path, word: str) -> int:
     out.print("history:")
     for entry in history:
         at = entry["at"][:19].replace("T", " ")
-        told = "; ".join(_told(entry["what"], entry["details"]))
-        out.print(f"  {entry['number']}  {at} UTC  {harmless(entry['by'])}: {harmless(told)}")
+        sentence = "; ".join(_in_words(entry["what"], entry["details"]))
+        out.print(f"  {entry['number']}  {at} UTC  {harmless(entry['by'])}: {harmless(sentence)}")
     return 0
 
 
-def _told(what: str, details: Mapping[str, Any]) -> Iterator[str]:
+def _in_words(what: str, details: Mapping[str, Any]) -> Iterator[str]:
     """An entry of the history in words."""
     if what == "note":
         yield f"note: {details['text']}"

@@ -33,12 +33,12 @@ def check(options: Options) -> int:
             out.print(line)
         auditing.accept(inputs, settings)
         result = auditing.audit(inputs, replace(settings, allow_unjoined=True), log.stage)
-    told = summary.of_result(result, settings, run_of(started, inputs, settings))
+    figures = summary.of_result(result, settings, run_of(started, inputs, settings))
     for line in _reach(result, settings):
         out.print(line)
     auditing.insist_on_joins(result, settings)
-    compare_with_the_run_before(options, told)
-    for warning in told["warnings"]:
+    compare_with_the_run_before(options, figures)
+    for warning in figures["warnings"]:
         out.print(f"Warning: {warning}")
         log.warn(warning, aloud=False)
     return 0
@@ -79,12 +79,12 @@ def _codes(inputs: Inputs) -> Iterator[str]:
     """Whether the lists know the visits' codes."""
     if "cpt_codes" in inputs.tables["visits"].columns:
         unlisted = doors.unlisted_codes(inputs.seen["visits"])
-        told = (
+        known = (
             f"{len(unlisted):,} codes, {sum(unlisted.values()):,} times, are in no list"
             if unlisted
             else "all are in a list"
         )
-        yield f"visits.cpt_codes: {told} of the policy"
+        yield f"visits.cpt_codes: {known} of the policy"
 
 
 def _rules(inputs: Inputs, settings: Settings) -> Iterator[str]:

@@ -26,46 +26,46 @@ def compare(one: Path, other: Path, form: str, show_ids: bool) -> int:
     """Compare two runs on standard output, as `text`, `csv` or `jsonl`. Returns 0; raises AuditError."""
     if form not in ("text", "csv", "jsonl"):
         raise UsageError("--format: not a format of compare; use text, csv or jsonl")
-    told = comparing.compare(one, other)
+    comparison = comparing.compare(one, other)
     if form == "text":
         out = console(sys.stdout)
-        for line in _lines(told, show_ids):
+        for line in _lines(comparison, show_ids):
             out.print(harmless(line), soft_wrap=True)
         return 0
-    made = tables.to_csv(told.findings) if form == "csv" else tables.to_jsonl(told.findings)
+    made = tables.to_csv(comparison.findings) if form == "csv" else tables.to_jsonl(comparison.findings)
     data(made)
     return 0
 
 
-def _lines(told: Comparison, show_ids: bool) -> Iterator[str]:
-    yield f"First run {told.runs[0]}, second run {told.runs[1]}"
-    if not told.causes and told.same_results:
+def _lines(comparison: Comparison, show_ids: bool) -> Iterator[str]:
+    yield f"First run {comparison.runs[0]}, second run {comparison.runs[1]}"
+    if not comparison.causes and comparison.same_results:
         yield "No difference: equal inputs, settings and version, and the same claims, findings and amounts."
         return
     yield (
         "What differs between the runs:"
-        if told.causes
+        if comparison.causes
         else "Nothing recorded differs between the runs' inputs or settings."
     )
-    yield from _causes(told.causes)
-    if told.same_results:
+    yield from _causes(comparison.causes)
+    if comparison.same_results:
         yield "No difference in the results: the same claims, findings and amounts."
         return
-    claims = told.claims
+    claims = comparison.claims
     yield (
         f"Claims: {claims['both']:,} in both runs, {claims['first only']:,} in the first only, "
-        f"{claims['second only']:,} in the second only; {int(told.moves['claims'].sum()):,} changed disposition"
+        f"{claims['second only']:,} in the second only; {int(comparison.moves['claims'].sum()):,} changed disposition"
     )
-    yield from (f"  {before} -> {after}: {count:,}" for before, after, count in told.moves.iter_rows())
-    yield f"{_money('Potential overpayment', told, 'at_risk')}; {_money('under review', told, 'review')}"
-    counts = told.findings["change"].to_list()
+    yield from (f"  {before} -> {after}: {count:,}" for before, after, count in comparison.moves.iter_rows())
+    yield f"{_money('Potential overpayment', comparison, 'at_risk')}; {_money('under review', comparison, 'review')}"
+    counts = comparison.findings["change"].to_list()
     tally = ", ".join(f"{counts.count(change):,} {change}" for change in _CHANGES)
-    yield f"Findings: {told.totals[0]:,} -> {told.totals[1]:,}; {tally}"
+    yield f"Findings: {comparison.totals[0]:,} -> {comparison.totals[1]:,}; {tally}"
     if counts:
-        yield from _tally(told.findings, "rule")
-        yield from _tally(told.findings, "cause")
+        yield from _tally(comparison.findings, "rule")
+        yield from _tally(comparison.findings, "cause")
     if show_ids:
-        yield from _listed(told.findings)
+        yield from _listed(comparison.findings)
 
 
 def _causes(causes: Causes) -> Iterator[str]:
@@ -112,8 +112,8 @@ def _evaluated(reason: str | None) -> str:
     return f"not evaluated ({reason})" if reason else "evaluated"
 
 
-def _money(label: str, told: Comparison, kind: str) -> str:
-    first, second = told.money[kind]
+def _money(label: str, comparison: Comparison, kind: str) -> str:
+    first, second = comparison.money[kind]
     return f"{label} {first:,.2f} -> {second:,.2f} ({second - first:+,.2f})"
 
 

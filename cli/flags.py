@@ -50,13 +50,13 @@ def with_options(options: Iterable[RunOption]) -> Callable[[Callable[..., int]],
 def _parameter(option: RunOption) -> inspect.Parameter:
     keyword = inspect.Parameter.KEYWORD_ONLY
     if option.kind == "switch":
-        switch = Annotated[bool, typer.Option(option.flag, help=option.told)]
+        switch = Annotated[bool, typer.Option(option.flag, help=option.help_text)]
         return inspect.Parameter(option.name, keyword, default=False, annotation=switch)
     known = _KNOWN.get(option.kind) or ((lambda: option.words) if option.words else None)
     declared = typer.Option(
         option.flag,
         metavar=option.metavar or "|".join(option.words),
-        help=option.told,
+        help=option.help_text,
         autocompletion=completing(known) if known else None,
     )
     kind = list[str] if option.kind == "paths" else str

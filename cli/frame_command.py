@@ -23,19 +23,20 @@ def frame(run: Path, out: Path, design: Design, *, show_ids: bool = False) -> in
     """Draw a sample from a run into the new folder `out` and say what was drawn. Returns the exit code."""
     drawn = framing.draw(run, design)
     framing.write(out, drawn)
-    told, text = drawn.manifest, console(sys.stdout)
-    text.print(f"{told['size']:,} of {told['units']:,} {told['unit']}s drawn; population {told['population']}")
-    text.print(f"Frame: {told['claims']:,} claims, {Decimal(told['amount']):,}")
-    if unknown := told["without_amount"]:
-        text.print(f"{unknown:,} {told['unit']}s have no amount")
-    if told["size"] == told["units"]:
+    manifest, text = drawn.manifest, console(sys.stdout)
+    drawn_of = f"{manifest['size']:,} of {manifest['units']:,} {manifest['unit']}s drawn"
+    text.print(f"{drawn_of}; population {manifest['population']}")
+    text.print(f"Frame: {manifest['claims']:,} claims, {Decimal(manifest['amount']):,}")
+    if unknown := manifest["without_amount"]:
+        text.print(f"{unknown:,} {manifest['unit']}s have no amount")
+    if manifest["size"] == manifest["units"]:
         text.print("Every unit is drawn: this is a full review, not a sample")
-    for number, stratum in enumerate(told["strata"], 1):
-        name = _stratum(number, stratum["name"], told["strata_by"], show_ids)
+    for number, stratum in enumerate(manifest["strata"], 1):
+        name = _stratum(number, stratum["name"], manifest["strata_by"], show_ids)
         spares = f", spares {stratum['spares']:,}" if stratum["spares"] else ""
         text.print(f"  {name}: {stratum['drawn']:,} of {stratum['units']:,}{spares}")
-    origin = "drawn from the system's randomness" if told["seed_from"] == "system" else "as given"
-    text.print(f"Seed {told['seed']}, {origin}")
+    origin = "drawn from the system's randomness" if manifest["seed_from"] == "system" else "as given"
+    text.print(f"Seed {manifest['seed']}, {origin}")
     text.print(f"Fill in error_amount in {out / 'sample.xlsx'} or sample.csv, then: audit98968 estimate {out}")
     return 0
 
@@ -44,36 +45,36 @@ def estimate(folder: Path, reviewed: Path | None, format: str = "text", *, show_
     """Estimate from a reviewed sample and print the result. Returns the exit code."""
     if format not in FORMATS:
         raise UsageError(f"--format: `{format}` is none of {', '.join(FORMATS)}")
-    told = review(folder, reviewed)
+    found = review(folder, reviewed)
     if format == "json":
-        data(to_json(_to_dict(told)))
+        data(to_json(_to_dict(found)))
     else:
-        _print(told, show_ids)
+        _print(found, show_ids)
     return 0
 
 
-def _to_dict(told: Reviewed) -> dict[str, Any]:
+def _to_dict(found: Reviewed) -> dict[str, Any]:
     """The result for programs. Money is a number with two decimal places, the rate is a share."""
-    made = asdict(told.estimate) | {"precision": told.estimate.precision}
+    made = asdict(found.estimate) | {"precision": found.estimate.precision}
     for name in ("total", "lower", "upper", "standard_error", "precision"):
         made[name] = round(made[name], 2)
     return {
         "what": "an estimate of the error amount found by reviewers; it establishes no overpayment",
-        **{name: told.manifest[name] for name in ("run_id", "unit", "population", "strata_by", "seed", "frame_sha256")},
-        "reviewed_file": str(told.path),
-        "reviewed_sha256": told.sha256,
+        **{name: found.manifest[name] for name in ("run_id", "unit", "population", "strata_by", "seed", "frame_sha256")},
+        "reviewed_file": str(found.path),
+        "reviewed_sha256": found.sha256,
         "confidence": CONFIDENCE,
         **made,
         "strata": [
             {"name": each.name, "units": each.units, "reviewed": len(each.errors), "wrong": each.wrong,
              "found": float(sum(each.errors))}
-            for each in told.strata
+            for each in found.strata
         ],
     }  # fmt: skip
 
 
-def _print(told: Reviewed, show_ids: bool) -> None:
-    made, manifest, text = told.estimate, told.manifest, console(sys.stdout)
+def _print(found: Reviewed, show_ids: bool) -> None:
+    made, manifest, text = found.estimate, found.manifest, console(sys.stdout)
     design = manifest["strata_by"]
     text.print(
         f"{made.reviewed:,} of {made.units:,} {manifest['unit']}s reviewed; population {manifest['population']}; "
@@ -89,7 +90,7 @@ def _print(told: Reviewed, show_ids: bool) -> None:
     degrees = f"; Student's t with {made.degrees:,.1f} degrees of freedom" if made.degrees else ""
     text.print(f"Standard error {made.standard_error:,.2f}; precision {made.precision:,.2f}{share}{degrees}")
     if design != "none":
-        for number, stratum in enumerate(told.strata, 1):
+        for number, stratum in enumerate(found.strata, 1):
             name = _stratum(number, stratum.name, design, show_ids)
             text.print(
                 f"  {name}: {len(stratum.errors):,} of {stratum.units:,} reviewed, {stratum.wrong:,} with an error"

@@ -61,8 +61,8 @@ class Log:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = f"{now} audit98968[{self.context['pid']}] {level}: {harmless(message)}"
         if self._json:
-            told = {"time": now, "level": level, "event": event, "message": message, **self.context}
-            line = json.dumps(told | {"elapsed": round(time.monotonic() - self._began, 3)} | fields)
+            entry = {"time": now, "level": level, "event": event, "message": message, **self.context}
+            line = json.dumps(entry | {"elapsed": round(time.monotonic() - self._began, 3)} | fields)
         if aloud is not None:
             say(line if self._json else harmless(aloud))
         if self._file is not None:

@@ -38,21 +38,21 @@ def run(options: Options) -> int:
         if options.ledger and options.ledger.exists():
             ledger = held.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
             settings = replace(settings, undecided=night.undecided(ledger), related=night.related(ledger))
-        result, told = _audit(options, settings, engine, started)
+        result, figures = _audit(options, settings, engine, started)
         if options.out:
             log.stage("writing")
         if options.ledger and not ledger:
             ledger = held.enter_context(store.opened(options.ledger, create=True))
-        where = _publish(options, ledger, result, told)
+        where = _publish(options, ledger, result, figures)
     try:
-        _print(options, result, told, where)
+        _print(options, result, figures, where)
         sys.stdout.flush()
     except BrokenPipeError:
         forget(sys.stdout)  # a reader that has seen enough changes nothing about the findings
     finally:
-        for warning in told["warnings"]:
+        for warning in figures["warnings"]:
             log.warn(warning)
-    return _exit_code(options.values["fail_on"], told)
+    return _exit_code(options.values["fail_on"], figures)
 
 
 def _audit(options: Options, settings: Settings, engine: Place, started: datetime) -> tuple[Result, Summary]:
@@ -64,33 +64,33 @@ def _audit(options: Options, settings: Settings, engine: Place, started: datetim
         log_inputs(inputs)
         auditing.accept(inputs, settings)
         result = auditing.audit(inputs, settings, log.stage)
-        told = summary.of_result(result, settings, run_of(started, inputs, settings))
-        compare_with_the_run_before(options, told)
+        figures = summary.of_result(result, settings, run_of(started, inputs, settings))
+        compare_with_the_run_before(options, figures)
     except InputRefused as refusal:
         if options.out:
             refused = summary.of_refusal(inputs, settings, run_of(started, inputs, settings), str(refusal))
             _log_report(folder.publish_refusal(options.out, inputs, refused))
         raise
-    told["settings"] |= {name: options.values[name] for name in ("fail_on", "memory", "engine", "master")}
-    told["settings"]["origins"] = dict(options.origins)
-    log.info("result", f"{told['rules_evaluated']} of {told['rules_total']} rules evaluated; {_counts(told)}",
-             claims=told["claims"], rules_evaluated=told["rules_evaluated"], money=told["money"])  # fmt: skip
-    return result, told
+    figures["settings"] |= {name: options.values[name] for name in ("fail_on", "memory", "engine", "master")}
+    figures["settings"]["origins"] = dict(options.origins)
+    log.info("result", f"{figures['rules_evaluated']} of {figures['rules_total']} rules evaluated; {_counts(figures)}",
+             claims=figures["claims"], rules_evaluated=figures["rules_evaluated"], money=figures["money"])  # fmt: skip
+    return result, figures
 
 
-def compare_with_the_run_before(options: Options, told: Summary) -> None:
+def compare_with_the_run_before(options: Options, figures: Summary) -> None:
     """With a ledger, refuse exports that lost rows since the run before, as far as its summary is there; warn of less."""
     if not (options.ledger and options.out):
         return
     with suppress(OSError, ValueError):
         earlier = past.read(options.out / "latest" / "summary.json")
-        now, allowed = past.of(told), float(options.settings.max_shrink[:-1]) / 100
+        now, allowed = past.of(figures), float(options.settings.max_shrink[:-1]) / 100
         if lost := shrink.shrunk(earlier, now.reaches, allowed):
             raise InputRefused(f"{lost}; is the export cut short? If it is right, give --max-shrink 100%")
-        told["warnings"] = [*shrink.fewer(earlier, now, allowed), *told["warnings"]]
+        figures["warnings"] = [*shrink.fewer(earlier, now, allowed), *figures["warnings"]]
 
 
-def _publish(options: Options, ledger: Connection | None, result: Result, told: Summary) -> Path | None:
+def _publish(options: Options, ledger: Connection | None, result: Result, figures: Summary) -> Path | None:
     """Enter the run in the ledger and write its folder.
 
     The ledger is kept last: a run that dies before is told anew, and nothing that is new is ever missed.
@@ -98,9 +98,9 @@ def _publish(options: Options, ledger: Connection | None, result: Result, told: 
     with store.writing(ledger) if ledger else nullcontext():
         cases = None
         if ledger:
-            entered = night.mark(ledger, result, told, options.settings.policy)
-            told["ledger"], cases = entered.told, entered.cases
-        where = folder.publish(options.out, result, told, cases, options.settings.write) if options.out else None
+            entered = night.mark(ledger, result, figures, options.settings.policy)
+            figures["ledger"], cases = entered.in_summary, entered.cases
+        where = folder.publish(options.out, result, figures, cases, options.settings.write) if options.out else None
     _log_report(where)
     return where
 
@@ -117,8 +117,8 @@ def engine_of(options: Options) -> Place:
 def run_of(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
     """A run is known by its start and by a digest of its inputs and settings."""
     files = [file.sha256 for many in inputs.files.values() for file in many] if inputs else []
-    told = json.dumps([files, summary.settings_of(settings)], sort_keys=True, default=str)
-    digest = hashlib.sha256(told.encode()).hexdigest()[:8]
+    parts = json.dumps([files, summary.settings_of(settings)], sort_keys=True, default=str)
+    digest = hashlib.sha256(parts.encode()).hexdigest()[:8]
     return Run(f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z-{digest}", started)
 
 
@@ -134,29 +134,29 @@ def _log_report(where: Path | None) -> None:
         log.info("report", f"report: {where}", path=str(where))
 
 
-def _counts(told: Summary) -> str:
-    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in told["claims"].items())
+def _counts(figures: Summary) -> str:
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures["claims"].items())
 
 
-def _print(options: Options, result: Result, told: Summary, where: Path | None) -> None:
+def _print(options: Options, result: Result, figures: Summary, where: Path | None) -> None:
     form = options.values["format"]
     if form == "text":
         ranked = ranking(result.claims)
         seen = sys.stdout.isatty() and sys.stderr.isatty() and not options.values["quiet"]
-        text.write(sys.stdout, told, ranked, where, show_ids=options.values["show_ids"], told_elsewhere=seen)
+        text.write(sys.stdout, figures, ranked, where, show_ids=options.values["show_ids"], told_elsewhere=seen)
     elif form == "json":
-        data(folder.to_json(told if options.values["show_ids"] else summary.without_ids(told)))
+        data(folder.to_json(figures if options.values["show_ids"] else summary.without_ids(figures)))
     elif form == "csv":
         data(tables.to_csv(result.findings))
     elif form == "jsonl":
         data(tables.to_jsonl(result.findings))
 
 
-def _exit_code(fail_on: str, told: Summary) -> int:
+def _exit_code(fail_on: str, figures: Summary) -> int:
     if fail_on == "new":
-        return FINDINGS if any(told["ledger"]["marks"][mark] for mark in night.ALARMS) else 0
+        return FINDINGS if any(figures["ledger"]["marks"][mark] for mark in night.ALARMS) else 0
     levels = ("violation", "review", "incomplete")
     failing = levels[: levels.index(fail_on) + 1] if fail_on in levels else ()
-    if "incomplete" in failing and told["claims"]["rejected"]:
+    if "incomplete" in failing and figures["claims"]["rejected"]:
         return FINDINGS
-    return FINDINGS if any(told["claims"][level] for level in failing) else 0
+    return FINDINGS if any(figures["claims"][level] for level in failing) else 0

@@ -11,7 +11,7 @@ from auditor.run_options import BY_NAME
 from cli.guard import guarded
 from cli.words import choice
 
-ShowIds = Annotated[bool, typer.Option("--show-ids", help=BY_NAME["show_ids"].told)]
+ShowIds = Annotated[bool, typer.Option("--show-ids", help=BY_NAME["show_ids"].help_text)]
 
 
 @guarded

@@ -13,6 +13,7 @@ from auditor.cases import chain, replay, store
 from auditor.cases.decide import COLUMNS, State
 from auditor.cases.night import FACTS
 from auditor.errors import UsageError
+from auditor.runs import past
 
 Row = dict[str, Any]
 
@@ -93,18 +94,17 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
         yield from replay.faults(connection)
     except (ValueError, TypeError, LookupError):
         yield "the history has an entry that this program did not write"
-    heads: dict[str, tuple[str, str]] = {}
+    heads: dict[str, tuple[str, str | None]] = {}
     for summary in sorted(folder.glob("*/summary.json")):
         if summary.parent.is_symlink() or summary.parent.name.startswith("."):
             continue
         try:
-            told = json.loads(summary.read_text(encoding="utf-8")).get("ledger", {})
-            head, began = told.get("head"), told.get("began")
-        except (OSError, ValueError, AttributeError):
+            sealed = past.read(summary).ledger
+        except (OSError, ValueError):
             yield f"run {summary.parent.name}: its summary.json cannot be read"
             continue
-        if head:
-            heads[summary.parent.name] = head, began
+        if sealed.head:
+            heads[summary.parent.name] = sealed.head, sealed.began
     known = chain.known(connection, {hash for pair in heads.values() for hash in pair if hash})
     entered = {row[0] for row in connection.execute("SELECT run_id FROM runs")}
     for run, (head, began) in heads.items():

@@ -44,11 +44,11 @@ class Night:
     """What a run means to the ledger.
 
     `cases`: one row per case marked in this run: number, the claim's keys, rule, mark, why (of one not seen), state,
-    first_run and last_run (run ids), outcome and at_risk_amount as text. `told` is the summary's part.
+    first_run and last_run (run ids), outcome and at_risk_amount as text. `in_summary` is the summary's part.
     """
 
     cases: pl.DataFrame
-    told: dict[str, Any]
+    in_summary: dict[str, Any]
 
 
 def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
@@ -97,7 +97,7 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
         pl.col(name).replace_strict(names["number"], names["run_id"], return_dtype=pl.String)
         for name in ("first_run", "last_run")
     )
-    told = {
+    in_summary = {
         "run": number,
         "previous_run": before[0] if before else None,
         "marks": counts,
@@ -105,7 +105,7 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
         "began": began,
         "head": head,
     }
-    return Night(cases.sort(*_CASE), told)
+    return Night(cases.sort(*_CASE), in_summary)
 
 
 def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) -> pl.DataFrame:
@@ -229,23 +229,23 @@ _LEFT = pl.col("mark") != pl.col("before")
 """What has an entry: a case that was there last night, or is still not seen, has none."""
 
 
-def _entries(marked: pl.DataFrame, gone: pl.DataFrame, told: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+def _entries(marked: pl.DataFrame, gone: pl.DataFrame, run: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     """The run, its new cases, then every other case to which something happened."""
-    run = json.dumps(told["run"])
-    yield Entry("audit", "run", details=json.dumps(told, ensure_ascii=False))
+    run_id = json.dumps(run["run"])
+    yield Entry("audit", "run", details=json.dumps(run, ensure_ascii=False))
     new = marked.filter(mark="new")
     if new.height:
         sealed = chain.seal(new.select("number", _CASE_ID, "facts").iter_rows())
-        span = {"run": told["run"], "first": new["number"][0], "last": new["number"][-1], "sha256": sealed}
+        span = {"run": run["run"], "first": new["number"][0], "last": new["number"][-1], "sha256": sealed}
         yield Entry("audit", "new", details=json.dumps(span))
     before = pl.when(pl.col("was") != pl.col("facts")).then(pl.format(', "before": {}', "was")).otherwise(pl.lit(""))
     details = pl.concat_str(
-        pl.lit(f'{{"run": {run}, "state": "'), "state", pl.lit('", "facts": '), "facts", before, pl.lit("}")
+        pl.lit(f'{{"run": {run_id}, "state": "'), "state", pl.lit('", "facts": '), "facts", before, pl.lit("}")
     )
     happened = marked.filter(_HAPPENED & (pl.col("mark") != "new"))
     yield from happened.select(pl.lit("audit").alias("by"), "mark", _CASE_ID, details.alias("details")).iter_rows()
     for mark, case, why in gone.filter(_LEFT).select("mark", _CASE_ID, "why").iter_rows():
-        yield Entry("audit", mark, case, json.dumps({"run": told["run"], "why": why}))
+        yield Entry("audit", mark, case, json.dumps({"run": run["run"], "why": why}))
 
 
 def _remembered(connection: sqlite3.Connection) -> pl.DataFrame:

@@ -300,10 +300,10 @@ def _duration(usual: int) -> Callable[[Work, Column, pl.Series], None]:
         clocked = (clock[0].fill_null(0) * 3600 + clock[1] * 60 + clock[2]) * 1_000_000
         clocked = pl.when(clock[0].is_null()).then(clocked * scale).otherwise(clocked)
         iso = [text.str.extract(_ISO_LENGTH, group).cast(pl.Float64, strict=False) for group in (1, 2, 3)]
-        told = (iso[0].fill_null(0) * 3600 + iso[1].fill_null(0) * 60 + iso[2].fill_null(0)) * 1_000_000
-        told = pl.when(pl.any_horizontal(part.is_not_null() for part in iso)).then(told)
+        iso_length = (iso[0].fill_null(0) * 3600 + iso[1].fill_null(0) * 60 + iso[2].fill_null(0)) * 1_000_000
+        iso_length = pl.when(pl.any_horizontal(part.is_not_null() for part in iso)).then(iso_length)
         minutes = text.str.extract(_WITH_UNIT, 1).cast(pl.Float64, strict=False) * 60_000_000
-        length = pl.coalesce(number, clocked, told, minutes).round(0).cast(pl.Int64, strict=False)
+        length = pl.coalesce(number, clocked, iso_length, minutes).round(0).cast(pl.Int64, strict=False)
         made = values.to_frame("v").select(length.alias("v"))["v"]
         work.reject(
             column.name,

@@ -126,11 +126,11 @@ def billed(said: pl.DataFrame, codes: Sequence[str]) -> tuple[int, int]:
 def refusal(rates: pl.DataFrame) -> str | None:
     """Why the inputs cannot be audited: ids of two tables that hardly ever meet."""
     for pair, values, found, near, how, _ in rates.iter_rows():
-        told = BY_NAME[pair]
-        if told.refused and values >= _ENOUGH and found * 20 < values:
-            what = f"{told.second}: of {values:,} {told.first} {found:,} are found there"
+        sides = BY_NAME[pair]
+        if sides.refused and values >= _ENOUGH and found * 20 < values:
+            what = f"{sides.second}: of {values:,} {sides.first} {found:,} are found there"
             if near:
-                return f"{what}, and {near:,} nearly ({_differing(how)}){_remedy(told, how)}"
+                return f"{what}, and {near:,} nearly ({_differing(how)}){_remedy(sides, how)}"
             return (
                 f"{what}; do the exports belong together, and is it the same kind of id? `audit98968 check` shows how ids "
                 "join; if it is right, give --allow-unjoined"
@@ -142,7 +142,7 @@ def ambiguous(seen: Seen) -> Iterator[tuple[str, str | None]]:
     """Tables whose dates with slashes all read both ways, and what speaks for day first; None where nothing does."""
     for table, said in seen.items():
         slashed = said.filter(pl.col("what") == "slashed")["value"]
-        if slashed.is_empty() or "told" in slashed:
+        if slashed.is_empty() or "sure" in slashed:
             continue
         dates = [date.fromisoformat(text) for text in slashed]
         swapped = [one.replace(month=one.day, day=one.month) for one in dates]
@@ -183,16 +183,16 @@ def warnings(doors: Doors, rates: pl.DataFrame, seen: Seen, absent: int) -> Iter
     if absent:
         yield f"{absent:,} claims are clear although their patient is in no visit at all: nothing was there to find"
     for pair, values, found, near, how, missed in rates.iter_rows():
-        told = BY_NAME[pair]
+        sides = BY_NAME[pair]
         if near:
             yield (
-                f"{told.second}: {near:,} of {values:,} {told.first} are there nearly, but not as they stand "
-                f"({_differing(how)}); {told.open} are unknown for their claims{_remedy(told, how)}"
+                f"{sides.second}: {near:,} of {values:,} {sides.first} are there nearly, but not as they stand "
+                f"({_differing(how)}); {sides.open} are unknown for their claims{_remedy(sides, how)}"
             )
         if found * 2 < values and pair != "patient in lines":
-            yield f"{told.second}: of {values:,} {told.first} {found:,} are found there"
+            yield f"{sides.second}: of {values:,} {sides.first} {found:,} are found there"
         elif missed and pair == "provider in visits":
-            yield f"{told.second}: {missed:,} providers of {MANY_CLAIMS} or more audited claims are in no visit"
+            yield f"{sides.second}: {missed:,} providers of {MANY_CLAIMS} or more audited claims are in no visit"
     for name in sorted(doors.mute):
         yield f"visits.{name}: no value is in the calls or claims too, as if written in other words; they count as blank"
     for name, links in doors.links.items():

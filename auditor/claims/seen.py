@@ -9,7 +9,7 @@ day    | -                               | local date            | -
 hour   | column of instants              | local hour            | -
 link   | `problem_id`, `diagnosis_codes` | hash of one           | -
 order  | two columns of times            | `right` or `wrong`    | -
-slashed| -                               | date read month first, or `told` | -
+slashed| -                               | date read month first, or `sure` | -
 code   | column of codes                 | in no list            | -
 used   | code of the family, or blank    | -                     | -
 lost   | code of the family, or blank    | -                     | -
@@ -87,7 +87,7 @@ def days(said: pl.DataFrame) -> dict[date, int]:
 
 
 def of_dates(table: str, written: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """The dates with slashes that can be read both ways, month first; `told` where one of them cannot, and tells.
+    """The dates with slashes that can be read both ways, month first; `sure` where one of them cannot, and tells.
 
     `written`: a table's rows as they were read. Nothing where the policy says how such dates are to be read.
     """
@@ -104,7 +104,7 @@ def of_dates(table: str, written: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         )
         month, day, year = pl.col("1"), pl.col("2"), pl.col("3")
         if parts_of.select(((month > 12) | (day > 12)).any()).item():
-            dates = pl.Series(["told"])
+            dates = pl.Series(["sure"])
         else:
             whole = pl.date(year + pl.when(year < 100).then(2000).otherwise(0), month, day)
             dates = parts_of.filter((month > 0) & (day > 0)).select(whole.cast(pl.String)).to_series()

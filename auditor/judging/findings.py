@@ -104,8 +104,8 @@ def findings_table(
     parts = [_no_findings()]
     for rule in ALL:
         if rule.code in judgement.outcomes.columns:
-            told = [name for name in rule.message.meta.root_names() if name in claims.columns]
-            found = judged.select({*_PLACE, *told}, outcome=rule.code).filter(pl.col("outcome") >= Outcome.REVIEW)
+            named = [name for name in rule.message.meta.root_names() if name in claims.columns]
+            found = judged.select({*_PLACE, *named}, outcome=rule.code).filter(pl.col("outcome") >= Outcome.REVIEW)
             rows = found.join(best.filter(pl.col("rule") == rule.code).drop("rule"), on="line", how="left")
             parts.append(rows.select(
                 *_PLACE, "outcome", "related_kind", "related_id", "related_at", "related_count", "gap_days", "elapsed",

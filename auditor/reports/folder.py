@@ -72,17 +72,17 @@ def held(out: Path) -> Iterator[None]:
 def _write_holder(out: Path) -> None:
     """Say in the folder who holds it; only the lock decides, so that what a dead run left means nothing."""
     (out / _HOLDER).unlink(missing_ok=True)
-    told = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
     descriptor = os.open(out / _HOLDER, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:
-        json.dump(told, stream)
+        json.dump(holder, stream)
 
 
 def _holder(out: Path) -> str:
     """Who holds the folder, in brackets; nothing where that is not known."""
     try:
-        told = json.loads((out / _HOLDER).read_text(encoding="utf-8"))
-        pid, host, since = int(told["pid"]), str(told["host"]), datetime.fromisoformat(told["since"])
+        holder = json.loads((out / _HOLDER).read_text(encoding="utf-8"))
+        pid, host, since = int(holder["pid"]), str(holder["host"]), datetime.fromisoformat(holder["since"])
         if host == socket.gethostname():
             with contextlib.suppress(PermissionError):
                 os.kill(pid, 0)

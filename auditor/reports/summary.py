@@ -127,7 +127,7 @@ def blank_columns_of(inputs: Inputs) -> list[str]:
 
 def reaches_of(result: Result, settings: Settings) -> Summary:
     """How far each table reaches, visits to `as_of`, its rows by month, and the columns that are not blank."""
-    covered, told = result.coverage, {}
+    covered, reaches = result.coverage, {}
     until = covered.as_of.astimezone(ZoneInfo(settings.policy.timezone)).date() if covered.as_of else None
     for table, read in result.inputs.tables.items():
         days = seen.days(result.inputs.seen[table]) if table in result.inputs.seen else {}
@@ -139,13 +139,13 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
             first, last = covered.visits_since, until
         elif table == "claims":
             first = covered.claims_since
-        told[table] = {
+        reaches[table] = {
             "first": first.isoformat() if first else None,
             "last": last.isoformat() if last else None,
             "months": dict(sorted(months.items())),
             "columns": sorted(read.columns),
         }
-    return told
+    return reaches
 
 
 def joins_of(result: Result) -> list[Summary]:
@@ -189,12 +189,12 @@ def unrecognised_of(inputs: Inputs, settings: Settings) -> list[Summary]:
     return [row | {"value": "(hidden)"} for row in rows] if settings.identity.key else rows
 
 
-def without_ids(told: Summary) -> Summary:
+def without_ids(whole: Summary) -> Summary:
     """The summary for a terminal: values that look like the number of a phone or an id are hidden, and codes are not."""
-    return told | {
+    return whole | {
         "unrecognised": [
             row | {"value": "(hidden)"} if row["column"] != "cpt_codes" and _LIKE_AN_ID.search(row["value"]) else row
-            for row in told["unrecognised"]
+            for row in whole["unrecognised"]
         ]
     }
 

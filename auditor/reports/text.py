@@ -111,8 +111,8 @@ def _money_line(money: dict[str, Any]) -> str:
 
 
 def _night_line(ledger: dict[str, Any]) -> str:
-    told = ", ".join(f"{count:,} {mark}" for mark, count in ledger["marks"].items())
-    return f"{'Since the last run' if ledger['previous_run'] else 'First run of this ledger'}: {told}"
+    marks = ", ".join(f"{count:,} {mark}" for mark, count in ledger["marks"].items())
+    return f"{'Since the last run' if ledger['previous_run'] else 'First run of this ledger'}: {marks}"
 
 
 def _rows_line(summary: Summary) -> str:
@@ -124,19 +124,19 @@ def _rows_line(summary: Summary) -> str:
         details = [f"{rejects['duplicates']:,} duplicates"] if rejects["duplicates"] else []
         if rejects["without_patient"]:
             details.append(f"{rejects['without_patient']:,} WITHOUT A READABLE PATIENT")
-        told = f" ({', '.join(details)})" if details else ""
-        parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects['rejected']:,} rejected{told}")
+        details_told = f" ({', '.join(details)})" if details else ""
+        parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects['rejected']:,} rejected{details_told}")
     unknown = sum(value["count"] for value in summary["unrecognised"])
     return "; ".join(parts) + (f"; {unknown:,} unrecognised values" if unknown else "")
 
 
 def _joins_line(joins: Sequence[dict[str, Any]]) -> str:
     """How many different ids of audited claims are found in other tables."""
-    told = []
+    sentences = []
     for join in joins:
         nearly = f" and {join['nearly_equal']:,} nearly" if join["nearly_equal"] else ""
-        told.append(f"{join['found']:,} of {join['values']:,} {join['of']} in {join['in']}{nearly}")
-    return f"Ids found: {'; '.join(told)}"
+        sentences.append(f"{join['found']:,} of {join['values']:,} {join['of']} in {join['in']}{nearly}")
+    return f"Ids found: {'; '.join(sentences)}"
 
 
 def _rules(rules: Sequence[dict[str, Any]], most: int | None) -> Table:

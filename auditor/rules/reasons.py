@@ -73,10 +73,10 @@ def series(beside: Sequence[str]) -> Why:
         if reason != _REJECTED.format("lines"):
             return reason
         others = [code for code in beside if code in run.evaluated]
-        told = (*claim["unknowns"], *claim["reviews"], *claim["violations"], *claim["not_applicable"])
+        not_clear = (*claim["unknowns"], *claim["reviews"], *claim["violations"], *claim["not_applicable"])
         earlier = "an earlier claim of its series is unknown, so which of them count is not known"
         if any(
-            code not in told for code in others
+            code not in not_clear for code in others
         ):  # they share the coverage and the rejects: what is left is the series
             return earlier
         return reason if any(code in claim["unknowns"] for code in others) else f"{reason}; or {earlier}"

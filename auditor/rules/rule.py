@@ -74,8 +74,8 @@ class Rule:
 
     def __post_init__(self) -> None:
         """Every column that the rule names must be listed in windows/. Raises ValueError."""
-        told = () if self.over == "claim" else (self.why_not,)
-        check(self.code, self.over, (self.violation, self.review, self.certain, self.doubt, self.weighed, *told))
+        explained = () if self.over == "claim" else (self.why_not,)
+        check(self.code, self.over, (self.violation, self.review, self.certain, self.doubt, self.weighed, *explained))
         check(self.code, "claim", (self.unknown, self.applies))
         check(self.code, "claim", (self.message,), message=True)
 

@@ -34,9 +34,9 @@ def lacking(found: pl.LazyFrame, claims: pl.LazyFrame, run: Summary, side: int, 
     """
     which = ("first", "second")[side]
     reasons = {rule: pair[side] for rule, pair in causes.rules.items()}
-    told = claims.rename({name: f"{name}_there" for name in FACTS}).with_columns(audited=True)
+    others = claims.rename({name: f"{name}_there" for name in FACTS}).with_columns(audited=True)
     reason = pl.col("rule").replace_strict(list(reasons), list(reasons.values()), default=None, return_dtype=pl.String)
-    rows = found.join(told, on=KEYS, how="left").with_columns(pl.col("audited").fill_null(False), reason=reason)
+    rows = found.join(others, on=KEYS, how="left").with_columns(pl.col("audited").fill_null(False), reason=reason)
     there = (
         pl.when(~pl.col("audited")).then(pl.lit(_ABSENT))
         .when(pl.col("reason").is_not_null()).then(pl.lit(_SKIPPED))

@@ -83,9 +83,18 @@ class _Named(_Lenient):
     name: str = "unknown"
 
 
+class Sealed(_Lenient):
+    """The last hashes of the ledger's history before the run and after it."""
+
+    began: str | None = None
+    head: str | None = None
+
+
 class _Summary(_Lenient):
     policy: _Named = _Named()
     run_id: str = ""
+    started: str = ""
+    ledger: Sealed = Sealed()
     timezone: str = "UTC"
     settings: _Settings = _Settings()
     coverage: _Coverage = _Coverage()
@@ -106,9 +115,11 @@ class PastRule:
 
 @dataclass(frozen=True)
 class Past:
-    """What a finished run says of itself: its policy's name and numbers, its coverage, joins and rules."""
+    """What a finished run says of itself: the ledger, its policy's name and numbers, its coverage, joins and rules."""
 
     run_id: str
+    started: str
+    ledger: Sealed
     policy: str
     timezone: str
     numbers: Numbers
@@ -136,6 +147,8 @@ def of(summary: Mapping[str, Any]) -> Past:
     covered = found.coverage
     return Past(
         found.run_id,
+        found.started,
+        found.ledger,
         found.policy.name,
         found.timezone,
         Numbers.of(found.settings.policy),

@@ -5,7 +5,6 @@ can be repeated in any language from frame.csv and the seed alone. Source: docs/
 """
 
 import hashlib
-import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +21,9 @@ from auditor.judging.findings import KEYS
 from auditor.reports.folder import building, to_json
 from auditor.reports.tables import to_csv, write_csv
 from auditor.reports.workbook import sample_book
+from auditor.runs import past
 from auditor.runs.explain import find_run
+from auditor.runs.past import Past
 from auditor.sampling.strata import LEAST, allocate, stratify
 
 POPULATIONS = {
@@ -77,7 +78,7 @@ def draw(folder: Path, design: Design) -> Drawn:
     """
     _check(design)
     run = find_run(folder)
-    claims, summary, digest = _read(run)
+    claims, audited, digest = _read(run)
     claims = _with_units(claims.filter(pl.col("disposition").is_in(POPULATIONS[design.of])), design.unit)
     if claims.is_empty():
         raise InputRefused(
@@ -92,7 +93,7 @@ def draw(folder: Path, design: Design) -> Drawn:
     spares = {name: min(design.spares, sizes[name] - drawn[name]) for name in sizes}
     seed = secrets.randbelow(_SEEDS) if design.seed is None else design.seed
     manifest = {
-        "run_id": summary["run_id"],
+        "run_id": audited.run_id,
         "version": __version__,
         "claims_sha256": digest,
         "unit": design.unit,
@@ -112,7 +113,7 @@ def draw(folder: Path, design: Design) -> Drawn:
         ],
     }
     sample = _sample(claims, chosen(seed, frame, drawn, spares))
-    return Drawn(frame, sample, manifest, summary["started"])
+    return Drawn(frame, sample, manifest, audited.started)
 
 
 def write(out: Path, drawn: Drawn) -> None:
@@ -183,11 +184,10 @@ def _check(design: Design) -> None:
         )
 
 
-def _read(run: Path) -> tuple[pl.DataFrame, dict[str, Any], str]:
+def _read(run: Path) -> tuple[pl.DataFrame, Past, str]:
     try:
         raw = (run / "claims.parquet").read_bytes()
-        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-        return pl.read_parquet(raw), summary, hashlib.sha256(raw).hexdigest()
+        return pl.read_parquet(raw), past.read(run / "summary.json"), hashlib.sha256(raw).hexdigest()
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise InputRefused(
             f"{run}: the run's files cannot be read ({type(error).__name__}); run the audit again"
@@ -236,10 +236,10 @@ def _sample(claims: pl.DataFrame, drawn: Iterable[tuple[str, str, str]]) -> pl.D
         "violations": pl.col("violations").list.join(" "),
         "reviews": pl.col("reviews").list.join(" "),
     }
-    told = claims.join(order, on="unit_id", how="semi").sort("unit_id", "service_date", *KEYS).group_by("unit_id").agg(
+    per_unit = claims.join(order, on="unit_id", how="semi").sort("unit_id", "service_date", *KEYS).group_by("unit_id").agg(
         pl.len().alias("claims"),
         *(text.fill_null("unknown").str.join("; ").alias(name) for name, text in texts.items()),
         *map(_known, ("billed_amount", "paid_amount", "amount")),
     )  # fmt: skip
-    joined = order.with_row_index("order", offset=1).join(told, on="unit_id", how="left").sort("order")
+    joined = order.with_row_index("order", offset=1).join(per_unit, on="unit_id", how="left").sort("order")
     return joined.select("order", "kind", "unit_id", "stratum", pl.all().exclude("order", "kind", "unit_id", "stratum"))

@@ -85,15 +85,15 @@ class TypeChunk:
         extremes, spans, counts = self._look(looked_at.filter(single))
         aside = typed.rows(typed.sound & again)
         sound = looked_at if typed.sound.all() else looked_at.filter(typed.sound)
-        told = [seen.of_rows(look.table, sound, typed.different("diagnosis_codes"), look.policy, self.sought)]
-        told.append(seen.of_dates(look.table, chunk.frame, look.policy))
+        says = [seen.of_rows(look.table, sound, typed.different("diagnosis_codes"), look.policy, self.sought)]
+        says.append(seen.of_dates(look.table, chunk.frame, look.policy))
         if look.table == "visits":
-            told.append(_codes(typed, look.policy))
+            says.append(_codes(typed, look.policy))
         if look.bills:
             codes = typed.column("cpt_code")
-            told += [seen.of_codes("used", codes.filter(single)), seen.of_codes("lost", codes.filter(~typed.sound))]
+            says += [seen.of_codes("used", codes.filter(single)), seen.of_codes("lost", codes.filter(~typed.sound))]
         table = typed.table(chunk.lost)
-        return kept, Said(table, aside, extremes, spans, typed.midnights, counts, pl.concat(told))
+        return kept, Said(table, aside, extremes, spans, typed.midnights, counts, pl.concat(says))
 
     def together(self, parts: Sequence[Said], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, Said]:
         """What the chunks say, in order, as one; and of the rows that were put aside those that can matter."""
@@ -102,11 +102,11 @@ class TypeChunk:
         rows, rejects = duplicates.one_per_id(TABLES[look.table], aside.clear(), aside)
         extremes, spans, counts = self._look(rows)
         counts = {name: count + sum(part.lengths[name] for part in parts) for name, count in counts.items()}
-        told = [part.seen for part in parts]
+        says = [part.seen for part in parts]
         if look.bills:
             conflicting = rejects.filter(pl.col("reason") != DUPLICATE)
             faulty = aside.join(conflicting, on=["source_file", "source_record"], how="semi")
-            told += [seen.of_codes("used", rows["cpt_code"]), seen.of_codes("lost", faulty["cpt_code"])]
+            says += [seen.of_codes("used", rows["cpt_code"]), seen.of_codes("lost", faulty["cpt_code"])]
         table = normalise.merge([part.table for part in parts])
         if files and not any(file.rows for file in files):  # nothing is blank where nothing is
             table = replace(table, columns=frozenset(name for file in files for name in file.mapping))
@@ -128,7 +128,7 @@ class TypeChunk:
             pl.concat([*(part.spans for part in parts), spans]),
             midnights,
             counts,
-            seen.merge(told),
+            seen.merge(says),
             tuple(files),
         )
 

@@ -119,6 +119,8 @@ def explained() -> Iterator[None]:
     except (AuditError, TimeoutError, PySparkRuntimeError):
         raise
     except Exception as error:
-        told = str(error)
-        cause = next((words for sign, words in _CAUSES.items() if sign in told), "run again with --debug for details")
+        message = str(error)
+        cause = next(
+            (words for sign, words in _CAUSES.items() if sign in message), "run again with --debug for details"
+        )
         raise SparkFailed(f"Spark could not do the work: {cause}") from error

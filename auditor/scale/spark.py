@@ -104,12 +104,12 @@ class Spark:
         self._progress(f"reading {look.table}")
         empty = nothing_billed().with_columns(id=pl.lit(None, pl.Int64))
         made = self._typed(look, parts, look.only, partial(worker.looked, look), empty)
-        told = self._told(made)
+        rows_back = self._rows(made)
         repeated = made.filter("id is not null").groupBy("id").count().filter("count > 1").select("id")
         names = nothing_billed().columns
         lines = made.filter(sql.coalesce(*names).isNotNull()).select(*names).distinct()
         hashes = self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False)
-        survey = Survey(hashes, self._fetched(lines).cast(pl.String), _files(parts, told, digested=False))
+        survey = Survey(hashes, self._fetched(lines).cast(pl.String), _files(parts, rows_back, digested=False))
         made.unpersist()
         return survey
 
@@ -118,10 +118,10 @@ class Spark:
         self._progress(f"typing {work.look.table}")
         look, blanks = work.look, work.look.blanks
         made = self._typed(look, parts, None, partial(worker.typed, work), blanks)
-        told = self._told(made)
-        files = _files(parts, told, digested=True)
+        rows_back = self._rows(made)
+        files = _files(parts, rows_back, digested=True)
         place = {file.path: number for number, file in enumerate(files)}
-        said = [said_of(work, frames) for frames in _chunks(told, place)]
+        said = [said_of(work, frames) for frames in _chunks(rows_back, place)]
         aside = self._fetched(made.filter("kind = 'aside'").select(blanks.columns)).cast(blanks.schema)
         in_order = pl.col("source_file").replace_strict(place, default=None, return_dtype=pl.Int64)
         said[-1] = replace(said[-1], aside=aside.sort(in_order, "source_record"))
@@ -250,7 +250,7 @@ class Spark:
             worker.parquet_chunks, part, wanted, dates_only, worker.file_frame(mapping, mapped.unused)
         )
 
-    def _told(self, made: Any) -> list[Any]:
+    def _rows(self, made: Any) -> list[Any]:
         """What the workers told beside rows. Raises what they refused."""
         self._refuse(made)
         return self._collected(made.filter("body is not null").select("kind", "file", "record", "body"))
@@ -279,11 +279,11 @@ class Spark:
         return self._thread.submit(call).result()
 
 
-def _files(parts: Sequence[Part], told: Iterable[Any], *, digested: bool) -> tuple[SourceFile, ...]:
+def _files(parts: Sequence[Part], rows_back: Iterable[Any], *, digested: bool) -> tuple[SourceFile, ...]:
     """The files of a table as the workers have seen them; those of this machine are digested here, if they are."""
     here = {ingest.shown(part.path): part for part in parts if not part.address}
     seen: dict[str, SourceFile] = {}
-    for row in (row for row in told if row["kind"] == "file"):
+    for row in (row for row in rows_back if row["kind"] == "file"):
         pairs, path = pl.read_ipc(row["body"]), row["file"]
         mapping: dict[str, tuple[str, ...]] = {}
         for column, header in pairs.select("column", "header").iter_rows():
@@ -300,10 +300,10 @@ def _files(parts: Sequence[Part], told: Iterable[Any], *, digested: bool) -> tup
     return tuple(seen[path] for path in [*here, *sorted(seen.keys() - here.keys())])
 
 
-def _chunks(told: Iterable[Any], place: Mapping[str, int]) -> list[dict[str, pl.DataFrame]]:
+def _chunks(rows_back: Iterable[Any], place: Mapping[str, int]) -> list[dict[str, pl.DataFrame]]:
     """What was told, chunk by chunk, in the order of files and records."""
     frames: dict[tuple[int, int], dict[str, pl.DataFrame]] = {}
-    for row in (row for row in told if row["kind"] != "file"):
+    for row in (row for row in rows_back if row["kind"] != "file"):
         frames.setdefault((place[row["file"]], row["record"]), {})[row["kind"]] = pl.read_ipc(row["body"])
     return [frames[at] for at in sorted(frames)]
 

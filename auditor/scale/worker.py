@@ -199,7 +199,7 @@ def _guarded(frames: Iterable[pl.DataFrame], asked: tuple[str, ...]) -> Iterator
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     with Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), 2)  # no library's last words come into a worker's log
-    told = failure = None
+    reason = failure = None
     try:
         if asked != versions():
             theirs, ours = ", ".join(versions()), ", ".join(asked)
@@ -207,10 +207,10 @@ def _guarded(frames: Iterable[pl.DataFrame], asked: tuple[str, ...]) -> Iterator
         else:
             yield from frames
     except (InputRefused, UsageError) as refusal:
-        told = str(refusal)
+        reason = str(refusal)
     except (Exception, pl.exceptions.PanicException) as error:
         at = traceback.extract_tb(error.__traceback__)[-1]
         failure = f"internal error ({type(error).__name__}, {Path(at.filename).name}:{at.lineno}) in a worker of Spark"
-    for kind, words in (("refused", told), ("failed", failure)):
+    for kind, words in (("refused", reason), ("failed", failure)):
         if words:
             yield pl.DataFrame([(kind, "", 0, words.encode())], schema=_TOLD, orient="row")

@@ -165,13 +165,13 @@ def test_a_refunded_case_that_was_clear_and_is_back_is_open_again(nights: Nights
 def test_incomplete_claims_come_back_once_their_window_has_closed(nights: Nights):
     rules = (*SELECTED, "LAH001")
     nights.run(GOOD, as_of="2026-03-11T12:00:00", selected=rules)
-    assert nights.night.told["undecided"] == {"waiting": 1, "settled": 0}
+    assert nights.night.in_summary["undecided"] == {"waiting": 1, "settled": 0}
     later = "K4,P4,D1,2026-03-12 09:00,12,98968,,30\n"
     nights.run(GOOD, later, as_of="2026-03-11T23:00:00", since="2026-03-12", selected=rules)
     assert nights.result.claims["claim_id"].to_list() == ["K4"]
     nights.run(GOOD, later, as_of="2026-03-20", since="2026-03-12", selected=rules)
     assert nights.result.claims["claim_id"].to_list() == ["K3", "K4"]
-    assert nights.night.told["undecided"] == {"waiting": 0, "settled": 2}
+    assert nights.night.in_summary["undecided"] == {"waiting": 0, "settled": 2}
     nights.run(GOOD, later, as_of="2026-03-20", since="2026-03-12", selected=rules)
     assert nights.result.claims["claim_id"].to_list() == ["K4"]
 
@@ -254,7 +254,7 @@ def test_tampering_is_found(tmp_path: Path, tampering: str, fault: str):
 def test_a_history_cut_short_or_written_anew_is_found_by_the_runs(tmp_path: Path):
     nights = Nights(tmp_path)
     nights.run(SHORT)
-    head = nights.night.told["head"]
+    head = nights.night.in_summary["head"]
     (tmp_path / "run1").mkdir()
     (tmp_path / "run1" / "summary.json").write_text(f'{{"ledger": {{"head": "{head}"}}}}')
     assert nights.faults() == []

@@ -67,7 +67,7 @@ def test_help_and_manual_tell_of_it(option: RunOption):
     commands = get_command(app).commands  # type: ignore[attr-defined]
     for name in ("run", *(("check",) if option.check else ())):
         (declared,) = (one for one in commands[name].params if one.name == option.name)
-        assert (declared.opts, declared.help) == ([option.flag], option.told)
+        assert (declared.opts, declared.help) == ([option.flag], option.help_text)
     page = man.page().replace("\\-", "-")
     assert option.flag in page
     assert f"\\fB{option.variable}\\fR" in page

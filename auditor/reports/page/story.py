@@ -75,8 +75,8 @@ def _header(story: Story, width: int) -> Iterator[Text]:
 def _amounts(claim: dict[str, Any]) -> str:
     names = {"billed": "billed", "paid": "paid", "at_risk": "potential overpayment", "review": "under review"}
     known = [(name, claim[f"{column}_amount"]) for column, name in names.items()]
-    told = ", ".join(f"{name} {value:,.2f}" for name, value in known if value is not None)
-    return told or "amounts unknown"
+    sentence = ", ".join(f"{name} {value:,.2f}" for name, value in known if value is not None)
+    return sentence or "amounts unknown"
 
 
 def _time_line(story: Story, width: int) -> Iterator[Text]:
@@ -140,14 +140,14 @@ def _gap(event: Event, story: Story) -> str:
     apart = _apart(start, event.at) if before else max(_apart(event.at, end), timedelta())
     if days < 1 and not event.date_only:
         minutes = int(apart.total_seconds() // 60)
-        told = f"{minutes // 60} h {minutes % 60:02} min"
+        sentence = f"{minutes // 60} h {minutes % 60:02} min"
     else:
-        told = "the same day" if days < 1 else f"{days} day{'s' if days > 1 else ''}"
-    if told == "the same day":
+        sentence = "the same day" if days < 1 else f"{days} day{'s' if days > 1 else ''}"
+    if sentence == "the same day":
         return ", the same day"
     if not before and not apart:
         return ", during the call"
-    return f", {told} {'before' if before else 'after'}"
+    return f", {sentence} {'before' if before else 'after'}"
 
 
 def _apart(later: datetime, earlier: datetime) -> timedelta:

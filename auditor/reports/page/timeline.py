@@ -57,12 +57,12 @@ def draw(claim: Row, records: Sequence[Row], numbers: Numbers) -> str:
     lanes = [f'<text class="lane" x="0" y="{y + 4}">{_NAMES[kind]}</text>'
              f'<line class="rail" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>'
              for kind, y in _LANES.items()]  # fmt: skip
-    told = f"Time line of the claim of {claim['service_date']}: {len(marks)} other records weighed"
+    label = f"Time line of the claim of {claim['service_date']}: {len(marks)} other records weighed"
     body = "".join(
         [*bands, *lanes, *_days(scale, day, numbers, late), *_own_call(claim, scale, start, end), *_marks(scale, marks)]
     )
     return f'<svg class="line" viewBox="0 0 {_WIDTH} 166" width="{_WIDTH}" height="166" role="img" ' \
-           f'aria-label="{told}">{body}</svg>'  # fmt: skip
+           f'aria-label="{label}">{body}</svg>'  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ def verdict(summary: Summary) -> Row:
         why = (
             f"All {lost:,} rows with {codes} were rejected" if lost else f"The inputs hold no active line with {codes}"
         )
-        told = f"{why} in the audited dates. That is not a clear result."
-        return {"level": "incomplete", "headline": "No claim was audited", "lead": told}
+        sentence = f"{why} in the audited dates. That is not a clear result."
+        return {"level": "incomplete", "headline": "No claim was audited", "lead": sentence}
     every, review = _claims(audited), claims["review"]
     more = f"{review:,}" if review else "none"
     level = next((name for name in ("violation", "review", "incomplete") if claims[name]), "clear")
@@ -59,10 +59,10 @@ def money_facts(audited: pl.DataFrame, summary: Summary) -> Iterator[Row]:
     for name, key, column in (("violation", "at_risk", "at_risk_amount"), ("review", "review", "review_amount")):
         claims, known = summary["claims"][name], audited[column].count()
         amount = f"${summary['money'][key]:,.2f}" if known or not claims else "not known"
-        told = f"{'in' if name == 'violation' else 'apart from that, in'} {_claims(claims)} "
-        told += "in violation" if name == "violation" else "to review"
+        sentence = f"{'in' if name == 'violation' else 'apart from that, in'} {_claims(claims)} "
+        sentence += "in violation" if name == "violation" else "to review"
         missing = f"; {claims - known:,} of them carry no amount" if known < claims else ""
-        yield {"name": name, "amount": amount, "told": told + missing}
+        yield {"name": name, "amount": amount, "sentence": sentence + missing}
 
 
 def movers(audited: pl.DataFrame, summary: Summary, providers: pl.DataFrame, overall: float) -> Iterator[Row]:
@@ -74,20 +74,22 @@ def movers(audited: pl.DataFrame, summary: Summary, providers: pl.DataFrame, ove
     ):
         rule = max(summary["rules"], key=lambda rule: int(rule[name]), default=None)
         if rule and rule[name]:
-            told = f"{rule['code']} {rule['name']}, {rule[name]:,} of the {rule['applicable']:,} claims it applies to"
-            yield {"title": f"{title}:", "id": None, "told": told}
+            sentence = (
+                f"{rule['code']} {rule['name']}, {rule[name]:,} of the {rule['applicable']:,} claims it applies to"
+            )
+            yield {"title": f"{title}:", "id": None, "sentence": sentence}
     if not summary["claims"]["violation"]:
         return
     first = providers.row(0, named=True)
     chance = "beyond" if first["above"] else "within"
     interval = f"95% interval {share(first['low'])} to {share(first['high'])}; all claims {share(overall)}"
-    told = (
+    sentence = (
         f"{first['violation']:,} of {first['claims']:,} claims, {share(first['rate'])} ({interval}), "
         f"{chance} what chance gives among {providers.height:,}"
     )
-    yield {"title": "Provider ranked first:", "id": first["provider_id"], "told": told}
-    if told := _recent(audited):
-        yield {"title": "Last four weeks:", "id": None, "told": told}
+    yield {"title": "Provider ranked first:", "id": first["provider_id"], "sentence": sentence}
+    if sentence := _recent(audited):
+        yield {"title": "Last four weeks:", "id": None, "sentence": sentence}
 
 
 def _recent(audited: pl.DataFrame) -> str:
@@ -153,8 +155,8 @@ def pages(summary: Summary) -> Iterator[Row]:
     for rule in ALL:
         text, _, examples = pages_module.page(rule, numbers).partition("\n\nExamples:\n")
         parts = [part.partition(":") for part in text.split("\n\n")[1:]]
-        told = [(title, words.strip()) for title, _, words in parts] + [("Examples", examples)]
-        yield {"code": rule.code, "name": rule.name, "skipped": rule.code in skipped, "parts": told}
+        sentence = [(title, words.strip()) for title, _, words in parts] + [("Examples", examples)]
+        yield {"code": rule.code, "name": rule.name, "skipped": rule.code in skipped, "parts": sentence}
 
 
 def given(summary: Summary) -> Iterator[tuple[str, str]]:

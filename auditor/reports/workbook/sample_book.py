@@ -26,11 +26,11 @@ _WIDTHS = {
 
 def write(path: Path, sample: pl.DataFrame, run_id: str, started: str) -> None:
     """Write a drawn sample; `started` is the run's start, so that equal samples give equal bytes. Raises OSError."""
-    told = [Column(name, name, _kind(name, dtype), _WIDTHS.get(name, 13)) for name, dtype in sample.schema.items()]
+    columns = [Column(name, name, _kind(name, dtype), _WIDTHS.get(name, 13)) for name, dtype in sample.schema.items()]
     review = [Column(REVIEW[0], REVIEW[0], "open_amount", 13), Column(REVIEW[1], REVIEW[1], "open", 40)]
     with opened(path, "Sample to review", run_id, started) as book:
-        sheet = book.table(SHEET, sample, [*told, *review], _NOTE)
-        sheet.data_validation(HEAD, len(told), HEAD - 1 + sample.height, len(told), {
+        sheet = book.table(SHEET, sample, [*columns, *review], _NOTE)
+        sheet.data_validation(HEAD, len(columns), HEAD - 1 + sample.height, len(columns), {
             "validate": "decimal", "criteria": "between", "minimum": -1e9, "maximum": 1e9,
             "error_title": REVIEW[0], "error_message": "An amount of money; 0 where the unit is right.",
         })  # fmt: skip

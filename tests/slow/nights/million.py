@@ -79,7 +79,7 @@ def main() -> int:
             with store.opened(path, create=True) as ledger:
                 opened = time.monotonic() - began
                 with store.writing(ledger):
-                    marks = night.mark(ledger, tonight, told, policy).told["marks"]
+                    marks = night.mark(ledger, tonight, told, policy).in_summary["marks"]
             seconds = time.monotonic() - began
             failed |= seconds > options.seconds or {mark: count for mark, count in marks.items() if count} != planned
             print(f"night {number}: {seconds:.1f} s (opened and checked in {opened:.1f} s), peak {_peak():.2f} GB,"
