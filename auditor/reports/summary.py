@@ -126,11 +126,12 @@ def blank_columns_of(inputs: Inputs) -> list[str]:
 
 
 def reaches_of(result: Result, settings: Settings) -> Summary:
-    """How far each table reaches, visits to `as_of`, its rows by month, and the columns that are not blank."""
+    """How far each table reaches, visits to `as_of`, its rows by month, the columns that are not blank, and those of times."""
     covered, reaches = result.coverage, {}
     until = covered.as_of.astimezone(ZoneInfo(settings.policy.timezone)).date() if covered.as_of else None
     for table, read in result.inputs.tables.items():
-        days = seen.days(result.inputs.seen[table]) if table in result.inputs.seen else {}
+        says = result.inputs.seen.get(table, pl.DataFrame(schema=seen.SCHEMA))
+        days = seen.days(says)
         months: Counter[str] = Counter()
         for day, rows in days.items():
             months[f"{day:%Y-%m}"] += rows
@@ -143,6 +144,7 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
             "first": first.isoformat() if first else None,
             "last": last.isoformat() if last else None,
             "months": dict(sorted(months.items())),
+            "timed": sorted(says.filter(pl.col("what") == "hour")["name"].unique()),
             "columns": sorted(read.columns),
         }
     return reaches

@@ -55,12 +55,13 @@ class _Coverage(_Lenient):
 
 
 class Reach(_Lenient):
-    """How far a table reaches, its rows by month (2026-03), and its columns."""
+    """How far a table reaches, its rows by month (2026-03), its columns, and those that hold times of day."""
 
     first: date | None = None
     last: date | None = None
     months: Mapping[str, int] = {}
     columns: frozenset[str] = frozenset()
+    timed: frozenset[str] = frozenset()
 
 
 class Join(_Lenient):

@@ -8,7 +8,7 @@ from auditor.runs.past import Past, Reach
 _FEWEST = 20
 """Rows of a month below which nothing is said of it."""
 _SOME = 5
-"""Rows of a month that do not vanish by chance."""
+"""Rows of a month, or ids, that do not vanish by chance."""
 
 
 def shrunk(earlier: Past, reaches: Mapping[str, Reach], allowed: float) -> str | None:
@@ -49,6 +49,8 @@ def _fewer_rows(table: str, earlier: Past, tonight: Reach, allowed: float) -> It
     before = earlier.reaches.get(table, Reach())
     for column in sorted(before.columns - tonight.columns):
         yield f"{table}.{column}: the run {earlier.run_id} had this column, and this one has it not, or blank"
+    for column in sorted((before.timed - tonight.timed) & tonight.columns):
+        yield f"{table}.{column}: the run {earlier.run_id} had times in it, and this one has dates only"
     shared = _shared(before, tonight)
     had, has = sum(shared.values()), sum(tonight.months.get(month, 0) for month in shared)
     empty = [month for month, rows in shared.items() if rows >= _SOME and not tonight.months.get(month)]

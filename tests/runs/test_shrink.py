@@ -110,6 +110,15 @@ def test_columns_and_small_months_that_are_gone_are_told():
     assert "21 rows" in list(fewer(earlier(before), earlier(thin), 0.2))[-1]
 
 
+def test_times_that_became_dates_are_told():
+    before, tonight = reach("2026-01-01", "2026-03-31", m01=9), reach("2026-01-01", "2026-03-31", m01=9)
+    columns = frozenset({"visit_start", "booked_at"})
+    before["visits"] = before["visits"].model_copy(update={"columns": columns, "timed": columns})
+    tonight["visits"] = tonight["visits"].model_copy(update={"columns": columns, "timed": frozenset({"booked_at"})})
+    assert [text.partition(":")[0] for text in fewer(earlier(before), earlier(tonight), 0.2)] == ["visits.visit_start"]
+    assert list(fewer(earlier(tonight), earlier(before), 0.2)) == []
+
+
 def test_ids_that_were_found_and_are_no_more_are_told():
     def joined(found: int, values: int = 40) -> Past:
         of_problems = {
@@ -124,4 +133,4 @@ def test_ids_that_were_found_and_are_no_more_are_told():
     assert told.startswith(
         "visits.problem_id: of 40 problems of calls and claims 31 are found there; the run before found 40"
     )
-    assert list(fewer(joined(40), joined(32), 0.2)) == list(fewer(joined(19, 19), joined(3, 19), 0.2)) == []
+    assert list(fewer(joined(40), joined(32), 0.2)) == list(fewer(joined(4, 4), joined(1, 4), 0.2)) == []

@@ -124,6 +124,8 @@ def _case(base: Path, work: Path, rng: random.Random) -> Seen | None:
     new = [text for text in told if text not in known]
     lost = sum(before[key] in ("violation", "review") and after.get(key) == "clear" for key in before)
     accused = sum(after[key] == "violation" and before.get(key) in ("clear", "incomplete", None) for key in after)
+    if (done.kind, done.table, done.column) == ("id another id", "claims", "call_id"):
+        accused = 0  # a claim that names a call that is not there: the damage made it true
     named = [text for text in new if done.table in text or (done.column and done.column in text)]
     how = "told" if named or still < rules else "silent" if lost or accused else "same"
     return Seen(done, how, lost, accused, new)
