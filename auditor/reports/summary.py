@@ -126,7 +126,7 @@ def blank_columns_of(inputs: Inputs) -> list[str]:
 
 
 def reaches_of(result: Result, settings: Settings) -> Summary:
-    """How far each table reaches, visits to `as_of`, its rows by month, the columns that are not blank, and those of times."""
+    """How far each table reaches, visits to `as_of`, its rows by month, its columns that are not blank, those of times."""
     covered, reaches = result.coverage, {}
     until = covered.as_of.astimezone(ZoneInfo(settings.policy.timezone)).date() if covered.as_of else None
     for table, read in result.inputs.tables.items():
