@@ -12,6 +12,7 @@ from auditor.cells.instants import Midnights
 from auditor.errors import UsageError
 from auditor.policy import Policy
 from auditor.rules import select
+from tests.support.reading import HEADER, one, own_policy
 
 AT = datetime(2026, 3, 2, 14, 5, 9, tzinfo=UTC)
 """09:05:09 in New York."""
@@ -98,3 +99,129 @@ def test_a_few_times_among_midnights_stay_times(tmp_path: Path) -> None:
     assert found.date_only.sum() == 196 and found.utc[-1] == AT
     some = instants.read(pl.Series([*days, *["2026-03-02 09:05:09"] * 2]), policy)
     assert not some.date_only.any()
+
+
+CALL = "call_id,patient_id,provider_id,call_start"
+
+
+@pytest.mark.parametrize(
+    ("written", "utc"),
+    [
+        ("2026-03-02", "2026-03-02T05:00:00"),
+        ("2026-03-02T09:00", "2026-03-02T14:00:00"),
+        ("2026-03-02 09:00:30.5", "2026-03-02T14:00:30.500"),
+        ("2026-03-02T09:00:00Z", "2026-03-02T09:00:00"),
+        ("2026-03-02 09:00:00+05:30", "2026-03-02T03:30:00"),
+        ("2026-03-02T09:00:00-0500", "2026-03-02T14:00:00"),
+        ("3/2/2026", "2026-03-02T05:00:00"),
+        ("3/2/2026 9:05", "2026-03-02T14:05:00"),
+        ("03/02/2026 12:05 AM", "2026-03-02T05:05:00"),
+        ("3/2/2026 12:05:09PM", "2026-03-02T17:05:09"),
+    ],
+)
+def test_instants(tmp_path: Path, policy: Policy, written: str, utc: str):
+    table = one(tmp_path, policy, f"{HEADER}\n1,P1,{written},seen\n".encode())
+    assert table.rows["visit_start"].dt.to_string("%FT%T%.f").to_list() == [utc]
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("", "visit_start is blank"),
+        ("soon", "visit_start is no date or time that can be read"),
+        ("2026-02-30", "visit_start is no date or time that can be read"),
+        ("13/13/2026", "visit_start is no date or time that can be read"),
+        ("2026-03-02 25:00", "visit_start is no date or time that can be read"),
+        ("2026-03-08 02:30", "visit_start is a local time that the DST change in America/New_York skips"),
+        ("2026-11-01 01:30", "visit_start is a local time that the DST change in America/New_York repeats"),
+    ],
+)
+def test_instants_that_reject_their_row(tmp_path: Path, policy: Policy, written: str, reason: str):
+    table = one(tmp_path, policy, f"{HEADER}\n1,P1,{written},seen\n".encode())
+    assert table.rejects.select("column", "reason", "patient_id").rows() == [("visit_start", reason, "P1")]
+    assert table.tainted.to_list() == ["P1"]
+
+
+@pytest.mark.parametrize(
+    ("dst", "skipped", "repeated"),
+    [("first", "2026-03-08T07:30", "2026-11-01T05:30"), ("second", "2026-03-08T06:30", "2026-11-01T06:30")],
+)
+def test_the_policy_decides_skipped_and_repeated_times(tmp_path: Path, dst: str, skipped: str, repeated: str):
+    policy = own_policy(tmp_path, f'dst = "{dst}"\n')
+    table = one(tmp_path, policy, f"{HEADER}\n1,P1,2026-03-08 02:30,seen\n2,P1,2026-11-01 01:30,seen\n".encode())
+    assert table.rows["visit_start"].dt.to_string("%FT%R").to_list() == [skipped, repeated]
+
+
+def test_the_policys_formats_come_first_and_day_first_never_becomes_month_first(tmp_path: Path):
+    policy = own_policy(tmp_path, 'instant_formats = ["%d/%m/%Y", "%d-%b-%Y %H:%M"]\n')
+    rows = "1,P1,03/04/2026,seen\n2,P1,27-OCT-1999 13:00,seen\n3,P1,12/31/2026,seen\n"
+    table = one(tmp_path, policy, f"{HEADER}\n{rows}".encode())
+    assert table.rows["visit_start_date"].cast(str).to_list() == ["2026-04-03", "1999-10-27"]
+    assert table.rejects["source_record"].to_list() == [3]
+
+
+@pytest.mark.parametrize(("count", "date_only"), [(19, False), (20, True)])
+def test_a_whole_column_of_midnights_holds_dates(tmp_path: Path, policy: Policy, count: int, date_only: bool):
+    rows = "".join(f"{number},P1,2026-03-{number % 28 + 1:02} 00:00:00,seen\n" for number in range(count))
+    table = one(tmp_path, policy, f"{HEADER}\n{rows}".encode())
+    assert table.rows["visit_start_date_only"].unique().to_list() == [date_only]
+
+
+def test_a_call_needs_a_time(tmp_path: Path, policy: Policy):
+    table = one(tmp_path, policy, f"{CALL}\n1,P1,D,2026-03-02\n".encode(), "calls")
+    assert table.rejects["reason"].to_list() == ["call_start has a date but no time"]
+
+
+@pytest.mark.parametrize(
+    ("form", "written", "utc"),
+    [
+        ("%-m/%-d/%Y %-I:%M %p", "3/5/2026 4:30 PM", "2026-03-05T21:30"),
+        ("%d-%b-%Y %k:%M", "05-Mar-2026 9:30", "2026-03-05T14:30"),
+        ("%d.%m.%Y zu %H:%M", "05.03.2026 zu 09:30", "2026-03-05T14:30"),
+        ("%d.%m.%Y %H:%M%z", "05.03.2026 09:30+0000", "2026-03-05T09:30"),
+        ("%-d/%-m/%Y %H:%M", "6/3/2026", None),
+    ],
+)
+def test_own_formats_keep_their_time_and_offset(tmp_path: Path, form: str, written: str, utc: str | None):
+    policy = own_policy(tmp_path, f"instant_formats = ['{form}']\n")
+    table = one(tmp_path, policy, f"{HEADER}\n1,P1,{written},seen\n".encode())
+    assert table.rows.select("visit_start_date_only", pl.col("visit_start").dt.to_string("%FT%R")).rows() == (
+        [(False, utc)] if utc else []
+    )
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2026-03-09 09:00+05:75", "2026-03-09 09:00+99:99", "0000-01-01 01:00", "0001-01-01T00:10:00+05:00", "9999-12-31"],
+)
+def test_impossible_offsets_and_years_are_rejected(tmp_path: Path, policy: Policy, written: str):
+    table = one(tmp_path, policy, f"{HEADER}\n1,P1,{written},seen\n".encode())
+    assert table.rejects["reason"].to_list() == ["visit_start is no date or time that can be read"]
+
+
+def test_dates_in_five_forms_in_one_column(tmp_path: Path):
+    policy = own_policy(tmp_path, 'instant_formats = ["%d-%b-%Y %H:%M"]\n')
+    forms = (
+        "2026-03-02 09:00",
+        "2026-03-02T09:00:00-05:00",
+        "3/2/2026 9:00 AM",
+        "03/02/2026 09:00",
+        "02-Mar-2026 09:00",
+    )
+    table = one(
+        tmp_path,
+        policy,
+        f"{HEADER}\n{''.join(f'{n},P1,{form},seen{chr(10)}' for n, form in enumerate(forms))}".encode(),
+    )
+    assert table.rows["visit_start"].dt.to_string("%FT%R").unique().to_list() == ["2026-03-02T14:00"]
+
+
+@pytest.mark.parametrize("dst", ["reject", "first", "second"])
+def test_a_date_is_the_day_as_written_also_where_a_clock_change_skips_its_midnight(tmp_path: Path, dst: str):
+    (tmp_path / "policy.toml").write_text(f'timezone = "Africa/Cairo"\ndst = "{dst}"\n')
+    there = policies.load(str(tmp_path / "policy.toml"), select)
+    header = "claim_id,patient_id,provider_id,cpt_code,service_date"
+    rows = "K1,P1,D1,98968,2024-04-26 00:00:00\nK2,P1,D1,98968,2024-04-26 00:30\nK3,P1,D1,98968,2024-04-25T22:30Z\n"
+    table = one(tmp_path, there, f"{header}\n{rows}".encode(), "claims")
+    assert [str(day) for day in table.rows["service_date"]] == ["2024-04-26"] * 3
+    assert table.rejects.is_empty()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -17,6 +18,7 @@ from auditor.rules import select
 from auditor.scale.keep import Said, TypeChunk
 from auditor.scale.survey import Look, repeated
 from auditor.schema.tables import TABLES
+from tests.support.reading import HEADER, ROWS, TEXT, one
 
 MIDNIGHTS = [f"2026-03-{day:02} 00:00:00" for day in range(1, 25)]
 
@@ -156,3 +158,50 @@ def test_forms_may_be_mixed_in_a_column(policy: Policy):
     utc = datetime(2026, 3, 2, 14)
     assert read.utc.dt.replace_time_zone(None).to_list() == [utc, utc, utc, utc, None, None, utc]
     assert read.problem.to_list() == [0, 0, 0, 0, instants.UNREADABLE, 0, 0]
+
+
+def test_rows_of_one_id(tmp_path: Path, policy: Policy):
+    rows = """1,P1,2026-03-02 09:00,seen,E11.9;I10
+1,P1,2026-03-02 09:00,completed,F32.1
+1,P1,2026-03-02T09:00,seen,F32.1
+2,P2,2026-03-02 09:00,seen,
+2,P2,2026-03-02 10:00,seen,
+3,P3,2026-03-02 09:00,seen,
+3,P3,2026-03-02 09:00,seen,
+"""
+    table = one(tmp_path, policy, f"{HEADER},dx\n{rows}".encode())
+    assert table.rows.sort("visit_id").select("visit_id", "diagnosis_codes").rows() == [
+        ("1", ["E11", "F32", "I10"]),
+        ("3", []),
+    ]
+    assert table.rejects.select("source_record", "reason").rows() == [
+        (3, "duplicate row"),
+        (4, "conflicting rows for one id"),
+        (5, "conflicting rows for one id"),
+        (7, "duplicate row"),
+    ]
+    assert table.tainted.to_list() == ["P2"]
+
+
+def test_identifiers_that_a_spreadsheet_rounded_are_warned_about(tmp_path: Path, policy: Policy):
+    table = one(tmp_path, policy, TEXT.replace("007", "2.98725E+13").encode())
+    assert "visits.visit_id: 1 identifiers look like rounded numbers" in table.warnings[0]
+    assert table.rows["visit_id"].to_list() == ["2.98725E+13"]
+
+
+def test_a_column_of_blanks_counts_as_absent(tmp_path: Path, policy: Policy):
+    table = one(tmp_path, policy, f"{HEADER},booked_at,cpt_codes\n{ROWS}, ,\n".encode())
+    assert table.rows.select("booked_at", "cpt_codes").rows() == [(None, [])]
+    assert not {"booked_at", "cpt_codes"} & table.columns
+    assert "visit_start" in table.columns
+
+
+def test_copies_of_a_faulty_row_are_duplicates(tmp_path: Path, policy: Policy):
+    faulty = "8,P2,yesterday,seen\n"
+    table = one(tmp_path, policy, f"{HEADER}\n{ROWS}\n{faulty}{faulty}9,P2,yesterday,seen\n".encode())
+    assert table.rejects.select("source_record", "reason").rows() == [
+        (2, "visit_start is no date or time that can be read"),
+        (3, "duplicate row"),
+        (4, "visit_start is no date or time that can be read"),
+    ]
+    assert (table.faulty.height, table.tainted.to_list()) == (2, ["P2"])

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -13,6 +14,7 @@ from auditor.cells.values import Work, read
 from auditor.policy import Policy
 from auditor.rules import select
 from auditor.schema.tables import TABLES
+from tests.support.reading import one
 
 POLICY = policies.load("default", select, "UTC")
 
@@ -198,3 +200,72 @@ def test_what_is_no_icd_10_code_is_no_diagnosis():
     found = call(POLICY, call_start="2026-03-02 09:00", diagnosis_codes='["F33.1"];73211009;low mood')
     assert found.column("diagnosis_codes").to_list() == [["F33"]]
     assert sum(count for text, count in found.work.tallies.items() if "no ICD-10 codes" in text) == 1
+
+
+CALL = "call_id,patient_id,provider_id,call_start"
+
+
+@pytest.mark.parametrize(
+    ("column", "written", "value"),
+    [
+        ("call_minutes", "25", 1_500_000_000),
+        ("call_minutes", "25.5", 1_530_000_000),
+        ("call_minutes", "25:30", 1_530_000_000),
+        ("call_minutes", "1:00:05", 3_605_000_000),
+        ("call_seconds", "90", 90_000_000),
+        ("units", "1.0", 1.0),
+        ("established", "Y", True),
+        ("established", "perhaps", None),
+        ("initiated_by", "In-Bound", "patient"),
+        ("caller", "Legal Guardian", "guardian"),
+        ("purpose", "FOLLOW UP", "follow_up"),
+        ("doc_reason", "N/A", False),
+        ("doc_reason", "no", False),
+        ("doc_reason", "see note", True),
+        ("cpt_code", "98968-95", "98968"),
+        ("cpt_code", "g0250", "G0250"),
+        ("claim_status", "Reversed", "void"),
+        ("claim_status", "paid", "active"),
+    ],
+)
+def test_values(tmp_path: Path, policy: Policy, column: str, written: str, value: object):
+    table = one(tmp_path, policy, f"{CALL},{column}\n1,P1,D,2026-03-02 09:00,{written}\n".encode(), "calls")
+    assert table.rows[column].to_list() == [value]
+
+
+@pytest.mark.parametrize(
+    ("written", "amount"),
+    [('"$1,234.50"', "1234.50"), ("(5.25)", "-5.25"), ("-3", "-3.00"), (".5", "0.50"), ("7", "7.00")],
+)
+def test_money(tmp_path: Path, policy: Policy, written: str, amount: str):
+    table = one(tmp_path, policy, f"{CALL},paid_amount\n1,P1,D,2026-03-02 09:00,{written}\n".encode(), "calls")
+    assert str(table.rows["paid_amount"][0]) == amount
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "reason"),
+    [
+        ("call_minutes|-1", "call_minutes", "call_minutes is negative"),
+        ("call_minutes|1441", "call_minutes", "call_minutes is over 24 h"),
+        ("call_minutes|a while", "call_minutes", "call_minutes is no length such as 21 or 21:30 or PT21M30S"),
+        ("call_end|2026-03-02 08:59", "call_end", "call_end is before call_start"),
+        ("call_end|2026-03-03 09:01", "call_end", "the call is over 24 h"),
+        ("paid_amount|five", "paid_amount", "paid_amount is no amount of money"),
+        ("units|few", "units", "units is no number"),
+    ],
+)
+def test_values_that_reject_their_row(tmp_path: Path, policy: Policy, cells: str, column: str, reason: str):
+    name, written = cells.split("|")
+    table = one(tmp_path, policy, f"{CALL},{name}\n1,P1,D,2026-03-02 09:00,{written}\n".encode(), "calls")
+    assert table.rejects.select("column", "reason").rows() == [(column, reason)]
+
+
+@pytest.mark.parametrize("written", ['"40,00"', '"1,2,3"', "(5", "5)", "--5", '"1,5"'])
+def test_amounts_that_could_mean_two_things_are_rejected(tmp_path: Path, policy: Policy, written: str):
+    table = one(tmp_path, policy, f"{CALL},paid_amount\n1,P1,D,2026-03-02 09:00,{written}\n".encode(), "calls")
+    assert table.rejects["reason"].to_list() == ["paid_amount is no amount of money"]
+
+
+def test_a_code_column_without_a_code_is_warned_about(tmp_path: Path, policy: Policy):
+    table = one(tmp_path, policy, f"{CALL},cpt_code\n1,P1,D,2026-03-02 09:00,??\n".encode(), "calls")
+    assert table.warnings == ("calls.cpt_code: 1 values hold no code; those calls count as not billed",)

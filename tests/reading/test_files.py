@@ -1,0 +1,91 @@
+"""Paths: files, folders, globs and pipes."""
+
+import gzip
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import InputRefused
+from auditor.policy import Policy
+from auditor.reading import ingest
+from tests.support.reading import TEXT, read_table
+
+
+def test_a_directory_is_read_with_strays_named(tmp_path: Path, policy: Policy):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text(TEXT)
+    (tmp_path / "data" / "b.CSV.gz").write_bytes(gzip.compress(TEXT.replace("007", "008").encode()))
+    (tmp_path / "data" / "readme.txt").write_text("no data")
+    table = read_table(tmp_path / "data", policy)
+    assert sorted(table.rows["visit_id"]) == ["007", "008"]
+    assert table.warnings == ("visits: 1 files of other kinds in the folder were left alone",)
+    assert read_table(tmp_path / "data" / "*.csv", policy).rows.height == 1
+
+
+def test_paths_that_lead_nowhere_are_refused(tmp_path: Path, policy: Policy):
+    (tmp_path / "link.csv").symlink_to(tmp_path / "nowhere.csv")
+    (tmp_path / "xdir").mkdir()
+    for pattern, says in (
+        ("link.csv", r"cannot be read \(No such file"),
+        ("x*", "no CSV or Parquet file"),
+        ("*.parquet", "no such file"),
+    ):
+        with pytest.raises(InputRefused, match=says):
+            read_table(tmp_path / pattern, policy)
+
+
+def test_a_pipe_is_read_by_name_and_left_alone_in_a_folder(tmp_path: Path, policy: Policy):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "a.csv").write_text(TEXT)
+    table = read_table(tmp_path, policy)
+    assert (table.rows["source_file"].to_list(), len(table.warnings)) == ([str(tmp_path / "a.csv")], 1)
+    writer = threading.Thread(target=(tmp_path / "pipe.csv").write_text, args=[TEXT])
+    writer.start()
+    assert read_table(tmp_path / "pipe.csv", policy).rows.height == 1
+    writer.join()
+
+
+def test_hidden_entries_are_passed_over_and_links_to_folders_are_strays(tmp_path: Path, policy: Policy):
+    for name in (".hidden/a.csv", ".a.csv", "march/a.csv"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_text(TEXT)
+    (tmp_path / "data" / "circle").symlink_to(tmp_path / "data", target_is_directory=True)
+    table = read_table(tmp_path / "data", policy)
+    assert table.rows["source_file"].to_list() == [str(tmp_path / "data" / "march" / "a.csv")]
+    assert table.warnings == ("visits: 1 files of other kinds in the folder were left alone",)
+
+
+def test_a_glob_follows_no_circle_of_links(tmp_path: Path, policy: Policy):
+    for name in ("a", "b", ".hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.csv").write_text(TEXT.replace("007", name))
+        (tmp_path / name / "up").symlink_to("..", target_is_directory=True)
+    began = time.perf_counter()
+    assert sorted(read_table(tmp_path / "**" / "*.csv", policy).rows["visit_id"]) == ["a", "b"]
+    assert time.perf_counter() - began < 5
+
+
+def test_a_file_that_was_only_touched_is_confirmed(tmp_path: Path, policy: Policy):
+    (tmp_path / "a.csv").write_text(TEXT)
+    (file,) = ingest.read_table("visits", (str(tmp_path / "a.csv"),), policy).files
+    os.utime(tmp_path / "a.csv", (1, 1))
+    ingest.confirm("visits", file)
+    (tmp_path / "a.csv").write_text(TEXT.replace("7", "8"))
+    os.utime(tmp_path / "a.csv", ns=(0, file.signature[2]))  # as a copy that keeps the time would leave it
+    with pytest.raises(InputRefused, match="changed since it was read"):
+        ingest.confirm("visits", file)
+
+
+def test_what_can_be_read_only_once_is_read_twice(tmp_path: Path, policy: Policy):
+    os.mkfifo(tmp_path / "pipe.csv")
+    writer = threading.Thread(target=(tmp_path / "pipe.csv").write_text, args=[TEXT])
+    writer.start()
+    (part,), _ = ingest.parts("visits", (str(tmp_path / "pipe.csv"),))
+    first, second = (list(ingest.read_part(part, policy)) for _ in range(2))
+    writer.join()
+    assert isinstance(first[0], ingest.Chunk) and isinstance(second[0], ingest.Chunk)
+    assert first[0].frame.height == 1 and first[0].frame.equals(second[0].frame)
+    assert first[1] == second[1]

@@ -1,0 +1,80 @@
+"""Parquet: types that are read as their text would be, and files that cannot be read."""
+
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from auditor.errors import InputRefused
+from auditor.policy import Policy
+from tests.support.reading import read_table
+
+
+def test_parquet_types_give_the_rows_of_their_text(tmp_path: Path, policy: Policy):
+    frame = pl.DataFrame({"visit_id": [7, 8], "patient_id": [1.0, None], "visit_start": ["2026-03-02 09:00", "2026-03-02 00:00"],
+                          "cpt_codes": [["99213", "G0438"], None], "global_days": [90.0, None]})  # fmt: skip
+    frame = frame.with_columns(pl.col("visit_start").str.to_datetime("%Y-%m-%d %H:%M"))
+    frame.write_parquet(tmp_path / "visits.parquet")
+    table = read_table(tmp_path / "visits.parquet", policy)
+    row = table.rows.select("visit_id", "patient_id", "cpt_codes", "global_days", "visit_start_date_only").rows()
+    assert row == [("7", "1", ["99213", "G0438"], 90, False)]
+    assert table.rejects["reason"].to_list() == ["patient_id is blank"]
+
+
+def test_parquet_of_unusual_types(tmp_path: Path, policy: Policy):
+    day = pl.Series([0, 1]).cast(pl.Datetime("ms"))
+    frame = pl.DataFrame({"call_id": ["1", "2"], "patient_id": [float("nan"), 7.0], "provider_id": ["1.00", "2.00"],
+                          "call_seconds": [1_500_000, 1_500_500], "call_start": day})  # fmt: skip
+    frame = frame.with_columns(
+        pl.col("call_seconds").cast(pl.Duration("ms")), pl.col("provider_id").cast(pl.Decimal(10, 2)),
+        diagnosis_codes=pl.Series([["E11.9", "I10"], ["F32", "F33"]], dtype=pl.Array(pl.String, 2)),
+    )  # fmt: skip
+    frame.write_parquet(tmp_path / "calls.parquet")
+    table = read_table(tmp_path / "calls.parquet", policy, "calls")
+    assert table.rejects["reason"].to_list() == ["patient_id is blank"]
+    row = table.rows.select("patient_id", "provider_id", "call_seconds", "diagnosis_codes").rows()
+    assert row == [("7", "2", 1_500_500_000, ["F32", "F33"])]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pl.DataFrame({"visit_id": [[["a"]]], "patient_id": ["p"], "visit_start": ["2026-01-01"]}),
+        pl.DataFrame({"visit_id": [{"a": 1}], "patient_id": ["p"], "visit_start": ["2026-01-01"]}),
+        pl.DataFrame({"visit_id": [b"\xff\xfe"], "patient_id": ["p"], "visit_start": ["2026-01-01"]}),
+    ],
+    ids=["list-of-lists", "struct", "binary"],
+)
+def test_parquet_that_cannot_be_text_is_refused(tmp_path: Path, policy: Policy, frame: pl.DataFrame):
+    frame.write_parquet(tmp_path / "visits.parquet")
+    with pytest.raises(InputRefused, match=r"visits\.parquet"):
+        read_table(tmp_path / "visits.parquet", policy)
+
+
+def test_damaged_parquet_is_refused_or_read_and_never_ends_the_process(tmp_path: Path, policy: Policy):
+    pl.DataFrame({"visit_id": ["1"] * 50, "patient_id": ["p"] * 50, "visit_start": ["2026-01-01"] * 50,
+                  "cpt_codes": [["99213"]] * 50}).write_parquet(tmp_path / "a.parquet")  # fmt: skip
+    whole = (tmp_path / "a.parquet").read_bytes()
+    outcomes = []
+    for at in range(4, len(whole), 7):
+        (tmp_path / "a.parquet").write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            outcomes.append(read_table(tmp_path / "a.parquet", policy).rows.height)
+        except InputRefused:
+            outcomes.append(-1)
+    assert -1 in outcomes
+
+
+@pytest.mark.parametrize("repeats", [1, 100])
+def test_parquet_text_that_is_not_utf_8_is_refused(tmp_path: Path, policy: Policy, repeats: int):
+    size = 5 * repeats
+    bad = pa.array([b"seen"] * (size - 1) + [b"\xff\xfe"], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), size, bad.buffers())
+    keys = pa.array([str(number) for number in range(size)])
+    start = pa.array(["2026-03-02"] * size)
+    names = ["visit_id", "patient_id", "visit_start", "status"]
+    pq.write_table(pa.table([keys, keys, start, text], names), tmp_path / "a.parquet")
+    with pytest.raises(InputRefused, match="not readable as Parquet"):
+        read_table(tmp_path / "a.parquet", policy)

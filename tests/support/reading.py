@@ -1,0 +1,42 @@
+"""Exports read from small files, and the rows that come of them."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from auditor import policy as policies
+from auditor.cells.normalise import Table, normalise
+from auditor.policy import Policy
+from auditor.reading import ingest
+from auditor.rules import select
+
+HEADER = "visit_id,patient_id,visit_start,status"
+
+
+ROWS = "007,P1,2026-03-02 09:00,completed"
+
+
+def own_policy(tmp_path: Path, text: str) -> Policy:
+    (tmp_path / "policy.toml").write_text('timezone = "America/New_York"\n' + text)
+    return policies.load(str(tmp_path / "policy.toml"), select)
+
+
+def read_table(path: Path, policy: Policy, table: str = "visits") -> Table:
+    extract = ingest.read_table(table, (str(path),), policy)
+    made = normalise(extract, policy)
+    merged = extract.frame.height + extract.rejects.height - made.rejects.height - made.rows.height
+    assert merged >= 0
+    assert sum(file.rows for file in extract.files) == made.rows.height + merged + made.rejects.height
+    return made
+
+
+def one(tmp_path: Path, policy: Policy, data: bytes, table: str = "visits") -> Table:
+    (tmp_path / "file.csv").write_bytes(data)
+    return read_table(tmp_path / "file.csv", policy, table)
+
+
+def zstd(data: bytes) -> bytes:
+    return bytes(pa.compress(data, codec="zstd", asbytes=True))
+
+
+TEXT = f"{HEADER}\n{ROWS}\n"
