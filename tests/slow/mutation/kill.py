@@ -68,7 +68,7 @@ def _cases() -> None:
     """The small cases of the suite, for what the generated worlds meet too rarely."""
     import pytest
 
-    files = ["tests/rules/test_examples.py", "tests/claims/test_claims.py", "tests/test_policy.py"]
+    files = ["tests/rules/test_examples.py", "tests/claims", "tests/windows", "tests/test_policy.py"]
     with contextlib.redirect_stdout(io.StringIO()):
         code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *files])
     if code:

@@ -1,0 +1,83 @@
+"""Up to when and since when the exports are complete."""
+
+from pathlib import Path
+
+import pytest
+
+from auditor import policy as policies
+from auditor.claims import coverage
+from tests.reference import World
+from tests.support import compare
+from tests.support.claims import COVERED, NO_VISITS, audit, rows
+
+CALL = "call_id | patient_id | provider_id | call_start | call_minutes | cpt_code | group_id | specialty\n"
+
+
+VISIT = "visit_id | patient_id | provider_id | visit_start | status | booked_at | soonest_available | diagnosis_codes | global_days\n"
+
+
+DIAGNOSED = "call_id | patient_id | provider_id | call_start | call_minutes | cpt_code | diagnosis_codes\n"
+
+
+@pytest.mark.parametrize(("day", "warned"), [("2026-02-01", False), ("2026-02-02", True)])
+def test_a_default_coverage_on_a_lonely_date_is_warned_about(tmp_path: Path, day: str, warned: bool):
+    calls = f"{CALL}k1 | p | a | 2026-01-01 09:00 | 25 | 98968 | |\nk2 | p | a | {day} 09:00 | 25 | 98968 | |"
+    result = audit(tmp_path, calls, claims_since=None)
+    assert any(warning.startswith("claims_since") for warning in result.warnings) is warned
+
+
+@pytest.mark.parametrize(
+    ("as_of", "expected"), [("2026-03-02T09:00:00", "clear"), ("2026-03-02T08:59:59.999999", "unknown")]
+)
+def test_a_call_at_the_last_covered_instant_is_covered(tmp_path: Path, as_of: str, expected: str):
+    result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", as_of=as_of)
+    assert compare.verdicts(result)[("k1", "1", "98968")]["LBK001"][0] == expected
+
+
+def test_as_of_is_cut_to_the_day_of_the_last_visit(tmp_path: Path):
+    world = World(
+        calls=rows(f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |"), visits=NO_VISITS, settings=COVERED
+    )
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert compare.verdicts(result)[("k1", "1", "98968")]["LAH001"][0] == "unknown"
+    assert "--as-of is after the last visit, of 2026-01-01, and is cut to the end of that day" in result.warnings
+
+
+@pytest.mark.parametrize(("since", "expected"), [("2026-03-02", "clear"), ("2026-03-03", "unknown")])
+def test_the_first_covered_day_is_covered(tmp_path: Path, since: str, expected: str):
+    visits = rows(
+        "visit_id | patient_id | provider_id | visit_start | cpt_codes\nv1 | q | a | 2026-03-09 12:00 | 99421"
+    )
+    calls = f"{CALL}k1 | p | a | {since} 09:00 | 25 | 98968 | |".replace("2026-03-03", "2026-03-02")
+    result = audit(tmp_path, calls, visits, visits_since=since)
+    assert compare.verdicts(result)[("k1", "1", "98968")]["EXC001"][0] == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "as_of", "expected"),
+    [
+        ("scheduled", "2026-03-10T09:00:00", "review"),
+        ("scheduled", "2026-03-10T08:59:59", "unknown"),
+        ("", "2026-03-10T09:00:00", "violation"),
+        ("", "2026-03-10T08:59:59", "unknown"),
+        ("completed", "2026-03-10T08:59:59", "violation"),
+    ],
+)
+def test_visits_around_the_end_of_coverage(tmp_path: Path, status: str, as_of: str, expected: str):
+    visits = rows(f"{VISIT}v1 | p | a | 2026-03-10 09:00 | {status} | | | |")
+    result = audit(tmp_path, f"{DIAGNOSED}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 |", visits, as_of=as_of)
+    assert compare.verdicts(result)[("k1", "1", "98968")]["LBK001"][0] == expected
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "end"),
+    [
+        ("UTC", "2026-03-31", "2026-03-31T23:59:59.999999+00:00"),
+        ("America/New_York", "2026-03-08", "2026-03-09T03:59:59.999999+00:00"),
+        ("America/Sao_Paulo", "2018-11-03", "2018-11-04T02:59:59.999999+00:00"),
+    ],
+)
+def test_a_date_as_coverage_means_its_last_instant(zone: str, day: str, end: str):
+    """In São Paulo the next day began at one o'clock: its midnight was skipped."""
+    assert coverage.parse_as_of(day, policies.load("default", timezone=zone)).isoformat() == end
