@@ -20,6 +20,7 @@ from auditor.cases.chain import Entry
 from auditor.choices import Mark
 from auditor.judging.findings import KEYS
 from auditor.policy import Policy
+from auditor.rules import ALL
 from auditor.rules.rule import Outcome
 from auditor.windows import bounds
 
@@ -256,7 +257,8 @@ def _keep_undecided(connection: sqlite3.Connection, result: Result, policy: Poli
     """Remember claims with an unknown outcome whose window is still open; forget those that were audited and have none."""
     as_of, end = result.coverage.as_of, pl.coalesce("end", "start").dt.convert_time_zone("UTC")
     soon, late = bounds.closing(end, policy)
-    closes = pl.when((soon <= as_of) & pl.col("unknowns").list.contains("LAH002")).then(late).otherwise(soon)
+    waits = pl.any_horizontal(pl.col("unknowns").list.contains(rule.code) for rule in ALL if rule.waits_for_the_horizon)
+    closes = pl.when((soon <= as_of) & waits).then(late).otherwise(soon)
     claims = result.claims.select(*KEYS, closes.alias("closes"), pl.col("unknowns").list.join(" "), late=late)
     waiting = claims.filter(pl.col("unknowns") != "", pl.col("closes") > as_of)
     waiting = waiting.select(*KEYS, pl.col("closes").dt.to_string(_CLOSES), "unknowns")

@@ -80,6 +80,11 @@ class Rule:
         check(self.code, "claim", (self.message,), message=True)
 
     @property
+    def waits_for_the_horizon(self) -> bool:
+        """Whether the rule is open until the horizon of a claim is over, not just its hours ahead."""
+        return "later_open" in self.unknown.meta.root_names()
+
+    @property
     def reads_calls(self) -> bool:
         """Whether the rule speaks of claims with a call only."""
         return "has_call" in self.applies.meta.root_names()

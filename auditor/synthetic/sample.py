@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from auditor.rules import CODES
 from auditor.synthetic import rows as made
 from auditor.synthetic import scenarios as cases
 from auditor.synthetic.templates import ABSENT_ROLE, COMMON_ROLES, ROLES, frame
@@ -136,7 +137,7 @@ def _tally(scenarios: list[cases.Scenario], drawn: Counter[int], *, table: bool)
         counts.update({key: count * times for key, count in scenarios[number].tally.items()})
         for part, amount in scenarios[number].money.items():
             money[part] += amount * times
-    evaluated = [rule for rule in cases.RULES if table or rule != "INT001"]
+    evaluated = [rule for rule in CODES if table or rule != "INT001"]
     day = [cases.VISITS_SINCE + timedelta(days=days) for days in (0, cases.CLAIMS_SINCE_DAY, cases.AS_OF_DAY)]
     as_of = datetime.combine(day[2], time(), ZoneInfo(made.TIMEZONE)) + timedelta(minutes=cases.AS_OF_MINUTE)
     states = ("audited", "violation", "review", "incomplete", "clear", "void", "denied")

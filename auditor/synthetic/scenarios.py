@@ -16,24 +16,6 @@ from pathlib import Path
 from auditor.synthetic import templates
 from auditor.synthetic.templates import AUDITED, COMMON_ROLES, SCHEMAS, Row
 
-RULES = (
-    *(
-        "DUR001",
-        "DUR002",
-        "DUR003",
-        "LBK001",
-        "LBK002",
-        "LAH001",
-        "LAH002",
-        "FRQ001",
-        "FRQ002",
-        "FRQ003",
-        "FRQ004",
-        "FRQ005",
-    ),
-    *("ELG001", "ELG002", "ELG003", "ELG004", "ELG005", "ELG006", "DOC001", "DOC002", "DOC003", "DOC004", "DOC005"),
-    *("EXC001", "INT001", "INT002", "INT003"),
-)
 VISITS_SINCE = date(2025, 7, 1)
 CLAIMS_SINCE_DAY, AS_OF_DAY, AS_OF_MINUTE = 5, 363, 17 * 60 + 30  # from VISITS_SINCE: 2025-07-06, and 2026-06-29 17:30
 INACTIVE = {"voided": "void", "reversed": "void", "Rejected": "denied", "denied": "denied"}

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from auditor.rules import CODES
 from auditor.synthetic import sample
 from auditor.synthetic import scenarios as sample_scenarios
 
@@ -106,7 +107,7 @@ def test_every_rule_and_outcome_is_planted(folder: Path) -> None:
     assert {rule: {o for o, n in counts.items() if n} for rule, counts in tally["rules"].items()} == OUTCOMES
     assert all(tally["claims"].values())
     with_claims = json.loads((folder / "with_claims" / "expected.json").read_text(encoding="utf-8"))
-    assert set(with_claims["rules"]) == set(sample_scenarios.RULES) == {"INT001", *OUTCOMES}
+    assert set(with_claims["rules"]) == set(CODES) == {"INT001", *OUTCOMES}
     for rule in ("FRQ004", "INT001", "INT002"):
         assert with_claims["rules"][rule]["violation"]
 
