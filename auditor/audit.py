@@ -5,46 +5,28 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from auditor import evaluated, refusals
 from auditor.cells import values
 from auditor.cells.among import Among
 from auditor.cells.normalise import Table, normalise
-from auditor.claims import coverage, doors, joins, lengths, seen
+from auditor.claims import coverage, doors, joins, seen
 from auditor.claims.billing import provider_rows
-from auditor.claims.coverage import Coverage, Extremes
-from auditor.claims.doors import Doors, Seen
-from auditor.claims.joins import Sought
-from auditor.errors import InputRefused, UsageError
+from auditor.claims.coverage import Coverage
+from auditor.errors import UsageError
+from auditor.inputs import Inputs, existing
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
-from auditor.judging.judge import left_out
 from auditor.judging.patients import Context, Judged
 from auditor.policy import Policy
 from auditor.reading import ingest
 from auditor.reading.ingest import SourceFile
-from auditor.rules import ALL, CODES
-from auditor.rules.rule import Rule
-from auditor.run_options import REQUIRED_RULES
-from auditor.scale import Place, Progress, keep
-from auditor.scale.keep import Matters, Said, TypeChunk
+from auditor.scale import Place, Progress, matters
+from auditor.scale.keep import Said, TypeChunk
 from auditor.scale.local import Local
 from auditor.scale.survey import Look, Survey
 from auditor.settings import Settings
-from auditor.windows import bounds
 
 _BIG = ("calls", "claims", "visits")
 """In the order in which what one keeps tells what matters of the next."""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The exports as read. `tables` have no rows: those that can matter are kept where the work is done."""
-
-    tables: Mapping[str, Table]
-    files: Mapping[str, tuple[SourceFile, ...]]
-    extremes: Extremes
-    lengths: Mapping[str, int]
-    seen: Seen
-    doors: Doors
-    place: Place
 
 
 @dataclass(frozen=True)
@@ -77,7 +59,7 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
     place: Place = at or Local(progress=progress)
     policy, with_claims = settings.policy, "claims" in settings.paths
     parts = {name: place.parts(name, paths) for name, paths in settings.paths.items()}
-    with_spans = any(rule.over == "overlap" for rule in _wanted(settings))
+    with_spans = any(rule.over == "overlap" for rule in evaluated.wanted(settings))
     tables: dict[str, Table] = {}
     files: dict[str, tuple[SourceFile, ...]] = {}
     surveys: dict[str, tuple[Look, Survey]] = {}
@@ -92,12 +74,12 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         ingest.check_mapping(name, surveys[name][1].files, policy, without_billing=look.without_billing)
     billed = surveys["claims" if with_claims else "calls"][1].billed
     for name, (look, survey) in surveys.items():
-        matters = _what_matters(name, settings, place, billed)
+        matter = matters.what_matters(name, settings, place, billed)
         until = said["calls"].extremes.latest_end if name == "visits" else None
         repeated = Among(survey.repeated)
-        sought = _sought(name, place, billed, settings)
+        sought = matters.sought(name, place, billed, settings)
         work = TypeChunk(
-            look=look, repeated=repeated, matters=matters, with_spans=with_spans, sought=sought, until=until
+            look=look, repeated=repeated, matters=matter, with_spans=with_spans, sought=sought, until=until
         )
         said[name] = place.type_chunks(work, parts[name][0])
         tables[name] = replace(said[name].table, notes=(*parts[name][1], *said[name].table.notes))
@@ -116,92 +98,20 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
     )
 
 
-def _what_matters(name: str, settings: Settings, place: Place, billed: pl.DataFrame) -> Matters:
-    """Which rows of a table can matter. What the tables before it have kept tells for the next."""
-    if name == "calls":
-        return keep.named(patient_id=billed["patient_id"], claim_id=billed["claim_id"], call_id=billed["call_id"])
-    calls = place.kept("calls", "patient_id", "call_id", "claim_id", "cpt_code", day="call_start_date")
-    if name == "claims":
-        return keep.named(patient_id=billed["patient_id"], call_id=calls["call_id"], claim_id=calls["claim_id"])
-    if "claims" in settings.paths:
-        claims = place.kept("claims", "patient_id", "claim_id", "call_id", day="service_date")
-        calls = calls.filter(pl.col("call_id").is_in(claims["call_id"].implode())
-                             | pl.col("claim_id").is_in(claims["claim_id"].implode()))  # fmt: skip
-        lines = pl.concat([calls.select("patient_id", "day"), claims.select("patient_id", "day")])
-    else:
-        lines = calls.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
-    postoperative = any("in_global_period" in rule.weighed.meta.root_names() for rule in _wanted(settings))
-    back, ahead = bounds.longest(settings.policy, postoperative=postoperative)
-    day = pl.col("day")
-    return keep.near(
-        lines.select("patient_id", first=day.dt.offset_by(f"-{back}d"), last=day.dt.offset_by(f"{ahead}d"))
-    )
-
-
-def _sought(name: str, place: Place, billed: pl.DataFrame, settings: Settings) -> Sought:
-    """The ids of lines and their calls, and of records that earlier findings rest on, that are looked for in a table."""
-    if settings.related is not None:
-        earlier = joins.sought_again(name, settings.related, with_claims="claims" in settings.paths)
-        return {**_sought(name, place, billed, replace(settings, related=None)), **earlier}
-    if name == "calls" and "claims" in settings.paths:
-        called = {"call in calls": "call_id", "patient in calls": "patient_id", "provider in calls": "provider_id"}
-        return joins.sought({pair: billed[column] for pair, column in called.items()})
-    if name == "visits":
-        calls = place.kept("calls", "call_id", "related_visit_id")
-        return joins.sought(
-            {
-                "patient in visits": billed["patient_id"],
-                "provider in visits": billed["provider_id"],
-                "visit in visits": calls["related_visit_id"],
-                "call in visits": calls["call_id"],
-            }
-        )
-    return {}
-
-
-def accept(inputs: Inputs, settings: Settings) -> None:
-    """Refuse tables without rows, with more rejects than allowed, dates that read both ways, or lengths in another unit.
-
-    Raises InputRefused.
-    """
-    for name, table in inputs.tables.items():
-        rows = sum(file.rows for file in inputs.files[name])
-        if not rows and not settings.allow_empty:
-            raise InputRefused(f"{name}: no rows in {_paths(settings, name)}; if that is right, give --allow-empty")
-        faulty = table.faulty
-        used, lost = doors.billed(inputs.seen[name], settings.codes) if name in inputs.seen else (0, 0)
-        for rejected, among, kind in ((faulty.height, rows, "rows"), (lost, used + lost, "billed rows")):
-            if rejected > _allowed(settings.max_rejects, among):
-                common = faulty["reason"].value_counts(sort=True)["reason"][0]
-                raise InputRefused(
-                    f"{name}: {rejected} of {among} {kind} rejected, more than --max-rejects {settings.max_rejects}; "
-                    f"most often: {common}; `audit98968 check` shows the rest"
-                )
-    for name, why in doors.ambiguous(inputs.seen):
-        if why:
-            raise InputRefused(doors.AMBIGUOUS.format(table=name, why=f", and {why}"))
-    if found := lengths.doubt(inputs.lengths, settings.policy.units):
-        column, what, unit = found
-        raise InputRefused(
-            f"calls: 9 of 10 values of {column} {what}, as if they were {unit}; say in the policy what they are: "
-            f'[units] {column} = "{unit}"'
-        )
-
-
 def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     """Audit the claims of the inputs, once: their rows are gone afterwards.
 
     Raises InputRefused where a required rule cannot be evaluated, or a file is no longer what was read.
     """
     policy, tables = settings.policy, inputs.tables
-    lacking = not_evaluated(inputs, settings)
-    _insist(lacking, settings)
+    lacking = evaluated.not_evaluated(inputs, settings)
+    refusals.insist_on_rules(lacking, settings)
     covered = cover(inputs, settings)
     context = Context(
         policy=policy,
         providers=provider_rows(tables.get("providers")),
         codes=settings.codes,
-        audited=_in_service_range(settings) | _come_back(settings, covered),
+        audited=evaluated.in_service_range(settings) | evaluated.come_back(settings, covered),
         coverage=covered,
         doors=inputs.doors,
         not_evaluated=lacking,
@@ -213,16 +123,10 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     for name, files in inputs.files.items():
         for file in files:
             ingest.confirm(name, file)
-    insist_on_joins(result, settings)
+    refusals.insist_on_joins(result.joins, settings)
     doubts = doors.warnings(inputs.doors, result.joins, inputs.seen, result.absent)
     others = (*covered.warnings, *_table_warnings(inputs, policy, result.unmatched))
     return replace(result, warnings=(*doubts, *others))
-
-
-def insist_on_joins(result: Result, settings: Settings) -> None:
-    """Refuse tables whose ids hardly ever meet. Raises InputRefused."""
-    if not settings.allow_unjoined and (reason := doors.refusal(result.joins)):
-        raise InputRefused(reason)
 
 
 def cover(inputs: Inputs, settings: Settings) -> Coverage:
@@ -231,79 +135,6 @@ def cover(inputs: Inputs, settings: Settings) -> Coverage:
     return coverage.cover(
         inputs.extremes, days, settings.policy, settings.as_of, settings.visits_since, settings.claims_since
     )
-
-
-def not_evaluated(inputs: Inputs, settings: Settings) -> dict[str, str]:
-    """The rules that say nothing on these inputs, with the reasons."""
-    return left_out(ALL, _skipped(settings), existing(inputs), settings.policy)
-
-
-def existing(inputs: Inputs) -> frozenset[str]:
-    """Tables, and columns as `table.column`; `lines.units` and the like where the billed lines have them."""
-    names = {f"{name}.{column}" for name, table in inputs.tables.items() for column in table.columns}
-    billing_table = inputs.tables.get("claims", inputs.tables["calls"])
-    return frozenset(names | set(inputs.tables) | {f"lines.{column}" for column in billing_table.columns})
-
-
-def _paths(settings: Settings, name: str) -> str:
-    return ", ".join(map(ingest.shown, settings.paths[name]))
-
-
-def _allowed(max_rejects: str, rows: int) -> float:
-    return float(max_rejects[:-1]) / 100 * rows if max_rejects.endswith("%") else float(max_rejects)
-
-
-def _skipped(settings: Settings) -> dict[str, str]:
-    skipped = {code: "not selected" for code in CODES if code not in settings.selected}
-    return skipped | dict.fromkeys(settings.ignored, "ignored")
-
-
-def _insist(lacking: Mapping[str, str], settings: Settings) -> None:
-    if len(lacking) == len(CODES):
-        reasons = {f"{code}: {reason}": None for code, reason in lacking.items() if code in settings.selected}
-        raise InputRefused(
-            f"no rule can be evaluated, so nothing would be audited ({'; '.join(reasons)}); "
-            "map these columns in the policy or select other rules"
-        )
-    default = tuple(code for code in REQUIRED_RULES if code not in _by_choice(settings))
-    for code in default if settings.required is None else settings.required:
-        if reason := lacking.get(code):
-            raise InputRefused(
-                f"required rule {code} cannot be evaluated: {reason}; supply it, or leave the rule out of --require"
-            )
-
-
-def _by_choice(settings: Settings) -> frozenset[str]:
-    """The rules that the user, or the policy, does without."""
-    return frozenset({*_skipped(settings), *(code for code, to in settings.policy.severity.items() if to == "off")})
-
-
-def _wanted(settings: Settings) -> list[Rule]:
-    """The rules that nobody does without."""
-    unwanted = _by_choice(settings)
-    return [rule for rule in ALL if rule.code not in unwanted]
-
-
-def _in_service_range(settings: Settings) -> pl.Expr:
-    inside = pl.lit(True)
-    if settings.service_from:
-        first = coverage.parse_date("--service-from", settings.service_from, settings.policy)
-        inside = inside & (pl.col("service_date") >= first)
-    if settings.service_to:
-        last = coverage.parse_date("--service-to", settings.service_to, settings.policy)
-        inside = inside & (pl.col("service_date") <= last)
-    if settings.service_from and settings.service_to and first > last:
-        raise UsageError("--service-to is before --service-from")
-    return inside
-
-
-def _come_back(settings: Settings, covered: Coverage) -> pl.Expr:
-    """Claims that earlier runs left undecided and whose window the visits have come to cover."""
-    if settings.undecided is None or covered.as_of is None:
-        return pl.lit(False)
-    closed = settings.undecided.filter(pl.col("closes") <= covered.as_of)
-    key = pl.concat_str(settings.identity.shown("claim_id", "claim"), "claim_line", "cpt_code", separator="\0")
-    return key.is_in(closed.select(pl.concat_str(KEYS, separator="\0")).to_series().implode())
 
 
 def _table_warnings(inputs: Inputs, policy: Policy, unmatched: int) -> list[str]:

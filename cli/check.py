@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 import polars as pl
 
 from auditor import audit as auditing
-from auditor.audit import Inputs, Result
+from auditor import evaluated, refusals
+from auditor.audit import Result
 from auditor.claims import doors, lengths
+from auditor.inputs import Inputs
 from auditor.reading.headers import shown
 from auditor.reports import summary, text
 from auditor.reports.summary import Summary
@@ -31,12 +33,12 @@ def check(options: Options) -> int:
             out.print(line)
         for line in (*_units(inputs, settings), *_codes(inputs), *_rules(inputs, settings)):
             out.print(line)
-        auditing.accept(inputs, settings)
+        refusals.accept(inputs, settings)
         result = auditing.audit(inputs, replace(settings, allow_unjoined=True), log.stage)
     figures = summary.of_result(result, settings, run_of(started, inputs, settings))
     for line in _reach(result, settings):
         out.print(line)
-    auditing.insist_on_joins(result, settings)
+    refusals.insist_on_joins(result.joins, settings)
     compare_with_the_run_before(options, figures)
     for warning in figures["warnings"]:
         out.print(f"Warning: {warning}")
@@ -89,7 +91,7 @@ def _codes(inputs: Inputs) -> Iterator[str]:
 
 def _rules(inputs: Inputs, settings: Settings) -> Iterator[str]:
     """Which rules can be evaluated, and for the others what they lack."""
-    lacking = auditing.not_evaluated(inputs, settings)
+    lacking = evaluated.not_evaluated(inputs, settings)
     yield f"{len(ALL) - len(lacking)} of {len(ALL)} rules can be evaluated"
     for rule in ALL:
         if reason := lacking.get(rule.code):

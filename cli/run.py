@@ -10,9 +10,11 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from auditor import audit as auditing
-from auditor.audit import Inputs, Result
+from auditor import refusals
+from auditor.audit import Result
 from auditor.cases import night, store
 from auditor.errors import InputRefused
+from auditor.inputs import Inputs
 from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Run, Summary
@@ -62,7 +64,7 @@ def _audit(options: Options, settings: Settings, engine: Place, started: datetim
         inputs = auditing.read(settings, log.stage, engine)
         log.context["run_id"] = run_of(started, inputs, settings).run_id
         log_inputs(inputs)
-        auditing.accept(inputs, settings)
+        refusals.accept(inputs, settings)
         result = auditing.audit(inputs, settings, log.stage)
         figures = summary.of_result(result, settings, run_of(started, inputs, settings))
         compare_with_the_run_before(options, figures)

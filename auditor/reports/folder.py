@@ -16,8 +16,9 @@ from pathlib import Path
 import polars as pl
 from filelock import FileLock, Timeout
 
-from auditor.audit import Inputs, Result
+from auditor.audit import Result
 from auditor.errors import FolderHeld, OutputFailed
+from auditor.inputs import Inputs
 from auditor.reading.ingest import REJECT_SCHEMA
 from auditor.reports.page import page as html
 from auditor.reports.summary import Summary

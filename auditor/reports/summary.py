@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from auditor import __version__
-from auditor.audit import Inputs, Result
+from auditor.audit import Result
 from auditor.claims import doors, seen
 from auditor.claims.coverage import Coverage
 from auditor.claims.joins import BY_NAME
+from auditor.inputs import Inputs
 from auditor.judging.findings import NOT_APPLICABLE
 from auditor.reading import ingest
 from auditor.rules import ALL

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditor import audit as auditing
+from auditor import refusals
 from auditor.audit import Result
 from auditor.errors import InputRefused
 from tests.reference import Table, World
@@ -189,10 +190,10 @@ def test_dates_that_read_both_ways(tmp_path: Path, days: Sequence[int], form: st
     settings = compare.settings_of(world, compare.written(world, tmp_path))
     inputs = auditing.read(settings, lambda _: None)
     if refusal is None:
-        auditing.accept(inputs, settings)
+        refusals.accept(inputs, settings)
     else:
         with pytest.raises(InputRefused, match=refusal):
-            auditing.accept(inputs, settings)
+            refusals.accept(inputs, settings)
 
 
 def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
@@ -204,4 +205,4 @@ def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
     settings = replace(compare.settings_of(world, compare.written(world, tmp_path)), max_rejects="1%")
     inputs = auditing.read(settings, lambda _: None)
     with pytest.raises(InputRefused, match="calls: 1 of 20 billed rows rejected, more than --max-rejects 1%"):
-        auditing.accept(inputs, settings)
+        refusals.accept(inputs, settings)

@@ -10,8 +10,8 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Inputs
 from auditor.errors import InputRefused, UsageError
+from auditor.inputs import Inputs
 from auditor.mapping import suggest
 from auditor.rules import select
 from auditor.settings import Settings

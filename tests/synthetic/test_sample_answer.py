@@ -9,6 +9,7 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
+from auditor import refusals
 from auditor.audit import Result
 from auditor.reports import summary
 from auditor.rules import CODES, select
@@ -41,7 +42,7 @@ def settings_of(folder: Path, suffix: str) -> Settings:
 def audit_folder(folder: Path, suffix: str) -> tuple[Result, Settings]:
     settings = settings_of(folder, suffix)
     inputs = auditing.read(settings, lambda stage: None)
-    auditing.accept(inputs, settings)
+    refusals.accept(inputs, settings)
     return auditing.audit(inputs, settings, lambda stage: None), settings
 
 

@@ -32,8 +32,9 @@ sys.path.insert(0, str(HERE.parents[2]))
 import polars as pl  # noqa: E402
 
 from auditor import audit as auditing  # noqa: E402
-from auditor.audit import Inputs  # noqa: E402
+from auditor.inputs import Inputs  # noqa: E402
 from auditor.reports.page import page as html  # noqa: E402
+from auditor.scale import matters  # noqa: E402
 from cli.__main__ import main as command  # noqa: E402
 from tests.slow.fuzz import exports, mutate, verify  # noqa: E402
 from tests.slow.fuzz.exports import Export, Table  # noqa: E402
@@ -55,7 +56,7 @@ class Bench:
         self._seen: dict[str, verify.Inside] = {}
         self._read = auditing.read
         auditing.read = self._spy
-        auditing._what_matters = lambda *_: lambda rows: pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)
+        matters.what_matters = lambda *_: lambda rows: pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)
         self.bases: list[tuple[Export, verify.Facts, dict[str, pl.DataFrame]]] = []
         for base in exports.bases():
             with tempfile.TemporaryDirectory(prefix="fuzz-") as name:

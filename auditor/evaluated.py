@@ -1,0 +1,57 @@
+"""Which rules can be evaluated on the inputs, and which claims are audited."""
+
+import polars as pl
+
+from auditor.claims import coverage
+from auditor.claims.coverage import Coverage
+from auditor.errors import UsageError
+from auditor.inputs import Inputs, existing
+from auditor.judging.findings import KEYS
+from auditor.judging.judge import left_out
+from auditor.rules import ALL, CODES
+from auditor.rules.rule import Rule
+from auditor.settings import Settings
+
+
+def not_evaluated(inputs: Inputs, settings: Settings) -> dict[str, str]:
+    """The rules that say nothing on these inputs, with the reasons."""
+    return left_out(ALL, _skipped(settings), existing(inputs), settings.policy)
+
+
+def wanted(settings: Settings) -> list[Rule]:
+    """The rules that nobody does without."""
+    unwanted = by_choice(settings)
+    return [rule for rule in ALL if rule.code not in unwanted]
+
+
+def by_choice(settings: Settings) -> frozenset[str]:
+    """The rules that the user, or the policy, does without."""
+    return frozenset({*_skipped(settings), *(code for code, to in settings.policy.severity.items() if to == "off")})
+
+
+def _skipped(settings: Settings) -> dict[str, str]:
+    skipped = {code: "not selected" for code in CODES if code not in settings.selected}
+    return skipped | dict.fromkeys(settings.ignored, "ignored")
+
+
+def in_service_range(settings: Settings) -> pl.Expr:
+    """Claims of the service dates that were asked for. Raises UsageError where they end before they begin."""
+    inside = pl.lit(True)
+    if settings.service_from:
+        first = coverage.parse_date("--service-from", settings.service_from, settings.policy)
+        inside = inside & (pl.col("service_date") >= first)
+    if settings.service_to:
+        last = coverage.parse_date("--service-to", settings.service_to, settings.policy)
+        inside = inside & (pl.col("service_date") <= last)
+    if settings.service_from and settings.service_to and first > last:
+        raise UsageError("--service-to is before --service-from")
+    return inside
+
+
+def come_back(settings: Settings, covered: Coverage) -> pl.Expr:
+    """Claims that earlier runs left undecided and whose window the visits have come to cover."""
+    if settings.undecided is None or covered.as_of is None:
+        return pl.lit(False)
+    closed = settings.undecided.filter(pl.col("closes") <= covered.as_of)
+    key = pl.concat_str(settings.identity.shown("claim_id", "claim"), "claim_line", "cpt_code", separator="\0")
+    return key.is_in(closed.select(pl.concat_str(KEYS, separator="\0")).to_series().implode())

@@ -1,0 +1,30 @@
+"""All tables of a run as they were read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from auditor.cells.normalise import Table
+from auditor.claims.coverage import Extremes
+from auditor.claims.doors import Doors, Seen
+from auditor.reading.ingest import SourceFile
+from auditor.scale import Place
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The exports as read. `tables` have no rows: those that can matter are kept where the work is done."""
+
+    tables: Mapping[str, Table]
+    files: Mapping[str, tuple[SourceFile, ...]]
+    extremes: Extremes
+    lengths: Mapping[str, int]
+    seen: Seen
+    doors: Doors
+    place: Place
+
+
+def existing(inputs: Inputs) -> frozenset[str]:
+    """Tables, and columns as `table.column`; `lines.units` and the like where the billed lines have them."""
+    names = {f"{name}.{column}" for name, table in inputs.tables.items() for column in table.columns}
+    billing_table = inputs.tables.get("claims", inputs.tables["calls"])
+    return frozenset(names | set(inputs.tables) | {f"lines.{column}" for column in billing_table.columns})

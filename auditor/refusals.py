@@ -1,0 +1,73 @@
+"""Inputs that cannot be audited honestly. Source: SPEC.md sections 6 and 11."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from auditor.claims import doors, lengths
+from auditor.errors import InputRefused
+from auditor.evaluated import by_choice
+from auditor.inputs import Inputs
+from auditor.reading import ingest
+from auditor.rules import CODES
+from auditor.run_options import REQUIRED_RULES
+from auditor.settings import Settings
+
+
+def accept(inputs: Inputs, settings: Settings) -> None:
+    """Refuse tables without rows, with more rejects than allowed, dates that read both ways, or lengths in another unit.
+
+    Raises InputRefused.
+    """
+    for name, table in inputs.tables.items():
+        rows = sum(file.rows for file in inputs.files[name])
+        if not rows and not settings.allow_empty:
+            raise InputRefused(f"{name}: no rows in {_paths(settings, name)}; if that is right, give --allow-empty")
+        faulty = table.faulty
+        used, lost = doors.billed(inputs.seen[name], settings.codes) if name in inputs.seen else (0, 0)
+        for rejected, among, kind in ((faulty.height, rows, "rows"), (lost, used + lost, "billed rows")):
+            if rejected > _allowed(settings.max_rejects, among):
+                common = faulty["reason"].value_counts(sort=True)["reason"][0]
+                raise InputRefused(
+                    f"{name}: {rejected} of {among} {kind} rejected, more than --max-rejects {settings.max_rejects}; "
+                    f"most often: {common}; `audit98968 check` shows the rest"
+                )
+    for name, why in doors.ambiguous(inputs.seen):
+        if why:
+            raise InputRefused(doors.AMBIGUOUS.format(table=name, why=f", and {why}"))
+    if found := lengths.doubt(inputs.lengths, settings.policy.units):
+        column, what, unit = found
+        raise InputRefused(
+            f"calls: 9 of 10 values of {column} {what}, as if they were {unit}; say in the policy what they are: "
+            f'[units] {column} = "{unit}"'
+        )
+
+
+def insist_on_joins(rates: pl.DataFrame, settings: Settings) -> None:
+    """Refuse tables whose ids hardly ever meet. Raises InputRefused."""
+    if not settings.allow_unjoined and (reason := doors.refusal(rates)):
+        raise InputRefused(reason)
+
+
+def insist_on_rules(lacking: Mapping[str, str], settings: Settings) -> None:
+    """Refuse inputs on which no rule, or not every required rule, can be evaluated. Raises InputRefused."""
+    if len(lacking) == len(CODES):
+        reasons = {f"{code}: {reason}": None for code, reason in lacking.items() if code in settings.selected}
+        raise InputRefused(
+            f"no rule can be evaluated, so nothing would be audited ({'; '.join(reasons)}); "
+            "map these columns in the policy or select other rules"
+        )
+    default = tuple(code for code in REQUIRED_RULES if code not in by_choice(settings))
+    for code in default if settings.required is None else settings.required:
+        if reason := lacking.get(code):
+            raise InputRefused(
+                f"required rule {code} cannot be evaluated: {reason}; supply it, or leave the rule out of --require"
+            )
+
+
+def _paths(settings: Settings, name: str) -> str:
+    return ", ".join(map(ingest.shown, settings.paths[name]))
+
+
+def _allowed(max_rejects: str, rows: int) -> float:
+    return float(max_rejects[:-1]) / 100 * rows if max_rejects.endswith("%") else float(max_rejects)

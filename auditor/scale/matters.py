@@ -1,0 +1,56 @@
+"""Which rows of a table can matter for some claim, and which ids are sought in it."""
+
+from dataclasses import replace
+
+import polars as pl
+
+from auditor.claims import joins
+from auditor.claims.joins import Sought
+from auditor.evaluated import wanted
+from auditor.scale import Place, keep
+from auditor.scale.keep import Matters
+from auditor.settings import Settings
+from auditor.windows import bounds
+
+
+def what_matters(name: str, settings: Settings, place: Place, billed: pl.DataFrame) -> Matters:
+    """Which rows of a table can matter. What the tables before it have kept tells for the next."""
+    if name == "calls":
+        return keep.named(patient_id=billed["patient_id"], claim_id=billed["claim_id"], call_id=billed["call_id"])
+    calls = place.kept("calls", "patient_id", "call_id", "claim_id", "cpt_code", day="call_start_date")
+    if name == "claims":
+        return keep.named(patient_id=billed["patient_id"], call_id=calls["call_id"], claim_id=calls["claim_id"])
+    if "claims" in settings.paths:
+        claims = place.kept("claims", "patient_id", "claim_id", "call_id", day="service_date")
+        calls = calls.filter(pl.col("call_id").is_in(claims["call_id"].implode())
+                             | pl.col("claim_id").is_in(claims["claim_id"].implode()))  # fmt: skip
+        lines = pl.concat([calls.select("patient_id", "day"), claims.select("patient_id", "day")])
+    else:
+        lines = calls.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
+    postoperative = any("in_global_period" in rule.weighed.meta.root_names() for rule in wanted(settings))
+    back, ahead = bounds.longest(settings.policy, postoperative=postoperative)
+    day = pl.col("day")
+    return keep.near(
+        lines.select("patient_id", first=day.dt.offset_by(f"-{back}d"), last=day.dt.offset_by(f"{ahead}d"))
+    )
+
+
+def sought(name: str, place: Place, billed: pl.DataFrame, settings: Settings) -> Sought:
+    """The ids of lines and their calls, and of records that earlier findings rest on, that are looked for in a table."""
+    if settings.related is not None:
+        earlier = joins.sought_again(name, settings.related, with_claims="claims" in settings.paths)
+        return {**sought(name, place, billed, replace(settings, related=None)), **earlier}
+    if name == "calls" and "claims" in settings.paths:
+        called = {"call in calls": "call_id", "patient in calls": "patient_id", "provider in calls": "provider_id"}
+        return joins.sought({pair: billed[column] for pair, column in called.items()})
+    if name == "visits":
+        calls = place.kept("calls", "call_id", "related_visit_id")
+        return joins.sought(
+            {
+                "patient in visits": billed["patient_id"],
+                "provider in visits": billed["provider_id"],
+                "visit in visits": calls["related_visit_id"],
+                "call in visits": calls["call_id"],
+            }
+        )
+    return {}
