@@ -34,8 +34,8 @@ class _Frequency(_Lenient):
     period_days: int = Numbers.period
 
 
-class PastPolicy(_Lenient):
-    """The numbers of the policy that a run was made with."""
+class _Policy(_Lenient):
+    """The keys of a policy that its numbers are made of."""
 
     horizon_days: int = Numbers.horizon
     lookback: _Lookback = _Lookback()
@@ -45,7 +45,7 @@ class PastPolicy(_Lenient):
 
 
 class _Settings(_Lenient):
-    policy: PastPolicy = PastPolicy()
+    policy: _Policy = _Policy()
 
 
 class _Coverage(_Lenient):
@@ -152,7 +152,7 @@ def of(summary: Mapping[str, Any]) -> Past:
         found.ledger,
         found.policy.name,
         found.timezone,
-        Numbers.of(found.settings.policy),
+        Numbers.of(found.settings.policy),  # type: ignore[arg-type]  # has a policy's own keys
         covered.as_of,
         covered.visits_since,
         covered.claims_since,

@@ -7,15 +7,12 @@ dates, hours are elapsed time. `Numbers` are the same lengths for words and pict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
 from auditor.claims.coverage import Coverage
 from auditor.policy import Policy
-
-if TYPE_CHECKING:
-    from auditor.runs.past import PastPolicy
 
 
 @dataclass(frozen=True)
@@ -35,8 +32,8 @@ class Numbers:
     )
 
     @classmethod
-    def of(cls, policy: "Policy | PastPolicy") -> "Numbers":
-        """Those of a policy, or of what a finished run says of its own."""
+    def of(cls, policy: Policy) -> "Numbers":
+        """Those of a policy."""
         return cls(
             lookback=policy.lookback.days,
             postoperative=max(policy.lookback.postoperative_days, default=0),
