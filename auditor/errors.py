@@ -28,6 +28,12 @@ class OutputFailed(AuditError):
     exit_code = 4
 
 
+class LedgerDamaged(AuditError):
+    """The case ledger does not hold, or is not the one that the last run saw."""
+
+    exit_code = 4
+
+
 class FolderHeld(AuditError):
     """Another run holds the output folder."""
 

@@ -11,6 +11,7 @@ import polars as pl
 from rich.table import Table
 
 from auditor.cases import book, chain, reviewed, store
+from auditor.cases import repair as repairing
 from auditor.cases.decide import STATES, Decision, decide
 from auditor.cases.night import MARKS
 from auditor.errors import InputRefused, UsageError
@@ -176,6 +177,20 @@ def verify(place: Path, head: str | None) -> int:
             print_line(fault)
         raise InputRefused(f"{path}: the history does not hold, as told above; keep this file as evidence")
     print_line(f"{entries:,} entries: the history holds, up to the hash {last}")
+    return 0
+
+
+def repair(place: Path) -> int:
+    """Make the cases anew from the history, with a copy of the ledger kept."""
+    path = book.ledger_of(place)
+    with store.opened(path) as ledger:
+        copy = store.copied(ledger, path)
+        with store.writing(ledger):
+            changed = repairing.repair(ledger, path.parent)
+        faults = list(book.faults(ledger, path.parent))
+    print_line(f"{changed:,} cases put right; the ledger as it was: {copy}")
+    for fault in faults:
+        print_line(fault)
     return 0
 
 

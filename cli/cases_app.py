@@ -130,3 +130,12 @@ def verify(
     from cli import cases
 
     return cases.verify(place, head)
+
+
+@cases_app.command(epilog="Example: audit98968 cases repair audit_out")
+@guarded
+def repair(place: Place) -> int:
+    """Make damaged cases anew from the history and the run folders; a copy of the ledger is kept beside it."""
+    from cli import cases
+
+    return cases.repair(place)

@@ -40,7 +40,15 @@ class Options:
         """The ledger's file: the one named, else the one in the output folder, if there is one."""
         if self.values["ledger"] == "none":
             return None
-        return Path(self.values["ledger"]) if self.values["ledger"] else self.out and self.out / store.NAME
+        named = self.values["ledger"] or ""
+        if self.begins_anew:
+            named = named.partition(":")[2]
+        return Path(named) if named else self.out and self.out / store.NAME
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether another ledger is meant to begin in the place of the one that is there, or is gone."""
+        return (self.values["ledger"] or "").split(":")[0] == "new"
 
 
 def resolve(flags: Mapping[str, Any]) -> Options:

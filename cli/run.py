@@ -12,7 +12,7 @@ from sqlite3 import Connection
 from auditor import audit as auditing
 from auditor import refusals
 from auditor.audit import Result
-from auditor.cases import night, store
+from auditor.cases import book, night, store
 from auditor.errors import InputRefused
 from auditor.inputs import Inputs
 from auditor.reports import folder, summary, tables, text
@@ -37,13 +37,18 @@ def run(options: Options) -> int:
             held.enter_context(folder.held(options.out))
         engine = held.enter_context(engine_of(options))
         ledger, settings = None, options.settings
-        if options.ledger and options.ledger.exists():
+        if options.ledger and options.ledger.exists() and not options.begins_anew:
             ledger = held.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
+            book.insist(ledger, options.ledger, options.out)
             settings = replace(settings, undecided=night.undecided(ledger), related=night.related(ledger))
+        elif options.ledger and not options.begins_anew:
+            book.insist_on_none(options.ledger, options.out)
         result, figures = _audit(options, settings, engine, started)
         if options.out:
             log.stage("writing")
         if options.ledger and not ledger:
+            if options.begins_anew and (kept := store.put_aside(options.ledger)):
+                log.info("ledger", f"another ledger begins; the one before is kept as {kept}", path=str(kept))
             ledger = held.enter_context(store.opened(options.ledger, create=True))
         where = _publish(options, ledger, result, figures)
     try:
@@ -103,6 +108,8 @@ def _publish(options: Options, ledger: Connection | None, result: Result, figure
             entered = night.mark(ledger, result, figures, options.settings.policy)
             figures["ledger"], cases = entered.in_summary, entered.cases
         where = folder.publish(options.out, result, figures, cases, options.settings.write) if options.out else None
+    if ledger and options.out:
+        book.note_entered(options.out, figures["run_id"])
     _log_report(where)
     return where
 

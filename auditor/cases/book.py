@@ -1,6 +1,8 @@
 """Reading the ledger: the list of cases, one case with its history, and the proof that the history holds."""
 
+import contextlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -12,8 +14,9 @@ import polars as pl
 from auditor.cases import chain, replay, store
 from auditor.cases.decide import COLUMNS, State
 from auditor.cases.night import FACTS
-from auditor.errors import UsageError
+from auditor.errors import LedgerDamaged, UsageError
 from auditor.runs import past
+from auditor.runs.past import Sealed
 
 Row = dict[str, Any]
 
@@ -24,6 +27,8 @@ SCHEMA = {
 }  # fmt: skip
 """A case as it is listed; the facts are spread into columns of their own."""
 
+_ENTERED = ".entered"
+"""In an output folder: the last run that its ledger has."""
 _WHY = "it was cut short or written anew, or that run was killed before the ledger had it, and its folder may go"
 
 
@@ -89,12 +94,7 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
     if connection.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
         yield "the file is damaged"
         return
-    yield from chain.faults(connection)
-    try:
-        yield from replay.faults(connection)
-    except (ValueError, TypeError, LookupError):
-        yield "the history has an entry that this program did not write"
-    heads: dict[str, tuple[str, str | None]] = {}
+    yield from _history_faults(connection)
     for summary in sorted(folder.glob("*/summary.json")):
         if summary.parent.is_symlink() or summary.parent.name.startswith("."):
             continue
@@ -103,14 +103,77 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
         except (OSError, ValueError):
             yield f"run {summary.parent.name}: its summary.json cannot be read"
             continue
-        if sealed.head:
-            heads[summary.parent.name] = sealed.head, sealed.began
-    known = chain.known(connection, {hash for pair in heads.values() for hash in pair if hash})
-    entered = {row[0] for row in connection.execute("SELECT run_id FROM runs")}
-    for run, (head, began) in heads.items():
-        died = run not in entered and began in known  # published, and killed before the ledger had it
-        if head not in known and not died:
-            yield f"run {run} saw a history that is not this one; {_WHY}"
+        if not _saw(connection, summary.parent.name, sealed, _entered(folder)):
+            yield f"run {summary.parent.name} saw a history that is not this one; {_WHY}"
+
+
+def _history_faults(connection: sqlite3.Connection) -> Iterator[str]:
+    yield from chain.faults(connection)
+    try:
+        yield from replay.faults(connection)
+    except (ValueError, TypeError, LookupError):
+        yield "the history has an entry that this program did not write"
+
+
+def _saw(connection: sqlite3.Connection, run: str, sealed: Sealed, entered: str) -> bool:
+    """Whether a run saw this history: its last hash is there, or the run died before the ledger had it.
+
+    `entered` is the last run that a ledger had when it ended: where it is this one, it did not die.
+    """
+    if not sealed.head or chain.known(connection, {sealed.head}):
+        return True
+    there = connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run,)).fetchone()
+    return (
+        not there
+        and run != entered
+        and (sealed.began == chain.START or bool(chain.known(connection, {sealed.began or ""})))
+    )
+
+
+def insist(connection: sqlite3.Connection, path: Path, out: Path | None) -> None:
+    """Refuse a ledger that does not hold, or that is not the one that the last run in `out` saw. Raises LedgerDamaged."""
+    for fault in _history_faults(connection):
+        raise LedgerDamaged(
+            f"{path}: the ledger is damaged: {fault}; `audit98968 cases verify` tells all, `audit98968 cases repair` "
+            "makes the cases anew from the history"
+        )
+    if out and (latest := _latest(out)) and not _saw(connection, *latest, _entered(out)):
+        raise LedgerDamaged(
+            f"{path}: not the ledger that the run {latest[0]} saw, or an older copy of it; put that one back, or "
+            "begin another with --ledger new"
+        )
+
+
+def insist_on_none(path: Path, out: Path | None) -> None:
+    """Refuse to begin a ledger where the last run in `out` had one. Raises LedgerDamaged."""
+    latest = _latest(out)
+    if latest and latest[1].head:
+        raise LedgerDamaged(
+            f"{path}: the ledger that the run {latest[0]} saw is gone; put it back, or begin another with --ledger new"
+        )
+
+
+def note_entered(out: Path, run: str) -> None:
+    """Keep in an output folder which run its ledger has last, so that an older copy of it is known for what it is."""
+    made = out / f"{_ENTERED}-{os.getpid()}"
+    with contextlib.suppress(OSError):  # the run is published, and the ledger has it
+        made.write_text(run, encoding="utf-8")
+        made.replace(out / _ENTERED)
+
+
+def _entered(out: Path) -> str:
+    with contextlib.suppress(OSError, ValueError):
+        return (out / _ENTERED).read_text(encoding="utf-8")
+    return ""
+
+
+def _latest(out: Path | None) -> tuple[str, Sealed] | None:
+    """The last run in an output folder, and the hashes that it saw."""
+    with contextlib.suppress(OSError, ValueError):
+        if out:
+            folder = (out / "latest").resolve()
+            return folder.name, past.read(folder / "summary.json").ledger
+    return None
 
 
 def days(text: str) -> timedelta:

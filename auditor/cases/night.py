@@ -75,7 +75,7 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
     began = chain.last(connection)[1]
     before = connection.execute("SELECT run_id FROM runs WHERE number = ?", (number - 1,)).fetchone()
     known = _read(connection, f"SELECT {', '.join(_KNOWN)} FROM standing", _KNOWN)
-    marked = _marked(_facts(result.findings), known, summary["started"][:10], number)
+    marked = _marked(facts(result.findings), known, summary["started"][:10], number)
     gone = _gone(known.join(marked, on=_CASE, how="anti"), result, plain=summary["pseudonym_key_id"] is None)
     counts = {name: (marked if name in MARKS[:4] else gone).filter(mark=name).height for name in MARKS}
     inputs = hashlib.sha256("".join(entry["sha256"] for entry in summary["inputs"]).encode()).hexdigest()
@@ -113,7 +113,7 @@ def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) ->
     return pl.DataFrame(connection.execute(query).fetchall(), schema=schema, orient="row")
 
 
-def _facts(findings: pl.DataFrame) -> pl.DataFrame:
+def facts(findings: pl.DataFrame) -> pl.DataFrame:
     """The findings' keys, and what makes one the same as last night, as one text."""
     plain = [
         pl.col(name).dt.convert_time_zone("UTC").dt.to_string("%FT%T%.fZ") if name == "related_at"

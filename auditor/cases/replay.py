@@ -2,9 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any, NamedTuple
 
 from auditor.cases import chain
 from auditor.cases.decide import COLUMNS, State, after
@@ -12,20 +12,30 @@ from auditor.cases.night import MARKS
 
 _FOUND = MARKS[:4]
 _OPEN = State()
+_ROW = f"finding, facts, number, first_run, last_run, marked_run, mark, {', '.join(COLUMNS)}"
+
+
+class Span(NamedTuple):
+    """Cases that one run began: its number, the first and the last case's, and their seal."""
+
+    run: int
+    first: int
+    last: int
+    seal: str
 
 
 @dataclass(slots=True)
-class _Case:
-    """What the history makes of a case. Runs by their numbers; `marked` is the run that gave it its mark.
+class Course:
+    """What the history makes of a case to which something happened since it was new.
 
-    `facts` are those of the last entry that has them, `was` the text of those that the first change replaced.
+    Runs by their numbers; `marked` is the run that gave it its mark. `facts` are those of the last entry that has them,
+    `was` the text of those that the first change replaced.
     """
 
-    number: int
-    first: int
-    last: int
-    marked: int
+    last: int | None = None
+    marked: int | None = None
     mark: str = "new"
+    why: str | None = None
     state: State = _OPEN
     was: str | None = None
     facts: Any = None
@@ -34,46 +44,77 @@ class _Case:
         """One entry, within or after this run. Nights without an entry leave a case where it was: found, or not."""
         if what in MARKS:
             self.last = run if what in _FOUND else run - 1 if self.mark in _FOUND else self.last
-            self.mark, self.marked = what, run
+            self.mark, self.marked, self.why = what, run, details.get("why")
         self.state = after(self.state, what, by, details)
         self.facts = details.get("facts", self.facts)
         if "before" in details and self.was is None:
             self.was = json.dumps(details["before"], ensure_ascii=False, separators=(",", ":"))
 
-    def row(self) -> tuple[object, ...]:
-        """The case as the ledger has it."""
-        return self.number, self.first, self.last, self.marked, self.mark, self.state
+    def row(self, began: int) -> tuple[object, ...]:
+        """First, last and marking run, mark, and the columns of the state, as the ledger has them."""
+        return began, self.last or began, self.marked or began, self.mark, *astuple(self.state)
 
 
-def faults(connection: sqlite3.Connection) -> Iterator[str]:
-    """Every run and case that the history does not bear out. Raises ValueError, TypeError, LookupError."""
+@dataclass(frozen=True)
+class Replay:
+    """Runs as the ledger's rows; the spans of new cases in order; finding → its course, where something happened to it."""
+
+    runs: Sequence[tuple[object, ...]]
+    spans: Sequence[Span]
+    courses: Mapping[str, Course]
+
+
+def replay(connection: sqlite3.Connection) -> Replay:
+    """Read the history. Raises ValueError, TypeError, LookupError for one that this program did not write."""
     runs: list[tuple[object, ...]] = []
-    seals: list[tuple[int, int, str]] = []
-    cases: dict[int, _Case] = {}
-    numbers = dict(connection.execute("SELECT finding, number FROM cases"))
+    spans: list[Span] = []
+    courses: dict[str, Course] = {}
     for by, what, finding, text in connection.execute("SELECT by, what, finding, details FROM history ORDER BY number"):
         details = json.loads(text)
         if what == "run":
             *row, marks = details.values()
             runs.append((len(runs) + 1, *row, json.dumps(marks)))
         elif what == "new":
-            run, first, last, sealed = len(runs), details["first"], details["last"], details["sha256"]
-            cases |= {number: _Case(number, run, run, run) for number in range(first, last + 1)}
-            seals.append((first, last, sealed))
+            spans.append(Span(len(runs), details["first"], details["last"], details["sha256"]))
         else:
-            cases[numbers[finding]].enter(len(runs), what, by, details)
-    if connection.execute("SELECT * FROM runs ORDER BY number").fetchall() != runs:
+            courses.setdefault(finding, Course()).enter(len(runs), what, by, details)
+    return Replay(runs, spans, courses)
+
+
+def faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """Every run and case that the history does not bear out. Raises ValueError, TypeError, LookupError."""
+    history = replay(connection)
+    if connection.execute("SELECT * FROM runs ORDER BY number").fetchall() != history.runs:
         yield "the runs are not those of the history"
-    for first, last, sealed in seals:
-        query = "SELECT number, finding, facts FROM cases WHERE number BETWEEN ? AND ? ORDER BY number"
-        found = connection.execute(query, (first, last))
-        if chain.seal((number, finding, cases[number].was or facts) for number, finding, facts in found) != sealed:
-            yield f"cases {first} to {last} are not those that the history says were new"
-    query = f"SELECT facts, number, first_run, last_run, marked_run, mark, {', '.join(COLUMNS)} FROM cases"
-    for facts, *row in connection.execute(query):
-        case = cases.pop(row[0], None)
-        known = case and (case.facts is None or case.facts == json.loads(facts))
-        if not (case and known and case.row() == (*row[:5], State(*row[5:]))):
-            yield f"case {row[0]} does not stand where its history leaves it"
-    if cases:
-        yield f"{len(cases)} cases of the history are missing"
+    for span in history.spans:
+        if not sealed(connection, span, history.courses):
+            yield f"cases {span.first} to {span.last} are not those that the history says were new"
+    spans, missing = iter(history.spans), sum(span.last - span.first + 1 for span in history.spans)
+    open_ = astuple(_OPEN)
+    left, span = set(history.courses), Span(0, 0, 0, "")
+    for finding, facts, number, *row in connection.execute(f"SELECT {_ROW} FROM cases ORDER BY number"):
+        while number > span.last and (following := next(spans, None)):
+            span = following
+        course = history.courses.get(finding)
+        expected = course.row(span.run) if course else (span.run, span.run, span.run, "new", *open_)
+        known = course is None or course.facts is None or course.facts == json.loads(facts)
+        there = span.first <= number <= span.last
+        if not (there and known and expected == tuple(row)):
+            yield f"case {number} does not stand where its history leaves it"
+        missing -= there
+        left.discard(finding)
+    if missing > 0 or left:
+        yield f"{max(missing, len(left))} cases of the history are missing"
+
+
+def sealed(connection: sqlite3.Connection, span: Span, courses: Mapping[str, Course]) -> bool:
+    """Whether the cases of a span are those that were new, as far as the ledger has them."""
+    query = "SELECT number, finding, facts FROM cases WHERE number BETWEEN ? AND ? ORDER BY number"
+    found = connection.execute(query, (span.first, span.last))
+    first = ((number, finding, _first(courses.get(finding), facts)) for number, finding, facts in found)
+    return chain.seal(first) == span.seal
+
+
+def _first(course: Course | None, facts: str) -> str:
+    """The facts with which a case began."""
+    return course.was if course and course.was else facts

@@ -4,9 +4,10 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-from auditor.errors import FolderHeld, InputRefused, OutputFailed
+from auditor.errors import FolderHeld, InputRefused, LedgerDamaged, OutputFailed
 
 NAME = "ledger.sqlite"
 """The ledger's file in an output folder."""
@@ -16,6 +17,8 @@ _FIRST = 2
 """The schema that the first script makes; the one before was never released."""
 _WAIT = 30.0
 """Seconds that a writer waits for another: a run writes its marks and its report in one transaction."""
+
+_WAY_OUT = "put a copy of it back, or begin another with --ledger new"
 
 _PAGE, _CACHE = 1 << 14, 1 << 16
 """Bytes of a page, which holds some twenty entries; KiB of pages in memory, so that a night does not write them twice."""
@@ -72,7 +75,7 @@ def _newest() -> int:
 def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
     """The ledger, checked and lifted to the present schema; `create` makes it where there is none.
 
-    Raises InputRefused for a file that is damaged, foreign, newer than this program, or absent.
+    Raises LedgerDamaged for a damaged file, InputRefused for one that is foreign, newer than this program, or absent.
     """
     if not create and not (path.is_file() and path.stat().st_size):
         raise InputRefused(f"{path}: no ledger here; `audit98968 run --out DIR` keeps one in DIR")
@@ -89,6 +92,30 @@ def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
             yield connection
         finally:
             connection.close()
+
+
+def put_aside(path: Path) -> Path | None:
+    """Keep a ledger under another name, so that another can be begun in its place. Returns that name, if any."""
+    if not path.exists():
+        return None
+    kept = path.with_name(f"{path.stem}-until-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
+    with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with _moved(path):
+        path.rename(kept)
+        for rest in ("-wal", "-shm"):
+            path.with_name(path.name + rest).unlink(missing_ok=True)
+    return kept
+
+
+def copied(connection: sqlite3.Connection, path: Path) -> Path:
+    """A copy of the ledger beside it, for its owner only. Raises OutputFailed."""
+    copy = path.with_name(f"{path.stem}-before-repair-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
+    with _moved(path):
+        os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    with contextlib.closing(sqlite3.connect(copy)) as other:
+        connection.backup(other)
+    return copy
 
 
 @contextlib.contextmanager
@@ -118,7 +145,10 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
     if version > _newest():
         raise InputRefused(f"{path}: written by a newer audit98968 (schema {version}); use that version")
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise InputRefused(f"{path}: the ledger is damaged; put a copy of it back, or move it away to start anew")
+        raise LedgerDamaged(f"{path}: the ledger is damaged; {_WAY_OUT}")
+    there = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+    if version and not {"runs", "cases", "standing", "undecided", "history"} <= there:
+        raise LedgerDamaged(f"{path}: the ledger is damaged, a table is missing; {_WAY_OUT}")
 
 
 def _migrate(path: Path, connection: sqlite3.Connection) -> None:
@@ -148,6 +178,14 @@ def _statements(script: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def _moved(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputFailed(f"{path}: the ledger cannot be kept aside ({error.strerror}); check its folder") from None
+
+
+@contextlib.contextmanager
 def _reported(path: Path) -> Iterator[None]:
     """SQLite's own messages may quote data: each failure in our words."""
     try:
@@ -158,6 +196,4 @@ def _reported(path: Path) -> Iterator[None]:
         name = error.sqlite_errorname
         raise OutputFailed(f"{path}: the ledger could not be written ({name}); check space and permissions") from None
     except sqlite3.DatabaseError:
-        raise InputRefused(
-            f"{path}: no ledger, or a damaged one; put a copy of it back, or move it away to start anew"
-        ) from None
+        raise LedgerDamaged(f"{path}: no ledger, or a damaged one; {_WAY_OUT}") from None

@@ -13,7 +13,7 @@ from auditor import policy as policies
 from auditor.cases import book, chain, night, store
 from auditor.cases.decide import Decision, State, decide
 from auditor.cases.night import Night
-from auditor.errors import AuditError, FolderHeld, InputRefused, UsageError
+from auditor.errors import AuditError, FolderHeld, InputRefused, LedgerDamaged, UsageError
 from auditor.reports import summary
 from auditor.rules import select
 from auditor.settings import Settings
@@ -286,7 +286,7 @@ def test_a_failed_transaction_leaves_nothing(nights: Nights):
 @pytest.mark.parametrize(
     ("content", "error", "says"),
     [
-        (b"not a database, but long enough to be looked at" * 20, InputRefused, "no ledger, or a damaged one"),
+        (b"not a database, but long enough to be looked at" * 20, LedgerDamaged, "no ledger, or a damaged one"),
         ("CREATE TABLE other (a)", InputRefused, "another program"),
         ("PRAGMA application_id = 98968; PRAGMA user_version = 99", InputRefused, "newer audit98968"),
     ],
@@ -310,7 +310,7 @@ def test_a_damaged_page_is_found_on_opening(nights: Nights):
     ledger.close()
     whole = nights.path.read_bytes()
     nights.path.write_bytes(whole[: 1 << 14] + b"\xff" * (1 << 14) + whole[2 << 14 :])
-    with pytest.raises(InputRefused, match="damaged"), store.opened(nights.path):
+    with pytest.raises(LedgerDamaged, match="damaged"), store.opened(nights.path):
         pass
     nights.path.write_bytes(whole)
 

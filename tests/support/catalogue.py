@@ -25,7 +25,7 @@ import polars as pl
 import xlsxwriter
 from filelock import FileLock
 
-from auditor import audit
+from auditor import refusals
 from auditor.cases import store
 from auditor.reading import csv as csvfile
 from auditor.reports.workbook.sample_book import HEADER_ROW
@@ -230,7 +230,7 @@ def file_gone(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _while_auditing(action: Callable[[], object]) -> Iterator[None]:
-    with mock.patch.object(audit, "accept", side_effect=lambda *_: action()):
+    with mock.patch.object(refusals, "accept", side_effect=lambda *_: action()):
         yield
 
 
@@ -441,6 +441,74 @@ def ledger_closed(folder: Path) -> Iterator[None]:
     with _unprivileged(folder):
         yield
     (folder / "out").chmod(0o700)
+
+
+@_prepared
+def ledger_kept_in_a_closed_folder(folder: Path) -> Iterator[None]:
+    """After `mkdir closed; touch closed/ledger.sqlite; chmod 500 closed`"""
+    (folder / "closed").mkdir()
+    (folder / "closed" / store.NAME).touch()
+    (folder / "closed").chmod(0o500)
+    with _unprivileged(folder):
+        yield
+    (folder / "closed").chmod(0o700)
+
+
+@_prepared
+def ledger_gone(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, then `rm out/ledger.sqlite`."""
+    _finished_run()
+    (folder / "out" / store.NAME).unlink()
+    yield
+
+
+@_prepared
+def ledger_of_another_folder(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, whose ledger was then replaced by that of another folder."""
+    _finished_run()
+    (folder / "out" / store.NAME).unlink()
+    with store.opened(folder / "out" / store.NAME, create=True):
+        pass
+    yield
+
+
+@_prepared
+def ledger_edited(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, a case of its ledger was deleted."""
+    _finished_run()
+    with contextlib.closing(sqlite3.connect(folder / "out" / store.NAME)) as ledger:
+        ledger.execute("DELETE FROM cases WHERE number = 1")
+        ledger.commit()
+    yield
+
+
+@_prepared
+def ledger_without_a_table(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, a table of its ledger was dropped."""
+    _finished_run()
+    with contextlib.closing(sqlite3.connect(folder / "out" / store.NAME)) as ledger:
+        ledger.execute("DROP TABLE undecided")
+    yield
+
+
+@_prepared
+def repair_of_an_edited_history(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, its ledger's history was edited."""
+    _finished_run()
+    with contextlib.closing(sqlite3.connect(folder / "out" / store.NAME)) as ledger:
+        ledger.executescript("DROP TRIGGER history_is_fixed; UPDATE history SET by = 'Eve' WHERE number = 1")
+    yield
+
+
+@_prepared
+def repair_without_the_run(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, a case of its ledger was deleted, and the tables of its folder too."""
+    _finished_run()
+    with contextlib.closing(sqlite3.connect(folder / "out" / store.NAME)) as ledger:
+        ledger.execute("DELETE FROM cases WHERE number = 1")
+        ledger.commit()
+    (folder / "out" / "latest" / "cases.parquet").unlink()
+    yield
 
 
 @_prepared

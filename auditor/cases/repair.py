@@ -1,0 +1,92 @@
+"""Cases made anew from the history, with the facts of new ones from the ledger itself or from the folder of their run."""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from auditor.cases import chain, night
+from auditor.cases.decide import COLUMNS
+from auditor.cases.replay import Course, Replay, Span, replay, sealed
+from auditor.errors import LedgerDamaged
+from auditor.judging.findings import KEYS
+
+_CASE = (*KEYS, "rule")
+_COURSE = ("first_run", "last_run", "marked_run", "mark", "why")
+
+
+class New(NamedTuple):
+    """A case as it was when it was new."""
+
+    number: int
+    claim_id: str
+    claim_line: str
+    cpt_code: str
+    rule: str
+    facts: str
+    at_risk_amount: str | None
+
+    @property
+    def finding(self) -> str:
+        """As the history names it."""
+        return f"{self.rule}:{self.claim_id}:{self.claim_line}:{self.cpt_code}"
+
+
+def repair(connection: sqlite3.Connection, folder: Path) -> int:
+    """Write the runs and the cases as the history has them, in the caller's transaction. Returns how many rows that changes.
+
+    `folder` holds the run folders. Raises LedgerDamaged where the history was changed, or the facts of a new case are lost.
+    """
+    for fault in chain.faults(connection):
+        raise LedgerDamaged(f"the history itself does not hold: {fault}; put a copy of the ledger back")
+    history = replay(connection)
+    rows = [_row(new, span, history.courses.get(new.finding, Course()))
+            for span in history.spans for new in _new(connection, span, history, folder)]  # fmt: skip
+    columns = ", ".join(("number", *_CASE, "facts", "at_risk_amount", *_COURSE, *COLUMNS))
+    before = set(connection.execute(f"SELECT {columns} FROM cases"))
+    connection.execute("DELETE FROM cases")
+    marks = ", ".join("?" * len(columns.split(",")))
+    connection.executemany(f"INSERT INTO cases ({columns}) VALUES ({marks})", rows)
+    connection.execute("DELETE FROM runs")
+    connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", history.runs)
+    return len(before ^ set(rows))
+
+
+def _row(new: New, span: Span, course: Course) -> tuple[object, ...]:
+    facts = new.facts if course.facts is None else json.dumps(course.facts, ensure_ascii=False, separators=(",", ":"))
+    first, last, marked, mark, *state = course.row(span.run)
+    return *new[:5], facts, new.at_risk_amount, first, last, marked, mark, course.why, *state
+
+
+def _new(connection: sqlite3.Connection, span: Span, history: Replay, folder: Path) -> Iterator[New]:
+    """The cases of a span as they were when they were new."""
+    if sealed(connection, span, history.courses):
+        query = f"SELECT number, {', '.join(_CASE)}, facts, at_risk_amount FROM cases WHERE number BETWEEN ? AND ?"
+        for row in connection.execute(query, (span.first, span.last)):
+            new = New(*row)
+            course = history.courses.get(new.finding)
+            yield new._replace(facts=course.was) if course and course.was else new
+        return
+    run = str(history.runs[span.run - 1][1])
+    made = _published(folder / run)
+    if chain.seal((new.number, new.finding, new.facts) for new in made) != span.seal:
+        raise LedgerDamaged(
+            f"cases {span.first} to {span.last} were changed, and the folder of the run {run} that began them is gone "
+            "or not what it was; put a copy of the ledger back, or that folder"
+        )
+    yield from made
+
+
+def _published(run: Path) -> list[New]:
+    """The cases that were new in a run, as its folder has them; none where it cannot be read."""
+    with contextlib.suppress(OSError, pl.exceptions.PolarsError):
+        begun = pl.read_parquet(run / "cases.parquet").filter(mark="new").sort("number")
+        found = begun.join(night.facts(pl.read_parquet(run / "findings.parquet")).select(*_CASE, "facts"), on=_CASE)
+        return [
+            New(*row) for row in found.sort("number").select("number", *_CASE, "facts", "at_risk_amount").iter_rows()
+        ]
+    return []

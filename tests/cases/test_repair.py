@@ -1,0 +1,158 @@
+"""A damaged, lost, older or foreign ledger stops the run; `cases repair` makes the cases anew from the history."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from auditor.cases import store
+from tests.support.catalogue import command
+
+CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,cpt_code,billed_amount
+K1,P1,D1,2026-03-02 09:00,12,98968,40
+K2,P2,D1,2026-03-03 09:00,35,98968,40
+K3,P3,D1,2026-03-04 09:00,25,98968,40
+"""
+VISITS = "visit_id,patient_id,visit_start,status\nV1,P3,2026-03-01 09:00,completed\nV2,P9,2026-04-20 09:00,completed\n"
+Night = Callable[..., int]
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Night:
+    """A run of the same exports in `out`."""
+    (tmp_path / "calls.csv").write_text(CALLS)
+    (tmp_path / "visits.csv").write_text(VISITS)
+
+    def run(*more: str) -> int:
+        paths = ["--calls", str(tmp_path / "calls.csv"), "--visits", str(tmp_path / "visits.csv")]
+        fixed = ["--timezone", "UTC", "--fail-on", "never", "--write", "none", "--format", "none", "--quiet"]
+        return command(["run", *paths, *fixed, "--out", str(tmp_path / "out"), *more])
+
+    return run
+
+
+def decided(out: Path) -> None:
+    words = ["--by", "Ann", "--reason", "read the chart", "--on", "2026-05-04"]
+    assert command(["cases", "decide", str(out), "confirmed", "1", *words]) == 0
+
+
+def edited(out: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(out / store.NAME)) as ledger:
+        for statement in statements:
+            ledger.execute(statement)
+        ledger.commit()
+
+
+def cases(out: Path) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(out / store.NAME)) as ledger:
+        return ledger.execute("SELECT * FROM cases ORDER BY number").fetchall()
+
+
+DAMAGE = [
+    "DELETE FROM cases WHERE number = 1",
+    "DELETE FROM cases WHERE number = 2",
+    "UPDATE cases SET facts = replace(facts, '12', '25') WHERE number = 1",
+    "UPDATE cases SET state = 'open', confirmed_on = NULL WHERE number = 1",
+    "UPDATE cases SET facts = x'00ff' WHERE number = 2",
+    "UPDATE runs SET as_of = NULL",
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_stops_the_run_and_is_repaired(
+    damage: str, night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert night() == 0
+    decided(out)
+    assert night() == 0
+    before = cases(out)
+    edited(out, damage)
+    there = sorted(out.iterdir())
+    capfd.readouterr()
+    assert night() == 4
+    assert "the ledger is damaged" in (said := capfd.readouterr().err)
+    assert "cases repair" in said
+    assert sorted(out.iterdir()) == there
+    assert command(["cases", "verify", str(out)]) == 3
+    assert command(["cases", "repair", str(out)]) == 0
+    assert cases(out) == before
+    assert command(["cases", "verify", str(out)]) == 0
+    assert len([*out.glob("ledger-before-repair-*.sqlite")]) == 1
+    assert night() == 0
+
+
+def test_an_edited_history_is_not_repaired(night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert night() == 0
+    decided(out)
+    edited(out, "DROP TRIGGER history_is_fixed", "UPDATE history SET by = 'Eve' WHERE what = 'decided'")
+    assert night() == 4
+    assert command(["cases", "repair", str(out)]) == 4
+    assert "the history itself does not hold" in capfd.readouterr().err
+
+
+def test_new_cases_need_the_folder_of_their_run(
+    night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert night() == 0
+    edited(out, "DELETE FROM cases WHERE number = 2")
+    kept = (out / "latest").resolve()
+    kept.rename(tmp_path / "elsewhere")
+    assert command(["cases", "repair", str(out)]) == 4
+    assert "the folder of the run" in capfd.readouterr().err
+    (tmp_path / "elsewhere").rename(kept)
+    assert command(["cases", "repair", str(out)]) == 0
+
+
+def test_a_ledger_that_is_gone_is_missed(night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert night() == 0
+    (out / store.NAME).rename(tmp_path / "kept.sqlite")
+    assert night() == 4
+    assert "is gone; put it back, or begin another with --ledger new" in capfd.readouterr().err
+    assert not (out / store.NAME).exists()
+    assert night("--ledger", "none") == 0
+    shutil.rmtree(out / "latest" / ".." / (out / "latest").resolve().name)
+    assert night("--ledger", "new") == 0
+    assert night() == 0
+
+
+@pytest.mark.parametrize("other", ["older", "emptied", "foreign"])
+def test_another_ledger_is_not_continued(
+    other: str, night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert night() == 0
+    edited(out, "PRAGMA wal_checkpoint(TRUNCATE)")
+    older = (out / store.NAME).read_bytes()
+    assert night() == 0
+    edited(out, "PRAGMA wal_checkpoint(TRUNCATE)")
+    if other == "foreign":
+        out.rename(tmp_path / "first")
+        assert night() == 0
+        edited(out, "PRAGMA wal_checkpoint(TRUNCATE)")
+        older = (out / store.NAME).read_bytes()
+        shutil.rmtree(out)
+        (tmp_path / "first").rename(out)
+    (out / store.NAME).write_bytes(b"" if other == "emptied" else older)
+    assert night() == 4
+    assert "not the ledger that the run" in capfd.readouterr().err
+    assert night("--ledger", "new") == 0
+    assert len([*out.glob("ledger-until-*.sqlite")]) == 1
+    assert night() == 0
+
+
+def test_a_table_that_is_missing_is_damage(night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert night() == 0
+    edited(out, "DROP TABLE undecided")
+    assert night() == 4
+    assert "the ledger is damaged, a table is missing" in capfd.readouterr().err
+    assert command(["cases", "list", str(out)]) == 4
