@@ -307,6 +307,8 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
         raise UsageError(f"{where}: not UTF-8 text; save the policy as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{where}: no policy: it nests its values without end; correct it") from None
     for key in ("sha256", "timezone_defaulted", "own_keys", "list_files"):
         if key in own:
             raise UsageError(_at(where, text, (key,), "unknown key"))

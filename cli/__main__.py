@@ -4,7 +4,8 @@ import signal
 import sys
 
 _TABLES = ("--calls", "--visits", "--claims", "--providers")
-_STOPS = (signal.SIGINT, signal.SIGTERM)
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
+"""What asks a process to end; each leaves it time to remove what is unfinished."""
 _asked_to_stop: list[int] = []
 
 
@@ -44,6 +45,8 @@ def _run() -> None:
         from cli.app import app
         from cli.guard import Findings
     except Exception as error:
+        if _asked_to_stop:  # an import that a signal broke
+            raise SystemExit(_asked_to_stop[0]) from None
         say(f"audit98968: error: the installation is damaged ({type(error).__name__}); install it again")
         raise SystemExit(4) from None
     try:

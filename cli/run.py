@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import stat
 import sys
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
@@ -35,6 +36,8 @@ def run(options: Options) -> int:
     with ExitStack() as held:
         if options.out:
             held.enter_context(folder.held(options.out))
+            if options.out.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                log.warn(f"{options.out}: others may write to this folder; chmod 700 it, or choose another --out")
         engine = held.enter_context(engine_of(options))
         ledger, settings = None, options.settings
         if options.ledger and options.ledger.exists() and not options.begins_anew:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -155,10 +154,8 @@ def insist_on_none(path: Path, out: Path | None) -> None:
 
 def note_entered(out: Path, run: str) -> None:
     """Keep in an output folder which run its ledger has last, so that an older copy of it is known for what it is."""
-    made = out / f"{_ENTERED}-{os.getpid()}"
     with contextlib.suppress(OSError):  # the run is published, and the ledger has it
-        made.write_text(run, encoding="utf-8")
-        made.replace(out / _ENTERED)
+        (out / _ENTERED).write_text(run, encoding="utf-8")
 
 
 def _entered(out: Path) -> str:

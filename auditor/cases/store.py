@@ -79,9 +79,11 @@ def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
     """
     if not create and not (path.is_file() and path.stat().st_size):
         raise InputRefused(f"{path}: no ledger here; `audit98968 run --out DIR` keeps one in DIR")
+    if path.is_symlink():
+        raise OutputFailed(f"{path}: a link; a ledger is a file of its own, name it with --ledger")
     if create:
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
         except OSError as error:
             raise OutputFailed(f"{path}: the ledger cannot be opened ({error.strerror}); check the folder") from None
     with _reported(path):

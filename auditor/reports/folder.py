@@ -97,7 +97,7 @@ def _check_names(out: Path) -> None:
     latest, refused = out / "latest", out / "refused"
     if os.path.lexists(latest) and not latest.is_symlink():
         raise OutputFailed(f"{latest}: not the link that leads to the last run; move it away or choose another --out")
-    if os.path.lexists(refused) and not refused.is_dir():
+    if os.path.lexists(refused) and (refused.is_symlink() or not refused.is_dir()):
         raise OutputFailed(f"{refused}: not a folder; move it away or choose another --out")
 
 

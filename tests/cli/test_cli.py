@@ -264,12 +264,29 @@ def test_a_second_run_on_the_folder_exits_75(exports: Path):
     assert run(exports, "--out", "out").returncode == 1
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupt_leaves_nothing(exports: Path, sent: signal.Signals, code: int):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1])
+def test_an_interrupt_leaves_nothing(exports: Path, sent: signal.Signals):
     with reading_a_pipe(exports) as first:
         first.send_signal(sent)
-        assert first.wait(20) == code
+        assert first.wait(20) == 128 + sent
     assert [entry.name for entry in (exports / "out").iterdir()] == [".lock"]
+
+
+def test_a_folder_that_others_may_write_is_warned_about(exports: Path):
+    (exports / "out").mkdir()
+    (exports / "out").chmod(0o777)
+    assert "out: others may write to this folder; chmod 700 it" in run(exports, "--out", "out").stderr
+    (exports / "out").chmod(0o755)
+    assert "others may write" not in run(exports, "--out", "out").stderr
+
+
+@pytest.mark.parametrize("name", ["ledger.sqlite", "refused"])
+def test_no_link_leads_out_of_the_folder(exports: Path, name: str):
+    (exports / "out").mkdir()
+    (exports / "elsewhere").mkdir()
+    (exports / "out" / name).symlink_to(exports / "elsewhere" / ("other" if name == "ledger.sqlite" else ""))
+    assert run(exports, "--out", "out").returncode == 4
+    assert not [*(exports / "elsewhere").iterdir()]
 
 
 TABLES = "--calls calls.csv --visits visits.csv --timezone UTC"

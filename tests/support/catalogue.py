@@ -455,6 +455,21 @@ def ledger_kept_in_a_closed_folder(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def policy_without_end(folder: Path) -> Iterator[None]:
+    """policy.toml nests 5,000 lists."""
+    (folder / "policy.toml").write_text(f"nulls = {'[' * 5000}{']' * 5000}\n")
+    yield
+
+
+@_prepared
+def ledger_is_a_link(folder: Path) -> Iterator[None]:
+    """After `mkdir out; ln -s ../ledger.sqlite out/ledger.sqlite`"""
+    (folder / "out").mkdir()
+    (folder / "out" / store.NAME).symlink_to(folder / store.NAME)
+    yield
+
+
+@_prepared
 def ledger_gone(folder: Path) -> Iterator[None]:
     """After a run with `--out out`, then `rm out/ledger.sqlite`."""
     _finished_run()

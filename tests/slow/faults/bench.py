@@ -127,7 +127,7 @@ class Clinic:
         done = self.run()
         self.promises(done, [0])
         left = {entry.name for entry in self.out.iterdir() if not _RUN_ID.fullmatch(entry.name)}
-        assert left <= {".lock", "latest", "ledger.sqlite", "refused"}, f"left over: {left}"
+        assert left <= {".entered", ".lock", "latest", "ledger.sqlite", "refused"}, f"left over: {left}"
         assert (self.out / "latest").resolve().name not in self.before, "latest did not move"
 
 
