@@ -17,6 +17,7 @@ def init(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write to this new file [default: standard output].")
     ] = None,
+    show_ids: Annotated[bool, typer.Option("--show-ids", help="Quote rare values of vocabularies too.")] = False,
     **given: Any,
 ) -> int:
     """Suggest a policy for the given files: which column is which, how sure that is, and what is left to fill in."""
@@ -24,7 +25,7 @@ def init(
     from auditor.mapping import suggest
 
     paths = {name: tuple(paths) for name, paths in given.items() if paths}
-    found = suggest.suggest(paths)
+    found = suggest.suggest(paths, show_ids=show_ids)
     if out is None:
         typer.echo(found.text, nl=False)
     else:

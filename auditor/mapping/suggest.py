@@ -28,6 +28,8 @@ _COMMENT = 48
 _NUMBERS = (Kind.MINUTES, Kind.MONEY)
 _ENOUGH = 20
 """Times of day that tell at which hours a place works."""
+_OFTEN = 10
+"""Rows that make a value a word."""
 _UTC = re.compile(r"(?i)(?<![a-z])(utc|gmt|zulu)(?![a-z])")
 
 
@@ -39,8 +41,11 @@ class Suggestion:
     missing: tuple[str, ...]
 
 
-def suggest(paths: Mapping[str, Sequence[str]]) -> Suggestion:
-    """A policy for the tables' files. Raises UsageError, and InputRefused for files that cannot be read."""
+def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Suggestion:
+    """A policy for the tables' files. Raises UsageError, and InputRefused for files that cannot be read.
+
+    Words that no vocabulary knows are quoted where they are words: without digits and often there, or with `show_ids`.
+    """
     base = policy.load().model_copy(update={"zone_names": ZONES})
     if not any(paths.values()):
         raise UsageError("name the exports to look at: --calls, --visits, --claims, --providers")
@@ -68,7 +73,7 @@ def suggest(paths: Mapping[str, Sequence[str]]) -> Suggestion:
     for table, export in exports.items():
         lines += ["", *_table(table, export.sources, found[table], reader)]
     for table in exports:
-        lines += _values(table, found[table], base)
+        lines += _values(table, found[table], base, show_ids)
     missing = [f"{table}.{name}" for table in exports for name, column in TABLES[table].columns.items()
                if column.required and not (name in found[table] and found[table][name].active)]  # fmt: skip
     return Suggestion("\n".join(lines) + "\n", tuple(missing))
@@ -198,7 +203,7 @@ def _notes(guess: Guess, guesses: Mapping[str, Guess], reader: Policy) -> list[s
     return notes
 
 
-def _values(table: str, guesses: Mapping[str, Guess], base: Policy) -> list[str]:
+def _values(table: str, guesses: Mapping[str, Guess], base: Policy, show_ids: bool) -> list[str]:
     """Values that a vocabulary does not know, to be filled in."""
     lines = []
     for name, guess in guesses.items():
@@ -210,7 +215,11 @@ def _values(table: str, guesses: Mapping[str, Guess], base: Policy) -> list[str]
         if unknown and (rows < read or rows >= 3 * len(unknown)):  # else it may hold names or notes
             terms = sorted(set(base.terms(table, name).values()))
             lines += ["", f"# [values.{table}.{name}]", f"# each of these means one of: {', '.join(terms)}"]
-            for value, count in unknown:
+            words = [(value, count) for value, count in unknown
+                     if show_ids or (count >= _OFTEN and not re.search(r"\d", value))]  # fmt: skip
+            if hidden := len(unknown) - len(words):
+                lines.append(f"# {hidden} more, rare or with digits, are not shown: init --show-ids names them")
+            for value, count in words:
                 term = _meaning(name, value)
                 why = f"{'likely, by its words; ' if term else ''}{count} of the rows read"
                 lines.append(_commented(f'# {_quoted(value)} = "{term}"', why))

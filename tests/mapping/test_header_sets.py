@@ -18,7 +18,7 @@ def test_a_system_s_export(name: str, tmp_path: Path) -> None:
     export = EXPORTS[name]
     path = tmp_path / f"{export.table}.csv"
     write(export, path)
-    found = suggest.suggest({export.table: (str(path),)})
+    found = suggest.suggest({export.table: (str(path),)}, show_ids=True)
     policy = tomllib.loads(found.text)
     assert policy["columns"][export.table] == export.right
     assert policy.get("instant_formats", []) == list(export.formats)

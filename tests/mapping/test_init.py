@@ -63,7 +63,10 @@ def test_an_odd_export_runs_at_once(tmp_path: Path) -> None:
 
 
 def test_values_outside_a_vocabulary_are_to_be_filled_in(tmp_path: Path) -> None:
-    text = suggest.suggest(written(tmp_path, calls=CALLS, visits=VISITS)).text
+    paths = written(tmp_path, calls=CALLS, visits=VISITS)
+    assert "Left early" not in (hidden := suggest.suggest(paths).text)
+    assert "# 1 more, rare or with digits, are not shown: init --show-ids names them" in hidden
+    text = suggest.suggest(paths, show_ids=True).text
     block = text[text.index("# [values.visits.status]") :]
     assert '# "Left early" = ""' in block
     assert '# "Smoke signal" = ""' in text[text.index("# [values.calls.initiated_by]") :]
@@ -334,8 +337,18 @@ def test_days_of_a_spreadsheet_are_known_by_their_header(tmp_path: Path) -> None
     assert tomllib.loads(text)["columns"]["visits"]["visit_start"] == "Visit Date"
 
 
+def test_words_that_are_often_there_are_shown(tmp_path: Path) -> None:
+    head, *rows = VISITS.splitlines()
+    words = ["Roomed"] * 10 + ["attended"] * 20
+    many = [f"W-{n},PAT-CANARY1,DR1,2026-03-05,12:30:00,,{word},2026-02-20," for n, word in enumerate(words)]
+    text = suggest.suggest(written(tmp_path, visits="\n".join([head, *rows, *many]) + "\n")).text
+    assert '# "Roomed" = ""' in text
+    assert "Left early" not in text
+
+
 def test_words_get_their_likely_meaning(tmp_path: Path) -> None:
-    text = suggest.suggest(written(tmp_path, visits=VISITS.replace("Left early", "Canceled by phone"))).text
+    paths = written(tmp_path, visits=VISITS.replace("Left early", "Canceled by phone"))
+    text = suggest.suggest(paths, show_ids=True).text
     assert '# "Canceled by phone" = "cancelled"' in text
 
 
