@@ -1,4 +1,4 @@
-"""One run's marks: every finding new, persisting, changed or reopened; every other case resolved or not seen.
+"""One run's marks: every finding new, worse, reopened, persisting or changed; every other case resolved or not seen.
 
 *Resolved* needs the claim to be audited again and the rule to be evaluated and clear. A claim or a related record that left
 the export, a rule that was not evaluated or could not be decided: *not seen*, with the reason. Under pseudonyms nobody can
@@ -25,8 +25,10 @@ from auditor.rules.rule import Outcome
 from auditor.windows import bounds
 
 MARKS = get_args(Mark)
-ALARMS = ("new", "reopened")
+ALARMS = ("new", "worse", "reopened")
 """Marks that `--fail-on new` exits 1 for."""
+GONE = ("resolved", "not seen")
+"""Marks of cases without a finding."""
 
 _CASE = (*KEYS, "rule")
 FACTS = ("outcome", "patient_id", "provider_id", "service_date", "minutes", "related_kind", "related_id", "related_at",
@@ -77,7 +79,7 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
     known = _read(connection, f"SELECT {', '.join(_KNOWN)} FROM standing", _KNOWN)
     marked = _marked(facts(result.findings), known, summary["started"][:10], number)
     gone = _gone(known.join(marked, on=_CASE, how="anti"), result, plain=summary["pseudonym_key_id"] is None)
-    counts = {name: (marked if name in MARKS[:4] else gone).filter(mark=name).height for name in MARKS}
+    counts = {name: (gone if name in GONE else marked).filter(mark=name).height for name in MARKS}
     inputs = hashlib.sha256("".join(entry["sha256"] for entry in summary["inputs"]).encode()).hexdigest()
     run = {
         "run": summary["run_id"], "started": summary["started"], "version": summary["version"],
@@ -132,7 +134,7 @@ def _marked(tonight: pl.DataFrame, known: pl.DataFrame, today: str, number: int)
     """Tonight's findings with their marks and the state that follows.
 
     A dismissal holds for the facts that were dismissed, up to its end date; what was resolved and is back is reopened. A
-    confirmed case stays confirmed: its clock runs on.
+    confirmed case stays confirmed: its clock runs on. Worse is what has a stronger outcome or a larger amount.
     """
     rows = tonight.join(
         known.rename({"facts": "was", "at_risk_amount": "risk_before"}), on=_CASE, how="left", maintain_order="left"
@@ -142,6 +144,7 @@ def _marked(tonight: pl.DataFrame, known: pl.DataFrame, today: str, number: int)
     mark = (
         pl.when(pl.col("number").is_null()).then(pl.lit("new"))
         .when((pl.col("mark") == "resolved") | lapsed).then(pl.lit("reopened"))
+        .when(changed & _worse()).then(pl.lit("worse"))
         .when(changed).then(pl.lit("changed"))
         .otherwise(pl.lit("persisting"))
     )  # fmt: skip
@@ -156,6 +159,18 @@ def _marked(tonight: pl.DataFrame, known: pl.DataFrame, today: str, number: int)
         last_run=pl.lit(number, pl.Int64),
         why=pl.lit(None, pl.String),
     )
+
+
+def _worse() -> pl.Expr:
+    """Whether the outcome of a finding got stronger than it was, or its amount rose: paid, else billed."""
+    before, now = (
+        {name: pl.col(facts).str.json_path_match(f"$.{name}") for name in ("outcome", "paid_amount", "billed_amount")}
+        for facts in ("was", "facts")
+    )
+    stronger = (before["outcome"] == "review") & (now["outcome"] == "violation")
+    amounts = (pl.coalesce(one["paid_amount"], one["billed_amount"]).cast(pl.Decimal(18, 2)) for one in (before, now))
+    was, is_ = amounts
+    return (stronger | (is_ > was)).fill_null(False)
 
 
 def _gone(missing: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame:

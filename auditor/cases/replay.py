@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from auditor.cases import chain
 from auditor.cases.decide import COLUMNS, State, after
-from auditor.cases.night import MARKS
+from auditor.cases.night import GONE, MARKS
 
-_FOUND = MARKS[:4]
+_FOUND = MARKS[: -len(GONE)]
 _OPEN = State()
 _ROW = f"finding, facts, number, first_run, last_run, marked_run, mark, {', '.join(COLUMNS)}"
 

@@ -35,8 +35,8 @@ def take(connection: sqlite3.Connection, path: Path, reviewer: str, today: date)
     """Enter every decision and note of a work paper, all or none, within the caller's transaction.
 
     A row whose decision stands, or was taken before, changes nothing. A case is left alone, and named in `left`, where the
-    ledger has a later decision, or where a run after the work paper's found it changed or reopened: the decision was made
-    on other facts. Raises InputRefused with the sheet and row of the first entry that cannot be taken.
+    ledger has a later decision, or where a run after the work paper's found it changed, worse or reopened: the decision was
+    made on other facts. Raises InputRefused with the sheet and row of the first entry that cannot be taken.
     """
     tally = Tally()
     book = _opened(path)
@@ -99,8 +99,8 @@ def _taken(connection: sqlite3.Connection, finding: str, decision: str, note: st
 
 
 def _changed_since(connection: sqlite3.Connection, finding: str, run: int) -> bool:
-    """Whether the case was found changed or reopened after this entry of the history."""
-    query = "SELECT 1 FROM history WHERE finding = ? AND number > ? AND what IN ('changed', 'reopened')"
+    """Whether the case was found changed, worse or reopened after this entry of the history."""
+    query = "SELECT 1 FROM history WHERE finding = ? AND number > ? AND what IN ('changed', 'worse', 'reopened')"
     return bool(connection.execute(query, (finding, run)).fetchone())
 
 

@@ -1,11 +1,13 @@
 """The ledger: marks night after night, decisions, the clock, the chain, and files that are no ledger."""
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from auditor import audit as auditing
@@ -78,9 +80,34 @@ def nights(tmp_path: Path) -> Iterator[Nights]:
 def test_new_then_persisting_then_changed(nights: Nights):
     assert nights.run(SHORT, LONG, GOOD) == {"K1 DUR001": "new", "K2 DUR002": "new"}
     assert nights.run(SHORT, LONG, GOOD) == {"K1 DUR001": "persisting", "K2 DUR002": "persisting"}
-    assert nights.run(SHORT.replace(",30", ",31"), LONG, GOOD) == {"K1 DUR001": "changed", "K2 DUR002": "persisting"}
+    assert nights.run(SHORT.replace(",30", ",29"), LONG, GOOD) == {"K1 DUR001": "changed", "K2 DUR002": "persisting"}
     first = nights.night.cases.select("first_run", "last_run").rows()
     assert first == [("run1", "run3"), ("run1", "run3")]
+
+
+def test_a_stronger_outcome_or_a_larger_amount_is_worse(nights: Nights):
+    nights.run(SHORT)
+    assert nights.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "worse"}
+    assert nights.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "persisting"}
+    assert nights.run(SHORT.replace(",30", ",")) == {"K1 DUR001": "changed"}
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "worse"),
+    [
+        ({"outcome": "review"}, {"outcome": "violation"}, True),
+        ({"outcome": "violation"}, {"outcome": "review"}, False),
+        ({"outcome": "review", "paid_amount": "9.00"}, {"outcome": "review", "paid_amount": "10.00"}, True),
+        ({"outcome": "review", "paid_amount": "10.00"}, {"outcome": "review", "paid_amount": "9.00"}, False),
+        ({"outcome": "review", "billed_amount": "9.00"}, {"outcome": "review", "billed_amount": "9.50"}, True),
+        ({"outcome": "review", "paid_amount": "5.00"}, {"outcome": "review", "billed_amount": "9.50"}, True),
+        ({"outcome": "review"}, {"outcome": "review", "paid_amount": "5.00"}, False),
+    ],
+)
+def test_what_is_worse(was: dict[str, str], now: dict[str, str], worse: bool):
+    blank = {"outcome": None, "paid_amount": None, "billed_amount": None}
+    facts = pl.DataFrame({"was": [json.dumps(blank | was)], "facts": [json.dumps(blank | now)]})
+    assert facts.select(night._worse()).to_series().to_list() == [worse]
 
 
 def test_resolved_only_where_the_rule_was_clear_for_the_claim(nights: Nights):

@@ -142,7 +142,9 @@ def _one(ledger: Ledger, number: int, kind: str, writing: float, published: floa
         if kind == "import":
             paper = ledger.paper(chosen, reason)
             marked = {
-                row["number"] for row in ledger.cases() if row["mark"] in ("new", "persisting", "changed", "reopened")
+                row["number"]
+                for row in ledger.cases()
+                if row["mark"] in ("new", "worse", "persisting", "changed", "reopened")
             }
             chosen = [case for case in chosen if int(case) in marked]
             process = ledger.start("cases", "import", str(ledger.path), str(paper), "--by", "Ann")

@@ -268,9 +268,11 @@ class Quarter:
         self._same(
             night, "undecided", summary["ledger"]["undecided"], {"waiting": told.waiting, "settled": told.settled}
         )
-        self._same(night, "exit code", code, 1 if told.counts["new"] or told.counts["reopened"] else 0)
-        here = {key: (mark, cases[key].state) for key, (mark, _) in marks.items() if mark in MARKS[:4]}
-        gone = {key: (mark, cases[key].state) for key, (mark, _) in marks.items() if mark in MARKS[4:]}
+        self._same(
+            night, "exit code", code, 1 if any(told.counts[mark] for mark in ("new", "worse", "reopened")) else 0
+        )
+        here = {key: (mark, cases[key].state) for key, (mark, _) in marks.items() if mark in MARKS[:5]}
+        gone = {key: (mark, cases[key].state) for key, (mark, _) in marks.items() if mark in MARKS[5:]}
         for sheet, expected in (("Findings", here), ("Gone", gone)):
             shown = {
                 _key(row): (row["Since last run"], row["State"])

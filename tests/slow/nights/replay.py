@@ -16,7 +16,7 @@ import polars as pl
 
 FACTS = ("outcome", "service_date", "minutes", "billed_amount", "paid_amount", "patient_id", "provider_id",
          "related_kind", "related_id", "related_at", "gap_days", "basis")  # fmt: skip
-MARKS = ("new", "persisting", "changed", "reopened", "resolved", "not seen")
+MARKS = ("new", "worse", "reopened", "persisting", "changed", "resolved", "not seen")
 
 Claim = tuple[str, str, str]
 Key = tuple[str, str, str, str]
@@ -131,7 +131,7 @@ class Replay:
             if case.state != "confirmed":
                 case.decide("open", today)
         else:
-            mark = "changed" if changed else "persisting"
+            mark = ("worse" if worse(case.facts, facts) else "changed") if changed else "persisting"
         case.facts, case.at_risk, case.last_run, case.gone = facts, at_risk, run, False
         return mark
 
@@ -177,6 +177,16 @@ class Replay:
     def coming_back(self, as_of: datetime) -> set[Claim]:
         """Claims to be audited whatever their date, as far as the exports still hold them active."""
         return {key for key, (closes, _) in self.undecided.items() if closes <= as_of}
+
+
+def worse(was: dict[str, Any], now: dict[str, Any]) -> bool:
+    """A stronger outcome, or a larger amount: paid, else billed."""
+    if was["outcome"] == "review" and now["outcome"] == "violation":
+        return True
+    one, other = (
+        facts["billed_amount"] if facts["paid_amount"] is None else facts["paid_amount"] for facts in (was, now)
+    )
+    return one is not None and other is not None and other > one
 
 
 def claim_key(row: dict[str, Any]) -> Claim:
