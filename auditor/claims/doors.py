@@ -98,7 +98,7 @@ def doors(seen: Seen, lines: pl.DataFrame, providers: pl.DataFrame, policy: Poli
 def _placeholders(said: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     what = pl.col("what")
     patients = said.filter(what == "patient")
-    different = min(said.filter(what == "few").height, placeholders.MANY)
+    different = min(said.filter((what == "few") & (pl.col("name") == "patient_id")).height, placeholders.MANY)
     return placeholders.found(patients, different, int(said.filter(what == "day")["count"].sum()), policy)
 
 

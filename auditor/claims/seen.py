@@ -4,7 +4,7 @@
 -------|---------------------------------|-----------------------|------------------------------------
 id     | pair of `joins`                 | an id that was sought | what a nearly equal one differs in
 patient| -                               | with a share of rows  | -
-few    | -                               | hash of a patient     | -
+few    | `patient_id`, `provider_id`     | hash of one           | -
 day    | -                               | local date            | -
 hour   | column of instants              | local hour            | -
 link   | `problem_id`, `diagnosis_codes` | hash of one           | -
@@ -56,10 +56,12 @@ def of_rows(table: str, rows: pl.DataFrame, diagnoses: pl.Series, policy: Policy
     worth = (count * _WORTH_COUNTING > rows.height) | placeholders.is_named(pl.col("value"), policy)
     parts = [
         _part("patient", "", patients.filter(worth)),
-        _part("few", "", _hashes(patients["value"])),
+        _part("few", "patient_id", _hashes(patients["value"])),
         _part("day", "", _counted(rows[_DAYS[table]])),
         _part("link", "diagnosis_codes", _hashes(diagnoses.explode())),
     ]
+    if "provider_id" in rows.columns:
+        parts.append(_part("few", "provider_id", _hashes(rows["provider_id"])))
     if "problem_id" in rows.columns:
         parts.append(_part("link", "problem_id", _hashes(rows["problem_id"])))
     for name, (column, ids) in sought.items():
@@ -84,6 +86,16 @@ def days(said: pl.DataFrame) -> dict[date, int]:
     """Rows by local date, of what a table's rows say."""
     rows = said.filter(pl.col("what") == "day").select("value", "count").iter_rows()
     return {date.fromisoformat(day): count for day, count in rows}
+
+
+def different(said: pl.DataFrame) -> dict[str, int]:
+    """How many different patients, providers, problems and diagnosis categories there are, about as many where many."""
+    made = {}
+    hashes = said.filter(pl.col("what").is_in(["few", "link"])).group_by("name").agg(pl.len(), pl.col("value").max())
+    for name, count, last in hashes.sort("name").iter_rows():
+        share = int(last) / 2**64  # of all hashes, up to the last that is kept
+        made[name] = count if count < HASHES else round((count - 1) / share)
+    return made
 
 
 def of_dates(table: str, written: pl.DataFrame, policy: Policy) -> pl.DataFrame:

@@ -145,6 +145,7 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
             "first": first.isoformat() if first else None,
             "last": last.isoformat() if last else None,
             "months": dict(sorted(months.items())),
+            "different": seen.different(says),
             "timed": sorted(says.filter(pl.col("what") == "hour")["name"].unique()),
             "columns": sorted(read.columns),
         }

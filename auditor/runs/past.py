@@ -55,13 +55,14 @@ class _Coverage(_Lenient):
 
 
 class Reach(_Lenient):
-    """How far a table reaches, its rows by month (2026-03), its columns, and those that hold times of day."""
+    """How far a table reaches, its rows by month (2026-03), its columns, those of times of day, and its different ids."""
 
     first: date | None = None
     last: date | None = None
     months: Mapping[str, int] = {}
     columns: frozenset[str] = frozenset()
     timed: frozenset[str] = frozenset()
+    different: Mapping[str, int] = {}
 
 
 class Join(_Lenient):

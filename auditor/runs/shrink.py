@@ -7,6 +7,8 @@ from auditor.runs.past import Past, Reach
 
 _FEWEST = 20
 """Rows of a month below which nothing is said of it."""
+_MORE = 3
+"""Ids that do not come up by chance."""
 _SOME = 5
 """Rows of a month, or ids, that do not vanish by chance."""
 
@@ -51,6 +53,14 @@ def _fewer_rows(table: str, earlier: Past, tonight: Reach, allowed: float) -> It
         yield f"{table}.{column}: the run {earlier.run_id} had this column, and this one has it not, or blank"
     for column in sorted((before.timed - tonight.timed) & tonight.columns):
         yield f"{table}.{column}: the run {earlier.run_id} had times in it, and this one has dates only"
+    rows_before, rows = sum(before.months.values()), sum(tonight.months.values())
+    for column, ids in tonight.different.items():
+        known = before.different.get(column, 0)
+        if known and ids >= known + _MORE and ids * rows_before > known * rows * (1 + allowed):
+            yield (
+                f"{table}.{column}: {ids:,} different ones in {rows:,} rows; the run {earlier.run_id} had {known:,} in "
+                f"{rows_before:,}; are some written otherwise than before?"
+            )
     shared = _shared(before, tonight)
     had, has = sum(shared.values()), sum(tonight.months.get(month, 0) for month in shared)
     empty = [month for month, rows in shared.items() if rows >= _SOME and not tonight.months.get(month)]

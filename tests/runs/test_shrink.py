@@ -110,6 +110,17 @@ def test_columns_and_small_months_that_are_gone_are_told():
     assert "21 rows" in list(fewer(earlier(before), earlier(thin), 0.2))[-1]
 
 
+def test_ids_that_became_others_are_told():
+    before, tonight = reach("2026-01-01", "2026-03-31", m01=90), reach("2026-01-01", "2026-03-31", m01=90)
+    before["visits"] = before["visits"].model_copy(update={"different": {"patient_id": 40, "provider_id": 3}})
+    tonight["visits"] = tonight["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 5}})
+    [said] = fewer(earlier(before), earlier(tonight), 0.2)
+    assert said.startswith("visits.patient_id: 60 different ones in 90 rows; the run before had 40 in 90")
+    more = reach("2026-01-01", "2026-03-31", m01=135)
+    more["visits"] = more["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 4}})
+    assert list(fewer(earlier(before), earlier(more), 0.2)) == []
+
+
 def test_times_that_became_dates_are_told():
     before, tonight = reach("2026-01-01", "2026-03-31", m01=9), reach("2026-01-01", "2026-03-31", m01=9)
     columns = frozenset({"visit_start", "booked_at"})

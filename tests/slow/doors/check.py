@@ -87,12 +87,24 @@ def audit(folder: Path, out: Path) -> int:
         return command(["run", *tables, *options, "--fail-on", "never"])
 
 
-def verdicts(out: Path) -> tuple[dict[tuple[str, str], str], list[str], int]:
-    """Claim → disposition, the warnings, and how many rules were evaluated, of the newest run."""
-    claims = pl.read_parquet(out / "latest" / "claims.parquet", columns=["claim_id", "claim_line", "disposition"])
+@dataclass
+class Night:
+    """Claim → disposition and the rules that it violates, the warnings, and how many rules were evaluated."""
+
+    dispositions: dict[tuple[str, str], str]
+    violations: dict[tuple[str, str], frozenset[str]]
+    warnings: list[str]
+    rules: int
+
+
+def verdicts(out: Path) -> Night:
+    """What the newest run says."""
+    columns = ["claim_id", "claim_line", "disposition", "violations"]
+    rows = pl.read_parquet(out / "latest" / "claims.parquet", columns=columns).rows()
     told = json.loads((out / "latest" / "summary.json").read_text())
-    return (
-        {(claim, line): disposition for claim, line, disposition in claims.iter_rows()},
+    return Night(
+        {(claim, line): disposition for claim, line, disposition, _ in rows},
+        {(claim, line): frozenset(rules) for claim, line, _, rules in rows},
         told["warnings"],
         told["rules_evaluated"],
     )
@@ -113,21 +125,27 @@ def _case(base: Path, work: Path, rng: random.Random) -> Seen | None:
     (work / "policy.toml").write_text((base / "policy.toml").read_text())
     out = work / "out"
     shutil.copytree(base / "out", out, symlinks=True)
-    before, known, rules = verdicts(out)
+    before = verdicts(out)
     runs = len([*out.iterdir()])
     code = audit(work, out)
     if code in (2, 3):
         return Seen(done, "refused")
     if code or len([*out.iterdir()]) == runs:
         return Seen(done, f"EXIT {code}")
-    after, told, still = verdicts(out)
-    new = [text for text in told if text not in known]
-    lost = sum(before[key] in ("violation", "review") and after.get(key) == "clear" for key in before)
-    accused = sum(after[key] == "violation" and before.get(key) in ("clear", "incomplete", None) for key in after)
-    if (done.kind, done.table, done.column) == ("id another id", "claims", "call_id"):
-        accused = 0  # a claim that names a call that is not there: the damage made it true
+    after = verdicts(out)
+    new = [text for text in after.warnings if text not in before.warnings]
+    lost = sum(
+        was in ("violation", "review") and after.dispositions.get(key) == "clear"
+        for key, was in before.dispositions.items()
+    )
+    # A call and a claim that name each other's patient, provider or call no more: the damage made it true.
+    true = {"INT001", "INT002"} if done.kind == "id another id" and done.table in ("calls", "claims") else set()
+    accused = sum(
+        bool(rules - true) and before.dispositions.get(key) in ("clear", "incomplete", None)
+        for key, rules in after.violations.items()
+    )
     named = [text for text in new if done.table in text or (done.column and done.column in text)]
-    how = "told" if named or still < rules else "silent" if lost or accused else "same"
+    how = "told" if named or after.rules < before.rules else "silent" if lost or accused else "same"
     return Seen(done, how, lost, accused, new)
 
 
