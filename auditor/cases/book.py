@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -94,16 +94,16 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
         yield "the file is damaged"
         return
     yield from _history_faults(connection)
+    runs: dict[str, Sealed] = {}
     for summary in sorted(folder.glob("*/summary.json")):
         if summary.parent.is_symlink() or summary.parent.name.startswith("."):
             continue
         try:
-            sealed = past.read(summary).ledger
+            runs[summary.parent.name] = past.read(summary).ledger
         except (OSError, ValueError):
             yield f"run {summary.parent.name}: its summary.json cannot be read"
-            continue
-        if not _saw(connection, summary.parent.name, sealed, _entered(folder)):
-            yield f"run {summary.parent.name} saw a history that is not this one; {_WHY}"
+    for run in _strangers(connection, runs, _entered(folder)):
+        yield f"run {run} saw a history that is not this one; {_WHY}"
 
 
 def _history_faults(connection: sqlite3.Connection) -> Iterator[str]:
@@ -114,19 +114,18 @@ def _history_faults(connection: sqlite3.Connection) -> Iterator[str]:
         yield "the history has an entry that this program did not write"
 
 
-def _saw(connection: sqlite3.Connection, run: str, sealed: Sealed, entered: str) -> bool:
-    """Whether a run saw this history: its last hash is there, or the run died before the ledger had it.
+def _strangers(connection: sqlite3.Connection, runs: Mapping[str, Sealed], entered: str) -> Iterator[str]:
+    """The runs that saw another history: their last hash is not in this one, and they did not die before it had them.
 
-    `entered` is the last run that a ledger had when it ended: where it is this one, it did not die.
+    `entered` is the last run that a ledger had when it ended: that one did not die.
     """
-    if not sealed.head or chain.known(connection, {sealed.head}):
-        return True
-    there = connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run,)).fetchone()
-    return (
-        not there
-        and run != entered
-        and (sealed.began == chain.START or bool(chain.known(connection, {sealed.began or ""})))
-    )
+    seen = {hash for sealed in runs.values() for hash in (sealed.head, sealed.began) if hash}
+    known = chain.known(connection, seen) | {chain.START}
+    there = {row[0] for row in connection.execute("SELECT run_id FROM runs")}
+    for run, sealed in runs.items():
+        died = run not in there and run != entered and sealed.began in known
+        if sealed.head and sealed.head not in known and not died:
+            yield run
 
 
 def insist(connection: sqlite3.Connection, path: Path, out: Path | None) -> None:
@@ -136,9 +135,10 @@ def insist(connection: sqlite3.Connection, path: Path, out: Path | None) -> None
             f"{path}: the ledger is damaged: {fault}; `audit98968 cases verify` tells all, `audit98968 cases repair` "
             "makes the cases anew from the history"
         )
-    if out and (latest := _latest(out)) and not _saw(connection, *latest, _entered(out)):
+    latest = _latest(out)
+    for run in _strangers(connection, dict([latest]), _entered(out)) if out and latest else ():
         raise LedgerDamaged(
-            f"{path}: not the ledger that the run {latest[0]} saw, or an older copy of it; put that one back, or "
+            f"{path}: not the ledger that the run {run} saw, or an older copy of it; put that one back, or "
             "begin another with --ledger new"
         )
 

@@ -168,9 +168,10 @@ def _worse() -> pl.Expr:
         for facts in ("was", "facts")
     )
     stronger = (before["outcome"] == "review") & (now["outcome"] == "violation")
-    amounts = (pl.coalesce(one["paid_amount"], one["billed_amount"]).cast(pl.Decimal(18, 2)) for one in (before, now))
-    was, is_ = amounts
-    return (stronger | (is_ > was)).fill_null(False)
+    paid_before, paid = (
+        pl.coalesce(one["paid_amount"], one["billed_amount"]).cast(pl.Decimal(18, 2)) for one in (before, now)
+    )
+    return (stronger | (paid > paid_before)).fill_null(False)
 
 
 def _gone(missing: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import polars as pl
 
 from auditor.cases import chain, night
 from auditor.cases.decide import COLUMNS
-from auditor.cases.replay import Course, Replay, Span, replay, sealed
+from auditor.cases.replay import Course, Replay, Span, first_facts, replay, sealed
 from auditor.errors import LedgerDamaged
 from auditor.judging.findings import KEYS
 
@@ -68,8 +68,7 @@ def _new(connection: sqlite3.Connection, span: Span, history: Replay, folder: Pa
         query = f"SELECT number, {', '.join(_CASE)}, facts, at_risk_amount FROM cases WHERE number BETWEEN ? AND ?"
         for row in connection.execute(query, (span.first, span.last)):
             new = New(*row)
-            course = history.courses.get(new.finding)
-            yield new._replace(facts=course.was) if course and course.was else new
+            yield new._replace(facts=first_facts(history.courses.get(new.finding), new.facts))
         return
     run = str(history.runs[span.run - 1][1])
     made = _published(folder / run)

@@ -111,10 +111,10 @@ def sealed(connection: sqlite3.Connection, span: Span, courses: Mapping[str, Cou
     """Whether the cases of a span are those that were new, as far as the ledger has them."""
     query = "SELECT number, finding, facts FROM cases WHERE number BETWEEN ? AND ? ORDER BY number"
     found = connection.execute(query, (span.first, span.last))
-    first = ((number, finding, _first(courses.get(finding), facts)) for number, finding, facts in found)
+    first = ((number, finding, first_facts(courses.get(finding), facts)) for number, finding, facts in found)
     return chain.seal(first) == span.seal
 
 
-def _first(course: Course | None, facts: str) -> str:
-    """The facts with which a case began."""
+def first_facts(course: Course | None, facts: str) -> str:
+    """The facts with which a case began, of which the ledger has the last ones."""
     return course.was if course and course.was else facts

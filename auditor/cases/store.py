@@ -136,7 +136,7 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
 def _check(path: Path, connection: sqlite3.Connection) -> None:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
     if application != _APPLICATION and (tables or version):
         raise InputRefused(f"{path}: an SQLite file of another program; give another --ledger")
     if 0 < version < _FIRST:
@@ -148,8 +148,7 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         raise InputRefused(f"{path}: written by a newer audit98968 (schema {version}); use that version")
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise LedgerDamaged(f"{path}: the ledger is damaged; {_WAY_OUT}")
-    there = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
-    if version and not {"runs", "cases", "standing", "undecided", "history"} <= there:
+    if version and not {"runs", "cases", "standing", "undecided", "history"} <= tables:
         raise LedgerDamaged(f"{path}: the ledger is damaged, a table is missing; {_WAY_OUT}")
 
 

@@ -54,20 +54,21 @@ def of_rows(table: str, rows: pl.DataFrame, diagnoses: pl.Series, policy: Policy
     patient, count = pl.col("patient_id"), pl.col("count")
     patients = rows.lazy().filter(patient.is_not_null()).group_by(value=patient).agg(count=pl.len()).collect()
     worth = (count * _WORTH_COUNTING > rows.height) | placeholders.is_named(pl.col("value"), policy)
+    different: dict[str, pl.Series] = {
+        name: rows[name].unique() for name in ("provider_id", "problem_id") if name in rows.columns
+    }
+    different["patient_id"] = patients["value"]
     parts = [
         _part("patient", "", patients.filter(worth)),
-        _part("few", "patient_id", _hashes(patients["value"])),
         _part("day", "", _counted(rows[_DAYS[table]])),
         _part("link", "diagnosis_codes", _hashes(diagnoses.explode())),
     ]
-    if "provider_id" in rows.columns:
-        parts.append(_part("few", "provider_id", _hashes(rows["provider_id"])))
-    if "problem_id" in rows.columns:
-        parts.append(_part("link", "problem_id", _hashes(rows["problem_id"])))
+    for name, values in different.items():
+        parts.append(_part("link" if name == "problem_id" else "few", name, _hashes(values)))
     for name, (column, ids) in sought.items():
-        texts = patients["value"] if column == "patient_id" else rows[column]
-        different = texts if (column,) == TABLES[table].key else texts.unique()
-        parts.append(_part("id", name, ids.matched(different)))
+        if column not in different:
+            different[column] = rows[column] if (column,) == TABLES[table].key else rows[column].unique()
+        parts.append(_part("id", name, ids.matched(different[column])))
     for name in _TIMED.get(table, ()):
         at_all = rows.lazy().filter(~pl.col(f"{name}_date_only")).select(hour=pl.col(name).dt.truncate("1h"))
         hours = at_all.drop_nulls().group_by("hour").agg(count=pl.len()).collect()

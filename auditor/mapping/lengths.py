@@ -22,8 +22,11 @@ _SPELT = {"minutes": "minutes", "minute": "minutes", "seconds": "seconds", "seco
 """What the words of a header say that lengths are."""
 
 
-def settle(found: dict[str, Guess], sources: Sequence[Source], reader: Policy) -> None:
-    """The call's length: talk before ringing, and its unit as start and end say, else the header, else the size."""
+def settle(found: dict[str, Guess], sources: Sequence[Source], clock: pl.Series | None) -> None:
+    """The call's length: talk before ringing, and its unit as start and end say, else the header, else the size.
+
+    `clock` as `clock` has it.
+    """
     named = next((name for name in STATED if name in found), None)
     if named is None:
         return
@@ -34,7 +37,7 @@ def settle(found: dict[str, Guess], sources: Sequence[Source], reader: Policy) -
         if other.name not in taken and other is not source and _is_talk(other, source):
             why = f"talk time; {source.name} is longer, as if it held ringing too"
             guess, source = Guess(guess.column, (other,), LIKELY, why), other
-    unit, why = _unit(source, found, reader)
+    unit, why = _unit(source, clock)
     if not unit:
         asked = f"{why}; write call_minutes or call_seconds, or [units] call_minutes"
         found[named] = replace(guess, sure=GUESS, why=asked)
@@ -44,9 +47,9 @@ def settle(found: dict[str, Guess], sources: Sequence[Source], reader: Policy) -
     found[column.name] = replace(guess, column=column, why="; ".join(filter(None, (guess.why, why))), unit=own)
 
 
-def settle_ends(found: dict[str, Guess], reader: Policy) -> None:
+def settle_ends(found: dict[str, Guess], clock: pl.Series | None) -> None:
     """An end that is a time of day beside the call's date, and comes before the start, lies past midnight."""
-    guess, clock = found.get("call_end"), _clock(found, reader)
+    guess = found.get("call_end")
     if guess and len(guess.sources) == 2 and clock is not None and (before := (clock < 0).sum()):
         column = TABLES["calls"].columns["call_end_time"]
         why = f"{guess.why}; {before:,} of {len(clock):,} are past midnight"
@@ -63,9 +66,9 @@ def _is_talk(other: Source, source: Source) -> bool:
     return len(both) > 0 and bool(both.all()) and float(talk.sum()) * 3 > float(whole.sum())
 
 
-def _unit(source: Source, found: Mapping[str, Guess], reader: Policy) -> tuple[str, str]:
+def _unit(source: Source, clock: pl.Series | None) -> tuple[str, str]:
     """What lengths are, and why: minutes, seconds, hours, days or h:mm; blank where nothing tells."""
-    length, clock = suggest_values.numbers(source), _clock(found, reader)
+    length = suggest_values.numbers(source)
     parts = source.values.str.extract_groups(r"^(\d+):(\d\d)$").struct.unnest().cast(pl.Int64)
     readings = {name: length * seconds for name, seconds in _SECONDS.items()}
     if length.null_count() == len(length):
@@ -91,7 +94,7 @@ def _unit(source: Source, found: Mapping[str, Guess], reader: Policy) -> tuple[s
     return "", f"MINUTES OR SECONDS? half of the lengths are over {usual:g}"
 
 
-def _clock(found: Mapping[str, Guess], reader: Policy) -> pl.Series | None:
+def clock(found: Mapping[str, Guess], reader: Policy) -> pl.Series | None:
     """Seconds from start to end, where both were found."""
     if "call_start" not in found or "call_end" not in found:
         return None

@@ -77,8 +77,9 @@ def match(table: str, sources: Sequence[Source], policy: Policy, *, without_bill
                 found[guess.column.name] = guess
             taken |= {source.name for source in guess.sources}
     if table == "calls":
-        lengths.settle(found, sources, policy)
-        lengths.settle_ends(found, policy)
+        clock = lengths.clock(found, policy)
+        lengths.settle(found, sources, clock)
+        lengths.settle_ends(found, clock)
         if "cpt_code" not in found:  # what a telephone company charges is no billed line
             found = {name: guess for name, guess in found.items() if not guess.column.billing or guess.sure == CERTAIN}
     _settle_key(spec, found)

@@ -24,7 +24,6 @@ from auditor.schema.tables import Column, Kind, fold_term
 SAMPLE = 5000
 """Rows looked at per table."""
 
-_NUMBER = r"^\d+(\.\d+)?$"
 _PATTERNS = {
     Kind.CLOCK: TIME_OF_DAY,
     Kind.MINUTES: r"^(\d{1,4}([.,]\d+)?|(\d+:)?\d+:[0-5]\d)$",
@@ -122,11 +121,6 @@ class Source:
         """Numbers of telephones, which are nobody's id."""
         spelt = self.share(_PHONE) > _MOSTLY
         return spelt or (self.share(r"^1?\d{10}$") > _MOSTLY and re.search(_PARTY, self.name) is not None)
-
-    @property
-    def is_number(self) -> bool:
-        """Plain numbers."""
-        return self.share(_NUMBER) > 0.95
 
 
 @dataclass(frozen=True)

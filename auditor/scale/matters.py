@@ -29,9 +29,8 @@ def what_matters(name: str, settings: Settings, place: Place, billed: pl.DataFra
         lines = calls.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
     postoperative = any("in_global_period" in rule.weighed.meta.root_names() for rule in wanted(settings))
     back, ahead = bounds.longest(settings.policy, postoperative=postoperative)
-    day = pl.col("day")
     return keep.near(
-        lines.select("patient_id", first=day.dt.offset_by(f"-{back}d"), last=day.dt.offset_by(f"{ahead}d"))
+        lines.select("patient_id", first=bounds.days_before("day", back), last=bounds.days_after("day", ahead))
     )
 
 

@@ -19,7 +19,7 @@ Value = Callable[[int], object]
 class Export:
     """One table as a system exports it.
 
-    `right`: canonical column → header or headers that the policy has to map. `formats` and `units`: what it has to set.
+    `right`: canonical column → header or headers that the policy has to map. `formats`: what it has to set.
     `asked`: columns that it has to name in a comment. `complete`: whether every required column is there.
     """
 
@@ -27,16 +27,13 @@ class Export:
     columns: Mapping[str, Value]
     right: Mapping[str, str | list[str]]
     formats: Sequence[str] = ()
-    units: Mapping[str, str] | None = None
     asked: Sequence[str] = ()
     complete: bool = True
-    above: Sequence[str] = ()
 
 
 def write(export: Export, path: Path) -> None:
-    """The export as CSV: what stands above, the header, the rows."""
+    """The export as CSV: the header, the rows."""
     with path.open("w", newline="", encoding="utf-8") as stream:
-        stream.writelines(f"{line}\n" for line in export.above)
         writer = csv.writer(stream)
         writer.writerow(export.columns)
         writer.writerows([value(row) for value in export.columns.values()] for row in range(ROWS))
@@ -77,7 +74,6 @@ def clock(seconds: Callable[[int], float]) -> Value:
     return lambda row: f"{timedelta(seconds=int(seconds(row)))!s:0>8}"
 
 
-PATIENT = number(4711001, 17)
 AGAIN = one_of(*(4711001 + 17 * row for row in range(25)))
 """Patients that come back."""
 DOCTOR = one_of("1003000126", "1003000134", "1003000142")

@@ -491,9 +491,7 @@ def ledger_of_another_folder(folder: Path) -> Iterator[None]:
 def ledger_edited(folder: Path) -> Iterator[None]:
     """After a run with `--out out`, a case of its ledger was deleted."""
     _finished_run()
-    with contextlib.closing(sqlite3.connect(folder / "out" / store.NAME)) as ledger:
-        ledger.execute("DELETE FROM cases WHERE number = 1")
-        ledger.commit()
+    _sql(folder / "out" / store.NAME, "DELETE FROM cases WHERE number = 1")
     yield
 
 
@@ -501,8 +499,7 @@ def ledger_edited(folder: Path) -> Iterator[None]:
 def ledger_without_a_table(folder: Path) -> Iterator[None]:
     """After a run with `--out out`, a table of its ledger was dropped."""
     _finished_run()
-    with contextlib.closing(sqlite3.connect(folder / "out" / store.NAME)) as ledger:
-        ledger.execute("DROP TABLE undecided")
+    _sql(folder / "out" / store.NAME, "DROP TABLE undecided")
     yield
 
 
@@ -510,8 +507,7 @@ def ledger_without_a_table(folder: Path) -> Iterator[None]:
 def repair_of_an_edited_history(folder: Path) -> Iterator[None]:
     """After a run with `--out out`, its ledger's history was edited."""
     _finished_run()
-    with contextlib.closing(sqlite3.connect(folder / "out" / store.NAME)) as ledger:
-        ledger.executescript("DROP TRIGGER history_is_fixed; UPDATE history SET by = 'Eve' WHERE number = 1")
+    _sql(folder / "out" / store.NAME, "DROP TRIGGER history_is_fixed; UPDATE history SET by = 'Eve' WHERE number = 1")
     yield
 
 
@@ -519,9 +515,7 @@ def repair_of_an_edited_history(folder: Path) -> Iterator[None]:
 def repair_without_the_run(folder: Path) -> Iterator[None]:
     """After a run with `--out out`, a case of its ledger was deleted, and the tables of its folder too."""
     _finished_run()
-    with contextlib.closing(sqlite3.connect(folder / "out" / store.NAME)) as ledger:
-        ledger.execute("DELETE FROM cases WHERE number = 1")
-        ledger.commit()
+    _sql(folder / "out" / store.NAME, "DELETE FROM cases WHERE number = 1")
     (folder / "out" / "latest" / "cases.parquet").unlink()
     yield
 
