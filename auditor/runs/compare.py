@@ -5,12 +5,10 @@ settings, coverage or version), it is the cause. Of several, those that cannot r
 files cannot tell apart stays together, as in `data or policy`.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from polars import selectors as cs
@@ -20,6 +18,7 @@ from auditor.judging.findings import KEYS
 from auditor.runs.compare_causes import Causes, between
 from auditor.runs.compare_findings import CASE, FACTS, RECORD, UNDECIDED, changed, lacking
 from auditor.runs.explain import find_run
+from auditor.runs.past import RecordedSummary, read_recorded
 
 
 @dataclass(frozen=True)
@@ -51,14 +50,14 @@ class Comparison:
 @dataclass(frozen=True)
 class _Run:
     folder: Path
-    summary: dict[str, Any]
+    recorded: RecordedSummary
 
     def scan(self, name: str, *columns: str) -> pl.LazyFrame:
         """The columns of a published table, instants in UTC. Raises InputRefused where one is missing."""
         frame = pl.scan_parquet(self.folder / f"{name}.parquet")
         if missing := [column for column in columns if column not in frame.collect_schema()]:
             raise InputRefused(
-                f"{self.folder / name}.parquet: no column {', '.join(missing)}; version {self.summary['version']} wrote it; "
+                f"{self.folder / name}.parquet: no column {', '.join(missing)}; version {self.recorded.version} wrote it; "
                 "run that audit again with this version"
             )
         return frame.select(columns).with_columns(cs.datetime().dt.convert_time_zone("UTC"))
@@ -67,9 +66,6 @@ class _Run:
     def findings(self) -> int:
         return int(self.scan("findings", "rule").select(pl.len()).collect().item())
 
-    def money(self, name: str) -> Decimal:
-        return Decimal(f"{self.summary['money'][name]:.2f}")
-
 
 def compare(one: Path, other: Path) -> Comparison:
     """Compare two runs; each path is a run's folder, or an output folder, of which the latest run is taken.
@@ -77,14 +73,14 @@ def compare(one: Path, other: Path) -> Comparison:
     Raises UsageError where a folder holds no finished run, InputRefused where a run's files cannot be compared.
     """
     runs = (_open(find_run(one)), _open(find_run(other)))
-    first, second = (run.summary["pseudonym_key_id"] for run in runs)
+    first, second = (run.recorded.pseudonym_key_id for run in runs)
     if first != second:
         raise InputRefused(
             "the runs show identifiers under different pseudonym keys (one may show them as they are), so no claim of one "
             "can be found in the other; run one of the audits again with the other's --pseudonymize"
         )
     try:
-        return _compare(runs, between(*(run.summary for run in runs)))
+        return _compare(runs, between(*(run.recorded for run in runs)))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputRefused(
             f"{runs[0].folder} and {runs[1].folder}: the runs' tables cannot be read ({type(error).__name__}); "
@@ -95,18 +91,16 @@ def compare(one: Path, other: Path) -> Comparison:
 def _open(folder: Path) -> _Run:
     where = folder / "summary.json"
     try:
-        summary = json.loads(where.read_text(encoding="utf-8"))
-        between(summary, summary)  # everything that is compared is there
-        _ = summary["run_id"], summary["pseudonym_key_id"], summary["money"]["at_risk"], summary["money"]["review"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return _Run(folder, read_recorded(where))
+    except (OSError, ValueError) as error:
         raise InputRefused(
             f"{where}: not the summary of a run as this version writes it ({type(error).__name__}); run that audit again"
         ) from None
-    return _Run(folder, summary)
 
 
 def _compare(runs: tuple[_Run, _Run], causes: Causes) -> Comparison:
     one, other = runs
+    money = [run.recorded.money for run in runs]
     claims = [run.scan("claims", *KEYS, "disposition") for run in runs]
     pairs = claims[0].join(claims[1], on=KEYS, how="full", coalesce=True, validate="1:1")
     counts = pairs.group_by(before="disposition", after="disposition_right").agg(claims=pl.len()).collect()
@@ -117,11 +111,11 @@ def _compare(runs: tuple[_Run, _Run], causes: Causes) -> Comparison:
         "second only": before.is_null(),
     }
     return Comparison(
-        runs=(str(one.summary["run_id"]), str(other.summary["run_id"])),
+        runs=(one.recorded.run_id, other.recorded.run_id),
         causes=causes,
         claims={name: int(counts.filter(side)["claims"].sum()) for name, side in sides.items()},
         moves=counts.filter(before != after).sort("before", "after"),
-        money={name: (one.money(name), other.money(name)) for name in ("at_risk", "review")},
+        money={name: (getattr(money[0], name), getattr(money[1], name)) for name in ("at_risk", "review")},
         findings=_findings(runs, causes),
         totals=(one.findings, other.findings),
     )
@@ -130,7 +124,7 @@ def _compare(runs: tuple[_Run, _Run], causes: Causes) -> Comparison:
 def _findings(runs: tuple[_Run, _Run], causes: Causes) -> pl.DataFrame:
     first, second = (run.scan("findings", *CASE, "outcome", *FACTS, *RECORD) for run in runs)
     claims = [run.scan("claims", *KEYS, *FACTS, *UNDECIDED) for run in runs]
-    new = lacking(second.join(first, on=CASE, how="anti"), claims[0], runs[0].summary, 0, causes)
-    gone = lacking(first.join(second, on=CASE, how="anti"), claims[1], runs[1].summary, 1, causes)
+    new = lacking(second.join(first, on=CASE, how="anti"), claims[0], runs[0].recorded, 0, causes)
+    gone = lacking(first.join(second, on=CASE, how="anti"), claims[1], runs[1].recorded, 1, causes)
     found = pl.concat([new, gone, changed(first, second, causes)])
     return found.sort("claim_id", "claim_line", "rule", "cpt_code").collect()

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.policy import leaves
+from auditor.runs.past import RecordedFile, RecordedSummary
 
 CAUSES = ("data", "policy", "settings", "coverage", "version")
 Pair = tuple[Any, Any]
-Summary = Mapping[str, Any]
 
 LIMITS = ("service_from", "service_to", "codes")
 """Settings that choose claims; the others only end a run or leave it alone."""
@@ -60,31 +60,31 @@ class Causes:
         return any(vars(self).values())
 
 
-def between(one: Summary, other: Summary) -> Causes:
-    """What differs between two runs' summary.json. Raises KeyError where one lacks what is compared."""
-    versions = (one["version"], other["version"])
+def between(one: RecordedSummary, other: RecordedSummary) -> Causes:
+    """What differs between two runs."""
+    versions = (one.version, other.version)
     return Causes(
-        inputs=tuple(_files(one["inputs"], other["inputs"])),
-        policy_file=_differing(one["policy"], other["policy"]),
+        inputs=tuple(_files(one.inputs, other.inputs)),
+        policy_file=_differing(one.policy, other.policy),
         policy=_differing(_policy(one), _policy(other)),
         settings=_differing(_settings(one), _settings(other)),
-        coverage=_differing(one["coverage"], other["coverage"]),
+        coverage=_differing(one.coverage, other.coverage),
         version=versions if versions[0] != versions[1] else None,
         rules=_differing(_reasons(one, other), _reasons(other, one)),
     )
 
 
-def _reasons(run: Summary, other: Summary) -> dict[str, str | None]:
+def _reasons(run: RecordedSummary, other: RecordedSummary) -> dict[str, str | None]:
     """Why each rule of either run was not evaluated in the first; None where it was."""
-    unknown = {rule["code"]: f"version {run['version']} has no such rule" for rule in other["rules"]}
-    return unknown | {rule["code"]: rule["reason"] for rule in run["rules"]}
+    unknown = {rule.code: f"version {run.version} has no such rule" for rule in other.rules}
+    return unknown | {rule.code: rule.reason for rule in run.rules}
 
 
-def _files(one: Iterable[Summary], other: Iterable[Summary]) -> Iterator[FileChange]:
+def _files(one: Iterable[RecordedFile], other: Iterable[RecordedFile]) -> Iterator[FileChange]:
     """Files by table and bytes: another name or place of the same bytes is no change."""
-    runs = [{(file["table"], file["sha256"]): file for file in run} for run in (one, other)]
+    runs = [{(file.table, file.sha256): file for file in run} for run in (one, other)]
     first, second = (
-        {(file["table"], file["path"]): file["rows"] for key, file in run.items() if key not in beside}
+        {(file.table, file.path): file.rows for key, file in run.items() if key not in beside}
         for run, beside in (runs, runs[::-1])
     )
     for file in sorted(first | second):
@@ -92,12 +92,12 @@ def _files(one: Iterable[Summary], other: Iterable[Summary]) -> Iterator[FileCha
         yield FileChange(*file, change, (first.get(file), second.get(file)))
 
 
-def _settings(run: Summary) -> dict[str, Any]:
-    return {name: value for name, value in run["settings"].items() if name not in _APART}
+def _settings(run: RecordedSummary) -> dict[str, Any]:
+    return {name: value for name, value in run.settings.model_dump().items() if name not in _APART}
 
 
-def _policy(run: Summary) -> dict[str, Any]:
-    return {name: value for name, value in leaves(run["settings"]["policy"])
+def _policy(run: RecordedSummary) -> dict[str, Any]:
+    return {name: value for name, value in leaves(run.settings.policy)
             if name not in ("name", "description", "sources")}  # fmt: skip
 
 

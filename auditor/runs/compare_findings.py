@@ -5,7 +5,8 @@ from datetime import date
 import polars as pl
 
 from auditor.judging.findings import KEYS
-from auditor.runs.compare_causes import CHOSEN, Causes, Summary
+from auditor.runs.compare_causes import CHOSEN, Causes
+from auditor.runs.past import RecordedSummary
 
 UNEXPLAINED = "unexplained"
 """The cause where nothing recorded differs: a run folder was edited, or the audit was not repeatable."""
@@ -27,7 +28,7 @@ def changed(one: pl.LazyFrame, other: pl.LazyFrame, causes: Causes) -> pl.LazyFr
                        why=pl.lit("in both runs"), cause=_cause(causes))  # fmt: skip
 
 
-def lacking(found: pl.LazyFrame, claims: pl.LazyFrame, run: Summary, side: int, causes: Causes) -> pl.LazyFrame:
+def lacking(found: pl.LazyFrame, claims: pl.LazyFrame, run: RecordedSummary, side: int, causes: Causes) -> pl.LazyFrame:
     """Findings that a run has not: what it says instead and why; `what` are the claim's facts that differ.
 
     `claims` are the run's (KEYS, FACTS, UNDECIDED), `side` is 0 for the first run and 1 for the second.
@@ -64,15 +65,15 @@ def _differing(*columns: str) -> pl.Expr:
     return pl.concat_list(names).list.drop_nulls()
 
 
-def _outside(run: Summary) -> pl.Expr:
+def _outside(run: RecordedSummary) -> pl.Expr:
     """Whether a claim lies outside the codes and dates that a run was asked for; null where the dates are not ISO 8601."""
-    asked, day = run["settings"], pl.col("service_date")
+    asked, day = run.settings, pl.col("service_date")
     try:
-        first, last = (date.fromisoformat(asked[name] or limit)
-                       for name, limit in (("service_from", "0001-01-01"), ("service_to", "9999-12-31")))  # fmt: skip
+        first = date.fromisoformat(asked.service_from or "0001-01-01")
+        last = date.fromisoformat(asked.service_to or "9999-12-31")
     except ValueError:
         return pl.lit(None, pl.Boolean())
-    return ~(pl.col("cpt_code").is_in(asked["codes"]) & day.is_between(first, last))
+    return ~(pl.col("cpt_code").is_in(asked.codes) & day.is_between(first, last))
 
 
 def _cause(causes: Causes) -> pl.Expr:

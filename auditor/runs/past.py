@@ -1,9 +1,13 @@
-"""summary.json of a finished run, of this version or an older one, as one typed object. What is missing has its default."""
+"""summary.json of a finished run, of this version or an older one, as one typed object.
+
+`Past` has defaults for what is missing; `RecordedSummary`, which two runs are compared by, is refused where anything is.
+"""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +96,54 @@ class Sealed(_Lenient):
     head: str | None = None
 
 
+class RecordedFile(_Lenient):
+    """An input file: its table, path, digest of its bytes, and rows."""
+
+    table: str
+    path: str
+    sha256: str
+    rows: int | None
+
+
+class _RecordedRule(_Lenient):
+    """A rule's code, and why it was not evaluated; None where it was."""
+
+    code: str
+    reason: str | None
+
+
+class _RecordedMoney(_Lenient):
+    """Sums over claims, in dollars."""
+
+    at_risk: Decimal
+    review: Decimal
+
+
+class _RecordedSettings(_Lenient):
+    """The settings of a run by name, as its summary writes them, and typed which claims were asked for."""
+
+    model_config = ConfigDict(extra="allow")
+
+    policy: Mapping[str, Any]
+    codes: list[str]
+    service_from: str | None
+    service_to: str | None
+
+
+class RecordedSummary(_Lenient):
+    """All that a run records and that can differ from another's."""
+
+    run_id: str
+    version: str
+    pseudonym_key_id: str | None
+    policy: Mapping[str, Any]
+    settings: _RecordedSettings
+    coverage: Mapping[str, Any]
+    inputs: tuple[RecordedFile, ...]
+    rules: tuple[_RecordedRule, ...]
+    money: _RecordedMoney
+
+
 class _Summary(_Lenient):
     policy: _Named = _Named()
     run_id: str = ""
@@ -141,6 +193,11 @@ class Past:
 def read(path: Path) -> Past:
     """Read a summary.json. Raises OSError, and ValueError for one that is damaged."""
     return of(json.loads(path.read_text(encoding="utf-8")))
+
+
+def read_recorded(path: Path) -> RecordedSummary:
+    """Read a summary.json to compare it with another. Raises OSError, and ValueError where anything is missing."""
+    return RecordedSummary.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def of(summary: Mapping[str, Any]) -> Past:

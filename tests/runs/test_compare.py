@@ -390,11 +390,11 @@ def refusals() -> Iterator[Any]:
     yield pytest.param(drop("findings", "basis"), InputRefused, r"findings.parquet: no column basis", id="findings")
     yield pytest.param(text("claims.parquet", "x"), InputRefused, "tables cannot be read", id="not parquet")
     yield pytest.param(
-        text("summary.json", "{"), InputRefused, r"not the summary of a run .* \(JSONDecodeError\)", id="not json"
+        text("summary.json", "{"), InputRefused, r"not the summary of a run .* \(ValidationError\)", id="not json"
     )
     yield pytest.param(text("summary.json", "[]"), InputRefused, "not the summary of a run", id="a list")
     yield pytest.param(lambda run: edit(run, lambda told: told.pop("pseudonym_key_id")), InputRefused,
-                       r"not the summary of a run .* \(KeyError\)", id="older summary")  # fmt: skip
+                       r"not the summary of a run .* \(ValidationError\)", id="older summary")  # fmt: skip
     yield pytest.param(lambda run: edit_table(run, "claims", lambda frame: pl.concat([frame, frame])), InputRefused,
                        r"tables cannot be read \(ComputeError\)", id="a claim twice")  # fmt: skip
     yield pytest.param(lambda run: (run / "findings.parquet").unlink(), UsageError, "no finished run", id="unfinished")
