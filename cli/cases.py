@@ -108,6 +108,8 @@ def _in_words(what: str, details: Mapping[str, Any]) -> Iterator[str]:
     elif what == "decided":
         yield f"{details['state']} on {details['on']}, because: {details['reason']}"
         yield from (f"{name.replace('_', ' ')} {details[name]}" for name in _SPANS if name in details)
+    elif what == "renamed":
+        yield f"called otherwise from here on; before it was {details['from']}"
     else:
         yield f"{what} in run {details['run']}" + (f": {details['why']}" if "why" in details else "")
         now, before = details.get("facts", {}), details.get("before", {})
@@ -184,7 +186,7 @@ def repair(place: Path) -> int:
     """Make the cases anew from the history, with a copy of the ledger kept."""
     path = book.ledger_of(place)
     with store.opened(path) as ledger:
-        copy = store.copied(ledger, path)
+        copy = store.copied(ledger, path, "repair")
         with store.writing(ledger):
             changed = repairing.repair(ledger, path.parent)
         faults = list(book.faults(ledger, path.parent))

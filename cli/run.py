@@ -166,7 +166,8 @@ def _print(options: Options, result: Result, figures: Summary, where: Path | Non
 
 def _exit_code(fail_on: str, figures: Summary) -> int:
     if fail_on == "new":
-        return FINDINGS if any(figures["ledger"]["marks"][mark] for mark in night.ALARMS) else 0
+        kept = figures["ledger"]
+        return FINDINGS if not kept["repeats"] and any(kept["marks"][mark] for mark in night.ALARMS) else 0
     levels = ("violation", "review", "incomplete")
     failing = levels[: levels.index(fail_on) + 1] if fail_on in levels else ()
     if "incomplete" in failing and figures["claims"]["rejected"]:

@@ -72,7 +72,7 @@ def find(connection: sqlite3.Connection, word: str) -> int:
 
 
 def finding(connection: sqlite3.Connection, number: int) -> str:
-    """What the history calls a case: `RULE:claim_id:claim_line:code`."""
+    """What the history calls a case: its finding id and the code."""
     query = "SELECT finding FROM cases WHERE number = ?"
     return str(connection.execute(query, (number,)).fetchone()[0])
 
@@ -81,8 +81,12 @@ def shown(connection: sqlite3.Connection, number: int) -> tuple[Row, list[Row]]:
     """One case and its history, oldest entry first."""
     case = listed(connection, number=number).row(0, named=True)
     query = """
+        WITH renamed AS (SELECT number, json_extract(details, '$.from') AS former FROM history
+          WHERE finding = ?1 AND what = 'renamed')
         SELECT number, at, by, what, details FROM history WHERE finding = ?1 OR finding = '' AND what = 'new'
-        AND ?2 BETWEEN json_extract(details, '$.first') AND json_extract(details, '$.last') ORDER BY number"""
+          AND ?2 BETWEEN json_extract(details, '$.first') AND json_extract(details, '$.last')
+          OR EXISTS (SELECT 1 FROM renamed WHERE history.finding = former AND history.number < renamed.number)
+        ORDER BY number"""
     rows = connection.execute(query, (finding(connection, number), number))
     names = ("number", "at", "by", "what", "details")
     return case, [dict(zip(names, row, strict=True)) | {"details": json.loads(row[-1])} for row in rows]

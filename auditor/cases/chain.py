@@ -18,7 +18,7 @@ START = "0" * 64
 class Entry(NamedTuple):
     """Something that happened, with its details as JSON.
 
-    `finding` is `RULE:claim_id:claim_line:code`, blank for a run and for its new cases: one entry, with a `seal`.
+    `finding` is the finding's id and the code, blank for a run and for its new cases: one entry, with a `seal`.
     """
 
     by: str

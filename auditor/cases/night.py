@@ -2,7 +2,8 @@
 
 *Resolved* needs the claim to be audited again and the rule to be evaluated and clear. A claim or a related record that left
 the export, a rule that was not evaluated or could not be decided: *not seen*, with the reason. Under pseudonyms nobody can
-tell which records are still there. All of it in the caller's transaction.
+tell which records are still there. A run that repeats the one before, of equal inputs and settings, repeats its marks: what
+was new at two is new at eight. All of it in the caller's transaction.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from auditor.audit import Result
 from auditor.cases import chain
 from auditor.cases.chain import Entry
 from auditor.choices import Mark
+from auditor.judging.finding_id import joined
 from auditor.judging.findings import KEYS
 from auditor.policy import Policy
 from auditor.rules import ALL
@@ -33,10 +35,11 @@ GONE = ("resolved", "not seen")
 _CASE = (*KEYS, "rule")
 FACTS = ("outcome", "patient_id", "provider_id", "service_date", "minutes", "related_kind", "related_id", "related_at",
           "gap_days", "basis", "billed_amount", "paid_amount")  # fmt: skip
-_CASE_ID = pl.concat_str("rule", *KEYS, separator=":").alias("case")
+_CASE_ID = joined("rule", *KEYS).alias("case")
 _KNOWN = {
     "number": pl.Int64, **dict.fromkeys(_CASE, pl.String), "facts": pl.String, "mark": pl.String, "why": pl.String,
-    "state": pl.String, "until": pl.String, "first_run": pl.Int64, "last_run": pl.Int64, "at_risk_amount": pl.String,
+    "state": pl.String, "until": pl.String, "first_run": pl.Int64, "last_run": pl.Int64, "marked_run": pl.Int64,
+    "at_risk_amount": pl.String,
 }  # fmt: skip
 _CLOSES = "%FT%T%.6fZ"
 _UNDECIDED = {**dict.fromkeys(KEYS, pl.String), "closes": pl.String, "unknowns": pl.String}
@@ -75,22 +78,27 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
     """Enter a finished run: mark its findings, settle what is gone, and write the history."""
     number = 1 + connection.execute("SELECT coalesce(max(number), 0) FROM runs").fetchone()[0]
     began = chain.last(connection)[1]
-    before = connection.execute("SELECT run_id FROM runs WHERE number = ?", (number - 1,)).fetchone()
+    query = "SELECT run_id, version, coalesce(repeats, number) FROM runs WHERE number = ?"
+    before, version, base = connection.execute(query, (number - 1,)).fetchone() or (None, None, None)
+    if not _digest(before) or (_digest(before), version) != (_digest(summary["run_id"]), summary["version"]):
+        base = None
     known = _read(connection, f"SELECT {', '.join(_KNOWN)} FROM standing", _KNOWN)
-    marked = _marked(facts(result.findings), known, summary["started"][:10], number)
-    gone = _gone(known.join(marked, on=_CASE, how="anti"), result, plain=summary["pseudonym_key_id"] is None)
+    marked = _marked(facts(result.findings), known, summary["started"][:10], number, repeats=base is not None)
+    lately = pl.col("marked_run") >= pl.lit(base, pl.Int64)
+    missing = known.join(marked, on=_CASE, how="anti").filter((pl.col("mark") != "resolved") | lately.fill_null(False))
+    gone = _gone(missing, result, plain=summary["pseudonym_key_id"] is None)
     counts = {name: (gone if name in GONE else marked).filter(mark=name).height for name in MARKS}
     inputs = hashlib.sha256("".join(entry["sha256"] for entry in summary["inputs"]).encode()).hexdigest()
     run = {
         "run": summary["run_id"], "started": summary["started"], "version": summary["version"],
         "policy_sha256": summary["policy"]["sha256"], "inputs_sha256": inputs, "as_of": summary["coverage"]["as_of"],
-        "marks": counts,
     }  # fmt: skip
     connection.execute(
-        "INSERT INTO runs (number, run_id, started, version, policy_sha256, inputs_sha256, as_of, counts)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (number, *list(run.values())[:-1], json.dumps(counts)),
+        "INSERT INTO runs (number, run_id, started, version, policy_sha256, inputs_sha256, as_of, counts, repeats)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, *run.values(), json.dumps(counts), base),
     )
+    run |= {"marks": counts, "repeats": base}
     _write(connection, marked, gone, number)
     waiting = _keep_undecided(connection, result, policy, number)
     head = chain.append(connection, _entries(marked, gone, run))
@@ -102,7 +110,10 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
     )
     in_summary = {
         "run": number,
-        "previous_run": before[0] if before else None,
+        "previous_run": before,
+        "repeats": connection.execute("SELECT run_id FROM runs WHERE number = ?", (base,)).fetchone()[0]
+        if base
+        else None,
         "marks": counts,
         "undecided": waiting,
         "began": began,
@@ -130,26 +141,35 @@ def facts(findings: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _marked(tonight: pl.DataFrame, known: pl.DataFrame, today: str, number: int) -> pl.DataFrame:
+def _digest(run_id: str | None) -> str:
+    """What a run id says of the run's inputs and settings."""
+    return (run_id or "").partition("-")[2]
+
+
+def _marked(tonight: pl.DataFrame, known: pl.DataFrame, today: str, number: int, *, repeats: bool) -> pl.DataFrame:
     """Tonight's findings with their marks and the state that follows.
 
     A dismissal holds for the facts that were dismissed, up to its end date; what was resolved and is back is reopened. A
-    confirmed case stays confirmed: its clock runs on. Worse is what has a stronger outcome or a larger amount.
+    confirmed case stays confirmed: its clock runs on. Worse is what has a stronger outcome or a larger amount. `event` is
+    what happens tonight, `mark` the same but where the run `repeats` another.
     """
     rows = tonight.join(
         known.rename({"facts": "was", "at_risk_amount": "risk_before"}), on=_CASE, how="left", maintain_order="left"
     )
     changed = pl.col("facts") != pl.col("was")
     lapsed = (pl.col("state") == "dismissed") & (changed | (pl.col("until") < today).fill_null(False))
-    mark = (
+    event = (
         pl.when(pl.col("number").is_null()).then(pl.lit("new"))
         .when((pl.col("mark") == "resolved") | lapsed).then(pl.lit("reopened"))
         .when(changed & _worse()).then(pl.lit("worse"))
         .when(changed).then(pl.lit("changed"))
         .otherwise(pl.lit("persisting"))
     )  # fmt: skip
-    rows = rows.with_columns(before="mark", state_before="state", mark=mark)
-    reopens = (pl.col("mark") == "reopened") & (pl.col("state") != "confirmed")
+    repeated = pl.lit(repeats) & (event == "persisting") & ~pl.col("mark").is_in(GONE)
+    rows = rows.with_columns(
+        before="mark", state_before="state", event=event, mark=pl.when(repeated).then("mark").otherwise(event)
+    )
+    reopens = (pl.col("event") == "reopened") & (pl.col("state") != "confirmed")
     first = 1 + int(known["number"].max() or 0)  # type: ignore[arg-type]
     unnumbered = pl.col("number").is_null()
     return rows.with_columns(
@@ -175,11 +195,10 @@ def _worse() -> pl.Expr:
 
 
 def _gone(missing: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame:
-    """The cases without a finding tonight, those apart that were resolved before: resolved, or not seen and why.
+    """These cases, without a finding tonight: resolved, or not seen and why.
 
     `plain`: ids are as in the inputs.
     """
-    missing = missing.filter(pl.col("mark") != "resolved")
     lines = result.claims.select("line", *KEYS)
     rows = missing.join(lines, on=KEYS, how="left", maintain_order="left")
     outcomes = result.outcomes.join(rows.select("line"), on="line", how="semi")
@@ -210,7 +229,7 @@ def _gone(missing: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame
 
 def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFrame, number: int) -> None:
     """Write the cases to which something happened tonight."""
-    new, old = marked.filter(mark="new"), marked.filter(pl.col("mark") != "new")
+    new, old = marked.filter(event="new"), marked.filter(pl.col("event") != "new")
     connection.executemany(
         "INSERT INTO cases (number, claim_id, claim_line, cpt_code, rule, facts, at_risk_amount, first_run, last_run, mark,"
         f" marked_run, state) VALUES (?, ?, ?, ?, ?, ?, ?, {number}, {number}, 'new', {number}, 'open')",
@@ -218,7 +237,7 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFr
     )
     connection.executemany(
         f"UPDATE cases SET mark = ?, why = NULL, facts = ?, last_run = {number}, marked_run = {number} WHERE number = ?",
-        old.filter(_HAPPENED).select("mark", "facts", "number").iter_rows(),
+        old.filter(_HAPPENED).select("event", "facts", "number").iter_rows(),
     )
     connection.executemany(
         "UPDATE cases SET at_risk_amount = ? WHERE number = ?",
@@ -241,7 +260,7 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFr
     )
 
 
-_HAPPENED = (pl.col("mark") != "persisting") | (pl.col("before") == "not seen")
+_HAPPENED = (pl.col("event") != "persisting") | (pl.col("before") == "not seen")
 _LEFT = pl.col("mark") != pl.col("before")
 """What has an entry: a case that was there last night, or is still not seen, has none."""
 
@@ -250,7 +269,7 @@ def _entries(marked: pl.DataFrame, gone: pl.DataFrame, run: dict[str, Any]) -> I
     """The run, its new cases, then every other case to which something happened."""
     run_id = json.dumps(run["run"])
     yield Entry("audit", "run", details=json.dumps(run, ensure_ascii=False))
-    new = marked.filter(mark="new")
+    new = marked.filter(event="new")
     if new.height:
         sealed = chain.seal(new.select("number", _CASE_ID, "facts").iter_rows())
         span = {"run": run["run"], "first": new["number"][0], "last": new["number"][-1], "sha256": sealed}
@@ -259,8 +278,8 @@ def _entries(marked: pl.DataFrame, gone: pl.DataFrame, run: dict[str, Any]) -> I
     details = pl.concat_str(
         pl.lit(f'{{"run": {run_id}, "state": "'), "state", pl.lit('", "facts": '), "facts", before, pl.lit("}")
     )
-    happened = marked.filter(_HAPPENED & (pl.col("mark") != "new"))
-    yield from happened.select(pl.lit("audit").alias("by"), "mark", _CASE_ID, details.alias("details")).iter_rows()
+    happened = marked.filter(_HAPPENED & (pl.col("event") != "new"))
+    yield from happened.select(pl.lit("audit").alias("by"), "event", _CASE_ID, details.alias("details")).iter_rows()
     for mark, case, why in gone.filter(_LEFT).select("mark", _CASE_ID, "why").iter_rows():
         yield Entry("audit", mark, case, json.dumps({"run": run["run"], "why": why}))
 

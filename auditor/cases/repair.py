@@ -13,6 +13,7 @@ from auditor.cases import chain, night
 from auditor.cases.decide import COLUMNS
 from auditor.cases.replay import Course, Replay, Span, first_facts, replay, sealed
 from auditor.errors import LedgerDamaged
+from auditor.judging.finding_id import joined_texts
 from auditor.judging.findings import KEYS
 
 _CASE = (*KEYS, "rule")
@@ -33,6 +34,11 @@ class New(NamedTuple):
     @property
     def finding(self) -> str:
         """As the history names it."""
+        return joined_texts(self.rule, self.claim_id, self.claim_line, self.cpt_code)
+
+    @property
+    def former(self) -> str:
+        """As the history named it before it said where a colon stands."""
         return f"{self.rule}:{self.claim_id}:{self.claim_line}:{self.cpt_code}"
 
 
@@ -52,7 +58,7 @@ def repair(connection: sqlite3.Connection, folder: Path) -> int:
     marks = ", ".join("?" * len(columns.split(",")))
     connection.executemany(f"INSERT INTO cases ({columns}) VALUES ({marks})", rows)
     connection.execute("DELETE FROM runs")
-    connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", history.runs)
+    connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", history.runs)
     return len(before ^ set(rows))
 
 
@@ -72,7 +78,7 @@ def _new(connection: sqlite3.Connection, span: Span, history: Replay, folder: Pa
         return
     run = str(history.runs[span.run - 1][1])
     made = _published(folder / run)
-    if chain.seal((new.number, new.finding, new.facts) for new in made) != span.seal:
+    if chain.seal((new.number, new.former if span.plain else new.finding, new.facts) for new in made) != span.seal:
         raise LedgerDamaged(
             f"cases {span.first} to {span.last} were changed, and the folder of the run {run} that began them is gone "
             "or not what it was; put a copy of the ledger back, or that folder"
@@ -83,7 +89,7 @@ def _new(connection: sqlite3.Connection, span: Span, history: Replay, folder: Pa
 def _published(run: Path) -> list[New]:
     """The cases that were new in a run, as its folder has them; none where it cannot be read."""
     with contextlib.suppress(OSError, pl.exceptions.PolarsError):
-        begun = pl.read_parquet(run / "cases.parquet").filter(mark="new").sort("number")
+        begun = pl.read_parquet(run / "cases.parquet").filter(mark="new", first_run=run.name).sort("number")
         found = begun.join(night.facts(pl.read_parquet(run / "findings.parquet")).select(*_CASE, "facts"), on=_CASE)
         return [
             New(*row) for row in found.sort("number").select("number", *_CASE, "facts", "at_risk_amount").iter_rows()

@@ -9,19 +9,24 @@ from typing import Any, NamedTuple
 from auditor.cases import chain
 from auditor.cases.decide import COLUMNS, State, after
 from auditor.cases.night import GONE, MARKS
+from auditor.judging.findings import KEYS
 
 _FOUND = MARKS[: -len(GONE)]
 _OPEN = State()
-_ROW = f"finding, facts, number, first_run, last_run, marked_run, mark, {', '.join(COLUMNS)}"
+PLAIN = "rule || ':' || claim_id || ':' || claim_line || ':' || cpt_code"
+"""What the history called a case before it said where a colon stands, as SQL."""
+ROW = f"first_run, last_run, marked_run, mark, {', '.join(COLUMNS)}"
+"""The columns of a case that its course bears out."""
 
 
 class Span(NamedTuple):
-    """Cases that one run began: its number, the first and the last case's, and their seal."""
+    """Cases that one run began: its number, the first and the last case's, their seal, and whether that has plain keys."""
 
     run: int
     first: int
     last: int
     seal: str
+    plain: bool = False
 
 
 @dataclass(slots=True)
@@ -50,9 +55,24 @@ class Course:
         if "before" in details and self.was is None:
             self.was = json.dumps(details["before"], ensure_ascii=False, separators=(",", ":"))
 
+    @classmethod
+    def of(cls, details: dict[str, Any]) -> "Course":
+        """Where a case stood when it was called otherwise."""
+        state = State(*(details[name] for name in COLUMNS))
+        runs = details["last_run"], details["marked_run"]
+        return cls(*runs, details["mark"], details["why"], state, details["first"], details["facts"])
+
+    def bears_out(self, began: int, facts: str, row: Sequence[object]) -> bool:
+        """Whether a case that this run began stands there, with these facts and this ROW of the ledger."""
+        return self.row(began) == tuple(row) and (self.facts is None or self.facts == json.loads(facts))
+
     def row(self, began: int) -> tuple[object, ...]:
         """First, last and marking run, mark, and the columns of the state, as the ledger has them."""
         return began, self.last or began, self.marked or began, self.mark, *astuple(self.state)
+
+
+_NEW = Course()
+"""Of a case to which nothing happened."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +92,23 @@ def replay(connection: sqlite3.Connection) -> Replay:
     for by, what, finding, text in connection.execute("SELECT by, what, finding, details FROM history ORDER BY number"):
         details = json.loads(text)
         if what == "run":
-            *row, marks = details.values()
-            runs.append((len(runs) + 1, *row, json.dumps(marks)))
+            marks, repeats = details.pop("marks"), details.pop("repeats", None)
+            runs.append((len(runs) + 1, *details.values(), json.dumps(marks), repeats))
         elif what == "new":
             spans.append(Span(len(runs), details["first"], details["last"], details["sha256"]))
+        elif what == "renamed":
+            if not (spans and spans[0].plain):
+                spans = [span._replace(plain=True) for span in spans]
+                courses = {name: course for name, course in courses.items() if not _is_former(name)}
+            courses[finding] = Course.of(details)
         else:
             courses.setdefault(finding, Course()).enter(len(runs), what, by, details)
     return Replay(runs, spans, courses)
+
+
+def _is_former(finding: str) -> bool:
+    """Whether this was the plain key of a case that has another now."""
+    return "%" in finding or finding.count(":") > len(KEYS)
 
 
 def faults(connection: sqlite3.Connection) -> Iterator[str]:
@@ -90,16 +120,14 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
         if not sealed(connection, span, history.courses):
             yield f"cases {span.first} to {span.last} are not those that the history says were new"
     spans, missing = iter(history.spans), sum(span.last - span.first + 1 for span in history.spans)
-    open_ = astuple(_OPEN)
     left, span = set(history.courses), Span(0, 0, 0, "")
-    for finding, facts, number, *row in connection.execute(f"SELECT {_ROW} FROM cases ORDER BY number"):
+    for finding, facts, number, *row in connection.execute(
+        f"SELECT finding, facts, number, {ROW} FROM cases ORDER BY number"
+    ):
         while number > span.last and (following := next(spans, None)):
             span = following
-        course = history.courses.get(finding)
-        expected = course.row(span.run) if course else (span.run, span.run, span.run, "new", *open_)
-        known = course is None or course.facts is None or course.facts == json.loads(facts)
         there = span.first <= number <= span.last
-        if not (there and known and expected == tuple(row)):
+        if not (there and history.courses.get(finding, _NEW).bears_out(span.run, facts, row)):
             yield f"case {number} does not stand where its history leaves it"
         missing -= there
         left.discard(finding)
@@ -109,9 +137,10 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
 
 def sealed(connection: sqlite3.Connection, span: Span, courses: Mapping[str, Course]) -> bool:
     """Whether the cases of a span are those that were new, as far as the ledger has them."""
-    query = "SELECT number, finding, facts FROM cases WHERE number BETWEEN ? AND ? ORDER BY number"
+    key = PLAIN if span.plain else "finding"
+    query = f"SELECT number, finding, {key}, facts FROM cases WHERE number BETWEEN ? AND ? ORDER BY number"
     found = connection.execute(query, (span.first, span.last))
-    first = ((number, finding, first_facts(courses.get(finding), facts)) for number, finding, facts in found)
+    first = ((number, key, first_facts(courses.get(finding), facts)) for number, finding, key, facts in found)
     return chain.seal(first) == span.seal
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from auditor.cases import renamed
 from auditor.errors import FolderHeld, InputRefused, LedgerDamaged, OutputFailed
+from auditor.judging.finding_id import joined_in_sql
 
 NAME = "ledger.sqlite"
 """The ledger's file in an output folder."""
@@ -58,8 +60,40 @@ MIGRATIONS = (
     CREATE TRIGGER history_is_kept BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
     CREATE TRIGGER history_is_fixed BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
     """,
+    """
+    ALTER TABLE runs ADD COLUMN repeats INTEGER;
+    DROP VIEW standing;
+    ALTER TABLE cases RENAME TO plain;
+    CREATE TABLE cases (
+      number INTEGER PRIMARY KEY, rule TEXT NOT NULL, claim_id TEXT NOT NULL,
+      claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, facts TEXT NOT NULL, at_risk_amount TEXT,
+      finding_id TEXT GENERATED ALWAYS AS (FINDING_ID),
+      finding TEXT GENERATED ALWAYS AS (FINDING),
+      first_run INTEGER NOT NULL, last_run INTEGER NOT NULL,
+      mark TEXT NOT NULL, why TEXT, marked_run INTEGER NOT NULL,
+      state TEXT NOT NULL, reviewer TEXT, reason TEXT, decided_on TEXT, until TEXT,
+      confirmed_on TEXT, investigated_from TEXT, investigated_to TEXT,
+      UNIQUE (claim_id, claim_line, cpt_code, rule)
+    );
+    INSERT INTO cases (COLUMNS) SELECT COLUMNS FROM plain;
+    DROP TABLE plain;
+    CREATE VIEW standing AS
+      SELECT cases.number, finding_id, rule, claim_id, claim_line, cpt_code, facts, at_risk_amount, first_run, why,
+        marked_run, state, reviewer, reason, decided_on, until, confirmed_on, investigated_from, investigated_to,
+        iif(mark IN ('resolved', 'not seen'), last_run, latest) AS last_run,
+        iif(mark IN ('resolved', 'not seen') OR marked_run >= base, mark, 'persisting') AS mark
+      FROM cases, (SELECT max(number) AS latest, coalesce(repeats, number) AS base FROM runs);
+    """.replace("FINDING_ID", joined_in_sql("rule", "claim_id", "claim_line"))
+    .replace("FINDING", joined_in_sql("rule", "claim_id", "claim_line", "cpt_code"))
+    .replace(
+        "COLUMNS",
+        "number, rule, claim_id, claim_line, cpt_code, facts, at_risk_amount, first_run, last_run, mark, why, marked_run,"
+        " state, reviewer, reason, decided_on, until, confirmed_on, investigated_from, investigated_to",
+    ),
 )
 """Scripts that each lift the schema by one version, in order; a script that was ever released never changes.
+
+The second makes the cases' keys one-to-one, and knows which run a run repeats.
 
 A night writes only the cases to which something happened: what a case's row says holds from its `marked_run` on. `standing`
 says how the cases stand after the last run.
@@ -110,9 +144,9 @@ def put_aside(path: Path) -> Path | None:
     return kept
 
 
-def copied(connection: sqlite3.Connection, path: Path) -> Path:
-    """A copy of the ledger beside it, for its owner only. Raises OutputFailed."""
-    copy = path.with_name(f"{path.stem}-before-repair-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
+def copied(connection: sqlite3.Connection, path: Path, before: str) -> Path:
+    """A copy of the ledger beside it, as it was before a `repair` or `schema-3`, for its owner only. Raises OutputFailed."""
+    copy = path.with_name(f"{path.stem}-before-{before}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
     with _moved(path):
         os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     with contextlib.closing(sqlite3.connect(copy)) as other:
@@ -157,13 +191,18 @@ def _migrate(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")
-    if connection.execute("PRAGMA user_version").fetchone()[0] == _newest():
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == _newest():
         return
+    if version:
+        copied(connection, path, f"schema-{_newest()}")
     with writing(connection):
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]  # another program may have been first
         for script in MIGRATIONS[max(0, version - _FIRST + 1) :]:
             for statement in _statements(script):
                 connection.execute(statement)
+        if version == _FIRST:
+            renamed.enter(connection, path)
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {_newest()}")
 

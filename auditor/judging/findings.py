@@ -3,6 +3,7 @@
 import polars as pl
 
 from auditor.identity import Identity
+from auditor.judging.finding_id import joined
 from auditor.judging.judge import KINDS, Judgement, in_force
 from auditor.policy import Policy
 from auditor.rules import ALL, CODES
@@ -118,7 +119,7 @@ def findings_table(
     outcomes = {int(outcome): outcome.label for outcome in Outcome}
     code = pl.col("rule").cast(pl.String)
     return rows.select(
-        finding_id=pl.concat_str(code, "claim_id", "claim_line", separator=":"),
+        finding_id=joined("rule", "claim_id", "claim_line"),
         rule=code,
         name="name",
         outcome=pl.col("outcome").replace_strict(outcomes, return_dtype=pl.String),

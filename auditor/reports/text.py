@@ -112,6 +112,8 @@ def _money_line(money: dict[str, Any]) -> str:
 
 def _night_line(ledger: dict[str, Any]) -> str:
     marks = ", ".join(f"{count:,} {mark}" for mark, count in ledger["marks"].items())
+    if ledger["repeats"]:
+        return f"Inputs and settings of the run {ledger['repeats']} again: {marks}"
     return f"{'Since the last run' if ledger['previous_run'] else 'First run of this ledger'}: {marks}"
 
 

@@ -12,12 +12,12 @@ for ((try = 0; try < ${TRIES:-12} && code == 75; try++)); do
   ((try == 0)) || sleep "${PAUSE:-300}"
   code=0
   audit98968 run --calls "$exports"/calls*.csv --visits "$exports"/visits*.csv --policy "$policy" --out "$out" \
-    --format none --quiet --log-format json --log-file "$log" || code=$?
+    --fail-on new --format none --quiet --log-format json --log-file "$log" || code=$?
 done
 
 case $code in
   0) ;;
-  1) echo "findings: $out/latest/report.html" ;;
+  1) echo "new, worse or reopened: $out/latest/report.html" ;;
   2) echo "wrong usage or a bad policy: mend $0 or $policy" >&2 ;;
   3) echo "the exports were refused: the newest folder in $out/refused says why" >&2 ;;
   4) echo "internal error, or no report or log could be written: check space and permissions of $out and $log" >&2 ;;

@@ -4,8 +4,10 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -35,11 +37,11 @@ class Nights:
         self.folder, self.path = folder, folder / store.NAME
 
     def run(self, *rows: str, visits: str = VISITS, day: str = "2026-05-03", selected: tuple[str, ...] = SELECTED,
-            as_of: str | None = None, since: str | None = None) -> dict[str, str]:  # fmt: skip
+            as_of: str | None = None, since: str | None = None, claims: bool = False, digest: str = "") -> dict[str, str]:  # fmt: skip
         """Audit these calls; case key → mark, as `K1 DUR001: new`."""
         (self.folder / "calls.csv").write_text(CALLS + "".join(rows))
         (self.folder / "visits.csv").write_text(visits)
-        paths = {name: (str(self.folder / f"{name}.csv"),) for name in ("calls", "visits")}
+        paths = {name: (str(self.folder / f"{name}.csv"),) for name in ("calls", "visits", *["claims"] * claims)}
         policy = policies.load("default", select, "UTC")
         with store.opened(self.path, create=True) as ledger, store.writing(ledger):
             settings = Settings(paths=paths, policy=policy, selected=selected, required=(), as_of=as_of,
@@ -48,7 +50,7 @@ class Nights:
             self.result = auditing.audit(inputs, settings, lambda stage: None)
             started = datetime.fromisoformat(f"{day}T02:00:00+00:00").astimezone(UTC)
             number = ledger.execute("SELECT count(*) FROM runs").fetchone()[0]
-            told = summary.of_result(self.result, settings, summary.Run(f"run{number + 1}", started))
+            told = summary.of_result(self.result, settings, summary.Run(f"run{number + 1}{digest}", started))
             self.night: Night = night.mark(ledger, self.result, told, policy)
         return {
             f"{claim} {rule}": mark for claim, rule, mark in self.night.cases.select("claim_id", "rule", "mark").rows()
@@ -83,6 +85,20 @@ def test_new_then_persisting_then_changed(nights: Nights):
     assert nights.run(SHORT.replace(",30", ",29"), LONG, GOOD) == {"K1 DUR001": "changed", "K2 DUR002": "persisting"}
     first = nights.night.cases.select("first_run", "last_run").rows()
     assert first == [("run1", "run3"), ("run1", "run3")]
+
+
+def test_a_run_that_repeats_another_repeats_its_marks(nights: Nights):
+    nights.run(SHORT, LONG, digest="-a")
+    night = [SHORT.replace(",30", ",29"), LONG.replace(",45,", ",25,"), GOOD.replace(",25,", ",10,")]
+    marks = {"K1 DUR001": "changed", "K2 DUR002": "resolved", "K3 DUR001": "new"}
+    assert nights.run(*night, digest="-b") == marks
+    nights.decide("DUR001:K3:1", "dismissed")
+    for _ in range(2):
+        assert nights.run(*night, digest="-b") == marks
+        assert nights.night.in_summary["repeats"] == "run2-b"
+    assert nights.state("DUR001:K3:1") == "dismissed"
+    assert nights.run(*night, digest="-c") == {"K1 DUR001": "persisting", "K3 DUR001": "persisting"}
+    assert nights.night.in_summary["repeats"] is None
 
 
 def test_a_stronger_outcome_or_a_larger_amount_is_worse(nights: Nights):
@@ -353,8 +369,102 @@ def test_older_schemas_are_lifted(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(store, "MIGRATIONS", (*store.MIGRATIONS, "ALTER TABLE runs ADD COLUMN note TEXT;\n"))
     with store.opened(nights.path) as ledger:
         assert ledger.execute("SELECT note FROM runs").fetchall() == [(None,)]
-        assert ledger.execute("PRAGMA user_version").fetchone() == (3,)
+        assert ledger.execute("PRAGMA user_version").fetchone() == (len(store.MIGRATIONS) + 1,)
+    assert len(list(tmp_path.glob("ledger-before-schema-*.sqlite"))) == 1
     assert nights.run(SHORT) == {"K1 DUR001": "persisting"}
+
+
+PLAIN_KEYS = (
+    SHORT.replace("K1", "A:1"),
+    LONG.replace("K2", "B%3A").replace("P2", "P4"),
+    SHORT.replace("K1", "B:").replace("P1", "P5"),
+)
+
+
+LOOK_ALIKES = (SHORT.replace("K1", "C1"), SHORT.replace("K1,P1", "C2,P2"))
+
+
+def claims_that_look_alike(nights: Nights) -> None:
+    (nights.folder / "claims.csv").write_text(
+        "claim_id,claim_line,patient_id,provider_id,service_date,cpt_code,call_id\n"
+        "A:1,2,P1,D1,2026-03-09,98968,C1\nA,1:2,P2,D1,2026-03-09,98968,C2\n"
+    )
+
+
+@contextmanager
+def schema_before(nights: Nights) -> Iterator[None]:
+    """Nights on a ledger of the schema before, in which ids are joined as they are."""
+    standing = store.MIGRATIONS[1][store.MIGRATIONS[1].index("CREATE VIEW standing") :]
+    older = (store.MIGRATIONS[0], "ALTER TABLE runs ADD COLUMN repeats INTEGER;\nDROP VIEW standing;\n" + standing)
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr(store, "MIGRATIONS", older)
+        before.setattr(store, "renamed", SimpleNamespace(enter=lambda *_: None))
+        before.setattr(night, "_CASE_ID", pl.concat_str("rule", *night.KEYS, separator=":").alias("case"))
+        yield
+    with closing(sqlite3.connect(nights.path)) as ledger:
+        was = re.search(r"CREATE VIEW standing .*?;", store.MIGRATIONS[0], re.DOTALL)[0]
+        ledger.executescript(
+            f"DROP VIEW standing; ALTER TABLE runs DROP COLUMN repeats; {was} PRAGMA user_version = 2;"
+        )
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Nights:
+    """A ledger of the schema before, after three nights and a decision."""
+    nights = Nights(tmp_path)
+    with schema_before(nights):
+        nights.run(*PLAIN_KEYS)
+        nights.run(*PLAIN_KEYS, GOOD)
+        nights.run(*(row.replace(",30", ",29") for row in PLAIN_KEYS))
+        nights.decide("1", "confirmed")
+        assert nights.faults() == []
+    return nights
+
+
+def test_keys_that_were_joined_plainly_are_made_one_to_one(plain: Nights):
+    assert plain.faults() == []
+    assert [plain.state(case) for case in ("DUR001:A%3A1:1", "DUR002:B%253A:1", "DUR001:B%3A:1")] == [
+        "confirmed", "open", "open",
+    ]  # fmt: skip
+    with store.opened(plain.path) as ledger:
+        told = [entry["what"] for entry in book.shown(ledger, 1)[1]]
+    assert told == ["new", "changed", "decided", "renamed"]
+    marks = plain.run(*(row.replace(",30", ",28") for row in PLAIN_KEYS))
+    assert set(marks.values()) == {"changed"}
+    assert plain.faults() == []
+    (kept,) = plain.folder.glob("ledger-before-schema-3-*.sqlite")
+    assert sqlite3.connect(kept).execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_cases_that_shared_a_key_go_on_apart(nights: Nights):
+    """Two claims that differ by where the colon stands had one history: each has its own from here on."""
+    with schema_before(nights):
+        claims_that_look_alike(nights)
+        nights.run(*LOOK_ALIKES, claims=True)
+        nights.run(*(row.replace(",12,", f",1{at},") for at, row in enumerate(LOOK_ALIKES)), claims=True)
+        nights.decide("2", "dismissed")
+        assert nights.faults() != []
+    assert nights.faults() == []
+    assert [nights.state(word) for word in ("1", "2")] == ["open", "dismissed"]
+    assert set(nights.run(*LOOK_ALIKES, claims=True).values()) == {"changed", "reopened"}
+
+
+@pytest.mark.parametrize("damage", ["state = 'open', confirmed_on = NULL", "facts = replace(facts, '12', '25')"])
+def test_an_older_ledger_that_was_edited_is_not_lifted(plain: Nights, damage: str):
+    with closing(sqlite3.connect(plain.path)) as ledger:
+        ledger.executescript(f"UPDATE cases SET {damage} WHERE number = 1")
+    before = plain.path.read_bytes()
+    with pytest.raises(LedgerDamaged, match="repair it with that version"), store.opened(plain.path):
+        pass
+    assert plain.path.read_bytes() == before
+
+
+def test_ids_differ_though_only_the_colon_moves(nights: Nights):
+    claims_that_look_alike(nights)
+    nights.run(*LOOK_ALIKES, claims=True)
+    assert nights.result.findings["finding_id"].to_list() == ["DUR001:A:1%3A2", "DUR001:A%3A1:2"]
+    nights.decide("1", "dismissed")
+    assert sorted(nights.state(word) for word in ("1", "2")) == ["dismissed", "open"]
 
 
 def test_a_second_writer_waits_and_then_says_so(nights: Nights, monkeypatch: pytest.MonkeyPatch):

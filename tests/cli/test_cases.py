@@ -27,12 +27,12 @@ TODAY = datetime.now(UTC).date()
 Program = Callable[..., tuple[int, str, str]]
 
 
-def audit(folder: Path, minutes: int = 12) -> None:
+def audit(folder: Path, minutes: int = 12, visits: str = VISITS) -> None:
     """A night: five short calls, the first of them with these minutes."""
     rows = [f"{name},PATIENT{at},DOCTOR,2026-03-{at + 9:02} 09:00,{minutes if not at else 12},98968,30\n"
             for at, name in enumerate(IDS)]  # fmt: skip
     (folder / "calls.csv").write_text(HEAD + "".join(rows))
-    (folder / "visits.csv").write_text(VISITS)
+    (folder / "visits.csv").write_text(visits)
     words = ["--calls", str(folder / "calls.csv"), "--visits", str(folder / "visits.csv"), "--timezone", "UTC"]
     words += ["--select", "DUR001", "--out", str(folder / "out"), "--format", "none", "--fail-on", "never"]
     assert command(["run", *words]) == 0
@@ -42,7 +42,7 @@ def audit(folder: Path, minutes: int = 12) -> None:
 def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("nights")
     audit(folder)
-    audit(folder)
+    audit(folder, visits=VISITS + "V3,PX,2026-05-01 09:00,completed\n")
     return folder
 
 
@@ -265,7 +265,7 @@ def test_verify_tells_the_hash_that_a_later_verify_must_find(cases: Program, out
         "UPDATE runs SET version = '9' WHERE number = 1",
         "UPDATE runs SET as_of = NULL WHERE number = 1",
         "UPDATE runs SET counts = '{}' WHERE number = 1",
-        "INSERT INTO runs SELECT 3, 'x', started, version, policy_sha256, inputs_sha256, as_of, counts FROM runs LIMIT 1",
+        "INSERT INTO runs SELECT 3, 'x', started, version, policy_sha256, inputs_sha256, as_of, counts, NULL FROM runs LIMIT 1",
         "UPDATE history SET details = replace(details, 'asked', 'told') WHERE what = 'note'",
         "UPDATE history SET by = 'Eve' WHERE what = 'note'",
         "DELETE FROM history WHERE what = 'note'",

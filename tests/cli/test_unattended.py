@@ -181,11 +181,11 @@ NIGHTLY = ["bash", str(EXAMPLES / "nightly.sh")]
     ("codes", "ends", "says"),
     [
         ("0", 0, ""),
-        ("1", 1, "findings: out/latest/report.html"),
+        ("1", 1, "reopened: out/latest/report.html"),
         ("2", 2, "bad policy"),
         ("3", 3, "refused"),
         ("4", 4, "internal error"),
-        ("75 75 1", 1, "findings"),
+        ("75 75 1", 1, "reopened"),
         ("75 75 75", 75, "still holds"),
         ("130", 130, "interrupted"),
         ("143", 143, "terminated"),
@@ -219,9 +219,11 @@ def test_the_nightly_script_audits(tmp_path: Path):
         "LOG": "log",
     }
     done = subprocess.run(NIGHTLY, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "findings: out/latest/report.html\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "new, worse or reopened: out/latest/report.html\n", "")
     assert (tmp_path / "out" / "latest" / "report.html").exists()
     assert logged(tmp_path / "log")[-1]["exit_code"] == 1
+    done = subprocess.run(NIGHTLY, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "")  # equal exports send no second mail
 
 
 @pytest.mark.parametrize(("code", "pinged"), [(0, True), (1, True), (3, False), (75, False)])
