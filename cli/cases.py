@@ -22,9 +22,9 @@ from cli.streams import data
 
 FORMATS = ("csv", "jsonl")
 _HEADS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "due": "due",
-          "left": "days left", "at_risk_amount": "at risk"}  # fmt: skip
+          "left": "days left", "amount": "amount"}  # fmt: skip
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
-_NUMBERS = ("number", "left", "at_risk_amount")
+_NUMBERS = ("number", "left", "amount")
 """Columns aligned to the right."""
 _SPANS = ("until", "investigated_from", "investigated_to")
 _WIDE = 10_000

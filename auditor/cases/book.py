@@ -12,7 +12,7 @@ import polars as pl
 
 from auditor.cases import chain, replay, store
 from auditor.cases.decide import COLUMNS, State
-from auditor.cases.night import FACTS
+from auditor.cases.night import AMOUNT, FACTS
 from auditor.errors import LedgerDamaged, UsageError
 from auditor.runs import past
 from auditor.runs.past import Sealed
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 SCHEMA = {
     "number": pl.Int64, "finding_id": pl.String, "rule": pl.String, "claim_id": pl.String, "claim_line": pl.String,
     "cpt_code": pl.String, "mark": pl.String, "why": pl.String, "first_run": pl.String, "last_run": pl.String,
-    "at_risk_amount": pl.String, **dict.fromkeys(COLUMNS, pl.String), "facts": pl.String,
+    **dict.fromkeys(COLUMNS, pl.String), "facts": pl.String,
 }  # fmt: skip
 """A case as it is listed; the facts are spread into columns of their own."""
 
@@ -54,7 +54,7 @@ def listed(connection: sqlite3.Connection, due_by: date | None = None, **only: s
     dues = {number: State(*clock).due() for number, *clock in running}
     due = pl.DataFrame({"number": list(dues), "due": list(dues.values())}, schema={"number": pl.Int64, "due": pl.Date})
     facts = [pl.col("facts").str.json_path_match(f"$.{name}").alias(name) for name in FACTS]
-    frame = frame.join(due, on="number", how="left").with_columns(facts).drop("facts")
+    frame = frame.join(due, on="number", how="left").with_columns(facts).with_columns(amount=AMOUNT).drop("facts")
     frame = frame.sort("due", "number", nulls_last=True)
     return frame if due_by is None else frame.filter(pl.col("due") <= due_by)
 

@@ -18,6 +18,7 @@ import polars as pl
 from auditor.audit import Result
 from auditor.cases import chain
 from auditor.cases.chain import Entry
+from auditor.cases.decide import COLUMNS
 from auditor.choices import Mark
 from auditor.judging.finding_id import joined
 from auditor.judging.findings import KEYS
@@ -38,10 +39,13 @@ FACTS = ("outcome", "patient_id", "provider_id", "service_date", "minutes", "rel
 _CASE_ID = joined("rule", *KEYS).alias("case")
 _KNOWN = {
     "number": pl.Int64, **dict.fromkeys(_CASE, pl.String), "facts": pl.String, "mark": pl.String, "why": pl.String,
-    "state": pl.String, "until": pl.String, "first_run": pl.Int64, "last_run": pl.Int64, "marked_run": pl.Int64,
-    "at_risk_amount": pl.String,
+    "first_run": pl.Int64, "last_run": pl.Int64, "marked_run": pl.Int64,
+    **dict.fromkeys(COLUMNS, pl.String),
 }  # fmt: skip
+_INSTANT = "%FT%T%.fZ"
 _CLOSES = "%FT%T%.6fZ"
+AMOUNT = pl.coalesce("paid_amount", "billed_amount")
+"""What the claim of a case was paid, else what was billed."""
 _UNDECIDED = {**dict.fromkeys(KEYS, pl.String), "closes": pl.String, "unknowns": pl.String}
 
 
@@ -49,8 +53,9 @@ _UNDECIDED = {**dict.fromkeys(KEYS, pl.String), "closes": pl.String, "unknowns":
 class Night:
     """What a run means to the ledger.
 
-    `cases`: one row per case marked in this run: number, the claim's keys, rule, mark, why (of one not seen), state,
-    first_run and last_run (run ids), outcome and at_risk_amount as text. `in_summary` is the summary's part.
+    `cases`: one row per case marked in this run: number, finding_id, the claim's keys, rule, mark, why (of one not seen),
+    what was decided (COLUMNS), first_run and last_run (run ids), FACTS, the claim's amount, and the message of a finding.
+    `in_summary` is the summary's part.
     """
 
     cases: pl.DataFrame
@@ -103,23 +108,36 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
     waiting = _keep_undecided(connection, result, policy, number)
     head = chain.append(connection, _entries(marked, gone, run))
     names = _read(connection, "SELECT number, run_id FROM runs", {"number": pl.Int64, "run_id": pl.String})
-    columns = ("number", *_CASE, "mark", "why", "state", "first_run", "last_run", "outcome", "at_risk_amount")
-    cases = pl.concat([marked.select(columns), gone.select(columns)]).with_columns(
-        pl.col(name).replace_strict(names["number"], names["run_id"], return_dtype=pl.String)
-        for name in ("first_run", "last_run")
-    )
     in_summary = {
         "run": number,
         "previous_run": before,
-        "repeats": connection.execute("SELECT run_id FROM runs WHERE number = ?", (base,)).fetchone()[0]
-        if base
-        else None,
+        "repeats": dict(names.iter_rows()).get(base),
         "marks": counts,
         "undecided": waiting,
         "began": began,
         "head": head,
     }
-    return Night(cases.sort(*_CASE), in_summary)
+    return Night(_cases(marked, gone, names), in_summary)
+
+
+def _cases(marked: pl.DataFrame, gone: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """The cases of a night, sorted by claim and rule; the facts of those that are gone are the last ones known."""
+    last = [_fact(name, marked.schema[name]) for name in FACTS]
+    gone = gone.with_columns(last, message=pl.lit(None, pl.String))
+    columns = ("number", *_CASE, "mark", "why", *COLUMNS, "first_run", "last_run", *FACTS, "message")
+    both = pl.concat([frame.select(columns) for frame in (marked, gone)])
+    named = [pl.col(name).replace_strict(runs["number"], runs["run_id"], return_dtype=pl.String)
+             for name in ("first_run", "last_run")]  # fmt: skip
+    both = both.with_columns(named, finding_id=joined("rule", "claim_id", "claim_line"), amount=AMOUNT)
+    return both.select("number", "finding_id", *both.columns[1:-2], "amount").sort(*_CASE)
+
+
+def _fact(name: str, dtype: pl.DataType) -> pl.Expr:
+    """One of a case's facts, typed as findings have it."""
+    text = pl.col("facts").str.json_path_match(f"$.{name}").alias(name)
+    if isinstance(dtype, pl.Datetime):
+        return text.str.to_datetime(_INSTANT, time_unit="us").dt.replace_time_zone("UTC")
+    return text.str.to_date() if dtype == pl.Date else text.cast(dtype)
 
 
 def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) -> pl.DataFrame:
@@ -127,18 +145,12 @@ def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) ->
 
 
 def facts(findings: pl.DataFrame) -> pl.DataFrame:
-    """The findings' keys, and what makes one the same as last night, as one text."""
+    """The findings' keys, FACTS and message, and what makes one the same as last night, as one text."""
     plain = [
-        pl.col(name).dt.convert_time_zone("UTC").dt.to_string("%FT%T%.fZ") if name == "related_at"
-        else pl.col(name).cast(pl.String)
-        for name in FACTS
-    ]  # fmt: skip
-    return findings.select(
-        *_CASE,
-        "outcome",
-        pl.col("at_risk_amount").cast(pl.String),
-        facts=pl.struct(plain).struct.json_encode(),
-    )
+        pl.col(name).dt.to_string(_INSTANT) if name == "related_at" else pl.col(name).cast(pl.String) for name in FACTS
+    ]
+    rows = findings.select(*_CASE, *FACTS, "message").with_columns(pl.col("related_at").dt.convert_time_zone("UTC"))
+    return rows.with_columns(facts=pl.struct(plain).struct.json_encode())
 
 
 def _digest(run_id: str | None) -> str:
@@ -153,9 +165,7 @@ def _marked(tonight: pl.DataFrame, known: pl.DataFrame, today: str, number: int,
     confirmed case stays confirmed: its clock runs on. Worse is what has a stronger outcome or a larger amount. `event` is
     what happens tonight, `mark` the same but where the run `repeats` another.
     """
-    rows = tonight.join(
-        known.rename({"facts": "was", "at_risk_amount": "risk_before"}), on=_CASE, how="left", maintain_order="left"
-    )
+    rows = tonight.join(known.rename({"facts": "was"}), on=_CASE, how="left", maintain_order="left")
     changed = pl.col("facts") != pl.col("was")
     lapsed = (pl.col("state") == "dismissed") & (changed | (pl.col("until") < today).fill_null(False))
     event = (
@@ -172,7 +182,9 @@ def _marked(tonight: pl.DataFrame, known: pl.DataFrame, today: str, number: int,
     reopens = (pl.col("event") == "reopened") & (pl.col("state") != "confirmed")
     first = 1 + int(known["number"].max() or 0)  # type: ignore[arg-type]
     unnumbered = pl.col("number").is_null()
+    cleared = [pl.when(~reopens).then(name).alias(name) for name in COLUMNS if name != "state"]
     return rows.with_columns(
+        *cleared,
         number=pl.coalesce("number", unnumbered.cum_sum().cast(pl.Int64) + (first - 1)),
         state=pl.when(unnumbered | reopens).then(pl.lit("open")).otherwise("state"),
         first_run=pl.coalesce("first_run", pl.lit(number, pl.Int64)),
@@ -231,19 +243,13 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFr
     """Write the cases to which something happened tonight."""
     new, old = marked.filter(event="new"), marked.filter(pl.col("event") != "new")
     connection.executemany(
-        "INSERT INTO cases (number, claim_id, claim_line, cpt_code, rule, facts, at_risk_amount, first_run, last_run, mark,"
-        f" marked_run, state) VALUES (?, ?, ?, ?, ?, ?, ?, {number}, {number}, 'new', {number}, 'open')",
-        new.select("number", *_CASE, "facts", "at_risk_amount").iter_rows(),
+        "INSERT INTO cases (number, claim_id, claim_line, cpt_code, rule, facts, first_run, last_run, mark,"
+        f" marked_run, state) VALUES (?, ?, ?, ?, ?, ?, {number}, {number}, 'new', {number}, 'open')",
+        new.select("number", *_CASE, "facts").iter_rows(),
     )
     connection.executemany(
         f"UPDATE cases SET mark = ?, why = NULL, facts = ?, last_run = {number}, marked_run = {number} WHERE number = ?",
         old.filter(_HAPPENED).select("event", "facts", "number").iter_rows(),
-    )
-    connection.executemany(
-        "UPDATE cases SET at_risk_amount = ? WHERE number = ?",
-        old.filter(pl.col("at_risk_amount").ne_missing(pl.col("risk_before")))
-        .select("at_risk_amount", "number")
-        .iter_rows(),
     )
     connection.executemany(
         "UPDATE cases SET state = 'open', reviewer = NULL, reason = NULL, decided_on = NULL, until = NULL,"

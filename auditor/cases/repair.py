@@ -29,7 +29,6 @@ class New(NamedTuple):
     cpt_code: str
     rule: str
     facts: str
-    at_risk_amount: str | None
 
     @property
     def finding(self) -> str:
@@ -52,7 +51,7 @@ def repair(connection: sqlite3.Connection, folder: Path) -> int:
     history = replay(connection)
     rows = [_row(new, span, history.courses.get(new.finding, Course()))
             for span in history.spans for new in _new(connection, span, history, folder)]  # fmt: skip
-    columns = ", ".join(("number", *_CASE, "facts", "at_risk_amount", *_COURSE, *COLUMNS))
+    columns = ", ".join(("number", *_CASE, "facts", *_COURSE, *COLUMNS))
     before = set(connection.execute(f"SELECT {columns} FROM cases"))
     connection.execute("DELETE FROM cases")
     marks = ", ".join("?" * len(columns.split(",")))
@@ -65,13 +64,13 @@ def repair(connection: sqlite3.Connection, folder: Path) -> int:
 def _row(new: New, span: Span, course: Course) -> tuple[object, ...]:
     facts = new.facts if course.facts is None else json.dumps(course.facts, ensure_ascii=False, separators=(",", ":"))
     first, last, marked, mark, *state = course.row(span.run)
-    return *new[:5], facts, new.at_risk_amount, first, last, marked, mark, course.why, *state
+    return *new[:5], facts, first, last, marked, mark, course.why, *state
 
 
 def _new(connection: sqlite3.Connection, span: Span, history: Replay, folder: Path) -> Iterator[New]:
     """The cases of a span as they were when they were new."""
     if sealed(connection, span, history.courses):
-        query = f"SELECT number, {', '.join(_CASE)}, facts, at_risk_amount FROM cases WHERE number BETWEEN ? AND ?"
+        query = f"SELECT number, {', '.join(_CASE)}, facts FROM cases WHERE number BETWEEN ? AND ?"
         for row in connection.execute(query, (span.first, span.last)):
             new = New(*row)
             yield new._replace(facts=first_facts(history.courses.get(new.finding), new.facts))
@@ -91,7 +90,5 @@ def _published(run: Path) -> list[New]:
     with contextlib.suppress(OSError, pl.exceptions.PolarsError):
         begun = pl.read_parquet(run / "cases.parquet").filter(mark="new", first_run=run.name).sort("number")
         found = begun.join(night.facts(pl.read_parquet(run / "findings.parquet")).select(*_CASE, "facts"), on=_CASE)
-        return [
-            New(*row) for row in found.sort("number").select("number", *_CASE, "facts", "at_risk_amount").iter_rows()
-        ]
+        return [New(*row) for row in found.sort("number").select("number", *_CASE, "facts").iter_rows()]
     return []

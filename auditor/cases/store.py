@@ -66,7 +66,7 @@ MIGRATIONS = (
     ALTER TABLE cases RENAME TO plain;
     CREATE TABLE cases (
       number INTEGER PRIMARY KEY, rule TEXT NOT NULL, claim_id TEXT NOT NULL,
-      claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, facts TEXT NOT NULL, at_risk_amount TEXT,
+      claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, facts TEXT NOT NULL,
       finding_id TEXT GENERATED ALWAYS AS (FINDING_ID),
       finding TEXT GENERATED ALWAYS AS (FINDING),
       first_run INTEGER NOT NULL, last_run INTEGER NOT NULL,
@@ -78,7 +78,7 @@ MIGRATIONS = (
     INSERT INTO cases (COLUMNS) SELECT COLUMNS FROM plain;
     DROP TABLE plain;
     CREATE VIEW standing AS
-      SELECT cases.number, finding_id, rule, claim_id, claim_line, cpt_code, facts, at_risk_amount, first_run, why,
+      SELECT cases.number, finding_id, rule, claim_id, claim_line, cpt_code, facts, first_run, why,
         marked_run, state, reviewer, reason, decided_on, until, confirmed_on, investigated_from, investigated_to,
         iif(mark IN ('resolved', 'not seen'), last_run, latest) AS last_run,
         iif(mark IN ('resolved', 'not seen') OR marked_run >= base, mark, 'persisting') AS mark
@@ -87,7 +87,7 @@ MIGRATIONS = (
     .replace("FINDING", joined_in_sql("rule", "claim_id", "claim_line", "cpt_code"))
     .replace(
         "COLUMNS",
-        "number, rule, claim_id, claim_line, cpt_code, facts, at_risk_amount, first_run, last_run, mark, why, marked_run,"
+        "number, rule, claim_id, claim_line, cpt_code, facts, first_run, last_run, mark, why, marked_run,"
         " state, reviewer, reason, decided_on, until, confirmed_on, investigated_from, investigated_to",
     ),
 )

@@ -148,7 +148,7 @@ def _write_tables(
     write_json(summary, folder / "summary.json")
     if cases is not None:
         write_parquet(cases, folder / "cases.parquet")
-        write_csv(cases.cast({"at_risk_amount": pl.Decimal(18, 2)}), folder / "cases.csv")
+        write_csv(cases, folder / "cases.csv")
 
 
 def publish_refusal(out: Path, inputs: Inputs | None, summary: Summary) -> Path:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ CASE_COLUMNS = {
     "last_run": "last_run",
     "state": "state",
     "outcome": "outcome",
-    "at_risk_amount": "at_risk",
+    "amount": "amount",
 }
 POLICIES = {
     "narrow": 'name = "narrow"\nhorizon_days = 10\n[bands]\n98968 = { low = 23, high = 30 }\n',
@@ -261,8 +262,11 @@ class Quarter:
         self._same(
             night,
             "cases.csv and cases.parquet",
-            lines,
-            [{name: "" if value is None else str(value) for name, value in row.items()} for row in frame.to_dicts()],
+            [{name: value for name, value in line.items() if name != "related_at"} for line in lines],
+            [
+                {name: "" if value is None else str(value) for name, value in row.items()}
+                for row in frame.drop("related_at").to_dicts()
+            ],
         )
         self._same(night, "counts in summary.json", summary["ledger"]["marks"], told.counts)
         self._same(
@@ -319,6 +323,7 @@ class Quarter:
         code, text = audit98968("cases", "export", str(self.out), "--format", "jsonl")
         self._same(night, "exit code of cases export", code, 0)
         rows = [json.loads(line) for line in text.splitlines()]
+        rows = [row | {"amount": row["amount"] and Decimal(row["amount"])} for row in rows]
         shown = {(row["claim_id"], row["claim_line"], row["cpt_code"], row["rule"]): row for row in rows}
         cases = self.replay.cases
         for column, value in CASE_COLUMNS.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class Case:
     """One finding's life."""
 
     facts: dict[str, Any]
-    at_risk: str | None
+    amount: Decimal | None
     first_run: str
     last_run: str
     gone: bool = False  # resolved, and not found since
@@ -119,10 +120,10 @@ class Replay:
 
     def _found(self, key: Key, row: dict[str, Any], run: str, today: date) -> str:
         facts = {name: row[name] for name in FACTS}
-        at_risk = None if row["at_risk_amount"] is None else str(row["at_risk_amount"])
+        amount = row["billed_amount"] if row["paid_amount"] is None else row["paid_amount"]
         case = self.cases.get(key)
         if case is None:
-            self.cases[key] = Case(facts, at_risk, run, run)
+            self.cases[key] = Case(facts, amount, run, run)
             return "new"
         changed = facts != case.facts
         lapsed = case.until is not None and today > case.until
@@ -132,7 +133,7 @@ class Replay:
                 case.decide("open", today)
         else:
             mark = ("worse" if worse(case.facts, facts) else "changed") if changed else "persisting"
-        case.facts, case.at_risk, case.last_run, case.gone = facts, at_risk, run, False
+        case.facts, case.amount, case.last_run, case.gone = facts, amount, run, False
         return mark
 
     def _gone(
