@@ -12,10 +12,11 @@ from rich.table import Table
 
 from auditor.cases import book, chain, reviewed, store
 from auditor.cases import repair as repairing
+from auditor.cases import restore as restoring
 from auditor.cases.decide import STATES, Decision, decide
 from auditor.cases.night import MARKS
 from auditor.errors import InputRefused, UsageError
-from auditor.reports import tables, text
+from auditor.reports import folder, tables, text
 from auditor.rules import select
 from auditor.schema.names import harmless, nearest
 from cli.streams import data
@@ -110,6 +111,8 @@ def _in_words(what: str, details: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"{name.replace('_', ' ')} {details[name]}" for name in _SPANS if name in details)
     elif what == "renamed":
         yield f"called otherwise from here on; before it was {details['from']}"
+    elif what == "restored":
+        yield f"restored from the run folders: {details['state']}, {details['mark']}"
     else:
         yield f"{what} in run {details['run']}" + (f": {details['why']}" if "why" in details else "")
         now, before = details.get("facts", {}), details.get("before", {})
@@ -193,6 +196,29 @@ def repair(place: Path) -> int:
     print_line(f"{changed:,} cases put right; the ledger as it was: {copy}")
     for fault in faults:
         print_line(fault)
+    return 0
+
+
+def restore(place: Path) -> int:
+    """Make a ledger anew from the run folders; one that is there is kept aside."""
+    path = book.ledger_of(place)
+    if not path.parent.is_dir():
+        raise InputRefused(f"{path.parent}: no such folder; name the one that was given to --out")
+    made_here = path.with_name(f".unfinished-{path.name}")
+    with folder.held(path.parent):
+        try:
+            with store.opened(made_here, create=True) as ledger:
+                with store.writing(ledger):
+                    cases, runs, last = restoring.restore(ledger, path.parent)
+                ledger.execute("PRAGMA journal_mode = DELETE")  # one file, which can be moved
+            kept = store.put_aside(path)
+            made_here.rename(path)
+        finally:
+            for rest in ("", "-wal", "-shm"):
+                made_here.with_name(made_here.name + rest).unlink(missing_ok=True)
+    if kept:
+        print_line(f"the ledger that was there: {kept}")
+    print_line(f"{cases:,} cases restored from {runs:,} runs; enter again what was decided after {last}")
     return 0
 
 

@@ -139,3 +139,12 @@ def repair(place: Place) -> int:
     from cli import cases
 
     return cases.repair(place)
+
+
+@cases_app.command(epilog="Example: audit98968 cases restore audit_out")
+@guarded
+def restore(place: Place) -> int:
+    """Make a ledger that is gone anew from what the run folders know; one that is still there is kept aside."""
+    from cli import cases
+
+    return cases.restore(place)

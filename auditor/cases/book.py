@@ -26,6 +26,9 @@ SCHEMA = {
 }  # fmt: skip
 """A case as it is listed; the facts are spread into columns of their own."""
 
+_WAYS_OUT = (
+    "make it anew with `audit98968 cases restore` from what the run folders know, or begin another with --ledger new"
+)
 _ENTERED = ".entered"
 """In an output folder: the last run that its ledger has."""
 _WHY = "it was cut short or written anew, or that run was killed before the ledger had it, and its folder may go"
@@ -142,8 +145,7 @@ def insist(connection: sqlite3.Connection, path: Path, out: Path | None) -> None
     latest = _latest(out)
     for run in _strangers(connection, dict([latest]), _entered(out)) if out and latest else ():
         raise LedgerDamaged(
-            f"{path}: not the ledger that the run {run} saw, or an older copy of it; put that one back, or "
-            "begin another with --ledger new"
+            f"{path}: not the ledger that the run {run} saw, or an older copy of it; put that one back, {_WAYS_OUT}"
         )
 
 
@@ -151,9 +153,7 @@ def insist_on_none(path: Path, out: Path | None) -> None:
     """Refuse to begin a ledger where the last run in `out` had one. Raises LedgerDamaged."""
     latest = _latest(out)
     if latest and latest[1].head:
-        raise LedgerDamaged(
-            f"{path}: the ledger that the run {latest[0]} saw is gone; put it back, or begin another with --ledger new"
-        )
+        raise LedgerDamaged(f"{path}: the ledger that the run {latest[0]} saw is gone; put it back, {_WAYS_OUT}")
 
 
 def note_entered(out: Path, run: str) -> None:

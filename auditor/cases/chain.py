@@ -51,8 +51,11 @@ def last(connection: sqlite3.Connection) -> tuple[int, str]:
 
 
 def known(connection: sqlite3.Connection, hashes: Container[str]) -> set[str]:
-    """Those of the hashes that are an entry's."""
-    return {row[0] for row in connection.execute("SELECT hash FROM history") if row[0] in hashes}
+    """Those of the hashes that are an entry's, or that runs saw of a ledger from which this one was restored."""
+    query = """
+        SELECT hash FROM history UNION ALL
+        SELECT value FROM history, json_each(details, '$.heads') WHERE what = 'restored' AND finding = ''"""
+    return {row[0] for row in connection.execute(query) if row[0] in hashes}
 
 
 def digest(row: tuple[Any, ...]) -> str:

@@ -57,7 +57,7 @@ class Course:
 
     @classmethod
     def of(cls, details: dict[str, Any]) -> "Course":
-        """Where a case stood when it was called otherwise."""
+        """Where a case stood when it was called otherwise, or restored."""
         state = State(*(details[name] for name in COLUMNS))
         runs = details["last_run"], details["marked_run"]
         return cls(*runs, details["mark"], details["why"], state, details["first"], details["facts"])
@@ -101,6 +101,9 @@ def replay(connection: sqlite3.Connection) -> Replay:
                 spans = [span._replace(plain=True) for span in spans]
                 courses = {name: course for name, course in courses.items() if not _is_former(name)}
             courses[finding] = Course.of(details)
+        elif what == "restored":
+            if finding:
+                courses[finding] = Course.of(details)
         else:
             courses.setdefault(finding, Course()).enter(len(runs), what, by, details)
     return Replay(runs, spans, courses)

@@ -90,10 +90,12 @@ class _Named(_Lenient):
 
 
 class Sealed(_Lenient):
-    """The last hashes of the ledger's history before the run and after it."""
+    """The last hashes of the ledger's history before the run and after it, the run before, and the marks by count."""
 
     began: str | None = None
     head: str | None = None
+    previous_run: str | None = None
+    marks: Mapping[str, int] = {}
 
 
 class RecordedFile(_Lenient):

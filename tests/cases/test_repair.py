@@ -116,7 +116,7 @@ def test_a_ledger_that_is_gone_is_missed(night: Night, tmp_path: Path, capfd: py
     assert night() == 0
     (out / store.NAME).rename(tmp_path / "kept.sqlite")
     assert night() == 4
-    assert "is gone; put it back, or begin another with --ledger new" in capfd.readouterr().err
+    assert "is gone; put it back, make it anew" in capfd.readouterr().err
     assert not (out / store.NAME).exists()
     assert night("--ledger", "none") == 0
     shutil.rmtree(out / "latest" / ".." / (out / "latest").resolve().name)
@@ -156,3 +156,59 @@ def test_a_table_that_is_missing_is_damage(night: Night, tmp_path: Path, capfd: 
     assert night() == 4
     assert "the ledger is damaged, a table is missing" in capfd.readouterr().err
     assert command(["cases", "list", str(out)]) == 4
+
+
+def standing(out: Path) -> list[tuple[object, ...]]:
+    """Every case as it stands; by which run a mark was given before the last is not known any more."""
+    with closing(sqlite3.connect(out / store.NAME)) as ledger:
+        ledger.row_factory = sqlite3.Row
+        rows = [dict(row) for row in ledger.execute("SELECT * FROM standing ORDER BY number")]
+    return [tuple(value for name, value in row.items() if name != "marked_run") for row in rows]
+
+
+def test_a_ledger_that_is_gone_is_restored_from_the_runs(
+    night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert night() == 0
+    decided(out)
+    (tmp_path / "calls.csv").write_text(CALLS.replace(",35,", ",25,"))
+    assert night() == 0
+    (tmp_path / "calls.csv").write_text(CALLS.replace(",35,", ",25,") + "K5,P5,D1,2026-03-06 09:00,10,98968,40\n")
+    assert night() == 0
+    before = standing(out)
+    (out / store.NAME).unlink()
+    assert night() == 4
+    assert "cases restore" in capfd.readouterr().err
+    assert command(["cases", "restore", str(out)]) == 0
+    assert f"{len(before)} cases restored from 3 runs" in capfd.readouterr().out
+    assert standing(out) == before
+    assert command(["cases", "verify", str(out)]) == 0
+    assert command(["cases", "show", str(out), "1"]) == 0
+    (tmp_path / "calls.csv").write_text(CALLS)
+    assert night() == 0
+    assert command(["cases", "verify", str(out)]) == 0
+    with closing(sqlite3.connect(out / store.NAME)) as ledger:
+        marks = dict(ledger.execute("SELECT number, mark FROM standing"))
+        assert ledger.execute("SELECT state FROM cases WHERE number = 1").fetchone() == ("confirmed",)
+    assert marks[2] == "reopened"  # it had been resolved in the second of three runs
+
+
+def test_a_restored_ledger_knows_runs_whose_folders_are_gone(night: Night, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert night() == 0
+    first = (out / "latest").resolve()
+    (tmp_path / "visits.csv").write_text(VISITS + "V8,P9,2026-04-19 09:00,completed\n")
+    assert night() == 0
+    shutil.rmtree(first)
+    assert command(["cases", "restore", str(out)]) == 0
+    assert command(["cases", "verify", str(out)]) == 0
+    assert len(list(out.glob("ledger-until-*.sqlite"))) == 1
+    assert night() == 0
+
+
+def test_nothing_to_restore_from(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").mkdir()
+    assert command(["cases", "restore", str(tmp_path / "out")]) == 3
+    assert "no run with cases here" in capfd.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.name != ".lock"] == []

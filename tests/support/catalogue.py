@@ -8,6 +8,7 @@ import contextlib
 import errno
 import gzip
 import io
+import json
 import os
 import re
 import resource
@@ -517,6 +518,29 @@ def repair_without_the_run(folder: Path) -> Iterator[None]:
     _finished_run()
     _sql(folder / "out" / store.NAME, "DELETE FROM cases WHERE number = 1")
     (folder / "out" / "latest" / "cases.parquet").unlink()
+    yield
+
+
+@_prepared
+def restore_from_older_runs(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, whose cases.parquet was then cut short."""
+    _finished_run()
+    path = (folder / "out" / "latest").resolve() / "cases.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    yield
+
+
+@_prepared
+def restore_from_runs_of_two_ledgers(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, copied under a later name; in the copy the cases have other numbers."""
+    _finished_run()
+    run = (folder / "out" / "latest").resolve()
+    other = run.with_name("2" + run.name[1:].replace("2", "3", 1))
+    shutil.copytree(run, other)
+    summary = json.loads((other / "summary.json").read_text())
+    summary["ledger"]["previous_run"] = run.name
+    (other / "summary.json").write_text(json.dumps(summary))
+    pl.read_parquet(run / "cases.parquet").with_columns(pl.col("number") + 9).write_parquet(other / "cases.parquet")
     yield
 
 

@@ -1,0 +1,100 @@
+"""A ledger that is gone, made anew from the run folders: every case as the last run that told of it left it."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from auditor.cases import chain, night, replay
+from auditor.cases.chain import Entry
+from auditor.cases.decide import COLUMNS
+from auditor.errors import InputRefused
+from auditor.judging.finding_id import joined
+from auditor.judging.findings import KEYS
+from auditor.runs.past import Past, read
+
+_CASE = (*KEYS, "rule")
+
+
+def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str]:
+    """Fill a new ledger from the run folders in `folder`, in the caller's transaction.
+
+    Returns how many cases and runs it has, and the last of these: what was decided after it is not there. Cases keep their
+    numbers; a run whose folder is gone keeps its name. Claims that waited for their window are not known any more.
+    Raises InputRefused where no folder has cases, or they do not agree.
+    """
+    told = _told(folder)
+    if not told:
+        raise InputRefused(f"{folder}: no run with cases here; name the folder that was given to --out")
+    past = {run.run_id: run for run, _ in told}
+    cases = pl.concat([frame.with_columns(told=pl.lit(run.run_id)) for run, frame in told])
+    cases = cases.unique("number", keep="last", maintain_order=True).sort("number")
+    if cases.select(_CASE).is_duplicated().any():
+        raise InputRefused(f"{folder}: the runs here know a case by two numbers; put a copy of the ledger back")
+    names = sorted({*past, *cases["first_run"], *cases["last_run"]})
+    numbers = {name: number for number, name in enumerate(names, 1)}
+    rows = night.facts(cases).select("facts").hstack(
+        cases.select("number", *_CASE, "mark", "why", *COLUMNS,
+                     *(pl.col(name).replace_strict(numbers, return_dtype=pl.Int64).alias(number)
+                       for name, number in (("first_run", "began"), ("last_run", "last_run"), ("told", "marked_run"))),
+                     finding=joined("rule", *KEYS))
+    )  # fmt: skip
+    entries = list(_runs(names, past, rows))
+    heads = [run.ledger.head for run, _ in told if run.ledger.head]
+    entries.append(Entry("audit", "restored", details=json.dumps({"runs": len(told), "heads": heads})))
+    entries += _stands(rows)
+    chain.append(connection, entries)
+    connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", replay.replay(connection).runs)
+    columns = ("number", *_CASE, "facts", "began", "last_run", "marked_run", "mark", "why", *COLUMNS)
+    connection.executemany(
+        f"INSERT INTO cases ({', '.join(columns).replace('began', 'first_run')}) VALUES ({', '.join('?' * len(columns))})",
+        rows.select(columns).iter_rows(),
+    )
+    return rows.height, len(told), told[-1][0].run_id
+
+
+def _told(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
+    """The runs of the last ledger in a folder, in order, with the cases that each told of."""
+    runs: list[tuple[Past, pl.DataFrame]] = []
+    for summary in sorted(folder.glob("*/summary.json")):
+        place = summary.parent
+        if place.is_symlink() or place.name.startswith(".") or not (place / "cases.parquet").is_file():
+            continue
+        try:
+            run, cases = read(summary), pl.read_parquet(place / "cases.parquet")
+            night.facts(cases), cases.select(COLUMNS)
+        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+            raise InputRefused(
+                f"{place}: its cases cannot be read, or an older version wrote them ({type(error).__name__}); put a copy "
+                "of the ledger back, or move this folder away"
+            ) from None
+        if run.ledger.previous_run is None:
+            runs = []  # another ledger began
+        runs.append((run, cases))
+    return runs
+
+
+def _runs(names: Sequence[str], past: dict[str, Past], rows: pl.DataFrame) -> Iterator[Entry]:
+    """Each run and the cases that it began, as far as they are known: numbers that follow each other are one entry."""
+    for number, name in enumerate(names, 1):
+        run = past.get(name)
+        known: dict[str, Any] = {"run": name, "started": run.started if run else "", "version": "", "policy_sha256": ""}
+        known |= {"inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}}
+        yield Entry("audit", "run", details=json.dumps(known))
+        begun = rows.filter(began=number).select("number", "finding", "facts").rows()
+        for _, span in groupby(enumerate(begun), key=lambda pair: pair[1][0] - pair[0]):
+            cases = [case for _, case in span]
+            details = {"run": name, "first": cases[0][0], "last": cases[-1][0], "sha256": chain.seal(cases)}
+            yield Entry("audit", "new", details=json.dumps(details))
+
+
+def _stands(rows: pl.DataFrame) -> Iterator[Entry]:
+    """Where each case stands, as its first and last facts."""
+    for row in rows.select("finding", "facts", "last_run", "marked_run", "mark", "why", *COLUMNS).iter_rows(named=True):
+        finding, facts = row.pop("finding"), row.pop("facts")
+        details = {"first": facts, "facts": json.loads(facts), **row}
+        yield Entry("audit", "restored", finding, json.dumps(details, ensure_ascii=False))
