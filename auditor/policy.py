@@ -207,6 +207,7 @@ class Policy(_Strict):
     effective_from: date | None = None
     effective_to: date | None = None
     encoding: Encoding
+    max_expansion: Annotated[int, Field(ge=2)]
     decimal: Literal[".", ","]
     nulls: tuple[str, ...]
     timezone: Timezone

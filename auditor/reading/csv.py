@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -23,7 +24,7 @@ from auditor.reading.decoding import Source
 
 CHUNK = 1 << 23
 """Bytes of text in a chunk."""
-_LONGEST = 256_000_000
+_LONGEST = 64_000_000
 """Bytes of a record."""
 _TASTE = 1 << 20
 """Bytes that tell which columns repeat a few values."""
@@ -189,14 +190,19 @@ def _last_end(data: bytes) -> int:
     """Where the last record ends that ends in this text, if every quote in it belongs to a well-quoted field."""
     for newline in (b"\n", b"\r"):
         end = data.rfind(newline) + 1
-        odd = data.count(b'"', 0, end) % 2 if b'"' in data else 0
-        while odd and end:
-            before = data.rfind(newline, 0, end - 1) + 1
-            odd ^= data.count(b'"', before, end) % 2
-            end = before
+        if data.count(b'"', 0, end) % 2:  # within a field
+            end = _end_outside(data, newline, max(0, end - _TASTE), end) or _end_outside(data, newline, 0, end)
         if end:
             return end
     return 0
+
+
+def _end_outside(data: bytes, newline: bytes, start: int, end: int) -> int:
+    """Behind the last newline in this part of the text that stands in no quoted field; 0: there is none."""
+    text = np.frombuffer(data, np.uint8)[start:end]
+    within = np.logical_xor.accumulate(text == ord('"')) ^ bool(data.count(b'"', 0, start) % 2)
+    outside = np.flatnonzero((text == newline[0]) & ~within)
+    return start + int(outside[-1]) + 1 if len(outside) else 0
 
 
 def _bare(text: bytes, delimiter: str, but: bytes = b'"') -> bytes:

@@ -34,18 +34,23 @@ _FOREIGN = {
 """What a file is that begins so: exports of other kinds, and the log-in page that a download saved instead."""
 _OPENING = 64
 """Bytes that tell what a file is."""
+EXPANSION = 500
+"""How many times its size a compressed file may hold."""
+_HARMLESS = 1 << 27
+"""Bytes of text that a compressed file may hold, whatever its size."""
 
 
 class Source(io.BufferedIOBase):
     """A file's bytes, read from front to back and, if `digested`, digested on the way. `head` is how they begin.
 
-    Raises InputRefused where the file cannot be read.
+    What is in it may be `expansion` times its size. Raises InputRefused where the file cannot be read.
     """
 
-    def __init__(self, where: str, stream: BinaryIO, *, digested: bool = True) -> None:
+    def __init__(self, where: str, stream: BinaryIO, *, digested: bool = True, expansion: int = EXPANSION) -> None:
         """`stream`: a file, or bytes: it can be read again."""
         self._where = where
         self._digested = digested
+        self._expansion = expansion
         self.stream = stream
         self._start()
         self.head = self._ahead = self._read(4)
@@ -83,6 +88,15 @@ class Source(io.BufferedIOBase):
             self._digest.update(data)
         self._size += len(data)
         return data
+
+    def insist_on_size(self, held: int, size: int | None = None) -> None:
+        """Refuse a file that holds so many bytes, and is so small: as much as is read of it. Raises InputRefused."""
+        size = self._size if size is None else size
+        if held > max(_HARMLESS, self._expansion * size):
+            raise InputRefused(
+                f"{self._where}: {size:,} bytes of it hold more than {self._expansion:,} times as much; if that is right, "
+                f"say so in the policy, such as max_expansion = {20 * self._expansion}"
+            )
 
     def finish(self) -> tuple[int, str]:
         """Read what is left: the number of all bytes, and their SHA-256 in hexadecimal."""
@@ -212,10 +226,11 @@ def _decompressed(where: str, source: Source, size: int) -> Iterator[bytes]:
         stream = pa.input_stream(pa.PythonFile(source, mode="r"), compression="zstd")
     else:
         stream = source
-    first = True
-    while block := _inflated(where, stream, max(size, _OPENING) if first else size):
+    held = 0
+    while block := _inflated(where, stream, size if held else max(size, _OPENING)):
+        held += len(block)
+        source.insist_on_size(held)
         yield block
-        first = False
 
 
 def _inflated(where: str, stream: io.BufferedIOBase, size: int) -> bytes:

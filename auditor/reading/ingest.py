@@ -5,6 +5,7 @@ Parquet keeps its dates and times; all else becomes text. Source: SPEC.md sectio
 
 import contextlib
 import hashlib
+import io
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ __all__ = ["REJECT_SCHEMA", "Chunk", "Chunks", "Extract", "Part", "SourceFile", 
 _PARQUET = b"PAR1"
 _LONGEST = 1_000_000
 """Bytes of a cell."""
+_CELL = 8
+"""Bytes of a cell of a Parquet file, at least, once it is read."""
 
 
 @dataclass
@@ -131,7 +134,7 @@ def read_part(
     rows = 0
     try:
         with part.opened(named) as (stream, touched):
-            source = Source(named, stream, digested=only is None)
+            source = Source(named, stream, digested=only is None, expansion=policy.max_expansion)
             reading = _parquet if source.head == _PARQUET else _csv
             names, mapped, frames = reading(named, part.table, source, policy, left_out, chunk_bytes, only)
             wanted = {name: many for name, many in mapped.positions.items() if only is None or name in only}
@@ -176,7 +179,8 @@ def _csv(
 def _parquet(
     named: str, table: str, source: Source, policy: Policy, ignored: frozenset[str], _: int, only: _Only
 ) -> _Opened:
-    names = parquetfile.headers(named, source.stream)
+    names, cells = parquetfile.headers(named, source.stream)
+    source.insist_on_size(cells * _CELL, source.stream.seek(0, io.SEEK_END))
     mapped = headers.match(named, TABLES[table], names, policy, ignored)
     return names, mapped, _numbered(named, table, source, names, mapped, only)
 

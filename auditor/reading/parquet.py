@@ -29,10 +29,11 @@ def opened(where: str, stream: BinaryIO) -> Iterator[pq.ParquetFile]:
         raise InputRefused(f"{where}: not readable as Parquet; it is damaged or cut short; export it again") from error
 
 
-def headers(where: str, stream: BinaryIO) -> tuple[str, ...]:
-    """The names of a file's columns."""
+def headers(where: str, stream: BinaryIO) -> tuple[tuple[str, ...], int]:
+    """The names of a file's columns, and the number of its cells."""
     with opened(where, stream) as file:
-        return tuple(file.schema_arrow.names)
+        names = tuple(file.schema_arrow.names)
+        return names, len(names) * file.metadata.num_rows
 
 
 def read_columns(

@@ -5,6 +5,7 @@ import hashlib
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,7 @@ import pytest
 from auditor.errors import InputRefused
 from auditor.policy import Policy
 from auditor.reading import csv as csvfile
-from auditor.reading import ingest
+from auditor.reading import decoding, ingest
 from tests.support.reading import HEADER, ROWS, TEXT, one, own_policy, zstd
 
 NOTES = ("ok", '"said ok', "x", "y", '"fine too', "z")
@@ -136,15 +137,31 @@ def test_text_that_is_not_utf_8_is_read_as_the_policy_declares(tmp_path: Path, d
     assert table.rows["patient_id"].to_list() in (["P\xe9\u20ac"], ["P\xe9"])
 
 
-@pytest.mark.parametrize("cell", [b"x" * 20_000_000, b'"' + b'""' * 10_000_000 + b'"'], ids=["plain", "quotes"])
+@pytest.mark.parametrize(
+    "cell",
+    [b"x" * 20_000_000, *(b'"' + inner * (20_000_000 // len(inner)) + b'"' for inner in (b'""', b"\n", b'""\n'))],
+    ids=["plain", "quotes", "lines", "quotes-and-lines"],
+)
 def test_a_huge_cell_takes_bounded_time(tmp_path: Path, policy: Policy, cell: bytes):
     began = time.perf_counter()
     assert one(tmp_path, policy, f"{HEADER},unused\n{ROWS},".encode() + cell + b"\n").rows.height == 1
     with pytest.raises(InputRefused, match="record 1: visit_id is longer"):
         one(tmp_path, policy, f"{HEADER}\n".encode() + cell + ROWS.removeprefix("007").encode())
-    with pytest.raises(InputRefused, match="header"):
+    with pytest.raises(InputRefused, match=r"header|no column"):
         one(tmp_path, policy, cell)
     assert time.perf_counter() - began < 20
+
+
+@pytest.mark.parametrize("compressed", [gzip.compress, zstd])
+def test_a_small_file_that_holds_too_much_is_refused(
+    tmp_path: Path, policy: Policy, compressed: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+):
+    data = compressed(f"{HEADER}\n{ROWS}\n".encode() + b"\n" * 30_000_000 + ROWS.encode())
+    assert one(tmp_path, policy, data).rows.height == 1  # blank lines are no records
+    monkeypatch.setattr(decoding, "_HARMLESS", 1 << 20)
+    with pytest.raises(InputRefused, match="500 times as much"):
+        one(tmp_path, policy, data)
+    assert one(tmp_path, own_policy(tmp_path, "max_expansion = 100000\n"), data).rows.height == 1
 
 
 @pytest.mark.parametrize(

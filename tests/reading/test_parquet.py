@@ -53,6 +53,17 @@ def test_parquet_that_cannot_be_text_is_refused(tmp_path: Path, policy: Policy, 
         read_table(tmp_path / "visits.parquet", policy)
 
 
+def test_a_small_file_of_many_equal_rows_is_refused(tmp_path: Path, policy: Policy):
+    rows = pa.table(
+        {"visit_id": ["1"] * 1_000_000, "patient_id": ["p"] * 1_000_000, "visit_start": ["2026-01-01"] * 1_000_000}
+    )
+    with pq.ParquetWriter(tmp_path / "visits.parquet", rows.schema) as file:
+        for _ in range(8):
+            file.write_table(rows)
+    with pytest.raises(InputRefused, match=r"hold more than 500 times as much"):
+        read_table(tmp_path / "visits.parquet", policy)
+
+
 def test_damaged_parquet_is_refused_or_read_and_never_ends_the_process(tmp_path: Path, policy: Policy):
     pl.DataFrame({"visit_id": ["1"] * 50, "patient_id": ["p"] * 50, "visit_start": ["2026-01-01"] * 50,
                   "cpt_codes": [["99213"]] * 50}).write_parquet(tmp_path / "a.parquet")  # fmt: skip

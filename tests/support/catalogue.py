@@ -149,10 +149,19 @@ def gzip_bomb(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def blank_lines_compressed(folder: Path) -> Iterator[None]:
+    """calls.csv.gz goes on with 150 million blank lines."""
+    text = (folder / "calls.csv").read_bytes()
+    (folder / "calls.csv").unlink()
+    (folder / "calls.csv.gz").write_bytes(gzip.compress(text + b"\n" * 150_000_000))
+    yield
+
+
+@_prepared
 def cell_too_long(folder: Path) -> Iterator[None]:
-    """The second call's doc_summary holds 100 MB."""
+    """The second call's doc_summary holds 30 MB."""
     with (folder / "calls.csv").open("a") as stream:
-        stream.write(f"K2-{CANARY},P1-{CANARY},D1-{CANARY},2026-03-09 09:00,25,98968,{CANARY * 11_000_000}\n")
+        stream.write(f"K2-{CANARY},P1-{CANARY},D1-{CANARY},2026-03-09 09:00,25,98968,{CANARY * 3_000_000}\n")
     yield
 
 
