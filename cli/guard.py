@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cli.log import log
-from cli.streams import forget
+from cli.streams import forget, insist_on_files
 
 _asked: dict[str, bool] = {"debug": False}
 
@@ -27,6 +27,7 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
         from auditor.errors import AuditError
 
         try:
+            insist_on_files()
             code = command(*args, **kwargs)
             sys.stdout.flush()
         except (SystemExit, KeyboardInterrupt):

@@ -6,6 +6,9 @@ import resource
 import sys
 from typing import TextIO
 
+_FILES = 64
+"""Files that may be open at once, at least."""
+
 
 def say(line: str) -> None:
     """Write a line to standard error, if anybody can hear it."""
@@ -33,6 +36,15 @@ def keep_files_private() -> None:
     """Files are ours alone, and a process that crashes leaves none: a core holds patients."""
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def insist_on_files() -> None:
+    """Refuse to begin where so few files may be open that libraries would panic. Raises OutputFailed."""
+    from auditor.errors import OutputFailed
+
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if allowed != resource.RLIM_INFINITY and allowed < _FILES:
+        raise OutputFailed(f"no more than {allowed} files may be open at once; allow {_FILES} or more (ulimit -n)")
 
 
 def complete() -> None:

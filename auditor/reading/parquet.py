@@ -5,17 +5,20 @@ Arrow alone reads the pages: on damaged ones it raises an error where polars may
 
 import contextlib
 from collections.abc import Collection, Iterator, Sequence
+from datetime import date
 from itertools import chain
 from typing import BinaryIO
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from polars import selectors as cs
 
 from auditor.errors import InputRefused
 
 CHUNK = 500_000
 """Rows of a chunk, about."""
+_INT64 = -(2**63), 2**63 - 1
 _FEW = 16
 """Rows per byte of the packed dictionary, at least, in a column that repeats a few values."""
 
@@ -104,7 +107,33 @@ def _frame(table: pa.Table) -> pl.DataFrame:
         columns.append(column)
     frame = pl.from_arrow(pa.table(columns, [str(place) for place in range(len(columns))]))
     assert isinstance(frame, pl.DataFrame)
-    return frame
+    return frame.with_columns(
+        _spelled(column) for column in frame.select(cs.date() | cs.datetime()) if _is_beyond(column)
+    )
+
+
+def _is_beyond(column: pl.Series) -> bool:
+    """Whether dates or instants lie outside the years 1 to 9999, where libraries panic."""
+    return not column.to_physical().drop_nulls().is_between(*_years(column.dtype)).all()
+
+
+def _years(dtype: pl.DataType) -> tuple[int, int]:
+    """The first and the last value of a date or an instant in the years 1 to 9999."""
+    days = (date.min - date(1970, 1, 1)).days, (date.max - date(1970, 1, 1)).days
+    if not isinstance(dtype, pl.Datetime):
+        return days
+    day = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}[dtype.time_unit]
+    return max(days[0] * day, _INT64[0]), min((days[1] + 1) * day - 1, _INT64[1])
+
+
+def _spelled(column: pl.Series) -> pl.Series:
+    """Dates or instants as text, those that no calendar here has as the number that they are."""
+    number = column.to_physical()
+    within = number.is_between(*_years(column.dtype))
+    zone = "%:z" if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone else ""
+    form = "%F" if column.dtype == pl.Date else f"%F %T%.f{zone}"
+    known = column.zip_with(within.fill_null(False), pl.Series([None], dtype=column.dtype)).dt.to_string(form)
+    return known.zip_with(known.is_not_null(), number.cast(pl.String)).alias(column.name)
 
 
 def _few(file: pq.ParquetFile) -> list[str]:

@@ -53,6 +53,29 @@ def test_parquet_that_cannot_be_text_is_refused(tmp_path: Path, policy: Policy, 
         read_table(tmp_path / "visits.parquet", policy)
 
 
+@pytest.mark.parametrize("far", [2**62, -(2**62), 2**63 - 1])
+@pytest.mark.parametrize("column", ["visit_id", "patient_id", "visit_start"])
+@pytest.mark.parametrize(
+    "dtype", [pl.Datetime("ms"), pl.Datetime("us"), pl.Datetime("us", "America/New_York"), pl.Date()], ids=str
+)
+def test_dates_of_no_calendar_are_text(tmp_path: Path, policy: Policy, far: int, column: str, dtype: pl.DataType):
+    """Where they are ids they are as good as any; where a date is wanted they are rejected, and their neighbours are not."""
+    values = [max(-(2**31), min(2**31 - 1, far)) if dtype == pl.Date else far, 3, 5]
+    frame = pl.DataFrame(
+        {"visit_id": ["1", "2", "3"], "patient_id": ["a", "b", "c"], "visit_start": ["2026-03-02"] * 3}
+    )
+    if dtype == pl.Date:
+        odd = pl.Series(column, values, dtype=pl.Int32).cast(pl.Date)
+    else:
+        odd = pl.Series(column, values).cast(dtype)
+    frame.with_columns(odd).write_parquet(tmp_path / "visits.parquet")
+    table = read_table(tmp_path / "visits.parquet", policy)
+    assert table.rows.height == (2 if column == "visit_start" else 3)
+    assert table.rejects.height == 3 - table.rows.height
+    if column != "visit_start":
+        assert str(values[0]) in table.rows[column].to_list()
+
+
 def test_a_small_file_of_many_equal_rows_is_refused(tmp_path: Path, policy: Policy):
     rows = pa.table(
         {"visit_id": ["1"] * 1_000_000, "patient_id": ["p"] * 1_000_000, "visit_start": ["2026-01-01"] * 1_000_000}

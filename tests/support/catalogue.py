@@ -158,6 +158,15 @@ def blank_lines_compressed(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def few_open_files(folder: Path) -> Iterator[None]:
+    """`ulimit -n 16`"""
+    told = resource.getrlimit
+    few = {resource.RLIMIT_NOFILE: (16, 16)}
+    with mock.patch.object(resource, "getrlimit", lambda kind: few.get(kind) or told(kind)):
+        yield
+
+
+@_prepared
 def cell_too_long(folder: Path) -> Iterator[None]:
     """The second call's doc_summary holds 30 MB."""
     with (folder / "calls.csv").open("a") as stream:
