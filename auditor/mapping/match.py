@@ -42,6 +42,13 @@ _HINTS = {
     "provider_credential": "title degree",
 }
 """Words that such a column's header often holds, beside its name and aliases."""
+_OF_SYSTEMS = {
+    part for table in HEADERS.values() for names in table.values() for name in names for part in name.split(" + ")
+}
+_TELLING = {
+    word for spec in TABLES.values() for column in spec.columns.values()
+    for name in (column.name, *column.aliases, _HINTS.get(column.name, "")) for word in tokens(name)
+}  # fmt: skip
 
 
 def match(table: str, sources: Sequence[Source], policy: Policy, *, without_billing: bool) -> dict[str, Guess]:
@@ -84,6 +91,11 @@ def match(table: str, sources: Sequence[Source], policy: Policy, *, without_bill
             found = {name: guess for name, guess in found.items() if not guess.column.billing or guess.sure == CERTAIN}
     _settle_key(spec, found)
     return {name: found[name] for name in spec.columns if name in found}
+
+
+def is_telling(header: str) -> bool:
+    """Whether a header has a word of a column's name, or is that of a known system."""
+    return header in _OF_SYSTEMS or bool(set(tokens(header)) & _TELLING)
 
 
 def _settle_key(spec: TableSpec, found: dict[str, Guess]) -> None:

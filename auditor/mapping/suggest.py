@@ -14,13 +14,14 @@ from pathlib import Path
 from auditor import policy
 from auditor.cells import instants
 from auditor.claims import doors
-from auditor.errors import OutputFailed, UsageError
+from auditor.errors import InputRefused, OutputFailed, UsageError
 from auditor.mapping import match as suggest_match
 from auditor.mapping import values as suggest_values
 from auditor.mapping.guess import Guess
 from auditor.mapping.known import MEANINGS, ZONES
 from auditor.mapping.values import Source
 from auditor.policy import Policy
+from auditor.reading import headers
 from auditor.schema.tables import TABLES, Kind
 
 _COMMENT = 48
@@ -52,6 +53,9 @@ def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Su
     if sum(list(files).count("-") for files in paths.values()) > 1:
         raise UsageError("-: standard input can hold one table only; name files for the others")
     exports = {table: suggest_values.read(table, files, base) for table, files in paths.items()}
+    if not show_ids:
+        for table, export in exports.items():
+            _insist_on_headers(table, export.sources)
     found = suggest_match.match_all({table: export.sources for table, export in exports.items()}, base)
     formats = _formats(found, base)
     reader = base.model_copy(update={"instant_formats": tuple(formats)})
@@ -77,6 +81,21 @@ def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Su
     missing = [f"{table}.{name}" for table in exports for name, column in TABLES[table].columns.items()
                if column.required and not (name in found[table] and found[table][name].active)]  # fmt: skip
     return Suggestion("\n".join(lines) + "\n", tuple(missing))
+
+
+def _insist_on_headers(table: str, sources: Sequence[Source]) -> None:
+    """Refuse a file whose first line may be a row, which would be quoted as headers. Raises InputRefused.
+
+    A cell of a row is often found again below it; headers are not, but for a header line that is repeated whole.
+    """
+    names = [source.name for source in sources]
+    again = [bool((source.values == source.name).any()) for source in sources]
+    telling = sum(suggest_match.is_telling(name) for name in names)
+    if not telling or (any(again) and not all(again)) or (headers.like_data(names) and 2 * telling < len(names)):
+        raise InputRefused(
+            f"{table}: the first line looks like a row of data; is the header line missing? If these are the headers, "
+            "give --show-ids, which shows them"
+        )
 
 
 def save(text: str, path: Path) -> None:

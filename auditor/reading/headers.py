@@ -10,6 +10,12 @@ from auditor.schema.tables import TABLES, Column, TableSpec, fold
 
 _SHOWN = 50
 """Headers that a message names at most."""
+_COLUMNS = [column for spec in TABLES.values() for column in spec.columns.values()]
+_WORDS = {
+    fold(word) for column in _COLUMNS for term, words in (column.vocabulary or {}).items() for word in (term, *words)
+}
+_KNOWN = {fold(name) for column in _COLUMNS for name in (column.name, *column.aliases)} - _WORDS
+"""Names of columns that no cell holds."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +95,18 @@ def _fitting(spec: TableSpec, headers: Sequence[str], policy: Policy) -> str:
 
 
 def shown(names: Sequence[str]) -> str:
-    """Headers for a message; only their number if one looks like data, as in a file without a header line."""
-    if any(re.search(r"\d{3}|^\W*\d|[\r\n]|.{61}", name) for name in names):
+    """Headers for a message; only their number where they may be data, as in a file without a header line."""
+    if like_data(names):
         return f"{len(names)} columns whose headers look like data; is the header line missing?"
+    if not any(fold(name) in _KNOWN for name in names):
+        return f"{len(names)} columns, none of whose headers is known; is the header line missing?"
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(map(repr, names[:_SHOWN])) + more
+
+
+def like_data(names: Sequence[str]) -> bool:
+    """Whether one of the headers is no header."""
+    return any(re.search(r"\d{3}|^\W*\d|[\r\n]|.{61}", name) for name in names)
 
 
 def _position(where: str, column: str, source: str, names: Sequence[str], folded: Sequence[str]) -> int:

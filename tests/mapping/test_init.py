@@ -104,10 +104,35 @@ def test_formats_that_the_auditor_lacks_are_named(tmp_path: Path, when: tuple[st
 
 
 def test_required_columns_without_a_candidate_are_said(tmp_path: Path) -> None:
-    text = suggest.suggest(written(tmp_path, calls="colour,size\nred,1.5\nblue,2.5\n")).text
+    text = suggest.suggest(written(tmp_path, calls="colour,call size\nred,1.5\nblue,2.5\n")).text
     assert "REQUIRED, and nothing was found" in line_of(text, '# call_start = ""')
     assert "REQUIRED, and nothing was found" in line_of(text, '# patient_id = ""')
     tomllib.loads(text)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "KAY,Jane CANARY,DR JONES,completed\nKAA,Berta Miller,DR JONES,no show\n",
+        "KAY,Jane CANARY,office visit,yes\nKAA,Berta Miller,office visit,no\n",
+        "KAY,Jane CANARY,Anna\nKAA,Berta Miller,Bert\n",
+        "4711,Jane CANARY,visit,2026-03-02 09:00\n4712,Berta Miller,call,2026-03-02 10:00\n",
+    ],
+)
+def test_a_first_line_that_may_be_a_row_is_not_quoted(tmp_path: Path, rows: str) -> None:
+    files = written(tmp_path, calls=rows)
+    with pytest.raises(InputRefused, match="is the header line missing") as refusal:
+        suggest.suggest(files)
+    assert "CANARY" not in str(refusal.value)
+    assert "CANARY" in suggest.suggest(files, show_ids=True).text
+
+
+def test_header_lines_may_be_repeated(tmp_path: Path) -> None:
+    head = "call_id,patient,provider,start\n"
+    text = suggest.suggest(
+        written(tmp_path, calls=f"{head}c1,p1,a,2026-03-02 09:00\n{head}c2,p2,a,2026-03-02 09:30\n")
+    ).text
+    assert "call_id" in text
 
 
 def test_names_in_a_vocabulary_column_are_not_quoted(tmp_path: Path) -> None:

@@ -51,11 +51,19 @@ def test_a_file_without_a_header_line_shows_no_value(tmp_path: Path, policy: Pol
     assert "CANARY" not in str(refusal.value)
 
 
+def test_a_first_line_without_a_known_header_is_not_quoted(tmp_path: Path, policy: Policy):
+    """The words of a vocabulary are none: `patient` calls, `provider` calls."""
+    with pytest.raises(InputRefused) as refusal:
+        one(tmp_path, policy, b"KAY,Jane CANARY,patient,provider,seen\n")
+    assert "5 columns, none of whose headers is known; is the header line missing?" in str(refusal.value)
+    assert "CANARY" not in str(refusal.value)
+
+
 def test_ten_thousand_columns(tmp_path: Path, policy: Policy):
     names, cells = ",".join(f"c{n}" for n in range(10_000)), "," * 9_999
     assert one(tmp_path, policy, f"{HEADER},{names}\n{ROWS},{cells}\n".encode()).rows.height == 1
     with pytest.raises(InputRefused, match="and 9,954 more") as refusal:
-        one(tmp_path, policy, f"{','.join('c' * (n % 9 + 1) for n in range(10_004))}\n".encode())
+        one(tmp_path, policy, f"visit_id,{','.join('c' * (n % 9 + 1) for n in range(10_003))}\n".encode())
     assert len(str(refusal.value)) < 2_000
 
 
