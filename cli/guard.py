@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cli.log import log
-from cli.streams import forget, insist_on_files
+from cli.streams import forget, insist_on_limits
 
 _asked: dict[str, bool] = {"debug": False}
 
@@ -27,7 +27,7 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
         from auditor.errors import AuditError
 
         try:
-            insist_on_files()
+            insist_on_limits()
             code = command(*args, **kwargs)
             sys.stdout.flush()
         except (SystemExit, KeyboardInterrupt):

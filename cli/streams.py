@@ -8,6 +8,8 @@ from typing import TextIO
 
 _FILES = 64
 """Files that may be open at once, at least."""
+_ADDRESSES = 2 << 30
+"""Addresses that libraries reserve, at least; a report needs more."""
 
 
 def say(line: str) -> None:
@@ -38,13 +40,19 @@ def keep_files_private() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
-def insist_on_files() -> None:
-    """Refuse to begin where so few files may be open that libraries would panic. Raises OutputFailed."""
+def insist_on_limits() -> None:
+    """Refuse to begin where libraries would panic, or end the process in words of their own. Raises OutputFailed."""
     from auditor.errors import OutputFailed
 
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if allowed != resource.RLIM_INFINITY and allowed < _FILES:
-        raise OutputFailed(f"no more than {allowed} files may be open at once; allow {_FILES} or more (ulimit -n)")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's, which nothing here multiplies with
+    files, addresses = (resource.getrlimit(which)[0] for which in (resource.RLIMIT_NOFILE, resource.RLIMIT_AS))
+    if files != resource.RLIM_INFINITY and files < _FILES:
+        raise OutputFailed(f"no more than {files} files may be open at once; allow {_FILES} or more (ulimit -n)")
+    if addresses != resource.RLIM_INFINITY and addresses < _ADDRESSES:
+        raise OutputFailed(
+            f"no more than {addresses / 2**30:.1f} GB of addresses may be used; allow {_ADDRESSES >> 30} GB or more "
+            "(ulimit -v), and limit memory with a control group"
+        )
 
 
 def complete() -> None:

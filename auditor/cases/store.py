@@ -17,6 +17,8 @@ NAME = "ledger.sqlite"
 _APPLICATION = 98968
 _FIRST = 2
 """The schema that the first script makes; the one before was never released."""
+_LONGEST = 500
+"""Bytes of a path that SQLite opens, with what it adds to the name."""
 _WAIT = 30.0
 """Seconds that a writer waits for another: a run writes its marks and its report in one transaction."""
 
@@ -113,6 +115,8 @@ def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
     """
     if not create and not (path.is_file() and path.stat().st_size):
         raise InputRefused(f"{path}: no ledger here; `audit98968 run --out DIR` keeps one in DIR")
+    if len(os.fsencode(path.absolute())) > _LONGEST:
+        raise OutputFailed(f"{path}: this path is too long for a ledger; name a shorter one with --ledger")
     if path.is_symlink():
         raise OutputFailed(f"{path}: a link; a ledger is a file of its own, name it with --ledger")
     if create:

@@ -167,6 +167,15 @@ def few_open_files(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def few_addresses(folder: Path) -> Iterator[None]:
+    """`ulimit -v 1000000`"""
+    told = resource.getrlimit
+    few = {resource.RLIMIT_AS: (1_024_000_000, 1_024_000_000)}
+    with mock.patch.object(resource, "getrlimit", lambda kind: few.get(kind) or told(kind)):
+        yield
+
+
+@_prepared
 def cell_too_long(folder: Path) -> Iterator[None]:
     """The second call's doc_summary holds 30 MB."""
     with (folder / "calls.csv").open("a") as stream:

@@ -117,7 +117,7 @@ def limited(which: int, sizes: tuple[int, ...], codes: tuple[int, ...]):  # type
 
 def disk_full(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
     """A file system of its own that holds the finished run and a little more."""
-    for free_kb in (0, 4, 24, 60, 120, 300, 450, 600, 2000):
+    for free_kb in (0, 4, 24, 60, 120, 300, 450, 600, 4000):
 
         def try_it(free_kb: int = free_kb) -> None:
             with mounted(clinic, "-t", "tmpfs", "-o", "size=64m,mode=700", "none"):
@@ -125,7 +125,7 @@ def disk_full(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
                 used = int(subprocess.check_output(["du", "-sk", clinic.out]).split()[0])
                 subprocess.run(["mount", "-o", f"remount,size={used + free_kb}k", clinic.out], check=True)
                 done = clinic.run()
-                clinic.promises(done, [0] if free_kb == 2000 else [0, 4])
+                clinic.promises(done, [0] if free_kb == 4000 else [0, 4])
                 assert done.code == 0 or "space" in done.err, done.err
                 subprocess.run(["mount", "-o", "remount,size=64m", clinic.out], check=True)
                 clinic.recovers()
@@ -264,7 +264,8 @@ def in_the_way(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
     yield lambda: try_it(lambda there: (there / ".lock").mkdir(parents=True), "could not be written")
     yield lambda: try_it(lambda there: there.mkdir(), "not UTF-8", os.fsdecode(b"there/\xff"))
     yield lambda: try_it(lambda there: there.mkdir(), "name too long", "there/" + "x" * 300)
-    yield lambda: try_it(lambda there: there.mkdir(), "", "there/" + "deep/" * 100, 0)
+    yield lambda: try_it(lambda there: there.mkdir(), "", "there/" + "deep/" * 50, 0)
+    yield lambda: try_it(lambda there: there.mkdir(), "too long for a ledger", "there/" + "deep/" * 100)
 
 
 def umasks(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
@@ -312,7 +313,7 @@ def strangers(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
     def verbose() -> None:
         done = clinic.run(env=loud | {"POLARS_VERBOSE": "1"})
         clinic.promises(done, [0])
-        assert not done.err, done.err
+        assert all(line.startswith("audit98968: warning: ") for line in done.err.splitlines()), done.err
 
     yield verbose
     for where in SPOILERS:
@@ -386,7 +387,6 @@ def main() -> int:
     print(f"seed {options.seed}")
     root = os.geteuid() == 0
     mega = 2**20
-    native = (0, 4, -signal.SIGABRT, -signal.SIGTRAP, -signal.SIGSEGV)
     with tempfile.TemporaryDirectory() as base:
         bench = Bench(options, Path(base))
         bench.fault("kill -9", at_random(signal.SIGKILL, (0, -signal.SIGKILL)))
@@ -397,7 +397,8 @@ def main() -> int:
         sizes = tuple(size * mega for size in (512, 600, 800, 1000, 1500, 2000, 3000, 8000, 32_000, 120_000))
         bench.fault("address limit", limited(resource.RLIMIT_AS, sizes, (0, 4)))
         sizes = tuple(size * mega for size in (64, 128, 192, 256, 320, 400, 450))
-        bench.fault("address limit below the libraries", limited(resource.RLIMIT_AS, sizes, native))
+        bench.fault("address limit below the libraries", limited(resource.RLIMIT_AS, sizes, (4,)))
+        bench.fault("open files limit", limited(resource.RLIMIT_NOFILE, (3, 8, 16, 24, 32, 48, 64, 128), (0, 4)))
         for name, fault in (("disk full", disk_full), ("read-only output", read_only), ("another user", another_user)):
             if root:
                 bench.fault(name, fault)
