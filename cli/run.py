@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import stat
 import sys
 from contextlib import ExitStack, nullcontext, suppress
@@ -34,6 +33,8 @@ FINDINGS = 1
 def run(options: Options) -> int:
     """Audit, publish and print. Returns the exit code; raises AuditError where the audit stops."""
     started = datetime.now(UTC)
+    if options.ledger:
+        store.insist_on_path(options.ledger)
     with ExitStack() as held:
         if options.out:
             held.enter_context(folder.held(options.out))
@@ -41,7 +42,7 @@ def run(options: Options) -> int:
                 log.warn(f"{options.out}: others may write to this folder; chmod 700 it, or choose another --out")
         engine = held.enter_context(engine_of(options))
         ledger, settings = None, options.settings
-        if options.ledger and os.path.exists(options.ledger) and not options.begins_anew:  # noqa: PTH110  # too long: no
+        if options.ledger and options.ledger.exists() and not options.begins_anew:
             ledger = held.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
             book.insist(ledger, options.ledger, options.out)
             settings = replace(settings, undecided=night.undecided(ledger), related=night.related(ledger))

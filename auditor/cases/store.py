@@ -107,6 +107,12 @@ def _newest() -> int:
     return _FIRST + len(MIGRATIONS) - 1
 
 
+def insist_on_path(path: Path) -> None:
+    """Refuse a path that is too long for SQLite. Raises OutputFailed."""
+    if len(os.fsencode(path.absolute())) > _LONGEST:
+        raise OutputFailed(f"{path}: this path is too long for a ledger; name a shorter one with --ledger")
+
+
 @contextlib.contextmanager
 def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
     """The ledger, checked and lifted to the present schema; `create` makes it where there is none.
@@ -115,8 +121,6 @@ def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
     """
     if not create and not (path.is_file() and path.stat().st_size):
         raise InputRefused(f"{path}: no ledger here; `audit98968 run --out DIR` keeps one in DIR")
-    if len(os.fsencode(path.absolute())) > _LONGEST:
-        raise OutputFailed(f"{path}: this path is too long for a ledger; name a shorter one with --ledger")
     if path.is_symlink():
         raise OutputFailed(f"{path}: a link; a ledger is a file of its own, name it with --ledger")
     if create:

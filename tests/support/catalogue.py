@@ -401,8 +401,8 @@ def pipe_does_not_fit(folder: Path) -> Iterator[None]:
 
 @_prepared
 def too_few_addresses(folder: Path) -> Iterator[None]:
-    """`ulimit -v 1048576`"""
-    with mock.patch.object(resource, "getrlimit", return_value=(1 << 30, 1 << 30)):
+    """`ulimit -v 4194304`"""
+    with mock.patch.object(resource, "getrlimit", return_value=(1 << 32, 1 << 32)):
         yield
 
 

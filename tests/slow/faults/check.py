@@ -398,7 +398,7 @@ def main() -> int:
         bench.fault("address limit", limited(resource.RLIMIT_AS, sizes, (0, 4)))
         sizes = tuple(size * mega for size in (64, 128, 192, 256, 320, 400, 450))
         bench.fault("address limit below the libraries", limited(resource.RLIMIT_AS, sizes, (4,)))
-        bench.fault("open files limit", limited(resource.RLIMIT_NOFILE, (3, 8, 16, 24, 32, 48, 64, 128), (0, 4)))
+        bench.fault("open files limit", limited(resource.RLIMIT_NOFILE, (8, 16, 24, 32, 48, 64, 128), (0, 4)))
         for name, fault in (("disk full", disk_full), ("read-only output", read_only), ("another user", another_user)):
             if root:
                 bench.fault(name, fault)
