@@ -47,14 +47,15 @@ def estimate(folder: Path, reviewed: Path | None, format: str = "text", *, show_
         raise UsageError(f"--format: `{format}` is none of {', '.join(FORMATS)}")
     found = review(folder, reviewed)
     if format == "json":
-        data(to_json(_to_dict(found)))
+        data(to_json(_to_dict(found, show_ids)))
     else:
         _print(found, show_ids)
     return 0
 
 
-def _to_dict(found: Reviewed) -> dict[str, Any]:
+def _to_dict(found: Reviewed, show_ids: bool) -> dict[str, Any]:
     """The result for programs. Money is a number with two decimal places, the rate is a share."""
+    design = found.manifest["strata_by"]
     made = asdict(found.estimate) | {"precision": found.estimate.precision}
     for name in ("total", "lower", "upper", "standard_error", "precision"):
         made[name] = round(made[name], 2)
@@ -66,9 +67,10 @@ def _to_dict(found: Reviewed) -> dict[str, Any]:
         "confidence": CONFIDENCE,
         **made,
         "strata": [
-            {"name": each.name, "units": each.units, "reviewed": len(each.errors), "wrong": each.wrong,
+            {"name": _stratum(number, each.name, design, show_ids), "units": each.units,
+             "reviewed": len(each.errors), "wrong": each.wrong,
              "found": float(sum(each.errors))}
-            for each in found.strata
+            for number, each in enumerate(found.strata, 1)
         ],
     }  # fmt: skip
 

@@ -5,11 +5,13 @@ Nothing here needs root. A promise that is broken is an AssertionError.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -129,6 +131,19 @@ class Clinic:
         left = {entry.name for entry in self.out.iterdir() if not _RUN_ID.fullmatch(entry.name)}
         assert left <= {".entered", ".lock", "latest", "ledger.sqlite", "refused"}, f"left over: {left}"
         assert (self.out / "latest").resolve().name not in self.before, "latest did not move"
+
+    def remembers(self) -> None:
+        """The ledger holds, and every finding of the last run in it is one of its cases."""
+        done = self.run("cases", "verify", "out")
+        assert done.code == 0, done.out + done.err
+        done = self.run("cases", "export", "out")
+        assert done.code == 0, done.err
+        known = set(pl.read_csv(done.out.encode(), infer_schema=False)["finding_id"])
+        last = json.loads((self.out / "latest" / "summary.json").read_text())
+        with contextlib.closing(sqlite3.connect(self.out / "ledger.sqlite")) as ledger:
+            entered = ledger.execute("SELECT 1 FROM runs WHERE run_id = ?", (last["run_id"],)).fetchone()
+        found = set(pl.read_parquet(self.out / "latest" / "findings.parquet")["finding_id"])
+        assert not entered or found <= known, "a finding is no case"
 
 
 def whole(folder: Path) -> None:

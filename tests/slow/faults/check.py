@@ -92,6 +92,45 @@ def at_random(number: signal.Signals, codes: tuple[int, ...], early: float = 0.0
     return cases
 
 
+def at_points(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
+    """Kills where it hurts most: while rows are spilled, within the ledger's transaction, and on both sides of its commit."""
+    for code in POINTS.values():
+        for count in range(1, 2 + bench.options.kills // 40):
+
+            def try_it(code: str = code, count: int = count) -> None:
+                done = clinic.run(prefix=spoilt(KILL.format(count=count) + code))
+                clinic.promises(done, (-signal.SIGKILL,))
+                clinic.remembers()
+                clinic.recovers()
+                clinic.remembers()
+
+            yield try_it
+
+
+KILL = """
+import os
+from auditor.cases import book, chain
+from auditor.scale import partitions
+left = [{count}]
+def killed_after(work, often=True):
+    def killed(*given, **named):
+        made = work(*given, **named)
+        left[0] -= often
+        if left[0] <= 0 or not often:
+            os.kill(os.getpid(), 9)
+        return made
+    return killed
+"""
+POINTS = {
+    "spilling": "had = partitions.Partitions.__init__\n"
+    "partitions.Partitions.__init__ = lambda self, room, *more, **named: had(self, 0, *more, **named)\n"
+    "partitions.Partitions._put = killed_after(partitions.Partitions._put)\n",
+    "within the transaction": "chain.append = killed_after(chain.append, False)\n",
+    "published, not entered": "folder.publish = killed_after(folder.publish, False)\n",
+    "entered, not told": "book.note_entered = killed_after(book.note_entered, False)\n",
+}
+
+
 def _in_the_program(done: Done) -> bool:
     """Whether a traceback shows anything of ours."""
     ours = any(f"{ROOT}/{name}/" in done.err for name in ("cli", "auditor"))
@@ -390,6 +429,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as base:
         bench = Bench(options, Path(base))
         bench.fault("kill -9", at_random(signal.SIGKILL, (0, -signal.SIGKILL)))
+        bench.fault("kill -9 at a point", at_points)
         bench.fault("SIGINT", at_random(signal.SIGINT, (0, 130, -signal.SIGINT), early=0.1))
         bench.fault("SIGTERM", at_random(signal.SIGTERM, (0, 143, -signal.SIGTERM), early=0.1))
         sizes = (0, 100, 5_000, 12_000, 20_000, 60_000, 200_000, 400_000, 100 * mega)

@@ -1,0 +1,76 @@
+"""No command shows a value of the exports that was not asked for: on its streams, in names of files, or in a list of processes."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.slow.faults.bench import CANARY, RUN, TABLES, Clinic, Done, finish
+
+DECISION = ("--by", "Ann", "--reason", "read the record")
+QUIET = (
+    (RUN, 0),
+    (("run", *TABLES, "--fail-on", "never", "--codes", "98967"), 0),
+    (("run", *TABLES[:-2], "--out", "out"), 3),
+    (("check", *TABLES, "--out", "out"), 0),
+    (("check", "--calls", "visits.csv", "--visits", "calls.csv"), 3),
+    (("init", *TABLES[:4]), 0),
+    (("compare", "out", "out"), 0),
+    (("frame", "out", "--out", "probe", "--size", "20", "--strata", "provider"), 0),
+    (("frame", "out", "--out", "probe"), 2),
+    (("estimate", "probe"), 0),
+    (("estimate", "probe", "--format", "json"), 0),
+    (("cases", "list", "out"), 0),
+    (("cases", "decide", "out", "confirmed", "1", *DECISION), 0),
+    (("cases", "decide", "out", "dismissed", f"DUR001:{CANARY}:1", *DECISION), 2),
+    (("cases", "note", "out", "2", "asked", "--by", "Ann"), 0),
+    (("cases", "import", "out", "out/latest/report.xlsx", "--by", "Ann"), 0),
+    (("cases", "import", "out", "calls.csv", "--by", "Ann"), 3),
+    (("cases", "verify", "out"), 0),
+    (("cases", "repair", "out"), 0),
+    (("cases", "restore", "out"), 0),
+    (("explain", "out", f"{CANARY}-unknown"), 2),
+)  # fmt: skip
+"""Commands in the order in which they can be given, none of which asks for an identifier, and their exit codes."""
+
+
+def watched(clinic: Clinic, *arguments: str, prefix: Sequence[str] = ()) -> Done:
+    """Run a command, and look meanwhile at what others see of it: arguments of processes, and names of files."""
+    process, seen = clinic.start(*arguments, prefix=prefix), set()
+    while process.poll() is None:
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (folder / "cwd").readlink() == clinic.work:
+                    seen |= {*(folder / "cmdline").read_bytes().decode(errors="replace").split("\0")}
+        with suppress(OSError):  # a folder that goes meanwhile
+            seen |= {path.name for path in clinic.base.rglob("*")}
+        time.sleep(0.03)
+    done = finish(process)
+    assert not [word for word in seen - {*arguments} if CANARY in word]
+    return done
+
+
+def test_no_command_shows_a_value_that_was_not_asked_for(tmp_path: Path):
+    clinic = Clinic(tmp_path, rows=120)
+    for arguments, code in QUIET:
+        if arguments[:2] == ("estimate", "probe"):
+            sample = pl.read_csv(clinic.work / "probe" / "sample.csv", infer_schema=False)
+            sample.with_columns(error_amount=pl.lit("0")).write_csv(clinic.work / "probe" / "sample.csv")
+        done = watched(clinic, *arguments)
+        assert done.code == code, (arguments, done.err)
+        secret = rf"{CANARY}[- ]\w" if arguments[0] == "init" else CANARY  # alone it is a word, in a column of words
+        said = done.out + done.err + (clinic.work / "log").read_text()
+        assert not re.search(f"{secret}|Traceback|panicked", said), arguments
+        assert not [*(clinic.base / "home").iterdir(), *(clinic.base / "tmp").iterdir()], arguments
+
+
+@pytest.mark.parametrize("shown", ["sleep 0.5 # {}", "touch {}; sleep 0.5"])
+def test_the_watch_sees_what_there_is_to_see(tmp_path: Path, shown: str):
+    with pytest.raises(AssertionError):
+        watched(Clinic(tmp_path, rows=60), prefix=["sh", "-c", shown.format(CANARY)])
