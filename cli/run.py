@@ -13,7 +13,7 @@ from sqlite3 import Connection
 from auditor import audit as auditing
 from auditor import refusals
 from auditor.audit import Result
-from auditor.cases import book, night, store
+from auditor.cases import book, night, standing, store
 from auditor.errors import InputRefused
 from auditor.inputs import Inputs
 from auditor.reports import folder, summary, tables, text
@@ -55,7 +55,7 @@ def run(options: Options) -> int:
             if options.begins_anew and (kept := store.put_aside(options.ledger)):
                 log.info("ledger", f"another ledger begins; the one before is kept as {kept}", path=str(kept))
             ledger = held.enter_context(store.opened(options.ledger, create=True))
-        where = _publish(options, ledger, result, figures)
+        result, figures, where = _publish(options, ledger, result, figures)
     try:
         _print(options, result, figures, where)
         sys.stdout.flush()
@@ -102,8 +102,10 @@ def compare_with_the_run_before(options: Options, figures: Summary) -> None:
         figures["warnings"] = [*shrink.fewer(earlier, now, allowed), *figures["warnings"]]
 
 
-def _publish(options: Options, ledger: Connection | None, result: Result, figures: Summary) -> Path | None:
-    """Enter the run in the ledger and write its folder.
+def _publish(
+    options: Options, ledger: Connection | None, result: Result, figures: Summary
+) -> tuple[Result, Summary, Path | None]:
+    """Enter the run in the ledger and write its folder. Returns what is told then, and the folder.
 
     The ledger is kept last: a run that dies before is told anew, and nothing that is new is ever missed.
     """
@@ -111,12 +113,13 @@ def _publish(options: Options, ledger: Connection | None, result: Result, figure
         cases = None
         if ledger:
             entered = night.mark(ledger, result, figures, options.settings.policy)
-            figures["ledger"], cases = entered.in_summary, entered.cases
+            result, figures = standing.with_decisions(ledger, result, figures, entered)
+            cases = entered.cases
         where = folder.publish(options.out, result, figures, cases, options.settings.write) if options.out else None
     if ledger and options.out:
         book.note_entered(options.out, figures["run_id"])
     _log_report(where)
-    return where
+    return result, figures, where
 
 
 def engine_of(options: Options) -> Place:
@@ -174,4 +177,4 @@ def _exit_code(fail_on: str, figures: Summary) -> int:
     failing = levels[: levels.index(fail_on) + 1] if fail_on in levels else ()
     if "incomplete" in failing and figures["claims"]["rejected"]:
         return FINDINGS
-    return FINDINGS if any(figures["claims"][level] for level in failing) else 0
+    return FINDINGS if any(figures["standing"][level] for level in failing) else 0

@@ -17,7 +17,7 @@ MINUTE = 60_000_000
 _KEY = ("claim_id", "claim_line", "cpt_code")
 _DOCUMENTS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity")
 _ROW_FACTS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "claim_status_sure", "billed_amount",
-              "paid_amount", "frequency_code", "original_claim_id", "source_file", "source_record")  # fmt: skip
+              "paid_amount", "payer", "frequency_code", "original_claim_id", "source_file", "source_record")  # fmt: skip
 _INELIGIBLE_PURPOSES = ("scheduling", "administrative")
 _UNCOUNTED_PURPOSES = (*_INELIGIBLE_PURPOSES, "follow_up")
 
@@ -56,6 +56,7 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     facts = _facts(line_calls, policy.timezone)
     lines = family.join(facts, on="head", how="left").with_columns(
         pl.col("service_date").fill_null(pl.col("start_date")),
+        pl.coalesce("payer", "call_payer"),
         diagnoses=pl.when(pl.col("own_diagnoses").list.len() > 0).then("own_diagnoses").otherwise("call_diagnoses"),
         has_call=pl.col("start").is_not_null(),
     )
@@ -71,7 +72,7 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     )  # fmt: skip
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
     inactive = heads.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
-    lines = lines.drop("head", "own_diagnoses", "call_diagnoses", "total")
+    lines = lines.drop("head", "own_diagnoses", "call_diagnoses", "call_payer", "total")
     return Billing(lines, line_calls, others.select(*keys, "unmatched"), other_calls, inactive)
 
 
@@ -216,6 +217,7 @@ def _together(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) ->
         related_visit_ids=texts("related_visit_id"),
         problems=texts("problem_id"),
         call_diagnoses=listed(pl.col("diagnosis_codes").explode().drop_nulls()),
+        call_payer=pl.col("payer").drop_nulls().first(),
         group_id=pl.col("group_id").drop_nulls().first(),
         specialty=pl.col("specialty").drop_nulls().first(),
         credential=pl.col("provider_credential").drop_nulls().first(),

@@ -63,6 +63,8 @@ def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy, ide
         identity.shown("claim_id", "claim"),
         "claim_line",
         "cpt_code",
+        "payer",
+        pl.lit(policy.name).alias("policy"),
         identity.shown("patient_id", "patient"),
         identity.shown("provider_id", "provider"),
         "service_date",
@@ -98,7 +100,10 @@ def _supportable(policy: Policy) -> pl.Expr:
 def findings_table(
     claims: pl.DataFrame, published: pl.DataFrame, judgement: Judgement, policy: Policy, identity: Identity
 ) -> pl.DataFrame:
-    """One row per finding. A claim's `at_risk_amount` stands on its first violation only, so that the column adds up."""
+    """One row per finding. A claim's `at_risk_amount` stands on its first violation only, so that the column adds up.
+
+    `mark`, `case` and `state` are the ledger's, which has not seen them.
+    """
     best = judgement.best.rename({"kind": "related_kind", "id": "related_id", "at": "related_at"})
     best = best.with_columns(identity.shown_record("related_id", "related_kind")).drop("date_only")
     judged = claims.join(judgement.outcomes, on="line", how="inner").join(_places(published), on="line", how="inner")
@@ -125,6 +130,11 @@ def findings_table(
         outcome=pl.col("outcome").replace_strict(outcomes, return_dtype=pl.String),
         claim_id="claim_id",
         claim_line="claim_line",
+        payer="payer",
+        policy="policy",
+        mark=pl.lit(None, pl.String),
+        case=pl.lit(None, pl.Int64),
+        state=pl.lit(None, pl.String),
         patient_id="patient_id",
         provider_id="provider_id",
         service_date="service_date",

@@ -54,7 +54,9 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         | {NOT_APPLICABLE.replace(" ", "_"): counts.get(NOT_APPLICABLE, 0)}
         | dict(result.inactive)
         | {"rejected": _rejected(result.inputs, settings), "clear_by_absence": result.absent},
-        "rules": [_rule(rule.code, rule.name, skipped.get(rule.code), result) for rule in ALL],
+        "standing": {name: dispositions[name] for name in ("violation", "review", "incomplete")}
+        | {"dismissed": 0, "dismissed_findings": 0, "dismissed_amount": 0.0},
+        "rules": _rules(result),
         "money": {
             "at_risk": _total(claims["at_risk_amount"]),
             "review": _total(claims["review_amount"]),
@@ -217,14 +219,26 @@ def coverage_of(coverage: Coverage, settings: Settings) -> Summary:
     return {"as_of": as_of[0].isoformat() if coverage.as_of else None} | shown | {"holes": holes}
 
 
-def _rule(code: str, name: str, reason: str | None, result: Result) -> Summary:
-    counted = {"applicable": 0, "violation": 0, "review": 0, "unknown": 0}
-    if reason is None:
-        outcomes = result.outcomes[code]
-        counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
-        for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN):
-            counted[outcome.label] = int((outcomes == outcome).sum())
-    return {"code": code, "name": name, "evaluated": reason is None, "reason": reason} | counted
+def _rules(result: Result) -> list[Summary]:
+    """Each rule: whether it was evaluated, its outcomes by number, and the amounts of the claims with findings."""
+    paid = pl.coalesce("paid_amount", "billed_amount")
+    sums = result.findings.group_by("rule").agg(
+        paid.filter(pl.col("outcome") == name).sum().cast(pl.Float64).alias(f"{name}_amount")
+        for name in ("violation", "review")
+    )
+    amounts = {row.pop("rule"): row for row in sums.to_dicts()}
+    rules = []
+    for rule in ALL:
+        counted: Summary = {"applicable": 0, "violation": 0, "review": 0, "unknown": 0}
+        reason = result.not_evaluated.get(rule.code)
+        if reason is None:
+            outcomes = result.outcomes[rule.code]
+            counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
+            for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN):
+                counted[outcome.label] = int((outcomes == outcome).sum())
+        counted |= {"violation_amount": 0.0, "review_amount": 0.0} | amounts.get(rule.code, {}) | {"dismissed": 0}
+        rules.append({"code": rule.code, "name": rule.name, "evaluated": reason is None, "reason": reason} | counted)
+    return rules
 
 
 def _total(amounts: pl.Series) -> float:

@@ -135,6 +135,7 @@ _DIAGNOSES = Column(
     "ICD-10-CM codes",
     ("diagnoses", "diagnosis", "dx", "dx_codes", "icd10", "icd_codes"),
 )
+_PAYER = Column("payer", Kind.TEXT, "the insurer billed", ("insurer", "payor", "payer_name", "insurance"))
 _CODE_ALIASES = ("cpt", "hcpcs", "hcpcs_cd", "hcpcs_code", "procedure_code", "billed_cpt")
 
 
@@ -199,6 +200,7 @@ CALLS = _table(
     Column("claim_id", Kind.ID, "claim that bills the call", ("claim", "claim_no", "claim_number")),
     Column("claim_line", Kind.ID, "line of that claim", ("line", "line_no", "line_number", "line_num")),
     *_billing(billing=True),
+    _PAYER,
 )
 
 VISITS = _table(
@@ -245,6 +247,7 @@ CLAIMS = _table(
     Column("cpt_code", Kind.CODE, "code billed", _CODE_ALIASES, required=True),
     Column("call_id", Kind.ID, "the call that the line bills", ("call", "call_no", "call_number")),
     *_billing(billing=False),
+    _PAYER,
     _DIAGNOSES,
 )
 

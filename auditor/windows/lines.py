@@ -46,6 +46,7 @@ CLAIM: Columns = {
     "hours_ahead": (SMALL, "hours after the end in which a visit counts"),
     "has_call": (FLAG, "a call supports it"),
     "has_both_times": (FLAG, "a call has both a clock time and a stated one"),
+    "payer": (TEXT, "the insurer billed"),
     "group_id": (TEXT, "billing group of its provider"),
     "specialty": (TEXT, "specialty of its provider"),
     "credential": (TEXT, "credential of its provider, as written"),

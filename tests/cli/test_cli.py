@@ -162,7 +162,7 @@ def test_formats_on_standard_output(exports: Path, form: str):
         assert [json.loads(line)["rule"] for line in done.stdout.splitlines()] == ["LBK001"]
     elif form == "csv":
         assert done.stdout.splitlines()[1].startswith(
-            "LBK001:K1:1,LBK001,related-visit-before-call,violation,K1,1,PT-CANARY"
+            "LBK001:K1:1,LBK001,related-visit-before-call,violation,K1,1,,default,,,,PT-CANARY"
         )
     elif form == "none":
         assert done.stdout == ""
