@@ -160,7 +160,15 @@ def _print(options: Options, result: Result, figures: Summary, where: Path | Non
     if form == "text":
         ranked = ranking(result.claims)
         seen = sys.stdout.isatty() and sys.stderr.isatty() and not options.values["quiet"]
-        text.write(sys.stdout, figures, ranked, where, show_ids=options.values["show_ids"], told_elsewhere=seen)
+        text.write(
+            sys.stdout,
+            figures,
+            result.findings,
+            ranked,
+            where,
+            show_ids=options.values["show_ids"],
+            told_elsewhere=seen,
+        )
     elif form == "json":
         data(folder.to_json(figures if options.values["show_ids"] else summary.without_ids(figures)))
     elif form == "csv":

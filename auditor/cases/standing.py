@@ -14,6 +14,7 @@ from auditor.audit import Result
 from auditor.cases import book
 from auditor.cases.night import ALARMS, AMOUNT, GONE, Night
 from auditor.judging.findings import KEYS
+from auditor.reports.summary import money_of
 
 _DISMISSED = (pl.col("state") == "dismissed").fill_null(False)
 
@@ -24,7 +25,7 @@ def with_decisions(
     """The result, whose findings say what the ledger says of them, and the summary without dismissed findings."""
     findings = _marked(result.findings, night.cases)
     claims = _claims(findings, result.claims)
-    counts, money = _counts(claims), _money(claims)
+    counts, money = _counts(claims), money_of(claims)
     rules = _by_rule(findings)
     work = night.in_summary | {
         "tonight": {mark: tally(findings.filter(mark=mark)) for mark in ALARMS},
@@ -76,12 +77,6 @@ def _counts(claims: pl.DataFrame) -> dict[str, Any]:
 def _left(claims: pl.DataFrame) -> int:
     """Claims whose findings are all dismissed, and of which a rule could not be decided."""
     return claims.filter((pl.col("stands") == "dismissed") & (pl.col("unknowns").list.len() > 0)).height
-
-
-def _money(claims: pl.DataFrame) -> dict[str, Any]:
-    sums = {key: float(claims.filter(stands=name).select(AMOUNT.sum()).item())
-            for key, name in (("at_risk", "violation"), ("review", "review"))}  # fmt: skip
-    return sums | {"without_amount": claims.filter((pl.col("stands") != "dismissed") & AMOUNT.is_null()).height}
 
 
 def _by_rule(findings: pl.DataFrame) -> dict[str, dict[str, Any]]:

@@ -40,8 +40,6 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     counts = {str(name): count for name, count in claims["disposition"].value_counts().iter_rows()}
     dispositions = {name: counts.get(name, 0) for name in ("violation", "review", "incomplete", "clear")}
     skipped = result.not_evaluated
-    flagged = pl.col("disposition").is_in(["violation", "review"])
-    amount = pl.coalesce("at_risk_amount", "review_amount")
     return _head(settings, run) | {
         "rules_evaluated": len(ALL) - len(skipped),
         "rules_total": len(ALL),
@@ -57,16 +55,22 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         "standing": {name: dispositions[name] for name in ("violation", "review", "incomplete")}
         | {"dismissed": 0, "dismissed_findings": 0, "dismissed_amount": 0.0},
         "rules": _rules(result),
-        "money": {
-            "at_risk": _total(claims["at_risk_amount"]),
-            "review": _total(claims["review_amount"]),
-            "without_amount": claims.filter(flagged & amount.is_null()).height,
-        },
+        "money": money_of(claims.rename({"disposition": "stands"})),
         "joins": joins_of(result),
         "rejects": rejects_of(result.inputs),
         "unrecognised": unrecognised_of(result.inputs, settings),
         "warnings": list(result.warnings),
     }
+
+
+def money_of(claims: pl.DataFrame) -> Summary:
+    """The amounts of claims that stand (`stands`) in violation or to review, and how many of them carry none."""
+    amount = pl.coalesce("paid_amount", "billed_amount")
+    sums: Summary = {}
+    for key, name in (("at_risk", "violation"), ("review", "review")):
+        amounts = claims.filter(pl.col("stands") == name).select(amount).to_series()
+        sums |= {key: _total(amounts), f"{key}_without_amount": amounts.null_count()}
+    return sums | {"without_amount": sums["at_risk_without_amount"] + sums["review_without_amount"]}
 
 
 def of_refusal(inputs: Inputs | None, settings: Settings, run: Run, reason: str) -> Summary:

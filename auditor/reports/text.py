@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from auditor.reports.page.words import verdict
 from auditor.reports.summary import Summary
+from auditor.reports.tables import worst_first
 from auditor.schema.names import harmless
 
 _PIPE_WIDTH = 240
@@ -17,6 +19,8 @@ _PIPE_WIDTH = 240
 
 _ROWS = 9
 """Rules shown on a terminal."""
+_TONIGHT = 10
+"""Findings of the night that are told one by one."""
 
 _STYLES = {"violation": "bold red", "review": "yellow", "incomplete": "cyan", "clear": "green"}
 
@@ -38,13 +42,14 @@ def console(stream: TextIO) -> Console:
 def write(
     stream: TextIO,
     summary: Summary,
+    findings: pl.DataFrame,
     providers: pl.DataFrame,
     folder: Path | None,
     *,
     show_ids: bool,
     told_elsewhere: bool = False,
 ) -> None:
-    """Print the summary of a finished audit: 24 lines of 80 columns on a terminal, everything unwrapped in a pipe.
+    """Print the summary of a finished audit: blocks of 80 columns on a terminal, unwrapped in a pipe, the conclusion last.
 
     `providers` is `providers.ranking`; without `show_ids` they are numbered by rank. `told_elsewhere`: whoever reads this
     sees the warnings beside it.
@@ -60,9 +65,7 @@ def write(
             f"all {lost:,} rows with {codes} were rejected" if lost else f"the inputs hold no active line with {codes}"
         )
         out.print(f"No claim was audited: {why} in the audited dates.")
-    out.print(_money_line(summary["money"]))
-    if "ledger" in summary:
-        out.print(_night_line(summary["ledger"]))
+    out.print(_money_line(summary))
     coverage = summary["coverage"]
     out.print(
         f"Visits cover {coverage['visits_since']} to {coverage['as_of']}; lines since {coverage['claims_since']}; "
@@ -71,18 +74,22 @@ def write(
     out.print(_rows_line(summary))
     if most is None and summary["joins"]:
         out.print(_joins_line(summary["joins"]))
-    side_by_side = Table.grid(padding=(0, 3))
-    side_by_side.add_row(_rules(summary["rules"], most), _providers(providers, show_ids))
-    out.print(side_by_side)
+    for table in (_rules(summary["rules"], most), _providers(providers, most, show_ids)):
+        if table.row_count:
+            out.print(table)
     out.print(_not_evaluated(summary, most))
     if told_elsewhere and summary["warnings"]:
-        out.print(f"{len(summary['warnings'])} warnings, told below")
+        out.print(f"{_counted(len(summary['warnings']), 'warning')}, told below")
     elif summary["warnings"]:
         out.print("Warnings:")
         for warning in summary["warnings"]:
             out.print(f"- {warning}")
+    if "ledger" in summary:
+        _night(out, summary["ledger"], findings, folder, show_ids)
+    out.print(Text(verdict(summary)["headline"], style="bold"))
     if folder:
-        out.print(f"Report: {folder}")
+        page = folder / "report.html"
+        out.print(f"Report: {page if page.exists() else folder}")
 
 
 def _claims_line(summary: Summary) -> Text:
@@ -104,17 +111,47 @@ def _claims_line(summary: Summary) -> Text:
     return line
 
 
-def _money_line(money: dict[str, Any]) -> str:
+def _money_line(summary: Summary) -> str:
+    money, standing = summary["money"], summary["standing"]
     line = f"Potential overpayment {money['at_risk']:,.2f}; under review {money['review']:,.2f}"
-    missing = money["without_amount"]
-    return f"{line}; {missing:,} of these claims carry no amount" if missing else line
+    if missing := money["without_amount"]:
+        line += f"; {missing:,} of these claims carry no amount"
+    if dismissed := standing["dismissed_findings"]:
+        line += f"; apart from that, {_counted(dismissed, 'finding')} dismissed by reviewers"
+    return line
 
 
-def _night_line(ledger: dict[str, Any]) -> str:
+def _night(out: Console, ledger: dict[str, Any], findings: pl.DataFrame, folder: Path | None, show_ids: bool) -> None:
+    """What the ledger knows: the cases by mark, open work, and tonight's findings one by one."""
     marks = ", ".join(f"{count:,} {mark}" for mark, count in ledger["marks"].items())
+    before = f"Since the run {ledger['previous_run']}" if ledger["previous_run"] else "First run of this ledger"
     if ledger["repeats"]:
-        return f"Inputs and settings of the run {ledger['repeats']} again: {marks}"
-    return f"{'Since the last run' if ledger['previous_run'] else 'First run of this ledger'}: {marks}"
+        before = f"Inputs and settings of the run {ledger['repeats']} again"
+    out.print(f"{before}: {marks}")
+    work = ledger["work"]
+    open_, confirmed, dismissed = (_tallied(work[state], state) for state in ("open", "confirmed", "dismissed"))
+    due = f", the next due on {work['confirmed']['next_due']}" if work["confirmed"]["next_due"] else ""
+    out.print(f"Open work: {open_}; {confirmed}{due}; {dismissed}")
+    alarms = findings.filter(pl.col("mark").is_in([*ledger["tonight"]]))
+    rows = worst_first(alarms, "outcome", _TONIGHT, last=("rule",))
+    for row in rows.iter_rows(named=True):
+        on = f" of {row['service_date']}" if show_ids else ""
+        amount = f", {row['amount']:,.2f}" if row["amount"] is not None else ""
+        out.print(f"  {row['mark']}: case {row['case']}, {row['rule']} {row['name']}{on}{amount}")
+    if more := alarms.height - rows.height:
+        out.print(f"  and {more:,} more: audit98968 cases list {folder.parent if folder else 'DIR'} --mark new")
+    out.print(f"Tonight: {'; '.join(_tallied(counts, mark) for mark, counts in ledger['tonight'].items())}")
+
+
+def _tallied(counts: dict[str, Any], word: str) -> str:
+    """`5 new on 3 claims, 150.50`, or `none new`."""
+    if not counts["findings"]:
+        return f"none {word}"
+    return f"{counts['findings']:,} {word} on {_counted(counts['claims'], 'claim')}, {counts['amount']:,.2f}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _rows_line(summary: Summary) -> str:
@@ -123,13 +160,13 @@ def _rows_line(summary: Summary) -> str:
     for table, rejects in summary["rejects"].items():
         files = [entry for entry in summary["inputs"] if entry["table"] == table]
         rows, used = (sum(entry[name] for entry in files) for name in ("rows", "used"))
-        details = [f"{rejects['duplicates']:,} duplicates"] if rejects["duplicates"] else []
+        details = [_counted(rejects["duplicates"], "duplicate")] if rejects["duplicates"] else []
         if rejects["without_patient"]:
             details.append(f"{rejects['without_patient']:,} WITHOUT A READABLE PATIENT")
         details_told = f" ({', '.join(details)})" if details else ""
         parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects['rejected']:,} rejected{details_told}")
     unknown = sum(value["count"] for value in summary["unrecognised"])
-    return "; ".join(parts) + (f"; {unknown:,} unrecognised values" if unknown else "")
+    return "; ".join(parts) + (f"; {_counted(unknown, 'unrecognised value')}" if unknown else "")
 
 
 def _joins_line(joins: Sequence[dict[str, Any]]) -> str:
@@ -145,25 +182,26 @@ def _rules(rules: Sequence[dict[str, Any]], most: int | None) -> Table:
     """The rules that fired or left something open, the most violations first where not all are shown."""
     fired = [rule for rule in rules if rule["violation"] or rule["review"] or rule["unknown"]]
     shown = fired if most is None else sorted(fired, key=lambda rule: (-rule["violation"], -rule["review"]))[:most]
-    table = Table(box=None, pad_edge=False, show_edge=False)
+    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     table.add_column("rule", no_wrap=True)
-    for name in ("violation", "review", "unknown"):
-        table.add_column(name if most is None else f"{name[:4]}.", justify="right")
+    for name in ("violation", "review", "cannot\ntell", "amount"):
+        table.add_column(name, justify="right")
     for rule in shown:
         counts = (f"{rule[name]:,}" for name in ("violation", "review", "unknown"))
-        table.add_row(f"{rule['code']} {rule['name']}"[: None if most is None else 32], *counts)
+        amount = rule["violation_amount"] + rule["review_amount"]
+        table.add_row(f"{rule['code']} {rule['name']}", *counts, f"{amount:,.2f}" if amount else "")
     if len(fired) > len(shown):
-        table.caption = f"and {len(fired) - len(shown)} more rules in the report"
+        table.caption = f"and {_counted(len(fired) - len(shown), 'more rule')} in the report"
         table.caption_justify = "left"
     return table
 
 
-def _providers(providers: pl.DataFrame, show_ids: bool) -> Table:
-    """The ten providers whose rate of violations is surely high, by the low end of its interval."""
+def _providers(providers: pl.DataFrame, most: int | None, show_ids: bool) -> Table:
+    """The providers whose rate of violations is surely high, by the low end of its interval."""
     table = Table(box=None, pad_edge=False, show_edge=False)
     table.add_column("provider", no_wrap=True)
     table.add_column("violations", justify="right")
-    worst = providers.filter(pl.col("violation") > 0).head(10)
+    worst = providers.filter(pl.col("violation") > 0).head(10 if most is None else 3)
     for number, row in enumerate(worst.iter_rows(named=True), start=1):
         label = harmless(row["provider_id"]) if show_ids else f"#{number}"
         table.add_row(label, f"{row['violation']:,} of {row['claims']:,}")

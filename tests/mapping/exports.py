@@ -300,6 +300,7 @@ TUVA = Export(
         "modifiers": ["hcpcs_modifier_1", "hcpcs_modifier_2"],
         "paid_amount": "paid_amount",
         "billed_amount": "charge_amount",
+        "payer": "payer",
         "diagnosis_codes": ["diagnosis_code_1", "diagnosis_code_2"],
     },
 )

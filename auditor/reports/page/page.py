@@ -64,7 +64,7 @@ def render(
         js=js,
         dispositions=_DISPOSITIONS,
         **words.verdict(summary),
-        money=words.money_facts(audited, summary),
+        money=words.money_facts(summary),
         movers=list(words.movers(audited, summary, providers, overall or 0.0)),
         period=words.period(audited),
         tables=list(words.tables(summary)),

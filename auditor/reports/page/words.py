@@ -36,13 +36,17 @@ def verdict(summary: Summary) -> Row:
         )
         sentence = f"{why} in the audited dates. That is not a clear result."
         return {"level": "incomplete", "headline": "No claim was audited", "lead": sentence}
-    every, review = _claims(audited), claims["review"]
+    standing, every = summary["standing"], _claims(audited)
+    review, dismissed = standing["review"], standing["dismissed"]
     more = f"{review:,}" if review else "none"
-    level = next((name for name in ("violation", "review", "incomplete") if claims[name]), "clear")
+    level = next((name for name in ("violation", "review", "incomplete") if standing[name]), "clear")
+    if level == "clear" and dismissed:
+        headline = f"Nothing stands: the findings on {_claims(dismissed)} of {audited:,} were dismissed"
+        return {"level": level, "headline": headline, "lead": f"Judged by {rules}."}
     headline = {
-        "violation": f"{claims['violation']:,} of {every} in violation; {more} more to review",
+        "violation": f"{standing['violation']:,} of {every} in violation; {more} more to review",
         "review": f"No violation; {review:,} of {every} to review",
-        "incomplete": f"No violation, nothing to review; {claims['incomplete']:,} of {every} could not be decided",
+        "incomplete": f"No violation, nothing to review; {standing['incomplete']:,} of {every} could not be decided",
         "clear": f"Nothing needs attention: {every}, all clear"
         if summary["rules_evaluated"] == summary["rules_total"]
         else f"{every}, all clear by the {rules} evaluated",
@@ -54,15 +58,17 @@ def verdict(summary: Summary) -> Row:
     }
 
 
-def money_facts(audited: pl.DataFrame, summary: Summary) -> Iterator[Row]:
+def money_facts(summary: Summary) -> Iterator[Row]:
     """Potential overpayment, and apart from it what is under review; `not known` where no claim carries an amount."""
-    for name, key, column in (("violation", "at_risk", "at_risk_amount"), ("review", "review", "review_amount")):
-        claims, known = summary["claims"][name], audited[column].count()
-        amount = f"${summary['money'][key]:,.2f}" if known or not claims else "not known"
+    for name, key in (("violation", "at_risk"), ("review", "review")):
+        claims = summary["standing"][name]
+        missing = summary["money"][f"{key}_without_amount"]
+        amount = f"${summary['money'][key]:,.2f}" if missing < claims or not claims else "not known"
         sentence = f"{'in' if name == 'violation' else 'apart from that, in'} {_claims(claims)} "
         sentence += "in violation" if name == "violation" else "to review"
-        missing = f"; {claims - known:,} of them carry no amount" if known < claims else ""
-        yield {"name": name, "amount": amount, "sentence": sentence + missing}
+        if missing:
+            sentence += f"; {missing:,} of them carry no amount"
+        yield {"name": name, "amount": amount, "sentence": sentence}
 
 
 def movers(audited: pl.DataFrame, summary: Summary, providers: pl.DataFrame, overall: float) -> Iterator[Row]:
