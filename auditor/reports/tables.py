@@ -26,6 +26,27 @@ def worst_first(rows: pl.DataFrame, outcome: str, limit: int, *newest: str, last
     return rows.select(pl.all().gather(order)).with_columns(amount)
 
 
+def tonight_first(findings: pl.DataFrame, limit: int, quota: int = 0) -> pl.DataFrame:
+    """Findings with their `amount` and `_urgent` (the ledger calls them new, worse or reopened), in the order of work.
+
+    New, worse, reopened, open, decided; the worst first within each. Where not all fit into the limit, urgent ones come
+    before so many of each rule, and these before the rest; `_turn` is that order.
+    """
+    marks = {"new": 0, "worse": 1, "reopened": 2}
+    group = pl.col("mark").replace_strict(marks, default=None, return_dtype=pl.UInt8)
+    group = group.fill_null(pl.when(pl.col("state").fill_null("open") == "open").then(3).otherwise(4))
+    rows = worst_first(findings, "outcome", findings.height, last=("rule",)).with_columns(_group=group)
+    rows = rows.sort("_group", maintain_order=True).with_row_index("_place").with_columns(_urgent=pl.col("_group") < 3)
+    spare = ~pl.col("_urgent") & (pl.int_range(pl.len()).over("rule") >= quota)
+    turns = rows.select(pl.when("_urgent").then(0).when(~spare).then(1).otherwise(2).alias("_turn"), "_place")
+    chosen = turns.sort("_turn", "_place").head(limit).with_row_index("_order")
+    return (
+        rows.join(chosen.select("_place", _turn="_order"), on="_place", how="inner")
+        .sort("_place")
+        .drop("_group", "_place")
+    )
+
+
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     """Write a frame as Parquet. Raises OSError; polars would not say why a disk takes no more."""
     stream = io.BytesIO()

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from auditor.audit import Result
 from auditor.judging.findings import EVIDENCE_ORDER, KEYS
 from auditor.reports.page import charts, words
 from auditor.reports.page.providers import FEW, overall_rate, ranking
-from auditor.reports.page.timeline import draw, shown
+from auditor.reports.page.timeline import draw, draw_minutes, shown
 from auditor.reports.summary import Summary
-from auditor.reports.tables import worst_first
+from auditor.reports.tables import tonight_first
 from auditor.runs import past
 
 FINDINGS, FINDING_BYTES = 5_000, 3_400_000
@@ -26,6 +27,8 @@ LINES, LINE_BYTES = 300, 1_500_000
 """At most so many findings and time lines are inlined, and at most so many bytes of them: the file stays under 6 MB."""
 
 _PROVIDERS, _DRAWN, _RECORDS = 25, 15, 20
+_QUOTA = 50
+"""Findings of each rule that are inlined before the rest."""
 _DISPOSITIONS = (
     ("violation", "at least one rule is broken as far as the exports tell"),
     ("review", "a person must read the record to decide"),
@@ -50,10 +53,10 @@ def render(
 ) -> str:
     """The report's text, with at most so many findings and time lines."""
     env = _environment()
-    css, js = _inline(env, "report.css"), _inline(env, "report.js")
+    css, js = _inline(env, "report.css") + _margins(summary["run_id"]), _inline(env, "report.js")
     audited = result.claims.filter(pl.col("disposition") != "not applicable")
     anchors, drawn = _lines(result, summary, lines)
-    inlined = _within(_findings(result, cases, findings, anchors), "finding.html.j2", "f", FINDING_BYTES)
+    inlined = _findings(result, cases, summary["started"], findings, anchors)
     unit, periods = charts.trend(result.claims)
     providers, overall = ranking(result.claims), overall_rate(result.claims)
     hours = charts.hours(result.claims)
@@ -82,9 +85,10 @@ def render(
         findings=inlined,
         finding_count=result.findings.height,
         lines=drawn,
+        anchors=anchors,
         flagged=audited.filter(pl.col("disposition").is_in(["violation", "review"])).height,
         numbers=past.of(summary).numbers,
-        night=words.night(summary, cases),
+        night=words.night(summary, cases, result.findings),
         rejects=words.rejects(result),
         pages=list(words.pages(summary)),
         given=list(words.given(summary)),
@@ -97,6 +101,7 @@ def _environment() -> Environment:
     env = Environment(loader=PackageLoader("auditor.reports.page"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
                       undefined=StrictUndefined, keep_trailing_newline=False)  # fmt: skip
     env.filters |= {
+        "because": words.because,
         "shown": shown,
         "count": "{:,}".format,
         "share": words.share,
@@ -110,6 +115,14 @@ def _inline(env: Environment, name: str) -> Markup:
     """The text of a file beside the template; it is ours, so it needs no escaping."""
     assert env.loader
     return Markup(env.loader.get_source(env, name)[0])
+
+
+def _margins(run_id: str) -> Markup:
+    """What stands in the margins of every sheet of paper."""
+    return Markup(
+        f'@page{{@bottom-left{{content:"audit98968 run {run_id}: protected health information";font:8pt sans-serif}}'
+        '@bottom-right{content:counter(page) " of " counter(pages);font:8pt sans-serif}}'
+    )
 
 
 def _content_security(css: str, js: str) -> str:
@@ -134,25 +147,30 @@ def _within(rows: Iterable[Row], template: str, name: str, budget: int) -> list[
 
 
 def _findings(
-    result: Result, cases: pl.DataFrame | None, limit: int, anchors: dict[tuple[str, ...], str]
-) -> Iterator[Row]:
-    rows = worst_first(result.findings, "outcome", limit, last=("rule",))
+    result: Result, cases: pl.DataFrame | None, started: str, limit: int, anchors: dict[tuple[str, ...], str]
+) -> list[Markup]:
+    """The findings in the order of work, as many as fit: urgent ones whatever, a quota of each rule, then the worst."""
+    rows = tonight_first(result.findings, limit, _QUOTA)
     if cases is not None:
-        marks = cases.select(*KEYS, "rule", "mark", "state")
-        rows = rows.join(marks, on=[*KEYS, "rule"], how="left", maintain_order="left")
-    for row in rows.iter_rows(named=True):
-        yield row | {"anchor": anchors.get(tuple(row[key] for key in KEYS))}
+        begun = pl.col("first_run").str.head(8).str.to_date("%Y%m%d", strict=False)
+        age = (pl.lit(date.fromisoformat(started[:10])) - begun).dt.total_days()
+        rows = rows.join(cases.select(case="number", age=age), on="case", how="left", maintain_order="left")
+    else:
+        rows = rows.with_columns(age=pl.lit(None, pl.Int64))
+    places = rows.with_row_index("place").sort("_turn")
+    in_turn = (row | {"anchor": anchors.get(tuple(row[key] for key in KEYS))} for row in places.iter_rows(named=True))
+    rendered = _within(in_turn, "finding.html.j2", "f", FINDING_BYTES)
+    return [text for _, text in sorted(zip(places["place"], rendered, strict=False))]
 
 
 def _lines(result: Result, summary: Summary, limit: int) -> tuple[dict[tuple[str, ...], str], list[Markup]]:
-    """The worst claims with their time lines, and the anchor of each."""
-    flagged = result.claims.filter(pl.col("disposition").is_in(["violation", "review"]))
-    worst = worst_first(flagged, "disposition", limit)
+    """The claims to look at first with their time lines, and the anchor of each."""
+    worst = _first_claims(result, limit)
     numbers = past.of(summary).numbers
     chosen = worst.select(KEYS)
     weighed = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")
     records = _by_claim(weighed.collect().sort(EVIDENCE_ORDER), chosen)
-    found = _by_claim(result.findings, chosen)
+    found, remedies = _by_claim(result.findings, chosen), words.remedies(summary)
 
     def rows() -> Iterator[Row]:
         for number, claim in enumerate(worst.iter_rows(named=True), 1):
@@ -161,13 +179,21 @@ def _lines(result: Result, summary: Summary, limit: int) -> tuple[dict[tuple[str
             yield claim | {
                 "anchor": f"claim-{number}",
                 "picture": Markup(draw(claim, ranked, numbers)),
+                "length": Markup(draw_minutes(claim["minutes"], claim["cpt_code"], numbers)),
                 "records": ranked[:_RECORDS],
                 "more": max(0, len(ranked) - _RECORDS),
-                "findings": found.get(key, []),
+                "findings": [row | {"remedy": remedies[row["rule"]]} for row in found.get(key, [])],
             }
 
     drawn = _within(rows(), "claim.html.j2", "c", LINE_BYTES)
     return {key: f"claim-{number}" for number, key in enumerate(chosen.head(len(drawn)).iter_rows(), 1)}, drawn
+
+
+def _first_claims(result: Result, limit: int) -> pl.DataFrame:
+    """The claims of the findings that come first, in their order, with their amounts."""
+    order = tonight_first(result.findings, result.findings.height).select(KEYS).unique(maintain_order=True).head(limit)
+    claims = result.claims.with_columns(amount=pl.coalesce("paid_amount", "billed_amount"))
+    return order.join(claims, on=KEYS, how="left", maintain_order="left")
 
 
 _RANK = {"violation": 0, "review": 1, "unknown": 2}

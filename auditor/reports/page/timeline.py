@@ -157,3 +157,24 @@ def _shape(kind: str, outside: str) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= 18 else f"{text[:17]}…"
+
+
+_SCALE = 6
+"""Pixels of a minute."""
+
+
+def draw_minutes(minutes: int | None, code: str, numbers: Numbers) -> str:
+    """The length of a call against the band of its code, up to a minute over twice the band."""
+    if minutes is None or code not in numbers.bands:
+        return ""
+    low, high = numbers.bands[code]
+    end = max(high + 10, min(minutes, 2 * high) + 1)
+    at = min(minutes, end) * _SCALE
+    ticks = "".join(f'<text class="day" x="{bound * _SCALE}" y="34">{bound}</text>' for bound in (low, high))
+    return (
+        f'<svg class="line minutes" viewBox="0 0 {end * _SCALE + 30} 38" role="img" '
+        f'aria-label="{minutes} minutes; {escape(code)} is for {low} to {high}">'
+        f'<rect class="back" x="{low * _SCALE}" y="8" width="{(high - low) * _SCALE}" height="12"/>'
+        f'<line class="rail" x1="0" x2="{end * _SCALE}" y1="14" y2="14"/>{ticks}'
+        f'<line class="own" x1="{at}" x2="{at}" y1="4" y2="24"/><text class="id" x="{at + 4}" y="9">{minutes}</text></svg>'
+    )

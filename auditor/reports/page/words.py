@@ -9,14 +9,18 @@ import polars as pl
 from auditor.audit import Result
 from auditor.reports.page.providers import wilson
 from auditor.reports.summary import Summary
+from auditor.reports.tables import tonight_first
 from auditor.rules import ALL
 from auditor.rules import pages as pages_module
 from auditor.runs import past
 
 Row = dict[str, Any]
 
-_GONE = 200
-"""Cases without a finding tonight that the report lists."""
+_GONE, _URGENT = 200, 50
+"""Cases without a finding tonight, and urgent findings, that the report lists."""
+_BECAUSE = {
+    "unknown": "neither record carries a diagnosis or a problem, so nobody can tell whether it is the same matter"
+}
 
 
 def share(part: float) -> str:
@@ -130,18 +134,38 @@ def tables(summary: Summary) -> Iterator[Row]:
         yield {"name": name, **rejects, **{key: sum(entry[key] for entry in files) for key in ("rows", "used")}}
 
 
-def night(summary: Summary, cases: pl.DataFrame | None) -> Row | None:
-    """What changed since the ledger's last run: counts by mark, and the cases that have no finding any more."""
+def night(summary: Summary, cases: pl.DataFrame | None, findings: pl.DataFrame) -> Row | None:
+    """Tonight's urgent findings, open work, and the cases that have no finding any more."""
     if cases is None:
         return None
+    ledger: Row = summary["ledger"]
     gone = cases.filter(pl.col("mark").is_in(["resolved", "not seen"]))
-    return {
-        "previous": summary["ledger"]["previous_run"],
-        "marks": summary["ledger"]["marks"],
-        "undecided": summary["ledger"]["undecided"],
+    urgent = tonight_first(findings, _URGENT).filter("_urgent")
+    told = [f"{counts['findings']:,} {mark}" for mark, counts in ledger["tonight"].items() if counts["findings"]]
+    amount = findings.filter(pl.col("mark").is_in([*ledger["tonight"]])).unique(["claim_id", "claim_line", "cpt_code"])
+    paid = amount.select(pl.coalesce("paid_amount", "billed_amount").sum()).item()
+    every = f" on {_claims(amount.height)}, ${paid:,.2f}" if told else ""
+    return ledger | {
+        "previous": ledger["previous_run"],
+        "headline": (", ".join(told) or "Nothing new, worse or reopened") + every,
+        "urgent": urgent.to_dicts(),
+        "urgent_count": sum(counts["findings"] for counts in ledger["tonight"].values()),
         "gone": gone.head(_GONE).to_dicts(),
         "gone_count": gone.height,
     }
+
+
+def remedies(summary: Summary) -> dict[str, str]:
+    """What each rule's page says of how to resolve a finding."""
+    found = {}
+    for page in pages(summary):
+        found[page["code"]] = next((text for title, text in page["parts"] if title == "How to resolve"), "")
+    return found
+
+
+def because(basis: str | None) -> str:
+    """Why a record is taken for the same matter, as a sentence's end."""
+    return _BECAUSE.get(basis or "", basis or "")
 
 
 def rejects(result: Result) -> list[Row]:

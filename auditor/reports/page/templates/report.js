@@ -16,19 +16,22 @@
   const rows = [...body.rows].map((row, place) => {
     const texts = cells(row);
     return { row, place, texts, outcome: texts[0], rule: texts[1].slice(0, 6), provider: texts[4].toLowerCase(),
-             mark: texts[9] || "", all: texts.join(" ").toLowerCase() };
+             mark: row.cells[9]?.dataset.mark, state: row.cells[10]?.dataset.state, all: texts.join(" ").toLowerCase() };
   });
   const fields = { text: by("f-text"), outcome: by("f-outcome"), rule: by("f-rule"), provider: by("f-provider"),
-                   mark: by("f-mark") };
+                   mark: by("f-mark"), state: by("f-state") };
+  const names = Object.keys(fields);
   const form = by("controls");
   let shown = rows, page = 0, sorted = { column: -1, down: false };
 
   const turn = () => {
     const first = page * PAGE, last = Math.min(shown.length, first + PAGE);
     shown.forEach((entry, place) => entry.row.classList.toggle("paged", place < first || place >= last));
+    const rest = Number(by("status").dataset.rest);
+    const apart = rest ? ` ${rest.toLocaleString("en")} more findings are not in this page, but in findings.csv beside it.` : "";
     by("status").textContent = shown.length
-      ? `${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${shown.length.toLocaleString("en")} matching findings`
-      : "No finding matches; clear the filters to see them all.";
+      ? `${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${shown.length.toLocaleString("en")} matching findings.${apart}`
+      : `No finding in this page matches; clear the filters to see them all.${apart}`;
     by("pager").hidden = shown.length <= PAGE;
     by("back").disabled = page === 0;
     by("next").disabled = last === shown.length;
@@ -39,13 +42,17 @@
     shown = rows.filter((entry) =>
       (!fields.outcome.value || entry.outcome === fields.outcome.value) &&
       (!fields.rule.value || entry.rule === fields.rule.value) &&
-      (!fields.mark?.value || entry.mark.startsWith(fields.mark.value)) &&
-      (!provider || entry.provider.includes(provider)) &&
+      (!fields.mark?.value || entry.mark === fields.mark.value) &&
+      (!fields.state?.value || entry.state === fields.state.value) &&
+      (!provider || (provider[0] === "=" ? entry.provider === provider.slice(1) : entry.provider.includes(provider))) &&
       words.every((word) => entry.all.includes(word)));
     const kept = new Set(shown);
     for (const entry of rows) entry.row.hidden = !kept.has(entry);
     page = 0;
     turn();
+    const given = new URLSearchParams(names.filter((name) => fields[name]?.value).map((name) => [name, fields[name].value]));
+    const address = location.pathname + (String(given) ? `?${given}` : "") + location.hash;
+    try { history.replaceState(null, "", address); } catch { /* a file that a browser shows without an address */ }
   };
   const sort = (column, kind) => {
     const down = sorted.column === column ? !sorted.down : kind === "number";
@@ -90,10 +97,11 @@
   by("back").addEventListener("click", () => { page -= 1; turn(); });
   by("next").addEventListener("click", () => { page += 1; turn(); });
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[data-rule], a[data-provider]");
+    const link = event.target.closest("a[data-rule], a[data-provider], a[data-mark], a[data-state]");
     if (!link) return;
     form.reset();
-    for (const name of ["rule", "outcome", "provider"]) fields[name].value = link.dataset[name] || "";
+    for (const name of names) if (fields[name]) fields[name].value = link.dataset[name] || "";
+    if (link.dataset.provider) fields.provider.value = `=${link.dataset.provider}`;
     setTimeout(filter);
   });
   form.hidden = false;
@@ -116,8 +124,8 @@
     viewer.scrollTop = 0;
   };
   const step = (by_) => { const ids = list(); show(ids[ids.indexOf(current) + by_]); };
-  body.addEventListener("click", (event) => {
-    const link = event.target.closest("th a");
+  by("main").addEventListener("click", (event) => {
+    const link = event.target.closest("#table th a, a.opens");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     show(link.hash.slice(1));
@@ -128,5 +136,7 @@
   viewer.addEventListener("click", (event) => {
     if (event.target === viewer || event.target.closest("a")) viewer.close();
   });
+  const asked = new URLSearchParams(location.search);
+  for (const name of names) if (fields[name] && asked.has(name)) fields[name].value = asked.get(name);
   filter();
 })();
