@@ -16,10 +16,10 @@ whose status is no known word.
 import polars as pl
 
 from auditor.rules.reasons import series
-from auditor.rules.rule import Rule
+from auditor.rules.rule import DAYS, Rule
 
 _SAME = pl.col("same_provider") & pl.col("same_code") & pl.col("e_counted")
-_LATER = pl.format("{} days after claim {}", "gap_days", "related_id")
+_LATER = pl.format("{} after claim {}", DAYS, "related_id")
 
 RULE = Rule(
     code="FRQ001",

@@ -13,9 +13,9 @@ What it cannot see: groups and specialties that the export does not hold. It doe
 import polars as pl
 
 from auditor.rules.reasons import lines_back
-from auditor.rules.rule import Rule
+from auditor.rules.rule import DAYS, Rule
 
-_LATER = pl.format("{} days after claim {}", "gap_days", "related_id")
+_LATER = pl.format("{} after claim {}", DAYS, "related_id")
 
 RULE = Rule(
     code="FRQ005",

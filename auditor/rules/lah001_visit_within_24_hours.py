@@ -15,7 +15,7 @@ What it cannot see: visits elsewhere, and visits after the day up to which the e
 import polars as pl
 
 from auditor.rules.reasons import visits_ahead
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import DAYS, HAS_CALL, Rule
 
 _FROM_CALL = pl.col("from_call")
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
@@ -34,8 +34,8 @@ RULE = Rule(
     unknown=pl.col("ahead_open"),
     applies=HAS_CALL,
     message=pl.format(
-        "visit {} ({}) starts {} days after the call, within {} hours",
-        *("related_id", "basis", "gap_days", "hours_ahead"),
+        "visit {} ({}) starts {} after the call, within {} hours",
+        *("related_id", "basis", DAYS, "hours_ahead"),
     ),
     nothing="no visit of the patient from the call to {hours} hours after it",
     why_unknown=visits_ahead,

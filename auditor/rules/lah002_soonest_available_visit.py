@@ -13,7 +13,7 @@ What it cannot see: whether an earlier appointment was free; it relies on what t
 import polars as pl
 
 from auditor.rules.reasons import visits_ahead
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import DAYS, HAS_CALL, Rule
 
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
 _LIVE = pl.col("counts") & pl.col("live")
@@ -35,9 +35,7 @@ RULE = Rule(
     unknown=pl.col("later_open"),
     applies=HAS_CALL,
     needs=(("visits.soonest_available", "visits.booked_at", "visits.originating_call_id"),),
-    message=pl.format(
-        "visit {} ({}), {} days after the call, may be the soonest available", "related_id", "basis", "gap_days"
-    ),
+    message=pl.format("visit {} ({}), {} after the call, may be the soonest available", "related_id", "basis", DAYS),
     nothing="no visit up to {horizon} days after the call that may be the soonest available",
     why_unknown=visits_ahead,
     tells_weighed=True,

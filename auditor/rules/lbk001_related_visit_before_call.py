@@ -15,7 +15,7 @@ call together, it assumes that they are about the same problem.
 import polars as pl
 
 from auditor.rules.reasons import visits_back
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import DAYS, HAS_CALL, Rule
 
 _KEPT = pl.col("counts") & pl.col("kept")
 
@@ -30,7 +30,7 @@ RULE = Rule(
     review=pl.col("counts") & (pl.col("kept") | (pl.col("scheduled") & pl.col("past"))) & pl.col("may_be_related"),
     unknown=pl.col("lookback_open"),
     applies=HAS_CALL,
-    message=pl.format("visit {} ({}) {} days before the call", "related_id", "basis", "gap_days"),
+    message=pl.format("visit {} ({}) {} before the call", "related_id", "basis", DAYS),
     nothing="no visit of the patient in the {lookback} days before",
     why_unknown=visits_back("lookback"),
     tells_weighed=True,

@@ -12,7 +12,7 @@ What it cannot see: procedures without `global_days` in the export, and those of
 import polars as pl
 
 from auditor.rules.reasons import visits_back
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import DAYS, HAS_CALL, Rule
 
 _IN_PERIOD = (
     pl.col("kept") & (pl.col("same_provider") | pl.col("same_group")) & pl.col("certainly_before")
@@ -40,9 +40,7 @@ RULE = Rule(
     unknown=pl.col("postoperative_open"),
     applies=HAS_CALL & ~pl.col("modifiers").list.contains("24"),
     needs=(("visits.global_days",),),
-    message=pl.format(
-        "within the global period of procedure visit {} ({}), {} days after it", "related_id", "basis", "gap_days"
-    ),
+    message=pl.format("within the global period of procedure visit {} ({}), {} after it", "related_id", "basis", DAYS),
     nothing="no procedure of the patient whose global period reaches the call",
     why_unknown=visits_back("postoperative"),
     not_applicable="modifier 24 says that the call is not postoperative care",

@@ -118,3 +118,8 @@ class Rule:
 
 HAS_CALL = pl.col("has_call") | pl.col("call_unsure")
 """Rules that read calls do not apply to a claim without one; they are unknown where its ids do not join."""
+
+DAYS = pl.format(
+    "{} {}", "gap_days", pl.when(pl.col("gap_days").abs() == 1).then(pl.lit("day")).otherwise(pl.lit("days"))
+)
+"""The gap to the record, as messages say it: `1 day`, `3 days`."""

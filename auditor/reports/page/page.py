@@ -218,4 +218,5 @@ def _pictures(summary: Summary, periods: pl.DataFrame, providers: pl.DataFrame, 
         "providers": charts.draw_providers(named, overall or 0.0) if providers.height else "",
         "hours": charts.draw_hours(hours) if hours is not None else "",
     }
-    return {name: Markup(svg) for name, svg in drawn.items()}
+    # What each shows is said where it stands; its parts say nothing to who cannot see it.
+    return {name: Markup(svg.replace("<svg ", '<svg aria-hidden="true" ', 1)) for name, svg in drawn.items()}

@@ -89,7 +89,7 @@ def main(report: Path) -> int:
         browser = Browser(profile)
         try:
             browser.open(address)
-            checks = list(use(browser))
+            checks = [*accessible(browser), *use(browser)]
             told = [e for e in browser.events if e.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded",
                                                                      "Runtime.consoleAPICalled")]  # fmt: skip
             asked = {e["params"]["request"]["url"].partition("#")[0] for e in browser.events
@@ -101,6 +101,29 @@ def main(report: Path) -> int:
     for name, passed, detail in checks:
         print(f"{'ok  ' if passed else 'FAIL'} {name}" + ("" if passed else f": {detail}"))
     return 0 if all(passed for _, passed, _ in checks) else 1
+
+
+def accessible(browser: Browser) -> Any:
+    """axe-core on a screen and a phone, light and dark; AXE names its axe.min.js (npm install axe-core)."""
+    if not (source := os.environ.get("AXE")):
+        print("axe-core: NOT TRIED, AXE does not name axe.min.js")
+        return
+    browser.js(f"{Path(source).read_text()};0")
+    for width, height in ((1366, 900), (390, 844)):
+        for scheme in ("light", "dark"):
+            browser(
+                "Emulation.setDeviceMetricsOverride",
+                width=width,
+                height=height,
+                deviceScaleFactor=1,
+                mobile=width < 600,
+            )
+            browser("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            found = json.loads(
+                browser.js("axe.run().then(told => JSON.stringify(told.violations.map(v => [v.id, v.nodes.length])))")
+            )
+            yield f"axe-core at {width}, {scheme}", not found, found
+    browser("Emulation.setDeviceMetricsOverride", width=1366, height=900, deviceScaleFactor=1, mobile=False)
 
 
 def use(browser: Browser) -> Any:

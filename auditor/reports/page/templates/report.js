@@ -20,6 +20,7 @@
   });
   const fields = { text: by("f-text"), outcome: by("f-outcome"), rule: by("f-rule"), provider: by("f-provider"),
                    mark: by("f-mark"), state: by("f-state") };
+  const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent);
   const names = Object.keys(fields);
   const form = by("controls");
   let shown = rows, page = 0, sorted = { column: -1, down: false };
@@ -27,6 +28,8 @@
   const turn = () => {
     const first = page * PAGE, last = Math.min(shown.length, first + PAGE);
     shown.forEach((entry, place) => entry.row.classList.toggle("paged", place < first || place >= last));
+    for (const { row } of shown.slice(first, last))  // on a phone a finding is a card, with its headings beside the cells
+      [...row.cells].forEach((cell, column) => { cell.dataset.head = heads[column]; });
     const rest = Number(by("status").dataset.rest);
     const apart = rest ? ` ${rest.toLocaleString("en")} more findings are not in this page, but in findings.csv beside it.` : "";
     by("status").textContent = shown.length
@@ -105,6 +108,11 @@
     setTimeout(filter);
   });
   form.hidden = false;
+  addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, select, dialog")) return;
+    event.preventDefault();
+    fields.text.focus();
+  });
 
   const viewer = by("viewer"), view = by("view");
   let current = null;
