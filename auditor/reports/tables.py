@@ -26,7 +26,7 @@ def worst_first(rows: pl.DataFrame, outcome: str, limit: int, *newest: str, last
     return rows.select(pl.all().gather(order)).with_columns(amount)
 
 
-def tonight_first(findings: pl.DataFrame, limit: int, quota: int = 0) -> pl.DataFrame:
+def tonight_first(findings: pl.DataFrame, limit: int, quota: int = 0, *newest: str) -> pl.DataFrame:
     """Findings with their `amount` and `_urgent` (the ledger calls them new, worse or reopened), in the order of work.
 
     New, worse, reopened, open, decided; the worst first within each. Where not all fit into the limit, urgent ones come
@@ -35,7 +35,7 @@ def tonight_first(findings: pl.DataFrame, limit: int, quota: int = 0) -> pl.Data
     marks = {"new": 0, "worse": 1, "reopened": 2}
     group = pl.col("mark").replace_strict(marks, default=None, return_dtype=pl.UInt8)
     group = group.fill_null(pl.when(pl.col("state").fill_null("open") == "open").then(3).otherwise(4))
-    rows = worst_first(findings, "outcome", findings.height, last=("rule",)).with_columns(_group=group)
+    rows = worst_first(findings, "outcome", findings.height, *newest, last=("rule",)).with_columns(_group=group)
     rows = rows.sort("_group", maintain_order=True).with_row_index("_place").with_columns(_urgent=pl.col("_group") < 3)
     spare = ~pl.col("_urgent") & (pl.int_range(pl.len()).over("rule") >= quota)
     turns = rows.select(pl.when("_urgent").then(0).when(~spare).then(1).otherwise(2).alias("_turn"), "_place")

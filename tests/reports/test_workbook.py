@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 
 from auditor import audit
-from auditor.judging.findings import KEYS
 from auditor.reports.workbook import workbook as xlsx
 from tests.reports.test_page import HOSTILE, SAMPLE, Told, exports, run
 
@@ -109,31 +108,61 @@ def _day(serial: object) -> datetime:
     return datetime.combine(date(1899, 12, 30), datetime.min.time()) + timedelta(seconds=round(serial * 86400))
 
 
-def test_links_go_from_claim_to_finding_and_back(sample: tuple[audit.Result, Told, Book]) -> None:
+def test_links_find_their_claim_in_any_order(sample: tuple[audit.Result, Told, Book]) -> None:
     book = sample[2]
     for sheet, other in (("Findings", "Claims"), ("Claims", "Findings")):
-        links = re.findall(rf"""<c r="A(\d+)"[^>]*><f>HYPERLINK\("#'{other}'!A(\d+)",""", book.xml[sheet])
+        links = re.findall(
+            rf"""<c r="A(\d+)"[^>]*><f>HYPERLINK\("#'{other}'!A"&amp;MATCH\(B(\d+),{other}!\$B:\$B,0\),""",
+            book.xml[sheet],
+        )
         assert links
-        column = {"Findings": "E", "Claims": "C"}
-        for here, there in links:
-            assert book.sheets[sheet][f"{column[sheet]}{here}"] == book.sheets[other][f"{column[other]}{there}"]
+        there = {text for where, text in book.sheets[other].items() if where[0] == "B" and where[1:].isdigit()}
+        for here, sought in links:
+            assert here == sought
+            assert book.sheets[sheet][f"B{here}"] in there
         assert book.xml[sheet].count("<f>") == len(links)
 
 
-def test_only_the_reviewers_columns_can_be_edited(sample: tuple[audit.Result, Told, Book]) -> None:
+def test_the_reviewers_columns_stand_beside_the_reason(sample: tuple[audit.Result, Told, Book]) -> None:
     result, _, book = sample
     text, last = book.xml["Findings"], sample[0].findings.height + 2
-    heads = {head: where for where, head in book.sheets["Findings"].items() if where in ("T2", "U2", "V2")}
-    assert list(heads) == ["Decision", "Note", "Decided on"]
-    assert f'sqref="T3:T{last}"' in text and '"confirmed,dismissed,corrected,refunded"' in text
-    assert "<sheetProtection" in text and 'autoFilter="0"' in text and 'sort="0"' in text and "password=" not in text
-    styles = ElementTree.fromstring(book.parts["xl/styles.xml"]).findall("m:cellXfs/m:xf", NS)
-    unlocked = {str(at) for at, xf in enumerate(styles) if xf.find("m:protection[@locked='0']", NS) is not None}
-    columns = re.findall(r'<col min="(\d+)" max="(\d+)"[^>]* style="(\d+)"', text)
-    assert {int(first) for first, _, style in columns if style in unlocked} <= {20, 21, 22}
-    assert sum(int(end) - int(first) + 1 for first, end, style in columns if style in unlocked) == 3
-    assert 'state="frozen"' in text and f'<autoFilter ref="A2:V{last}"' in text
+    heads = [head for where, head in book.sheets["Findings"].items() if where[1:] == "2"]
+    at = heads.index("What was found")
+    assert heads[at + 1 : at + 4] == ["Decision", "Note", "Decided on"]
+    assert heads[1] == "Claim id"
+    assert re.search(rf'sqref="(?P<at>[A-Z])3:(?P=at){last}"', text)
+    assert '"confirmed,dismissed,corrected,refunded"' in text
+    assert "<sheetProtection" not in "".join(book.xml.values())  # sorted and filtered as it is
+    assert 'xSplit="2" ySplit="2"' in text and 'state="frozen"' in text
+    assert re.search(rf'<autoFilter ref="A2:[A-Z]+{last}"', text)
+    widths = re.findall(r'<col min="(\d+)" max="(\d+)" width="([\d.]+)"', text)
+    assert sum((int(end) - int(first) + 1) * float(width) for first, end, width in widths if int(end) <= at + 4) < 185
+    assert "protected health information" in text and 'orientation="landscape"' in text
     assert result.findings.height == 65
+
+
+def test_what_is_new_comes_first(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
+    result, told, _ = sample
+    marks = ["persisting", "new", "worse", "reopened", "persisting"]
+    states = ["open", "open", "open", "open", "dismissed"]
+    number = pl.int_range(pl.len())
+    findings = result.findings.with_columns(
+        mark=(number % 5).replace_strict(dict(enumerate(marks)), return_dtype=pl.String),
+        state=(number % 5).replace_strict(dict(enumerate(states)), return_dtype=pl.String),
+        case=number,
+    )  # fmt: skip
+    cases = findings.select("mark", "state", number="case", first_run=pl.lit("run1"))
+    xlsx.write(tmp_path / "r.xlsx", replace(result, findings=findings), told, cases)
+    rows = [(row["Since last run"], row["State"]) for row in Book(tmp_path / "r.xlsx").rows("Findings")]
+    order = [
+        ("new", "open"),
+        ("worse", "open"),
+        ("reopened", "open"),
+        ("persisting", "open"),
+        ("persisting", "dismissed"),
+    ]
+    assert rows == sorted(rows, key=order.index)
+    assert len(set(rows)) == 5
 
 
 def test_charts_are_native(sample: tuple[audit.Result, Told, Book]) -> None:
@@ -168,11 +197,11 @@ def test_long_tables_are_cut_to_the_worst_and_say_so(sample: tuple[audit.Result,
 
 def test_of_equal_findings_the_newest_come_first(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
     result, told, _ = sample
-    cases = result.findings.with_row_index("number").select(
-        "number", *KEYS, "rule", "outcome", mark=pl.lit("persisting"), state=pl.lit("open"),
-        first_run=pl.format("run{}", pl.col("number") % 3), last_run=pl.lit("run3"), why=pl.lit(None, pl.String),
-    )  # fmt: skip
-    xlsx.write(tmp_path / "r.xlsx", result, told, cases)
+    findings = result.findings.with_columns(
+        mark=pl.lit("persisting"), state=pl.lit("open"), case=pl.int_range(pl.len())
+    )
+    cases = findings.select("mark", "state", number="case", first_run=pl.format("run{}", pl.col("case") % 3))
+    xlsx.write(tmp_path / "r.xlsx", replace(result, findings=findings), told, cases)
     rows = Book(tmp_path / "r.xlsx").rows("Findings")
     order = [
         (row["Outcome"] == "review", -float(row["Claim amount"] or 0), -int(str(row["First found in"])[3:]))

@@ -31,11 +31,13 @@ def replace(source: Path, target: Path, part: str, old: str, new: str) -> None:
 
 
 def _filled(sheet: str, rows: Mapping[int, tuple[Cell, ...]]) -> str:
-    style = re.findall(r'<col [^>]*style="(\d+)"', sheet)[-1]
+    """The reviewer's columns are J, K and L; M always has a value."""
+    style = re.search(r'<col min="12" [^>]*style="(\d+)"', sheet)[1]  # type: ignore[index]
     for number, cells in rows.items():
-        made = "".join(_cell(f"{column}{number}", value, style) for column, value in zip("XYZ", cells, strict=False))
-        sheet, replaced = re.subn(rf'(<row r="{number}".*?)(</row>)', lambda found, made=made: found[1] + made + found[2], sheet, count=1)  # type: ignore[misc]  # fmt: skip
-        assert replaced
+        made = "".join(_cell(f"{column}{number}", value, style) for column, value in zip("JKL", cells, strict=False))
+        behind = f'<c r="M{number}"'
+        assert sheet.count(behind) == 1
+        sheet = sheet.replace(behind, made + behind)
     return sheet
 
 

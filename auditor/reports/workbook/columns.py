@@ -3,39 +3,37 @@
 from auditor.reports.workbook.sheets import Column
 
 FINDINGS = (
-    Column("link", "Claim", "link", 8),
-    Column("outcome", "Outcome", width=10),
-    Column("rule", "Rule", width=9),
+    Column("link", "Claim", "link", 7),
+    Column("claim_id", "Claim id", width=16),
+    Column("mark", "Since last run", width=9),
+    Column("case", "Case", "number", 6),
+    Column("outcome", "Outcome", width=9),
+    Column("rule", "Rule", width=8),
+    Column("service_date", "Service date", "date", 11),
+    Column("amount", "Claim amount", "money", 10),
+    Column("message", "What was found", width=44),
+    Column("decision", "Decision", "open", 12),
+    Column("note", "Note", "open", 28),
+    Column("decided_on", "Decided on", "open_date", 11),
+    Column("state", "State", width=10),
     Column("name", "Rule name", width=28),
-    Column("claim_id", "Claim id", width=18),
     Column("claim_line", "Line", width=6),
+    Column("cpt_code", "Code", width=7),
     Column("provider_id", "Provider id", width=14),
     Column("patient_id", "Patient id", width=14),
-    Column("service_date", "Service date", "date", 11),
-    Column("cpt_code", "Code", width=7),
+    Column("payer", "Payer", width=14),
     Column("minutes", "Minutes", "number", 8),
-    Column("message", "What was found", width=60),
     Column("related_id", "Related record", width=18),
     Column("related_at", "Related at", "instant", 16),
     Column("gap_days", "Gap in days", "number", 8),
-    Column("amount", "Claim amount", "money", 11),
     Column("at_risk_amount", "Potential overpayment (once per claim)", "money", 14),
+    Column("first_run", "First found in", width=24),
     Column("source_file", "Source file", width=24),
     Column("source_record", "Record", "number", 8),
 )
-NIGHT = (
-    Column("case", "Case", "number", 7),
-    Column("mark", "Since last run", width=11),
-    Column("state", "State", width=10),
-    Column("first_run", "First found in", width=24),
-)
-"""Further columns of the findings where a ledger is kept."""
-REVIEW = (
-    Column("decision", "Decision", "open", 13),
-    Column("note", "Note", "open", 40),
-    Column("decided_on", "Decided on", "open_date", 12),
-)
-"""The reviewer's, after the others."""
+"""What a reviewer looks at and fills in fits a screen of 1366 pixels; the rest is to the right of it."""
+NIGHT = ("mark", "case", "state", "first_run")
+"""Columns of the findings that there are where a ledger is kept."""
 GONE = (
     Column("number", "Case", "number", 7),
     Column("rule", "Rule", width=9),
@@ -51,8 +49,8 @@ GONE = (
 )
 CLAIMS = (
     Column("link", "Findings", "link", 9),
-    Column("disposition", "Disposition", width=12),
     Column("claim_id", "Claim id", width=18),
+    Column("disposition", "Disposition", width=12),
     Column("claim_line", "Line", width=6),
     Column("cpt_code", "Code", width=7),
     Column("provider_id", "Provider id", width=14),
@@ -98,6 +96,9 @@ RULES = (
     Column("review", "Review", "number"),
     Column("unknown", "Unknown", "number"),
     Column("rate", "Violation rate", "share"),
+    Column("violation_amount", "Amount in violation", "money", 14),
+    Column("review_amount", "Amount to review", "money", 14),
+    Column("dismissed", "Dismissed findings", "number"),
 )
 REJECTS = (
     Column("table", "Table", width=10),

@@ -29,7 +29,7 @@ def write(path: Path, sample: pl.DataFrame, run_id: str, started: str) -> None:
     columns = [Column(name, name, _kind(name, dtype), _WIDTHS.get(name, 13)) for name, dtype in sample.schema.items()]
     review = [Column(REVIEW[0], REVIEW[0], "open_amount", 13), Column(REVIEW[1], REVIEW[1], "open", 40)]
     with opened(path, "Sample to review", run_id, started) as book:
-        sheet = book.table(SHEET, sample, [*columns, *review], _NOTE)
+        sheet = book.table(SHEET, sample, [*columns, *review], _NOTE, locked=True)
         sheet.data_validation(HEAD, len(columns), HEAD - 1 + sample.height, len(columns), {
             "validate": "decimal", "criteria": "between", "minimum": -1e9, "maximum": 1e9,
             "error_title": REVIEW[0], "error_message": "An amount of money; 0 where the unit is right.",

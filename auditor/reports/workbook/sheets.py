@@ -1,4 +1,4 @@
-"""A workbook and its tables: a note, frozen headings with filters, rows; locked but for the reviewer's columns.
+"""A workbook and its tables: a note, frozen headings with filters, rows.
 
 The library writes the workbook, its formats, validation and charts. It takes some 10 microseconds for a cell, a hundred
 thousand rows half a minute; so the rows of a sheet are put into words column by column. Text is always an inline string:
@@ -52,8 +52,8 @@ _FORMATS = {
 class Column:
     """A column of a sheet: its name in the frame, its heading, the kind of its values (a format's name), its width.
 
-    A `link` column holds cell references such as `#'Claims'!A3`; its heading is what the reader clicks. Columns
-    that are not in the frame are blank.
+    A `link` column holds the name of a sheet, where the link finds the row with the same claim id (column B here and
+    there) in whatever order it is; its heading is what the reader clicks. Columns that are not in the frame are blank.
     """
 
     name: str
@@ -74,6 +74,7 @@ class _Table(Worksheet):  # type: ignore[misc]
         cells = [
             _cell(self.frame, column, xl_col_to_name(at), how._get_xf_index())
             for at, (column, how) in enumerate(self.cells)
+            if column.name in self.frame.columns
         ]
         number = pl.col("_row").cast(pl.String)
         row = pl.concat_str(pl.lit('<row r="'), number, pl.lit('">'), *cells, pl.lit("</row>"), ignore_nulls=True)
@@ -86,24 +87,36 @@ class Book:
     """The workbook as it grows, and its formats."""
 
     book: Workbook
+    title: str
     formats: dict[str, Format] = field(init=False)
 
     def __post_init__(self) -> None:
         self.formats = {name: self.book.add_format(how) for name, how in _FORMATS.items()}
 
-    def table(self, name: str, frame: pl.DataFrame, columns: Sequence[Column], note: str) -> Worksheet:
-        """Add a sheet with the rows of a frame."""
+    def table(
+        self,
+        name: str,
+        frame: pl.DataFrame,
+        columns: Sequence[Column],
+        note: str,
+        *,
+        frozen: int = 0,
+        locked: bool = False,
+    ) -> Worksheet:
+        """Add a sheet with the rows of a frame; so many columns stay where they are. `locked`: but for open ones."""
         sheet = self.book.add_worksheet(name, _Table)
         sheet.frame = frame
-        sheet.cells = [(column, self.formats[column.kind]) for column in columns if column.name in frame.columns]
+        sheet.cells = [(column, self.formats[column.kind]) for column in columns]
         sheet.write_string(0, 0, note, self.formats["note"])
         for at, column in enumerate(columns):
             sheet.set_column(at, at, column.width, self.formats[column.kind])
             sheet.write_string(HEAD - 1, at, column.head, self.formats["head"])
         sheet.dim_rowmax = HEAD - 1 + frame.height
-        sheet.freeze_panes(HEAD, 0)
+        sheet.freeze_panes(HEAD, frozen)
         sheet.autofilter(HEAD - 1, 0, HEAD - 1 + max(1, frame.height), len(columns) - 1)
-        sheet.protect("", {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True})
+        if locked:
+            sheet.protect("", {"autofilter": True, "format_columns": True, "format_rows": True})
+        sheet.set_footer(f"&L{self.title}: protected health information&RPage &P of &N")
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)
         sheet.repeat_rows(HEAD - 1)
@@ -118,7 +131,7 @@ def opened(path: Path, title: str, run_id: str, started: str) -> Iterator[Book]:
     book.set_properties({
         "title": title, "comments": run_id, "created": datetime.fromisoformat(started).replace(tzinfo=None),
     })  # fmt: skip
-    yield Book(book)
+    yield Book(book, f"{title}, run {run_id}".replace("&", "&&"))
     try:
         book.close()
     except FileCreateError as error:
@@ -131,7 +144,9 @@ def _cell(frame: pl.DataFrame, column: Column, letters: str, style: int) -> pl.E
     where = pl.lit(f'<c r="{letters}') + pl.col("_row").cast(pl.String) + pl.lit(f'" s="{style}"')
     if column.kind == "link":
         head = column.head
-        return where + ' t="str"><f>HYPERLINK("' + value + f'","{head}")</f><v>{head}</v></c>'
+        found = pl.format("MATCH(B{},{}!$B:$B,0)", "_row", value)
+        formula = pl.format('HYPERLINK("#\'{}\'!A"&amp;{},"{}")', value, found, pl.lit(head))
+        return where + ' t="str"><f>' + formula + f"</f><v>{head}</v></c>"
     if isinstance(dtype, pl.Datetime):
         value = value.dt.replace_time_zone(None).dt.epoch("us") / 86_400_000_000 + _EPOCH
     elif dtype == pl.Date:

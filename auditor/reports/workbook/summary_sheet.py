@@ -1,6 +1,7 @@
 """The first sheet of report.xlsx: the numbers of summary.json with native charts."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from xlsxwriter import Workbook
@@ -19,13 +20,20 @@ def write(opened: Book, result: Result, summary: Summary) -> None:
     sheet = book.add_worksheet("Summary")
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 20)
-    sheet.set_column(2, 2, 17)
+    sheet.set_column(2, 3, 17)
     sheet.hide_gridlines(2)
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
     at = _Cursor(sheet, formats)
     claims, money, cover = summary["claims"], summary["money"], summary["coverage"]
     at.line("Audit of telephone claims", None, "title")
+    if "ledger" in summary:
+        for mark, counts in summary["ledger"]["tonight"].items():
+            at.line(f"Tonight: {mark}", _counted(counts))
+        for state, counts in summary["ledger"]["work"].items():
+            due = f", the next due on {counts['next_due']}" if counts.get("next_due") else ""
+            at.line(f"Open work: {state}", _counted(counts) + due)
+        at.gap()
     judged, rules = summary["rules_evaluated"], summary["rules_total"]
     others = "; the others, on sheet Rules, never read as clear" if judged < rules else ""
     at.line("Rules evaluated", f"{judged} of {rules}{others}")
@@ -51,18 +59,25 @@ def write(opened: Book, result: Result, summary: Summary) -> None:
         at.cells(f"not audited: {name.replace('_', ' ')}", (claims[name], "number"))
     at.gap()
     at.heads("Potential overpayment", "Amount", "Without amount")
-    for label, name, key, column in (("claims in violation", "violation", "at_risk", "at_risk_amount"),
-                                     ("apart: claims to review", "review", "review", "review_amount")):  # fmt: skip
-        known = result.claims[column].count()
-        at.cells(label, (money[key] if known or not claims[name] else None, "money"), (claims[name] - known, "number"))
+    for label, name, key in (
+        ("claims in violation", "violation", "at_risk"),
+        ("apart: claims to review", "review", "review"),
+    ):
+        missing, all_ = money[f"{key}_without_amount"], summary["standing"][name]
+        at.cells(label, (money[key] if missing < all_ or not all_ else None, "money"), (missing, "number"))
     at.line("Potential, not established: a person decides.", None, "note")
     at.gap()
-    at.heads("Rule", "Violation", "Review")
+    at.heads("Rule", "Violation", "Review", "Amount")
     rules_at = at.row
     fired = [rule for rule in summary["rules"] if rule["violation"] or rule["review"]]
     fired.sort(key=lambda rule: (-rule["violation"], -rule["review"], rule["code"]))
     for rule in fired:
-        at.cells(f"{rule['code']} {rule['name']}", (rule["violation"], "number"), (rule["review"], "number"))
+        at.cells(
+            f"{rule['code']} {rule['name']}",
+            (rule["violation"], "number"),
+            (rule["review"], "number"),
+            (rule["violation_amount"] + rule["review_amount"], "money"),
+        )
     at.gap()
     unit, periods = charts.trend(result.claims)
     at.heads(f"{unit.capitalize()} of", "Violation rate", "Claims")
@@ -70,11 +85,16 @@ def write(opened: Book, result: Result, summary: Summary) -> None:
     for start, count, rate in periods.select("start", "claims", "rate").iter_rows():
         at.cells(str(start), (rate, "share"), (count, "number"))
     if claims["audited"]:
-        _bar(book, sheet, "Claims by disposition", "E2", (first, first + 3), 1)
-        _line(book, sheet, f"Violation rate by {unit}", "E36", (trend_at, at.row - 1))
+        _bar(book, sheet, "Claims by disposition", "F2", (first, first + 3), 1)
+        _line(book, sheet, f"Violation rate by {unit}", "F36", (trend_at, at.row - 1))
     if fired:
-        _bar(book, sheet, "Claims by rule", "E17", (rules_at, rules_at + min(len(fired), 12) - 1), 2)
-    sheet.protect("", {"format_columns": True})
+        _bar(book, sheet, "Claims by rule", "F17", (rules_at, rules_at + min(len(fired), 12) - 1), 2)
+
+
+def _counted(counts: dict[str, Any]) -> str:
+    """`5 on 3 claims, $150.50`."""
+    claims = "1 claim" if counts["claims"] == 1 else f"{counts['claims']:,} claims"
+    return f"{counts['findings']:,} on {claims}, ${counts['amount']:,.2f}" if counts["findings"] else "none"
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""report.xlsx: the audit as a work paper. Ids are text, dates are dates, and only the reviewer's columns can be edited."""
+"""report.xlsx: the audit as a work paper, what is new first. Ids are text, dates are dates, and it can be sorted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from auditor.audit import Result
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Summary
-from auditor.reports.tables import worst_first
+from auditor.reports.tables import tonight_first, worst_first
 from auditor.reports.workbook import columns, summary_sheet
 from auditor.reports.workbook.sheets import HEAD, opened
 
@@ -34,15 +34,15 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
     providers, rejects = ranking(result.claims), _rejects(result)
     with opened(path, "Audit of telephone claims", summary["run_id"], summary["started"]) as book:
         summary_sheet.write(book, result, summary)
-        heads = columns.FINDINGS if cases is None else columns.FINDINGS + columns.NIGHT
-        sheet = book.table("Findings", findings, heads + columns.REVIEW, _findings_note(result.findings.height, rows))
+        heads = [head for head in columns.FINDINGS if cases is not None or head.name not in columns.NIGHT]
+        sheet = book.table("Findings", findings, heads, _findings_note(result.findings.height, rows), frozen=2)
         if findings.height:
-            at = len(heads)
+            at = [head.name for head in heads].index("decision")
             sheet.data_validation(HEAD, at, HEAD + findings.height - 1, at, {
                 "validate": "list", "source": DECISIONS, "error_title": "Decision",
                 "error_message": "Choose " + ", ".join(DECISIONS) + ", or leave it blank.",
             })  # fmt: skip
-        book.table("Claims", claims, columns.CLAIMS, _claims_note(result.claims.height, rows))
+        book.table("Claims", claims, columns.CLAIMS, _claims_note(result.claims.height, rows), frozen=2)
         if gone is not None:
             book.table("Gone", gone.head(rows), columns.GONE, _GONE + _rest(gone.height, rows, "cases.csv"))
         note = columns.PROVIDERS_NOTE + (
@@ -58,29 +58,23 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
 
 
 def _linked(result: Result, cases: pl.DataFrame | None, rows: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The worst claims and findings, each with the cell that the other's link goes to."""
-    if cases is None:
-        findings = worst_first(result.findings, "outcome", rows, last=("rule",))
-    else:
-        case = (*KEYS, "rule")
-        marks = cases.select(*case, "mark", "state", "first_run", case="number")
-        runs = result.findings.select(case).join(marks, on=case, how="left", maintain_order="left")["first_run"]
-        findings = worst_first(result.findings.with_columns(runs), "outcome", rows, "first_run", last=("rule",))
-        findings = findings.drop("first_run").join(marks, on=case, how="left", maintain_order="left")
-    findings = findings.with_row_index("found", HEAD + 1)
-    claims = worst_first(result.claims, "disposition", rows).with_row_index("place", HEAD + 1)
+    """The worst claims, and the findings in the order of work, each with the sheet where its link leads, if it is there."""
+    begun = pl.DataFrame(schema={"first_run": pl.String, "case": pl.Int64})
+    if cases is not None:
+        begun = cases.select("first_run", case="number")
+    findings = result.findings.join(begun, on="case", how="left", maintain_order="left")
+    findings = tonight_first(findings, rows, 0, "first_run")
+    claims = worst_first(result.claims, "disposition", rows)
     counted = result.findings.group_by(KEYS).agg(findings=pl.len())
     claims = claims.join(counted, on=KEYS, how="left", maintain_order="left")
-    first = findings.group_by(KEYS).agg(pl.col("found").min())
+
+    def leads(sheet: str, ids: pl.Series) -> pl.Expr:
+        return pl.when(pl.col("claim_id").is_in(ids.implode())).then(pl.lit(sheet)).alias("link")
+
     return (
-        claims.join(first, on=KEYS, how="left", maintain_order="left").with_columns(link=_cell("Findings", "found")),
-        findings.join(claims.select(*KEYS, "place"), on=KEYS, how="left", maintain_order="left")
-        .with_columns(link=_cell("Claims", "place")),
-    )  # fmt: skip
-
-
-def _cell(sheet: str, row: str) -> pl.Expr:
-    return pl.lit(f"#'{sheet}'!A") + pl.col(row).cast(pl.String)
+        claims.with_columns(leads("Findings", findings["claim_id"])),
+        findings.with_columns(leads("Claims", claims["claim_id"])),
+    )
 
 
 def _rest(height: int, rows: int, file: str) -> str:
@@ -90,9 +84,8 @@ def _rest(height: int, rows: int, file: str) -> str:
 def _findings_note(height: int, rows: int) -> str:
     shown = f"{height:,} findings" if height <= rows else f"{rows:,} of {height:,} findings"
     return (
-        f"{shown}, the worst first.{_rest(height, rows, 'findings.csv')} Decision, Note and Decided on are yours to fill "
-        "in; the rest is locked without a password. Filters work; to sort, unprotect the sheet (links keep to the first "
-        "order)."
+        f"{shown}: new, worse, reopened, open, decided; the worst first.{_rest(height, rows, 'findings.csv')} Decision, "
+        "Note and Decided on are yours to fill in. Sort and filter as you like: links find their claim again."
     )
 
 

@@ -238,7 +238,7 @@ def verdicts(
 
 
 def _comparable(frame: pl.DataFrame, busy: bool) -> pl.DataFrame:
-    frame = frame.drop("source_file", "source_record", strict=False)
+    frame = frame.drop("source_file", "source_record", "case", strict=False)
     if not busy:
         return frame
     if "rule" in frame.columns:

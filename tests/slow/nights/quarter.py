@@ -291,10 +291,10 @@ class Quarter:
             night, "counts in the HTML", {mark: int(number.replace(",", "")) for number, mark in counts}, told.counts
         )
         rows = re.findall(
-            r'<tr><td class="\w+">\w+</td><td><a href="#rule-(\w+)">.*?<bdi class="id">(\w+)</bdi>.*?<td>([a-z ]+?)(?: \((\w+)\))?</td></tr>',
+            r'<tr><td class="\w+">\w+</td><td><a href="#rule-(\w+)">.*?<bdi class="id">(\w+)</bdi>.*?<td data-mark="([a-z ]+)">.*?<td data-state="(\w+)">',
             page,
         )
-        shown = {(claim, "1", "98968", rule): (mark, state or "open") for rule, claim, mark, state in rows}
+        shown = {(claim, "1", "98968", rule): (mark, state) for rule, claim, mark, state in rows}
         self._each(night, "HTML findings", shown, here)
         table = (
             page[page.find('aria-label="Cases without a finding in this run"') :].split("</table>")[0] if gone else ""
