@@ -1,11 +1,12 @@
 """`audit98968 cases`: the bodies of its commands. The text forms number the cases; identifiers need --show-ids."""
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 from rich.table import Table
@@ -14,16 +15,18 @@ from auditor.cases import book, chain, reviewed, store
 from auditor.cases import repair as repairing
 from auditor.cases import restore as restoring
 from auditor.cases.decide import STATES, Decision, decide
-from auditor.cases.night import MARKS
+from auditor.cases.night import GONE, MARKS
+from auditor.choices import CaseOrder, ListFormat
 from auditor.errors import InputRefused, UsageError
+from auditor.judging.findings import KEYS
 from auditor.reports import folder, tables, text
 from auditor.rules import select
 from auditor.schema.names import harmless, nearest
 from cli.streams import data
 
 FORMATS = ("csv", "jsonl")
-_HEADS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "due": "due",
-          "left": "days left", "amount": "amount"}  # fmt: skip
+_HEADS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "found": "first found",
+          "due": "due", "left": "days left", "amount": "amount"}  # fmt: skip
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
 _NUMBERS = ("number", "left", "amount")
 """Columns aligned to the right."""
@@ -44,25 +47,63 @@ def day(flag: str, value: str | None) -> date | None:
         raise UsageError(f"{flag}: a date expected, such as 2026-03-31") from None
 
 
-def listing(place: Path, filters: Mapping[str, str | None], rules: str | None, due: str | None, show_ids: bool) -> int:
+def listing(place: Path, filters: Mapping[str, str | None], given: Mapping[str, Any]) -> int:
     """Print the cases that pass the filters."""
     _one_of("--state", filters["state"], STATES)
     _one_of("--mark", filters["mark"], MARKS)
-    codes = select("--rule", rules.split(",")) if rules is not None else None
-    by = today() + book.days(due) if due else None
+    _one_of("--sort", given["sort"], get_args(CaseOrder))
+    _one_of("--format", given["format"], get_args(ListFormat))
+    codes = select("--rule", given["rule"].split(",")) if given["rule"] is not None else None
+    by = today() + book.days(given["due"]) if given["due"] else None
     with store.opened(book.ledger_of(place)) as ledger:
-        cases = book.listed(ledger, due_by=by, **filters)
+        since = book.run_since(ledger, given["since"]) if given["since"] else None
+        cases = book.listed(ledger, by, since, **filters)
     if codes:
         cases = cases.filter(pl.col("rule").is_in(codes))
-    cases = cases.with_columns(left=(pl.col("due") - today()).dt.total_days())
-    states = Counter(cases["state"])
-    counts = [f"{states[name]:,} {name}" for name in STATES if states[name]]
-    if overdue := cases.filter(pl.col("left") < 0).height:
-        counts.append(f"{overdue:,} overdue")
-    out = text.console(sys.stdout)
-    out.print(f"{cases.height:,} {'case' if cases.height == 1 else 'cases'}{': ' if counts else ''}{', '.join(counts)}")
-    if cases.is_empty():
+    cases = cases.with_columns(
+        left=(pl.col("due") - today()).dt.total_days(),
+        found=pl.col("first_run").str.head(8).str.to_date("%Y%m%d", strict=False),
+    )
+    whole = _sorted(cases, given["sort"])
+    cases = whole.head(given["limit"] or whole.height)
+    shown = list(_HEADS | ({name: name.replace("_", " ") for name in _IDS} if given["show_ids"] else {}))
+    if given["format"] != "text":
+        rows = cases.select("finding_id", *shown) if given["show_ids"] else cases.select(shown)
+        data(tables.to_csv(rows) if given["format"] == "csv" else _to_json(rows))
         return 0
+    _print_list(cases, whole, show_ids=given["show_ids"])
+    return 0
+
+
+def _sorted(cases: pl.DataFrame, order: str | None) -> pl.DataFrame:
+    """In an order that was asked for: the largest amount first, the oldest date first."""
+    if order in (None, "due"):
+        return cases
+    if order == "amount":
+        return cases.sort(pl.col("amount").cast(pl.Float64), "number", descending=[True, False], nulls_last=True)
+    return cases.sort("number" if order == "case" else order, "number", nulls_last=True)
+
+
+def _to_json(cases: pl.DataFrame) -> str:
+    dates = [name for name, dtype in cases.schema.items() if dtype == pl.Date]
+    rows = cases.with_columns(pl.col(dates).cast(pl.String), pl.col("amount").cast(pl.Float64)).to_dicts()
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+
+
+def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, *, show_ids: bool) -> None:
+    """How many by state, and their claims' amounts once; then a line each."""
+    found = whole.filter(~pl.col("mark").is_in(GONE))
+    states = Counter(found["state"])
+    counts = [f"{states[name]:,} {name}" for name in STATES if states[name]]
+    counts += [f"{number:,} {name}" for name in GONE if (number := whole.filter(mark=name).height)]
+    if overdue := whole.filter(pl.col("left") < 0).height:
+        counts.append(f"{overdue:,} overdue")
+    amount = found.unique(KEYS).select(pl.col("amount").cast(pl.Decimal(18, 2)).sum()).item()
+    out = text.console(sys.stdout)
+    told = f"{whole.height:,} {'case' if whole.height == 1 else 'cases'}{': ' if counts else ''}{', '.join(counts)}"
+    out.print(f"{told}; {amount:,.2f} on {found.unique(KEYS).height:,} claims" if amount else told)
+    if cases.is_empty():
+        return
     heads = _HEADS | ({name: name.replace("_", " ") for name in _IDS} if show_ids else {})
     if not cases["due"].count():
         del heads["due"], heads["left"]
@@ -74,7 +115,8 @@ def listing(place: Path, filters: Mapping[str, str | None], rules: str | None, d
     for row in cases.select(*heads).iter_rows():
         table.add_row(*("" if value is None else harmless(str(value)) for value in row))
     out.print(table, soft_wrap=True)
-    return 0
+    if more := whole.height - cases.height:
+        out.print(f"and {more:,} more")
 
 
 def export(place: Path, form: str) -> int:
@@ -96,9 +138,9 @@ def show(place: Path, word: str) -> int:
             out.print(f"{name.replace('_', ' ') + ':':18} {harmless(str(value))}")
     out.print("history:")
     for entry in history:
-        at = entry["at"][:19].replace("T", " ")
+        at = datetime.fromisoformat(entry["at"]).astimezone().isoformat(" ", "seconds")
         sentence = "; ".join(_in_words(entry["what"], entry["details"]))
-        out.print(f"  {entry['number']}  {at} UTC  {harmless(entry['by'])}: {harmless(sentence)}")
+        out.print(f"  {entry['number']}  {at}  {harmless(entry['by'])}: {harmless(sentence)}")
     return 0
 
 

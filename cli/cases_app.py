@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from auditor.choices import ExportFormat, Mark, State
+from auditor.choices import CaseOrder, ExportFormat, ListFormat, Mark, State
 from cli.guard import guarded
 from cli.words import choice
 
@@ -36,12 +36,25 @@ def listing(
     due: Annotated[
         str | None, typer.Option(metavar="DAYS", help="Only confirmed cases whose 60 days run out within this, as 14d.")
     ] = None,
-    show_ids: Annotated[bool, typer.Option("--show-ids", help="Allow identifiers on the terminal.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="DATE|RUN", help="Only cases that got their mark in this run, or from this day on."),
+    ] = None,
+    sort: Annotated[str, choice(CaseOrder, "Order [default: due].")] = "due",
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many cases.")] = None,
+    format: Annotated[str, choice(ListFormat, "Standard output [default: text].")] = "text",
+    show_ids: Annotated[
+        bool, typer.Option("--show-ids", help="Show claims, patients, providers and dates too.")
+    ] = False,
 ) -> int:
-    """List the cases, those that run out first at the top; numbers stand for them unless --show-ids is given."""
+    """List the cases, those that run out first at the top; numbers stand for them unless --show-ids is given.
+
+    Open are those that are still found.
+    """
+    given = dict(locals())
     from cli import cases
 
-    return cases.listing(place, {"state": state, "mark": mark}, rule, due, show_ids)
+    return cases.listing(place, {"state": state, "mark": mark}, given)
 
 
 @cases_app.command(epilog="Example: audit98968 cases show audit_out 17")

@@ -22,11 +22,11 @@ _SHOWN = 60
 """Characters of a setting's value on a line."""
 
 
-def compare(one: Path, other: Path, form: str, show_ids: bool) -> int:
+def compare(one: Path, other: Path | None, form: str, show_ids: bool) -> int:
     """Compare two runs on standard output, as `text`, `csv` or `jsonl`. Returns 0; raises AuditError."""
     if form not in ("text", "csv", "jsonl"):
         raise UsageError("--format: not a format of compare; use text, csv or jsonl")
-    comparison = comparing.compare(one, other)
+    comparison = comparing.compare(one, other) if other else comparing.compare(comparing.before(one), one)
     if form == "text":
         out = console(sys.stdout)
         for line in _lines(comparison, show_ids):

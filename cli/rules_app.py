@@ -1,12 +1,13 @@
 """`audit98968 rules` and `audit98968 policies`: what ships, to be read."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
+from auditor.choices import EstimateFormat
 from cli.flags import policy_names, rule_names
 from cli.guard import guarded
-from cli.words import completing
+from cli.words import choice, completing
 
 rules_app = typer.Typer(
     help="The rules and their pages.",
@@ -23,14 +24,37 @@ policies_app = typer.Typer(
 _rules, _policies = completing(rule_names), completing(policy_names)
 
 
-@rules_app.command("list", epilog="Example: audit98968 rules list")
+@rules_app.command("list", epilog="Example: audit98968 rules list --policy strict")
 @guarded
-def rules_list() -> int:
-    """List every rule with its code and name."""
-    from auditor.rules import ALL
+def rules_list(
+    policy: Annotated[
+        str,
+        typer.Option(metavar="FILE|NAME", help="Severities of it [default: default].", autocompletion=_policies),
+    ] = "default",
+    format: Annotated[str, choice(EstimateFormat, "Standard output [default: text].")] = "text",
+) -> int:
+    """List every rule with its code, name, severity in a policy, and the columns without which it is not evaluated."""
+    import json
 
-    for rule in ALL:
-        typer.echo(f"{rule.code}  {rule.name}")
+    from auditor import policy as policies
+    from auditor.errors import UsageError
+    from auditor.rules import ALL, select
+
+    if format not in get_args(EstimateFormat):
+        raise UsageError(f"--format: `{format}` is none of {', '.join(get_args(EstimateFormat))}")
+    severities = policies.load(policy, select).severity
+    rows = [
+        {"code": rule.code, "name": rule.name, "severity": severities.get(rule.code, rule.strongest),
+         "needs": [list(alternatives) for alternatives in rule.needs]}
+        for rule in ALL
+    ]  # fmt: skip
+    if format == "json":
+        typer.echo(json.dumps(rows, indent=2))
+        return 0
+    for row in rows:
+        needs = "; ".join(" or ".join(alternatives) for alternatives in row["needs"])
+        severity = "off: not evaluated" if row["severity"] == "off" else row["severity"]
+        typer.echo(f"{row['code']}  {row['name']:<36}  {severity:<18}  {f'needs {needs}' if needs else ''}".rstrip())
     return 0
 
 

@@ -32,12 +32,20 @@ def explain(
 
 @guarded
 def compare(
-    one: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or the folder given to --out.")],
-    other: Annotated[Path, typer.Argument(metavar="RUN", help="The run to compare it with.")],
+    one: Annotated[
+        Path,
+        typer.Argument(metavar="[RUN]", help="A run's folder, or the folder given to --out.", envvar="AUDIT98968_OUT"),
+    ],
+    other: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="The run to compare it with [default: the one before it].")
+    ] = None,
     format: Annotated[str, choice(CompareFormat, "Standard output [default: text].")] = "text",
     show_ids: ShowIds = False,
 ) -> int:
-    """Tell what differs between two runs, and why: new data, another policy, settings, coverage or version."""
+    """Tell what differs between two runs, and why: new data, another policy, settings, coverage or version.
+
+    With one folder given, or AUDIT98968_OUT alone: between its latest run and the one before.
+    """
     from cli.compare_command import compare as comparing
 
     return comparing(one, other, format, show_ids)

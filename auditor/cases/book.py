@@ -12,7 +12,7 @@ import polars as pl
 
 from auditor.cases import chain, replay, store
 from auditor.cases.decide import COLUMNS, State
-from auditor.cases.night import AMOUNT, FACTS
+from auditor.cases.night import AMOUNT, FACTS, GONE
 from auditor.errors import LedgerDamaged, UsageError
 from auditor.runs import past
 from auditor.runs.past import Sealed
@@ -39,18 +39,28 @@ def ledger_of(place: Path) -> Path:
     return place / store.NAME if place.is_dir() else place
 
 
-def listed(connection: sqlite3.Connection, due_by: date | None = None, **only: str | int | None) -> pl.DataFrame:
+def listed(
+    connection: sqlite3.Connection, due_by: date | None = None, since: int | None = None, **only: str | int | None
+) -> pl.DataFrame:
     """Cases with their facts and `due`, the most pressing first.
 
-    `only` keeps the cases with these values in these columns of the ledger; `due_by` those whose clock runs out by then.
+    `only` keeps the cases with these values in these columns of the ledger, and of the open ones those that are still found;
+    `due_by` those whose clock runs out by then; `since` those that got their mark in this run or later, with that mark.
     """
-    names = [f"{name[:-4]}.run_id" if name in ("first_run", "last_run") else f"standing.{name}" for name in SCHEMA]
+    place = {name: f"standing.{name}" for name in SCHEMA} | {"first_run": "first.run_id", "last_run": "last.run_id"}
+    if since is not None:
+        place["mark"] = "cases.mark"
     wanted = {name: value for name, value in only.items() if value is not None}
+    tests = ["1", *(f"{place[name]} = :{name}" for name in wanted)]
+    if wanted.get("state") == "open":
+        tests.append(f"standing.mark NOT IN {GONE}")
+    if since is not None:
+        tests.append("cases.marked_run >= :since")
     rows = connection.execute(
-        f"SELECT {', '.join(names)} FROM standing JOIN runs first ON first.number = first_run"
-        " JOIN runs last ON last.number = last_run"
-        f" WHERE {' AND '.join(['1', *(f'standing.{name} = :{name}' for name in wanted)])}",
-        wanted,
+        f"SELECT {', '.join(place.values())} FROM standing JOIN runs first ON first.number = standing.first_run"
+        " JOIN runs last ON last.number = standing.last_run JOIN cases USING (number)"
+        f" WHERE {' AND '.join(tests)}",
+        wanted | {"since": since},
     ).fetchall()
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
     running = frame.filter(state="confirmed").select("number", *COLUMNS).iter_rows()
@@ -60,6 +70,18 @@ def listed(connection: sqlite3.Connection, due_by: date | None = None, **only: s
     frame = frame.join(due, on="number", how="left").with_columns(facts).with_columns(amount=AMOUNT).drop("facts")
     frame = frame.sort("due", "number", nulls_last=True)
     return frame if due_by is None else frame.filter(pl.col("due") <= due_by)
+
+
+def run_since(connection: sqlite3.Connection, word: str) -> int:
+    """The number of a run that is named, or of the first one that started on a date or later. Raises UsageError."""
+    row = connection.execute("SELECT number FROM runs WHERE run_id = ?", (word,)).fetchone()
+    if row is None:
+        try:
+            day = date.fromisoformat(word)
+        except ValueError:
+            raise UsageError("--since: neither a run of this ledger nor a date such as 2026-03-31") from None
+        row = connection.execute("SELECT min(number) FROM runs WHERE started >= ?", (day.isoformat(),)).fetchone()
+    return int(row[0]) if row[0] is not None else 1 << 62
 
 
 def find(connection: sqlite3.Connection, word: str) -> int:

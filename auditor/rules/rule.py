@@ -85,6 +85,11 @@ class Rule:
         return "later_open" in self.unknown.meta.root_names()
 
     @property
+    def strongest(self) -> Literal["violation", "review"]:
+        """The strongest outcome that the rule gives, where the policy does not say otherwise."""
+        return "review" if self.violation.meta.eq(pl.lit(False)) else "violation"
+
+    @property
     def reads_calls(self) -> bool:
         """Whether the rule speaks of claims with a call only."""
         return "has_call" in self.applies.meta.root_names()

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 from polars import selectors as cs
 
-from auditor.errors import InputRefused
+from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import KEYS
 from auditor.runs.compare_causes import Causes, between
 from auditor.runs.compare_findings import CASE, FACTS, RECORD, UNDECIDED, changed, lacking
@@ -86,6 +86,17 @@ def compare(one: Path, other: Path) -> Comparison:
             f"{runs[0].folder} and {runs[1].folder}: the runs' tables cannot be read ({type(error).__name__}); "
             "run the audits again"
         ) from None
+
+
+def before(folder: Path) -> Path:
+    """The finished run before the given one, or before the latest in an output folder. Raises UsageError."""
+    run = find_run(folder)
+    earlier = [
+        other for other in run.parent.glob("2*") if other.name < run.name and (other / "findings.parquet").exists()
+    ]
+    if not earlier:
+        raise UsageError(f"{run}: no run before it to compare it with; name two runs")
+    return max(earlier)
 
 
 def _open(folder: Path) -> _Run:

@@ -16,9 +16,12 @@ from auditor.errors import InputRefused, UsageError
 from auditor.runs import past
 from auditor.runs.explain_words import NOT_APPLICABLE, clear, not_applicable, unknown
 from auditor.runs.past import Past, PastRule
+from auditor.schema.names import nearest
 from auditor.windows import bounds
 
 Row = dict[str, Any]
+_NEAR = 20_000
+"""Claim ids among which a near one is looked for."""
 _TABLES = ("claims.parquet", "findings.parquet", "evidence.parquet")
 _ALWAYS = ("claims.parquet", "findings.parquet", "summary.json")
 """What every run has, whatever `--write` left out."""
@@ -85,7 +88,11 @@ def explain(folder: Path, claim_id: str) -> list[Story]:
             f"{run}: the run's files cannot be read ({type(error).__name__}); run the audit again"
         ) from None
     if claims.is_empty():
-        raise UsageError(f"{run}: this run audited no claim of that id; ids are compared letter for letter")
+        ids = pl.scan_parquet(run / "claims.parquet").select("claim_id").collect()["claim_id"].unique()
+        near = ids.filter(ids.str.slice(0, 3) == claim_id[:3]).head(_NEAR) if len(ids) > _NEAR else ids
+        raise UsageError(
+            f"{run}: this run audited no claim of that id; ids are compared letter for letter{nearest(claim_id, near, 0.8)}"
+        )
     return [_story(claim, _of(claim, findings), _of(claim, evidence), summary) for claim in claims.to_dicts()]
 
 

@@ -4,10 +4,10 @@ import difflib
 from collections.abc import Iterable
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str], alike: float = 0.5) -> str:
     """`; did you mean X?` for the closest known name, or nothing."""
     by_fold = {name.casefold(): name for name in sorted(known)}
-    found = difflib.get_close_matches(word.casefold(), list(by_fold), n=1, cutoff=0.5)
+    found = difflib.get_close_matches(word.casefold(), list(by_fold), n=1, cutoff=alike)
     return f"; did you mean {by_fold[found[0]]}?" if found else ""
 
 

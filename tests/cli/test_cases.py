@@ -92,7 +92,7 @@ def test_the_list_counts_and_filters_without_a_single_identifier(cases: Program)
     decide(cases, "dismissed", "4")
     code, told, _ = cases("list")
     assert code == 0
-    assert told.splitlines()[0] == "5 cases: 2 open, 2 confirmed, 1 dismissed, 2 overdue"
+    assert told.splitlines()[0] == "5 cases: 2 open, 2 confirmed, 1 dismissed, 2 overdue; 150.00 on 5 claims"
     assert told.splitlines()[2].split()[:5] == ["2", "DUR001", "violation", "confirmed", "persisting"]
     for words, expected in (
         (["--state", "open"], 2), (["--mark", "new"], 0), (["--mark", "persisting"], 5), (["--rule", "dur"], 5),
@@ -102,6 +102,39 @@ def test_the_list_counts_and_filters_without_a_single_identifier(cases: Program)
         assert told.startswith(f"{expected} case"), words
         assert not [secret for secret in SECRETS if secret in told]
     assert all(secret in cases("list", "--show-ids")[1] for secret in SECRETS)
+
+
+def test_the_list_goes_back_to_a_day_or_a_run(cases: Program, out: Path):
+    """What was new in the first of two runs persists in the second: --since finds it again."""
+    first = min(path.name for path in out.glob("2*"))
+    assert cases("list", "--since", first)[1].startswith("5 cases")
+    assert cases("list", "--since", first, "--mark", "new")[1].startswith("5 cases")
+    assert cases("list", "--since", (out / "latest").resolve().name)[1].startswith("0 cases")
+    assert cases("list", "--since", str(TODAY))[1].startswith("5 cases")
+    assert cases("list", "--since", "2999-01-01")[1].startswith("0 cases")
+    assert cases("list", "--since", "yesterday")[0] == 2
+
+
+def test_the_list_is_sorted_cut_and_written_for_programs(cases: Program):
+    told = json.loads(cases("list", "--sort", "amount", "--limit", "2", "--format", "json")[1])
+    assert [set(row) >= {"number", "rule", "state", "mark", "amount", "found"} for row in told] == [True, True]
+    assert not [secret for secret in SECRETS if secret in str(told)]
+    told = cases("list", "--format", "csv", "--show-ids")[1]
+    assert len(list(csv.DictReader(io.StringIO(told)))) == 5
+    assert "0042" in told
+    assert cases("list", "--limit", "2")[1].endswith("and 3 more\n")
+    assert "; 150.00 on 5 claims" in cases("list")[1]
+    assert cases("list", "--sort", "size")[0] == 2
+
+
+def test_open_means_still_found(cases: Program, out: Path):
+    audit(out.parent, visits=VISITS)
+    (out.parent / "calls.csv").write_text(HEAD + "".join((out.parent / "calls.csv").read_text().splitlines(True)[1:4]))
+    words = ["--calls", str(out.parent / "calls.csv"), "--visits", str(out.parent / "visits.csv"), "--timezone", "UTC"]
+    words += ["--select", "DUR001", "--out", str(out), "--format", "none", "--fail-on", "never", "--max-shrink", "100%"]
+    assert command(["run", *words]) == 0
+    assert cases("list")[1].splitlines()[0] == "5 cases: 3 open, 2 not seen; 90.00 on 3 claims"
+    assert cases("list", "--state", "open")[1].startswith("3 cases")
 
 
 def test_long_identifiers_are_never_cut(cases: Program, out: Path):
@@ -118,7 +151,7 @@ def test_a_case_is_told_with_its_history_in_words(cases: Program, out: Path):
     audit(out.parent, minutes=13)
     code, told, _ = cases("show", "DUR001:0042:1")
     assert code == 0
-    entries = [line.split("UTC  ")[1] for line in told.splitlines() if " UTC  " in line]
+    entries = [line.split(":00  ")[1] for line in told.splitlines() if ":00  " in line]
     assert entries[0].startswith("audit: new in run ")
     assert entries[1:3] == [
         "Ann: dismissed on 2025-04-01, because: read the record; until 2026-12-31",
@@ -228,8 +261,8 @@ def test_days_left_count_down_to_the_last_day(cases: Program):
     decide(cases, "confirmed", "2", "--on", str(TODAY - timedelta(days=61)))
     decide(cases, "confirmed", "3", "--on", str(TODAY - timedelta(days=45)))
     told = [line.split() for line in cases("list", "--due", "15d")[1].splitlines()]
-    assert told[0][-2:] == ["1", "overdue"]
-    assert [(line[0], line[6]) for line in told[2:]] == [("2", "-1"), ("1", "0"), ("3", "15")]
+    assert told[0][-6:-4] == ["1", "overdue;"]
+    assert [(line[0], line[7]) for line in told[2:]] == [("2", "-1"), ("1", "0"), ("3", "15")]
     assert cases("list", "--due", "14d")[1].startswith("2 cases")
 
 

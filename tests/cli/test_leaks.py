@@ -27,6 +27,8 @@ QUIET = (
     (("estimate", "probe"), 0),
     (("estimate", "probe", "--format", "json"), 0),
     (("cases", "list", "out"), 0),
+    (("cases", "list", "out", "--format", "json", "--since", "2026-01-01"), 0),
+    (("compare", "out"), 2),
     (("cases", "decide", "out", "confirmed", "1", *DECISION), 0),
     (("cases", "decide", "out", "dismissed", f"DUR001:{CANARY}:1", *DECISION), 2),
     (("cases", "note", "out", "2", "asked", "--by", "Ann"), 0),
@@ -35,7 +37,6 @@ QUIET = (
     (("cases", "verify", "out"), 0),
     (("cases", "repair", "out"), 0),
     (("cases", "restore", "out"), 0),
-    (("explain", "out", f"{CANARY}-unknown"), 2),
 )  # fmt: skip
 """Commands in the order in which they can be given, none of which asks for an identifier, and their exit codes."""
 

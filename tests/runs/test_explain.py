@@ -123,11 +123,12 @@ def test_a_run_folder_does_as_well(out: Path) -> None:
     assert explain(out / "r1", "F1") == explain(out, "F1")
 
 
-def test_an_unknown_claim_lists_no_other(out: Path) -> None:
-    with pytest.raises(UsageError, match="no claim of that id") as raised:
+def test_an_unknown_claim_is_answered_with_the_nearest(out: Path) -> None:
+    with pytest.raises(UsageError, match=r"no claim of that id.*; did you mean F1\?") as raised:
         explain(out, "f1")
-    assert "F1" not in str(raised.value)
     assert raised.value.exit_code == 2
+    with pytest.raises(UsageError, match="letter for letter$"):
+        explain(out, "another")
 
 
 def test_a_folder_without_a_run_is_said(tmp_path: Path) -> None:

@@ -421,6 +421,20 @@ def case_unknown(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def cases_since(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
+    yield
+
+
+@_prepared
+def compare_first_run(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
+    yield
+
+
+@_prepared
 def case_ambiguous(folder: Path) -> Iterator[None]:
     """After a run with `--out out --codes 98966,98968`."""
     _finished_run("--codes", "98966,98968")
