@@ -121,3 +121,4 @@ app.command(epilog="Example: audit98968 sample demo --claims 500 --seed 7")(expo
 app.command(epilog="Example: audit98968 compare audit_out/20260301T020000000Z-1a2b3c4d audit_out")(runs_app.compare)
 app.command(epilog="Example: audit98968 frame audit_out --out probe --size 100 --seed 7")(runs_app.frame)
 app.command(epilog="Example: audit98968 estimate probe")(runs_app.estimate)
+app.command(epilog="Example: audit98968 schema findings")(exports_app.schema)

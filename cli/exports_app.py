@@ -57,3 +57,23 @@ def sample(
         ) from error
     typer.echo(f"{folder}: {tally['claims']['audited']} claims; the answer is in expected.json")
     return 0
+
+
+@guarded
+def schema(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="findings, claims, evidence, cases, rejects or summary.")
+    ] = None,
+) -> int:
+    """Print the JSON Schemas of what a run writes: of a row of each table, and of summary.json."""
+    import json
+
+    from auditor.errors import UsageError
+    from auditor.reports import outputs
+    from auditor.schema.names import nearest
+
+    every = outputs.schemas()
+    if name is not None and name not in every:
+        raise UsageError(f"`{name}` is none of {', '.join(every)}{nearest(name, every)}")
+    typer.echo(json.dumps(every if name is None else every[name], indent=2))
+    return 0

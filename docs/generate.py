@@ -2,9 +2,16 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_origin
 
+from pydantic import BaseModel
+
+from auditor.reports import outputs
+from auditor.reports.outputs import SummaryFile
 from auditor.rules import ALL, pages
+from auditor.run_options import RUN_OPTIONS
 from auditor.schema.tables import TABLES, Column
 from tests.support.catalogue import CANARY, Case, cases
 
@@ -88,7 +95,82 @@ def _fenced(text: str) -> str:
     return f"```\n{shown}\n```" if shown else ""
 
 
-PAGES = {"rules.md": rules_page, "tables.md": tables_page, "errors.md": errors_page}
+def outputs_page() -> str:
+    """Every file of a run folder with its columns and keys."""
+    parts = [
+        "# Outputs",
+        f"Written by `make docs` from `auditor/reports/outputs.py`; schema_version {outputs.VERSION}, which stands in "
+        "`summary.json` and in the metadata of every Parquet file. `audit98968 schema` prints the same as JSON Schemas. "
+        "Dollars are decimals with two places in Parquet and numbers in JSON; instants carry the offset of the policy's "
+        "zone; a CSV cell that would start a formula has a `'` before it. `report.html` and `report.xlsx` are for people.",
+    ]
+    for name, columns in outputs.TABLES.items():
+        forms = {"rejects": ("csv",), "evidence": ("parquet",)}.get(name, ("parquet", "csv"))
+        rows = [
+            f"| `{column}` | {told.type} | {told.meaning} | {told.null or 'never'} |"
+            for column, told in columns.items()
+        ]
+        head = "| column | type | meaning | null |\n|---|---|---|---|\n"
+        parts.append(f"## {name}\n\n{', '.join(f'`{name}.{form}`' for form in forms)}\n\n{head}" + "\n".join(rows))
+    parts.append("## summary.json\n\n| key | type | meaning |\n|---|---|---|\n" + "\n".join(_keys("", SummaryFile)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _keys(place: str, model: type[BaseModel]) -> Iterator[str]:
+    """A line for each key of a part of the summary, and those of its parts."""
+    for name, field in model.model_fields.items():
+        kinds = (field.annotation, *get_args(field.annotation))
+        inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        many = {list: "[]", dict: ".*"}.get(get_origin(field.annotation), "")  # type: ignore[call-overload]
+        key = f"{place}{field.alias or name}{many if inner else ''}"
+        kind = re.sub(r"\btyping\.|<class '(\w+)'>", r"\1", str(field.annotation)).replace("|", "or")
+        yield f"| `{key}` | {'object' if inner else kind} | {field.description or ''} |"
+        if inner:
+            yield from _keys(f"{key}.", inner)
+
+
+def policy_page() -> str:
+    """Every key of a policy with its default, what it says, and an example."""
+    parts = [
+        "# The policy",
+        "Written by `make docs` from `auditor/policies/default.toml`, which `audit98968 policies show default` prints. A "
+        "policy file needs only the keys that it changes; unknown keys are errors that suggest the nearest. "
+        "`audit98968 init` writes a first one.",
+    ]
+    root = FOLDER.parent
+    source = (root / "auditor" / "policies" / "default.toml").read_text(encoding="utf-8")
+    section, rows = "", {"": list[str]()}
+    for line in source.splitlines():
+        if found := re.match(r"\[(\w+)\] *(?:# (.*))?", line):
+            section = found[1]
+            rows[section] = [f"| | | {found[2]} |"] if found[2] else []
+        elif found := re.match(r'(?:# )?([\w.]+|".*?") = (.+?)(?:  +# (.*))?$', line):
+            default = "not set" if line.startswith("#") else "a list" if found[2] == "[" else f"`{found[2]}`"
+            rows[section].append(f"| `{found[1]}` | {default} | {found[3] or ''} |")
+    for name, lines in rows.items():
+        head = f"## [{name}]" if name else "## At the top"
+        parts.append(f"{head}\n\n| key | default | what it says |\n|---|---|---|\n" + "\n".join(lines))
+    options = [f"| `{option.name}` | {option.help_text} |" for option in RUN_OPTIONS if option.in_policy]
+    example = (root / "sample_data" / "policy.toml").read_text(encoding="utf-8").strip()
+    parts += [
+        "## [columns.TABLE]\n\nThe export's header for a canonical column, or several that are joined with a space: "
+        '`visit_start = ["Day", "Time"]`. [tables.md](tables.md) has the columns.',
+        "## [values.TABLE.COLUMN]\n\nWhat a word of the export means: "
+        '`seen = "completed"`, or `completed = ["seen", "arrived"]`.',
+        "## [run]\n\nOptions of `audit98968 run`; a flag comes first, then a variable such as `AUDIT98968_FAIL_ON`, "
+        "then these.\n\n| key | what it says |\n|---|---|\n" + "\n".join(options),
+        f"## An example\n\n```toml\n{example}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES = {
+    "rules.md": rules_page,
+    "tables.md": tables_page,
+    "errors.md": errors_page,
+    "outputs.md": outputs_page,
+    "policy.md": policy_page,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -117,19 +117,25 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
         "began": began,
         "head": head,
     }
-    return Night(_cases(marked, gone, names), in_summary)
+    return Night(_cases(marked, gone, names, policy.timezone), in_summary)
 
 
-def _cases(marked: pl.DataFrame, gone: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+def _cases(marked: pl.DataFrame, gone: pl.DataFrame, runs: pl.DataFrame, zone: str) -> pl.DataFrame:
     """The cases of a night, sorted by claim and rule; the facts of those that are gone are the last ones known."""
     last = [_fact(name, marked.schema[name]) for name in FACTS]
-    gone = gone.with_columns(last, message=pl.lit(None, pl.String))
-    columns = ("number", *_CASE, "mark", "why", *COLUMNS, "first_run", "last_run", *FACTS, "message")
+    gone = gone.with_columns(*last, *(pl.lit(None, pl.String).alias(name) for name in ("message", "payer", "policy")))
+    columns = ("number", *_CASE, "payer", "policy", "mark", "why", *COLUMNS, "first_run", "last_run", *FACTS, "message")
     both = pl.concat([frame.select(columns) for frame in (marked, gone)])
     named = [pl.col(name).replace_strict(runs["number"], runs["run_id"], return_dtype=pl.String)
              for name in ("first_run", "last_run")]  # fmt: skip
-    both = both.with_columns(named, finding_id=joined("rule", "claim_id", "claim_line"), amount=AMOUNT)
-    return both.select("number", "finding_id", *both.columns[1:-2], "amount").sort(*_CASE)
+    both = both.with_columns(
+        *named,
+        pl.col("related_at").dt.convert_time_zone(zone),
+        finding_id=joined("rule", "claim_id", "claim_line"),
+        amount=AMOUNT,
+    )
+    days = [pl.col(name).str.to_date() for name in COLUMNS if name not in ("state", "reviewer", "reason")]
+    return both.with_columns(days).select("number", "finding_id", *both.columns[1:-2], "amount").sort(*_CASE)
 
 
 def _fact(name: str, dtype: pl.DataType) -> pl.Expr:
@@ -149,7 +155,9 @@ def facts(findings: pl.DataFrame) -> pl.DataFrame:
     plain = [
         pl.col(name).dt.to_string(_INSTANT) if name == "related_at" else pl.col(name).cast(pl.String) for name in FACTS
     ]
-    rows = findings.select(*_CASE, *FACTS, "message").with_columns(pl.col("related_at").dt.convert_time_zone("UTC"))
+    rows = findings.select(*_CASE, *FACTS, "message", "payer", "policy").with_columns(
+        pl.col("related_at").dt.convert_time_zone("UTC")
+    )
     return rows.with_columns(facts=pl.struct(plain).struct.json_encode())
 
 

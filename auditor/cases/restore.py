@@ -38,7 +38,7 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     names = sorted({*past, *cases["first_run"], *cases["last_run"]})
     numbers = {name: number for number, name in enumerate(names, 1)}
     rows = night.facts(cases).select("facts").hstack(
-        cases.select("number", *_CASE, "mark", "why", *COLUMNS,
+        cases.select("number", *_CASE, "mark", "why", pl.col(COLUMNS).cast(pl.String),
                      *(pl.col(name).replace_strict(numbers, return_dtype=pl.Int64).alias(number)
                        for name, number in (("first_run", "began"), ("last_run", "last_run"), ("told", "marked_run"))),
                      finding=joined("rule", *KEYS))

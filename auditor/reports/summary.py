@@ -17,6 +17,7 @@ from auditor.claims.joins import BY_NAME
 from auditor.inputs import Inputs
 from auditor.judging.findings import NOT_APPLICABLE
 from auditor.reading import ingest
+from auditor.reports import outputs
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
 from auditor.schema.tables import TABLES
@@ -86,6 +87,7 @@ def of_refusal(inputs: Inputs | None, settings: Settings, run: Run, reason: str)
 def _head(settings: Settings, run: Run) -> Summary:
     policy = settings.policy
     return {
+        "schema_version": outputs.VERSION,
         "run_id": run.run_id,
         "version": __version__,
         "started": run.started.astimezone(UTC).isoformat(),

@@ -9,10 +9,12 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from auditor.judging.findings import EVIDENCE_ORDER, KEYS
+from auditor.reports import outputs
 
 _ROWS_AT_ONCE = 50_000
 _WORST = {"violation": 0, "review": 1, "incomplete": 2, "clear": 3}
 _FORMULA = r"^[=+\-@\t\r]"
+_METADATA = {"schema_version": str(outputs.VERSION)}
 _INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
 
 
@@ -50,7 +52,7 @@ def tonight_first(findings: pl.DataFrame, limit: int, quota: int = 0, *newest: s
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     """Write a frame as Parquet. Raises OSError; polars would not say why a disk takes no more."""
     stream = io.BytesIO()
-    frame.write_parquet(stream)
+    frame.write_parquet(stream, metadata=_METADATA)
     path.write_bytes(stream.getbuffer())
 
 
@@ -63,6 +65,7 @@ def write_evidence(evidence: pl.LazyFrame, claim_ids: pl.Series, path: Path) -> 
             from_low = at >= low if low is not None else pl.lit(True)
             rows = evidence.filter(from_low & (at < high if high is not None else pl.lit(True))).collect()
             table = rows.sort(EVIDENCE_ORDER).to_arrow(compat_level=pl.CompatLevel.oldest())
+            table = table.replace_schema_metadata(_METADATA)
             writer = writer or held.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
             writer.write_table(table)
 

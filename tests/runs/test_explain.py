@@ -127,7 +127,7 @@ def test_an_unknown_claim_is_answered_with_the_nearest(out: Path) -> None:
     with pytest.raises(UsageError, match=r"no claim of that id.*; did you mean F1\?") as raised:
         explain(out, "f1")
     assert raised.value.exit_code == 2
-    with pytest.raises(UsageError, match="letter for letter$"):
+    with pytest.raises(UsageError, match=r"letter for letter$"):
         explain(out, "another")
 
 

@@ -1,0 +1,84 @@
+"""The contract of the outputs: real runs have the columns and keys that are told, and no other."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+from auditor.reports import outputs
+from auditor.reports.outputs import SummaryFile
+from tests.support.catalogue import command
+
+SAMPLE = Path(__file__).parents[2] / "sample_data"
+KINDS = {"text": pl.String, "date": pl.Date, "yes/no": pl.Boolean, "list of text": pl.List, "dollars": pl.Decimal,
+         "instant": pl.Datetime, "number": pl.Float64}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["first", "second", "without a ledger"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A first night; a second one with fewer calls and a decision; one without a ledger, on another policy."""
+    out = tmp_path_factory.mktemp("out")
+    calls = pl.read_csv(SAMPLE / "calls.csv", infer_schema=False)
+    words = ["run", "--visits", str(SAMPLE / "visits.csv"), "--providers", str(SAMPLE / "providers.csv"), "--fail-on",
+             "never", "--out", str(out), "--format", "none", "--quiet", "--max-shrink", "100%"]  # fmt: skip
+    if request.param == "without a ledger":
+        words += ["--ledger", "none", "--policy", "strict", "--timezone", "America/New_York", "--max-rejects", "100%"]
+    else:
+        words += ["--policy", str(SAMPLE / "policy.toml")]
+    assert command([*words, "--calls", str(SAMPLE / "calls.csv")]) == 0
+    if request.param == "second":
+        decision = ["confirmed", "1", "--by", "A", "--reason", "r", "--on", "2026-07-01"]
+        assert command(["cases", "decide", str(out), *decision]) == 0
+        calls.head(400).write_csv(out / "calls.csv")
+        assert command([*words, "--calls", str(out / "calls.csv")]) == 0
+    return (out / "latest").resolve()
+
+
+@pytest.mark.parametrize("name", [name for name in outputs.TABLES if name != "rejects"])
+def test_a_table_has_the_columns_that_are_told(run: Path, name: str) -> None:
+    path = run / f"{name}.parquet"
+    if name == "cases" and not path.exists():
+        pytest.skip("no ledger")
+    frame, columns = pl.read_parquet(path), outputs.TABLES[name]
+    assert frame.columns == list(columns)
+    assert pq.read_metadata(path).metadata[b"schema_version"] == str(outputs.VERSION).encode()
+    for column, told in columns.items():
+        dtype = frame.schema[column]
+        assert dtype.is_integer() if told.type == "whole number" else dtype.base_type() is KINDS[told.type], column
+        assert told.null or not frame[column].null_count(), f"{column} has nulls, of which nothing is told"
+    if name != "evidence":
+        assert pl.read_csv(run / f"{name}.csv", n_rows=0).columns == list(columns)
+
+
+def test_the_rejects_have_the_columns_that_are_told(run: Path) -> None:
+    assert pl.read_csv(run / "rejects.csv", n_rows=0).columns == list(outputs.TABLES["rejects"])
+
+
+def test_the_summary_has_the_keys_that_are_told(run: Path) -> None:
+    SummaryFile.model_validate(json.loads((run / "summary.json").read_text()))
+
+
+def test_json_lines_are_rows_of_the_schema(capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["run", "--calls", str(SAMPLE / "calls.csv"), "--visits", str(SAMPLE / "visits.csv"), "--timezone", "UTC"]
+    command([*words, "--format", "jsonl", "--max-rejects", "100%", "--quiet"])
+    rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    schema = outputs.schemas()["findings"]
+    kinds = {"string": str, "integer": int, "number": int | float, "array": list, "boolean": bool, "null": type(None)}
+    assert rows
+    for row in rows:
+        assert list(row) == schema["required"]
+        for name, value in row.items():
+            allowed = schema["properties"][name]["type"]
+            allowed = [allowed] if isinstance(allowed, str) else allowed
+            assert any(isinstance(value, kinds[kind]) for kind in allowed), name
+
+
+def test_the_schemas_are_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    assert command(["schema"]) == 0
+    assert json.loads(capfd.readouterr().out).keys() == {*outputs.TABLES, "summary"}
+    assert command(["schema", "summary"]) == 0
+    assert json.loads(capfd.readouterr().out)["properties"]["money"]
+    assert command(["schema", "finding"]) == 2
+    assert "did you mean findings?" in capfd.readouterr().err
