@@ -143,10 +143,10 @@ def policy_page() -> str:
     for line in source.splitlines():
         if found := re.match(r"\[(\w+)\] *(?:# (.*))?", line):
             section = found[1]
-            rows[section] = [f"| | | {found[2]} |"] if found[2] else []
+            rows[section] = [f"| | | {found[2].replace('|', 'or')} |"] if found[2] else []
         elif found := re.match(r'(?:# )?([\w.]+|".*?") = (.+?)(?:  +# (.*))?$', line):
             default = "not set" if line.startswith("#") else "a list" if found[2] == "[" else f"`{found[2]}`"
-            rows[section].append(f"| `{found[1]}` | {default} | {found[3] or ''} |")
+            rows[section].append(f"| `{found[1]}` | {default} | {(found[3] or '').replace('|', 'or')} |")
     for name, lines in rows.items():
         head = f"## [{name}]" if name else "## At the top"
         parts.append(f"{head}\n\n| key | default | what it says |\n|---|---|---|\n" + "\n".join(lines))

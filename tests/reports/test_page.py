@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,6 +17,7 @@ from auditor.reports.page import page as html
 from auditor.reports.page.charts import hours, trend
 from auditor.reports.page.providers import overall_rate, ranking
 from auditor.reports.page.timeline import shown
+from auditor.reports.tables import tonight_first, worst_first
 from cli.options import resolve
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
@@ -167,6 +169,23 @@ def test_only_so_many_findings_are_inlined(sample: tuple[audit.Result, Told, str
     text = html.render(result, told, findings=10, lines=3)
     assert f"Showing 10 of {result.findings.height}, worst first" in text and "findings.parquet" in text
     assert text.count('<svg class="line"') == 3
+
+
+def test_what_is_new_is_in_the_page_however_little_fits(sample: tuple[audit.Result, Told, str]) -> None:
+    """The least of all findings is the one that is new; and of each rule the first are there."""
+    result, told, _ = sample
+    last = worst_first(result.findings, "outcome", 100, last=("rule",))[-1, "finding_id"]
+    marked = result.findings.with_columns(
+        mark=pl.when(pl.col("finding_id") == last).then(pl.lit("new")).otherwise(pl.lit("persisting")),
+        state=pl.lit("open"), case=pl.int_range(pl.len()),
+    )  # fmt: skip
+    chosen = tonight_first(marked, 30, 1)
+    assert chosen[0, "finding_id"] == last
+    assert set(chosen["rule"]) == set(result.findings["rule"])
+    assert chosen.height == 30
+    text = html.render(replace(result, findings=marked), told, findings=30)
+    assert f"the other {result.findings.height - 30} are in" in text
+    assert f'data-rest="{result.findings.height - 30}"' in text
 
 
 def test_bytes_are_limited_too(sample: tuple[audit.Result, Told, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,6 +146,11 @@ def use(browser: Browser) -> Any:
                f"f.dispatchEvent(new Event('input', {{bubbles: true}}))}} {settle}")  # fmt: skip
     found = browser.js(f"[...new Set({SHOWN}.map(row => row.cells[4].textContent))]")
     yield "filter by provider", bool(found) and all(provider in name for name in found), found
+    browser.js(f"document.querySelector('a[data-provider]').click(); {settle}")
+    linked = browser.js("document.querySelector('a[data-provider]').dataset.provider")
+    found = browser.js(f"[...new Set({SHOWN}.map(row => row.cells[4].textContent))]")
+    yield "a provider's link shows exactly that provider", found in ([linked], []), found
+    yield "the filters are in the address", "provider=" in browser.js("location.search"), browser.js("location.search")
     browser.js(f"document.querySelector('#controls button').click(); {settle}")
     yield "clear", browser.js(f"{SHOWN}.length") == min(50, total), total
     for press, order, reverse in ((1, "ascending", False), (2, "descending", True)):
