@@ -12,6 +12,15 @@ REQUIRED_RULES = ("DUR001", "LBK001", "LAH001", "FRQ001")
 WRITABLE = ("html", "xlsx", "csv", "evidence")
 """Parts of a run folder that `--write` may leave out."""
 
+_GROUPS = {
+    "What is audited": (
+        "as_of", "visits_since", "claims_since", "service_from", "service_to", "codes", "select", "ignore", "require",
+    ),
+    "What is refused": ("max_rejects", "allow_empty", "allow_unjoined", "max_shrink"),
+    "Outputs": ("out", "write", "format", "fail_on", "ledger", "show_ids", "pseudonymize"),
+    "How it runs": ("memory", "engine", "master", "quiet", "log_format", "log_file"),
+}  # fmt: skip
+
 Kind = Literal["paths", "text", "day", "size", "list", "rules", "switch", "policy", "timezone"]
 """What a value is: paths of a table; a local date; a number with a unit; comma-separated words, or rules; yes or no."""
 
@@ -33,6 +42,11 @@ class RunOption:
     def flag(self) -> str:
         """As on the command line."""
         return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def group(self) -> str:
+        """The heading under which help shows it."""
+        return next((heading for heading, names in _GROUPS.items() if self.name in names), "Inputs")
 
     @property
     def variable(self) -> str:

@@ -9,7 +9,7 @@ import typer
 from auditor.run_options import LOG, RUN_OPTIONS
 from cli import exports_app, runs_app
 from cli.cases_app import cases_app
-from cli.flags import with_options
+from cli.flags import GroupedCommand, with_options
 from cli.guard import guarded, show_tracebacks
 from cli.log import log
 from cli.rules_app import policies_app, rules_app
@@ -58,7 +58,8 @@ def main(
 
 
 @app.command(
-    epilog="Example: audit98968 run --calls calls.csv --visits visits.parquet --timezone America/New_York --out out"
+    cls=GroupedCommand,
+    epilog="Example: audit98968 run --calls calls.csv --visits visits.parquet --timezone America/New_York --out out",
 )
 @guarded
 @with_options(RUN_OPTIONS)
@@ -92,7 +93,9 @@ def run(
     return running.run(_resolved("run", given))
 
 
-@app.command(epilog="Example: audit98968 check --calls calls.csv --visits visits.csv --policy clinic.toml")
+@app.command(
+    cls=GroupedCommand, epilog="Example: audit98968 check --calls calls.csv --visits visits.csv --policy clinic.toml"
+)
 @guarded
 @with_options(option for option in RUN_OPTIONS if option.check)
 def check(**given: Any) -> int:

@@ -29,12 +29,14 @@ def check(options: Options) -> int:
     with engine_of(options) as engine:
         inputs = auditing.read(settings, log.stage, engine)
         log_inputs(inputs)
+        log.calm()
         for line in _tables(inputs, settings, show_ids=options.values["show_ids"]):
             out.print(line)
         for line in (*_units(inputs, settings), *_codes(inputs), *_rules(inputs, settings)):
             out.print(line)
         refusals.accept(inputs, settings)
         result = auditing.audit(inputs, replace(settings, allow_unjoined=True), log.stage)
+    log.calm()
     figures = summary.of_result(result, settings, run_of(started, inputs, settings))
     for line in _reach(result, settings):
         out.print(line)

@@ -2,11 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from auditor.run_options import RunOption
+from auditor.run_options import RUN_OPTIONS, RunOption
 from cli.words import completing
 
 
@@ -31,6 +32,22 @@ def _timezones() -> Iterable[str]:
 
 
 _KNOWN = {"rules": rule_names, "policy": policy_names, "timezone": _timezones}
+
+
+class GroupedCommand(TyperCommand):
+    """A command whose help shows its declared options under their headings."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, the command's own last."""
+        heading = {option.name: option.group for option in RUN_OPTIONS}
+        groups: dict[str, list[tuple[str, str]]] = {option.group: [] for option in RUN_OPTIONS}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                groups.setdefault(heading.get(str(parameter.name), "Options"), []).append(record)
+        for name, records in groups.items():
+            if records:
+                with formatter.section(name):
+                    formatter.write_dl(records)
 
 
 def with_options(options: Iterable[RunOption]) -> Callable[[Callable[..., int]], Callable[..., int]]:

@@ -17,6 +17,47 @@ from cli.streams import say
 _OWN_LINE = re.compile(rb'(\{"time": ")?\d{4}-\d\d-\d\dT[\d:.]+Z')
 
 
+_IN_WORDS = {"reading": "Looking through the", "typing": "Checking the", "judging": "Judging the claims",
+             "writing": "Writing the report"}  # fmt: skip
+"""What a stage means to a reader."""
+
+
+class Bar:
+    """How far a stage of the audit is, with the time that it took and that it may still take."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(20), TaskProgressColumn(), TimeElapsedColumn(),
+                   TextColumn("left"), TimeRemainingColumn())  # fmt: skip
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._progress.start()
+        self._stage = ""
+        self._task = self._progress.add_task("")
+
+    def show(self, stage: str, share: float | None) -> None:
+        """The stage, done so far; None: it begins."""
+        if share is None or stage != self._stage:
+            self._progress.remove_task(self._task)
+            word, _, table = stage.partition(" ")
+            words = f"{_IN_WORDS.get(word, word)} {table}".rstrip()
+            self._stage, self._task = stage, self._progress.add_task(words, total=None)
+        if share is not None:
+            self._progress.update(self._task, total=1.0, completed=min(share, 1.0))
+
+    def close(self) -> None:
+        """Leave the line blank."""
+        self._progress.stop()
+
+
 class Log:
     """Where messages go. `context` is added to every line; messages and fields never hold a patient's values."""
 
@@ -25,6 +66,7 @@ class Log:
         self._began = time.monotonic()
         self._json = self._quiet = self._opened = False
         self._file: int | None = None
+        self._bar: Bar | None = None
 
     def open(self, command: str, form: str, path: str | None, quiet: bool) -> None:
         """Log in this form from here on; the first path given is the one that is written to.
@@ -42,9 +84,20 @@ class Log:
         """Something worth knowing afterwards: for the file only."""
         self._tell("info", event, message, None, fields)
 
-    def stage(self, message: str) -> None:
-        """A stage of the audit begins: on standard error only where somebody watches."""
-        self._tell("info", "stage", message, message if sys.stderr.isatty() and not self._quiet else None, {})
+    def stage(self, message: str, share: float | None = None) -> None:
+        """A stage of the audit begins, or so much of it is done: a bar on standard error, where somebody watches."""
+        watched = sys.stderr.isatty() and not self._quiet
+        if share is None:
+            self._tell("info", "stage", message, message if watched and self._json else None, {})
+        if watched and not self._json:
+            self._bar = self._bar or Bar()
+            self._bar.show(message, share)
+
+    def calm(self) -> None:
+        """Take the bar away before anything else is said."""
+        if self._bar:
+            self._bar.close()
+            self._bar = None
 
     def warn(self, message: str, *, aloud: bool = True) -> None:
         """Something to look at that does not stop the audit."""
@@ -64,6 +117,7 @@ class Log:
             entry = {"time": now, "level": level, "event": event, "message": message, **self.context}
             line = json.dumps(entry | {"elapsed": round(time.monotonic() - self._began, 3)} | fields)
         if aloud is not None:
+            self.calm()
             say(line if self._json else harmless(aloud))
         if self._file is not None:
             self._append(f"{line}\n".encode(errors="backslashreplace"))

@@ -32,6 +32,36 @@ FINDINGS = 1
 
 def run(options: Options) -> int:
     """Audit, publish and print. Returns the exit code; raises AuditError where the audit stops."""
+    before = _latest(options)
+    try:
+        result, figures, where = _to_the_end(options)
+    except (KeyboardInterrupt, SystemExit):  # asked to stop
+        if options.out:
+            unchanged = "nothing was published, and `latest` is unchanged"
+            late = "the report was published; the ledger may hear of it with the next run"
+            log.error(f"stopped: {unchanged if _latest(options) == before else late}")
+        raise
+    log.calm()
+    try:
+        _print(options, result, figures, where)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        forget(sys.stdout)  # a reader that has seen enough changes nothing about the findings
+    finally:
+        for warning in figures["warnings"]:
+            log.warn(warning)
+    return _exit_code(options.values["fail_on"], figures)
+
+
+def _latest(options: Options) -> str | None:
+    """Where `latest` leads; None: there is none."""
+    with suppress(OSError):
+        return str((options.out / "latest").readlink()) if options.out else None
+    return None
+
+
+def _to_the_end(options: Options) -> tuple[Result, Summary, Path | None]:
+    """Audit and publish. Returns what is told, and the run's folder."""
     started = datetime.now(UTC)
     if options.ledger:
         store.insist_on_path(options.ledger)
@@ -55,16 +85,7 @@ def run(options: Options) -> int:
             if options.begins_anew and (kept := store.put_aside(options.ledger)):
                 log.info("ledger", f"another ledger begins; the one before is kept as {kept}", path=str(kept))
             ledger = held.enter_context(store.opened(options.ledger, create=True))
-        result, figures, where = _publish(options, ledger, result, figures)
-    try:
-        _print(options, result, figures, where)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        forget(sys.stdout)  # a reader that has seen enough changes nothing about the findings
-    finally:
-        for warning in figures["warnings"]:
-            log.warn(warning)
-    return _exit_code(options.values["fail_on"], figures)
+        return _publish(options, ledger, result, figures)
 
 
 def _audit(options: Options, settings: Settings, engine: Place, started: datetime) -> tuple[Result, Summary]:
@@ -128,7 +149,7 @@ def engine_of(options: Options) -> Place:
         from auditor.scale.spark import Spark
 
         return Spark(options.values["master"] or "local[*]", options.out, log.stage)
-    return Local(options.values["memory"], options.out, log.stage)
+    return Local(options.values["memory"], options.out, log.stage, log.stage)
 
 
 def run_of(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:

@@ -61,10 +61,12 @@ class Chunk:
     """Some records. `frame` has the existing canonical columns, `source_file` and `source_record`.
 
     Text columns that repeat a few values may be Categorical. `lost`: REJECT_SCHEMA, the records that do not fit the header.
+    `share`: how much of the file is read with it, about.
     """
 
     frame: pl.DataFrame
     lost: pl.DataFrame
+    share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,8 @@ def read_part(
     rows = 0
     try:
         with part.opened(named) as (stream, touched):
+            whole = stream.seek(0, io.SEEK_END) or 1
+            stream.seek(0)
             source = Source(named, stream, digested=only is None, expansion=policy.max_expansion)
             reading = _parquet if source.head == _PARQUET else _csv
             names, mapped, frames = reading(named, part.table, source, policy, left_out, chunk_bytes, only)
@@ -143,7 +147,7 @@ def read_part(
                 frame = canonical(named, placed, wanted)
                 lost = [(path, record, "", reason, None) for record, reason in reasons.items()]
                 rows += frame.height + len(lost)
-                yield Chunk(frame, pl.DataFrame(lost, schema=REJECT_SCHEMA, orient="row"))
+                yield Chunk(frame, pl.DataFrame(lost, schema=REJECT_SCHEMA, orient="row"), stream.tell() / whole)
             size, digest = source.finish() if only is None else (0, "")
     except MemoryError:
         raise InputRefused(
@@ -259,12 +263,15 @@ class Chunks:
         """As `read_part`."""
         self._read = (read_part(part, policy, without_billing=without_billing, only=only) for part in parts)
         self.files: list[SourceFile] = []
+        self.share = 0.0
+        self._count = len(parts)
 
     def __iter__(self) -> Iterator[Chunk]:
-        """One after another, once."""
-        for items in self._read:
+        """One after another, once; `share` is how much is read, about."""
+        for place, items in enumerate(self._read):
             for item in items:
                 if isinstance(item, Chunk):
+                    self.share = (place + item.share) / self._count
                     yield item
                 else:
                     self.files.append(item)

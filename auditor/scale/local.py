@@ -31,12 +31,16 @@ class Local:
     """One process. What is kept fits into a share of `memory` (bytes, None for no bound), or goes to the folder `beside`."""
 
     def __init__(
-        self, memory: int | None = None, beside: Path | None = None, progress: Progress = lambda _: None
+        self,
+        memory: int | None = None,
+        beside: Path | None = None,
+        progress: Progress = lambda _: None,
+        share: Callable[[str, float], None] = lambda *_: None,
     ) -> None:
-        """Without rows yet."""
+        """Without rows yet. `progress` hears of each stage, `share` how much of it is done."""
         self._rows = Partitions(None if memory is None else memory // _SHARE, beside)
         self._spans = NO_SPANS
-        self._progress = progress
+        self._progress, self._share = progress, share
 
     def __enter__(self) -> Self:
         """Nothing is held before there are rows."""
@@ -58,6 +62,7 @@ class Local:
         for some, lines in _each(look, source):
             ids.append(some)
             billed.append(lines)
+            self._share(f"reading {look.table}", source.share)
         return Survey(repeated(ids), pl.concat(billed), tuple(source.files))
 
     def type_chunks(self, work: TypeChunk, parts: Sequence[Part]) -> Said:
@@ -68,6 +73,7 @@ class Local:
         for rows, some in _each(work, source):
             self._rows.add(work.look.table, rows)
             said.append(some)
+            self._share(f"typing {work.look.table}", source.share)
         rows, whole = work.together(said, source.files)
         if whole.date_only != work.date_only:  # now that it is known: once more
             self._rows.drop(work.look.table)

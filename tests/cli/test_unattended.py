@@ -163,10 +163,38 @@ def test_a_terminal_sees_the_stages(tmp_path: Path, form: str):
     command = [sys.executable, "-m", "cli", "run", *TABLES, "--format", "none", "--log-format", form]
     done = subprocess.run(command, cwd=ROOT, stderr=theirs, timeout=60, check=False)
     os.close(theirs)
-    seen = os.read(ours, 100_000).decode().splitlines()
+    seen = os.read(ours, 100_000).decode()
     os.close(ours)
     assert done.returncode == 1
-    assert (seen[0] if form == "text" else json.loads(seen[0])["message"]) == "reading calls"
+    if form == "json":
+        assert json.loads(seen.splitlines()[0])["message"] == "reading calls"
+    else:
+        for words in ("Looking through the calls", "Checking the visits", "0%", "0:00:0", "left"):
+            assert words in seen
+
+
+def test_a_run_that_is_stopped_says_what_became_of_the_folder(tmp_path: Path):
+    os.mkfifo(tmp_path / "calls.csv")
+    command = [
+        sys.executable,
+        "-m",
+        "cli",
+        "run",
+        "--calls",
+        str(tmp_path / "calls.csv"),
+        *TABLES[2:],
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "out" / ".holder").exists():
+        time.sleep(0.01)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30)[1].strip() == (
+        "audit98968: error: stopped: nothing was published, and `latest` is unchanged"
+    )
+    assert process.returncode == 130
 
 
 def stub(folder: Path, name: str, script: str) -> None:
