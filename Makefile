@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds fuzz doors docs browser mutation clean faults nights bench bench-quick cluster
+.PHONY: audit test lint worlds fuzz doors docs browser mutation clean faults nights bench bench-quick cluster wheel site
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -64,8 +64,23 @@ cluster: .venv/.spark
 	$(BIN)/python -m pytest tests/slow/cluster
 	$(BIN)/python -m tests.slow.cluster.check
 
+# A wheel that pip, pipx and uvx take, installed into an empty environment and tried there.
+wheel: .venv/.installed
+	rm -rf dist build
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
+	$(PYTHON) -m venv dist/venv
+	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/audit98968-*.whl
+	cd dist && venv/bin/audit98968 sample demo
+	cd dist && venv/bin/audit98968 run --calls demo/calls.csv --visits demo/visits.csv --providers demo/providers.csv \
+	  --policy demo/policy.toml --out out --fail-on never --format none --quiet
+	test -s dist/out/latest/report.html
+
+# The same pages as a site, in site/.
+site: .venv/.site
+	$(BIN)/python -m docs.site
+
 clean:
-	rm -rf .venv audit_out
+	rm -rf .venv audit_out dist build site
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -74,6 +89,10 @@ clean:
 
 .venv/.bench: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	touch $@
+
+.venv/.site: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[site]'
 	touch $@
 
 .venv/.spark: .venv/.installed

@@ -5,11 +5,12 @@ import os
 import re
 from pathlib import Path
 
+from pydantic import ByteSize, TypeAdapter, ValidationError
+
 from auditor.errors import UsageError
 
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 _LEAST = 256 << 20
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?I?)B?", re.IGNORECASE)
+_SIZE = TypeAdapter(ByteSize)
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
@@ -17,10 +18,11 @@ def parse(text: str, origin: str) -> int:
     """Bytes from a size such as `2GB` or a share of the memory such as `50%`. Raises UsageError."""
     if share := re.fullmatch(r"(\d+(?:\.\d+)?)%", text.strip()):
         size = int(present() * min(float(share[1]), 100.0) / 100)
-    elif found := _SIZE.fullmatch(text.strip()):
-        size = int(float(found[1]) * _UNITS[found[2].upper()])
     else:
-        raise UsageError(f"{origin}: a size expected, such as 2GB or 50%")
+        try:
+            size = int(_SIZE.validate_python(text.strip()))
+        except ValidationError:
+            raise UsageError(f"{origin}: a size expected, such as 2GB or 50%") from None
     if size < _LEAST:
         raise UsageError(f"{origin}: at least {_LEAST >> 20} MiB are needed")
     return size

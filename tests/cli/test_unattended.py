@@ -163,7 +163,7 @@ def test_a_terminal_sees_the_stages(tmp_path: Path, form: str):
     command = [sys.executable, "-m", "cli", "run", *TABLES, "--format", "none", "--log-format", form]
     done = subprocess.run(command, cwd=ROOT, stderr=theirs, timeout=60, check=False)
     os.close(theirs)
-    seen = os.read(ours, 100_000).decode()
+    seen = os.read(ours, 100_000).decode(errors="replace")
     os.close(ours)
     assert done.returncode == 1
     if form == "json":

@@ -1,0 +1,39 @@
+"""Build a site from the same pages: README.md is its first page. `make site` leaves it in site/."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    "First steps": "index.md", "Policies": "policy.md", "Tables": "tables.md", "Rules": "rules.md", "Outputs": "outputs.md",
+    "Cases": "cases.md", "At night": "unattended.md", "Sampling": "sampling.md", "Clusters": "cluster.md",
+    "Messages": "errors.md", "Benchmarks": "benchmarks.md", "Security": "security.md", "Glossary": "glossary.md",
+    "Changes": "CHANGELOG.md", "Decisions": "DECISIONS.md", "Contributing": "CONTRIBUTING.md",
+}  # fmt: skip
+
+
+def build(target: Path) -> None:
+    """Copy the pages, with links that hold on the site, and build it. Raises CalledProcessError where a link is broken."""
+    with tempfile.TemporaryDirectory() as work:
+        pages = Path(work) / "pages"
+        shutil.copytree(ROOT / "docs", pages, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+        for name in ("README.md", "CHANGELOG.md", "DECISIONS.md", "CONTRIBUTING.md"):
+            text = re.sub(r"\]\((?:docs/)", "](", (ROOT / name).read_text(encoding="utf-8"))
+            (pages / ("index.md" if name == "README.md" else name)).write_text(text, encoding="utf-8")
+        navigation = "".join(f"  - {title}: {page}\n" for title, page in PAGES.items())
+        (Path(work) / "mkdocs.yml").write_text(
+            "site_name: audit98968\ntheme:\n  name: readthedocs\n  highlightjs: false\nplugins: []\n"
+            "use_directory_urls: false\n"
+            f"docs_dir: pages\nsite_dir: {target}\nvalidation:\n  links:\n    not_found: warn\nnav:\n{navigation}",
+            encoding="utf-8",
+        )
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", f"{work}/mkdocs.yml"]
+        subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    build(ROOT / "site")
