@@ -3,7 +3,8 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from auditor.cases import chain
@@ -13,6 +14,7 @@ from auditor.judging.findings import KEYS
 
 _FOUND = MARKS[: -len(GONE)]
 _OPEN = State()
+_COLUMNS_OF = attrgetter(*COLUMNS)
 PLAIN = "rule || ':' || claim_id || ':' || claim_line || ':' || cpt_code"
 """What the history called a case before it said where a colon stands, as SQL."""
 ROW = f"first_run, last_run, marked_run, mark, {', '.join(COLUMNS)}"
@@ -68,7 +70,7 @@ class Course:
 
     def row(self, began: int) -> tuple[object, ...]:
         """First, last and marking run, mark, and the columns of the state, as the ledger has them."""
-        return began, self.last or began, self.marked or began, self.mark, *astuple(self.state)
+        return began, self.last or began, self.marked or began, self.mark, *_COLUMNS_OF(self.state)
 
 
 _NEW = Course()
