@@ -35,6 +35,7 @@ def audit(folder: Path, minutes: int = 12, visits: str = VISITS) -> None:
     (folder / "visits.csv").write_text(visits)
     words = ["--calls", str(folder / "calls.csv"), "--visits", str(folder / "visits.csv"), "--timezone", "UTC"]
     words += ["--select", "DUR001", "--out", str(folder / "out"), "--format", "none", "--fail-on", "never"]
+    words += ["--write", "xlsx"]
     assert command(["run", *words]) == 0
 
 

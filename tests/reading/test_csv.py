@@ -139,7 +139,7 @@ def test_text_that_is_not_utf_8_is_read_as_the_policy_declares(tmp_path: Path, d
 
 @pytest.mark.parametrize(
     "cell",
-    [b"x" * 20_000_000, *(b'"' + inner * (20_000_000 // len(inner)) + b'"' for inner in (b'""', b"\n", b'""\n'))],
+    [b"x" * 6_000_000, *(b'"' + inner * (6_000_000 // len(inner)) + b'"' for inner in (b'""', b"\n", b'""\n'))],
     ids=["plain", "quotes", "lines", "quotes-and-lines"],
 )
 def test_a_huge_cell_takes_bounded_time(tmp_path: Path, policy: Policy, cell: bytes):
@@ -149,14 +149,14 @@ def test_a_huge_cell_takes_bounded_time(tmp_path: Path, policy: Policy, cell: by
         one(tmp_path, policy, f"{HEADER}\n".encode() + cell + ROWS.removeprefix("007").encode())
     with pytest.raises(InputRefused, match=r"header|no column"):
         one(tmp_path, policy, cell)
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 6
 
 
 @pytest.mark.parametrize("compressed", [gzip.compress, zstd])
 def test_a_small_file_that_holds_too_much_is_refused(
     tmp_path: Path, policy: Policy, compressed: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
 ):
-    data = compressed(f"{HEADER}\n{ROWS}\n".encode() + b"\n" * 30_000_000 + ROWS.encode())
+    data = compressed(f"{HEADER}\n{ROWS}\n".encode() + b"\n" * 6_000_000 + ROWS.encode())
     assert one(tmp_path, policy, data).rows.height == 1  # blank lines are no records
     monkeypatch.setattr(decoding, "_HARMLESS", 1 << 20)
     with pytest.raises(InputRefused, match="500 times as much"):

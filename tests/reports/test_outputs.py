@@ -22,7 +22,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     out = tmp_path_factory.mktemp("out")
     calls = pl.read_csv(SAMPLE / "calls.csv", infer_schema=False)
     words = ["run", "--visits", str(SAMPLE / "visits.csv"), "--providers", str(SAMPLE / "providers.csv"), "--fail-on",
-             "never", "--out", str(out), "--format", "none", "--quiet", "--max-shrink", "100%"]  # fmt: skip
+             "never", "--out", str(out), "--format", "none", "--quiet", "--max-shrink", "100%", "--write", "csv,evidence"]  # fmt: skip
     if request.param == "without a ledger":
         words += ["--ledger", "none", "--policy", "strict", "--timezone", "America/New_York", "--max-rejects", "100%"]
     else:
