@@ -28,7 +28,7 @@ def with_decisions(
     counts, money = _counts(claims), money_of(claims)
     rules = _by_rule(findings)
     work = night.in_summary | {
-        "tonight": {mark: tally(findings.filter(mark=mark)) for mark in ALARMS},
+        "tonight": {mark: tally(findings.filter(~_DISMISSED, mark=mark)) for mark in ALARMS},
         "work": _work(connection, night.cases),
     }
     told = {

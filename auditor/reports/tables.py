@@ -29,13 +29,14 @@ def worst_first(rows: pl.DataFrame, outcome: str, limit: int, *newest: str, last
 
 
 def tonight_first(findings: pl.DataFrame, limit: int, quota: int = 0, *newest: str) -> pl.DataFrame:
-    """Findings with their `amount` and `_urgent` (the ledger calls them new, worse or reopened), in the order of work.
+    """Findings with their `amount` and `_urgent` (new, worse or reopened, and not dismissed), in the order of work.
 
     New, worse, reopened, open, decided; the worst first within each. Where not all fit into the limit, urgent ones come
     before so many of each rule, and these before the rest; `_turn` is that order.
     """
     marks = {"new": 0, "worse": 1, "reopened": 2}
-    group = pl.col("mark").replace_strict(marks, default=None, return_dtype=pl.UInt8)
+    undecided = pl.when(pl.col("state").ne_missing("dismissed")).then("mark")
+    group = undecided.replace_strict(marks, default=None, return_dtype=pl.UInt8)
     group = group.fill_null(pl.when(pl.col("state").fill_null("open") == "open").then(3).otherwise(4))
     rows = worst_first(findings, "outcome", findings.height, *newest, last=("rule",)).with_columns(_group=group)
     rows = rows.sort("_group", maintain_order=True).with_row_index("_place").with_columns(_urgent=pl.col("_group") < 3)

@@ -132,7 +132,7 @@ def _night(out: Console, ledger: dict[str, Any], findings: pl.DataFrame, folder:
     open_, confirmed, dismissed = (_tallied(work[state], state) for state in ("open", "confirmed", "dismissed"))
     due = f", the next due on {work['confirmed']['next_due']}" if work["confirmed"]["next_due"] else ""
     out.print(f"Open work: {open_}; {confirmed}{due}; {dismissed}")
-    alarms = findings.filter(pl.col("mark").is_in([*ledger["tonight"]]))
+    alarms = findings.filter(pl.col("mark").is_in([*ledger["tonight"]]), pl.col("state") != "dismissed")
     rows = worst_first(alarms, "outcome", _TONIGHT, last=("rule",))
     for row in rows.iter_rows(named=True):
         on = f" of {row['service_date']}" if show_ids else ""

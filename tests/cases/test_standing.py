@@ -79,6 +79,16 @@ def test_a_claim_stands_by_its_other_finding_and_its_amount_with_it(out: Path) -
     assert cases["amount"].to_list() == [40, 40]
 
 
+def test_what_was_new_and_is_dismissed_is_not_tonight_s(out: Path) -> None:
+    """A rerun repeats the mark, and leaves out of its headline what was dismissed since."""
+    dismiss(out, of(out, "DUR002"))
+    assert night(out) == 1
+    told = summary(out)["ledger"]
+    assert told["marks"]["new"] == 3
+    assert told["tonight"]["new"] == {"findings": 2, "claims": 1, "amount": 40}
+    assert "2 new on 1 claim, $40.00" in (out / "latest" / "report.html").read_text()
+
+
 def test_tonight_and_open_work_are_counted(out: Path) -> None:
     assert (
         command(

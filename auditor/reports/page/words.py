@@ -142,7 +142,8 @@ def night(summary: Summary, cases: pl.DataFrame | None, findings: pl.DataFrame) 
     gone = cases.filter(pl.col("mark").is_in(["resolved", "not seen"]))
     urgent = tonight_first(findings, _URGENT).filter("_urgent")
     told = [f"{counts['findings']:,} {mark}" for mark, counts in ledger["tonight"].items() if counts["findings"]]
-    amount = findings.filter(pl.col("mark").is_in([*ledger["tonight"]])).unique(["claim_id", "claim_line", "cpt_code"])
+    standing = findings.filter(pl.col("mark").is_in([*ledger["tonight"]]), pl.col("state") != "dismissed")
+    amount = standing.unique(["claim_id", "claim_line", "cpt_code"])
     paid = amount.select(pl.coalesce("paid_amount", "billed_amount").sum()).item()
     every = f" on {_claims(amount.height)}, ${paid:,.2f}" if told else ""
     return ledger | {
