@@ -13,6 +13,10 @@ CaseOrder = Literal["due", "case", "rule", "mark", "state", "amount", "found"]
 EstimateFormat = Literal["text", "json"]
 State = Literal["open", "confirmed", "dismissed", "corrected", "refunded"]
 Mark = Literal["new", "worse", "reopened", "persisting", "changed", "resolved", "not seen"]
+ALARMS: tuple[Mark, ...] = ("new", "worse", "reopened")
+"""Marks that `--fail-on new` exits 1 for, in the order of work."""
+GONE: tuple[Mark, ...] = ("resolved", "not seen")
+"""Marks of cases without a finding."""
 Unit = Literal["claim", "patient"]
 Population = Literal["audited", "flagged", "violation", "review"]
 Strata = Literal["none", "disposition", "provider", "month", "amount"]

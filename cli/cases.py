@@ -15,12 +15,13 @@ from auditor.cases import book, chain, reviewed, store
 from auditor.cases import repair as repairing
 from auditor.cases import restore as restoring
 from auditor.cases.decide import STATES, Decision, decide
-from auditor.cases.night import GONE, MARKS
-from auditor.choices import CaseOrder, ListFormat
+from auditor.cases.night import MARKS
+from auditor.choices import GONE, CaseOrder, ListFormat
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import KEYS
 from auditor.reports import folder, tables, text
 from auditor.rules import select
+from auditor.runs import past
 from auditor.schema.names import harmless, nearest
 from cli.streams import data
 
@@ -62,16 +63,16 @@ def listing(place: Path, filters: Mapping[str, str | None], given: Mapping[str, 
         cases = cases.filter(pl.col("rule").is_in(codes))
     cases = cases.with_columns(
         left=(pl.col("due") - today()).dt.total_days(),
-        found=pl.col("first_run").str.head(8).str.to_date("%Y%m%d", strict=False),
+        found=past.day_of("first_run"),
     )
     whole = _sorted(cases, given["sort"])
     cases = whole.head(given["limit"] or whole.height)
-    shown = list(_HEADS | ({name: name.replace("_", " ") for name in _IDS} if given["show_ids"] else {}))
+    heads = _HEADS | ({name: name.replace("_", " ") for name in _IDS} if given["show_ids"] else {})
     if given["format"] != "text":
-        rows = cases.select("finding_id", *shown) if given["show_ids"] else cases.select(shown)
+        rows = cases.select("finding_id", *heads) if given["show_ids"] else cases.select(*heads)
         data(tables.to_csv(rows) if given["format"] == "csv" else _to_json(rows))
         return 0
-    _print_list(cases, whole, show_ids=given["show_ids"])
+    _print_list(cases, whole, heads, show_ids=given["show_ids"])
     return 0
 
 
@@ -90,23 +91,23 @@ def _to_json(cases: pl.DataFrame) -> str:
     return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
 
-def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, *, show_ids: bool) -> None:
-    """How many by state, and their claims' amounts once; then a line each."""
+def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, heads: dict[str, str], *, show_ids: bool) -> None:
+    """How many of the whole by state, and their claims' amounts once; then a line for each case."""
     found = whole.filter(~pl.col("mark").is_in(GONE))
     states = Counter(found["state"])
     counts = [f"{states[name]:,} {name}" for name in STATES if states[name]]
     counts += [f"{number:,} {name}" for name in GONE if (number := whole.filter(mark=name).height)]
     if overdue := whole.filter(pl.col("left") < 0).height:
         counts.append(f"{overdue:,} overdue")
-    amount = found.unique(KEYS).select(pl.col("amount").cast(pl.Decimal(18, 2)).sum()).item()
+    claims = found.unique(KEYS)
+    amount = claims.select(pl.col("amount").cast(pl.Decimal(18, 2)).sum()).item()
     out = text.console(sys.stdout)
     told = f"{whole.height:,} {'case' if whole.height == 1 else 'cases'}{': ' if counts else ''}{', '.join(counts)}"
-    out.print(f"{told}; {amount:,.2f} on {found.unique(KEYS).height:,} claims" if amount else told)
+    out.print(f"{told}; {amount:,.2f} on {claims.height:,} claims" if amount else told)
     if cases.is_empty():
         return
-    heads = _HEADS | ({name: name.replace("_", " ") for name in _IDS} if show_ids else {})
     if not cases["due"].count():
-        del heads["due"], heads["left"]
+        heads = {name: head for name, head in heads.items() if name not in ("due", "left")}
     if show_ids:
         out.width = max(out.width, _WIDE)  # a terminal wraps the line; a narrow table would cut the ids
     table = Table(box=None, pad_edge=False, show_edge=False)

@@ -14,6 +14,7 @@ from auditor import audit as auditing
 from auditor import refusals
 from auditor.audit import Result
 from auditor.cases import book, night, standing, store
+from auditor.choices import ALARMS
 from auditor.errors import InputRefused
 from auditor.inputs import Inputs
 from auditor.reports import folder, summary, tables, text
@@ -201,7 +202,7 @@ def _print(options: Options, result: Result, figures: Summary, where: Path | Non
 def _exit_code(fail_on: str, figures: Summary) -> int:
     if fail_on == "new":
         kept = figures["ledger"]
-        return FINDINGS if not kept["repeats"] and any(kept["marks"][mark] for mark in night.ALARMS) else 0
+        return FINDINGS if not kept["repeats"] and any(kept["marks"][mark] for mark in ALARMS) else 0
     levels = ("violation", "review", "incomplete")
     failing = levels[: levels.index(fail_on) + 1] if fail_on in levels else ()
     if "incomplete" in failing and figures["claims"]["rejected"]:

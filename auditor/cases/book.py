@@ -12,8 +12,10 @@ import polars as pl
 
 from auditor.cases import chain, replay, store
 from auditor.cases.decide import COLUMNS, State
-from auditor.cases.night import AMOUNT, FACTS, GONE
+from auditor.cases.night import FACTS
+from auditor.choices import GONE
 from auditor.errors import LedgerDamaged, UsageError
+from auditor.judging.findings import AMOUNT
 from auditor.runs import past
 from auditor.runs.past import Sealed
 
@@ -124,15 +126,13 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
         return
     yield from _history_faults(connection)
     runs: dict[str, Sealed] = {}
-    for summary in sorted(folder.glob("*/summary.json")):
-        if summary.parent.is_symlink() or summary.parent.name.startswith("."):
-            continue
+    for run in past.folders(folder):
         try:
-            runs[summary.parent.name] = past.read(summary).ledger
+            runs[run.name] = past.read(run / "summary.json").ledger
         except (OSError, ValueError):
-            yield f"run {summary.parent.name}: its summary.json cannot be read"
-    for run in _strangers(connection, runs, _entered(folder)):
-        yield f"run {run} saw a history that is not this one; {_WHY}"
+            yield f"run {run.name}: its summary.json cannot be read"
+    for stranger in _strangers(connection, runs, _entered(folder)):
+        yield f"run {stranger} saw a history that is not this one; {_WHY}"
 
 
 def _history_faults(connection: sqlite3.Connection) -> Iterator[str]:

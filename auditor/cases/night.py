@@ -19,19 +19,15 @@ from auditor.audit import Result
 from auditor.cases import chain
 from auditor.cases.chain import Entry
 from auditor.cases.decide import COLUMNS
-from auditor.choices import Mark
+from auditor.choices import GONE, Mark
 from auditor.judging.finding_id import joined
-from auditor.judging.findings import KEYS
+from auditor.judging.findings import AMOUNT, KEYS
 from auditor.policy import Policy
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
 from auditor.windows import bounds
 
 MARKS = get_args(Mark)
-ALARMS = ("new", "worse", "reopened")
-"""Marks that `--fail-on new` exits 1 for."""
-GONE = ("resolved", "not seen")
-"""Marks of cases without a finding."""
 
 _CASE = (*KEYS, "rule")
 FACTS = ("outcome", "patient_id", "provider_id", "service_date", "minutes", "related_kind", "related_id", "related_at",
@@ -44,8 +40,6 @@ _KNOWN = {
 }  # fmt: skip
 _INSTANT = "%FT%T%.fZ"
 _CLOSES = "%FT%T%.6fZ"
-AMOUNT = pl.coalesce("paid_amount", "billed_amount")
-"""What the claim of a case was paid, else what was billed."""
 _UNDECIDED = {**dict.fromkeys(KEYS, pl.String), "closes": pl.String, "unknowns": pl.String}
 
 
@@ -85,7 +79,8 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
     began = chain.last(connection)[1]
     query = "SELECT run_id, version, coalesce(repeats, number) FROM runs WHERE number = ?"
     before, version, base = connection.execute(query, (number - 1,)).fetchone() or (None, None, None)
-    if not _digest(before) or (_digest(before), version) != (_digest(summary["run_id"]), summary["version"]):
+    digest = _digest(summary["run_id"])
+    if not digest or (_digest(before), version) != (digest, summary["version"]):
         base = None
     known = _read(connection, f"SELECT {', '.join(_KNOWN)} FROM standing", _KNOWN)
     marked = _marked(facts(result.findings), known, summary["started"][:10], number, repeats=base is not None)
@@ -135,7 +130,7 @@ def _cases(marked: pl.DataFrame, gone: pl.DataFrame, runs: pl.DataFrame, zone: s
         amount=AMOUNT,
     )
     days = [pl.col(name).str.to_date() for name in COLUMNS if name not in ("state", "reviewer", "reason")]
-    return both.with_columns(days).select("number", "finding_id", *both.columns[1:-2], "amount").sort(*_CASE)
+    return both.with_columns(days).select("number", "finding_id", *columns[1:], "amount").sort(*_CASE)
 
 
 def _fact(name: str, dtype: pl.DataType) -> pl.Expr:

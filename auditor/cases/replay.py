@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from auditor.cases import chain
 from auditor.cases.decide import COLUMNS, State, after
-from auditor.cases.night import GONE, MARKS
+from auditor.cases.night import MARKS
+from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 
 _FOUND = MARKS[: -len(GONE)]

@@ -15,7 +15,8 @@ from auditor.cases.decide import COLUMNS
 from auditor.errors import InputRefused
 from auditor.judging.finding_id import joined
 from auditor.judging.findings import KEYS
-from auditor.runs.past import Past, read
+from auditor.runs import past
+from auditor.runs.past import Past
 
 _CASE = (*KEYS, "rule")
 
@@ -30,12 +31,12 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     told = _told(folder)
     if not told:
         raise InputRefused(f"{folder}: no run with cases here; name the folder that was given to --out")
-    past = {run.run_id: run for run, _ in told}
+    known = {run.run_id: run for run, _ in told}
     cases = pl.concat([frame.with_columns(told=pl.lit(run.run_id)) for run, frame in told])
     cases = cases.unique("number", keep="last", maintain_order=True).sort("number")
     if cases.select(_CASE).is_duplicated().any():
         raise InputRefused(f"{folder}: the runs here know a case by two numbers; put a copy of the ledger back")
-    names = sorted({*past, *cases["first_run"], *cases["last_run"]})
+    names = sorted({*known, *cases["first_run"], *cases["last_run"]})
     numbers = {name: number for number, name in enumerate(names, 1)}
     rows = night.facts(cases).select("facts").hstack(
         cases.select("number", *_CASE, "mark", "why", pl.col(COLUMNS).cast(pl.String),
@@ -43,7 +44,7 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
                        for name, number in (("first_run", "began"), ("last_run", "last_run"), ("told", "marked_run"))),
                      finding=joined("rule", *KEYS))
     )  # fmt: skip
-    entries = list(_runs(names, past, rows))
+    entries = list(_runs(names, known, rows))
     heads = [run.ledger.head for run, _ in told if run.ledger.head]
     entries.append(Entry("audit", "restored", details=json.dumps({"runs": len(told), "heads": heads})))
     entries += _stands(rows)
@@ -60,12 +61,11 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
 def _told(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
     """The runs of the last ledger in a folder, in order, with the cases that each told of."""
     runs: list[tuple[Past, pl.DataFrame]] = []
-    for summary in sorted(folder.glob("*/summary.json")):
-        place = summary.parent
-        if place.is_symlink() or place.name.startswith(".") or not (place / "cases.parquet").is_file():
+    for place in past.folders(folder):
+        if not (place / "cases.parquet").is_file():
             continue
         try:
-            run, cases = read(summary), pl.read_parquet(place / "cases.parquet")
+            run, cases = past.read(place / "summary.json"), pl.read_parquet(place / "cases.parquet")
             night.facts(cases), cases.select(COLUMNS)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise InputRefused(
@@ -78,13 +78,13 @@ def _told(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
     return runs
 
 
-def _runs(names: Sequence[str], past: dict[str, Past], rows: pl.DataFrame) -> Iterator[Entry]:
+def _runs(names: Sequence[str], known: dict[str, Past], rows: pl.DataFrame) -> Iterator[Entry]:
     """Each run and the cases that it began, as far as they are known: numbers that follow each other are one entry."""
     for number, name in enumerate(names, 1):
-        run = past.get(name)
-        known: dict[str, Any] = {"run": name, "started": run.started if run else "", "version": "", "policy_sha256": ""}
-        known |= {"inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}}
-        yield Entry("audit", "run", details=json.dumps(known))
+        run = known.get(name)
+        entry: dict[str, Any] = {"run": name, "started": run.started if run else "", "version": "", "policy_sha256": ""}
+        entry |= {"inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}}
+        yield Entry("audit", "run", details=json.dumps(entry))
         begun = rows.filter(began=number).select("number", "finding", "facts").rows()
         for _, span in groupby(enumerate(begun), key=lambda pair: pair[1][0] - pair[0]):
             cases = [case for _, case in span]

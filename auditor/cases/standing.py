@@ -12,11 +12,11 @@ import polars as pl
 
 from auditor.audit import Result
 from auditor.cases import book
-from auditor.cases.night import ALARMS, AMOUNT, GONE, Night
-from auditor.judging.findings import KEYS
-from auditor.reports.summary import money_of
-
-_DISMISSED = (pl.col("state") == "dismissed").fill_null(False)
+from auditor.cases.night import Night
+from auditor.choices import ALARMS, GONE
+from auditor.judging.findings import AMOUNT, KEYS
+from auditor.reports.summary import amounts_by_rule, money_of
+from auditor.reports.tables import DISMISSED, URGENT
 
 
 def with_decisions(
@@ -26,15 +26,14 @@ def with_decisions(
     findings = _marked(result.findings, night.cases)
     claims = _claims(findings, result.claims)
     counts, money = _counts(claims), money_of(claims)
-    rules = _by_rule(findings)
     work = night.in_summary | {
-        "tonight": {mark: tally(findings.filter(~_DISMISSED, mark=mark)) for mark in ALARMS},
+        "tonight": {mark: tally(findings.filter(URGENT, mark=mark)) for mark in ALARMS},
         "work": _work(connection, night.cases),
     }
     told = {
         "standing": summary["standing"] | counts | {"incomplete": summary["standing"]["incomplete"] + _left(claims)},
         "money": money,
-        "rules": [rule | rules.get(rule["code"], {}) for rule in summary["rules"]],
+        "rules": _rules(summary["rules"], findings),
         "ledger": work,
     }
     return replace(result, findings=findings), summary | told
@@ -51,17 +50,17 @@ def _marked(findings: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
     known = cases.select(*KEYS, "rule", "mark", "state", case="number")
     columns = findings.columns
     rows = findings.drop("mark", "case", "state").join(known, on=[*KEYS, "rule"], how="left", maintain_order="left")
-    stands = (pl.col("outcome") == "violation") & ~_DISMISSED
+    stands = (pl.col("outcome") == "violation") & ~DISMISSED
     first = pl.struct(*KEYS, stands).is_first_distinct() & stands
     return rows.with_columns(at_risk_amount=pl.when(first).then(AMOUNT)).select(columns)
 
 
 def _claims(findings: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
     """One row per claim with findings: how many of them are dismissed, what still stands, its amount, its unknown rules."""
-    stands = pl.col("outcome").filter(~_DISMISSED)
+    stands = pl.col("outcome").filter(~DISMISSED)
     rows = findings.group_by(KEYS).agg(
         pl.col("paid_amount", "billed_amount").first(),
-        dismissed=_DISMISSED.sum(),
+        dismissed=DISMISSED.sum(),
         stands=pl.when((stands == "violation").any()).then(pl.lit("violation"))
         .when(stands.len() > 0).then(pl.lit("review")).otherwise(pl.lit("dismissed")),
     )  # fmt: skip
@@ -79,14 +78,11 @@ def _left(claims: pl.DataFrame) -> int:
     return claims.filter((pl.col("stands") == "dismissed") & (pl.col("unknowns").list.len() > 0)).height
 
 
-def _by_rule(findings: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    """Of each rule with findings: how many are dismissed, and the amounts of the others."""
-    sums = findings.group_by("rule").agg(
-        dismissed=_DISMISSED.sum(),
-        **{f"{name}_amount": AMOUNT.filter(~_DISMISSED & (pl.col("outcome") == name)).sum().cast(pl.Float64)
-           for name in ("violation", "review")},
-    )  # fmt: skip
-    return {row.pop("rule"): row for row in sums.to_dicts()}
+def _rules(rules: list[dict[str, Any]], findings: pl.DataFrame) -> list[dict[str, Any]]:
+    """The rules of a summary, with how many of their findings are dismissed, and the amounts of the others."""
+    amounts = amounts_by_rule(findings.filter(~DISMISSED))
+    dismissed = dict(findings.filter(DISMISSED).group_by("rule").len().iter_rows())
+    return [rule | amounts[rule["code"]] | {"dismissed": dismissed.get(rule["code"], 0)} for rule in rules]
 
 
 def _work(connection: sqlite3.Connection, cases: pl.DataFrame) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from auditor.rules.rule import Outcome
 from auditor.schema.codes import FAMILY
 from auditor.windows import HOUR
 
+AMOUNT = pl.coalesce("paid_amount", "billed_amount")
+"""What was paid for a claim's line, else what was billed."""
 KEYS = ("claim_id", "claim_line", "cpt_code")
 FINDINGS_ORDER = ("claim_id", "claim_line", "rule", "cpt_code")
 EVIDENCE_ORDER = ("claim_id", "claim_line", "rule", "cpt_code", "kind", "id", "at")
@@ -53,7 +55,6 @@ def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy, ide
         not_applicable=codes(Outcome.NOT_APPLICABLE),
     )  # fmt: skip
     rows = claims.join(patterns.explode("line"), on="line", how="inner")
-    amount = pl.coalesce("paid_amount", "billed_amount")
     rows = rows.with_columns(
         disposition=pl.when(in_force(policy)).then("disposition").otherwise(pl.lit(NOT_APPLICABLE))
     )
@@ -80,8 +81,8 @@ def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy, ide
         "not_applicable",
         "billed_amount",
         "paid_amount",
-        at_risk_amount=pl.when(at == "violation").then(amount),
-        review_amount=pl.when(at == "review").then(amount),
+        at_risk_amount=pl.when(at == "violation").then(AMOUNT),
+        review_amount=pl.when(at == "review").then(AMOUNT),
         supportable_code=_supportable(policy),
         source_file="source_file",
         source_record="source_record",

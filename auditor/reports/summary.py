@@ -15,7 +15,7 @@ from auditor.claims import doors, seen
 from auditor.claims.coverage import Coverage
 from auditor.claims.joins import BY_NAME
 from auditor.inputs import Inputs
-from auditor.judging.findings import NOT_APPLICABLE
+from auditor.judging.findings import AMOUNT, NOT_APPLICABLE
 from auditor.reading import ingest
 from auditor.reports import outputs
 from auditor.rules import ALL
@@ -66,10 +66,9 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
 
 def money_of(claims: pl.DataFrame) -> Summary:
     """The amounts of claims that stand (`stands`) in violation or to review, and how many of them carry none."""
-    amount = pl.coalesce("paid_amount", "billed_amount")
     sums: Summary = {}
     for key, name in (("at_risk", "violation"), ("review", "review")):
-        amounts = claims.filter(pl.col("stands") == name).select(amount).to_series()
+        amounts = claims.filter(pl.col("stands") == name).select(AMOUNT).to_series()
         sums |= {key: _total(amounts), f"{key}_without_amount": amounts.null_count()}
     return sums | {"without_amount": sums["at_risk_without_amount"] + sums["review_without_amount"]}
 
@@ -225,14 +224,19 @@ def coverage_of(coverage: Coverage, settings: Settings) -> Summary:
     return {"as_of": as_of[0].isoformat() if coverage.as_of else None} | shown | {"holes": holes}
 
 
-def _rules(result: Result) -> list[Summary]:
-    """Each rule: whether it was evaluated, its outcomes by number, and the amounts of the claims with findings."""
-    paid = pl.coalesce("paid_amount", "billed_amount")
-    sums = result.findings.group_by("rule").agg(
-        paid.filter(pl.col("outcome") == name).sum().cast(pl.Float64).alias(f"{name}_amount")
+def amounts_by_rule(findings: pl.DataFrame) -> dict[str, Summary]:
+    """The amounts of claims in violation of each rule, and to review by it."""
+    sums = findings.group_by("rule").agg(
+        AMOUNT.filter(pl.col("outcome") == name).sum().cast(pl.Float64).alias(f"{name}_amount")
         for name in ("violation", "review")
     )
-    amounts = {row.pop("rule"): row for row in sums.to_dicts()}
+    none = {rule.code: {"violation_amount": 0.0, "review_amount": 0.0} for rule in ALL}
+    return none | {row.pop("rule"): row for row in sums.to_dicts()}
+
+
+def _rules(result: Result) -> list[Summary]:
+    """Each rule: whether it was evaluated, its outcomes by number, and the amounts of the claims with findings."""
+    amounts = amounts_by_rule(result.findings)
     rules = []
     for rule in ALL:
         counted: Summary = {"applicable": 0, "violation": 0, "review": 0, "unknown": 0}
@@ -242,7 +246,7 @@ def _rules(result: Result) -> list[Summary]:
             counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
             for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN):
                 counted[outcome.label] = int((outcomes == outcome).sum())
-        counted |= {"violation_amount": 0.0, "review_amount": 0.0} | amounts.get(rule.code, {}) | {"dismissed": 0}
+        counted |= amounts[rule.code] | {"dismissed": 0}
         rules.append({"code": rule.code, "name": rule.name, "evaluated": reason is None, "reason": reason} | counted)
     return rules
 

@@ -8,11 +8,16 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
-from auditor.judging.findings import EVIDENCE_ORDER, KEYS
+from auditor.choices import ALARMS
+from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reports import outputs
 
 _ROWS_AT_ONCE = 50_000
 _WORST = {"violation": 0, "review": 1, "incomplete": 2, "clear": 3}
+DISMISSED = (pl.col("state") == "dismissed").fill_null(False)
+"""Whether a finding was dismissed by a reviewer."""
+URGENT = pl.col("mark").is_in(ALARMS) & ~DISMISSED
+"""Whether a finding is new, worse or reopened, and not dismissed."""
 _FORMULA = r"^[=+\-@\t\r]"
 _METADATA = {"schema_version": str(outputs.VERSION)}
 _INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
@@ -21,7 +26,7 @@ _INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
 def worst_first(rows: pl.DataFrame, outcome: str, limit: int, *newest: str, last: tuple[str, ...] = ()) -> pl.DataFrame:
     """The worst findings or claims with their `amount`: violation before review, larger amount, newest run, keys, `last`."""
     rank = pl.col(outcome).replace_strict(_WORST, default=len(_WORST), return_dtype=pl.UInt8).alias("rank")
-    amount = pl.coalesce("paid_amount", "billed_amount").alias("amount")
+    amount = AMOUNT.alias("amount")
     keys = rows.select(rank, amount, *newest, *KEYS, *last)
     latest = [False, True, *(True for _ in newest), *(False for _ in (*KEYS, *last))]
     order = keys.with_row_index("at").sort(keys.columns, descending=latest, nulls_last=True)["at"].head(limit)
@@ -34,9 +39,8 @@ def tonight_first(findings: pl.DataFrame, limit: int, quota: int = 0, *newest: s
     New, worse, reopened, open, decided; the worst first within each. Where not all fit into the limit, urgent ones come
     before so many of each rule, and these before the rest; `_turn` is that order.
     """
-    marks = {"new": 0, "worse": 1, "reopened": 2}
-    undecided = pl.when(pl.col("state").ne_missing("dismissed")).then("mark")
-    group = undecided.replace_strict(marks, default=None, return_dtype=pl.UInt8)
+    marks = {mark: place for place, mark in enumerate(ALARMS)}
+    group = pl.when(URGENT).then("mark").replace_strict(marks, default=None, return_dtype=pl.UInt8)
     group = group.fill_null(pl.when(pl.col("state").fill_null("open") == "open").then(3).otherwise(4))
     rows = worst_first(findings, "outcome", findings.height, *newest, last=("rule",)).with_columns(_group=group)
     rows = rows.sort("_group", maintain_order=True).with_row_index("_place").with_columns(_urgent=pl.col("_group") < 3)

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from auditor.reports.page.words import verdict
+from auditor.reports.page.words import counted, verdict
 from auditor.reports.summary import Summary
-from auditor.reports.tables import worst_first
+from auditor.reports.tables import URGENT, worst_first
 from auditor.schema.names import harmless
 
 _PIPE_WIDTH = 240
@@ -79,7 +79,7 @@ def write(
             out.print(table)
     out.print(_not_evaluated(summary, most))
     if told_elsewhere and summary["warnings"]:
-        out.print(f"{_counted(len(summary['warnings']), 'warning')}, told below")
+        out.print(f"{counted(len(summary['warnings']), 'warning')}, told below")
     elif summary["warnings"]:
         out.print("Warnings:")
         for warning in summary["warnings"]:
@@ -117,7 +117,7 @@ def _money_line(summary: Summary) -> str:
     if missing := money["without_amount"]:
         line += f"; {missing:,} of these claims carry no amount"
     if dismissed := standing["dismissed_findings"]:
-        line += f"; apart from that, {_counted(dismissed, 'finding')} dismissed by reviewers"
+        line += f"; apart from that, {counted(dismissed, 'finding')} dismissed by reviewers"
     return line
 
 
@@ -132,7 +132,7 @@ def _night(out: Console, ledger: dict[str, Any], findings: pl.DataFrame, folder:
     open_, confirmed, dismissed = (_tallied(work[state], state) for state in ("open", "confirmed", "dismissed"))
     due = f", the next due on {work['confirmed']['next_due']}" if work["confirmed"]["next_due"] else ""
     out.print(f"Open work: {open_}; {confirmed}{due}; {dismissed}")
-    alarms = findings.filter(pl.col("mark").is_in([*ledger["tonight"]]), pl.col("state") != "dismissed")
+    alarms = findings.filter(URGENT)
     rows = worst_first(alarms, "outcome", _TONIGHT, last=("rule",))
     for row in rows.iter_rows(named=True):
         on = f" of {row['service_date']}" if show_ids else ""
@@ -147,11 +147,7 @@ def _tallied(counts: dict[str, Any], word: str) -> str:
     """`5 new on 3 claims, 150.50`, or `none new`."""
     if not counts["findings"]:
         return f"none {word}"
-    return f"{counts['findings']:,} {word} on {_counted(counts['claims'], 'claim')}, {counts['amount']:,.2f}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{counts['findings']:,} {word} on {counted(counts['claims'], 'claim')}, {counts['amount']:,.2f}"
 
 
 def _rows_line(summary: Summary) -> str:
@@ -160,13 +156,13 @@ def _rows_line(summary: Summary) -> str:
     for table, rejects in summary["rejects"].items():
         files = [entry for entry in summary["inputs"] if entry["table"] == table]
         rows, used = (sum(entry[name] for entry in files) for name in ("rows", "used"))
-        details = [_counted(rejects["duplicates"], "duplicate")] if rejects["duplicates"] else []
+        details = [counted(rejects["duplicates"], "duplicate")] if rejects["duplicates"] else []
         if rejects["without_patient"]:
             details.append(f"{rejects['without_patient']:,} WITHOUT A READABLE PATIENT")
         details_told = f" ({', '.join(details)})" if details else ""
         parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects['rejected']:,} rejected{details_told}")
     unknown = sum(value["count"] for value in summary["unrecognised"])
-    return "; ".join(parts) + (f"; {_counted(unknown, 'unrecognised value')}" if unknown else "")
+    return "; ".join(parts) + (f"; {counted(unknown, 'unrecognised value')}" if unknown else "")
 
 
 def _joins_line(joins: Sequence[dict[str, Any]]) -> str:
@@ -191,7 +187,7 @@ def _rules(rules: Sequence[dict[str, Any]], most: int | None) -> Table:
         amount = rule["violation_amount"] + rule["review_amount"]
         table.add_row(f"{rule['code']} {rule['name']}", *counts, f"{amount:,.2f}" if amount else "")
     if len(fired) > len(shown):
-        table.caption = f"and {_counted(len(fired) - len(shown), 'more rule')} in the report"
+        table.caption = f"and {counted(len(fired) - len(shown), 'more rule')} in the report"
         table.caption_justify = "left"
     return table
 

@@ -18,7 +18,7 @@ from auditor.judging.findings import KEYS
 from auditor.runs.compare_causes import Causes, between
 from auditor.runs.compare_findings import CASE, FACTS, RECORD, UNDECIDED, changed, lacking
 from auditor.runs.explain import find_run
-from auditor.runs.past import RecordedSummary, read_recorded
+from auditor.runs.past import RecordedSummary, folders, read_recorded
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def before(folder: Path) -> Path:
     """The finished run before the given one, or before the latest in an output folder. Raises UsageError."""
     run = find_run(folder)
     earlier = [
-        other for other in run.parent.glob("2*") if other.name < run.name and (other / "findings.parquet").exists()
+        other for other in folders(run.parent) if other.name < run.name and (other / "findings.parquet").exists()
     ]
     if not earlier:
         raise UsageError(f"{run}: no run before it to compare it with; name two runs")

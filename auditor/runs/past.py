@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from auditor.windows.bounds import Numbers
@@ -190,6 +191,17 @@ class Past:
     def evaluated(self) -> frozenset[str]:
         """The codes of the rules that were evaluated."""
         return frozenset(rule.code for rule in self.rules if rule.evaluated)
+
+
+def folders(out: Path) -> list[Path]:
+    """The runs in an output folder, refused ones apart, oldest first."""
+    runs = [summary.parent for summary in sorted(out.glob("*/summary.json"))]
+    return [run for run in runs if not run.is_symlink() and not run.name.startswith(".")]
+
+
+def day_of(column: str) -> pl.Expr:
+    """The day on which a run began, in UTC, of a column of run ids."""
+    return pl.col(column).str.head(8).str.to_date("%Y%m%d", strict=False)
 
 
 def read(path: Path) -> Past:

@@ -17,7 +17,7 @@ import polars as pl
 from auditor import __version__
 from auditor.choices import Strata, Unit
 from auditor.errors import InputRefused, UsageError
-from auditor.judging.findings import KEYS
+from auditor.judging.findings import AMOUNT, KEYS
 from auditor.reports.folder import building, to_json
 from auditor.reports.tables import to_csv, write_csv
 from auditor.reports.workbook import sample_book
@@ -198,9 +198,7 @@ def _with_units(claims: pl.DataFrame, unit: str) -> pl.DataFrame:
     """The claims with the id of their sampling unit and their own amount."""
     keys = KEYS if unit == "claim" else ("patient_id",)
     ids = [unit_id(unit, *row) for row in claims.select(keys).iter_rows()]
-    return claims.with_columns(
-        pl.Series("unit_id", ids, dtype=pl.String), amount=pl.coalesce("paid_amount", "billed_amount")
-    )
+    return claims.with_columns(pl.Series("unit_id", ids, dtype=pl.String), amount=AMOUNT)
 
 
 def _known(name: str) -> pl.Expr:

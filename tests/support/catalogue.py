@@ -116,6 +116,14 @@ def _prepared(function: Callable[[Path], Iterator[None]]) -> Callable[[Path], It
 
 
 @contextlib.contextmanager
+def _limited(which: int, size: int) -> Iterator[None]:
+    """A limit of the kernel, as the program is told it."""
+    told, limits = resource.getrlimit, {which: (size, size)}
+    with mock.patch.object(resource, "getrlimit", lambda kind: limits.get(kind) or told(kind)):
+        yield
+
+
+@contextlib.contextmanager
 def _unprivileged(folder: Path) -> Iterator[None]:
     """Nothing is denied to root."""
     if os.geteuid():
@@ -151,7 +159,7 @@ def gzip_bomb(folder: Path) -> Iterator[None]:
 
 @_prepared
 def blank_lines_compressed(folder: Path) -> Iterator[None]:
-    """calls.csv.gz goes on with 150 million blank lines."""
+    """calls.csv.gz goes on with 9 million blank lines, where 8 MB are let pass whatever the size of the file."""
     text = (folder / "calls.csv").read_bytes()
     (folder / "calls.csv").unlink()
     (folder / "calls.csv.gz").write_bytes(gzip.compress(text + b"\n" * 9_000_000))
@@ -162,18 +170,14 @@ def blank_lines_compressed(folder: Path) -> Iterator[None]:
 @_prepared
 def few_open_files(folder: Path) -> Iterator[None]:
     """`ulimit -n 16`"""
-    told = resource.getrlimit
-    few = {resource.RLIMIT_NOFILE: (16, 16)}
-    with mock.patch.object(resource, "getrlimit", lambda kind: few.get(kind) or told(kind)):
+    with _limited(resource.RLIMIT_NOFILE, 16):
         yield
 
 
 @_prepared
 def few_addresses(folder: Path) -> Iterator[None]:
     """`ulimit -v 1000000`"""
-    told = resource.getrlimit
-    few = {resource.RLIMIT_AS: (1_024_000_000, 1_024_000_000)}
-    with mock.patch.object(resource, "getrlimit", lambda kind: few.get(kind) or told(kind)):
+    with _limited(resource.RLIMIT_AS, 1_024_000_000):
         yield
 
 
@@ -404,7 +408,7 @@ def pipe_does_not_fit(folder: Path) -> Iterator[None]:
 @_prepared
 def too_few_addresses(folder: Path) -> Iterator[None]:
     """`ulimit -v 4194304`"""
-    with mock.patch.object(resource, "getrlimit", return_value=(1 << 32, 1 << 32)):
+    with _limited(resource.RLIMIT_AS, 1 << 32):
         yield
 
 

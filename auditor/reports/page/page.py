@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from auditor.audit import Result
-from auditor.judging.findings import EVIDENCE_ORDER, KEYS
+from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reports.page import charts, words
 from auditor.reports.page.providers import FEW, overall_rate, ranking
 from auditor.reports.page.timeline import draw, draw_minutes, shown
@@ -55,8 +55,10 @@ def render(
     env = _environment()
     css, js = _inline(env, "report.css"), _inline(env, "report.js")
     audited = result.claims.filter(pl.col("disposition") != "not applicable")
-    anchors, drawn = _lines(result, summary, lines)
-    inlined = _findings(result, cases, summary["started"], findings, anchors)
+    pages = list(words.pages(summary))
+    ordered = tonight_first(result.findings, result.findings.height, _QUOTA)
+    anchors, drawn = _lines(result, summary, _first_claims(ordered, result.claims, lines), words.remedies(pages))
+    inlined = _findings(ordered.filter(pl.col("_turn") < findings), cases, summary["started"], anchors)
     unit, periods = charts.trend(result.claims)
     providers, overall = ranking(result.claims), overall_rate(result.claims)
     hours = charts.hours(result.claims)
@@ -89,9 +91,9 @@ def render(
         anchors=anchors,
         flagged=audited.filter(pl.col("disposition").is_in(["violation", "review"])).height,
         numbers=past.of(summary).numbers,
-        night=words.night(summary, cases, result.findings),
+        night=words.night(summary, cases, ordered),
         rejects=words.rejects(result),
-        pages=list(words.pages(summary)),
+        pages=pages,
         given=list(words.given(summary)),
         thresholds=json.dumps(summary["settings"]["policy"], indent=1, ensure_ascii=False),
     )
@@ -149,13 +151,11 @@ def _within(rows: Iterable[Row], template: str, name: str, budget: int) -> list[
 
 
 def _findings(
-    result: Result, cases: pl.DataFrame | None, started: str, limit: int, anchors: dict[tuple[str, ...], str]
+    rows: pl.DataFrame, cases: pl.DataFrame | None, started: str, anchors: dict[tuple[str, ...], str]
 ) -> list[Markup]:
     """The findings in the order of work, as many as fit: urgent ones whatever, a quota of each rule, then the worst."""
-    rows = tonight_first(result.findings, limit, _QUOTA)
     if cases is not None:
-        begun = pl.col("first_run").str.head(8).str.to_date("%Y%m%d", strict=False)
-        age = (pl.lit(date.fromisoformat(started[:10])) - begun).dt.total_days()
+        age = (pl.lit(date.fromisoformat(started[:10])) - past.day_of("first_run")).dt.total_days()
         rows = rows.join(cases.select(case="number", age=age), on="case", how="left", maintain_order="left")
     else:
         rows = rows.with_columns(age=pl.lit(None, pl.Int64))
@@ -165,17 +165,18 @@ def _findings(
     return [text for _, text in sorted(zip(places["place"], rendered, strict=False))]
 
 
-def _lines(result: Result, summary: Summary, limit: int) -> tuple[dict[tuple[str, ...], str], list[Markup]]:
-    """The claims to look at first with their time lines, and the anchor of each."""
-    worst = _first_claims(result, limit)
+def _lines(
+    result: Result, summary: Summary, claims: pl.DataFrame, remedies: dict[str, str]
+) -> tuple[dict[tuple[str, ...], str], list[Markup]]:
+    """These claims with their time lines, as many as fit, and the anchor of each."""
     numbers = past.of(summary).numbers
-    chosen = worst.select(KEYS)
+    chosen = claims.select(KEYS)
     weighed = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")
     records = _by_claim(weighed.collect().sort(EVIDENCE_ORDER), chosen)
-    found, remedies = _by_claim(result.findings, chosen), words.remedies(summary)
+    found = _by_claim(result.findings, chosen)
 
     def rows() -> Iterator[Row]:
-        for number, claim in enumerate(worst.iter_rows(named=True), 1):
+        for number, claim in enumerate(claims.iter_rows(named=True), 1):
             key = tuple(claim[name] for name in KEYS)
             ranked = sorted(records.get(key, []), key=lambda record: _RANK.get(record["outcome"], 3))
             yield claim | {
@@ -191,11 +192,10 @@ def _lines(result: Result, summary: Summary, limit: int) -> tuple[dict[tuple[str
     return {key: f"claim-{number}" for number, key in enumerate(chosen.head(len(drawn)).iter_rows(), 1)}, drawn
 
 
-def _first_claims(result: Result, limit: int) -> pl.DataFrame:
+def _first_claims(ordered: pl.DataFrame, claims: pl.DataFrame, limit: int) -> pl.DataFrame:
     """The claims of the findings that come first, in their order, with their amounts."""
-    order = tonight_first(result.findings, result.findings.height).select(KEYS).unique(maintain_order=True).head(limit)
-    claims = result.claims.with_columns(amount=pl.coalesce("paid_amount", "billed_amount"))
-    return order.join(claims, on=KEYS, how="left", maintain_order="left")
+    order = ordered.select(KEYS).unique(maintain_order=True).head(limit)
+    return order.join(claims.with_columns(amount=AMOUNT), on=KEYS, how="left", maintain_order="left")
 
 
 _RANK = {"violation": 0, "review": 1, "unknown": 2}

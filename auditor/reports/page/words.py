@@ -1,15 +1,16 @@
 """The words of report.html: the headline, what shapes the picture, the facts of the run. No HTML."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import polars as pl
 
 from auditor.audit import Result
+from auditor.choices import GONE
+from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import wilson
 from auditor.reports.summary import Summary
-from auditor.reports.tables import tonight_first
 from auditor.rules import ALL
 from auditor.rules import pages as pages_module
 from auditor.runs import past
@@ -28,6 +29,11 @@ def share(part: float) -> str:
     return f"{100 * part:.2g}%" if part < 0.0995 else f"{100 * part:.0f}%"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, as `1 claim` or `2,000 claims`."""
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def verdict(summary: Summary) -> Row:
     """The headline, its level and the sentence below it."""
     claims, rules = summary["claims"], f"{summary['rules_evaluated']} of {summary['rules_total']} rules"
@@ -40,12 +46,12 @@ def verdict(summary: Summary) -> Row:
         )
         sentence = f"{why} in the audited dates. That is not a clear result."
         return {"level": "incomplete", "headline": "No claim was audited", "lead": sentence}
-    standing, every = summary["standing"], _claims(audited)
+    standing, every = summary["standing"], counted(audited, "claim")
     review, dismissed = standing["review"], standing["dismissed"]
     more = f"{review:,}" if review else "none"
     level = next((name for name in ("violation", "review", "incomplete") if standing[name]), "clear")
     if level == "clear" and dismissed:
-        headline = f"Nothing stands: the findings on {_claims(dismissed)} of {audited:,} were dismissed"
+        headline = f"Nothing stands: the findings on {counted(dismissed, 'claim')} of {audited:,} were dismissed"
         return {"level": level, "headline": headline, "lead": f"Judged by {rules}."}
     headline = {
         "violation": f"{standing['violation']:,} of {every} in violation; {more} more to review",
@@ -68,7 +74,7 @@ def money_facts(summary: Summary) -> Iterator[Row]:
         claims = summary["standing"][name]
         missing = summary["money"][f"{key}_without_amount"]
         amount = f"${summary['money'][key]:,.2f}" if missing < claims or not claims else "not known"
-        sentence = f"{'in' if name == 'violation' else 'apart from that, in'} {_claims(claims)} "
+        sentence = f"{'in' if name == 'violation' else 'apart from that, in'} {counted(claims, 'claim')} "
         sentence += "in violation" if name == "violation" else "to review"
         if missing:
             sentence += f"; {missing:,} of them carry no amount"
@@ -117,10 +123,6 @@ def _recent(audited: pl.DataFrame) -> str:
     return f"{share(now['rate'])} in violation ({counted}), before {share(before['rate'])}: {verdict}"
 
 
-def _claims(number: int) -> str:
-    return "1 claim" if number == 1 else f"{number:,} claims"
-
-
 def period(audited: pl.DataFrame) -> str:
     """First to last service date."""
     days = audited["service_date"].cast(pl.String).drop_nulls().sort().to_list()
@@ -135,33 +137,29 @@ def tables(summary: Summary) -> Iterator[Row]:
 
 
 def night(summary: Summary, cases: pl.DataFrame | None, findings: pl.DataFrame) -> Row | None:
-    """Tonight's urgent findings, open work, and the cases that have no finding any more."""
+    """Tonight's urgent findings, open work, and the cases that have no finding any more. `findings`: `tonight_first`."""
     if cases is None:
         return None
     ledger: Row = summary["ledger"]
-    gone = cases.filter(pl.col("mark").is_in(["resolved", "not seen"]))
-    urgent = tonight_first(findings, _URGENT).filter("_urgent")
+    gone = cases.filter(pl.col("mark").is_in(GONE))
+    urgent = findings.filter("_urgent")
     told = [f"{counts['findings']:,} {mark}" for mark, counts in ledger["tonight"].items() if counts["findings"]]
-    standing = findings.filter(pl.col("mark").is_in([*ledger["tonight"]]), pl.col("state") != "dismissed")
-    amount = standing.unique(["claim_id", "claim_line", "cpt_code"])
-    paid = amount.select(pl.coalesce("paid_amount", "billed_amount").sum()).item()
-    every = f" on {_claims(amount.height)}, ${paid:,.2f}" if told else ""
+    claims = urgent.unique(KEYS)
+    paid = claims.select(pl.col("amount").sum()).item()
+    every = f" on {counted(claims.height, 'claim')}, ${paid:,.2f}" if told else ""
     return ledger | {
         "previous": ledger["previous_run"],
         "headline": (", ".join(told) or "Nothing new, worse or reopened") + every,
-        "urgent": urgent.to_dicts(),
-        "urgent_count": sum(counts["findings"] for counts in ledger["tonight"].values()),
+        "urgent": urgent.head(_URGENT).to_dicts(),
+        "urgent_count": urgent.height,
         "gone": gone.head(_GONE).to_dicts(),
         "gone_count": gone.height,
     }
 
 
-def remedies(summary: Summary) -> dict[str, str]:
+def remedies(pages: Iterable[Row]) -> dict[str, str]:
     """What each rule's page says of how to resolve a finding."""
-    found = {}
-    for page in pages(summary):
-        found[page["code"]] = next((text for title, text in page["parts"] if title == "How to resolve"), "")
-    return found
+    return {page["code"]: dict(page["parts"]).get("How to resolve", "") for page in pages}
 
 
 def because(basis: str | None) -> str:

@@ -10,6 +10,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from auditor.audit import Result
 from auditor.reports.page import charts
+from auditor.reports.page.words import counted
 from auditor.reports.summary import Summary
 from auditor.reports.workbook.sheets import Book
 
@@ -29,10 +30,10 @@ def write(opened: Book, result: Result, summary: Summary) -> None:
     at.line("Audit of telephone claims", None, "title")
     if "ledger" in summary:
         for mark, counts in summary["ledger"]["tonight"].items():
-            at.line(f"Tonight: {mark}", _counted(counts))
+            at.line(f"Tonight: {mark}", _tallied(counts))
         for state, counts in summary["ledger"]["work"].items():
             due = f", the next due on {counts['next_due']}" if counts.get("next_due") else ""
-            at.line(f"Open work: {state}", _counted(counts) + due)
+            at.line(f"Open work: {state}", _tallied(counts) + due)
         at.gap()
     judged, rules = summary["rules_evaluated"], summary["rules_total"]
     others = "; the others, on sheet Rules, never read as clear" if judged < rules else ""
@@ -91,9 +92,9 @@ def write(opened: Book, result: Result, summary: Summary) -> None:
         _bar(book, sheet, "Claims by rule", "F17", (rules_at, rules_at + min(len(fired), 12) - 1), 2)
 
 
-def _counted(counts: dict[str, Any]) -> str:
+def _tallied(counts: dict[str, Any]) -> str:
     """`5 on 3 claims, $150.50`."""
-    claims = "1 claim" if counts["claims"] == 1 else f"{counts['claims']:,} claims"
+    claims = counted(counts["claims"], "claim")
     return f"{counts['findings']:,} on {claims}, ${counts['amount']:,.2f}" if counts["findings"] else "none"
 
 

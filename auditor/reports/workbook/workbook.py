@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from auditor.audit import Result
+from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Summary
@@ -30,7 +31,7 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
     `cases` are the run's cases in the ledger (`Night.cases`).
     """
     claims, findings = _linked(result, cases, rows)
-    gone = cases.filter(pl.col("mark").is_in(["resolved", "not seen"])) if cases is not None else None
+    gone = cases.filter(pl.col("mark").is_in(GONE)) if cases is not None else None
     providers, rejects = ranking(result.claims), _rejects(result)
     with opened(path, "Audit of telephone claims", summary["run_id"], summary["started"]) as book:
         summary_sheet.write(book, result, summary)
