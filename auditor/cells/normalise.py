@@ -12,7 +12,7 @@ from auditor.cells.duplicates import DUPLICATE, hashed
 from auditor.cells.instants import DAY, Midnights
 from auditor.cells.values import PLACE, Work
 from auditor.policy import Policy
-from auditor.reading.ingest import Extract, written_out
+from auditor.reading.ingest import Chunk, Extract, written_out
 from auditor.schema.tables import TABLES, TableSpec
 
 
@@ -53,10 +53,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Typed:
-    """Rows of a table, typed. `frame`: as they were read; `sound` picks those that can be used."""
+    """Rows of a table, typed. `chunk`: as they were read; `sound` picks those that can be used."""
 
     spec: TableSpec
-    frame: pl.DataFrame
+    chunk: Chunk
     work: Work
     blanks: pl.DataFrame
     sound: pl.Series
@@ -74,7 +74,7 @@ class Typed:
         """A typed column, one value for each row."""
         if name in self.work.made:
             return self.work.made[name].rows().alias(name)
-        return self.blanks[name].new_from_index(0, self.frame.height)
+        return self.blanks[name].new_from_index(0, self.chunk.frame.height)
 
     def different(self, name: str) -> pl.Series:
         """A typed column's values, once for each text that was written, whatever the rest of its rows."""
@@ -90,24 +90,24 @@ class Typed:
             return self.blanks.clear()
         some = None if mask.all() else mask
         made = {name: one.rows(some) for name, one in self.work.made.items()}
-        made |= {name: self.frame[name] if some is None else self.frame[name].filter(some) for name in PLACE}
+        places = self.chunk.frame.select(PLACE)
+        made |= (places if some is None else places.filter(some)).to_dict()
         blank = [pl.lit(self.blanks[name]).first().alias(name) for name in self.blanks.columns if name not in made]
         return pl.DataFrame(made).select(*made, *blank).select(self.blanks.columns)
 
-    def table(self, lost: pl.DataFrame) -> Table:
-        """What these rows say of their table, without rows. `lost`: records that could not be read as rows."""
-        found = (
-            [] if self.sound.all() else [_rejects(self.work, self.rows(~self.sound), self.frame.filter(~self.sound))]
-        )
+    def table(self) -> Table:
+        """What these rows say of their table, without rows."""
+        faulty = ~self.sound
+        found = [_rejects(self.work, self.rows(faulty), self.chunk.written(faulty))] if faulty.any() else []
         return Table(
             self.spec,
             frozenset(
                 column.name
                 for column in self.spec.columns.values()
-                if column.name in self.work.filled or (column.required and column.name in self.frame.columns)
+                if column.name in self.work.filled or (column.required and column.name in self.chunk.frame.columns)
             ),
             self.blanks.clear(),
-            pl.concat([lost.with_columns(written=pl.lit(None, pl.String)), *found]),
+            pl.concat([self.chunk.lost.with_columns(written=pl.lit(None, pl.String)), *found]),
             pl.DataFrame(self.work.unrecognised, schema=_UNRECOGNISED, orient="row"),
             (),
             self.work.tallies,
@@ -117,7 +117,7 @@ class Typed:
 
 def type_rows(
     spec: TableSpec,
-    frame: pl.DataFrame,
+    chunk: Chunk,
     policy: Policy,
     blanks: pl.DataFrame,
     date_columns: frozenset[str] | None = None,
@@ -126,20 +126,21 @@ def type_rows(
 
     `blanks` are `values.blanks` of the table; `date_columns`: its columns that are date-only, None: as these rows tell.
     """
-    work = Work(policy, spec.name, frame.height, date_columns)
+    work = Work(policy, spec.name, chunk.frame.height, date_columns)
     for name, column in spec.columns.items():
-        if name in frame.columns:
-            values.read(work, column, frame[name])
+        if name in chunk.frame.columns:
+            values.read(work, column, chunk.frame[name], chunk.texts.get(name))
     _check_spans(work)
-    return Typed(spec, frame, work, blanks, work.problem == 0)
+    return Typed(spec, chunk, work, blanks, work.problem == 0)
 
 
 def normalise(extract: Extract, policy: Policy) -> Table:
     """A whole table in memory: typed, the rows that cannot be used rejected, rows of one id merged."""
-    typed = type_rows(extract.spec, extract.frame, policy, values.blanks(extract.spec.name, policy))
+    chunk = Chunk(extract.frame, extract.rejects)
+    typed = type_rows(extract.spec, chunk, policy, values.blanks(extract.spec.name, policy))
     again = typed.sound & typed.ids().is_duplicated()
     rows, rejects = records.one_per_id(extract.spec, typed.rows(typed.sound & ~again), typed.rows(again))
-    table = typed.table(extract.rejects)
+    table = typed.table()
     if extract.frame.is_empty():  # nothing is blank where nothing is
         table = replace(table, columns=frozenset(extract.spec.columns) & frozenset(extract.frame.columns))
     return replace(table, rows=rows, rejects=all_rejects(table.rejects, [rejects]), notes=extract.warnings)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from auditor.cells import instants
@@ -99,10 +100,13 @@ class Work:
             self.problem = self.problem.set(first, len(self.problems))
 
 
-def read(work: Work, column: Column, values: pl.Series) -> None:
-    """Type one column of the export, blanks as nulls, into `work`: each different text once, where texts repeat."""
+def read(work: Work, column: Column, values: pl.Series, texts: pl.Series | None = None) -> None:
+    """Type one column of the export, blanks as nulls, into `work`: each different text once, where texts repeat.
+
+    `texts`: of a packed column.
+    """
     if not (values.dtype.is_temporal() and column.kind in _TIMES):
-        values, work.place = _different(values, column.kind)
+        values, work.place = _different(values, texts, column.kind)
         if work.place is not None or not _whole_numbers(values):
             values = _without_null_words(work, column, _trimmed(_bare(work, column, values)))
             _count_rounded(work, column, values)
@@ -127,24 +131,25 @@ _TIMES = (Kind.INSTANT, Kind.DATE)
 _WORDS = (Kind.TERM, Kind.FLAG, Kind.DOCUMENTED, Kind.CODES, Kind.DIAGNOSES)
 
 
-def _different(values: pl.Series, kind: Kind) -> tuple[pl.Series, pl.Series | None]:
+def _different(values: pl.Series, texts: pl.Series | None, kind: Kind) -> tuple[pl.Series, pl.Series | None]:
     """The different texts of a column, and the place of each row's among them; the column and None where few repeat."""
-    if values.dtype != pl.Categorical or kind in _TIMES:
+    if texts is None:
         values = values.cast(pl.String)
-        if kind in (Kind.ID, Kind.TEXT, Kind.CLOCK) or (kind not in _WORDS and _many(values)):
+        if kind in (*_TIMES, Kind.ID, Kind.TEXT, Kind.CLOCK) or (kind not in _WORDS and _many(values)):
             return values, None
-        values = values.cast(pl.Categorical(pl.Categories.random()))
-    place = values.to_physical()
-    size = place.to_frame("p").select(pl.max("p").fill_null(0).cast(pl.Int64) + 1).item()
-    held = pl.repeat(False, size, dtype=pl.Boolean, eager=True).scatter(place.drop_nulls(), True)
-    codes = held.arg_true()
-    if len(codes) < size:  # many of the categories may be those of other columns
-        place = (held.cast(pl.UInt32).cum_sum() - 1).gather(place)
-    texts = codes.cast(pl.UInt32).cat.to(values.dtype).cast(pl.String)
-    if place.null_count():
-        place = place.fill_null(len(texts))
+        packed = values.cast(pl.Categorical(pl.Categories.random()))  # whose codes count from 0
+        values = packed.to_physical()
+        count = values.to_frame("p").select(pl.max("p").fill_null(-1).cast(pl.Int64) + 1).item()
+        texts = pl.int_range(count, dtype=pl.UInt32, eager=True).cat.to(packed.dtype).cast(pl.String)
+    blank = bool(values.null_count())
+    used = np.bincount((values.drop_nulls() if blank else values).to_numpy(), minlength=len(texts)) > 0
+    if not used.all():  # a dictionary may be that of more rows
+        values = pl.Series(used.cumsum(dtype=np.uint32) - 1).gather(values)
+        texts = texts.filter(pl.Series(used))
+    if blank:
+        values = values.fill_null(len(texts))
         texts = texts.extend_constant(None, 1)
-    return texts, place
+    return texts, values
 
 
 def _many(values: pl.Series) -> bool:

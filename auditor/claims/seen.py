@@ -110,11 +110,9 @@ def of_dates(table: str, written: pl.DataFrame, policy: Policy) -> pl.DataFrame:
             continue
         values = written[name]
         first = values.drop_nulls().head(1)
-        if values.dtype not in (pl.String, pl.Categorical) or "/" not in "".join(first.cast(pl.String)):
+        if values.dtype != pl.String or "/" not in "".join(first):
             continue
-        parts_of = (
-            values.cast(pl.String).str.extract_groups(_SLASHED).struct.unnest().drop_nulls().cast(pl.Int32).unique()
-        )
+        parts_of = values.str.extract_groups(_SLASHED).struct.unnest().drop_nulls().cast(pl.Int32).unique()
         month, day, year = pl.col("1"), pl.col("2"), pl.col("3")
         if parts_of.select(((month > 12) | (day > 12)).any()).item():
             dates = pl.Series(["sure"])

@@ -21,6 +21,7 @@ import pyarrow.csv as pacsv
 from auditor.errors import InputRefused
 from auditor.reading import decoding
 from auditor.reading.decoding import Source
+from auditor.reading.packed import Texts, with_texts
 
 CHUNK = 1 << 23
 """Bytes of text in a chunk."""
@@ -62,8 +63,8 @@ class CsvText:
     above: int = 0
 
 
-Columns = tuple[pl.DataFrame, dict[int, str]]
-"""The wanted columns as text, named by position, with `record`, and record number → reason for the records lost."""
+Columns = tuple[pl.DataFrame, Texts, dict[int, str]]
+"""The wanted columns as text or packed, named by position, with `record`; and record number → reason for those lost."""
 
 
 def open_text(
@@ -144,7 +145,7 @@ def _with_header(
 def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[int] = ()) -> Iterator[Columns]:
     """The wanted columns in chunks of whole records, at least one; `record` counts from 1 over all records.
 
-    Those positions of `repeating` whose first values repeat become Categorical in every chunk.
+    Those positions of `repeating` whose first values repeat are packed.
     """
     few: list[str] | None = None
     data, size, before = b"", text.chunk, 0
@@ -162,17 +163,16 @@ def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[
             return
         newlines = _quoted_newlines(data[:end], text.delimiter)
         if newlines is None or not (end or ended):
-            for frame, lost in _slow(text, chain((data,), text.records), positions, before):
-                yield _with_few(frame, few), lost
+            yield from _slow(text, chain((data,), text.records), positions, before)
             return
         whole = memoryview(data)[:end]
         few = _few(text, data, positions, repeating) if few is None else few
         try:
-            made: Iterable[Columns] = [(_fast(text, whole, positions, newlines, few, before), {})]
+            made: Iterable[Columns] = [(*_fast(text, whole, positions, newlines, few, before), {})]
         except pa.ArrowInvalid:
             made = _slow(text, (whole,), positions, before)
-        for frame, lost in made:
-            yield _with_few(frame, few), lost
+        for frame, texts, lost in made:
+            yield frame, texts, lost
             before += frame.height + len(lost)
         data, size = data[end:], text.chunk
 
@@ -230,7 +230,7 @@ def _few(text: CsvText, data: bytes, positions: Sequence[int], repeating: Collec
     """The columns of `repeating` that hold few values, as far as the first records tell."""
     taste = data[: _last_end(data[:_TASTE])]
     try:
-        rows = _fast(text, memoryview(taste), positions, b'"' in taste, [], 0)
+        rows, _ = _fast(text, memoryview(taste), positions, b'"' in taste, [], 0)
     except pa.ArrowInvalid:
         return []
     return [name for name in map(str, repeating) if rows[name].n_unique() * _FEW <= rows.height]
@@ -238,7 +238,7 @@ def _few(text: CsvText, data: bytes, positions: Sequence[int], repeating: Collec
 
 def _fast(
     text: CsvText, data: memoryview, positions: Sequence[int], newlines: bool, few: Collection[str], before: int
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, Texts]:
     names = [str(position) for position in range(len(text.headers))]
     wanted = [str(position) for position in positions]
     types = dict.fromkeys(wanted, pa.large_string()) | dict.fromkeys(few, pa.dictionary(pa.int32(), pa.string()))
@@ -250,9 +250,8 @@ def _fast(
             column_types=types, include_columns=wanted, strings_can_be_null=False, check_utf8=False
         ),
     )
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame.with_row_index("record", offset=before + 1)
+    frame, texts = with_texts(table, few)
+    return frame.with_row_index("record", offset=before + 1), texts
 
 
 class _Text(io.RawIOBase):
@@ -295,7 +294,7 @@ def _slow(
     number, began = before, 0
     while True:
         if stream.given - began > text.chunk // 4:
-            yield _frame(columns, positions, records), lost
+            yield _frame(columns, positions, records), {}, lost
             columns, records, lost, began = [[] for _ in positions], [], {}, stream.given
         stream.mark, stream.record = stream.given, number + 1
         line = reader.line_num
@@ -326,7 +325,7 @@ def _slow(
         records.append(number)
         for column, position in zip(columns, positions, strict=True):
             column.append(row[position])
-    yield _frame(columns, positions, records), lost
+    yield _frame(columns, positions, records), {}, lost
 
 
 def _frame(columns: list[list[str]], positions: Sequence[int], records: list[int]) -> pl.DataFrame:
@@ -334,10 +333,6 @@ def _frame(columns: list[list[str]], positions: Sequence[int], records: list[int
         pl.Series(str(position), column, dtype=pl.String) for position, column in zip(positions, columns, strict=True)
     ]
     return pl.DataFrame([pl.Series("record", records, dtype=pl.UInt32), *series])
-
-
-def _with_few(frame: pl.DataFrame, few: Collection[str] | None) -> pl.DataFrame:
-    return frame.with_columns(pl.col(few or []).cast(pl.Categorical))
 
 
 def _endless(where: str) -> InputRefused:

@@ -8,7 +8,7 @@ import hashlib
 import io
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +21,7 @@ from auditor.reading import headers
 from auditor.reading import parquet as parquetfile
 from auditor.reading.decoding import Source
 from auditor.reading.files import Signature, expand, held, opened, shown, signature, where
+from auditor.reading.packed import Texts
 from auditor.schema.tables import TABLES, Kind, TableSpec, fold
 
 __all__ = ["REJECT_SCHEMA", "Chunk", "Chunks", "Extract", "Part", "SourceFile", "canonical", "check_mapping", "confirm",
@@ -60,13 +61,19 @@ class Part:
 class Chunk:
     """Some records. `frame` has the existing canonical columns, `source_file` and `source_record`.
 
-    Text columns that repeat a few values may be Categorical. `lost`: REJECT_SCHEMA, the records that do not fit the header.
-    `share`: how much of the file is read with it, about.
+    `lost`: REJECT_SCHEMA, the records that do not fit the header. `share`: how much of the file is read with it, about.
+    `texts`: of columns that repeat a few texts these, each once; the column itself then holds each row's place among them.
     """
 
     frame: pl.DataFrame
     lost: pl.DataFrame
     share: float = 0.0
+    texts: Texts = field(default_factory=dict)
+
+    def written(self, mask: pl.Series | None = None) -> pl.DataFrame:
+        """The rows, or those that the mask picks, with every column as it is written."""
+        frame = self.frame if mask is None else self.frame.filter(mask)
+        return frame.with_columns(texts.gather(frame[name]).alias(name) for name, texts in self.texts.items())
 
 
 @dataclass(frozen=True)
@@ -142,12 +149,18 @@ def read_part(
             reading = _parquet if source.head == _PARQUET else _csv
             names, mapped, frames = reading(named, part.table, source, policy, left_out, chunk_bytes, only)
             wanted = {name: many for name, many in mapped.positions.items() if only is None or name in only}
-            for wide, reasons in frames:
+            for wide, texts, reasons in frames:
                 placed = wide.rename({"record": "source_record"}).with_columns(source_file=pl.lit(path))
-                frame = canonical(named, placed, wanted)
+                packed = {
+                    name: texts[str(many[0])]
+                    for name, many in wanted.items()
+                    if len(many) == 1 and str(many[0]) in texts
+                }
+                frame = canonical(named, placed, wanted, packed)
                 lost = [(path, record, "", reason, None) for record, reason in reasons.items()]
                 rows += frame.height + len(lost)
-                yield Chunk(frame, pl.DataFrame(lost, schema=REJECT_SCHEMA, orient="row"), stream.tell() / whole)
+                rejects = pl.DataFrame(lost, schema=REJECT_SCHEMA, orient="row")
+                yield Chunk(frame, rejects, stream.tell() / whole, packed)
             size, digest = source.finish() if only is None else (0, "")
     except MemoryError:
         raise InputRefused(
@@ -197,9 +210,10 @@ def _numbered(
     repeating = {names[position] for position in _repeating(table, mapped, only)}
     record = 1
     columns = [names[position] for position in wanted]
-    for frame in parquetfile.read_columns(named, source.stream, columns, joined, repeating):
-        frame.columns = [str(position) for position in wanted]
-        yield frame.with_row_index("record", offset=record), {}
+    for frame, texts in parquetfile.read_columns(named, source.stream, columns, joined, repeating):
+        at = dict(zip(frame.columns, map(str, wanted), strict=True))
+        frame = frame.rename(at).with_row_index("record", offset=record)
+        yield frame, {at[name]: different for name, different in texts.items()}, {}
         record += frame.height
     source.rewind()
 
@@ -209,7 +223,7 @@ def _wanted(mapped: headers.HeaderMap, only: _Only) -> list[int]:
 
 
 def _repeating(table: str, mapped: headers.HeaderMap, only: _Only) -> list[int]:
-    """Places of the columns that may be Categorical: none joined, no instant, no time of day, no key, no patient."""
+    """Places of the columns that may be packed: none joined, no instant, no time of day, no key, no patient."""
     spec = TABLES[table]
     return [
         many[0]
@@ -221,11 +235,16 @@ def _repeating(table: str, mapped: headers.HeaderMap, only: _Only) -> list[int]:
     ]
 
 
-def canonical(named: str, frame: pl.DataFrame, wanted: Mapping[str, tuple[int, ...]]) -> pl.DataFrame:
-    """Columns known by their places → the canonical ones, with each row's place. Raises InputRefused for endless cells."""
+def canonical(
+    named: str, frame: pl.DataFrame, wanted: Mapping[str, tuple[int, ...]], texts: Texts | None = None
+) -> pl.DataFrame:
+    """Columns known by their places → the canonical ones, with each row's place. Raises InputRefused for endless cells.
+
+    `texts`: of canonical columns that are packed.
+    """
     columns = [_join([pl.col(str(p)) for p in many]).alias(name) for name, many in wanted.items()]
     made = frame.select(*columns, "source_record", "source_file")
-    _check_lengths(named, made)
+    _check_lengths(named, made, texts or {})
     return made
 
 
@@ -235,14 +254,15 @@ def ignored(table: str, without_billing: bool) -> frozenset[str]:
     return frozenset(column.name for column in columns if column.billing and without_billing)
 
 
-def _check_lengths(where: str, frame: pl.DataFrame) -> None:
+def _check_lengths(where: str, frame: pl.DataFrame, packed: Texts) -> None:
     """Refuse cells of a size that no export means: reading a value out of one takes minutes."""
-    texts, repeating = pl.selectors.string() - pl.selectors.by_name("source_file"), pl.selectors.categorical()
-    sizes = (texts.str.len_bytes().max(), repeating.cat.len_bytes().max())
-    for column, size in frame.select(sizes).row(0, named=True).items():
+    texts = pl.selectors.string() - pl.selectors.by_name("source_file")
+    lengths = frame.select(texts.str.len_bytes().max()).row(0, named=True)
+    lengths |= {name: different.str.len_bytes().max() for name, different in packed.items()}
+    for column, size in lengths.items():
         if size is not None and size > _LONGEST:
-            long = pl.col(column).cast(pl.String).str.len_bytes() == size
-            record = frame.filter(long)["source_record"][0]
+            cells = packed[column].gather(frame[column]) if column in packed else frame[column]
+            record = frame.filter(cells.str.len_bytes() == size)["source_record"][0]
             raise InputRefused(
                 f"{where}, record {record}: {column} is longer than {_LONGEST:,} bytes; "
                 "correct that record or export the file again"
@@ -307,7 +327,7 @@ def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billi
     source = Chunks(found, policy, without_billing=without_billing)
     chunks = list(source)
     check_mapping(name, source.files, policy, without_billing=without_billing)
-    frame = stack([chunk.frame for chunk in chunks])
+    frame = stack([chunk.written() for chunk in chunks])
     return Extract(TABLES[name], tuple(source.files), frame, pl.concat(chunk.lost for chunk in chunks), warnings)
 
 

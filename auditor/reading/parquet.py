@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 from polars import selectors as cs
 
 from auditor.errors import InputRefused
+from auditor.reading.packed import Texts, with_texts
 
 CHUNK = 500_000
 """Rows of a chunk, about."""
+_FLAGS = pl.Series(["false", "true"])
 _INT64 = -(2**63), 2**63 - 1
 _FEW = 16
 """Rows per byte of the packed dictionary, at least, in a column that repeats a few values."""
@@ -46,33 +48,33 @@ def read_columns(
     joined: Collection[str] = (),
     repeating: Collection[str] = (),
     rows: int = CHUNK,
-) -> Iterator[pl.DataFrame]:
+) -> Iterator[tuple[pl.DataFrame, Texts]]:
     """The wanted columns, each by its place among them, in chunks, at least one.
 
-    Those of `joined` become text whatever they hold; those of `repeating` that repeat a few values Categorical.
+    Those of `joined` become text whatever they hold; those of `repeating` that repeat a few values are packed.
     """
     with opened(where, stream) as file:
         few = [name for name in _few(file) if name in repeating]
-        flags = [
-            field.name for field in file.schema_arrow if pa.types.is_boolean(field.type) and field.name in repeating
-        ]
+        flags = {field.name for field in file.schema_arrow if pa.types.is_boolean(field.type)} & set(repeating)
         dates_only = {name: pl.lit(_dates_only(file, name)) for name in joined}
         file = pq.ParquetFile(stream, metadata=file.metadata, read_dictionary=few, coerce_int96_timestamp_unit="us")
-        for frame in _frames(file, list(wanted), rows):
+        for frame, texts in _frames(file, list(wanted), rows, few):
+            texts |= {str(at): _FLAGS for at, name in enumerate(wanted) if name in flags}
             columns = zip(wanted, frame.schema.items(), strict=True)
-            yield frame.select(
-                as_text(
-                    where, name, pl.col(at), dtype, name in joined, dates_only.get(name), name in few + flags
-                ).alias(at)
+            made = (
+                pl.col(at).cast(pl.UInt32)
+                if at in texts
+                else as_text(where, name, pl.col(at), dtype, name in joined, dates_only.get(name)).alias(at)
                 for name, (at, dtype) in columns
             )
+            yield frame.select(made), texts
 
 
 def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFrame]:
     """The stripped names of the columns that can be text, and the first rows as text; rows: about as many, if there are."""
     with opened(where, stream) as file:
         names = [name.strip() for name in file.schema_arrow.names]
-        frame = next(_frames(file, None, 2 * rows)).head(rows)
+        frame = next(_frames(file, None, 2 * rows))[0].head(rows)
         kept = [
             (name, as_text(where, name, pl.col(at), dtype, True).cast(pl.String).alias(at))
             for name, (at, dtype) in zip(names, frame.schema.items(), strict=True)
@@ -81,22 +83,24 @@ def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFra
         return [name for name, _ in kept], frame.select(text for _, text in kept)
 
 
-def _frames(file: pq.ParquetFile, wanted: list[str] | None, rows: int) -> Iterator[pl.DataFrame]:
+def _frames(
+    file: pq.ParquetFile, wanted: list[str] | None, rows: int, few: Collection[str] = ()
+) -> Iterator[tuple[pl.DataFrame, dict[str, pl.Series]]]:
     held: list[pa.RecordBatch] = []
     yielded = False
     each = range(file.num_row_groups)
     for batch in chain.from_iterable(file.iter_batches(rows, [group], wanted) for group in each):
         held.append(batch.select(wanted) if wanted else batch)
         if sum(part.num_rows for part in held) * 2 >= rows:
-            yield _frame(pa.Table.from_batches(held))
+            yield _frame(pa.Table.from_batches(held), few)
             held, yielded = [], True
     if held or not yielded:
         schema = file.schema_arrow
         schema = pa.schema([schema.field(name) for name in wanted]) if wanted else schema
-        yield _frame(pa.Table.from_batches(held, None if held else schema))
+        yield _frame(pa.Table.from_batches(held, None if held else schema), few)
 
 
-def _frame(table: pa.Table) -> pl.DataFrame:
+def _frame(table: pa.Table, few: Collection[str]) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
     """Columns named by their places. Neither Arrow nor polars looks whether text is UTF-8 unless told to."""
     columns = []
     for column in table.columns:
@@ -105,11 +109,10 @@ def _frame(table: pa.Table) -> pl.DataFrame:
         elif not pa.types.is_primitive(column.type):
             column.validate(full=True)
         columns.append(column)
-    frame = pl.from_arrow(pa.table(columns, [str(place) for place in range(len(columns))]))
-    assert isinstance(frame, pl.DataFrame)
-    return frame.with_columns(
-        _spelled(column) for column in frame.select(cs.date() | cs.datetime()) if _is_beyond(column)
-    )
+    packed = [str(place) for place, name in enumerate(table.column_names) if name in few]
+    frame, texts = with_texts(pa.table(columns, [str(place) for place in range(len(columns))]), packed)
+    dates = (column for column in frame.select(cs.date() | cs.datetime()) if _is_beyond(column))
+    return frame.with_columns(_spelled(column) for column in dates), texts
 
 
 def _is_beyond(column: pl.Series) -> bool:
@@ -164,7 +167,7 @@ def _dates_only(file: pq.ParquetFile, name: str) -> bool:
     if not pa.types.is_timestamp(file.schema_arrow.field(name).type):
         return False
     midnight = pl.col("0").dt.time() == pl.time(0)
-    return all(bool(frame.select(midnight.all()).item()) for frame in _frames(file, [name], CHUNK))
+    return all(bool(frame.select(midnight.all()).item()) for frame, _ in _frames(file, [name], CHUNK))
 
 
 def as_text(
@@ -174,9 +177,8 @@ def as_text(
     dtype: pl.DataType,
     joined: bool,
     dates_only: pl.Expr | None = None,
-    few: bool = False,
 ) -> pl.Expr:
-    """A column as text, Categorical if `few`; dates and times stay what they are unless they are to be joined.
+    """A column as text; dates and times stay what they are unless they are to be joined.
 
     `dates_only`: whether all instants to be joined are midnights; None: the column itself tells.
     Raises InputRefused for nested data.
@@ -208,7 +210,4 @@ def as_text(
         return column.cast(pl.String, strict=False)
     if dtype.is_nested() or dtype == pl.Object:
         raise InputRefused(f"{where}: column {name!r} holds nested data; export it as text, a number, a date or a list")
-    kind = pl.Categorical() if few else pl.String()
-    if dtype == pl.Boolean:
-        return pl.when(column).then(pl.lit("true", kind)).when(~column).then(pl.lit("false", kind))
-    return column.cast(kind)
+    return column.cast(pl.String)

@@ -126,9 +126,9 @@ def _rows(path: Path, raw: bytes) -> Iterator[tuple[str, str, str]]:
     else:
         text = open_text(str(path), Source(str(path), io.BytesIO(raw)))
         chunks = list(read_columns(text, range(len(text.headers))))
-        for number, reason in (each for _, lost in chunks for each in lost.items()):
+        for number, reason in (each for _, _, lost in chunks for each in lost.items()):
             raise InputRefused(f"{path}, record {number}: {reason}; correct that record")
-        frame = pl.concat(frame for frame, _ in chunks)
+        frame = pl.concat(frame for frame, _, _ in chunks)
         heads, word, numbers = list(text.headers), "record", frame["record"]
         frame = frame.drop("record")
     names = [head.strip().casefold() for head in heads]

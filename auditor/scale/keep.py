@@ -77,7 +77,7 @@ class TypeChunk:
     def __call__(self, chunk: Chunk) -> tuple[pl.DataFrame, Said]:
         """The rows that can matter, and what all rows say."""
         look = self.look
-        typed = type_rows(TABLES[look.table], chunk.frame, look.policy, look.blanks, self.date_only)
+        typed = type_rows(TABLES[look.table], chunk, look.policy, look.blanks, self.date_only)
         again = self.repeated.has(typed.ids())
         single = typed.sound & ~again
         looked_at = typed.columns(*seen.COLUMNS[look.table], *_LOOKED_AT[look.table])
@@ -92,7 +92,7 @@ class TypeChunk:
         if look.bills:
             codes = typed.column("cpt_code")
             says += [seen.of_codes("used", codes.filter(single)), seen.of_codes("lost", codes.filter(~typed.sound))]
-        table = typed.table(chunk.lost)
+        table = typed.table()
         return kept, Said(table, aside, extremes, spans, typed.midnights, counts, pl.concat(says))
 
     def together(self, parts: Sequence[Said], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, Said]:

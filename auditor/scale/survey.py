@@ -44,7 +44,7 @@ class Look:
     def __call__(self, chunk: Chunk) -> tuple[pl.Series, pl.DataFrame]:
         """The hash of every id, and what lines name."""
         spec = TABLES[self.table]
-        typed = type_rows(spec, chunk.frame, self.policy, self.blanks)
+        typed = type_rows(spec, chunk, self.policy, self.blanks)
         if not self.bills:
             return typed.ids(), nothing_billed()
         billed = typed.columns(*_BILLED, "cpt_code").filter(pl.col("cpt_code").is_in(FAMILY))

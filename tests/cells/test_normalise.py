@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal, assert_series_equal
 from auditor import policy as policies
 from auditor.cells import instants, values
 from auditor.cells.among import Among
-from auditor.cells.normalise import Table, normalise
+from auditor.cells.normalise import Table, normalise, type_rows
 from auditor.policy import Policy
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Extract
 from auditor.rules import select
@@ -107,16 +107,24 @@ def test_counts_of_parts_add_up(policy: Policy):
 
 
 @pytest.mark.parametrize("strangers", [0, 2_000])
-def test_categories_are_typed_as_their_text_is(policy: Policy, strangers: int):
-    """The categories may be shared with other columns, whose values are none of this one's."""
+def test_packed_columns_are_typed_as_their_text_is(policy: Policy, strangers: int):
+    """The different texts may be those of more rows."""
     frame = visits(soonest_available=["odd", "Y", None] * 8, global_days=["90", None, "x"] * 8)
-    shared = pl.Categories.random()
-    kept = pl.Series([f"-{number}" for number in range(strangers)], dtype=pl.Categorical(shared))
-    names = [name for name, dtype in frame.schema.items() if dtype == pl.String and name != "source_file"]
-    table = typed(frame.with_columns(pl.col(names).cast(pl.Categorical(shared))), policy)
-    assert len(kept) == strangers
-    same(table, typed(frame, policy))
-    assert_frame_equal(table.rows, typed(frame, policy).rows)
+    more = pl.Series([f"-{number}" for number in range(strangers)], dtype=pl.String)
+    names = [
+        name for name, dtype in frame.schema.items() if dtype == pl.String and name not in ("source_file", "status")
+    ]
+    texts = {name: pl.concat([more, frame[name].drop_nulls().unique().sort()]).alias(name) for name in names}
+    places = [frame[name].replace_strict(texts[name], pl.int_range(len(texts[name]), eager=True), return_dtype=pl.UInt32)
+              for name in names]  # fmt: skip
+    packed = Chunk(frame.with_columns(places), pl.DataFrame(schema=REJECT_SCHEMA), texts=texts)
+    assert_frame_equal(packed.written(), frame)
+    made, plain = (
+        type_rows(TABLES["visits"], chunk, policy, values.blanks("visits", policy))
+        for chunk in (packed, replace(packed, frame=frame, texts={}))
+    )
+    same(made.table(), plain.table())
+    assert_frame_equal(made.rows(made.sound), plain.rows(plain.sound))
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia", "UTC"])

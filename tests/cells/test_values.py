@@ -12,6 +12,7 @@ from auditor.cells import values
 from auditor.cells.normalise import Typed, type_rows
 from auditor.cells.values import Work, read
 from auditor.policy import Policy
+from auditor.reading.ingest import REJECT_SCHEMA, Chunk
 from auditor.rules import select
 from auditor.schema.tables import TABLES
 from tests.support.reading import one
@@ -173,7 +174,8 @@ def test_a_decimal_comma_is_read_where_the_policy_says_so():
 
 def call(policy: Policy, **cells: str) -> Typed:
     row = {"call_id": "k", "patient_id": "p", "provider_id": "a", "source_file": "f", "source_record": 1}
-    return type_rows(TABLES["calls"], pl.DataFrame(row | cells), policy, values.blanks("calls", policy))
+    chunk = Chunk(pl.DataFrame(row | cells), pl.DataFrame(schema=REJECT_SCHEMA))
+    return type_rows(TABLES["calls"], chunk, policy, values.blanks("calls", policy))
 
 
 @pytest.mark.parametrize(

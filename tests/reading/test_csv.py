@@ -37,8 +37,8 @@ def chunks(path: Path, policy: Policy, size: int) -> tuple[list[ingest.Chunk], i
 
 def as_rows(made: list[ingest.Chunk]) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """The records of all chunks as text, and those that were lost."""
-    frame = ingest.stack([chunk.frame for chunk in made])
-    return frame.cast({pl.Categorical: pl.String}).rows(), pl.concat(chunk.lost for chunk in made).rows()
+    frame = ingest.stack([chunk.written() for chunk in made])
+    return frame.rows(), pl.concat(chunk.lost for chunk in made).rows()
 
 
 ODD = f"""{HEADER},problem_id

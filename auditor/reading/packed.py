@@ -1,0 +1,27 @@
+"""Columns that repeat a few texts: each row's place among the different texts, and these once."""
+
+from collections.abc import Collection, Mapping
+
+import polars as pl
+import pyarrow as pa
+
+Texts = Mapping[str, pl.Series]
+"""The packed columns, which hold places, and the different texts that these are places among."""
+
+
+def with_texts(table: pa.Table, packed: Collection[str]) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+    """Arrow's columns as polars', those of `packed` that are dictionaries of different texts in two."""
+    texts, columns = {}, []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_dictionary(column.type):
+            one = column.unify_dictionaries()
+            different = pl.Series(one.chunk(0).dictionary if one.num_chunks else [], dtype=pl.String)
+            if name in packed and different.is_unique().all():
+                texts[name] = different
+                column = pa.chunked_array([part.indices.view(pa.uint32()) for part in one.chunks], pa.uint32())
+            else:
+                column = column.cast(column.type.value_type)
+        columns.append(column)
+    frame = pl.from_arrow(pa.table(columns, table.column_names))
+    assert isinstance(frame, pl.DataFrame)
+    return frame, texts
