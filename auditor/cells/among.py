@@ -5,8 +5,8 @@ A text that is one of them is always found; of the others a few are too. Every p
 
 import polars as pl
 
-_MOST_BITS, _SPARE_BITS = 24, 7
-"""Of a place in the table: a hundred places for a member, up to 16 million places."""
+_MOST_BITS, _SPARE_BITS, _SPARE_AROUND = 24, 7, 4
+"""Of a place in the table: a hundred places for a member, up to 16 million places; fewer where days decide too."""
 
 
 class Among:
@@ -16,7 +16,7 @@ class Among:
         """Nulls are no members."""
         self._members = members
         known = members.drop_nulls()
-        self._bits = _bits(len(known))
+        self._bits = _bits(len(known), _SPARE_BITS)
         blank = pl.repeat(False, 1 << self._bits, dtype=pl.Boolean, eager=True)
         self._marks = blank.scatter(_places(known, self._bits).unique(), True)
         self._none = known.is_empty()
@@ -40,7 +40,7 @@ class Around:
         self._spans = spans
         text, first, last = spans.columns
         known = spans.drop_nulls()
-        self._bits = _bits(known.height)
+        self._bits = _bits(known[text].n_unique(), _SPARE_AROUND)
         near = known.select(place=_places(known[text], self._bits), first=first, last=last)
         near = near.group_by("place").agg(pl.col("first").min(), pl.col("last").max())
         never = pl.repeat(0, 1 << self._bits, dtype=pl.Int32, eager=True)
@@ -57,8 +57,8 @@ class Around:
         return ((day >= self._first.gather(places)) & (day <= self._last.gather(places))).fill_null(False)
 
 
-def _bits(members: int) -> int:
-    return min(_MOST_BITS, members.bit_length() + _SPARE_BITS)
+def _bits(members: int, spare: int) -> int:
+    return min(_MOST_BITS, members.bit_length() + spare)
 
 
 def _places(values: pl.Series, bits: int) -> pl.Series:

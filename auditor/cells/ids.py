@@ -21,6 +21,14 @@ def same_ids(column: str) -> str:
     return _MEANS.get(column, column)
 
 
+def are_digits(texts: pl.Series) -> bool:
+    """Whether all texts are digits only, and not too many for an integer; nulls aside."""
+    if texts.head(100).cast(pl.UInt64, strict=False).null_count() > texts.head(100).null_count():
+        return False
+    numbers = texts.cast(pl.UInt64, strict=False)
+    return numbers.null_count() == texts.null_count() and not texts.str.starts_with("+").any()
+
+
 def folded(text: pl.Expr, differences: Iterable[str] = DIFFERENCES) -> pl.Expr:
     """A text without what two nearly equal ids may differ in."""
     wanted = set(differences)

@@ -1,8 +1,8 @@
 """Text → typed rows, and rejects with reasons. Rows in = rows used + rejected, always. Source: SPEC.md section 2."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -60,6 +60,7 @@ class Typed:
     work: Work
     blanks: pl.DataFrame
     sound: pl.Series
+    _hashes: dict[str, pl.Series] = field(default_factory=dict)
 
     @property
     def midnights(self) -> Mapping[str, Midnights]:
@@ -68,7 +69,26 @@ class Typed:
 
     def ids(self) -> pl.Series:
         """64 bits of each row's id; null where a part of it is blank. The same in every process of one version."""
-        return hashed([self.column(name) for name in self.spec.key])
+        key = self.spec.key
+        return self.hashes(*key) if len(key) == 1 else hashed([self.column(name) for name in key])
+
+    def hashes(self, name: str) -> pl.Series:
+        """64 bits of each row's text in a column, as `ids`."""
+        if name not in self._hashes:
+            made = (
+                self.work.made[name]._replace(values=hashed([self.different(name)])) if name in self.work.made else None
+            )
+            self._hashes[name] = (made.rows() if made else hashed([self.column(name)])).alias(name)
+        return self._hashes[name]
+
+    def some(self, name: str, mask: pl.Series) -> pl.Series:
+        """A typed column of the rows that the mask picks: each value once where the column was packed."""
+        if name not in self.work.made:
+            return self.blanks[name].clear()
+        values, place = self.work.made[name]
+        if mask.all():
+            return values
+        return values.filter(mask) if place is None else values.gather(place.filter(mask).unique())
 
     def column(self, name: str) -> pl.Series:
         """A typed column, one value for each row."""
@@ -80,9 +100,9 @@ class Typed:
         """A typed column's values, once for each text that was written, whatever the rest of its rows."""
         return self.work.made[name].values if name in self.work.made else self.blanks[name]
 
-    def columns(self, *names: str) -> pl.DataFrame:
-        """Some typed columns of all rows."""
-        return pl.DataFrame([self.column(name) for name in names])
+    def columns(self, *names: str, hashed: Collection[str] = ()) -> pl.DataFrame:
+        """Some typed columns of all rows, and the hashes of others."""
+        return pl.DataFrame([self.column(name) for name in names] + [self.hashes(name) for name in hashed])
 
     def rows(self, mask: pl.Series) -> pl.DataFrame:
         """Every canonical column of the rows that the mask picks, and where they stand."""
@@ -90,8 +110,8 @@ class Typed:
             return self.blanks.clear()
         some = None if mask.all() else mask
         made = {name: one.rows(some) for name, one in self.work.made.items()}
-        places = self.chunk.frame.select(PLACE)
-        made |= (places if some is None else places.filter(some)).to_dict()
+        places = {name: self.chunk.frame[name] for name in PLACE}
+        made |= places if some is None else {name: place.filter(some) for name, place in places.items()}
         blank = [pl.lit(self.blanks[name]).first().alias(name) for name in self.blanks.columns if name not in made]
         return pl.DataFrame(made).select(*made, *blank).select(self.blanks.columns)
 

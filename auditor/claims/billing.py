@@ -63,7 +63,7 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     lines = _with_provider(lines, providers, policy)
     order = ["service_date", "start", "claim_id", "claim_line", "cpt_code"]
     lines = lines.sort(order, nulls_last=True).with_row_index("line")
-    lines = _with_period(lines, calls.join(pairs.join(active, on="head", how="semi"), on="call_id", how="anti"), policy)
+    lines = _with_period(lines, calls, pairs.join(active, on="head", how="semi"), policy)
     line_calls = line_calls.join(lines.select("head", "line"), on="head", how="inner").drop("head")
     others = active.filter(~pl.col("cpt_code").is_in(FAMILY))
     other_calls = others.select("head", "claim_id", "claim_line", "cpt_code", "service_date", "claim_status_sure",
@@ -229,15 +229,17 @@ def _together(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) ->
     )
 
 
-def _with_period(lines: pl.DataFrame, spare: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Add `period_minutes`: with the `spare` calls, which support no active line, of patient and provider in the period.
+def _with_period(lines: pl.DataFrame, calls: pl.DataFrame, supporting: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Add `period_minutes`: with the calls of patient and provider in the period that support no active line.
 
     Where the policy counts them in, they are the minutes.
     """
     if policy.duration.cumulative == "claim":
         return lines.with_columns(period_minutes="minutes")
-    spare = spare.filter(~pl.col("purpose").is_in(_UNCOUNTED_PURPOSES).fill_null(False))
-    dated = spare.select("patient_id", "provider_id", "call_start_date", "time", "time_source")
+    spare = calls.filter(~pl.col("purpose").is_in(_UNCOUNTED_PURPOSES).fill_null(False))
+    dated = spare.select("call_id", "patient_id", "provider_id", "call_start_date", "time", "time_source").join(
+        supporting, on="call_id", how="anti"
+    )
     near = lines.select("line", "patient_id", "provider_id", last="service_date").join(
         dated, on=["patient_id", "provider_id"]
     )

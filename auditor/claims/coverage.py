@@ -84,7 +84,10 @@ def extremes(table: str, rows: pl.DataFrame, policy: Policy, *, bills: bool, unt
         last = pl.lit(until, pl.Datetime("us", "UTC"))
         completed, passed = (
             _last_days(
-                rows.filter(some).select("visit_start", "visit_start_date_only", date="visit_start_date")
+                rows.lazy()
+                .filter(some)
+                .select("visit_start", "visit_start_date_only", date="visit_start_date")
+                .collect()
             ).select("date", at=_upto(policy.timezone))
             for some in (pl.col("status") == "completed", pl.col("visit_start") <= last)
         )

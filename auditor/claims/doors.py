@@ -89,7 +89,7 @@ def doors(seen: Seen, lines: pl.DataFrame, providers: pl.DataFrame, policy: Poli
         ("patient in lines", lines["patient_id"], lines["patient_id"]),
         ("provider in providers", lines["provider_id"], providers["provider_id"]),
     ):
-        found = joins.Ids(values).matched(others.unique())
+        found = joins.Ids(values).among(others.unique())
         ids.append(found.select(name=pl.lit(pair), value="value", how="how"))
     nobody = {table: _placeholders(said, policy) for table, said in seen.items()}
     return Doors(pl.concat(ids), {table: found for table, found in nobody.items() if found.height}, dict(_links(seen)))
@@ -106,7 +106,7 @@ def _links(seen: Seen) -> Iterator[tuple[str, Links]]:
     """As `Doors.links`."""
     for name in LINKED:
         by_table = {
-            table: set(said.filter((pl.col("what") == "link") & (pl.col("name") == name))["value"])
+            table: set(said.filter((pl.col("what") == "link") & (pl.col("name") == name))["hash"])
             for table, said in seen.items()
         }
         last = min((max(hashes) for hashes in by_table.values() if len(hashes) >= HASHES), default=None)

@@ -11,7 +11,8 @@ from itertools import combinations
 import polars as pl
 
 from auditor.cells.among import Among
-from auditor.cells.ids import DIFFERENCES, folded
+from auditor.cells.duplicates import hashed
+from auditor.cells.ids import DIFFERENCES, are_digits, folded
 
 MANY_CLAIMS = 20
 """Of one provider."""
@@ -70,17 +71,34 @@ class Ids:
 
     def __init__(self, values: pl.Series) -> None:
         """The different ones are kept, folded too; nulls are none."""
-        self.values = _folded(values.drop_nulls().unique().alias("value"))
-        self._among = Among(self.values["folded"])
+        self._values = _folded(values.drop_nulls().unique().alias("value"))
+        self._values = self._values.with_columns(hashed([self._values["value"]]).alias("hash"))
+        self._same, self._alike = Among(self._values["hash"]), Among(self._values["folded"])
+        self._digits = _digits(self._values["value"])
 
-    def matched(self, texts: pl.Series) -> pl.DataFrame:
-        """Which of the ids (`value`) are among the texts, and `how` they differ: blank where they do not."""
-        if self.values.is_empty():
-            return pl.DataFrame(schema={"value": pl.String, "how": pl.String})
+    def there(self, hashes: pl.Series) -> pl.Series:
+        """The different ones of some texts' hashes that are those of ids; a few others may be among them."""
+        return hashes.filter(self._same.has(hashes)).unique()
+
+    def of(self, hashes: pl.Series) -> pl.DataFrame:
+        """The ids that have these hashes (`value`)."""
+        return self._values.filter(pl.col("hash").is_in(hashes.implode())).select("value")
+
+    def near(self, texts: pl.Series) -> pl.DataFrame:
+        """Which of the ids (`value`) are among the texts nearly, and `how` they differ."""
+        nothing = pl.DataFrame(schema={"value": pl.String, "how": pl.String})
+        if self._values.is_empty() or (self._digits and _digits(texts) == self._digits):
+            return nothing
         others = _folded(texts.drop_nulls().alias("text"))
-        near = others.filter(self._among.has(others["folded"]))  # few: most texts are nobody's
-        pairs = self.values.join(near, on="folded").select("value", "text", how=_difference())
-        return pl.concat([pairs, _rounded(self.values["value"], others["text"])]).select("value", "how").unique()
+        near = others.filter(self._alike.has(others["folded"]))
+        pairs = self._values.join(near, on="folded").filter(pl.col("value") != pl.col("text"))
+        pairs = pairs.select("value", "text", how=_difference())
+        return pl.concat([pairs, _rounded(self._values["value"], others["text"])]).select("value", "how").unique()
+
+    def among(self, texts: pl.Series) -> pl.DataFrame:
+        """Which of the ids (`value`) are among the texts, and `how` they differ: blank where they do not."""
+        same = self.of(self.there(hashed([texts])))
+        return pl.concat([same.with_columns(how=pl.lit("")), self.near(texts)])
 
 
 Sought = Mapping[str, tuple[str, Ids]]
@@ -102,10 +120,17 @@ def sought_again(table: str, related: pl.DataFrame, *, with_claims: bool) -> Sou
     return {f"{AGAIN}{kind} {column}": (column, Ids(ids[kind])) for kind, column in columns[table]}
 
 
+def _digits(texts: pl.Series) -> int:
+    """How many digits each of the texts is, where all are as many and nothing else: such texts are equal, or not near."""
+    sizes = texts.str.len_bytes()
+    least: int = sizes.min() or 0  # type: ignore[assignment]
+    return least if least == sizes.max() and are_digits(texts) else 0
+
+
 def _folded(texts: pl.Series) -> pl.DataFrame:
     """Texts under their name, and `folded`."""
     ids, text = texts.cast(pl.String).to_frame(), pl.col(texts.name)
-    if not ids.select(text.str.contains(r"\D").any()).item():  # numbers differ in zeros only
+    if are_digits(ids[texts.name]):  # numbers differ in zeros only
         return ids.with_columns(folded=folded(text, ["zeros"]))
     split = text.str.contains("-", literal=True).any() | text.str.contains(" ", literal=True).any()
     asked = {  # what none of them has need not be taken off
@@ -121,11 +146,9 @@ def _folded(texts: pl.Series) -> pl.DataFrame:
 def _difference() -> pl.Expr:
     """The least that two texts differ in, in words."""
     value, text = pl.col("value"), pl.col("text")
-    how = pl.when(value == text).then(pl.lit(""))
     several = [some for count in range(1, len(DIFFERENCES) + 1) for some in combinations(DIFFERENCES, count)]
-    for some in several:
-        how = how.when(folded(value, some) == folded(text, some)).then(pl.lit(" and ".join(some)))  # type: ignore[assignment]
-    return how.otherwise(pl.lit(" and ".join(DIFFERENCES)))
+    ways = (pl.when(folded(value, some) == folded(text, some)).then(pl.lit(" and ".join(some))) for some in several)
+    return pl.coalesce(*ways, pl.lit(" and ".join(DIFFERENCES)))
 
 
 def _rounded(values: pl.Series, texts: pl.Series) -> pl.DataFrame:

@@ -4,33 +4,40 @@
 -------|---------------------------------|-----------------------|------------------------------------
 id     | pair of `joins`                 | an id that was sought | what a nearly equal one differs in
 patient| -                               | with a share of rows  | -
-few    | `patient_id`, `provider_id`     | hash of one           | -
+few    | `patient_id`, `provider_id`     | - (`hash` of one)     | -
 day    | -                               | local date            | -
 hour   | column of instants              | local hour            | -
-link   | `problem_id`, `diagnosis_codes` | hash of one           | -
+link   | `problem_id`, `diagnosis_codes` | - (`hash` of one)     | -
 order  | two columns of times            | `right` or `wrong`    | -
 slashed| -                               | date read month first, or `sure` | -
 code   | column of codes                 | in no list            | -
 used   | code of the family, or blank    | -                     | -
 lost   | code of the family, or blank    | -                     | -
 
-`count` are rows, but for ids and hashes, whose presence counts. Of hashes the smallest are kept.
+`count` are rows, but for ids and hashes, whose presence counts. Of hashes the smallest are kept. Ids that are found as they
+stand are hashes too, until all parts are merged.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+import numpy as np
 import polars as pl
 
+from auditor.cells.duplicates import hashed
+from auditor.cells.normalise import Typed
 from auditor.claims import placeholders
 from auditor.claims.joins import Sought
 from auditor.policy import Policy
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES, Kind
 
-SCHEMA = {"what": pl.String(), "name": pl.String(), "value": pl.String(), "how": pl.String(), "count": pl.Int64()}
+SCHEMA = {"what": pl.String(), "name": pl.String(), "value": pl.String(), "how": pl.String(), "hash": pl.UInt64(),
+          "count": pl.Int64()}  # fmt: skip
 _WORTH_COUNTING = 1_000
 """A patient with fewer than one row of so many is not counted in a chunk."""
+_BITS = 14
+"""Of a patient's hash: where all with the same are fewer rows than are worth counting, none is looked at."""
 HASHES = 20_000
 """Of a table and a kind of links."""
 _DAYS = {"calls": "call_start_date", "visits": "visit_start_date", "claims": "service_date"}
@@ -39,36 +46,23 @@ _ORDERED = (("booked_at", "visit_start"), ("visit_start", "visit_end"))
 """Two times, of which the first should not be after the second."""
 _SLASHED = r"^\s*(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})\b"
 
-_OF_ALL = ("patient_id", "provider_id")
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "calls": (*_OF_ALL, "call_id", "problem_id", "call_start", "call_start_date_only", "call_start_date"),
-    "visits": (*_OF_ALL, "visit_id", "originating_call_id", "problem_id", "visit_start_date",
+TIMES: Mapping[str, tuple[str, ...]] = {
+    "calls": ("call_start", "call_start_date_only", "call_start_date"),
+    "visits": ("visit_start_date",
                *(f"{name}{only}" for name in ("visit_start", "visit_end", "booked_at") for only in ("", "_date_only"))),
-    "claims": (*_OF_ALL, "service_date"),
+    "claims": ("service_date",),
 }  # fmt: skip
-"""The columns that are looked at."""
+IDS: Mapping[str, tuple[str, ...]] = {
+    "calls": ("patient_id", "call_id", "claim_id"),
+    "visits": ("patient_id", "visit_id"),
+    "claims": ("patient_id", "claim_id", "call_id"),
+}
+"""The columns that are looked at in every row; of the ids, their hashes."""
 
 
-def of_rows(table: str, rows: pl.DataFrame, diagnoses: pl.Series, policy: Policy, sought: Sought) -> pl.DataFrame:
-    """What sound rows of a table say. `diagnoses`: their different lists of categories."""
-    patient, count = pl.col("patient_id"), pl.col("count")
-    patients = rows.lazy().filter(patient.is_not_null()).group_by(value=patient).agg(count=pl.len()).collect()
-    worth = (count * _WORTH_COUNTING > rows.height) | placeholders.is_named(pl.col("value"), policy)
-    different: dict[str, pl.Series] = {
-        name: rows[name].unique() for name in ("provider_id", "problem_id") if name in rows.columns
-    }
-    different["patient_id"] = patients["value"]
-    parts = [
-        _part("patient", "", patients.filter(worth)),
-        _part("day", "", _counted(rows[_DAYS[table]])),
-        _part("link", "diagnosis_codes", _hashes(diagnoses.explode())),
-    ]
-    for name, values in different.items():
-        parts.append(_part("link" if name == "problem_id" else "few", name, _hashes(values)))
-    for name, (column, ids) in sought.items():
-        if column not in different:
-            different[column] = rows[column] if (column,) == TABLES[table].key else rows[column].unique()
-        parts.append(_part("id", name, ids.matched(different[column])))
+def of_times(table: str, rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """What the TIMES of sound rows of a table say."""
+    parts = [_part("day", "", _counted(rows[_DAYS[table]]))]
     for name in _TIMED.get(table, ()):
         at_all = rows.lazy().filter(~pl.col(f"{name}_date_only")).select(hour=pl.col(name).dt.truncate("1h"))
         hours = at_all.drop_nulls().group_by("hour").agg(count=pl.len()).collect()
@@ -83,6 +77,36 @@ def of_rows(table: str, rows: pl.DataFrame, diagnoses: pl.Series, policy: Policy
     return pl.concat(parts)
 
 
+def of_ids(typed: Typed, rows: pl.DataFrame, policy: Policy, sought: Sought) -> pl.DataFrame:
+    """What the ids of sound rows say. `rows`: the hashes of their IDS."""
+    hashes = {name: rows[name] for name in IDS[typed.spec.name]}
+    for name in {"provider_id", "problem_id", *(column for column, _ in sought.values())} - hashes.keys():
+        hashes[name] = hashed([typed.some(name, typed.sound)])
+    parts = [
+        _part("patient", "", _of_note(typed.column("patient_id").filter(typed.sound), hashes["patient_id"], policy)),
+        _part("few", "patient_id", _least(hashes["patient_id"])),
+        _part("few", "provider_id", _least(hashes["provider_id"])),
+        _part("link", "problem_id", _least(hashes["problem_id"])),
+        _part("link", "diagnosis_codes", _least(hashed([typed.different("diagnosis_codes").explode()]))),
+    ]
+    for pair, (column, ids) in sought.items():
+        parts.append(_part("id", pair, ids.there(hashes[column]).to_frame("hash")))
+        parts.append(_part("id", pair, ids.near(typed.some(column, typed.sound))))
+    return pl.concat(parts)
+
+
+def _of_note(patients: pl.Series, hashes: pl.Series, policy: Policy) -> pl.DataFrame:
+    """The patients with a share of the rows, and those that are placeholders by their looks: `value` and `count`."""
+    different = patients.filter(hashes.is_first_distinct() & hashes.is_not_null()).to_frame("value")
+    named = different.filter(placeholders.is_named(pl.col("value"), policy))["value"].implode()
+    place = (hashes.fill_null(0) // (1 << 64 - _BITS)).cast(pl.UInt32)
+    crowded = pl.Series(np.bincount(place.to_numpy(), minlength=1 << _BITS) * _WORTH_COUNTING > len(hashes)).gather(
+        place
+    )
+    counts = _counted(patients.filter(crowded | patients.is_in(named)))
+    return counts.filter((pl.col("count") * _WORTH_COUNTING > len(hashes)) | pl.col("value").is_in(named))
+
+
 def days(said: pl.DataFrame) -> dict[date, int]:
     """Rows by local date, of what a table's rows say."""
     rows = said.filter(pl.col("what") == "day").select("value", "count").iter_rows()
@@ -92,9 +116,9 @@ def days(said: pl.DataFrame) -> dict[date, int]:
 def different(said: pl.DataFrame) -> dict[str, int]:
     """How many different patients, providers, problems and diagnosis categories there are, about as many where many."""
     made = {}
-    hashes = said.filter(pl.col("what").is_in(["few", "link"])).group_by("name").agg(pl.len(), pl.col("value").max())
+    hashes = said.filter(pl.col("what").is_in(["few", "link"])).group_by("name").agg(pl.len(), pl.col("hash").max())
     for name, count, last in hashes.sort("name").iter_rows():
-        share = int(last) / 2**64  # of all hashes, up to the last that is kept
+        share = last / 2**64  # of all hashes, up to the last that is kept
         made[name] = count if count < HASHES else round((count - 1) / share)
     return made
 
@@ -131,7 +155,8 @@ def of_codes(what: str, codes: pl.Series) -> pl.DataFrame:
     """How many rows there are with each code of the family, and with none of them."""
     named = pl.when(codes.is_in(FAMILY)).then(codes).otherwise(pl.lit("")).alias("name")
     return codes.to_frame().select(named).group_by("name").agg(count=pl.len()).select(
-        what=pl.lit(what), name="name", value=pl.lit(""), how=pl.lit(""), count=pl.col("count").cast(pl.Int64)
+        what=pl.lit(what), name="name", value=pl.lit(""), how=pl.lit(""), hash=pl.lit(None, pl.UInt64),
+        count=pl.col("count").cast(pl.Int64),
     )  # fmt: skip
 
 
@@ -142,23 +167,32 @@ def of_values(what: str, name: str, values: pl.Series) -> pl.DataFrame:
 
 def merge(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """What all parts say together."""
-    rows = (
-        pl.concat([pl.DataFrame(schema=SCHEMA), *parts]).group_by("what", "name", "value", "how").agg(pl.sum("count"))
-    )
-    hashes = pl.col("what").is_in(["few", "link"])
-    least = rows.filter(hashes).sort("value").group_by("what", "name", maintain_order=True).head(HASHES)
-    return pl.concat([rows.filter(~hashes), least.select(rows.columns)])
+    rows, hashed = pl.concat([pl.DataFrame(schema=SCHEMA), *parts]), pl.col("hash").is_not_null()
+    made = [rows.filter(~hashed).group_by("what", "name", "value", "how", "hash").agg(pl.sum("count"))]
+    for (what, name), some in rows.filter(hashed).partition_by("what", "name", as_dict=True).items():
+        least = some.select(pl.col("hash").unique()) if what == "id" else _least(some["hash"])
+        made.append(_part(str(what), str(name), least))
+    return pl.concat(made)
+
+
+def named(said: pl.DataFrame, sought: Sought) -> pl.DataFrame:
+    """The same, with the ids that were sought in place of their hashes."""
+    of_ids = (pl.col("what") == "id") & pl.col("hash").is_not_null()
+    hashes = said.filter(of_ids).select("name", "hash")
+    found = (_part("id", pair, ids.of(hashes.filter(name=pair)["hash"])) for pair, (_, ids) in sought.items())
+    return pl.concat([said.filter(~of_ids), *found])
 
 
 def _part(what: str, name: str, found: pl.DataFrame) -> pl.DataFrame:
-    """Values, with how many or how, as rows of the tall frame."""
-    blank, one = pl.lit(""), pl.lit(1)
+    """Values or hashes, with how many or how, as rows of the tall frame."""
+    given = set(found.columns)
     return found.select(
         what=pl.lit(what),
         name=pl.lit(name),
-        value=pl.col("value"),
-        how="how" if "how" in found.columns else blank,
-        count=(pl.col("count") if "count" in found.columns else one).cast(pl.Int64),
+        value="value" if "value" in given else pl.lit(""),
+        how="how" if "how" in given else pl.lit(""),
+        hash="hash" if "hash" in given else pl.lit(None, pl.UInt64),
+        count=(pl.col("count") if "count" in given else pl.lit(1)).cast(pl.Int64),
     )
 
 
@@ -167,7 +201,6 @@ def _counted(values: pl.Series) -> pl.DataFrame:
     return counts.with_columns(pl.col("value").cast(pl.String))
 
 
-def _hashes(values: pl.Series) -> pl.DataFrame:
-    """The smallest of the different values' hashes, as texts of equal length."""
-    hashes = values.drop_nulls().unique().hash().unique().bottom_k(HASHES)
-    return hashes.cast(pl.String).str.zfill(20).alias("value").to_frame()
+def _least(hashes: pl.Series) -> pl.DataFrame:
+    """The smallest of the different hashes."""
+    return hashes.drop_nulls().unique().bottom_k(HASHES).to_frame("hash")

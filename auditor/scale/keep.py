@@ -23,16 +23,19 @@ from auditor.schema.tables import TABLES
 from auditor.windows import calls as call_windows
 from auditor.windows import visits as visit_windows
 
+_NAMES = ("provider_id", "call_id")
+"""Of stretches of time."""
+
 Matters = Callable[[pl.DataFrame], pl.Series]
 """Some columns of rows → a mask of those that can matter."""
 
 _LOOKED_AT = {
-    "calls": ("claim_id", "frequency_code", "billed_amount", "paid_amount", "call_end", "call_minutes", "call_seconds",
+    "calls": ("frequency_code", "billed_amount", "paid_amount", "call_end", "call_minutes", "call_seconds",
               "discussion_minutes"),
     "visits": ("status",),
-    "claims": ("claim_id", "call_id"),
+    "claims": (),
 }  # fmt: skip
-"""The columns that say something of the whole, or whether a row can matter, beside those of `seen`."""
+"""The columns that say something of the whole, beside those of `seen`."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,19 @@ class TypeChunk:
         typed = type_rows(TABLES[look.table], chunk, look.policy, look.blanks, self.date_only)
         again = self.repeated.has(typed.ids())
         single = typed.sound & ~again
-        looked_at = typed.columns(*seen.COLUMNS[look.table], *_LOOKED_AT[look.table])
+        looked_at = typed.columns(*seen.TIMES[look.table], *_LOOKED_AT[look.table], hashed=seen.IDS[look.table])
         kept = typed.rows(self.matters(looked_at) & single)
-        extremes, spans, counts = self._look(looked_at.filter(single))
+        timed = (
+            looked_at.with_columns(typed.columns(*_NAMES)) if self.with_spans and look.table == "calls" else looked_at
+        )
+        extremes, spans, counts = self._look(timed.filter(single))
         aside = typed.rows(typed.sound & again)
         sound = looked_at if typed.sound.all() else looked_at.filter(typed.sound)
-        says = [seen.of_rows(look.table, sound, typed.different("diagnosis_codes"), look.policy, self.sought)]
-        says.append(seen.of_dates(look.table, chunk.frame, look.policy))
+        says = [
+            seen.of_times(look.table, sound, look.policy),
+            seen.of_ids(typed, sound, look.policy, self.sought),
+            seen.of_dates(look.table, chunk.frame, look.policy),
+        ]
         if look.table == "visits":
             says.append(_codes(typed, look.policy))
         if look.bills:
@@ -128,7 +137,7 @@ class TypeChunk:
             pl.concat([*(part.spans for part in parts), spans]),
             midnights,
             counts,
-            seen.merge(says),
+            seen.named(seen.merge(says), self.sought),
             tuple(files),
         )
 
