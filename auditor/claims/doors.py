@@ -10,7 +10,7 @@ import polars as pl
 from auditor.cells.ids import DIFFERENCES
 from auditor.claims import joins, placeholders
 from auditor.claims.joins import AGAIN, BY_NAME, MANY_CLAIMS, Pair
-from auditor.claims.seen import HASHES
+from auditor.claims.seen import HASHES, least
 from auditor.claims.seen import days as seen_days
 from auditor.policy import Policy
 
@@ -98,21 +98,18 @@ def doors(seen: Seen, lines: pl.DataFrame, providers: pl.DataFrame, policy: Poli
 def _placeholders(said: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     what = pl.col("what")
     patients = said.filter(what == "patient")
-    different = min(said.filter((what == "few") & (pl.col("name") == "patient_id")).height, placeholders.MANY)
+    different = min(len(least(said, "patient_id")), placeholders.MANY)
     return placeholders.found(patients, different, int(said.filter(what == "day")["count"].sum()), policy)
 
 
 def _links(seen: Seen) -> Iterator[tuple[str, Links]]:
     """As `Doors.links`."""
     for name in LINKED:
-        by_table = {
-            table: set(said.filter((pl.col("what") == "link") & (pl.col("name") == name))["hash"])
-            for table, said in seen.items()
-        }
+        by_table = {table: set(least(said, name)) for table, said in seen.items()}
         last = min((max(hashes) for hashes in by_table.values() if len(hashes) >= HASHES), default=None)
         by_table = {table: {one for one in hashes if not last or one <= last} for table, hashes in by_table.items()}
         theirs = by_table.pop("visits")
-        ours = set[str]().union(*by_table.values())
+        ours = set[int]().union(*by_table.values())
         yield name, Links(len(ours), len(theirs), len(ours & theirs))
 
 

@@ -6,6 +6,7 @@ A wrong key reads like a clean record: no visit is found, so nothing is wrong.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import polars as pl
@@ -71,10 +72,9 @@ class Ids:
 
     def __init__(self, values: pl.Series) -> None:
         """The different ones are kept, folded too; nulls are none."""
-        self._values = _folded(values.drop_nulls().unique().alias("value"))
-        self._values = self._values.with_columns(hashed([self._values["value"]]).alias("hash"))
-        self._same, self._alike = Among(self._values["hash"]), Among(self._values["folded"])
-        self._digits = _digits(self._values["value"])
+        different = values.drop_nulls().unique().alias("value")
+        self._values = pl.DataFrame([different, hashed([different]).alias("hash")])
+        self._same, self._digits = Among(self._values["hash"]), _digits(different)
 
     def there(self, hashes: pl.Series) -> pl.Series:
         """The different ones of some texts' hashes that are those of ids; a few others may be among them."""
@@ -89,11 +89,17 @@ class Ids:
         nothing = pl.DataFrame(schema={"value": pl.String, "how": pl.String})
         if self._values.is_empty() or (self._digits and _digits(texts) == self._digits):
             return nothing
+        values, alike = self._folded
         others = _folded(texts.drop_nulls().alias("text"))
-        near = others.filter(self._alike.has(others["folded"]))
-        pairs = self._values.join(near, on="folded").filter(pl.col("value") != pl.col("text"))
+        near = others.filter(alike.has(others["folded"]))
+        pairs = values.join(near, on="folded").filter(pl.col("value") != pl.col("text"))
         pairs = pairs.select("value", "text", how=_difference())
         return pl.concat([pairs, _rounded(self._values["value"], others["text"])]).select("value", "how").unique()
+
+    @cached_property
+    def _folded(self) -> tuple[pl.DataFrame, Among]:
+        values = _folded(self._values["value"])
+        return values, Among(values["folded"])
 
     def among(self, texts: pl.Series) -> pl.DataFrame:
         """Which of the ids (`value`) are among the texts, and `how` they differ: blank where they do not."""
@@ -198,9 +204,15 @@ def claimed(claims: pl.DataFrame, visits: pl.DataFrame, calls: pl.DataFrame, *, 
             "patient in calls": "patient_id",
             "provider in calls": "provider_id",
         }
-    named = [claims.select(pair=pl.lit(pair), value=column) for pair, column in columns.items()]
-    named.append(claims.select(pair=pl.lit("visit in visits"), value="related_visit_ids").explode("value"))
-    counted = pl.concat(named).drop_nulls().group_by("pair", "value").agg(claims=pl.len())
+    named = {pair: claims[column] for pair, column in columns.items()}
+    named["visit in visits"] = claims["related_visit_ids"].explode()
+    counted = pl.concat(
+        ids.drop_nulls()
+        .alias("value")
+        .value_counts(name="claims")
+        .select(pair=pl.lit(pair), value="value", claims="claims")
+        for pair, ids in named.items()
+    )
     came_from = visits.filter(pl.col("patient_id").is_in(claims["patient_id"].implode()))["originating_call_id"]
     links = (
         came_from.drop_nulls()

@@ -4,18 +4,17 @@
 -------|---------------------------------|-----------------------|------------------------------------
 id     | pair of `joins`                 | an id that was sought | what a nearly equal one differs in
 patient| -                               | with a share of rows  | -
-few    | `patient_id`, `provider_id`     | - (`hash` of one)     | -
+few    | a column of ids, or diagnoses   | -                     | -
 day    | -                               | local date            | -
 hour   | column of instants              | local hour            | -
-link   | `problem_id`, `diagnosis_codes` | - (`hash` of one)     | -
 order  | two columns of times            | `right` or `wrong`    | -
 slashed| -                               | date read month first, or `sure` | -
 code   | column of codes                 | in no list            | -
 used   | code of the family, or blank    | -                     | -
 lost   | code of the family, or blank    | -                     | -
 
-`count` are rows, but for ids and hashes, whose presence counts. Of hashes the smallest are kept. Ids that are found as they
-stand are hashes too, until all parts are merged.
+`count` are rows, but for ids, whose presence counts. Few have the smallest `hashes` of different ones in one row, and ids
+that are found as they stand those of all, until they are `named`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ import numpy as np
 import polars as pl
 
 from auditor.cells.duplicates import hashed
+from auditor.cells.instants import HOUR
 from auditor.cells.normalise import Typed
 from auditor.claims import placeholders
 from auditor.claims.joins import Sought
@@ -32,14 +32,15 @@ from auditor.policy import Policy
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES, Kind
 
-SCHEMA = {"what": pl.String(), "name": pl.String(), "value": pl.String(), "how": pl.String(), "hash": pl.UInt64(),
-          "count": pl.Int64()}  # fmt: skip
+SCHEMA = {"what": pl.String(), "name": pl.String(), "value": pl.String(), "how": pl.String(),
+          "hashes": pl.List(pl.UInt64), "count": pl.Int64()}  # fmt: skip
 _WORTH_COUNTING = 1_000
 """A patient with fewer than one row of so many is not counted in a chunk."""
 _BITS = 14
 """Of a patient's hash: where all with the same are fewer rows than are worth counting, none is looked at."""
 HASHES = 20_000
-"""Of a table and a kind of links."""
+"""Of a column, at most."""
+_FEW = ("patient_id", "provider_id", "problem_id")
 _DAYS = {"calls": "call_start_date", "visits": "visit_start_date", "claims": "service_date"}
 _TIMED = {"calls": ("call_start",), "visits": ("visit_start", "booked_at")}
 _ORDERED = (("booked_at", "visit_start"), ("visit_start", "visit_end"))
@@ -64,9 +65,15 @@ def of_times(table: str, rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """What the TIMES of sound rows of a table say."""
     parts = [_part("day", "", _counted(rows[_DAYS[table]]))]
     for name in _TIMED.get(table, ()):
-        at_all = rows.lazy().filter(~pl.col(f"{name}_date_only")).select(hour=pl.col(name).dt.truncate("1h"))
-        hours = at_all.drop_nulls().group_by("hour").agg(count=pl.len()).collect()
-        at = pl.col("hour").dt.convert_time_zone(policy.timezone).dt.hour().cast(pl.String)
+        some = rows[name].to_physical().filter(~rows[f"{name}_date_only"]).drop_nulls()
+        hours = (some // HOUR * HOUR).alias("hour").value_counts(name="count")
+        at = (
+            pl.col("hour")
+            .cast(pl.Datetime("us", "UTC"))
+            .dt.convert_time_zone(policy.timezone)
+            .dt.hour()
+            .cast(pl.String)
+        )
         parts.append(_part("hour", name, hours.group_by(value=at).agg(pl.sum("count"))))
     for first, second in _ORDERED if table == "visits" else ():
         timed = ~pl.col(f"{first}_date_only") & ~pl.col(f"{second}_date_only")
@@ -80,17 +87,16 @@ def of_times(table: str, rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
 def of_ids(typed: Typed, rows: pl.DataFrame, policy: Policy, sought: Sought) -> pl.DataFrame:
     """What the ids of sound rows say. `rows`: the hashes of their IDS."""
     hashes = {name: rows[name] for name in IDS[typed.spec.name]}
-    for name in {"provider_id", "problem_id", *(column for column, _ in sought.values())} - hashes.keys():
+    few = [name for name in _FEW if name in typed.blanks.columns]
+    for name in {*few, *(column for column, _ in sought.values())} - hashes.keys():
         hashes[name] = hashed([typed.some(name, typed.sound)])
+    hashes["diagnosis_codes"] = hashed([typed.different("diagnosis_codes").explode()])
     parts = [
         _part("patient", "", _of_note(typed.column("patient_id").filter(typed.sound), hashes["patient_id"], policy)),
-        _part("few", "patient_id", _least(hashes["patient_id"])),
-        _part("few", "provider_id", _least(hashes["provider_id"])),
-        _part("link", "problem_id", _least(hashes["problem_id"])),
-        _part("link", "diagnosis_codes", _least(hashed([typed.different("diagnosis_codes").explode()]))),
+        *(_hashes("few", name, _least(hashes[name])) for name in (*few, "diagnosis_codes")),
     ]
     for pair, (column, ids) in sought.items():
-        parts.append(_part("id", pair, ids.there(hashes[column]).to_frame("hash")))
+        parts.append(_hashes("id", pair, ids.there(hashes[column])))
         parts.append(_part("id", pair, ids.near(typed.some(column, typed.sound))))
     return pl.concat(parts)
 
@@ -116,11 +122,16 @@ def days(said: pl.DataFrame) -> dict[date, int]:
 def different(said: pl.DataFrame) -> dict[str, int]:
     """How many different patients, providers, problems and diagnosis categories there are, about as many where many."""
     made = {}
-    hashes = said.filter(pl.col("what").is_in(["few", "link"])).group_by("name").agg(pl.len(), pl.col("hash").max())
-    for name, count, last in hashes.sort("name").iter_rows():
-        share = last / 2**64  # of all hashes, up to the last that is kept
-        made[name] = count if count < HASHES else round((count - 1) / share)
+    for name in sorted(said.filter(what="few")["name"].unique()):
+        hashes = least(said, name)
+        if count := len(hashes):  # of all hashes, up to the last that is kept
+            made[name] = count if count < HASHES else round((count - 1) / max(hashes) * 2**64)
     return made
+
+
+def least(said: pl.DataFrame, name: str) -> list[int]:
+    """The hashes of a column that are kept."""
+    return said.filter(what="few", name=name)["hashes"].explode().drop_nulls().to_list()
 
 
 def of_dates(table: str, written: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -155,7 +166,7 @@ def of_codes(what: str, codes: pl.Series) -> pl.DataFrame:
     """How many rows there are with each code of the family, and with none of them."""
     named = pl.when(codes.is_in(FAMILY)).then(codes).otherwise(pl.lit("")).alias("name")
     return codes.to_frame().select(named).group_by("name").agg(count=pl.len()).select(
-        what=pl.lit(what), name="name", value=pl.lit(""), how=pl.lit(""), hash=pl.lit(None, pl.UInt64),
+        what=pl.lit(what), name="name", value=pl.lit(""), how=pl.lit(""), hashes=pl.lit(None, SCHEMA["hashes"]),
         count=pl.col("count").cast(pl.Int64),
     )  # fmt: skip
 
@@ -167,33 +178,44 @@ def of_values(what: str, name: str, values: pl.Series) -> pl.DataFrame:
 
 def merge(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """What all parts say together."""
-    rows, hashed = pl.concat([pl.DataFrame(schema=SCHEMA), *parts]), pl.col("hash").is_not_null()
-    made = [rows.filter(~hashed).group_by("what", "name", "value", "how", "hash").agg(pl.sum("count"))]
-    for (what, name), some in rows.filter(hashed).partition_by("what", "name", as_dict=True).items():
-        least = some.select(pl.col("hash").unique()) if what == "id" else _least(some["hash"])
-        made.append(_part(str(what), str(name), least))
+    rows, hashes = pl.concat([pl.DataFrame(schema=SCHEMA), *parts]), pl.col("hashes")
+    counted = (
+        rows.filter(hashes.is_null()).group_by("what", "name", "value", "how").agg(hashes.first(), pl.sum("count"))
+    )
+    made = [counted]
+    for (what, name), some in rows.filter(hashes.is_not_null()).partition_by("what", "name", as_dict=True).items():
+        every = some["hashes"].explode()
+        made.append(_hashes(str(what), str(name), every.unique() if what == "id" else _least(every)))
     return pl.concat(made)
 
 
 def named(said: pl.DataFrame, sought: Sought) -> pl.DataFrame:
     """The same, with the ids that were sought in place of their hashes."""
-    of_ids = (pl.col("what") == "id") & pl.col("hash").is_not_null()
-    hashes = said.filter(of_ids).select("name", "hash")
-    found = (_part("id", pair, ids.of(hashes.filter(name=pair)["hash"])) for pair, (_, ids) in sought.items())
+    of_ids = (pl.col("what") == "id") & pl.col("hashes").is_not_null()
+    hashes = said.filter(of_ids).select("name", "hashes")
+    found = (
+        _part("id", pair, ids.of(hashes.filter(name=pair)["hashes"].explode())) for pair, (_, ids) in sought.items()
+    )
     return pl.concat([said.filter(~of_ids), *found])
 
 
 def _part(what: str, name: str, found: pl.DataFrame) -> pl.DataFrame:
-    """Values or hashes, with how many or how, as rows of the tall frame."""
+    """Values, with how many or how, as rows of the tall frame."""
     given = set(found.columns)
     return found.select(
         what=pl.lit(what),
         name=pl.lit(name),
-        value="value" if "value" in given else pl.lit(""),
+        value="value",
         how="how" if "how" in given else pl.lit(""),
-        hash="hash" if "hash" in given else pl.lit(None, pl.UInt64),
+        hashes=pl.lit(None, SCHEMA["hashes"]),
         count=(pl.col("count") if "count" in given else pl.lit(1)).cast(pl.Int64),
     )
+
+
+def _hashes(what: str, name: str, hashes: pl.Series) -> pl.DataFrame:
+    """Different hashes as a row of the tall frame."""
+    row = {"what": what, "name": name, "value": "", "how": "", "hashes": [hashes], "count": len(hashes)}
+    return pl.DataFrame(row, schema=SCHEMA)
 
 
 def _counted(values: pl.Series) -> pl.DataFrame:
@@ -201,6 +223,6 @@ def _counted(values: pl.Series) -> pl.DataFrame:
     return counts.with_columns(pl.col("value").cast(pl.String))
 
 
-def _least(hashes: pl.Series) -> pl.DataFrame:
+def _least(hashes: pl.Series) -> pl.Series:
     """The smallest of the different hashes."""
-    return hashes.drop_nulls().unique().bottom_k(HASHES).to_frame("hash")
+    return hashes.drop_nulls().unique().bottom_k(HASHES)

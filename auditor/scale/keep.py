@@ -190,7 +190,8 @@ def _codes(typed: Typed, policy: Policy) -> pl.DataFrame:
     codes = typed.work.made["cpt_codes"]
     strange = visit_windows.unlisted(codes.values, policy.lists)
     some = codes._replace(values=codes.values.list.set_intersection(strange.unique().to_list()).list.len() > 0)
-    every = typed.column("cpt_codes").filter(some.rows().fill_null(False) & typed.sound).explode().drop_nulls()
+    listed = typed.work.made["cpt_codes"].rows(some.rows().fill_null(False) & typed.sound)
+    every = listed.explode().drop_nulls()
     return seen.of_values("code", "visits.cpt_codes", every.filter(every.is_in(strange.unique().implode())))
 
 
