@@ -214,8 +214,8 @@ def _part(what: str, name: str, found: pl.DataFrame) -> pl.DataFrame:
 
 def _hashes(what: str, name: str, hashes: pl.Series) -> pl.DataFrame:
     """Different hashes as a row of the tall frame."""
-    row = {"what": what, "name": name, "value": "", "how": "", "hashes": [hashes], "count": len(hashes)}
-    return pl.DataFrame(row, schema=SCHEMA)
+    row = pl.select(what=pl.lit(what), name=pl.lit(name), value=pl.lit(""), how=pl.lit(""), count=pl.lit(1, pl.Int64))
+    return row.with_columns(hashes=hashes.implode()).select(*SCHEMA)
 
 
 def _counted(values: pl.Series) -> pl.DataFrame:

@@ -2,11 +2,14 @@
 
 from collections.abc import Collection, Mapping
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
 Texts = Mapping[str, pl.Series]
 """The packed columns, which hold places, and the different texts that these are places among."""
+_MOST = 1 << 16
+"""Of different numbers, that are packed."""
 
 
 def with_texts(table: pa.Table, packed: Collection[str]) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
@@ -25,3 +28,16 @@ def with_texts(table: pa.Table, packed: Collection[str]) -> tuple[pl.DataFrame, 
     frame = pl.from_arrow(pa.table(columns, table.column_names))
     assert isinstance(frame, pl.DataFrame)
     return frame, texts
+
+
+def firsts(numbers: pl.Series) -> tuple[pl.Series, pl.Series] | None:
+    """The place of each row's number among the different ones, and a row that has each; None where there are too many."""
+    whole = numbers.to_physical().cast(pl.Int64, strict=False)
+    low, high = whole.to_frame("n").select(pl.min("n"), high=pl.max("n")).row(0)
+    if low is None or high - low >= _MOST or whole.null_count() > numbers.null_count():
+        return None
+    places = (whole - low).fill_null(high - low + 1).to_numpy()
+    rows = np.full(high - low + 2, -1)
+    rows[places] = np.arange(len(places))
+    there = rows >= 0
+    return pl.Series(there.cumsum(dtype=np.uint32)[places] - 1), pl.Series(rows[there])

@@ -15,11 +15,10 @@ import pyarrow.parquet as pq
 from polars import selectors as cs
 
 from auditor.errors import InputRefused
-from auditor.reading.packed import Texts, with_texts
+from auditor.reading.packed import Texts, firsts, with_texts
 
 CHUNK = 500_000
 """Rows of a chunk, about."""
-_FLAGS = pl.Series(["false", "true"])
 _INT64 = -(2**63), 2**63 - 1
 _FEW = 16
 """Rows per byte of the packed dictionary, at least, in a column that repeats a few values."""
@@ -55,19 +54,18 @@ def read_columns(
     """
     with opened(where, stream) as file:
         few = [name for name in _few(file) if name in repeating]
-        flags = {field.name for field in file.schema_arrow if pa.types.is_boolean(field.type)} & set(repeating)
+        numbers = {field.name for field in file.schema_arrow if _is_number(field.type)} & set(repeating)
         dates_only = {name: pl.lit(_dates_only(file, name)) for name in joined}
         file = pq.ParquetFile(stream, metadata=file.metadata, read_dictionary=few, coerce_int96_timestamp_unit="us")
         for frame, texts in _frames(file, list(wanted), rows, few):
-            texts |= {str(at): _FLAGS for at, name in enumerate(wanted) if name in flags}
-            columns = zip(wanted, frame.schema.items(), strict=True)
-            made = (
-                pl.col(at).cast(pl.UInt32)
-                if at in texts
-                else as_text(where, name, pl.col(at), dtype, name in joined, dates_only.get(name)).alias(at)
-                for name, (at, dtype) in columns
-            )
-            yield frame.select(made), texts
+            made = []
+            for name, column in zip(wanted, frame, strict=True):
+                text = as_text(where, name, pl.col(column.name), column.dtype, name in joined, dates_only.get(name))
+                if name in numbers and (packed := firsts(column)):
+                    column, rows_of_each = packed[0].alias(column.name), packed[1]
+                    texts[column.name] = frame[rows_of_each].select(text).to_series()
+                made.append(column if column.name in texts else frame.select(text.alias(column.name)).to_series())
+            yield pl.DataFrame(made), texts
 
 
 def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFrame]:
@@ -89,7 +87,7 @@ def _frames(
     held: list[pa.RecordBatch] = []
     yielded = False
     each = range(file.num_row_groups)
-    for batch in chain.from_iterable(file.iter_batches(rows, [group], wanted) for group in each):
+    for batch in chain.from_iterable(file.iter_batches(rows, [group], wanted, use_threads=False) for group in each):
         held.append(batch.select(wanted) if wanted else batch)
         if sum(part.num_rows for part in held) * 2 >= rows:
             yield _frame(pa.Table.from_batches(held), few)
@@ -155,6 +153,11 @@ def _few(file: pq.ParquetFile) -> list[str]:
             else:
                 del rows[column.path_in_schema]
     return [name for name, left in rows.items() if left > 0]
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    """Whether the column holds flags, whole numbers or amounts."""
+    return bool(pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
 def _is_text(kind: pa.DataType) -> bool:
