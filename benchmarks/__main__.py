@@ -18,10 +18,11 @@ SIZES = {
         Size("nightly", 10_000, 5),
         Size("dense", 20_000, 3, dense=True),
         Size("month", 100_000, 3),
+        Size("quarter", 300_000, 2, text=False),
         Size("full", 1_000_000, 2, text=False),
     )
 }
-USUAL = ("nightly", "dense", "month")
+USUAL = ("nightly", "dense", "month", "quarter")
 
 
 def main() -> int:

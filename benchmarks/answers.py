@@ -1,6 +1,8 @@
 """Findings of the auditor and of a peer, as sets that can be compared."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -16,6 +18,19 @@ def published(out: Path) -> pl.DataFrame:
 def answered(file: Path) -> pl.DataFrame:
     """The findings that a peer wrote."""
     return _sorted(pl.read_parquet(file))
+
+
+def counted(out: Path) -> dict[str, Any]:
+    """What the auditor's latest run below `out` says of its inputs, as the checking peer says it."""
+    summary = json.loads((out / "latest" / "summary.json").read_text(encoding="utf-8"))
+    rejects = pl.read_csv(out / "latest" / "rejects.csv", infer_schema=False).fill_null("")
+    wanted = ("visits.patient_id", "visits.provider_id")
+    return {
+        "rejects": sorted([*key, count] for *key, count in rejects.group_by("table", "column", "reason").len().rows()),
+        "unrecognised": [list(row.values()) for row in summary["unrecognised"]],
+        "inputs": [[row[name] for name in ("table", "sha256", "rows", "rejected")] for row in summary["inputs"]],
+        "joins": [[row["in"], row["values"], row["found"]] for row in summary["joins"] if row["in"] in wanted],
+    }
 
 
 def difference(ours: pl.DataFrame, theirs: pl.DataFrame) -> str | None:

@@ -62,8 +62,10 @@ OUT = ("--out", "OUT", "--ledger", "none")
 CONTESTANTS: dict[str, Command] = {
     "floor": _peer("floor"),
     "duckdb": _peer("duck"),
+    "checked": _peer("checks"),
     "core": _audit("parquet", *SELECT),
     "bounded": _audit("parquet", *SELECT, "--memory", "1GB"),
+    "tables": _audit("parquet", "--out", "OUT", "--write", "csv"),
     "all": _audit("parquet", *OUT),
     "pandas": _peer("frames"),
     "text": _peer("floor", "text"),
@@ -72,8 +74,10 @@ CONTESTANTS: dict[str, Command] = {
 LABELS = {
     "floor": "polars, only reading the columns",
     "duckdb": "DuckDB, hand-written SQL",
+    "checked": "DuckDB, the same checks and then the same SQL",
     "core": "audit98968, core rules",
     "bounded": "audit98968, core rules, `--memory 1GB`",
+    "tables": "audit98968, all rules, tables and ledger",
     "all": "audit98968, all rules and reports",
     "pandas": "pandas",
     "text": "polars, only reading CSV as text",
@@ -92,7 +96,7 @@ def hold(size: Size, data: Path, cap: float, say: Callable[[str], None]) -> dict
     )
     names = [name for name in CONTESTANTS if name not in left_out]
     slow = ("pandas",) if size.claims > 100_000 else ()  # proved at the other sizes
-    checked = _prove(export, scratch, cap, [name for name in names if name not in slow])
+    checked, firsts = _prove(export, scratch, cap, [name for name in names if name not in slow])
     say(f"{size.name}: {checked}")
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     load = [os.getloadavg()[0]]
@@ -114,6 +118,7 @@ def hold(size: Size, data: Path, cap: float, say: Callable[[str], None]) -> dict
         "load": load,
         "cap": cap,
         "runs": {name: summed(some) for name, some in runs.items()},
+        "firsts": firsts,
     }
 
 
@@ -144,15 +149,18 @@ def summed(runs: list[dict[str, float]]) -> dict[str, float]:
     }
 
 
-def _prove(export: Path, scratch: Path, cap: float, names: list[str]) -> str:
-    """Run everyone once, unmeasured, and compare: the core run, the run of all rules, and the peers that answer first."""
+def _prove(export: Path, scratch: Path, cap: float, names: list[str]) -> tuple[str, dict[str, float]]:
+    """Run everyone once and compare: the core run, the run of all rules, and the peers. What is proved, and their times."""
     core, every = scratch / "core", scratch / "out"
     commands = {"core": [*CONTESTANTS["core"](export, scratch), "--out", str(core), "--ledger", "none"]}
-    commands |= {name: CONTESTANTS[name](export, scratch) for name in ("all", "duckdb", "pandas") if name in names}
-    codes = {name: measure(command, scratch, cap)["code"] for name, command in commands.items()}
+    commands |= {
+        name: CONTESTANTS[name](export, scratch) for name in ("all", "duckdb", "checked", "pandas") if name in names
+    }
+    runs = {name: measure(command, scratch, cap) for name, command in commands.items()}
+    codes = {name: run["code"] for name, run in runs.items()}
     found = {"core": lambda: answers.published(core), "all": lambda: answers.published(every)}
     found |= {name: lambda file=file: answers.answered(scratch / f"{file}.parquet")
-              for name, file in (("duckdb", "duck"), ("pandas", "frames"))}  # fmt: skip
+              for name, file in (("duckdb", "duck"), ("checked", "checks"), ("pandas", "frames"))}  # fmt: skip
     finished = [name for name in commands if not codes[name]]
     missing = [f"{name} did not finish (exit {codes[name]:.0f})" for name in commands if codes[name]]
     if len(finished) < 2:
@@ -162,4 +170,9 @@ def _prove(export: Path, scratch: Path, cap: float, names: list[str]) -> str:
     for name in others:
         if different := answers.difference(ours, found[name]()):
             raise Differ(f"{first} and {name}: {different}")
-    return "; ".join([f"{ours.height:,} findings equal in {', '.join(finished)}", *missing])
+    if {"core", "checked"} <= set(finished):
+        theirs = json.loads((scratch / "checks.json").read_text())
+        if different := [name for name, said in answers.counted(core).items() if said != theirs[name]]:
+            raise Differ(f"core and checked: {', '.join(different)}")
+    proved = "; ".join([f"{ours.height:,} findings equal in {', '.join(finished)}", *missing])
+    return proved, {name: runs[name]["wall"] for name in finished}
