@@ -11,11 +11,11 @@ def is_adjustment() -> pl.Expr:
     return pl.col("frequency_code").is_in(["replacement", "void"]).fill_null(False) | negative
 
 
-def are_calls(calls: pl.DataFrame) -> pl.Series:
-    """A mask of the rows that are calls: a void or reversal is none, nor a replacement of a row with the same call."""
+def that_are_calls(calls: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are calls: a void or reversal is none, nor a replacement of a row with the same call."""
     if not calls.select(is_adjustment().any()).item():
-        return pl.repeat(True, calls.height, dtype=pl.Boolean, eager=True)
+        return calls
     plain = calls.filter(~is_adjustment())["call_id"]
     replaces = (pl.col("frequency_code") == "replacement").fill_null(False) & ~pl.col("call_id").is_in(plain.implode())
     first = replaces & (pl.int_range(pl.len()).min().over("call_id", replaces) == pl.int_range(pl.len()))
-    return calls.select(~is_adjustment() | first).to_series()
+    return calls.filter(~is_adjustment() | first)

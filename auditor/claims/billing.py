@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from auditor.cells.adjustments import are_calls, is_adjustment
+from auditor.cells.adjustments import is_adjustment, that_are_calls
 from auditor.cells.normalise import Table
 from auditor.claims import adjustments
 from auditor.policy import Policy
@@ -60,7 +60,7 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
 
     `calls` carry their ends and times.
     """
-    rows, calls = calls, calls.filter(are_calls(calls))
+    rows, calls = calls, that_are_calls(calls)
     heads, pairs = _from_calls(rows, calls) if claims is None else _from_claims(calls, claims)
     active = heads.filter(pl.col("claim_status") == "active")
     family = active.filter(pl.col("cpt_code").is_in(FAMILY))

@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from auditor.cells import duplicates, instants, normalise
-from auditor.cells.adjustments import are_calls
+from auditor.cells.adjustments import that_are_calls
 from auditor.cells.among import Among, Around
 from auditor.cells.duplicates import DUPLICATE
 from auditor.cells.instants import Midnights
@@ -145,7 +145,7 @@ class TypeChunk:
         """What sound rows say of the coverage, their stretches of time, and what their lengths look like."""
         spans, counts, look = call_windows.NO_SPANS, {}, self.look
         if look.table == "calls":
-            rows = with_end_and_time(rows.filter(are_calls(rows)))
+            rows = with_end_and_time(that_are_calls(rows))
             counts = lengths.counted(rows) | {"lost hours": int(rows["lost_hours"].sum())}
             spans = call_windows.spans(rows) if self.with_spans else spans
         return coverage.extremes(look.table, rows, look.policy, bills=look.bills, until=self.until), spans, counts
