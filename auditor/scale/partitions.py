@@ -13,14 +13,21 @@ from auditor.errors import OutputFailed
 
 _GROUP = 20_000
 """Rows of a group, so that few are read for a stretch of claims."""
+_TOGETHER = 1_000_000
+"""Rows in memory that are judged together, about: what judging takes beside them stays small."""
+_VIEW = 16
+"""Bytes that a text takes beside what it says."""
 
 
 class Partitions:
     """The rows of all tables. More than `room` bytes (None: no bound) go to a folder `beside`, or the temporary folder."""
 
-    def __init__(self, room: int | None, beside: Path | None, count: int = 64) -> None:
-        """Nothing is written before there is too much. `count`: partitions, beside that of patients who share records."""
-        self._room, self._beside, self._count = room, beside, count
+    def __init__(self, room: int | None, beside: Path | None, count: int = 64, together: int = _TOGETHER) -> None:
+        """Nothing is written before there is too much.
+
+        `count`: partitions on disk, `together`: rows of one in memory, beside that of patients who share records.
+        """
+        self._room, self._beside, self._count, self._together = room, beside, count, together
         self._held: defaultdict[str, list[pl.DataFrame]] = defaultdict(list)
         self._size = 0.0
         self._folder: Path | None = None
@@ -29,13 +36,13 @@ class Partitions:
     def add(self, table: str, rows: pl.DataFrame) -> None:
         """Keep some rows of a table. Raises OutputFailed where they do not fit and cannot be written."""
         self._held[table].append(rows)
-        self._size += rows.estimated_size()
+        self._size += _size(rows)
         if self._room is not None and self._size > self._room:
             self._write()
 
     def drop(self, table: str) -> None:
         """Forget the rows of a table."""
-        self._size -= sum(rows.estimated_size() for rows in self._held.pop(table, []))
+        self._size -= sum(map(_size, self._held.pop(table, [])))
         if self._folder:
             for path in self._folder.glob(f"{table}-*"):
                 path.unlink()
@@ -45,17 +52,21 @@ class Partitions:
         return self._all(table).select(*columns, **renamed).collect()
 
     def each(self) -> Iterator[dict[str, pl.DataFrame]]:
-        """All tables' rows, partition after partition; what is in memory alone is one. Rows that were given are let go."""
+        """All tables' rows, partition after partition; few in memory are one. Rows that were given are let go."""
         tables = tuple(self._held)
-        if self._folder is None:
+        count = sum(rows.height for held in self._held.values() for rows in held) // self._together
+        if self._folder is None and count < 2:
             yield {table: pl.concat(self._held.pop(table)) for table in tables}
             return
+        meeting = sharing({table: self._all(table) for table in tables if table != "visits"})
+        if self._folder is None:
+            yield from self._divided(count, meeting)
+            return
         self._write()
-        links = {table: self._all(table) for table in tables if table != "visits"}
-        meeting = pl.col("patient_id").is_in(sharing(links).implode())
-        yield {table: self._all(table).filter(meeting).collect() for table in tables}
+        meets = pl.col("patient_id").is_in(meeting.implode())
+        yield {table: self._all(table).filter(meets).collect() for table in tables}
         for number in range(self._count):
-            yield {table: self._scan(f"{table}-{number}-*", table).filter(~meeting).collect() for table in tables}
+            yield {table: self._scan(f"{table}-{number}-*", table).filter(~meets).collect() for table in tables}
 
     def hold(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """The same frame, on disk if the rows are. Raises OutputFailed."""
@@ -82,10 +93,19 @@ class Partitions:
         for table, held in self._held.items():
             rows = pl.concat(held)
             held[:] = [rows.clear()]
-            parts = rows.with_columns(_part=pl.col("patient_id").hash() % self._count)
-            for key, some in parts.partition_by("_part", as_dict=True, include_key=False).items():
-                self._put(folder / f"{table}-{key[0]}-{self._written}.parquet", some)
+            for number, some in _parts(rows, self._count).items():
+                self._put(folder / f"{table}-{number}-{self._written}.parquet", some)
         self._size = 0.0
+
+    def _divided(self, count: int, meeting: pl.Series) -> Iterator[dict[str, pl.DataFrame]]:
+        """What is in memory, in partitions, and one of the patients who meet."""
+        parts = [{table: [held[0].clear()] for table, held in self._held.items()} for _ in range(count + 1)]
+        for table, held in self._held.items():
+            while held:
+                for number, some in _parts(held.pop(), count, meeting).items():
+                    parts[number][table].append(some)
+        while parts:
+            yield {table: pl.concat(some) for table, some in parts.pop().items()}
 
     def _put(self, path: Path, frame: pl.DataFrame) -> None:
         self._written += 1
@@ -98,6 +118,21 @@ class Partitions:
     def _scan(self, pattern: str, table: str) -> pl.LazyFrame:
         files = sorted(self._folder.glob(f"{pattern}.parquet")) if self._folder else []
         return pl.concat([self._held[table][0].clear().lazy(), *map(pl.scan_parquet, files)])
+
+
+def _size(rows: pl.DataFrame) -> float:
+    """Bytes of memory."""
+    return rows.estimated_size() + _VIEW * rows.height * sum(dtype == pl.String for dtype in rows.dtypes)
+
+
+def _parts(rows: pl.DataFrame, count: int, meeting: pl.Series | None = None) -> dict[int, pl.DataFrame]:
+    """Rows by the number of their patient's partition; the last is that of the patients who meet."""
+    patient = pl.col("patient_id")
+    number = (patient.hash() % count).cast(pl.Int64)
+    if meeting is not None:
+        number = pl.when(patient.is_in(meeting.implode())).then(count).otherwise(number)
+    parts = rows.with_columns(_part=number).partition_by("_part", as_dict=True, include_key=False)
+    return {int(key): some for (key,), some in parts.items()}
 
 
 def sharing(kept: Mapping[str, pl.LazyFrame]) -> pl.Series:

@@ -15,7 +15,7 @@ from auditor.scale import memory
 from auditor.scale.local import Local
 from tests.reference import Table, World
 from tests.support import compare
-from tests.support.engines import Spilled, audited, same
+from tests.support.engines import Divided, Spilled, audited, same
 from tests.support.worlds import worlds
 from tests.synthetic.test_sample_answer import FOLDERS, sample_world, settings_of
 
@@ -36,8 +36,10 @@ def test_partitions_change_nothing() -> None:
         with TemporaryDirectory() as name:
             folder = Path(name)
             asked = compare.settings_of(world, compare.written(world, folder))
-            with Local() as held, Spilled(folder) as spilled:
-                same(audited(asked, held), audited(asked, spilled))
+            with Local() as held, Spilled(folder) as spilled, Divided() as divided:
+                whole = audited(asked, held)
+                same(whole, audited(asked, spilled))
+                same(whole, audited(asked, divided))
             assert [path for path in folder.iterdir() if path.is_dir()] == []
 
     holds()

@@ -24,6 +24,15 @@ class Spilled(Local):
         self._rows = Partitions(0, beside, 3)
 
 
+class Divided(Local):
+    """All that is kept is judged in partitions of a few rows, in memory."""
+
+    def __init__(self) -> None:
+        """Nothing is written."""
+        super().__init__()
+        self._rows = Partitions(None, None, together=4)
+
+
 def audited(settings: Settings, place: Place) -> tuple[Result, pl.DataFrame]:
     """The result and its evidence, which may go with the engine."""
     result = auditing.audit(auditing.read(settings, lambda _: None, place), settings, lambda _: None)
