@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet as pq
+from polars import selectors as cs
 
 from auditor.choices import ALARMS
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
@@ -88,18 +89,13 @@ def to_csv(frame: pl.DataFrame) -> str:
 
 
 def _csv(frame: pl.DataFrame, *, header: bool = True) -> io.BytesIO:
-    columns = []
-    for name, dtype in frame.schema.items():
-        column = pl.col(name)
-        if isinstance(dtype, pl.Datetime):
-            column = column.dt.to_string(_INSTANT)
-        elif isinstance(dtype, pl.List):
-            column = column.list.join(";")
-        if isinstance(dtype, pl.List) or dtype == pl.String:
-            column = pl.when(column.str.contains(_FORMULA)).then("'" + column).otherwise(column)
-        columns.append(column.alias(name))
+    plain = frame.with_columns(cs.datetime().dt.to_string(_INSTANT), cs.list().list.join(";"))
+    formulas = plain.select(cs.string().str.contains(_FORMULA).any()).row(0, named=True)
+    text = (pl.col(name) for name, there in formulas.items() if there)
     stream = io.BytesIO()
-    frame.select(columns).write_csv(stream, include_header=header)
+    plain.with_columns(pl.when(one.str.contains(_FORMULA)).then("'" + one).otherwise(one) for one in text).write_csv(
+        stream, include_header=header
+    )
     return stream
 
 
