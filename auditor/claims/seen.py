@@ -67,14 +67,8 @@ def of_times(table: str, rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     for name in _TIMED.get(table, ()):
         some = rows[name].to_physical().filter(~rows[f"{name}_date_only"]).drop_nulls()
         hours = (some // HOUR * HOUR).alias("hour").value_counts(name="count")
-        at = (
-            pl.col("hour")
-            .cast(pl.Datetime("us", "UTC"))
-            .dt.convert_time_zone(policy.timezone)
-            .dt.hour()
-            .cast(pl.String)
-        )
-        parts.append(_part("hour", name, hours.group_by(value=at).agg(pl.sum("count"))))
+        local = pl.col("hour").cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(policy.timezone).dt.hour()
+        parts.append(_part("hour", name, hours.group_by(value=local.cast(pl.String)).agg(pl.sum("count"))))
     for first, second in _ORDERED if table == "visits" else ():
         timed = ~pl.col(f"{first}_date_only") & ~pl.col(f"{second}_date_only")
         wrong = rows.lazy().select(wrong=pl.when(timed).then(pl.col(first) > pl.col(second))).drop_nulls().collect()
@@ -106,10 +100,8 @@ def _of_note(patients: pl.Series, hashes: pl.Series, policy: Policy) -> pl.DataF
     different = patients.filter(hashes.is_first_distinct() & hashes.is_not_null()).to_frame("value")
     named = different.filter(placeholders.is_named(pl.col("value"), policy))["value"].implode()
     place = (hashes.fill_null(0) // (1 << 64 - _BITS)).cast(pl.UInt32)
-    crowded = pl.Series(np.bincount(place.to_numpy(), minlength=1 << _BITS) * _WORTH_COUNTING > len(hashes)).gather(
-        place
-    )
-    counts = _counted(patients.filter(crowded | patients.is_in(named)))
+    crowded = pl.Series(np.bincount(place.to_numpy(), minlength=1 << _BITS) * _WORTH_COUNTING > len(hashes))
+    counts = _counted(patients.filter(crowded.gather(place) | patients.is_in(named)))
     return counts.filter((pl.col("count") * _WORTH_COUNTING > len(hashes)) | pl.col("value").is_in(named))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import AuditError, UsageError
+from auditor.scale import memory
 
 _SETTINGS = {
     "spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1",  # Java only moves bytes: less CPU to begin with
@@ -27,11 +28,14 @@ _SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
+_NO_MEMORY = "Java ran out of memory; raise spark.executor.memory and spark.driver.memory"
 _CAUSES = {
     "No space left on device": "a disk for shuffled data is full; give SPARK_LOCAL_DIRS more room",
-    "java.lang.OutOfMemoryError": "Java ran out of memory; raise spark.executor.memory and spark.driver.memory",
+    "java.lang.OutOfMemoryError": _NO_MEMORY,
     "Python worker exited unexpectedly": "a worker's Python was ended, as a rule for want of memory; use "
     "fewer cores per executor, or raise spark.executor.memoryOverhead",
+    "Error while sending or receiving": _NO_MEMORY,
+    "str() failed": _NO_MEMORY,
     "No module named": "the workers' Python lacks this package; install audit98968[spark] on every worker, or say "
     "where it is with PYSPARK_PYTHON",
     "PYTHON_VERSION_MISMATCH": "the workers run another version of Python; say which with PYSPARK_PYTHON",
@@ -67,6 +71,9 @@ def joined(master: str, settings: Mapping[str, str]) -> Any:
         )
     else:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        os.environ.setdefault(
+            "SPARK_DRIVER_MEMORY", f"{memory.present() // 4 >> 20}m"
+        )  # Spark's own settings come first
         if master.startswith("local"):
             settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
         builder = builder.master(master).config(map=settings)

@@ -1,0 +1,38 @@
+"""Ids that are sought: as they stand by their hashes, nearly by text."""
+
+import polars as pl
+import pytest
+
+from auditor.claims.joins import Ids
+
+
+def found(ids: list[str | None], texts: list[str | None]) -> list[tuple[str, str]]:
+    return sorted(Ids(pl.Series(ids, dtype=pl.String)).among(pl.Series(texts, dtype=pl.String)).rows())
+
+
+def test_ids_are_found_as_they_stand() -> None:
+    many = [f"{number:07}" for number in range(0, 9_000, 3)]
+    others = [f"{number:07}" for number in range(0, 9_000, 2)]
+    assert found([*many, None], [*others, None]) == [(one, "") for one in many if int(one) % 2 == 0]
+
+
+@pytest.mark.parametrize(
+    ("one", "text", "how"),
+    [
+        ("007", "7", "zeros"),
+        ("12345", "012345", "zeros"),
+        ("12345", "123.0", None),
+        ("123", "123.0", "decimal"),
+        ("ab1", "AB1", "case"),
+        ("A-1", "A1", "punctuation"),
+        ("29872500000000", "2.98725E+13", "rounding"),
+        ("123456", "123457", None),
+        ("1234567", "+123456", None),
+    ],
+)
+def test_ids_that_differ_in_little_are_near(one: str, text: str, how: str | None) -> None:
+    assert found([one], [text]) == ([] if how is None else [(one, how)])
+
+
+def test_an_id_may_be_there_and_near() -> None:
+    assert found(["007", "008"], ["007", "7"]) == [("007", ""), ("007", "zeros")]

@@ -1,0 +1,46 @@
+"""Columns of few texts or numbers, in two: places, and what these are places among."""
+
+from decimal import Decimal
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from auditor.reading.packed import firsts, with_texts
+
+
+def dictionary(places: list[int | None], texts: list[str]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(places, pa.int32()), pa.array(texts, pa.string()))
+
+
+def test_chunks_with_dictionaries_of_their_own_have_one() -> None:
+    column = pa.chunked_array([dictionary([0, None, 1], ["a", "b"]), dictionary([1, 0], ["c", "b"])])
+    frame, texts = with_texts(pa.table({"x": column, "y": column}), ["x"])
+    assert texts["x"].gather(frame["x"]).to_list() == frame["y"].to_list() == ["a", None, "b", "b", "c"]
+    assert (frame["x"].dtype, list(texts)) == (pl.UInt32, ["x"])
+
+
+def test_a_dictionary_that_repeats_a_text_is_none() -> None:
+    frame, texts = with_texts(pa.table({"x": dictionary([0, 1], ["a", "a"])}), ["x"])
+    assert (frame["x"].to_list(), texts) == (["a", "a"], {})
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pl.Series([5, None, 3, 5, -2]),
+        pl.Series([True, None, False]),
+        pl.Series([Decimal("1.50"), None, Decimal("-3.00"), Decimal("1.50")]),
+    ],
+)
+def test_numbers_are_places_of_first_rows(numbers: pl.Series) -> None:
+    packed = firsts(numbers)
+    assert packed is not None
+    places, rows = packed
+    assert numbers.gather(rows).gather(places).to_list() == numbers.to_list()
+    assert len(rows) == numbers.n_unique()
+
+
+@pytest.mark.parametrize("numbers", [[], [None, None], [0, 1 << 16], [-(2**63), 2**63 - 1]])
+def test_numbers_that_span_too_many_values_are_not_packed(numbers: list[int | None]) -> None:
+    assert firsts(pl.Series(numbers, dtype=pl.Int64)) is None
