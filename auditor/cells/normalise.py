@@ -10,7 +10,7 @@ from auditor.cells import duplicates as records
 from auditor.cells import values
 from auditor.cells.duplicates import DUPLICATE, hashed
 from auditor.cells.instants import DAY, Midnights
-from auditor.cells.values import PLACE, Work
+from auditor.cells.values import PLACE, Spread, Work
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, Extract, written_out
 from auditor.schema.tables import TABLES, TableSpec
@@ -75,10 +75,8 @@ class Typed:
     def hashes(self, name: str) -> pl.Series:
         """64 bits of each row's text in a column, as `ids`."""
         if name not in self._hashes:
-            made = (
-                self.work.made[name]._replace(values=hashed([self.different(name)])) if name in self.work.made else None
-            )
-            self._hashes[name] = (made.rows() if made else hashed([self.column(name)])).alias(name)
+            made = self.work.made.get(name) or Spread(self.column(name))
+            self._hashes[name] = made._replace(values=hashed([made.values])).rows().alias(name)
         return self._hashes[name]
 
     def some(self, name: str, mask: pl.Series) -> pl.Series:

@@ -91,11 +91,12 @@ def to_csv(frame: pl.DataFrame) -> str:
 def _csv(frame: pl.DataFrame, *, header: bool = True) -> io.BytesIO:
     plain = frame.with_columns(cs.datetime().dt.to_string(_INSTANT), cs.list().list.join(";"))
     formulas = plain.select(cs.string().str.contains(_FORMULA).any()).row(0, named=True)
-    text = (pl.col(name) for name, there in formulas.items() if there)
     stream = io.BytesIO()
-    plain.with_columns(pl.when(one.str.contains(_FORMULA)).then("'" + one).otherwise(one) for one in text).write_csv(
-        stream, include_header=header
-    )
+    plain.with_columns(
+        pl.when(pl.col(name).str.contains(_FORMULA)).then("'" + pl.col(name)).otherwise(name).alias(name)
+        for name, there in formulas.items()
+        if there
+    ).write_csv(stream, include_header=header)
     return stream
 
 
