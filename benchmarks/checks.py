@@ -28,6 +28,7 @@ create macro listed(list) as list_sort(list_distinct(codes(list)));
 """
 _MANY = ("call_id", "visit_id", "patient_id", "claim_id")
 """Columns of many different texts."""
+_NULLS = ", ".join(f"'{word.casefold()}'" for word in tomllib.loads(POLICY.read_text(encoding="utf-8"))["nulls"])
 _LONGEST = {Kind.MINUTES: 1440, Kind.SECONDS: 86400}
 
 
@@ -72,8 +73,7 @@ def _counts(column: Column, kind: str, rows: str = "count(*)") -> Iterator[str]:
     name = column.name
     yield f"{rows} filter ({name} is not null)"
     if kind == "VARCHAR":
-        nulls = ", ".join(f"'{word.casefold()}'" for word in tomllib.loads(POLICY.read_text(encoding="utf-8"))["nulls"])
-        yield f"{rows} filter (trim({name}) = '' or lower(trim({name})) in ({nulls}))"
+        yield f"{rows} filter (trim({name}) = '' or lower(trim({name})) in ({_NULLS}))"
         yield f"{rows} filter (dressed({name})), max(strlen({name}))"
     if name.endswith("_id"):
         yield rf"{rows} filter (regexp_full_match({name}, '\d+(?:[.,]\d+[eE][+-]?|[eE][+-])\d{{1,2}}'))"
@@ -134,17 +134,15 @@ def _rejects(
         wrong.append(("call_end", "the call is over 24 h", "call_end > call_start + interval 24 hours"))
     first = " ".join(f"when {test} then {number}" for number, (_, _, test) in enumerate(wrong, 1))
     (key,), table = spec.key, spec.name
-    lists = [column.name for column in columns if column.is_list]
     plain = ", ".join(column.name for column in columns if not column.is_list)
-    every = ", ".join(column.name for column in columns)
-    united = ", ".join(f"listed({name})" for name in lists)
+    every = ", ".join(f"listed({column.name})" if column.is_list else column.name for column in columns)
     connection.execute(f"""
         create temp table faulty_{table} as
         select file_row_number, case {first} else 0 end as problem from every_{table} where problem > 0;
         create temp table repeated_{table} as
         with again as (select {key} from every_{table} group by 1 having count(*) > 1)
         select e.*, dense_rank() over (partition by {key} order by {plain}) as variant,
-               row_number() over (partition by {every.replace(", ".join(lists), united)} order by file_row_number) as copy
+               row_number() over (partition by {every} order by file_row_number) as copy
         from every_{table} e join again using ({key}) anti join faulty_{table} f on f.file_row_number = e.file_row_number;
     """)
     counted = connection.execute(f"select problem, count(*) from faulty_{table} group by 1").fetchall()

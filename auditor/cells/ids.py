@@ -23,10 +23,12 @@ def same_ids(column: str) -> str:
 
 def are_digits(texts: pl.Series) -> bool:
     """Whether all texts are digits only, and not too many for an integer; nulls aside."""
-    if texts.head(100).cast(pl.UInt64, strict=False).null_count() > texts.head(100).null_count():
-        return False
-    numbers = texts.cast(pl.UInt64, strict=False)
-    return numbers.null_count() == texts.null_count() and not texts.str.starts_with("+").any()
+    return are_numbers(texts, pl.UInt64()) and not texts.str.starts_with("+").any()
+
+
+def are_numbers(texts: pl.Series, kind: pl.DataType) -> bool:
+    """Whether all texts are whole numbers of a kind, nulls aside; the first ones are tried first."""
+    return all(some.cast(kind, strict=False).null_count() == some.null_count() for some in (texts.head(100), texts))
 
 
 def folded(text: pl.Expr, differences: Iterable[str] = DIFFERENCES) -> pl.Expr:

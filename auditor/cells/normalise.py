@@ -98,9 +98,9 @@ class Typed:
         """A typed column's values, once for each text that was written, whatever the rest of its rows."""
         return self.work.made[name].values if name in self.work.made else self.blanks[name]
 
-    def columns(self, *names: str, hashed: Collection[str] = ()) -> pl.DataFrame:
-        """Some typed columns of all rows, and the hashes of others."""
-        return pl.DataFrame([self.column(name) for name in names] + [self.hashes(name) for name in hashed])
+    def columns(self, *names: str, ids: Collection[str] = ()) -> pl.DataFrame:
+        """Some typed columns of all rows, and the hashes of some ids."""
+        return pl.DataFrame([self.column(name) for name in names] + [self.hashes(name) for name in ids])
 
     def rows(self, mask: pl.Series) -> pl.DataFrame:
         """Every canonical column of the rows that the mask picks, and where they stand."""

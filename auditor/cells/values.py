@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from auditor.cells import instants
-from auditor.cells.ids import folded, same_ids
+from auditor.cells.ids import are_numbers, folded, same_ids
 from auditor.cells.instants import DAY, Midnights
 from auditor.policy import Policy
 from auditor.schema.codes import CODE
@@ -107,7 +107,7 @@ def read(work: Work, column: Column, values: pl.Series, texts: pl.Series | None 
     """
     if not (values.dtype.is_temporal() and column.kind in _TIMES):
         values, work.place = _different(values, texts, column.kind)
-        if work.place is not None or not _whole_numbers(values):
+        if work.place is not None or not are_numbers(values, pl.Int64()):  # most ids are, and there is nothing to trim
             values = _without_null_words(work, column, _trimmed(_bare(work, column, values)))
             _count_rounded(work, column, values)
     if values.null_count() < len(values):
@@ -197,13 +197,6 @@ def _without_null_words(work: Work, column: Column, values: pl.Series) -> pl.Ser
             work.tallies[text] = count
         values = values.set(mask, None)
     return values
-
-
-def _whole_numbers(values: pl.Series) -> bool:
-    """Whether all values are whole numbers: most identifiers are, and there is nothing to trim."""
-    return all(
-        some.cast(pl.Int64, strict=False).null_count() == some.null_count() for some in (values.head(100), values)
-    )
 
 
 def _count_rounded(work: Work, column: Column, values: pl.Series) -> None:

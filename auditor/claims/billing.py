@@ -18,21 +18,10 @@ _KEY = ("claim_id", "claim_line", "cpt_code")
 _DOCUMENTS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity")
 _ROW_FACTS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "claim_status_sure", "billed_amount",
               "paid_amount", "payer", "frequency_code", "original_claim_id", "source_file", "source_record")  # fmt: skip
-_OF_CALLS = (
-    *(
-        "call_id",
-        "patient_id",
-        "provider_id",
-        "call_start",
-        "call_start_date",
-        "call_end",
-        "end",
-        "time",
-        "time_source",
-    ),
-    *("clock", "stated", "discussion_minutes", "initiated_by", "established", "caller", "purpose", "related_visit_id"),
-    *("problem_id", "diagnosis_codes", "payer", "group_id", "specialty", "provider_credential", *_DOCUMENTS),
-)
+_OF_CALLS = ("call_id", "patient_id", "provider_id", "call_start", "call_start_date", "call_end", "end", "time", "clock",
+             "time_source", "stated", "discussion_minutes", "initiated_by", "established", "caller", "purpose", "payer",
+             "related_visit_id", "problem_id", "diagnosis_codes", "group_id", "specialty", "provider_credential",
+             *_DOCUMENTS)  # fmt: skip
 """What a line's calls are asked for."""
 _INELIGIBLE_PURPOSES = ("scheduling", "administrative")
 _UNCOUNTED_PURPOSES = (*_INELIGIBLE_PURPOSES, "follow_up")

@@ -71,7 +71,7 @@ class Ids:
     """Ids that others are compared with."""
 
     def __init__(self, values: pl.Series) -> None:
-        """The different ones are kept, folded too; nulls are none."""
+        """The different ones are kept; nulls are none."""
         different = values.drop_nulls().unique().alias("value")
         self._values = pl.DataFrame([different, hashed([different]).alias("hash")])
         self._same, self._digits = Among(self._values["hash"]), _digits(different)

@@ -83,7 +83,7 @@ class TypeChunk:
         typed = type_rows(TABLES[look.table], chunk, look.policy, look.blanks, self.date_only)
         again = self.repeated.has(typed.ids())
         single = typed.sound & ~again
-        looked_at = typed.columns(*seen.TIMES[look.table], *_LOOKED_AT[look.table], hashed=seen.IDS[look.table])
+        looked_at = typed.columns(*seen.TIMES[look.table], *_LOOKED_AT[look.table], ids=seen.IDS[look.table])
         kept = typed.rows(self.matters(looked_at) & single)
         timed = (
             looked_at.with_columns(typed.columns(*_NAMES)) if self.with_spans and look.table == "calls" else looked_at
@@ -190,8 +190,7 @@ def _codes(typed: Typed, policy: Policy) -> pl.DataFrame:
     codes = typed.work.made["cpt_codes"]
     strange = visit_windows.unlisted(codes.values, policy.lists)
     some = codes._replace(values=codes.values.list.set_intersection(strange.unique().to_list()).list.len() > 0)
-    listed = typed.work.made["cpt_codes"].rows(some.rows().fill_null(False) & typed.sound)
-    every = listed.explode().drop_nulls()
+    every = codes.rows(some.rows().fill_null(False) & typed.sound).explode().drop_nulls()
     return seen.of_values("code", "visits.cpt_codes", every.filter(every.is_in(strange.unique().implode())))
 
 
