@@ -72,12 +72,12 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         look = Look(name, policy, bills, with_claims and name == "calls", values.blanks(name, policy))
         surveys[name] = look, place.survey(look, parts[name][0])
         ingest.check_mapping(name, surveys[name][1].files, policy, without_billing=look.without_billing)
-    billed = surveys["claims" if with_claims else "calls"][1].billed
+    lines = surveys["claims" if with_claims else "calls"][1]
     for name, (look, survey) in surveys.items():
-        matter = matters.what_matters(name, settings, place, billed)
+        matter = matters.what_matters(name, settings, place, lines)
         until = said["calls"].extremes.latest_end if name == "visits" else None
         repeated = Among(survey.repeated)
-        sought = matters.sought(name, place, billed, settings)
+        sought = matters.sought(name, place, lines.billed, settings)
         work = TypeChunk(
             look=look, repeated=repeated, matters=matter, with_spans=with_spans, sought=sought, until=until
         )
@@ -93,7 +93,7 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         coverage.merge([one.extremes for one in said.values()]),
         said["calls"].lengths,
         all_seen,
-        doors.doors(all_seen, billed, provider_rows(tables.get("providers")), policy),
+        doors.doors(all_seen, lines.billed, provider_rows(tables.get("providers")), policy),
         place,
     )
 
@@ -170,7 +170,7 @@ def _merged(inputs: Inputs, covered: Coverage, lacking: Mapping[str, str], parts
         pl.concat(evidence),
         pl.concat(outcomes),
         lacking,
-        joins.rates(claimed, inputs.doors.ids, existing(inputs)),
+        joins.rates(claimed, inputs.doors.ids, existing(inputs), seen.called(inputs.seen["calls"])),
         inactive,
         absent,
         unmatched,

@@ -187,10 +187,10 @@ def _keys(one: str, digits: Iterable[int]) -> Iterator[str]:
         yield from (f"{int(one):.{count - 1}e}" for count in digits)
 
 
-def claimed(claims: pl.DataFrame, visits: pl.DataFrame, calls: pl.DataFrame, *, with_table: bool) -> pl.DataFrame:
-    """The ids of audited claims that are sought: `pair`, `value`, the `claims` that have it, and `found`, where known here.
+def claimed(claims: pl.DataFrame, visits: pl.DataFrame, *, with_table: bool) -> pl.DataFrame:
+    """The ids of audited claims that are sought: `pair`, `value` and the `claims` that have it.
 
-    `visits` and `calls`: the rows of the claims' patients; `with_table`: the claims come from a claims table.
+    `visits`: those of the claims' patients; `with_table`: the claims come from a claims table.
     """
     columns = {
         "patient in visits": "patient_id",
@@ -213,33 +213,28 @@ def claimed(claims: pl.DataFrame, visits: pl.DataFrame, calls: pl.DataFrame, *, 
         .select(pair=pl.lit(pair), value="value", claims="claims")
         for pair, ids in named.items()
     )
-    came_from = visits.filter(pl.col("patient_id").is_in(claims["patient_id"].implode()))["originating_call_id"]
-    links = (
-        came_from.drop_nulls()
-        .unique()
-        .alias("value")
-        .to_frame()
-        .select(
-            pair=pl.lit("call in visits"),
-            value="value",
-            claims=pl.lit(0, pl.UInt32),
-            found=pl.col("value").is_in(calls["call_id"].implode()),
-        )
+    came_from = visits.filter(pl.col("patient_id").is_in(claims["patient_id"].implode())).select(
+        pair=pl.lit("call in visits"), value="originating_call_id", claims=pl.lit(0, pl.UInt32)
     )
-    return pl.concat([counted.with_columns(found=pl.lit(None, pl.Boolean)), links])
+    return pl.concat([counted, came_from.drop_nulls().unique()])
 
 
-def rates(parts: Sequence[pl.DataFrame], ids: pl.DataFrame, exists: frozenset[str]) -> pl.DataFrame:
+def rates(parts: Sequence[pl.DataFrame], ids: pl.DataFrame, exists: frozenset[str], calls: pl.Series) -> pl.DataFrame:
     """How many different ids of each pair are sought and found, in the pairs' order.
 
     `pair`, `values`, `found`, `near`, `how` (what most nearly equal ones differ in), `missed` (not found, of many claims).
-    `parts` as `claimed`; `ids`: pair (`name`), `value` and `how`, as `seen` has them; `exists`: columns as `table.column`.
+    `parts` as `claimed`; `ids`: pair (`name`), `value` and `how`, as `seen` has them; `exists`: columns as `table.column`;
+    `calls`: the hashes of all calls' ids.
     """
-    values = pl.concat(parts).group_by("pair", "value").agg(pl.sum("claims"), pl.col("found").any())
-    same = ids.filter(pl.col("how") == "").select(pair="name", value="value", there=pl.lit(True))
+    values = pl.concat(parts).group_by("pair", "value").agg(pl.sum("claims"))
+    came_from = Ids(values.filter(pair="call in visits")["value"])
+    same = pl.concat([
+        ids.filter((pl.col("how") == "") & (pl.col("name") != "call in visits")).select(pair="name", value="value"),
+        came_from.of(came_from.there(calls)).select(pair=pl.lit("call in visits"), value="value"),
+    ]).with_columns(there=pl.lit(True))  # fmt: skip
     near = ids.filter(pl.col("how") != "").group_by(pair="name", value="value").agg(pl.col("how").min())
     joined = values.join(same, on=["pair", "value"], how="left").join(near, on=["pair", "value"], how="left")
-    there = pl.col("there").fill_null(False) | pl.col("found").fill_null(False)
+    there = pl.col("there").fill_null(False)
     found = joined.group_by("pair").agg(
         values=pl.len(),
         found=there.sum(),

@@ -10,11 +10,12 @@ hour   | column of instants              | local hour            | -
 order  | two columns of times            | `right` or `wrong`    | -
 slashed| -                               | date read month first, or `sure` | -
 code   | column of codes                 | in no list            | -
+call   | -                               | -                     | -
 used   | code of the family, or blank    | -                     | -
 lost   | code of the family, or blank    | -                     | -
 
-`count` are rows, but for ids, whose presence counts. Few have the smallest `hashes` of different ones in one row, and ids
-that are found as they stand those of all, until they are `named`.
+`count` are rows, but for ids, whose presence counts. Few have the smallest `hashes` of different ones in one row, calls
+those of all, and so have ids that are found as they stand, until they are `named`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,6 +90,8 @@ def of_ids(typed: Typed, rows: pl.DataFrame, policy: Policy, sought: Sought) -> 
         _part("patient", "", _of_note(typed.column("patient_id").filter(typed.sound), hashes["patient_id"], policy)),
         *(_hashes("few", name, _least(hashes[name])) for name in (*few, "diagnosis_codes")),
     ]
+    if typed.spec.name == "calls":
+        parts.append(_hashes("call", "", hashes["call_id"]))
     for pair, (column, ids) in sought.items():
         parts.append(_hashes("id", pair, ids.there(hashes[column])))
         parts.append(_part("id", pair, ids.near(typed.some(column, typed.sound))))
@@ -177,8 +180,15 @@ def merge(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     made = [counted]
     for (what, name), some in rows.filter(hashes.is_not_null()).partition_by("what", "name", as_dict=True).items():
         every = some["hashes"].explode()
-        made.append(_hashes(str(what), str(name), every.unique() if what == "id" else _least(every)))
+        if what != "call":
+            every = every.unique() if what == "id" else _least(every)
+        made.append(_hashes(str(what), str(name), every))
     return pl.concat(made)
+
+
+def called(calls: pl.DataFrame) -> pl.Series:
+    """The hashes of the ids of all calls."""
+    return calls.filter(what="call")["hashes"].explode()
 
 
 def named(said: pl.DataFrame, sought: Sought) -> pl.DataFrame:

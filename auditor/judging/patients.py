@@ -83,7 +83,7 @@ def judge_patients(
         findings.findings_table(nouns.claims, published, judgement, policy, context.identity),
         findings.evidence_table(nouns.claims, billed.line_calls, judgement, policy, context.identity),
         judgement.outcomes,
-        joins.claimed(nouns.claims, visits, calls, with_table=claims is not None),
+        joins.claimed(nouns.claims, visits, with_table=claims is not None),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
         _absent(nouns.claims["patient_id"], published["disposition"], context.doors),
         sum(int(some["unmatched"].sum()) for some in (billed.inactive, billed.lines, billed.others)),

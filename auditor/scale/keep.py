@@ -30,7 +30,7 @@ Matters = Callable[[pl.DataFrame], pl.Series]
 """Some columns of rows → a mask of those that can matter."""
 
 _LOOKED_AT = {
-    "calls": ("frequency_code", "billed_amount", "paid_amount", "call_end", "call_minutes", "call_seconds",
+    "calls": ("cpt_code", "frequency_code", "billed_amount", "paid_amount", "call_end", "call_minutes", "call_seconds",
               "discussion_minutes"),
     "visits": ("status",),
     "claims": (),
@@ -177,10 +177,22 @@ def named(**members: pl.Series) -> Matters:
     return mask
 
 
-def near(spans: pl.DataFrame) -> Matters:
-    """Visits matter that start in the span of their patient: patient_id, first day, last day."""
+def near(spans: pl.DataFrame, day: str) -> Matters:
+    """Rows matter whose day is in the span of their patient: patient_id, first day, last day."""
     around = Around(spans)
-    return lambda rows: around.has(rows["patient_id"], rows["visit_start_date"])
+    return lambda rows: around.has(rows["patient_id"], rows[day])
+
+
+def called(lines: pl.DataFrame, spans: pl.DataFrame) -> Matters:
+    """Calls matter that lines name, that their patients have a code or a claim for, or that are `near` in the spans."""
+    theirs = named(call_id=lines["call_id"], claim_id=lines["claim_id"])
+    patients, close = named(patient_id=lines["patient_id"]), near(spans, "call_start_date")
+
+    def mask(rows: pl.DataFrame) -> pl.Series:
+        billed = rows["cpt_code"].is_not_null() | rows["claim_id"].is_not_null()
+        return theirs(rows) | close(rows) | (billed & patients(rows))
+
+    return mask
 
 
 def _codes(typed: Typed, policy: Policy) -> pl.DataFrame:

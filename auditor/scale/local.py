@@ -15,7 +15,7 @@ from auditor.reading.ingest import Chunk, Chunks, Part
 from auditor.scale import Progress
 from auditor.scale.keep import Said, TypeChunk
 from auditor.scale.partitions import Partitions
-from auditor.scale.survey import Look, Survey, nothing_billed, repeated
+from auditor.scale.survey import Look, Survey, nothing_billed, nothing_dated, repeated
 from auditor.windows.calls import NO_SPANS
 
 _SHARE = 4
@@ -58,12 +58,13 @@ class Local:
         """Look at a table."""
         self._progress(f"reading {look.table}")
         source = Chunks(parts, look.policy, without_billing=look.without_billing, only=look.only)
-        ids, billed = [], [nothing_billed()]
-        for some, lines in _each(look, source):
+        ids, billed, days = [], [nothing_billed()], [nothing_dated()]
+        for some, lines, dates in _each(look, source):
             ids.append(some)
             billed.append(lines)
+            days.append(dates)
             self._share(f"reading {look.table}", source.share)
-        return Survey(repeated(ids), pl.concat(billed), tuple(source.files))
+        return Survey(repeated(ids), pl.concat(billed), pl.concat(days), tuple(source.files))
 
     def type_chunks(self, work: TypeChunk, parts: Sequence[Part]) -> Said:
         """Type a table, and keep the rows that can matter."""

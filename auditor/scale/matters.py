@@ -4,19 +4,24 @@ from dataclasses import replace
 
 import polars as pl
 
+from auditor.cells.duplicates import hashed
 from auditor.claims import joins
 from auditor.claims.joins import Sought
 from auditor.evaluated import wanted
 from auditor.scale import Place, keep
 from auditor.scale.keep import Matters
+from auditor.scale.survey import Survey
 from auditor.settings import Settings
 from auditor.windows import bounds
 
 
-def what_matters(name: str, settings: Settings, place: Place, billed: pl.DataFrame) -> Matters:
+def what_matters(name: str, settings: Settings, place: Place, lines: Survey) -> Matters:
     """Which rows of a table can matter. What the tables before it have kept tells for the next."""
+    billed = lines.billed
     if name == "calls":
-        return keep.named(patient_id=billed["patient_id"], claim_id=billed["claim_id"], call_id=billed["call_id"])
+        patients = billed.select("patient_id", claim=hashed([billed["claim_id"]])).unique()
+        days = lines.days.group_by("claim").agg(first=pl.min("day"), last=pl.max("day"))
+        return keep.called(billed, _around(patients.join(days, on="claim"), *bounds.longest_of_calls(settings.policy)))
     calls = place.kept("calls", "patient_id", "call_id", "claim_id", "cpt_code", day="call_start_date")
     if name == "claims":
         return keep.named(patient_id=billed["patient_id"], call_id=calls["call_id"], claim_id=calls["claim_id"])
@@ -24,14 +29,18 @@ def what_matters(name: str, settings: Settings, place: Place, billed: pl.DataFra
         claims = place.kept("claims", "patient_id", "claim_id", "call_id", day="service_date")
         calls = calls.filter(pl.col("call_id").is_in(claims["call_id"].implode())
                              | pl.col("claim_id").is_in(claims["claim_id"].implode()))  # fmt: skip
-        lines = pl.concat([calls.select("patient_id", "day"), claims.select("patient_id", "day")])
+        dated = pl.concat([calls.select("patient_id", "day"), claims.select("patient_id", "day")])
     else:
-        lines = calls.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
+        dated = calls.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
     postoperative = any("in_global_period" in rule.weighed.meta.root_names() for rule in wanted(settings))
-    back, ahead = bounds.longest(settings.policy, postoperative=postoperative)
-    return keep.near(
-        lines.select("patient_id", first=bounds.days_before("day", back), last=bounds.days_after("day", ahead))
-    )
+    dated = dated.select("patient_id", first="day", last="day")
+    return keep.near(_around(dated, *bounds.longest(settings.policy, postoperative=postoperative)), "visit_start_date")
+
+
+def _around(spans: pl.DataFrame, back: int, ahead: int) -> pl.DataFrame:
+    """The patients' spans of days, longer."""
+    first, last = bounds.days_before("first", back), bounds.days_after("last", ahead)
+    return spans.select("patient_id", first=first, last=last)
 
 
 def sought(name: str, place: Place, billed: pl.DataFrame, settings: Settings) -> Sought:

@@ -13,7 +13,7 @@ from auditor.errors import OutputFailed
 
 _GROUP = 20_000
 """Rows of a group, so that few are read for a stretch of claims."""
-_TOGETHER = 1_000_000
+_TOGETHER = 250_000
 """Rows in memory that are judged together, about: what judging takes beside them stays small."""
 _VIEW = 16
 """Bytes that a text takes beside what it says."""

@@ -24,7 +24,7 @@ from auditor.scale import Progress, worker
 from auditor.scale.keep import Said, TypeChunk, said_of
 from auditor.scale.partitions import Partitions, sharing
 from auditor.scale.session import SparkFailed, explained, joined
-from auditor.scale.survey import Look, Survey, nothing_billed
+from auditor.scale.survey import Look, Survey, nothing_billed, nothing_dated
 from auditor.scale.worker import PART, TOLD
 from auditor.schema.tables import TABLES
 from auditor.windows.facts import HOUR
@@ -102,14 +102,25 @@ class Spark:
         from pyspark.sql import functions as sql
 
         self._progress(f"reading {look.table}")
-        empty = nothing_billed().with_columns(id=pl.lit(None, pl.Int64))
+        blanks = pl.concat(
+            [pl.DataFrame(schema={"id": pl.UInt64}), nothing_billed(), nothing_dated()], how="horizontal"
+        )
+        empty = blanks.with_columns(pl.col(pl.UInt64).cast(pl.Int64))
         made = self._typed(look, parts, look.only, partial(worker.looked, look), empty)
         rows_back = self._rows(made)
         repeated = made.filter("id is not null").groupBy("id").count().filter("count > 1").select("id")
-        names = nothing_billed().columns
-        lines = made.filter(sql.coalesce(*names).isNotNull()).select(*names).distinct()
-        hashes = self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False)
-        survey = Survey(hashes, self._fetched(lines).cast(pl.String), _files(parts, rows_back, digested=False))
+        billed, days = (
+            made.filter(sql.coalesce(*some.drop("day", strict=False).columns).isNotNull())
+            .select(*some.columns)
+            .distinct()
+            for some in (nothing_billed(), nothing_dated())
+        )
+        survey = Survey(
+            self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False),
+            self._fetched(billed).cast(pl.String),
+            self._fetched(days).with_columns(pl.col(pl.Int64).reinterpret(signed=False)).cast(nothing_dated().schema),
+            _files(parts, rows_back, digested=False),
+        )
         made.unpersist()
         return survey
 

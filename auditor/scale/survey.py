@@ -1,10 +1,11 @@
-"""What needs the whole of a table before its rows are typed: which ids repeat, and whose records can matter."""
+"""What needs the whole of a table before its rows are typed: which ids repeat, and whose records can matter, and when."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from auditor.cells.duplicates import hashed
 from auditor.cells.normalise import type_rows
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, SourceFile
@@ -12,14 +13,20 @@ from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES
 
 _BILLED = ("patient_id", "provider_id", "claim_id", "call_id")
+_DAY = {"calls": ("call_start", "call_start_date"), "claims": ("service_date", "service_date")}
+"""A line's date: the column as it is written, and typed."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """`repeated`: the hashes of ids that several rows may have; `billed`: the ids that lines of the family name."""
+    """`repeated`: the hashes of ids that several rows may have; `billed`: the ids that lines of the family name.
+
+    `days`: the dates of those lines, and of calls without a code that may be theirs, and the hash of the `claim`.
+    """
 
     repeated: pl.Series
     billed: pl.DataFrame
+    days: pl.DataFrame
     files: tuple[SourceFile, ...]
 
 
@@ -39,23 +46,34 @@ class Look:
     @property
     def only(self) -> tuple[str, ...]:
         """The columns that are looked at."""
-        return (*TABLES[self.table].key, *((*_BILLED, "cpt_code") if self.bills else ()))
+        return (*TABLES[self.table].key, *((*_BILLED, "cpt_code", _DAY[self.table][0]) if self.bills else ()))
 
-    def __call__(self, chunk: Chunk) -> tuple[pl.Series, pl.DataFrame]:
-        """The hash of every id, and what lines name."""
+    def __call__(self, chunk: Chunk) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame]:
+        """The hash of every id, what lines name, and their dates."""
         spec = TABLES[self.table]
-        typed = type_rows(spec, chunk, self.policy, self.blanks)
         if not self.bills:
-            return typed.ids(), nothing_billed()
-        billed = typed.columns(*_BILLED, "cpt_code").filter(pl.col("cpt_code").is_in(FAMILY))
+            return type_rows(spec, chunk, self.policy, self.blanks).ids(), nothing_billed(), nothing_dated()
+        written, day = _DAY[self.table]
+        typed = type_rows(spec, replace(chunk, frame=chunk.frame.drop(written)), self.policy, self.blanks)
+        codes = typed.column("cpt_code")
+        dated = codes.is_in(FAMILY).fill_null(typed.column("claim_id").is_not_null())
+        rows = typed.columns(*_BILLED).with_columns(codes).filter(dated)
         if self.table == "calls":  # a billed call without a claim is its own
-            billed = billed.with_columns(pl.coalesce("claim_id", "call_id"))
-        return typed.ids(), billed.select(_BILLED)
+            rows = rows.with_columns(pl.coalesce("claim_id", "call_id"))
+        when = replace(chunk, frame=chunk.frame.select(written).filter(dated))
+        dates = type_rows(spec, when, self.policy, self.blanks).column(day)
+        days = pl.DataFrame({"claim": hashed([rows["claim_id"]]), "day": dates})
+        return typed.ids(), rows.drop_nulls("cpt_code").select(_BILLED), days
 
 
 def nothing_billed() -> pl.DataFrame:
     """No line."""
     return pl.DataFrame(schema=dict.fromkeys(_BILLED, pl.String))
+
+
+def nothing_dated() -> pl.DataFrame:
+    """No line's date."""
+    return pl.DataFrame(schema={"claim": pl.UInt64, "day": pl.Date})
 
 
 def repeated(ids: Sequence[pl.Series]) -> pl.Series:

@@ -40,9 +40,10 @@ Work = Callable[[Chunk], Iterator[tuple[str, pl.DataFrame]]]
 
 def looked(look: Look, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
     """The survey's work."""
-    ids, billed = look(chunk)
+    ids, billed, days = look(chunk)
     yield "row", ids.reinterpret(signed=True).to_frame("id")
     yield "row", billed
+    yield "row", days.with_columns(pl.col(pl.UInt64).reinterpret(signed=True))
 
 
 def typed(work: TypeChunk, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:

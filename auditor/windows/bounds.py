@@ -140,6 +140,11 @@ def longest(policy: Policy, *, postoperative: bool) -> tuple[int, int]:
     return back + _MARGIN, max(policy.horizon_days, ahead_days(policy)) + _MARGIN
 
 
+def longest_of_calls(policy: Policy) -> tuple[int, int]:
+    """The same for the calls that no line names: those of its date, and of the frequency period before it."""
+    return policy.frequency.last_day + _MARGIN, _MARGIN
+
+
 def near(policy: Policy) -> pl.Expr:
     """Pairs of a claim and a visit (`back_days`, `after_days`) that any window may hold, up to a day too many."""
     furthest = max(policy.horizon_days, ahead_days(policy)) + 1

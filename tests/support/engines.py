@@ -62,6 +62,7 @@ def _told(result: Result) -> list[Any]:
         result.coverage,
         result.warnings,
         result.inactive,
+        result.joins.rows(),
         result.not_evaluated,
         [(table.columns, table.warnings, table.has_local_times) for table in tables],
         result.inputs.files,

@@ -1,0 +1,77 @@
+"""Rows that cannot matter are let go: the results are those of an audit that keeps them all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from auditor import audit as auditing
+from auditor.scale import matters
+from auditor.scale.local import Local
+from tests.reference import Table, World
+from tests.support import compare
+from tests.support.engines import audited, same
+from tests.support.worlds import worlds
+from tests.synthetic.test_sample_answer import FOLDERS, settings_of
+
+_CALLS = ("call_id", "patient_id", "provider_id", "call_start", "call_minutes", "cpt_code", "claim_id")
+
+
+@contextmanager
+def _everything() -> Iterator[Local]:
+    """A place that keeps every row."""
+    with pytest.MonkeyPatch.context() as patched, Local() as place:
+        patched.setattr(matters, "what_matters", lambda *_: lambda rows: pl.repeat(True, rows.height, eager=True))
+        yield place
+
+
+def test_what_is_let_go_changes_nothing() -> None:
+    @settings(max_examples=15, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(worlds())
+    def holds(world: World) -> None:
+        with TemporaryDirectory() as name:
+            asked = compare.settings_of(world, compare.written(world, Path(name)))
+            with Local() as held:
+                kept = audited(asked, held)
+            with _everything() as place:
+                same(kept, audited(asked, place))
+
+    holds()
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_what_is_let_go_of_the_samples(folder: Path) -> None:
+    asked = settings_of(folder, "parquet")
+    with Local() as held:
+        kept = audited(asked, held)
+    with _everything() as place:
+        same(kept, audited(asked, place))
+
+
+def test_calls_that_are_kept(tmp_path: Path) -> None:
+    """A claim reaches back to its earliest call, with or without a code, and the period of its line further yet."""
+    rows = [
+        ("coded", "2026-03-20 09:00", "98968", "claim"),
+        ("same claim", "2026-03-08 09:00", "", "claim"),
+        ("in its period", "2026-03-03 09:00", "", ""),
+        ("long before", "2026-02-20 09:00", "", ""),
+        ("long after", "2026-04-01 09:00", "", ""),
+        ("another code", "2026-04-10 09:00", "99441", ""),
+    ]
+    calls = Table(_CALLS, tuple(
+        {"call_id": call, "patient_id": "p", "provider_id": "a", "call_start": start, "call_minutes": "11", "cpt_code": code,
+         "claim_id": claim} for call, start, code, claim in rows
+    ))  # fmt: skip
+    visits = Table(("visit_id", "patient_id", "visit_start"), ())
+    world = World(calls, visits)
+    with Local() as place:
+        asked = compare.settings_of(world, compare.written(world, tmp_path))
+        inputs = auditing.read(asked, lambda _: None, place)
+        kept = place.kept("calls", "call_id")["call_id"]
+        result = auditing.audit(inputs, asked, lambda _: None)
+    assert result.claims["minutes"].to_list() == [22]
+    assert set(kept) == {"coded", "same claim", "in its period", "another code"}
