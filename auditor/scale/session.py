@@ -16,12 +16,11 @@ from auditor.errors import AuditError, UsageError
 from auditor.scale import memory
 
 _SETTINGS = {
-    "spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1",  # Java only moves bytes: less CPU to begin with
     "spark.driver.maxResultSize": "0",
-    "spark.executor.defaultJavaOptions": "-XX:TieredStopAtLevel=1",
     "spark.executorEnv.POLARS_MAX_THREADS": "1",
     "spark.log.level": "ERROR",
     "spark.sql.caseSensitive": "true",
+    "spark.sql.execution.arrow.maxBytesPerBatch": "2147483647",  # no bound: Spark would measure all rows for each row
     "spark.sql.execution.arrow.maxRecordsPerBatch": "200000",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.shuffle.partitions": "16",
