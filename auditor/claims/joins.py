@@ -226,22 +226,27 @@ def rates(parts: Sequence[pl.DataFrame], ids: pl.DataFrame, exists: frozenset[st
     `parts` as `claimed`; `ids`: pair (`name`), `value` and `how`, as `seen` has them; `exists`: columns as `table.column`;
     `calls`: the hashes of all calls' ids.
     """
-    values = pl.concat(parts).group_by("pair", "value").agg(pl.sum("claims"))
-    came_from = Ids(values.filter(pair="call in visits")["value"])
-    same = pl.concat([
-        ids.filter((pl.col("how") == "") & (pl.col("name") != "call in visits")).select(pair="name", value="value"),
-        came_from.of(came_from.there(calls)).select(pair=pl.lit("call in visits"), value="value"),
-    ]).with_columns(there=pl.lit(True))  # fmt: skip
-    near = ids.filter(pl.col("how") != "").group_by(pair="name", value="value").agg(pl.col("how").min())
-    joined = values.join(same, on=["pair", "value"], how="left").join(near, on=["pair", "value"], how="left")
-    there = pl.col("there").fill_null(False)
-    found = joined.group_by("pair").agg(
+    counts = []
+    for pair in (pair for pair in PAIRS if pair.second in {*exists, "lines.patient_id"}):
+        values = pl.concat(part.filter(pair=pair.name) for part in parts).group_by("value").agg(pl.sum("claims"))
+        known = ids.filter(name=pair.name).select("value", "how")
+        if pair.name == "call in visits":
+            came_from = Ids(values["value"])
+            found = came_from.of(came_from.there(calls)).select("value", how=pl.lit(""))
+            known = pl.concat([known.filter(pl.col("how") != ""), found])
+        counts.append(_rate(values, known).select(pl.lit(pair.name).alias("pair"), pl.all()))
+    return pl.concat(counts).filter(pl.col("values") > 0)
+
+
+def _rate(values: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """As `rates`, of one pair. `values`: each once, with its claims; `known`: those that are found, and how."""
+    same, near = known.filter(how="")["value"], known.filter(pl.col("how") != "")
+    near = near.group_by("value").agg(pl.col("how").min())
+    there = pl.col("value").is_in(same.implode())
+    return values.join(near, on="value", how="left").select(
         values=pl.len(),
         found=there.sum(),
         near=pl.col("how").count(),
         how=pl.col("how").drop_nulls().mode().sort().first(),
         missed=(~there & (pl.col("claims") >= MANY_CLAIMS)).sum(),
     )
-    known = {*exists, "lines.patient_id"}
-    order = pl.DataFrame({"pair": [pair.name for pair in PAIRS if pair.second in known]}, schema={"pair": pl.String})
-    return order.join(found, on="pair", how="inner", maintain_order="left")

@@ -183,9 +183,12 @@ def near(spans: pl.DataFrame, day: str) -> Matters:
     return lambda rows: around.has(rows["patient_id"], rows[day])
 
 
-def called(lines: pl.DataFrame, spans: pl.DataFrame) -> Matters:
-    """Calls matter that lines name, that their patients have a code or a claim for, or that are `near` in the spans."""
-    theirs = named(call_id=lines["call_id"], claim_id=lines["claim_id"])
+def called(lines: pl.DataFrame, spans: pl.DataFrame, *names: str) -> Matters:
+    """Calls matter that lines name, that their patients have a code or a claim for, or that are `near` in the spans.
+
+    `names`: the columns by which a line may name a call of another patient.
+    """
+    theirs = named(**{name: lines[name] for name in names})
     patients, close = named(patient_id=lines["patient_id"]), near(spans, "call_start_date")
 
     def mask(rows: pl.DataFrame) -> pl.Series:

@@ -21,7 +21,8 @@ def what_matters(name: str, settings: Settings, place: Place, lines: Survey) -> 
     if name == "calls":
         patients = billed.select("patient_id", claim=hashed([billed["claim_id"]])).unique()
         days = lines.days.group_by("claim").agg(first=pl.min("day"), last=pl.max("day"))
-        return keep.called(billed, _around(patients.join(days, on="claim"), *bounds.longest_of_calls(settings.policy)))
+        spans = _around(patients.join(days, on="claim"), *bounds.longest_of_calls(settings.policy))
+        return keep.called(billed, spans, "claim_id", *(("call_id",) if "claims" in settings.paths else ()))
     calls = place.kept("calls", "patient_id", "call_id", "claim_id", "cpt_code", day="call_start_date")
     if name == "claims":
         return keep.named(patient_id=billed["patient_id"], call_id=calls["call_id"], claim_id=calls["claim_id"])

@@ -14,7 +14,7 @@ from auditor.errors import OutputFailed
 _GROUP = 20_000
 """Rows of a group, so that few are read for a stretch of claims."""
 _TOGETHER = 250_000
-"""Rows in memory that are judged together, about: what judging takes beside them stays small."""
+"""Rows in memory that are judged together, at most about: what judging takes beside them stays small."""
 _VIEW = 16
 """Bytes that a text takes beside what it says."""
 
@@ -54,7 +54,7 @@ class Partitions:
     def each(self) -> Iterator[dict[str, pl.DataFrame]]:
         """All tables' rows, partition after partition; few in memory are one. Rows that were given are let go."""
         tables = tuple(self._held)
-        count = sum(rows.height for held in self._held.values() for rows in held) // self._together
+        count = -(-sum(rows.height for held in self._held.values() for rows in held) // self._together)
         if self._folder is None and count < 2:
             yield {table: pl.concat(self._held.pop(table)) for table in tables}
             return
@@ -104,6 +104,8 @@ class Partitions:
             while held:
                 for number, some in _parts(held.pop(), count, meeting).items():
                     parts[number][table].append(some)
+        if meeting.is_empty():
+            parts.pop()
         while parts:
             yield {table: pl.concat(some) for table, some in parts.pop().items()}
 

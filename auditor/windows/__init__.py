@@ -6,6 +6,7 @@ rules name. Source: SPEC.md sections 4 and 5.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Literal
 
 import polars as pl
@@ -42,34 +43,31 @@ def check(code: str, noun: Noun, expressions: Sequence[pl.Expr], *, message: boo
 
 
 class Nouns:
-    """The nouns of one audit, each made when a rule first asks for it."""
+    """The nouns of one audit, each made when it is asked for."""
 
     def __init__(self, facts: Facts, audited: pl.Expr) -> None:
         """`audited` picks the claims to audit among the lines; the other lines stay as context."""
-        self._facts = facts
-        self._lines = lines.sequence(lines.with_coverage(facts), facts)
-        self.claims = self._lines.filter(audited & pl.col("cpt_code").is_in(facts.codes))
-        self._pairs: pl.DataFrame | None = None
-        self._made: dict[Noun, pl.DataFrame] = {"claim": self.claims}
-        self._makers: Mapping[Noun, Callable[[], pl.DataFrame]] = {
-            "visit_before": lambda: visits.before(self.pairs, facts),
-            "visit_after": lambda: visits.after(self.pairs),
-            "line_before": lambda: lines.before(self.claims, self._lines, facts),
-            "shared_call": lambda: lines.shared_call(self.claims, self._lines, facts),
-            "same_day": lambda: lines.same_day(self.claims, self._lines, facts),
-            "own_call": lambda: calls.own_call(self.claims, facts),
-            "overlap": lambda: calls.overlap(self.claims, facts),
-        }
+        self.facts = facts
+        self.lines = lines.sequence(lines.with_coverage(facts), facts)
+        self.claims = self.lines.filter(audited & pl.col("cpt_code").is_in(facts.codes))
 
     def __getitem__(self, noun: Noun) -> pl.DataFrame:
         """The noun's frame."""
-        if noun not in self._made:
-            self._made[noun] = self._makers[noun]()
-        return self._made[noun]
+        return _MADE[noun](self)
 
-    @property
+    @cached_property
     def pairs(self) -> pl.DataFrame:
         """Audited claims with the visits near them."""
-        if self._pairs is None:
-            self._pairs = visits.pairs_of(self.claims, self._facts)
-        return self._pairs
+        return visits.pairs_of(self.claims, self.facts)
+
+
+_MADE: Mapping[Noun, Callable[[Nouns], pl.DataFrame]] = {
+    "claim": lambda nouns: nouns.claims,
+    "visit_before": lambda nouns: visits.before(nouns.pairs, nouns.facts),
+    "visit_after": lambda nouns: visits.after(nouns.pairs),
+    "line_before": lambda nouns: lines.before(nouns.claims, nouns.lines, nouns.facts),
+    "shared_call": lambda nouns: lines.shared_call(nouns.claims, nouns.lines, nouns.facts),
+    "same_day": lambda nouns: lines.same_day(nouns.claims, nouns.lines, nouns.facts),
+    "own_call": lambda nouns: calls.own_call(nouns.claims, nouns.facts),
+    "overlap": lambda nouns: calls.overlap(nouns.claims, nouns.facts),
+}
