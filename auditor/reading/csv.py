@@ -23,7 +23,7 @@ from auditor.reading import decoding
 from auditor.reading.decoding import Source
 from auditor.reading.packed import Texts, with_texts
 
-CHUNK = 1 << 23
+CHUNK = 1 << 24
 """Bytes of text in a chunk."""
 _LONGEST = 64_000_000
 """Bytes of a record."""

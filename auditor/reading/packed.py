@@ -1,4 +1,4 @@
-"""Columns that repeat a few texts: each row's place among the different texts, and these once."""
+"""Columns that repeat a few texts: each row's place among the different texts, and these once. Texts that share memory."""
 
 from collections.abc import Collection, Mapping
 
@@ -10,6 +10,8 @@ Texts = Mapping[str, pl.Series]
 """The packed columns, which hold places, and the different texts that these are places among."""
 _MOST = 1 << 16
 """Of different numbers, that are packed."""
+_INLINE = 12
+"""Bytes of a text that polars keeps in the column itself."""
 
 
 def with_texts(table: pa.Table, packed: Collection[str]) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
@@ -28,6 +30,14 @@ def with_texts(table: pa.Table, packed: Collection[str]) -> tuple[pl.DataFrame, 
     frame = pl.from_arrow(pa.table(columns, table.column_names))
     assert isinstance(frame, pl.DataFrame)
     return frame, texts
+
+
+def owned(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same rows with texts of their own: a filtered column holds on to all texts of the one that it came from."""
+    long = [name for name, dtype in frame.schema.items()
+            if dtype == pl.String and (frame[name].str.len_bytes().max() or 0) > _INLINE]  # type: ignore[operator]  # fmt: skip
+    copied = frame.select(long).to_arrow(compat_level=pl.CompatLevel.oldest())
+    return frame.with_columns(pl.DataFrame(copied)) if long else frame
 
 
 def firsts(numbers: pl.Series) -> tuple[pl.Series, pl.Series] | None:

@@ -18,6 +18,7 @@ from auditor.claims.coverage import Extremes
 from auditor.claims.joins import Sought
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, SourceFile
+from auditor.reading.packed import owned
 from auditor.scale.survey import Look
 from auditor.schema.tables import TABLES
 from auditor.windows import calls as call_windows
@@ -102,7 +103,9 @@ class TypeChunk:
             codes = typed.column("cpt_code")
             says += [seen.of_codes("used", codes.filter(single)), seen.of_codes("lost", codes.filter(~typed.sound))]
         table = typed.table()
-        return kept, Said(table, aside, extremes, spans, typed.midnights, counts, pl.concat(says))
+        table = replace(table, rejects=owned(table.rejects))
+        said = Said(table, owned(aside), extremes, owned(spans), typed.midnights, counts, owned(pl.concat(says)))
+        return owned(kept), said
 
     def together(self, parts: Sequence[Said], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, Said]:
         """What the chunks say, in order, as one; and of the rows that were put aside those that can matter."""

@@ -58,7 +58,8 @@ class Local:
         """Look at a table."""
         self._progress(f"reading {look.table}")
         source = Chunks(parts, look.policy, without_billing=look.without_billing, only=look.only)
-        ids, billed, days = [], [nothing_billed()], [nothing_dated()]
+        ids: list[pl.Series] = []
+        billed, days = [nothing_billed()], [nothing_dated()]
         for some, lines, dates in _each(look, source):
             ids.append(some)
             billed.append(lines)

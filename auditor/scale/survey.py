@@ -1,6 +1,5 @@
 """What needs the whole of a table before its rows are typed: which ids repeat, and whose records can matter, and when."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -9,6 +8,7 @@ from auditor.cells.duplicates import hashed
 from auditor.cells.normalise import type_rows
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, SourceFile
+from auditor.reading.packed import owned
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES
 
@@ -63,7 +63,7 @@ class Look:
         when = replace(chunk, frame=chunk.frame.select(written).filter(dated))
         dates = type_rows(spec, when, self.policy, self.blanks).column(day)
         days = pl.DataFrame({"claim": hashed([rows["claim_id"]]), "day": dates})
-        return typed.ids(), rows.drop_nulls("cpt_code").select(_BILLED), days
+        return typed.ids(), owned(rows.drop_nulls("cpt_code").select(_BILLED)), days
 
 
 def nothing_billed() -> pl.DataFrame:
@@ -76,7 +76,8 @@ def nothing_dated() -> pl.DataFrame:
     return pl.DataFrame(schema={"claim": pl.UInt64, "day": pl.Date})
 
 
-def repeated(ids: Sequence[pl.Series]) -> pl.Series:
-    """The hashes that occur more than once."""
+def repeated(ids: list[pl.Series]) -> pl.Series:
+    """The hashes that occur more than once. The ids are let go: of a large table they are much."""
     in_order = pl.concat([pl.Series(dtype=pl.UInt64), *ids]).sort()
+    ids.clear()
     return in_order.filter(in_order == in_order.shift(1)).unique()

@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from auditor.reading.packed import firsts, with_texts
+from auditor.reading.packed import firsts, owned, with_texts
 
 
 def dictionary(places: list[int | None], texts: list[str]) -> pa.DictionaryArray:
@@ -44,3 +44,17 @@ def test_numbers_are_places_of_first_rows(numbers: pl.Series) -> None:
 @pytest.mark.parametrize("numbers", [[], [None, None], [0, 1 << 16], [-(2**63), 2**63 - 1]])
 def test_numbers_that_span_too_many_values_are_not_packed(numbers: list[int | None]) -> None:
     assert firsts(pl.Series(numbers, dtype=pl.Int64)) is None
+
+
+def test_rows_that_are_kept_let_the_texts_of_the_others_go() -> None:
+    long = [f"{number:032d}" for number in range(10_000)]
+    frame = pl.DataFrame({"long": long, "short": "a", "none": pl.Series([None] * 10_000, dtype=pl.String)})
+    some = frame.filter(pl.int_range(10_000) % 100 == 0)
+
+    def held(rows: pl.DataFrame) -> int:
+        column = rows["long"].to_arrow(compat_level=pl.CompatLevel.newest())
+        return sum(buffer.size for buffer in column.buffers() if buffer)
+
+    assert held(some) > 320_000
+    assert held(owned(some)) < 10_000
+    assert owned(some).equals(some)
