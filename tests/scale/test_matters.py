@@ -1,4 +1,4 @@
-"""Rows that cannot matter are let go: the results are those of an audit that keeps them all."""
+"""Rows that cannot matter are let go: the results are those of an audit that keeps them all. The fuzzer keeps them all, too."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ def _everything() -> Iterator[Local]:
 
 
 def test_what_is_let_go_changes_nothing() -> None:
-    @settings(max_examples=15, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=6, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(worlds())
     def holds(world: World) -> None:
         with TemporaryDirectory() as name:
