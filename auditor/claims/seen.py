@@ -180,9 +180,7 @@ def merge(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     made = [counted]
     for (what, name), some in rows.filter(hashes.is_not_null()).partition_by("what", "name", as_dict=True).items():
         every = some["hashes"].explode()
-        if what != "call":
-            every = every.unique() if what == "id" else _least(every)
-        made.append(_hashes(str(what), str(name), every))
+        made.append(_hashes(str(what), str(name), _least(every) if what == "few" else every))
     return pl.concat(made)
 
 
@@ -215,7 +213,7 @@ def _part(what: str, name: str, found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _hashes(what: str, name: str, hashes: pl.Series) -> pl.DataFrame:
-    """Different hashes as a row of the tall frame."""
+    """Hashes as a row of the tall frame."""
     row = pl.select(what=pl.lit(what), name=pl.lit(name), value=pl.lit(""), how=pl.lit(""), count=pl.lit(1, pl.Int64))
     return row.with_columns(hashes=hashes.implode()).select(*SCHEMA)
 

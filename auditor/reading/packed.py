@@ -36,8 +36,9 @@ def owned(frame: pl.DataFrame) -> pl.DataFrame:
     """The same rows with texts of their own: a filtered column holds on to all texts of the one that it came from."""
     long = [name for name, dtype in frame.schema.items()
             if dtype == pl.String and (frame[name].str.len_bytes().max() or 0) > _INLINE]  # type: ignore[operator]  # fmt: skip
-    copied = frame.select(long).to_arrow(compat_level=pl.CompatLevel.oldest())
-    return frame.with_columns(pl.DataFrame(copied)) if long else frame
+    if not long:
+        return frame
+    return frame.with_columns(pl.DataFrame(frame.select(long).to_arrow(compat_level=pl.CompatLevel.oldest())))
 
 
 def firsts(numbers: pl.Series) -> tuple[pl.Series, pl.Series] | None:

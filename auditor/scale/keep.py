@@ -36,7 +36,7 @@ _LOOKED_AT = {
     "visits": ("status",),
     "claims": (),
 }  # fmt: skip
-"""The columns that say something of the whole, beside those of `seen`."""
+"""The columns that say something of the whole, or whether a row matters, beside those of `seen`."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ class Partitions:
             return
         self._write()
         meets = pl.col("patient_id").is_in(meeting.implode())
-        yield {table: self._all(table).filter(meets).collect() for table in tables}
+        if len(meeting):
+            yield {table: self._all(table).filter(meets).collect() for table in tables}
         for number in range(self._count):
             yield {table: self._scan(f"{table}-{number}-*", table).filter(~meets).collect() for table in tables}
 
@@ -98,7 +99,7 @@ class Partitions:
         self._size = 0.0
 
     def _divided(self, count: int, meeting: pl.Series) -> Iterator[dict[str, pl.DataFrame]]:
-        """What is in memory, in partitions, and one of the patients who meet."""
+        """What is in memory, in partitions, and one of the patients who meet, if any do."""
         parts = [{table: [held[0].clear()] for table, held in self._held.items()} for _ in range(count + 1)]
         for table, held in self._held.items():
             while held:

@@ -1,32 +1,30 @@
 """Rows that cannot matter are let go: the results are those of an audit that keeps them all. The fuzzer keeps them all, too."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from auditor import audit as auditing
 from auditor.scale import matters
 from auditor.scale.local import Local
+from auditor.settings import Settings
 from tests.reference import Table, World
 from tests.support import compare
-from tests.support.engines import audited, same
+from tests.support.engines import audited, keep_all, same
 from tests.support.worlds import worlds
 from tests.synthetic.test_sample_answer import FOLDERS, settings_of
 
 _CALLS = ("call_id", "patient_id", "provider_id", "call_start", "call_minutes", "cpt_code", "claim_id")
 
 
-@contextmanager
-def _everything() -> Iterator[Local]:
-    """A place that keeps every row."""
+def _is_as_with_all(asked: Settings) -> None:
+    with Local() as held:
+        kept = audited(asked, held)
     with pytest.MonkeyPatch.context() as patched, Local() as place:
-        patched.setattr(matters, "what_matters", lambda *_: lambda rows: pl.repeat(True, rows.height, eager=True))
-        yield place
+        patched.setattr(matters, "what_matters", keep_all)
+        same(kept, audited(asked, place))
 
 
 def test_what_is_let_go_changes_nothing() -> None:
@@ -34,22 +32,14 @@ def test_what_is_let_go_changes_nothing() -> None:
     @given(worlds())
     def holds(world: World) -> None:
         with TemporaryDirectory() as name:
-            asked = compare.settings_of(world, compare.written(world, Path(name)))
-            with Local() as held:
-                kept = audited(asked, held)
-            with _everything() as place:
-                same(kept, audited(asked, place))
+            _is_as_with_all(compare.settings_of(world, compare.written(world, Path(name))))
 
     holds()
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_what_is_let_go_of_the_samples(folder: Path) -> None:
-    asked = settings_of(folder, "parquet")
-    with Local() as held:
-        kept = audited(asked, held)
-    with _everything() as place:
-        same(kept, audited(asked, place))
+    _is_as_with_all(settings_of(folder, "parquet"))
 
 
 def test_calls_that_are_kept(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from auditor import audit as auditing
 from auditor.audit import Result
 from auditor.judging.findings import EVIDENCE_ORDER
 from auditor.scale import Place
+from auditor.scale.keep import Matters
 from auditor.scale.local import Local
 from auditor.scale.partitions import Partitions
 from auditor.settings import Settings
@@ -31,6 +32,11 @@ class Divided(Local):
         """Nothing is written."""
         super().__init__()
         self._rows = Partitions(None, None, together=4)
+
+
+def keep_all(*_: object) -> Matters:
+    """In place of `matters.what_matters`: every row matters."""
+    return lambda rows: pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)
 
 
 def audited(settings: Settings, place: Place) -> tuple[Result, pl.DataFrame]:

@@ -39,6 +39,7 @@ from cli.__main__ import main as command  # noqa: E402
 from tests.slow.fuzz import exports, mutate, verify  # noqa: E402
 from tests.slow.fuzz.exports import Export, Table  # noqa: E402
 from tests.slow.fuzz.verify import Ran  # noqa: E402
+from tests.support.engines import keep_all  # noqa: E402
 
 FORMS = ("text", "text", "none", "json", "csv", "jsonl")
 CHUNK = 200  # cases in one process
@@ -56,7 +57,7 @@ class Bench:
         self._seen: dict[str, verify.Inside] = {}
         self._read = auditing.read
         auditing.read = self._spy
-        matters.what_matters = lambda *_: lambda rows: pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)
+        matters.what_matters = keep_all
         self.bases: list[tuple[Export, verify.Facts, dict[str, pl.DataFrame]]] = []
         for base in exports.bases():
             with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
