@@ -22,13 +22,11 @@ def same_ids(column: str) -> str:
 
 
 def are_digits(texts: pl.Series) -> bool:
-    """Whether all texts are digits only, and not too many for an integer; nulls aside."""
-    return are_numbers(texts, pl.UInt64()) and not texts.str.starts_with("+").any()
-
-
-def are_numbers(texts: pl.Series, kind: pl.DataType) -> bool:
-    """Whether all texts are whole numbers of a kind, nulls aside; the first ones are tried first."""
-    return all(some.cast(kind, strict=False).null_count() == some.null_count() for some in (texts.head(100), texts))
+    """Whether all texts are digits only, and not too many for an integer; nulls aside. The first ones are tried first."""
+    numbers = (
+        some.cast(pl.UInt64, strict=False).null_count() == some.null_count() for some in (texts.head(100), texts)
+    )
+    return all(numbers) and not texts.str.starts_with("+").any()
 
 
 def folded(text: pl.Expr, differences: Iterable[str] = DIFFERENCES) -> pl.Expr:

@@ -6,6 +6,7 @@ Forms: the policy's own first, then ISO 8601, then US month/day/year. Source: SP
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import polars as pl
@@ -19,6 +20,8 @@ UNREADABLE, SKIPPED, REPEATED = 1, 2, 3
 
 DAY, HOUR = 86_400_000_000, 3_600_000_000
 """Microseconds; durations are microseconds until shown."""
+_HOURS = 24 * 366
+"""Of a year, about."""
 
 _SECOND = r":[0-5]\d"
 _ISO_TIME = r"\d{4}-\d\d-\d\d \d\d?:[0-5]\d"
@@ -316,11 +319,18 @@ def _in_zone(wall: pl.Series, zone: str) -> pl.Series:
     hours = (wall.to_physical() // HOUR).alias("hour")
     low, high = hours.to_frame().select(pl.min("hour"), high=pl.max("hour")).row(0)
     if low is not None and high - low < len(wall):
-        begin = pl.int_range(low * HOUR, (high + 1) * HOUR, HOUR, eager=True)
-        offset = _offset(begin, zone)
-        if offset.eq_missing(_offset(begin + (HOUR - 1), zone)).all():
-            return (wall.to_physical() - offset.gather(hours - low)).cast(pl.Datetime("us", "UTC"))
+        first, last = low // _HOURS, high // _HOURS
+        if (offsets := _offsets(zone, first, last)) is not None:
+            return (wall.to_physical() - offsets.gather(hours - first * _HOURS)).cast(pl.Datetime("us", "UTC"))
     return _slowly_in_zone(wall, zone)
+
+
+@cache
+def _offsets(zone: str, first: int, last: int) -> pl.Series | None:
+    """The zone's offset in each hour of these years, about; None where it changes within an hour."""
+    begin = pl.int_range(first * _HOURS * HOUR, (last + 1) * _HOURS * HOUR, HOUR, eager=True)
+    offset = _offset(begin, zone)
+    return offset if offset.eq_missing(_offset(begin + (HOUR - 1), zone)).all() else None
 
 
 def _slowly_in_zone(wall: pl.Series, zone: str) -> pl.Series:

@@ -13,6 +13,7 @@ from auditor.cells.instants import DAY, Midnights
 from auditor.cells.values import PLACE, Spread, Work
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, Extract, written_out
+from auditor.reading.packed import ANYTHING, Extent
 from auditor.schema.tables import TABLES, TableSpec
 
 
@@ -94,9 +95,9 @@ class Typed:
             return self.work.made[name].rows().alias(name)
         return self.blanks[name].new_from_index(0, self.chunk.frame.height)
 
-    def different(self, name: str) -> pl.Series:
-        """A typed column's values, once for each text that was written, whatever the rest of its rows."""
-        return self.work.made[name].values if name in self.work.made else self.blanks[name]
+    def extent(self, name: str) -> Extent:
+        """What a column's texts, as they were read, are made of."""
+        return self.chunk.known.extents.get(name, ANYTHING)
 
     def columns(self, *names: str, ids: Collection[str] = ()) -> pl.DataFrame:
         """Some typed columns of all rows, and the hashes of some ids."""
@@ -147,7 +148,7 @@ def type_rows(
     work = Work(policy, spec.name, chunk.frame.height, date_columns)
     for name, column in spec.columns.items():
         if name in chunk.frame.columns:
-            values.read(work, column, chunk.frame[name], chunk.texts.get(name))
+            values.read(work, column, chunk.frame[name], chunk.known)
     _check_spans(work)
     return Typed(spec, chunk, work, blanks, work.problem == 0)
 

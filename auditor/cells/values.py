@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 
 from auditor.cells import instants
-from auditor.cells.ids import are_numbers, folded, same_ids
+from auditor.cells.ids import folded, same_ids
 from auditor.cells.instants import DAY, Midnights
 from auditor.policy import Policy
+from auditor.reading.packed import ANYTHING, Known
 from auditor.schema.codes import CODE
 from auditor.schema.tables import TABLES, Column, Kind, fold_term
 
@@ -86,6 +86,8 @@ class Work:
 
     def count(self, mask: pl.Series) -> int:
         """The rows of the texts that the mask picks."""
+        if mask.all(ignore_nulls=False):
+            return self.rows
         return int(self.spread(mask).rows().sum()) if mask.any() else 0
 
     def make(self, name: str, values: pl.Series) -> None:
@@ -100,19 +102,22 @@ class Work:
             self.problem = self.problem.set(first, len(self.problems))
 
 
-def read(work: Work, column: Column, values: pl.Series, texts: pl.Series | None = None) -> None:
+def read(work: Work, column: Column, values: pl.Series, known: Known) -> None:
     """Type one column of the export, blanks as nulls, into `work`: each different text once, where texts repeat.
 
-    `texts`: of a packed column.
+    `known` of the table's columns.
     """
     if not (values.dtype.is_temporal() and column.kind in _TIMES):
-        values, work.place = _different(values, texts, column.kind)
-        if work.place is not None or not are_numbers(values, pl.Int64()):  # most ids are, and there is nothing to trim
-            values = _without_null_words(work, column, _trimmed(_bare(work, column, values)))
+        extent = known.extents.get(column.name, ANYTHING)
+        values, work.place = _different(values, known.texts.get(column.name), column.kind)
+        if not extent.is_plain:
+            values = _bare(work, column, values).str.strip_chars()
+        values = _without_blanks(work, column, values)
+        if not extent.is_number:
             _count_rounded(work, column, values)
-    if values.null_count() < len(values):
+    if work.count(values.is_not_null()):
         work.filled.add(column.name)
-    if column.required and values.null_count():
+    if column.required:
         work.reject(column.name, f"{column.name} is blank", values.is_null())
     _READERS[column.kind](work, column, values)
     work.place = None
@@ -132,7 +137,10 @@ _WORDS = (Kind.TERM, Kind.FLAG, Kind.DOCUMENTED, Kind.CODES, Kind.DIAGNOSES)
 
 
 def _different(values: pl.Series, texts: pl.Series | None, kind: Kind) -> tuple[pl.Series, pl.Series | None]:
-    """The different texts of a column, and the place of each row's among them; the column and None where few repeat."""
+    """The different texts of a column, and the place of each row's among them; the column and None where few repeat.
+
+    A dictionary may be that of more rows: some of its texts may be no row's.
+    """
     if texts is None:
         values = values.cast(pl.String)
         if kind in (*_TIMES, Kind.ID, Kind.TEXT, Kind.CLOCK) or (kind not in _WORDS and _many(values)):
@@ -141,12 +149,7 @@ def _different(values: pl.Series, texts: pl.Series | None, kind: Kind) -> tuple[
         values = packed.to_physical()
         count = values.to_frame("p").select(pl.max("p").fill_null(-1).cast(pl.Int64) + 1).item()
         texts = pl.int_range(count, dtype=pl.UInt32, eager=True).cat.to(packed.dtype).cast(pl.String)
-    blank = bool(values.null_count())
-    used = np.bincount((values.drop_nulls() if blank else values).to_numpy(), minlength=len(texts)) > 0
-    if not used.all():  # a dictionary may be that of more rows
-        values = pl.Series(used.cumsum(dtype=np.uint32) - 1).gather(values)
-        texts = texts.filter(pl.Series(used))
-    if blank:
+    if values.null_count():
         values = values.fill_null(len(texts))
         texts = texts.extend_constant(None, 1)
     return texts, values
@@ -172,31 +175,18 @@ def _bare(work: Work, column: Column, values: pl.Series) -> pl.Series:
     return bare
 
 
-def _trimmed(values: pl.Series) -> pl.Series:
-    values = values.str.strip_chars()
-    if values.str.len_bytes().min() == 0:
-        values = values.set(values == "", None)
-    return values
-
-
-def null_words(values: pl.Series, policy: Policy) -> pl.Series:
-    """A mask of the trimmed texts that as a whole are one of the policy's null words, whatever their case."""
-    words = [word.casefold() for word in policy.nulls]
-    longest = max(map(len, words), default=0)
-    short = (values.str.len_bytes() <= longest).fill_null(False)
-    if not short.any():
-        return short
-    return short & values.str.to_lowercase().is_in(words).fill_null(False)
-
-
-def _without_null_words(work: Work, column: Column, values: pl.Series) -> pl.Series:
-    mask = null_words(values, work.policy)
+def _without_blanks(work: Work, column: Column, values: pl.Series) -> pl.Series:
+    """Nulls for trimmed texts that are empty, or as a whole one of the policy's null words, whatever their case."""
+    words = [word.lower() for word in work.policy.nulls]
+    short = (values.str.len_bytes() <= max((len(word.encode()) for word in words), default=0)).arg_true()
+    some = values.gather(short)
+    empty, worded = some == "", some.str.to_lowercase().is_in(words)
+    mask = pl.repeat(False, len(values), dtype=pl.Boolean, eager=True).scatter(short.filter(worded & ~empty), True)
     if count := work.count(mask):
         text = f"{work.table}.{column.name}: {{count}} cells hold a null word such as NULL or nan; they count as blank"
         if column.kind is not Kind.DOCUMENTED:  # where "none" is an answer, and means what a blank does
             work.tallies[text] = count
-        values = values.set(mask, None)
-    return values
+    return values.scatter(short.filter(worded | empty), None)
 
 
 def _count_rounded(work: Work, column: Column, values: pl.Series) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import polars as pl
 
@@ -14,6 +15,7 @@ from auditor.schema.codes import FAMILY, CodeList, credential_parts
 MINUTE = 60_000_000
 """Microseconds in a minute."""
 
+_Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 _KEY = ("claim_id", "claim_line", "cpt_code")
 _DOCUMENTS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity")
 _ROW_FACTS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "claim_status_sure", "billed_amount",
@@ -81,7 +83,7 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     return Billing(lines, line_calls, others.select(*keys, "unmatched"), other_calls, inactive)
 
 
-def with_end_and_time(calls: pl.DataFrame) -> pl.DataFrame:
+def with_end_and_time(calls: _Frame) -> _Frame:
     """Add each call's `end`, its own `time` (microseconds), `time_source` and the `clock` between start and end.
 
     A stated time that falls short of the clock by whole hours is unknown (`lost_hours`): a spreadsheet may drop them.

@@ -14,6 +14,7 @@ import polars as pl
 from auditor.cells.among import Among
 from auditor.cells.duplicates import hashed
 from auditor.cells.ids import DIFFERENCES, are_digits, folded
+from auditor.reading.packed import ANYTHING, Extent
 
 MANY_CLAIMS = 20
 """Of one provider."""
@@ -84,10 +85,10 @@ class Ids:
         """The ids that have these hashes (`value`)."""
         return self._values.filter(pl.col("hash").is_in(hashes.implode())).select("value")
 
-    def near(self, texts: pl.Series) -> pl.DataFrame:
-        """Which of the ids (`value`) are among the texts nearly, and `how` they differ."""
+    def near(self, texts: pl.Series, extent: Extent = ANYTHING) -> pl.DataFrame:
+        """Which of the ids (`value`) are among the texts of an extent nearly, and `how` they differ."""
         nothing = pl.DataFrame(schema={"value": pl.String, "how": pl.String})
-        if self._values.is_empty() or (self._digits and _digits(texts) == self._digits):
+        if self._values.is_empty() or (self._digits and _digits(texts, extent) == self._digits):
             return nothing
         values, alike = self._folded
         others = _folded(texts.drop_nulls().alias("text"))
@@ -126,11 +127,11 @@ def sought_again(table: str, related: pl.DataFrame, *, with_claims: bool) -> Sou
     return {f"{AGAIN}{kind} {column}": (column, Ids(ids[kind])) for kind, column in columns[table]}
 
 
-def _digits(texts: pl.Series) -> int:
+def _digits(texts: pl.Series, extent: Extent = ANYTHING) -> int:
     """How many digits each of the texts is, where all are as many and nothing else: such texts are equal, or not near."""
     sizes = texts.str.len_bytes()
     least: int = sizes.min() or 0  # type: ignore[assignment]
-    return least if least == sizes.max() and are_digits(texts) else 0
+    return least if least == sizes.max() and (extent.is_digits or are_digits(texts)) else 0
 
 
 def _folded(texts: pl.Series) -> pl.DataFrame:

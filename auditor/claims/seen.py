@@ -85,7 +85,7 @@ def of_ids(typed: Typed, rows: pl.DataFrame, policy: Policy, sought: Sought) -> 
     few = [name for name in _FEW if name in typed.blanks.columns]
     for name in {*few, *(column for column, _ in sought.values())} - hashes.keys():
         hashes[name] = hashed([typed.some(name, typed.sound)])
-    hashes["diagnosis_codes"] = hashed([typed.different("diagnosis_codes").explode()])
+    hashes["diagnosis_codes"] = hashed([typed.some("diagnosis_codes", typed.sound).explode()])
     parts = [
         _part("patient", "", _of_note(typed.column("patient_id").filter(typed.sound), hashes["patient_id"], policy)),
         *(_hashes("few", name, _least(hashes[name])) for name in (*few, "diagnosis_codes")),
@@ -94,7 +94,7 @@ def of_ids(typed: Typed, rows: pl.DataFrame, policy: Policy, sought: Sought) -> 
         parts.append(_hashes("call", "", hashes["call_id"]))
     for pair, (column, ids) in sought.items():
         parts.append(_hashes("id", pair, ids.there(hashes[column])))
-        parts.append(_part("id", pair, ids.near(typed.some(column, typed.sound))))
+        parts.append(_part("id", pair, ids.near(typed.some(column, typed.sound), typed.extent(column))))
     return pl.concat(parts)
 
 

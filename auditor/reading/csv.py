@@ -21,7 +21,7 @@ import pyarrow.csv as pacsv
 from auditor.errors import InputRefused
 from auditor.reading import decoding
 from auditor.reading.decoding import Source
-from auditor.reading.packed import Texts, with_texts
+from auditor.reading.packed import NOTHING, Known, known
 
 CHUNK = 1 << 24
 """Bytes of text in a chunk."""
@@ -63,7 +63,7 @@ class CsvText:
     above: int = 0
 
 
-Columns = tuple[pl.DataFrame, Texts, dict[int, str]]
+Columns = tuple[pl.DataFrame, Known, dict[int, str]]
 """The wanted columns as text or packed, named by position, with `record`; and record number → reason for those lost."""
 
 
@@ -171,8 +171,8 @@ def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[
             made: Iterable[Columns] = [(*_fast(text, whole, positions, newlines, few, before), {})]
         except pa.ArrowInvalid:
             made = _slow(text, (whole,), positions, before)
-        for frame, texts, lost in made:
-            yield frame, texts, lost
+        for frame, about, lost in made:
+            yield frame, about, lost
             before += frame.height + len(lost)
         data, size = data[end:], text.chunk
 
@@ -238,7 +238,7 @@ def _few(text: CsvText, data: bytes, positions: Sequence[int], repeating: Collec
 
 def _fast(
     text: CsvText, data: memoryview, positions: Sequence[int], newlines: bool, few: Collection[str], before: int
-) -> tuple[pl.DataFrame, Texts]:
+) -> tuple[pl.DataFrame, Known]:
     names = [str(position) for position in range(len(text.headers))]
     wanted = [str(position) for position in positions]
     types = dict.fromkeys(wanted, pa.large_string()) | dict.fromkeys(few, pa.dictionary(pa.int32(), pa.string()))
@@ -250,8 +250,8 @@ def _fast(
             column_types=types, include_columns=wanted, strings_can_be_null=False, check_utf8=False
         ),
     )
-    frame, texts = with_texts(table, few)
-    return frame.with_row_index("record", offset=before + 1), texts
+    frame, about = known(table, few)
+    return frame.with_row_index("record", offset=before + 1), about
 
 
 class _Text(io.RawIOBase):
@@ -294,7 +294,7 @@ def _slow(
     number, began = before, 0
     while True:
         if stream.given - began > text.chunk // 4:
-            yield _frame(columns, positions, records), {}, lost
+            yield _frame(columns, positions, records), NOTHING, lost
             columns, records, lost, began = [[] for _ in positions], [], {}, stream.given
         stream.mark, stream.record = stream.given, number + 1
         line = reader.line_num
@@ -325,7 +325,7 @@ def _slow(
         records.append(number)
         for column, position in zip(columns, positions, strict=True):
             column.append(row[position])
-    yield _frame(columns, positions, records), {}, lost
+    yield _frame(columns, positions, records), NOTHING, lost
 
 
 def _frame(columns: list[list[str]], positions: Sequence[int], records: list[int]) -> pl.DataFrame:

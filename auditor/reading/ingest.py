@@ -8,7 +8,7 @@ import hashlib
 import io
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,11 +21,12 @@ from auditor.reading import headers
 from auditor.reading import parquet as parquetfile
 from auditor.reading.decoding import Source
 from auditor.reading.files import Signature, expand, held, opened, shown, signature, where
-from auditor.reading.packed import Texts
+from auditor.reading.packed import NOTHING, Known
 from auditor.schema.tables import TABLES, Kind, TableSpec, fold
 
 __all__ = ["REJECT_SCHEMA", "Chunk", "Chunks", "Extract", "Part", "SourceFile", "canonical", "check_mapping", "confirm",
-           "expand", "ignored", "parts", "read_part", "read_table", "shown", "stack", "where", "written_out"]  # fmt: skip
+           "expand", "ignored", "of_canonical", "parts", "read_part", "read_table", "shown", "stack", "where",
+           "written_out"]  # fmt: skip
 
 _PARQUET = b"PAR1"
 _LONGEST = 1_000_000
@@ -62,18 +63,18 @@ class Chunk:
     """Some records. `frame` has the existing canonical columns, `source_file` and `source_record`.
 
     `lost`: REJECT_SCHEMA, the records that do not fit the header. `share`: how much of the file is read with it, about.
-    `texts`: of columns that repeat a few texts these, each once; the column itself then holds each row's place among them.
+    `known` of the columns: those that repeat a few texts are packed, and hold each row's place among them.
     """
 
     frame: pl.DataFrame
     lost: pl.DataFrame
     share: float = 0.0
-    texts: Texts = field(default_factory=dict)
+    known: Known = NOTHING
 
     def written(self, mask: pl.Series | None = None) -> pl.DataFrame:
         """The rows, or those that the mask picks, with every column as it is written."""
         frame = self.frame if mask is None else self.frame.filter(mask)
-        return frame.with_columns(texts.gather(frame[name]).alias(name) for name, texts in self.texts.items())
+        return frame.with_columns(texts.gather(frame[name]).alias(name) for name, texts in self.known.texts.items())
 
 
 @dataclass(frozen=True)
@@ -149,18 +150,14 @@ def read_part(
             reading = _parquet if source.head == _PARQUET else _csv
             names, mapped, frames = reading(named, part.table, source, policy, left_out, chunk_bytes, only)
             wanted = {name: many for name, many in mapped.positions.items() if only is None or name in only}
-            for wide, texts, reasons in frames:
+            for wide, about, reasons in frames:
                 placed = wide.rename({"record": "source_record"}).with_columns(source_file=pl.lit(path))
-                packed = {
-                    name: texts[str(many[0])]
-                    for name, many in wanted.items()
-                    if len(many) == 1 and str(many[0]) in texts
-                }
-                frame = canonical(named, placed, wanted, packed)
+                about = of_canonical(about, wanted)
+                frame = canonical(named, placed, wanted, about)
                 lost = [(path, record, "", reason, None) for record, reason in reasons.items()]
                 rows += frame.height + len(lost)
                 rejects = pl.DataFrame(lost, schema=REJECT_SCHEMA, orient="row")
-                yield Chunk(frame, rejects, stream.tell() / whole, packed)
+                yield Chunk(frame, rejects, stream.tell() / whole, about)
             size, digest = source.finish() if only is None else (0, "")
     except MemoryError:
         raise InputRefused(
@@ -210,10 +207,13 @@ def _numbered(
     repeating = {names[position] for position in _repeating(table, mapped, only)}
     record = 1
     columns = [names[position] for position in wanted]
-    for frame, texts in parquetfile.read_columns(named, source.stream, columns, joined, repeating):
-        at = dict(zip(frame.columns, map(str, wanted), strict=True))
-        frame = frame.rename(at).with_row_index("record", offset=record)
-        yield frame, {at[name]: different for name, different in texts.items()}, {}
+    for frame, about in parquetfile.read_columns(named, source.stream, columns, joined, repeating):
+        at = dict(zip(map(str, wanted), frame.columns, strict=True))
+        yield (
+            pl.DataFrame({new: frame[old] for new, old in at.items()}).with_row_index("record", offset=record),
+            about.named(at),
+            {},
+        )
         record += frame.height
     source.rewind()
 
@@ -235,17 +235,20 @@ def _repeating(table: str, mapped: headers.HeaderMap, only: _Only) -> list[int]:
     ]
 
 
-def canonical(
-    named: str, frame: pl.DataFrame, wanted: Mapping[str, tuple[int, ...]], texts: Texts | None = None
-) -> pl.DataFrame:
+def canonical(named: str, frame: pl.DataFrame, wanted: Mapping[str, tuple[int, ...]], about: Known) -> pl.DataFrame:
     """Columns known by their places → the canonical ones, with each row's place. Raises InputRefused for endless cells.
 
-    `texts`: of canonical columns that are packed.
+    `about`: the canonical ones.
     """
     columns = [_join([pl.col(str(p)) for p in many]).alias(name) for name, many in wanted.items()]
     made = frame.select(*columns, "source_record", "source_file")
-    _check_lengths(named, made, texts or {})
+    _check_lengths(named, made, about.texts)
     return made
+
+
+def of_canonical(about: Known, wanted: Mapping[str, tuple[int, ...]]) -> Known:
+    """What is known of columns that are known by their places → the same of the canonical ones."""
+    return about.named({name: str(many[0]) for name, many in wanted.items() if len(many) == 1})
 
 
 def ignored(table: str, without_billing: bool) -> frozenset[str]:
@@ -254,7 +257,7 @@ def ignored(table: str, without_billing: bool) -> frozenset[str]:
     return frozenset(column.name for column in columns if column.billing and without_billing)
 
 
-def _check_lengths(where: str, frame: pl.DataFrame, packed: Texts) -> None:
+def _check_lengths(where: str, frame: pl.DataFrame, packed: Mapping[str, pl.Series]) -> None:
     """Refuse cells of a size that no export means: reading a value out of one takes minutes."""
     texts = pl.selectors.string() - pl.selectors.by_name("source_file")
     lengths = frame.select(texts.str.len_bytes().max()).row(0, named=True)

@@ -1,22 +1,68 @@
 """Columns that repeat a few texts: each row's place among the different texts, and these once. Texts that share memory."""
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
-Texts = Mapping[str, pl.Series]
-"""The packed columns, which hold places, and the different texts that these are places among."""
 _MOST = 1 << 16
 """Of different numbers, that are packed."""
 _INLINE = 12
 """Bytes of a text that polars keeps in the column itself."""
 
 
-def with_texts(table: pa.Table, packed: Collection[str]) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+class Extent(NamedTuple):
+    """The least and the greatest byte of some texts."""
+
+    least: int
+    greatest: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all is printed, and nothing a blank or a quote: there is nothing to trim or to take off."""
+        return self.least > ord("'") and self.greatest <= ord("~")
+
+    @property
+    def is_number(self) -> bool:
+        """Whether there are but digits and signs."""
+        return self.is_plain and self.greatest <= ord("9")
+
+    @property
+    def is_digits(self) -> bool:
+        """Whether there are but digits."""
+        return self.least >= ord("0") and self.greatest <= ord("9")
+
+
+ANYTHING, NUMBERS = Extent(0, 255), Extent(ord("-"), ord("9"))
+"""Of texts that nobody looked at, and of whole numbers."""
+
+
+class Known(NamedTuple):
+    """What is known of columns. `texts`: of the packed ones, which hold places, the different texts that these are among.
+
+    `extents`: of others, where they were looked at.
+    """
+
+    texts: Mapping[str, pl.Series] = {}
+    extents: Mapping[str, Extent] = {}
+
+    def named(self, names: Mapping[str, str]) -> "Known":
+        """The same of columns that have new names: new → old."""
+        texts, extents = self
+        return Known(
+            {new: texts[old] for new, old in names.items() if old in texts},
+            {new: extents[old] for new, old in names.items() if old in extents},
+        )
+
+
+NOTHING = Known()
+
+
+def known(table: pa.Table, packed: Collection[str]) -> tuple[pl.DataFrame, Known]:
     """Arrow's columns as polars', those of `packed` that are dictionaries of different texts in two."""
-    texts, columns = {}, []
+    texts, extents, columns = {}, {}, []
     for name, column in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_dictionary(column.type):
             one = column.unify_dictionaries()
@@ -26,10 +72,30 @@ def with_texts(table: pa.Table, packed: Collection[str]) -> tuple[pl.DataFrame, 
                 column = pa.chunked_array([part.indices.view(pa.uint32()) for part in one.chunks], pa.uint32())
             else:
                 column = column.cast(column.type.value_type)
+        elif is_text(column.type):
+            extents[name] = extent(column)
         columns.append(column)
     frame = pl.from_arrow(pa.table(columns, table.column_names))
     assert isinstance(frame, pl.DataFrame)
-    return frame, texts
+    return frame, Known(texts, extents)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds texts, one after another."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def extent(column: pa.ChunkedArray) -> Extent:
+    """The extent of a column of texts, of which all are ASCII where it ends below 128."""
+    least, greatest = 255, 0
+    size = np.int64 if pa.types.is_large_string(column.type) else np.int32
+    for part in column.chunks:
+        _, offsets, texts = part.buffers()
+        if len(part) and texts:
+            places = np.frombuffer(offsets, size, len(part) + 1, part.offset * size().itemsize)
+            some = np.frombuffer(texts, np.uint8)[places[0] : places[-1]]
+            least, greatest = some.min(initial=least), some.max(initial=greatest)
+    return Extent(int(least), int(greatest))
 
 
 def owned(frame: pl.DataFrame) -> pl.DataFrame:

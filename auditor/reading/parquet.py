@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from polars import selectors as cs
 
 from auditor.errors import InputRefused
-from auditor.reading.packed import Texts, firsts, with_texts
+from auditor.reading.packed import NUMBERS, Known, extent, firsts, is_text, known
 
 CHUNK = 500_000
 """Rows of a chunk, about."""
@@ -47,7 +47,7 @@ def read_columns(
     joined: Collection[str] = (),
     repeating: Collection[str] = (),
     rows: int = CHUNK,
-) -> Iterator[tuple[pl.DataFrame, Texts]]:
+) -> Iterator[tuple[pl.DataFrame, Known]]:
     """The wanted columns, each by its place among them, in chunks, at least one.
 
     Those of `joined` become text whatever they hold; those of `repeating` that repeat a few values are packed.
@@ -57,15 +57,17 @@ def read_columns(
         numbers = {field.name for field in file.schema_arrow if _is_number(field.type)} & set(repeating)
         dates_only = {name: pl.lit(_dates_only(file, name)) for name in joined}
         file = pq.ParquetFile(stream, metadata=file.metadata, read_dictionary=few, coerce_int96_timestamp_unit="us")
-        for frame, texts in _frames(file, list(wanted), rows, few):
-            made = []
+        for frame, about in _frames(file, list(wanted), rows, few):
+            made, texts, extents = [], dict(about.texts), dict(about.extents)
             for name, column in zip(wanted, frame, strict=True):
                 text = as_text(where, name, pl.col(column.name), column.dtype, name in joined, dates_only.get(name))
                 if name in numbers and (packed := firsts(column)):
                     column, rows_of_each = packed[0].alias(column.name), packed[1]
                     texts[column.name] = frame[rows_of_each].select(text).to_series()
+                elif column.dtype.is_integer():
+                    extents[column.name] = NUMBERS
                 made.append(column if column.name in texts else frame.select(text.alias(column.name)).to_series())
-            yield pl.DataFrame(made), texts
+            yield pl.DataFrame(made), Known(texts, extents)
 
 
 def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFrame]:
@@ -83,7 +85,7 @@ def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFra
 
 def _frames(
     file: pq.ParquetFile, wanted: list[str] | None, rows: int, few: Collection[str] = ()
-) -> Iterator[tuple[pl.DataFrame, dict[str, pl.Series]]]:
+) -> Iterator[tuple[pl.DataFrame, Known]]:
     held: list[pa.RecordBatch] = []
     yielded = False
     each = range(file.num_row_groups)
@@ -98,19 +100,19 @@ def _frames(
         yield _frame(pa.Table.from_batches(held, None if held else schema), few)
 
 
-def _frame(table: pa.Table, few: Collection[str]) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+def _frame(table: pa.Table, few: Collection[str]) -> tuple[pl.DataFrame, Known]:
     """Columns named by their places. Neither Arrow nor polars looks whether text is UTF-8 unless told to."""
     columns = []
     for column in table.columns:
         if pa.types.is_decimal256(column.type):
             column = column.cast(pa.decimal128(38, column.type.scale))
-        elif not pa.types.is_primitive(column.type):
+        elif not pa.types.is_primitive(column.type) and not (is_text(column.type) and extent(column).greatest < 128):
             column.validate(full=True)
         columns.append(column)
     packed = [str(place) for place, name in enumerate(table.column_names) if name in few]
-    frame, texts = with_texts(pa.table(columns, [str(place) for place in range(len(columns))]), packed)
+    frame, about = known(pa.table(columns, [str(place) for place in range(len(columns))]), packed)
     dates = (column for column in frame.select(cs.date() | cs.datetime()) if _is_beyond(column))
-    return frame.with_columns(_spelled(column) for column in dates), texts
+    return frame.with_columns(_spelled(column) for column in dates), about
 
 
 def _is_beyond(column: pl.Series) -> bool:
@@ -162,7 +164,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 def _is_text(kind: pa.DataType) -> bool:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return is_text(kind)
 
 
 def _dates_only(file: pq.ParquetFile, name: str) -> bool:

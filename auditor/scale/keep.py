@@ -148,7 +148,8 @@ class TypeChunk:
         """What sound rows say of the coverage, their stretches of time, and what their lengths look like."""
         spans, counts, look = call_windows.NO_SPANS, {}, self.look
         if look.table == "calls":
-            rows = with_end_and_time(that_are_calls(rows))
+            timed = with_end_and_time(that_are_calls(rows).lazy())
+            rows = timed.select(*rows.columns, "end", "lost_hours").collect()
             counts = lengths.counted(rows) | {"lost hours": int(rows["lost_hours"].sum())}
             spans = call_windows.spans(rows) if self.with_spans else spans
         return coverage.extremes(look.table, rows, look.policy, bills=look.bills, until=self.until), spans, counts

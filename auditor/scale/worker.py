@@ -21,6 +21,7 @@ from auditor.judging.patients import Context, judge_patients
 from auditor.policy import Policy
 from auditor.reading import ingest
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Part
+from auditor.reading.packed import known
 from auditor.reading.parquet import as_text
 from auditor.scale.keep import TypeChunk, frames_of
 from auditor.scale.survey import Look
@@ -83,7 +84,7 @@ def parquet_chunks(
     joined = {str(p) for many in wanted.values() if len(many) > 1 for p in many}
     path = pl.col("path") if part.address else pl.lit(ingest.shown(part.path))
     for batch in batches:
-        frame = pl.DataFrame(pl.from_arrow(batch))
+        frame, about = known(pa.Table.from_batches([batch]), ())
         texts = frame.select(
             *(
                 as_text(named, name, pl.col(name), dtype, name in joined, pl.lit(dates_only.get(name))).alias(name)
@@ -92,10 +93,11 @@ def parquet_chunks(
             source_file=path,
             source_record=(pl.col("record") + 1).cast(pl.UInt32),
         )
-        chunk = ingest.canonical(named, texts, wanted)
+        about = ingest.of_canonical(about, wanted)
+        chunk = ingest.canonical(named, texts, wanted, about)
         for (file,), rows in chunk.group_by("source_file", maintain_order=True):
             first = rows["source_record"][0]
-            yield str(file), first, Chunk(rows, pl.DataFrame(schema=REJECT_SCHEMA))
+            yield str(file), first, Chunk(rows, pl.DataFrame(schema=REJECT_SCHEMA), known=about)
             yield str(file), first, seen.with_columns(rows=pl.lit(rows.height))
 
 

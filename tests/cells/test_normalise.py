@@ -14,6 +14,7 @@ from auditor.cells.among import Among
 from auditor.cells.normalise import Table, normalise, type_rows
 from auditor.policy import Policy
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Extract
+from auditor.reading.packed import NOTHING, Known
 from auditor.rules import select
 from auditor.scale.keep import Said, TypeChunk
 from auditor.scale.survey import Look, repeated
@@ -117,11 +118,11 @@ def test_packed_columns_are_typed_as_their_text_is(policy: Policy, strangers: in
     texts = {name: pl.concat([more, frame[name].drop_nulls().unique().sort()]).alias(name) for name in names}
     places = [frame[name].replace_strict(texts[name], pl.int_range(len(texts[name]), eager=True), return_dtype=pl.UInt32)
               for name in names]  # fmt: skip
-    packed = Chunk(frame.with_columns(places), pl.DataFrame(schema=REJECT_SCHEMA), texts=texts)
+    packed = Chunk(frame.with_columns(places), pl.DataFrame(schema=REJECT_SCHEMA), known=Known(texts))
     assert_frame_equal(packed.written(), frame)
     made, plain = (
         type_rows(TABLES["visits"], chunk, policy, values.blanks("visits", policy))
-        for chunk in (packed, replace(packed, frame=frame, texts={}))
+        for chunk in (packed, replace(packed, frame=frame, known=NOTHING))
     )
     same(made.table(), plain.table())
     assert_frame_equal(made.rows(made.sound), plain.rows(plain.sound))

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from auditor import policy as policies
@@ -13,6 +14,7 @@ from auditor.cells.normalise import Typed, type_rows
 from auditor.cells.values import Work, read
 from auditor.policy import Policy
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk
+from auditor.reading.packed import NOTHING, Known, extent
 from auditor.rules import select
 from auditor.schema.tables import TABLES
 from tests.support.reading import one
@@ -22,7 +24,7 @@ POLICY = policies.load("default", select, "UTC")
 
 def typed(table: str, column: str, *texts: str | None) -> tuple[Work, list[object]]:
     work = Work(POLICY, table, len(texts))
-    read(work, TABLES[table].columns[column], pl.Series(texts, dtype=pl.String))
+    read(work, TABLES[table].columns[column], pl.Series(texts, dtype=pl.String), NOTHING)
     return work, work.made[column].rows().to_list()
 
 
@@ -49,6 +51,26 @@ def test_a_null_word_in_a_required_column_rejects_its_row() -> None:
     work, _ = typed("calls", "patient_id", "NULL", "P1")
     assert work.problem.to_list() == [1, 0]
     assert work.problems == [("patient_id", "patient_id is blank")]
+
+
+@pytest.mark.parametrize(("word", "others"), [("0", ["12", "30"]), ("—", ["V1"]), ("Ä", ["V1"])])
+def test_null_words_of_the_policy_are_found_whatever_else_the_column_holds(word: str, others: list[str]) -> None:
+    column = pa.chunked_array([pa.array([word.lower(), *others])])
+    work = Work(POLICY.model_copy(update={"nulls": (word,)}), "visits", 1 + len(others))
+    read(
+        work,
+        TABLES["visits"].columns["originating_call_id"],
+        pl.Series(column),
+        Known({}, {"originating_call_id": extent(column)}),
+    )
+    assert work.made["originating_call_id"].rows().to_list() == [None, *others]
+
+
+def test_a_text_that_no_row_has_says_nothing() -> None:
+    """A dictionary may be that of more rows."""
+    work, known = Work(POLICY, "visits", 2), Known({"status": pl.Series(["completed", "strange", None])})
+    read(work, TABLES["visits"].columns["status"], pl.Series([2, 2], dtype=pl.UInt32), known)
+    assert (work.filled, work.unrecognised, work.made["status"].rows().to_list()) == (set(), [], [None, None])
 
 
 @pytest.mark.parametrize("word", ["nil", "NULLA", "N", "0", "P-NULL"])
@@ -168,7 +190,7 @@ def test_a_decimal_comma_is_read_where_the_policy_says_so():
         ("call_minutes", ["21,5", "21:30", "PT21M30S", None], [1_290_000_000] * 3 + [None]),
     ):
         work = Work(policy, "calls", 4)
-        read(work, TABLES["calls"].columns[column], pl.Series(texts))
+        read(work, TABLES["calls"].columns[column], pl.Series(texts), NOTHING)
         assert work.made[column].rows().to_list() == expected
 
 

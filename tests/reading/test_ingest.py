@@ -78,7 +78,7 @@ def test_columns_of_few_values_are_packed_and_keys_never(tmp_path: Path, policy:
     for name in ("a.parquet", "b.csv"):
         made, _ = chunks(tmp_path / name, policy, 1 << 16)
         assert {tuple(chunk.frame.schema.items()) for chunk in made} == {tuple(made[0].frame.schema.items())}
-        assert {tuple(chunk.texts) for chunk in made} == {("status", "soonest_available")}
+        assert {tuple(chunk.known.texts) for chunk in made} == {("status", "soonest_available")}
         both.append(ingest.stack([chunk.written() for chunk in made]).drop("visit_start", "source_file"))
     assert both[0].equals(both[1])
     (tmp_path / "c.csv").write_text(TEXT)

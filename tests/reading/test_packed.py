@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from auditor.reading.packed import firsts, owned, with_texts
+from auditor.reading.packed import extent, firsts, known, owned
 
 
 def dictionary(places: list[int | None], texts: list[str]) -> pa.DictionaryArray:
@@ -15,14 +15,39 @@ def dictionary(places: list[int | None], texts: list[str]) -> pa.DictionaryArray
 
 def test_chunks_with_dictionaries_of_their_own_have_one() -> None:
     column = pa.chunked_array([dictionary([0, None, 1], ["a", "b"]), dictionary([1, 0], ["c", "b"])])
-    frame, texts = with_texts(pa.table({"x": column, "y": column}), ["x"])
+    frame, (texts, _) = known(pa.table({"x": column, "y": column}), ["x"])
     assert texts["x"].gather(frame["x"]).to_list() == frame["y"].to_list() == ["a", None, "b", "b", "c"]
     assert (frame["x"].dtype, list(texts)) == (pl.UInt32, ["x"])
 
 
 def test_a_dictionary_that_repeats_a_text_is_none() -> None:
-    frame, texts = with_texts(pa.table({"x": dictionary([0, 1], ["a", "a"])}), ["x"])
+    frame, (texts, _) = known(pa.table({"x": dictionary([0, 1], ["a", "a"])}), ["x"])
     assert (frame["x"].to_list(), texts) == (["a", "a"], {})
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize(
+    ("texts", "plain", "number", "digits"),
+    [
+        (["12", None, "3"], True, True, True),
+        (["", "7"], True, True, True),
+        ([], True, True, True),
+        (["-1", "+2", "3.5"], True, True, False),
+        (["A-1", "z~"], True, False, False),
+        (["1", "2 "], False, False, False),
+        (["1\t"], False, False, False),
+        (["'1"], False, False, False),
+        (['="1"'], False, False, False),
+        (["1\x7f"], False, False, False),
+        (["1\u200b"], False, False, False),
+    ],
+)
+def test_the_extent_tells_what_texts_cannot_hold(
+    texts: list[str | None], plain: bool, number: bool, digits: bool, kind: pa.DataType
+) -> None:
+    parts = [pa.array(["~ x", *texts], kind).slice(1), pa.array([], kind)]
+    one = extent(pa.chunked_array(parts))
+    assert (one.is_plain, one.is_number, one.is_digits) == (plain, number, digits)
 
 
 @pytest.mark.parametrize(
