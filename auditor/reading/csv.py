@@ -161,11 +161,11 @@ def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[
             continue
         if ended and not data and before:
             return
-        newlines = _quoted_newlines(data[:end], text.delimiter)
+        whole = data[:end]
+        newlines = _quoted_newlines(whole, text.delimiter)
         if newlines is None or not (end or ended):
             yield from _slow(text, chain((data,), text.records), positions, before)
             return
-        whole = memoryview(data)[:end]
         few = _few(text, data, positions, repeating) if few is None else few
         try:
             made: Iterable[Columns] = [(*_fast(text, whole, positions, newlines, few, before), {})]
@@ -190,7 +190,7 @@ def _last_end(data: bytes) -> int:
     """Where the last record ends that ends in this text, if every quote in it belongs to a well-quoted field."""
     for newline in (b"\n", b"\r"):
         end = data.rfind(newline) + 1
-        if data.count(b'"', 0, end) % 2:  # within a field
+        if b'"' in data and data.count(b'"', 0, end) % 2:  # within a field
             end = _end_outside(data, newline, max(0, end - _TASTE), end) or _end_outside(data, newline, 0, end)
         if end:
             return end
@@ -230,22 +230,23 @@ def _few(text: CsvText, data: bytes, positions: Sequence[int], repeating: Collec
     """The columns of `repeating` that hold few values, as far as the first records tell."""
     taste = data[: _last_end(data[:_TASTE])]
     try:
-        rows, _ = _fast(text, memoryview(taste), positions, b'"' in taste, [], 0)
+        rows, _ = _fast(text, taste, positions, b'"' in taste, [], 0)
     except pa.ArrowInvalid:
         return []
     return [name for name in map(str, repeating) if rows[name].n_unique() * _FEW <= rows.height]
 
 
 def _fast(
-    text: CsvText, data: memoryview, positions: Sequence[int], newlines: bool, few: Collection[str], before: int
+    text: CsvText, data: bytes, positions: Sequence[int], newlines: bool, few: Collection[str], before: int
 ) -> tuple[pl.DataFrame, Known]:
     names = [str(position) for position in range(len(text.headers))]
     wanted = [str(position) for position in positions]
+    quote = '"' if b'"' in data else False
     types = dict.fromkeys(wanted, pa.large_string()) | dict.fromkeys(few, pa.dictionary(pa.int32(), pa.string()))
     table = pacsv.read_csv(
         pa.py_buffer(data),
         read_options=pacsv.ReadOptions(column_names=names),
-        parse_options=pacsv.ParseOptions(delimiter=text.delimiter, newlines_in_values=newlines),
+        parse_options=pacsv.ParseOptions(delimiter=text.delimiter, quote_char=quote, newlines_in_values=newlines),
         convert_options=pacsv.ConvertOptions(
             column_types=types, include_columns=wanted, strings_can_be_null=False, check_utf8=False
         ),
