@@ -161,14 +161,15 @@ def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[
             continue
         if ended and not data and before:
             return
-        whole = data[:end]
-        newlines = _quoted_newlines(whole, text.delimiter)
+        quoted = b'"' in data
+        newlines = quoted and _quoted_newlines(data[:end], text.delimiter)
         if newlines is None or not (end or ended):
             yield from _slow(text, chain((data,), text.records), positions, before)
             return
+        whole = memoryview(data)[:end]
         few = _few(text, data, positions, repeating) if few is None else few
         try:
-            made: Iterable[Columns] = [(*_fast(text, whole, positions, newlines, few, before), {})]
+            made: Iterable[Columns] = [(*_fast(text, whole, positions, (quoted, newlines), few, before), {})]
         except pa.ArrowInvalid:
             made = _slow(text, (whole,), positions, before)
         for frame, about, lost in made:
@@ -214,7 +215,7 @@ def _bare(text: bytes, delimiter: str, but: bytes = b'"') -> bytes:
 
 def _quoted_newlines(text: bytes, delimiter: str) -> bool | None:
     """Whether quoted fields hold line ends; None for a quote of any other kind, which pyarrow would guess about."""
-    if b'"' not in text or b'"' not in _bare(text, delimiter, rb'"\r\n'):
+    if b'"' not in _bare(text, delimiter, rb'"\r\n'):
         return False
     return None if b'"' in _bare(text, delimiter) else True
 
@@ -230,23 +231,31 @@ def _few(text: CsvText, data: bytes, positions: Sequence[int], repeating: Collec
     """The columns of `repeating` that hold few values, as far as the first records tell."""
     taste = data[: _last_end(data[:_TASTE])]
     try:
-        rows, _ = _fast(text, taste, positions, b'"' in taste, [], 0)
+        rows, _ = _fast(text, memoryview(taste), positions, (True, b'"' in taste), [], 0)
     except pa.ArrowInvalid:
         return []
     return [name for name in map(str, repeating) if rows[name].n_unique() * _FEW <= rows.height]
 
 
 def _fast(
-    text: CsvText, data: bytes, positions: Sequence[int], newlines: bool, few: Collection[str], before: int
+    text: CsvText,
+    data: memoryview,
+    positions: Sequence[int],
+    quotes: tuple[bool, bool],
+    few: Collection[str],
+    before: int,
 ) -> tuple[pl.DataFrame, Known]:
+    """`quotes`: whether there are any, and line ends within them."""
+    quoted, newlines = quotes
     names = [str(position) for position in range(len(text.headers))]
     wanted = [str(position) for position in positions]
-    quote = '"' if b'"' in data else False
     types = dict.fromkeys(wanted, pa.large_string()) | dict.fromkeys(few, pa.dictionary(pa.int32(), pa.string()))
     table = pacsv.read_csv(
         pa.py_buffer(data),
         read_options=pacsv.ReadOptions(column_names=names),
-        parse_options=pacsv.ParseOptions(delimiter=text.delimiter, quote_char=quote, newlines_in_values=newlines),
+        parse_options=pacsv.ParseOptions(
+            delimiter=text.delimiter, quote_char='"' if quoted else False, newlines_in_values=newlines
+        ),
         convert_options=pacsv.ConvertOptions(
             column_types=types, include_columns=wanted, strings_can_be_null=False, check_utf8=False
         ),
