@@ -60,8 +60,8 @@ NO_SPANS = pl.DataFrame(
 
 def spans(calls: pl.DataFrame) -> pl.DataFrame:
     """The stretches of time that calls took: provider_id, id, `from`, `to`; only what is longer than nothing."""
-    taken = calls.filter(pl.col("end") > pl.col("call_start"))
-    return taken.select("provider_id", id="call_id", **{"from": "call_start", "to": "end"})
+    taken = calls.select("provider_id", id="call_id", **{"from": "call_start", "to": "end"})
+    return taken.filter(pl.col("to") > pl.col("from"))
 
 
 def own_spans(lines: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
@@ -81,13 +81,10 @@ def touching(own: pl.DataFrame, others: pl.DataFrame) -> pl.LazyFrame:
     def by_hour(stretches: pl.DataFrame) -> pl.LazyFrame:
         first = pl.col("from").dt.epoch("us") // HOUR
         last = (pl.col("to").dt.epoch("us") - 1) // HOUR
-        return (
-            stretches.lazy()
-            .with_columns(hour=pl.int_ranges(first, last + 1))
-            .explode("hour", empty_as_null=False)
-        )  # fmt: skip
+        begun = stretches.lazy().with_columns(hour=first)
+        later = begun.filter(last > first).with_columns(hour=pl.int_ranges(first + 1, last + 1))
+        return pl.concat([begun, later.explode("hour", empty_as_null=False)])
 
-    others = others.filter(pl.col("provider_id").is_in(own["provider_id"].unique().implode()))
     return (
         by_hour(own)
         .join(by_hour(others), on=["provider_id", "hour"], how="inner", suffix="_other")
