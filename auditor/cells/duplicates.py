@@ -1,14 +1,34 @@
-"""Rows of one id: duplicates collapse, rows that differ only in lists unite, contradictions are rejected."""
+"""Rows of one id: duplicates collapse, rows that differ only in lists unite, contradictions are rejected.
+
+Rows are told apart by hashes: their ids by 128 bits, and what they say, within an id, by 64. So exports that overlap are not
+held in memory for it.
+"""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import polars as pl
 
 from auditor.cells.adjustments import is_adjustment
+from auditor.cells.values import PLACE
 from auditor.schema.tables import TableSpec
 
 DUPLICATE = "duplicate row"
 CONFLICT = "conflicting rows for one id"
+_ID = ("id", "proof")
+
+
+class Twins(NamedTuple):
+    """What becomes of rows that may share their ids.
+
+    `kept`: those that are used, together where they differ in lists; `heads`: one of each id. `conflicts`: those that
+    contradict each other, each once. `rejects`: these, and all copies.
+    """
+
+    kept: pl.DataFrame
+    heads: pl.DataFrame
+    conflicts: pl.DataFrame
+    rejects: pl.DataFrame
 
 
 def hashed(key: Sequence[pl.Series]) -> pl.Series:
@@ -20,35 +40,59 @@ def hashed(key: Sequence[pl.Series]) -> pl.Series:
     return made.alias("id")
 
 
-def one_per_id(spec: TableSpec, singles: pl.DataFrame, repeats: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Collapse duplicates, unite rows that differ only in lists, reject rows that contradict each other.
+def twins(spec: TableSpec, rows: pl.DataFrame, *names: str) -> pl.DataFrame:
+    """What tells rows of one id apart: where they stand, patient_id, hashes, and some columns.
 
-    `singles` are the rows whose id no other row has, and `repeats` the others.
+    `id` and `proof` of the id, `plain` of all columns but lists, `whole` of all. An adjustment is a record of its own.
     """
-    if repeats.is_empty():
-        return singles, _as_rejects(repeats, "")
-    key = list(spec.key)
     lists = [column.name for column in spec.columns.values() if column.is_list]
-    plain = [name for name in repeats.columns if name not in (*lists, "source_file", "source_record")]
-    texts = repeats.with_columns(pl.col(name).list.join(";") for name in lists)
-    first = texts.select(pl.struct(*plain, *lists).is_first_distinct()).to_series()
-    distinct = repeats.filter(first).with_columns(own=pl.lit(0, pl.Int64))
-    if "frequency_code" in distinct.columns:  # a record of its own, whatever its id
-        distinct = distinct.with_columns(own=pl.when(is_adjustment()).then(pl.int_range(pl.len()) + 1).otherwise("own"))
-    key, plain = [*key, "own"], [*plain, "own"]
-    variants = distinct.select(plain).unique().group_by(key).len("variants")
-    distinct = distinct.join(variants, on=key, how="left", maintain_order="left")
-    conflict = distinct.filter(pl.col("variants") > 1)
-    kept = distinct.filter(pl.col("variants") == 1).drop("variants")
-    united = kept.group_by(key, maintain_order=True).agg(
-        pl.exclude(*lists, *key).first(), *(pl.col(name).explode().drop_nulls().unique().sort() for name in lists)
-    )
-    rejects = pl.concat([_as_rejects(conflict, CONFLICT), _as_rejects(repeats.filter(~first), DUPLICATE)])
-    return pl.concat([singles, united.select(repeats.columns)]), rejects
-
-
-def _as_rejects(rows: pl.DataFrame, reason: str) -> pl.DataFrame:
+    plain = rows.drop(*PLACE, *lists)
+    whole = rows.select(*plain.columns, *(pl.col(name).list.join(";") for name in lists)).hash_rows()
+    adjusts = is_adjustment() if "frequency_code" in rows.columns else pl.lit(False)
+    key = rows.select(spec.key)
     patient = pl.col("patient_id") if "patient_id" in rows.columns else pl.lit(None, pl.String)
     return rows.select(
-        "source_file", "source_record", column=pl.lit(""), reason=pl.lit(reason), patient_id=patient.cast(pl.String)
+        *PLACE,
+        *names,
+        patient_id=patient,
+        id=pl.when(adjusts).then(whole).otherwise(key.hash_rows()),
+        proof=key.hash_rows(1),
+        plain=plain.hash_rows(),
+        whole=whole,
     )
+
+
+def once(twins: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The first of each row, in order, and the rejects that its copies are."""
+    first = twins.select(pl.struct("id", "whole").is_first_distinct()).to_series()
+    return twins.filter(first), _as_rejects(twins.filter(~first), DUPLICATE)
+
+
+def decided(twins: pl.DataFrame) -> Twins:
+    """What becomes of rows of one id, given in order."""
+    distinct, copies = once(twins)
+    several = distinct.filter(pl.struct(_ID).is_duplicated())
+    conflicts = several.filter(pl.col("plain").n_unique().over(_ID) > 1)
+    kept = distinct.join(conflicts, on=_ID, how="anti", maintain_order="left")
+    heads = kept.filter(pl.struct(_ID).is_first_distinct())
+    return Twins(kept, heads, conflicts, pl.concat([_as_rejects(conflicts, CONFLICT), copies]))
+
+
+def united(spec: TableSpec, rows: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are kept, in their order; those that differ in lists as one, with the lists united."""
+    lists = [column.name for column in spec.columns.values() if column.is_list]
+    some = kept.select(*PLACE, *_ID).join(rows, on=PLACE, maintain_order="left")
+    together = some.group_by(_ID, maintain_order=True).agg(
+        pl.exclude(*lists, *_ID).first(), *(pl.col(name).explode().drop_nulls().unique().sort() for name in lists)
+    )
+    return together.select(rows.columns)
+
+
+def one_per_id(spec: TableSpec, singles: pl.DataFrame, repeats: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """All rows that are used, and rejects. `singles` are the rows whose id no other row has, and `repeats` the others."""
+    found = decided(twins(spec, repeats))
+    return pl.concat([singles, united(spec, repeats, found.kept)]), found.rejects
+
+
+def _as_rejects(twins: pl.DataFrame, reason: str) -> pl.DataFrame:
+    return twins.select(*PLACE, column=pl.lit(""), reason=pl.lit(reason), patient_id="patient_id")

@@ -9,9 +9,9 @@ import polars as pl
 from auditor.cells import duplicates, instants, normalise
 from auditor.cells.adjustments import that_are_calls
 from auditor.cells.among import Among, Around
-from auditor.cells.duplicates import DUPLICATE
 from auditor.cells.instants import Midnights
 from auditor.cells.normalise import Table, Typed, type_rows
+from auditor.cells.values import PLACE
 from auditor.claims import coverage, lengths, seen
 from auditor.claims.billing import with_end_and_time
 from auditor.claims.coverage import Extremes
@@ -37,17 +37,25 @@ _LOOKED_AT = {
     "claims": (),
 }  # fmt: skip
 """The columns that say something of the whole, or whether a row matters, beside those of `seen`."""
+_SPEAK = {
+    "calls": (*_LOOKED_AT["calls"], *seen.TIMES["calls"], *_NAMES),
+    "visits": ("status", "visit_start", "visit_start_date_only", "visit_start_date"),
+    "claims": ("service_date", "cpt_code"),
+}
+"""Those that a row speaks by as soon as it is known to be the one of its id that is used."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """What rows say of their table. `aside`: rows whose id others may have, which say nothing yet.
+    """What rows say of their table. `twins`: rows whose id others may have, which say nothing yet.
 
+    `aside`: those of them that can matter, in full.
     `spans`: of all calls (`windows.calls`), if a rule asks; `lengths`: of the calls, as `lengths.counted`; `seen`: as
     `claims.seen`.
     """
 
     table: Table
+    twins: pl.DataFrame
     aside: pl.DataFrame
     extremes: Extremes
     spans: pl.DataFrame
@@ -90,7 +98,9 @@ class TypeChunk:
             looked_at.with_columns(typed.columns(*_NAMES)) if self.with_spans and look.table == "calls" else looked_at
         )
         extremes, spans, counts = self._look(timed.filter(single))
-        aside = typed.rows(typed.sound & again)
+        repeats = typed.rows(typed.sound & again)
+        twins = duplicates.twins(TABLES[look.table], repeats, *_SPEAK[look.table])
+        aside = repeats.filter(self.matters(repeats))
         sound = looked_at if typed.sound.all() else looked_at.filter(typed.sound)
         says = [
             seen.of_times(look.table, sound, look.policy),
@@ -104,21 +114,21 @@ class TypeChunk:
             says += [seen.of_codes("used", codes.filter(single)), seen.of_codes("lost", codes.filter(~typed.sound))]
         table = typed.table()
         table = replace(table, rejects=owned(table.rejects))
-        said = Said(table, owned(aside), extremes, owned(spans), typed.midnights, counts, owned(pl.concat(says)))
+        said = Said(
+            table, owned(twins), owned(aside), extremes, owned(spans), typed.midnights, counts, owned(pl.concat(says))
+        )
         return owned(kept), said
 
     def together(self, parts: Sequence[Said], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, Said]:
         """What the chunks say, in order, as one; and of the rows that were put aside those that can matter."""
         look = self.look
-        aside = pl.concat([part.aside for part in parts])
-        rows, rejects = duplicates.one_per_id(TABLES[look.table], aside.clear(), aside)
-        extremes, spans, counts = self._look(rows)
+        ids = duplicates.decided(pl.concat([part.twins for part in parts]))
+        rows = duplicates.united(TABLES[look.table], pl.concat([part.aside for part in parts]), ids.kept)
+        extremes, spans, counts = self._look(ids.heads)
         counts = {name: count + sum(part.lengths[name] for part in parts) for name, count in counts.items()}
         says = [part.seen for part in parts]
         if look.bills:
-            conflicting = rejects.filter(pl.col("reason") != DUPLICATE)
-            faulty = aside.join(conflicting, on=["source_file", "source_record"], how="semi")
-            says += [seen.of_codes("used", rows["cpt_code"]), seen.of_codes("lost", faulty["cpt_code"])]
+            says += [seen.of_codes("used", ids.heads["cpt_code"]), seen.of_codes("lost", ids.conflicts["cpt_code"])]
         table = normalise.merge([part.table for part in parts])
         if files and not any(file.rows for file in files):  # nothing is blank where nothing is
             table = replace(table, columns=frozenset(name for file in files for name in file.mapping))
@@ -133,9 +143,10 @@ class TypeChunk:
             (name, _lost_times(name, found)) for name, found in midnights.items() if name != "visit_end"
         )  # no rule's
         notes = (*notes, *(f"{look.table}.{name}: {how}" for name, how in lost if how))
-        return rows.filter(self.matters(rows)), Said(
-            replace(table, rejects=normalise.all_rejects(table.rejects, [rejects]), notes=notes),
-            aside.clear(),
+        return rows, Said(
+            replace(table, rejects=normalise.all_rejects(table.rejects, [ids.rejects]), notes=notes),
+            ids.kept.clear(),
+            rows.clear(),
             coverage.merge([*(part.extremes for part in parts), extremes]),
             pl.concat([*(part.spans for part in parts), spans]),
             midnights,
@@ -153,6 +164,15 @@ class TypeChunk:
             counts = lengths.counted(rows) | {"lost hours": int(rows["lost_hours"].sum())}
             spans = call_windows.spans(rows) if self.with_spans else spans
         return coverage.extremes(look.table, rows, look.policy, bills=look.bills, until=self.until), spans, counts
+
+
+def collapsed(parts: Sequence[Said]) -> list[Said]:
+    """The same, without the copies among the rows that were put aside, which are rejected; the last part has the others."""
+    twins, copies = duplicates.once(pl.concat([part.twins for part in parts]))
+    aside = pl.concat([part.aside for part in parts]).join(twins, on=PLACE, how="semi", maintain_order="left")
+    *before, last = (replace(part, twins=twins.clear(), aside=aside.clear()) for part in parts)
+    rejects = pl.concat([last.table.rejects, copies], how="diagonal")
+    return [*before, replace(last, twins=twins, aside=aside, table=replace(last.table, rejects=rejects))]
 
 
 def _lost_times(name: str, found: Midnights) -> str | None:
@@ -214,7 +234,7 @@ def _codes(typed: Typed, policy: Policy) -> pl.DataFrame:
 
 
 def frames_of(said: Said) -> dict[str, pl.DataFrame]:
-    """What rows say, as frames that `said_of` understands: without the rows put aside, and without spans."""
+    """What rows say, as frames that `said_of` understands: without the rows put aside in full, and without spans."""
     table, found = said.table, said.extremes
     counts = [("column", name, 0) for name in sorted(table.columns)]
     counts += [("tally", text, count) for text, count in table.tallies.items()]
@@ -223,6 +243,7 @@ def frames_of(said: Said) -> dict[str, pl.DataFrame]:
     counts += [("length", name, count) for name, count in said.lengths.items()]
     counts.append(("local", "", int(table.has_local_times)))
     return {
+        "twins": said.twins,
         "rejects": table.rejects,
         "unrecognised": table.unrecognised,
         "counts": pl.DataFrame(counts, schema=["what", "name", "count"], orient="row"),
@@ -258,6 +279,7 @@ def said_of(work: TypeChunk, frames: Mapping[str, pl.DataFrame]) -> Said:
     }
     return Said(
         table,
+        frames["twins"],
         work.look.blanks.clear(),
         found,
         call_windows.NO_SPANS,

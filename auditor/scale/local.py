@@ -13,7 +13,7 @@ from auditor.judging.patients import Context, Judged, judge_patients
 from auditor.reading import ingest
 from auditor.reading.ingest import Chunk, Chunks, Part
 from auditor.scale import Progress
-from auditor.scale.keep import Said, TypeChunk
+from auditor.scale.keep import Said, TypeChunk, collapsed
 from auditor.scale.partitions import Partitions
 from auditor.scale.survey import Look, Survey, nothing_billed, nothing_dated, repeated
 from auditor.windows.calls import NO_SPANS
@@ -23,6 +23,9 @@ _SHARE = 4
 
 _AT_ONCE = 2
 """Chunks that are typed at once: polars uses all cores for much of a chunk, and one for the rest."""
+
+_COPIES = 2_000_000
+"""Rows of ids that others have, about, among which copies may be; where more are different, as many as these again."""
 
 _Made = TypeVar("_Made")
 
@@ -71,10 +74,15 @@ class Local:
         """Type a table, and keep the rows that can matter."""
         self._progress(f"typing {work.look.table}")
         source = Chunks(parts, work.look.policy, without_billing=work.look.without_billing)
-        said = []
+        said: list[Said] = []
+        twins = once = 0
         for rows, some in _each(work, source):
             self._rows.add(work.look.table, rows)
             said.append(some)
+            twins += some.twins.height
+            if twins > 2 * once + _COPIES:
+                said = collapsed(said)
+                twins = once = said[-1].twins.height
             self._share(f"typing {work.look.table}", source.share)
         rows, whole = work.together(said, source.files)
         if whole.date_only != work.date_only:  # now that it is known: once more
