@@ -21,6 +21,10 @@ class Among:
         self._marks = blank.scatter(_places(known, self._bits).unique(), True)
         self._none = known.is_empty()
 
+    def __len__(self) -> int:
+        """How many were given."""
+        return len(self._members)
+
     def __reduce__(self) -> tuple[type["Among"], tuple[pl.Series]]:
         """Made anew in another process: the members are smaller than the marks."""
         return Among, (self._members,)

@@ -73,15 +73,15 @@ def decided(twins: pl.DataFrame) -> Twins:
     distinct, copies = once(twins)
     several = distinct.filter(pl.struct(_ID).is_duplicated())
     conflicts = several.filter(pl.col("plain").n_unique().over(_ID) > 1)
-    kept = distinct.join(conflicts, on=_ID, how="anti", maintain_order="left")
-    heads = kept.filter(pl.struct(_ID).is_first_distinct())
+    kept = distinct if conflicts.is_empty() else distinct.join(conflicts, on=_ID, how="anti", maintain_order="left")
+    heads = kept if several.is_empty() else kept.filter(pl.struct(_ID).is_first_distinct())
     return Twins(kept, heads, conflicts, pl.concat([_as_rejects(conflicts, CONFLICT), copies]))
 
 
 def united(spec: TableSpec, rows: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-    """The rows that are kept, in their order; those that differ in lists as one, with the lists united."""
+    """The rows that are kept, in the order given; those that differ in lists as one, with the lists united."""
     lists = [column.name for column in spec.columns.values() if column.is_list]
-    some = kept.select(*PLACE, *_ID).join(rows, on=PLACE, maintain_order="left")
+    some = rows.join(kept.select(*PLACE, *_ID), on=PLACE, maintain_order="left")
     together = some.group_by(_ID, maintain_order=True).agg(
         pl.exclude(*lists, *_ID).first(), *(pl.col(name).explode().drop_nulls().unique().sort() for name in lists)
     )

@@ -167,12 +167,16 @@ def normalise(extract: Extract, policy: Policy) -> Table:
 
 def all_rejects(rejects: pl.DataFrame, others: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """All rejects of a table in order. Of faulty rows written alike, all but the first are duplicates."""
-    again = pl.col("written").is_not_null() & ~pl.col("written").is_first_distinct()
-    plain = rejects.with_columns(
+    faulty = rejects["written"].is_not_null()
+    again = ~pl.col("written").is_first_distinct()
+    plain = rejects.filter(faulty).with_columns(
         column=pl.when(again).then(pl.lit("")).otherwise("column"),
         reason=pl.when(again).then(pl.lit(DUPLICATE)).otherwise("reason"),
-    ).drop("written")
-    return pl.concat([plain, *others]).sort("source_file", "source_record")
+    )
+    every = pl.concat([plain.drop("written"), rejects.drop("written").filter(~faulty), *others])
+    files = pl.Enum(every["source_file"].unique().sort())
+    order = pl.col("source_file").cast(files).to_physical().cast(pl.Int64) * (1 << 32) + pl.col("source_record")
+    return every.select(pl.all().gather(order.arg_sort()))
 
 
 _UNRECOGNISED = {"table": pl.String(), "column": pl.String(), "value": pl.String(), "count": pl.Int64()}

@@ -25,7 +25,7 @@ _AT_ONCE = 2
 """Chunks that are typed at once: polars uses all cores for much of a chunk, and one for the rest."""
 
 _COPIES = 2_000_000
-"""Rows of ids that others have, about, among which copies may be; where more are different, as many as these again."""
+"""Rows that may be held because others have their ids, beside two for each id."""
 
 _Made = TypeVar("_Made")
 
@@ -75,14 +75,11 @@ class Local:
         self._progress(f"typing {work.look.table}")
         source = Chunks(parts, work.look.policy, without_billing=work.look.without_billing)
         said: list[Said] = []
-        twins = once = 0
         for rows, some in _each(work, source):
             self._rows.add(work.look.table, rows)
             said.append(some)
-            twins += some.twins.height
-            if twins > 2 * once + _COPIES:
+            if sum(part.twins.height for part in said) > 2 * len(work.repeated) + _COPIES:
                 said = collapsed(said)
-                twins = once = said[-1].twins.height
             self._share(f"typing {work.look.table}", source.share)
         rows, whole = work.together(said, source.files)
         if whole.date_only != work.date_only:  # now that it is known: once more

@@ -134,7 +134,8 @@ class Spark:
         place = {file.path: number for number, file in enumerate(files)}
         said = [said_of(work, frames) for frames in _chunks(rows_back, place)]
         aside = self._fetched(made.filter("kind = 'aside'").select(blanks.columns)).cast(blanks.schema)
-        said[-1] = replace(said[-1], aside=aside)
+        in_order = pl.col("source_file").replace_strict(place, default=None, return_dtype=pl.Int64)
+        said[-1] = replace(said[-1], aside=aside.sort(in_order, "source_record"))
         rows, whole = work.together(said, files)
         if whole.date_only != work.date_only:  # now that it is known: once more
             made.unpersist()
