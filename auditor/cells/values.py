@@ -179,6 +179,8 @@ def _without_blanks(work: Work, column: Column, values: pl.Series) -> pl.Series:
     """Nulls for trimmed texts that are empty, or as a whole one of the policy's null words, whatever their case."""
     words = [word.lower() for word in work.policy.nulls]
     short = (values.str.len_bytes() <= max((len(word.encode()) for word in words), default=0)).arg_true()
+    if short.is_empty():
+        return values
     some = values.gather(short)
     empty, worded = some == "", some.str.to_lowercase().is_in(words)
     mask = pl.repeat(False, len(values), dtype=pl.Boolean, eager=True).scatter(short.filter(worded & ~empty), True)

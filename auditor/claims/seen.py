@@ -139,8 +139,7 @@ def of_dates(table: str, written: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         if column.kind not in (Kind.INSTANT, Kind.DATE) or name not in written.columns or _says_slashes(policy):
             continue
         values = written[name]
-        first = values.drop_nulls().head(1)
-        if values.dtype != pl.String or "/" not in "".join(first):
+        if values.dtype != pl.String or "/" not in "".join(_firsts(values, written["source_file"])):
             continue
         parts_of = values.str.extract_groups(_SLASHED).struct.unnest().drop_nulls().cast(pl.Int32).unique()
         month, day, year = pl.col("1"), pl.col("2"), pl.col("3")
@@ -151,6 +150,12 @@ def of_dates(table: str, written: pl.DataFrame, policy: Policy) -> pl.DataFrame:
             dates = parts_of.filter((month > 0) & (day > 0)).select(whole.cast(pl.String)).to_series()
         parts.append(of_values("slashed", "", dates))
     return merge(parts)
+
+
+def _firsts(values: pl.Series, files: pl.Series) -> pl.Series:
+    """The first text of each file, about."""
+    texts = values.set(values == "", None).fill_null(strategy="backward")
+    return texts.filter((files != files.shift(1)).fill_null(True)).drop_nulls()
 
 
 def _says_slashes(policy: Policy) -> bool:

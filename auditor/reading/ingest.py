@@ -21,7 +21,7 @@ from auditor.reading import headers
 from auditor.reading import parquet as parquetfile
 from auditor.reading.decoding import Source
 from auditor.reading.files import Signature, expand, held, opened, shown, signature, where
-from auditor.reading.packed import NOTHING, Known
+from auditor.reading.packed import NOTHING, Known, together
 from auditor.schema.tables import TABLES, Kind, TableSpec, fold
 
 __all__ = ["REJECT_SCHEMA", "Chunk", "Chunks", "Extract", "Part", "SourceFile", "canonical", "check_mapping", "confirm",
@@ -31,6 +31,8 @@ __all__ = ["REJECT_SCHEMA", "Chunk", "Chunks", "Extract", "Part", "SourceFile", 
 _PARQUET = b"PAR1"
 _LONGEST = 1_000_000
 """Bytes of a cell."""
+_TOGETHER = 200_000
+"""Rows of small files that are one chunk: each chunk costs some 30 ms, whatever its size."""
 _CELL = 8
 """Bytes of a cell of a Parquet file, at least, once it is read."""
 
@@ -261,7 +263,8 @@ def _check_lengths(where: str, frame: pl.DataFrame, packed: Mapping[str, pl.Seri
     """Refuse cells of a size that no export means: reading a value out of one takes minutes."""
     texts = pl.selectors.string() - pl.selectors.by_name("source_file")
     lengths = frame.select(texts.str.len_bytes().max()).row(0, named=True)
-    lengths |= {name: different.str.len_bytes().max() for name, different in packed.items()}
+    if packed and (pl.concat(packed.values()).str.len_bytes().max() or 0) > _LONGEST:  # type: ignore[operator]
+        lengths |= {name: different.str.len_bytes().max() for name, different in packed.items()}
     for column, size in lengths.items():
         if size is not None and size > _LONGEST:
             cells = packed[column].gather(frame[column]) if column in packed else frame[column]
@@ -290,7 +293,22 @@ class Chunks:
         self._count = len(parts)
 
     def __iter__(self) -> Iterator[Chunk]:
-        """One after another, once; `share` is how much is read, about."""
+        """One after another, once, small ones of several files as one; `share` is how much is read, about."""
+        waiting: list[Chunk] = []
+        rows = 0
+        for chunk in self._each():
+            rows += chunk.frame.height
+            if waiting and (rows > _TOGETHER or not _alike(waiting[0], chunk)):
+                yield _joined(waiting)
+                waiting, rows = [], chunk.frame.height
+            waiting.append(chunk)
+            if rows * 2 > _TOGETHER:
+                yield _joined(waiting)
+                waiting, rows = [], 0
+        if waiting:
+            yield _joined(waiting)
+
+    def _each(self) -> Iterator[Chunk]:
         for place, items in enumerate(self._read):
             for item in items:
                 if isinstance(item, Chunk):
@@ -298,6 +316,20 @@ class Chunks:
                     yield item
                 else:
                     self.files.append(item)
+
+
+def _alike(one: Chunk, other: Chunk) -> bool:
+    """Whether two chunks have the same columns of the same types."""
+    first, second = (chunk.frame.schema | dict.fromkeys(chunk.known.texts, pl.String()) for chunk in (one, other))
+    return list(first.items()) == list(second.items())
+
+
+def _joined(chunks: Sequence[Chunk]) -> Chunk:
+    """Chunks that are alike as one."""
+    if len(chunks) == 1:
+        return chunks[0]
+    frame, about = together([(chunk.frame, chunk.known) for chunk in chunks])
+    return Chunk(frame, pl.concat([chunk.lost for chunk in chunks]), known=about)
 
 
 def check_mapping(name: str, files: Sequence[SourceFile], policy: Policy, *, without_billing: bool = False) -> None:

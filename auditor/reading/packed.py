@@ -1,6 +1,6 @@
 """Columns that repeat a few texts: each row's place among the different texts, and these once. Texts that share memory."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -96,6 +96,29 @@ def extent(column: pa.ChunkedArray) -> Extent:
             some = np.frombuffer(texts, np.uint8)[places[0] : places[-1]]
             least, greatest = some.min(initial=least), some.max(initial=greatest)
     return Extent(int(least), int(greatest))
+
+
+def together(parts: Sequence[tuple[pl.DataFrame, Known]]) -> tuple[pl.DataFrame, Known]:
+    """Rows of the same columns under each other. A column stays packed where it is so in all parts."""
+    texts, extents, columns = {}, {}, []
+    for name in parts[0][0].columns:
+        some = [(frame[name], about.texts.get(name)) for frame, about in parts]
+        if all(different is not None for _, different in some):
+            places: dict[str | None, int] = {}
+            some = [(_moved(values, different, places), None) for values, different in some]  # type: ignore[arg-type]
+            texts[name] = pl.Series(list(places), dtype=pl.String)
+        elif all(name in about.extents for _, about in parts):
+            least, greatest = zip(*(about.extents[name] for _, about in parts), strict=True)
+            extents[name] = Extent(min(least), max(greatest))
+        spread = [values if different is None else different.gather(values) for values, different in some]
+        columns.append(pl.concat(spread, rechunk=True).alias(name))
+    return pl.DataFrame(columns), Known(texts, extents)
+
+
+def _moved(values: pl.Series, texts: pl.Series, places: dict[str | None, int]) -> pl.Series:
+    """Places among some texts as places among more, to which these are added."""
+    moved = [places.setdefault(text, len(places)) for text in texts]
+    return values if moved == list(range(len(moved))) else pl.Series(moved, dtype=pl.UInt32).gather(values)
 
 
 def owned(frame: pl.DataFrame) -> pl.DataFrame:

@@ -60,13 +60,15 @@ def read_columns(
         for frame, about in _frames(file, list(wanted), rows, few):
             made, texts, extents = [], dict(about.texts), dict(about.extents)
             for name, column in zip(wanted, frame, strict=True):
-                text = as_text(where, name, pl.col(column.name), column.dtype, name in joined, dates_only.get(name))
-                if name in numbers and (packed := firsts(column)):
-                    column, rows_of_each = packed[0].alias(column.name), packed[1]
-                    texts[column.name] = frame[rows_of_each].select(text).to_series()
-                elif column.dtype.is_integer():
-                    extents[column.name] = NUMBERS
-                made.append(column if column.name in texts else frame.select(text.alias(column.name)).to_series())
+                at, dtype = column.name, column.dtype
+                if at not in texts and dtype != pl.String:
+                    text = as_text(where, name, pl.col(at), dtype, name in joined, dates_only.get(name)).alias(at)
+                    if name in numbers and (packed := firsts(column)):
+                        column, texts[at] = packed[0].alias(at), frame[packed[1]].select(text).to_series()
+                    else:
+                        column = frame.select(text).to_series()
+                        extents |= {at: NUMBERS} if dtype.is_integer() else {}
+                made.append(column)
             yield pl.DataFrame(made), Known(texts, extents)
 
 
