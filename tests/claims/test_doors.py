@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from auditor import audit as auditing
+from auditor import policy as policies
 from auditor import refusals
 from auditor.audit import Result
+from auditor.claims import seen
 from auditor.errors import InputRefused
+from auditor.rules import select
 from tests.reference import Table, World
 from tests.support import compare
 
@@ -206,3 +210,12 @@ def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
     inputs = auditing.read(settings, lambda _: None)
     with pytest.raises(InputRefused, match="calls: 1 of 20 billed rows rejected, more than --max-rejects 1%"):
         refusals.accept(inputs, settings)
+
+
+def test_dates_with_slashes_are_seen_in_whatever_file_they_are() -> None:
+    """A chunk may hold several files, and a file may begin with blank cells."""
+    dates = [("a", "2026-03-01 09:00"), ("a", "2026-03-02 09:00"), ("b", ""), ("b", "03/04/2026 09:00")]
+    written = pl.DataFrame(dates, schema=["source_file", "visit_start"], orient="row")
+    policy = policies.load("default", select, "UTC")
+    assert seen.of_dates("visits", written, policy)["value"].to_list() == ["2026-03-04"]
+    assert seen.of_dates("visits", written.head(3), policy).is_empty()

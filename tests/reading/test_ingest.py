@@ -86,6 +86,33 @@ def test_columns_of_few_values_are_packed_and_keys_never(tmp_path: Path, policy:
     assert (mixed.height, mixed.schema["status"]) == (8001, pl.String)
 
 
+def test_small_files_that_are_alike_are_one_chunk(tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch):
+    """What is packed in one file may be packed in another order, or not at all; other types are chunks of their own."""
+    frame = many_visits(16_000)
+    for number in range(8):
+        some = frame.slice(2_000 * number, 2_000).sample(fraction=1, shuffle=True, seed=number)
+        if number == 5:
+            some = some.with_columns(status=pl.format("s{}", pl.int_range(2_000)))
+        some.write_parquet(tmp_path / f"{number}.parquet", use_pyarrow=True)
+    many_visits(10).with_columns(pl.col("visit_start").dt.date()).write_parquet(tmp_path / "8.parquet")
+    parts, _ = ingest.parts("visits", (str(tmp_path),))
+    alone = [chunk for part in parts for chunk in ingest.read_part(part, policy) if isinstance(chunk, ingest.Chunk)]
+    made = list(source := ingest.Chunks(parts, policy))
+    assert [chunk.frame.height for chunk in made] == [16_000, 10]
+    assert [file.rows for file in source.files] == [2_000] * 8 + [10]
+    assert ("status" in alone[0].known.texts, "status" in alone[5].known.texts) == (True, False)
+    assert set(made[0].known.texts) == {"soonest_available"}
+    for whole, some in ((made[0], alone[:8]), (made[1], alone[8:])):
+        assert whole.written().equals(pl.concat([chunk.written() for chunk in some]))
+        ids = whole.known.extents["visit_id"]
+        assert ids == (
+            min(c.known.extents["visit_id"].least for c in some),
+            max(c.known.extents["visit_id"].greatest for c in some),
+        )
+    monkeypatch.setattr(ingest, "_TOGETHER", 4_800)
+    assert [chunk.frame.height for chunk in ingest.Chunks(parts, policy)] == [4_000] * 4 + [10]
+
+
 def test_only_the_columns_that_are_asked_for(tmp_path: Path, policy: Policy):
     many_visits(30).write_parquet(tmp_path / "a.parquet")
     (tmp_path / "b.csv").write_text(TEXT)
