@@ -11,7 +11,7 @@ from auditor.cells import instants
 from auditor.cells.ids import folded, same_ids
 from auditor.cells.instants import DAY, Midnights
 from auditor.policy import Policy
-from auditor.reading.packed import ANYTHING, Known
+from auditor.reading.packed import ANYTHING, Known, extent_of
 from auditor.schema.codes import CODE
 from auditor.schema.tables import TABLES, Column, Kind, fold_term
 
@@ -110,14 +110,16 @@ def read(work: Work, column: Column, values: pl.Series, known: Known) -> None:
     if not (values.dtype.is_temporal() and column.kind in _TIMES):
         extent = known.extents.get(column.name, ANYTHING)
         values, work.place = _different(values, known.texts.get(column.name), column.kind)
+        if work.place is not None:
+            extent = extent_of(values.to_list())
         if not extent.is_plain:
             values = _bare(work, column, values).str.strip_chars()
         values = _without_blanks(work, column, values)
         if not extent.is_number:
             _count_rounded(work, column, values)
-    if work.count(values.is_not_null()):
+    if work.rows and (not values.null_count() or work.count(values.is_not_null())):
         work.filled.add(column.name)
-    if column.required:
+    if column.required and values.null_count():
         work.reject(column.name, f"{column.name} is blank", values.is_null())
     _READERS[column.kind](work, column, values)
     work.place = None
@@ -177,7 +179,9 @@ def _bare(work: Work, column: Column, values: pl.Series) -> pl.Series:
 
 def _without_blanks(work: Work, column: Column, values: pl.Series) -> pl.Series:
     """Nulls for trimmed texts that are empty, or as a whole one of the policy's null words, whatever their case."""
-    words = [word.lower() for word in work.policy.nulls]
+    words = {word.lower() for word in work.policy.nulls}
+    if work.place is not None and not any(text is not None and (not text or text.lower() in words) for text in values):
+        return values
     short = (values.str.len_bytes() <= max((len(word.encode()) for word in words), default=0)).arg_true()
     if short.is_empty():
         return values

@@ -1,6 +1,6 @@
 """Columns that repeat a few texts: each row's place among the different texts, and these once. Texts that share memory."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -96,6 +96,12 @@ def extent(column: pa.ChunkedArray) -> Extent:
             some = np.frombuffer(texts, np.uint8)[places[0] : places[-1]]
             least, greatest = some.min(initial=least), some.max(initial=greatest)
     return Extent(int(least), int(greatest))
+
+
+def extent_of(texts: Iterable[str | None]) -> Extent:
+    """The extent of a few texts."""
+    whole = "".join(text for text in texts if text).encode()
+    return Extent(min(whole, default=255), max(whole, default=0))
 
 
 def together(parts: Sequence[tuple[pl.DataFrame, Known]]) -> tuple[pl.DataFrame, Known]:
