@@ -219,8 +219,10 @@ def _part(what: str, name: str, found: pl.DataFrame) -> pl.DataFrame:
 
 def _hashes(what: str, name: str, hashes: pl.Series) -> pl.DataFrame:
     """Hashes as a row of the tall frame."""
-    row = pl.select(what=pl.lit(what), name=pl.lit(name), value=pl.lit(""), how=pl.lit(""), count=pl.lit(1, pl.Int64))
-    return row.with_columns(hashes=hashes.implode()).select(*SCHEMA)
+    return pl.DataFrame(
+        {"what": [what], "name": [name], "value": [""], "how": [""], "hashes": hashes.implode(), "count": [1]},
+        schema=SCHEMA,
+    )
 
 
 def _counted(values: pl.Series) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from polars import selectors as cs
 
 _MOST = 1 << 16
 """Of different numbers, that are packed."""
@@ -129,8 +130,8 @@ def _moved(values: pl.Series, texts: pl.Series, places: dict[str | None, int]) -
 
 def owned(frame: pl.DataFrame) -> pl.DataFrame:
     """The same rows with texts of their own: a filtered column holds on to all texts of the one that it came from."""
-    long = [name for name, dtype in frame.schema.items()
-            if dtype == pl.String and (frame[name].str.len_bytes().max() or 0) > _INLINE]  # type: ignore[operator]  # fmt: skip
+    sizes = frame.select(cs.string().str.len_bytes().max()).row(0, named=True)
+    long = [name for name, size in sizes.items() if (size or 0) > _INLINE]
     if not long:
         return frame
     return frame.with_columns(pl.DataFrame(frame.select(long).to_arrow(compat_level=pl.CompatLevel.oldest())))
