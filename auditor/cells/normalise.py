@@ -13,7 +13,6 @@ from auditor.cells.instants import DAY, Midnights
 from auditor.cells.values import PLACE, Spread, Work
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, Extract, written_out
-from auditor.reading.packed import ANYTHING, Extent
 from auditor.schema.tables import TABLES, TableSpec
 
 
@@ -95,10 +94,6 @@ class Typed:
             return self.work.made[name].rows().alias(name)
         return self.blanks[name].new_from_index(0, self.chunk.frame.height)
 
-    def extent(self, name: str) -> Extent:
-        """What a column's texts, as they were read, are made of."""
-        return self.chunk.known.extents.get(name, ANYTHING)
-
     def columns(self, *names: str, ids: Collection[str] = ()) -> pl.DataFrame:
         """Some typed columns of all rows, and the hashes of some ids."""
         return pl.DataFrame([self.column(name) for name in names] + [self.hashes(name) for name in ids])
@@ -167,16 +162,12 @@ def normalise(extract: Extract, policy: Policy) -> Table:
 
 def all_rejects(rejects: pl.DataFrame, others: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """All rejects of a table in order. Of faulty rows written alike, all but the first are duplicates."""
-    faulty = rejects["written"].is_not_null()
-    again = ~pl.col("written").is_first_distinct()
-    plain = rejects.filter(faulty).with_columns(
+    again = pl.col("written").is_not_null() & ~pl.col("written").is_first_distinct()
+    plain = rejects.with_columns(
         column=pl.when(again).then(pl.lit("")).otherwise("column"),
         reason=pl.when(again).then(pl.lit(DUPLICATE)).otherwise("reason"),
-    )
-    every = pl.concat([plain.drop("written"), rejects.drop("written").filter(~faulty), *others])
-    files = pl.Enum(every["source_file"].unique().sort())
-    order = pl.col("source_file").cast(files).to_physical().cast(pl.Int64) * (1 << 32) + pl.col("source_record")
-    return every.select(pl.all().gather(order.arg_sort()))
+    ).drop("written")
+    return pl.concat([plain, *others]).sort("source_file", "source_record")
 
 
 _UNRECOGNISED = {"table": pl.String(), "column": pl.String(), "value": pl.String(), "count": pl.Int64()}

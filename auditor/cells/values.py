@@ -11,7 +11,7 @@ from auditor.cells import instants
 from auditor.cells.ids import folded, same_ids
 from auditor.cells.instants import DAY, Midnights
 from auditor.policy import Policy
-from auditor.reading.packed import ANYTHING, Known, extent_of
+from auditor.reading.packed import Known, extent_of
 from auditor.schema.codes import CODE
 from auditor.schema.tables import TABLES, Column, Kind, fold_term
 
@@ -86,8 +86,6 @@ class Work:
 
     def count(self, mask: pl.Series) -> int:
         """The rows of the texts that the mask picks."""
-        if mask.all(ignore_nulls=False):
-            return self.rows
         return int(self.spread(mask).rows().sum()) if mask.any() else 0
 
     def make(self, name: str, values: pl.Series) -> None:
@@ -108,10 +106,8 @@ def read(work: Work, column: Column, values: pl.Series, known: Known) -> None:
     `known` of the table's columns.
     """
     if not (values.dtype.is_temporal() and column.kind in _TIMES):
-        extent = known.extents.get(column.name, ANYTHING)
         values, work.place = _different(values, known.texts.get(column.name), column.kind)
-        if work.place is not None:
-            extent = extent_of(values.to_list())
+        extent = known.extent(column.name) if work.place is None else extent_of(values.to_list())
         if not extent.is_plain:
             values = _bare(work, column, values).str.strip_chars()
         values = _without_blanks(work, column, values)

@@ -94,7 +94,7 @@ def of_ids(typed: Typed, rows: pl.DataFrame, policy: Policy, sought: Sought) -> 
         parts.append(_hashes("call", "", hashes["call_id"]))
     for pair, (column, ids) in sought.items():
         parts.append(_hashes("id", pair, ids.there(hashes[column])))
-        parts.append(_part("id", pair, ids.near(typed.some(column, typed.sound), typed.extent(column))))
+        parts.append(_part("id", pair, ids.near(typed.some(column, typed.sound), typed.chunk.known.extent(column))))
     return pl.concat(parts)
 
 

@@ -49,6 +49,10 @@ class Known(NamedTuple):
     texts: Mapping[str, pl.Series] = {}
     extents: Mapping[str, Extent] = {}
 
+    def extent(self, name: str) -> Extent:
+        """What a column's texts, as they were read, are made of."""
+        return self.extents.get(name, ANYTHING)
+
     def named(self, names: Mapping[str, str]) -> "Known":
         """The same of columns that have new names: new → old."""
         texts, extents = self

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from polars import selectors as cs
 
 from auditor.errors import InputRefused
-from auditor.reading.packed import NUMBERS, Known, extent, firsts, is_text, known
+from auditor.reading.packed import NUMBERS, Known, firsts, is_text, known
 
 CHUNK = 500_000
 """Rows of a chunk, about."""
@@ -108,11 +108,14 @@ def _frame(table: pa.Table, few: Collection[str]) -> tuple[pl.DataFrame, Known]:
     for column in table.columns:
         if pa.types.is_decimal256(column.type):
             column = column.cast(pa.decimal128(38, column.type.scale))
-        elif not pa.types.is_primitive(column.type) and not (is_text(column.type) and extent(column).greatest < 128):
+        elif not pa.types.is_primitive(column.type) and not is_text(column.type):
             column.validate(full=True)
         columns.append(column)
     packed = [str(place) for place, name in enumerate(table.column_names) if name in few]
     frame, about = known(pa.table(columns, [str(place) for place in range(len(columns))]), packed)
+    for at, extent in about.extents.items():
+        if extent.greatest > 127:
+            columns[int(at)].validate(full=True)
     dates = (column for column in frame.select(cs.date() | cs.datetime()) if _is_beyond(column))
     return frame.with_columns(_spelled(column) for column in dates), about
 
