@@ -5,7 +5,8 @@ import gzip
 import hashlib
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -128,13 +129,33 @@ def is_utf8(where: str, source: Source, size: int) -> bool:
     return True
 
 
+class _Spoilt(Exception):
+    """What is wrong with a text, and what of it stands before that."""
+
+    def __init__(self, what: str, before: bytes) -> None:
+        super().__init__(what)
+        self.before = before
+
+
 def blocks(where: str, source: Source, size: int, encoding: str = "utf-8") -> Iterator[bytes]:
     """The text in UTF-8 without a byte-order mark, in blocks of about `size` bytes that hold whole characters.
 
     `encoding`: what text is in that bears no mark of UTF-16. Raises InputRefused for what is no text in that encoding.
     """
-    lines = 0
-    decoder, marked, after_cr = None, False, False
+    given = 0
+    try:
+        for text in _texts(where, source, size, encoding):
+            yield text
+            given += 1
+    except _Spoilt as spoilt:
+        source.rewind()  # lines are counted only now that one is to be named
+        before = chain(islice(_texts(where, source, size, encoding), given), (spoilt.before,))
+        raise InputRefused(f"{where}, line {_lines(before) + 1}: {spoilt}") from None
+
+
+def _texts(where: str, source: Source, size: int, encoding: str) -> Iterator[bytes]:
+    """As `blocks`. Raises _Spoilt for what stands in a line."""
+    decoder, marked = None, False
     opening = rest = b""
     for block in _decompressed(where, source, size):
         if decoder is None:
@@ -146,50 +167,44 @@ def blocks(where: str, source: Source, size: int, encoding: str = "utf-8") -> It
             _refuse_foreign(where, opening)
         else:
             text = _utf16(where, decoder, block) if marked else rest + block
-        lines -= after_cr and text.startswith(b"\n")
         if (nul := text.find(b"\0")) >= 0:
-            raise _nul(where, opening, lines + _lines(text[:nul]))
+            if opening.count(0) * 3 >= len(opening):
+                raise InputRefused(
+                    f"{where}: UTF-16 or UTF-32 text without the byte-order mark of UTF-16; export the file as UTF-8"
+                )
+            raise _Spoilt("a NUL byte; the file is damaged or no text; export it again", text[:nul])
         rest = b""
         if not marked and not text.isascii():
-            if encoding == "utf-8":
-                text, rest = _whole(where, text, lines)
-            else:
-                text = _declared(where, text, encoding, lines)
-        lines += _lines(text)
-        after_cr = text.endswith(b"\r")
+            text, rest = _whole(text) if encoding == "utf-8" else (_declared(text, encoding), b"")
         yield text
     if marked and decoder:
         _utf16(where, decoder, b"", final=True)
     if rest:
-        raise _not_utf8(where, lines)
+        raise _not_utf8(b"")
 
 
-def _whole(where: str, text: bytes, lines: int) -> tuple[bytes, bytes]:
+def _whole(text: bytes) -> tuple[bytes, bytes]:
     """The text without the character that its end cuts through, and that character's first bytes."""
     try:
         text.decode()
     except UnicodeDecodeError as error:
         if error.end < len(text) or error.reason != "unexpected end of data":
-            raise _not_utf8(where, lines + _lines(text[: error.start])) from None
+            raise _not_utf8(text[: error.start]) from None
         return text[: error.start], text[error.start :]
     return text, b""
 
 
-def _not_utf8(where: str, lines: int) -> InputRefused:
-    return InputRefused(
-        f"{where}, line {lines + 1}: not UTF-8 text; export the file as UTF-8, or declare what it is in the "
-        'policy: encoding = "cp1252"'
+def _not_utf8(before: bytes) -> _Spoilt:
+    return _Spoilt(
+        'not UTF-8 text; export the file as UTF-8, or declare what it is in the policy: encoding = "cp1252"', before
     )
 
 
-def _declared(where: str, text: bytes, encoding: str, lines: int) -> bytes:
+def _declared(text: bytes, encoding: str) -> bytes:
     try:
         return text.decode(encoding).encode()
     except UnicodeDecodeError as error:
-        raise InputRefused(
-            f"{where}, line {lines + _lines(text[: error.start]) + 1}: neither UTF-8 nor {encoding} text; "
-            "export the file as UTF-8"
-        ) from None
+        raise _Spoilt(f"neither UTF-8 nor {encoding} text; export the file as UTF-8", text[: error.start]) from None
 
 
 def _utf16(where: str, decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bytes:
@@ -205,17 +220,13 @@ def _refuse_foreign(where: str, opening: bytes) -> None:
             raise InputRefused(f"{where}: this is {kind}; export the table as CSV or Parquet")
 
 
-def _nul(where: str, opening: bytes, lines: int) -> InputRefused:
-    if opening.count(0) * 3 >= len(opening):
-        return InputRefused(
-            f"{where}: UTF-16 or UTF-32 text without the byte-order mark of UTF-16; export the file as UTF-8"
-        )
-    return InputRefused(f"{where}, line {lines + 1}: a NUL byte; the file is damaged or no text; export it again")
-
-
-def _lines(text: bytes) -> int:
-    """How many lines end in the text; CR, LF and CRLF each end a line."""
-    return text.count(b"\n") + (text.count(b"\r") - text.count(b"\r\n") if b"\r" in text else 0)
+def _lines(texts: Iterable[bytes]) -> int:
+    """How many lines end in texts that follow each other; CR, LF and CRLF each end a line."""
+    lines, after_cr = 0, False
+    for text in texts:
+        lines += text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n") - (after_cr and text.startswith(b"\n"))
+        after_cr = text.endswith(b"\r")
+    return lines
 
 
 def _decompressed(where: str, source: Source, size: int) -> Iterator[bytes]:
