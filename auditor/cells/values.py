@@ -17,6 +17,8 @@ from auditor.schema.tables import TABLES, Column, Kind, fold_term
 
 PLACE = ("source_file", "source_record")
 """Where a row stands."""
+_FIRST = 1_000
+"""Rows that are looked at before all are."""
 
 _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 TIME_OF_DAY = r"^\d{1,2}:[0-5]\d(:[0-5]\d(\.\d+)?)?( ?[AaPp][Mm])?$"
@@ -88,6 +90,12 @@ class Work:
         """The rows of the texts that the mask picks."""
         return int(self.spread(mask).rows().sum()) if mask.any() else 0
 
+    def has(self, mask: pl.Series) -> bool:
+        """Whether there is a row with one of these texts: mostly one of the first is."""
+        if self.place is None or not mask.any():
+            return bool(mask.any())
+        return any(mask.gather(some).any() for some in (self.place.head(_FIRST), self.place))
+
     def make(self, name: str, values: pl.Series) -> None:
         """Add a typed column, given for each different text."""
         self.made[name] = self.spread(values)
@@ -113,7 +121,7 @@ def read(work: Work, column: Column, values: pl.Series, known: Known) -> None:
         values = _without_blanks(work, column, values)
         if not extent.is_number:
             _count_rounded(work, column, values)
-    if work.rows and (not values.null_count() or work.count(values.is_not_null())):
+    if work.rows and (not values.null_count() or work.has(values.is_not_null())):
         work.filled.add(column.name)
     if column.required and values.null_count():
         work.reject(column.name, f"{column.name} is blank", values.is_null())

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -14,6 +14,7 @@ from auditor.policy import Policy
 
 LONELY_DAYS = 31
 """A default that lies further than this from the next date is warned about."""
+_NO_DAYS = pl.DataFrame(schema={"date": pl.Date, "at": pl.Datetime("us", "UTC")})
 
 
 @dataclass(frozen=True)
@@ -77,24 +78,18 @@ def extremes(table: str, rows: pl.DataFrame, policy: Policy, *, bills: bool, unt
 
     `until`: the latest end of a call, where visits are asked.
     """
-    none = pl.DataFrame(schema={"date": pl.Date, "at": pl.Datetime("us", "UTC")})
-    completed, ends, passed = none, none, none
+    completed, ends, passed = _NO_DAYS, _NO_DAYS, _NO_DAYS
     visits, lines = pl.Series(dtype=pl.Date), pl.Series(dtype=pl.Date)
     if table == "visits":
         last = pl.lit(until, pl.Datetime("us", "UTC"))
+        dated = rows.select("status", "visit_start", "visit_start_date_only", date="visit_start_date")
         completed, passed = (
-            _last_days(
-                rows.lazy()
-                .filter(some)
-                .select("visit_start", "visit_start_date_only", date="visit_start_date")
-                .collect()
-            ).select("date", at=_upto(policy.timezone))
+            _last_days(dated, some).select("date", at=_upto(policy.timezone))
             for some in (pl.col("status") == "completed", pl.col("visit_start") <= last)
         )
         visits = rows["visit_start_date"]
     elif table == "calls":
-        ends = rows.select(at=pl.coalesce("end", "call_start"))
-        ends = ends.select(pl.col("at").dt.convert_time_zone(policy.timezone).dt.date().alias("date"), "at")
+        ends = _last_instants(rows.select(at=pl.coalesce("end", "call_start"))["at"], policy.timezone)
     if bills:
         lines = rows["service_date" if table == "claims" else "call_start_date"]
     return merge([Extremes(completed, ends, passed, visits, lines)])
@@ -104,7 +99,7 @@ def merge(parts: Sequence[Extremes]) -> Extremes:
     """The extremes of all the parts together."""
 
     def last(frames: list[pl.DataFrame]) -> pl.DataFrame:
-        return _last_days(pl.concat(frames)).group_by("date").agg(pl.col("at").max())
+        return _last_days(pl.concat(frames), pl.lit(True)).group_by("date").agg(pl.col("at").max())
 
     def first(dates: list[pl.Series]) -> pl.Series:
         day = pl.col("date")
@@ -121,9 +116,19 @@ def merge(parts: Sequence[Extremes]) -> Extremes:
     )
 
 
-def _last_days(frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows of the last two different dates."""
-    day = pl.col("date")
+def _last_instants(at: pl.Series, zone: str) -> pl.DataFrame:
+    """The last instant of all, and the last one before its local date begins."""
+    last: datetime | None = at.max()  # type: ignore[assignment]
+    if last is None:
+        return _NO_DAYS
+    begin = datetime.combine(last.astimezone(ZoneInfo(zone)), time(), ZoneInfo(zone)).astimezone(UTC)
+    two = pl.Series([last, at.filter(at < begin).max()], dtype=at.dtype).drop_nulls()
+    return pl.DataFrame({"date": two.dt.convert_time_zone(zone).dt.date(), "at": two})
+
+
+def _last_days(frame: pl.DataFrame, some: pl.Expr) -> pl.DataFrame:
+    """Some rows, those of their last two different dates."""
+    day = pl.when(some).then("date")
     return frame.filter(day >= pl.coalesce(day.filter(day < day.max()).max(), day.max()))
 
 

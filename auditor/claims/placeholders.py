@@ -13,7 +13,8 @@ _ROUNDED = r"^\d(?:[.,](\d*))?[eE]\+?(\d{1,2})$"
 def is_named(patient: pl.Expr, policy: Policy) -> pl.Expr:
     """Whether an id is a placeholder by its looks: a word of the policy's or of ours, or a number that lost digits."""
     listed = patient.str.to_lowercase().is_in([word.casefold() for word in policy.ids.placeholders])
-    digits, exponent = patient.str.extract(_ROUNDED, 1).fill_null("").str.len_chars(), patient.str.extract(_ROUNDED, 2)
+    number = pl.when(patient.str.contains(_ROUNDED)).then(patient)
+    digits, exponent = number.str.extract(_ROUNDED, 1).fill_null("").str.len_chars(), number.str.extract(_ROUNDED, 2)
     return patient.str.contains(_WORDS) | listed | (digits < exponent.cast(pl.UInt32)).fill_null(False)
 
 

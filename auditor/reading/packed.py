@@ -82,7 +82,7 @@ def known(table: pa.Table, packed: Collection[str]) -> tuple[pl.DataFrame, Known
         columns.append(column)
     frame = pl.from_arrow(pa.table(columns, table.column_names))
     assert isinstance(frame, pl.DataFrame)
-    return frame, Known(texts, extents)
+    return frame.rechunk(), Known(texts, extents)
 
 
 def is_text(kind: pa.DataType) -> bool:
