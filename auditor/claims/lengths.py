@@ -27,6 +27,7 @@ def counted(rows: pl.DataFrame) -> dict[str, int]:
     for name in STATED:
         length = pl.col(name)
         exprs[f"{name} timed"] = ((length > 0) & (clock > 0)).sum()
+        exprs[f"{name} agrees"] = _near(length, clock, 1.0).sum()
         for unit, factor in _FACTORS.items():
             exprs[f"{name} timed {unit}"] = _near(length, clock, factor).sum()
         exprs[f"{name} alone"] = ((length > 0) & clock.is_null()).sum()
