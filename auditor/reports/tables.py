@@ -26,12 +26,8 @@ _INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
 
 def worst_first(rows: pl.DataFrame, outcome: str, limit: int, *newest: str, last: tuple[str, ...] = ()) -> pl.DataFrame:
     """The worst findings or claims with their `amount`: violation before review, larger amount, newest run, keys, `last`."""
-    rank = pl.col(outcome).replace_strict(_WORST, default=len(_WORST), return_dtype=pl.UInt8).alias("rank")
-    amount = AMOUNT.alias("amount")
-    keys = rows.select(rank, amount, *newest, *KEYS, *last)
-    latest = [False, True, *(True for _ in newest), *(False for _ in (*KEYS, *last))]
-    order = keys.with_row_index("at").sort(keys.columns, descending=latest, nulls_last=True)["at"].head(limit)
-    return rows.select(pl.all().gather(order)).with_columns(amount)
+    at = _in_order(rows, pl.lit(0), outcome, newest, last)["at"].head(limit)
+    return rows.select(pl.all().gather(at)).with_columns(AMOUNT.alias("amount"))
 
 
 def tonight_first(findings: pl.DataFrame, limit: int, quota: int = 0, *newest: str) -> pl.DataFrame:
@@ -43,16 +39,22 @@ def tonight_first(findings: pl.DataFrame, limit: int, quota: int = 0, *newest: s
     marks = {mark: place for place, mark in enumerate(ALARMS)}
     group = pl.when(URGENT).then("mark").replace_strict(marks, default=None, return_dtype=pl.UInt8)
     group = group.fill_null(pl.when(pl.col("state").fill_null("open") == "open").then(3).otherwise(4))
-    rows = worst_first(findings, "outcome", findings.height, *newest, last=("rule",)).with_columns(_group=group)
-    rows = rows.sort("_group", maintain_order=True).with_row_index("_place").with_columns(_urgent=pl.col("_group") < 3)
-    spare = ~pl.col("_urgent") & (pl.int_range(pl.len()).over("rule") >= quota)
-    turns = rows.select(pl.when("_urgent").then(0).when(~spare).then(1).otherwise(2).alias("_turn"), "_place")
-    chosen = turns.sort("_turn", "_place").head(limit).with_row_index("_order")
-    return (
-        rows.join(chosen.select("_place", _turn="_order"), on="_place", how="inner")
-        .sort("_place")
-        .drop("_group", "_place")
-    )
+    urgent, of_rule = pl.col("group") < len(ALARMS), pl.int_range(pl.len()).over("rule")
+    turn = pl.when(urgent).then(0).when(of_rule < quota).then(1).otherwise(2)
+    order = _in_order(findings, group, "outcome", newest, ("rule",))
+    order = order.select("at", _urgent=urgent, _turn=turn.rank("ordinal") - 1).filter(pl.col("_turn") < limit)
+    rows = findings.select(pl.all().gather(order["at"]))
+    return rows.with_columns(AMOUNT.alias("amount"), order["_urgent"], order["_turn"])
+
+
+def _in_order(
+    rows: pl.DataFrame, group: pl.Expr, outcome: str, newest: tuple[str, ...], last: tuple[str, ...]
+) -> pl.DataFrame:
+    """Where rows stand (`at`) and what they are sorted by: their group, and as `worst_first` says."""
+    rank = pl.col(outcome).replace_strict(_WORST, default=len(_WORST), return_dtype=pl.UInt8)
+    keys = rows.select(*KEYS, *last, *newest, group=group, rank=rank, amount=AMOUNT).with_row_index("at")
+    by = ["group", "rank", "amount", *newest, *KEYS, *last]
+    return keys.sort(by, descending=[name in ("amount", *newest) for name in by], nulls_last=True)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
