@@ -131,7 +131,7 @@ def export(place: Path, form: str) -> int:
 
 def show(place: Path, word: str) -> int:
     """Print one case with its history: identifiers are what was asked for."""
-    with store.opened(book.ledger_of(place)) as ledger:
+    with store.opened(book.ledger_of(place)) as ledger, store.reading(ledger):
         case, history = book.shown(ledger, book.find(ledger, word))
     out = text.console(sys.stdout)
     for name, value in case.items():

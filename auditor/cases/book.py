@@ -135,12 +135,13 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
         yield f"run {stranger} saw a history that is not this one; {_WHY}"
 
 
-def _history_faults(connection: sqlite3.Connection) -> Iterator[str]:
-    yield from chain.faults(connection)
-    try:
-        yield from replay.faults(connection)
-    except (ValueError, TypeError, LookupError):
-        yield "the history has an entry that this program did not write"
+def _history_faults(connection: sqlite3.Connection) -> list[str]:
+    with store.reading(connection):
+        faults = list(chain.faults(connection))
+        try:
+            return faults + list(replay.faults(connection))
+        except (ValueError, TypeError, LookupError):
+            return [*faults, "the history has an entry that this program did not write"]
 
 
 def _strangers(connection: sqlite3.Connection, runs: Mapping[str, Sealed], entered: str) -> Iterator[str]:
@@ -149,8 +150,9 @@ def _strangers(connection: sqlite3.Connection, runs: Mapping[str, Sealed], enter
     `entered` is the last run that a ledger had when it ended: that one did not die.
     """
     seen = {hash for sealed in runs.values() for hash in (sealed.head, sealed.began) if hash}
-    known = chain.known(connection, seen) | {chain.START}
-    there = {row[0] for row in connection.execute("SELECT run_id FROM runs")}
+    with store.reading(connection):
+        known = chain.known(connection, seen) | {chain.START}
+        there = {row[0] for row in connection.execute("SELECT run_id FROM runs")}
     for run, sealed in runs.items():
         died = run not in there and run != entered and sealed.began in known
         if sealed.head and sealed.head not in known and not died:

@@ -163,6 +163,16 @@ def copied(connection: sqlite3.Connection, path: Path, before: str) -> Path:
 
 
 @contextlib.contextmanager
+def reading(connection: sqlite3.Connection) -> Iterator[None]:
+    """One state of the ledger, whatever others write meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
 def writing(connection: sqlite3.Connection) -> Iterator[None]:
     """One transaction: all of it is kept or none of it."""
     connection.execute("BEGIN IMMEDIATE")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.cases import store
+from auditor.cases import replay, store
 from tests.support.catalogue import command
 
 CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,cpt_code,billed_amount
@@ -46,6 +46,21 @@ def edited(out: Path, *statements: str) -> None:
         for statement in statements:
             ledger.execute(statement)
         ledger.commit()
+
+
+def test_a_decision_while_the_ledger_is_proved_is_no_damage(
+    night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert night() == 0
+    told = replay.replay
+
+    def slow(connection: sqlite3.Connection) -> replay.Replay:
+        history = told(connection)
+        decided(tmp_path / "out")
+        return history
+
+    monkeypatch.setattr(replay, "replay", slow)
+    assert night() == 0
 
 
 def cases(out: Path) -> list[tuple[object, ...]]:
