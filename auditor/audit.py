@@ -152,7 +152,7 @@ def _in_order(claims: list[pl.DataFrame]) -> pl.DataFrame:
     whole = pl.concat(claims)
     claims.clear()
     order = whole.select(pl.arg_sort_by(*KEYS)).to_series()
-    return pl.DataFrame([whole.drop_in_place(name).gather(order) for name in whole.columns])
+    return pl.DataFrame([whole.drop_in_place(name).rechunk().gather(order) for name in whole.columns])
 
 
 def _merged(inputs: Inputs, covered: Coverage, lacking: Mapping[str, str], parts: Iterable[Judged]) -> Result:

@@ -243,11 +243,11 @@ def _rate(values: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """As `rates`, of one pair. `values`: each once, with its claims; `known`: those that are found, and how."""
     same, near = known.filter(how="")["value"], known.filter(pl.col("how") != "")
     near = near.group_by("value").agg(pl.col("how").min())
-    there = pl.col("value").is_in(same.implode())
-    return values.join(near, on="value", how="left").select(
+    sought = values.join(near, on="value", how="left").with_columns(there=pl.col("value").is_in(same.implode()))
+    return sought.select(
         values=pl.len(),
-        found=there.sum(),
+        found=pl.col("there").sum(),
         near=pl.col("how").count(),
         how=pl.col("how").drop_nulls().mode().sort().first(),
-        missed=(~there & (pl.col("claims") >= MANY_CLAIMS)).sum(),
+        missed=(~pl.col("there") & (pl.col("claims") >= MANY_CLAIMS)).sum(),
     )
