@@ -148,7 +148,10 @@ def _table_warnings(inputs: Inputs, policy: Policy, unmatched: int) -> list[str]
 
 
 def _in_order(claims: list[pl.DataFrame]) -> pl.DataFrame:
-    """The claims of all partitions, which are let go, column by column: they are the largest part of a result."""
+    """The claims of all partitions, which are let go, column by column: they are the largest part of a result.
+
+    Each in one piece: lists in several are picked ten times slower.
+    """
     whole = pl.concat(claims)
     claims.clear()
     order = whole.select(pl.arg_sort_by(*KEYS)).to_series()

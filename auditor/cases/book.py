@@ -124,7 +124,9 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
     if connection.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
         yield "the file is damaged"
         return
-    yield from _history_faults(connection)
+    with store.reading(connection):
+        history = list(_history_faults(connection))
+    yield from history
     runs: dict[str, Sealed] = {}
     for run in past.folders(folder):
         try:
@@ -135,13 +137,12 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
         yield f"run {stranger} saw a history that is not this one; {_WHY}"
 
 
-def _history_faults(connection: sqlite3.Connection) -> list[str]:
-    with store.reading(connection):
-        faults = list(chain.faults(connection))
-        try:
-            return faults + list(replay.faults(connection))
-        except (ValueError, TypeError, LookupError):
-            return [*faults, "the history has an entry that this program did not write"]
+def _history_faults(connection: sqlite3.Connection) -> Iterator[str]:
+    yield from chain.faults(connection)
+    try:
+        yield from replay.faults(connection)
+    except (ValueError, TypeError, LookupError):
+        yield "the history has an entry that this program did not write"
 
 
 def _strangers(connection: sqlite3.Connection, runs: Mapping[str, Sealed], entered: str) -> Iterator[str]:
@@ -161,7 +162,9 @@ def _strangers(connection: sqlite3.Connection, runs: Mapping[str, Sealed], enter
 
 def insist(connection: sqlite3.Connection, path: Path, out: Path | None) -> None:
     """Refuse a ledger that does not hold, or that is not the one that the last run in `out` saw. Raises LedgerDamaged."""
-    for fault in _history_faults(connection):
+    with store.reading(connection):
+        fault = next(_history_faults(connection), None)
+    if fault:
         raise LedgerDamaged(
             f"{path}: the ledger is damaged: {fault}; `audit98968 cases verify` tells all, `audit98968 cases repair` "
             "makes the cases anew from the history"

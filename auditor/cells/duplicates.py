@@ -71,11 +71,12 @@ def once(twins: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 def decided(twins: pl.DataFrame) -> Twins:
     """What becomes of rows of one id, given in order."""
     distinct, copies = once(twins)
-    again = distinct.filter(~_is_first(*_ID))
-    several = distinct.with_row_index("row").filter(pl.col("id").is_in(again["id"].implode()))
-    conflicts = several.filter(pl.col("plain").n_unique().over(_ID) > 1)
-    kept = distinct.filter(~pl.int_range(pl.len()).is_in(conflicts["row"].implode()))
-    heads = kept if again.is_empty() else kept.filter(_is_first(*_ID))
+    first = distinct.select(_is_first(*_ID)).to_series()
+    several = distinct.with_row_index("row").filter(pl.col("id").is_in(distinct.filter(~first)["id"].implode()))
+    contrary = several.filter(pl.col("plain").n_unique().over(_ID) > 1)["row"]
+    sound = pl.repeat(True, distinct.height, dtype=pl.Boolean, eager=True).scatter(contrary, False)
+    conflicts, kept = distinct[contrary], distinct if contrary.is_empty() else distinct.filter(sound)
+    heads = kept if first.all() else distinct.filter(first & sound)
     return Twins(kept, heads, conflicts, pl.concat([_as_rejects(conflicts, CONFLICT), copies]))
 
 

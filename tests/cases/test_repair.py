@@ -48,21 +48,6 @@ def edited(out: Path, *statements: str) -> None:
         ledger.commit()
 
 
-def test_a_decision_while_the_ledger_is_proved_is_no_damage(
-    night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert night() == 0
-    told = replay.replay
-
-    def slow(connection: sqlite3.Connection) -> replay.Replay:
-        history = told(connection)
-        decided(tmp_path / "out")
-        return history
-
-    monkeypatch.setattr(replay, "replay", slow)
-    assert night() == 0
-
-
 def cases(out: Path) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(out / store.NAME)) as ledger:
         return ledger.execute("SELECT * FROM cases ORDER BY number").fetchall()
@@ -227,3 +212,18 @@ def test_nothing_to_restore_from(tmp_path: Path, capfd: pytest.CaptureFixture[st
     assert command(["cases", "restore", str(tmp_path / "out")]) == 3
     assert "no run with cases here" in capfd.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir() if path.name != ".lock"] == []
+
+
+def test_a_decision_while_the_ledger_is_proved_is_no_damage(
+    night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert night() == 0
+    told = replay.replay
+
+    def slow(connection: sqlite3.Connection) -> replay.Replay:
+        history = told(connection)
+        decided(tmp_path / "out")
+        return history
+
+    monkeypatch.setattr(replay, "replay", slow)
+    assert night() == 0
