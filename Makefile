@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds fuzz doors docs browser mutation clean faults nights bench bench-quick cluster wheel site
+.PHONY: audit test lint worlds fuzz doors docs browser mutation clean faults nights bench bench-quick cluster wheel site checkouts
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -50,6 +50,10 @@ faults: .venv/.installed
 nights: .venv/.installed
 	$(BIN)/python -m tests.slow.nights.check
 	$(BIN)/python -m tests.slow.nights.million
+
+# A refactoring that must change nothing: every output of this checkout and of the one that BASE names, compared byte by byte.
+checkouts: .venv/.installed
+	$(BIN)/python -m tests.slow.checkouts.check $(BASE)
 
 # The auditor beside DuckDB, pandas and bare reading, into docs/benchmarks.md; FULL=1 adds 30 million visits (7 GB of disk).
 bench: .venv/.bench
