@@ -1,35 +1,28 @@
 """A workbook and its tables: a note, frozen headings with filters, rows.
 
-The library writes the workbook, its formats, validation and charts. It takes some 10 microseconds for a cell, a hundred
-thousand rows half a minute; so the rows of a sheet are put into words column by column. Text is always an inline string:
-nothing in a cell can become a formula, a link or a number.
+Text is always written as text: nothing in a cell can become a formula, a link or a number.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 from xlsxwriter import Workbook
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
-from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
 HEAD = 2
 """Rows above the data: a note, then the headings."""
-_EPOCH = 25_569
-"""1 January 1970 as Excel counts days."""
 _PRECISE = 10**13
 """Numbers below it have at most 15 digits, two of them cents; Excel keeps no more."""
 _LONGEST = 16_000
 """Characters of a cell; Excel allows 32,767 units of UTF-16."""
-_CHUNK = 10_000
-_ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\ufffe": "\ufffd", "\uffff": "\ufffd"} | {
-    chr(code): f"_x{code:04X}_" for code in range(32) if chr(code) not in "\t\n"
-}
+_RICH = "<r>"
+"""The library reads text that starts and ends with this tag as formatted runs; a space after it keeps it as it is."""
 _OPEN = {"locked": False, "bg_color": "#FFFBE6"}
 _FORMATS = {
     "text": {"num_format": "@"},
@@ -62,26 +55,6 @@ class Column:
     width: int = 12
 
 
-class _Table(Worksheet):  # type: ignore[misc]
-    """A sheet that has the rows of a frame below its headings."""
-
-    frame: pl.DataFrame
-    cells: Sequence[tuple[Column, Format]]
-
-    def _write_rows(self) -> None:
-        super()._write_rows()
-        # Formats have their numbers only now.
-        cells = [
-            _cell(self.frame, column, xl_col_to_name(at), how._get_xf_index())
-            for at, (column, how) in enumerate(self.cells)
-            if column.name in self.frame.columns
-        ]
-        number = pl.col("_row").cast(pl.String)
-        row = pl.concat_str(pl.lit('<row r="'), number, pl.lit('">'), *cells, pl.lit("</row>"), ignore_nulls=True)
-        for chunk in self.frame.with_row_index("_row", HEAD + 1).iter_slices(_CHUNK):
-            self.fh.write("".join(chunk.select(row).to_series()))
-
-
 @dataclass
 class Book:
     """The workbook as it grows, and its formats."""
@@ -104,14 +77,13 @@ class Book:
         locked: bool = False,
     ) -> Worksheet:
         """Add a sheet with the rows of a frame; so many columns stay where they are. `locked`: but for open ones."""
-        sheet = self.book.add_worksheet(name, _Table)
-        sheet.frame = frame
-        sheet.cells = [(column, self.formats[column.kind]) for column in columns]
+        sheet = self.book.add_worksheet(name)
         sheet.write_string(0, 0, note, self.formats["note"])
         for at, column in enumerate(columns):
             sheet.set_column(at, at, column.width, self.formats[column.kind])
             sheet.write_string(HEAD - 1, at, column.head, self.formats["head"])
-        sheet.dim_rowmax = HEAD - 1 + frame.height
+            if column.name in frame.columns:
+                self._fill(sheet, at, column, frame[column.name])
         sheet.freeze_panes(HEAD, frozen)
         sheet.autofilter(HEAD - 1, 0, HEAD - 1 + max(1, frame.height), len(columns) - 1)
         if locked:
@@ -121,6 +93,27 @@ class Book:
         sheet.fit_to_pages(1, 0)
         sheet.repeat_rows(HEAD - 1)
         return sheet
+
+    def _fill(self, sheet: Worksheet, at: int, column: Column, values: pl.Series) -> None:
+        """Write a column's values below its heading; a blank one is no cell."""
+        style = self.formats[column.kind]
+        if isinstance(values.dtype, pl.List):
+            values = values.list.join("; ")
+        elif isinstance(values.dtype, pl.Datetime):
+            values = values.dt.replace_time_zone(None)
+        for row, value in enumerate(values, HEAD):
+            if value is None or value == "":
+                continue
+            if column.kind == "link":
+                formula = f'=HYPERLINK("#\'{value}\'!A"&MATCH(B{row + 1},{value}!$B:$B,0),"{column.head}")'
+                sheet.write_formula(row, at, formula, style, column.head)
+            elif isinstance(value, date):
+                sheet.write_datetime(row, at, value, style)
+            elif column.kind == "text" or abs(value) >= _PRECISE:
+                text = str(value)[:_LONGEST]
+                sheet.write_string(row, at, f"{text} " if text.startswith(_RICH) else text, style)
+            else:
+                sheet.write_number(row, at, value, style)
 
 
 @contextmanager
@@ -136,34 +129,3 @@ def opened(path: Path, title: str, run_id: str, started: str) -> Iterator[Book]:
         book.close()
     except FileCreateError as error:
         raise error.args[0] from None
-
-
-def _cell(frame: pl.DataFrame, column: Column, letters: str, style: int) -> pl.Expr:
-    """The XML of one cell, null where there is no value."""
-    value, dtype = pl.col(column.name), frame.schema[column.name]
-    where = pl.lit(f'<c r="{letters}') + pl.col("_row").cast(pl.String) + pl.lit(f'" s="{style}"')
-    if column.kind == "link":
-        head = column.head
-        found = pl.format("MATCH(B{},{}!$B:$B,0)", "_row", value)
-        formula = pl.format('HYPERLINK("#\'{}\'!A"&amp;{},"{}")', value, found, pl.lit(head))
-        return where + ' t="str"><f>' + formula + f"</f><v>{head}</v></c>"
-    if isinstance(dtype, pl.Datetime):
-        value = value.dt.replace_time_zone(None).dt.epoch("us") / 86_400_000_000 + _EPOCH
-    elif dtype == pl.Date:
-        value = value.dt.epoch("d") + _EPOCH
-    elif isinstance(dtype, pl.List):
-        value = value.list.join("; ")
-    text = value.cast(pl.String)
-    written = where + ' t="inlineStr"><is><t xml:space="preserve">' + _escaped(text) + "</t></is></c>"
-    if column.kind == "text":
-        return written
-    number = where + "><v>" + text + "</v></c>"
-    return pl.when(value.abs() < _PRECISE).then(number).otherwise(written)
-
-
-def _escaped(text: pl.Expr) -> pl.Expr:
-    # Excel reads _x0041_ as a character by its number; an id that looks so is escaped the same way.
-    coded = text.str.contains(r"_x[0-9A-Fa-f]{4}_")
-    text = pl.when(coded).then(text.str.replace_all("_x", "_x005F_x", literal=True)).otherwise(text)
-    text = text.str.head(_LONGEST).str.replace_many(list(_ESCAPED), list(_ESCAPED.values()))
-    return pl.when(text != "").then(text)
