@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds fuzz doors docs browser mutation clean faults nights bench bench-quick cluster wheel site checkouts
+.PHONY: audit test lint worlds fuzz doors docs browser mutation clean faults nights bench bench-quick cluster wheel site checkouts lowest
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -51,6 +51,10 @@ nights: .venv/.installed
 	$(BIN)/python -m tests.slow.nights.check
 	$(BIN)/python -m tests.slow.nights.million
 
+# The suite with the lowest supported versions of the dependencies, in an environment of its own.
+lowest: .venv-lowest/.installed
+	.venv-lowest/bin/python -m pytest -n auto
+
 # A refactoring that must change nothing: every output of this checkout and of the one that BASE names, compared byte by byte.
 checkouts: .venv/.installed
 	$(BIN)/python -m tests.slow.checkouts.check $(BASE)
@@ -84,11 +88,16 @@ site: .venv/.site
 	$(BIN)/python -m docs.site
 
 clean:
-	rm -rf .venv audit_out dist build site
+	rm -rf .venv .venv-lowest audit_out dist build site
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+.venv-lowest/.installed: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e '.[dev]'
 	touch $@
 
 .venv/.bench: .venv/.installed
