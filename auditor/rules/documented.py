@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 
 def documented(code: str, column: str, what: str, page: str) -> Rule:
@@ -18,7 +18,7 @@ def documented(code: str, column: str, what: str, page: str) -> Rule:
         message=pl.lit(f"no call of the claim documents {what}"),
         nothing="documented",
         errs="neither",
-        cites=("CPT 98968 billing guide: documentation of the call",),
+        cites=(f"{TELEPHONE_SERVICES}: guidelines; what the payer asks the record to show",),
         examples=f"""
     record | patient | start            | {column} | expect
     k1     | p1      | 2026-03-02 09:00 | n/a | review

@@ -15,9 +15,7 @@ What it cannot see: minutes that were spent but not recorded, and whether stated
 import polars as pl
 
 from auditor.rules.reasons import words
-from auditor.rules.rule import HAS_CALL, Rule
-
-_GUIDE = "CPT 98968 billing guide: 21-30 minutes of medical discussion"
+from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="DUR001",
@@ -32,7 +30,7 @@ RULE = Rule(
     nothing="{minutes} minutes ({minutes_source}); {cpt_code} needs at least {low}",
     why_unknown=words("the minutes are unknown: a call has neither minutes nor an end"),
     errs="under",
-    cites=(_GUIDE,),
+    cites=(f"{TELEPHONE_SERVICES}: time of medical discussion",),
     examples="""
     record | patient | start            | call_minutes | expect
     k1     | p1      | 2026-03-02 09:00 | 20.99        | violation

@@ -14,9 +14,7 @@ What it cannot see: payers that accept the code for longer calls.
 import polars as pl
 
 from auditor.rules.reasons import words
-from auditor.rules.rule import HAS_CALL, Rule
-
-_GUIDE = "CPT 98968 billing guide: 21-30 minutes of medical discussion"
+from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="DUR002",
@@ -30,7 +28,7 @@ RULE = Rule(
     nothing="{minutes} minutes ({minutes_source}); {cpt_code} allows at most {high}",
     why_unknown=words("the minutes are unknown: a call has neither minutes nor an end"),
     errs="over",
-    cites=(_GUIDE,),
+    cites=(f"{TELEPHONE_SERVICES}: time of medical discussion",),
     examples="""
     record | patient | start            | call_minutes | expect
     k1     | p1      | 2026-03-02 09:00 | 31           | violation

@@ -11,7 +11,7 @@ What it cannot see: calls for which the export has no end; it does not apply to 
 
 import polars as pl
 
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 _MINUTE = 60_000_000
 _STATED = pl.max_horizontal("discussion_minutes", "stated")
@@ -28,7 +28,7 @@ RULE = Rule(
     nothing="no call's stated minutes exceed its clock time by more than a minute",
     not_applicable="no call has both its minutes and its end",
     errs="under",
-    cites=("Documentation consistency; CPT 98968 billing guide: time is documented",),
+    cites=(f"{TELEPHONE_SERVICES}: time of medical discussion, which the record must show",),
     examples="""
     record | patient | start            | call_end         | call_minutes | expect
     k1     | p1      | 2026-03-02 09:00 | 2026-03-02 09:22 | 23:01        | review

@@ -12,7 +12,7 @@ What it cannot see: a request that came by another way and was not recorded.
 import polars as pl
 
 from auditor.rules.reasons import blank
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="ELG001",
@@ -28,7 +28,7 @@ RULE = Rule(
     nothing="the patient's side started every call",
     why_unknown=blank("who started the call"),
     errs="neither",
-    cites=("CPT 98968 billing guide: the service is patient-initiated",),
+    cites=(f"{TELEPHONE_SERVICES}: guidelines, the patient initiates the service",),
     examples="""
     record | patient | start            | initiated_by | expect
     k1     | p1      | 2026-03-02 09:00 | outgoing     | violation

@@ -12,7 +12,7 @@ What it cannot see: whether the export's own notion of established is the payer'
 import polars as pl
 
 from auditor.rules.reasons import blank
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="ELG002",
@@ -27,7 +27,7 @@ RULE = Rule(
     nothing="the patient was established",
     why_unknown=blank("whether the patient was established"),
     errs="neither",
-    cites=("CPT 98968 billing guide: established patient",),
+    cites=(f"{TELEPHONE_SERVICES}: guidelines, established patient",),
     examples="""
     record | patient | start            | established | expect
     k1     | p1      | 2026-03-02 09:00 | no          | violation

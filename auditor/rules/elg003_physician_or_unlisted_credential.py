@@ -12,7 +12,7 @@ What it cannot see: state scope-of-practice rules.
 import polars as pl
 
 from auditor.rules.reasons import words
-from auditor.rules.rule import Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="ELG003",
@@ -29,7 +29,10 @@ RULE = Rule(
     nothing="the provider's credential is on the qualified list",
     why_unknown=words("the provider's credential is blank"),
     errs="over",
-    cites=("CPT 98968 billing guide: qualified nonphysician health care professional",),
+    cites=(
+        f"{TELEPHONE_SERVICES}: guidelines, who may report the codes",
+        "CMS-1744-IFC, 85 FR 19230 (April 6, 2020): telephone assessment by practitioners who cannot report E/M services",
+    ),
     examples="""
     record | patient | start            | provider_credential | expect
     k1     | p1      | 2026-03-02 09:00 | M.D., PhD           | violation

@@ -12,7 +12,7 @@ What it cannot see: suspensions, and licences of other states.
 import polars as pl
 
 from auditor.rules.reasons import words
-from auditor.rules.rule import Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
 _BEFORE = pl.col("service_date") < pl.col("licence_start")
 _AFTER = pl.col("service_date") > pl.col("licence_end")
@@ -29,7 +29,7 @@ RULE = Rule(
     nothing="the service date is within the licence",
     why_unknown=words("the provider is not in the providers table, or both licence dates are blank"),
     errs="neither",
-    cites=("State licensure; CPT 98968 billing guide: qualified professional",),
+    cites=(f"{TELEPHONE_SERVICES}: guidelines, qualified professional; state licensing law",),
     examples="""
     record | patient | start            | provider | licence_start | licence_end | expect
     a      |         |                  |          | 2026-01-01    | 2026-03-02  |

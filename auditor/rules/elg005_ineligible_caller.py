@@ -12,7 +12,7 @@ What it cannot see: a caller's legal standing.
 import polars as pl
 
 from auditor.rules.reasons import blank
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="ELG005",
@@ -27,7 +27,7 @@ RULE = Rule(
     nothing="the patient, a parent or a guardian called",
     why_unknown=blank("the caller"),
     errs="neither",
-    cites=("CPT 98968 billing guide: service to an established patient, parent or guardian",),
+    cites=(f"{TELEPHONE_SERVICES}: guidelines, established patient, parent or guardian",),
     examples="""
     record | patient | start            | caller   | expect
     k1     | p1      | 2026-03-02 09:00 | pharmacy | violation

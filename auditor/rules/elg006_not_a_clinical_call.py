@@ -12,7 +12,7 @@ What it cannot see: what was said.
 import polars as pl
 
 from auditor.rules.reasons import blank
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="ELG006",
@@ -27,7 +27,7 @@ RULE = Rule(
     nothing="every call was clinical",
     why_unknown=blank("the purpose"),
     errs="neither",
-    cites=("CPT 98968 billing guide: assessment and management service",),
+    cites=(f"{TELEPHONE_SERVICES}: guidelines, assessment and management",),
     examples="""
     record | patient | start            | purpose   | expect
     k1     | p1      | 2026-03-02 09:00 | follow-up | violation

@@ -16,7 +16,7 @@ whose status is no known word.
 import polars as pl
 
 from auditor.rules.reasons import series
-from auditor.rules.rule import DAYS, Rule
+from auditor.rules.rule import DAYS, TELEPHONE_SERVICES, Rule
 
 _SAME = pl.col("same_provider") & pl.col("same_code") & pl.col("e_counted")
 _LATER = pl.format("{} after claim {}", DAYS, "related_id")
@@ -37,7 +37,7 @@ RULE = Rule(
     why_not=pl.lit("flagged by this rule, so it does not count against later ones"),
     tells_weighed=True,
     errs="under",
-    cites=("CPT 98968 billing guide: once per 7 days per provider and patient",),
+    cites=(f"{TELEPHONE_SERVICES}: guidelines, repeated calls within 7 days",),
     examples="""
     record | patient | start            | provider | claim_status | expect
     k1     | p1      | 2026-03-02 09:00 | a        |              | clear

@@ -13,7 +13,7 @@ What it cannot see: lines before the export begins.
 import polars as pl
 
 from auditor.rules.reasons import lines_back
-from auditor.rules.rule import DAYS, Rule
+from auditor.rules.rule import DAYS, TELEPHONE_SERVICES, Rule
 
 _LATER = pl.format("{} after claim {}", DAYS, "related_id")
 
@@ -31,7 +31,7 @@ RULE = Rule(
     why_unknown=lines_back,
     tells_weighed=True,
     errs="under",
-    cites=("CPT 98968 billing guide: once per 7 days per provider and patient",),
+    cites=(f"{TELEPHONE_SERVICES}: guidelines, repeated calls within 7 days",),
     examples="""
     record | patient | start            | provider | cpt_code | expect
     k1     | p1      | 2026-03-02 09:00 | a        | 98966    |

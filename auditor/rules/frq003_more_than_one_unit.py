@@ -26,7 +26,9 @@ RULE = Rule(
     nothing="one unit",
     why_unknown=words("the units are blank"),
     errs="neither",
-    cites=("CMS medically unlikely edits, practitioner services: 98968 at 1, MAI 2",),
+    cites=(
+        "CMS National Correct Coding Initiative, medically unlikely edits, practitioner services: 98968 at 1, MAI 2",
+    ),
     examples="""
     record | patient | start            | units | expect
     k1     | p1      | 2026-03-02 09:00 | 2     | violation

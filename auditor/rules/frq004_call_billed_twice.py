@@ -12,7 +12,7 @@ What it cannot see: calls that were entered twice under different ids; INT003 ma
 
 import polars as pl
 
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="FRQ004",
@@ -26,7 +26,7 @@ RULE = Rule(
     message=pl.format("one of its calls supports claim {} too", "related_id"),
     nothing="its calls support no other line",
     errs="under",
-    cites=("CPT 98968 billing guide: the call's time is reported once",),
+    cites=(f"{TELEPHONE_SERVICES}: time of medical discussion, reported once",),
     examples="""
     record | patient | start            | provider | call_id | cpt_code | expect
     u1     | p1      | 2026-03-02 09:00 | a        |         |          |

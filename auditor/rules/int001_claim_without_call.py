@@ -12,7 +12,7 @@ What it cannot see: calls that were made but not exported.
 import polars as pl
 
 from auditor.rules.reasons import words
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="INT001",
@@ -26,7 +26,7 @@ RULE = Rule(
     nothing="a call supports it",
     why_unknown=words("a call, or its patient or provider, may be the claim's, written differently"),
     errs="over",
-    cites=("CPT 98968 billing guide: the service is the call",),
+    cites=(f"{TELEPHONE_SERVICES}: the service is the call",),
     examples="""
     record | patient | start            | provider | expect
     u1     | p1      | 2026-03-02 09:00 | a        |

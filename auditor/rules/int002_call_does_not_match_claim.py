@@ -12,7 +12,7 @@ What it cannot see: calls matched by date only; those agree by construction.
 
 import polars as pl
 
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="INT002",
@@ -24,7 +24,7 @@ RULE = Rule(
     message=pl.format("call {} has another patient, provider or date than the claim", "related_id"),
     nothing="its calls have its patient, provider and date",
     errs="neither",
-    cites=("Record integrity; CPT 98968 billing guide: per provider and patient",),
+    cites=(f"{TELEPHONE_SERVICES}: guidelines, one provider and one patient",),
     examples="""
     record | patient | start            | provider | call_id | expect
     u1     | p1      | 2026-03-02 09:00 | a        |         |

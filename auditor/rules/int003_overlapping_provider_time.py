@@ -12,7 +12,7 @@ What it cannot see: calls whose end is not recorded.
 import polars as pl
 
 from auditor.rules.reasons import words
-from auditor.rules.rule import HAS_CALL, Rule
+from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="INT003",
@@ -26,7 +26,7 @@ RULE = Rule(
     nothing="no other call of the provider overlaps",
     why_unknown=words("the end of one of its calls is unknown"),
     errs="under",
-    cites=("Record integrity; CPT 98968 billing guide: time of medical discussion",),
+    cites=(f"{TELEPHONE_SERVICES}: time of medical discussion with one patient",),
     examples="""
     record | patient | start            | provider | call_minutes | expect
     k1     | p1      | 2026-03-02 09:00 | a        | 25           | review u1

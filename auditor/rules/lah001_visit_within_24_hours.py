@@ -15,7 +15,7 @@ What it cannot see: visits elsewhere, and visits after the day up to which the e
 import polars as pl
 
 from auditor.rules.reasons import visits_ahead
-from auditor.rules.rule import DAYS, HAS_CALL, Rule
+from auditor.rules.rule import DAYS, HAS_CALL, TELEPHONE_SERVICES, Rule
 
 _FROM_CALL = pl.col("from_call")
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
@@ -41,7 +41,7 @@ RULE = Rule(
     why_unknown=visits_ahead,
     tells_weighed=True,
     errs="over",
-    cites=("CPT 98968 billing guide: no visit within the next 24 hours",),
+    cites=(f"{TELEPHONE_SERVICES}: guidelines, visit within the next 24 hours",),
     examples="""
     record | patient | start               | provider | status    | booked_at        | modality | expect
     k1     | p1      | 2026-03-09 09:00    | a        |           |                  |          | violation v1

@@ -13,7 +13,7 @@ What it cannot see: whether an earlier appointment was free; it relies on what t
 import polars as pl
 
 from auditor.rules.reasons import visits_ahead
-from auditor.rules.rule import DAYS, HAS_CALL, Rule
+from auditor.rules.rule import DAYS, HAS_CALL, TELEPHONE_SERVICES, Rule
 
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
 _LIVE = pl.col("counts") & pl.col("live")
@@ -40,7 +40,7 @@ RULE = Rule(
     why_unknown=visits_ahead,
     tells_weighed=True,
     errs="under",
-    cites=("CPT 98968 billing guide: no visit at the soonest available appointment",),
+    cites=(f"{TELEPHONE_SERVICES}: guidelines, soonest available appointment",),
     examples="""
     record | patient | start            | provider | status    | booked_at        | soonest_available | expect
     k1     | p1      | 2026-03-09 09:00 | a        |           |                  |                   | violation v1

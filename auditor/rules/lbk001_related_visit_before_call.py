@@ -15,7 +15,7 @@ call together, it assumes that they are about the same problem.
 import polars as pl
 
 from auditor.rules.reasons import visits_back
-from auditor.rules.rule import DAYS, HAS_CALL, Rule
+from auditor.rules.rule import DAYS, HAS_CALL, TELEPHONE_SERVICES, Rule
 
 _KEPT = pl.col("counts") & pl.col("kept")
 
@@ -35,7 +35,7 @@ RULE = Rule(
     why_unknown=visits_back("lookback"),
     tells_weighed=True,
     errs="over",
-    cites=("CPT 98968 billing guide: no related service or procedure within the previous 7 days",),
+    cites=(f"{TELEPHONE_SERVICES}: guidelines, related service within the previous 7 days",),
     examples="""
     record | patient | start            | provider | status    | expect
     v1     | p1      | 2026-03-02 09:00 | a        | completed |

@@ -47,7 +47,9 @@ RULE = Rule(
     why_not=_WHY_NOT,
     tells_weighed=True,
     errs="over",
-    cites=("CMS global surgery: 10-day and 90-day postoperative periods; modifier 24",),
+    cites=(
+        "CMS Medicare Claims Processing Manual (Pub. 100-04), chapter 12, section 40: global surgery and modifier 24",
+    ),
     examples="""
     record | patient | start            | provider | status    | global_days | diagnosis_codes | modifiers | expect
     v1     | p1      | 2026-01-09 09:00 | a        | completed | 90          | M17.0           |           |

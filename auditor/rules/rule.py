@@ -121,6 +121,9 @@ class Rule:
         return None
 
 
+TELEPHONE_SERVICES = "CPT 2020 Professional Edition (AMA), Medicine, Telephone Services 98966-98968"
+"""Where most rules come from, as rules cite it."""
+
 HAS_CALL = pl.col("has_call") | pl.col("call_unsure")
 """Rules that read calls do not apply to a claim without one; they are unknown where its ids do not join."""
 
