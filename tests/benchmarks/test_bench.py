@@ -11,6 +11,7 @@ import pytest
 from auditor.synthetic import sample
 from benchmarks import answers, exports
 from benchmarks.floor import read
+from tests.support.program import HANG
 
 PEERS = {"duck": "duckdb", "frames": "pandas"}
 
@@ -28,7 +29,7 @@ def _audited(export: Path) -> pl.DataFrame:
     words = ["run", "--format", "none", "--fail-on", "never", "--quiet", "--ledger", "none"]
     words += ["--calls", str(export / "calls.parquet"), "--visits", str(export / "visits.parquet")]
     words += ["--policy", str(export / "policy.toml"), "--out", str(export / "out"), "--select", ",".join(answers.CORE)]
-    done = subprocess.run([exports.TOOL, *words], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([exports.TOOL, *words], capture_output=True, text=True, timeout=HANG)
     assert done.returncode == 0, done.stderr
     return answers.published(export / "out")
 

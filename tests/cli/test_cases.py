@@ -16,6 +16,7 @@ import pytest
 from auditor.cases import store
 from auditor.cases.decide import State
 from tests.support.catalogue import command
+from tests.support.program import HANG
 from tests.support.workpaper import fill
 
 IDS = ("0042", "K_x0041_", "12345678901234567890", "=1+1", "1E5")
@@ -249,7 +250,7 @@ def test_a_workbook_that_libreoffice_saved(cases: Program, out: Path, tmp_path: 
     for form in ("ods", "xlsx"):
         source = paper if form == "ods" else tmp_path / "saved" / "reviewed.ods"
         subprocess.run([*office, "--convert-to", form, "--outdir", str(tmp_path / "saved"), str(source)],
-                       check=True, capture_output=True, timeout=120)  # fmt: skip
+                       check=True, capture_output=True, timeout=HANG)  # fmt: skip
     told = cases("import", str(tmp_path / "saved" / "reviewed.xlsx"), "--by", "Ann")
     assert told[:2] == (0, "5 decided, 0 noted, 0 taken before\n")
     assert {states(cases)[number(out, claim)] for claim in IDS} == {

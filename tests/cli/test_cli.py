@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from auditor.rules import CODES
-from tests.support.program import audit98968
+from tests.support.program import HANG, audit98968
 
 CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,cpt_code,paid_amount
 K1,PT-CANARY,D1,2026-03-09 09:00,25,98968,40.00
@@ -272,7 +272,7 @@ def test_a_second_run_on_the_folder_exits_75(exports: Path):
 def test_an_interrupt_leaves_nothing(exports: Path, sent: signal.Signals):
     with reading_a_pipe(exports) as first:
         first.send_signal(sent)
-        assert first.wait(20) == 128 + sent
+        assert first.wait(HANG) == 128 + sent
     assert [entry.name for entry in (exports / "out").iterdir()] == [".lock"]
 
 
@@ -317,7 +317,7 @@ TABLES = "--calls calls.csv --visits visits.csv --timezone UTC"
 def test_streams_that_are_closed_or_full_keep_the_exit_code(exports: Path, command: str, code: int):
     first, _, rest = command.partition(" ")
     script = f"{sys.executable} -m cli {first} {rest}; echo ${{PIPESTATUS[0]}} >status"
-    done = subprocess.run(["bash", "-c", script], cwd=exports, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", script], cwd=exports, capture_output=True, text=True, timeout=HANG)
     assert (exports / "status").read_text().strip() == str(code)
     assert "Traceback" not in done.stderr + done.stdout
 
@@ -334,7 +334,7 @@ def test_every_command_has_help_with_an_example(tmp_path: Path, command: tuple[s
 
 def test_help_loads_nothing_heavy(tmp_path: Path):
     script = "import sys, cli.app; print({'polars', 'pyarrow', 'pydantic', 'rich.console', 'auditor.policy'} & {*sys.modules})"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=HANG)
     assert done.stdout == "set()\n"
 
 

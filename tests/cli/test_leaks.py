@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from tests.slow.faults.bench import CANARY, RUN, TABLES, Clinic, Done, finish
-from tests.support.program import audit98968
+from tests.support.program import HANG, audit98968
 
 DECISION = ("--by", "Ann", "--reason", "read the record")
 QUIET = (
@@ -49,16 +49,20 @@ WATCHED = ("run", "check", "frame")
 def watched(clinic: Clinic, *arguments: str, prefix: Sequence[str] = ()) -> Done:
     """Run a command, and look meanwhile at what others see of it: arguments of processes, and names of files."""
     process, seen = clinic.start(*arguments, prefix=prefix), set()
-    while process.poll() is None:
+    secret: list[str] = []
+    while process.poll() is None and not secret:
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 if (folder / "cwd").readlink() == clinic.work:
                     seen |= {*(folder / "cmdline").read_bytes().decode(errors="replace").split("\0")}
         with suppress(OSError):  # a folder that goes meanwhile
             seen |= {path.name for path in clinic.base.rglob("*")}
+        secret = [word for word in seen - {*arguments} if CANARY in word]
         time.sleep(0.1)
+    if secret:
+        process.kill()
     done = finish(process)
-    assert not [word for word in seen - {*arguments} if CANARY in word]
+    assert not secret
     return done
 
 
@@ -82,7 +86,10 @@ def test_no_command_shows_a_value_that_was_not_asked_for(tmp_path: Path):
         assert not [*(clinic.base / "home").iterdir(), *(clinic.base / "tmp").iterdir()], arguments
 
 
-@pytest.mark.parametrize("shown", ["sleep 0.5 # {}", "touch {}; sleep 0.5"])
+UNTIL_SEEN = f"for _ in $(seq {10 * HANG}); do sleep 0.1; done"
+
+
+@pytest.mark.parametrize("shown", ["{wait} # {canary}", "touch {canary}; {wait}"])
 def test_the_watch_sees_what_there_is_to_see(tmp_path: Path, shown: str):
     with pytest.raises(AssertionError):
-        watched(Clinic(tmp_path, rows=60), prefix=["sh", "-c", shown.format(CANARY)])
+        watched(Clinic(tmp_path, rows=60), prefix=["sh", "-c", shown.format(wait=UNTIL_SEEN, canary=CANARY)])

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from docs import man
-from tests.support.program import audit98968
+from tests.support.program import HANG, audit98968
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -94,12 +94,12 @@ def test_an_interrupted_run_is_logged(tmp_path: Path):
     os.mkfifo(tmp_path / "slow.csv")
     command = [sys.executable, "-m", "cli", "run", "--calls", "slow.csv", "--visits", TABLES[3], "--log-file", "log"]
     with subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
-        until = time.monotonic() + 30
+        until = time.monotonic() + HANG
         while "reading calls" not in ((tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""):
             assert time.monotonic() < until
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 143
+        assert process.wait(HANG) == 143
     assert (tmp_path / "log").read_text().endswith("info: exit code 143\n")
 
 
@@ -161,7 +161,7 @@ def test_a_file_name_cannot_forge_a_line(tmp_path: Path):
 def test_a_terminal_sees_the_stages(tmp_path: Path, form: str):
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "cli", "run", *TABLES, "--format", "none", "--log-format", form]
-    done = subprocess.run(command, cwd=ROOT, stderr=theirs, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, stderr=theirs, timeout=HANG, check=False)
     os.close(theirs)
     seen = os.read(ours, 100_000).decode(errors="replace")
     os.close(ours)
@@ -191,7 +191,7 @@ def test_a_run_that_is_stopped_says_what_became_of_the_folder(tmp_path: Path):
         time.sleep(0.01)
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30)[1].strip() == (
+    assert process.communicate(timeout=HANG)[1].strip() == (
         "audit98968: error: stopped: nothing was published, and `latest` is unchanged"
     )
     assert process.returncode == 130
@@ -230,7 +230,7 @@ def test_the_nightly_script_tells_the_exit_codes_apart(tmp_path: Path, codes: st
         "OUT": "out",
         "PING_URL": "u:p",
     }
-    done = subprocess.run(NIGHTLY, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(NIGHTLY, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=HANG)
     assert done.returncode == ends
     assert says in done.stdout + done.stderr
     assert (done.stdout + done.stderr == "") == (ends == 0)
@@ -246,11 +246,11 @@ def test_the_nightly_script_audits(tmp_path: Path):
         "OUT": "out",
         "LOG": "log",
     }
-    done = subprocess.run(NIGHTLY, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(NIGHTLY, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=HANG)
     assert (done.returncode, done.stdout, done.stderr) == (1, "new, worse or reopened: out/latest/report.html\n", "")
     assert (tmp_path / "out" / "latest" / "report.html").exists()
     assert logged(tmp_path / "log")[-1]["exit_code"] == 1
-    done = subprocess.run(NIGHTLY, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(NIGHTLY, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=HANG)
     assert (done.returncode, done.stdout) == (0, "")  # equal exports send no second mail
 
 
@@ -260,7 +260,7 @@ def test_the_dead_mans_switch_hears_of_audits_that_ended(tmp_path: Path, code: i
     stub(tmp_path, "audit98968", f"exit {code}")
     stub(tmp_path, "curl", 'echo "$@" >pinged')
     variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PING_URL": "u:p"}
-    subprocess.run(["sh", "-c", line], cwd=tmp_path, env=variables, timeout=20, check=False)
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, env=variables, timeout=HANG, check=False)
     assert (tmp_path / "pinged").exists() == pinged
 
 
@@ -275,7 +275,7 @@ def test_systemd_takes_the_units(tmp_path: Path):
         text = unit.read_text().replace("/opt/audit98968/bin/audit98968", shutil.which("true"))
         (tmp_path / unit.name).write_text(text.replace("/usr/bin/curl", shutil.which("true")))
     command = ["systemd-analyze", "verify", "--man=no", *map(str, sorted(tmp_path.iterdir()))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(command) == 6
 
@@ -303,7 +303,7 @@ def test_the_pipelines_print_what_the_page_says(tmp_path: Path):
     script = "set -euo pipefail\n" + "echo ====\n".join(commands for commands, _ in blocks)
     variables = {"PATH": f"{PROGRAM}:{os.environ['PATH']}"}
     done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60
+        ["bash", "-c", script], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=HANG
     )
     assert done.stderr == ""
     assert done.stdout.split("====\n") == [shown for _, shown in blocks]
@@ -334,7 +334,7 @@ def test_bash_completes(tmp_path: Path, words: list[str], some: set[str]):
         '_audit98968_completion audit98968; printf "%s\\n" "${COMPREPLY[@]}"'
     )
     done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=HANG
     )
     assert done.stderr == ""
     assert set(done.stdout.split()) == some
@@ -347,7 +347,7 @@ def test_the_manual_page_is_current():
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")
 def test_the_manual_page_is_well_formed():
     done = subprocess.run(
-        ["mandoc", "-T", "lint", "-W", "warning", man.PAGE], capture_output=True, text=True, timeout=20
+        ["mandoc", "-T", "lint", "-W", "warning", man.PAGE], capture_output=True, text=True, timeout=HANG
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -1,6 +1,7 @@
 """The documentation says what the program does."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,32 @@ import pytest
 
 from auditor.schema.tables import TABLES, fold
 from docs.generate import FOLDER, PAGES
+from tests.support.program import audit98968
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RENAMED = {
+    "calls": {"call_id": "Call No", "patient_id": "MRN", "provider_id": "Clinician", "call_start": "Call Began",
+              "call_end": "Call Ended", "initiated_by": "Direction", "cpt_code": "Billed CPT"},
+    "visits": {"visit_id": "Appointment ID", "patient_id": "MRN", "visit_start": "Appointment Start", "status": "Outcome"},
+}  # fmt: skip
+
+
+def foreign(folder: Path, **renamed: str) -> None:
+    """The sample's calls and visits with headers of another system, and others for these columns of the visits."""
+    for table, names in (("calls", RENAMED["calls"]), ("visits", RENAMED["visits"] | renamed)):
+        header, _, rows = (ROOT / "sample_data" / f"{table}.csv").read_text(encoding="utf-8").partition("\n")
+        headers = ",".join(names.get(name, name) for name in header.split(","))
+        (folder / f"{table}.csv").write_text(f"{headers}\n{rows}", encoding="utf-8")
+
+
+def printed(command: str) -> list[list[str]]:
+    """The commands of the README that begin so, word by word."""
+    return [shlex.split(line) for line in re.findall(rf"^    audit98968 ({command}.*)$", README, re.M)]
+
+
+def followed(commands: list[list[str]], folder: Path) -> list[int]:
+    return [audit98968(*words, folder=folder).returncode for words in commands]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -19,11 +44,53 @@ def test_generated_pages_are_current(name: str):
 
 
 def test_the_readme_names_commands_that_exist():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert re.findall(r"^    make (\w+)", readme, re.M) == ["audit", "test"]
-    for command in set(re.findall(r"audit98968 ([a-z]+) ", readme)):
+    assert re.findall(r"^    make (\w+)", README, re.M) == ["audit", "test"]
+    for command in set(re.findall(r"audit98968 ([a-z]+) ", README)):
         done = subprocess.run([sys.executable, "-m", "cli", command, "--help"], capture_output=True, cwd=ROOT)
         assert done.returncode == 0, command
+
+
+def test_the_demo_of_the_readme_shows_what_it_prints(tmp_path: Path):
+    sample, run = printed("(?:sample|run .*demo_out)")
+    assert audit98968(*sample, folder=tmp_path).returncode == 0
+    done = audit98968(*run, folder=tmp_path)
+    (shown,) = re.findall(r"^```\n(.*?)^```$", README, re.M | re.S)
+    run_id = r"\d{8}T\d{9}Z-[0-9a-f]{8}"
+    assert done.returncode == 1
+    assert re.sub(run_id, "", done.stdout).endswith(re.sub(run_id, "", shown))
+    assert (tmp_path / "demo_out" / "latest" / "report.html").exists()
+
+
+def test_the_recipe_of_the_readme_runs_on_foreign_headers(tmp_path: Path):
+    foreign(tmp_path)
+    recipe = printed("(?:init|check|run .*audit_out)")
+    assert [words[0] for words in recipe] == ["init", "check", "run"]
+    assert followed(recipe, tmp_path) == [0, 0, 1]
+    assert (tmp_path / "audit_out" / "latest" / "report.html").exists()
+
+
+def test_a_required_column_is_filled_in_as_the_readme_says(tmp_path: Path):
+    (header,) = re.findall(r'such as `visit_start = "([^"]+)"`', README)
+    foreign(tmp_path, visit_start=header)
+    init, *rest = printed("(?:init|check|run .*audit_out)")
+    assert followed([init], tmp_path) == [2]
+    policy = tmp_path / "clinic.toml"
+    filled, count = re.subn(r'^# (visit_start = )"" .*REQUIRED.*$', rf'\1"{header}"', policy.read_text(), flags=re.M)
+    assert count == 1
+    policy.write_text(filled)
+    assert followed(rest, tmp_path) == [0, 1]
+
+
+def test_paths_that_pages_name_exist():
+    pages = [
+        ROOT / name for name in ("README.md", "CONTRIBUTING.md", "DECISIONS.md", "SECURITY.md", "sample_data/README.md")
+    ]
+    for page in (*pages, *FOLDER.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        links = [path for path in re.findall(r"\]\(([^)#:]+)", text) if not (page.parent / path).exists()]
+        named = re.findall(r"`((?:auditor|benchmarks|cli|docs|sample_data|tests)/[\w./-]*)`", text)
+        gone = [path for path in named if not (ROOT / path).exists() and not (ROOT / "tests" / path).exists()]
+        assert [*links, *gone] == [], page.name
 
 
 def test_no_alias_means_two_columns():

@@ -13,6 +13,8 @@ from tempfile import TemporaryDirectory
 
 _LOADED = ["cli.__main__", "cli.app", "cli.cases", "cli.check", "cli.compare_command", "cli.frame_command", "cli.run",
            "auditor.mapping.suggest", "auditor.runs.explain", "auditor.reports.page.page", "vl_convert"]  # fmt: skip
+HANG = 600
+"""Seconds after which a process hangs: a watchdog that no busy machine trips, never a measure of speed."""
 _FORKS = get_context("forkserver")
 _FORKS.set_forkserver_preload(_LOADED)
 
@@ -24,7 +26,7 @@ def audit98968(*arguments: str, folder: Path, stdin: str | None = None, **env: s
         streams[0].write_text(stdin or "")
         child = _FORKS.Process(target=_main, args=(arguments, folder, streams, {**os.environ, **env}), daemon=False)
         child.start()
-        child.join(60)
+        child.join(HANG)
         if child.is_alive():
             child.kill()
             raise TimeoutError(arguments)

@@ -23,6 +23,8 @@ from typing import Any
 
 import polars as pl
 
+from tests.support.program import HANG
+
 ROOT = Path(__file__).parents[3]
 CANARY = "QXCANARY"
 FILES = {"findings.parquet", "findings.csv", "claims.parquet", "claims.csv", "evidence.parquet", "rejects.csv",
@@ -161,10 +163,10 @@ def whole(folder: Path) -> None:
     assert (folder / "report.html").read_text().rstrip().endswith("</html>")
 
 
-def finish(process: subprocess.Popen[bytes], timeout: float = 120) -> Done:
+def finish(process: subprocess.Popen[bytes]) -> Done:
     """Wait for a run's end."""
     try:
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(timeout=HANG)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()

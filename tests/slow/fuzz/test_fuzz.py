@@ -8,13 +8,14 @@ import pytest
 
 from tests.slow.fuzz.exports import Table
 from tests.slow.fuzz.verify import Ran, Touched, terminal
+from tests.support.program import HANG
 
 HERE = Path(__file__).resolve().parent
 
 
 def test_some_cases_hold(tmp_path: Path):
     words = [sys.executable, str(HERE / "check.py"), "--cases", "24", "--keep", str(tmp_path)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=HANG)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "       24  cases" in done.stdout
 

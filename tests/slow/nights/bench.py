@@ -18,6 +18,7 @@ import polars as pl
 import xlsxwriter
 
 from tests.slow.nights.clinic import World
+from tests.support.program import HANG
 
 KEY = ("claim_id", "claim_line", "cpt_code", "rule")
 ROOT = Path(__file__).parents[3]
@@ -41,7 +42,7 @@ class Ledger:
     def tell(self, *words: str) -> tuple[int, str]:
         """A command to its end. Returns exit code and standard output."""
         process = self.start(*words)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=HANG)
         if process.returncode not in (0, 1, 75):
             raise AssertionError(f"{words[:2]}: exit {process.returncode}: {out.decode()[-600:]} {err.decode()[-600:]}")
         return process.returncode, out.decode()
