@@ -297,7 +297,7 @@ class Book:
             return [[], []]
         until = None if self.as_of is None else self.clock.day(self.as_of)
         return [
-            find_holes(visits, calls, self.visits_since, until, frozenset()),
+            find_holes(visits, calls or lines, self.visits_since, until, frozenset()),
             find_holes(lines, visits, self.claims_since, None, frozenset()),
         ]
 
