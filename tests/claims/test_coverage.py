@@ -1,6 +1,6 @@
 """Up to when and since when the exports are complete."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,20 @@ def test_a_default_coverage_on_a_lonely_date_is_warned_about(tmp_path: Path, day
     calls = f"{CALL}k1 | p | a | 2026-01-01 09:00 | 25 | 98968 | |\nk2 | p | a | {day} 09:00 | 25 | 98968 | |"
     result = audit(tmp_path, calls, claims_since=None)
     assert any(warning.startswith("claims_since") for warning in result.warnings) is warned
+
+
+@pytest.mark.parametrize(("apart", "warned"), [(31, set()), (32, {"as_of", "visits_since"})])
+def test_both_ends_of_the_visits_are_warned_about_where_lonely(tmp_path: Path, apart: int, warned: set[str]):
+    middle = [date(2026, 3, 2), date(2026, 3, 3)]
+    dates = [middle[0] - timedelta(days=apart), *middle, middle[1] + timedelta(days=apart)]
+    visits = [f"v{number} | q | a | {day} 09:00 | completed" for number, day in enumerate(dates)]
+    world = World(
+        calls=rows(f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |"),
+        visits=rows("\n".join(["visit_id | patient_id | provider_id | visit_start | status", *visits])),
+    )
+    result = compare.run(world, tmp_path)
+    rests = [warning for warning in result.warnings if " rests on " in warning]
+    assert {warning.split()[0] for warning in rests} == warned
 
 
 @pytest.mark.parametrize(
