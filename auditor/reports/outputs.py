@@ -192,7 +192,7 @@ class _Coverage(_Part):
     as_of: Text = Field(description="the visits are complete up to here")
     visits_since: Text
     claims_since: Text
-    holes: list[_Hole] = Field(description="days that an export lacks although another goes on")
+    holes: list[_Hole] = Field(description="days that an export lacks although rows are expected on them")
 
 
 class _Reach(_Part):

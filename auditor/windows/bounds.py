@@ -204,7 +204,8 @@ def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
         return thin.fill_null(True)
 
     def touches(first: pl.Expr, last: pl.Expr, holes: Sequence[tuple[date, date]]) -> pl.Expr:
-        met = [(first <= pl.lit(end)) & (last >= pl.lit(start)) for start, end in holes]
+        heeded = holes if policy.coverage.holes == "unknown" else ()
+        met = [(first <= pl.lit(end)) & (last >= pl.lit(start)) for start, end in heeded]
         return pl.any_horizontal(*met).fill_null(False) if met else pl.lit(False)
 
     def back(days: int) -> pl.Expr:
