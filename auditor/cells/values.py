@@ -220,6 +220,7 @@ def _instant(work: Work, column: Column, values: pl.Series) -> None:
     known = False if column.name == "call_start" else work.is_date_only(column)  # midnights of calls are times
     read = instants.read(values, work.policy, date_only=known, zone=zone, count=work.count)
     _refuse_times(work, column, read)
+    work.midnights[column.name] = read.midnights
     utc, date_only = read.utc, read.date_only
     if column.name == "call_start":
         work.reject(column.name, f"{column.name} has a date but no time", date_only)
@@ -232,8 +233,8 @@ def _instant(work: Work, column: Column, values: pl.Series) -> None:
 
 
 def _date(work: Work, column: Column, values: pl.Series) -> None:
-    zone, known = work.policy.zone_of(work.table, column.name), work.is_date_only(column)
-    read = instants.read(values, work.policy, days=True, date_only=known, zone=zone, count=work.count)
+    zone = work.policy.zone_of(work.table, column.name)
+    read = instants.read(values, work.policy, days=True, date_only=False, zone=zone, count=work.count)
     _refuse_times(work, column, read)
     work.make(column.name, read.local.dt.date())
 
@@ -274,7 +275,6 @@ def _refuse_times(work: Work, column: Column, read: instants.Instants) -> None:
     name = column.name
     zone = work.policy.zone_of(work.table, name)
     work.has_local_times |= read.has_local and not work.policy.has_zone(work.table, name)
-    work.midnights[name] = read.midnights
     if read.problem.max():
         for problem, reason in (
             (instants.UNREADABLE, "no date or time that can be read"),
