@@ -22,6 +22,7 @@ from auditor.mapping.known import MEANINGS, ZONES
 from auditor.mapping.values import Source
 from auditor.policy import Policy
 from auditor.reading import headers
+from auditor.schema.names import is_word
 from auditor.schema.tables import TABLES, Kind
 
 _COMMENT = 48
@@ -29,8 +30,6 @@ _COMMENT = 48
 _NUMBERS = (Kind.MINUTES, Kind.MONEY)
 _ENOUGH = 20
 """Times of day that tell at which hours a place works."""
-_OFTEN = 10
-"""Rows that make a value a word."""
 _UTC = re.compile(r"(?i)(?<![a-z])(utc|gmt|zulu)(?![a-z])")
 
 
@@ -235,7 +234,7 @@ def _values(table: str, guesses: Mapping[str, Guess], base: Policy, show_ids: bo
             terms = sorted(set(base.terms(table, name).values()))
             lines += ["", f"# [values.{table}.{name}]", f"# each of these means one of: {', '.join(terms)}"]
             words = [(value, count) for value, count in unknown
-                     if show_ids or (count >= _OFTEN and not re.search(r"\d", value))]  # fmt: skip
+                     if show_ids or is_word(value, count)]  # fmt: skip
             if hidden := len(unknown) - len(words):
                 lines.append(f"# {hidden} more, rare or with digits, are not shown: init --show-ids names them")
             for value, count in words:

@@ -1,7 +1,11 @@
 """Names as people write them: the one that somebody meant, and text that is safe to show."""
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_OFTEN = 10
+"""Rows that make a value a word."""
 
 
 def nearest(word: str, known: Iterable[str], alike: float = 0.5) -> str:
@@ -9,6 +13,11 @@ def nearest(word: str, known: Iterable[str], alike: float = 0.5) -> str:
     by_fold = {name.casefold(): name for name in sorted(known)}
     found = difflib.get_close_matches(word.casefold(), list(by_fold), n=1, cutoff=alike)
     return f"; did you mean {by_fold[found[0]]}?" if found else ""
+
+
+def is_word(text: str, rows: int) -> bool:
+    """Whether a value may be shown without --show-ids: it is often there and has no digit. Others may be names or ids."""
+    return rows >= _OFTEN and not re.search(r"\d", text)
 
 
 def harmless(text: str) -> str:
