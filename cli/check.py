@@ -14,7 +14,6 @@ from auditor.claims import doors, lengths
 from auditor.inputs import Inputs
 from auditor.reading.headers import shown
 from auditor.reports import summary, text
-from auditor.reports.page.words import counted
 from auditor.reports.summary import Summary
 from auditor.rules import ALL
 from auditor.settings import Settings
@@ -66,10 +65,8 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
             yield f"  rejected {count:,}: {reason}{f' [{column}]' if column else ''}"
     if blank := summary.blank_columns_of(inputs):
         yield f"blank in every row, so absent: {', '.join(blank)}"
-    unrecognised = summary.unrecognised_of(inputs, settings)
-    for value in unrecognised if show_ids else summary.shown_unrecognised(unrecognised):
-        hidden = f"{counted(value.get('hidden', 0), 'value')}, rare or with digits (--show-ids quotes them)"
-        written = hidden if value["value"] is None else repr(value["value"])
+    for value in summary.unrecognised_of(inputs, settings):
+        written = repr(value["value"]) if show_ids else "a value (--show-ids names it)"
         yield f"unrecognised {value['table']}.{value['column']}: {written} ({value['count']:,})"
 
 

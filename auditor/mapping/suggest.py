@@ -22,7 +22,7 @@ from auditor.mapping.known import MEANINGS, ZONES
 from auditor.mapping.values import Source
 from auditor.policy import Policy
 from auditor.reading import headers
-from auditor.schema.names import is_word
+from auditor.schema.names import is_word, without_credentials
 from auditor.schema.tables import TABLES, Kind
 
 _COMMENT = 48
@@ -113,7 +113,7 @@ def save(text: str, path: Path) -> None:
 def command(paths: Mapping[str, Sequence[str]], policy_file: str) -> str:
     """The command that shows what a policy makes of the files, as a shell takes it."""
     tables = [word for table, files in paths.items() for file in files for word in (f"--{table}", file)]
-    return shlex.join(["audit98968", "check", "--policy", policy_file, *tables])
+    return shlex.join(map(without_credentials, ["audit98968", "check", "--policy", policy_file, *tables]))
 
 
 def _head(paths: Mapping[str, Sequence[str]], formats: Sequence[str], offsets: bool) -> list[str]:
