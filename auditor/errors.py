@@ -3,7 +3,6 @@
 Messages say where, what, and what to do; they never quote a cell's value.
 """
 
-
 from auditor.schema.names import without_credentials
 
 

@@ -38,7 +38,9 @@ def frame(run: Path, out: Path, design: Design, *, show_ids: bool = False) -> in
         text.print(f"  {name}: {stratum['drawn']:,} of {stratum['units']:,}{spares}")
     origin = "drawn from the system's randomness" if manifest["seed_from"] == "system" else "as given"
     text.print(f"Seed {manifest['seed']}, {origin}")
-    text.print(f"Fill in error_amount in {shown(out / 'sample.xlsx')} or sample.csv, then: audit98968 estimate {shown(out)}")
+    text.print(
+        f"Fill in error_amount in {shown(out / 'sample.xlsx')} or sample.csv, then: audit98968 estimate {shown(out)}"
+    )
     return 0
 
 

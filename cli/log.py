@@ -112,7 +112,9 @@ class Log:
         from auditor.schema.names import harmless, without_credentials
 
         message = without_credentials(message)
-        fields = {name: without_credentials(value) if isinstance(value, str) else value for name, value in fields.items()}
+        fields = {
+            name: without_credentials(value) if isinstance(value, str) else value for name, value in fields.items()
+        }
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = f"{now} audit98968[{self.context['pid']}] {level}: {harmless(message)}"
         if self._json:

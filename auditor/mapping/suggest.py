@@ -23,7 +23,7 @@ from auditor.mapping.values import Source
 from auditor.policy import Policy
 from auditor.reading import headers
 from auditor.schema.names import is_word, without_credentials
-from auditor.schema.tables import TABLES, Kind
+from auditor.schema.tables import TABLES, Kind, fold
 
 _COMMENT = 48
 """Column at which comments begin."""
@@ -74,7 +74,7 @@ def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Su
         *_section("units", units),
     ]
     for table, export in exports.items():
-        lines += ["", *_table(table, export.sources, found[table], reader)]
+        lines += ["", *_table(table, export.sources, found[table], reader, show_ids)]
     for table in exports:
         lines += _values(table, found[table], base, show_ids)
     missing = [f"{table}.{name}" for table in exports for name, column in TABLES[table].columns.items()
@@ -88,13 +88,24 @@ def _insist_on_headers(table: str, sources: Sequence[Source]) -> None:
     A cell of a row is often found again below it; headers are not, but for a header line that is repeated whole.
     """
     names = [source.name for source in sources]
+    required = sum(column.required for column in TABLES[table].columns.values())
+    if len(names) == 1 and required > 1:
+        raise InputRefused(
+            f"{table}: the first line is one cell: no comma, tab, pipe or semicolon divides it, and {required} columns are "
+            "required; export the table as CSV or Parquet"
+        )
     again = [bool((source.values == source.name).any()) for source in sources]
-    telling = sum(suggest_match.is_telling(name) for name in names)
+    telling = sum(_is_plain(name) for name in names)
     if not telling or (any(again) and not all(again)) or (headers.like_data(names) and 2 * telling < len(names)):
         raise InputRefused(
             f"{table}: the first line looks like a row of data; is the header line missing? If these are the headers, "
             "give --show-ids, which shows them"
         )
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a header is one: a telling name that no cell holds."""
+    return suggest_match.is_telling(name) and not headers.like_data([name]) and fold(name) not in headers.WORDS
 
 
 def save(text: str, path: Path) -> None:
@@ -180,7 +191,9 @@ def _zones_of_hours(found: Mapping[str, Mapping[str, Guess]], reader: Policy) ->
     return [_commented('# visits = "UTC"', f"IS ONE OF THEM IN ANOTHER ZONE? {why}")]
 
 
-def _table(table: str, sources: Sequence[Source], guesses: Mapping[str, Guess], reader: Policy) -> list[str]:
+def _table(
+    table: str, sources: Sequence[Source], guesses: Mapping[str, Guess], reader: Policy, show_ids: bool
+) -> list[str]:
     lines = [f"[columns.{table}]"]
     for name, column in TABLES[table].columns.items():
         if guess := guesses.get(name):
@@ -193,7 +206,10 @@ def _table(table: str, sources: Sequence[Source], guesses: Mapping[str, Guess], 
             lines.append(_commented(f'# {name} = ""', f"REQUIRED, and nothing was found: {column.meaning}"))
     used = {source.name for guess in guesses.values() if guess.active for source in guess.sources}
     unused = [source.name for source in sources if source.name not in used]
-    lines += _wrapped("# left unused:", unused)
+    shown = [name for name in unused if show_ids or suggest_match.is_telling(name) or not headers.like_data([name])]
+    lines += _wrapped("# left unused:", shown)
+    if hidden := len(unused) - len(shown):
+        lines.append(f"# {hidden} more, whose headers look like data, are not shown: init --show-ids names them")
     absent = [name for name, column in TABLES[table].columns.items() if name not in guesses and not column.required]
     return lines + _wrapped("# no column found for:", absent)
 
