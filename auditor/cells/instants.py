@@ -16,6 +16,9 @@ from auditor.policy import Policy
 MIDNIGHT_COLUMN = 20
 """A column of at least this many values, 99 of 100 midnight as written, holds dates, and perhaps a few times."""
 
+SHAPE = 40
+"""Characters of a date and time, at most."""
+
 UNREADABLE, SKIPPED, REPEATED = 1, 2, 3
 
 DAY, HOUR = 86_400_000_000, 3_600_000_000
@@ -142,6 +145,16 @@ def read(
     if found.date_only if date_only is None else date_only:
         written = written._replace(date_only=(~timed).fill_null(False))
     return _localise(values, written, policy, zone, found)
+
+
+def shapes(values: pl.Series) -> pl.Series:
+    """How texts are written, without what they say: 9 for a digit, a for a letter, ? for a sign beyond ASCII.
+
+    Null for texts without a digit; those of more than SHAPE characters are cut to none. So few shapes are many values.
+    """
+    text = pl.col("v").str.replace_all(r"\p{N}", "9").str.replace_all(r"[\p{L}\p{M}]", "a").str.replace_all(r"\s", " ")
+    shape = pl.when(text.str.len_chars() > SHAPE).then(pl.lit("")).otherwise(text.str.replace_all(r"[^ -~]", "?"))
+    return values.to_frame("v").select(pl.when(text.str.contains("9", literal=True)).then(shape)).to_series()
 
 
 def _written(values: pl.Series, policy: Policy) -> _Written:
