@@ -21,7 +21,6 @@ from cli.log import log
 from cli.options import Options
 from cli.run import compare_with_the_run_before, engine_of, log_inputs, run_of
 
-
 _REASONS = 20
 """Reasons that are listed of a table, the most frequent ones."""
 
