@@ -68,7 +68,7 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
         for column, reason, count in common.iter_rows():
             yield f"  rejected {count:,}: {reason}{f' [{column}]' if column else ''}"
         if more := reasons.height - common.height:
-            rest = reasons["count"].sum() - common["count"].sum()
+            rest = sum(reasons["count"]) - sum(common["count"])
             yield f"  rejected {rest:,} for {more:,} other reasons; --out DIR of `run` lists them in rejects.csv"
     if blank := summary.blank_columns_of(inputs):
         yield f"blank in every row, so absent: {', '.join(blank)}"

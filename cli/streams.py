@@ -75,7 +75,7 @@ def complete() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     sys.stdout = sys.stdout or os.fdopen(os.dup(1), "w")
-    errors = sys.stderr.detach() if sys.stderr else os.fdopen(os.dup(2), "wb")
+    errors = sys.stderr.detach() if sys.stderr else os.fdopen(os.dup(2), "wb")  # type: ignore[union-attr]
     sys.stderr = _Messages(errors, errors="backslashreplace", line_buffering=True)
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # paths need not be UTF-8
 
