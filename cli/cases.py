@@ -19,6 +19,7 @@ from auditor.cases.night import MARKS
 from auditor.choices import GONE, CaseOrder, ListFormat
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import KEYS
+from auditor.reading.files import shown
 from auditor.reports import folder, tables, text
 from auditor.rules import select
 from auditor.runs import past
@@ -260,7 +261,7 @@ def restore(place: Path) -> int:
             for rest in ("", "-wal", "-shm"):
                 made_here.with_name(made_here.name + rest).unlink(missing_ok=True)
     if kept:
-        print_line(f"the ledger that was there: {kept}")
+        print_line(f"the ledger that was there: {shown(kept)}")
     print_line(f"{cases:,} cases restored from {runs:,} runs; enter again what was decided after {last}")
     return 0
 

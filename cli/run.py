@@ -23,6 +23,7 @@ from auditor.reports.summary import Run, Summary
 from auditor.runs import past, shrink
 from auditor.scale import Place
 from auditor.scale.local import Local
+from auditor.schema.names import without_credentials
 from auditor.settings import Settings
 from cli.log import log
 from cli.options import Options
@@ -105,7 +106,9 @@ def _audit(options: Options, settings: Settings, engine: Place, started: datetim
             refused = summary.of_refusal(inputs, settings, run_of(started, inputs, settings), str(refusal))
             _log_report(folder.publish_refusal(options.out, inputs, refused))
         raise
-    figures["settings"] |= {name: options.values[name] for name in ("fail_on", "memory", "engine", "master")}
+    figures["settings"] |= {name: options.values[name] for name in ("fail_on", "memory", "engine")}
+    master = options.values["master"]
+    figures["settings"]["master"] = master and without_credentials(master)
     figures["settings"]["origins"] = dict(options.origins)
     log.info("result", f"{figures['rules_evaluated']} of {figures['rules_total']} rules evaluated; {_counts(figures)}",
              claims=figures["claims"], rules_evaluated=figures["rules_evaluated"], money=figures["money"])  # fmt: skip

@@ -266,8 +266,9 @@ class _Rejects(_Part):
 class _Unrecognised(_Part):
     table: str
     column: str
-    value: str
-    count: int
+    value: Text = Field(description="null on standard output without --show-ids: rare, or with digits")
+    count: int = Field(description="rows")
+    hidden: int = Field(default=1, description="values that a null stands for")
 
 
 class _Tally(_Part):

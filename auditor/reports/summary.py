@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,11 +21,12 @@ from auditor.reading import ingest
 from auditor.reports import outputs
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
+from auditor.schema.codes import CODE
+from auditor.schema.names import is_word
 from auditor.schema.tables import TABLES
 from auditor.settings import Settings
 
 Summary = dict[str, Any]
-_LIKE_AN_ID = re.compile(r"\d\W*\d\W*\d")
 
 
 @dataclass(frozen=True)
@@ -201,13 +203,28 @@ def unrecognised_of(inputs: Inputs, settings: Settings) -> list[Summary]:
 
 
 def without_ids(whole: Summary) -> Summary:
-    """The summary for a terminal: values that look like the number of a phone or an id are hidden, and codes are not."""
-    return whole | {
-        "unrecognised": [
-            row | {"value": "(hidden)"} if row["column"] != "cpt_codes" and _LIKE_AN_ID.search(row["value"]) else row
-            for row in whole["unrecognised"]
-        ]
-    }
+    """The summary for a terminal, with the unrecognised values that `shown_unrecognised` leaves."""
+    return whole | {"unrecognised": shown_unrecognised(whole["unrecognised"])}
+
+
+def shown_unrecognised(rows: list[Summary]) -> list[Summary]:
+    """Unrecognised values without those that may be a person's: of each column these are one row, whose value is null.
+
+    Its `count` is the sum of theirs, `hidden` their number. A code is shown where it is as often there as a word must be.
+    """
+    shown: list[Summary] = []
+    for (table, column), of_column in groupby(rows, key=lambda row: (row["table"], row["column"])):
+        hidden: list[int] = []
+        for row in of_column:
+            value, count = row["value"], row["count"]
+            is_code = column == "cpt_codes" and re.search(CODE, value)
+            if is_word("" if is_code else value, count):  # the digits of a code are no person's
+                shown.append(row)
+            else:
+                hidden.append(count)
+        if hidden:
+            shown.append({"table": table, "column": column, "value": None, "count": sum(hidden), "hidden": len(hidden)})
+    return shown
 
 
 def coverage_of(coverage: Coverage, settings: Settings) -> Summary:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from auditor.reading.files import shown
 from auditor.reports.page.words import counted, verdict
 from auditor.reports.summary import Summary
 from auditor.reports.tables import URGENT, worst_first
@@ -89,7 +90,7 @@ def write(
     out.print(Text(verdict(summary)["headline"], style="bold"))
     if folder:
         page = folder / "report.html"
-        out.print(f"Report: {page if page.exists() else folder}")
+        out.print(f"Report: {shown(page if page.exists() else folder)}")
 
 
 def _claims_line(summary: Summary) -> Text:
@@ -139,7 +140,7 @@ def _night(out: Console, ledger: dict[str, Any], findings: pl.DataFrame, folder:
         amount = f", {row['amount']:,.2f}" if row["amount"] is not None else ""
         out.print(f"  {row['mark']}: case {row['case']}, {row['rule']} {row['name']}{on}{amount}")
     if more := alarms.height - rows.height:
-        out.print(f"  and {more:,} more: audit98968 cases list {folder.parent if folder else 'DIR'} --mark new")
+        out.print(f"  and {more:,} more: audit98968 cases list {shown(folder.parent) if folder else 'DIR'} --mark new")
     out.print(f"Tonight: {'; '.join(_tallied(counts, mark) for mark, counts in ledger['tonight'].items())}")
 
 

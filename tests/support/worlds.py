@@ -402,7 +402,7 @@ def draw_claim(scene: Scene, number: int, calls: list[Row]) -> Row:
         day += timedelta(days=pick(draw, (1, -1, 5, 6)))
     if tie == "other patient":
         row[pick(draw, ("patient_id", "provider_id"))] = pick(draw, ("p1", "p2", "a", "b"))
-    row["service_date"] = str(day)
+    row["service_date"] = pick(draw, ("{}", "{}", "{} 00:00", "{}T00:00:00Z", "{}T00:00+05:30", "{} 23:30")).format(day)
     draw_billing(scene, row)
     return row
 
