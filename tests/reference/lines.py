@@ -227,11 +227,20 @@ class Book:
         rows = self.tables["calls"].records
         found = [row for row in rows if not adjusts(row)]
         ids = {row["call_id"] for row in found}
-        for row in rows:
+        # CHOICE: of several replacements with one call_id, the call is the first by its times: start, end, stated lengths.
+        for row in sorted(rows, key=self.times_of):
             if row.get("frequency_code") == "replacement" and row["call_id"] not in ids:
                 ids.add(row["call_id"])
                 found.append(row)
         return found
+
+    @staticmethod
+    def times_of(row: dict[str, Any]) -> tuple[Any, ...]:
+        """What a call's row says of when it was, blanks first."""
+        ends = row["call_end"]
+        lengths = [row[name] for name in ("call_minutes", "call_seconds", "discussion_minutes")]
+        known = [None if ends is None else ends.at, *lengths]
+        return (row["call_start"].at, *((value is not None, value if value is not None else 0) for value in known))
 
     def exists(self, table: str, column: str) -> bool:
         return column in self.tables[table].columns
