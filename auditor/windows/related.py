@@ -38,6 +38,8 @@ def relate(pairs: pl.DataFrame, relatedness: str) -> pl.DataFrame:
     ladder = (
         pl.when(both_problems & same_problem)
         .then(_step(YES, "same problem"))
+        .when(both_problems & both_diagnoses & same_diagnosis)
+        .then(_step(UNKNOWN, "conflicting"))
         .when(both_problems & nearly("v_problem_id", "problems"))
         .then(_step(UNKNOWN, "unknown"))
         .when(both_problems)

@@ -27,10 +27,14 @@ def relate(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
     problem = None if "problem_id" in book.doors.mute else visit.row["problem_id"]
     categories = frozenset() if "diagnosis_codes" in book.doors.mute else visit.categories
     if claim.problems and problem is not None:
-        shared = problem in claim.problems
-        if not shared and any(nearly(problem, other) for other in claim.problems):
+        if problem in claim.problems:
+            return "yes", "same problem"
+        if claim.categories & categories:
+            return "unknown", "conflicting"
+        # CHOICE: ids that are nearly equal (section 11) weaken a "no" only: the ladder's own words come first.
+        if any(nearly(problem, other) for other in claim.problems):
             return "unknown", "unknown"
-        return ("yes", "same problem") if shared else ("no", "different problem")
+        return "no", "different problem"
     if claim.categories and categories:
         shared = bool(claim.categories & categories)
         return ("yes", "same diagnosis category") if shared else ("no", "different diagnosis category")

@@ -186,6 +186,44 @@ def test_a_problem_tells_only_where_both_have_one(
     assert compare.verdicts(audit(tmp_path, calls, visits))[("k1", "1", "98968")]["LBK001"][5] == basis
 
 
+CONFLICTING = {"LBK001": "2026-03-15 09:00 | completed | |", "LBK002": "2026-03-15 09:00 | completed | |",
+               "LAH001": "2026-03-16 12:00 | completed | 2026-03-01 09:00 |",
+               "LAH002": "2026-03-20 12:00 | completed | | yes"}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", CONFLICTING)
+@pytest.mark.parametrize("provider", ["a", "b"])
+def test_other_problems_with_a_diagnosis_in_common_conflict(tmp_path: Path, rule: str, provider: str):
+    calls = f"{DIAGNOSED.strip()} | problem_id | group_id\nk1 | p | a | 2026-03-16 09:00 | 25 | 98968 | M54.5 | x | g"
+    visits = rows(
+        f"{VISIT.strip()} | problem_id | group_id\nv1 | p | {provider} | {CONFLICTING[rule]} | M54.2;E11 | 10 | y | g"
+    )
+    told = compare.verdicts(audit(tmp_path, calls, visits))[("k1", "1", "98968")][rule]
+    assert told == ("review", "visit", "v1", 1, told[4], "conflicting")
+
+
+@pytest.mark.parametrize(
+    ("problem", "diagnoses", "relatedness", "expected"),
+    [
+        ("x", "M54.2", "evidence", ("violation", "same problem")),
+        ("y", "E11", "evidence", ("clear", None)),
+        ("y", "", "evidence", ("clear", None)),
+        ("X", "M54.2", "evidence", ("review", "conflicting")),
+        ("X", "E11", "evidence", ("review", "unknown")),
+        ("y", "M54.2", "any", ("violation", "any")),
+    ],
+)
+def test_only_a_shared_diagnosis_makes_a_conflict(
+    tmp_path: Path, problem: str, diagnoses: str, relatedness: str, expected: tuple[str, str | None]
+):
+    calls = f"{DIAGNOSED.strip()} | problem_id\nk1 | p | a | 2026-03-16 09:00 | 25 | 98968 | M54.5 | x"
+    visits = rows(
+        f"{VISIT.strip()} | problem_id\nv1 | p | a | 2026-03-15 09:00 | completed | | | {diagnoses} | | {problem}"
+    )
+    told = compare.verdicts(audit(tmp_path, calls, visits, relatedness=relatedness))[("k1", "1", "98968")]["LBK001"]
+    assert (told[0], told[5]) == expected
+
+
 @pytest.mark.parametrize(("origin", "basis"), [("k1", "linked"), ("k9", "same provider")])
 def test_a_link_names_one_of_the_claims_calls(tmp_path: Path, origin: str, basis: str):
     visits = rows(

@@ -20,7 +20,9 @@ Row = dict[str, Any]
 _GONE, _URGENT = 200, 50
 """Cases without a finding tonight, and urgent findings, that the report lists."""
 _BECAUSE = {
-    "unknown": "neither record carries a diagnosis or a problem, so nobody can tell whether it is the same matter"
+    "conflicting": "their problems differ, but they share a diagnosis category, so nobody can tell whether it is the same "
+    "matter",
+    "unknown": "neither record carries a diagnosis or a problem, so nobody can tell whether it is the same matter",
 }
 
 
