@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from auditor.cells.adjustments import that_are_calls
 from auditor.claims import joins
 from auditor.claims.billing import bill, with_end_and_time
 from auditor.claims.coverage import Coverage
@@ -64,6 +65,7 @@ def judge_patients(
     facts = Facts(
         billing=billed,
         visits=classified(visits, policy.lists, context.doors.mute),
+        calls=that_are_calls(calls).select("patient_id", "call_id"),
         providers=context.providers,
         tainted_visits=context.tainted_visits,
         tainted_lines=context.tainted_lines,

@@ -62,7 +62,8 @@ _BASIS: Columns = {
     "basis": Column(
         "text",
         "why it is or may be the same matter: linked, same problem, same diagnosis category, same provider, any; or "
-        "nobody can tell: conflicting (problems differ, a diagnosis category is shared), same group, unknown",
+        "nobody can tell: conflicting (problems differ, a diagnosis category is shared), same group, "
+        "may be the call itself, unknown",
         "not asked",
     )
 }

@@ -48,6 +48,7 @@ class Visit:
     categories: frozenset[str]
     group: str | None
     specialty: str | None
+    origin_claim: str | None
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,7 @@ class Book:
         self.providers = {row["provider_id"]: row for row in self.tables["providers"].records}
         self.calls = [make_call(row) for row in self.rows_that_are_calls()]
         self.calls.sort(key=lambda call: (call.start, call.id))
+        self.call_keys = {(call.patient, call.id) for call in self.calls}
         self.visits = [self.make_visit(row) for row in self.tables["visits"].records]
         self.lines = self.lines_from_claims() if self.has_claims else self.lines_from_calls()
         self.lines.sort(key=lambda line: line.order)
@@ -253,6 +255,7 @@ class Book:
         return value
 
     def make_visit(self, row: dict[str, Any]) -> Visit:
+        origin = row["originating_call_id"]
         return Visit(
             id=row["visit_id"],
             row=row,
@@ -264,6 +267,7 @@ class Book:
             categories=categories_of(row["diagnosis_codes"]),
             group=row["group_id"] or self.provider_value(row["provider_id"], "group_id"),
             specialty=row["specialty"] or self.provider_value(row["provider_id"], "specialty"),
+            origin_claim=None if (row["patient_id"], origin) in self.call_keys else origin,
         )
 
     # ----- coverage -----

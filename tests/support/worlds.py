@@ -276,6 +276,8 @@ def positions(scene: Scene, start: datetime, end: datetime) -> list[str]:
             at(start - US),
             at(start - HOUR),
             at(start - 7 * DAY),
+            at(start - 15 * MINUTE),
+            at(start - 15 * MINUTE - US),
         ]
     if kind == "ahead":
         return [
@@ -283,7 +285,10 @@ def positions(scene: Scene, start: datetime, end: datetime) -> list[str]:
             at(start),
             at(start + US),
             at(start + 5 * MINUTE),
+            at(start + 15 * MINUTE),
+            at(start + 15 * MINUTE + US),
             at(end),
+            at(end + US),
             at(end + DAY),
             at(end + DAY - US),
             at(end + DAY - SECOND),
@@ -350,11 +355,13 @@ def draw_visit(scene: Scene, number: int, calls: list[Row], earlier: list[Row]) 
     if earlier and chance(draw, 6):  # a tie
         row["visit_start"] = earlier[-1]["visit_start"]
         row["patient_id"] = earlier[-1]["patient_id"]
-    link = pick(draw, ("", "", "", "", "", "", "by visit", "by call", "elsewhere", "is the call"))
+    link = pick(draw, ("", "", "", "", "", "", "by visit", "by call", "by claim", "elsewhere", "is the call"))
     if link == "by visit":
         row["originating_call_id"] = call["call_id"]
     elif link == "by call":
         call["related_visit_id"] = row["visit_id"]
+    elif link == "by claim":
+        row["originating_call_id"] = call.get("claim_id") or pick(draw, ("L1", "L2", "A1"))
     elif link == "elsewhere":
         row["originating_call_id"] = pick(draw, ("k99", "k1", "k2"))
     elif link == "is the call" and chance(draw, 2):
