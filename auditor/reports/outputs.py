@@ -58,7 +58,15 @@ _RELATED: Columns = {
 _GAP: Columns = {
     "gap_days": Column("whole number", "local dates between the claim and it", "likewise"),
 }
-_BASIS: Columns = {"basis": Column("text", "why it is taken for the same matter", "not asked")}
+_BASIS: Columns = {
+    "basis": Column(
+        "text",
+        "why it is or may be the same matter: linked, same problem, same diagnosis category, same provider, any; or "
+        "nobody can tell: conflicting (problems differ, a diagnosis category is shared), same group, "
+        "may be the call itself, unknown",
+        "not asked",
+    )
+}
 _AMOUNTS: Columns = {
     "billed_amount": Column("dollars", "billed for the line", "not in the export"),
     "paid_amount": Column("dollars", "paid for the line", "not in the export"),

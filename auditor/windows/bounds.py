@@ -55,6 +55,8 @@ class Numbers:
         return {name: getattr(self, name) for name in names} | {"low": low, "high": high}
 
 
+CALL_ITSELF = timedelta(minutes=15)
+"""A visit that starts so near the start of a call may be the call itself."""
 _MARGIN = 3
 """Days."""
 

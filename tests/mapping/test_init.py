@@ -175,6 +175,32 @@ def test_disjoint_patients_are_pointed_out(tmp_path: Path) -> None:
     assert "NONE of its values is in another table" in line_of(suggest.suggest(paths).text, "patient_id = ")
 
 
+def test_files_of_several_layouts_are_never_laid_side_by_side(tmp_path: Path) -> None:
+    """The start times of one file and the dates of another are of other rows."""
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    head = "call_id,patient_id,provider_id,Call Date"
+    for name, more, cells in (("a", ",Start Time", ",09:{}"), ("b", "", "")):
+        lines = [f"{name}{n},p{n},d,2026-03-02{cells.format(n)}" for n in range(10, 40)]
+        (folder / f"{name}.csv").write_text("\n".join([head + more, *lines]), encoding="utf-8")
+    paths = {**written(tmp_path, visits=VISITS), "calls": (str(folder),)}
+    line = line_of(suggest.suggest(paths).text, "call_start = ")
+    assert line.startswith('call_start = ["Call Date", "Start Time"]')
+    assert "blank in 50% of rows" in line
+
+
+def test_a_length_is_not_compared_with_the_clock_of_another_file(tmp_path: Path) -> None:
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    head, more = "call_id,patient_id,provider_id", {"a": "call_minutes", "b": "call_start,call_end"}
+    cells = {"a": "25", "b": "2026-03-02 09:00,2026-03-02 09:25"}
+    for name in more:
+        lines = [f"{name}{n},p{n},d,{cells[name]}" for n in range(10, 40)]
+        (folder / f"{name}.csv").write_text("\n".join([f"{head},{more[name]}", *lines]), encoding="utf-8")
+    paths = {**written(tmp_path, visits=VISITS), "calls": (str(folder),)}
+    assert "as start and end say" not in line_of(suggest.suggest(paths).text, "call_minutes = ")
+
+
 def test_numbered_columns_are_one_list(tmp_path: Path) -> None:
     head = "claim,patient,provider,dos,hcpcs,Dx1,Dx2"
     claims = f"{head}\nb1,p1,a,2026-03-02,98968,J20.9,M54.5\nb2,p2,a,2026-03-02,98968,E11.9,\n"

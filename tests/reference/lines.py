@@ -48,6 +48,7 @@ class Visit:
     categories: frozenset[str]
     group: str | None
     specialty: str | None
+    origin_claim: str | None
 
 
 @dataclass(frozen=True)
@@ -261,6 +262,7 @@ class Book:
         self.providers = {row["provider_id"]: row for row in self.tables["providers"].records}
         self.calls = [make_call(row) for row in self.rows_that_are_calls()]
         self.calls.sort(key=lambda call: (call.start, call.id))
+        self.call_keys = {(call.patient, call.id) for call in self.calls}
         self.visits = [self.make_visit(row) for row in self.tables["visits"].records]
         self.lines = self.lines_from_claims() if self.has_claims else self.lines_from_calls()
         self.lines.sort(key=lambda line: line.order)
@@ -281,11 +283,20 @@ class Book:
         rows = self.tables["calls"].records
         found = [row for row in rows if not adjusts(row)]
         ids = {row["call_id"] for row in found}
-        for row in rows:
+        # CHOICE: of several replacements with one call_id, the call is the first by its times: start, end, stated lengths.
+        for row in sorted(rows, key=self.times_of):
             if row.get("frequency_code") == "replacement" and row["call_id"] not in ids:
                 ids.add(row["call_id"])
                 found.append(row)
         return found
+
+    @staticmethod
+    def times_of(row: dict[str, Any]) -> tuple[Any, ...]:
+        """What a call's row says of when it was, blanks first."""
+        ends = row["call_end"]
+        lengths = [row[name] for name in ("call_minutes", "call_seconds", "discussion_minutes")]
+        known = [None if ends is None else ends.at, *lengths]
+        return (row["call_start"].at, *((value is not None, value if value is not None else 0) for value in known))
 
     def exists(self, table: str, column: str) -> bool:
         return column in self.tables[table].columns
@@ -298,6 +309,7 @@ class Book:
         return value
 
     def make_visit(self, row: dict[str, Any]) -> Visit:
+        origin = row["originating_call_id"]
         return Visit(
             id=row["visit_id"],
             row=row,
@@ -309,6 +321,7 @@ class Book:
             categories=categories_of(row["diagnosis_codes"]),
             group=row["group_id"] or self.provider_value(row["provider_id"], "group_id"),
             specialty=row["specialty"] or self.provider_value(row["provider_id"], "specialty"),
+            origin_claim=None if (row["patient_id"], origin) in self.call_keys else origin,
         )
 
     # ----- coverage -----

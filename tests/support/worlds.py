@@ -283,6 +283,8 @@ def positions(scene: Scene, start: datetime, end: datetime) -> list[str]:
             at(start - US),
             at(start - HOUR),
             at(start - 7 * DAY),
+            at(start - 15 * MINUTE),
+            at(start - 15 * MINUTE - US),
         ]
     if kind == "ahead":
         return [
@@ -290,7 +292,10 @@ def positions(scene: Scene, start: datetime, end: datetime) -> list[str]:
             at(start),
             at(start + US),
             at(start + 5 * MINUTE),
+            at(start + 15 * MINUTE),
+            at(start + 15 * MINUTE + US),
             at(end),
+            at(end + US),
             at(end + DAY),
             at(end + DAY - US),
             at(end + DAY - SECOND),
@@ -351,14 +356,19 @@ def draw_visit(scene: Scene, number: int, calls: list[Row], earlier: list[Row]) 
         "specialty": pick(draw, (*SPECIALTIES, call["specialty"])),
         "global_days": pick(draw, GLOBAL_DAYS),
     }
+    if chance(draw, 5):  # other problems, and a diagnosis category in common
+        call["problem_id"], row["problem_id"] = "prob1", pick(draw, ("prob2", "prob2", "Prob1"))
+        call["diagnosis_codes"], row["diagnosis_codes"] = "M54.5", pick(draw, ("M54.2", "J20.9;M541"))
     if earlier and chance(draw, 6):  # a tie
         row["visit_start"] = earlier[-1]["visit_start"]
         row["patient_id"] = earlier[-1]["patient_id"]
-    link = pick(draw, ("", "", "", "", "", "", "by visit", "by call", "elsewhere", "is the call"))
+    link = pick(draw, ("", "", "", "", "", "", "by visit", "by call", "by claim", "elsewhere", "is the call"))
     if link == "by visit":
         row["originating_call_id"] = call["call_id"]
     elif link == "by call":
         call["related_visit_id"] = row["visit_id"]
+    elif link == "by claim":
+        row["originating_call_id"] = call.get("claim_id") or pick(draw, ("L1", "L2", "A1"))
     elif link == "elsewhere":
         row["originating_call_id"] = pick(draw, ("k99", "k1", "k2"))
     elif link == "is the call" and chance(draw, 2):
@@ -573,12 +583,12 @@ NOBODY = ("0", "-1", "9999", "Unknown", "2.9E+13", "2.9E+1")
 
 
 def adjust(draw: Draw, name: str, rows: list[Row]) -> None:
-    """Sometimes adds a row that replaces, voids or reverses another one, or nothing."""
-    if not rows or not chance(draw, 5):
+    """Sometimes adds rows that replace, void or reverse another one, or nothing, wherever they stand."""
+    if not rows or not chance(draw, 3):
         return
     row = dict(pick(draw, rows))
     key = REQUIRED[name][0]
-    how = pick(draw, ("7", "8", "void", "negative", "negative"))
+    how = pick(draw, ("7", "7", "8", "void", "negative", "negative"))
     own_claim = pick(draw, (False, True))
     if how == "negative":
         for amount in ("billed_amount", "paid_amount"):
@@ -594,7 +604,19 @@ def adjust(draw: Draw, name: str, rows: list[Row]) -> None:
         row["claim_status"] = pick(draw, ("denied", "void", ""))
     if name == "calls" and pick(draw, (False, True)):
         row[key] = row[key] + "a"
-    rows.insert(pick(draw, (0, len(rows))), row)
+        if how == "7":
+            replace_call(draw, row)
+            if chance(draw, 4):  # corrected once more, under the same call_id
+                again = row | {"original_claim_id": row.get("claim_id", ""), "claim_id": "A2"}
+                replace_call(draw, again)
+                rows.insert(draw(indices(len(rows) + 1)), again)
+    rows.insert(draw(indices(len(rows) + 1)), row)
+
+
+def replace_call(draw: Draw, row: Row) -> None:
+    """The call of a replacement: as the one it replaces, or of another length."""
+    if pick(draw, (False, True)):
+        row["call_minutes"] = pick(draw, MINUTES)
 
 
 def lead_astray(draw: Draw, tables: dict[str, list[Row] | None]) -> None:

@@ -20,7 +20,10 @@ Row = dict[str, Any]
 _GONE, _URGENT = 200, 50
 """Cases without a finding tonight, and urgent findings, that the report lists."""
 _BECAUSE = {
-    "unknown": "neither record carries a diagnosis or a problem, so nobody can tell whether it is the same matter"
+    "may be the call itself": "it starts when the call does and has no code and no modality, so it may be the call itself",
+    "conflicting": "their problems differ, but they share a diagnosis category, so nobody can tell whether it is the same "
+    "matter",
+    "unknown": "neither record carries a diagnosis or a problem, so nobody can tell whether it is the same matter",
 }
 
 
