@@ -43,6 +43,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     counts = {str(name): count for name, count in claims["disposition"].value_counts().iter_rows()}
     dispositions = {name: counts.get(name, 0) for name in ("violation", "review", "incomplete", "clear")}
     skipped = result.not_evaluated
+    money = money_of(claims.rename({"disposition": "stands"}))
     return _head(settings, run) | {
         "rules_evaluated": len(ALL) - len(skipped),
         "rules_total": len(ALL),
@@ -56,9 +57,9 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         | dict(result.inactive)
         | {"rejected": _rejected(result.inputs, settings), "clear_by_absence": result.absent},
         "standing": {name: dispositions[name] for name in ("violation", "review", "incomplete")}
-        | {"dismissed": 0, "dismissed_findings": 0, "dismissed_amount": 0.0},
+        | {"dismissed": 0, "dismissed_findings": 0, "dismissed_amount": 0.0, "settled": 0, "settled_findings": 0},
         "rules": _rules(result),
-        "money": money_of(claims.rename({"disposition": "stands"})),
+        "money": money | {"this_run": money["at_risk"], "returned": 0.0, "not_returned": 0.0},
         "joins": joins_of(result),
         "rejects": rejects_of(result.inputs),
         "unrecognised": unrecognised_of(result.inputs, settings),
@@ -263,7 +264,7 @@ def _rules(result: Result) -> list[Summary]:
             counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
             for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN):
                 counted[outcome.label] = int((outcomes == outcome).sum())
-        counted |= amounts[rule.code] | {"dismissed": 0}
+        counted |= amounts[rule.code] | {"dismissed": 0, "settled": 0}
         rules.append({"code": rule.code, "name": rule.name, "evaluated": reason is None, "reason": reason} | counted)
     return rules
 
