@@ -19,6 +19,7 @@ from auditor.windows.columns import (
     Columns,
 )
 from auditor.windows.facts import Facts
+from auditor.windows.related import nearly
 
 CLAIM: Columns = {
     "line": (PLACE, "the claim's place in the order of lines"),
@@ -92,7 +93,7 @@ SHARED_CALL: Columns = RECORD | {
 SAME_DAY: Columns = RECORD | {
     "is_0": (FLAG, "a code is on NCCI list 0"),
     "is_1": (FLAG, "a code is on NCCI list 1"),
-    "sure": (FLAG, "its status was recognised, and the patient is somebody"),
+    "sure": (FLAG, "its status was recognised, the patient is somebody, and it is not perhaps the claim's call"),
 }
 """Visits and other active lines of the patient, provider and date whose codes bundle with the claim's."""
 
@@ -281,7 +282,8 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.D
 def same_day(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Visits and other active lines of the claim's patient, provider and date whose codes are on an NCCI list."""
     ncci = {name: CodeList.of(getattr(facts.policy.lists, name)) for name in ("ncci_0", "ncci_1")}
-    own = claims.select("line", "patient_id", "provider_id", "nobody", day="service_date", start="start", end="reach")
+    names = ("line", "patient_id", "provider_id", "nobody", "call_ids", "start")
+    own = claims.select(*names, day="service_date", end="reach")
     visit_rows = facts.visits.filter(
         (pl.col("v_ncci_0") | pl.col("v_ncci_1")) & ~pl.col("v_status").is_in(["cancelled", "no_show"]).fill_null(False)
     ).select(
@@ -309,10 +311,11 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.Data
     pairs = own.join(pl.concat([visit_rows, line_rows]), on=["patient_id", "provider_id", "day"], how="inner")
     back, after = pl.col("start") - pl.col("at"), pl.col("at") - pl.col("end")
     elapsed = pl.max_horizontal(back, after, pl.duration()).dt.total_microseconds()
+    is_call = (pl.col("kind") == "visit") & nearly("id", "call_ids")
     return pairs.with_columns(
-        sure=pl.col("sure") & ~pl.col("nobody"),
+        sure=pl.col("sure") & ~pl.col("nobody") & ~is_call,
         gap_days=pl.lit(0, pl.Int64),
         order=elapsed,
         basis=pl.lit(None, pl.String),
         why_not=pl.lit("does not meet the rule"),
-    )
+    ).drop("call_ids")

@@ -125,6 +125,17 @@ def test_a_nearly_equal_problem_is_no_other_problem(tmp_path: Path):
     assert outcomes(result, "LBK001") == {"review"}
 
 
+def test_a_visit_with_a_call_id_nearly_is_no_violation(tmp_path: Path):
+    """The visits export may hold the call itself."""
+    world = clinic()
+    for call, visit in zip(world.calls.rows, world.visits.rows, strict=False):
+        visit.update(visit_id=call["call_id"].upper(), visit_start=call["call_start"], cpt_codes="99421")
+    world = replace(world, visits=table([dict(row) for row in world.visits.rows]))
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert outcomes(result, "EXC001") == {"review"}
+
+
 def test_links_in_other_words_count_as_blank(tmp_path: Path):
     world = clinic(claims=20, problem="EP{}")
     result = compare.run(world, tmp_path)
