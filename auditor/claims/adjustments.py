@@ -60,8 +60,7 @@ def _by_frequency(row: _Row, named: list[_Row]) -> bool:
     others = [
         other
         for other in named
-        if other is not row
-        and not (other["frequency_code"] == "replacement" and other["claim_id"] == row["claim_id"])
+        if other is not row and not (other["frequency_code"] == "replacement" and other["claim_id"] == row["claim_id"])
     ]
     for other in others:
         if other["claim_status"] == "active":

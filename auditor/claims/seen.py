@@ -93,6 +93,11 @@ def of_ids(typed: Typed, rows: pl.DataFrame, policy: Policy, sought: Sought) -> 
     if typed.spec.name == "calls":
         parts.append(_hashes("call", "", hashes["call_id"]))
     for pair, (column, ids) in sought.items():
+        if pair == "patient in other lines":
+            codes = typed.column("cpt_code")
+            others = typed.sound & codes.is_not_null() & ~codes.is_in(FAMILY).fill_null(False)
+            parts.append(_part("id", pair, ids.near(typed.some(column, others), typed.chunk.known.extent(column))))
+            continue
         parts.append(_hashes("id", pair, ids.there(hashes[column])))
         parts.append(_part("id", pair, ids.near(typed.some(column, typed.sound), typed.chunk.known.extent(column))))
     return pl.concat(parts)

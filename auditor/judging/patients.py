@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from auditor.claims import joins
-from auditor.claims.billing import bill, with_end_and_time
+from auditor.claims.billing import Billing, bill, with_end_and_time
 from auditor.claims.coverage import Coverage
 from auditor.claims.doors import Doors
 from auditor.identity import Identity
@@ -14,6 +14,7 @@ from auditor.judging import findings
 from auditor.judging.judge import judge
 from auditor.policy import Policy
 from auditor.rules import ALL
+from auditor.schema.codes import FAMILY
 from auditor.windows import Facts, Nouns
 from auditor.windows.visits import classified
 
@@ -63,6 +64,7 @@ def judge_patients(
     billed = bill(with_end_and_time(calls), claims, context.providers, policy)
     facts = Facts(
         billing=billed,
+        near_providers=_near_providers(billed),
         visits=classified(visits, policy.lists, context.doors.mute),
         providers=context.providers,
         tainted_visits=context.tainted_visits,
@@ -83,7 +85,7 @@ def judge_patients(
         findings.findings_table(nouns.claims, published, judgement, policy, context.identity),
         findings.evidence_table(nouns.claims, billed.line_calls, judgement, policy, context.identity),
         judgement.outcomes,
-        joins.claimed(nouns.claims, visits, with_table=claims is not None),
+        joins.claimed(nouns.claims, visits, facts.near_providers.drop("family"), with_table=claims is not None),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
         _absent(nouns.claims["patient_id"], published["disposition"], context.doors),
         sum(int(some["unmatched"].sum()) for some in (billed.inactive, billed.lines, billed.others)),
@@ -93,3 +95,16 @@ def judge_patients(
 def _absent(patients: pl.Series, dispositions: pl.Series, doors: Doors) -> int:
     """The clear claims whose patient is in no visit."""
     return int((~patients.is_in(doors.there("patient in visits").implode()) & (dispositions == "clear")).sum())
+
+
+def _near_providers(billed: Billing) -> pl.DataFrame:
+    """As `Facts.near_providers`."""
+    names = ("patient_id", "provider_id", "cpt_code")
+    lines = pl.concat([some.select(names) for some in (billed.lines, billed.others, billed.inactive)])
+    near = joins.near_providers(lines)
+    if near.is_empty():
+        return near.with_columns(family=pl.lit(False))
+    of_family = joins.near_providers(lines.filter(pl.col("cpt_code").is_in(FAMILY)))
+    return near.join(of_family.with_columns(family=True), on=near.columns, how="left").with_columns(
+        pl.col("family").fill_null(False)
+    )

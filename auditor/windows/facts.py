@@ -17,11 +17,13 @@ HOUR = 3_600_000_000
 class Facts:
     """What the windows look at.
 
+    `near_providers`: as `joins`, of lines with any code, and `family`: whether it holds among those of the family, too.
     `visits` are classified (`windows.visits`), `providers` may be empty. `tainted_*` are the patients with a rejected visit
     or line. `provider_calls` are spans (`windows.calls`) of the calls of the claims' providers, whoever the patient.
     """
 
     billing: Billing
+    near_providers: pl.DataFrame
     visits: pl.DataFrame
     providers: pl.DataFrame
     tainted_visits: pl.Series

@@ -65,7 +65,8 @@ CLAIM: Columns = {
     "ahead_open": (FLAG, "likewise the hours after"),
     "later_open": (FLAG, "likewise those hours and the days up to the horizon"),
     "same_day_open": (FLAG, "likewise the service date"),
-    "lines_open": (FLAG, "the frequency period is not covered, or lines of the patient may be missing"),
+    "lines_open": (FLAG, "the frequency period is not covered, or lines of the patient and provider may be missing"),
+    "group_lines_open": (FLAG, "likewise, or lines of the patient, whoever the provider"),
     "provider_unsure": (FLAG, "a row of the providers table may be its provider's, written differently"),
     "call_unsure": (FLAG, "a call, or its patient or provider, may be the claim's, written differently"),
     "counted": (FLAG, "FRQ001 counts it against later ones"),
@@ -113,7 +114,9 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
 
     whose = patient.is_in(nobody.implode())
     visits = visits | whose | patient.is_in(doors.near("patient in visits").implode())
-    lines = lines | whose | patient.is_in(doors.near("patient in lines").implode())
+    of_family = patient.is_in(doors.near("patient in lines").implode())
+    of_others = patient.is_in(doors.near("patient in other lines").implode())
+    lines = lines | whose | of_family
     by_provider = provider.is_in(doors.near("provider in visits").implode())
     came_from, named = any_near("call_ids", "call in visits"), any_near("related_visit_ids", "visit in visits")
     rejected = {
@@ -121,15 +124,19 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
         "postoperative_open": visits | by_provider | named,
         "ahead_open": visits | came_from,
         "later_open": visits | came_from,
-        "same_day_open": visits | by_provider,
-        "lines_open": lines,
+        "same_day_open": visits | by_provider | of_family | of_others | pl.col("near_provider").is_not_null(),
+        "lines_open": lines | pl.col("near_provider").fill_null(False),
+        "group_lines_open": lines,
     }
     bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
 
     def of_band(limits: dict[str, int]) -> pl.Expr:
         return pl.col("cpt_code").replace_strict(limits, return_dtype=pl.Int64)
 
-    return facts.billing.lines.with_columns(
+    keys = ["patient_id", "provider_id"]
+    near = facts.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
+    billed = facts.billing.lines.join(near, on=keys, how="left", maintain_order="left")
+    return billed.with_columns(
         low=of_band({code: band.low for code, band in bands.items()}),
         high=of_band({code: band.high for code, band in bands.items()}),
         max_units=pl.lit(policy.frequency.max_units),
@@ -144,7 +151,7 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
             | provider.is_in(doors.near("provider in calls").implode())
         ).fill_null(False),
         **{name: thin | rejected[name] for name, thin in bounds.not_covered(facts.coverage, policy).items()},
-    )
+    ).drop("near_provider")
 
 
 def sequence(lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:

@@ -79,8 +79,22 @@ class Doors:
         return any(nearly(claim.provider, provider) for provider in self.book.providers)
 
     def lines_astray(self, claim: Line) -> bool:
-        # CHOICE: other lines are those of the family, of any status.
+        # CHOICE: other lines are of any status, here and below.
         return any(nearly(claim.patient, line.patient) for line in self.book.all_family)
+
+    def provider_of_lines_astray(self, claim: Line) -> bool:
+        """Another line of the family and the patient may be the provider's."""
+        return any(
+            nearly(claim.provider, line.provider) for line in self.book.all_family if line.patient == claim.patient
+        )
+
+    def lines_of_any_code_astray(self, claim: Line) -> bool:
+        """Another line may be the patient's, or one of the patient's the provider's."""
+        return any(
+            nearly(claim.patient, line.patient)
+            or (line.patient == claim.patient and nearly(claim.provider, line.provider))
+            for line in self.book.lines
+        )
 
     def came_from_astray(self, claim: Line) -> bool:
         """A visit may name one of the claim's calls."""

@@ -56,5 +56,6 @@ def exc001(claim: Line, book: Book) -> Verdict:
         or book.lacks_visits(claim.service_date, claim.service_date)
         or book.doors.patient_astray(claim)
         or book.doors.provider_astray(claim)
+        or book.doors.lines_of_any_code_astray(claim)
     )
     return from_records("EXC001", supports, unknown, book)

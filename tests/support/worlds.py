@@ -543,12 +543,19 @@ NOBODY = ("0", "-1", "9999", "Unknown", "2.9E+13", "2.9E+1")
 
 
 def adjust(draw: Draw, name: str, rows: list[Row]) -> None:
-    """Sometimes adds a row that replaces, voids or reverses another one, or nothing."""
-    if not rows or not chance(draw, 5):
-        return
-    row = dict(pick(draw, rows))
+    """Sometimes adds rows that replace, void or reverse another one, each other, or nothing."""
+    for _ in range(pick(draw, (0, 0, 0, 1, 1, 2, 3)) if rows else 0):
+        add_adjustment(draw, name, rows)
+
+
+def add_adjustment(draw: Draw, name: str, rows: list[Row]) -> None:
+    """Adds a row that adjusts one of the rows, which may be void already."""
+    adjusted = pick(draw, rows)
+    row = dict(adjusted)
     key = REQUIRED[name][0]
     how = pick(draw, ("7", "8", "void", "negative", "negative"))
+    if how == "negative" and chance(draw, 3):
+        adjusted["claim_status"] = "void"
     own_claim = pick(draw, (False, True))
     if how == "negative":
         for amount in ("billed_amount", "paid_amount"):
