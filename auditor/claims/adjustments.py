@@ -22,7 +22,7 @@ def settle(heads: pl.DataFrame) -> pl.DataFrame:
         return heads
     names = ("head", "claim_id", "claim_line", "cpt_code", "patient_id", "provider_id", "service_date", "claim_status",
              "frequency_code", "original_claim_id", *AMOUNTS)  # fmt: skip
-    rows = heads.select(names).sort("service_date", *names[1:]).to_dicts()
+    rows = heads.select(names, own_status="claim_status").sort("service_date", *names[1:]).to_dicts()
     of_claim, unmatched = defaultdict(list), set()
     for row in rows:
         of_claim[row["claim_id"]].append(row)
@@ -53,33 +53,38 @@ def settle(heads: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_frequency(row: _Row, named: list[_Row]) -> bool:
-    """A void is void and voids the lines that it names; a replacement voids them and stands. Whether there was one."""
-    replaces = row["frequency_code"] == "replacement"
+    """A void is void and voids the lines that it names; a replacement voids them and stands. Whether there was one.
+
+    Neither voids replacements with its own claim_id.
+    """
     others = [
         other
         for other in named
-        if other is not row
-        and not (replaces and other["frequency_code"] == "replacement" and other["claim_id"] == row["claim_id"])
+        if other is not row and not (other["frequency_code"] == "replacement" and other["claim_id"] == row["claim_id"])
     ]
     for other in others:
         if other["claim_status"] == "active":
             other["claim_status"] = "void"
-    if not replaces:
+    if row["frequency_code"] == "void":
         row["claim_status"] = "void"
     return bool(others)
 
 
 def _by_amount(row: _Row, of_claim: list[_Row], alike: list[_Row]) -> bool:
-    """A reversal is void, and voids the last line whose amounts are the opposite. Whether there was one."""
+    """A reversal is void, and voids the last line whose amounts are the opposite. Whether there was one.
+
+    Where the line that it reverses is void in the export, it voids no other.
+    """
     row["claim_status"] = "void"
 
     def opposite(other: _Row) -> bool:
         taken = [(row[amount], other[amount] or Decimal(0)) for amount in AMOUNTS if (row[amount] or 0) < 0]
-        return other["claim_status"] == "active" and all(mine == -theirs for mine, theirs in taken)
+        return all(mine == -theirs for mine, theirs in taken)
 
-    same_line = [other for other in of_claim if other["claim_line"] == row["claim_line"]]
-    for others in (same_line, of_claim, alike):
-        if found := [other for other in others if opposite(other)]:
+    same_line = [other for other in of_claim if other["claim_line"] == row["claim_line"] and opposite(other)]
+    was_void = any(other["own_status"] == "void" for other in same_line)
+    for others in (same_line, *(() if was_void else (of_claim, alike))):
+        if found := [other for other in others if other["claim_status"] == "active" and opposite(other)]:
             found[-1]["claim_status"] = "void"
             return True
-    return False
+    return was_void

@@ -9,7 +9,7 @@ import polars as pl
 
 from auditor.cells.ids import DIFFERENCES
 from auditor.claims import joins, placeholders
-from auditor.claims.joins import AGAIN, BY_NAME, MANY_CLAIMS, Pair
+from auditor.claims.joins import AGAIN, BY_NAME, MANY_CLAIMS, OF_LINES, Pair
 from auditor.claims.seen import HASHES, least
 from auditor.claims.seen import days as seen_days
 from auditor.policy import Policy
@@ -186,7 +186,7 @@ def warnings(doors: Doors, rates: pl.DataFrame, seen: Seen, absent: int) -> Iter
                 f"{sides.second}: {near:,} of {values:,} {sides.first} are there nearly, but not as they stand "
                 f"({_differing(how)}); {sides.open} are unknown for their claims{_remedy(sides, how)}"
             )
-        if found * 2 < values and pair != "patient in lines":
+        if found * 2 < values and pair not in OF_LINES:
             yield f"{sides.second}: of {values:,} {sides.first} {found:,} are found there"
         elif missed and pair == "provider in visits":
             yield f"{sides.second}: {missed:,} providers of {MANY_CLAIMS} or more audited claims are in no visit"

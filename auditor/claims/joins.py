@@ -53,7 +53,9 @@ _CALLS = "INT001, INT002 and the rules that read the call"
 _PATIENTS, _PROVIDERS = "patients of audited claims", "providers of audited claims"
 PAIRS = (
     Pair("patient in visits", "patient_id", _PATIENTS, "visits.patient_id", _VISITS, refused=True),
-    Pair("patient in lines", "patient_id", _PATIENTS, "lines.patient_id", "FRQ001, FRQ002 and FRQ005"),
+    Pair("patient in lines", "patient_id", _PATIENTS, "lines.patient_id", "FRQ001, FRQ002, FRQ005 and EXC001"),
+    Pair("patient in other lines", "patient_id", _PATIENTS, "lines.patient_id", "EXC001"),
+    Pair("provider in lines", "provider_id", _PROVIDERS, "lines.provider_id", "FRQ001, FRQ002 and EXC001"),
     Pair("provider in visits", "provider_id", _PROVIDERS, "visits.provider_id", "LBK002 and EXC001"),
     Pair("provider in providers", "provider_id", _PROVIDERS, "providers.provider_id", "ELG003 and ELG004"),
     Pair("call in calls", "call_id", "calls that audited claims name", "calls.call_id", _CALLS, refused=True),
@@ -63,6 +65,8 @@ PAIRS = (
     Pair("visit in visits", "visit_id", "visits that calls name", "visits.visit_id", "LBK001 and LBK002"),
 )
 BY_NAME = {pair.name: pair for pair in PAIRS}
+OF_LINES = ("patient in lines", "patient in other lines", "provider in lines")
+"""Pairs of which only nearly equal ids count. The lines: of the family, with other codes, and of the patient."""
 
 AGAIN = "again "
 """Begins the names of records that are sought because earlier findings rest on them."""
@@ -87,7 +91,11 @@ class Ids:
 
     def near(self, texts: pl.Series, extent: Extent = ANYTHING) -> pl.DataFrame:
         """Which of the ids (`value`) are among the texts of an extent nearly, and `how` they differ."""
-        nothing = pl.DataFrame(schema={"value": pl.String, "how": pl.String})
+        return self.pairs(texts, extent).select("value", "how").unique()
+
+    def pairs(self, texts: pl.Series, extent: Extent = ANYTHING) -> pl.DataFrame:
+        """The ids (`value`) with each `text` of an extent that they nearly equal, and `how` they differ."""
+        nothing = pl.DataFrame(schema={"value": pl.String, "text": pl.String, "how": pl.String})
         if self._values.is_empty() or (self._digits and _digits(texts, extent) == self._digits):
             return nothing
         values, alike = self._folded
@@ -95,7 +103,7 @@ class Ids:
         near = others.filter(alike.has(others["folded"]))
         pairs = values.join(near, on="folded").filter(pl.col("value") != pl.col("text"))
         pairs = pairs.select("value", "text", how=_difference())
-        return pl.concat([pairs, _rounded(self._values["value"], others["text"])]).select("value", "how").unique()
+        return pl.concat([pairs, _rounded(self._values["value"], others["text"])])
 
     @cached_property
     def _folded(self) -> tuple[pl.DataFrame, Among]:
@@ -188,14 +196,26 @@ def _keys(one: str, digits: Iterable[int]) -> Iterator[str]:
         yield from (f"{int(one):.{count - 1}e}" for count in digits)
 
 
-def claimed(claims: pl.DataFrame, visits: pl.DataFrame, *, with_table: bool) -> pl.DataFrame:
-    """The ids of audited claims that are sought: `pair`, `value` and the `claims` that have it.
+def near_providers(lines: pl.DataFrame) -> pl.DataFrame:
+    """The `provider_id` of each `patient_id` that is nearly another one of the patient's lines, and `how` they differ."""
+    providers = lines["provider_id"].unique()
+    pairs = Ids(providers).pairs(providers)
+    named = lines.select("patient_id", "provider_id").filter(pl.col("provider_id").is_in(pairs["value"].implode()))
+    pairs = named.unique().join(pairs, left_on="provider_id", right_on="value")
+    there = named.rename({"provider_id": "text"})
+    return pairs.join(there, on=["patient_id", "text"], how="semi").select("patient_id", "provider_id", "how").unique()
 
-    `visits`: those of the claims' patients; `with_table`: the claims come from a claims table.
+
+def claimed(claims: pl.DataFrame, visits: pl.DataFrame, near: pl.DataFrame, *, with_table: bool) -> pl.DataFrame:
+    """The ids of audited claims that are sought: `pair`, `value`, the `claims` that have it, and `how` one is near.
+
+    `visits`: those of the claims' patients; `near`: as `near_providers`; `with_table`: the claims come from a claims table.
     """
     columns = {
         "patient in visits": "patient_id",
         "patient in lines": "patient_id",
+        "patient in other lines": "patient_id",
+        "provider in lines": "provider_id",
         "provider in visits": "provider_id",
         "provider in providers": "provider_id",
     }
@@ -217,26 +237,33 @@ def claimed(claims: pl.DataFrame, visits: pl.DataFrame, *, with_table: bool) -> 
     came_from = visits.filter(pl.col("patient_id").is_in(claims["patient_id"].implode())).select(
         pair=pl.lit("call in visits"), value="originating_call_id", claims=pl.lit(0, pl.UInt32)
     )
-    return pl.concat([counted, came_from.drop_nulls().unique()])
+    providers = near.join(claims, on=["patient_id", "provider_id"], how="semi").select(
+        pair=pl.lit("provider in lines"), value="provider_id", claims=pl.lit(0, pl.UInt32), how="how"
+    )
+    return pl.concat([counted, came_from.drop_nulls().unique(), providers.unique()], how="diagonal")
 
 
 def rates(parts: Sequence[pl.DataFrame], ids: pl.DataFrame, exists: frozenset[str], calls: pl.Series) -> pl.DataFrame:
-    """How many different ids of each pair are sought and found, in the pairs' order.
+    """How many different ids of each pair are sought and found, in the pairs' order; those of lines where some are near.
 
     `pair`, `values`, `found`, `near`, `how` (what most nearly equal ones differ in), `missed` (not found, of many claims).
     `parts` as `claimed`; `ids`: pair (`name`), `value` and `how`, as `seen` has them; `exists`: columns as `table.column`;
     `calls`: the hashes of all calls' ids.
     """
     counts = []
-    for pair in (pair for pair in PAIRS if pair.second in {*exists, "lines.patient_id"}):
+    for pair in (pair for pair in PAIRS if pair.second in exists or pair.name in OF_LINES):
         values = pl.concat(part.filter(pair=pair.name) for part in parts).group_by("value").agg(pl.sum("claims"))
         known = ids.filter(name=pair.name).select("value", "how")
+        if pair.name == "provider in lines":
+            known = pl.concat(
+                part.filter(pl.col("how").is_not_null()).select("value", "how") for part in parts
+            ).unique()
         if pair.name == "call in visits":
             came_from = Ids(values["value"])
             found = came_from.of(came_from.there(calls)).select("value", how=pl.lit(""))
             known = pl.concat([known.filter(pl.col("how") != ""), found])
         counts.append(_rate(values, known).select(pl.lit(pair.name).alias("pair"), pl.all()))
-    return pl.concat(counts).filter(pl.col("values") > 0)
+    return pl.concat(counts).filter((pl.col("values") > 0) & (~pl.col("pair").is_in(OF_LINES) | (pl.col("near") > 0)))
 
 
 def _rate(values: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

@@ -95,6 +95,11 @@ def of_ids(typed: Typed, rows: pl.DataFrame, policy: Policy, sought: Sought) -> 
     if typed.spec.name in ("calls", "claims"):  # a visit may say by either id where it came from
         parts.append(_hashes("call", "claim", hashes["claim_id"].drop_nulls()))
     for pair, (column, ids) in sought.items():
+        if pair == "patient in other lines":
+            codes = typed.column("cpt_code")
+            others = typed.sound & codes.is_not_null() & ~codes.is_in(FAMILY).fill_null(False)
+            parts.append(_part("id", pair, ids.near(typed.some(column, others), typed.chunk.known.extent(column))))
+            continue
         parts.append(_hashes("id", pair, ids.there(hashes[column])))
         parts.append(_part("id", pair, ids.near(typed.some(column, typed.sound), typed.chunk.known.extent(column))))
     return pl.concat(parts)

@@ -7,7 +7,7 @@ import polars as pl
 
 from auditor.cells.adjustments import that_are_calls
 from auditor.claims import joins
-from auditor.claims.billing import bill, with_end_and_time
+from auditor.claims.billing import Billing, bill, with_end_and_time
 from auditor.claims.coverage import Coverage
 from auditor.claims.doors import Doors
 from auditor.identity import Identity
@@ -15,6 +15,7 @@ from auditor.judging import findings
 from auditor.judging.judge import judge
 from auditor.policy import Policy
 from auditor.rules import ALL
+from auditor.schema.codes import FAMILY
 from auditor.windows import Facts, Nouns
 from auditor.windows.visits import classified
 
@@ -64,6 +65,7 @@ def judge_patients(
     billed = bill(with_end_and_time(calls), claims, context.providers, policy)
     facts = Facts(
         billing=billed,
+        near_providers=_near_providers(billed),
         visits=classified(visits, policy.lists, context.doors.mute),
         calls=that_are_calls(calls).select("patient_id", "call_id"),
         providers=context.providers,
@@ -85,7 +87,7 @@ def judge_patients(
         findings.findings_table(nouns.claims, published, judgement, policy, context.identity),
         findings.evidence_table(nouns.claims, billed.line_calls, judgement, policy, context.identity),
         judgement.outcomes,
-        joins.claimed(nouns.claims, visits, with_table=claims is not None),
+        joins.claimed(nouns.claims, visits, facts.near_providers.drop("family"), with_table=claims is not None),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
         _absent(nouns.claims, published, context.doors),
         sum(int(some["unmatched"].sum()) for some in (billed.inactive, billed.lines, billed.others)),
@@ -96,3 +98,16 @@ def _absent(claims: pl.DataFrame, published: pl.DataFrame, doors: Doors) -> int:
     """Number of clear claims whose patient is in no visit. Joined by `line`: the two frames are sorted differently."""
     clear = claims.join(published.filter(disposition="clear"), on="line", how="semi")
     return int((~clear["patient_id"].is_in(doors.there("patient in visits").implode())).sum())
+
+
+def _near_providers(billed: Billing) -> pl.DataFrame:
+    """As `Facts.near_providers`."""
+    names = ("patient_id", "provider_id", "cpt_code")
+    lines = pl.concat([some.select(names) for some in (billed.lines, billed.others, billed.inactive)])
+    near = joins.near_providers(lines)
+    if near.is_empty():
+        return near.with_columns(family=pl.lit(False))
+    of_family = joins.near_providers(lines.filter(pl.col("cpt_code").is_in(FAMILY)))
+    return near.join(of_family.with_columns(family=True), on=near.columns, how="left").with_columns(
+        pl.col("family").fill_null(False)
+    )

@@ -165,11 +165,7 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
 def joins_of(result: Result) -> list[Summary]:
     """How many different ids are found in other tables, as they stand and nearly (null: not looked for)."""
     pairs = result.joins.select("pair", "values", "found", "near", "how").iter_rows()
-    found = [
-        (BY_NAME[pair].first, BY_NAME[pair].second, values, found, near, how)
-        for pair, values, found, near, how in pairs
-        if pair != "patient in lines" or near
-    ]
+    found = [(BY_NAME[pair].first, BY_NAME[pair].second, *counts) for pair, *counts in pairs]
     found += [
         (doors.LINKED[name], f"visits.{name}", links.ours, links.shared, None, None)
         for name, links in result.inputs.doors.links.items()

@@ -85,11 +85,11 @@ def series(beside: Sequence[str]) -> Why:
 
 
 def same_day(claim: Row, _: Sequence[Row], run: "Past") -> str:
-    """Visits of the day of service."""
+    """Visits and lines of the day of service."""
     since, as_of, day = run.visits_since, run.as_of, claim["service_date"]
     if since is None or as_of is None or not since <= day <= as_of.date():
         return f"the visits export covers {since or 'nothing'} to {_short(as_of)}, not the day of service"
-    return _REJECTED.format("visits")
+    return _REJECTED.format("visits or lines")
 
 
 def _short(moment: date | datetime | None) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from auditor.cells import duplicates, instants, normalise
-from auditor.cells.adjustments import that_are_calls
+from auditor.cells.adjustments import is_adjustment, that_are_calls
 from auditor.cells.among import Among, Around
 from auditor.cells.instants import Midnights
 from auditor.cells.normalise import Table, Typed, type_rows
@@ -156,13 +156,19 @@ class TypeChunk:
         )
 
     def _look(self, rows: pl.DataFrame) -> tuple[Extremes, pl.DataFrame, dict[str, int]]:
-        """What sound rows say of the coverage, their stretches of time, and what their lengths look like."""
+        """What sound rows say of the coverage, their stretches of time, and what their lengths look like.
+
+        The coverage knows voids and reversals with a call_id of their own, too: they are calls, if for no rule.
+        """
         spans, counts, look = call_windows.NO_SPANS, {}, self.look
         if look.table == "calls":
-            timed = with_end_and_time(that_are_calls(rows).lazy())
-            rows = timed.select(*rows.columns, "end", "lost_hours").collect()
-            counts = lengths.counted(rows) | {"lost hours": int(rows["lost_hours"].sum())}
-            spans = call_windows.spans(rows) if self.with_spans else spans
+            calls = that_are_calls(rows)
+            own = rows.filter(is_adjustment())
+            own = own.join(calls.join(own, on="call_id", how="semi"), on="call_id", how="anti")
+            timed = with_end_and_time(calls.lazy()).select(*rows.columns, "end", "lost_hours").collect()
+            counts = lengths.counted(timed) | {"lost hours": int(timed["lost_hours"].sum())}
+            spans = call_windows.spans(timed) if self.with_spans else spans
+            rows = pl.concat([timed, with_end_and_time(own).select(timed.columns)])
         return coverage.extremes(look.table, rows, look.policy, bills=look.bills, until=self.until), spans, counts
 
 

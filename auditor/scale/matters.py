@@ -49,7 +49,9 @@ def sought(name: str, place: Place, billed: pl.DataFrame, settings: Settings) ->
     if settings.related is not None:
         earlier = joins.sought_again(name, settings.related, with_claims="claims" in settings.paths)
         return {**sought(name, place, billed, replace(settings, related=None)), **earlier}
-    if name == "calls" and "claims" in settings.paths:
+    if name == ("claims" if "claims" in settings.paths else "calls"):
+        return joins.sought({"patient in other lines": billed["patient_id"]})
+    if name == "calls":
         called = {"call in calls": "call_id", "patient in calls": "patient_id", "provider in calls": "provider_id"}
         return joins.sought({pair: billed[column] for pair, column in called.items()})
     if name == "visits":

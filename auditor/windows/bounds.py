@@ -214,6 +214,8 @@ def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
         return touches(days_before("start_date", days), pl.col("start_date"), coverage.visit_holes)
 
     ahead = open_(hours_after("end", numbers.hours) > as_of)
+    first = days_before("service_date", numbers.last_day)
+    lines = open_(first < claims_since) | touches(first, day, coverage.line_holes)
     return {
         "lookback_open": open_(days_before("start_date", numbers.lookback) < visits_since)
         | open_(pl.col("start") > as_of)
@@ -226,6 +228,6 @@ def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
         "later_open": ahead
         | touches(days_after("end_date", 1), days_after("end_date", numbers.horizon), coverage.visit_holes),
         "same_day_open": open_((day < visits_since) | (day > last_day)) | touches(day, day, coverage.visit_holes),
-        "lines_open": open_(days_before("service_date", numbers.last_day) < claims_since)
-        | touches(days_before("service_date", numbers.last_day), day, coverage.line_holes),
+        "lines_open": lines,
+        "group_lines_open": lines,
     }

@@ -17,12 +17,14 @@ HOUR = 3_600_000_000
 class Facts:
     """What the windows look at.
 
+    `near_providers`: as `joins`, of lines with any code, and `family`: whether it holds among those of the family, too.
     `visits` are classified (`windows.visits`), `calls` have the patient_id and call_id of each call, `providers` may be
     empty. `tainted_*` are the patients with a rejected visit or line. `provider_calls` are spans (`windows.calls`) of the
     calls of the claims' providers, whoever the patient.
     """
 
     billing: Billing
+    near_providers: pl.DataFrame
     visits: pl.DataFrame
     calls: pl.DataFrame
     providers: pl.DataFrame

@@ -19,6 +19,7 @@ from auditor.windows.columns import (
     Columns,
 )
 from auditor.windows.facts import Facts
+from auditor.windows.related import nearly
 
 CLAIM: Columns = {
     "line": (PLACE, "the claim's place in the order of lines"),
@@ -66,7 +67,8 @@ CLAIM: Columns = {
     "ahead_open": (FLAG, "likewise the hours after"),
     "later_open": (FLAG, "likewise those hours and the days up to the horizon"),
     "same_day_open": (FLAG, "likewise the service date"),
-    "lines_open": (FLAG, "the frequency period is not covered, or lines of the patient may be missing"),
+    "lines_open": (FLAG, "the frequency period is not covered, or lines of the patient and provider may be missing"),
+    "group_lines_open": (FLAG, "likewise, or lines of the patient, whoever the provider"),
     "provider_unsure": (FLAG, "a row of the providers table may be its provider's, written differently"),
     "call_unsure": (FLAG, "a call, or its patient or provider, may be the claim's, written differently"),
     "counted": (FLAG, "FRQ001 counts it against later ones"),
@@ -94,7 +96,7 @@ SHARED_CALL: Columns = RECORD | {
 SAME_DAY: Columns = RECORD | {
     "is_0": (FLAG, "a code is on NCCI list 0"),
     "is_1": (FLAG, "a code is on NCCI list 1"),
-    "sure": (FLAG, "its status was recognised, and the patient is somebody"),
+    "sure": (FLAG, "its status was recognised, the patient is somebody, and it is not perhaps the claim's call"),
 }
 """Visits and other active lines of the patient, provider and date whose codes bundle with the claim's."""
 
@@ -114,7 +116,9 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
 
     whose = patient.is_in(nobody.implode())
     visits = visits | whose | patient.is_in(doors.near("patient in visits").implode())
-    lines = lines | whose | patient.is_in(doors.near("patient in lines").implode())
+    of_family = patient.is_in(doors.near("patient in lines").implode())
+    of_others = patient.is_in(doors.near("patient in other lines").implode())
+    lines = lines | whose | of_family
     by_provider = provider.is_in(doors.near("provider in visits").implode())
     came_from, named = any_near("call_ids", "call in visits"), any_near("related_visit_ids", "visit in visits")
     rejected = {
@@ -122,15 +126,19 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
         "postoperative_open": visits | by_provider | named,
         "ahead_open": visits | came_from,
         "later_open": visits | came_from,
-        "same_day_open": visits | by_provider,
-        "lines_open": lines,
+        "same_day_open": visits | by_provider | of_family | of_others | pl.col("near_provider").is_not_null(),
+        "lines_open": lines | pl.col("near_provider").fill_null(False),
+        "group_lines_open": lines,
     }
     bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
 
     def of_band(limits: dict[str, int]) -> pl.Expr:
         return pl.col("cpt_code").replace_strict(limits, return_dtype=pl.Int64)
 
-    return facts.billing.lines.with_columns(
+    keys = ["patient_id", "provider_id"]
+    near = facts.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
+    billed = facts.billing.lines.join(near, on=keys, how="left", maintain_order="left")
+    return billed.with_columns(
         low=of_band({code: band.low for code, band in bands.items()}),
         high=of_band({code: band.high for code, band in bands.items()}),
         max_units=pl.lit(policy.frequency.max_units),
@@ -145,7 +153,7 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
             | provider.is_in(doors.near("provider in calls").implode())
         ).fill_null(False),
         **{name: thin | rejected[name] for name, thin in bounds.not_covered(facts.coverage, policy).items()},
-    )
+    ).drop("near_provider")
 
 
 def sequence(lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
@@ -283,7 +291,8 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.D
 def same_day(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Visits and other active lines of the claim's patient, provider and date whose codes are on an NCCI list."""
     ncci = {name: CodeList.of(getattr(facts.policy.lists, name)) for name in ("ncci_0", "ncci_1")}
-    own = claims.select("line", "patient_id", "provider_id", "nobody", day="service_date", start="start", end="reach")
+    names = ("line", "patient_id", "provider_id", "nobody", "call_ids", "start")
+    own = claims.select(*names, day="service_date", end="reach")
     visit_rows = facts.visits.filter(
         (pl.col("v_ncci_0") | pl.col("v_ncci_1")) & ~pl.col("v_status").is_in(["cancelled", "no_show"]).fill_null(False)
     ).select(
@@ -311,10 +320,11 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.Data
     pairs = own.join(pl.concat([visit_rows, line_rows]), on=["patient_id", "provider_id", "day"], how="inner")
     back, after = pl.col("start") - pl.col("at"), pl.col("at") - pl.col("end")
     elapsed = pl.max_horizontal(back, after, pl.duration()).dt.total_microseconds()
+    is_call = (pl.col("kind") == "visit") & nearly("id", "call_ids")
     return pairs.with_columns(
-        sure=pl.col("sure") & ~pl.col("nobody"),
+        sure=pl.col("sure") & ~pl.col("nobody") & ~is_call,
         gap_days=pl.lit(0, pl.Int64),
         order=elapsed,
         basis=pl.lit(None, pl.String),
         why_not=pl.lit("does not meet the rule"),
-    )
+    ).drop("call_ids")

@@ -45,6 +45,8 @@ class Nights:
         (self.folder / "visits.csv").write_text(visits)
         paths = {name: (str(self.folder / f"{name}.csv"),) for name in ("calls", "visits", *["claims"] * claims)}
         policy = policies.load("default", select, "UTC")
+        few_visits = policy.coverage.model_copy(update={"holes": "warn"})
+        policy = policy.model_copy(update={"coverage": few_visits})
         with store.opened(self.path, create=True) as ledger, store.writing(ledger):
             settings = Settings(paths=paths, policy=policy, selected=selected, required=(), as_of=as_of,
                                 service_from=since, undecided=night.undecided(ledger), related=night.related(ledger))  # fmt: skip

@@ -1,6 +1,6 @@
 """Up to when and since when the exports are complete."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,22 @@ def test_both_ends_of_the_visits_are_warned_about_where_lonely(tmp_path: Path, a
     result = compare.run(world, tmp_path)
     rests = [warning for warning in result.warnings if " rests on " in warning]
     assert {warning.split()[0] for warning in rests} == warned
+
+
+@pytest.mark.parametrize("adjustment", ["8 | 30", " | -30"])
+def test_a_void_with_a_call_of_its_own_is_covered(tmp_path: Path, adjustment: str):
+    """No completed visit: the latest call says how far the visits reach."""
+    head = "call_id | patient_id | provider_id | call_start | call_minutes | cpt_code | frequency_code | paid_amount\n"
+    calls = f"{head}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | | 50\n"
+    calls += "".join(f"{own} | q | b | {day} 09:00 | 25 | 98968 | {adjustment}\n"
+                     for own, day in (("k2", "2026-02-20"), ("k3", "2026-03-20"), ("k1", "2026-04-20")))  # fmt: skip
+    visits = "visit_id | patient_id | visit_start\nv1 | q | 2026-02-01 09:00\nv2 | q | 2026-03-19 09:00\nv3 | q | 2026-04-19 09:00"
+    world = World(calls=rows(calls), visits=rows(visits))
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert (result.coverage.as_of, result.coverage.claims_since) == (
+        datetime(2026, 3, 19, 9, tzinfo=UTC), date(2026, 2, 20)
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

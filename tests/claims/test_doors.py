@@ -144,6 +144,17 @@ def test_a_nearly_equal_problem_is_no_other_problem(tmp_path: Path):
     assert outcomes(result, "LBK001") == {"review"}
 
 
+def test_a_visit_with_a_call_id_nearly_is_no_violation(tmp_path: Path):
+    """The visits export may hold the call itself."""
+    world = clinic()
+    for call, visit in zip(world.calls.rows, world.visits.rows, strict=False):
+        visit.update(visit_id=call["call_id"].upper(), visit_start=call["call_start"], cpt_codes="99421")
+    world = replace(world, visits=table([dict(row) for row in world.visits.rows]))
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert outcomes(result, "EXC001") == {"review"}
+
+
 def test_links_in_other_words_count_as_blank(tmp_path: Path):
     world = clinic(claims=20, problem="EP{}")
     result = compare.run(world, tmp_path)
@@ -236,3 +247,49 @@ def test_dates_with_slashes_are_seen_in_whatever_file_they_are() -> None:
     policy = policies.load("default", select, "UTC")
     assert seen.of_dates("visits", written, policy)["value"].to_list() == ["2026-03-04"]
     assert seen.of_dates("visits", written.head(3), policy).is_empty()
+
+
+def other_line(world: World, **cells: str) -> World:
+    """The world, and one more call a day after the first one."""
+    first = world.calls.rows[0]
+    more = {**first, "call_id": "x1", "call_start": first["call_start"].replace("09:00", "15:00"), **cells}
+    return replace(world, calls=table([*world.calls.rows, more]), visits=coded(world.visits))
+
+
+def coded(visits: Table) -> Table:
+    return table([{**row, "cpt_codes": "99213"} for row in visits.rows])
+
+
+@pytest.mark.parametrize(
+    ("cells", "unknown"),
+    [
+        ({"provider_id": "A"}, {"FRQ001", "FRQ002", "EXC001"}),
+        ({"provider_id": "A", "cpt_code": "98966"}, {"FRQ001", "FRQ002", "EXC001"}),
+        ({"provider_id": "A", "cpt_code": "99213"}, {"EXC001"}),
+        ({"provider_id": "A", "cpt_code": "99213", "claim_status": "void"}, {"EXC001"}),
+        ({"provider_id": "A", "patient_id": "0099"}, set()),
+        ({"patient_id": "10", "provider_id": "b"}, {"FRQ001", "FRQ002", "EXC001"}),
+        ({"patient_id": "10", "cpt_code": "99213"}, {"EXC001"}),
+        ({"patient_id": "10", "cpt_code": ""}, set()),
+        ({"provider_id": "b"}, set()),
+    ],
+)
+@pytest.mark.parametrize("with_claims", [False, True])
+def test_lines_that_are_nearly_the_patient_or_provider_s(
+    tmp_path: Path, cells: dict[str, str], unknown: set[str], with_claims: bool
+):
+    """Of `0010` and provider `a`, of whom another line is written differently."""
+    world = other_line(clinic(), **cells)
+    if with_claims:
+        lines = [
+            {**row, "claim_id": row["call_id"], "service_date": row["call_start"][:10]}
+            for row in world.calls.rows
+            if row["cpt_code"]
+        ]
+        world = replace(world, claims=table(lines), calls=table([dict(row) for row in world.calls.rows]))
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    rules = compare.verdicts(result)["k10", "1", "98968"]
+    assert {rule for rule in ("FRQ001", "FRQ002", "EXC001") if rules[rule][0] == "unknown"} == unknown
+    told = any("lines." in text and "nearly" in text and "EXC001" in text for text in result.warnings)
+    assert told is bool(unknown)

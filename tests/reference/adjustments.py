@@ -53,11 +53,7 @@ def settle(drafts: list[Draft]) -> None:
         for other in in_order:
             if other is draft or other.claim_id != named:
                 continue
-            if (
-                frequency == "replacement"
-                and other.row["frequency_code"] == "replacement"
-                and other.claim_id == draft.claim_id
-            ):
+            if other.row["frequency_code"] == "replacement" and other.claim_id == draft.claim_id:
                 continue
             found = True
             if other.status == "active":
@@ -73,7 +69,7 @@ def settle(drafts: list[Draft]) -> None:
         if undone is None:
             draft.unmatched = True
         else:
-            undone.status = "void"
+            undone.status = "void"  # which it may be already
     # CHOICE: two active lines cannot have one claim, line and code: the last stands.
     standing: dict[tuple[str, str, str], Draft] = {}
     for draft in (draft for draft in in_order if draft.status == "active"):
@@ -84,21 +80,27 @@ def settle(drafts: list[Draft]) -> None:
 
 
 def undone_by(draft: Draft, drafts: list[Draft]) -> Draft | None:
-    """The line that a reversal takes back: of its line, else of its claim, else alike; of several the last."""
+    """The line that a reversal takes back: of its line, else of its claim, else alike; of several the last.
+
+    A line of its own claim and line whose own status is void is one that it has taken back already.
+    """
 
     def opposite(other: Draft) -> bool:
         for mine, theirs in zip(draft.amounts, other.amounts, strict=True):
             if mine is not None and mine < 0 and (theirs is None or theirs != -mine):
                 return False
-        return other.status == "active"
+        return True
 
     def alike(other: Draft) -> bool:
         same = [other.row[name] == draft.row[name] for name in ("patient_id", "provider_id")]
         return all(same) and other.service_date == draft.service_date and other.code == draft.code
 
-    candidates = [other for other in drafts if opposite(other)]
+    fitting = [other for other in drafts if opposite(other)]
+    own_line = [other for other in fitting if (other.claim_id, other.claim_line) == (draft.claim_id, draft.claim_line)]
+    candidates = [other for other in fitting if other.status == "active"]
     for wanted in (
-        [other for other in candidates if (other.claim_id, other.claim_line) == (draft.claim_id, draft.claim_line)],
+        [other for other in own_line if other.status == "active"],
+        [other for other in own_line if other.row["claim_status"] == "void"],
         [other for other in candidates if other.claim_id == draft.claim_id],
         [other for other in candidates if alike(other)],
     ):

@@ -22,8 +22,20 @@ def plain(text: str) -> str:
 
 
 def nearly(one: str | None, other: str | None) -> bool:
-    """Nearly equal, and not the same."""
-    return one is not None and other is not None and one != other and plain(one) == plain(other)
+    """Nearly equal, and not the same: also where one is the other as a spreadsheet rounds it."""
+    if one is None or other is None or one == other:
+        return False
+    return plain(one) == plain(other) or rounds_to(one, other) or rounds_to(other, one)
+
+
+def rounds_to(one: str, other: str) -> bool:
+    """Whether a spreadsheet that shows some digits of a number shows it as the other text, such as 2.98725E+13."""
+    shown = re.fullmatch(r"(\d)(?:[.,](\d*))?[eE]\+?(\d{1,2})", other)
+    # CHOICE: numbers of 16 digits or more are not asked: a spreadsheet does not keep them.
+    if shown is None or not re.fullmatch("[0-9]{1,15}", one):
+        return False
+    digits = shown[2] or ""
+    return f"{int(one):.{len(digits)}e}" == f"{float(f'{shown[1]}.{digits or 0}e{shown[3]}'):.{len(digits)}e}"
 
 
 def is_placeholder(patient: str) -> bool:
@@ -79,8 +91,22 @@ class Doors:
         return any(nearly(claim.provider, provider) for provider in self.book.providers)
 
     def lines_astray(self, claim: Line) -> bool:
-        # CHOICE: other lines are those of the family, of any status.
+        # CHOICE: other lines are of any status, here and below.
         return any(nearly(claim.patient, line.patient) for line in self.book.all_family)
+
+    def provider_of_lines_astray(self, claim: Line) -> bool:
+        """Another line of the family and the patient may be the provider's."""
+        return any(
+            nearly(claim.provider, line.provider) for line in self.book.all_family if line.patient == claim.patient
+        )
+
+    def lines_of_any_code_astray(self, claim: Line) -> bool:
+        """Another line may be the patient's, or one of the patient's the provider's."""
+        return any(
+            nearly(claim.patient, line.patient)
+            or (line.patient == claim.patient and nearly(claim.provider, line.provider))
+            for line in self.book.lines
+        )
 
     def came_from_astray(self, claim: Line) -> bool:
         """A visit may name one of the claim's calls."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from tests.reference.evidence import Support, from_records
 from tests.reference.lines import Book, Line, Visit
 from tests.reference.lists import NCCI_0_TEXT, NCCI_1_TEXT, in_list
+from tests.reference.related import review_at_most
 from tests.reference.world import Verdict
 
 
@@ -37,7 +38,7 @@ def exc001(claim: Line, book: Book) -> Verdict:
             continue
         outcome = exclusion(visit.codes)
         if outcome is not None:
-            doubt = nobody or visit.status == "unrecognised"
+            doubt = review_at_most(visit, claim, book)
             gap = same_day_gap(claim, visit)
             supports.append(Support(outcome, "visit", visit.id, 0, visit.date_only, gap, at_most_review=doubt))
     for line in book.active:
@@ -55,5 +56,6 @@ def exc001(claim: Line, book: Book) -> Verdict:
         or book.lacks_visits(claim.service_date, claim.service_date)
         or book.doors.patient_astray(claim)
         or book.doors.provider_astray(claim)
+        or book.doors.lines_of_any_code_astray(claim)
     )
     return from_records("EXC001", supports, unknown, book)

@@ -19,6 +19,11 @@ def frequency_unknown(claim: Line, book: Book) -> bool:
     return is_tainted(claim, book)
 
 
+def repeat_unknown(claim: Line, book: Book) -> bool:
+    """Likewise, or may another line be the provider's?"""
+    return frequency_unknown(claim, book) or book.doors.provider_of_lines_astray(claim)
+
+
 def is_tainted(claim: Line, book: Book) -> bool:
     """May lines of the patient be missing, or be somebody else's?"""
     doors = book.doors
@@ -64,7 +69,7 @@ def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
             outcome, doubtful = "clear", False
             if anchors:
                 outcome = "violation"
-            elif frequency_unknown(line, book):
+            elif repeat_unknown(line, book):
                 outcome = "unknown"
             if book.settings["anchor"] == "reported":
                 counted.append(line)
@@ -99,7 +104,7 @@ def frq002(claim: Line, book: Book) -> Verdict:
         other_code = line.code in FAMILY and line.code != claim.code
         if same and other_code and 0 <= days_after(claim, line) <= 6:
             supports.append(as_line(claim, line, "review", in_doubt(claim, line, book)))
-    return from_records("FRQ002", supports, frequency_unknown(claim, book), book, latest=True)
+    return from_records("FRQ002", supports, repeat_unknown(claim, book), book, latest=True)
 
 
 def frq003(claim: Line, book: Book) -> Verdict:

@@ -298,6 +298,12 @@ class Book:
         known = [None if ends is None else ends.at, *lengths]
         return (row["call_start"].at, *((value is not None, value if value is not None else 0) for value in known))
 
+    def calls_of_the_export(self) -> list[Call]:
+        """The calls, and the voids and reversals with a call_id of their own: calls for the coverage, if for no rule."""
+        ids = {call.id for call in self.calls}
+        own = [make_call(row) for row in self.tables["calls"].records if row["call_id"] not in ids]
+        return [*self.calls, *own]
+
     def exists(self, table: str, column: str) -> bool:
         return column in self.tables[table].columns
 
@@ -336,7 +342,7 @@ class Book:
         ends = [self.clock.last_instant(visit.day) if visit.date_only else visit.start for visit in completed]
         if ends:
             return max(ends)
-        until = max((call.end or call.start for call in self.calls), default=None)
+        until = max((call.end or call.start for call in self.calls_of_the_export()), default=None)
         passed = [visit for visit in self.visits if until is not None and visit.start <= until]
         # CHOICE: of a visit known by its day only, the end of that day, as for completed ones.
         return max((self.clock.last_instant(v.day) if v.date_only else v.start for v in passed), default=None)
@@ -353,7 +359,7 @@ class Book:
             return read_date(text, self.clock)
         if self.has_claims:
             return min((line.service_date for line in self.lines), default=None)
-        return min((self.clock.day(call.start) for call in self.calls), default=None)
+        return min((self.clock.day(call.start) for call in self.calls_of_the_export()), default=None)
 
     def find_holes(self) -> list[list[tuple[date, date]]]:
         """Those of the visits, and those of the lines."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.reference.columns import BILLING_COLUMNS, COLUMNS, KEYS, LIST_COLUMNS, NULL_WORDS, REQUIRED, RowError
-from tests.reference.values import Clock, column_is_date_only, read_value, read_word
+from tests.reference.values import Clock, column_is_date_only, read_value, read_word, undress
 from tests.reference.world import DAY, Table
 
 
@@ -50,7 +50,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
 
     def reject(record: int, reason: str) -> None:
         rejects.append((record, reason))
-        patient = table.rows[record - 1].get("patient_id", "").strip()
+        patient = undress(table.rows[record - 1].get("patient_id", ""))
         if reason != "duplicate row" and "patient_id" in exists and patient and patient.casefold() not in NULL_WORDS:
             tainted.add(patient)
 
@@ -59,11 +59,11 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
         try:
             values: dict[str, Any] = {}
             for column, kind in kinds.items():
-                text = row.get(column, "") if column in exists else ""
+                text = undress(row.get(column, "")) if column in exists else ""
                 text = "" if text.strip().casefold() in NULL_WORDS else text
                 values[column] = read_value(kind, column, text, clock, date_only.get(column, False))
             if "claim_status" in kinds:
-                word = row.get("claim_status", "").strip() if "claim_status" in exists else ""
+                word = undress(row.get("claim_status", "")) if "claim_status" in exists else ""
                 blank = word.casefold() in NULL_WORDS or not word
                 values["claim_status_sure"] = blank or read_word("claim_status", word) is not None
             for column in REQUIRED[name]:
@@ -110,7 +110,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
 
 def is_blank(table: Table, column: str) -> bool:
     """Whether no row says anything in the column."""
-    texts = (row.get(column, "").strip() for row in table.rows)
+    texts = (undress(row.get(column, "")) for row in table.rows)
     return all(not text or text.casefold() in NULL_WORDS for text in texts)
 
 

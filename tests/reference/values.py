@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,7 +53,10 @@ class Clock:
 ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?\s*(Z|z|[+-]\d{2}(?::?\d{2})?)?)?", re.ASCII
 )
-US = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\s*([AaPp][Mm]))?)?", re.ASCII)
+US = re.compile(
+    r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?:,?\s+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?:\s*([AaPp]\.?[Mm]\.?))?)?"
+)
+RFC_2822 = re.compile(r"[A-Za-z]{3}, \d{1,2} [A-Za-z]{3} \d{4} \d{2}:\d{2}:\d{2} [+-]\d{4}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,14 @@ def read_written(text: str) -> Written:
             if half:
                 if not 1 <= number <= 12:
                     raise RowError("unreadable")
-                number = number % 12 + (12 if half.upper() == "PM" else 0)
+                number = number % 12 + (12 if half[0] in "Pp" else 0)
             wall = datetime(int(year), int(month), int(day), number, int(minute or 0), int(second or 0))
             return Written(wall, None, hour is not None)
+        if re.fullmatch("[0-9]{14}", text):
+            return Written(datetime.strptime(text, "%Y%m%d%H%M%S"), None, True)
+        if RFC_2822.fullmatch(text):
+            parsed = parsedate_to_datetime(text)
+            return Written(parsed.replace(tzinfo=None), parsed.utcoffset() or timedelta(0), True)
     except ValueError as error:
         raise RowError("unreadable") from error
     raise RowError("unreadable")
@@ -125,7 +135,7 @@ def column_is_date_only(table: Table, column: str) -> bool:
     """
     count = midnights = 0
     for row in table.rows:
-        text = row.get(column, "").strip()
+        text = undress(row.get(column, ""))
         if text == "":
             continue
         try:
@@ -135,6 +145,15 @@ def column_is_date_only(table: Table, column: str) -> bool:
         midnights += written.wall.time() == time()
         count += 1
     return count >= 20 and midnights * 100 >= count * 99
+
+
+def undress(text: str) -> str:
+    """A cell without what prints nothing, and without a spreadsheet's armor."""
+    text = "".join(letter for letter in text if letter.isspace() or unicodedata.category(letter) not in ("Cf", "Cc"))
+    text = text.strip()
+    if found := re.fullmatch('="(.*)"', text):
+        return found[1].strip()
+    return text.removeprefix("'").strip()
 
 
 def read_number(text: str) -> Fraction:
@@ -152,6 +171,11 @@ def read_duration(text: str, unit_seconds: int) -> Fraction:
             raise RowError("unreadable")
         size = Fraction(int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds))
         size = -size if sign else size
+    elif found := re.fullmatch(r"PT(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?", text, re.ASCII):
+        iso_hours, iso_minutes, iso_seconds = (Fraction(part or 0) for part in found.groups())
+        size = iso_hours * 3600 + iso_minutes * 60 + iso_seconds
+    elif found := re.fullmatch(r"(\d+(?:\.\d+)?) min", text, re.ASCII):
+        size = Fraction(found[1]) * 60
     else:
         size = read_number(text) * unit_seconds
     if size < 0:

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from tests.reference import COLUMNS, FAMILY, REQUIRED, RULES, Table, World
+from tests.reference.values import read_duration
 
 T = TypeVar("T")
 Draw = st.DrawFn
@@ -54,9 +55,9 @@ CALL_TIMES = words(
     "09:00 09:00 09:10 09:25 12:00 09:00:30 16:40 23:50 00:00 01:30 02:30 09:00:00.000001 "
     "09:24:59.999999 23:59:59.999999"
 )
-MINUTES = words(
+MINUTES = (*words(
     "25 30 21 25 30 21 25:00 0:30:00 31 30.99 20.99 4.99 5 10 10.99 11 20 15 12.5 0 8 22 28 25 1440 4.99 5 20.99 21"
-)
+), "25 min", "PT21M", "PT20M59.4S")  # fmt: skip
 # Which columns carry a call's time: m call_minutes, s call_seconds, d discussion_minutes, e call_end; with + and ! the
 # call_end is one minute, or one minute and a second, too early for the rest, with - and ~ as much too late.
 TIMES = ("m", "me", "d", "e", "e", "s", "de", "mde", "", "d+", "m+", "md", "ms", "s!", "d!", "m!", "m-", "m~", "d~")
@@ -133,17 +134,19 @@ class Scene:
         return datetime.fromisoformat(f"{day} {clock}").replace(tzinfo=self.zone).astimezone(UTC)
 
     def write(self, instant: datetime, style: int) -> str:
-        """An instant as text: 0 local wall time, 1 with the offset, 2 in UTC with Z."""
+        """An instant as text: 0 local wall time, 1 with the offset, 2 in UTC with Z, 3 digits, 4 as in a mail's header."""
         if style == 2:
             return instant.replace(tzinfo=None).isoformat() + "Z"
         local = instant.astimezone(self.zone)
-        if style == 1:
+        if style == 1 or (style > 2 and instant.microsecond):
             return local.isoformat()
+        if style > 2:
+            return local.strftime("%Y%m%d%H%M%S" if style == 3 else "%a, %d %b %Y %H:%M:%S %z")
         text = local.replace(tzinfo=None).isoformat(sep=" ")
         return text[:-3] if text.endswith(":00") else text
 
     def style(self) -> int:
-        return pick(self.draw, (0, 0, 0, 1, 2))
+        return pick(self.draw, (0, 0, 0, 0, 1, 1, 2, 2, 3, 4))
 
     def fact(self, options: Sequence[T]) -> T:
         """A candidate; in a calm world nearly always the plainest one."""
@@ -236,12 +239,7 @@ def draw_length(scene: Scene, row: Row, start: datetime, times: Sequence[str]) -
 
 def parse_minutes(text: str) -> timedelta:
     """The candidates of MINUTES as lengths."""
-    if ":" in text:
-        parts = [int(part) for part in text.split(":")]
-        hours, minutes, seconds = [0] * (3 - len(parts)) + parts
-        return timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    whole, _, hundredths = text.partition(".")
-    return timedelta(minutes=int(whole), seconds=int(hundredths.ljust(2, "0") or 0) * 60 / 100)
+    return timedelta(seconds=float(read_duration(text, 60)))
 
 
 def draw_billing(scene: Scene, row: Row) -> None:
@@ -579,16 +577,27 @@ ASTRAY = (
 SPELLINGS: tuple[Callable[[str], str], ...] = (
     str.upper, lambda text: f"0{text}", lambda text: f"{text}.0", lambda text: f"{text[:1]}-{text[1:]}"
 )  # fmt: skip
+DRESSES: tuple[Callable[[str], str], ...] = (
+    lambda text: f'="{text}"', lambda text: f"'{text}", lambda text: f"{text[:1]}\u200b{text[1:]}\u00a0"
+)  # fmt: skip
+"""What changes nothing."""
 NOBODY = ("0", "-1", "9999", "Unknown", "2.9E+13", "2.9E+1")
 
 
 def adjust(draw: Draw, name: str, rows: list[Row]) -> None:
-    """Sometimes adds rows that replace, void or reverse another one, or nothing, wherever they stand."""
-    if not rows or not chance(draw, 3):
-        return
-    row = dict(pick(draw, rows))
+    """Sometimes adds rows that replace, void or reverse another one, each other, or nothing, wherever they stand."""
+    for _ in range(pick(draw, (0, 0, 0, 1, 1, 2, 3)) if rows else 0):
+        add_adjustment(draw, name, rows)
+
+
+def add_adjustment(draw: Draw, name: str, rows: list[Row]) -> None:
+    """Adds a row that adjusts one of the rows, which may be void already."""
+    adjusted = pick(draw, rows)
+    row = dict(adjusted)
     key = REQUIRED[name][0]
     how = pick(draw, ("7", "7", "8", "void", "negative", "negative"))
+    if how == "negative" and chance(draw, 3):
+        adjusted["claim_status"] = "void"
     own_claim = pick(draw, (False, True))
     if how == "negative":
         for amount in ("billed_amount", "paid_amount"):
@@ -627,6 +636,11 @@ def lead_astray(draw: Draw, tables: dict[str, list[Row] | None]) -> None:
         for row in tables[table] or ():
             if row.get(column) and not (some and chance(draw, 2)):
                 row[column] = spelling(row[column])
+    if chance(draw, 8):
+        table, column = pick(draw, ASTRAY)
+        for row in tables[table] or ():
+            if row.get(column):
+                row[column] = pick(draw, DRESSES)(row[column])
     if chance(draw, 12):
         nobody = pick(draw, NOBODY)
         for rows in tables.values():
