@@ -253,7 +253,8 @@ def other_line(world: World, **cells: str) -> World:
     """The world, and one more call a day after the first one."""
     first = world.calls.rows[0]
     more = {**first, "call_id": "x1", "call_start": first["call_start"].replace("09:00", "15:00"), **cells}
-    return replace(world, calls=table([*world.calls.rows, more]), visits=coded(world.visits))
+    thin = {**world.settings, "holes": "warn"}
+    return replace(world, calls=table([*world.calls.rows, more]), visits=coded(world.visits), settings=thin)
 
 
 def coded(visits: Table) -> Table:
