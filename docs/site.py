@@ -9,11 +9,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
-    "First steps": "index.md", "Specification": "specification.md", "Policies": "policy.md", "Tables": "tables.md",
-    "Rules": "rules.md", "Outputs": "outputs.md", "Cases": "cases.md", "At night": "unattended.md",
-    "Sampling": "sampling.md", "Clusters": "cluster.md", "Messages": "errors.md", "Benchmarks": "benchmarks.md",
+    "Start": "index.md", "Specification": "specification.md", "Policies": "policy.md", "Tables": "tables.md",
+    "Rules": "rules.md", "Outputs": "outputs.md", "Cases": "cases.md", "Running unattended": "unattended.md",
+    "Sampling": "sampling.md", "Running on Spark": "cluster.md", "Messages": "errors.md", "Benchmarks": "benchmarks.md",
     "Security": "security.md", "Glossary": "glossary.md", "Changes": "CHANGELOG.md", "Decisions": "DECISIONS.md",
-    "Contributing": "CONTRIBUTING.md",
+    "Releases": "releases.md", "Contributing": "CONTRIBUTING.md",
 }  # fmt: skip
 
 
