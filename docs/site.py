@@ -1,4 +1,4 @@
-"""Build a site from the same pages: README.md is its first page. `make site` leaves it in site/."""
+"""Build a site from the same pages. README.md is its first page. `make site` writes it to site/."""
 
 import re
 import shutil
@@ -18,13 +18,16 @@ PAGES = {
 
 
 def build(target: Path) -> None:
-    """Copy the pages, with links that hold on the site, and build it. Raises CalledProcessError where a link is broken."""
+    """Copy the pages with links that work on the site, and build it. Raises CalledProcessError if a link is broken."""
     with tempfile.TemporaryDirectory() as work:
         pages = Path(work) / "pages"
         shutil.copytree(ROOT / "docs", pages, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
         for name in ("README.md", "CHANGELOG.md", "DECISIONS.md", "CONTRIBUTING.md"):
             text = re.sub(r"\]\((?:docs/)", "](", (ROOT / name).read_text(encoding="utf-8"))
             (pages / ("index.md" if name == "README.md" else name)).write_text(text, encoding="utf-8")
+        for page in pages.glob("*.md"):
+            text = page.read_text(encoding="utf-8").replace("](../README.md", "](index.md").replace("](../", "](")
+            page.write_text(text, encoding="utf-8")
         navigation = "".join(f"  - {title}: {page}\n" for title, page in PAGES.items())
         (Path(work) / "mkdocs.yml").write_text(
             "site_name: audit98968\ntheme:\n  name: readthedocs\n  highlightjs: false\nplugins: []\n"
