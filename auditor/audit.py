@@ -181,7 +181,7 @@ def _merged(inputs: Inputs, covered: Coverage, lacking: Mapping[str, str], parts
         pl.concat(evidence),
         pl.concat(outcomes),
         lacking,
-        joins.rates(claimed, inputs.doors.ids, existing(inputs), seen.called(inputs.seen["calls"])),
+        joins.rates(claimed, inputs.doors.ids, existing(inputs), seen.called(pl.concat(inputs.seen.values()))),
         inactive,
         absent,
         unmatched,

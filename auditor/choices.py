@@ -11,7 +11,10 @@ ExportFormat = Literal["csv", "jsonl"]
 ListFormat = Literal["text", "json", "csv"]
 CaseOrder = Literal["due", "case", "rule", "mark", "state", "amount", "found"]
 EstimateFormat = Literal["text", "json"]
-State = Literal["open", "confirmed", "dismissed", "corrected", "refunded"]
+State = Literal["open", "confirmed", "corrected", "refunded", "dismissed"]
+"""In this order: a claim's money is in the line of its first state."""
+SETTLED: tuple[State, ...] = ("corrected", "refunded", "dismissed")
+"""States of findings that are left out of the headline, the money at risk, the work and the exit code."""
 Mark = Literal["new", "worse", "reopened", "persisting", "changed", "resolved", "not seen"]
 ALARMS: tuple[Mark, ...] = ("new", "worse", "reopened")
 """Marks that `--fail-on new` exits 1 for, in the order of work."""

@@ -3,11 +3,17 @@
 Messages say where, what, and what to do; they never quote a cell's value.
 """
 
+from auditor.schema.names import without_credentials
+
 
 class AuditError(Exception):
-    """An audit that stopped on purpose."""
+    """An audit that stopped on purpose. Its message names no user or password of a URL."""
 
     exit_code = 4
+
+    def __init__(self, message: str) -> None:
+        """`message`: for the user."""
+        super().__init__(without_credentials(message))
 
 
 class UsageError(AuditError):

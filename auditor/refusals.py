@@ -13,6 +13,9 @@ from auditor.rules import CODES
 from auditor.run_options import REQUIRED_RULES
 from auditor.settings import Settings
 
+_REASONS = 3
+"""Reasons that a message names at most."""
+
 
 def accept(inputs: Inputs, settings: Settings) -> None:
     """Refuse tables without rows, with more rejects than allowed, dates that read both ways, or lengths in another unit.
@@ -27,10 +30,10 @@ def accept(inputs: Inputs, settings: Settings) -> None:
         used, lost = doors.billed(inputs.seen[name], settings.codes) if name in inputs.seen else (0, 0)
         for rejected, among, kind in ((faulty.height, rows, "rows"), (lost, used + lost, "billed rows")):
             if rejected > _allowed(settings.max_rejects, among):
-                common = faulty["reason"].value_counts(sort=True)["reason"][0]
+                reasons = faulty.group_by("reason").len().sort("len", "reason", descending=[True, False])["reason"]
                 raise InputRefused(
                     f"{name}: {rejected} of {among} {kind} rejected, more than --max-rejects {settings.max_rejects}; "
-                    f"most often: {common}; `audit98968 check` shows the rest"
+                    f"most often: {'; '.join(reasons.head(_REASONS))}; `audit98968 check` shows the rest"
                 )
     for name, why in doors.ambiguous(inputs.seen):
         if why:

@@ -78,6 +78,7 @@ def run(
     AUDIT98968_FAIL_ON or from [run] in the policy file.
     """
     from auditor import policy as policies
+    from auditor.schema.names import without_credentials
     from cli import options
     from cli import run as running
 
@@ -85,10 +86,12 @@ def run(
     if print_settings:
         resolved = options.resolve(given)
         for name, value in resolved.values.items():
-            shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
-            typer.echo(f"{name} = {'' if shown is None else shown}  ({resolved.origins[name]})")
+            values = value if isinstance(value, tuple) else () if value is None else (value,)
+            shown = ",".join(without_credentials(str(each)) for each in values)
+            typer.echo(f"{name} = {shown}  ({resolved.origins[name]})")
         for key, value, own in policies.settings(resolved.settings.policy):
-            typer.echo(f"{key} = {json.dumps(value)}  ({'policy file' if own else 'default'})")
+            shown = without_credentials(json.dumps(value))
+            typer.echo(f"{key} = {shown}  ({'policy file' if own else 'default'})")
         return 0
     return running.run(_resolved("run", given))
 

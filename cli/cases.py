@@ -1,24 +1,28 @@
 """`audit98968 cases`: the bodies of its commands. The text forms number the cases; identifiers need --show-ids."""
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
 import polars as pl
+import typer
 from rich.table import Table
 
 from auditor.cases import book, chain, reviewed, store
 from auditor.cases import repair as repairing
 from auditor.cases import restore as restoring
-from auditor.cases.decide import STATES, Decision, decide
+from auditor.cases.decide import STATES, Decision, decide, refundable
 from auditor.cases.night import MARKS
 from auditor.choices import GONE, CaseOrder, ListFormat
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import KEYS
+from auditor.reading.files import shown
 from auditor.reports import folder, tables, text
 from auditor.rules import select
 from auditor.runs import past
@@ -31,7 +35,7 @@ _HEADS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "stat
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
 _NUMBERS = ("number", "left", "amount")
 """Columns aligned to the right."""
-_SPANS = ("until", "investigated_from", "investigated_to")
+_SPANS = ("until", "investigated_from", "investigated_to", "identified_on", "amount")
 _WIDE = 10_000
 
 
@@ -48,7 +52,7 @@ def day(flag: str, value: str | None) -> date | None:
         raise UsageError(f"{flag}: a date expected, such as 2026-03-31") from None
 
 
-def listing(place: Path, filters: Mapping[str, str | None], given: Mapping[str, Any]) -> int:
+def listing(place: Path, filters: Mapping[str, Any], given: Mapping[str, Any]) -> int:
     """Print the cases that pass the filters."""
     _one_of("--state", filters["state"], STATES)
     _one_of("--mark", filters["mark"], MARKS)
@@ -158,6 +162,8 @@ def _in_words(what: str, details: Mapping[str, Any]) -> Iterator[str]:
         yield f"restored from the run folders: {details['state']}, {details['mark']}"
     else:
         yield f"{what} in run {details['run']}" + (f": {details['why']}" if "why" in details else "")
+        if decision := details.get("decision"):
+            yield f"it was {decision}"
         now, before = details.get("facts", {}), details.get("before", {})
         yield from (
             f"{name.replace('_', ' ')} was {before[name] or 'blank'}, is {now[name] or 'blank'}"
@@ -168,6 +174,9 @@ def _in_words(what: str, details: Mapping[str, Any]) -> Iterator[str]:
 
 def decision(place: Path, words: list[str], given: Mapping[str, Any]) -> int:
     """Enter one decision for each of the named cases, all or none."""
+    amount = _dollars(given["amount"])
+    if amount is not None and len(words) > 1:
+        raise UsageError("--amount is the refund of one case; decide the cases one by one")
     made = Decision(
         state=given["decision"],
         reviewer=given["by"] or "",
@@ -176,16 +185,34 @@ def decision(place: Path, words: list[str], given: Mapping[str, Any]) -> int:
         until=day("--until", given["until"]),
         investigated_from=day("--investigated-from", given["investigated_from"]),
         investigated_to=day("--investigated-to", given["investigated_to"]),
+        identified_on=day("--identified-on", given["identified_on"]),
+        amount=amount,
     )
-    with store.opened(book.ledger_of(place)) as ledger, store.writing(ledger):
-        decided = [
-            (number, decide(ledger, number, made))
-            for number in dict.fromkeys(book.find(ledger, word) for word in words)
-        ]
+    with store.opened(book.ledger_of(place)) as ledger:
+        numbers = list(dict.fromkeys(book.find(ledger, word) for word in words))
+        more = given["yes"] or (amount is not None and _asked(refundable(ledger, numbers[0]), amount))
+        with store.writing(ledger):
+            decided = [(number, decide(ledger, number, made, more=more)) for number in numbers]
     for number, state in decided:
         due = state.due()
         print_line(f"case {number}: {state.state}" + (f"; report and return by {due}" if due else ""))
     return 0
+
+
+def _dollars(text: str | None) -> Decimal | None:
+    """An amount as it was given. Raises UsageError."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,2})?", text) or not Decimal(text):
+        raise UsageError("--amount: dollars expected, such as 30.50")
+    return Decimal(text)
+
+
+def _asked(left: Decimal | None, amount: Decimal) -> bool:
+    """Whether a person at a terminal wants to enter a refund of more than is left; nobody is asked otherwise."""
+    if left is None or amount <= left or not sys.stdin.isatty():
+        return False
+    return typer.confirm("This is more than what is left to refund for the claim. Enter it?", err=True)
 
 
 def note(place: Path, word: str, words: str, by: str | None) -> int:
@@ -260,7 +287,7 @@ def restore(place: Path) -> int:
             for rest in ("", "-wal", "-shm"):
                 made_here.with_name(made_here.name + rest).unlink(missing_ok=True)
     if kept:
-        print_line(f"the ledger that was there: {kept}")
+        print_line(f"the ledger that was there: {shown(kept)}")
     print_line(f"{cases:,} cases restored from {runs:,} runs; enter again what was decided after {last}")
     return 0
 

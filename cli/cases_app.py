@@ -73,7 +73,7 @@ def show(place: Place, case: Case) -> int:
 def decide(
     place: Place,
     decision: Annotated[
-        str, typer.Argument(metavar="DECISION", help="open, confirmed, dismissed, corrected, refunded.")
+        str, typer.Argument(metavar="DECISION", help="open, confirmed, corrected, refunded, dismissed.")
     ],
     case: Annotated[list[str], typer.Argument(metavar="CASE...", help="Numbers of cases, or finding ids.")],
     by: By = None,
@@ -87,8 +87,20 @@ def decide(
     investigated_to: Annotated[
         str | None, typer.Option(metavar="D", help="Day that investigation ended [default: the 180th day].")
     ] = None,
+    identified_on: Annotated[
+        str | None,
+        typer.Option(metavar="D", help="Day the overpayment was identified, for a case that nobody confirmed before."),
+    ] = None,
+    amount: Annotated[
+        str | None,
+        typer.Option(metavar="DOLLARS", help="What was refunded [default: what is left of the claim's amount]."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Enter a refund of more than is left without asking.")] = False,
 ) -> int:
-    """Decide cases, all of them or none. Only `confirmed` starts the 60 days of 42 CFR 401.305."""
+    """Decide cases, all of them or none. `confirmed` or --identified-on starts the 60 days of 42 CFR 401.305.
+
+    A case can be corrected or refunded once it is confirmed, or with --identified-on.
+    """
     given = dict(locals())
     from cli import cases
 

@@ -21,6 +21,9 @@ from cli.log import log
 from cli.options import Options
 from cli.run import compare_with_the_run_before, engine_of, log_inputs, run_of
 
+_REASONS = 20
+"""Reasons that are listed of a table, the most frequent ones."""
+
 
 def check(options: Options) -> int:
     """Show how the inputs are understood, how far they go and how they join. Raises InputRefused where `run` would."""
@@ -61,8 +64,12 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
             if file.unused:
                 yield f"    not used: {shown(file.unused)}"
         reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
-        for column, reason, count in reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").iter_rows():
+        common = reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").head(_REASONS)
+        for column, reason, count in common.iter_rows():
             yield f"  rejected {count:,}: {reason}{f' [{column}]' if column else ''}"
+        if more := reasons.height - common.height:
+            rest = sum(reasons["count"]) - sum(common["count"])
+            yield f"  rejected {rest:,} for {more:,} other reasons; --out DIR of `run` lists them in rejects.csv"
     if blank := summary.blank_columns_of(inputs):
         yield f"blank in every row, so absent: {', '.join(blank)}"
     for value in summary.unrecognised_of(inputs, settings):

@@ -23,6 +23,7 @@ def init(
     """Suggest a policy for the given files: which column is which, how sure that is, and what is left to fill in."""
     from auditor.errors import UsageError
     from auditor.mapping import suggest
+    from auditor.reading.files import shown
 
     paths = {name: tuple(paths) for name, paths in given.items() if paths}
     found = suggest.suggest(paths, show_ids=show_ids)
@@ -30,7 +31,7 @@ def init(
         typer.echo(found.text, nl=False)
     else:
         suggest.save(found.text, out)
-        typer.echo(f"{out}: written; read it, then see what it does:\n{suggest.command(paths, str(out))}")
+        typer.echo(f"{shown(out)}: written; read it, then see what it does:\n{suggest.command(paths, str(out))}")
     if found.missing:
         raise UsageError(
             f"{', '.join(found.missing)}: no column is surely meant; fill in what is marked REQUIRED"
@@ -47,6 +48,7 @@ def sample(
 ) -> int:
     """Write synthetic exports with a planted, known answer beside them."""
     from auditor.errors import OutputFailed
+    from auditor.reading.files import shown
     from auditor.synthetic import sample as sampling
 
     try:
@@ -55,7 +57,7 @@ def sample(
         raise OutputFailed(
             f"{folder}: cannot be written ({error.strerror}); check the path and its permissions"
         ) from error
-    typer.echo(f"{folder}: {tally['claims']['audited']} claims; the answer is in expected.json")
+    typer.echo(f"{shown(folder)}: {tally['claims']['audited']} claims; the answer is in expected.json")
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import UsageError
+from auditor.reading.files import shown
 from auditor.reports.folder import to_json
 from auditor.reports.text import console
 from auditor.sampling import frame as framing
@@ -37,7 +38,9 @@ def frame(run: Path, out: Path, design: Design, *, show_ids: bool = False) -> in
         text.print(f"  {name}: {stratum['drawn']:,} of {stratum['units']:,}{spares}")
     origin = "drawn from the system's randomness" if manifest["seed_from"] == "system" else "as given"
     text.print(f"Seed {manifest['seed']}, {origin}")
-    text.print(f"Fill in error_amount in {out / 'sample.xlsx'} or sample.csv, then: audit98968 estimate {out}")
+    text.print(
+        f"Fill in error_amount in {shown(out / 'sample.xlsx')} or sample.csv, then: audit98968 estimate {shown(out)}"
+    )
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cli.log import log
-from cli.streams import forget, insist_on_limits
+from cli.streams import forget, insist_on_limits, say
 
 _asked: dict[str, bool] = {"debug": False}
 
@@ -60,6 +60,8 @@ def _stop(message: str, code: int) -> NoReturn:
     if _asked["debug"]:
         import traceback
 
-        traceback.print_exc()
+        from auditor.schema.names import without_credentials
+
+        say(without_credentials(traceback.format_exc().rstrip()))
     log.error(message)
     raise SystemExit(code) from None

@@ -109,8 +109,12 @@ class Log:
         self._tell("error", "error", message, f"audit98968: error: {message}", {})
 
     def _tell(self, level: str, event: str, message: str, aloud: str | None, fields: dict[str, Any]) -> None:
-        from auditor.schema.names import harmless
+        from auditor.schema.names import harmless, without_credentials
 
+        message = without_credentials(message)
+        fields = {
+            name: without_credentials(value) if isinstance(value, str) else value for name, value in fields.items()
+        }
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = f"{now} audit98968[{self.context['pid']}] {level}: {harmless(message)}"
         if self._json:
@@ -118,7 +122,7 @@ class Log:
             line = json.dumps(entry | {"elapsed": round(time.monotonic() - self._began, 3)} | fields)
         if aloud is not None:
             self.calm()
-            say(line if self._json else harmless(aloud))
+            say(line if self._json else harmless(without_credentials(aloud)))
         if self._file is not None:
             self._append(f"{line}\n".encode(errors="backslashreplace"))
 

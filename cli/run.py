@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection
 
+import polars as pl
+
 from auditor import audit as auditing
 from auditor import refusals
 from auditor.audit import Result
 from auditor.cases import book, night, standing, store
-from auditor.choices import ALARMS
 from auditor.errors import InputRefused
 from auditor.inputs import Inputs
 from auditor.reports import folder, summary, tables, text
@@ -23,6 +24,7 @@ from auditor.reports.summary import Run, Summary
 from auditor.runs import past, shrink
 from auditor.scale import Place
 from auditor.scale.local import Local
+from auditor.schema.names import without_credentials
 from auditor.settings import Settings
 from cli.log import log
 from cli.options import Options
@@ -35,7 +37,7 @@ def run(options: Options) -> int:
     """Audit, publish and print. Returns the exit code; raises AuditError where the audit stops."""
     before = _latest(options)
     try:
-        result, figures, where = _to_the_end(options)
+        result, figures, cases, where = _to_the_end(options)
     except (KeyboardInterrupt, SystemExit):  # asked to stop
         if options.out:
             unchanged = "nothing was published, and `latest` is unchanged"
@@ -44,7 +46,7 @@ def run(options: Options) -> int:
         raise
     log.calm()
     try:
-        _print(options, result, figures, where)
+        _print(options, result, figures, cases, where)
         sys.stdout.flush()
     except BrokenPipeError:
         forget(sys.stdout)  # a reader that has seen enough changes nothing about the findings
@@ -61,8 +63,8 @@ def _latest(options: Options) -> str | None:
     return None
 
 
-def _to_the_end(options: Options) -> tuple[Result, Summary, Path | None]:
-    """Audit and publish. Returns what is told, and the run's folder."""
+def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None, Path | None]:
+    """Audit and publish. Returns what is told, the run's cases, and its folder."""
     started = datetime.now(UTC)
     if options.ledger:
         store.insist_on_path(options.ledger)
@@ -105,7 +107,9 @@ def _audit(options: Options, settings: Settings, engine: Place, started: datetim
             refused = summary.of_refusal(inputs, settings, run_of(started, inputs, settings), str(refusal))
             _log_report(folder.publish_refusal(options.out, inputs, refused))
         raise
-    figures["settings"] |= {name: options.values[name] for name in ("fail_on", "memory", "engine", "master")}
+    figures["settings"] |= {name: options.values[name] for name in ("fail_on", "memory", "engine")}
+    master = options.values["master"]
+    figures["settings"]["master"] = master and without_credentials(master)
     figures["settings"]["origins"] = dict(options.origins)
     log.info("result", f"{figures['rules_evaluated']} of {figures['rules_total']} rules evaluated; {_counts(figures)}",
              claims=figures["claims"], rules_evaluated=figures["rules_evaluated"], money=figures["money"])  # fmt: skip
@@ -126,13 +130,13 @@ def compare_with_the_run_before(options: Options, figures: Summary) -> None:
 
 def _publish(
     options: Options, ledger: Connection | None, result: Result, figures: Summary
-) -> tuple[Result, Summary, Path | None]:
-    """Enter the run in the ledger and write its folder. Returns what is told then, and the folder.
+) -> tuple[Result, Summary, pl.DataFrame | None, Path | None]:
+    """Enter the run in the ledger and write its folder. Returns what is told then, the run's cases, and the folder.
 
     The ledger is kept last: a run that dies before is told anew, and nothing that is new is ever missed.
     """
+    cases = None
     with store.writing(ledger) if ledger else nullcontext():
-        cases = None
         if ledger:
             entered = night.mark(ledger, result, figures, options.settings.policy)
             result, figures = standing.with_decisions(ledger, result, figures, entered)
@@ -141,7 +145,7 @@ def _publish(
     if ledger and options.out:
         book.note_entered(options.out, figures["run_id"])
     _log_report(where)
-    return result, figures, where
+    return result, figures, cases, where
 
 
 def engine_of(options: Options) -> Place:
@@ -177,7 +181,7 @@ def _counts(figures: Summary) -> str:
     return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures["claims"].items())
 
 
-def _print(options: Options, result: Result, figures: Summary, where: Path | None) -> None:
+def _print(options: Options, result: Result, figures: Summary, cases: pl.DataFrame | None, where: Path | None) -> None:
     form = options.values["format"]
     if form == "text":
         ranked = ranking(result.claims)
@@ -188,6 +192,7 @@ def _print(options: Options, result: Result, figures: Summary, where: Path | Non
             result.findings,
             ranked,
             where,
+            cases,
             show_ids=options.values["show_ids"],
             told_elsewhere=seen,
         )
@@ -201,8 +206,7 @@ def _print(options: Options, result: Result, figures: Summary, where: Path | Non
 
 def _exit_code(fail_on: str, figures: Summary) -> int:
     if fail_on == "new":
-        kept = figures["ledger"]
-        return FINDINGS if not kept["repeats"] and any(kept["marks"][mark] for mark in ALARMS) else 0
+        return FINDINGS if figures["ledger"]["announced"] else 0
     levels = ("violation", "review", "incomplete")
     failing = levels[: levels.index(fail_on) + 1] if fail_on in levels else ()
     if "incomplete" in failing and figures["claims"]["rejected"]:

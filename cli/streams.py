@@ -1,6 +1,7 @@
 """Standard error that may be full or gone: what cannot be said there must not change an exit code."""
 
 import contextlib
+import io
 import os
 import resource
 import sys
@@ -10,6 +11,17 @@ _FILES = 64
 """Files that may be open at once, at least."""
 _ADDRESSES = 2 << 30
 """Addresses that libraries reserve, at least; a report needs more."""
+
+
+class _Messages(io.TextIOWrapper):
+    """Standard error, on which no URL shows its user or password: those of typer about its arguments go here too."""
+
+    def write(self, text: str, /) -> int:
+        """Write all of a message at once."""
+        from auditor.schema.names import without_credentials
+
+        super().write(without_credentials(text))
+        return len(text)
 
 
 def say(line: str) -> None:
@@ -63,7 +75,8 @@ def complete() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     sys.stdout = sys.stdout or os.fdopen(os.dup(1), "w")
-    sys.stderr = sys.stderr or os.fdopen(os.dup(2), "w")
+    errors = sys.stderr.detach() if sys.stderr else os.fdopen(os.dup(2), "wb")  # type: ignore[union-attr]
+    sys.stderr = _Messages(errors, errors="backslashreplace", line_buffering=True)
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # paths need not be UTF-8
 
 
@@ -73,7 +86,8 @@ def keep_strangers_quiet() -> None:
     import threading
     import warnings
 
-    sys.stderr = os.fdopen(os.dup(2), "w", 1, sys.stderr.encoding, "backslashreplace")
+    errors = os.fdopen(os.dup(2), "wb")
+    sys.stderr = _Messages(errors, sys.stderr.encoding, "backslashreplace", line_buffering=True)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     warnings.showwarning = sys.unraisablehook = threading.excepthook = _unsaid
     logging.lastResort = None

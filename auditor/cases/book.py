@@ -42,12 +42,18 @@ def ledger_of(place: Path) -> Path:
 
 
 def listed(
-    connection: sqlite3.Connection, due_by: date | None = None, since: int | None = None, **only: str | int | None
+    connection: sqlite3.Connection,
+    due_by: date | None = None,
+    since: int | None = None,
+    *,
+    decided: bool = False,
+    **only: Any,
 ) -> pl.DataFrame:
     """Cases with their facts and `due`, the most pressing first.
 
     `only` keeps the cases with these values in these columns of the ledger, and of the open ones those that are still found;
-    `due_by` those whose clock runs out by then; `since` those that got their mark in this run or later, with that mark.
+    `due_by` those whose clock runs out by then; `since` those that got their mark in this run or later, with that mark;
+    `decided` those that are not open, whose clock runs, or for which money went back.
     """
     place = {name: f"standing.{name}" for name in SCHEMA} | {"first_run": "first.run_id", "last_run": "last.run_id"}
     if since is not None:
@@ -58,6 +64,10 @@ def listed(
         tests.append(f"standing.mark NOT IN {GONE}")
     if since is not None:
         tests.append("cases.marked_run >= :since")
+    if decided:
+        tests.append(
+            "(standing.state <> 'open' OR coalesce(standing.refunded_amount, standing.confirmed_on) IS NOT NULL)"
+        )
     rows = connection.execute(
         f"SELECT {', '.join(place.values())} FROM standing JOIN runs first ON first.number = standing.first_run"
         " JOIN runs last ON last.number = standing.last_run JOIN cases USING (number)"
@@ -65,7 +75,7 @@ def listed(
         wanted | {"since": since},
     ).fetchall()
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
-    running = frame.filter(state="confirmed").select("number", *COLUMNS).iter_rows()
+    running = frame.filter(pl.col("confirmed_on").is_not_null()).select("number", *COLUMNS).iter_rows()
     dues = {number: State(*clock).due() for number, *clock in running}
     due = pl.DataFrame({"number": list(dues), "due": list(dues.values())}, schema={"number": pl.Int64, "due": pl.Date})
     facts = [pl.col("facts").str.json_path_match(f"$.{name}").alias(name) for name in FACTS]

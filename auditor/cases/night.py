@@ -3,14 +3,14 @@
 *Resolved* needs the claim to be audited again and the rule to be evaluated and clear. A claim or a related record that left
 the export, a rule that was not evaluated or could not be decided: *not seen*, with the reason. Under pseudonyms nobody can
 tell which records are still there. A run that repeats the one before, of equal inputs and settings, repeats its marks: what
-was new at two is new at eight. All of it in the caller's transaction.
+was new at two is new at eight, but for the cases that were decided since. All of it in the caller's transaction.
 """
 
 import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, get_args
 
 import polars as pl
@@ -18,8 +18,8 @@ import polars as pl
 from auditor.audit import Result
 from auditor.cases import chain
 from auditor.cases.chain import Entry
-from auditor.cases.decide import COLUMNS
-from auditor.choices import GONE, Mark
+from auditor.cases.decide import COLUMNS, State, after
+from auditor.choices import ALARMS, GONE, Mark
 from auditor.judging.finding_id import joined
 from auditor.judging.findings import AMOUNT, KEYS
 from auditor.policy import Policy
@@ -38,6 +38,12 @@ _KNOWN = {
     "first_run": pl.Int64, "last_run": pl.Int64, "marked_run": pl.Int64,
     **dict.fromkeys(COLUMNS, pl.String),
 }  # fmt: skip
+DECIDED: dict[str, Any] = {
+    **dict.fromkeys(COLUMNS, pl.String),
+    **dict.fromkeys(("decided_on", "until", "confirmed_on", "investigated_from", "investigated_to"), pl.Date),
+    **dict.fromkeys(("decided_amount", "refunded_amount"), pl.Decimal(18, 2)),
+}
+"""What was decided, as `Night.cases` has it."""
 _INSTANT = "%FT%T%.fZ"
 _CLOSES = "%FT%T%.6fZ"
 _UNDECIDED = {**dict.fromkeys(KEYS, pl.String), "closes": pl.String, "unknowns": pl.String}
@@ -83,8 +89,13 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
     if not digest or (_digest(before), version) != (digest, summary["version"]):
         base = None
     known = _read(connection, f"SELECT {', '.join(_KNOWN)} FROM standing", _KNOWN)
+    if base is not None:
+        known = known.with_columns(_CASE_ID)
+        known = known.join(_decided(connection), on="case", how="left", maintain_order="left").drop("case")
     marked = _marked(facts(result.findings), known, summary["started"][:10], number, repeats=base is not None)
     lately = pl.col("marked_run") >= pl.lit(base, pl.Int64)
+    if base is not None:
+        lately &= ~(pl.col("decided_run") >= pl.col("marked_run")).fill_null(False)
     missing = known.join(marked, on=_CASE, how="anti").filter((pl.col("mark") != "resolved") | lately.fill_null(False))
     gone = _gone(missing, result, plain=summary["pseudonym_key_id"] is None)
     counts = {name: (gone if name in GONE else marked).filter(mark=name).height for name in MARKS}
@@ -108,6 +119,7 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
         "previous_run": before,
         "repeats": dict(names.iter_rows()).get(base),
         "marks": counts,
+        "announced": marked.filter(pl.col("event").is_in(ALARMS)).height,
         "undecided": waiting,
         "began": began,
         "head": head,
@@ -129,8 +141,9 @@ def _cases(marked: pl.DataFrame, gone: pl.DataFrame, runs: pl.DataFrame, zone: s
         finding_id=joined("rule", "claim_id", "claim_line"),
         amount=AMOUNT,
     )
-    days = [pl.col(name).str.to_date() for name in COLUMNS if name not in ("state", "reviewer", "reason")]
-    return both.with_columns(days).select("number", "finding_id", *columns[1:], "amount").sort(*_CASE)
+    typed = [pl.col(name).str.to_date() if dtype == pl.Date else pl.col(name).cast(dtype)
+             for name, dtype in DECIDED.items()]  # fmt: skip
+    return both.with_columns(typed).select("number", "finding_id", *columns[1:], "amount").sort(*_CASE)
 
 
 def _fact(name: str, dtype: pl.DataType) -> pl.Expr:
@@ -164,49 +177,97 @@ def _digest(run_id: str | None) -> str:
 def _marked(tonight: pl.DataFrame, known: pl.DataFrame, today: str, number: int, *, repeats: bool) -> pl.DataFrame:
     """Tonight's findings with their marks and the state that follows.
 
-    A dismissal holds for the facts that were dismissed, up to its end date; what was resolved and is back is reopened. A
-    confirmed case stays confirmed: its clock runs on. Worse is what has a stronger outcome or a larger amount. `event` is
-    what happens tonight, `mark` the same but where the run `repeats` another.
+    A decision holds for what was decided, a dismissal up to its end date: a finding that is worse since, or has another
+    related record, is reopened. So is what was resolved and is back; a confirmed case stays confirmed then. Worse is what
+    has a stronger outcome or a larger amount. `event` is what happens tonight, `mark` the same but where the run `repeats`
+    another and nobody decided the case since; `quiet` is a case whose mark is not repeated for that reason.
     """
     rows = tonight.join(known.rename({"facts": "was"}), on=_CASE, how="left", maintain_order="left")
     changed = pl.col("facts") != pl.col("was")
-    lapsed = (pl.col("state") == "dismissed") & (changed | (pl.col("until") < today).fill_null(False))
+    decided = (pl.col("state") != "open").fill_null(False)
+    lapsed = (pl.col("state") == "dismissed") & (pl.col("until") < today).fill_null(False)
+    overtaken = (changed & decided & _overtaken()) | lapsed
     event = (
         pl.when(pl.col("number").is_null()).then(pl.lit("new"))
-        .when((pl.col("mark") == "resolved") | lapsed).then(pl.lit("reopened"))
-        .when(changed & _worse()).then(pl.lit("worse"))
+        .when((pl.col("mark") == "resolved") | overtaken).then(pl.lit("reopened"))
+        .when(changed & ~decided & _worse()).then(pl.lit("worse"))
         .when(changed).then(pl.lit("changed"))
         .otherwise(pl.lit("persisting"))
     )  # fmt: skip
-    repeated = pl.lit(repeats) & (event == "persisting") & ~pl.col("mark").is_in(GONE)
+    lately = (pl.col("decided_run") >= pl.col("marked_run")).fill_null(False) if repeats else pl.lit(False)
+    again = pl.lit(repeats) & (event == "persisting") & ~pl.col("mark").is_in(GONE)
     rows = rows.with_columns(
-        before="mark", state_before="state", event=event, mark=pl.when(repeated).then("mark").otherwise(event)
+        before="mark",
+        event=event,
+        mark=pl.when(again & ~lately).then("mark").otherwise(event),
+        quiet=(again & lately & (pl.col("mark") != "persisting")).fill_null(False),
+        decision=pl.when(decided & (overtaken | (pl.col("state") != "confirmed"))).then("state"),
     )
-    reopens = (pl.col("event") == "reopened") & (pl.col("state") != "confirmed")
     first = 1 + int(known["number"].max() or 0)  # type: ignore[arg-type]
     unnumbered = pl.col("number").is_null()
-    cleared = [pl.when(~reopens).then(name).alias(name) for name in COLUMNS if name != "state"]
-    return rows.with_columns(
-        *cleared,
+    rows = rows.with_columns(
         number=pl.coalesce("number", unnumbered.cum_sum().cast(pl.Int64) + (first - 1)),
-        state=pl.when(unnumbered | reopens).then(pl.lit("open")).otherwise("state"),
+        state=pl.when(unnumbered).then(pl.lit("open")).otherwise("state"),
         first_run=pl.coalesce("first_run", pl.lit(number, pl.Int64)),
         last_run=pl.lit(number, pl.Int64),
         why=pl.lit(None, pl.String),
     )
+    return rows.update(_reopened(rows.filter(event="reopened")), on="number", include_nulls=True)
 
 
-def _worse() -> pl.Expr:
-    """Whether the outcome of a finding got stronger than it was, or its amount rose: paid, else billed."""
-    before, now = (
-        {name: pl.col(facts).str.json_path_match(f"$.{name}") for name in ("outcome", "paid_amount", "billed_amount")}
-        for facts in ("was", "facts")
-    )
-    stronger = (before["outcome"] == "review") & (now["outcome"] == "violation")
-    paid_before, paid = (
-        pl.coalesce(one["paid_amount"], one["billed_amount"]).cast(pl.Decimal(18, 2)) for one in (before, now)
-    )
-    return (stronger | (paid > paid_before)).fill_null(False)
+def _reopened(rows: pl.DataFrame) -> pl.DataFrame:
+    """The numbers and states of cases after they were reopened."""
+    columns = ("number", "decision", *COLUMNS)
+    states = []
+    for number, decision, *state in rows.select(columns).iter_rows():
+        now = "open" if decision or state[0] == "open" else state[0]
+        states.append(
+            (number, *astuple(after(State(*state), "reopened", "audit", {"state": now, "decision": decision})))
+        )
+    return pl.DataFrame(states, {"number": pl.Int64, **dict.fromkeys(COLUMNS, pl.String)}, orient="row")
+
+
+def _decided(connection: sqlite3.Connection) -> pl.DataFrame:
+    """`case`, as the history names it, and `decided_run`: the run after which it was decided last."""
+    query = """
+        SELECT finding, max(run) FROM (
+          SELECT finding, what, sum(what = 'run') OVER (ORDER BY number) AS run FROM history)
+        WHERE what = 'decided' GROUP BY finding"""
+    return _read(connection, query, {"case": pl.String, "decided_run": pl.Int64})
+
+
+def _fact_of(column: str, name: str) -> pl.Expr:
+    return pl.col(column).str.json_path_match(f"$.{name}")
+
+
+def _amount_of(column: str) -> pl.Expr:
+    """What was paid, else billed."""
+    return pl.coalesce(_fact_of(column, "paid_amount"), _fact_of(column, "billed_amount")).cast(pl.Decimal(18, 2))
+
+
+def _record_of(column: str) -> pl.Expr:
+    """`kind:id` of the related record; null where there is none."""
+    return pl.concat_str(_fact_of(column, "related_kind"), pl.lit(":"), _fact_of(column, "related_id"))
+
+
+def _worse(outcome: pl.Expr | None = None, amount: pl.Expr | None = None) -> pl.Expr:
+    """Whether a finding's outcome got stronger than this, or its amount larger; than they were last where not given."""
+    outcome = _fact_of("was", "outcome") if outcome is None else outcome
+    amount = _amount_of("was") if amount is None else amount
+    stronger = (outcome == "review") & (_fact_of("facts", "outcome") == "violation")
+    return stronger.fill_null(False) | (_amount_of("facts") > amount).fill_null(False)
+
+
+def _overtaken() -> pl.Expr:
+    """Whether a finding is worse than the one that was decided, or has another related record.
+
+    Of decisions that an older version entered, only what the finding was last is known.
+    """
+    recorded, record = pl.col("decided_outcome").is_not_null(), _record_of("facts")
+    outcome = pl.coalesce("decided_outcome", _fact_of("was", "outcome"))
+    amount = pl.when(recorded).then(pl.col("decided_amount").cast(pl.Decimal(18, 2))).otherwise(_amount_of("was"))
+    decided = pl.when(recorded).then("decided_record").otherwise(_record_of("was"))
+    return _worse(outcome, amount) | (record.is_not_null() & record.ne_missing(decided))
 
 
 def _gone(missing: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame:
@@ -255,9 +316,8 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFr
         old.filter(_HAPPENED).select("event", "facts", "number").iter_rows(),
     )
     connection.executemany(
-        "UPDATE cases SET state = 'open', reviewer = NULL, reason = NULL, decided_on = NULL, until = NULL,"
-        " confirmed_on = NULL, investigated_from = NULL, investigated_to = NULL WHERE number = ?",
-        old.filter(pl.col("state") != pl.col("state_before")).select("number").iter_rows(),
+        f"UPDATE cases SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE number = ?",
+        old.filter(event="reopened").select(*COLUMNS, "number").iter_rows(),
     )
     connection.executemany(
         f"UPDATE cases SET mark = ?, last_run = ?, marked_run = {number} WHERE number = ?",
@@ -269,7 +329,7 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFr
     )
 
 
-_HAPPENED = (pl.col("event") != "persisting") | (pl.col("before") == "not seen")
+_HAPPENED = (pl.col("event") != "persisting") | (pl.col("before") == "not seen") | pl.col("quiet")
 _LEFT = pl.col("mark") != pl.col("before")
 """What has an entry: a case that was there last night, or is still not seen, has none."""
 
@@ -284,9 +344,15 @@ def _entries(marked: pl.DataFrame, gone: pl.DataFrame, run: dict[str, Any]) -> I
         span = {"run": run["run"], "first": new["number"][0], "last": new["number"][-1], "sha256": sealed}
         yield Entry("audit", "new", details=json.dumps(span))
     before = pl.when(pl.col("was") != pl.col("facts")).then(pl.format(', "before": {}', "was")).otherwise(pl.lit(""))
-    details = pl.concat_str(
-        pl.lit(f'{{"run": {run_id}, "state": "'), "state", pl.lit('", "facts": '), "facts", before, pl.lit("}")
+    decision = (
+        pl.when(event="reopened")
+        .then(pl.format(', "decision": {}', pl.format('"{}"', "decision").fill_null(pl.lit("null"))))
+        .otherwise(pl.lit(""))
     )
+    details = pl.concat_str(
+        pl.lit(f'{{"run": {run_id}, "state": "'), "state", pl.lit('"'), decision, pl.lit(', "facts": '), "facts", before,
+        pl.lit("}"),
+    )  # fmt: skip
     happened = marked.filter(_HAPPENED & (pl.col("event") != "new"))
     yield from happened.select(pl.lit("audit").alias("by"), "event", _CASE_ID, details.alias("details")).iter_rows()
     for mark, case, why in gone.filter(_LEFT).select("mark", _CASE_ID, "why").iter_rows():

@@ -61,7 +61,7 @@ class Course:
     @classmethod
     def of(cls, details: dict[str, Any]) -> "Course":
         """Where a case stood when it was called otherwise, or restored."""
-        state = State(*(details[name] for name in COLUMNS))
+        state = State(**{name: details[name] for name in COLUMNS if name in details})
         runs = details["last_run"], details["marked_run"]
         return cls(*runs, details["mark"], details["why"], state, details["first"], details["facts"])
 

@@ -32,7 +32,7 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     if not told:
         raise InputRefused(f"{folder}: no run with cases here; name the folder that was given to --out")
     known = {run.run_id: run for run, _ in told}
-    cases = pl.concat([frame.with_columns(told=pl.lit(run.run_id)) for run, frame in told])
+    cases = pl.concat([frame.with_columns(told=pl.lit(run.run_id)) for run, frame in told], how="diagonal")
     cases = cases.unique("number", keep="last", maintain_order=True).sort("number")
     if cases.select(_CASE).is_duplicated().any():
         raise InputRefused(f"{folder}: the runs here know a case by two numbers; put a copy of the ledger back")
@@ -66,7 +66,9 @@ def _told(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
             continue
         try:
             run, cases = past.read(place / "summary.json"), pl.read_parquet(place / "cases.parquet")
-            night.facts(cases), cases.select(COLUMNS)
+            night.facts(cases)
+            missing = [name for name in night.DECIDED if name not in cases.columns]  # of an older version
+            cases = cases.with_columns(pl.lit(None, night.DECIDED[name]).alias(name) for name in missing)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise InputRefused(
                 f"{place}: its cases cannot be read, or an older version wrote them ({type(error).__name__}); put a copy "

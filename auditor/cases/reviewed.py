@@ -14,7 +14,7 @@ import polars as pl
 from auditor.cases import chain
 from auditor.cases.chain import Entry
 from auditor.cases.decide import STATES, Decision, decide
-from auditor.errors import InputRefused
+from auditor.errors import InputRefused, UsageError
 
 _KEYS = {"Claim id": "claim_id", "Line": "claim_line", "Code": "cpt_code", "Rule": "rule"}
 _REVIEW = {"Decision": "decision", "Note": "note", "Decided on": "on"}
@@ -37,6 +37,7 @@ def take(connection: sqlite3.Connection, path: Path, reviewer: str, today: date)
     A row whose decision stands, or was taken before, changes nothing. A case is left alone, and named in `left`, where the
     ledger has a later decision, or where a run after the work paper's found it changed, worse or reopened: the decision was
     made on other facts. Raises InputRefused with the sheet and row of the first entry that cannot be taken.
+    A refund is of what is left of the claim's amount.
     """
     tally = Tally()
     book = _opened(path)
@@ -67,7 +68,10 @@ def take(connection: sqlite3.Connection, path: Path, reviewer: str, today: date)
         elif not note:
             raise InputRefused(f"{where}: a decision without a note; the note is its reason")
         else:
-            decide(connection, number, Decision(decision, reviewer, note, on))
+            try:
+                decide(connection, number, Decision(decision, reviewer, note, on))
+            except UsageError as error:
+                raise InputRefused(f"{where}: {error}") from None
             tally.decided += 1
     return tally
 

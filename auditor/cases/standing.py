@@ -1,6 +1,7 @@
-"""What stands once people's decisions count: findings with marks and states, and numbers without dismissed ones.
+"""What stands once people's decisions count: findings with marks and states, and numbers without settled findings.
 
-A verdict stays what it is: `claims` in the summary and the table of claims do not change. Source: SPEC.md section 7.
+A verdict stays what it is: the counts of `claims` in the summary and the dispositions do not change; amounts at risk do.
+Source: SPEC.md sections 7 and 14.
 """
 
 import sqlite3
@@ -12,31 +13,42 @@ import polars as pl
 
 from auditor.audit import Result
 from auditor.cases import book
+from auditor.cases.decide import STATES
 from auditor.cases.night import Night
-from auditor.choices import ALARMS, GONE
+from auditor.choices import ALARMS, GONE, SETTLED
 from auditor.judging.findings import AMOUNT, KEYS
 from auditor.reports.summary import amounts_by_rule, money_of
-from auditor.reports.tables import DISMISSED, URGENT
+from auditor.reports.tables import IS_SETTLED, URGENT
+
+_DOLLARS = pl.Decimal(18, 2)
+_ORDER = pl.Enum(STATES)
 
 
 def with_decisions(
     connection: sqlite3.Connection, result: Result, summary: dict[str, Any], night: Night
 ) -> tuple[Result, dict[str, Any]]:
-    """The result, whose findings say what the ledger says of them, and the summary without dismissed findings."""
-    findings = _marked(result.findings, night.cases)
-    claims = _claims(findings, result.claims)
-    counts, money = _counts(claims), money_of(claims)
+    """The result, with what the ledger says of its findings and what is still at risk, and the summary after decisions."""
+    decided = book.listed(connection, decided=True)
+    decided = decided.with_columns(pl.col("paid_amount", "billed_amount", "refunded_amount").cast(_DOLLARS))
+    findings = result.findings.drop("mark", "case", "state").join(
+        night.cases.select(*KEYS, "rule", "mark", "state", case="number"), on=[*KEYS, "rule"], how="left",
+        maintain_order="left",
+    )  # fmt: skip
+    claims = _claims(findings, result.claims, _refunds(decided))
+    findings = _at_risk(findings, claims).select(result.findings.columns)
     work = night.in_summary | {
         "tonight": {mark: tally(findings.filter(URGENT, mark=mark)) for mark in ALARMS},
-        "work": _work(connection, night.cases),
+        "work": _work(decided, night.cases),
     }
     told = {
-        "standing": summary["standing"] | counts | {"incomplete": summary["standing"]["incomplete"] + _left(claims)},
-        "money": money,
+        "standing": summary["standing"] | _counts(claims, summary["standing"]),
+        "money": summary["money"] | _money(claims, decided),
         "rules": _rules(summary["rules"], findings),
         "ledger": work,
     }
-    return replace(result, findings=findings), summary | told
+    left = claims.select(*KEYS, at_risk_amount="at_risk", review_amount="to_review")
+    audited = result.claims.update(left, on=list(KEYS), include_nulls=True)
+    return replace(result, findings=findings, claims=audited), summary | told
 
 
 def tally(rows: pl.DataFrame) -> dict[str, Any]:
@@ -45,55 +57,109 @@ def tally(rows: pl.DataFrame) -> dict[str, Any]:
     return {"findings": rows.height, "claims": claims.height, "amount": float(claims.select(AMOUNT.sum()).item())}
 
 
-def _marked(findings: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
-    """The findings with mark, case and state; the claim's amount stands on its first violation that is not dismissed."""
-    known = cases.select(*KEYS, "rule", "mark", "state", case="number")
-    columns = findings.columns
-    rows = findings.drop("mark", "case", "state").join(known, on=[*KEYS, "rule"], how="left", maintain_order="left")
-    stands = (pl.col("outcome") == "violation") & ~DISMISSED
-    first = pl.struct(*KEYS, stands).is_first_distinct() & stands
-    return rows.with_columns(at_risk_amount=pl.when(first).then(AMOUNT)).select(columns)
+def _refunds(decided: pl.DataFrame) -> pl.DataFrame:
+    """Claim and `refunded`, the sum of its refunds. A refund without an amount is of an older version: of all of it."""
+    refunded = pl.when(pl.col("refunded_amount").is_null() & (pl.col("state") == "refunded")).then(AMOUNT)
+    return decided.group_by(KEYS).agg(refunded=pl.col("refunded_amount").sum() + refunded.max().fill_null(0))
 
 
-def _claims(findings: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
-    """One row per claim with findings: how many of them are dismissed, what still stands, its amount, its unknown rules."""
-    stands = pl.col("outcome").filter(~DISMISSED)
+def _claims(findings: pl.DataFrame, claims: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
+    """One row per claim with findings, after decisions.
+
+    `stands`: violation or review of what is not settled, else the first of its states; `left`: its amount less refunds;
+    `at_risk` and `to_review`: what is at risk and under review of that, null where nothing is, 0 where it is settled.
+    """
+    outcome, state = pl.col("outcome"), pl.col("state").cast(_ORDER)
+    stands, refunded = outcome.filter(~IS_SETTLED), outcome.filter(state == "refunded")
     rows = findings.group_by(KEYS).agg(
-        pl.col("paid_amount", "billed_amount").first(),
-        dismissed=DISMISSED.sum(),
+        amount=AMOUNT.first(),
+        paid_amount=pl.col("paid_amount").first(),
+        billed_amount=pl.col("billed_amount").first(),
+        violation=(outcome == "violation").any(),
+        settled=IS_SETTLED.sum(),
+        dismissed=(pl.col("state") == "dismissed").sum(),
+        settled_as=state.min().cast(pl.String),
+        remainder=pl.when((refunded == "violation").any()).then(pl.lit("violation")).otherwise(pl.lit("review")),
         stands=pl.when((stands == "violation").any()).then(pl.lit("violation"))
-        .when(stands.len() > 0).then(pl.lit("review")).otherwise(pl.lit("dismissed")),
+        .when(stands.len() > 0).then(pl.lit("review")),
     )  # fmt: skip
-    return rows.join(claims.select(*KEYS, "unknowns"), on=KEYS, how="left")
+    rows = rows.join(refunds, on=KEYS, how="left").join(claims.select(*KEYS, "unknowns"), on=KEYS, how="left")
+    left = pl.max_horizontal(pl.col("amount") - pl.col("refunded").fill_null(0), pl.lit(0, _DOLLARS)).cast(_DOLLARS)
+    left = pl.when(pl.col("amount").is_not_null()).then(left)
+    rows = rows.with_columns(left=left, stands=pl.coalesce("stands", "settled_as"))
+    owed = pl.when(stands="refunded").then("remainder").otherwise("stands")
+    nothing = pl.when(pl.col("amount").is_not_null()).then(pl.lit(0, _DOLLARS))
+    return rows.with_columns(
+        at_risk=pl.when(owed == "violation").then("left").when("violation").then(nothing),
+        to_review=pl.when(owed == "review").then("left").when(~pl.col("violation")).then(nothing),
+    )
 
 
-def _counts(claims: pl.DataFrame) -> dict[str, Any]:
-    counted = {name: claims.filter(stands=name).height for name in ("violation", "review", "dismissed")}
-    amount = claims.filter(stands="dismissed").select(AMOUNT.sum()).item()
-    return counted | {"dismissed_findings": int(claims["dismissed"].sum()), "dismissed_amount": float(amount)}
+def _at_risk(findings: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
+    """The findings with a claim's amount at risk on its first violation that is not settled, else that was refunded."""
+    rows = findings.drop("at_risk_amount").join(claims.select(*KEYS, "stands", at_risk_amount="at_risk"), on=KEYS,
+                                                how="left", maintain_order="left")  # fmt: skip
+    carries = (pl.col("outcome") == "violation") & (
+        ~IS_SETTLED | ((pl.col("stands") == "refunded") & (pl.col("state") == "refunded"))
+    )
+    first = pl.struct(*KEYS, carries).is_first_distinct() & carries
+    return rows.with_columns(pl.when(first).then("at_risk_amount"))
 
 
-def _left(claims: pl.DataFrame) -> int:
-    """Claims whose findings are all dismissed, and of which a rule could not be decided."""
-    return claims.filter((pl.col("stands") == "dismissed") & (pl.col("unknowns").list.len() > 0)).height
+def _counts(claims: pl.DataFrame, before: dict[str, Any]) -> dict[str, Any]:
+    """How many claims stand as what; those that are settled, of which a rule could not be decided, are incomplete."""
+    counted = {name: claims.filter(stands=name) for name in ("violation", "review", "dismissed")}
+    settled = claims.filter(pl.col("stands").is_in(SETTLED))
+    return {name: rows.height for name, rows in counted.items()} | {
+        "incomplete": before["incomplete"] + settled.filter(pl.col("unknowns").list.len() > 0).height,
+        "dismissed_findings": int(claims["dismissed"].sum()),
+        "dismissed_amount": float(counted["dismissed"]["amount"].sum()),
+        "settled": settled.height,
+        "settled_findings": int(claims["settled"].sum()),
+    }
+
+
+def _money(claims: pl.DataFrame, decided: pl.DataFrame) -> dict[str, Any]:
+    owed = {"at_risk": claims["at_risk"], "review": claims["to_review"]}
+    partly = claims.filter(stands="refunded")["left"]
+    returned = _refunds(decided)["refunded"]
+    return (
+        money_of(claims)
+        | {name: float(column.sum()) for name, column in owed.items()}
+        | {
+            "returned": float(returned.sum()),
+            "not_returned": float(partly.sum()),
+        }
+    )
 
 
 def _rules(rules: list[dict[str, Any]], findings: pl.DataFrame) -> list[dict[str, Any]]:
-    """The rules of a summary, with how many of their findings are dismissed, and the amounts of the others."""
-    amounts = amounts_by_rule(findings.filter(~DISMISSED))
-    dismissed = dict(findings.filter(DISMISSED).group_by("rule").len().iter_rows())
-    return [rule | amounts[rule["code"]] | {"dismissed": dismissed.get(rule["code"], 0)} for rule in rules]
+    """The rules of a summary, with how many of their findings are settled, and the amounts of the others."""
+    amounts = amounts_by_rule(findings.filter(~IS_SETTLED))
+    dismissed = dict(findings.filter(state="dismissed").group_by("rule").len().iter_rows())
+    settled = dict(findings.filter(IS_SETTLED).group_by("rule").len().iter_rows())
+    return [
+        rule | amounts[rule["code"]]
+        | {"dismissed": dismissed.get(rule["code"], 0), "settled": settled.get(rule["code"], 0)}
+        for rule in rules
+    ]  # fmt: skip
 
 
-def _work(connection: sqlite3.Connection, cases: pl.DataFrame) -> dict[str, Any]:
-    """What is left to do: cases that are still found; confirmed ones whatever became of them, with the next deadline."""
-    found = cases.filter(~pl.col("mark").is_in(GONE))
-    confirmed = book.listed(connection, state="confirmed").with_columns(
-        pl.col("paid_amount", "billed_amount").cast(pl.Decimal(18, 2))
-    )
-    due: date | None = confirmed["due"].min()  # type: ignore[assignment]
-    return {
-        "open": tally(found.filter(state="open")),
-        "confirmed": tally(confirmed) | {"next_due": due.isoformat() if due else None},
-        "dismissed": tally(found.filter(state="dismissed")),
+def _work(decided: pl.DataFrame, cases: pl.DataFrame) -> dict[str, Any]:
+    """Cases by state: open ones that are still found, the others whatever became of them.
+
+    A claim counts in each of its states, and its amount in the first of them.
+    """
+    columns = (*KEYS, "state", "paid_amount", "billed_amount", "due")
+    open_ = cases.filter(~pl.col("mark").is_in(GONE), state="open").with_columns(due=pl.lit(None, pl.Date))
+    rows = pl.concat([open_.select(columns), decided.filter(pl.col("state") != "open").select(columns)])
+    first = rows.filter(pl.col("state").cast(_ORDER) == pl.col("state").cast(_ORDER).min().over(KEYS))
+    work = {
+        state: tally(rows.filter(state=state)) | {"amount": tally(first.filter(state=state))["amount"]}
+        for state in STATES
     }
+    for state in ("open", "confirmed"):  # of open cases those that were confirmed, and reopened
+        due: date | None = decided.filter(state=state)["due"].min()  # type: ignore[assignment]
+        if due or state == "confirmed":
+            work[state]["next_due"] = due.isoformat() if due else None
+    return work

@@ -92,10 +92,26 @@ MIGRATIONS = (
         "number, rule, claim_id, claim_line, cpt_code, facts, first_run, last_run, mark, why, marked_run,"
         " state, reviewer, reason, decided_on, until, confirmed_on, investigated_from, investigated_to",
     ),
+    """
+    DROP VIEW standing;
+    ALTER TABLE cases ADD COLUMN reopened_from TEXT;
+    ALTER TABLE cases ADD COLUMN decided_outcome TEXT;
+    ALTER TABLE cases ADD COLUMN decided_amount TEXT;
+    ALTER TABLE cases ADD COLUMN decided_record TEXT;
+    ALTER TABLE cases ADD COLUMN refunded_amount TEXT;
+    CREATE VIEW standing AS
+      SELECT cases.number, finding_id, rule, claim_id, claim_line, cpt_code, facts, first_run, why,
+        marked_run, state, reviewer, reason, decided_on, until, confirmed_on, investigated_from, investigated_to,
+        reopened_from, decided_outcome, decided_amount, decided_record, refunded_amount,
+        iif(mark IN ('resolved', 'not seen'), last_run, latest) AS last_run,
+        iif(mark IN ('resolved', 'not seen') OR marked_run >= base, mark, 'persisting') AS mark
+      FROM cases, (SELECT max(number) AS latest, coalesce(repeats, number) AS base FROM runs);
+    """,
 )
 """Scripts that each lift the schema by one version, in order; a script that was ever released never changes.
 
-The second makes the cases' keys one-to-one, and knows which run a run repeats.
+The second makes the cases' keys one-to-one, and knows which run a run repeats. The third knows what was decided, and
+refunds.
 
 A night writes only the cases to which something happened: what a case's row says holds from its `marked_run` on. `standing`
 says how the cases stand after the last run.

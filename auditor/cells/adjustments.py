@@ -1,8 +1,11 @@
 """Rows that replace, void or reverse others: which they are, and which of them are calls. Source: SPEC.md section 2."""
 
 import polars as pl
+import polars.selectors as cs
 
 AMOUNTS = ("billed_amount", "paid_amount")
+_TIMES = ("call_start", "call_end", "call_minutes", "call_seconds", "discussion_minutes")
+"""Sorted by first: also where only some columns of the calls are known, the same row is chosen."""
 
 
 def is_adjustment() -> pl.Expr:
@@ -12,10 +15,15 @@ def is_adjustment() -> pl.Expr:
 
 
 def that_are_calls(calls: pl.DataFrame) -> pl.DataFrame:
-    """The rows that are calls: a void or reversal is none, nor a replacement of a row with the same call."""
-    if not calls.select(is_adjustment().any()).item():
+    """The rows that are calls: no void or reversal, and a replacement only if it repeats no call_id.
+
+    Of several replacements with one call_id of their own, one is the call, whatever the order of the rows.
+    """
+    adjusts = calls.select(is_adjustment()).to_series()
+    if not adjusts.any():
         return calls
-    plain = calls.filter(~is_adjustment())["call_id"]
-    replaces = (pl.col("frequency_code") == "replacement").fill_null(False) & ~pl.col("call_id").is_in(plain.implode())
-    first = replaces & (pl.int_range(pl.len()).min().over("call_id", replaces) == pl.int_range(pl.len()))
-    return calls.filter(~is_adjustment() | first)
+    plain = calls.filter(~adjusts)
+    replacing = calls.filter(adjusts & (calls["frequency_code"] == "replacement").fill_null(False))
+    others = sorted(set(calls.select(~cs.nested()).columns) - set(_TIMES))
+    own = replacing.join(plain, on="call_id", how="anti").sort(*_TIMES, *others)
+    return pl.concat([plain, own.unique("call_id", keep="first", maintain_order=True)])

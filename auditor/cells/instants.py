@@ -16,6 +16,9 @@ from auditor.policy import Policy
 MIDNIGHT_COLUMN = 20
 """A column of at least this many values, 99 of 100 midnight as written, holds dates, and perhaps a few times."""
 
+SHAPE = 40
+"""Characters of a date and time, at most."""
+
 UNREADABLE, SKIPPED, REPEATED = 1, 2, 3
 
 DAY, HOUR = 86_400_000_000, 3_600_000_000
@@ -123,13 +126,16 @@ def read(
 ) -> Instants:
     """Read a column of text, dates or datetimes; blank text is null. Never raises on a value.
 
-    `days`: the column holds dates, so that a value without an offset is the day as written, whatever its time.
-    `date_only`: whether the column holds dates; None: the values decide, of which there are `count(mask)`. `zone`: of values
-    without an offset, None: the policy's.
+    `days`: a column of dates: every midnight is the date as written, and so is a time without an offset unless the column
+    has a `zone` of its own; any other time is moved to the policy's zone. `date_only`: whether the column holds dates; None:
+    the values decide, of which there are `count(mask)`. `zone`: of values without an offset, None: the policy's.
 
     Years before 2 and the last before 10000 (9999; none for `days`) cannot be moved between time zones and are unreadable.
     """
-    written = _written(values, policy, days=days)
+    zone = zone or policy.timezone
+    written = _possible(_written(values, policy), 9999 if days else 9998)
+    if days:
+        written = _as_days(written, moved=zone != policy.timezone)
     timed = written.wall.to_physical() % DAY != 0
     if written.date_only is not None:
         timed = timed & ~written.date_only
@@ -138,26 +144,36 @@ def read(
     found = Midnights(there - (count(timed.fill_null(False)) if timed.any() else 0), there, dates)
     if found.date_only if date_only is None else date_only:
         written = written._replace(date_only=(~timed).fill_null(False))
-    return _localise(values, written, policy, zone or policy.timezone, found)
+    return _localise(values, written, policy, zone, found)
 
 
-def _written(values: pl.Series, policy: Policy, *, days: bool) -> _Written:
+def shapes(values: pl.Series) -> pl.Series:
+    """How texts are written, without what they say: 9 for a digit, a for a letter, ? for a sign beyond ASCII.
+
+    Null for texts without a digit; those of more than SHAPE characters are cut to none. So few shapes are many values.
+    """
+    text = pl.col("v").str.replace_all(r"\p{N}", "9").str.replace_all(r"[\p{L}\p{M}]", "a").str.replace_all(r"\s", " ")
+    shape = pl.when(text.str.len_chars() > SHAPE).then(pl.lit("")).otherwise(text.str.replace_all(r"[^ -~]", "?"))
+    return values.to_frame("v").select(pl.when(text.str.contains("9", literal=True)).then(shape)).to_series()
+
+
+def _written(values: pl.Series, policy: Policy) -> _Written:
     if isinstance(values.dtype, pl.Date):
-        wall = values.cast(pl.Datetime("us"), strict=False)
-        written = _Written(wall, None, values.is_not_null())
-    elif isinstance(dtype := values.dtype, pl.Datetime):
+        return _Written(values.cast(pl.Datetime("us"), strict=False), None, values.is_not_null())
+    if isinstance(dtype := values.dtype, pl.Datetime):
         values = values.cast(pl.Datetime("us", dtype.time_zone))
         zoned = dtype.time_zone is not None
-        written = _Written(values.dt.replace_time_zone(None), values.dt.convert_time_zone("UTC") if zoned else None)
-    else:
-        written = _parse(values, policy)
-    written = _possible(written, 9999 if days else 9998)
-    if days:
-        local = written.wall.is_not_null()
-        written = written._replace(
-            date_only=local if written.utc is None else _either(written.date_only, local & written.utc.is_null())
-        )
-    return written
+        return _Written(values.dt.replace_time_zone(None), values.dt.convert_time_zone("UTC") if zoned else None)
+    return _parse(values, policy)
+
+
+def _as_days(written: _Written, *, moved: bool) -> _Written:
+    """Mark what is a date as written: every midnight, and unless they are `moved` all times without an offset."""
+    wall, utc, date_only = written
+    days = wall.to_physical() % DAY == 0
+    if not moved:
+        days = days | (wall.is_not_null() if utc is None else utc.is_null())
+    return written._replace(date_only=_either(date_only, (days & wall.is_not_null()).fill_null(False)))
 
 
 def _either(one: pl.Series | None, other: pl.Series) -> pl.Series:
@@ -350,14 +366,17 @@ def _at_clock_change(frame: pl.DataFrame, policy: Policy, zone: str) -> pl.DataF
     """
     wall = pl.col("wall")
 
-    def at(when: pl.Expr, ambiguous: str) -> pl.Expr:
-        return when.dt.replace_time_zone(zone, ambiguous=ambiguous, non_existent="null").dt.convert_time_zone("UTC")  # type: ignore[arg-type]
+    def at(when: pl.Expr, ambiguous: str, there: str = zone) -> pl.Expr:
+        return when.dt.replace_time_zone(there, ambiguous=ambiguous, non_existent="null").dt.convert_time_zone("UTC")  # type: ignore[arg-type]
+
+    def first_in(there: str) -> pl.Expr:
+        return pl.coalesce(at(wall, "earliest", there), at(wall - apart, "earliest", there) + apart)
 
     apart = pl.duration(hours=6)
-    first = pl.coalesce(at(wall, "earliest"), at(wall - apart, "earliest") + apart)
+    first = first_in(zone)
     second = pl.coalesce(at(wall, "latest"), at(wall + apart, "latest") - apart)
     chosen = {"first": first, "second": second, "reject": pl.lit(None, pl.Datetime("us", "UTC"))}[policy.dst]
     skipped = at(wall, "earliest").is_null()
-    frame = frame.select(utc=pl.when("date_only").then(first).otherwise(chosen), skipped=skipped)
+    frame = frame.select(utc=pl.when("date_only").then(first_in(policy.timezone)).otherwise(chosen), skipped=skipped)
     problem = pl.when(pl.col("utc").is_not_null()).then(0).when("skipped").then(SKIPPED).otherwise(REPEATED)
     return frame.select("utc", problem=problem.cast(pl.UInt8))

@@ -76,7 +76,7 @@ class Work:
     place: pl.Series | None = None
 
     def __post_init__(self) -> None:
-        self.problem = pl.repeat(0, self.rows, dtype=pl.UInt16, eager=True)
+        self.problem = pl.repeat(0, self.rows, dtype=pl.UInt32, eager=True)
 
     def is_date_only(self, column: Column) -> bool | None:
         """Whether the whole column holds dates, where that is known beforehand."""
@@ -106,6 +106,14 @@ class Work:
             self.problems.append((column, reason))
             first = self.spread(mask).rows().fill_null(False) & (self.problem == 0)
             self.problem = self.problem.set(first, len(self.problems))
+
+    def reject_each(self, column: str, reasons: pl.Series) -> None:
+        """Give the rows of each text its own reason unless they have one; null: nothing is wrong with it."""
+        different = reasons.drop_nulls().unique().sort()
+        numbers = pl.Series(range(len(self.problems) + 1, len(self.problems) + len(different) + 1), dtype=pl.UInt32)
+        self.problems += [(column, reason) for reason in different]
+        found = self.spread(reasons.replace_strict(different, numbers, default=0, return_dtype=pl.UInt32)).rows()
+        self.problem = self.problem.zip_with(self.problem > 0, found.fill_null(0))
 
 
 def read(work: Work, column: Column, values: pl.Series, known: Known) -> None:
@@ -219,7 +227,8 @@ def _instant(work: Work, column: Column, values: pl.Series) -> None:
     zone = work.policy.zone_of(work.table, column.name)
     known = False if column.name == "call_start" else work.is_date_only(column)  # midnights of calls are times
     read = instants.read(values, work.policy, date_only=known, zone=zone, count=work.count)
-    _refuse_times(work, column, read)
+    _refuse_times(work, column, values, read)
+    work.midnights[column.name] = read.midnights
     utc, date_only = read.utc, read.date_only
     if column.name == "call_start":
         work.reject(column.name, f"{column.name} has a date but no time", date_only)
@@ -232,9 +241,9 @@ def _instant(work: Work, column: Column, values: pl.Series) -> None:
 
 
 def _date(work: Work, column: Column, values: pl.Series) -> None:
-    zone, known = work.policy.zone_of(work.table, column.name), work.is_date_only(column)
-    read = instants.read(values, work.policy, days=True, date_only=known, zone=zone, count=work.count)
-    _refuse_times(work, column, read)
+    zone = work.policy.zone_of(work.table, column.name)
+    read = instants.read(values, work.policy, days=True, date_only=False, zone=zone, count=work.count)
+    _refuse_times(work, column, values, read)
     work.make(column.name, read.local.dt.date())
 
 
@@ -270,18 +279,37 @@ def _clock(work: Work, column: Column, values: pl.Series) -> None:
     work.filled.add("call_end")
 
 
-def _refuse_times(work: Work, column: Column, read: instants.Instants) -> None:
+def _refuse_times(work: Work, column: Column, values: pl.Series, read: instants.Instants) -> None:
     name = column.name
     zone = work.policy.zone_of(work.table, name)
     work.has_local_times |= read.has_local and not work.policy.has_zone(work.table, name)
-    work.midnights[name] = read.midnights
     if read.problem.max():
+        if (unreadable := read.problem == instants.UNREADABLE).any():
+            work.reject_each(name, _unreadable(name, values, unreadable))
         for problem, reason in (
-            (instants.UNREADABLE, "no date or time that can be read"),
             (instants.SKIPPED, f"a local time that the DST change in {zone} skips"),
             (instants.REPEATED, f"a local time that the DST change in {zone} repeats"),
         ):
             work.reject(name, f"{name} is {reason}", read.problem == problem)
+
+
+def _unreadable(name: str, values: pl.Series, mask: pl.Series) -> pl.Series:
+    """Why each value that the mask picks is refused; null for the others."""
+    what = f"{name} is no date or time that can be read"
+    if values.dtype.is_temporal():
+        reason = pl.lit(f"{what}: out of range")
+    else:
+        reason = (
+            pl.when(pl.col("shape").is_null())
+            .then(pl.lit(f"{what}: no digit in it (name its form in instant_formats, or in nulls if it means blank)"))
+            .when(pl.col("shape") == "")
+            .then(pl.lit(f"{what}: longer than {instants.SHAPE} characters (name its form in instant_formats)"))
+            .otherwise(pl.format(f"{what}: {{}} (name its form in instant_formats)", pl.col("shape")))
+        )
+        values = instants.shapes(
+            values.zip_with(mask, pl.Series([None], dtype=pl.String).new_from_index(0, len(values)))
+        )
+    return pl.DataFrame({"shape": values, "mask": mask}).select(pl.when("mask").then(reason)).to_series()
 
 
 _UNITS = {"seconds": 1_000_000, "minutes": 60_000_000, "h:mm": 60_000_000, "hours": 60 * 60_000_000, "days": DAY}

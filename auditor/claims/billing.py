@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import time
 from typing import TypeVar
 
 import polars as pl
@@ -70,8 +71,8 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     lines = _with_provider(lines, providers, policy)
     order = ["service_date", "start", "claim_id", "claim_line", "cpt_code"]
     lines = lines.sort(order, nulls_last=True).with_row_index("line")
-    lines = _with_period(lines, calls, pairs.join(active, on="head", how="semi"), policy)
     line_calls = line_calls.join(lines.select("head", "line"), on="head", how="inner").drop("head")
+    lines = _with_period(lines, line_calls, calls, pairs.join(active, on="head", how="semi"), policy)
     others = active.filter(~pl.col("cpt_code").is_in(FAMILY))
     other_calls = others.select("head", "claim_id", "claim_line", "cpt_code", "service_date", "claim_status_sure",
                                 "provider_id", "own_call_id").join(pairs, on="head").select(
@@ -79,7 +80,7 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     )  # fmt: skip
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
     inactive = heads.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
-    lines = lines.drop("head", "own_diagnoses", "call_diagnoses", "call_payer", "total")
+    lines = lines.drop("head", "own_diagnoses", "call_diagnoses", "call_payer")
     return Billing(lines, line_calls, others.select(*keys, "unmatched"), other_calls, inactive)
 
 
@@ -187,14 +188,11 @@ def _facts(line_calls: pl.DataFrame, timezone: str) -> pl.DataFrame:
 
     Most lines have one call, where nothing overlaps and every list is in order: they go without the costly steps.
     """
-    start, end = pl.col("call_start"), pl.col("call_end")
-    covered_until = end.cum_max().shift(1).over("head")
-    fresh = (end - pl.max_horizontal(start, covered_until)).dt.total_microseconds().clip(lower_bound=0)
     several = pl.col("head").is_duplicated()
-    alone = line_calls.filter(~several).with_columns(fresh="clock")
+    alone = line_calls.filter(~several).with_columns(fresh="time", doubtful=pl.lit(False))
     facts = pl.concat([
         _together(alone, lambda texts: texts),
-        _together(line_calls.filter(several).with_columns(fresh=fresh), lambda texts: texts.unique().sort()),
+        _together(_laid_out(line_calls.filter(several), "head", timezone), lambda texts: texts.unique().sort()),
     ])  # fmt: skip
     return facts.with_columns(
         start_date=pl.col("start").dt.convert_time_zone(timezone).dt.date(),
@@ -203,13 +201,44 @@ def _facts(line_calls: pl.DataFrame, timezone: str) -> pl.DataFrame:
     )
 
 
+def _laid_out(calls: pl.DataFrame, key: str, timezone: str) -> pl.DataFrame:
+    """Add `fresh`, the time of a call that no earlier call of its key took, and `doubtful`.
+
+    A call takes its own time from its start on; one that starts at midnight overlaps nothing. Doubtful is a call that
+    overlaps another and states over a minute less than its clock shows: nobody knows when in it that time was. `calls`
+    are in call order, by key.
+    """
+    start, length, until = pl.col("call_start"), pl.col("time"), pl.col("until")
+    at_midnight = start.dt.convert_time_zone(timezone).dt.time() == time()
+    calls = calls.with_columns(
+        until=pl.when(~at_midnight & (length > 0)).then(start + pl.duration(microseconds=length))
+    ).with_columns(
+        before=until.cum_max().forward_fill().shift(1).over(key),
+        after=pl.when(until.is_not_null()).then(start).shift(-1).backward_fill().over(key),
+    )
+    taken = (pl.col("before") - start).dt.total_microseconds().clip(lower_bound=0).fill_null(0)
+    overlaps = ((pl.col("before") > start) | (pl.col("after") < until)) & until.is_not_null()
+    return calls.with_columns(
+        fresh=pl.when(until.is_null()).then(length).otherwise((length - taken).clip(lower_bound=0)),
+        doubtful=(overlaps & (length + MINUTE < pl.col("clock"))).fill_null(False),
+    )
+
+
+def _times() -> dict[str, pl.Expr]:
+    """`total`, the time of calls that are `_laid_out`, and `plain`, their sum where one is doubtful."""
+    return {
+        "total": pl.col("fresh").sum(),
+        "plain": pl.when(pl.col("doubtful").any()).then(pl.col("time").sum()),
+        "source": pl.when(pl.col("time_source").n_unique() == 1)
+        .then(pl.col("time_source").first())
+        .otherwise(pl.lit("mixed")),
+    }
+
+
 def _together(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) -> pl.DataFrame:
-    """What the calls of each line say. `listed` puts texts in order, each once; `fresh` is time not covered before."""
-    by_clock = (pl.col("time_source") == "clock").all() & pl.col("time_source").is_not_null().all()
+    """What the calls of each line, `_laid_out`, say. `listed` puts texts in order, each once."""
     known = pl.col("time").is_not_null().all()
-    total = pl.when(by_clock).then(pl.col("fresh").sum()).otherwise(pl.col("time").sum())
-    one_source = pl.col("time_source").n_unique() == 1
-    source = pl.when(one_source).then(pl.col("time_source").first()).otherwise(pl.lit("mixed"))
+    times = {name: pl.when(known).then(value) for name, value in _times().items()}
 
     def texts(name: str) -> pl.Expr:
         return listed(pl.col(name).drop_nulls())
@@ -217,9 +246,9 @@ def _together(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) ->
     return line_calls.group_by("head", maintain_order=True).agg(
         start=pl.col("call_start").min(),
         end=pl.when(pl.col("end").is_not_null().all()).then(pl.col("end").max()),
-        minutes=pl.when(known).then(total // MINUTE),
-        total=pl.when(known).then(total),
-        minutes_source=pl.when(known).then(source),
+        minutes=times["total"] // MINUTE,
+        plain_minutes=times["plain"] // MINUTE,
+        minutes_source=times["source"],
         call_ids=texts("call_id"),
         related_visit_ids=texts("related_visit_id"),
         problems=texts("problem_id"),
@@ -236,37 +265,49 @@ def _together(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) ->
     )
 
 
-def _with_period(lines: pl.DataFrame, calls: pl.DataFrame, supporting: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Add `period_minutes`: with the calls of patient and provider in the period that support no active line.
+def _with_period(
+    lines: pl.DataFrame, line_calls: pl.DataFrame, calls: pl.DataFrame, supporting: pl.DataFrame, policy: Policy
+) -> pl.DataFrame:
+    """Add `period_minutes` and `period_plain`: with the calls of patient and provider that support no active line.
 
     Where the policy counts them in, they are the minutes.
     """
+    of_claim = {"minutes": "period_minutes", "plain_minutes": "period_plain"}
     if policy.duration.cumulative == "claim":
-        return lines.with_columns(period_minutes="minutes")
+        return lines.with_columns(pl.col(name).alias(period) for name, period in of_claim.items())
     spare = calls.filter(~pl.col("purpose").is_in(_UNCOUNTED_PURPOSES).fill_null(False))
-    dated = spare.select("call_id", "patient_id", "provider_id", "call_start_date", "time", "time_source").join(
+    timed = ["call_start", "call_id", "time", "clock", "time_source"]
+    dated = spare.select(*timed, "patient_id", "provider_id", "call_start_date").join(
         supporting, on="call_id", how="anti"
     )
-    near = lines.select("line", "patient_id", "provider_id", last="service_date").join(
-        dated, on=["patient_id", "provider_id"]
+    first = pl.col("service_date").dt.offset_by(f"-{policy.frequency.last_day}d")
+    near = (
+        lines.filter(pl.col("minutes").is_not_null())
+        .select("line", "patient_id", "provider_id", "service_date")
+        .join(dated, on=["patient_id", "provider_id"])
+        .filter(pl.col("call_start_date").is_between(first, "service_date"))
+        .select("line", *timed)
     )
-    first = pl.col("last").dt.offset_by(f"-{policy.frequency.last_day}d")
-    near = near.filter(pl.col("call_start_date").is_between(first, "last"))
-    added = near.group_by("line").agg(
-        spare=pl.col("time").sum(),
-        spare_unknown=pl.col("time").is_null().any(),
-        spare_source=pl.when(pl.col("time_source").n_unique() == 1).then(pl.col("time_source").first()),
-    )
+    counted = pl.concat([near, line_calls.join(near, on="line", how="semi").select(near.columns)])
+    unknown = counted.filter(pl.col("time").is_null())["line"]
+    counted = counted.filter(pl.col("time").is_not_null()).sort("line", "call_start", "call_id")
+    added = _laid_out(counted, "line", policy.timezone).group_by("line").agg(**_times()).select(
+        "line", period_minutes=pl.col("total") // MINUTE, period_plain=pl.col("plain") // MINUTE, period_source="source"
+    )  # fmt: skip
     lines = lines.join(added, on="line", how="left", maintain_order="left")
-    lines = lines.with_columns(period_minutes=(pl.col("total") + pl.col("spare").fill_null(0)) // MINUTE)
+    alone = pl.col("period_minutes").is_null()
+    lines = lines.with_columns(
+        pl.when(alone).then(name).otherwise(period).alias(period)
+        for name, period in (of_claim | {"minutes_source": "period_source"}).items()
+    )
     if policy.duration.cumulative == "period":
-        known = ~pl.col("spare_unknown").fill_null(False) & pl.col("minutes").is_not_null()
-        alike = pl.col("spare").is_null() | (pl.col("spare_source") == pl.col("minutes_source")).fill_null(False)
+        known = ~pl.col("line").is_in(unknown.implode())
+        periods = ("period_minutes", "period_plain", "period_source")
+        lines = lines.with_columns(pl.when(known).then(name).alias(name) for name in periods)
         lines = lines.with_columns(
-            minutes=pl.when(known).then("period_minutes"),
-            minutes_source=pl.when(known).then(pl.when(alike).then("minutes_source").otherwise(pl.lit("mixed"))),
-        ).with_columns(period_minutes="minutes")
-    return lines.drop("spare", "spare_unknown", "spare_source")
+            minutes="period_minutes", plain_minutes="period_plain", minutes_source="period_source"
+        )
+    return lines.drop("period_source")
 
 
 def _with_provider(lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy) -> pl.DataFrame:

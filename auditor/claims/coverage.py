@@ -21,7 +21,7 @@ _NO_DAYS = pl.DataFrame(schema={"date": pl.Date, "at": pl.Datetime("us", "UTC")}
 class Coverage:
     """`as_of` in UTC, and the first local dates that visits and lines cover; None where nothing tells.
 
-    `visit_holes` and `line_holes`: stretches of days that the exports lack.
+    `visit_holes` and `line_holes`: stretches of days that the exports lack, whatever the policy makes of them.
     """
 
     as_of: datetime | None
@@ -149,24 +149,21 @@ def cover(
     lines_since = parse_date("--claims-since", claims_since, policy) if claims_since else None
     if lines_since is None:
         lines_since = _first(found.lines, "claims_since", warnings)
-    billing = days.get("claims", days["calls"])
     last = upto.astimezone(ZoneInfo(policy.timezone)).date() if upto else None
+    lines, visits = "claims" if "claims" in days else "calls", days.get("visits", {})
     closed = policy.coverage.closed_dates
     gone = {
-        "visits": holes(days["visits"], days["calls"], (since, last), closed),
-        "claims" if "claims" in days else "calls": holes(billing, days["visits"], (lines_since, None), closed),
+        "visits": holes(visits, days.get("calls") or days[lines], (since, last), closed),
+        lines: holes(days[lines], visits, (lines_since, None), closed),
     }
-    for table, stretches in gone.items():
-        for first, final in stretches:
-            meant = (
-                "the rules that need them are unknown" if policy.coverage.holes == "unknown" else "the rules ignore it"
-            )
-            warnings.append(
-                f"{table}: none from {first} to {final}, though the other export goes on; {meant}; if the practice was "
-                f'closed, say so in the policy: [coverage] closed = ["{first}/{final}"]'
-            )
-    of_visits, of_lines = gone.values() if policy.coverage.holes == "unknown" else ([], [])
-    return Coverage(upto, since, lines_since, tuple(of_visits), tuple(of_lines), tuple(warnings))
+    meant = "the rules that need them are unknown" if policy.coverage.holes == "unknown" else "the rules ignore it"
+    warnings += [
+        f"{table}: none from {first} to {final}, although rows are expected on these days; {meant}; if the practice was "
+        f'closed, say so in the policy: [coverage] closed = ["{first}/{final}"]'
+        for table, stretches in gone.items()
+        for first, final in stretches
+    ]
+    return Coverage(upto, since, lines_since, tuple(gone["visits"]), tuple(gone[lines]), tuple(warnings))
 
 
 def _within(found: Extremes, at: datetime, policy: Policy, warnings: list[str]) -> datetime:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from fractions import Fraction
 from itertools import pairwise
 
 Days = Mapping[date, int]
@@ -11,87 +12,81 @@ Stretch = tuple[date, date]
 """First and last date, both inside."""
 
 _FEWEST_DATES, _FEWEST_ROWS = 3, 20
-_DAY = timedelta(days=1)
 
 
 def holes(rows: Days, others: Days, covered: tuple[date | None, date | None], closed: frozenset[date]) -> list[Stretch]:
-    """The stretches without rows in which as many as usual were to be expected, as the other export goes on.
+    """The stretches without rows in which as many as usual were expected, unless the other export is quiet there too.
 
-    They lie between the table's own first and last date: what is said to be covered before is taken at its word. `rows` and
-    `others`: a table's rows and those of the table that judges it; `covered`: first and last date to look at.
+    `rows` and `others`: a table's rows and those of the table that judges it. `covered`: the first and last date of the
+    coverage, by default the table's own; a hole may begin or end there. Rows after the last date count for nothing.
     """
-    if not rows or not others:
+    if not rows:
         return []
     first, last = covered[0] or min(rows), covered[1] or max(rows)
-    here, there = _Usual.of(rows, last, closed), _Usual.of(others, max(others), closed)
-    return [
-        stretch
-        for start, end in _gaps(sorted(day for day in rows if first <= day <= last))
-        if (stretch := here.expected(start, end)) and _is_hole(here, there, stretch)
-    ]
+    here = _Usual.of({day: count for day, count in rows.items() if day <= last}, last, closed)
+    there = _Usual.of(others, max(others, default=last), closed)
+    return [hole for run in _runs(rows, first, last) if (hole := _hole(here, there, run))]
 
 
-def _gaps(days: list[date]) -> Iterator[Stretch]:
-    for before, after in pairwise(days):
-        if after - before > _FEWEST_DATES * _DAY:
-            yield before + _DAY, after - _DAY
+def _runs(rows: Days, first: date, last: date) -> Iterator[Stretch]:
+    """Stretches of enough dates without rows, from the first covered date to the last."""
+    some = sorted(day.toordinal() for day in rows if first <= day <= last)
+    for before, after in pairwise([first.toordinal() - 1, *some, last.toordinal() + 1]):
+        if after - before > _FEWEST_DATES:
+            yield date.fromordinal(before + 1), date.fromordinal(after - 1)
 
 
-def _is_hole(here: "_Usual", there: "_Usual", run: Stretch) -> bool:
+def _hole(here: "_Usual", there: "_Usual", run: Stretch) -> Stretch | None:
+    """The run without the dates at its ends that expect nothing; None where it is no hole."""
     usual, theirs = here.means(run), there.means(run)
-    counts = {weekday: here.open_dates(run, weekday) for weekday in range(7) if usual[weekday]}
-    if sum(counts.values()) < _FEWEST_DATES:
-        return False
-    expected = sum(count * usual[weekday] for weekday, count in counts.items())
-    wanted = sum(count * theirs[weekday] for weekday, count in counts.items())
-    came = sum(number for day, number in there.rows.items()
-               if run[0] <= day <= run[1] and day.weekday() in counts and day not in here.closed)  # fmt: skip
-    return expected >= _FEWEST_ROWS and came > 0 and came * 2 >= wanted
+    dates = [day for day in _open_dates(run, here.closed) if usual[day.weekday()]]
+    if len(dates) < _FEWEST_DATES or sum(usual[day.weekday()] for day in dates) < _FEWEST_ROWS:
+        return None
+    judging = [day for day in dates if there.first <= day <= there.last and day.weekday() in there.weekdays]
+    came = sum(there.rows.get(day, 0) for day in judging)
+    if came * 2 < sum(theirs[day.weekday()] for day in judging):
+        return None
+    return dates[0], dates[-1]
+
+
+def _open_dates(stretch: Stretch, closed: frozenset[date]) -> Iterator[date]:
+    for number in range(stretch[0].toordinal(), stretch[1].toordinal() + 1):
+        if (day := date.fromordinal(number)) not in closed:
+            yield day
 
 
 @dataclass(frozen=True)
 class _Usual:
-    """Rows by date from the first date to the last, and what is usual on a weekday."""
+    """Rows by date from the first date to the last, and by weekday the rows (`totals`) on how many open `dates`."""
 
     rows: Days
     first: date
     last: date
     closed: frozenset[date]
+    weekdays: frozenset[int]
+    totals: tuple[int, ...]
+    dates: tuple[int, ...]
 
     @classmethod
     def of(cls, rows: Days, last: date, closed: frozenset[date]) -> "_Usual":
-        """Up to the last date."""
-        some = {day: count for day, count in rows.items() if day <= last}
-        return cls(some, min(some, default=last), last, closed)
+        first = min(rows, default=last)
+        totals, dates = _by_weekday(rows, (first, last), closed)
+        return cls(rows, first, last, closed, frozenset(day.weekday() for day in rows), tuple(totals), tuple(dates))
 
-    def open_dates(self, stretch: Stretch, weekday: int) -> int:
-        """How many dates of a weekday there are in a stretch, without the closed ones."""
-        start, end = stretch
-        days = (end - start).days + 1
-        whole = days // 7 + ((weekday - start.weekday()) % 7 < days % 7)
-        return max(0, whole) - sum(start <= day <= end and day.weekday() == weekday for day in self.closed)
-
-    def means(self, run: Stretch) -> list[float]:
+    def means(self, run: Stretch) -> list[Fraction]:
         """The mean rows of each weekday, without the dates of the run and the closed ones."""
         inside = max(run[0], self.first), min(run[1], self.last)
-        totals = [0] * 7
-        for day, count in self.rows.items():
-            if day not in self.closed and not run[0] <= day <= run[1]:
-                totals[day.weekday()] += count
-        dates = [
-            self.open_dates((self.first, self.last), weekday)
-            - (self.open_dates(inside, weekday) if inside[0] <= inside[1] else 0)
-            for weekday in range(7)
+        totals, dates = _by_weekday(self.rows, inside, self.closed)
+        return [
+            Fraction(rows - gone, count - without) if count > without else Fraction(0)
+            for rows, gone, count, without in zip(self.totals, totals, self.dates, dates, strict=True)
         ]
-        return [total / count if count else 0.0 for total, count in zip(totals, dates, strict=True)]
 
-    def expected(self, start: date, end: date) -> Stretch | None:
-        """The run without the dates at its ends on which nothing is expected; None where that leaves none."""
-        usual = self.means((start, end))
-        if not any(usual):
-            return None
-        while start <= end and (start in self.closed or not usual[start.weekday()]):
-            start += _DAY
-        while start <= end and (end in self.closed or not usual[end.weekday()]):
-            end -= _DAY
-        return (start, end) if start <= end else None
+
+def _by_weekday(rows: Days, stretch: Stretch, closed: frozenset[date]) -> tuple[list[int], list[int]]:
+    """Rows and dates of each weekday in a stretch, without the closed dates."""
+    totals, dates = [0] * 7, [0] * 7
+    for day in _open_dates(stretch, closed):
+        totals[day.weekday()] += rows.get(day, 0)
+        dates[day.weekday()] += 1
+    return totals, dates

@@ -10,7 +10,7 @@ hour   | column of instants              | local hour            | -
 order  | two columns of times            | `right` or `wrong`    | -
 slashed| -                               | date read month first, or `sure` | -
 code   | column of codes                 | in no list            | -
-call   | -                               | -                     | -
+call   | blank, or claim: of claim_ids   | -                     | -
 used   | code of the family, or blank    | -                     | -
 lost   | code of the family, or blank    | -                     | -
 
@@ -92,6 +92,8 @@ def of_ids(typed: Typed, rows: pl.DataFrame, policy: Policy, sought: Sought) -> 
     ]
     if typed.spec.name == "calls":
         parts.append(_hashes("call", "", hashes["call_id"]))
+    if typed.spec.name in ("calls", "claims"):  # a visit may say by either id where it came from
+        parts.append(_hashes("call", "claim", hashes["claim_id"].drop_nulls()))
     for pair, (column, ids) in sought.items():
         parts.append(_hashes("id", pair, ids.there(hashes[column])))
         parts.append(_part("id", pair, ids.near(typed.some(column, typed.sound), typed.chunk.known.extent(column))))
@@ -189,9 +191,9 @@ def merge(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(made)
 
 
-def called(calls: pl.DataFrame) -> pl.Series:
-    """The hashes of the ids of all calls."""
-    return calls.filter(what="call")["hashes"].explode()
+def called(said: pl.DataFrame) -> pl.Series:
+    """The hashes of the ids that a visit may have come from: of all calls, and of their claims."""
+    return said.filter(what="call")["hashes"].explode().drop_nulls()
 
 
 def named(said: pl.DataFrame, sought: Sought) -> pl.DataFrame:

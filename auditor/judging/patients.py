@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from auditor.cells.adjustments import that_are_calls
 from auditor.claims import joins
 from auditor.claims.billing import bill, with_end_and_time
 from auditor.claims.coverage import Coverage
@@ -64,6 +65,7 @@ def judge_patients(
     facts = Facts(
         billing=billed,
         visits=classified(visits, policy.lists, context.doors.mute),
+        calls=that_are_calls(calls).select("patient_id", "call_id"),
         providers=context.providers,
         tainted_visits=context.tainted_visits,
         tainted_lines=context.tainted_lines,
@@ -85,11 +87,12 @@ def judge_patients(
         judgement.outcomes,
         joins.claimed(nouns.claims, visits, with_table=claims is not None),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
-        _absent(nouns.claims["patient_id"], published["disposition"], context.doors),
+        _absent(nouns.claims, published, context.doors),
         sum(int(some["unmatched"].sum()) for some in (billed.inactive, billed.lines, billed.others)),
     )
 
 
-def _absent(patients: pl.Series, dispositions: pl.Series, doors: Doors) -> int:
-    """The clear claims whose patient is in no visit."""
-    return int((~patients.is_in(doors.there("patient in visits").implode()) & (dispositions == "clear")).sum())
+def _absent(claims: pl.DataFrame, published: pl.DataFrame, doors: Doors) -> int:
+    """Number of clear claims whose patient is in no visit. Joined by `line`: the two frames are sorted differently."""
+    clear = claims.join(published.filter(disposition="clear"), on="line", how="semi")
+    return int((~clear["patient_id"].is_in(doors.there("patient in visits").implode())).sum())

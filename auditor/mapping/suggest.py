@@ -22,15 +22,14 @@ from auditor.mapping.known import MEANINGS, ZONES
 from auditor.mapping.values import Source
 from auditor.policy import Policy
 from auditor.reading import headers
-from auditor.schema.tables import TABLES, Kind
+from auditor.schema.names import is_word, without_credentials
+from auditor.schema.tables import TABLES, Kind, fold
 
 _COMMENT = 48
 """Column at which comments begin."""
 _NUMBERS = (Kind.MINUTES, Kind.MONEY)
 _ENOUGH = 20
 """Times of day that tell at which hours a place works."""
-_OFTEN = 10
-"""Rows that make a value a word."""
 _UTC = re.compile(r"(?i)(?<![a-z])(utc|gmt|zulu)(?![a-z])")
 
 
@@ -75,7 +74,7 @@ def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Su
         *_section("units", units),
     ]
     for table, export in exports.items():
-        lines += ["", *_table(table, export.sources, found[table], reader)]
+        lines += ["", *_table(table, export.sources, found[table], reader, show_ids)]
     for table in exports:
         lines += _values(table, found[table], base, show_ids)
     missing = [f"{table}.{name}" for table in exports for name, column in TABLES[table].columns.items()
@@ -89,13 +88,24 @@ def _insist_on_headers(table: str, sources: Sequence[Source]) -> None:
     A cell of a row is often found again below it; headers are not, but for a header line that is repeated whole.
     """
     names = [source.name for source in sources]
+    required = sum(column.required for column in TABLES[table].columns.values())
+    if len(names) == 1 and required > 1:
+        raise InputRefused(
+            f"{table}: the first line is one cell: no comma, tab, pipe or semicolon divides it, and {required} columns are "
+            "required; export the table as CSV or Parquet"
+        )
     again = [bool((source.values == source.name).any()) for source in sources]
-    telling = sum(suggest_match.is_telling(name) for name in names)
+    telling = sum(_is_plain(name) for name in names)
     if not telling or (any(again) and not all(again)) or (headers.like_data(names) and 2 * telling < len(names)):
         raise InputRefused(
             f"{table}: the first line looks like a row of data; is the header line missing? If these are the headers, "
             "give --show-ids, which shows them"
         )
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a header is one: a telling name that no cell holds."""
+    return suggest_match.is_telling(name) and not headers.like_data([name]) and fold(name) not in headers.WORDS
 
 
 def save(text: str, path: Path) -> None:
@@ -114,7 +124,7 @@ def save(text: str, path: Path) -> None:
 def command(paths: Mapping[str, Sequence[str]], policy_file: str) -> str:
     """The command that shows what a policy makes of the files, as a shell takes it."""
     tables = [word for table, files in paths.items() for file in files for word in (f"--{table}", file)]
-    return shlex.join(["audit98968", "check", "--policy", policy_file, *tables])
+    return shlex.join(map(without_credentials, ["audit98968", "check", "--policy", policy_file, *tables]))
 
 
 def _head(paths: Mapping[str, Sequence[str]], formats: Sequence[str], offsets: bool) -> list[str]:
@@ -181,7 +191,9 @@ def _zones_of_hours(found: Mapping[str, Mapping[str, Guess]], reader: Policy) ->
     return [_commented('# visits = "UTC"', f"IS ONE OF THEM IN ANOTHER ZONE? {why}")]
 
 
-def _table(table: str, sources: Sequence[Source], guesses: Mapping[str, Guess], reader: Policy) -> list[str]:
+def _table(
+    table: str, sources: Sequence[Source], guesses: Mapping[str, Guess], reader: Policy, show_ids: bool
+) -> list[str]:
     lines = [f"[columns.{table}]"]
     for name, column in TABLES[table].columns.items():
         if guess := guesses.get(name):
@@ -194,7 +206,10 @@ def _table(table: str, sources: Sequence[Source], guesses: Mapping[str, Guess], 
             lines.append(_commented(f'# {name} = ""', f"REQUIRED, and nothing was found: {column.meaning}"))
     used = {source.name for guess in guesses.values() if guess.active for source in guess.sources}
     unused = [source.name for source in sources if source.name not in used]
-    lines += _wrapped("# left unused:", unused)
+    shown = [name for name in unused if show_ids or suggest_match.is_telling(name) or not headers.like_data([name])]
+    lines += _wrapped("# left unused:", shown)
+    if hidden := len(unused) - len(shown):
+        lines.append(f"# {hidden} more, whose headers look like data, are not shown: init --show-ids names them")
     absent = [name for name, column in TABLES[table].columns.items() if name not in guesses and not column.required]
     return lines + _wrapped("# no column found for:", absent)
 
@@ -235,7 +250,7 @@ def _values(table: str, guesses: Mapping[str, Guess], base: Policy, show_ids: bo
             terms = sorted(set(base.terms(table, name).values()))
             lines += ["", f"# [values.{table}.{name}]", f"# each of these means one of: {', '.join(terms)}"]
             words = [(value, count) for value, count in unknown
-                     if show_ids or (count >= _OFTEN and not re.search(r"\d", value))]  # fmt: skip
+                     if show_ids or is_word(value, count)]  # fmt: skip
             if hidden := len(unknown) - len(words):
                 lines.append(f"# {hidden} more, rare or with digits, are not shown: init --show-ids names them")
             for value, count in words:

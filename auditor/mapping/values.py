@@ -132,8 +132,8 @@ class Export:
 
 
 def read(table: str, paths: Sequence[str], policy: Policy) -> Export:
-    """The head of a table's files. Raises InputRefused for files that cannot be read."""
-    columns: dict[str, list[pl.Series]] = {}
+    """The head of a table's files; columns that a file lacks are blank there. Raises InputRefused for unreadable files."""
+    heads: list[pl.DataFrame] = []
     twice: set[str] = set()
     declared: set[str] = set()
     rows, above = 0, 0
@@ -149,13 +149,13 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> Export:
                 headers, frame = _csv(text, max(SAMPLE - rows, 0))
                 declared |= set(headers) if text.declared else set()
         twice |= {header for header in headers if headers.count(header) > 1}
-        for header, values in zip(headers, frame.get_columns(), strict=True):
-            columns.setdefault(header, []).append(values.head(max(SAMPLE - rows, 0)))
+        named = dict(zip(headers, frame.cast(pl.String).get_columns(), strict=True))
+        heads.append(pl.DataFrame(named).head(max(SAMPLE - rows, 0)))
         rows += frame.height
     made = [
-        Source(name, _stripped(pl.concat(parts)), declared=name in declared)
-        for name, parts in columns.items()
-        if name and name not in twice
+        Source(values.name, _stripped(values), declared=values.name in declared)
+        for values in pl.concat(heads, how="diagonal")
+        if values.name and values.name not in twice
     ]
     return Export([replace(source, dated=_dated(source, policy)) for source in made], above)
 

@@ -4,6 +4,7 @@ import codecs
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -30,11 +31,18 @@ _FOREIGN = {
     b"7z\xbc\xaf": "a 7-Zip archive",
     b"<": "an HTML or XML page",
     b"{": "a JSON document",
-    b"[{": "a JSON document",
 }
 """What a file is that begins so: exports of other kinds, and the log-in page that a download saved instead."""
+_MESSAGES = (
+    (re.compile(rb"ISA[^\w\s-]"), "an X12 interchange, such as an 837 or 835"),
+    (re.compile(rb"(?:MSH|FHS|BHS)\|"), "a file of HL7 messages"),
+    (re.compile(rb"\[\s*\{"), "a JSON document"),
+)
+"""The same of files that a CSV could begin like: one cell more or less, with names and birth dates in it."""
 _OPENING = 64
 """Bytes that tell what a file is."""
+_BLANK = 1 << 16
+"""Bytes in which white space may come before them."""
 EXPANSION = 500
 """How many times its size a compressed file may hold."""
 _HARMLESS = 1 << 27
@@ -164,7 +172,7 @@ def _texts(where: str, source: Source, size: int, encoding: str) -> Iterator[byt
             text = _utf16(where, decoder, block) if marked else block
             text = text.removeprefix(codecs.BOM_UTF8)
             opening = text[:_OPENING]
-            _refuse_foreign(where, opening)
+            _refuse_foreign(where, text[:_BLANK].lstrip()[:_OPENING])
         else:
             text = _utf16(where, decoder, block) if marked else rest + block
         if (nul := text.find(b"\0")) >= 0:
@@ -215,9 +223,10 @@ def _utf16(where: str, decoder: codecs.IncrementalDecoder, block: bytes, *, fina
 
 
 def _refuse_foreign(where: str, opening: bytes) -> None:
-    for magic, kind in _FOREIGN.items():
-        if opening.startswith(magic):
-            raise InputRefused(f"{where}: this is {kind}; export the table as CSV or Parquet")
+    kinds = [kind for magic, kind in _FOREIGN.items() if opening.startswith(magic)]
+    kinds += [kind for begins, kind in _MESSAGES if begins.match(opening)]
+    if kinds:
+        raise InputRefused(f"{where}: this is {kinds[0]}; export the table as CSV or Parquet")
 
 
 def _lines(texts: Iterable[bytes]) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from auditor.errors import InputRefused, OutputFailed
+from auditor.schema.names import without_credentials
 
 _SUFFIXES = (".csv", ".tsv", ".psv", ".parquet", ".pq")
 _COMPRESSED = (".gz", ".zst")
@@ -155,5 +156,5 @@ def where(name: str, path: Path) -> str:
 
 
 def shown(path: str | Path) -> str:
-    """The path as text, whatever bytes its name holds."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """The path as text, whatever bytes its name holds; a URL without its user and password."""
+    return without_credentials(os.fsencode(path).decode("utf-8", "backslashreplace"))

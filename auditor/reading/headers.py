@@ -11,10 +11,11 @@ from auditor.schema.tables import TABLES, Column, TableSpec, fold
 _SHOWN = 50
 """Headers that a message names at most."""
 _COLUMNS = [column for spec in TABLES.values() for column in spec.columns.values()]
-_WORDS = {
+WORDS = {
     fold(word) for column in _COLUMNS for term, words in (column.vocabulary or {}).items() for word in (term, *words)
 }
-_KNOWN = {fold(name) for column in _COLUMNS for name in (column.name, *column.aliases)} - _WORDS
+"""Words of vocabularies, folded: a cell may hold them."""
+_KNOWN = {fold(name) for column in _COLUMNS for name in (column.name, *column.aliases)} - WORDS
 """Names of columns that no cell holds."""
 
 

@@ -58,7 +58,15 @@ _RELATED: Columns = {
 _GAP: Columns = {
     "gap_days": Column("whole number", "local dates between the claim and it", "likewise"),
 }
-_BASIS: Columns = {"basis": Column("text", "why it is taken for the same matter", "not asked")}
+_BASIS: Columns = {
+    "basis": Column(
+        "text",
+        "why it is or may be the same matter: linked, same problem, same diagnosis category, same provider, any; or "
+        "nobody can tell: conflicting (problems differ, a diagnosis category is shared), same group, "
+        "may be the call itself, unknown",
+        "not asked",
+    )
+}
 _AMOUNTS: Columns = {
     "billed_amount": Column("dollars", "billed for the line", "not in the export"),
     "paid_amount": Column("dollars", "paid for the line", "not in the export"),
@@ -89,8 +97,9 @@ TABLES: Mapping[str, Columns] = {
         **_BASIS,
         "message": Column("text", "what was found, in words"),
         **_AMOUNTS,
-        "at_risk_amount": Column("dollars", "paid, else billed; on a claim's first violation that is not dismissed, so that "
-                                 "the column adds up", "not that finding, or no amount"),
+        "at_risk_amount": Column("dollars", "paid, else billed, less refunds; on a claim's first violation that is not "
+                                 "corrected, refunded or dismissed, else the first refunded, so that the column adds up",
+                                 "not that finding, or no amount"),
         "supportable_code": _SUPPORTABLE,
         **_SOURCE,
     },
@@ -107,7 +116,8 @@ TABLES: Mapping[str, Columns] = {
         "unknowns": Column("list of text", f"{_CODES} that could not be decided"),
         "not_applicable": Column("list of text", f"{_CODES} that do not speak of the claim"),
         **_AMOUNTS,
-        "at_risk_amount": Column("dollars", "paid, else billed, of a claim in violation", "not in violation, or no amount"),
+        "at_risk_amount": Column("dollars", "paid, else billed, of a claim in violation, after decisions",
+                                 "not in violation, or no amount"),
         "review_amount": Column("dollars", "likewise of a claim to review", "not to review, or no amount"),
         "supportable_code": _SUPPORTABLE,
         **_SOURCE,
@@ -140,9 +150,14 @@ TABLES: Mapping[str, Columns] = {
         "reason": Column("text", "why", "nobody yet"),
         "decided_on": Column("date", "when", "nobody yet"),
         "until": Column("date", "last day of a dismissal", "without end, or none"),
-        "confirmed_on": Column("date", "when the 60 days began", "not confirmed"),
+        "confirmed_on": Column("date", "when the 60 days began", "not confirmed, nor identified"),
         "investigated_from": Column("date", "since when related overpayments are investigated", "they are not"),
         "investigated_to": Column("date", "until when", "they are, or not"),
+        "reopened_from": Column("text", "the decision that does not hold any more", "it was not reopened from one"),
+        "decided_outcome": Column("text", "the finding's outcome when it was decided", "nobody yet"),
+        "decided_amount": Column("dollars", "its claim's amount then", "nobody yet, or no amount"),
+        "decided_record": Column("text", "its related record then, as kind:id", "nobody yet, or none"),
+        "refunded_amount": Column("dollars", "the sum of the refunds entered for the case", "none"),
         "first_run": Column("text", "the run that found it first"),
         "last_run": Column("text", "the run that found it last"),
         "outcome": Column("text", "violation or review, when it was last found"),
@@ -192,7 +207,7 @@ class _Coverage(_Part):
     as_of: Text = Field(description="the visits are complete up to here")
     visits_since: Text
     claims_since: Text
-    holes: list[_Hole] = Field(description="days that an export lacks although another goes on")
+    holes: list[_Hole] = Field(description="days that an export lacks although rows are expected on them")
 
 
 class _Reach(_Part):
@@ -224,6 +239,8 @@ class _Standing(_Part):
     dismissed: int = Field(description="claims whose findings are all dismissed")
     dismissed_findings: int
     dismissed_amount: float
+    settled: int = Field(description="claims whose findings are all corrected, refunded or dismissed")
+    settled_findings: int
 
 
 class _Rule(_Part):
@@ -235,17 +252,21 @@ class _Rule(_Part):
     violation: int
     review: int
     unknown: int
-    violation_amount: float = Field(description="dollars of claims with a violation that is not dismissed")
+    violation_amount: float = Field(description="dollars of claims with a violation that is not settled")
     review_amount: float
     dismissed: int = Field(description="findings")
+    settled: int = Field(description="findings that are corrected, refunded or dismissed")
 
 
 class _Money(_Part):
-    at_risk: float = Field(description="dollars of claims in violation, each once; dismissed findings left out")
+    at_risk: float = Field(description="dollars of claims in violation, each once, less what was settled")
     review: float
     at_risk_without_amount: int = Field(description="such claims without an amount")
     review_without_amount: int
     without_amount: int
+    this_run: float = Field(description="at_risk before decisions")
+    returned: float = Field(description="the sum of refunds")
+    not_returned: float = Field(description="what refunds left of their claims' amounts, at risk or under review still")
 
 
 class _Join(_Part):
@@ -266,15 +287,16 @@ class _Rejects(_Part):
 class _Unrecognised(_Part):
     table: str
     column: str
-    value: str
-    count: int
+    value: Text = Field(description="null on standard output without --show-ids: rare, or with digits")
+    count: int = Field(description="rows")
+    hidden: int = Field(default=1, description="values that a null stands for")
 
 
 class _Tally(_Part):
     findings: int
     claims: int
     amount: float = Field(description="dollars, each claim once")
-    next_due: Text = Field(default=None, description="of confirmed cases: the next deadline")
+    next_due: Text = Field(default=None, description="of cases whose 60 days run: the next deadline")
 
 
 class _Undecided(_Part):
@@ -287,6 +309,7 @@ class _Ledger(_Part):
     previous_run: Text
     repeats: Text = Field(description="the run whose inputs and settings these are again")
     marks: dict[str, int]
+    announced: int = Field(description="findings that this run is the first to report as new, worse or reopened")
     undecided: _Undecided
     began: str
     head: str
@@ -312,7 +335,7 @@ class SummaryFile(_Part):
     blank_columns: list[str]
     reaches: dict[str, _Reach]
     claims: _Claims = Field(description="verdicts, whatever people decided")
-    standing: _Standing = Field(description="claims as they stand without dismissed findings")
+    standing: _Standing = Field(description="claims as they stand without settled findings")
     rules: list[_Rule]
     money: _Money
     joins: list[_Join]

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,11 +21,12 @@ from auditor.reading import ingest
 from auditor.reports import outputs
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
+from auditor.schema.codes import CODE
+from auditor.schema.names import is_word
 from auditor.schema.tables import TABLES
 from auditor.settings import Settings
 
 Summary = dict[str, Any]
-_LIKE_AN_ID = re.compile(r"\d\W*\d\W*\d")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     counts = {str(name): count for name, count in claims["disposition"].value_counts().iter_rows()}
     dispositions = {name: counts.get(name, 0) for name in ("violation", "review", "incomplete", "clear")}
     skipped = result.not_evaluated
+    money = money_of(claims.rename({"disposition": "stands"}))
     return _head(settings, run) | {
         "rules_evaluated": len(ALL) - len(skipped),
         "rules_total": len(ALL),
@@ -54,9 +57,9 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         | dict(result.inactive)
         | {"rejected": _rejected(result.inputs, settings), "clear_by_absence": result.absent},
         "standing": {name: dispositions[name] for name in ("violation", "review", "incomplete")}
-        | {"dismissed": 0, "dismissed_findings": 0, "dismissed_amount": 0.0},
+        | {"dismissed": 0, "dismissed_findings": 0, "dismissed_amount": 0.0, "settled": 0, "settled_findings": 0},
         "rules": _rules(result),
-        "money": money_of(claims.rename({"disposition": "stands"})),
+        "money": money | {"this_run": money["at_risk"], "returned": 0.0, "not_returned": 0.0},
         "joins": joins_of(result),
         "rejects": rejects_of(result.inputs),
         "unrecognised": unrecognised_of(result.inputs, settings),
@@ -201,13 +204,28 @@ def unrecognised_of(inputs: Inputs, settings: Settings) -> list[Summary]:
 
 
 def without_ids(whole: Summary) -> Summary:
-    """The summary for a terminal: values that look like the number of a phone or an id are hidden, and codes are not."""
-    return whole | {
-        "unrecognised": [
-            row | {"value": "(hidden)"} if row["column"] != "cpt_codes" and _LIKE_AN_ID.search(row["value"]) else row
-            for row in whole["unrecognised"]
-        ]
-    }
+    """The summary for a terminal, with the unrecognised values that `shown_unrecognised` leaves."""
+    return whole | {"unrecognised": shown_unrecognised(whole["unrecognised"])}
+
+
+def shown_unrecognised(rows: list[Summary]) -> list[Summary]:
+    """Unrecognised values without those that may be a person's: of each column these are one row, whose value is null.
+
+    Its `count` is the sum of theirs, `hidden` their number. A code is shown where it is as often there as a word must be.
+    """
+    shown: list[Summary] = []
+    for (table, column), of_column in groupby(rows, key=lambda row: (row["table"], row["column"])):
+        hidden: list[int] = []
+        for row in of_column:
+            value, count = row["value"], row["count"]
+            is_code = column == "cpt_codes" and re.search(CODE, value)
+            if is_word("" if is_code else value, count):  # the digits of a code are no person's
+                shown.append(row)
+            else:
+                hidden.append(count)
+        if hidden:
+            shown.append({"table": table, "column": column, "value": None, "count": sum(hidden), "hidden": len(hidden)})
+    return shown
 
 
 def coverage_of(coverage: Coverage, settings: Settings) -> Summary:
@@ -246,7 +264,7 @@ def _rules(result: Result) -> list[Summary]:
             counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
             for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN):
                 counted[outcome.label] = int((outcomes == outcome).sum())
-        counted |= amounts[rule.code] | {"dismissed": 0}
+        counted |= amounts[rule.code] | {"dismissed": 0, "settled": 0}
         rules.append({"code": rule.code, "name": rule.name, "evaluated": reason is None, "reason": reason} | counted)
     return rules
 

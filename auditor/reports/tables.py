@@ -9,16 +9,20 @@ import polars as pl
 import pyarrow.parquet as pq
 from polars import selectors as cs
 
-from auditor.choices import ALARMS
+from auditor.choices import ALARMS, SETTLED
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reports import outputs
 
 _ROWS_AT_ONCE = 50_000
 _WORST = {"violation": 0, "review": 1, "incomplete": 2, "clear": 3}
-DISMISSED = (pl.col("state") == "dismissed").fill_null(False)
-"""Whether a finding was dismissed by a reviewer."""
-URGENT = pl.col("mark").is_in(ALARMS) & ~DISMISSED
-"""Whether a finding is new, worse or reopened, and not dismissed."""
+IS_SETTLED = pl.col("state").is_in(SETTLED).fill_null(False)
+"""Whether a finding was corrected, refunded or dismissed."""
+URGENT = pl.col("mark").is_in(ALARMS) & ~IS_SETTLED
+"""Whether a finding is new, worse or reopened, and not settled."""
+FORMER = pl.when(pl.col("reopened_from").is_not_null()).then(
+    pl.format("was {} on {} by {}: {}", "reopened_from", pl.col("decided_on").cast(pl.String), "reviewer", "reason")
+)
+"""The decision that a case was reopened from, in words."""
 _FORMULA = r"^[=+\-@\t\r]"
 _METADATA = {"schema_version": str(outputs.VERSION)}
 _INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
@@ -31,14 +35,15 @@ def worst_first(rows: pl.DataFrame, outcome: str, limit: int, *newest: str, last
 
 
 def tonight_first(findings: pl.DataFrame, limit: int, quota: int = 0, *newest: str) -> pl.DataFrame:
-    """Findings with their `amount` and `_urgent` (new, worse or reopened, and not dismissed), in the order of work.
+    """Findings with their `amount` and `_urgent` (new, worse or reopened, and not settled), in the order of work.
 
-    New, worse, reopened, open, decided; the worst first within each. Where not all fit into the limit, urgent ones come
-    before so many of each rule, and these before the rest; `_turn` is that order.
+    New, worse, reopened, open, confirmed, settled; the worst first within each. Where not all fit into the limit, urgent
+    ones come before so many of each rule, and these before the rest; `_turn` is that order.
     """
     marks = {mark: place for place, mark in enumerate(ALARMS)}
     group = pl.when(URGENT).then("mark").replace_strict(marks, default=None, return_dtype=pl.UInt8)
-    group = group.fill_null(pl.when(pl.col("state").fill_null("open") == "open").then(3).otherwise(4))
+    at = pl.col("state").fill_null("open")
+    group = group.fill_null(pl.when(at == "open").then(3).when(IS_SETTLED).then(5).otherwise(4))
     urgent, of_rule = pl.col("group") < len(ALARMS), pl.int_range(pl.len()).over("rule")
     turn = pl.when(urgent).then(0).when(of_rule < quota).then(1).otherwise(2)
     order = _in_order(findings, group, "outcome", newest, ("rule",))

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from auditor.cases.decide import STATES
+from auditor.reading.files import shown
 from auditor.reports.page.words import counted, verdict
 from auditor.reports.summary import Summary
 from auditor.reports.tables import URGENT, worst_first
@@ -45,13 +47,15 @@ def write(
     findings: pl.DataFrame,
     providers: pl.DataFrame,
     folder: Path | None,
+    cases: pl.DataFrame | None = None,
     *,
     show_ids: bool,
     told_elsewhere: bool = False,
 ) -> None:
     """Print the summary of a finished audit: blocks of 80 columns on a terminal, unwrapped in a pipe, the conclusion last.
 
-    `providers` is `providers.ranking`; without `show_ids` they are numbered by rank. `told_elsewhere`: whoever reads this
+    `providers` is `providers.ranking`; without `show_ids` they are numbered by rank. `cases` are the run's cases in the
+    ledger (`Night.cases`). `told_elsewhere`: whoever reads this
     sees the warnings beside it.
     """
     out = console(stream)
@@ -84,12 +88,13 @@ def write(
         out.print("Warnings:")
         for warning in summary["warnings"]:
             out.print(f"- {warning}")
-    if "ledger" in summary:
-        _night(out, summary["ledger"], findings, folder, show_ids)
+    if "ledger" in summary and cases is not None:
+        decided = cases.select("reopened_from", "decided_on", case="number")
+        _night(out, summary, findings.join(decided, on="case", how="left", maintain_order="left"), folder, show_ids)
     out.print(Text(verdict(summary)["headline"], style="bold"))
     if folder:
         page = folder / "report.html"
-        out.print(f"Report: {page if page.exists() else folder}")
+        out.print(f"Report: {shown(page if page.exists() else folder)}")
 
 
 def _claims_line(summary: Summary) -> Text:
@@ -103,6 +108,8 @@ def _claims_line(summary: Summary) -> Text:
         line.append(f" by the {count} {'rule' if count == 1 else 'rules'} evaluated")
     if claims["clear_by_absence"]:
         line.append(f" ({claims['clear_by_absence']:,} because their patient is in no visit)", style="bold")
+    if summary["standing"]["settled"]:
+        line.append(", before decisions")
     line.append(f"; not audited: {claims['void']:,} void, {claims['denied']:,} denied")
     if claims["rejected"]:
         line.append(f", {claims['rejected']:,} rejected", style="bold red")
@@ -116,31 +123,47 @@ def _money_line(summary: Summary) -> str:
     line = f"Potential overpayment {money['at_risk']:,.2f}; under review {money['review']:,.2f}"
     if missing := money["without_amount"]:
         line += f"; {missing:,} of these claims carry no amount"
-    if dismissed := standing["dismissed_findings"]:
-        line += f"; apart from that, {counted(dismissed, 'finding')} dismissed by reviewers"
+    if money["not_returned"]:
+        line += f"; {money['not_returned']:,.2f} of that left by refunds"
+    if money["returned"]:
+        line += f"; returned {money['returned']:,.2f}"
+    if settled := standing["settled_findings"]:
+        line += f"; apart from that, {counted(settled, 'finding')} corrected, refunded or dismissed"
     return line
 
 
-def _night(out: Console, ledger: dict[str, Any], findings: pl.DataFrame, folder: Path | None, show_ids: bool) -> None:
-    """What the ledger knows: the cases by mark, open work, and tonight's findings one by one."""
+def _night(out: Console, summary: Summary, findings: pl.DataFrame, folder: Path | None, show_ids: bool) -> None:
+    """What the ledger knows: the cases by mark and by state, and tonight's findings one by one."""
+    ledger = summary["ledger"]
     marks = ", ".join(f"{count:,} {mark}" for mark, count in ledger["marks"].items())
     before = f"Since the run {ledger['previous_run']}" if ledger["previous_run"] else "First run of this ledger"
     if ledger["repeats"]:
         before = f"Inputs and settings of the run {ledger['repeats']} again"
     out.print(f"{before}: {marks}")
-    work = ledger["work"]
-    open_, confirmed, dismissed = (_tallied(work[state], state) for state in ("open", "confirmed", "dismissed"))
-    due = f", the next due on {work['confirmed']['next_due']}" if work["confirmed"]["next_due"] else ""
-    out.print(f"Open work: {open_}; {confirmed}{due}; {dismissed}")
+    out.print("Cases by state, each claim's money once:")
+    for state in STATES:
+        out.print(f"  {_state(state, ledger['work'][state], summary['money'])}")
     alarms = findings.filter(URGENT)
     rows = worst_first(alarms, "outcome", _TONIGHT, last=("rule",))
     for row in rows.iter_rows(named=True):
         on = f" of {row['service_date']}" if show_ids else ""
         amount = f", {row['amount']:,.2f}" if row["amount"] is not None else ""
-        out.print(f"  {row['mark']}: case {row['case']}, {row['rule']} {row['name']}{on}{amount}")
+        former = f" (was {row['reopened_from']} on {row['decided_on']})" if row["reopened_from"] else ""
+        out.print(f"  {row['mark']}: case {row['case']}, {row['rule']} {row['name']}{on}{amount}{former}")
     if more := alarms.height - rows.height:
-        out.print(f"  and {more:,} more: audit98968 cases list {folder.parent if folder else 'DIR'} --mark new")
+        out.print(f"  and {more:,} more: audit98968 cases list {shown(folder.parent) if folder else 'DIR'} --mark new")
     out.print(f"Tonight: {'; '.join(_tallied(counts, mark) for mark, counts in ledger['tonight'].items())}")
+
+
+def _state(state: str, counts: dict[str, Any], money: dict[str, Any]) -> str:
+    """`confirmed: 2 cases on 1 claim, 30.00, the next due on 2026-03-31`, or `confirmed: none`."""
+    line = f"{state}: none"
+    if counts["findings"]:
+        cases, claims = counted(counts["findings"], "case"), counted(counts["claims"], "claim")
+        line = f"{state}: {cases} on {claims}, {counts['amount']:,.2f}"
+    if counts.get("next_due"):
+        line += f", the next due on {counts['next_due']}"
+    return f"{line}; returned {money['returned']:,.2f}" if state == "refunded" and money["returned"] else line
 
 
 def _tallied(counts: dict[str, Any], word: str) -> str:

@@ -2,7 +2,8 @@
 
 What it checks: the claim's cumulative minutes, rounded down, reach the lower end of its code's band ({low} for 98968).
 Where only the unbilled calls of the same {period} days would make up for what lacks, it asks for review: "cumulative time"
-may mean the period's. The policy's `duration.cumulative` settles it.
+may mean the period's. The policy's `duration.cumulative` settles it. Calls that overlap count once. Where one of them states
+over a minute less than its start and end show, it asks for review if the plain sum of all the calls reaches the band.
 
 Why it matters: fewer minutes belong to a lower code of the family, or to none.
 
@@ -24,6 +25,7 @@ RULE = Rule(
     over="claim",
     violation=(pl.col("minutes") < pl.col("low")) & (pl.col("period_minutes") < pl.col("low")),
     review=pl.col("minutes") < pl.col("low"),
+    certain=(pl.col("period_plain") < pl.col("low")).fill_null(True),
     unknown=pl.col("minutes").is_null(),
     applies=HAS_CALL,
     message=pl.format("{} minutes; {} needs at least {}", "minutes", "cpt_code", "low"),
@@ -40,5 +42,7 @@ RULE = Rule(
     u4     | p4      | 2026-03-02 09:00 | 6            |
     k5     | p5      | 2026-03-08 09:00 | 15           | violation
     u5     | p5      | 2026-03-01 09:00 | 6            |
+    k6     | p6      | 2026-03-02 09:00 | 15           | violation
+    u6     | p6      | 2026-03-02 09:05 | 6            |
     """,
 )

@@ -2,7 +2,7 @@
 
 What it checks: no visit that the call led to starts between the call's start and {hours} elapsed hours after its end. A
 visit booked before the call, or one that cannot be tied to it, asks for review; so does one of which only the date is
-known.
+known, and an entry without code and modality at the time of the call, which may be the call itself.
 
 Why it matters: a call that leads to a visit within {hours} hours is part of that visit.
 
@@ -55,7 +55,9 @@ RULE = Rule(
     k5     | p5      | 2026-03-09 09:00    | a        |           |                  |          | review v5
     v5     | p5      | 2026-03-10 09:00    | b        | completed |                  |          |
     k6     | p6      | 2026-03-09 09:00    | a        |           |                  |          | violation v6
-    v6     | p6      | 2026-03-09 09:00    | a        | completed |                  |          |
+    v6     | p6      | 2026-03-09 09:00    | a        | completed |                  | video    |
+    k12    | p12     | 2026-03-09 09:00    | a        |           |                  |          | review v12
+    v12    | p12     | 2026-03-09 09:15    | a        | completed |                  |          |
     k8     | p8      | 2026-03-09 09:00    | a        |           |                  |          | clear
     v8     | p8      | 2026-03-11          | a        | completed |                  |          |
     k9     | p9      | 2026-03-09 09:00    | a        |           |                  |          | review v9

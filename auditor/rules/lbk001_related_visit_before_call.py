@@ -1,7 +1,8 @@
 """A related visit in the days before the call.
 
 What it checks: no visit that counts, is related to the claim and was kept started in the {lookback} calendar days
-before it.
+before it. A visit that may or may not be related asks for review: one of another provider where there is no problem
+and no diagnosis to compare, and one whose problem differs while a diagnosis category is shared.
 
 Why it matters: the call then belongs to the earlier visit's follow-up and is not paid on its own.
 

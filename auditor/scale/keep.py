@@ -210,14 +210,16 @@ def near(spans: pl.DataFrame, day: str) -> Matters:
 def called(lines: pl.DataFrame, spans: pl.DataFrame, *names: str) -> Matters:
     """Calls matter that lines name, that their patients have a code or a claim for, or that are `near` in the spans.
 
+    So do those that have the id of a claim: a visit that came from them did not come from the claim.
     `names`: the columns by which a line may name a call of another patient.
     """
     theirs = named(**{name: lines[name] for name in names})
     patients, close = named(patient_id=lines["patient_id"]), near(spans, "call_start_date")
+    claims = named(call_id=lines["claim_id"])
 
     def mask(rows: pl.DataFrame) -> pl.Series:
         billed = rows["cpt_code"].is_not_null() | rows["claim_id"].is_not_null()
-        return theirs(rows) | close(rows) | (billed & patients(rows))
+        return theirs(rows) | claims(rows) | close(rows) | (billed & patients(rows))
 
     return mask
 

@@ -1,7 +1,14 @@
 """Names as people write them: the one that somebody meant, and text that is safe to show."""
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_OFTEN = 10
+"""Rows that make a value a word."""
+_USER = re.compile(r"\b([A-Za-z][A-Za-z\d+.-]+):/+(?:[^\s/@:]*:\S*@|[^\s/@:]*:[^/\n]*@|[^\s/]*@)")
+"""A URL up to its host, with a user: a password may hold an @, a slash or a blank, and a Path has one slash of two."""
+_QUERY = re.compile(r"(\b[A-Za-z][A-Za-z\d+.-]+:/+[^\s?;]*)[?;]\w[^\s=]*=\S*?(?=[]:;,)'\"]*(?:\s|$))")
 
 
 def nearest(word: str, known: Iterable[str], alike: float = 0.5) -> str:
@@ -9,6 +16,16 @@ def nearest(word: str, known: Iterable[str], alike: float = 0.5) -> str:
     by_fold = {name.casefold(): name for name in sorted(known)}
     found = difflib.get_close_matches(word.casefold(), list(by_fold), n=1, cutoff=alike)
     return f"; did you mean {by_fold[found[0]]}?" if found else ""
+
+
+def is_word(text: str, rows: int) -> bool:
+    """Whether a value may be shown without --show-ids: it is often there and has no digit. Others may be names or ids."""
+    return rows >= _OFTEN and not re.search(r"\d", text)
+
+
+def without_credentials(text: str) -> str:
+    """Text with every URL in it cut to its host and path: neither user nor password, nor parameters, which may hold both."""
+    return _QUERY.sub(r"\1", _USER.sub(r"\1://", text))
 
 
 def harmless(text: str) -> str:

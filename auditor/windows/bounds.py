@@ -55,6 +55,8 @@ class Numbers:
         return {name: getattr(self, name) for name in names} | {"low": low, "high": high}
 
 
+CALL_ITSELF = timedelta(minutes=15)
+"""A visit that starts so near the start of a call may be the call itself."""
 _MARGIN = 3
 """Days."""
 
@@ -204,7 +206,8 @@ def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
         return thin.fill_null(True)
 
     def touches(first: pl.Expr, last: pl.Expr, holes: Sequence[tuple[date, date]]) -> pl.Expr:
-        met = [(first <= pl.lit(end)) & (last >= pl.lit(start)) for start, end in holes]
+        heeded = holes if policy.coverage.holes == "unknown" else ()
+        met = [(first <= pl.lit(end)) & (last >= pl.lit(start)) for start, end in heeded]
         return pl.any_horizontal(*met).fill_null(False) if met else pl.lit(False)
 
     def back(days: int) -> pl.Expr:

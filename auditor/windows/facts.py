@@ -17,12 +17,14 @@ HOUR = 3_600_000_000
 class Facts:
     """What the windows look at.
 
-    `visits` are classified (`windows.visits`), `providers` may be empty. `tainted_*` are the patients with a rejected visit
-    or line. `provider_calls` are spans (`windows.calls`) of the calls of the claims' providers, whoever the patient.
+    `visits` are classified (`windows.visits`), `calls` have the patient_id and call_id of each call, `providers` may be
+    empty. `tainted_*` are the patients with a rejected visit or line. `provider_calls` are spans (`windows.calls`) of the
+    calls of the claims' providers, whoever the patient.
     """
 
     billing: Billing
     visits: pl.DataFrame
+    calls: pl.DataFrame
     providers: pl.DataFrame
     tainted_visits: pl.Series
     tainted_lines: pl.Series

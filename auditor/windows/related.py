@@ -3,6 +3,7 @@
 import polars as pl
 
 from auditor.cells.ids import folded
+from auditor.windows import bounds
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 
@@ -18,11 +19,13 @@ def nearly(one: str, several: str) -> pl.Expr:
     return (like & ~pl.col(several).list.contains(pl.col(one))).fill_null(False)
 
 
-def relate(pairs: pl.DataFrame, relatedness: str) -> pl.DataFrame:
-    """Add `linked`, `relation` (yes, no, unknown) and `basis` to (claim, visit) pairs.
+def relate(pairs: pl.DataFrame, relatedness: str, calls: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
+    """Add `linked`, `relation` (yes, no, unknown), `basis` and `may_be_call` to (claim, visit) pairs.
 
-    The claim's side is unprefixed, the visit's is prefixed `v_`.
+    The claim's side is unprefixed, the visit's is prefixed `v_`. `calls`: patient_id and call_id of all calls;
+    `line_calls`: `line`, `call_start` and `end` of the lines' calls.
     """
+    pairs = _flag(pairs, "from_claim", _from_claim(pairs, calls))
     from_call = pl.col("call_ids").list.contains(pl.col("v_originating_call_id"))
     named_by_call = pl.col("related_visit_ids").list.contains(pl.col("id"))
     both_problems = (pl.col("problems").list.len() > 0) & pl.col("v_problem_id").is_not_null()
@@ -30,7 +33,8 @@ def relate(pairs: pl.DataFrame, relatedness: str) -> pl.DataFrame:
     same_group = (pl.col("group_id") == pl.col("v_group_id")) & (pl.col("specialty") == pl.col("v_specialty"))
     pairs = pairs.with_columns(
         linked=(from_call & pl.col("v_originating_call_id").is_not_null()).fill_null(False)
-        | named_by_call.fill_null(False),
+        | named_by_call.fill_null(False)
+        | pl.col("from_claim"),
         same_provider=(pl.col("provider_id") == pl.col("v_provider_id")).fill_null(False),
     )
     same_problem = pl.col("problems").list.contains(pl.col("v_problem_id"))
@@ -38,6 +42,8 @@ def relate(pairs: pl.DataFrame, relatedness: str) -> pl.DataFrame:
     ladder = (
         pl.when(both_problems & same_problem)
         .then(_step(YES, "same problem"))
+        .when(both_problems & both_diagnoses & same_diagnosis)
+        .then(_step(UNKNOWN, "conflicting"))
         .when(both_problems & nearly("v_problem_id", "problems"))
         .then(_step(UNKNOWN, "unknown"))
         .when(both_problems)
@@ -54,7 +60,35 @@ def relate(pairs: pl.DataFrame, relatedness: str) -> pl.DataFrame:
     )
     rest = ladder if relatedness == "evidence" else _step(YES, "any")
     step = pl.when("linked").then(_step(YES, "linked")).otherwise(rest)
-    return pairs.with_columns(step.alias("step")).unnest("step")
+    pairs = pairs.with_columns(step.alias("step")).unnest("step").drop("from_claim")
+    pairs = _flag(pairs, "may_be_call", _call_itself(pairs, line_calls))
+    return pairs.with_columns(basis=pl.when("may_be_call").then(pl.lit("may be the call itself")).otherwise("basis"))
+
+
+def _from_claim(pairs: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """Pairs whose visit came from the claim by its claim_id, which is the call_id of no call of the patient."""
+    named = pairs.filter(pl.col("v_originating_call_id") == pl.col("claim_id"))
+    return named.join(calls, left_on=["patient_id", "claim_id"], right_on=["patient_id", "call_id"], how="anti")
+
+
+def _call_itself(pairs: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
+    """Pairs whose visit may be the entry that the visits export has for one of the claim's calls."""
+    provider = pl.col("v_provider_id").is_null() | pl.col("same_provider")
+    modality = pl.col("v_modality").is_null() | (pl.col("v_modality") == "unrecognised")
+    alike = pairs.filter(~pl.col("linked") & ~pl.col("v_has_codes") & provider & modality).select("line", "id", "at")
+    near = alike.join(line_calls.select("line", "call_start", "end"), on="line")
+    apart, at = (pl.col("at") - pl.col("call_start")).abs(), pl.col("at")
+    return near.filter((apart <= bounds.CALL_ITSELF) | at.is_between("call_start", "end").fill_null(False))
+
+
+def _flag(pairs: pl.DataFrame, name: str, some: pl.DataFrame) -> pl.DataFrame:
+    """Add a flag: whether a pair is among some, by `line` and the visit's `id`."""
+    if some.is_empty():
+        return pairs.with_columns(pl.lit(False).alias(name))
+    found = some.select("line", "id", pl.lit(True).alias(name)).unique()
+    return pairs.join(found, on=["line", "id"], how="left", maintain_order="left").with_columns(
+        pl.col(name).fill_null(False)
+    )
 
 
 def _step(relation: str, basis: str) -> pl.Expr:

@@ -9,7 +9,7 @@ from auditor.windows.columns import FLAG, RECORD, Columns
 from auditor.windows.facts import Facts
 
 VISIT: Columns = RECORD | {
-    "linked": (FLAG, "it came from one of the claim's calls, or one of them names it"),
+    "linked": (FLAG, "it came from one of the claim's calls, or from the claim, or one of the calls names it"),
     "is_related": (FLAG, "it is about what the claim is about"),
     "may_be_related": (FLAG, "related, or nothing tells"),
     "same_provider": (FLAG, "of the claim's provider"),
@@ -20,7 +20,7 @@ VISIT: Columns = RECORD | {
     "past": (FLAG, "it started by the instant up to which the visits are complete"),
     "kept": (FLAG, "completed, or past and of blank or unrecognised status"),
     "live": (FLAG, "neither cancelled nor a no-show"),
-    "sure": (FLAG, "its status is blank or recognised, it is not the call itself, and the patient is somebody"),
+    "sure": (FLAG, "its status is blank or recognised, it cannot be the call itself, and the patient is somebody"),
     "certain": (FLAG, "sure, and it counts rather than may count"),
     "not_booked": (FLAG, "nobody knows when it was booked"),
     "from_call": (FLAG, "linked, or booked from the claim's start on"),
@@ -115,6 +115,7 @@ _VISIT_COLUMNS = (
 
 _CLAIM_COLUMNS = (
     "line",
+    "claim_id",
     "patient_id",
     "provider_id",
     "start",
@@ -149,7 +150,7 @@ def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     pairs = pairs.join(groups, on="v_provider_id", how="left").with_columns(
         v_group_id=pl.coalesce("v_group_id", "_group"), v_specialty=pl.coalesce("v_specialty", "_specialty")
     )
-    pairs = related.relate(pairs, policy.relatedness)
+    pairs = related.relate(pairs, policy.relatedness, facts.calls, facts.billing.line_calls)
     on_the_day = pl.col("v_booked_at_date_only") & (pl.col("v_booked_at_date") == pl.col("start_date"))
     status = pl.col("v_status")
     past = (pl.col("at") <= pl.lit(facts.coverage.as_of, pl.Datetime("us", "UTC"))).fill_null(False)
@@ -173,7 +174,8 @@ def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         past=past,
         scheduled=(status == "scheduled").fill_null(False),
         live=~status.is_in(["cancelled", "no_show"]).fill_null(False),
-        sure=(status != "unrecognised").fill_null(True) & ~pl.col("nobody") & ~related.nearly("id", "call_ids"),
+        sure=(status != "unrecognised").fill_null(True) & ~pl.col("nobody") & ~pl.col("may_be_call")
+        & ~related.nearly("id", "call_ids"),
         postoperative=bounds.is_postoperative(policy),
         same_group=(pl.col("group_id") == pl.col("v_group_id")).fill_null(False),
         may_be_related=pl.col("relation") != related.NO,

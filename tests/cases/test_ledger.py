@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ import pytest
 from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.cases import book, chain, night, store
+from auditor.cases import decide as deciding
 from auditor.cases.decide import Decision, State, decide
 from auditor.cases.night import Night
 from auditor.errors import AuditError, FolderHeld, InputRefused, LedgerDamaged, UsageError
@@ -56,9 +58,9 @@ class Nights:
             f"{claim} {rule}": mark for claim, rule, mark in self.night.cases.select("claim_id", "rule", "mark").rows()
         }
 
-    def decide(self, case: str, state: str, on: str = "2026-05-04", **more: date) -> State:
+    def decide(self, case: str, state: str, on: str = "2026-05-04", **more: date | Decimal) -> State:
         with store.opened(self.path) as ledger, store.writing(ledger):
-            made = Decision(state, "Ann", "read the record", date.fromisoformat(on), **more)
+            made = Decision(state, "Ann", "read the record", date.fromisoformat(on), **more)  # type: ignore[arg-type]
             return decide(ledger, book.find(ledger, case), made)
 
     def state(self, case: str) -> str:
@@ -92,9 +94,13 @@ def test_a_run_that_repeats_another_repeats_its_marks(nights: Nights):
     night = [SHORT.replace(",30", ",29"), LONG.replace(",45,", ",25,"), GOOD.replace(",25,", ",10,")]
     marks = {"K1 DUR001": "changed", "K2 DUR002": "resolved", "K3 DUR001": "new"}
     assert nights.run(*night, digest="-b") == marks
+    assert nights.run(*night, digest="-b") == marks
+    assert nights.night.in_summary["announced"] == 0
     nights.decide("DUR001:K3:1", "dismissed")
     for _ in range(2):
-        assert nights.run(*night, digest="-b") == marks
+        assert nights.run(*night, digest="-b") == marks | {"K3 DUR001": "persisting"}
+        with store.opened(nights.path) as ledger:
+            assert book.listed(ledger, mark="new").height == 0
         assert nights.night.in_summary["repeats"] == "run2-b"
     assert nights.state("DUR001:K3:1") == "dismissed"
     assert nights.run(*night, digest="-c") == {"K1 DUR001": "persisting", "K3 DUR001": "persisting"}
@@ -151,6 +157,7 @@ def test_not_seen_says_why(nights: Nights, row: str, selected: tuple[str, ...], 
 
 
 SEEN = VISITS + "V3,P3,2026-03-08 09:00,completed\n"
+"""P3 is seen the day before the call, for nobody knows what."""
 
 
 @pytest.mark.parametrize(
@@ -177,15 +184,76 @@ def test_what_was_resolved_has_no_mark_until_it_is_back(nights: Nights):
     assert nights.run(SHORT) == {"K1 DUR001": "reopened"}
 
 
-def test_a_dismissal_holds_for_its_facts_and_its_time(nights: Nights):
+def test_what_was_resolved_and_is_decided_is_not_repeated(nights: Nights):
+    nights.run(SHORT, GOOD, digest="-a")
+    better = SHORT.replace(",12,", ",22,")
+    assert nights.run(better, GOOD, digest="-b") == {"K1 DUR001": "resolved"}
+    assert nights.run(better, GOOD, digest="-b") == {"K1 DUR001": "resolved"}
+    nights.decide("1", "dismissed")
+    assert nights.run(better, GOOD, digest="-b") == {}
+
+
+@pytest.mark.parametrize("state", ["confirmed", "corrected", "refunded", "dismissed"])
+def test_a_decision_holds_for_what_was_decided(nights: Nights, state: str):
+    """What differs otherwise, or is worse only than it was last night, is decided still."""
+    nights.run(SHORT)
+    more = {"identified_on": date(2026, 5, 4)} if state in ("corrected", "refunded") else {}
+    nights.decide("1", state, **more)
+    for row in (SHORT.replace(",12,", ",13,"), SHORT.replace(",30", ",20"), SHORT):
+        assert nights.run(row) == {"K1 DUR001": "changed"}
+        assert nights.state("1") == state
+    assert nights.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "reopened"}
+    case = nights.night.cases.row(0, named=True)
+    told = ("state", "reopened_from", "reviewer", "reason", "decided_on", "decided_amount")
+    assert [case[name] for name in told] == ["open", state, "Ann", "read the record", date(2026, 5, 4), Decimal(30)]
+    assert nights.faults() == []
+    assert nights.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "persisting"}
+    assert nights.state("1") == "open"
+    nights.decide("1", "dismissed")
+    assert nights.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "persisting"}
+    assert nights.night.cases["reopened_from"].item() is None
+
+
+def test_the_clock_of_a_confirmed_case_that_is_reopened_runs_on(nights: Nights):
+    nights.run(SHORT)
+    nights.decide("1", "confirmed", on="2026-05-04")
+    nights.run(SHORT.replace(",30", ",31"))
+    with store.opened(nights.path) as ledger:
+        assert book.listed(ledger)["due"].to_list() == [date(2026, 7, 3)]
+    assert nights.decide("1", "open").due() is None
+
+
+def test_another_related_record_reopens_a_case(nights: Nights):
+    nights.run(GOOD, visits=SEEN)
+    nights.decide("1", "dismissed")
+    assert nights.run(GOOD, visits=SEEN.replace("V3", "V4")) == {"K3 LBK001": "reopened"}
+    assert nights.night.cases["decided_record"].item() == "visit:V3"
+    assert nights.state("1") == "open"
+
+
+def test_a_stronger_outcome_reopens_a_case(nights: Nights):
+    linked = "visit_id,patient_id,visit_start,status,originating_call_id\n"
+    linked += "".join(f"{line},\n" for line in VISITS.splitlines()[1:])
+    nights.run(GOOD, visits=linked + "V3,P3,2026-03-08 09:00,completed,\n")
+    assert nights.night.cases["outcome"].item() == "review"
+    nights.decide("1", "dismissed")
+    problem = CALLS.replace("\n", ",diagnosis_codes\n") + GOOD.replace("\n", ",J45.20\n")
+    seen = VISITS.replace("status\n", "status,diagnosis_codes\n").replace("completed\n", "completed,\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{__name__}.CALLS", problem.partition("\n")[0] + "\n")
+        told = nights.run(GOOD.replace("\n", ",J45.20\n"), visits=seen + "V3,P3,2026-03-08 09:00,completed,J45.20\n")
+    assert told == {"K3 LBK001": "reopened"}
+    assert nights.night.cases.select("outcome", "decided_outcome").row(0) == ("violation", "review")
+
+
+def test_a_dismissal_holds_up_to_its_last_day(nights: Nights):
     nights.run(SHORT, LONG)
     nights.decide("1", "dismissed", until=date(2026, 6, 1))
     nights.decide("DUR002:K2:1", "dismissed")
     assert nights.run(SHORT, LONG, day="2026-06-01") == {"K1 DUR001": "persisting", "K2 DUR002": "persisting"}
     assert nights.state("1") == "dismissed"
-    told = nights.run(SHORT, LONG.replace(",45,", ",46,"), day="2026-06-02")
-    assert told == {"K1 DUR001": "reopened", "K2 DUR002": "reopened"}
-    assert (nights.state("1"), nights.state("2")) == ("open", "open")
+    assert nights.run(SHORT, LONG, day="2026-06-02") == {"K1 DUR001": "reopened", "K2 DUR002": "persisting"}
+    assert (nights.state("1"), nights.state("2")) == ("open", "dismissed")
 
 
 def test_a_confirmed_case_stays_confirmed_whatever_the_nights_bring(nights: Nights):
@@ -198,11 +266,47 @@ def test_a_confirmed_case_stays_confirmed_whatever_the_nights_bring(nights: Nigh
 
 def test_a_refunded_case_that_was_clear_and_is_back_is_open_again(nights: Nights):
     nights.run(SHORT)
-    nights.decide("1", "refunded")
+    nights.decide("1", "refunded", identified_on=date(2026, 5, 4))
     nights.run(SHORT.replace(",12,", ",22,"))
     assert nights.state("1") == "refunded"
     nights.run(SHORT)
     assert nights.state("1") == "open"
+    assert nights.night.cases["refunded_amount"].to_list() == [Decimal(30)]
+
+
+def test_refunds_of_a_claim_add_up_to_its_amount(nights: Nights):
+    nights.run(SHORT)
+    nights.decide("1", "confirmed")
+    assert nights.decide("1", "refunded", amount=Decimal("10.5")).refunded_amount == "10.5"
+    with pytest.raises(UsageError, match="more than what is left"):
+        nights.decide("1", "refunded", amount=Decimal("19.51"))
+    assert nights.decide("1", "refunded").refunded_amount == "30.00"
+    assert nights.decide("1", "refunded").refunded_amount == "30.00"
+    nights.run(SHORT.replace(",30", ",45"))
+    assert nights.state("1") == "open"
+    assert nights.decide("1", "refunded", identified_on=date(2026, 5, 4)).refunded_amount == "45.00"
+    assert nights.decide("1", "open").refunded_amount is None
+
+
+def test_a_claim_without_an_amount_needs_one_for_its_refund(nights: Nights):
+    nights.run(SHORT.replace(",30", ","))
+    nights.decide("1", "confirmed")
+    with pytest.raises(UsageError, match="say with --amount"):
+        nights.decide("1", "refunded")
+    assert nights.decide("1", "refunded", amount=Decimal(5)).refunded_amount == "5"
+
+
+@pytest.mark.parametrize("state", ["corrected", "refunded"])
+def test_only_a_confirmed_case_is_corrected_or_refunded(nights: Nights, state: str):
+    nights.run(SHORT)
+    with pytest.raises(UsageError, match="only a confirmed case"):
+        nights.decide("1", state)
+    assert nights.decide("1", state, identified_on=date(2026, 4, 1)).confirmed_on == "2026-04-01"
+    nights.decide("1", "dismissed")
+    with pytest.raises(UsageError, match="only a confirmed case"):
+        nights.decide("1", state)
+    nights.decide("1", "confirmed")
+    assert nights.decide("1", state).confirmed_on == "2026-05-04"
 
 
 def test_incomplete_claims_come_back_once_their_window_has_closed(nights: Nights):
@@ -262,6 +366,9 @@ def test_confirming_again_does_not_move_the_clock(nights: Nights):
         ({"state": "dismissed", "investigated_from": date(2026, 5, 1)}, "go with confirmed"),
         ({"investigated_to": date(2026, 5, 1)}, "needs --investigated-from"),
         ({"investigated_from": date(2026, 5, 2), "investigated_to": date(2026, 5, 1)}, "is before"),
+        ({"identified_on": date(2026, 5, 1)}, "--identified-on goes with corrected and refunded"),
+        ({"state": "refunded", "identified_on": date(2026, 5, 5)}, "on or before the day"),
+        ({"amount": Decimal(5)}, "--amount goes with refunded"),
     ],
 )
 def test_decisions_that_do_not_hold_together(made: dict[str, object], says: str):
@@ -395,16 +502,20 @@ def claims_that_look_alike(nights: Nights) -> None:
 def schema_before(nights: Nights) -> Iterator[None]:
     """Nights on a ledger of the schema before, in which ids are joined as they are."""
     standing = store.MIGRATIONS[1][store.MIGRATIONS[1].index("CREATE VIEW standing") :]
-    older = (store.MIGRATIONS[0], "ALTER TABLE runs ADD COLUMN repeats INTEGER;\nDROP VIEW standing;\n" + standing)
+    plain = "ALTER TABLE runs ADD COLUMN repeats INTEGER;\nDROP VIEW standing;\n" + standing
+    older = (store.MIGRATIONS[0], plain, store.MIGRATIONS[2])
     with pytest.MonkeyPatch.context() as before:
         before.setattr(store, "MIGRATIONS", older)
         before.setattr(store, "renamed", SimpleNamespace(enter=lambda *_: None))
+        before.setattr(deciding, "_found", lambda _: {})
         before.setattr(night, "_CASE_ID", pl.concat_str("rule", *night.KEYS, separator=":").alias("case"))
         yield
     with closing(sqlite3.connect(nights.path)) as ledger:
+        added = re.findall(r"ADD COLUMN (\w+)", store.MIGRATIONS[2])
+        dropped = "".join(f"ALTER TABLE cases DROP COLUMN {name};" for name in added)
         was = re.search(r"CREATE VIEW standing .*?;", store.MIGRATIONS[0], re.DOTALL)[0]
         ledger.executescript(
-            f"DROP VIEW standing; ALTER TABLE runs DROP COLUMN repeats; {was} PRAGMA user_version = 2;"
+            f"DROP VIEW standing; ALTER TABLE runs DROP COLUMN repeats; {dropped} {was} PRAGMA user_version = 2;"
         )
 
 
@@ -432,7 +543,7 @@ def test_keys_that_were_joined_plainly_are_made_one_to_one(plain: Nights):
     marks = plain.run(*(row.replace(",30", ",28") for row in PLAIN_KEYS))
     assert set(marks.values()) == {"changed"}
     assert plain.faults() == []
-    (kept,) = plain.folder.glob("ledger-before-schema-3-*.sqlite")
+    (kept,) = plain.folder.glob("ledger-before-schema-4-*.sqlite")
     assert sqlite3.connect(kept).execute("PRAGMA user_version").fetchone() == (2,)
 
 
@@ -446,7 +557,8 @@ def test_cases_that_shared_a_key_go_on_apart(nights: Nights):
         assert nights.faults() != []
     assert nights.faults() == []
     assert [nights.state(word) for word in ("1", "2")] == ["open", "dismissed"]
-    assert set(nights.run(*LOOK_ALIKES, claims=True).values()) == {"changed", "reopened"}
+    assert set(nights.run(*LOOK_ALIKES, claims=True).values()) == {"changed"}
+    assert [nights.state(word) for word in ("1", "2")] == ["open", "dismissed"]
 
 
 @pytest.mark.parametrize("damage", ["state = 'open', confirmed_on = NULL", "facts = replace(facts, '12', '25')"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -54,18 +56,19 @@ def test_a_dismissed_finding_leaves_headline_money_and_exit_code(out: Path) -> N
     told = summary(out)
     assert told["claims"]["violation"] == 2  # the verdicts stay what they are
     assert told["standing"] == {"violation": 1, "review": 0, "incomplete": told["standing"]["incomplete"], "dismissed": 1,
-                                "dismissed_findings": 1, "dismissed_amount": 30}  # fmt: skip
+                                "dismissed_findings": 1, "dismissed_amount": 30, "settled": 1,
+                                "settled_findings": 1}  # fmt: skip
     assert told["money"]["at_risk"] == 40
     assert {rule["code"]: rule["dismissed"] for rule in told["rules"]}["DUR002"] == 1
     page = (out / "latest" / "report.html").read_text()
     assert "1 of 3 claims in violation" in page
-    assert "dismissed by reviewers are left out" in page
+    assert "Left out here and in the headline: 1 finding that is corrected, refunded or dismissed" in page
     findings = pl.read_parquet(out / "latest" / "findings.parquet")
     assert findings["at_risk_amount"].sum() == 40
     dismiss(out, of(out, "DUR001"), of(out, "ELG001"))
     assert night(out) == 0
     assert summary(out)["money"]["at_risk"] == 0
-    assert "Nothing stands" in (out / "latest" / "report.html").read_text()
+    assert "Nothing needs attention: the findings on 2 of 3 claims" in (out / "latest" / "report.html").read_text()
 
 
 def test_a_claim_stands_by_its_other_finding_and_its_amount_with_it(out: Path) -> None:
@@ -80,11 +83,11 @@ def test_a_claim_stands_by_its_other_finding_and_its_amount_with_it(out: Path) -
 
 
 def test_what_was_new_and_is_dismissed_is_not_tonight_s(out: Path) -> None:
-    """A rerun repeats the mark, and leaves out of its headline what was dismissed since."""
+    """A rerun repeats the marks, but that of what was dismissed since."""
     dismiss(out, of(out, "DUR002"))
     assert night(out) == 1
     told = summary(out)["ledger"]
-    assert told["marks"]["new"] == 3
+    assert (told["marks"]["new"], told["marks"]["persisting"]) == (2, 1)
     assert told["tonight"]["new"] == {"findings": 2, "claims": 1, "amount": 40}
     assert "2 new on 1 claim, $40.00" in (out / "latest" / "report.html").read_text()
 
@@ -117,3 +120,164 @@ def test_tonight_and_open_work_are_counted(out: Path) -> None:
     page = (out / "latest" / "report.html").read_text()
     assert '<h1 id="h-night" class="violation">2 new on 1 claim, $15.00</h1>' in page
     assert "the next due on <b>2026-08-30</b>" in page
+
+
+def settle(out: Path, state: str, *words: str) -> int:
+    """Decide cases that were identified on the day of the decision."""
+    identified = ["--identified-on", "2026-07-01"] if state in ("corrected", "refunded") else []
+    more = ["--by", "Ann", "--reason", "read the record", "--on", "2026-07-01", *identified]
+    return command(["cases", "decide", str(out), state, *words, *more])
+
+
+def sheet(out: Path, name: str) -> pl.DataFrame:
+    import fastexcel
+
+    return fastexcel.read_excel(out / "latest" / "report.xlsx").load_sheet(name, header_row=None).to_polars()
+
+
+@pytest.mark.parametrize("state", ["corrected", "refunded", "dismissed"])
+def test_a_run_whose_findings_are_all_settled_is_over(out: Path, state: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert settle(out, state, "1", "2", "3") == 0
+    capfd.readouterr()
+    assert night(out, "--format", "text") == 0
+    said = capfd.readouterr().out
+    assert "Nothing needs attention: the findings on 2 of 3 claims are corrected, refunded or dismissed" in said
+    assert "Potential overpayment 0.00" in said
+    returned = "; returned 70.00" if state == "refunded" else ""
+    assert f"  {state}: 3 cases on 2 claims, 70.00{returned}\n" in said
+    assert "  open: none\n" in said
+    told = summary(out)
+    assert told["claims"]["violation"] == 2
+    assert (told["standing"]["violation"], told["standing"]["settled"], told["standing"]["settled_findings"]) == (
+        0,
+        2,
+        3,
+    )
+    money = {name: told["money"][name] for name in ("at_risk", "this_run", "returned")}
+    assert money == {"at_risk": 0, "this_run": 70, "returned": 70 if state == "refunded" else 0}
+    assert told["ledger"]["work"][state] == {"findings": 3, "claims": 2, "amount": 70}
+    assert told["ledger"]["work"]["open"]["findings"] == 0
+    assert told["ledger"]["marks"]["new"] == 0
+    assert pl.read_csv(out / "latest" / "findings.csv")["state"].to_list() == [state] * 3
+    for name in ("findings", "claims"):
+        assert pl.read_parquet(out / "latest" / f"{name}.parquet")["at_risk_amount"].sum() == 0
+    page = (out / "latest" / "report.html").read_text()
+    assert f'data-state="{state}">{state}</a></th><td class="n">3</td><td class="n">2</td><td class="n">$70.00' in page
+    first = dict(sheet(out, "Summary").select(pl.nth(0), pl.nth(1)).iter_rows())
+    assert (first[f"Cases: {state}"], first["Cases: open"]) == ("3 on 2 claims, $70.00", "none")
+    assert float(first["claims in violation"]) == 0
+    for level in ("violation", "review", "new"):
+        assert night(out, "--fail-on", level) == 0
+
+
+def test_a_confirmed_finding_stays_at_risk(out: Path) -> None:
+    assert settle(out, "confirmed", "1", "2", "3") == 0
+    assert night(out) == 1
+    assert summary(out)["money"]["at_risk"] == 70
+
+
+def test_what_a_smaller_refund_leaves_stays_at_risk(out: Path) -> None:
+    """The finding is settled, what is left of its claim's amount is at risk, and the columns add up to it."""
+    case = of(out, "DUR002")
+    assert settle(out, "refunded", case, "--amount", "12.50") == 0
+    assert night(out) == 1
+    told = summary(out)
+    money = told["money"]
+    assert (money["at_risk"], money["returned"], money["not_returned"]) == (57.5, 12.5, 17.5)
+    assert told["standing"]["violation"] == 1
+    assert told["ledger"]["work"]["refunded"] == {"findings": 1, "claims": 1, "amount": 30}
+    findings = pl.read_parquet(out / "latest" / "findings.parquet")
+    assert (
+        findings["at_risk_amount"].sum() == pl.read_parquet(out / "latest" / "claims.parquet")["at_risk_amount"].sum()
+    )
+    assert float(findings["at_risk_amount"].sum()) == 57.5
+    assert "with $17.50 that refunds left" in (out / "latest" / "report.html").read_text()
+    assert settle(out, "refunded", case) == 0
+    assert night(out) == 1
+    assert summary(out)["money"]["at_risk"] == 40
+    assert summary(out)["money"]["returned"] == 30
+
+
+def test_a_claim_s_money_is_in_the_line_of_its_first_state(out: Path) -> None:
+    """Of K1's two findings one is dismissed and one corrected; what was refunded for a claim is not at risk again."""
+    settle(out, "dismissed", of(out, "DUR001"))
+    settle(out, "corrected", of(out, "ELG001"))
+    settle(out, "refunded", of(out, "DUR002"))
+    assert night(out) == 0
+    work = summary(out)["ledger"]["work"]
+    assert {state: (work[state]["findings"], work[state]["claims"], work[state]["amount"]) for state in work} == {
+        "open": (0, 0, 0), "confirmed": (0, 0, 0), "corrected": (1, 1, 40), "refunded": (1, 1, 30), "dismissed": (1, 1, 0),
+    }  # fmt: skip
+    assert settle(out, "open", of(out, "DUR001")) == 0
+    assert night(out) == 1
+    work = summary(out)["ledger"]["work"]
+    assert (work["open"]["amount"], work["corrected"]["amount"]) == (40, 0)
+
+
+def test_a_refund_for_one_finding_counts_for_the_claim(out: Path) -> None:
+    settle(out, "refunded", of(out, "DUR001"), "--amount", "30")
+    assert night(out) == 1
+    assert summary(out)["money"]["at_risk"] == 40  # 10 of K1, 30 of K2
+    assert settle(out, "refunded", of(out, "ELG001"), "--amount", "10.01") == 2
+    settle(out, "refunded", of(out, "ELG001"))
+    assert night(out) == 1
+    assert summary(out)["money"]["at_risk"] == 30
+    assert summary(out)["money"]["returned"] == 40
+
+
+def test_a_settled_finding_that_is_worse_is_announced_with_the_decision_beside_it(
+    out: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settle(out, "refunded", "1", "2", "3")
+    (out.parent / "calls.csv").write_text(CALLS.replace(",98968,30,", ",98968,45,"))
+    capfd.readouterr()
+    assert night(out, "--fail-on", "new", "--format", "text") == 1
+    case = of(out, "DUR002")
+    assert f"reopened: case {case}, DUR002 call-too-long, 45.00 (was refunded on 2026-07-01)" in capfd.readouterr().out
+    told = summary(out)
+    assert (told["ledger"]["marks"]["reopened"], told["ledger"]["announced"]) == (1, 1)
+    assert (told["money"]["at_risk"], told["money"]["returned"]) == (15, 70)
+    assert (out / "latest" / "report.html").read_text().count("was refunded on 2026-07-01 by Ann: read the record") == 2
+    heads, *rows = sheet(out, "Findings").rows()[1:]
+    at = heads.index("Decision before")
+    assert [row[at] for row in rows if row[at]] == ["was refunded on 2026-07-01 by Ann: read the record"]
+    assert night(out, "--fail-on", "new") == 0
+    assert summary(out)["ledger"]["marks"]["reopened"] == 1
+
+
+def test_the_deadline_of_a_confirmed_case_that_is_reopened_is_told(out: Path) -> None:
+    settle(out, "confirmed", of(out, "DUR002"))
+    (out.parent / "calls.csv").write_text(CALLS.replace(",98968,30,", ",98968,45,"))
+    night(out)
+    work = summary(out)["ledger"]["work"]
+    assert (work["open"]["next_due"], work["confirmed"]["next_due"]) == ("2026-08-30", None)
+    assert "the next due on <b>2026-08-30</b>" in (out / "latest" / "report.html").read_text()
+
+
+def test_the_ledger_s_proof_knows_refunds(out: Path) -> None:
+    """verify, repair and restore hold a ledger to what was refunded, decided and reopened."""
+    settle(out, "refunded", of(out, "DUR002"), "--amount", "12.50")
+    settle(out, "dismissed", of(out, "DUR001"))
+    (out.parent / "calls.csv").write_text(CALLS.replace(",98968,30,", ",98968,45,"))
+    night(out)
+    ledger = out / "ledger.sqlite"
+    query = (
+        "SELECT number, state, reopened_from, refunded_amount, decided_amount, decided_record, confirmed_on FROM cases"
+    )
+    with closing(sqlite3.connect(ledger)) as connection:
+        before = connection.execute(query).fetchall()
+        connection.execute("UPDATE cases SET refunded_amount = '30' WHERE refunded_amount IS NOT NULL")
+        connection.commit()
+    assert command(["cases", "verify", str(out)]) == 3
+    assert command(["cases", "repair", str(out)]) == 0
+    assert command(["cases", "verify", str(out)]) == 0
+    ledger.rename(out.parent / "kept.sqlite")
+    assert command(["cases", "restore", str(out)]) == 0
+    assert command(["cases", "verify", str(out)]) == 0
+    with closing(sqlite3.connect(ledger)) as connection:
+        restored = connection.execute(query).fetchall()
+    assert [[str(value).removesuffix("0").removesuffix(".0") for value in row] for row in restored] == [
+        [str(value).removesuffix("0").removesuffix(".0") for value in row] for row in before
+    ]
+    assert night(out) == 1
+    assert summary(out)["money"]["returned"] == 12.5

@@ -9,9 +9,12 @@ import pytest
 from auditor import policy as policies
 from auditor.cells import instants
 from auditor.cells.instants import Midnights
+from auditor.cells.normalise import normalise
 from auditor.errors import UsageError
 from auditor.policy import Policy
+from auditor.reading.ingest import REJECT_SCHEMA, Extract
 from auditor.rules import select
+from auditor.schema.tables import TABLES
 from tests.support.reading import HEADER, one, own_policy
 
 AT = datetime(2026, 3, 2, 14, 5, 9, tzinfo=UTC)
@@ -102,6 +105,7 @@ def test_a_few_times_among_midnights_stay_times(tmp_path: Path) -> None:
 
 
 CALL = "call_id,patient_id,provider_id,call_start"
+CLAIMS = "claim_id,patient_id,provider_id,cpt_code,service_date"
 
 
 @pytest.mark.parametrize(
@@ -128,10 +132,31 @@ def test_instants(tmp_path: Path, policy: Policy, written: str, utc: str):
     ("written", "reason"),
     [
         ("", "visit_start is blank"),
-        ("soon", "visit_start is no date or time that can be read"),
-        ("2026-02-30", "visit_start is no date or time that can be read"),
-        ("13/13/2026", "visit_start is no date or time that can be read"),
-        ("2026-03-02 25:00", "visit_start is no date or time that can be read"),
+        (
+            "soon",
+            "visit_start is no date or time that can be read: no digit in it (name its form in instant_formats, or in nulls if it means blank)",
+        ),
+        (
+            "2026-02-30",
+            "visit_start is no date or time that can be read: 9999-99-99 (name its form in instant_formats)",
+        ),
+        (
+            "Mon 3.2.2026 klo 9:05",
+            "visit_start is no date or time that can be read: aaa 9.9.9999 aaa 9:99 (name its form in instant_formats)",
+        ),
+        ("Ünal 7²€", "visit_start is no date or time that can be read: aaaa 99? (name its form in instant_formats)"),
+        (
+            "9" * 41,
+            "visit_start is no date or time that can be read: longer than 40 characters (name its form in instant_formats)",
+        ),
+        (
+            "13/13/2026",
+            "visit_start is no date or time that can be read: 99/99/9999 (name its form in instant_formats)",
+        ),
+        (
+            "2026-03-02 25:00",
+            "visit_start is no date or time that can be read: 9999-99-99 99:99 (name its form in instant_formats)",
+        ),
         ("2026-03-08 02:30", "visit_start is a local time that the DST change in America/New_York skips"),
         ("2026-11-01 01:30", "visit_start is a local time that the DST change in America/New_York repeats"),
     ],
@@ -196,7 +221,8 @@ def test_own_formats_keep_their_time_and_offset(tmp_path: Path, form: str, writt
 )
 def test_impossible_offsets_and_years_are_rejected(tmp_path: Path, policy: Policy, written: str):
     table = one(tmp_path, policy, f"{HEADER}\n1,P1,{written},seen\n".encode())
-    assert table.rejects["reason"].to_list() == ["visit_start is no date or time that can be read"]
+    (reason,) = table.rejects["reason"]
+    assert reason.startswith("visit_start is no date or time that can be read: 9999-")
 
 
 def test_dates_in_five_forms_in_one_column(tmp_path: Path):
@@ -225,3 +251,66 @@ def test_a_date_is_the_day_as_written_also_where_a_clock_change_skips_its_midnig
     table = one(tmp_path, there, f"{header}\n{rows}".encode(), "claims")
     assert [str(day) for day in table.rows["service_date"]] == ["2024-04-26"] * 3
     assert table.rejects.is_empty()
+
+
+@pytest.mark.parametrize("count", [1, 19, 21])
+@pytest.mark.parametrize("written", ["{}T00:00:00Z", "{} 00:00:00+05:30", "{}", "{} 00:00", "{}T09:00:00-05:00"])
+def test_a_midnight_in_a_date_column_is_its_date_however_few_there_are(tmp_path: Path, count: int, written: str):
+    days = [f"2026-03-{10 + number % 3}" for number in range(count)]
+    rows = "".join(f"K{n},P1,D1,98968,{written.format(day)}\n" for n, day in enumerate(days))
+    table = one(tmp_path, policy_of(tmp_path), f"{CLAIMS}\n{rows}".encode(), "claims")
+    assert [str(day) for day in table.rows.sort("source_record")["service_date"]] == days
+    assert table.warnings == ()
+
+
+@pytest.mark.parametrize("count", [1, 19, 21])
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo", None])
+def test_so_it_is_in_parquet_whatever_the_column_is_marked_as(tmp_path: Path, count: int, zone: str | None):
+    at = pl.Series([datetime(2026, 3, 10)] * count).dt.replace_time_zone(zone)
+    frame = pl.DataFrame({"provider_id": [f"D{n}" for n in range(count)], "license_start": at, "license_end": at})
+    frame.write_parquet(tmp_path / "providers.parquet")
+    table = one(tmp_path, policy_of(tmp_path), (tmp_path / "providers.parquet").read_bytes(), "providers")
+    assert {str(day) for day in (*table.rows["licence_start"], *table.rows["licence_end"])} == {"2026-03-10"}
+
+
+def test_other_times_in_a_date_column_are_moved_to_the_zone_of_the_audit(tmp_path: Path):
+    texts = ["2026-03-10T03:00:00Z", "2026-03-10 03:00", "2026-03-10T00:00:00Z", "2026-03-10 00:00", "3/10/2026"]
+    rows = "".join(f"K{n},P1,D1,98968,{text}\n" for n, text in enumerate(texts))
+    for own, second in (("", "10"), ('[timezones]\nclaims = "UTC"\n', "09")):
+        table = one(tmp_path, policy_of(tmp_path, own), f"{CLAIMS}\n{rows}".encode(), "claims")
+        days = [day.strftime("%d") for day in table.rows.sort("source_record")["service_date"]]
+        assert days == ["09", second, "10", "10", "10"]
+
+
+def test_a_date_whose_midnight_the_zone_of_the_audit_skips_is_itself_in_a_column_with_another_zone(tmp_path: Path):
+    (tmp_path / "cairo.toml").write_text('timezone = "Africa/Cairo"\n[timezones]\nclaims = "UTC"\n')
+    there = policies.load(str(tmp_path / "cairo.toml"), select)
+    table = one(tmp_path, there, f"{CLAIMS}\nK1,P1,D1,98968,2024-04-26\n".encode(), "claims")
+    assert [str(day) for day in table.rows["service_date"]] == ["2024-04-26"]
+
+
+def test_the_last_years_that_there_are_stay_dates(tmp_path: Path):
+    rows = "D1,9999-12-31\nD2,9999-12-31T00:00:00Z\nD3,9999-12-31 23:59:59\n"
+    table = one(tmp_path, policy_of(tmp_path), f"provider_id,license_end\n{rows}".encode(), "providers")
+    assert {str(day) for day in table.rows["licence_end"]} == {"9999-12-31"}
+
+
+def test_each_shape_of_unreadable_dates_is_a_reason_of_its_own_in_text_as_in_categories(tmp_path: Path):
+    texts = ["02/03/2026, 9:05 Uhr", "12/03/2026, 9:15 Uhr", "2026-W10", "CANARY", None, "2026-03-02"]
+    values = pl.Series("visit_start", texts)
+    for column in (values, values.cast(pl.Categorical)):
+        frame = pl.DataFrame(
+            {"visit_id": list("abcdef"), "patient_id": list("abcdef"), "visit_start": column}
+        ).with_columns(source_file=pl.lit("visits.csv"), source_record=pl.int_range(1, 7, dtype=pl.UInt32))
+        table = normalise(Extract(TABLES["visits"], (), frame, pl.DataFrame(schema=REJECT_SCHEMA)), policy_of(tmp_path))
+        reasons = [reason.partition(": ")[2] or reason for reason in table.rejects["reason"]]
+        assert reasons == [*["99/99/9999, 9:99 aaa (name its form in instant_formats)"] * 2,
+                           "9999-a99 (name its form in instant_formats)",
+                           "no digit in it (name its form in instant_formats, or in nulls if it means blank)", "visit_start is blank"]  # fmt: skip
+
+
+def test_a_parquet_date_out_of_range_is_named_so(tmp_path: Path):
+    frame = pl.DataFrame({"visit_id": "V1", "patient_id": "P1", "visit_start": datetime(9999, 12, 31, 9)})
+    frame.write_parquet(tmp_path / "visits.parquet")
+    table = one(tmp_path, policy_of(tmp_path), (tmp_path / "visits.parquet").read_bytes())
+    assert table.rejects["reason"].to_list() == ["visit_start is no date or time that can be read: out of range"]

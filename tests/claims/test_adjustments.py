@@ -6,6 +6,7 @@ import pytest
 
 from tests.reference import Table, World
 from tests.support import compare
+from tests.support.claims import COVERED, rows
 
 HEAD = ("claim_id", "claim_line", "paid_amount", "frequency_code", "original_claim_id", "claim_status")
 ORIGINAL = "c1 | 1 | 30 | | |"
@@ -62,3 +63,38 @@ def test_the_line_that_is_left(tmp_path: Path, rows: tuple[str, ...], left: set[
 def test_a_replacement_that_found_nothing_asks_for_review(tmp_path: Path):
     result = compare.run(world(ORIGINAL, "c2 | 1 | 35 | 7 | c9 |"), tmp_path)
     assert compare.verdicts(result)["c2", "1", "98968"]["FRQ001"][:3] == ("review", "claim", "c1")
+
+
+CALLS = "call_id | patient_id | provider_id | call_start | call_end | cpt_code | claim_id | frequency_code | original_claim_id"
+K1 = "K1 | P1 | D1 | 2026-03-20 09:00 | 2026-03-20 09:25 | 98968 | C1 | |"
+K2 = "K2 | P1 | D1 | 2026-03-20 12:00 | 2026-03-20 12:12 | 98968 | C2 | 7 | C1"
+K3 = "K3 | P2 | D1 | 2026-03-01 15:00 | 2026-03-01 15:25 | | | |"
+VISITS = """visit_id | patient_id | provider_id | visit_start | status
+V1 | P1 | D1 | 2026-03-18 10:00 | completed"""
+
+
+@pytest.mark.parametrize("order", [(K1, K2, K3), (K2, K1, K3), (K3, K1, K2)], ids=("second", "first", "last"))
+def test_a_replacement_with_a_call_of_its_own_keeps_it(tmp_path: Path, order: tuple[str, ...]):
+    made = World(
+        calls=rows("\n".join((CALLS, *order))), visits=compare.reaching(rows(VISITS), "2026-12-31"), settings=COVERED
+    )
+    result = compare.run(made, tmp_path)
+    assert compare.differences(made, result) == []
+    told = compare.verdicts(result)
+    assert list(told) == [("C2", "1", "98968")]
+    claim = told["C2", "1", "98968"]
+    assert (claim["call_ids"], claim["minutes"]) == (("K2",), 12)
+    assert claim["LBK001"][:3] == ("violation", "visit", "V1")
+    assert claim["DUR001"][0] == "review"  # the call of the line that was replaced supports no line any more
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_of_several_replacements_with_one_call_id_one_is_the_call(tmp_path: Path, reverse: bool):
+    """The same one in any order of the rows."""
+    again = "K2 | P1 | D1 | 2026-03-20 12:00 | 2026-03-20 12:22 | 98968 | C3 | 7 | C2"
+    order = [K1, K2, again]
+    text = "\n".join((CALLS, *(reversed(order) if reverse else order)))
+    made = World(calls=rows(text), visits=compare.reaching(rows(VISITS), "2026-12-31"), settings=COVERED)
+    result = compare.run(made, tmp_path)
+    assert compare.differences(made, result) == []
+    assert result.claims.select("claim_id", "minutes").rows() == [("C3", 12)]

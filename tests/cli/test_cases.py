@@ -159,7 +159,7 @@ def test_a_case_is_told_with_its_history_in_words(cases: Program, out: Path):
         "Ann: dismissed on 2025-04-01, because: read the record; until 2026-12-31",
         "Bo: note: asked the provider",
     ]
-    assert entries[3].startswith("audit: reopened in run ")
+    assert entries[3].startswith("audit: changed in run ")
     assert entries[3].endswith("; minutes was 12, is 13")
     assert cases("show", f"#{first}")[1] == told
 
@@ -192,6 +192,7 @@ def test_export_in_both_forms(cases: Program):
 def test_a_reviewed_workbook(cases: Program, out: Path):
     paper = out.parent / "reviewed.xlsx"
     day = date(2025, 4, 2)
+    decide(cases, "confirmed", number(out, "12345678901234567890"), "--on", "2025-04-01")
     fill(out / "latest" / "report.xlsx", paper, {
         row(out, "0042"): ("Confirmed ", "a < b & c", day), row(out, "K_x0041_"): ("dismissed", "other problem", "2025-04-03"),
         row(out, "12345678901234567890"): ("refunded", "paid back", None), row(out, "=1+1"): (None, "ask again", None),
@@ -229,6 +230,27 @@ def test_a_workbook_does_not_undo_what_came_after_it(cases: Program, out: Path):
     )
     assert states(cases)[third][0] == "confirmed"
     assert states(cases)[first][0] == "open"
+
+
+def test_a_refund_of_more_than_is_left_needs_a_yes(cases: Program):
+    decide(cases, "confirmed", "1", "2")
+    words = ["--by", "Ann", "--reason", "paid"]
+    code, _, error = cases("decide", "refunded", "1", "--amount", "30.01", *words)
+    assert (code, "more than what is left to refund" in error) == (2, True)
+    assert cases("decide", "refunded", "1", "2", "--amount", "5", *words)[0] == 2
+    for amount in ("0", "-5", "1e3", "5.001", "five"):
+        assert cases("decide", "refunded", "1", "--amount", amount, *words)[0] == 2
+    assert cases("decide", "refunded", "1", "--amount", "30.01", "--yes", "--on", "2026-03-20", *words)[0] == 0
+    told = cases("show", "1")[1]
+    assert "refunded on 2026-03-20, because: paid; amount 30.01" in told
+    assert "refunded amount:   30.01" in told
+
+
+def test_a_workbook_refunds_confirmed_cases_only(cases: Program, out: Path):
+    paper = out.parent / "reviewed.xlsx"
+    fill(out / "latest" / "report.xlsx", paper, {3: ("refunded", "paid back", None)})
+    code, _, error = cases("import", str(paper), "--by", "Ann")
+    assert (code, "sheet Findings, row 3: case" in error, "only a confirmed case" in error) == (3, True, True)
 
 
 def test_of_a_workbook_all_rows_are_taken_or_none(cases: Program, out: Path):

@@ -356,9 +356,30 @@ def test_json_hides_what_looks_like_a_phone_unless_ids_are_asked_for(exports: Pa
     (exports / "calls.csv").write_text("\n".join(rows) + "\n")
     done = run(exports, "--format", "json", "--out", "out")
     assert "0142" not in done.stdout + done.stderr
-    assert [value["value"] for value in json.loads(done.stdout)["unrecognised"]] == ["(hidden)"]
+    hidden = {"table": "calls", "column": "caller", "value": None, "count": 2, "hidden": 1}
+    assert json.loads(done.stdout)["unrecognised"] == [hidden]
     assert "617-555-0142" in run(exports, "--format", "json", "--show-ids").stdout
     assert "617-555-0142" in (exports / "out" / "latest" / "summary.json").read_text()
+
+
+def test_words_are_shown_where_they_are_often_there_and_have_no_digit(exports: Path):
+    words = ["robot"] * 10 + ["Mary Qxfamily"] * 9 + ["Ann Qxother", "Room 12"] * 2 + ["Room 7"] * 12
+    rows = "".join(f"K{n},P{n},D1,2026-03-09 09:00,{word}\n" for n, word in enumerate(words))
+    (exports / "calls.csv").write_text(f"call_id,patient_id,provider_id,call_start,initiated_by\n{rows}")
+    codes = "".join(f"V{n},P{n},D1,2026-03-05 09:00,{'QXFAM' if n else 'M9999'}\n" for n in range(11))
+    (exports / "visits.csv").write_text(f"visit_id,patient_id,provider_id,visit_start,cpt_codes\n{codes}")
+    done = run(exports, "--format", "json", "--fail-on", "never", "--out", "out", "--require", "DUR001")
+    told = {(row["column"], row["value"]): row for row in json.loads(done.stdout)["unrecognised"]}
+    assert {key: (row["count"], row.get("hidden")) for key, row in told.items()} == {
+        ("initiated_by", "robot"): (10, None), ("initiated_by", None): (25, 4),
+        ("cpt_codes", "QXFAM"): (10, None), ("cpt_codes", None): (1, 1),
+    }  # fmt: skip
+    looked = audit98968("check", "--calls", "calls.csv", "--visits", "visits.csv", "--timezone", "UTC", folder=exports)
+    text = run(exports, "--fail-on", "never")
+    for shown in (done, looked, text):
+        assert not re.search("Mary|Qxother|Room|M9999", shown.stdout + shown.stderr)
+    assert "Mary Qxfamily" in (exports / "out" / "latest" / "summary.json").read_text()
+    assert "Mary Qxfamily" in run(exports, "--format", "json", "--show-ids", "--fail-on", "never").stdout
 
 
 def test_rules_and_policies_are_shown(tmp_path: Path):

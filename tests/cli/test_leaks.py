@@ -93,3 +93,53 @@ UNTIL_SEEN = f"for _ in $(seq {10 * HANG}); do sleep 0.1; done"
 def test_the_watch_sees_what_there_is_to_see(tmp_path: Path, shown: str):
     with pytest.raises(AssertionError):
         watched(Clinic(tmp_path, rows=60), prefix=["sh", "-c", shown.format(wait=UNTIL_SEEN, canary=CANARY)])
+
+
+URL = "postgresql://ann:S3CRET@db.example/claims"
+FILES = {"calls.csv": "call_id,patient_id,provider_id,call_start\n1,2,3,2026-03-02 09:00\n",
+         "visits.csv": "visit_id,patient_id,visit_start\n1,2,2026-03-01 09:00\n"}  # fmt: skip
+BOTH = ("--calls", "calls.csv", "--visits", "visits.csv")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--calls", URL, "--visits", "visits.csv", "--out", "out"),
+        ("run", "--calls", f"{URL}?password=S3CRET", "--visits", "visits.csv", "--format", "json"),
+        ("--debug", "run", "--calls", "calls.csv", "--visits", URL),
+        ("check", "--calls", "calls.csv", "--visits", URL, "--log-format", "json"),
+        ("init", "--calls", URL),
+        ("init", "--calls", "calls.csv", "--out", URL),
+        ("run", *BOTH, "--policy", URL),
+        ("run", *BOTH, "--out", URL),
+        ("run", *BOTH, "--ledger", URL),
+        ("run", *BOTH, "--pseudonymize", URL),
+        ("run", *BOTH, "--max-rejects", URL),
+        ("run", *BOTH, "--log-file", URL),
+        ("run", *BOTH, "--print-settings", "--out", URL, "--master", URL, "--engine", "spark"),
+        ("run", "--calls", URL, "--visits", URL, "--print-settings"),
+        ("explain", URL, "1"),
+        ("compare", URL),
+        ("frame", URL, "--out", "probe"),
+        ("estimate", URL),
+        ("cases", "list", URL),
+        ("sample", URL, "--claims", "1"),
+        ("run", URL),
+        ("--debug", "run", f"--no-such-option={URL}"),
+        ("rules", "show", URL),
+    ],
+)
+def test_no_url_shows_its_user_or_password(tmp_path: Path, arguments: tuple[str, ...]):
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    log = ("--log-file", "log") if arguments[0] in ("run", "check") and "--log-file" not in arguments else ()
+    done = audit98968(*arguments, *log, folder=tmp_path)
+    written = [path.read_text(errors="replace") for name in ("log", "out") for path in tmp_path.glob(f"{name}/**/*.*")]
+    logged = (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
+    said = "\n".join((done.stdout, done.stderr, logged, *written))
+    assert not re.search("S3CRET|ann[:@]", said), said
+
+
+def test_a_refused_url_is_named_by_its_host_and_path(tmp_path: Path):
+    done = audit98968("run", "--calls", URL, "--visits", URL, folder=tmp_path)
+    assert done.stderr.startswith("audit98968: error: calls: postgresql://db.example/claims: no such file;")

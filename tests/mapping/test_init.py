@@ -15,6 +15,7 @@ from auditor.inputs import Inputs
 from auditor.mapping import suggest
 from auditor.rules import select
 from auditor.settings import Settings
+from tests.support.program import audit98968
 
 CALLS = """Call No,MRN,Clinician,Call Date,Picked Up,Hung Up,Direction,Billed CPT,Charge
 C-CANARY1,PAT-CANARY1,DR1,2026-03-02,09:00:00,09:25:10,Inbound,98968,75.25
@@ -172,6 +173,32 @@ def test_patients_are_known_by_the_values_that_tables_share(tmp_path: Path) -> N
 def test_disjoint_patients_are_pointed_out(tmp_path: Path) -> None:
     paths = written(tmp_path, calls=CALLS, visits=VISITS.replace("PAT-", "OTHER-").replace("who", "patient_id"))
     assert "NONE of its values is in another table" in line_of(suggest.suggest(paths).text, "patient_id = ")
+
+
+def test_files_of_several_layouts_are_never_laid_side_by_side(tmp_path: Path) -> None:
+    """The start times of one file and the dates of another are of other rows."""
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    head = "call_id,patient_id,provider_id,Call Date"
+    for name, more, cells in (("a", ",Start Time", ",09:{}"), ("b", "", "")):
+        lines = [f"{name}{n},p{n},d,2026-03-02{cells.format(n)}" for n in range(10, 40)]
+        (folder / f"{name}.csv").write_text("\n".join([head + more, *lines]), encoding="utf-8")
+    paths = {**written(tmp_path, visits=VISITS), "calls": (str(folder),)}
+    line = line_of(suggest.suggest(paths).text, "call_start = ")
+    assert line.startswith('call_start = ["Call Date", "Start Time"]')
+    assert "blank in 50% of rows" in line
+
+
+def test_a_length_is_not_compared_with_the_clock_of_another_file(tmp_path: Path) -> None:
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    head, more = "call_id,patient_id,provider_id", {"a": "call_minutes", "b": "call_start,call_end"}
+    cells = {"a": "25", "b": "2026-03-02 09:00,2026-03-02 09:25"}
+    for name in more:
+        lines = [f"{name}{n},p{n},d,{cells[name]}" for n in range(10, 40)]
+        (folder / f"{name}.csv").write_text("\n".join([f"{head},{more[name]}", *lines]), encoding="utf-8")
+    paths = {**written(tmp_path, visits=VISITS), "calls": (str(folder),)}
+    assert "as start and end say" not in line_of(suggest.suggest(paths).text, "call_minutes = ")
 
 
 def test_numbered_columns_are_one_list(tmp_path: Path) -> None:
@@ -386,3 +413,52 @@ def test_a_list_is_as_full_as_its_fullest_column(tmp_path: Path) -> None:
     rows = "".join(f"b{n},p{n},a,2026-03-02,98968,J20.9,\n" for n in range(4))
     text = suggest.suggest(written(tmp_path, claims=f"claim,patient,provider,dos,hcpcs,Dx1,Dx2\n{rows}")).text
     assert "blank" not in line_of(text, "diagnosis_codes = ")
+
+
+X12 = """ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260302*0905*^*00501*000000001*0*P*:~
+NM1*IL*1*CANARY*PATIENT****MI*M123456789~
+DMG*D8*19800101*F~
+"""
+FOREIGN = {
+    "an X12 interchange": [X12, X12.replace("\n", ""), X12.replace("*", "|"), X12.replace("*", ","), f"\ufeff \r\n{X12}"],
+    "a file of HL7 messages": ["MSH|^~\\&|A|B|C|D|20260302||ADT^A04|1|P|2.5\rPID|1||M123||CANARY^PATIENT\r", "\x0bMSH|^~\\&|CANARY|patient\r"],
+    "a JSON document": ['{"resourceType": "Patient", "patient": "CANARY", "start": "1"}\n', '\n[\n {"patient": "CANARY"}]\n'],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in FOREIGN.items() for text in texts])
+def test_a_file_of_another_kind_is_named_and_quoted_by_no_command(tmp_path: Path, kind: str, text: str) -> None:
+    files = written(tmp_path, calls=text, visits="visit_id,patient_id,visit_start\nV1,P1,2026-03-01\n")
+    tables = [word for table, (path,) in files.items() for word in (f"--{table}", path)]
+    for arguments in (["init", "--out", "new.toml"], ["init", "--show-ids"], ["check"], ["run", "--out", "out"]):
+        done = audit98968(*arguments, *tables, folder=tmp_path)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert f"this is {kind}" in done.stderr and "CANARY" not in done.stderr
+    assert not (tmp_path / "new.toml").exists()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "M12345678 CANARY PATIENT    19800101 phone\nM12345679 CANARY PATIENT    19810101 phone\n",
+        "CANARY PATIENT PHONE\nOTHER PATIENT PHONE\n",
+        "ST*837*0001~NM1*IL*1*CANARY*PATIENT~\n",
+        "CANARY Jane,patient,phone,completed\n",
+        "CANARY Jane,patient,provider,03/02/1980,98968\n",
+    ],
+)
+def test_a_first_line_that_is_no_plausible_header_is_quoted_by_no_command(tmp_path: Path, rows: str) -> None:
+    files = written(tmp_path, calls=rows, visits="visit_id,patient_id,visit_start\nV1,P1,2026-03-01\n")
+    tables = [word for table, (path,) in files.items() for word in (f"--{table}", path)]
+    for command in ("init", "check", "run"):
+        done = audit98968(command, *tables, folder=tmp_path)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert "CANARY" not in done.stderr
+
+
+def test_a_header_that_looks_like_data_is_counted_only(tmp_path: Path) -> None:
+    calls = "call_id,patient_id,provider_id,call_start,CANARY 19800101\nc1,p1,a,2026-03-02 09:00,x\n"
+    files = written(tmp_path, calls=calls)
+    text = suggest.suggest(files).text
+    assert "CANARY" not in text and "# 1 more, whose headers look like data" in text
+    assert "CANARY" in suggest.suggest(files, show_ids=True).text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.reference.evidence import from_fact
-from tests.reference.lines import Book, Line, microseconds, own_time
+from tests.reference.lines import Book, Line, microseconds
 from tests.reference.lists import BANDS
 from tests.reference.world import MINUTE_US, Verdict
 
@@ -14,21 +14,20 @@ def dur001(claim: Line, book: Book) -> Verdict:
     low = BANDS[claim.code][0]
     if claim.minutes >= low:
         return from_fact("DUR001", "clear", book)
-    enough = book.settings["cumulative"] == "ask" and period_minutes(claim, book) >= low
+    if claim.period_plain is not None and claim.period_plain >= low:
+        return Verdict("review")  # at most: whatever the policy's severity
+    enough = claim.period_minutes is not None and claim.period_minutes >= low
     return from_fact("DUR001", "review" if enough else "violation", book)
-
-
-def period_minutes(claim: Line, book: Book) -> int:
-    """The claim's minutes with those of the period's calls that no active line bills; one without a time adds nothing."""
-    total = book.exact_time(claim)
-    assert total is not None
-    return int((total + sum(own_time(call) or 0 for call in book.spare_calls(claim))) // MINUTE_US)
 
 
 def dur002(claim: Line, book: Book) -> Verdict:
     if claim.minutes is None:
         return from_fact("DUR002", "unknown", book)
-    return from_fact("DUR002", "violation" if claim.minutes > BANDS[claim.code][1] else "clear", book)
+    high = BANDS[claim.code][1]
+    if claim.minutes > high:
+        return from_fact("DUR002", "violation", book)
+    too_long = claim.plain_minutes is not None and claim.plain_minutes > high
+    return from_fact("DUR002", "review" if too_long else "clear", book)
 
 
 def dur003(claim: Line, book: Book) -> Verdict:

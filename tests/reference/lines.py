@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -48,6 +48,7 @@ class Visit:
     categories: frozenset[str]
     group: str | None
     specialty: str | None
+    origin_claim: str | None
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,10 @@ class Line:
     credential: str | None
     minutes: int | None
     minutes_source: str | None
+    plain_minutes: int | None
+    """The plain sum of a doubtful overlap."""
+    period_minutes: int | None = None
+    period_plain: int | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -161,33 +166,81 @@ def own_time(call: Call) -> Fraction | None:
     return None
 
 
-def time_of(calls: tuple[Call, ...]) -> tuple[Fraction | None, str | None]:
-    """Microseconds over all calls and where they come from; (None, None) where any call has no time."""
-    if not calls:
-        return None, None
-    times = [own_time(call) for call in calls]
-    if any(time is None for time in times):
-        return None, None
-    sources = {
-        "discussion" if call.discussion is not None else "stated" if call.stated is not None else "clock"
-        for call in calls
-    }
-    total = sum((time for time in times if time is not None), Fraction(0))
-    if sources == {"clock"}:
-        total = Fraction(0)
-        covered_to: datetime | None = None
-        for begin, end in sorted((call.start, call.clock_end) for call in calls if call.clock_end is not None):
-            fresh = begin if covered_to is None else max(begin, covered_to)
-            if end > fresh:
-                total += microseconds(end - fresh)
-                covered_to = end
-    return total, next(iter(sources)) if len(sources) == 1 else "mixed"
+@dataclass(frozen=True)
+class Counted:
+    """Calls counted together: microseconds with overlaps once, their plain sum, and is an overlap doubtful?"""
+
+    once: Fraction
+    plain: Fraction
+    doubtful: bool
+    source: str
 
 
-def minutes_of(calls: tuple[Call, ...]) -> tuple[int | None, str | None]:
-    """Whole minutes over all calls and where they come from."""
-    total, source = time_of(calls)
-    return (None if total is None else int(total // MINUTE_US)), source
+def count_together(calls: list[Call], clock: Clock) -> Counted | None:
+    """Section 3's cumulative time; None where there is no call, or one without a time."""
+    if not calls or any(own_time(call) is None for call in calls):
+        return None
+    plain = sum((length_of(call) for call in calls), Fraction(0))
+    once = Fraction(0)
+    taken: list[tuple[Fraction, Fraction]] = []
+    for call in calls:
+        begin, end = stretch_of(call)
+        if starts_at_midnight(call, clock):
+            once += end - begin
+        else:
+            taken.append((begin, end))
+    covered_to: Fraction | None = None
+    for begin, end in sorted(taken):
+        fresh = begin if covered_to is None else max(begin, covered_to)
+        if end > fresh:
+            once += end - fresh
+            covered_to = end
+    doubtful = any(
+        one is not other and do_overlap(one, other, clock) and states_less(one) for one in calls for other in calls
+    )
+    sources = {source_of(call) for call in calls}
+    return Counted(once, plain, doubtful, next(iter(sources)) if len(sources) == 1 else "mixed")
+
+
+def length_of(call: Call) -> Fraction:
+    """The own time of a call that has one."""
+    length = own_time(call)
+    assert length is not None
+    return length
+
+
+def stretch_of(call: Call) -> tuple[Fraction, Fraction]:
+    """A call's stretch, in microseconds: it begins at its start and lasts its own time."""
+    begin = Fraction(microseconds(call.start - datetime(1970, 1, 1, tzinfo=UTC)))
+    return begin, begin + length_of(call)
+
+
+def starts_at_midnight(call: Call, clock: Clock) -> bool:
+    """Such a call overlaps nothing."""
+    local = call.start.astimezone(clock.zone)
+    return (local.hour, local.minute, local.second, local.microsecond) == (0, 0, 0, 0)
+
+
+def do_overlap(one: Call, other: Call, clock: Clock) -> bool:
+    if starts_at_midnight(one, clock) or starts_at_midnight(other, clock):
+        return False
+    (first, first_end), (second, second_end) = stretch_of(one), stretch_of(other)
+    return max(first, second) < min(first_end, second_end)
+
+
+def states_less(call: Call) -> bool:
+    """Does the call state over 1 minute less than end - start?"""
+    # CHOICE: what it states is its own time, which is discussion minutes where it has them.
+    if call.clock_end is None:
+        return False
+    return length_of(call) + MINUTE_US < microseconds(call.clock_end - call.start)
+
+
+def source_of(call: Call) -> str:
+    """Where a call's own time comes from."""
+    if call.discussion is not None:
+        return "discussion"
+    return "stated" if call.stated is not None else "clock"
 
 
 class Book:
@@ -209,9 +262,12 @@ class Book:
         self.providers = {row["provider_id"]: row for row in self.tables["providers"].records}
         self.calls = [make_call(row) for row in self.rows_that_are_calls()]
         self.calls.sort(key=lambda call: (call.start, call.id))
+        self.call_keys = {(call.patient, call.id) for call in self.calls}
         self.visits = [self.make_visit(row) for row in self.tables["visits"].records]
         self.lines = self.lines_from_claims() if self.has_claims else self.lines_from_calls()
         self.lines.sort(key=lambda line: line.order)
+        billed = {call for line in self.lines if line.status == "active" for call in line.call_ids}
+        self.lines = [self.with_period(line, billed) for line in self.lines]
         self.all_family = [line for line in self.lines if line.code in FAMILY]
         self.active = [line for line in self.lines if line.status == "active"]
         self.tainted_visits = self.tables["visits"].tainted
@@ -227,11 +283,20 @@ class Book:
         rows = self.tables["calls"].records
         found = [row for row in rows if not adjusts(row)]
         ids = {row["call_id"] for row in found}
-        for row in rows:
+        # CHOICE: of several replacements with one call_id, the call is the first by its times: start, end, stated lengths.
+        for row in sorted(rows, key=self.times_of):
             if row.get("frequency_code") == "replacement" and row["call_id"] not in ids:
                 ids.add(row["call_id"])
                 found.append(row)
         return found
+
+    @staticmethod
+    def times_of(row: dict[str, Any]) -> tuple[Any, ...]:
+        """What a call's row says of when it was, blanks first."""
+        ends = row["call_end"]
+        lengths = [row[name] for name in ("call_minutes", "call_seconds", "discussion_minutes")]
+        known = [None if ends is None else ends.at, *lengths]
+        return (row["call_start"].at, *((value is not None, value if value is not None else 0) for value in known))
 
     def exists(self, table: str, column: str) -> bool:
         return column in self.tables[table].columns
@@ -244,6 +309,7 @@ class Book:
         return value
 
     def make_visit(self, row: dict[str, Any]) -> Visit:
+        origin = row["originating_call_id"]
         return Visit(
             id=row["visit_id"],
             row=row,
@@ -255,6 +321,7 @@ class Book:
             categories=categories_of(row["diagnosis_codes"]),
             group=row["group_id"] or self.provider_value(row["provider_id"], "group_id"),
             specialty=row["specialty"] or self.provider_value(row["provider_id"], "specialty"),
+            origin_claim=None if (row["patient_id"], origin) in self.call_keys else origin,
         )
 
     # ----- coverage -----
@@ -297,7 +364,7 @@ class Book:
             return [[], []]
         until = None if self.as_of is None else self.clock.day(self.as_of)
         return [
-            find_holes(visits, calls, self.visits_since, until, frozenset()),
+            find_holes(visits, calls or lines, self.visits_since, until, frozenset()),
             find_holes(lines, visits, self.claims_since, None, frozenset()),
         ]
 
@@ -311,12 +378,26 @@ class Book:
 
     # ----- the period -----
 
-    def exact_time(self, claim: Line) -> Fraction | None:
-        return time_of(claim.calls)[0]
+    def with_period(self, claim: Line, billed: set[str]) -> Line:
+        """The line with its period's minutes, which are its minutes where the settings say so."""
+        how = self.settings["cumulative"]
+        if how == "claim" or claim.minutes is None:
+            return replace(claim, period_minutes=claim.minutes, period_plain=claim.plain_minutes)
+        spare = self.spare_calls(claim, billed)
+        timed = [call for call in spare if own_time(call) is not None]
+        counted = count_together([*claim.calls, *timed], self.clock)
+        assert counted is not None
+        minutes = int(counted.once // MINUTE_US)
+        plain = int(counted.plain // MINUTE_US) if counted.doubtful else None
+        claim = replace(claim, period_minutes=minutes, period_plain=plain)
+        if how == "ask":
+            return claim
+        if len(timed) < len(spare):
+            return replace(claim, minutes=None, minutes_source=None, plain_minutes=None)
+        return replace(claim, minutes=minutes, minutes_source=counted.source, plain_minutes=plain)
 
-    def spare_calls(self, claim: Line) -> list[Call]:
+    def spare_calls(self, claim: Line, billed: set[str]) -> list[Call]:
         """Calls of its patient and provider in the period that no active line bills, and that are clinical or unsaid."""
-        billed = {call for line in self.active for call in line.call_ids}
         first = claim.service_date - timedelta(days=6)
         return [
             call
@@ -428,7 +509,7 @@ class Book:
                     return own
             return self.provider_value(provider, provider_column)
 
-        minutes, source = minutes_of(ordered)
+        counted = count_together(list(ordered), self.clock)
         return Line(
             claim_id=draft.claim_id,
             claim_line=draft.claim_line,
@@ -453,6 +534,7 @@ class Book:
             group=first_own("group_id", "group_id"),
             specialty=first_own("specialty", "specialty"),
             credential=first_own("provider_credential", "credential"),
-            minutes=minutes,
-            minutes_source=source,
+            minutes=None if counted is None else int(counted.once // MINUTE_US),
+            minutes_source=None if counted is None else counted.source,
+            plain_minutes=None if counted is None or not counted.doubtful else int(counted.plain // MINUTE_US),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tests.reference.columns import Instant
 from tests.reference.doors import nearly
@@ -11,14 +11,36 @@ from tests.reference.lists import FAMILY, is_no_visit, is_visit_code
 
 
 def is_linked(visit: Visit, claim: Line) -> bool:
-    """A link in either direction between the visit and one of the claim's calls."""
+    """A link in either direction between the visit and one of the claim's calls, or from the visit to the claim."""
     if visit.row["originating_call_id"] is not None and visit.row["originating_call_id"] in claim.call_ids:
+        return True
+    if visit.origin_claim is not None and visit.origin_claim == claim.claim_id:
         return True
     return any(call.row["related_visit_id"] == visit.id for call in claim.calls)
 
 
+def may_be_the_call_itself(visit: Visit, claim: Line) -> bool:
+    """No codes, no modality that can be read, not linked, of the claim's provider or none, and at the time of a call."""
+    if visit.codes or visit.row["modality"] not in (None, "unrecognised") or is_linked(visit, claim):
+        return False
+    if visit.row["provider_id"] not in (None, claim.provider):
+        return False
+    # CHOICE: a date-only visit starts at its day's first instant here, too.
+    return any(
+        abs(visit.start - call.start) <= timedelta(minutes=15)
+        or (call.end is not None and call.start <= visit.start <= call.end)
+        for call in claim.calls
+    )
+
+
 def relate(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
     """(yes | no | unknown, basis)."""
+    related, basis = ladder(visit, claim, book)
+    return related, "may be the call itself" if may_be_the_call_itself(visit, claim) else basis
+
+
+def ladder(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
+    """The first match of the numbered steps."""
     if is_linked(visit, claim):
         return "yes", "linked"
     if book.settings["relatedness"] == "any":
@@ -27,10 +49,14 @@ def relate(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
     problem = None if "problem_id" in book.doors.mute else visit.row["problem_id"]
     categories = frozenset() if "diagnosis_codes" in book.doors.mute else visit.categories
     if claim.problems and problem is not None:
-        shared = problem in claim.problems
-        if not shared and any(nearly(problem, other) for other in claim.problems):
+        if problem in claim.problems:
+            return "yes", "same problem"
+        if claim.categories & categories:
+            return "unknown", "conflicting"
+        # CHOICE: ids that are nearly equal (section 11) weaken a "no" only: the ladder's own words come first.
+        if any(nearly(problem, other) for other in claim.problems):
             return "unknown", "unknown"
-        return ("yes", "same problem") if shared else ("no", "different problem")
+        return "no", "different problem"
     if claim.categories and categories:
         shared = bool(claim.categories & categories)
         return ("yes", "same diagnosis category") if shared else ("no", "different diagnosis category")
@@ -45,6 +71,8 @@ def relate(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
 def review_at_most(visit: Visit, claim: Line, book: Book) -> bool:
     """Of unrecognised status, of a patient who is nobody, or perhaps the call itself."""
     nobody = claim.patient in book.doors.nobody
+    if may_be_the_call_itself(visit, claim):
+        return True
     return visit.status == "unrecognised" or nobody or book.doors.is_call_itself(visit, claim)
 
 

@@ -110,9 +110,9 @@ def read_instant(text: str, clock: Clock, whole_column_date_only: bool) -> Insta
 
 
 def read_date(text: str, clock: Clock) -> date:
-    """A date; where a time was written too, the local date of that instant."""
+    """A date; midnight is the date as written, and of another time with an offset its local date."""
     written = read_written(text)
-    if written.has_time and written.offset is not None:
+    if written.wall.time() != time() and written.offset is not None:
         return clock.day((written.wall - written.offset).replace(tzinfo=UTC))
     return written.wall.date()  # CHOICE: a local wall time's date needs no DST decision
 

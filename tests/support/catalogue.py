@@ -427,6 +427,27 @@ def case_unknown(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def decision_before_confirmed(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
+    yield
+
+
+@_prepared
+def refund_too_large(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
+    yield
+
+
+@_prepared
+def refund_without_amount(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
+    yield
+
+
+@_prepared
 def cases_since(folder: Path) -> Iterator[None]:
     """After a run with `--out out`."""
     _finished_run()
@@ -636,6 +657,7 @@ def _edit(part: str, old: str, new: str) -> Callable[[Path], object]:
 
 _reviewed("review-misspelt", "with the decision `refunnded`", "refunnded", CANARY)
 _reviewed("review-without-note", "with a decision and no note", "confirmed")
+_reviewed("review-refund", "with a refund of a case that nobody confirmed", "refunded", CANARY)
 _reviewed("review-no-date", "with the date `31.3.`", "confirmed", CANARY, "31.3.")
 _reviewed("review-in-the-future", "with a date in the future", "confirmed", CANARY, "2999-03-31")
 _reviewed("review-date-alone", "with a date and no decision", None, CANARY, "2026-03-31")

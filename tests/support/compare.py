@@ -47,6 +47,7 @@ def settings_of(world: World, paths: Mapping[str, tuple[str, ...]]) -> Settings:
             "horizon_days": given.get("horizon_days", 14),
             "severity": given.get("severity", {}),
             "coverage": policy.coverage.model_copy(update={"holes": given.get("holes", "unknown")}),
+            "duration": policy.duration.model_copy(update={"cumulative": given.get("cumulative", "ask")}),
             "frequency": policy.frequency.model_copy(update={"anchor": given.get("anchor", "unflagged")}),
             "lookahead": policy.lookahead.model_copy(
                 update={

@@ -58,8 +58,8 @@ MINUTES = words(
     "25 30 21 25 30 21 25:00 0:30:00 31 30.99 20.99 4.99 5 10 10.99 11 20 15 12.5 0 8 22 28 25 1440 4.99 5 20.99 21"
 )
 # Which columns carry a call's time: m call_minutes, s call_seconds, d discussion_minutes, e call_end; with + and ! the
-# call_end is one minute, or one minute and a second, too early for the rest.
-TIMES = ("m", "me", "d", "e", "e", "s", "de", "mde", "", "d+", "m+", "md", "ms", "s!", "d!", "m!")
+# call_end is one minute, or one minute and a second, too early for the rest, with - and ~ as much too late.
+TIMES = ("m", "me", "d", "e", "e", "s", "de", "mde", "", "d+", "m+", "md", "ms", "s!", "d!", "m!", "m-", "m~", "d~")
 CALL_CODES = words(
     "98968 98968 98968 98968 98968 98968 98968 98967 98966 98968-95 98967 98966 _ 99213 G2012 99441 99421 93792 99439 G0511"
 )
@@ -190,15 +190,20 @@ def draw_call(scene: Scene, number: int, earlier: list[Row], billed_here: bool) 
     row["claim_id"] = f"C{number}" if chance(draw, 2) else ""
     times: Sequence[str] = TIMES
     if earlier and chance(draw, 4 if billed_here else 5):  # another part of an earlier call
-        other = pick(draw, earlier)
+        which = draw(indices(len(earlier)))
+        other = earlier[which]
         if other["claim_id"] == "":
             other["claim_id"] = f"C{other['call_id'][1:]}"
         row["claim_id"], row["claim_line"] = other["claim_id"], other["claim_line"]
         row["cpt_code"] = pick(draw, ("", other["cpt_code"], "98968"))
         if pick(draw, (True, True, True, False)):
             row["patient_id"], row["provider_id"] = other["patient_id"], other["provider_id"]
-        if "call_end" in other and "call_minutes" not in other:
-            times = ("e", "e", "m", "")
+        if chance(draw, 2):  # at about the same time
+            start = scene.spans[which][0] + pick(draw, (0, 5, 10, 12)) * MINUTE
+            row["call_start"] = scene.write(start, 1)
+            times = ("e", "e", "m", "", "m~", "me", "d~", "m~")
+            if chance(draw, 2):  # and billed by nobody
+                row["claim_id"] = row["cpt_code"] = ""
     draw_length(scene, row, start, times)
     draw_billing(scene, row)
     return row
@@ -222,6 +227,8 @@ def draw_length(scene: Scene, row: Row, start: datetime, times: Sequence[str]) -
     if mode[-1:] in ("+", "!"):  # stated more than the clock by exactly one minute, or by a little more
         excess = MINUTE if mode[-1] == "+" else MINUTE + SECOND
         row["call_end"] = scene.write(max(start, end - excess), scene.style())
+    if mode[-1:] in ("-", "~"):  # stated less
+        row["call_end"] = scene.write(end + (MINUTE if mode[-1] == "-" else MINUTE + SECOND), scene.style())
     if chance(draw, 40):  # a date-only end, which stands for that day's first instant
         row["call_end"] = str(scene.day(start) + DAY)
     scene.spans.append((start, end))
@@ -276,6 +283,8 @@ def positions(scene: Scene, start: datetime, end: datetime) -> list[str]:
             at(start - US),
             at(start - HOUR),
             at(start - 7 * DAY),
+            at(start - 15 * MINUTE),
+            at(start - 15 * MINUTE - US),
         ]
     if kind == "ahead":
         return [
@@ -283,7 +292,10 @@ def positions(scene: Scene, start: datetime, end: datetime) -> list[str]:
             at(start),
             at(start + US),
             at(start + 5 * MINUTE),
+            at(start + 15 * MINUTE),
+            at(start + 15 * MINUTE + US),
             at(end),
+            at(end + US),
             at(end + DAY),
             at(end + DAY - US),
             at(end + DAY - SECOND),
@@ -344,14 +356,19 @@ def draw_visit(scene: Scene, number: int, calls: list[Row], earlier: list[Row]) 
         "specialty": pick(draw, (*SPECIALTIES, call["specialty"])),
         "global_days": pick(draw, GLOBAL_DAYS),
     }
+    if chance(draw, 5):  # other problems, and a diagnosis category in common
+        call["problem_id"], row["problem_id"] = "prob1", pick(draw, ("prob2", "prob2", "Prob1"))
+        call["diagnosis_codes"], row["diagnosis_codes"] = "M54.5", pick(draw, ("M54.2", "J20.9;M541"))
     if earlier and chance(draw, 6):  # a tie
         row["visit_start"] = earlier[-1]["visit_start"]
         row["patient_id"] = earlier[-1]["patient_id"]
-    link = pick(draw, ("", "", "", "", "", "", "by visit", "by call", "elsewhere", "is the call"))
+    link = pick(draw, ("", "", "", "", "", "", "by visit", "by call", "by claim", "elsewhere", "is the call"))
     if link == "by visit":
         row["originating_call_id"] = call["call_id"]
     elif link == "by call":
         call["related_visit_id"] = row["visit_id"]
+    elif link == "by claim":
+        row["originating_call_id"] = call.get("claim_id") or pick(draw, ("L1", "L2", "A1"))
     elif link == "elsewhere":
         row["originating_call_id"] = pick(draw, ("k99", "k1", "k2"))
     elif link == "is the call" and chance(draw, 2):
@@ -395,7 +412,7 @@ def draw_claim(scene: Scene, number: int, calls: list[Row]) -> Row:
         day += timedelta(days=pick(draw, (1, -1, 5, 6)))
     if tie == "other patient":
         row[pick(draw, ("patient_id", "provider_id"))] = pick(draw, ("p1", "p2", "a", "b"))
-    row["service_date"] = str(day)
+    row["service_date"] = pick(draw, ("{}", "{}", "{} 00:00", "{}T00:00:00Z", "{}T00:00+05:30", "{} 23:30")).format(day)
     draw_billing(scene, row)
     return row
 
@@ -516,6 +533,29 @@ def fill(scene: Scene, calls: list[Row], visits: list[Row], claims: list[Row] | 
             claims.append({**row, "claim_id": "L90", "service_date": str(early), "cpt_code": "99213"})
 
 
+def busy(scene: Scene, visits: list[Row], lines: list[Row]) -> None:
+    """Sometimes weeks of bystanders in one table: what a hole is measured by; the other one may go on or be quiet."""
+    draw = scene.draw
+    if not chance(draw, 5):
+        return
+    rows, key, column = pick(draw, ((visits, "visit_id", "visit_start"), (lines, "", "")))
+    if rows is lines:
+        key, column = (
+            ("claim_id", "service_date") if lines and "service_date" in lines[0] else ("call_id", "call_start")
+        )
+    first, length, shut = pick(draw, (-30, -14, -5, 2)), pick(draw, (14, 7, 21)), pick(draw, (99, 5, 6, 0))
+    lost = pick(draw, (range(0), range(4, 8), range(6, 13)))
+    status = pick(draw, ("completed", "no_show"))
+    for number in range(length):
+        day = scene.base + (first + number) * DAY
+        if day.weekday() == shut or number in lost:
+            continue
+        for place in range(6):
+            row = {key: f"b{number}-{place}", "patient_id": f"q{number}{place}", "provider_id": "z", "status": status}
+            at = str(day) if column == "service_date" else f"{day} 11:{10 + place}"
+            rows.append({**row, column: at, **({"cpt_code": "99213"} if key == "claim_id" else {})})
+
+
 def make_midnight(scene: Scene, rows: list[Row], column: str, key: str, total: int) -> None:
     """Turns a column into midnights only, and adds bystanders up to ``total`` values."""
     have = 0
@@ -543,12 +583,12 @@ NOBODY = ("0", "-1", "9999", "Unknown", "2.9E+13", "2.9E+1")
 
 
 def adjust(draw: Draw, name: str, rows: list[Row]) -> None:
-    """Sometimes adds a row that replaces, voids or reverses another one, or nothing."""
-    if not rows or not chance(draw, 5):
+    """Sometimes adds rows that replace, void or reverse another one, or nothing, wherever they stand."""
+    if not rows or not chance(draw, 3):
         return
     row = dict(pick(draw, rows))
     key = REQUIRED[name][0]
-    how = pick(draw, ("7", "8", "void", "negative", "negative"))
+    how = pick(draw, ("7", "7", "8", "void", "negative", "negative"))
     own_claim = pick(draw, (False, True))
     if how == "negative":
         for amount in ("billed_amount", "paid_amount"):
@@ -564,7 +604,19 @@ def adjust(draw: Draw, name: str, rows: list[Row]) -> None:
         row["claim_status"] = pick(draw, ("denied", "void", ""))
     if name == "calls" and pick(draw, (False, True)):
         row[key] = row[key] + "a"
-    rows.insert(pick(draw, (0, len(rows))), row)
+        if how == "7":
+            replace_call(draw, row)
+            if chance(draw, 4):  # corrected once more, under the same call_id
+                again = row | {"original_claim_id": row.get("claim_id", ""), "claim_id": "A2"}
+                replace_call(draw, again)
+                rows.insert(draw(indices(len(rows) + 1)), again)
+    rows.insert(draw(indices(len(rows) + 1)), row)
+
+
+def replace_call(draw: Draw, row: Row) -> None:
+    """The call of a replacement: as the one it replaces, or of another length."""
+    if pick(draw, (False, True)):
+        row["call_minutes"] = pick(draw, MINUTES)
 
 
 def lead_astray(draw: Draw, tables: dict[str, list[Row] | None]) -> None:
@@ -620,6 +672,8 @@ def draw_settings(scene: Scene) -> dict[str, Any]:
         settings["lookahead_hours"] = pick(draw, (48, 12, 30, 72))
     if chance(draw, 6):
         settings["unrelated_supports_lah001"] = False
+    if chance(draw, 5):
+        settings["cumulative"] = pick(draw, ("period", "period", "claim"))
     if chance(draw, 6):
         settings["severity"] = {pick(draw, RULES): pick(draw, RULE_LEVELS) for _ in range(pick(draw, (1, 2, 3)))}
     return settings
@@ -649,6 +703,7 @@ def worlds(draw: Draw) -> World:
         providers = [draw_provider(scene, provider) for provider in ("a", "b", "c")[: pick(draw, (3, 2, 1, 3))]]
     settings = draw_settings(scene)
     fill(scene, calls, visits, claims)
+    busy(scene, visits, calls if claims is None else claims)
     if chance(draw, 12):
         make_midnight(scene, visits, "visit_start", "visit_id", pick(draw, (20, 19, 23)))
     if chance(draw, 20):

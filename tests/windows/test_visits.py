@@ -186,6 +186,44 @@ def test_a_problem_tells_only_where_both_have_one(
     assert compare.verdicts(audit(tmp_path, calls, visits))[("k1", "1", "98968")]["LBK001"][5] == basis
 
 
+CONFLICTING = {"LBK001": "2026-03-15 09:00 | completed | |", "LBK002": "2026-03-15 09:00 | completed | |",
+               "LAH001": "2026-03-16 12:00 | completed | 2026-03-01 09:00 |",
+               "LAH002": "2026-03-20 12:00 | completed | | yes"}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", CONFLICTING)
+@pytest.mark.parametrize("provider", ["a", "b"])
+def test_other_problems_with_a_diagnosis_in_common_conflict(tmp_path: Path, rule: str, provider: str):
+    calls = f"{DIAGNOSED.strip()} | problem_id | group_id\nk1 | p | a | 2026-03-16 09:00 | 25 | 98968 | M54.5 | x | g"
+    visits = rows(
+        f"{VISIT.strip()} | problem_id | group_id\nv1 | p | {provider} | {CONFLICTING[rule]} | M54.2;E11 | 10 | y | g"
+    )
+    told = compare.verdicts(audit(tmp_path, calls, visits))[("k1", "1", "98968")][rule]
+    assert told == ("review", "visit", "v1", 1, told[4], "conflicting")
+
+
+@pytest.mark.parametrize(
+    ("problem", "diagnoses", "relatedness", "expected"),
+    [
+        ("x", "M54.2", "evidence", ("violation", "same problem")),
+        ("y", "E11", "evidence", ("clear", None)),
+        ("y", "", "evidence", ("clear", None)),
+        ("X", "M54.2", "evidence", ("review", "conflicting")),
+        ("X", "E11", "evidence", ("review", "unknown")),
+        ("y", "M54.2", "any", ("violation", "any")),
+    ],
+)
+def test_only_a_shared_diagnosis_makes_a_conflict(
+    tmp_path: Path, problem: str, diagnoses: str, relatedness: str, expected: tuple[str, str | None]
+):
+    calls = f"{DIAGNOSED.strip()} | problem_id\nk1 | p | a | 2026-03-16 09:00 | 25 | 98968 | M54.5 | x"
+    visits = rows(
+        f"{VISIT.strip()} | problem_id\nv1 | p | a | 2026-03-15 09:00 | completed | | | {diagnoses} | | {problem}"
+    )
+    told = compare.verdicts(audit(tmp_path, calls, visits, relatedness=relatedness))[("k1", "1", "98968")]["LBK001"]
+    assert (told[0], told[5]) == expected
+
+
 @pytest.mark.parametrize(("origin", "basis"), [("k1", "linked"), ("k9", "same provider")])
 def test_a_link_names_one_of_the_claims_calls(tmp_path: Path, origin: str, basis: str):
     visits = rows(
@@ -193,3 +231,70 @@ def test_a_link_names_one_of_the_claims_calls(tmp_path: Path, origin: str, basis
     )
     told = compare.verdicts(audit(tmp_path, f"{DIAGNOSED}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 |", visits))
     assert told[("k1", "1", "98968")]["LAH001"][5] == basis
+
+
+CALLS = "call_id | patient_id | provider_id | call_start | call_minutes | cpt_code | claim_id | problem_id\n"
+
+
+@pytest.mark.parametrize(
+    ("origin", "others", "expected"),
+    [
+        ("C1", "", ("violation", "linked")),
+        (
+            "C1",
+            "C1 | p | a | 2026-01-02 11:00 | 9 | | |",
+            ("clear", None),
+        ),  # the id of a call of the patient, long before
+        ("C1", "C1 | q | a | 2026-03-16 11:00 | 9 | | |", ("violation", "linked")),
+        ("C2", "", ("clear", None)),
+    ],
+)
+def test_a_visit_may_name_the_claim_that_it_came_from(
+    tmp_path: Path, origin: str, others: str, expected: tuple[str, str | None]
+):
+    visits = rows(
+        "visit_id | patient_id | provider_id | visit_start | status | problem_id | originating_call_id\n"
+        f"v1 | p | b | 2026-03-17 08:00 | completed | y | {origin}"
+    )
+    result = audit(tmp_path, f"{CALLS}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 | C1 | x\n{others}", visits)
+    told = compare.verdicts(result)[("C1", "1", "98968")]["LAH001"]
+    assert (told[0], told[5]) == expected
+    found = result.joins.filter(pair="call in visits").select("values", "found").rows()
+    assert found == [(1, int(origin == "C1"))]
+
+
+@pytest.mark.parametrize(
+    ("visit", "rule", "expected"),
+    [
+        ("a | 2026-03-16 09:15 | | |", "LAH001", ("review", "may be the call itself")),
+        ("a | 2026-03-16 09:15:00.000001 | | |", "LAH001", ("review", "may be the call itself")),
+        ("a | 2026-03-16 09:25 | | |", "LAH001", ("review", "may be the call itself")),
+        ("a | 2026-03-16 09:25:00.000001 | | |", "LAH001", ("violation", "same provider")),
+        ("a | 2026-03-16 08:45 | | |", "LBK001", ("review", "may be the call itself")),
+        ("a | 2026-03-16 08:44:59.999999 | | |", "LBK001", ("violation", "same provider")),
+        ("a | 2026-03-16 09:00 | fax | |", "LAH001", ("review", "may be the call itself")),
+        ("a | 2026-03-16 09:00 | in person | |", "LAH001", ("violation", "same provider")),
+        ("a | 2026-03-16 09:00 | phone | |", "LAH001", ("clear", None)),
+        ("a | 2026-03-16 09:00 | | 99213 |", "LAH001", ("violation", "same provider")),
+        ("a | 2026-03-16 09:00 | | | k1", "LAH001", ("violation", "linked")),
+        (" | 2026-03-16 09:00 | | |", "LAH001", ("review", "may be the call itself")),
+        ("b | 2026-03-16 09:00 | | |", "LAH001", ("review", "unknown")),
+    ],
+)
+def test_a_visit_at_the_time_of_the_call_may_be_the_call_itself(
+    tmp_path: Path, visit: str, rule: str, expected: tuple[str, str | None]
+):
+    visits = rows(
+        "visit_id | patient_id | provider_id | visit_start | modality | cpt_codes | originating_call_id | status\n"
+        f"v1 | p | {visit} | completed"
+    )
+    result = audit(tmp_path, f"{CALLS}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 | |", visits)
+    told = compare.verdicts(result)[("k1", "1", "98968")][rule]
+    assert (told[0], told[5]) == expected
+
+
+def test_no_severity_makes_a_violation_of_what_may_be_the_call_itself(tmp_path: Path):
+    visits = rows("visit_id | patient_id | provider_id | visit_start\nv1 | p | a | 2026-03-16 09:10")
+    calls = f"{CALLS}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 | |"
+    told = compare.verdicts(audit(tmp_path, calls, visits, severity={"LAH001": "violation"}))
+    assert told[("k1", "1", "98968")]["LAH001"][0] == "review"

@@ -14,12 +14,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from auditor.audit import Result
+from auditor.cases.decide import STATES
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reports.page import charts, words
 from auditor.reports.page.providers import FEW, overall_rate, ranking
 from auditor.reports.page.timeline import draw, draw_minutes, shown
 from auditor.reports.summary import Summary
-from auditor.reports.tables import tonight_first
+from auditor.reports.tables import FORMER, tonight_first
 from auditor.runs import past
 
 FINDINGS, FINDING_BYTES = 5_000, 3_400_000
@@ -92,6 +93,7 @@ def render(
         flagged=audited.filter(pl.col("disposition").is_in(["violation", "review"])).height,
         numbers=past.of(summary).numbers,
         night=words.night(summary, cases, ordered),
+        states=STATES,
         rejects=words.rejects(result),
         pages=pages,
         given=list(words.given(summary)),
@@ -156,9 +158,10 @@ def _findings(
     """The findings in the order of work, as many as fit: urgent ones whatever, a quota of each rule, then the worst."""
     if cases is not None:
         age = (pl.lit(date.fromisoformat(started[:10])) - past.day_of("first_run")).dt.total_days()
-        rows = rows.join(cases.select(case="number", age=age), on="case", how="left", maintain_order="left")
+        known = cases.select(case="number", age=age, former=FORMER)
+        rows = rows.join(known, on="case", how="left", maintain_order="left")
     else:
-        rows = rows.with_columns(age=pl.lit(None, pl.Int64))
+        rows = rows.with_columns(age=pl.lit(None, pl.Int64), former=pl.lit(None, pl.String))
     places = rows.with_row_index("place").sort("_turn")
     in_turn = (row | {"anchor": anchors.get(tuple(row[key] for key in KEYS))} for row in places.iter_rows(named=True))
     rendered = _within(in_turn, "finding.html.j2", "f", FINDING_BYTES)

@@ -11,6 +11,7 @@ from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import wilson
 from auditor.reports.summary import Summary
+from auditor.reports.tables import FORMER
 from auditor.rules import ALL
 from auditor.rules import pages as pages_module
 from auditor.runs import past
@@ -20,7 +21,10 @@ Row = dict[str, Any]
 _GONE, _URGENT = 200, 50
 """Cases without a finding tonight, and urgent findings, that the report lists."""
 _BECAUSE = {
-    "unknown": "neither record carries a diagnosis or a problem, so nobody can tell whether it is the same matter"
+    "may be the call itself": "it starts when the call does and has no code and no modality, so it may be the call itself",
+    "conflicting": "their problems differ, but they share a diagnosis category, so nobody can tell whether it is the same "
+    "matter",
+    "unknown": "neither record carries a diagnosis or a problem, so nobody can tell whether it is the same matter",
 }
 
 
@@ -47,16 +51,19 @@ def verdict(summary: Summary) -> Row:
         sentence = f"{why} in the audited dates. That is not a clear result."
         return {"level": "incomplete", "headline": "No claim was audited", "lead": sentence}
     standing, every = summary["standing"], counted(audited, "claim")
-    review, dismissed = standing["review"], standing["dismissed"]
+    review, undecided, settled = standing["review"], standing["incomplete"], standing["settled"]
+    left = " left" if settled else ""
     more = f"{review:,}" if review else "none"
     level = next((name for name in ("violation", "review", "incomplete") if standing[name]), "clear")
-    if level == "clear" and dismissed:
-        headline = f"Nothing stands: the findings on {counted(dismissed, 'claim')} of {audited:,} were dismissed"
+    if level == "clear" and settled:
+        headline = (
+            f"Nothing needs attention: the findings on {settled:,} of {every} are corrected, refunded or dismissed"
+        )
         return {"level": level, "headline": headline, "lead": f"Judged by {rules}."}
     headline = {
         "violation": f"{standing['violation']:,} of {every} in violation; {more} more to review",
-        "review": f"No violation; {review:,} of {every} to review",
-        "incomplete": f"No violation, nothing to review; {standing['incomplete']:,} of {every} could not be decided",
+        "review": f"No violation{left}; {review:,} of {every} to review",
+        "incomplete": f"No violation{left}, nothing{left} to review; {undecided:,} of {every} could not be decided",
         "clear": f"Nothing needs attention: {every}, all clear"
         if summary["rules_evaluated"] == summary["rules_total"]
         else f"{every}, all clear by the {rules} evaluated",
@@ -76,6 +83,8 @@ def money_facts(summary: Summary) -> Iterator[Row]:
         amount = f"${summary['money'][key]:,.2f}" if missing < claims or not claims else "not known"
         sentence = f"{'in' if name == 'violation' else 'apart from that, in'} {counted(claims, 'claim')} "
         sentence += "in violation" if name == "violation" else "to review"
+        if name == "violation" and (owed := summary["money"]["not_returned"]):
+            sentence += f", with ${owed:,.2f} that refunds left"
         if missing:
             sentence += f"; {missing:,} of them carry no amount"
         yield {"name": name, "amount": amount, "sentence": sentence}
@@ -142,7 +151,9 @@ def night(summary: Summary, cases: pl.DataFrame | None, findings: pl.DataFrame) 
         return None
     ledger: Row = summary["ledger"]
     gone = cases.filter(pl.col("mark").is_in(GONE))
-    urgent = findings.filter("_urgent")
+    urgent = findings.filter("_urgent").join(
+        cases.select(case="number", former=FORMER), on="case", how="left", maintain_order="left"
+    )
     told = [f"{counts['findings']:,} {mark}" for mark, counts in ledger["tonight"].items() if counts["findings"]]
     claims = urgent.unique(KEYS)
     paid = claims.select(pl.col("amount").sum()).item()

@@ -16,6 +16,7 @@ FINDINGS = (
     Column("note", "Note", "open", 28),
     Column("decided_on", "Decided on", "open_date", 11),
     Column("state", "State", width=10),
+    Column("former", "Decision before", width=28),
     Column("name", "Rule name", width=28),
     Column("claim_line", "Line", width=6),
     Column("cpt_code", "Code", width=7),
@@ -32,7 +33,7 @@ FINDINGS = (
     Column("source_record", "Record", "number", 8),
 )
 """What a reviewer looks at and fills in fits a screen of 1366 pixels; the rest is to the right of it."""
-NIGHT = ("mark", "case", "state", "first_run")
+NIGHT = ("mark", "case", "state", "former", "first_run")
 """Columns of the findings that there are where a ledger is kept."""
 GONE = (
     Column("number", "Case", "number", 7),
@@ -99,6 +100,7 @@ RULES = (
     Column("violation_amount", "Amount in violation", "money", 14),
     Column("review_amount", "Amount to review", "money", 14),
     Column("dismissed", "Dismissed findings", "number"),
+    Column("settled", "Corrected, refunded or dismissed", "number"),
 )
 REJECTS = (
     Column("table", "Table", width=10),

@@ -33,7 +33,7 @@ def write(opened: Book, result: Result, summary: Summary) -> None:
             at.line(f"Tonight: {mark}", _tallied(counts))
         for state, counts in summary["ledger"]["work"].items():
             due = f", the next due on {counts['next_due']}" if counts.get("next_due") else ""
-            at.line(f"Open work: {state}", _tallied(counts) + due)
+            at.line(f"Cases: {state}", _tallied(counts) + due)
         at.gap()
     judged, rules = summary["rules_evaluated"], summary["rules_total"]
     others = "; the others, on sheet Rules, never read as clear" if judged < rules else ""
@@ -66,6 +66,9 @@ def write(opened: Book, result: Result, summary: Summary) -> None:
     ):
         missing, all_ = money[f"{key}_without_amount"], summary["standing"][name]
         at.cells(label, (money[key] if missing < all_ or not all_ else None, "money"), (missing, "number"))
+    if "ledger" in summary:
+        at.cells("returned: the sum of refunds", (money["returned"], "money"))
+        at.cells("at risk still, as refunds left it", (money["not_returned"], "money"))
     at.line("Potential, not established: a person decides.", None, "note")
     at.gap()
     at.heads("Rule", "Violation", "Review", "Amount")

@@ -11,14 +11,14 @@ from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Summary
-from auditor.reports.tables import tonight_first, worst_first
+from auditor.reports.tables import FORMER, tonight_first, worst_first
 from auditor.reports.workbook import columns, summary_sheet
 from auditor.reports.workbook.sheets import HEAD, opened
 
 ROWS = 2_000
 """Rows of a sheet: people work through hundreds; the CSV and Parquet files have all."""
 
-DECISIONS = ["confirmed", "dismissed", "corrected", "refunded"]
+DECISIONS = ["confirmed", "corrected", "refunded", "dismissed"]
 _GONE = (
     "Cases without a finding in this run. Resolved: the claim was audited again and the rule found nothing. Not seen: "
     "nobody can tell, and why."
@@ -60,9 +60,9 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
 
 def _linked(result: Result, cases: pl.DataFrame | None, rows: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The worst claims, and the findings in the order of work, each with the sheet where its link leads, if it is there."""
-    begun = pl.DataFrame(schema={"first_run": pl.String, "case": pl.Int64})
+    begun = pl.DataFrame(schema={"first_run": pl.String, "case": pl.Int64, "former": pl.String})
     if cases is not None:
-        begun = cases.select("first_run", case="number")
+        begun = cases.select("first_run", case="number", former=FORMER)
     findings = result.findings.join(begun, on="case", how="left", maintain_order="left")
     findings = tonight_first(findings, rows, 0, "first_run")
     claims = worst_first(result.claims, "disposition", rows)
@@ -85,8 +85,8 @@ def _rest(height: int, rows: int, file: str) -> str:
 def _findings_note(height: int, rows: int) -> str:
     shown = f"{height:,} findings" if height <= rows else f"{rows:,} of {height:,} findings"
     return (
-        f"{shown}: new, worse, reopened, open, decided; the worst first.{_rest(height, rows, 'findings.csv')} Decision, "
-        "Note and Decided on are yours to fill in. Sort and filter as you like: links find their claim again."
+        f"{shown}: new, worse, reopened, open, confirmed, the others; the worst first.{_rest(height, rows, 'findings.csv')} "
+        "Decision, Note and Decided on are yours to fill in. Sort and filter as you like: links find their claim again."
     )
 
 
