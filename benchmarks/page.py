@@ -18,14 +18,20 @@ NOTES = Path(__file__).with_name("notes.md")
 HEAD = """\
 # Benchmarks
 
-Written by `make bench`; `make bench-quick` prints the ratios at a small size. Every figure is a whole process, started
-cold but for the page cache, in alternating rounds of one sitting; `first` is the run that proves, before all others, in
-which the core rules are published. Nothing is printed before the findings of the auditor,
-of DuckDB and of pandas are equal: claim, line, rule, outcome and related record, for DUR001, DUR002, LBK001, LAH001 and
-FRQ001. The peers handle only what the generated Parquet exports hold; the auditor also types and checks every cell,
-digests its inputs and counts what it rejects. So does the checking DuckDB, as far as these exports give cause: its
-rejects, unknown words, digests and joins are proved equal. The core rules are run on calls and visits; all rules on the
-providers too, with findings, claims, evidence and the HTML and Excel reports written.
+`make bench` writes this page; `make bench-quick` prints the ratios for a small size. Every figure is for a whole
+process in a cold start (only the page cache is warm), in alternating rounds of one session. `first` is the run before
+all others that verifies the findings; in that run, the core rules also write their output.
+
+No figure is printed until the findings of the auditor, DuckDB, and pandas are equal: claim, line, rule, outcome, and
+related record, for DUR001, DUR002, LBK001, LAH001, and FRQ001.
+
+DuckDB and pandas handle only what the generated Parquet exports contain. The auditor also parses and checks every
+cell, computes digests of its inputs, and counts what it rejects. "DuckDB, the same checks and then the same SQL" does
+this work too, as far as these exports require it; its rejects, unknown words, digests, and joins are verified to be
+equal.
+
+The core rules run on calls and visits. All rules also use the providers, and that run writes findings, claims,
+evidence, and the HTML and Excel reports.
 """
 RATIOS = (
     ("core", "duckdb", "core rules against DuckDB", "at most 2"),
@@ -39,13 +45,13 @@ RATIOS = (
 
 
 def figures(result: dict[str, Any]) -> list[str]:
-    """A sitting as lines of a Markdown table and of ratios."""
+    """Format a session as Markdown tables of times and ratios."""
     load = " to ".join(f"{value:.1f}" for value in result["load"])
     claims = "every one billed" if result["name"] == "dense" else f"{result['claims']:,} audited claims"
     lines = [
         f"### {result['name'].capitalize()}: {result['calls']:,} calls, {claims}, {result['visits']:,} visits",
         "",
-        f"{result['date']}, load average {load}. Proved first: {result['checked']}.",
+        f"{result['date']}, load average {load}. Verified first: {result['checked']}.",
         "",
         "| | first (s) | best (s) | median (s) | CPU (s) | peak (GiB) | rounds |",
         "|---|---:|---:|---:|---:|---:|---:|",
@@ -68,7 +74,7 @@ def figures(result: dict[str, Any]) -> list[str]:
 
 
 def write(results: list[dict[str, Any]]) -> None:
-    """docs/benchmarks.md and docs/benchmarks.svg from every sitting kept so far."""
+    """Write docs/benchmarks.md and docs/benchmarks.svg from every session kept so far."""
     import duckdb
     import pandas as pd
 
@@ -82,7 +88,7 @@ def write(results: list[dict[str, Any]]) -> None:
         "",
         "![Best times by size and contestant](benchmarks.svg)",
         "",
-        "## Sittings",
+        "## Results",
         "",
     ]
     body = [line for result in results for line in figures(result)]
@@ -92,7 +98,7 @@ def write(results: list[dict[str, Any]]) -> None:
 
 
 def _growth(results: list[dict[str, Any]]) -> list[str]:
-    """Ten times the rows: how much more time."""
+    """Format the growth in CPU time for ten times the rows."""
     even = {result["claims"]: result for result in results if result["name"] != "dense"}
     rows = []
     for claims, result in sorted(even.items()):
@@ -105,7 +111,7 @@ def _growth(results: list[dict[str, Any]]) -> list[str]:
                     f"| {LABELS[name]} | {tenth['visits']:,} to {result['visits']:,} | {big['cpu'] / small['cpu']:.1f} |"
                 )
     lines = [
-        "### Growth",
+        "### Growth with size",
         "",
         "| | visits | times the CPU time (aim for the auditor: at most 11) |",
         "|---|---|---:|",
@@ -116,7 +122,7 @@ def _growth(results: list[dict[str, Any]]) -> list[str]:
 
 
 def _starts(results: list[dict[str, Any]]) -> list[str]:
-    """What a newcomer waits for."""
+    """Format the startup times."""
     timed = next((result["starts"] for result in results if "starts" in result), None)
     if timed is None:
         return []
@@ -127,7 +133,7 @@ def _starts(results: list[dict[str, Any]]) -> list[str]:
             ("thousand", "a run of 1,000 claims, all rules, no reports", "under 1.2"),
         )
     ]
-    return ["### Start", "", "| | best (s) | median (s) | aim |", "|---|---:|---:|---|", *rows, ""]
+    return ["### Startup time", "", "| | best (s) | median (s) | aim |", "|---|---:|---:|---|", *rows, ""]
 
 
 def _processor() -> str:

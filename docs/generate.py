@@ -33,9 +33,10 @@ def tables_page() -> str:
     """Every canonical column with its kind, meaning, known headers and words."""
     parts = [
         "# Tables",
-        "Written by `make docs` from `auditor/schema/tables.py`. Headers match without case, `_`, `-`, spaces and dots, "
-        "against the column's name and the other headers given here; `[columns.TABLE]` in a policy maps the rest. "
-        "An asterisk marks a required column.",
+        "This page lists every column that the program reads. `make docs` writes it from `auditor/schema/tables.py`.",
+        "A header of an export matches the column's name or one of the other headers listed here. Case, `_`, `-`, "
+        "spaces, and dots make no difference. To map any other header, use `[columns.TABLE]` in a policy. An asterisk "
+        "marks a required column.",
     ]
     for table in TABLES.values():
         rows = [
@@ -99,10 +100,13 @@ def outputs_page() -> str:
     """Every file of a run folder with its columns and keys."""
     parts = [
         "# Outputs",
-        f"Written by `make docs` from `auditor/reports/outputs.py`; schema_version {outputs.VERSION}, which stands in "
-        "`summary.json` and in the metadata of every Parquet file. `audit98968 schema` prints the same as JSON Schemas. "
-        "Dollars are decimals with two places in Parquet and numbers in JSON; instants carry the offset of the policy's "
-        "zone; a CSV cell that would start a formula has a `'` before it. `report.html` and `report.xlsx` are for people.",
+        "This page lists every file that a run writes for other programs. `report.html` and `report.xlsx` are for people. "
+        "`make docs` writes this page from `auditor/reports/outputs.py`; `audit98968 schema` prints the same content as "
+        "JSON Schemas.",
+        f"The schema_version is {outputs.VERSION}. It is in `summary.json` and in the metadata of every Parquet file.",
+        "- Dollars are decimals with two places in Parquet and numbers in JSON.\n"
+        "- Instants have the offset of the policy's zone.\n"
+        "- A CSV cell that would start a formula has a `'` before it.",
     ]
     for name, columns in outputs.TABLES.items():
         forms = {"rejects": ("csv",), "evidence": ("parquet",)}.get(name, ("parquet", "csv"))
@@ -130,15 +134,17 @@ def _keys(place: str, model: type[BaseModel]) -> Iterator[str]:
 
 
 def policy_page() -> str:
-    """Every key of a policy with its default, what it says, and an example."""
+    """Every key of a policy with its default and meaning, and an example."""
     parts = [
         "# The policy",
-        "Written by `make docs` from `auditor/policies/default.toml`, which `audit98968 policies show default` prints. A "
-        "policy file needs only the keys that it changes; unknown keys are errors that suggest the nearest. "
-        "`audit98968 init` writes a first one.",
+        "This page lists every policy key with its default. `make docs` writes it from `auditor/policies/default.toml`; "
+        "`audit98968 policies show default` prints that file.",
+        "A policy file needs only the keys that it changes. An unknown key is an error, and the message suggests the "
+        "nearest key. `audit98968 init` writes a first policy for your exports.",
     ]
     root = FOLDER.parent
     source = (root / "auditor" / "policies" / "default.toml").read_text(encoding="utf-8")
+    source = re.sub(r"^# \[.*?(?=^\[)", "", source, flags=re.M | re.S)  # sections that are examples
     section, rows = "", {"": list[str]()}
     for line in source.splitlines():
         if found := re.match(r"\[(\w+)\] *(?:# (.*))?", line):
@@ -148,17 +154,17 @@ def policy_page() -> str:
             default = "not set" if line.startswith("#") else "a list" if found[2] == "[" else f"`{found[2]}`"
             rows[section].append(f"| `{found[1]}` | {default} | {(found[3] or '').replace('|', 'or')} |")
     for name, lines in rows.items():
-        head = f"## [{name}]" if name else "## At the top"
-        parts.append(f"{head}\n\n| key | default | what it says |\n|---|---|---|\n" + "\n".join(lines))
+        head = f"## [{name}]" if name else "## Top-level keys"
+        parts.append(f"{head}\n\n| key | default | meaning |\n|---|---|---|\n" + "\n".join(lines))
     options = [f"| `{option.name}` | {option.help_text} |" for option in RUN_OPTIONS if option.in_policy]
     example = (root / "sample_data" / "policy.toml").read_text(encoding="utf-8").strip()
     parts += [
-        "## [columns.TABLE]\n\nThe export's header for a canonical column, or several that are joined with a space: "
-        '`visit_start = ["Day", "Time"]`. [tables.md](tables.md) has the columns.',
-        "## [values.TABLE.COLUMN]\n\nWhat a word of the export means: "
+        "## [columns.TABLE]\n\nThe header in the export for a column of [tables.md](tables.md), or several headers that are "
+        'joined with a space: `visit_start = ["Day", "Time"]`.',
+        "## [values.TABLE.COLUMN]\n\nThe meaning of a value in the export: "
         '`seen = "completed"`, or `completed = ["seen", "arrived"]`.',
-        "## [run]\n\nOptions of `audit98968 run`; a flag comes first, then a variable such as `AUDIT98968_FAIL_ON`, "
-        "then these.\n\n| key | what it says |\n|---|---|\n" + "\n".join(options),
+        "## [run]\n\nOptions of `audit98968 run`. A flag overrides a variable such as `AUDIT98968_FAIL_ON`; a variable "
+        "overrides these keys.\n\n| key | meaning |\n|---|---|\n" + "\n".join(options),
         f"## An example\n\n```toml\n{example}\n```",
     ]
     return "\n\n".join(parts) + "\n"

@@ -16,7 +16,7 @@ _DATE = "2026-11-23"
 
 
 def page() -> str:
-    """The whole page as roff."""
+    """Return the whole page as roff."""
     root = get_command(app)
     commands = _commands(root, "audit98968")
     runs = dict(commands)["audit98968 run"]
@@ -38,14 +38,14 @@ def page() -> str:
     for code, meaning in re.findall(r"^\| ([\d, ]+) \| (.+) \|$", _README, re.MULTILINE):
         lines += [".TP", f"\\fB{code}\\fR", _plain(_bare(meaning))]
     lines += _section(
-        "ENVIRONMENT", "Variables for options of run and check; a flag comes first, the [run] table of the policy after "
-        "them. Several paths are separated by colons, switches take yes or no."
+        "ENVIRONMENT", "Variables set options of run and check. A flag overrides a variable; a variable overrides the "
+        "[run] table of the policy. Separate paths with colons; switches take yes or no."
     )  # fmt: skip
     for option in runs.params:
         if option.name != "print_settings":
             lines += [".TP", f"\\fBAUDIT98968_{option.name.upper()}\\fR", f"As \\fB{_plain(option.opts[0])}\\fR."]
-    lines += [".TP", "\\fBNO_COLOR\\fR", "No colour on a terminal."]
-    lines += _section("FILES", _paragraph("`--out DIR` makes"))
+    lines += [".TP", "\\fBNO_COLOR\\fR", "No color on a terminal."]
+    lines += _section("FILES", _paragraph("`--out DIR` creates"))
     lines += [".SH EXAMPLES", ".EX"]
     lines += [_plain(command.epilog.removeprefix("Example: ")) for _, command in commands]
     lines += [".EE"]

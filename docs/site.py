@@ -1,4 +1,4 @@
-"""Build a site from the same pages: README.md is its first page. `make site` leaves it in site/."""
+"""Build a site from the same pages. README.md is its first page. `make site` writes it to site/."""
 
 import re
 import shutil
@@ -9,22 +9,25 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
-    "First steps": "index.md", "Specification": "specification.md", "Policies": "policy.md", "Tables": "tables.md",
-    "Rules": "rules.md", "Outputs": "outputs.md", "Cases": "cases.md", "At night": "unattended.md",
-    "Sampling": "sampling.md", "Clusters": "cluster.md", "Messages": "errors.md", "Benchmarks": "benchmarks.md",
+    "Start": "index.md", "Specification": "specification.md", "Policies": "policy.md", "Tables": "tables.md",
+    "Rules": "rules.md", "Outputs": "outputs.md", "Cases": "cases.md", "Running unattended": "unattended.md",
+    "Sampling": "sampling.md", "Running on Spark": "cluster.md", "Messages": "errors.md", "Benchmarks": "benchmarks.md",
     "Security": "security.md", "Glossary": "glossary.md", "Changes": "CHANGELOG.md", "Decisions": "DECISIONS.md",
-    "Contributing": "CONTRIBUTING.md",
+    "Releases": "releases.md", "Contributing": "CONTRIBUTING.md",
 }  # fmt: skip
 
 
 def build(target: Path) -> None:
-    """Copy the pages, with links that hold on the site, and build it. Raises CalledProcessError where a link is broken."""
+    """Copy the pages with links that work on the site, and build it. Raises CalledProcessError if a link is broken."""
     with tempfile.TemporaryDirectory() as work:
         pages = Path(work) / "pages"
         shutil.copytree(ROOT / "docs", pages, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
         for name in ("README.md", "CHANGELOG.md", "DECISIONS.md", "CONTRIBUTING.md"):
             text = re.sub(r"\]\((?:docs/)", "](", (ROOT / name).read_text(encoding="utf-8"))
             (pages / ("index.md" if name == "README.md" else name)).write_text(text, encoding="utf-8")
+        for page in pages.glob("*.md"):
+            text = page.read_text(encoding="utf-8").replace("](../README.md", "](index.md").replace("](../", "](")
+            page.write_text(text, encoding="utf-8")
         navigation = "".join(f"  - {title}: {page}\n" for title, page in PAGES.items())
         (Path(work) / "mkdocs.yml").write_text(
             "site_name: audit98968\ntheme:\n  name: readthedocs\n  highlightjs: false\nplugins: []\n"

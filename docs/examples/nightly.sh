@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Audit the night's exports and say something only where somebody must act. Copy it and change the paths.
+# Audit the night's exports and print a line only if a person must act. Copy the script and change the paths.
 set -euo pipefail
 
 exports=${EXPORTS:-/srv/exports}
@@ -18,12 +18,12 @@ done
 case $code in
   0) ;;
   1) echo "new, worse or reopened: $out/latest/report.html" ;;
-  2) echo "wrong usage or a bad policy: mend $0 or $policy" >&2 ;;
-  3) echo "the exports were refused: the newest folder in $out/refused says why" >&2 ;;
-  4) echo "internal error, or no report or log could be written: check space and permissions of $out and $log" >&2 ;;
-  75) echo "another run still holds $out: look for one that hangs" >&2 ;;
+  2) echo "wrong usage or an invalid policy: correct $0 or $policy" >&2 ;;
+  3) echo "the exports were refused: see the newest folder in $out/refused" >&2 ;;
+  4) echo "internal error, or no report or log could be written: check the free space and the permissions of $out and $log" >&2 ;;
+  75) echo "another run still uses $out: check for a run that hangs" >&2 ;;
   130 | 143) echo "interrupted or terminated: run it again" >&2 ;;
-  *) echo "ended with $code; 137 is a kill, often for want of memory" >&2 ;;
+  *) echo "ended with $code; 137 means that the run was killed, often because memory ran out" >&2 ;;
 esac
 
 if ((code <= 1)) && [[ -n ${PING_URL:-} ]]; then

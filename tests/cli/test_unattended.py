@@ -210,11 +210,11 @@ NIGHTLY = ["bash", str(EXAMPLES / "nightly.sh")]
     [
         ("0", 0, ""),
         ("1", 1, "reopened: out/latest/report.html"),
-        ("2", 2, "bad policy"),
+        ("2", 2, "invalid policy"),
         ("3", 3, "refused"),
         ("4", 4, "internal error"),
         ("75 75 1", 1, "reopened"),
-        ("75 75 75", 75, "still holds"),
+        ("75 75 75", 75, "still uses"),
         ("130", 130, "interrupted"),
         ("143", 143, "terminated"),
         ("137", 137, "memory"),

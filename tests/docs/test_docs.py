@@ -43,6 +43,12 @@ def test_generated_pages_are_current(name: str):
     assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs`"
 
 
+def test_the_policy_page_lists_no_example_as_a_key():
+    keys = re.findall(r"^\| `(.+?)` \|", PAGES["policy.md"](), re.M)
+    assert {"timezone", "horizon_days"} <= set(keys)
+    assert {"call_start", '"seen in clinic"'} & set(keys) == set()
+
+
 def test_the_readme_names_commands_that_exist():
     assert re.findall(r"^    make (\w+)", README, re.M) == ["audit", "test"]
     for command in set(re.findall(r"audit98968 ([a-z]+) ", README)):
