@@ -662,9 +662,9 @@ _reviewed("review-no-date", "with the date `31.3.`", "confirmed", CANARY, "31.3.
 _reviewed("review-in-the-future", "with a date in the future", "confirmed", CANARY, "2999-03-31")
 _reviewed("review-date-alone", "with a date and no decision", None, CANARY, "2026-03-31")
 _reviewed("review-of-another-claim", "with another claim id", "confirmed", CANARY,
-          edit=_edit("xl/worksheets/sheet2.xml", f"K1-{CANARY}", f"K9-{CANARY}"))  # fmt: skip
+          edit=_edit("xl/sharedStrings.xml", f"K1-{CANARY}", f"K9-{CANARY}"))  # fmt: skip
 _reviewed("review-of-another-run", "with another run id", "confirmed", CANARY,
-          edit=_edit("xl/worksheets/sheet8.xml", "Z-", "Z-0"))  # fmt: skip
+          edit=_edit("xl/sharedStrings.xml", "Z-", "Z-0"))  # fmt: skip
 _reviewed("review-without-findings", "its sheet Findings renamed", "confirmed", CANARY,
           edit=_edit("xl/workbook.xml", 'name="Findings"', 'name="Work"'))  # fmt: skip
 _reviewed("review-without-columns", "the head of its column Decision changed", "confirmed", CANARY,
