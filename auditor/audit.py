@@ -6,9 +6,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from auditor import evaluated, refusals
-from auditor.cells import values
 from auditor.cells.among import Among
-from auditor.cells.normalise import Table, normalise
 from auditor.claims import coverage, doors, joins, seen
 from auditor.claims.billing import provider_rows
 from auditor.claims.coverage import Coverage
@@ -16,6 +14,8 @@ from auditor.errors import UsageError
 from auditor.inputs import Inputs, existing
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
 from auditor.judging.patients import Context, Judged
+from auditor.parsing import values
+from auditor.parsing.normalise import Table, normalise
 from auditor.policy import Policy
 from auditor.reading import ingest
 from auditor.reading.ingest import SourceFile
@@ -116,8 +116,8 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
         doors=inputs.doors,
         not_evaluated=lacking,
         identity=settings.identity,
-        tainted_visits=tables["visits"].tainted,
-        tainted_lines=tables.get("claims", tables["calls"]).tainted,
+        tainted_visits=tables["visits"].patients_with_rejects,
+        tainted_lines=tables.get("claims", tables["calls"]).patients_with_rejects,
     )
     result = _merged(inputs, covered, lacking, inputs.place.judge(context))
     for name, files in inputs.files.items():

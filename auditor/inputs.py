@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from auditor.cells.normalise import Table
 from auditor.claims.coverage import Extremes
 from auditor.claims.doors import Doors, Seen
+from auditor.parsing.normalise import Table
 from auditor.reading.ingest import SourceFile
 from auditor.scale import Place
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from auditor.cells.adjustments import AMOUNTS, is_adjustment
+from auditor.parsing.adjustment_rows import AMOUNTS, is_adjustment
 
 _Row = dict[str, Any]
 

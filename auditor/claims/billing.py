@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import polars as pl
 
-from auditor.cells.adjustments import is_adjustment, that_are_calls
-from auditor.cells.normalise import Table
 from auditor.claims import adjustments
+from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
+from auditor.parsing.normalise import Table
 from auditor.policy import Policy
 from auditor.schema.codes import FAMILY, CodeList, credential_parts
 

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from auditor.cells import instants
 from auditor.claims.holes import Days, Stretch, holes
 from auditor.errors import UsageError
+from auditor.parsing import instants
 from auditor.policy import Policy
 
 LONELY_DAYS = 31

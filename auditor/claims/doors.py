@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import polars as pl
 
-from auditor.cells.ids import DIFFERENCES
 from auditor.claims import joins, placeholders
 from auditor.claims.joins import AGAIN, BY_NAME, MANY_CLAIMS, OF_LINES, Pair
 from auditor.claims.seen import HASHES, least
 from auditor.claims.seen import days as seen_days
+from auditor.parsing.ids import DIFFERENCES
 from auditor.policy import Policy
 
 _ENOUGH = 20

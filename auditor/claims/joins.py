@@ -12,8 +12,8 @@ from itertools import combinations
 import polars as pl
 
 from auditor.cells.among import Among
-from auditor.cells.duplicates import hashed
-from auditor.cells.ids import DIFFERENCES, are_digits, folded
+from auditor.parsing.duplicates import hashed
+from auditor.parsing.ids import DIFFERENCES, are_digits, folded
 from auditor.reading.packed import ANYTHING, Extent
 
 MANY_CLAIMS = 20

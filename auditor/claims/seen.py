@@ -24,11 +24,11 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from auditor.cells.duplicates import hashed
-from auditor.cells.instants import HOUR
-from auditor.cells.normalise import Typed
 from auditor.claims import placeholders
 from auditor.claims.joins import Sought
+from auditor.parsing.duplicates import hashed
+from auditor.parsing.instants import HOUR
+from auditor.parsing.normalise import TypedChunk
 from auditor.policy import Policy
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES, Kind
@@ -79,15 +79,15 @@ def of_times(table: str, rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def of_ids(typed: Typed, rows: pl.DataFrame, policy: Policy, sought: Sought) -> pl.DataFrame:
+def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, sought: Sought) -> pl.DataFrame:
     """What the ids of sound rows say. `rows`: the hashes of their IDS."""
     hashes = {name: rows[name] for name in IDS[typed.spec.name]}
     few = [name for name in _FEW if name in typed.blanks.columns]
     for name in {*few, *(column for column, _ in sought.values())} - hashes.keys():
-        hashes[name] = hashed([typed.some(name, typed.sound)])
-    hashes["diagnosis_codes"] = hashed([typed.some("diagnosis_codes", typed.sound).explode()])
+        hashes[name] = hashed([typed.values_where(name, typed.is_valid)])
+    hashes["diagnosis_codes"] = hashed([typed.values_where("diagnosis_codes", typed.is_valid).explode()])
     parts = [
-        _part("patient", "", _of_note(typed.column("patient_id").filter(typed.sound), hashes["patient_id"], policy)),
+        _part("patient", "", _of_note(typed.column("patient_id").filter(typed.is_valid), hashes["patient_id"], policy)),
         *(_hashes("few", name, _least(hashes[name])) for name in (*few, "diagnosis_codes")),
     ]
     if typed.spec.name == "calls":
@@ -97,11 +97,15 @@ def of_ids(typed: Typed, rows: pl.DataFrame, policy: Policy, sought: Sought) -> 
     for pair, (column, ids) in sought.items():
         if pair == "patient in other lines":
             codes = typed.column("cpt_code")
-            others = typed.sound & codes.is_not_null() & ~codes.is_in(FAMILY).fill_null(False)
-            parts.append(_part("id", pair, ids.near(typed.some(column, others), typed.chunk.known.extent(column))))
+            others = typed.is_valid & codes.is_not_null() & ~codes.is_in(FAMILY).fill_null(False)
+            parts.append(
+                _part("id", pair, ids.near(typed.values_where(column, others), typed.chunk.known.extent(column)))
+            )
             continue
         parts.append(_hashes("id", pair, ids.there(hashes[column])))
-        parts.append(_part("id", pair, ids.near(typed.some(column, typed.sound), typed.chunk.known.extent(column))))
+        parts.append(
+            _part("id", pair, ids.near(typed.values_where(column, typed.is_valid), typed.chunk.known.extent(column)))
+        )
     return pl.concat(parts)
 
 

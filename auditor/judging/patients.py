@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from auditor.cells.adjustments import that_are_calls
 from auditor.claims import joins
 from auditor.claims.billing import Billing, bill, with_end_and_time
 from auditor.claims.coverage import Coverage
@@ -13,6 +12,7 @@ from auditor.claims.doors import Doors
 from auditor.identity import Identity
 from auditor.judging import findings
 from auditor.judging.judge import judge
+from auditor.parsing.adjustment_rows import that_are_calls
 from auditor.policy import Policy
 from auditor.rules import ALL
 from auditor.schema.codes import FAMILY

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import polars as pl
 
-from auditor.cells import instants
 from auditor.mapping import values as suggest_values
 from auditor.mapping.guess import GUESS, LIKELY, Guess, tokens
 from auditor.mapping.values import Source
+from auditor.parsing import instants
 from auditor.policy import Policy
 from auditor.schema.tables import TABLES
 

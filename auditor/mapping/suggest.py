@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditor import policy
-from auditor.cells import instants
 from auditor.claims import doors
 from auditor.errors import InputRefused, OutputFailed, UsageError
 from auditor.mapping import match as suggest_match
@@ -20,6 +19,7 @@ from auditor.mapping import values as suggest_values
 from auditor.mapping.guess import Guess
 from auditor.mapping.known import MEANINGS, ZONES
 from auditor.mapping.values import Source
+from auditor.parsing import instants
 from auditor.policy import Policy
 from auditor.reading import headers
 from auditor.schema.names import is_word, without_credentials

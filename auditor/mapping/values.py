@@ -12,9 +12,9 @@ from typing import Literal
 
 import polars as pl
 
-from auditor.cells import instants
-from auditor.cells.values import TIME_OF_DAY
 from auditor.mapping.known import ZONES
+from auditor.parsing import instants
+from auditor.parsing.values import TIME_OF_DAY
 from auditor.policy import Policy
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding, ingest

@@ -6,16 +6,16 @@ from datetime import datetime
 
 import polars as pl
 
-from auditor.cells import duplicates, instants, normalise
-from auditor.cells.adjustments import is_adjustment, that_are_calls
 from auditor.cells.among import Among, Around
-from auditor.cells.instants import Midnights
-from auditor.cells.normalise import Table, Typed, type_rows
-from auditor.cells.values import PLACE
 from auditor.claims import coverage, lengths, seen
 from auditor.claims.billing import with_end_and_time
 from auditor.claims.coverage import Extremes
 from auditor.claims.joins import Sought
+from auditor.parsing import duplicates, instants, normalise
+from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
+from auditor.parsing.instants import MidnightCounts
+from auditor.parsing.normalise import Table, TypedChunk, type_rows
+from auditor.parsing.values import ROW_SOURCE
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, SourceFile
 from auditor.reading.packed import owned
@@ -59,7 +59,7 @@ class Said:
     aside: pl.DataFrame
     extremes: Extremes
     spans: pl.DataFrame
-    midnights: Mapping[str, Midnights]
+    midnights: Mapping[str, MidnightCounts]
     lengths: Mapping[str, int]
     seen: pl.DataFrame
     files: tuple[SourceFile, ...] = ()
@@ -91,17 +91,17 @@ class TypeChunk:
         look = self.look
         typed = type_rows(TABLES[look.table], chunk, look.policy, look.blanks, self.date_only)
         again = self.repeated.has(typed.ids())
-        single = typed.sound & ~again
+        single = typed.is_valid & ~again
         looked_at = typed.columns(*seen.TIMES[look.table], *_LOOKED_AT[look.table], ids=seen.IDS[look.table])
         kept = typed.rows(self.matters(looked_at) & single)
         timed = (
             looked_at.with_columns(typed.columns(*_NAMES)) if self.with_spans and look.table == "calls" else looked_at
         )
         extremes, spans, counts = self._look(timed.filter(single))
-        repeats = typed.rows(typed.sound & again)
-        twins = duplicates.twins(TABLES[look.table], repeats, *_SPEAK[look.table])
+        repeats = typed.rows(typed.is_valid & again)
+        twins = duplicates.duplicate_keys(TABLES[look.table], repeats, *_SPEAK[look.table])
         aside = repeats.filter(self.matters(repeats))
-        sound = looked_at if typed.sound.all() else looked_at.filter(typed.sound)
+        sound = looked_at if typed.is_valid.all() else looked_at.filter(typed.is_valid)
         says = [
             seen.of_times(look.table, sound, look.policy),
             seen.of_ids(typed, sound, look.policy, self.sought),
@@ -111,7 +111,7 @@ class TypeChunk:
             says.append(_codes(typed, look.policy))
         if look.bills:
             codes = typed.column("cpt_code")
-            says += [seen.of_codes("used", codes.filter(single)), seen.of_codes("lost", codes.filter(~typed.sound))]
+            says += [seen.of_codes("used", codes.filter(single)), seen.of_codes("lost", codes.filter(~typed.is_valid))]
         table = typed.table()
         table = replace(table, rejects=owned(table.rejects))
         said = Said(
@@ -122,18 +122,21 @@ class TypeChunk:
     def together(self, parts: Sequence[Said], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, Said]:
         """What the chunks say, in order, as one; and of the rows that were put aside those that can matter."""
         look = self.look
-        ids = duplicates.decided(pl.concat([part.twins for part in parts]))
-        rows = duplicates.united(TABLES[look.table], pl.concat([part.aside for part in parts]), ids.kept)
-        extremes, spans, counts = self._look(ids.heads)
+        ids = duplicates.resolve(pl.concat([part.twins for part in parts]))
+        rows = duplicates.merge_lists(TABLES[look.table], pl.concat([part.aside for part in parts]), ids.kept)
+        extremes, spans, counts = self._look(ids.representatives)
         counts = {name: count + sum(part.lengths[name] for part in parts) for name, count in counts.items()}
         says = [part.seen for part in parts]
         if look.bills:
-            says += [seen.of_codes("used", ids.heads["cpt_code"]), seen.of_codes("lost", ids.conflicts["cpt_code"])]
+            says += [
+                seen.of_codes("used", ids.representatives["cpt_code"]),
+                seen.of_codes("lost", ids.conflicts["cpt_code"]),
+            ]
         table = normalise.merge([part.table for part in parts])
         if files and not any(file.rows for file in files):  # nothing is blank where nothing is
             table = replace(table, columns=frozenset(name for file in files for name in file.mapping))
         notes = table.notes
-        midnights: dict[str, Midnights] = {}
+        midnights: dict[str, MidnightCounts] = {}
         for name, found in (item for part in parts for item in part.midnights.items()):
             midnights[name] = found.plus(midnights[name]) if name in midnights else found
         if count := counts.get("lost hours", 0):
@@ -174,14 +177,14 @@ class TypeChunk:
 
 def collapsed(parts: Sequence[Said]) -> list[Said]:
     """The same, without the copies among the rows that were put aside, which are rejected; the last part has the others."""
-    twins, copies = duplicates.once(pl.concat([part.twins for part in parts]))
-    aside = pl.concat([part.aside for part in parts]).join(twins, on=PLACE, how="semi", maintain_order="left")
+    twins, copies = duplicates.drop_copies(pl.concat([part.twins for part in parts]))
+    aside = pl.concat([part.aside for part in parts]).join(twins, on=ROW_SOURCE, how="semi", maintain_order="left")
     *before, last = (replace(part, twins=twins.clear(), aside=aside.clear()) for part in parts)
     rejects = pl.concat([last.table.rejects, copies], how="diagonal")
     return [*before, replace(last, twins=twins, aside=aside, table=replace(last.table, rejects=rejects))]
 
 
-def _lost_times(name: str, found: Midnights) -> str | None:
+def _lost_times(name: str, found: MidnightCounts) -> str | None:
     """What is to be said of a column whose times seem lost: midnights of all values, or of too many for real ones."""
     clock = found.midnights - found.dates
     if found.date_only and clock:
@@ -230,14 +233,14 @@ def called(lines: pl.DataFrame, spans: pl.DataFrame, *names: str) -> Matters:
     return mask
 
 
-def _codes(typed: Typed, policy: Policy) -> pl.DataFrame:
+def _codes(typed: TypedChunk, policy: Policy) -> pl.DataFrame:
     """How many sound visits have each code that no list of the policy knows."""
-    if "cpt_codes" not in typed.work.made:
+    if "cpt_codes" not in typed.parser.columns:
         return seen.of_values("code", "visits.cpt_codes", pl.Series(dtype=pl.String))
-    codes = typed.work.made["cpt_codes"]
+    codes = typed.parser.columns["cpt_codes"]
     strange = visit_windows.unlisted(codes.values, policy.lists)
     some = codes._replace(values=codes.values.list.set_intersection(strange.unique().to_list()).list.len() > 0)
-    every = codes.rows(some.rows().fill_null(False) & typed.sound).explode().drop_nulls()
+    every = codes.decode(some.decode().fill_null(False) & typed.is_valid).explode().drop_nulls()
     return seen.of_values("code", "visits.cpt_codes", every.filter(every.is_in(strange.unique().implode())))
 
 
@@ -283,7 +286,8 @@ def said_of(work: TypeChunk, frames: Mapping[str, pl.DataFrame]) -> Said:
         frames["completed"], frames["ends"], frames["passed"], frames["visits"]["date"], frames["lines"]["date"]
     )
     midnights = {
-        name: Midnights(*(counts[what][name] for what in Midnights._fields)) for name in counts.get("midnights", {})
+        name: MidnightCounts(*(counts[what][name] for what in MidnightCounts._fields))
+        for name in counts.get("midnights", {})
     }
     return Said(
         table,

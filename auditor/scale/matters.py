@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import polars as pl
 
-from auditor.cells.duplicates import hashed
 from auditor.claims import joins
 from auditor.claims.joins import Sought
 from auditor.evaluated import wanted
+from auditor.parsing.duplicates import hashed
 from auditor.scale import Place, keep
 from auditor.scale.keep import Matters
 from auditor.scale.survey import Survey

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from auditor.cells.duplicates import hashed
-from auditor.cells.normalise import type_rows
+from auditor.parsing.duplicates import hashed
+from auditor.parsing.normalise import type_rows
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, SourceFile
 from auditor.reading.packed import owned

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from auditor.cells.ids import folded
+from auditor.parsing.ids import folded
 from auditor.windows import bounds
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"

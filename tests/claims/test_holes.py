@@ -175,7 +175,11 @@ def open_windows(start: date, end: date) -> list[str]:
         ("2026-02-07", "2026-02-07", ["later"]),
         ("2026-02-08", "2026-02-08", ["ahead", "later"]),
         ("2026-02-07", "2026-02-08", ["ahead", "later"]),
-        ("2026-02-09", "2026-02-09", ["lookback", "postoperative", "ahead", "later", "same_day", "lines", "group_lines"]),
+        (
+            "2026-02-09",
+            "2026-02-09",
+            ["lookback", "postoperative", "ahead", "later", "same_day", "lines", "group_lines"],
+        ),
         ("2026-02-20", "2026-02-20", ["lookback", "postoperative", "ahead", "same_day", "lines", "group_lines"]),
         ("2026-02-21", "2026-02-21", ["lookback", "postoperative", "lines", "group_lines"]),
         ("2026-02-26", "2026-02-26", ["lookback", "postoperative", "lines", "group_lines"]),

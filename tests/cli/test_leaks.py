@@ -1,4 +1,6 @@
-"""No command shows a value of the exports that was not asked for: on its streams, in names of files, or in a list of processes."""
+"""No command shows a value of the exports that was not asked for: on its streams, in names of files, or in a list of
+processes.
+"""
 
 from __future__ import annotations
 

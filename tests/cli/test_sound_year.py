@@ -1,4 +1,6 @@
-"""A sound clinic's year, with weekends, holidays and a part-time provider: nothing is said that a person there would call noise."""
+"""A sound clinic's year, with weekends, holidays and a part-time provider: nothing is said that a person there would
+call noise.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ from tests.reference.world import DAY, Table
 
 @dataclass
 class Loaded:
-    """A table after normalisation: one dict per record that is used, the rejects, the tainted patients, and all sound rows."""
+    """A table after normalisation: one dict per record that is used, the rejects, the tainted patients, and all
+    sound rows.
+    """
 
     records: list[dict[str, Any]]
     rejects: list[tuple[int, str]]

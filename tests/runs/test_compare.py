@@ -328,7 +328,9 @@ def test_rules_that_a_later_version_adds_are_no_setting(make: Make) -> None:
 
 @pytest.mark.parametrize("root", ["policy", "settings", "coverage"])
 def test_a_cause_named_alone_suffices(root: str, tmp_path: Path) -> None:
-    """Every change of a sample: the run with the finding, audited with the other's data (or settings) alone, has it no more."""
+    """Every change of a sample: the run with the finding, audited with the other's data (or settings) alone, has it
+    no more.
+    """
     sample.write(tmp_path / "exports", 125, 3)
     calls, visits = (tmp_path / "exports" / f"{name}.csv" for name in ("calls", "visits"))
     paths = {"calls": (str(calls),), "visits": (str(visits),), "providers": (str(calls.with_name("providers.csv")),)}

@@ -34,7 +34,10 @@ def spread(mean: float, variance: float, n: int) -> list[float]:
 
 
 def test_cochran_petitions():
-    """Cochran (1977), section 2.8: signatures on 50 of 676 sheets. 19,888 in all; 80% limits 18,107 and 21,669 (1.28 s.e.)."""
+    """Cochran (1977), section 2.8: signatures on 50 of 676 sheets.
+
+    19,888 in all; 80% limits 18,107 and 21,669 (1.28 s.e.).
+    """
     sheets = {42: 23, 41: 4, 36: 1, 32: 1, 29: 1, 27: 2, 23: 1, 19: 1, 16: 2, 15: 2, 14: 1, 11: 1, 10: 1, 9: 1, 7: 1,
               6: 3, 5: 2, 4: 1, 3: 1}  # fmt: skip
     values = [float(signatures) for signatures, number in sheets.items() for _ in range(number)]
@@ -86,7 +89,9 @@ def test_two_large_strata_are_welchs_interval():
 
 
 def test_over_all_possible_samples_it_is_unbiased():
-    """Every sample of a small population once: the mean of the estimates is the total, that of the variances their variance."""
+    """Every sample of a small population once: the mean of the estimates is the total, that of the variances their
+    variance.
+    """
     strata = ((3, (0, 0, 31, 48, 7)), (2, (0, 12, 90)), (2, (5, -6)))
     estimates, variances = [], []
     for samples in product(*(combinations(values, n) for n, values in strata)):

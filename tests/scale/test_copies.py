@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from auditor import audit as auditing
-from auditor.cells.duplicates import DUPLICATE
+from auditor.parsing.duplicates import DUPLICATE
 from auditor.scale import keep, local
 from auditor.scale.keep import TypeChunk
 from auditor.scale.local import Local
@@ -113,4 +113,4 @@ def test_rows_of_one_id_in_several_exports(tmp_path: Path) -> None:
         (paths[5], DUPLICATE),
     ]
     assert place.kept("visits", "visit_id", "cpt_codes").rows() == [("1", ["99213", "99214"])]
-    assert sorted(visits.tainted) == ["a", "b"]
+    assert sorted(visits.patients_with_rejects) == ["a", "b"]

@@ -1,4 +1,7 @@
-"""Rows that cannot matter are let go: the results are those of an audit that keeps them all. The fuzzer keeps them all, too."""
+"""Rows that cannot matter are let go: the results are those of an audit that keeps them all.
+
+The fuzzer keeps them all, too.
+"""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from auditor import policy as policies
-from auditor.cells.normalise import Table, normalise
+from auditor.parsing.normalise import Table, normalise
 from auditor.policy import Policy
 from auditor.reading import ingest
 from auditor.rules import select

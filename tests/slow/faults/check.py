@@ -93,7 +93,9 @@ def at_random(number: signal.Signals, codes: tuple[int, ...], early: float = 0.0
 
 
 def at_points(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
-    """Kills where it hurts most: while rows are spilled, within the ledger's transaction, and on both sides of its commit."""
+    """Kills where it hurts most: while rows are spilled, within the ledger's transaction, and on both sides of its
+    commit.
+    """
     for code in POINTS.values():
         for count in range(1, 2 + bench.options.kills // 40):
 

@@ -1,4 +1,7 @@
-"""Faults, a short selection: `make faults` tries hundreds. Every run is held to all the promises of tests/slow/faults/bench.py."""
+"""Faults, a short selection: `make faults` tries hundreds.
+
+Every run is held to all the promises of tests/slow/faults/bench.py.
+"""
 
 import os
 import resource

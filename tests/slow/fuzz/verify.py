@@ -221,8 +221,9 @@ def verdicts(
 ) -> tuple[list[str], Counter[str]]:
     """Claims, findings and evidence of untouched patients are what they were. Returns also how many were compared.
 
-    INT003 reads the provider's other calls by design: it is left out where one of these was touched. A provider who is in two
-    tables nearly alike, or in none any more, is doubted for all his claims: then only those of other providers are compared.
+    INT003 reads the provider's other calls by design: it is left out where one of these was touched. A provider who
+    is in two tables nearly alike, or in none any more, is doubted for all his claims: then only those of other
+    providers are compared.
     """
     assert ran.folder
     doubted = re.search(

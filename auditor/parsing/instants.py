@@ -69,7 +69,7 @@ _HAS_OFFSET = re.compile(r"%:{0,3}#?z|%\+|%s")
 _DAY_FIRST = re.compile(r"%[-_0]?[de]/%[-_0]?m")
 
 
-class Midnights(NamedTuple):
+class MidnightCounts(NamedTuple):
     """How many values of a column are midnight as written, or have no time, how many there are, and how many have no time.
 
     Parts add up.
@@ -84,9 +84,9 @@ class Midnights(NamedTuple):
         """Whether the column holds dates, so that every midnight in it is a date."""
         return self.values >= MIDNIGHT_COLUMN and self.midnights * 100 >= self.values * 99
 
-    def plus(self, other: "Midnights") -> "Midnights":
+    def plus(self, more: "MidnightCounts") -> "MidnightCounts":
         """Those of both parts."""
-        return Midnights(*(one + another for one, another in zip(self, other, strict=True)))
+        return MidnightCounts(*(first + another for first, another in zip(self, more, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Instants:
     problem: pl.Series
     has_local: bool
     local: pl.Series
-    midnights: Midnights
+    midnights: MidnightCounts
 
 
 class _Written(NamedTuple):
@@ -141,7 +141,7 @@ def read(
         timed = timed & ~written.date_only
     there = count(written.wall.is_not_null())
     dates = count(written.date_only) if written.date_only is not None else 0
-    found = Midnights(there - (count(timed.fill_null(False)) if timed.any() else 0), there, dates)
+    found = MidnightCounts(there - (count(timed.fill_null(False)) if timed.any() else 0), there, dates)
     if found.date_only if date_only is None else date_only:
         written = written._replace(date_only=(~timed).fill_null(False))
     return _localise(values, written, policy, zone, found)
@@ -176,8 +176,8 @@ def _as_days(written: _Written, *, moved: bool) -> _Written:
     return written._replace(date_only=_either(date_only, (days & wall.is_not_null()).fill_null(False)))
 
 
-def _either(one: pl.Series | None, other: pl.Series) -> pl.Series:
-    return other if one is None else one | other
+def _either(preferred: pl.Series | None, fallback: pl.Series) -> pl.Series:
+    return fallback if preferred is None else preferred | fallback
 
 
 def _where(mask: pl.Series, values: pl.Series) -> pl.Series:
@@ -267,8 +267,8 @@ def _stage(pattern: str | None, form: str, offset: bool, zone_names: Mapping[str
         return _number(form)
     text = pl.col("v")
     if "%Z" in form:
-        for name, named in zone_names.items():
-            text = text.str.replace(rf"\b{re.escape(name)}\b", named)
+        for name, zone_offset in zone_names.items():
+            text = text.str.replace(rf"\b{re.escape(name)}\b", zone_offset)
         form, offset = form.replace("%Z", "%z"), True
     if pattern is not None:
         if "T" not in form:
@@ -285,47 +285,51 @@ def _stage(pattern: str | None, form: str, offset: bool, zone_names: Mapping[str
         wall = wall.str.replace(r" ([AaPp][Mm])$", "$1")
     if "%.f" in form:
         zoned, wall = zoned.str.replace(",", ".", literal=True), wall.str.replace(",", ".", literal=True)
-    made = []
+    parsed = []
     local = _strptime(wall, form)
     if in_utc:
-        made.append(local.dt.replace_time_zone("UTC").alias("utc"))
+        parsed.append(local.dt.replace_time_zone("UTC").alias("utc"))
     elif offset:
         utc = zoned.str.to_datetime(zoned_form, time_unit="us", time_zone="UTC", strict=False)
         local = pl.when(utc.is_not_null()).then(utc.dt.replace_time_zone(None) if pattern is None else local)
-        made.append(utc.alias("utc"))
+        parsed.append(utc.alias("utc"))
     if not _HAS_TIME.search(form):
-        made.append(local.is_not_null().alias("date_only"))
-    return [local.alias("wall"), *made]
+        parsed.append(local.is_not_null().alias("date_only"))
+    return [local.alias("wall"), *parsed]
 
 
 def _strptime(text: pl.Expr, form: str) -> pl.Expr:
     return text.str.to_datetime(form, time_unit="us", strict=False)
 
 
-def _localise(values: pl.Series, written: _Written, policy: Policy, zone: str, found: Midnights) -> Instants:
+def _localise(values: pl.Series, written: _Written, policy: Policy, zone: str, found: MidnightCounts) -> Instants:
     """Wall times without an offset → UTC; a date stands for the day's first instant."""
     wall, utc, date_only = written
     no_dates = pl.repeat(False, len(values), dtype=pl.Boolean, eager=True)
     if date_only is not None:
         wall = wall.dt.truncate("1d").zip_with(date_only, wall)
-    made, plain = _in_zone(wall, zone), utc is None and zone == policy.timezone
+    instants, plain = _in_zone(wall, zone), utc is None and zone == policy.timezone
     if zone != policy.timezone and date_only is not None:  # a date is one of the audit's own zone
-        made = _in_zone(wall, policy.timezone).zip_with(date_only, made)
+        instants = _in_zone(wall, policy.timezone).zip_with(date_only, instants)
     has_local = wall.null_count() < len(wall)
     if utc is not None:
         local = _either(date_only, utc.is_null())
         has_local = bool((local & wall.is_not_null()).any())
-        made = made.zip_with(local, utc)
+        instants = instants.zip_with(local, utc)
     problem = pl.repeat(0, len(values), dtype=pl.UInt8, eager=True)
     if wall.null_count() > values.null_count():
         problem = (wall.is_null() & values.is_not_null()).cast(pl.UInt8) * UNREADABLE
-    if made.null_count() > wall.null_count():
-        odd = (made.is_null() & wall.is_not_null()).arg_true()
+    if instants.null_count() > wall.null_count():
+        odd = (instants.is_null() & wall.is_not_null()).arg_true()
         frame = pl.DataFrame({"wall": wall, "date_only": no_dates if date_only is None else date_only})[odd]
         settled = _at_clock_change(frame, policy, zone)
-        made, problem, plain = made.scatter(odd, settled["utc"]), problem.scatter(odd, settled["problem"]), False
-    local_times = wall if plain else made.dt.convert_time_zone(policy.timezone)
-    return Instants(made, no_dates if date_only is None else date_only, problem, has_local, local_times, found)
+        instants, problem, plain = (
+            instants.scatter(odd, settled["utc"]),
+            problem.scatter(odd, settled["problem"]),
+            False,
+        )
+    local_times = wall if plain else instants.dt.convert_time_zone(policy.timezone)
+    return Instants(instants, no_dates if date_only is None else date_only, problem, has_local, local_times, found)
 
 
 def _in_zone(wall: pl.Series, zone: str) -> pl.Series:

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from auditor.cells import duplicates as records
-from auditor.cells import values
-from auditor.cells.duplicates import DUPLICATE, hashed
-from auditor.cells.instants import DAY, Midnights
-from auditor.cells.values import PLACE, Spread, Work
+from auditor.parsing import duplicates, values
+from auditor.parsing.duplicates import DUPLICATE, hashed
+from auditor.parsing.instants import DAY, MidnightCounts
+from auditor.parsing.values import ROW_SOURCE, DictionaryColumn, TableParser
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, Extract, written_out
 from auditor.schema.tables import TABLES, TableSpec
@@ -41,7 +40,7 @@ class Table:
         return (*self.notes, *(text.replace("{count}", str(count)) for text, count in self.tallies.items()))
 
     @property
-    def tainted(self) -> pl.Series:
+    def patients_with_rejects(self) -> pl.Series:
         """Patients with a rejected row other than a duplicate."""
         return self.faulty["patient_id"].drop_nulls().unique()
 
@@ -52,20 +51,20 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Typed:
-    """Rows of a table, typed. `chunk`: as they were read; `sound` picks those that can be used."""
+class TypedChunk:
+    """Rows of a table, typed. `chunk`: as they were read; `is_valid` is the mask of those that can be used."""
 
     spec: TableSpec
     chunk: Chunk
-    work: Work
+    parser: TableParser
     blanks: pl.DataFrame
-    sound: pl.Series
+    is_valid: pl.Series
     _hashes: dict[str, pl.Series] = field(default_factory=dict)
 
     @property
-    def midnights(self) -> Mapping[str, Midnights]:
+    def midnights(self) -> Mapping[str, MidnightCounts]:
         """The columns of instants and dates, and how many of their values are midnight."""
-        return self.work.midnights
+        return self.parser.midnights
 
     def ids(self) -> pl.Series:
         """64 bits of each row's id; null where a part of it is blank. The same in every process of one version."""
@@ -75,23 +74,23 @@ class Typed:
     def hashes(self, name: str) -> pl.Series:
         """64 bits of each row's text in a column, as `ids`."""
         if name not in self._hashes:
-            made = self.work.made.get(name) or Spread(self.column(name))
-            self._hashes[name] = made._replace(values=hashed([made.values])).rows().alias(name)
+            column = self.parser.columns.get(name) or DictionaryColumn(self.column(name))
+            self._hashes[name] = column._replace(values=hashed([column.values])).decode().alias(name)
         return self._hashes[name]
 
-    def some(self, name: str, mask: pl.Series) -> pl.Series:
+    def values_where(self, name: str, mask: pl.Series) -> pl.Series:
         """A typed column of the rows that the mask picks: each value once where the column was packed."""
-        if name not in self.work.made:
+        if name not in self.parser.columns:
             return self.blanks[name].clear()
-        values, place = self.work.made[name]
+        values, codes = self.parser.columns[name]
         if mask.all():
             return values
-        return values.filter(mask) if place is None else values.gather(place.filter(mask).unique())
+        return values.filter(mask) if codes is None else values.gather(codes.filter(mask).unique())
 
     def column(self, name: str) -> pl.Series:
         """A typed column, one value for each row."""
-        if name in self.work.made:
-            return self.work.made[name].rows().alias(name)
+        if name in self.parser.columns:
+            return self.parser.columns[name].decode().alias(name)
         return self.blanks[name].new_from_index(0, self.chunk.frame.height)
 
     def columns(self, *names: str, ids: Collection[str] = ()) -> pl.DataFrame:
@@ -102,30 +101,34 @@ class Typed:
         """Every canonical column of the rows that the mask picks, and where they stand."""
         if not mask.any():
             return self.blanks.clear()
-        some = None if mask.all() else mask
-        made = {name: one.rows(some) for name, one in self.work.made.items()}
-        places = {name: self.chunk.frame[name] for name in PLACE}
-        made |= places if some is None else {name: place.filter(some) for name, place in places.items()}
-        blank = [pl.lit(self.blanks[name]).first().alias(name) for name in self.blanks.columns if name not in made]
-        return pl.DataFrame(made).select(*made, *blank).select(self.blanks.columns)
+        wanted_rows = None if mask.all() else mask
+        columns = {name: column.decode(wanted_rows) for name, column in self.parser.columns.items()}
+        row_sources = {name: self.chunk.frame[name] for name in ROW_SOURCE}
+        columns |= (
+            row_sources
+            if wanted_rows is None
+            else {name: source.filter(wanted_rows) for name, source in row_sources.items()}
+        )
+        blank = [pl.lit(self.blanks[name]).first().alias(name) for name in self.blanks.columns if name not in columns]
+        return pl.DataFrame(columns).select(*columns, *blank).select(self.blanks.columns)
 
     def table(self) -> Table:
         """What these rows say of their table, without rows."""
-        faulty = ~self.sound
-        found = [_rejects(self.work, self.rows(faulty), self.chunk.written(faulty))] if faulty.any() else []
+        faulty = ~self.is_valid
+        found = [_rejects(self.parser, self.rows(faulty), self.chunk.written(faulty))] if faulty.any() else []
         return Table(
             self.spec,
             frozenset(
                 column.name
                 for column in self.spec.columns.values()
-                if column.name in self.work.filled or (column.required and column.name in self.chunk.frame.columns)
+                if column.name in self.parser.filled or (column.required and column.name in self.chunk.frame.columns)
             ),
             self.blanks.clear(),
             pl.concat([self.chunk.lost.with_columns(written=pl.lit(None, pl.String)), *found]),
-            pl.DataFrame(self.work.unrecognised, schema=_UNRECOGNISED, orient="row"),
+            pl.DataFrame(self.parser.unrecognised, schema=_UNRECOGNISED, orient="row"),
             (),
-            self.work.tallies,
-            self.work.has_local_times,
+            self.parser.tallies,
+            self.parser.has_local_times,
         )
 
 
@@ -135,39 +138,39 @@ def type_rows(
     policy: Policy,
     blanks: pl.DataFrame,
     date_columns: frozenset[str] | None = None,
-) -> Typed:
+) -> TypedChunk:
     """Type rows of a table as they were read.
 
     `blanks` are `values.blanks` of the table; `date_columns`: its columns that are date-only, None: as these rows tell.
     """
-    work = Work(policy, spec.name, chunk.frame.height, date_columns)
+    parser = TableParser(policy, spec.name, chunk.frame.height, date_columns)
     for name, column in spec.columns.items():
         if name in chunk.frame.columns:
-            values.read(work, column, chunk.frame[name], chunk.known)
-    _check_spans(work)
-    return Typed(spec, chunk, work, blanks, work.problem == 0)
+            values.read(parser, column, chunk.frame[name], chunk.known)
+    _check_spans(parser)
+    return TypedChunk(spec, chunk, parser, blanks, parser.problem == 0)
 
 
 def normalise(extract: Extract, policy: Policy) -> Table:
     """A whole table in memory: typed, the rows that cannot be used rejected, rows of one id merged."""
     chunk = Chunk(extract.frame, extract.rejects)
     typed = type_rows(extract.spec, chunk, policy, values.blanks(extract.spec.name, policy))
-    again = typed.sound & typed.ids().is_duplicated()
-    rows, rejects = records.one_per_id(extract.spec, typed.rows(typed.sound & ~again), typed.rows(again))
+    repeats = typed.is_valid & typed.ids().is_duplicated()
+    rows, rejects = duplicates.one_per_id(extract.spec, typed.rows(typed.is_valid & ~repeats), typed.rows(repeats))
     table = typed.table()
     if extract.frame.is_empty():  # nothing is blank where nothing is
         table = replace(table, columns=frozenset(extract.spec.columns) & frozenset(extract.frame.columns))
     return replace(table, rows=rows, rejects=all_rejects(table.rejects, [rejects]), notes=extract.warnings)
 
 
-def all_rejects(rejects: pl.DataFrame, others: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def all_rejects(rejects: pl.DataFrame, more: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """All rejects of a table in order. Of faulty rows written alike, all but the first are duplicates."""
-    again = pl.col("written").is_not_null() & ~pl.col("written").is_first_distinct()
+    written_before = pl.col("written").is_not_null() & ~pl.col("written").is_first_distinct()
     plain = rejects.with_columns(
-        column=pl.when(again).then(pl.lit("")).otherwise("column"),
-        reason=pl.when(again).then(pl.lit(DUPLICATE)).otherwise("reason"),
+        column=pl.when(written_before).then(pl.lit("")).otherwise("column"),
+        reason=pl.when(written_before).then(pl.lit(DUPLICATE)).otherwise("reason"),
     ).drop("written")
-    return pl.concat([plain, *others]).sort("source_file", "source_record")
+    return pl.concat([plain, *more]).sort("source_file", "source_record")
 
 
 _UNRECOGNISED = {"table": pl.String(), "column": pl.String(), "value": pl.String(), "count": pl.Int64()}
@@ -178,7 +181,7 @@ def merge(tables: Sequence[Table]) -> Table:
     first = tables[0]
     if len(tables) == 1:
         return first
-    place = pl.col("column").replace_strict(list(first.spec.columns), range(len(first.spec.columns)))
+    column_order = pl.col("column").replace_strict(list(first.spec.columns), range(len(first.spec.columns)))
     unrecognised = pl.concat([table.unrecognised for table in tables])
     tallies = sum((Counter(table.tallies) for table in tables), Counter[str]())
     return Table(
@@ -186,36 +189,37 @@ def merge(tables: Sequence[Table]) -> Table:
         frozenset[str]().union(*(table.columns for table in tables)),
         first.rows,
         pl.concat([table.rejects for table in tables]),
-        unrecognised.group_by("table", "column", "value").agg(pl.col("count").sum()).sort(place, "value"),
+        unrecognised.group_by("table", "column", "value").agg(pl.col("count").sum()).sort(column_order, "value"),
         tuple(dict.fromkeys(note for table in tables for note in table.notes)),
-        {text: tallies[text] for text in sorted(tallies, key=_place(first.spec))},
+        {text: tallies[text] for text in sorted(tallies, key=_column_order(first.spec))},
         any(table.has_local_times for table in tables),
     )
 
 
-def _place(spec: TableSpec) -> Callable[[str], int]:
+def _column_order(spec: TableSpec) -> Callable[[str], int]:
     """The place among the table's columns of the one that a tally begins with."""
     names = list(spec.columns)
     return lambda text: names.index(text.partition(":")[0].partition(".")[2])
 
 
-def _check_spans(work: Work) -> None:
+def _check_spans(parser: TableParser) -> None:
     """`call_end` before `call_start`, and calls over 24 hours."""
-    if work.table == "calls" and "call_end" in work.made:
-        length = (work.made["call_end"].rows() - work.made["call_start"].rows()).dt.total_microseconds()
-        work.reject("call_end", "call_end is before call_start", length < 0)
-        work.reject("call_end", "the call is over 24 h", length > DAY)
+    if parser.table == "calls" and "call_end" in parser.columns:
+        length = (parser.columns["call_end"].decode() - parser.columns["call_start"].decode()).dt.total_microseconds()
+        parser.reject("call_end", "call_end is before call_start", length < 0)
+        parser.reject("call_end", "the call is over 24 h", length > DAY)
 
 
-def _rejects(work: Work, faulty: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+def _rejects(parser: TableParser, faulty: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     """The rows with a problem, and beside them all that was written in them, as one text."""
-    problem = work.problem.filter(work.problem > 0) - 1
-    column, reason = (pl.Series(said, dtype=pl.String).gather(problem) for said in zip(*work.problems, strict=True))
+    problem = parser.problem.filter(parser.problem > 0) - 1
+    column, reason = (pl.Series(texts, dtype=pl.String).gather(problem) for texts in zip(*parser.problems, strict=True))
     blank = pl.lit(None, pl.String)
-    texts = [
-        written_out(name, frame.schema[name]) if name in frame.columns else blank for name in TABLES[work.table].columns
+    cells = [
+        written_out(name, frame.schema[name]) if name in frame.columns else blank
+        for name in TABLES[parser.table].columns
     ]
-    written = frame.select(pl.concat_str([text.fill_null("\0") for text in texts], separator="\1"))
+    written = frame.select(pl.concat_str([text.fill_null("\0") for text in cells], separator="\1"))
     return faulty.select(
         "source_file",
         "source_record",

@@ -24,7 +24,7 @@ def same_ids(column: str) -> str:
 def are_digits(texts: pl.Series) -> bool:
     """Whether all texts are digits only, and not too many for an integer; nulls aside. The first ones are tried first."""
     numbers = (
-        some.cast(pl.UInt64, strict=False).null_count() == some.null_count() for some in (texts.head(100), texts)
+        sample.cast(pl.UInt64, strict=False).null_count() == sample.null_count() for sample in (texts.head(100), texts)
     )
     return all(numbers) and not texts.str.starts_with("+").any()
 

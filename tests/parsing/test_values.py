@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from auditor import policy as policies
-from auditor.cells import values
-from auditor.cells.normalise import Typed, type_rows
-from auditor.cells.values import Work, read
+from auditor.parsing import values
+from auditor.parsing.normalise import TypedChunk, type_rows
+from auditor.parsing.values import TableParser, read
 from auditor.policy import Policy
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk
 from auditor.reading.packed import NOTHING, Known, extent
@@ -22,10 +22,10 @@ from tests.support.reading import one
 POLICY = policies.load("default", select, "UTC")
 
 
-def typed(table: str, column: str, *texts: str | None) -> tuple[Work, list[object]]:
-    work = Work(POLICY, table, len(texts))
+def typed(table: str, column: str, *texts: str | None) -> tuple[TableParser, list[object]]:
+    work = TableParser(POLICY, table, len(texts))
     read(work, TABLES[table].columns[column], pl.Series(texts, dtype=pl.String), NOTHING)
-    return work, work.made[column].rows().to_list()
+    return work, work.columns[column].rows().to_list()
 
 
 @pytest.mark.parametrize("word", ["NULL", "null", " nan ", "\\N", "<null>", "(NULL)", "None", "#N/A", "#n/a"])
@@ -56,21 +56,21 @@ def test_a_null_word_in_a_required_column_rejects_its_row() -> None:
 @pytest.mark.parametrize(("word", "others"), [("0", ["12", "30"]), ("—", ["V1"]), ("Ä", ["V1"])])
 def test_null_words_of_the_policy_are_found_whatever_else_the_column_holds(word: str, others: list[str]) -> None:
     column = pa.chunked_array([pa.array([word.lower(), *others])])
-    work = Work(POLICY.model_copy(update={"nulls": (word,)}), "visits", 1 + len(others))
+    work = TableParser(POLICY.model_copy(update={"nulls": (word,)}), "visits", 1 + len(others))
     read(
         work,
         TABLES["visits"].columns["originating_call_id"],
         pl.Series(column),
         Known({}, {"originating_call_id": extent(column)}),
     )
-    assert work.made["originating_call_id"].rows().to_list() == [None, *others]
+    assert work.columns["originating_call_id"].rows().to_list() == [None, *others]
 
 
 def test_a_text_that_no_row_has_says_nothing() -> None:
     """A dictionary may be that of more rows."""
-    work, known = Work(POLICY, "visits", 2), Known({"status": pl.Series(["completed", "strange", None])})
+    work, known = TableParser(POLICY, "visits", 2), Known({"status": pl.Series(["completed", "strange", None])})
     read(work, TABLES["visits"].columns["status"], pl.Series([2, 2], dtype=pl.UInt32), known)
-    assert (work.filled, work.unrecognised, work.made["status"].rows().to_list()) == (set(), [], [None, None])
+    assert (work.filled, work.unrecognised, work.columns["status"].rows().to_list()) == (set(), [], [None, None])
 
 
 @pytest.mark.parametrize("word", ["nil", "NULLA", "N", "0", "P-NULL"])
@@ -160,7 +160,7 @@ def test_lengths_that_are_none(written: str) -> None:
 def test_midnights_of_calls_stay_times_and_a_date_alone_is_none() -> None:
     days = [f"2026-03-{day:02} 00:00:00" for day in range(1, 29)]
     work, values = typed("calls", "call_start", *days, "2026-03-29")
-    assert None not in values[:28] and not work.made["call_start_date_only"].rows()[:28].any()
+    assert None not in values[:28] and not work.columns["call_start_date_only"].rows()[:28].any()
     assert work.problem.to_list() == [0] * 28 + [1]
     assert work.problems == [("call_start", "call_start has a date but no time")]
 
@@ -174,7 +174,7 @@ def test_a_date_alone_does_not_tell_when_a_call_ended() -> None:
 def test_a_status_that_is_no_known_word_is_active_but_not_sure() -> None:
     work, values = typed("claims", "claim_status", "Adjusted 97", "paid", None, "void", "4")
     assert values == ["active", "active", "active", "void", "denied"]
-    assert work.made["claim_status_sure"].rows().to_list() == [False, True, True, True, True]
+    assert work.columns["claim_status_sure"].rows().to_list() == [False, True, True, True, True]
     assert work.unrecognised == [("claims", "claim_status", "Adjusted 97", 1)]
 
 
@@ -189,12 +189,12 @@ def test_a_decimal_comma_is_read_where_the_policy_says_so():
         ("units", ["1,0", "x", "2", None], [1.0, None, 2.0, None]),
         ("call_minutes", ["21,5", "21:30", "PT21M30S", None], [1_290_000_000] * 3 + [None]),
     ):
-        work = Work(policy, "calls", 4)
+        work = TableParser(policy, "calls", 4)
         read(work, TABLES["calls"].columns[column], pl.Series(texts), NOTHING)
-        assert work.made[column].rows().to_list() == expected
+        assert work.columns[column].rows().to_list() == expected
 
 
-def call(policy: Policy, **cells: str) -> Typed:
+def call(policy: Policy, **cells: str) -> TypedChunk:
     row = {"call_id": "k", "patient_id": "p", "provider_id": "a", "source_file": "f", "source_record": 1}
     chunk = Chunk(pl.DataFrame(row | cells), pl.DataFrame(schema=REJECT_SCHEMA))
     return type_rows(TABLES["calls"], chunk, policy, values.blanks("calls", policy))
@@ -215,7 +215,7 @@ def call(policy: Policy, **cells: str) -> Typed:
 def test_an_end_without_a_date_is_the_first_such_time(start: str, written: str, end: str | None):
     policy = policies.load(timezone="America/New_York")
     found = call(policy, call_start=start, call_end_time=written)
-    assert found.sound.all() == (end is not None)
+    assert found.is_valid.all() == (end is not None)
     if end:
         assert found.column("call_end")[0].replace(tzinfo=None) == datetime.fromisoformat(end)
 
@@ -223,7 +223,7 @@ def test_an_end_without_a_date_is_the_first_such_time(start: str, written: str, 
 def test_what_is_no_icd_10_code_is_no_diagnosis():
     found = call(POLICY, call_start="2026-03-02 09:00", diagnosis_codes='["F33.1"];73211009;low mood')
     assert found.column("diagnosis_codes").to_list() == [["F33"]]
-    assert sum(count for text, count in found.work.tallies.items() if "no ICD-10 codes" in text) == 1
+    assert sum(count for text, count in found.parser.tallies.items() if "no ICD-10 codes" in text) == 1
 
 
 CALL = "call_id,patient_id,provider_id,call_start"

@@ -1,4 +1,6 @@
-"""Written dates and times → instants: the spellings of exports, numbers, names of zones, zones of columns, dates among midnights."""
+"""Written dates and times → instants: the spellings of exports, numbers, names of zones, zones of columns, dates
+among midnights.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,10 +9,10 @@ import polars as pl
 import pytest
 
 from auditor import policy as policies
-from auditor.cells import instants
-from auditor.cells.instants import Midnights
-from auditor.cells.normalise import normalise
 from auditor.errors import UsageError
+from auditor.parsing import instants
+from auditor.parsing.instants import MidnightCounts
+from auditor.parsing.normalise import normalise
 from auditor.policy import Policy
 from auditor.reading.ingest import REJECT_SCHEMA, Extract
 from auditor.rules import select
@@ -98,7 +100,7 @@ def test_a_few_times_among_midnights_stay_times(tmp_path: Path) -> None:
     policy = policy_of(tmp_path)
     days = [f"2026-{month:02}-{day:02} 00:00:00" for month in range(1, 8) for day in range(1, 29)]
     found = instants.read(pl.Series([*days, "2026-03-02 09:05:09"]), policy)
-    assert found.midnights == Midnights(196, 197, 0)
+    assert found.midnights == MidnightCounts(196, 197, 0)
     assert found.date_only.sum() == 196 and found.utc[-1] == AT
     some = instants.read(pl.Series([*days, *["2026-03-02 09:05:09"] * 2]), policy)
     assert not some.date_only.any()
@@ -164,7 +166,7 @@ def test_instants(tmp_path: Path, policy: Policy, written: str, utc: str):
 def test_instants_that_reject_their_row(tmp_path: Path, policy: Policy, written: str, reason: str):
     table = one(tmp_path, policy, f"{HEADER}\n1,P1,{written},seen\n".encode())
     assert table.rejects.select("column", "reason", "patient_id").rows() == [("visit_start", reason, "P1")]
-    assert table.tainted.to_list() == ["P1"]
+    assert table.patients_with_rejects.to_list() == ["P1"]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
 from auditor import policy as policies
-from auditor.cells import instants, values
 from auditor.cells.among import Among
-from auditor.cells.normalise import Table, normalise, type_rows
+from auditor.parsing import instants, values
+from auditor.parsing.normalise import Table, normalise, type_rows
 from auditor.policy import Policy
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Extract
 from auditor.reading.packed import NOTHING, Known
@@ -125,7 +125,7 @@ def test_packed_columns_are_typed_as_their_text_is(policy: Policy, strangers: in
         for chunk in (packed, replace(packed, frame=frame, known=NOTHING))
     )
     same(made.table(), plain.table())
-    assert_frame_equal(made.rows(made.sound), plain.rows(plain.sound))
+    assert_frame_equal(made.rows(made.is_valid), plain.rows(plain.is_valid))
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia", "UTC"])
@@ -189,7 +189,7 @@ def test_rows_of_one_id(tmp_path: Path, policy: Policy):
         (5, "conflicting rows for one id"),
         (7, "duplicate row"),
     ]
-    assert table.tainted.to_list() == ["P2"]
+    assert table.patients_with_rejects.to_list() == ["P2"]
 
 
 def test_identifiers_that_a_spreadsheet_rounded_are_warned_about(tmp_path: Path, policy: Policy):
@@ -216,4 +216,4 @@ def test_copies_of_a_faulty_row_are_duplicates(tmp_path: Path, policy: Policy):
         (3, "duplicate row"),
         (4, "visit_start is no date or time that can be read"),
     ]
-    assert (table.faulty.height, table.tainted.to_list()) == (2, ["P2"])
+    assert (table.faulty.height, table.patients_with_rejects.to_list()) == (2, ["P2"])

@@ -1,0 +1,105 @@
+"""Deduplicate rows of one id: copies collapse, rows that differ only in lists merge, contradictions are rejected.
+
+Rows are told apart by hashes: their ids by 128 bits, and what they say, within an id, by 64. So exports that overlap are not
+held in memory for it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import polars as pl
+
+from auditor.parsing.adjustment_rows import is_adjustment
+from auditor.parsing.values import ROW_SOURCE
+from auditor.schema.tables import TableSpec
+
+DUPLICATE = "duplicate row"
+CONFLICT = "conflicting rows for one id"
+_ID = ("id", "proof")
+
+
+class Resolution(NamedTuple):
+    """The resolution of rows that may share their ids.
+
+    `kept`: those that are used, together where they differ in lists; `representatives`: one of each id. `conflicts`:
+    those that contradict each other, each once. `rejects`: these, and all copies.
+    """
+
+    kept: pl.DataFrame
+    representatives: pl.DataFrame
+    conflicts: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+def hashed(key: Sequence[pl.Series]) -> pl.Series:
+    """64 bits of each row's id, whose parts these are; null where one of them is. The same in processes of one version."""
+    hashes = key[0].hash() if len(key) == 1 else pl.DataFrame(list(key)).hash_rows()
+    for part in key:
+        if part.null_count():
+            hashes = hashes.set(part.is_null(), None)
+    return hashes.alias("id")
+
+
+def duplicate_keys(spec: TableSpec, rows: pl.DataFrame, *names: str) -> pl.DataFrame:
+    """The keys by which duplicates are found: source of the row, patient_id, hashes, and some columns.
+
+    `id` and `proof` of the id, `plain` of all columns but lists, `whole` of all. An adjustment is a record of its own.
+    """
+    lists = [column.name for column in spec.columns.values() if column.is_list]
+    plain = rows.drop(*ROW_SOURCE, *lists)
+    whole = rows.select(*plain.columns, *(pl.col(name).list.join(";") for name in lists)).hash_rows()
+    adjusts = is_adjustment() if "frequency_code" in rows.columns else pl.lit(False)
+    key = rows.select(spec.key)
+    patient = pl.col("patient_id") if "patient_id" in rows.columns else pl.lit(None, pl.String)
+    return rows.select(
+        *ROW_SOURCE,
+        *names,
+        patient_id=patient,
+        id=pl.when(adjusts).then(whole).otherwise(key.hash_rows()),
+        proof=key.hash_rows(1),
+        plain=plain.hash_rows(),
+        whole=whole,
+    )
+
+
+def drop_copies(keys: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Drop copies: the first of equal rows, in order, and the rejects of its copies."""
+    first = keys.select(_is_first("id", "whole")).to_series()
+    return keys.filter(first), _as_rejects(keys.filter(~first), DUPLICATE)
+
+
+def resolve(keys: pl.DataFrame) -> Resolution:
+    """Resolve rows of one id, given in order."""
+    distinct, copies = drop_copies(keys)
+    first = distinct.select(_is_first(*_ID)).to_series()
+    several = distinct.with_row_index("row").filter(pl.col("id").is_in(distinct.filter(~first)["id"].implode()))
+    contradictory = several.filter(pl.col("plain").n_unique().over(_ID) > 1)["row"]
+    is_valid = pl.repeat(True, distinct.height, dtype=pl.Boolean, eager=True).scatter(contradictory, False)
+    conflicts, kept = distinct[contradictory], distinct if contradictory.is_empty() else distinct.filter(is_valid)
+    representatives = kept if first.all() else distinct.filter(first & is_valid)
+    return Resolution(kept, representatives, conflicts, pl.concat([_as_rejects(conflicts, CONFLICT), copies]))
+
+
+def merge_lists(spec: TableSpec, rows: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are kept, in the order given; those that differ in lists as one, with the lists united."""
+    lists = [column.name for column in spec.columns.values() if column.is_list]
+    duplicates = rows.join(kept.select(*ROW_SOURCE, *_ID), on=ROW_SOURCE, maintain_order="left")
+    merged = duplicates.group_by(_ID, maintain_order=True).agg(
+        pl.exclude(*lists, *_ID).first(), *(pl.col(name).explode().drop_nulls().unique().sort() for name in lists)
+    )
+    return merged.select(rows.columns)
+
+
+def one_per_id(spec: TableSpec, singles: pl.DataFrame, repeats: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """All rows that are used, and rejects. `singles` are the rows whose id no other row has, and `repeats` the others."""
+    resolution = resolve(duplicate_keys(spec, repeats))
+    return pl.concat([singles, merge_lists(spec, repeats, resolution.kept)]), resolution.rejects
+
+
+def _is_first(*hashes: str) -> pl.Expr:
+    """Whether no row before has these hashes. They are looked at one by one: in pairs they take ten times the memory."""
+    return pl.any_horizontal(pl.col(hashes).is_first_distinct())
+
+
+def _as_rejects(keys: pl.DataFrame, reason: str) -> pl.DataFrame:
+    return keys.select(*ROW_SOURCE, column=pl.lit(""), reason=pl.lit(reason), patient_id="patient_id")
