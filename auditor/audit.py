@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from auditor import evaluated, refusals
+from auditor.billing.lines import provider_rows
 from auditor.cells.among import Among
 from auditor.claims import coverage, doors, joins, seen
-from auditor.claims.billing import provider_rows
 from auditor.claims.coverage import Coverage
 from auditor.errors import UsageError
 from auditor.inputs import Inputs, existing

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from auditor.claims.billing import MINUTE
+from auditor.billing.lines import MINUTE
 
 STATED = ("call_minutes", "call_seconds", "discussion_minutes")
 _FACTORS = {"seconds": 60.0, "hours": 1 / 60, "days": 1 / 1440}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from auditor.billing.lines import Billing, bill, with_end_and_time
 from auditor.claims import joins
-from auditor.claims.billing import Billing, bill, with_end_and_time
 from auditor.claims.coverage import Coverage
 from auditor.claims.doors import Doors
 from auditor.identity import Identity
@@ -90,7 +90,7 @@ def judge_patients(
         joins.claimed(nouns.claims, visits, facts.near_providers.drop("family"), with_table=claims is not None),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
         _absent(nouns.claims, published, context.doors),
-        sum(int(some["unmatched"].sum()) for some in (billed.inactive, billed.lines, billed.others)),
+        sum(int(some["unmatched"].sum()) for some in (billed.inactive, billed.lines, billed.other_lines)),
     )
 
 
@@ -103,7 +103,7 @@ def _absent(claims: pl.DataFrame, published: pl.DataFrame, doors: Doors) -> int:
 def _near_providers(billed: Billing) -> pl.DataFrame:
     """As `Facts.near_providers`."""
     names = ("patient_id", "provider_id", "cpt_code")
-    lines = pl.concat([some.select(names) for some in (billed.lines, billed.others, billed.inactive)])
+    lines = pl.concat([some.select(names) for some in (billed.lines, billed.other_lines, billed.inactive)])
     near = joins.near_providers(lines)
     if near.is_empty():
         return near.with_columns(family=pl.lit(False))

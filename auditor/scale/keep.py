@@ -6,9 +6,9 @@ from datetime import datetime
 
 import polars as pl
 
+from auditor.billing.lines import with_end_and_time
 from auditor.cells.among import Among, Around
 from auditor.claims import coverage, lengths, seen
-from auditor.claims.billing import with_end_and_time
 from auditor.claims.coverage import Extremes
 from auditor.claims.joins import Sought
 from auditor.parsing import duplicates, instants, normalise

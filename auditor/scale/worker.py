@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 import auditor
-from auditor.claims.billing import bill, with_end_and_time
+from auditor.billing.lines import bill, with_end_and_time
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.patients import Context, judge_patients
 from auditor.policy import Policy

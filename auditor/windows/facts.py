@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from auditor.claims.billing import Billing
+from auditor.billing.lines import Billing
 from auditor.claims.coverage import Coverage
 from auditor.claims.doors import Doors
 from auditor.policy import Policy

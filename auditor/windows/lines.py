@@ -300,7 +300,7 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.Data
         is_0="v_ncci_0", is_1="v_ncci_1", sure=(pl.col("v_status") != "unrecognised").fill_null(True),
     )  # fmt: skip
     lines_too = pl.concat(
-        [facts.billing.others, lines.select(facts.billing.others.columns)]
+        [facts.billing.other_lines, lines.select(facts.billing.other_lines.columns)]
     ).rename({"service_date": "day"})  # fmt: skip
     different = lines_too["cpt_code"].unique().to_list()
     on_0, on_1 = ([code for code in different if code in ncci[name]] for name in ("ncci_0", "ncci_1"))

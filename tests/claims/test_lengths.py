@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from auditor.claims.billing import MINUTE, with_end_and_time
+from auditor.billing.lines import MINUTE, with_end_and_time
 from auditor.claims.lengths import counted, doubt
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from auditor.claims import adjustments
+from auditor.billing import adjustments
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
 from auditor.parsing.normalise import Table
 from auditor.policy import Policy
@@ -19,13 +19,13 @@ MINUTE = 60_000_000
 _Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 _KEY = ("claim_id", "claim_line", "cpt_code")
 _DOCUMENTS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity")
-_ROW_FACTS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "claim_status_sure", "billed_amount",
+_LINE_COLUMNS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "claim_status_sure", "billed_amount",
               "paid_amount", "payer", "frequency_code", "original_claim_id", "source_file", "source_record")  # fmt: skip
-_OF_CALLS = ("call_id", "patient_id", "provider_id", "call_start", "call_start_date", "call_end", "end", "time", "clock",
+_CALL_COLUMNS = ("call_id", "patient_id", "provider_id", "call_start", "call_start_date", "call_end", "end", "time", "clock",
              "time_source", "stated", "discussion_minutes", "initiated_by", "established", "caller", "purpose", "payer",
              "related_visit_id", "problem_id", "diagnosis_codes", "group_id", "specialty", "provider_credential",
              *_DOCUMENTS)  # fmt: skip
-"""What a line's calls are asked for."""
+"""The columns of calls that describe a line."""
 _INELIGIBLE_PURPOSES = ("scheduling", "administrative")
 _UNCOUNTED_PURPOSES = (*_INELIGIBLE_PURPOSES, "follow_up")
 
@@ -35,14 +35,14 @@ class Billing:
     """What was billed.
 
     `lines`: the active lines with a code of the family, in the order in which one is *earlier*; `line` is that order.
-    `line_calls`: one row per line and call of it. `others`: active lines with other codes, and `other_calls` which of the
-    calls they bill, `named` where by the call's id.
+    `line_calls`: one row per line and call of it. `other_lines`: active lines with other codes, and `other_calls`
+    which of the calls they bill, `by_id` where by the call's id.
     `inactive`: void and denied lines, keys and status.
     """
 
     lines: pl.DataFrame
     line_calls: pl.DataFrame
-    others: pl.DataFrame
+    other_lines: pl.DataFrame
     other_calls: pl.DataFrame
     inactive: pl.DataFrame
 
@@ -53,16 +53,16 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     `calls` carry their ends and times.
     """
     rows, calls = calls, that_are_calls(calls)
-    heads, pairs = _from_calls(rows, calls) if claims is None else _from_claims(calls, claims)
-    active = heads.filter(pl.col("claim_status") == "active")
+    claim_lines, pairs = _from_calls(rows, calls) if claims is None else _from_claims(calls, claims)
+    active = claim_lines.filter(pl.col("claim_status") == "active")
     family = active.filter(pl.col("cpt_code").is_in(FAMILY))
     line_calls = (
-        pairs.join(family.select("head"), on="head", how="semi")
-        .join(calls.select(_OF_CALLS), on="call_id", how="inner")
-        .sort("head", "call_start", "call_id")
+        pairs.join(family.select("row"), on="row", how="semi")
+        .join(calls.select(_CALL_COLUMNS), on="call_id", how="inner")
+        .sort("row", "call_start", "call_id")
     )
     facts = _facts(line_calls, policy.timezone)
-    lines = family.join(facts, on="head", how="left").with_columns(
+    lines = family.join(facts, on="row", how="left").with_columns(
         pl.col("service_date").fill_null(pl.col("start_date")),
         pl.coalesce("payer", "call_payer"),
         diagnoses=pl.when(pl.col("own_diagnoses").list.len() > 0).then("own_diagnoses").otherwise("call_diagnoses"),
@@ -71,17 +71,17 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     lines = _with_provider(lines, providers, policy)
     order = ["service_date", "start", "claim_id", "claim_line", "cpt_code"]
     lines = lines.sort(order, nulls_last=True).with_row_index("line")
-    line_calls = line_calls.join(lines.select("head", "line"), on="head", how="inner").drop("head")
-    lines = _with_period(lines, line_calls, calls, pairs.join(active, on="head", how="semi"), policy)
-    others = active.filter(~pl.col("cpt_code").is_in(FAMILY))
-    other_calls = others.select("head", "claim_id", "claim_line", "cpt_code", "service_date", "claim_status_sure",
-                                "provider_id", "own_call_id").join(pairs, on="head").select(
-        pl.exclude("head", "own_call_id", "named"), named=(pl.col("own_call_id") == pl.col("call_id")).fill_null(False)
+    line_calls = line_calls.join(lines.select("row", "line"), on="row", how="inner").drop("row")
+    lines = _with_period(lines, line_calls, calls, pairs.join(active, on="row", how="semi"), policy)
+    other_lines = active.filter(~pl.col("cpt_code").is_in(FAMILY))
+    other_calls = other_lines.select("row", "claim_id", "claim_line", "cpt_code", "service_date", "claim_status_sure",
+                                "provider_id", "own_call_id").join(pairs, on="row").select(
+        pl.exclude("row", "own_call_id", "named"), named=(pl.col("own_call_id") == pl.col("call_id")).fill_null(False)
     )  # fmt: skip
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
-    inactive = heads.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
-    lines = lines.drop("head", "own_diagnoses", "call_diagnoses", "call_payer")
-    return Billing(lines, line_calls, others.select(*keys, "unmatched"), other_calls, inactive)
+    inactive = claim_lines.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
+    lines = lines.drop("row", "own_diagnoses", "call_diagnoses", "call_payer")
+    return Billing(lines, line_calls, other_lines.select(*keys, "unmatched"), other_calls, inactive)
 
 
 def with_end_and_time(calls: _Frame) -> _Frame:
@@ -92,33 +92,33 @@ def with_end_and_time(calls: _Frame) -> _Frame:
     written = pl.coalesce("call_minutes", "call_seconds")
     clock = (pl.col("call_end") - pl.col("call_start")).dt.total_microseconds()
     hours = ((clock - written) / (60 * MINUTE)).round(0)
-    lost = ((hours >= 1) & ((clock - written - hours * 60 * MINUTE).abs() <= MINUTE)).fill_null(False)
-    stated = pl.when(~lost).then(written)
+    lost_hours = ((hours >= 1) & ((clock - written - hours * 60 * MINUTE).abs() <= MINUTE)).fill_null(False)
+    stated = pl.when(~lost_hours).then(written)
     length = pl.coalesce(stated, "discussion_minutes")
     source = (
         pl.when(pl.col("discussion_minutes").is_not_null())
         .then(pl.lit("discussion"))
         .when(stated.is_not_null())
         .then(pl.lit("stated"))
-        .when(clock.is_not_null() & ~lost)
+        .when(clock.is_not_null() & ~lost_hours)
         .then(pl.lit("clock"))
     )
     return calls.with_columns(
         stated=stated,
         clock=clock,
         end=pl.coalesce("call_end", pl.col("call_start") + pl.duration(microseconds=length)),
-        time=pl.coalesce("discussion_minutes", stated, pl.when(~lost).then(clock)),
-        lost_hours=lost,
+        time=pl.coalesce("discussion_minutes", stated, pl.when(~lost_hours).then(clock)),
+        lost_hours=lost_hours,
         time_source=source,
     )
 
 
 def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Heads and (head, call_id) pairs: calls of one claim, line and code; a codeless call joins its claim's line.
+    """Claim lines and (row, call_id) pairs: calls of one claim, line and code; a codeless call joins its claim's line.
 
     `rows`: all of them; an adjustment is a line of its own.
     """
-    billed = [*_KEY, "call_id", "call_start", "call_start_date", *_ROW_FACTS]
+    billed = [*_KEY, "call_id", "call_start", "call_start_date", *_LINE_COLUMNS]
     rows = rows.filter(pl.col("cpt_code").is_not_null()).with_columns(pl.coalesce("claim_id", "call_id"))
     adjusts = rows.select(is_adjustment()).to_series()
     rows = rows.select(billed).with_columns(pl.col("claim_line").fill_null("1"))
@@ -128,7 +128,7 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
     keys = coded.select(_KEY).join(codeless, on="claim_id", how="semi").unique()
     one_code = keys.filter(pl.col("cpt_code").n_unique().over("claim_id") == 1)
     joining = codeless.join(one_code, on=["claim_id", "claim_line"], how="inner")
-    heads = (
+    claim_lines = (
         pl.concat([coded, joining.select(billed), adjusting])
         .with_columns(
             own=pl.concat(
@@ -140,47 +140,51 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
         )
         .sort("call_start", "call_id", "own")
         .group_by(*_KEY, "own", maintain_order=True)
-        .agg("call_id", *(pl.col(fact).first() for fact in _ROW_FACTS), service_date=pl.col("call_start_date").first())
+        .agg(
+            "call_id", *(pl.col(fact).first() for fact in _LINE_COLUMNS), service_date=pl.col("call_start_date").first()
+        )
         .with_columns(own_diagnoses=pl.lit([], pl.List(pl.String)), own_call_id=pl.lit(None, pl.String))
         .drop("own")
-        .with_row_index("head")
+        .with_row_index("row")
     )
-    pairs = heads.select("head", "call_id").explode("call_id").with_columns(named=pl.lit(True))
-    return adjustments.settle(heads.drop("call_id")), pairs
+    pairs = claim_lines.select("row", "call_id").explode("call_id").with_columns(named=pl.lit(True))
+    return adjustments.settle(claim_lines.drop("call_id")), pairs
 
 
 def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Heads and (head, call_id) pairs: by the line's call, else by the calls' claim, else by patient, provider, date."""
-    heads = claims.select(
-        *_KEY, "service_date", "call_id", *_ROW_FACTS, own_diagnoses="diagnosis_codes", own_call_id="call_id"
+    """Claim lines and (row, call_id) pairs: by the line's call, else by the calls' claim, else by patient, provider,
+    date.
+    """
+    claim_lines = claims.select(
+        *_KEY, "service_date", "call_id", *_LINE_COLUMNS, own_diagnoses="diagnosis_codes", own_call_id="call_id"
     )
-    heads = adjustments.settle(heads.with_row_index("head"))
-    active = heads.filter(pl.col("claim_status") == "active")
-    by_call = active.filter(pl.col("call_id").is_not_null()).select("head", "call_id")
+    claim_lines = adjustments.settle(claim_lines.with_row_index("row"))
+    active = claim_lines.filter(pl.col("claim_status") == "active")
+    by_call = active.filter(pl.col("call_id").is_not_null()).select("row", "call_id")
     rest = active.filter(pl.col("call_id").is_null())
     claimed = calls.filter(pl.col("claim_id").is_not_null()).select("call_id", "claim_id", call_line="claim_line")
     by_claim = (
-        rest.select("head", "claim_id", "claim_line")
+        rest.select("row", "claim_id", "claim_line")
         .join(claimed, on="claim_id", how="inner")
         .filter(pl.col("call_line").is_null() | (pl.col("call_line") == pl.col("claim_line")))
-        .select("head", "call_id")
+        .select("row", "call_id")
     )
-    named = pl.concat([by_call, by_claim])
+    by_id = pl.concat([by_call, by_claim])
     eligible = calls.filter(~pl.col("purpose").is_in(_INELIGIBLE_PURPOSES).fill_null(False)).join(
-        named, on="call_id", how="anti"
+        by_id, on="call_id", how="anti"
     )
     by_date = (
-        rest.join(by_claim, on="head", how="anti")
-        .select("head", "patient_id", "provider_id", "service_date")
+        rest.join(by_claim, on="row", how="anti")
+        .select("row", "patient_id", "provider_id", "service_date")
         .join(
             eligible.select("call_id", "patient_id", "provider_id", service_date="call_start_date"),
             on=["patient_id", "provider_id", "service_date"],
             how="inner",
         )
-        .select("head", "call_id")
+        .select("row", "call_id")
     )
-    pairs = pl.concat([named.with_columns(named=pl.lit(True)), by_date.with_columns(named=pl.lit(False))])
-    return heads.drop("call_id"), pairs
+    pairs = pl.concat([by_id.with_columns(named=pl.lit(True)), by_date.with_columns(named=pl.lit(False))])
+    return claim_lines.drop("call_id"), pairs
 
 
 def _facts(line_calls: pl.DataFrame, timezone: str) -> pl.DataFrame:
@@ -188,11 +192,11 @@ def _facts(line_calls: pl.DataFrame, timezone: str) -> pl.DataFrame:
 
     Most lines have one call, where nothing overlaps and every list is in order: they go without the costly steps.
     """
-    several = pl.col("head").is_duplicated()
+    several = pl.col("row").is_duplicated()
     alone = line_calls.filter(~several).with_columns(fresh="time", doubtful=pl.lit(False))
     facts = pl.concat([
-        _together(alone, lambda texts: texts),
-        _together(_laid_out(line_calls.filter(several), "head", timezone), lambda texts: texts.unique().sort()),
+        _call_facts(alone, lambda texts: texts),
+        _call_facts(_laid_out(line_calls.filter(several), "row", timezone), lambda texts: texts.unique().sort()),
     ])  # fmt: skip
     return facts.with_columns(
         start_date=pl.col("start").dt.convert_time_zone(timezone).dt.date(),
@@ -235,15 +239,15 @@ def _times() -> dict[str, pl.Expr]:
     }
 
 
-def _together(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) -> pl.DataFrame:
+def _call_facts(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) -> pl.DataFrame:
     """What the calls of each line, `_laid_out`, say. `listed` puts texts in order, each once."""
-    known = pl.col("time").is_not_null().all()
-    times = {name: pl.when(known).then(value) for name, value in _times().items()}
+    is_complete = pl.col("time").is_not_null().all()
+    times = {name: pl.when(is_complete).then(value) for name, value in _times().items()}
 
     def texts(name: str) -> pl.Expr:
         return listed(pl.col(name).drop_nulls())
 
-    return line_calls.group_by("head", maintain_order=True).agg(
+    return line_calls.group_by("row", maintain_order=True).agg(
         start=pl.col("call_start").min(),
         end=pl.when(pl.col("end").is_not_null().all()).then(pl.col("end").max()),
         minutes=times["total"] // MINUTE,
@@ -258,7 +262,8 @@ def _together(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) ->
         specialty=pl.col("specialty").drop_nulls().first(),
         credential=pl.col("provider_credential").drop_nulls().first(),
         has_both_times=pl.any_horizontal(
-            pl.col("clock").is_not_null() & pl.col(said).is_not_null() for said in ("discussion_minutes", "stated")
+            pl.col("clock").is_not_null() & pl.col(stated_time).is_not_null()
+            for stated_time in ("discussion_minutes", "stated")
         ).any(),
         call_dates=pl.col("call_start_date").unique(),
         **{name: pl.col(name).any() for name in _DOCUMENTS},
@@ -301,9 +306,9 @@ def _with_period(
         for name, period in (of_claim | {"minutes_source": "period_source"}).items()
     )
     if policy.duration.cumulative == "period":
-        known = ~pl.col("line").is_in(unknown.implode())
+        is_complete = ~pl.col("line").is_in(unknown.implode())
         periods = ("period_minutes", "period_plain", "period_source")
-        lines = lines.with_columns(pl.when(known).then(name).alias(name) for name in periods)
+        lines = lines.with_columns(pl.when(is_complete).then(name).alias(name) for name in periods)
         lines = lines.with_columns(
             minutes="period_minutes", plain_minutes="period_plain", minutes_source="period_source"
         )
@@ -312,11 +317,13 @@ def _with_period(
 
 def _with_provider(lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Fill group, specialty and credential from the provider's row; add the licence and what the credential says."""
-    known = ("group_id", "specialty", "credential")
+    columns = ("group_id", "specialty", "credential")
     rows = providers.select(
-        "provider_id", "licence_start", "licence_end", *(pl.col(name).alias(f"_{name}") for name in known)
+        "provider_id", "licence_start", "licence_end", *(pl.col(name).alias(f"_{name}") for name in columns)
     )
-    lines = lines.join(rows, on="provider_id", how="left").with_columns(pl.coalesce(name, f"_{name}") for name in known)
+    lines = lines.join(rows, on="provider_id", how="left").with_columns(
+        pl.coalesce(name, f"_{name}") for name in columns
+    )
     physicians, qualified = CodeList.of(policy.lists.physicians), CodeList.of(policy.lists.qualified)
     written = lines["credential"].drop_nulls().unique().to_list()
     parts = {text: credential_parts(text, policy.credentials) for text in written}
@@ -326,7 +333,7 @@ def _with_provider(lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy)
         matching = [text for text in written if any(part in listed for part in parts[text])]
         return pl.when(credential.is_not_null()).then(credential.is_in(matching))
 
-    return lines.drop(f"_{name}" for name in known).with_columns(
+    return lines.drop(f"_{name}" for name in columns).with_columns(
         physician=holds(physicians), qualified=holds(qualified)
     )
 

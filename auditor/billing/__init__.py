@@ -1,0 +1,1 @@
+"""Calls and claims → billed lines with minutes."""
