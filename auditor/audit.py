@@ -5,11 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from auditor import evaluated, refusals
+from auditor import evaluated
 from auditor.billing.lines import provider_rows
 from auditor.cells.among import Among
-from auditor.claims import coverage, doors, joins, seen
-from auditor.claims.coverage import Coverage
 from auditor.errors import UsageError
 from auditor.inputs import Inputs, existing
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
@@ -17,6 +15,8 @@ from auditor.judging.patients import Context, Judged
 from auditor.parsing import values
 from auditor.parsing.normalise import Table, normalise
 from auditor.policy import Policy
+from auditor.quality import coverage, profile, refusals, relationships, report
+from auditor.quality.coverage import Coverage
 from auditor.reading import ingest
 from auditor.reading.ingest import SourceFile
 from auditor.scale import Place, Progress, matters
@@ -63,7 +63,7 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
     tables: dict[str, Table] = {}
     files: dict[str, tuple[SourceFile, ...]] = {}
     surveys: dict[str, tuple[Look, Survey]] = {}
-    said: dict[str, Said] = {}
+    summaries: dict[str, Said] = {}
     if "providers" in settings.paths:
         extract = ingest.read_table("providers", settings.paths["providers"], policy)
         tables["providers"], files["providers"] = normalise(extract, policy), extract.files
@@ -75,25 +75,25 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
     lines = surveys["claims" if with_claims else "calls"][1]
     for name, (look, survey) in surveys.items():
         matter = matters.what_matters(name, settings, place, lines)
-        until = said["calls"].extremes.latest_end if name == "visits" else None
+        until = summaries["calls"].coverage_bounds.latest_end if name == "visits" else None
         repeated = Among(survey.repeated)
-        sought = matters.sought(name, place, lines.billed, settings)
+        lookups = matters.sought(name, place, lines.billed, settings)
         work = TypeChunk(
-            look=look, repeated=repeated, matters=matter, with_spans=with_spans, sought=sought, until=until
+            look=look, repeated=repeated, matters=matter, with_spans=with_spans, sought=lookups, until=until
         )
-        said[name] = place.type_chunks(work, parts[name][0])
-        tables[name] = replace(said[name].table, notes=(*parts[name][1], *said[name].table.notes))
+        summaries[name] = place.type_chunks(work, parts[name][0])
+        tables[name] = replace(summaries[name].table, notes=(*parts[name][1], *summaries[name].table.notes))
         files[name] = tuple(replace(file, signature=first.signature)
-                            for file, first in zip(said[name].files, survey.files, strict=True))  # fmt: skip
+                            for file, first in zip(summaries[name].files, survey.files, strict=True))  # fmt: skip
         progress(f"read {name}: {sum(file.rows for file in files[name]):,} rows")
-    all_seen = {name: one.seen for name, one in said.items()}
+    profiles = {name: summary.profiles for name, summary in summaries.items()}
     return Inputs(
         {name: tables[name] for name in settings.paths},
         {name: files[name] for name in settings.paths},
-        coverage.merge([one.extremes for one in said.values()]),
-        said["calls"].lengths,
-        all_seen,
-        doors.doors(all_seen, lines.billed, provider_rows(tables.get("providers")), policy),
+        coverage.merge([summary.coverage_bounds for summary in summaries.values()]),
+        summaries["calls"].duration_counts,
+        profiles,
+        report.quality_report(profiles, lines.billed, provider_rows(tables.get("providers")), policy),
         place,
     )
 
@@ -104,8 +104,8 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     Raises InputRefused where a required rule cannot be evaluated, or a file is no longer what was read.
     """
     policy, tables = settings.policy, inputs.tables
-    lacking = evaluated.not_evaluated(inputs, settings)
-    refusals.insist_on_rules(lacking, settings)
+    not_evaluable = evaluated.not_evaluated(inputs, settings)
+    refusals.require_rules(not_evaluable, settings)
     covered = cover(inputs, settings)
     context = Context(
         policy=policy,
@@ -113,27 +113,27 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
         codes=settings.codes,
         audited=evaluated.in_service_range(settings) | evaluated.come_back(settings, covered),
         coverage=covered,
-        doors=inputs.doors,
-        not_evaluated=lacking,
+        quality=inputs.quality,
+        not_evaluated=not_evaluable,
         identity=settings.identity,
         tainted_visits=tables["visits"].patients_with_rejects,
         tainted_lines=tables.get("claims", tables["calls"]).patients_with_rejects,
     )
-    result = _merged(inputs, covered, lacking, inputs.place.judge(context))
+    result = _merged(inputs, covered, not_evaluable, inputs.place.judge(context))
     for name, files in inputs.files.items():
         for file in files:
             ingest.confirm(name, file)
-    refusals.insist_on_joins(result.joins, settings)
-    doubts = doors.warnings(inputs.doors, result.joins, inputs.seen, result.absent)
-    others = (*covered.warnings, *_table_warnings(inputs, policy, result.unmatched))
-    return replace(result, warnings=(*doubts, *others))
+    refusals.require_matching_ids(result.joins, settings)
+    doubts = report.warnings(inputs.quality, result.joins, inputs.profiles, result.absent)
+    more = (*covered.warnings, *_table_warnings(inputs, policy, result.unmatched))
+    return replace(result, warnings=(*doubts, *more))
 
 
 def cover(inputs: Inputs, settings: Settings) -> Coverage:
     """The coverage of the inputs under the settings."""
-    days = {name: seen.days(said) for name, said in inputs.seen.items()}
+    days = {name: profile.days(table_profile) for name, table_profile in inputs.profiles.items()}
     return coverage.cover(
-        inputs.extremes, days, settings.policy, settings.as_of, settings.visits_since, settings.claims_since
+        inputs.coverage_bounds, days, settings.policy, settings.as_of, settings.visits_since, settings.claims_since
     )
 
 
@@ -158,7 +158,7 @@ def _in_order(claims: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.DataFrame([whole.drop_in_place(name).rechunk().gather(order) for name in whole.columns])
 
 
-def _merged(inputs: Inputs, covered: Coverage, lacking: Mapping[str, str], parts: Iterable[Judged]) -> Result:
+def _merged(inputs: Inputs, covered: Coverage, not_evaluable: Mapping[str, str], parts: Iterable[Judged]) -> Result:
     """The partitions as one: lines numbered through, rows in the order in which they are published."""
     before = 0
     claims, found, outcomes, evidence, claimed, absent, unmatched = [], [], [], [], [], 0, 0
@@ -180,8 +180,10 @@ def _merged(inputs: Inputs, covered: Coverage, lacking: Mapping[str, str], parts
         pl.concat(found).sort(*FINDINGS_ORDER),
         pl.concat(evidence),
         pl.concat(outcomes),
-        lacking,
-        joins.rates(claimed, inputs.doors.ids, existing(inputs), seen.called(pl.concat(inputs.seen.values()))),
+        not_evaluable,
+        relationships.match_rates(
+            claimed, inputs.quality.ids, existing(inputs), profile.call_hashes(pl.concat(inputs.profiles.values()))
+        ),
         inactive,
         absent,
         unmatched,

@@ -2,12 +2,12 @@
 
 import polars as pl
 
-from auditor.claims import coverage
-from auditor.claims.coverage import Coverage
 from auditor.errors import UsageError
 from auditor.inputs import Inputs, existing
 from auditor.judging.findings import KEYS
 from auditor.judging.judge import left_out
+from auditor.quality import coverage
+from auditor.quality.coverage import Coverage
 from auditor.rules import ALL, CODES
 from auditor.rules.rule import Rule
 from auditor.settings import Settings

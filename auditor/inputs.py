@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from auditor.claims.coverage import Extremes
-from auditor.claims.doors import Doors, Seen
 from auditor.parsing.normalise import Table
+from auditor.quality.coverage import CoverageBounds
+from auditor.quality.report import Profiles, QualityReport
 from auditor.reading.ingest import SourceFile
 from auditor.scale import Place
 
@@ -16,10 +16,10 @@ class Inputs:
 
     tables: Mapping[str, Table]
     files: Mapping[str, tuple[SourceFile, ...]]
-    extremes: Extremes
-    lengths: Mapping[str, int]
-    seen: Seen
-    doors: Doors
+    coverage_bounds: CoverageBounds
+    duration_counts: Mapping[str, int]
+    profiles: Profiles
+    quality: QualityReport
     place: Place
 
 

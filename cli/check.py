@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import polars as pl
 
 from auditor import audit as auditing
-from auditor import evaluated, refusals
+from auditor import evaluated
 from auditor.audit import Result
-from auditor.claims import doors, lengths
 from auditor.inputs import Inputs
+from auditor.quality import duration_units, refusals, report
 from auditor.reading.headers import shown
 from auditor.reports import summary, text
 from auditor.reports.summary import Summary
@@ -37,13 +37,13 @@ def check(options: Options) -> int:
             out.print(line)
         for line in (*_units(inputs, settings), *_codes(inputs), *_rules(inputs, settings)):
             out.print(line)
-        refusals.accept(inputs, settings)
+        refusals.require_usable_inputs(inputs, settings)
         result = auditing.audit(inputs, replace(settings, allow_unjoined=True), log.stage)
     log.calm()
     figures = summary.of_result(result, settings, run_of(started, inputs, settings))
     for line in _reach(result, settings):
         out.print(line)
-    refusals.insist_on_joins(result.joins, settings)
+    refusals.require_matching_ids(result.joins, settings)
     compare_with_the_run_before(options, figures)
     for warning in figures["warnings"]:
         out.print(f"Warning: {warning}")
@@ -79,17 +79,17 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
 
 def _units(inputs: Inputs, settings: Settings) -> Iterator[str]:
     """In which unit stated lengths are read, and how far start and end bear it out."""
-    for name in lengths.STATED:
+    for name in duration_units.STATED:
         if name in inputs.tables["calls"].columns:
             unit = settings.policy.units.get(name, "seconds" if name == "call_seconds" else "minutes")  # type: ignore[call-overload]
-            timed, agree = inputs.lengths[f"{name} timed"], inputs.lengths[f"{name} agrees"]
+            timed, agree = inputs.duration_counts[f"{name} timed"], inputs.duration_counts[f"{name} agrees"]
             yield f"calls.{name}: read as {unit}; {agree:,} of {timed:,} agree with start and end"
 
 
 def _codes(inputs: Inputs) -> Iterator[str]:
     """Whether the lists know the visits' codes."""
     if "cpt_codes" in inputs.tables["visits"].columns:
-        unlisted = doors.unlisted_codes(inputs.seen["visits"])
+        unlisted = report.unlisted_codes(inputs.profiles["visits"])
         known = (
             f"{len(unlisted):,} codes, {sum(unlisted.values()):,} times, are in no list"
             if unlisted
@@ -110,9 +110,9 @@ def _rules(inputs: Inputs, settings: Settings) -> Iterator[str]:
 def _reach(result: Result, settings: Settings) -> Iterator[str]:
     """Lines by code, coverage, local hours, the zone, and how ids join."""
     inputs = result.inputs
-    said = inputs.seen.get("claims", inputs.seen["calls"])
+    said = inputs.profiles.get("claims", inputs.profiles["calls"])
     for code in sorted({*settings.codes, *said.filter(pl.col("what").is_in(["used", "lost"]))["name"]} - {""}):
-        used, lost = doors.billed(said, [code])
+        used, lost = report.billed(said, [code])
         yield f"rows with {code}: {used:,} used, {lost:,} rejected{'' if code in settings.codes else ' (not audited)'}"
     covered: Summary = summary.coverage_of(result.coverage, settings)
     holes = covered.pop("holes")
@@ -121,7 +121,7 @@ def _reach(result: Result, settings: Settings) -> Iterator[str]:
     assumed = " (assumed)" if settings.policy.timezone_defaulted else ""
     yield f"timezone: {settings.policy.timezone}{assumed}"
     for table, column in (("calls", "call_start"), ("visits", "visit_start"), ("visits", "booked_at")):
-        if table in inputs.seen and (hours := doors.hours(inputs.seen[table], column)):
+        if table in inputs.profiles and (hours := report.hours(inputs.profiles[table], column)):
             yield f"{table}.{column}: 9 of 10 are from {hours[0]}:00 to {hours[1]}:59"
     for join in summary.joins_of(result):
         nearly = f", {join['nearly_equal']:,} nearly ({join['differ_in']})" if join["nearly_equal"] else ""

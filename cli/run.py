@@ -13,15 +13,15 @@ from sqlite3 import Connection
 import polars as pl
 
 from auditor import audit as auditing
-from auditor import refusals
 from auditor.audit import Result
 from auditor.cases import book, night, standing, store
 from auditor.errors import InputRefused
 from auditor.inputs import Inputs
+from auditor.quality import refusals, shrinkage
 from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Run, Summary
-from auditor.runs import past, shrink
+from auditor.runs import past
 from auditor.scale import Place
 from auditor.scale.local import Local
 from auditor.schema.names import without_credentials
@@ -98,7 +98,7 @@ def _audit(options: Options, settings: Settings, engine: Place, started: datetim
         inputs = auditing.read(settings, log.stage, engine)
         log.context["run_id"] = run_of(started, inputs, settings).run_id
         log_inputs(inputs)
-        refusals.accept(inputs, settings)
+        refusals.require_usable_inputs(inputs, settings)
         result = auditing.audit(inputs, settings, log.stage)
         figures = summary.of_result(result, settings, run_of(started, inputs, settings))
         compare_with_the_run_before(options, figures)
@@ -123,9 +123,9 @@ def compare_with_the_run_before(options: Options, figures: Summary) -> None:
     with suppress(OSError, ValueError):
         earlier = past.read(options.out / "latest" / "summary.json")
         now, allowed = past.of(figures), float(options.settings.max_shrink[:-1]) / 100
-        if lost := shrink.shrunk(earlier, now.reaches, allowed):
+        if lost := shrinkage.shrunken_table(earlier, now.extents, allowed):
             raise InputRefused(f"{lost}; is the export cut short? If it is right, give --max-shrink 100%")
-        figures["warnings"] = [*shrink.fewer(earlier, now, allowed), *figures["warnings"]]
+        figures["warnings"] = [*shrinkage.losses(earlier, now, allowed), *figures["warnings"]]
 
 
 def _publish(

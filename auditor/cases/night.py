@@ -281,7 +281,7 @@ def _gone(missing: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame
     long = outcomes.unpivot(index="line", variable_name="rule", value_name="tonight")
     rows = rows.join(long, on=["line", "rule"], how="left", maintain_order="left")
     at = [pl.col("facts").str.json_path_match(f"$.related_{name}").alias(f"_{name}") for name in ("kind", "id")]
-    there = pl.struct("_kind", "_id").is_in(result.inputs.doors.related_there().to_struct().implode())
+    there = pl.struct("_kind", "_id").is_in(result.inputs.quality.previous_records_present().to_struct().implode())
     rows = (
         rows.with_columns(at)
         .with_columns(lost=pl.lit(plain) & pl.col("_id").is_not_null() & ~there)

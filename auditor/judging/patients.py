@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from auditor.billing.lines import Billing, bill, with_end_and_time
-from auditor.claims import joins
-from auditor.claims.coverage import Coverage
-from auditor.claims.doors import Doors
 from auditor.identity import Identity
 from auditor.judging import findings
 from auditor.judging.judge import judge
 from auditor.parsing.adjustment_rows import that_are_calls
 from auditor.policy import Policy
+from auditor.quality import relationships
+from auditor.quality.coverage import Coverage
+from auditor.quality.report import QualityReport
 from auditor.rules import ALL
 from auditor.schema.codes import FAMILY
 from auditor.windows import Facts, Nouns
@@ -32,7 +32,7 @@ class Context:
     codes: tuple[str, ...]
     audited: pl.Expr
     coverage: Coverage
-    doors: Doors
+    quality: QualityReport
     not_evaluated: Mapping[str, str]
     identity: Identity
     tainted_visits: pl.Series
@@ -43,8 +43,8 @@ class Context:
 class Judged:
     """What came of some patients: frames as `findings.py` and `judge.py` describe them, and lines by inactive status.
 
-    `claimed`: as `joins.claimed`; `absent`: clear claims whose patient is in no visit; `unmatched`: adjustments that found
-    no line.
+    `claimed`: as `relationships.claimed_ids`; `absent`: clear claims whose patient is in no visit; `unmatched`:
+    adjustments that found no line.
     """
 
     claims: pl.DataFrame
@@ -66,7 +66,7 @@ def judge_patients(
     facts = Facts(
         billing=billed,
         near_providers=_near_providers(billed),
-        visits=classified(visits, policy.lists, context.doors.mute),
+        visits=classified(visits, policy.lists, context.quality.incompatible_links),
         calls=that_are_calls(calls).select("patient_id", "call_id"),
         providers=context.providers,
         tainted_visits=context.tainted_visits,
@@ -74,7 +74,7 @@ def judge_patients(
         provider_calls=spans,
         has_claims_table=claims is not None,
         coverage=context.coverage,
-        doors=context.doors,
+        quality=context.quality,
         policy=policy,
         codes=context.codes,
     )
@@ -87,27 +87,29 @@ def judge_patients(
         findings.findings_table(nouns.claims, published, judgement, policy, context.identity),
         findings.evidence_table(nouns.claims, billed.line_calls, judgement, policy, context.identity),
         judgement.outcomes,
-        joins.claimed(nouns.claims, visits, facts.near_providers.drop("family"), with_table=claims is not None),
+        relationships.claimed_ids(
+            nouns.claims, visits, facts.near_providers.drop("family"), with_table=claims is not None
+        ),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
-        _absent(nouns.claims, published, context.doors),
+        _absent(nouns.claims, published, context.quality),
         sum(int(some["unmatched"].sum()) for some in (billed.inactive, billed.lines, billed.other_lines)),
     )
 
 
-def _absent(claims: pl.DataFrame, published: pl.DataFrame, doors: Doors) -> int:
+def _absent(claims: pl.DataFrame, published: pl.DataFrame, quality: QualityReport) -> int:
     """Number of clear claims whose patient is in no visit. Joined by `line`: the two frames are sorted differently."""
     clear = claims.join(published.filter(disposition="clear"), on="line", how="semi")
-    return int((~clear["patient_id"].is_in(doors.there("patient in visits").implode())).sum())
+    return int((~clear["patient_id"].is_in(quality.exact_matches("patient in visits").implode())).sum())
 
 
 def _near_providers(billed: Billing) -> pl.DataFrame:
     """As `Facts.near_providers`."""
     names = ("patient_id", "provider_id", "cpt_code")
     lines = pl.concat([some.select(names) for some in (billed.lines, billed.other_lines, billed.inactive)])
-    near = joins.near_providers(lines)
+    near = relationships.near_providers(lines)
     if near.is_empty():
         return near.with_columns(family=pl.lit(False))
-    of_family = joins.near_providers(lines.filter(pl.col("cpt_code").is_in(FAMILY)))
+    of_family = relationships.near_providers(lines.filter(pl.col("cpt_code").is_in(FAMILY)))
     return near.join(of_family.with_columns(family=True), on=near.columns, how="left").with_columns(
         pl.col("family").fill_null(False)
     )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditor import policy
-from auditor.claims import doors
 from auditor.errors import InputRefused, OutputFailed, UsageError
 from auditor.mapping import match as suggest_match
 from auditor.mapping import values as suggest_values
@@ -21,6 +20,7 @@ from auditor.mapping.known import MEANINGS, ZONES
 from auditor.mapping.values import Source
 from auditor.parsing import instants
 from auditor.policy import Policy
+from auditor.quality import report
 from auditor.reading import headers
 from auditor.schema.names import is_word, without_credentials
 from auditor.schema.tables import TABLES, Kind, fold
@@ -180,12 +180,12 @@ def _zones_of_hours(found: Mapping[str, Mapping[str, Guess]], reader: Policy) ->
             return []
         read = instants.read(suggest_values.joined(guess.sources), reader)
         hours = read.local.filter(~read.date_only & read.utc.is_not_null()).dt.hour()
-        span = doors.stretch([int((hours == hour).sum()) for hour in range(24)])
+        span = report.busiest_hours([int((hours == hour).sum()) for hour in range(24)])
         if span is None or not read.has_local or len(hours) < _ENOUGH:
             return []
         spans.append(span)
     calls, visits = spans
-    if doors.hours_apart(calls, visits) < 3:
+    if report.hours_apart(calls, visits) < 3:
         return []
     why = f"9 of 10 calls start from {calls[0]} to {calls[1]} o'clock, visits from {visits[0]} to {visits[1]}"
     return [_commented('# visits = "UTC"', f"IS ONE OF THEM IN ANOTHER ZONE? {why}")]

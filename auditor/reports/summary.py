@@ -12,11 +12,11 @@ import polars as pl
 
 from auditor import __version__
 from auditor.audit import Result
-from auditor.claims import doors, seen
-from auditor.claims.coverage import Coverage
-from auditor.claims.joins import BY_NAME
 from auditor.inputs import Inputs
 from auditor.judging.findings import AMOUNT, NOT_APPLICABLE
+from auditor.quality import profile, report
+from auditor.quality.coverage import Coverage
+from auditor.quality.relationships import BY_NAME
 from auditor.reading import ingest
 from auditor.reports import outputs
 from auditor.rules import ALL
@@ -141,8 +141,8 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
     covered, reaches = result.coverage, {}
     until = covered.as_of.astimezone(ZoneInfo(settings.policy.timezone)).date() if covered.as_of else None
     for table, read in result.inputs.tables.items():
-        says = result.inputs.seen.get(table, pl.DataFrame(schema=seen.SCHEMA))
-        days = seen.days(says)
+        says = result.inputs.profiles.get(table, pl.DataFrame(schema=profile.SCHEMA))
+        days = profile.days(says)
         months: Counter[str] = Counter()
         for day, rows in days.items():
             months[f"{day:%Y-%m}"] += rows
@@ -155,7 +155,7 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
             "first": first.isoformat() if first else None,
             "last": last.isoformat() if last else None,
             "months": dict(sorted(months.items())),
-            "different": seen.different(says),
+            "different": profile.distinct_counts(says),
             "timed": sorted(says.filter(pl.col("what") == "hour")["name"].unique()),
             "columns": sorted(read.columns),
         }
@@ -167,16 +167,16 @@ def joins_of(result: Result) -> list[Summary]:
     pairs = result.joins.select("pair", "values", "found", "near", "how").iter_rows()
     found = [(BY_NAME[pair].first, BY_NAME[pair].second, *counts) for pair, *counts in pairs]
     found += [
-        (doors.LINKED[name], f"visits.{name}", links.ours, links.shared, None, None)
-        for name, links in result.inputs.doors.links.items()
-        if links.ours and links.theirs
+        (report.LINKED[name], f"visits.{name}", links.call_side, links.shared, None, None)
+        for name, links in result.inputs.quality.links.items()
+        if links.call_side and links.visit_side
     ]
     return [dict(zip(("of", "in", "values", "found", "nearly_equal", "differ_in"), row, strict=True)) for row in found]
 
 
 def _rejected(inputs: Inputs, settings: Settings) -> int:
     """Rejected rows with an audited code, in the table that holds the lines."""
-    return doors.billed(inputs.seen["claims" if "claims" in inputs.seen else "calls"], settings.codes)[1]
+    return report.billed(inputs.profiles["claims" if "claims" in inputs.profiles else "calls"], settings.codes)[1]
 
 
 def rejects_of(inputs: Inputs) -> Summary:
@@ -194,7 +194,7 @@ def rejects_of(inputs: Inputs) -> Summary:
 def unrecognised_of(inputs: Inputs, settings: Settings) -> list[Summary]:
     """Values outside their vocabularies, with counts; a mismapped column may hold identifiers, so tokens hide them."""
     rows = [row for table in inputs.tables.values() for row in table.unrecognised.sort("column", "value").to_dicts()]
-    for code, count in doors.unlisted_codes(inputs.seen["visits"]).items():
+    for code, count in report.unlisted_codes(inputs.profiles["visits"]).items():
         rows.append({"table": "visits", "column": "cpt_codes", "value": code, "count": count})
     return [row | {"value": "(hidden)"} for row in rows] if settings.identity.key else rows
 
@@ -232,7 +232,7 @@ def coverage_of(coverage: Coverage, settings: Settings) -> Summary:
     }
     holes = [
         {"table": table, "first": first.isoformat(), "last": last.isoformat()}
-        for table, stretches in (("visits", coverage.visit_holes), ("lines", coverage.line_holes))
+        for table, stretches in (("visits", coverage.visit_gaps), ("lines", coverage.line_gaps))
         for first, last in stretches
     ]
     return {"as_of": as_of[0].isoformat() if coverage.as_of else None} | shown | {"holes": holes}

@@ -59,7 +59,7 @@ class _Coverage(_Lenient):
     claims_since: date | None = None
 
 
-class Reach(_Lenient):
+class TableExtent(_Lenient):
     """How far a table reaches, its rows by month (2026-03), its columns, those of times of day, and its different ids."""
 
     first: date | None = None
@@ -155,7 +155,7 @@ class _Summary(_Lenient):
     timezone: str = "UTC"
     settings: _Settings = _Settings()
     coverage: _Coverage = _Coverage()
-    reaches: Mapping[str, Reach] = {}
+    reaches: Mapping[str, TableExtent] = {}
     joins: tuple[Join, ...] = ()
     rules: tuple[_Rule, ...] = ()
 
@@ -183,7 +183,7 @@ class Past:
     as_of: datetime | None
     visits_since: date | None
     claims_since: date | None
-    reaches: Mapping[str, Reach]
+    extents: Mapping[str, TableExtent]
     joins: tuple[Join, ...]
     rules: tuple[PastRule, ...]
 

@@ -8,15 +8,15 @@ import polars as pl
 
 from auditor.billing.lines import with_end_and_time
 from auditor.cells.among import Among, Around
-from auditor.claims import coverage, lengths, seen
-from auditor.claims.coverage import Extremes
-from auditor.claims.joins import Sought
 from auditor.parsing import duplicates, instants, normalise
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
 from auditor.parsing.instants import MidnightCounts
 from auditor.parsing.normalise import Table, TypedChunk, type_rows
 from auditor.parsing.values import ROW_SOURCE
 from auditor.policy import Policy
+from auditor.quality import coverage, duration_units, profile
+from auditor.quality.coverage import CoverageBounds
+from auditor.quality.relationships import Lookups
 from auditor.reading.ingest import Chunk, SourceFile
 from auditor.reading.packed import owned
 from auditor.scale.survey import Look
@@ -38,7 +38,7 @@ _LOOKED_AT = {
 }  # fmt: skip
 """The columns that say something of the whole, or whether a row matters, beside those of `seen`."""
 _SPEAK = {
-    "calls": (*_LOOKED_AT["calls"], *seen.TIMES["calls"], *_NAMES),
+    "calls": (*_LOOKED_AT["calls"], *profile.TIMES["calls"], *_NAMES),
     "visits": ("status", "visit_start", "visit_start_date_only", "visit_start_date"),
     "claims": ("service_date", "cpt_code"),
 }
@@ -50,14 +50,14 @@ class Said:
     """What rows say of their table. `twins`: rows whose id others may have, which say nothing yet.
 
     `aside`: those of them that can matter, in full.
-    `spans`: of all calls (`windows.calls`), if a rule asks; `lengths`: of the calls, as `lengths.counted`; `seen`: as
-    `claims.seen`.
+    `spans`: of all calls (`windows.calls`), if a rule asks; `lengths`: of the calls, as
+    `duration_units.duration_counts`; `seen`: as `quality.profile`.
     """
 
     table: Table
     twins: pl.DataFrame
     aside: pl.DataFrame
-    extremes: Extremes
+    extremes: CoverageBounds
     spans: pl.DataFrame
     midnights: Mapping[str, MidnightCounts]
     lengths: Mapping[str, int]
@@ -82,7 +82,7 @@ class TypeChunk:
     repeated: Among
     matters: Matters
     with_spans: bool
-    sought: Sought
+    sought: Lookups
     until: datetime | None = None
     date_only: frozenset[str] = frozenset()
 
@@ -92,7 +92,7 @@ class TypeChunk:
         typed = type_rows(TABLES[look.table], chunk, look.policy, look.blanks, self.date_only)
         again = self.repeated.has(typed.ids())
         single = typed.is_valid & ~again
-        looked_at = typed.columns(*seen.TIMES[look.table], *_LOOKED_AT[look.table], ids=seen.IDS[look.table])
+        looked_at = typed.columns(*profile.TIMES[look.table], *_LOOKED_AT[look.table], ids=profile.IDS[look.table])
         kept = typed.rows(self.matters(looked_at) & single)
         timed = (
             looked_at.with_columns(typed.columns(*_NAMES)) if self.with_spans and look.table == "calls" else looked_at
@@ -103,15 +103,18 @@ class TypeChunk:
         aside = repeats.filter(self.matters(repeats))
         sound = looked_at if typed.is_valid.all() else looked_at.filter(typed.is_valid)
         says = [
-            seen.of_times(look.table, sound, look.policy),
-            seen.of_ids(typed, sound, look.policy, self.sought),
-            seen.of_dates(look.table, chunk.frame, look.policy),
+            profile.of_times(look.table, sound, look.policy),
+            profile.of_ids(typed, sound, look.policy, self.sought),
+            profile.of_dates(look.table, chunk.frame, look.policy),
         ]
         if look.table == "visits":
             says.append(_codes(typed, look.policy))
         if look.bills:
             codes = typed.column("cpt_code")
-            says += [seen.of_codes("used", codes.filter(single)), seen.of_codes("lost", codes.filter(~typed.is_valid))]
+            says += [
+                profile.of_codes("used", codes.filter(single)),
+                profile.of_codes("lost", codes.filter(~typed.is_valid)),
+            ]
         table = typed.table()
         table = replace(table, rejects=owned(table.rejects))
         said = Said(
@@ -129,8 +132,8 @@ class TypeChunk:
         says = [part.seen for part in parts]
         if look.bills:
             says += [
-                seen.of_codes("used", ids.representatives["cpt_code"]),
-                seen.of_codes("lost", ids.conflicts["cpt_code"]),
+                profile.of_codes("used", ids.representatives["cpt_code"]),
+                profile.of_codes("lost", ids.conflicts["cpt_code"]),
             ]
         table = normalise.merge([part.table for part in parts])
         if files and not any(file.rows for file in files):  # nothing is blank where nothing is
@@ -154,11 +157,11 @@ class TypeChunk:
             pl.concat([*(part.spans for part in parts), spans]),
             midnights,
             counts,
-            seen.named(seen.merge(says), self.sought),
+            profile.resolve_ids(profile.merge(says), self.sought),
             tuple(files),
         )
 
-    def _look(self, rows: pl.DataFrame) -> tuple[Extremes, pl.DataFrame, dict[str, int]]:
+    def _look(self, rows: pl.DataFrame) -> tuple[CoverageBounds, pl.DataFrame, dict[str, int]]:
         """What sound rows say of the coverage, their stretches of time, and what their lengths look like.
 
         The coverage knows voids and reversals with a call_id of their own, too: they are calls, if for no rule.
@@ -169,10 +172,14 @@ class TypeChunk:
             own = rows.filter(is_adjustment())
             own = own.join(calls.join(own, on="call_id", how="semi"), on="call_id", how="anti")
             timed = with_end_and_time(calls.lazy()).select(*rows.columns, "end", "lost_hours").collect()
-            counts = lengths.counted(timed) | {"lost hours": int(timed["lost_hours"].sum())}
+            counts = duration_units.duration_counts(timed) | {"lost hours": int(timed["lost_hours"].sum())}
             spans = call_windows.spans(timed) if self.with_spans else spans
             rows = pl.concat([timed, with_end_and_time(own).select(timed.columns)])
-        return coverage.extremes(look.table, rows, look.policy, bills=look.bills, until=self.until), spans, counts
+        return (
+            coverage.coverage_bounds(look.table, rows, look.policy, bills=look.bills, until=self.until),
+            spans,
+            counts,
+        )
 
 
 def collapsed(parts: Sequence[Said]) -> list[Said]:
@@ -236,12 +243,12 @@ def called(lines: pl.DataFrame, spans: pl.DataFrame, *names: str) -> Matters:
 def _codes(typed: TypedChunk, policy: Policy) -> pl.DataFrame:
     """How many sound visits have each code that no list of the policy knows."""
     if "cpt_codes" not in typed.parser.columns:
-        return seen.of_values("code", "visits.cpt_codes", pl.Series(dtype=pl.String))
+        return profile.of_values("code", "visits.cpt_codes", pl.Series(dtype=pl.String))
     codes = typed.parser.columns["cpt_codes"]
     strange = visit_windows.unlisted(codes.values, policy.lists)
     some = codes._replace(values=codes.values.list.set_intersection(strange.unique().to_list()).list.len() > 0)
     every = codes.decode(some.decode().fill_null(False) & typed.is_valid).explode().drop_nulls()
-    return seen.of_values("code", "visits.cpt_codes", every.filter(every.is_in(strange.unique().implode())))
+    return profile.of_values("code", "visits.cpt_codes", every.filter(every.is_in(strange.unique().implode())))
 
 
 def frames_of(said: Said) -> dict[str, pl.DataFrame]:
@@ -282,7 +289,7 @@ def said_of(work: TypeChunk, frames: Mapping[str, pl.DataFrame]) -> Said:
         counts.get("tally", {}),
         bool(counts["local"][""]),
     )
-    found = Extremes(
+    found = CoverageBounds(
         frames["completed"], frames["ends"], frames["passed"], frames["visits"]["date"], frames["lines"]["date"]
     )
     midnights = {

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import polars as pl
 
-from auditor.claims import joins
-from auditor.claims.joins import Sought
 from auditor.evaluated import wanted
 from auditor.parsing.duplicates import hashed
+from auditor.quality import relationships
+from auditor.quality.relationships import Lookups
 from auditor.scale import Place, keep
 from auditor.scale.keep import Matters
 from auditor.scale.survey import Survey
@@ -44,19 +44,21 @@ def _around(spans: pl.DataFrame, back: int, ahead: int) -> pl.DataFrame:
     return spans.select("patient_id", first=first, last=last)
 
 
-def sought(name: str, place: Place, billed: pl.DataFrame, settings: Settings) -> Sought:
+def sought(name: str, place: Place, billed: pl.DataFrame, settings: Settings) -> Lookups:
     """The ids of lines and their calls, and of records that earlier findings rest on, that are looked for in a table."""
     if settings.related is not None:
-        earlier = joins.sought_again(name, settings.related, with_claims="claims" in settings.paths)
+        earlier = relationships.lookups_of_previous_records(
+            name, settings.related, with_claims="claims" in settings.paths
+        )
         return {**sought(name, place, billed, replace(settings, related=None)), **earlier}
     if name == ("claims" if "claims" in settings.paths else "calls"):
-        return joins.sought({"patient in other lines": billed["patient_id"]})
+        return relationships.lookups({"patient in other lines": billed["patient_id"]})
     if name == "calls":
         called = {"call in calls": "call_id", "patient in calls": "patient_id", "provider in calls": "provider_id"}
-        return joins.sought({pair: billed[column] for pair, column in called.items()})
+        return relationships.lookups({pair: billed[column] for pair, column in called.items()})
     if name == "visits":
         calls = place.kept("calls", "call_id", "related_visit_id")
-        return joins.sought(
+        return relationships.lookups(
             {
                 "patient in visits": billed["patient_id"],
                 "provider in visits": billed["provider_id"],

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from auditor.claims.coverage import Coverage
 from auditor.policy import Policy
+from auditor.quality.coverage import Coverage
 
 
 @dataclass(frozen=True)
@@ -205,17 +205,17 @@ def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
     def open_(thin: pl.Expr) -> pl.Expr:
         return thin.fill_null(True)
 
-    def touches(first: pl.Expr, last: pl.Expr, holes: Sequence[tuple[date, date]]) -> pl.Expr:
-        heeded = holes if policy.coverage.holes == "unknown" else ()
+    def touches(first: pl.Expr, last: pl.Expr, gaps: Sequence[tuple[date, date]]) -> pl.Expr:
+        heeded = gaps if policy.coverage.holes == "unknown" else ()
         met = [(first <= pl.lit(end)) & (last >= pl.lit(start)) for start, end in heeded]
         return pl.any_horizontal(*met).fill_null(False) if met else pl.lit(False)
 
     def back(days: int) -> pl.Expr:
-        return touches(days_before("start_date", days), pl.col("start_date"), coverage.visit_holes)
+        return touches(days_before("start_date", days), pl.col("start_date"), coverage.visit_gaps)
 
     ahead = open_(hours_after("end", numbers.hours) > as_of)
     first = days_before("service_date", numbers.last_day)
-    lines = open_(first < claims_since) | touches(first, day, coverage.line_holes)
+    lines = open_(first < claims_since) | touches(first, day, coverage.line_gaps)
     return {
         "lookback_open": open_(days_before("start_date", numbers.lookback) < visits_since)
         | open_(pl.col("start") > as_of)
@@ -224,10 +224,10 @@ def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
         | open_(pl.col("start") > as_of)
         | back(numbers.postoperative),
         "ahead_open": ahead
-        | touches(pl.col("start_date"), days_after("end_date", ahead_days(policy)), coverage.visit_holes),
+        | touches(pl.col("start_date"), days_after("end_date", ahead_days(policy)), coverage.visit_gaps),
         "later_open": ahead
-        | touches(days_after("end_date", 1), days_after("end_date", numbers.horizon), coverage.visit_holes),
-        "same_day_open": open_((day < visits_since) | (day > last_day)) | touches(day, day, coverage.visit_holes),
+        | touches(days_after("end_date", 1), days_after("end_date", numbers.horizon), coverage.visit_gaps),
+        "same_day_open": open_((day < visits_since) | (day > last_day)) | touches(day, day, coverage.visit_gaps),
         "lines_open": lines,
         "group_lines_open": lines,
     }

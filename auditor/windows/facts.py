@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from auditor.billing.lines import Billing
-from auditor.claims.coverage import Coverage
-from auditor.claims.doors import Doors
 from auditor.policy import Policy
+from auditor.quality.coverage import Coverage
+from auditor.quality.report import QualityReport
 
 HOUR = 3_600_000_000
 """Microseconds in an hour."""
@@ -33,6 +33,6 @@ class Facts:
     provider_calls: pl.DataFrame
     has_claims_table: bool
     coverage: Coverage
-    doors: Doors
+    quality: QualityReport
     policy: Policy
     codes: tuple[str, ...]

@@ -107,19 +107,19 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
     visits, lines = (
         pl.col("patient_id").is_in(tainted.to_list()) for tainted in (facts.tainted_visits, facts.tainted_lines)
     )
-    doors = facts.doors
-    nobody, patient, provider = doors.placeholders, pl.col("patient_id"), pl.col("provider_id")
+    quality = facts.quality
+    nobody, patient, provider = quality.placeholders, pl.col("patient_id"), pl.col("provider_id")
 
     def any_near(names: str, pair: str) -> pl.Expr:
-        near = doors.near(pair)
+        near = quality.normalized_matches(pair)
         return pl.col(names).list.set_intersection(near.implode()).list.len() > 0 if len(near) else pl.lit(False)
 
     whose = patient.is_in(nobody.implode())
-    visits = visits | whose | patient.is_in(doors.near("patient in visits").implode())
-    of_family = patient.is_in(doors.near("patient in lines").implode())
-    of_others = patient.is_in(doors.near("patient in other lines").implode())
+    visits = visits | whose | patient.is_in(quality.normalized_matches("patient in visits").implode())
+    of_family = patient.is_in(quality.normalized_matches("patient in lines").implode())
+    of_others = patient.is_in(quality.normalized_matches("patient in other lines").implode())
     lines = lines | whose | of_family
-    by_provider = provider.is_in(doors.near("provider in visits").implode())
+    by_provider = provider.is_in(quality.normalized_matches("provider in visits").implode())
     came_from, named = any_near("call_ids", "call in visits"), any_near("related_visit_ids", "visit in visits")
     rejected = {
         "lookback_open": visits | came_from | named,
@@ -144,13 +144,13 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
         max_units=pl.lit(policy.frequency.max_units),
         hours_ahead=pl.lit(policy.lookahead.hours),
         nobody=whose.fill_null(False),
-        provider_unsure=provider.is_in(doors.near("provider in providers").implode()).fill_null(False),
+        provider_unsure=provider.is_in(quality.normalized_matches("provider in providers").implode()).fill_null(False),
         call_unsure=(
             pl.lit(False)
             if not facts.has_claims_table
-            else pl.col("own_call_id").is_in(doors.near("call in calls").implode())
-            | patient.is_in(doors.near("patient in calls").implode())
-            | provider.is_in(doors.near("provider in calls").implode())
+            else pl.col("own_call_id").is_in(quality.normalized_matches("call in calls").implode())
+            | patient.is_in(quality.normalized_matches("patient in calls").implode())
+            | provider.is_in(quality.normalized_matches("provider in calls").implode())
         ).fill_null(False),
         **{name: thin | rejected[name] for name, thin in bounds.not_covered(facts.coverage, policy).items()},
     ).drop("near_provider")

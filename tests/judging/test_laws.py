@@ -88,7 +88,7 @@ def test_other_patients(world: World, base: Result, tmp_path: Path):
     tables["visits"] = compare.reaching(tables["visits"], covered.as_of.date().isoformat())
     tables["visits"].rows[-1]["global_days"] = "0"  # a column that is blank in every row would count as absent
     fewer = compare.run(World(**tables, settings=settings), tmp_path / "fewer")
-    assert fewer.inputs.doors.placeholders.is_empty()
+    assert fewer.inputs.quality.placeholders.is_empty()
     assert dict(fewer.not_evaluated) == dict(all_of_them.not_evaluated)
     kept = pl.col("patient_id").is_in(patients)
     assert published(all_of_them)["claims"].filter(kept).equals(published(fewer)["claims"])

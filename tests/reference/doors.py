@@ -51,7 +51,9 @@ class Doors:
 
     def __init__(self, book: Book) -> None:
         self.book = book
-        self.nobody = {who for table in ("calls", "visits", "claims") for who in self.placeholders(table)}
+        self.placeholders_by_table = {
+            who for table in ("calls", "visits", "claims") for who in self.placeholders(table)
+        }
         self.mute = {name for name in ("problem_id", "diagnosis_codes") if self.speaks_otherwise(name)}
 
     def placeholders(self, table: str) -> set[str]:

@@ -31,7 +31,7 @@ def same_day_gap(claim: Line, visit: Visit) -> timedelta:
 
 def exc001(claim: Line, book: Book) -> Verdict:
     supports = []
-    nobody = claim.patient in book.doors.nobody
+    nobody = claim.patient in book.doors.placeholders_by_table
     for visit in book.visits:
         same = visit.row["patient_id"] == claim.patient and visit.row["provider_id"] == claim.provider
         if not same or visit.day != claim.service_date or visit.status in ("cancelled", "no_show"):

@@ -27,7 +27,9 @@ def repeat_unknown(claim: Line, book: Book) -> bool:
 def is_tainted(claim: Line, book: Book) -> bool:
     """May lines of the patient be missing, or be somebody else's?"""
     doors = book.doors
-    return claim.patient in book.tainted_lines or claim.patient in doors.nobody or doors.lines_astray(claim)
+    return (
+        claim.patient in book.tainted_lines or claim.patient in doors.placeholders_by_table or doors.lines_astray(claim)
+    )
 
 
 def days_after(line: Line, earlier: Line) -> int:
@@ -41,7 +43,7 @@ def as_line(line: Line, earlier: Line, outcome: str, at_most_review: bool) -> Su
 
 def in_doubt(claim: Line, earlier: Line, book: Book) -> bool:
     """Review at most: of a status that nobody knows, or of a patient who is nobody."""
-    return not earlier.status_sure or claim.patient in book.doors.nobody
+    return not earlier.status_sure or claim.patient in book.doors.placeholders_by_table
 
 
 def may_replace(line: Line, earlier: Line) -> bool:

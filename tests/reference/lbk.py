@@ -34,7 +34,9 @@ def back_unknown(claim: Line, days: int, book: Book) -> bool:
     if book.lacks_visits(day - timedelta(days=days), day):
         return True
     return (
-        claim.patient in book.tainted_visits or claim.patient in book.doors.nobody or book.doors.patient_astray(claim)
+        claim.patient in book.tainted_visits
+        or claim.patient in book.doors.placeholders_by_table
+        or book.doors.patient_astray(claim)
     )
 
 

@@ -70,7 +70,7 @@ def ladder(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
 
 def review_at_most(visit: Visit, claim: Line, book: Book) -> bool:
     """Of unrecognised status, of a patient who is nobody, or perhaps the call itself."""
-    nobody = claim.patient in book.doors.nobody
+    nobody = claim.patient in book.doors.placeholders_by_table
     if may_be_the_call_itself(visit, claim):
         return True
     return visit.status == "unrecognised" or nobody or book.doors.is_call_itself(visit, claim)

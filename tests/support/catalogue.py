@@ -26,8 +26,8 @@ import polars as pl
 import xlsxwriter
 from filelock import FileLock
 
-from auditor import refusals
 from auditor.cases import store
+from auditor.quality import refusals
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding
 from auditor.reports.workbook.sample_book import HEADER_ROW
@@ -264,7 +264,7 @@ def file_gone(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _while_auditing(action: Callable[[], object]) -> Iterator[None]:
-    with mock.patch.object(refusals, "accept", side_effect=lambda *_: action()):
+    with mock.patch.object(refusals, "require_usable_inputs", side_effect=lambda *_: action()):
         yield
 
 

@@ -72,5 +72,5 @@ def _told(result: Result) -> list[Any]:
         result.not_evaluated,
         [(table.columns, table.warnings, table.has_local_times) for table in tables],
         result.inputs.files,
-        {name: said.sort(said.columns).rows() for name, said in result.inputs.seen.items()},
+        {name: said.sort(said.columns).rows() for name, said in result.inputs.profiles.items()},
     ]

@@ -9,8 +9,8 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor import refusals
 from auditor.audit import Result
+from auditor.quality import refusals
 from auditor.reports import summary
 from auditor.rules import CODES, select
 from auditor.rules.rule import Outcome
@@ -42,7 +42,7 @@ def settings_of(folder: Path, suffix: str) -> Settings:
 def audit_folder(folder: Path, suffix: str) -> tuple[Result, Settings]:
     settings = settings_of(folder, suffix)
     inputs = auditing.read(settings, lambda stage: None)
-    refusals.accept(inputs, settings)
+    refusals.require_usable_inputs(inputs, settings)
     return auditing.audit(inputs, settings, lambda stage: None), settings
 
 

@@ -30,7 +30,7 @@ from mutants import Mutant, of_file
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-TARGETS = ("auditor/rules/*.py", "auditor/windows/*.py", "auditor/billing/lines.py", "auditor/windows/related.py", "auditor/claims/coverage.py",
+TARGETS = ("auditor/rules/*.py", "auditor/windows/*.py", "auditor/billing/lines.py", "auditor/windows/related.py", "auditor/quality/coverage.py",
            "auditor/policies/default.toml")  # fmt: skip
 SKIPPED = (".venv", ".git", "__pycache__", ".hypothesis", "*_cache", "*.egg-info", "docs", "benchmarks")
 SEED = 98968

@@ -14,7 +14,7 @@ _ENOUGH, _SHORT = 2, 10
 """Lengths that tell: by a factor or by being long, and by being short."""
 
 
-def counted(rows: pl.DataFrame) -> dict[str, int]:
+def duration_counts(rows: pl.DataFrame) -> dict[str, int]:
     """How many lengths of each column there are, and how many are what they would be in another unit. Parts add up.
 
     `rows` have the STATED columns in microseconds, `call_start` and `call_end`.
@@ -36,10 +36,13 @@ def counted(rows: pl.DataFrame) -> dict[str, int]:
     return {name: int(count) for name, count in rows.select(**exprs).row(0, named=True).items()}
 
 
-def doubt(counts: Mapping[str, int], known: Mapping[Any, str]) -> tuple[str, str, str] | None:
-    """The first column in another unit, what was seen, and the unit that it looks like. `known`: the policy's units."""
+def suspected_unit(counts: Mapping[str, int], declared_units: Mapping[Any, str]) -> tuple[str, str, str] | None:
+    """The first column in another unit, what was seen, and the unit that it looks like.
+
+    `declared_units`: the policy's units.
+    """
     for name in STATED:
-        if name in known:
+        if name in declared_units:
             continue
         for unit in _FACTORS:
             if _most(counts[f"{name} timed {unit}"], counts[f"{name} timed"], _ENOUGH):
@@ -50,16 +53,16 @@ def doubt(counts: Mapping[str, int], known: Mapping[Any, str]) -> tuple[str, str
                 return name, "are over 180 minutes", "seconds"
             if _most(counts[f"{name} short"], alone, _SHORT):
                 return name, "are under 2 minutes", "hours"
-    if not {"call_minutes", "call_seconds"} & known.keys():
+    if not {"call_minutes", "call_seconds"} & declared_units.keys():
         for unit in _FACTORS:
             if _most(counts[f"both {unit}"], counts["both"], _ENOUGH):
                 return "call_minutes", "differ from call_seconds by one factor", unit
     return None
 
 
-def _near(length: pl.Expr, other: pl.Expr, factor: float) -> pl.Expr:
-    return ((other > 0) & ((length / (other * factor) - 1).abs() <= 0.1)).fill_null(False)
+def _near(length: pl.Expr, reference: pl.Expr, factor: float) -> pl.Expr:
+    return ((reference > 0) & ((length / (reference * factor) - 1).abs() <= 0.1)).fill_null(False)
 
 
-def _most(some: int, of: int, enough: int) -> bool:
-    return of >= enough and some * 10 >= of * 9
+def _most(matching: int, total: int, enough: int) -> bool:
+    return total >= enough and matching * 10 >= total * 9

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor import policy as policies
-from auditor.claims.coverage import Coverage, cover, extremes
-from auditor.claims.holes import holes
+from auditor.quality.coverage import Coverage, cover, coverage_bounds
+from auditor.quality.date_gaps import date_gaps
 from auditor.windows import bounds
 from auditor.windows.columns import INSTANT
 from tests.reference import Table, World
@@ -41,7 +41,7 @@ def test_holes_are_those_of_the_plain_loops(
     mine, theirs = dated(rows), dated(others, shift)
     closed = frozenset(FIRST + day * DAY for day in shut)
     covered = tuple(None if day is None else FIRST + day * DAY for day in (since, until))
-    assert holes(mine, theirs, covered, closed) == find_holes(mine, theirs, *covered, closed)
+    assert date_gaps(mine, theirs, covered, closed) == find_holes(mine, theirs, *covered, closed)
 
 
 OPEN = {FIRST + number * DAY: 7 for number in range(28)}
@@ -76,7 +76,7 @@ def test_a_hole_begins_and_ends_with_the_coverage(
     rows: dict[date, int], covered: tuple[date, date], found: list[tuple[date, date]]
 ):
     calls = {FIRST + number * DAY: 1 for number in range(-40, 40)}
-    assert holes(rows, calls, covered, frozenset()) == found
+    assert date_gaps(rows, calls, covered, frozenset()) == found
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_the_other_export_judges_the_dates_that_it_covers(
     calls: range | tuple[int, ...], found: list[tuple[date, date]]
 ):
     theirs = {FIRST + number * DAY: 1 for number in calls}
-    assert holes(OPEN, theirs, days(-12, 27), frozenset()) == found
+    assert date_gaps(OPEN, theirs, days(-12, 27), frozenset()) == found
 
 
 def test_rows_after_the_coverage_are_not_usual():
     booked = {FIRST + number * DAY: 1 for number in range(3)} | {FIRST + number * DAY: 50 for number in range(7, 28)}
-    assert holes(booked, OPEN, days(0, 6), frozenset()) == []
-    assert holes(booked, OPEN, days(0, 27), frozenset()) == [days(3, 6)]
+    assert date_gaps(booked, OPEN, days(0, 6), frozenset()) == []
+    assert date_gaps(booked, OPEN, days(0, 27), frozenset()) == [days(3, 6)]
 
 
 def clinic(
@@ -133,7 +133,7 @@ def test_a_lost_fortnight_of_visits_leaves_the_windows_open(tmp_path: Path):
     world = clinic(lost=LOST)
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
-    assert result.coverage.visit_holes == (LOST,)
+    assert result.coverage.visit_gaps == (LOST,)
     verdicts = {key[0]: rules for key, rules in compare.verdicts(result).items()}
     assert verdicts["k2026-02-16-0"]["LBK001"][0] == "unknown"
     assert verdicts["k2026-02-06-0"]["LAH001"][0] == "clear"
@@ -144,7 +144,7 @@ def test_a_lost_fortnight_of_lines_leaves_the_period_open(tmp_path: Path):
     world = clinic(lost=LOST, table="calls")
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
-    assert (result.coverage.visit_holes, result.coverage.line_holes) == ((), (LOST,))
+    assert (result.coverage.visit_gaps, result.coverage.line_gaps) == ((), (LOST,))
     verdicts = {key[0]: rules for key, rules in compare.verdicts(result).items()}
     assert [verdicts[f"k2026-02-{day}-0"]["FRQ001"][0] for day in (26, 27)] == ["unknown", "clear"]
 
@@ -152,7 +152,7 @@ def test_a_lost_fortnight_of_lines_leaves_the_period_open(tmp_path: Path):
 @pytest.mark.parametrize("quiet", [None, (date(2026, 2, 16), date(2026, 2, 22))])
 def test_weekends_and_a_holiday_week_are_no_holes(tmp_path: Path, quiet: tuple[date, date] | None):
     result = compare.run(clinic(quiet=quiet), tmp_path)
-    assert result.coverage.visit_holes == result.coverage.line_holes == ()
+    assert result.coverage.visit_gaps == result.coverage.line_gaps == ()
 
 
 def open_windows(start: date, end: date) -> list[str]:
@@ -209,7 +209,7 @@ def test_what_the_options_say_is_covered_is_looked_at_too(
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
     stretch = (date.fromisoformat(hole[0]), date.fromisoformat(hole[1]))
-    assert stretch in result.coverage.visit_holes
+    assert stretch in result.coverage.visit_gaps
     assert any(text.startswith(f"visits: none from {hole[0]} to {hole[1]}") for text in result.warnings)
     told = compare.verdicts(result)[(claim, "1", "98968")]
     assert [told[rule][0] for rule in rules] == ["unknown"] * len(rules)
@@ -220,7 +220,7 @@ def test_claims_since_before_the_first_line_begins_a_hole(tmp_path: Path):
     world = World(calls=world.calls, visits=world.visits, settings={"claims_since": "2025-12-01"})
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
-    assert result.coverage.line_holes == ((date(2025, 12, 1), date(2026, 1, 2)),)
+    assert result.coverage.line_gaps == ((date(2025, 12, 1), date(2026, 1, 2)),)
     frequency = [compare.verdicts(result)[(f"k2026-01-{day}-0", "1", "98968")]["FRQ001"][0] for day in ("08", "09")]
     assert frequency == ["unknown", "clear"]
 
@@ -230,14 +230,14 @@ def test_holes_that_only_warn_are_named_all_the_same(tmp_path: Path):
     world = World(calls=world.calls, visits=world.visits, settings={"holes": "warn"})
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
-    assert result.coverage.visit_holes == (LOST,)
+    assert result.coverage.visit_gaps == (LOST,)
     assert compare.verdicts(result)[("k2026-02-16-0", "1", "98968")]["LBK001"][0] == "clear"
 
 
 def test_lines_judge_the_visits_where_there_are_no_calls():
     days_of = {"visits": without(OPEN, days(10, 20)), "claims": without(OPEN, days(10, 20)), "calls": {}}
     policy = policies.load("default", timezone="UTC")
-    nothing = extremes("providers", pl.DataFrame(), policy, bills=False)
+    nothing = coverage_bounds("providers", pl.DataFrame(), policy, bills=False)
     both_quiet = cover(nothing, days_of, policy, None, None, None)
     lines_go_on = cover(nothing, days_of | {"claims": OPEN}, policy, None, None, None)
-    assert (both_quiet.visit_holes, lines_go_on.visit_holes) == ((), (days(10, 20),))
+    assert (both_quiet.visit_gaps, lines_go_on.visit_gaps) == ((), (days(10, 20),))

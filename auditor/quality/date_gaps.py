@@ -1,4 +1,4 @@
-"""Stretches of days that an export lacks although the practice was open. Source: SPEC.md section 1."""
+"""Date ranges that an export lacks although the practice was open. Source: SPEC.md section 1."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,27 +8,29 @@ from itertools import pairwise
 
 Days = Mapping[date, int]
 """Rows by local date."""
-Stretch = tuple[date, date]
+DateRange = tuple[date, date]
 """First and last date, both inside."""
 
 _FEWEST_DATES, _FEWEST_ROWS = 3, 20
 
 
-def holes(rows: Days, others: Days, covered: tuple[date | None, date | None], closed: frozenset[date]) -> list[Stretch]:
+def date_gaps(
+    rows: Days, other_rows: Days, covered: tuple[date | None, date | None], closed: frozenset[date]
+) -> list[DateRange]:
     """The stretches without rows in which as many as usual were expected, unless the other export is quiet there too.
 
-    `rows` and `others`: a table's rows and those of the table that judges it. `covered`: the first and last date of the
+    `rows` and `other_rows`: a table's rows and those of the table that judges it. `covered`: the first and last date of the
     coverage, by default the table's own; a hole may begin or end there. Rows after the last date count for nothing.
     """
     if not rows:
         return []
     first, last = covered[0] or min(rows), covered[1] or max(rows)
-    here = _Usual.of({day: count for day, count in rows.items() if day <= last}, last, closed)
-    there = _Usual.of(others, max(others, default=last), closed)
-    return [hole for run in _runs(rows, first, last) if (hole := _hole(here, there, run))]
+    own = _WeekdayBaseline.of({day: count for day, count in rows.items() if day <= last}, last, closed)
+    other = _WeekdayBaseline.of(other_rows, max(other_rows, default=last), closed)
+    return [hole for run in _runs(rows, first, last) if (hole := _hole(own, other, run))]
 
 
-def _runs(rows: Days, first: date, last: date) -> Iterator[Stretch]:
+def _runs(rows: Days, first: date, last: date) -> Iterator[DateRange]:
     """Stretches of enough dates without rows, from the first covered date to the last."""
     some = sorted(day.toordinal() for day in rows if first <= day <= last)
     for before, after in pairwise([first.toordinal() - 1, *some, last.toordinal() + 1]):
@@ -36,7 +38,7 @@ def _runs(rows: Days, first: date, last: date) -> Iterator[Stretch]:
             yield date.fromordinal(before + 1), date.fromordinal(after - 1)
 
 
-def _hole(here: "_Usual", there: "_Usual", run: Stretch) -> Stretch | None:
+def _hole(here: "_WeekdayBaseline", there: "_WeekdayBaseline", run: DateRange) -> DateRange | None:
     """The run without the dates at its ends that expect nothing; None where it is no hole."""
     usual, theirs = here.means(run), there.means(run)
     dates = [day for day in _open_dates(run, here.closed) if usual[day.weekday()]]
@@ -49,14 +51,14 @@ def _hole(here: "_Usual", there: "_Usual", run: Stretch) -> Stretch | None:
     return dates[0], dates[-1]
 
 
-def _open_dates(stretch: Stretch, closed: frozenset[date]) -> Iterator[date]:
+def _open_dates(stretch: DateRange, closed: frozenset[date]) -> Iterator[date]:
     for number in range(stretch[0].toordinal(), stretch[1].toordinal() + 1):
         if (day := date.fromordinal(number)) not in closed:
             yield day
 
 
 @dataclass(frozen=True)
-class _Usual:
+class _WeekdayBaseline:
     """Rows by date from the first date to the last, and by weekday the rows (`totals`) on how many open `dates`."""
 
     rows: Days
@@ -68,14 +70,14 @@ class _Usual:
     dates: tuple[int, ...]
 
     @classmethod
-    def of(cls, rows: Days, last: date, closed: frozenset[date]) -> "_Usual":
+    def of(cls, rows: Days, last: date, closed: frozenset[date]) -> "_WeekdayBaseline":
         first = min(rows, default=last)
         totals, dates = _by_weekday(rows, (first, last), closed)
         return cls(rows, first, last, closed, frozenset(day.weekday() for day in rows), tuple(totals), tuple(dates))
 
-    def means(self, run: Stretch) -> list[Fraction]:
+    def means(self, gap: DateRange) -> list[Fraction]:
         """The mean rows of each weekday, without the dates of the run and the closed ones."""
-        inside = max(run[0], self.first), min(run[1], self.last)
+        inside = max(gap[0], self.first), min(gap[1], self.last)
         totals, dates = _by_weekday(self.rows, inside, self.closed)
         return [
             Fraction(rows - gone, count - without) if count > without else Fraction(0)
@@ -83,7 +85,7 @@ class _Usual:
         ]
 
 
-def _by_weekday(rows: Days, stretch: Stretch, closed: frozenset[date]) -> tuple[list[int], list[int]]:
+def _by_weekday(rows: Days, stretch: DateRange, closed: frozenset[date]) -> tuple[list[int], list[int]]:
     """Rows and dates of each weekday in a stretch, without the closed dates."""
     totals, dates = [0] * 7, [0] * 7
     for day in _open_dates(stretch, closed):

@@ -9,10 +9,9 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor import refusals
 from auditor.audit import Result
-from auditor.claims import seen
 from auditor.errors import InputRefused
+from auditor.quality import profile, refusals
 from auditor.rules import select
 from tests.reference import Table, World
 from tests.support import compare
@@ -185,7 +184,7 @@ def test_a_patient_with_most_rows_is_nobody(tmp_path: Path):
     world = replace(world, calls=table([*world.calls.rows, *crowd]))
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
-    assert result.inputs.doors.placeholders.to_list() == ["clinic"]
+    assert result.inputs.quality.placeholders.to_list() == ["clinic"]
 
 
 @pytest.mark.parametrize(("hours", "told"), [(0, False), (2, False), (3, True), (5, True), (-4, True)])
@@ -222,10 +221,10 @@ def test_dates_that_read_both_ways(tmp_path: Path, days: Sequence[int], form: st
     settings = compare.settings_of(world, compare.written(world, tmp_path))
     inputs = auditing.read(settings, lambda _: None)
     if refusal is None:
-        refusals.accept(inputs, settings)
+        refusals.require_usable_inputs(inputs, settings)
     else:
         with pytest.raises(InputRefused, match=refusal):
-            refusals.accept(inputs, settings)
+            refusals.require_usable_inputs(inputs, settings)
 
 
 def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
@@ -237,7 +236,7 @@ def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
     settings = replace(compare.settings_of(world, compare.written(world, tmp_path)), max_rejects="1%")
     inputs = auditing.read(settings, lambda _: None)
     with pytest.raises(InputRefused, match="calls: 1 of 20 billed rows rejected, more than --max-rejects 1%"):
-        refusals.accept(inputs, settings)
+        refusals.require_usable_inputs(inputs, settings)
 
 
 def test_dates_with_slashes_are_seen_in_whatever_file_they_are() -> None:
@@ -245,8 +244,8 @@ def test_dates_with_slashes_are_seen_in_whatever_file_they_are() -> None:
     dates = [("a", "2026-03-01 09:00"), ("a", "2026-03-02 09:00"), ("b", ""), ("b", "03/04/2026 09:00")]
     written = pl.DataFrame(dates, schema=["source_file", "visit_start"], orient="row")
     policy = policies.load("default", select, "UTC")
-    assert seen.of_dates("visits", written, policy)["value"].to_list() == ["2026-03-04"]
-    assert seen.of_dates("visits", written.head(3), policy).is_empty()
+    assert profile.of_dates("visits", written, policy)["value"].to_list() == ["2026-03-04"]
+    assert profile.of_dates("visits", written.head(3), policy).is_empty()
 
 
 def other_line(world: World, **cells: str) -> World:

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from auditor.claims.holes import Days, Stretch, holes
 from auditor.errors import UsageError
 from auditor.parsing import instants
 from auditor.policy import Policy
+from auditor.quality.date_gaps import DateRange, Days, date_gaps
 
-LONELY_DAYS = 31
-"""A default that lies further than this from the next date is warned about."""
+ISOLATED_DAYS = 31
+"""A default further than this from the next date is isolated, and warned about."""
 _NO_DAYS = pl.DataFrame(schema={"date": pl.Date, "at": pl.Datetime("us", "UTC")})
 
 
@@ -21,14 +21,14 @@ _NO_DAYS = pl.DataFrame(schema={"date": pl.Date, "at": pl.Datetime("us", "UTC")}
 class Coverage:
     """`as_of` in UTC, and the first local dates that visits and lines cover; None where nothing tells.
 
-    `visit_holes` and `line_holes`: stretches of days that the exports lack, whatever the policy makes of them.
+    `visit_gaps` and `line_gaps`: stretches of days that the exports lack, whatever the policy makes of them.
     """
 
     as_of: datetime | None
     visits_since: date | None
     claims_since: date | None
-    visit_holes: tuple[Stretch, ...] = ()
-    line_holes: tuple[Stretch, ...] = ()
+    visit_gaps: tuple[DateRange, ...] = ()
+    line_gaps: tuple[DateRange, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -52,8 +52,8 @@ def parse_as_of(text: str, policy: Policy) -> datetime:
 
 
 @dataclass(frozen=True)
-class Extremes:
-    """What decides the coverage, of any number of rows: two days of each kind.
+class CoverageBounds:
+    """The first and last dates that bound the coverage, of any number of rows: two days of each kind.
 
     `completed`, `calls` and `passed` have the last two `date`s, and the latest instant `at` of each: of completed visits,
     of the ends of calls, and of visits that are not after the last of these. `visits` are the first two dates and the
@@ -73,7 +73,9 @@ class Extremes:
         return latest
 
 
-def extremes(table: str, rows: pl.DataFrame, policy: Policy, *, bills: bool, until: datetime | None = None) -> Extremes:
+def coverage_bounds(
+    table: str, rows: pl.DataFrame, policy: Policy, *, bills: bool, until: datetime | None = None
+) -> CoverageBounds:
     """What rows of a table say of the coverage. Calls carry their `end`; `bills`: the table holds the lines.
 
     `until`: the latest end of a call, where visits are asked.
@@ -84,30 +86,30 @@ def extremes(table: str, rows: pl.DataFrame, policy: Policy, *, bills: bool, unt
         last = pl.lit(until, pl.Datetime("us", "UTC"))
         dated = rows.select("status", "visit_start", "visit_start_date_only", date="visit_start_date")
         completed, passed = (
-            _last_days(dated, some).select("date", at=_upto(policy.timezone))
-            for some in (pl.col("status") == "completed", pl.col("visit_start") <= last)
+            _last_days(dated, condition).select("date", at=_upto(policy.timezone))
+            for condition in (pl.col("status") == "completed", pl.col("visit_start") <= last)
         )
         visits = rows["visit_start_date"]
     elif table == "calls":
         ends = _last_instants(rows.select(at=pl.coalesce("end", "call_start"))["at"], policy.timezone)
     if bills:
         lines = rows["service_date" if table == "claims" else "call_start_date"]
-    return merge([Extremes(completed, ends, passed, visits, lines)])
+    return merge([CoverageBounds(completed, ends, passed, visits, lines)])
 
 
-def merge(parts: Sequence[Extremes]) -> Extremes:
-    """The extremes of all the parts together."""
+def merge(parts: Sequence[CoverageBounds]) -> CoverageBounds:
+    """Merge the bounds of parts of a table."""
 
     def last(frames: list[pl.DataFrame]) -> pl.DataFrame:
         return _last_days(pl.concat(frames), pl.lit(True)).group_by("date").agg(pl.col("at").max())
 
     def first(dates: list[pl.Series]) -> pl.Series:
         day = pl.col("date")
-        three = pl.concat(dates).alias("date").to_frame()
-        three = three.select(day.min(), second=day.filter(day > day.min()).min(), last=day.max())
-        return pl.Series(three.row(0), dtype=pl.Date).drop_nulls().unique(maintain_order=True)
+        bounds = pl.concat(dates).alias("date").to_frame()
+        bounds = bounds.select(day.min(), second=day.filter(day > day.min()).min(), last=day.max())
+        return pl.Series(bounds.row(0), dtype=pl.Date).drop_nulls().unique(maintain_order=True)
 
-    return Extremes(
+    return CoverageBounds(
         last([part.completed for part in parts]),
         last([part.calls for part in parts]),
         last([part.passed for part in parts]),
@@ -126,14 +128,14 @@ def _last_instants(at: pl.Series, zone: str) -> pl.DataFrame:
     return pl.DataFrame({"date": two.dt.convert_time_zone(zone).dt.date(), "at": two})
 
 
-def _last_days(frame: pl.DataFrame, some: pl.Expr) -> pl.DataFrame:
+def _last_days(frame: pl.DataFrame, condition: pl.Expr) -> pl.DataFrame:
     """Some rows, those of their last two different dates."""
-    day = pl.when(some).then("date")
+    day = pl.when(condition).then("date")
     return frame.filter(day >= pl.coalesce(day.filter(day < day.max()).max(), day.max()))
 
 
 def cover(
-    found: Extremes,
+    bounds: CoverageBounds,
     days: Mapping[str, Days],
     policy: Policy,
     as_of: str | None,
@@ -142,46 +144,48 @@ def cover(
 ) -> Coverage:
     """Work out the coverage from the options, else from the tables. `days`: rows by local date, table by table."""
     warnings: list[str] = []
-    upto = _within(found, parse_as_of(as_of, policy), policy, warnings) if as_of else _default_as_of(found, warnings)
+    upto = _within(bounds, parse_as_of(as_of, policy), policy, warnings) if as_of else _default_as_of(bounds, warnings)
     since = parse_date("--visits-since", visits_since, policy) if visits_since else None
     if since is None:
-        since = _first(found.visits, "visits_since", warnings)
+        since = _first(bounds.visits, "visits_since", warnings)
     lines_since = parse_date("--claims-since", claims_since, policy) if claims_since else None
     if lines_since is None:
-        lines_since = _first(found.lines, "claims_since", warnings)
+        lines_since = _first(bounds.lines, "claims_since", warnings)
     last = upto.astimezone(ZoneInfo(policy.timezone)).date() if upto else None
     lines, visits = "claims" if "claims" in days else "calls", days.get("visits", {})
     closed = policy.coverage.closed_dates
-    gone = {
-        "visits": holes(visits, days.get("calls") or days[lines], (since, last), closed),
-        lines: holes(days[lines], visits, (lines_since, None), closed),
+    gaps_by_table = {
+        "visits": date_gaps(visits, days.get("calls") or days[lines], (since, last), closed),
+        lines: date_gaps(days[lines], visits, (lines_since, None), closed),
     }
     meant = "the rules that need them are unknown" if policy.coverage.holes == "unknown" else "the rules ignore it"
     warnings += [
         f"{table}: none from {first} to {final}, although rows are expected on these days; {meant}; if the practice was "
         f'closed, say so in the policy: [coverage] closed = ["{first}/{final}"]'
-        for table, stretches in gone.items()
-        for first, final in stretches
+        for table, gaps in gaps_by_table.items()
+        for first, final in gaps
     ]
-    return Coverage(upto, since, lines_since, tuple(gone["visits"]), tuple(gone[lines]), tuple(warnings))
+    return Coverage(
+        upto, since, lines_since, tuple(gaps_by_table["visits"]), tuple(gaps_by_table[lines]), tuple(warnings)
+    )
 
 
-def _within(found: Extremes, at: datetime, policy: Policy, warnings: list[str]) -> datetime:
+def _within(bounds: CoverageBounds, at: datetime, policy: Policy, warnings: list[str]) -> datetime:
     """No later than the end of the last visit's day: nothing says that the export would hold what came after."""
-    if found.visits.is_empty():
+    if bounds.visits.is_empty():
         return at
-    last: date = found.visits.max()  # type: ignore[assignment]
+    last: date = bounds.visits.max()  # type: ignore[assignment]
     end = parse_as_of(last.isoformat(), policy)
     if at > end:
         warnings.append(f"--as-of is after the last visit, of {last}, and is cut to the end of that day")
     return min(at, end)
 
 
-def _default_as_of(found: Extremes, warnings: list[str]) -> datetime | None:
-    ends = found.passed if found.completed.is_empty() else found.completed
+def _default_as_of(bounds: CoverageBounds, warnings: list[str]) -> datetime | None:
+    ends = bounds.passed if bounds.completed.is_empty() else bounds.completed
     if ends.is_empty():
         return None
-    _warn_if_lonely(ends["date"], "as_of", warnings, descending=True)
+    _warn_if_isolated(ends["date"], "as_of", warnings, descending=True)
     latest: datetime = ends["at"].max()  # type: ignore[assignment]
     return latest.astimezone(UTC)
 
@@ -198,16 +202,16 @@ def _upto(zone: str, at: str = "visit_start") -> pl.Expr:
     return pl.when(pl.col(f"{at}_date_only")).then(last).otherwise(pl.col(at)).alias("at")
 
 
-def _first(dates: pl.Series, what: str, warnings: list[str]) -> date | None:
-    _warn_if_lonely(dates, what, warnings, descending=False)
+def _first(dates: pl.Series, option: str, warnings: list[str]) -> date | None:
+    _warn_if_isolated(dates, option, warnings, descending=False)
     first: date | None = dates.min()  # type: ignore[assignment]
     return first
 
 
-def _warn_if_lonely(dates: pl.Series, what: str, warnings: list[str], *, descending: bool) -> None:
+def _warn_if_isolated(dates: pl.Series, option: str, warnings: list[str], *, descending: bool) -> None:
     nearest = dates.drop_nulls().unique().sort(descending=descending).head(2).to_list()
-    if len(nearest) == 2 and abs((nearest[0] - nearest[1]).days) > LONELY_DAYS:
+    if len(nearest) == 2 and abs((nearest[0] - nearest[1]).days) > ISOLATED_DAYS:
         warnings.append(
-            f"{what} rests on {nearest[0]}, {abs((nearest[0] - nearest[1]).days)} days from the next date; "
-            f"if that is a typing error, give --{what.replace('_', '-')}"
+            f"{option} rests on {nearest[0]}, {abs((nearest[0] - nearest[1]).days)} days from the next date; "
+            f"if that is a typing error, give --{option.replace('_', '-')}"
         )

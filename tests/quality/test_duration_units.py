@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from auditor.billing.lines import MINUTE, with_end_and_time
-from auditor.claims.lengths import counted, doubt
+from auditor.quality.duration_units import duration_counts, suspected_unit
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 INSTANT = pl.Datetime("us", "UTC")
@@ -38,9 +38,9 @@ def calls(stated: list[float | None], clock: list[float | None], column: str = "
     ],
 )
 def test_another_unit(stated: list[float | None], clock: list[float | None], unit: str | None) -> None:
-    found = doubt(counted(calls(stated, clock)), {})
+    found = suspected_unit(duration_counts(calls(stated, clock)), {})
     assert (found and found[2]) == unit
-    assert doubt(counted(calls(stated, clock)), {"call_minutes": "minutes"}) is None
+    assert suspected_unit(duration_counts(calls(stated, clock)), {"call_minutes": "minutes"}) is None
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import polars as pl
 import pytest
 
-from auditor.claims.joins import Ids
+from auditor.quality.relationships import IdSet
 
 
 def found(ids: list[str | None], texts: list[str | None]) -> list[tuple[str, str]]:
-    return sorted(Ids(pl.Series(ids, dtype=pl.String)).among(pl.Series(texts, dtype=pl.String)).rows())
+    return sorted(IdSet(pl.Series(ids, dtype=pl.String)).matches(pl.Series(texts, dtype=pl.String)).rows())
 
 
 def test_ids_are_found_as_they_stand() -> None:

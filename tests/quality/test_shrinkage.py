@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from auditor.runs.past import Past, Reach, of
-from auditor.runs.shrink import fewer, shrunk
+from auditor.quality.shrinkage import losses, shrunken_table
+from auditor.runs.past import Past, TableExtent, of
 from tests.support.catalogue import command
 
 FIRST = date(2026, 1, 1)
 
 
-def reach(first: str, last: str, **months: int) -> dict[str, Reach]:
+def reach(first: str, last: str, **months: int) -> dict[str, TableExtent]:
     written = {f"2026-{name[1:]}": rows for name, rows in months.items()}
-    return {"visits": Reach(first=date.fromisoformat(first), last=date.fromisoformat(last), months=written)}
+    return {"visits": TableExtent(first=date.fromisoformat(first), last=date.fromisoformat(last), months=written)}
 
 
-def earlier(reaches: dict[str, Reach]) -> Past:
+def earlier(reaches: dict[str, TableExtent]) -> Past:
     return of({"run_id": "before", "reaches": {name: one.model_dump(mode="json") for name, one in reaches.items()}})
 
 
@@ -36,10 +36,10 @@ BEFORE = reach("2026-01-01", "2026-03-31", m01=100, m02=100, m03=19)
         (reach("2026-01-01", "2026-02-28", m01=100, m02=9), "2026-02 (9 of 100)"),
     ],
 )
-def test_months_that_both_cover_are_compared(tonight: dict[str, Reach], lost: str | None):
-    told = shrunk(earlier(BEFORE), tonight, 0.2)
+def test_months_that_both_cover_are_compared(tonight: dict[str, TableExtent], lost: str | None):
+    told = shrunken_table(earlier(BEFORE), tonight, 0.2)
     assert told == (None if lost is None else f"visits: rows of {lost} that the run before had are gone")
-    assert shrunk(earlier(BEFORE), tonight, 1.0) is None
+    assert shrunken_table(earlier(BEFORE), tonight, 1.0) is None
 
 
 def export(folder: Path, keep: float) -> None:
@@ -102,23 +102,23 @@ def test_columns_and_small_months_that_are_gone_are_told():
     before["visits"] = before["visits"].model_copy(update={"columns": frozenset({"visit_id", "status"})})
     tonight = reach("2026-01-01", "2026-03-31", m01=9, m02=9)
     tonight["visits"] = tonight["visits"].model_copy(update={"columns": frozenset({"visit_id"})})
-    told = list(fewer(earlier(before), earlier(tonight), 0.2))
+    told = list(losses(earlier(before), earlier(tonight), 0.2))
     assert [text.partition(":")[0] for text in told] == ["visits.status", "visits"]
     assert "2026-03" in told[1]
-    assert list(fewer(earlier(before), earlier(before), 0.2)) == []
+    assert list(losses(earlier(before), earlier(before), 0.2)) == []
     thin = reach("2026-01-01", "2026-03-31", m01=7, m02=6, m03=8)
-    assert "21 rows" in list(fewer(earlier(before), earlier(thin), 0.2))[-1]
+    assert "21 rows" in list(losses(earlier(before), earlier(thin), 0.2))[-1]
 
 
 def test_ids_that_became_others_are_told():
     before, tonight = reach("2026-01-01", "2026-03-31", m01=90), reach("2026-01-01", "2026-03-31", m01=90)
     before["visits"] = before["visits"].model_copy(update={"different": {"patient_id": 40, "provider_id": 3}})
     tonight["visits"] = tonight["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 5}})
-    [said] = fewer(earlier(before), earlier(tonight), 0.2)
+    [said] = losses(earlier(before), earlier(tonight), 0.2)
     assert said.startswith("visits.patient_id: 60 different ones in 90 rows; the run before had 40 in 90")
     more = reach("2026-01-01", "2026-03-31", m01=135)
     more["visits"] = more["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 4}})
-    assert list(fewer(earlier(before), earlier(more), 0.2)) == []
+    assert list(losses(earlier(before), earlier(more), 0.2)) == []
 
 
 def test_times_that_became_dates_are_told():
@@ -126,8 +126,8 @@ def test_times_that_became_dates_are_told():
     columns = frozenset({"visit_start", "booked_at"})
     before["visits"] = before["visits"].model_copy(update={"columns": columns, "timed": columns})
     tonight["visits"] = tonight["visits"].model_copy(update={"columns": columns, "timed": frozenset({"booked_at"})})
-    assert [text.partition(":")[0] for text in fewer(earlier(before), earlier(tonight), 0.2)] == ["visits.visit_start"]
-    assert list(fewer(earlier(tonight), earlier(before), 0.2)) == []
+    assert [text.partition(":")[0] for text in losses(earlier(before), earlier(tonight), 0.2)] == ["visits.visit_start"]
+    assert list(losses(earlier(tonight), earlier(before), 0.2)) == []
 
 
 def test_ids_that_were_found_and_are_no_more_are_told():
@@ -140,8 +140,8 @@ def test_ids_that_were_found_and_are_no_more_are_told():
         }
         return of({"run_id": "before", "joins": [of_problems | {"nearly_equal": None, "differ_in": None}]})
 
-    [told] = fewer(joined(40), joined(31), 0.2)
+    [told] = losses(joined(40), joined(31), 0.2)
     assert told.startswith(
         "visits.problem_id: of 40 problems of calls and claims 31 are found there; the run before found 40"
     )
-    assert list(fewer(joined(40), joined(32), 0.2)) == list(fewer(joined(4, 4), joined(1, 4), 0.2)) == []
+    assert list(losses(joined(40), joined(32), 0.2)) == list(losses(joined(4, 4), joined(1, 4), 0.2)) == []

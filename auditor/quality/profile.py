@@ -1,8 +1,10 @@
-"""What all rows of a table say for the doors of SPEC.md section 11, as one tall frame; parts add up in any order.
+"""The profile of a table: mergeable statistics of all its rows, as one tall frame. Source: SPEC.md section 11.
 
-`what` | `name`                          | `value`               | `how`
+Merging is commutative and associative: parts add up in any order.
+
+`measure` | `name`                          | `value`               | `how`
 -------|---------------------------------|-----------------------|------------------------------------
-id     | pair of `joins`                 | an id that was sought | what a nearly equal one differs in
+id     | name of a relationship          | an id that matches    | what a normalized match differs in
 patient| -                               | with a share of rows  | -
 few    | a column of ids, or diagnoses   | -                     | -
 day    | -                               | local date            | -
@@ -14,8 +16,8 @@ call   | blank, or claim: of claim_ids   | -                     | -
 used   | code of the family, or blank    | -                     | -
 lost   | code of the family, or blank    | -                     | -
 
-`count` are rows, but for ids, whose presence counts. Few have the smallest `hashes` of different ones in one row, calls
-those of all, and so have ids that are found as they stand, until they are `named`.
+`count` are rows, but for ids, whose presence counts. `few` has the sketch of the distinct values in one row, calls
+those of all, and so have ids that match exactly, until `resolve_ids` puts the ids in their place.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,24 +26,24 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from auditor.claims import placeholders
-from auditor.claims.joins import Sought
 from auditor.parsing.duplicates import hashed
 from auditor.parsing.instants import HOUR
 from auditor.parsing.normalise import TypedChunk
 from auditor.policy import Policy
+from auditor.quality import placeholder_ids
+from auditor.quality.relationships import Lookups
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES, Kind
 
 SCHEMA = {"what": pl.String(), "name": pl.String(), "value": pl.String(), "how": pl.String(),
           "hashes": pl.List(pl.UInt64), "count": pl.Int64()}  # fmt: skip
-_WORTH_COUNTING = 1_000
+_NOTABLE_SHARE = 1_000
 """A patient with fewer than one row of so many is not counted in a chunk."""
 _BITS = 14
 """Of a patient's hash: where all with the same are fewer rows than are worth counting, none is looked at."""
-HASHES = 20_000
-"""Of a column, at most."""
-_FEW = ("patient_id", "provider_id", "problem_id")
+SKETCH_SIZE = 20_000
+"""Size of the KMV sketch (the k smallest hashes) that is kept per column."""
+_SKETCHED = ("patient_id", "provider_id", "problem_id")
 _DAYS = {"calls": "call_start_date", "visits": "visit_start_date", "claims": "service_date"}
 _TIMED = {"calls": ("call_start",), "visits": ("visit_start", "booked_at")}
 _ORDERED = (("booked_at", "visit_start"), ("visit_start", "visit_end"))
@@ -64,80 +66,92 @@ IDS: Mapping[str, tuple[str, ...]] = {
 
 def of_times(table: str, rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """What the TIMES of sound rows of a table say."""
-    parts = [_part("day", "", _counted(rows[_DAYS[table]]))]
+    parts = [_rows("day", "", _counted(rows[_DAYS[table]]))]
     for name in _TIMED.get(table, ()):
-        some = rows[name].to_physical().filter(~rows[f"{name}_date_only"]).drop_nulls()
-        hours = (some // HOUR * HOUR).alias("hour").value_counts(name="count")
+        times = rows[name].to_physical().filter(~rows[f"{name}_date_only"]).drop_nulls()
+        hours = (times // HOUR * HOUR).alias("hour").value_counts(name="count")
         local = pl.col("hour").cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(policy.timezone).dt.hour()
-        parts.append(_part("hour", name, hours.group_by(value=local.cast(pl.String)).agg(pl.sum("count"))))
+        parts.append(_rows("hour", name, hours.group_by(value=local.cast(pl.String)).agg(pl.sum("count"))))
     for first, second in _ORDERED if table == "visits" else ():
         timed = ~pl.col(f"{first}_date_only") & ~pl.col(f"{second}_date_only")
         wrong = rows.lazy().select(wrong=pl.when(timed).then(pl.col(first) > pl.col(second))).drop_nulls().collect()
-        words = pl.when(pl.col("wrong")).then(pl.lit("wrong")).otherwise(pl.lit("right"))
-        counts = wrong["wrong"].value_counts(name="count").select("count", value=words)
-        parts.append(_part("order", f"{first} and {second}", counts))
+        verdict = pl.when(pl.col("wrong")).then(pl.lit("wrong")).otherwise(pl.lit("right"))
+        counts = wrong["wrong"].value_counts(name="count").select("count", value=verdict)
+        parts.append(_rows("order", f"{first} and {second}", counts))
     return pl.concat(parts)
 
 
-def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, sought: Sought) -> pl.DataFrame:
+def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, lookups: Lookups) -> pl.DataFrame:
     """What the ids of sound rows say. `rows`: the hashes of their IDS."""
     hashes = {name: rows[name] for name in IDS[typed.spec.name]}
-    few = [name for name in _FEW if name in typed.blanks.columns]
-    for name in {*few, *(column for column, _ in sought.values())} - hashes.keys():
+    sketched = [name for name in _SKETCHED if name in typed.blanks.columns]
+    for name in {*sketched, *(column for column, _ in lookups.values())} - hashes.keys():
         hashes[name] = hashed([typed.values_where(name, typed.is_valid)])
     hashes["diagnosis_codes"] = hashed([typed.values_where("diagnosis_codes", typed.is_valid).explode()])
     parts = [
-        _part("patient", "", _of_note(typed.column("patient_id").filter(typed.is_valid), hashes["patient_id"], policy)),
-        *(_hashes("few", name, _least(hashes[name])) for name in (*few, "diagnosis_codes")),
+        _rows(
+            "patient",
+            "",
+            _notable_patients(typed.column("patient_id").filter(typed.is_valid), hashes["patient_id"], policy),
+        ),
+        *(_hashes("few", name, _smallest(hashes[name])) for name in (*sketched, "diagnosis_codes")),
     ]
     if typed.spec.name == "calls":
         parts.append(_hashes("call", "", hashes["call_id"]))
     if typed.spec.name in ("calls", "claims"):  # a visit may say by either id where it came from
         parts.append(_hashes("call", "claim", hashes["claim_id"].drop_nulls()))
-    for pair, (column, ids) in sought.items():
+    for pair, (column, ids) in lookups.items():
         if pair == "patient in other lines":
             codes = typed.column("cpt_code")
             others = typed.is_valid & codes.is_not_null() & ~codes.is_in(FAMILY).fill_null(False)
             parts.append(
-                _part("id", pair, ids.near(typed.values_where(column, others), typed.chunk.known.extent(column)))
+                _rows(
+                    "id",
+                    pair,
+                    ids.normalized_matches(typed.values_where(column, others), typed.chunk.known.extent(column)),
+                )
             )
             continue
-        parts.append(_hashes("id", pair, ids.there(hashes[column])))
+        parts.append(_hashes("id", pair, ids.exact_matches(hashes[column])))
         parts.append(
-            _part("id", pair, ids.near(typed.values_where(column, typed.is_valid), typed.chunk.known.extent(column)))
+            _rows(
+                "id",
+                pair,
+                ids.normalized_matches(typed.values_where(column, typed.is_valid), typed.chunk.known.extent(column)),
+            )
         )
     return pl.concat(parts)
 
 
-def _of_note(patients: pl.Series, hashes: pl.Series, policy: Policy) -> pl.DataFrame:
+def _notable_patients(patients: pl.Series, hashes: pl.Series, policy: Policy) -> pl.DataFrame:
     """The patients with a share of the rows, and those that are placeholders by their looks: `value` and `count`."""
-    different = patients.filter(hashes.is_first_distinct() & hashes.is_not_null()).to_frame("value")
-    named = different.filter(placeholders.is_named(pl.col("value"), policy))["value"].implode()
-    place = (hashes.fill_null(0) // (1 << 64 - _BITS)).cast(pl.UInt32)
-    crowded = pl.Series(np.bincount(place.to_numpy(), minlength=1 << _BITS) * _WORTH_COUNTING > len(hashes))
-    counts = _counted(patients.filter(crowded.gather(place) | patients.is_in(named)))
-    return counts.filter((pl.col("count") * _WORTH_COUNTING > len(hashes)) | pl.col("value").is_in(named))
+    distinct = patients.filter(hashes.is_first_distinct() & hashes.is_not_null()).to_frame("value")
+    placeholders = distinct.filter(placeholder_ids.looks_like_placeholder(pl.col("value"), policy))["value"].implode()
+    bucket = (hashes.fill_null(0) // (1 << 64 - _BITS)).cast(pl.UInt32)
+    crowded = pl.Series(np.bincount(bucket.to_numpy(), minlength=1 << _BITS) * _NOTABLE_SHARE > len(hashes))
+    counts = _counted(patients.filter(crowded.gather(bucket) | patients.is_in(placeholders)))
+    return counts.filter((pl.col("count") * _NOTABLE_SHARE > len(hashes)) | pl.col("value").is_in(placeholders))
 
 
-def days(said: pl.DataFrame) -> dict[date, int]:
+def days(profile: pl.DataFrame) -> dict[date, int]:
     """Rows by local date, of what a table's rows say."""
-    rows = said.filter(pl.col("what") == "day").select("value", "count").iter_rows()
+    rows = profile.filter(pl.col("what") == "day").select("value", "count").iter_rows()
     return {date.fromisoformat(day): count for day, count in rows}
 
 
-def different(said: pl.DataFrame) -> dict[str, int]:
+def distinct_counts(profile: pl.DataFrame) -> dict[str, int]:
     """How many different patients, providers, problems and diagnosis categories there are, about as many where many."""
-    made = {}
-    for name in sorted(said.filter(what="few")["name"].unique()):
-        hashes = least(said, name)
+    counts = {}
+    for name in sorted(profile.filter(what="few")["name"].unique()):
+        hashes = smallest_hashes(profile, name)
         if count := len(hashes):  # of all hashes, up to the last that is kept
-            made[name] = count if count < HASHES else round((count - 1) / max(hashes) * 2**64)
-    return made
+            counts[name] = count if count < SKETCH_SIZE else round((count - 1) / max(hashes) * 2**64)
+    return counts
 
 
-def least(said: pl.DataFrame, name: str) -> list[int]:
+def smallest_hashes(profile: pl.DataFrame, name: str) -> list[int]:
     """The hashes of a column that are kept."""
-    return said.filter(what="few", name=name)["hashes"].explode().drop_nulls().to_list()
+    return profile.filter(what="few", name=name)["hashes"].explode().drop_nulls().to_list()
 
 
 def of_dates(table: str, written: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -150,7 +164,7 @@ def of_dates(table: str, written: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         if column.kind not in (Kind.INSTANT, Kind.DATE) or name not in written.columns or _says_slashes(policy):
             continue
         values = written[name]
-        if values.dtype != pl.String or "/" not in "".join(_firsts(values, written["source_file"])):
+        if values.dtype != pl.String or "/" not in "".join(_first_texts(values, written["source_file"])):
             continue
         parts_of = values.str.extract_groups(_SLASHED).struct.unnest().drop_nulls().cast(pl.Int32).unique()
         month, day, year = pl.col("1"), pl.col("2"), pl.col("3")
@@ -163,7 +177,7 @@ def of_dates(table: str, written: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     return merge(parts)
 
 
-def _firsts(values: pl.Series, files: pl.Series) -> pl.Series:
+def _first_texts(values: pl.Series, files: pl.Series) -> pl.Series:
     """The first text of each file, about."""
     texts = values.set(values == "", None).fill_null(strategy="backward")
     return texts.filter((files != files.shift(1)).fill_null(True)).drop_nulls()
@@ -173,65 +187,67 @@ def _says_slashes(policy: Policy) -> bool:
     return any("/" in form for form in policy.instant_formats)
 
 
-def of_codes(what: str, codes: pl.Series) -> pl.DataFrame:
+def of_codes(measure: str, codes: pl.Series) -> pl.DataFrame:
     """How many rows there are with each code of the family, and with none of them."""
-    named = pl.when(codes.is_in(FAMILY)).then(codes).otherwise(pl.lit("")).alias("name")
-    return codes.to_frame().select(named).group_by("name").agg(count=pl.len()).select(
-        what=pl.lit(what), name="name", value=pl.lit(""), how=pl.lit(""), hashes=pl.lit(None, SCHEMA["hashes"]),
+    code = pl.when(codes.is_in(FAMILY)).then(codes).otherwise(pl.lit("")).alias("name")
+    return codes.to_frame().select(code).group_by("name").agg(count=pl.len()).select(
+        what=pl.lit(measure), name="name", value=pl.lit(""), how=pl.lit(""), hashes=pl.lit(None, SCHEMA["hashes"]),
         count=pl.col("count").cast(pl.Int64),
     )  # fmt: skip
 
 
-def of_values(what: str, name: str, values: pl.Series) -> pl.DataFrame:
+def of_values(measure: str, name: str, values: pl.Series) -> pl.DataFrame:
     """How many rows there are with each value."""
-    return _part(what, name, _counted(values))
+    return _rows(measure, name, _counted(values))
 
 
 def merge(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """What all parts say together."""
+    """Merge profiles of parts of a table."""
     rows, hashes = pl.concat([pl.DataFrame(schema=SCHEMA), *parts]), pl.col("hashes")
     counted = (
         rows.filter(hashes.is_null()).group_by("what", "name", "value", "how").agg(hashes.first(), pl.sum("count"))
     )
-    made = [counted]
-    for (what, name), some in rows.filter(hashes.is_not_null()).partition_by("what", "name", as_dict=True).items():
-        every = some["hashes"].explode()
-        made.append(_hashes(str(what), str(name), _least(every) if what == "few" else every))
-    return pl.concat(made)
+    merged = [counted]
+    for (measure, name), sketches in (
+        rows.filter(hashes.is_not_null()).partition_by("what", "name", as_dict=True).items()
+    ):
+        all_hashes = sketches["hashes"].explode()
+        merged.append(_hashes(str(measure), str(name), _smallest(all_hashes) if measure == "few" else all_hashes))
+    return pl.concat(merged)
 
 
-def called(said: pl.DataFrame) -> pl.Series:
+def call_hashes(said: pl.DataFrame) -> pl.Series:
     """The hashes of the ids that a visit may have come from: of all calls, and of their claims."""
     return said.filter(what="call")["hashes"].explode().drop_nulls()
 
 
-def named(said: pl.DataFrame, sought: Sought) -> pl.DataFrame:
-    """The same, with the ids that were sought in place of their hashes."""
+def resolve_ids(profile: pl.DataFrame, lookups: Lookups) -> pl.DataFrame:
+    """Put the ids that were looked up in place of their hashes."""
     of_ids = (pl.col("what") == "id") & pl.col("hashes").is_not_null()
-    hashes = said.filter(of_ids).select("name", "hashes")
+    hashes = profile.filter(of_ids).select("name", "hashes")
     found = (
-        _part("id", pair, ids.of(hashes.filter(name=pair)["hashes"].explode())) for pair, (_, ids) in sought.items()
+        _rows("id", pair, ids.of(hashes.filter(name=pair)["hashes"].explode())) for pair, (_, ids) in lookups.items()
     )
-    return pl.concat([said.filter(~of_ids), *found])
+    return pl.concat([profile.filter(~of_ids), *found])
 
 
-def _part(what: str, name: str, found: pl.DataFrame) -> pl.DataFrame:
+def _rows(measure: str, name: str, values: pl.DataFrame) -> pl.DataFrame:
     """Values, with how many or how, as rows of the tall frame."""
-    given = set(found.columns)
-    return found.select(
-        what=pl.lit(what),
+    columns = set(values.columns)
+    return values.select(
+        what=pl.lit(measure),
         name=pl.lit(name),
         value="value",
-        how="how" if "how" in given else pl.lit(""),
+        how="how" if "how" in columns else pl.lit(""),
         hashes=pl.lit(None, SCHEMA["hashes"]),
-        count=(pl.col("count") if "count" in given else pl.lit(1)).cast(pl.Int64),
+        count=(pl.col("count") if "count" in columns else pl.lit(1)).cast(pl.Int64),
     )
 
 
-def _hashes(what: str, name: str, hashes: pl.Series) -> pl.DataFrame:
+def _hashes(measure: str, name: str, hashes: pl.Series) -> pl.DataFrame:
     """Hashes as a row of the tall frame."""
     return pl.DataFrame(
-        {"what": [what], "name": [name], "value": [""], "how": [""], "hashes": hashes.implode(), "count": [1]},
+        {"what": [measure], "name": [name], "value": [""], "how": [""], "hashes": hashes.implode(), "count": [1]},
         schema=SCHEMA,
     )
 
@@ -241,6 +257,6 @@ def _counted(values: pl.Series) -> pl.DataFrame:
     return counts.with_columns(pl.col("value").cast(pl.String))
 
 
-def _least(hashes: pl.Series) -> pl.Series:
+def _smallest(hashes: pl.Series) -> pl.Series:
     """The smallest of the different hashes."""
-    return hashes.drop_nulls().unique().bottom_k(HASHES)
+    return hashes.drop_nulls().unique().bottom_k(SKETCH_SIZE)

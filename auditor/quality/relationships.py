@@ -1,4 +1,4 @@
-"""Ids of one table that are found in another: as they stand, or nearly. Source: SPEC.md section 11.
+"""Foreign keys between the exports: how many ids match exactly, or once normalized. Source: SPEC.md section 11.
 
 A wrong key reads like a clean record: no visit is found, so nothing is wrong.
 """
@@ -24,7 +24,7 @@ _SCIENTIFIC = r"^(\d)[.,]?(\d*)[eE]\+?(\d{1,2})$"
 
 
 @dataclass(frozen=True)
-class Pair:
+class Relationship:
     """Ids of audited claims, or of their calls (`first`), that are sought in a column of another table (`second`).
 
     `ids`: the policy's word for them. `refused`: where hardly any is found, the run is refused.
@@ -34,7 +34,7 @@ class Pair:
     ids: str
     first: str
     second: str
-    open: str
+    affected_rules: str
     refused: bool = False
 
     @property
@@ -51,45 +51,47 @@ class Pair:
 _VISITS = "LBK001, LBK002, LAH001, LAH002 and EXC001"
 _CALLS = "INT001, INT002 and the rules that read the call"
 _PATIENTS, _PROVIDERS = "patients of audited claims", "providers of audited claims"
-PAIRS = (
-    Pair("patient in visits", "patient_id", _PATIENTS, "visits.patient_id", _VISITS, refused=True),
-    Pair("patient in lines", "patient_id", _PATIENTS, "lines.patient_id", "FRQ001, FRQ002, FRQ005 and EXC001"),
-    Pair("patient in other lines", "patient_id", _PATIENTS, "lines.patient_id", "EXC001"),
-    Pair("provider in lines", "provider_id", _PROVIDERS, "lines.provider_id", "FRQ001, FRQ002 and EXC001"),
-    Pair("provider in visits", "provider_id", _PROVIDERS, "visits.provider_id", "LBK002 and EXC001"),
-    Pair("provider in providers", "provider_id", _PROVIDERS, "providers.provider_id", "ELG003 and ELG004"),
-    Pair("call in calls", "call_id", "calls that audited claims name", "calls.call_id", _CALLS, refused=True),
-    Pair("patient in calls", "patient_id", _PATIENTS, "calls.patient_id", _CALLS, refused=True),
-    Pair("provider in calls", "provider_id", _PROVIDERS, "calls.provider_id", _CALLS, refused=True),
-    Pair("call in visits", "call_id", "calls that visits came from", "calls.call_id", "LBK001, LAH001 and LAH002"),
-    Pair("visit in visits", "visit_id", "visits that calls name", "visits.visit_id", "LBK001 and LBK002"),
+RELATIONSHIPS = (
+    Relationship("patient in visits", "patient_id", _PATIENTS, "visits.patient_id", _VISITS, refused=True),
+    Relationship("patient in lines", "patient_id", _PATIENTS, "lines.patient_id", "FRQ001, FRQ002, FRQ005 and EXC001"),
+    Relationship("patient in other lines", "patient_id", _PATIENTS, "lines.patient_id", "EXC001"),
+    Relationship("provider in lines", "provider_id", _PROVIDERS, "lines.provider_id", "FRQ001, FRQ002 and EXC001"),
+    Relationship("provider in visits", "provider_id", _PROVIDERS, "visits.provider_id", "LBK002 and EXC001"),
+    Relationship("provider in providers", "provider_id", _PROVIDERS, "providers.provider_id", "ELG003 and ELG004"),
+    Relationship("call in calls", "call_id", "calls that audited claims name", "calls.call_id", _CALLS, refused=True),
+    Relationship("patient in calls", "patient_id", _PATIENTS, "calls.patient_id", _CALLS, refused=True),
+    Relationship("provider in calls", "provider_id", _PROVIDERS, "calls.provider_id", _CALLS, refused=True),
+    Relationship(
+        "call in visits", "call_id", "calls that visits came from", "calls.call_id", "LBK001, LAH001 and LAH002"
+    ),
+    Relationship("visit in visits", "visit_id", "visits that calls name", "visits.visit_id", "LBK001 and LBK002"),
 )
-BY_NAME = {pair.name: pair for pair in PAIRS}
+BY_NAME = {pair.name: pair for pair in RELATIONSHIPS}
 OF_LINES = ("patient in lines", "patient in other lines", "provider in lines")
 """Pairs of which only nearly equal ids count. The lines: of the family, with other codes, and of the patient."""
 
-AGAIN = "again "
+PREVIOUS_RECORD = "again "
 """Begins the names of records that are sought because earlier findings rest on them."""
 
 
-class Ids:
+class IdSet:
     """Ids that others are compared with."""
 
     def __init__(self, values: pl.Series) -> None:
         """The different ones are kept; nulls are none."""
         different = values.drop_nulls().unique().alias("value")
         self._values = pl.DataFrame([different, hashed([different]).alias("hash")])
-        self._same, self._digits = Among(self._values["hash"]), _digits(different)
+        self._filter, self._digits = Among(self._values["hash"]), _digits(different)
 
-    def there(self, hashes: pl.Series) -> pl.Series:
+    def exact_matches(self, hashes: pl.Series) -> pl.Series:
         """The different ones of some texts' hashes that are those of ids; a few others may be among them."""
-        return hashes.filter(self._same.has(hashes)).unique()
+        return hashes.filter(self._filter.has(hashes)).unique()
 
     def of(self, hashes: pl.Series) -> pl.DataFrame:
         """The ids that have these hashes (`value`)."""
         return self._values.filter(pl.col("hash").is_in(hashes.implode())).select("value")
 
-    def near(self, texts: pl.Series, extent: Extent = ANYTHING) -> pl.DataFrame:
+    def normalized_matches(self, texts: pl.Series, extent: Extent = ANYTHING) -> pl.DataFrame:
         """Which of the ids (`value`) are among the texts of an extent nearly, and `how` they differ."""
         return self.pairs(texts, extent).select("value", "how").unique()
 
@@ -110,29 +112,29 @@ class Ids:
         values = _folded(self._values["value"])
         return values, Among(values["folded"])
 
-    def among(self, texts: pl.Series) -> pl.DataFrame:
+    def matches(self, texts: pl.Series) -> pl.DataFrame:
         """Which of the ids (`value`) are among the texts, and `how` they differ: blank where they do not."""
-        same = self.of(self.there(hashed([texts])))
-        return pl.concat([same.with_columns(how=pl.lit("")), self.near(texts)])
+        exact = self.of(self.exact_matches(hashed([texts])))
+        return pl.concat([exact.with_columns(how=pl.lit("")), self.normalized_matches(texts)])
 
 
-Sought = Mapping[str, tuple[str, Ids]]
+Lookups = Mapping[str, tuple[str, IdSet]]
 """Pair → the column that is looked into, and the ids looked for."""
 
 
-def sought(ids: Mapping[str, pl.Series]) -> Sought:
+def lookups(ids: Mapping[str, pl.Series]) -> Lookups:
     """What the chunks of a table are looked through for: pair → ids."""
-    columns = {pair.name: pair.column for pair in PAIRS} | {"call in visits": "originating_call_id"}
-    return {name: (columns[name], Ids(values)) for name, values in ids.items()}
+    columns = {pair.name: pair.column for pair in RELATIONSHIPS} | {"call in visits": "originating_call_id"}
+    return {name: (columns[name], IdSet(values)) for name, values in ids.items()}
 
 
-def sought_again(table: str, related: pl.DataFrame, *, with_claims: bool) -> Sought:
+def lookups_of_previous_records(table: str, related: pl.DataFrame, *, with_claims: bool) -> Lookups:
     """Records (`kind` and `id`) of earlier findings that a table may still hold."""
     columns = {"visits": [("visit", "visit_id")], "calls": [("call", "call_id")], "claims": [("claim", "claim_id")]}
     if not with_claims:  # a billed call without a claim is its own
         columns["calls"] += [("claim", "claim_id"), ("claim", "call_id")]
     ids = {kind: related.filter(pl.col("kind") == kind)["id"] for kind in ("visit", "call", "claim")}
-    return {f"{AGAIN}{kind} {column}": (column, Ids(ids[kind])) for kind, column in columns[table]}
+    return {f"{PREVIOUS_RECORD}{kind} {column}": (column, IdSet(ids[kind])) for kind, column in columns[table]}
 
 
 def _digits(texts: pl.Series, extent: Extent = ANYTHING) -> int:
@@ -154,15 +156,20 @@ def _folded(texts: pl.Series) -> pl.DataFrame:
         "decimal": split | text.str.ends_with(".0").any(),
         "case": text.str.contains("[A-Z]").any() | (text.str.len_bytes() != text.str.len_chars()).any(),
     }
-    needed = [name for name, there in ids.select(**asked).row(0, named=True).items() if there]
+    needed = [name for name, occurs in ids.select(**asked).row(0, named=True).items() if occurs]
     return ids.with_columns(folded=folded(text, needed))
 
 
 def _difference() -> pl.Expr:
     """The least that two texts differ in, in words."""
     value, text = pl.col("value"), pl.col("text")
-    several = [some for count in range(1, len(DIFFERENCES) + 1) for some in combinations(DIFFERENCES, count)]
-    ways = (pl.when(folded(value, some) == folded(text, some)).then(pl.lit(" and ".join(some))) for some in several)
+    several = [
+        differences for count in range(1, len(DIFFERENCES) + 1) for differences in combinations(DIFFERENCES, count)
+    ]
+    ways = (
+        pl.when(folded(value, differences) == folded(text, differences)).then(pl.lit(" and ".join(differences)))
+        for differences in several
+    )
     return pl.coalesce(*ways, pl.lit(" and ".join(DIFFERENCES)))
 
 
@@ -178,7 +185,7 @@ def _rounded(values: pl.Series, texts: pl.Series) -> pl.DataFrame:
         return pl.DataFrame(schema=dict.fromkeys(("value", "text", "how"), pl.String))
     keyed = [
         pl.DataFrame(
-            [(one, key) for one in ids for key in _keys(one, digits)],
+            [(text, key) for text in ids for key in _keys(text, digits)],
             schema=dict.fromkeys((name, "key"), pl.String),
             orient="row",
         )
@@ -189,27 +196,28 @@ def _rounded(values: pl.Series, texts: pl.Series) -> pl.DataFrame:
     return pairs.filter(scientific).select("value", "text", how=pl.lit(_ROUNDING))
 
 
-def _keys(one: str, digits: Iterable[int]) -> Iterator[str]:
-    if match := re.match(_SCIENTIFIC, one):
+def _keys(text: str, digits: Iterable[int]) -> Iterator[str]:
+    if match := re.match(_SCIENTIFIC, text):
         yield f"{float(f'{match[1]}.{match[2] or 0}e{match[3]}'):.{len(match[1] + match[2]) - 1}e}"
-    elif one.isdecimal() and len(one) < 16:
-        yield from (f"{int(one):.{count - 1}e}" for count in digits)
+    elif text.isdecimal() and len(text) < 16:
+        yield from (f"{int(text):.{count - 1}e}" for count in digits)
 
 
 def near_providers(lines: pl.DataFrame) -> pl.DataFrame:
     """The `provider_id` of each `patient_id` that is nearly another one of the patient's lines, and `how` they differ."""
     providers = lines["provider_id"].unique()
-    pairs = Ids(providers).pairs(providers)
+    pairs = IdSet(providers).pairs(providers)
     named = lines.select("patient_id", "provider_id").filter(pl.col("provider_id").is_in(pairs["value"].implode()))
     pairs = named.unique().join(pairs, left_on="provider_id", right_on="value")
     there = named.rename({"provider_id": "text"})
     return pairs.join(there, on=["patient_id", "text"], how="semi").select("patient_id", "provider_id", "how").unique()
 
 
-def claimed(claims: pl.DataFrame, visits: pl.DataFrame, near: pl.DataFrame, *, with_table: bool) -> pl.DataFrame:
+def claimed_ids(claims: pl.DataFrame, visits: pl.DataFrame, near: pl.DataFrame, *, with_table: bool) -> pl.DataFrame:
     """The ids of audited claims that are sought: `pair`, `value`, the `claims` that have it, and `how` one is near.
 
-    `visits`: those of the claims' patients; `near`: as `near_providers`; `with_table`: the claims come from a claims table.
+    `visits`: those of the claims' patients; `normalized_matches`: as `near_providers`; `with_table`: the claims come
+    from a claims table.
     """
     columns = {
         "patient in visits": "patient_id",
@@ -225,14 +233,14 @@ def claimed(claims: pl.DataFrame, visits: pl.DataFrame, near: pl.DataFrame, *, w
             "patient in calls": "patient_id",
             "provider in calls": "provider_id",
         }
-    named = {pair: claims[column] for pair, column in columns.items()}
-    named["visit in visits"] = claims["related_visit_ids"].explode()
+    ids_by_relationship = {pair: claims[column] for pair, column in columns.items()}
+    ids_by_relationship["visit in visits"] = claims["related_visit_ids"].explode()
     counted = pl.concat(
         ids.drop_nulls()
         .alias("value")
         .value_counts(name="claims")
         .select(pair=pl.lit(pair), value="value", claims="claims")
-        for pair, ids in named.items()
+        for pair, ids in ids_by_relationship.items()
     )
     came_from = visits.filter(pl.col("patient_id").is_in(claims["patient_id"].implode())).select(
         pair=pl.lit("call in visits"), value="originating_call_id", claims=pl.lit(0, pl.UInt32)
@@ -243,38 +251,40 @@ def claimed(claims: pl.DataFrame, visits: pl.DataFrame, near: pl.DataFrame, *, w
     return pl.concat([counted, came_from.drop_nulls().unique(), providers.unique()], how="diagonal")
 
 
-def rates(parts: Sequence[pl.DataFrame], ids: pl.DataFrame, exists: frozenset[str], calls: pl.Series) -> pl.DataFrame:
+def match_rates(
+    parts: Sequence[pl.DataFrame], ids: pl.DataFrame, exists: frozenset[str], calls: pl.Series
+) -> pl.DataFrame:
     """How many different ids of each pair are sought and found, in the pairs' order; those of lines where some are near.
 
-    `pair`, `values`, `found`, `near`, `how` (what most nearly equal ones differ in), `missed` (not found, of many claims).
-    `parts` as `claimed`; `ids`: pair (`name`), `value` and `how`, as `seen` has them; `exists`: columns as `table.column`;
-    `calls`: the hashes of all calls' ids.
+    `pair`, `values`, `found`, `normalized_matches`, `how` (what most nearly equal ones differ in), `missed` (not
+    found, of many claims). `parts` as `claimed_ids`; `ids`: pair (`name`), `value` and `how`, as `seen` has them;
+    `exists`: columns as `table.column`; `calls`: the hashes of all calls' ids.
     """
     counts = []
-    for pair in (pair for pair in PAIRS if pair.second in exists or pair.name in OF_LINES):
+    for pair in (pair for pair in RELATIONSHIPS if pair.second in exists or pair.name in OF_LINES):
         values = pl.concat(part.filter(pair=pair.name) for part in parts).group_by("value").agg(pl.sum("claims"))
-        known = ids.filter(name=pair.name).select("value", "how")
+        matches = ids.filter(name=pair.name).select("value", "how")
         if pair.name == "provider in lines":
-            known = pl.concat(
+            matches = pl.concat(
                 part.filter(pl.col("how").is_not_null()).select("value", "how") for part in parts
             ).unique()
         if pair.name == "call in visits":
-            came_from = Ids(values["value"])
-            found = came_from.of(came_from.there(calls)).select("value", how=pl.lit(""))
-            known = pl.concat([known.filter(pl.col("how") != ""), found])
-        counts.append(_rate(values, known).select(pl.lit(pair.name).alias("pair"), pl.all()))
+            came_from = IdSet(values["value"])
+            found = came_from.of(came_from.exact_matches(calls)).select("value", how=pl.lit(""))
+            matches = pl.concat([matches.filter(pl.col("how") != ""), found])
+        counts.append(_match_rate(values, matches).select(pl.lit(pair.name).alias("pair"), pl.all()))
     return pl.concat(counts).filter((pl.col("values") > 0) & (~pl.col("pair").is_in(OF_LINES) | (pl.col("near") > 0)))
 
 
-def _rate(values: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """As `rates`, of one pair. `values`: each once, with its claims; `known`: those that are found, and how."""
-    same, near = known.filter(how="")["value"], known.filter(pl.col("how") != "")
+def _match_rate(values: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
+    """As `match_rates`, of one pair. `values`: each once, with its claims; `matches`: those that are found, and how."""
+    exact, near = matches.filter(how="")["value"], matches.filter(pl.col("how") != "")
     near = near.group_by("value").agg(pl.col("how").min())
-    sought = values.join(near, on="value", how="left").with_columns(there=pl.col("value").is_in(same.implode()))
-    return sought.select(
+    joined = values.join(near, on="value", how="left").with_columns(exact=pl.col("value").is_in(exact.implode()))
+    return joined.select(
         values=pl.len(),
-        found=pl.col("there").sum(),
+        found=pl.col("exact").sum(),
         near=pl.col("how").count(),
         how=pl.col("how").drop_nulls().mode().sort().first(),
-        missed=(~pl.col("there") & (pl.col("claims") >= MANY_CLAIMS)).sum(),
+        missed=(~pl.col("exact") & (pl.col("claims") >= MANY_CLAIMS)).sum(),
     )

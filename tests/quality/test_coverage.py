@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from auditor import policy as policies
-from auditor.claims import coverage
+from auditor.quality import coverage
 from tests.reference import World
 from tests.support import compare
 from tests.support.claims import COVERED, NO_VISITS, audit, rows

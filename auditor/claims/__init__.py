@@ -1,1 +1,0 @@
-"""Calls and claims → billed lines with minutes, and what the exports cover."""

@@ -1,0 +1,1 @@
+"""Whether the exports can be trusted: coverage, gaps, relationships, placeholders, units, shrinkage."""
