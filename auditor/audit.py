@@ -7,7 +7,6 @@ import polars as pl
 
 from auditor import evaluated
 from auditor.billing.lines import provider_rows
-from auditor.cells.among import Among
 from auditor.errors import UsageError
 from auditor.inputs import Inputs, existing
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
@@ -15,18 +14,20 @@ from auditor.judging.patients import Context, Judged
 from auditor.parsing import values
 from auditor.parsing.normalise import Table, normalise
 from auditor.policy import Policy
+from auditor.prefilter import row_filter
+from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
+from auditor.prefilter.key_scan import KeyScan, KeyScanResult
+from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.quality import coverage, profile, refusals, relationships, report
 from auditor.quality.coverage import Coverage
 from auditor.reading import ingest
 from auditor.reading.ingest import SourceFile
-from auditor.scale import Place, Progress, matters
-from auditor.scale.keep import Said, TypeChunk
+from auditor.scale import Place, Progress
 from auditor.scale.local import Local
-from auditor.scale.survey import Look, Survey
 from auditor.settings import Settings
 
 _BIG = ("calls", "claims", "visits")
-"""In the order in which what one keeps tells what matters of the next."""
+"""Read order: the calls kept decide which claims are needed; both decide which visits."""
 
 
 @dataclass(frozen=True)
@@ -62,31 +63,31 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
     with_spans = any(rule.over == "overlap" for rule in evaluated.wanted(settings))
     tables: dict[str, Table] = {}
     files: dict[str, tuple[SourceFile, ...]] = {}
-    surveys: dict[str, tuple[Look, Survey]] = {}
-    summaries: dict[str, Said] = {}
+    scans: dict[str, tuple[KeyScan, KeyScanResult]] = {}
+    summaries: dict[str, ChunkSummary] = {}
     if "providers" in settings.paths:
         extract = ingest.read_table("providers", settings.paths["providers"], policy)
         tables["providers"], files["providers"] = normalise(extract, policy), extract.files
     for name in (name for name in _BIG if name in settings.paths):
         bills = name == ("claims" if with_claims else "calls")
-        look = Look(name, policy, bills, with_claims and name == "calls", values.blanks(name, policy))
-        surveys[name] = look, place.survey(look, parts[name][0])
-        ingest.check_mapping(name, surveys[name][1].files, policy, without_billing=look.without_billing)
-    lines = surveys["claims" if with_claims else "calls"][1]
-    for name, (look, survey) in surveys.items():
-        matter = matters.what_matters(name, settings, place, lines)
+        scan = KeyScan(name, policy, bills, with_claims and name == "calls", values.blanks(name, policy))
+        scans[name] = scan, place.survey(scan, parts[name][0])
+        ingest.check_mapping(name, scans[name][1].files, policy, without_billing=scan.without_billing)
+    lines = scans["claims" if with_claims else "calls"][1]
+    for name, (scan, scan_result) in scans.items():
+        is_relevant = row_filter.row_filter_for(name, settings, place, lines)
         until = summaries["calls"].coverage_bounds.latest_end if name == "visits" else None
-        repeated = Among(survey.repeated)
-        lookups = matters.sought(name, place, lines.billed, settings)
-        work = TypeChunk(
-            look=look, repeated=repeated, matters=matter, with_spans=with_spans, sought=lookups, until=until
+        repeated = MembershipFilter(scan_result.repeated)
+        lookups = row_filter.lookups_for(name, place, lines.billed, settings)
+        typer = ChunkTyper(
+            scan=scan, repeated=repeated, row_filter=is_relevant, with_spans=with_spans, lookups=lookups, until=until
         )
-        summaries[name] = place.type_chunks(work, parts[name][0])
+        summaries[name] = place.type_chunks(typer, parts[name][0])
         tables[name] = replace(summaries[name].table, notes=(*parts[name][1], *summaries[name].table.notes))
         files[name] = tuple(replace(file, signature=first.signature)
-                            for file, first in zip(summaries[name].files, survey.files, strict=True))  # fmt: skip
+                            for file, first in zip(summaries[name].files, scan_result.files, strict=True))  # fmt: skip
         progress(f"read {name}: {sum(file.rows for file in files[name]):,} rows")
-    profiles = {name: summary.profiles for name, summary in summaries.items()}
+    profiles = {name: summary.profile for name, summary in summaries.items()}
     return Inputs(
         {name: tables[name] for name in settings.paths},
         {name: files[name] for name in settings.paths},

@@ -11,9 +11,9 @@ from itertools import combinations
 
 import polars as pl
 
-from auditor.cells.among import Among
 from auditor.parsing.duplicates import hashed
 from auditor.parsing.ids import DIFFERENCES, are_digits, folded
+from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.reading.packed import ANYTHING, Extent
 
 MANY_CLAIMS = 20
@@ -81,11 +81,11 @@ class IdSet:
         """The different ones are kept; nulls are none."""
         different = values.drop_nulls().unique().alias("value")
         self._values = pl.DataFrame([different, hashed([different]).alias("hash")])
-        self._filter, self._digits = Among(self._values["hash"]), _digits(different)
+        self._filter, self._digits = MembershipFilter(self._values["hash"]), _digits(different)
 
     def exact_matches(self, hashes: pl.Series) -> pl.Series:
         """The different ones of some texts' hashes that are those of ids; a few others may be among them."""
-        return hashes.filter(self._filter.has(hashes)).unique()
+        return hashes.filter(self._filter.may_contain(hashes)).unique()
 
     def of(self, hashes: pl.Series) -> pl.DataFrame:
         """The ids that have these hashes (`value`)."""
@@ -102,15 +102,15 @@ class IdSet:
             return nothing
         values, alike = self._folded
         others = _folded(texts.drop_nulls().alias("text"))
-        near = others.filter(alike.has(others["folded"]))
+        near = others.filter(alike.may_contain(others["folded"]))
         pairs = values.join(near, on="folded").filter(pl.col("value") != pl.col("text"))
         pairs = pairs.select("value", "text", how=_difference())
         return pl.concat([pairs, _rounded(self._values["value"], others["text"])])
 
     @cached_property
-    def _folded(self) -> tuple[pl.DataFrame, Among]:
+    def _folded(self) -> tuple[pl.DataFrame, MembershipFilter]:
         values = _folded(self._values["value"])
-        return values, Among(values["folded"])
+        return values, MembershipFilter(values["folded"])
 
     def matches(self, texts: pl.Series) -> pl.DataFrame:
         """Which of the ids (`value`) are among the texts, and `how` they differ: blank where they do not."""

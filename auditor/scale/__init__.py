@@ -6,9 +6,9 @@ from typing import Protocol, Self
 import polars as pl
 
 from auditor.judging.patients import Context, Judged
+from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
+from auditor.prefilter.key_scan import KeyScan, KeyScanResult
 from auditor.reading.ingest import Part
-from auditor.scale.keep import Said, TypeChunk
-from auditor.scale.survey import Look, Survey
 
 Progress = Callable[[str], None]
 
@@ -25,10 +25,10 @@ class Place(Protocol):
     def parts(self, name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
         """A table's files, in order, and warnings about what was left alone. Raises InputRefused."""
 
-    def survey(self, look: Look, parts: Sequence[Part]) -> Survey:
+    def survey(self, look: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
         """Look at a table."""
 
-    def type_chunks(self, work: TypeChunk, parts: Sequence[Part]) -> Said:
+    def type_chunks(self, work: ChunkTyper, parts: Sequence[Part]) -> ChunkSummary:
         """Type a table, and keep the rows that can matter."""
 
     def kept(self, table: str, *columns: str, **renamed: str) -> pl.DataFrame:

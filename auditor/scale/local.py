@@ -10,12 +10,12 @@ from typing import Self, TypeVar
 import polars as pl
 
 from auditor.judging.patients import Context, Judged, judge_patients
+from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, without_copies
+from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated_hashes
 from auditor.reading import ingest
 from auditor.reading.ingest import Chunk, Chunks, Part
 from auditor.scale import Progress
-from auditor.scale.keep import Said, TypeChunk, collapsed
 from auditor.scale.partitions import Partitions
-from auditor.scale.survey import Look, Survey, nothing_billed, nothing_dated, repeated
 from auditor.windows.calls import NO_SPANS
 
 _SHARE = 4
@@ -57,36 +57,36 @@ class Local:
         """A table's files."""
         return ingest.parts(name, paths)
 
-    def survey(self, look: Look, parts: Sequence[Part]) -> Survey:
+    def survey(self, look: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
         """Look at a table."""
         self._progress(f"reading {look.table}")
-        source = Chunks(parts, look.policy, without_billing=look.without_billing, only=look.only)
+        source = Chunks(parts, look.policy, without_billing=look.without_billing, only=look.columns)
         ids: list[pl.Series] = []
-        billed, days = [nothing_billed()], [nothing_dated()]
+        billed, days = [no_billed_ids()], [no_line_dates()]
         for some, lines, dates in _each(look, source):
             ids.append(some)
             billed.append(lines)
             days.append(dates)
             self._share(f"reading {look.table}", source.share)
-        return Survey(repeated(ids), pl.concat(billed), pl.concat(days), tuple(source.files))
+        return KeyScanResult(repeated_hashes(ids), pl.concat(billed), pl.concat(days), tuple(source.files))
 
-    def type_chunks(self, work: TypeChunk, parts: Sequence[Part]) -> Said:
+    def type_chunks(self, work: ChunkTyper, parts: Sequence[Part]) -> ChunkSummary:
         """Type a table, and keep the rows that can matter."""
-        self._progress(f"typing {work.look.table}")
-        source = Chunks(parts, work.look.policy, without_billing=work.look.without_billing)
-        said: list[Said] = []
+        self._progress(f"typing {work.scan.table}")
+        source = Chunks(parts, work.scan.policy, without_billing=work.scan.without_billing)
+        said: list[ChunkSummary] = []
         for rows, some in _each(work, source):
-            self._rows.add(work.look.table, rows)
+            self._rows.add(work.scan.table, rows)
             said.append(some)
-            if sum(part.twins.height for part in said) > 2 * len(work.repeated) + _COPIES:
-                said = collapsed(said)
-            self._share(f"typing {work.look.table}", source.share)
-        rows, whole = work.together(said, source.files)
+            if sum(part.duplicate_keys.height for part in said) > 2 * len(work.repeated) + _COPIES:
+                said = without_copies(said)
+            self._share(f"typing {work.scan.table}", source.share)
+        rows, whole = work.merge(said, source.files)
         if whole.date_only != work.date_only:  # now that it is known: once more
-            self._rows.drop(work.look.table)
+            self._rows.drop(work.scan.table)
             return self.type_chunks(replace(work, date_only=whole.date_only), parts)
-        self._rows.add(work.look.table, rows)
-        if work.look.table == "calls":
+        self._rows.add(work.scan.table, rows)
+        if work.scan.table == "calls":
             self._spans = whole.spans
         return whole
 

@@ -18,13 +18,13 @@ import polars as pl
 
 from auditor.errors import InputRefused
 from auditor.judging.patients import Context, Judged
+from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, from_frames
+from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates
 from auditor.reading import headers, ingest
 from auditor.reading.ingest import Part, SourceFile
 from auditor.scale import Progress, worker
-from auditor.scale.keep import Said, TypeChunk, said_of
 from auditor.scale.partitions import Partitions, sharing
 from auditor.scale.session import SparkFailed, explained, joined
-from auditor.scale.survey import Look, Survey, nothing_billed, nothing_dated
 from auditor.scale.worker import PART, TOLD
 from auditor.schema.tables import TABLES
 from auditor.windows.facts import HOUR
@@ -97,46 +97,44 @@ class Spark:
         found, warnings = ingest.parts(name, [path for path in paths if "://" not in path])
         return [*found, *(Part(name, Path(path), address=path) for path in paths if "://" in path)], warnings
 
-    def survey(self, look: Look, parts: Sequence[Part]) -> Survey:
+    def survey(self, look: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
         """Look at a table."""
         from pyspark.sql import functions as sql
 
         self._progress(f"reading {look.table}")
-        blanks = pl.concat(
-            [pl.DataFrame(schema={"id": pl.UInt64}), nothing_billed(), nothing_dated()], how="horizontal"
-        )
+        blanks = pl.concat([pl.DataFrame(schema={"id": pl.UInt64}), no_billed_ids(), no_line_dates()], how="horizontal")
         empty = blanks.with_columns(pl.col(pl.UInt64).cast(pl.Int64))
-        made = self._typed(look, parts, look.only, partial(worker.looked, look), empty)
+        made = self._typed(look, parts, look.columns, partial(worker.looked, look), empty)
         rows_back = self._rows(made)
         repeated = made.filter("id is not null").groupBy("id").count().filter("count > 1").select("id")
         billed, days = (
             made.filter(sql.coalesce(*some.drop("day", strict=False).columns).isNotNull())
             .select(*some.columns)
             .distinct()
-            for some in (nothing_billed(), nothing_dated())
+            for some in (no_billed_ids(), no_line_dates())
         )
-        survey = Survey(
+        survey = KeyScanResult(
             self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False),
             self._fetched(billed).cast(pl.String),
-            self._fetched(days).with_columns(pl.col(pl.Int64).reinterpret(signed=False)).cast(nothing_dated().schema),
+            self._fetched(days).with_columns(pl.col(pl.Int64).reinterpret(signed=False)).cast(no_line_dates().schema),
             _files(parts, rows_back, digested=False),
         )
         made.unpersist()
         return survey
 
-    def type_chunks(self, work: TypeChunk, parts: Sequence[Part]) -> Said:
+    def type_chunks(self, work: ChunkTyper, parts: Sequence[Part]) -> ChunkSummary:
         """Type a table, and keep the rows that can matter."""
-        self._progress(f"typing {work.look.table}")
-        look, blanks = work.look, work.look.blanks
+        self._progress(f"typing {work.scan.table}")
+        look, blanks = work.scan, work.scan.blanks
         made = self._typed(look, parts, None, partial(worker.typed, work), blanks)
         rows_back = self._rows(made)
         files = _files(parts, rows_back, digested=True)
         place = {file.path: number for number, file in enumerate(files)}
-        said = [said_of(work, frames) for frames in _chunks(rows_back, place)]
-        aside = self._fetched(made.filter("kind = 'aside'").select(blanks.columns)).cast(blanks.schema)
+        said = [from_frames(work, frames) for frames in _chunks(rows_back, place)]
+        aside = self._fetched(made.filter("kind = 'deferred'").select(blanks.columns)).cast(blanks.schema)
         in_order = pl.col("source_file").replace_strict(place, default=None, return_dtype=pl.Int64)
-        said[-1] = replace(said[-1], aside=aside.sort(in_order, "source_record"))
-        rows, whole = work.together(said, files)
+        said[-1] = replace(said[-1], deferred_rows=aside.sort(in_order, "source_record"))
+        rows, whole = work.merge(said, files)
         if whole.date_only != work.date_only:  # now that it is known: once more
             made.unpersist()
             return self.type_chunks(replace(work, date_only=whole.date_only), parts)
@@ -217,7 +215,7 @@ class Spark:
         return made
 
     def _typed(
-        self, look: Look, parts: Sequence[Part], only: Sequence[str] | None, work: worker.Work, blanks: pl.DataFrame
+        self, look: KeyScan, parts: Sequence[Part], only: Sequence[str] | None, work: worker.Work, blanks: pl.DataFrame
     ) -> Any:
         """A table's files, read by Spark and given to the work chunk by chunk: rows as `blanks`, and what else is told."""
         made = []
@@ -241,7 +239,7 @@ class Spark:
         part.held.seek(0)
         return self._session.createDataFrame([(str(part.path), part.held.read())], "path string, content binary")
 
-    def _rows_of(self, part: Part, look: Look, only: Sequence[str] | None) -> tuple[Any, worker.Read]:
+    def _rows_of(self, part: Part, look: KeyScan, only: Sequence[str] | None) -> tuple[Any, worker.Read]:
         """A Parquet file's wanted columns, by their places, and how a worker makes chunks of them."""
         from pyspark.sql import functions as sql
 

@@ -19,19 +19,19 @@ from auditor.billing.lines import bill, with_end_and_time
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.patients import Context, judge_patients
 from auditor.policy import Policy
+from auditor.prefilter.chunk_typer import ChunkTyper, to_frames
+from auditor.prefilter.key_scan import KeyScan
 from auditor.reading import ingest
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Part
 from auditor.reading.packed import known
 from auditor.reading.parquet import as_text
-from auditor.scale.keep import TypeChunk, frames_of
-from auditor.scale.survey import Look
 from auditor.windows import calls as call_windows
 from auditor.windows.calls import NO_SPANS
 
 PART, SPANS = "audit98968_part", "audit98968_spans"
 TOLD = "kind string, file string, record long, body binary"
 _TOLD = {"kind": pl.String(), "file": pl.String(), "record": pl.Int64(), "body": pl.Binary()}
-_ROWS = ("row", "aside", "span")
+_ROWS = ("row", "deferred", "span")
 
 Read = Callable[[Iterable[pa.RecordBatch]], Iterator[tuple[str, int, Chunk | pl.DataFrame]]]
 """Batches → file, first record, and a chunk, or a file's columns and rows (`file_frame`)."""
@@ -39,7 +39,7 @@ Work = Callable[[Chunk], Iterator[tuple[str, pl.DataFrame]]]
 """A chunk → frames by kind."""
 
 
-def looked(look: Look, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
+def looked(look: KeyScan, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
     """The survey's work."""
     ids, billed, days = look(chunk)
     yield "row", ids.reinterpret(signed=True).to_frame("id")
@@ -47,13 +47,13 @@ def looked(look: Look, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
     yield "row", days.with_columns(pl.col(pl.UInt64).reinterpret(signed=True))
 
 
-def typed(work: TypeChunk, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
+def typed(work: ChunkTyper, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
     """The work of typing: rows to keep, rows put aside, stretches of time, and what all rows say."""
     rows, said = work(chunk)
     yield "row", rows
-    yield "aside", said.aside
+    yield "deferred", said.deferred_rows
     yield "span", said.spans.rename({"id": "call_id", "from": "call_start", "to": "call_end"}, strict=False)
-    yield from frames_of(said).items()
+    yield from to_frames(said).items()
 
 
 def worked(
@@ -79,7 +79,7 @@ def parquet_chunks(
     seen: pl.DataFrame,
     batches: Iterable[pa.RecordBatch],
 ) -> Iterator[tuple[str, int, Chunk | pl.DataFrame]]:
-    """Rows of Spark's Parquet reader: columns by their places, `path` and `record`. `seen`: the file's columns."""
+    """Rows of Spark's Parquet reader: columns by their places, `path` and `record`. `profile`: the file's columns."""
     named = ingest.where(part.table, part.path)
     joined = {str(p) for many in wanted.values() if len(many) > 1 for p in many}
     path = pl.col("path") if part.address else pl.lit(ingest.shown(part.path))

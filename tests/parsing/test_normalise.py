@@ -9,15 +9,15 @@ import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
 from auditor import policy as policies
-from auditor.cells.among import Among
 from auditor.parsing import instants, values
 from auditor.parsing.normalise import Table, normalise, type_rows
 from auditor.policy import Policy
+from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
+from auditor.prefilter.key_scan import KeyScan, repeated_hashes
+from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Extract
 from auditor.reading.packed import NOTHING, Known
 from auditor.rules import select
-from auditor.scale.keep import Said, TypeChunk
-from auditor.scale.survey import Look, repeated
 from auditor.schema.tables import TABLES
 from tests.support.reading import HEADER, ROWS, TEXT, one
 
@@ -58,14 +58,14 @@ def same(one: Table, other: Table) -> None:
     assert (one.warnings, one.columns, one.has_local_times) == (other.warnings, other.columns, other.has_local_times)
 
 
-def in_chunks(frame: pl.DataFrame, size: int, policy: Policy) -> tuple[pl.DataFrame, Said]:
+def in_chunks(frame: pl.DataFrame, size: int, policy: Policy) -> tuple[pl.DataFrame, ChunkSummary]:
     """The table typed chunk after chunk, every row kept; once more where that tells which columns are date-only."""
     everything = lambda rows: pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)  # noqa: E731
-    look = Look("visits", policy, False, False, values.blanks("visits", policy))
+    look = KeyScan("visits", policy, False, False, values.blanks("visits", policy))
     chunks = [Chunk(some, pl.DataFrame(schema=REJECT_SCHEMA)) for some in frame.iter_slices(size)]
     chunks = [Chunk(_thin(chunk.frame), chunk.lost) for chunk in chunks]
-    ids = repeated([look(chunk)[0] for chunk in chunks])
-    work = TypeChunk(look=look, repeated=Among(ids), matters=everything, with_spans=False, sought={})
+    ids = repeated_hashes([look(chunk)[0] for chunk in chunks])
+    work = ChunkTyper(scan=look, repeated=MembershipFilter(ids), row_filter=everything, with_spans=False, lookups={})
     kept, said = zip(*map(work, chunks), strict=True)
     rows, whole = work.together(said, ())
     if whole.date_only:

@@ -9,8 +9,8 @@ from polars.testing import assert_frame_equal
 from auditor import audit as auditing
 from auditor.audit import Result
 from auditor.judging.findings import EVIDENCE_ORDER
+from auditor.prefilter.chunk_typer import RowFilter
 from auditor.scale import Place
-from auditor.scale.keep import Matters
 from auditor.scale.local import Local
 from auditor.scale.partitions import Partitions
 from auditor.settings import Settings
@@ -34,8 +34,8 @@ class Divided(Local):
         self._rows = Partitions(None, None, together=4)
 
 
-def keep_all(*_: object) -> Matters:
-    """In place of `matters.what_matters`: every row matters."""
+def keep_all(*_: object) -> RowFilter:
+    """In place of `row_filter.row_filter_for`: every row matters."""
     return lambda rows: pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)
 
 

@@ -33,8 +33,8 @@ import polars as pl  # noqa: E402
 
 from auditor import audit as auditing  # noqa: E402
 from auditor.inputs import Inputs  # noqa: E402
+from auditor.prefilter import row_filter  # noqa: E402
 from auditor.reports.page import page as html  # noqa: E402
-from auditor.scale import matters  # noqa: E402
 from cli.__main__ import main as command  # noqa: E402
 from tests.slow.fuzz import exports, mutate, verify  # noqa: E402
 from tests.slow.fuzz.exports import Export, Table  # noqa: E402
@@ -57,7 +57,7 @@ class Bench:
         self._seen: dict[str, verify.Inside] = {}
         self._read = auditing.read
         auditing.read = self._spy
-        matters.what_matters = keep_all
+        row_filter.row_filter_for = keep_all
         self.bases: list[tuple[Export, verify.Facts, dict[str, pl.DataFrame]]] = []
         for base in exports.bases():
             with tempfile.TemporaryDirectory(prefix="fuzz-") as name:

@@ -11,8 +11,9 @@ from polars.testing import assert_frame_equal
 
 from auditor import audit as auditing
 from auditor.parsing.duplicates import DUPLICATE
-from auditor.scale import keep, local
-from auditor.scale.keep import TypeChunk
+from auditor.prefilter import chunk_typer
+from auditor.prefilter.chunk_typer import ChunkTyper
+from auditor.scale import local
 from auditor.scale.local import Local
 from auditor.settings import Settings
 from tests.support.engines import audited, same
@@ -55,12 +56,12 @@ def test_copies_may_be_rejected_chunk_by_chunk(
     collapsed: list[list[int]] = []
 
     def seen(parts: Any) -> Any:
-        made = keep.collapsed(parts)
-        collapsed.append([part.twins.height for part in made])
+        made = chunk_typer.without_copies(parts)
+        collapsed.append([part.duplicate_keys.height for part in made])
         return made
 
     monkeypatch.setattr(local, "_COPIES", 0)
-    monkeypatch.setattr(local, "collapsed", seen)
+    monkeypatch.setattr(local, "without_copies", seen)
     same(at_the_end, audited(overlapping[1], Local()))
     assert collapsed and all(not any(heights[:-1]) for heights in collapsed)
 
@@ -69,15 +70,15 @@ def test_only_what_can_matter_is_held_in_full(
     overlapping: tuple[Settings, Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: dict[str, list[tuple[int, int]]] = {}
-    work = TypeChunk.__call__
+    work = ChunkTyper.__call__
 
-    def told(self: TypeChunk, chunk: Any) -> Any:
+    def told(self: ChunkTyper, chunk: Any) -> Any:
         rows, said = work(self, chunk)
-        assert rows.is_empty() and self.matters(said.aside).all()
-        held.setdefault(self.look.table, []).append((said.aside.height, said.twins.height))
+        assert rows.is_empty() and self.row_filter(said.deferred_rows).all()
+        held.setdefault(self.scan.table, []).append((said.deferred_rows.height, said.duplicate_keys.height))
         return rows, said
 
-    monkeypatch.setattr(TypeChunk, "__call__", told)
+    monkeypatch.setattr(ChunkTyper, "__call__", told)
     audited(overlapping[1], Local())
     aside, twins = (sum(heights) for heights in zip(*held["visits"], strict=True))
     assert 0 < aside < twins / 2

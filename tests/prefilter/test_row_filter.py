@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from auditor import audit as auditing
-from auditor.scale import matters
+from auditor.prefilter import row_filter
 from auditor.scale.local import Local
 from auditor.settings import Settings
 from tests.reference import Table, World
@@ -26,7 +26,7 @@ def _is_as_with_all(asked: Settings) -> None:
     with Local() as held:
         kept = audited(asked, held)
     with pytest.MonkeyPatch.context() as patched, Local() as place:
-        patched.setattr(matters, "what_matters", keep_all)
+        patched.setattr(row_filter, "row_filter_for", keep_all)
         same(kept, audited(asked, place))
 
 

@@ -1,4 +1,4 @@
-"""What needs the whole of a table before its rows are typed: which ids repeat, and whose records can matter, and when."""
+"""A pre-scan of a table's keys: which ids repeat, whose records can matter, and on which dates."""
 
 from dataclasses import dataclass, replace
 
@@ -18,8 +18,8 @@ _DAY = {"calls": ("call_start", "call_start_date"), "claims": ("service_date", "
 
 
 @dataclass(frozen=True)
-class Survey:
-    """`repeated`: the hashes of ids that several rows may have; `billed`: the ids that lines of the family name.
+class KeyScanResult:
+    """`repeated_hashes`: the hashes of ids that several rows may have; `billed`: the ids that lines of the family name.
 
     `days`: the dates of those lines, and of calls without a code that may be theirs, and the hash of the `claim`.
     """
@@ -31,8 +31,9 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class Look:
-    """Looks at a chunk. `bills`: its table holds the lines; `without_billing`: a claims table replaces the calls' own.
+class KeyScan:
+    """Scans the keys of a chunk. `bills`: its table holds the lines; `without_billing`: a claims table replaces the
+    calls' own.
 
     `blanks`: `values.blanks` of the table.
     """
@@ -44,7 +45,7 @@ class Look:
     blanks: pl.DataFrame
 
     @property
-    def only(self) -> tuple[str, ...]:
+    def columns(self) -> tuple[str, ...]:
         """The columns that are looked at."""
         return (*TABLES[self.table].key, *((*_BILLED, "cpt_code", _DAY[self.table][0]) if self.bills else ()))
 
@@ -52,7 +53,7 @@ class Look:
         """The hash of every id, what lines name, and their dates."""
         spec = TABLES[self.table]
         if not self.bills:
-            return type_rows(spec, chunk, self.policy, self.blanks).ids(), nothing_billed(), nothing_dated()
+            return type_rows(spec, chunk, self.policy, self.blanks).ids(), no_billed_ids(), no_line_dates()
         written, day = _DAY[self.table]
         typed = type_rows(spec, replace(chunk, frame=chunk.frame.drop(written)), self.policy, self.blanks)
         codes = typed.column("cpt_code")
@@ -66,17 +67,17 @@ class Look:
         return typed.ids(), owned(rows.drop_nulls("cpt_code").select(_BILLED)), days
 
 
-def nothing_billed() -> pl.DataFrame:
+def no_billed_ids() -> pl.DataFrame:
     """No line."""
     return pl.DataFrame(schema=dict.fromkeys(_BILLED, pl.String))
 
 
-def nothing_dated() -> pl.DataFrame:
+def no_line_dates() -> pl.DataFrame:
     """No line's date."""
     return pl.DataFrame(schema={"claim": pl.UInt64, "day": pl.Date})
 
 
-def repeated(ids: list[pl.Series]) -> pl.Series:
+def repeated_hashes(ids: list[pl.Series]) -> pl.Series:
     """The hashes that occur more than once. The ids are let go: of a large table they are much."""
     in_order = pl.concat([pl.Series(dtype=pl.UInt64), *ids]).sort()
     ids.clear()

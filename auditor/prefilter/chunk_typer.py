@@ -1,0 +1,330 @@
+"""A chunk → the rows that can matter, and a summary of all its rows. Source: SPEC.md section 2."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import polars as pl
+
+from auditor.billing.lines import with_end_and_time
+from auditor.parsing import duplicates, instants, normalise
+from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
+from auditor.parsing.instants import MidnightCounts
+from auditor.parsing.normalise import Table, TypedChunk, type_rows
+from auditor.parsing.values import ROW_SOURCE
+from auditor.policy import Policy
+from auditor.prefilter.key_scan import KeyScan
+from auditor.prefilter.membership_filter import DateRangeFilter, MembershipFilter
+from auditor.quality import coverage, duration_units, profile
+from auditor.quality.coverage import CoverageBounds
+from auditor.quality.relationships import Lookups
+from auditor.reading.ingest import Chunk, SourceFile
+from auditor.reading.packed import owned
+from auditor.schema.tables import TABLES
+from auditor.windows import calls as call_windows
+from auditor.windows import visits as visit_windows
+
+_SPAN_COLUMNS = ("provider_id", "call_id")
+"""Of stretches of time."""
+
+RowFilter = Callable[[pl.DataFrame], pl.Series]
+"""Some columns of rows → a mask of those that can matter."""
+
+_PROFILE_COLUMNS = {
+    "calls": ("cpt_code", "frequency_code", "billed_amount", "paid_amount", "call_end", "call_minutes", "call_seconds",
+              "discussion_minutes"),
+    "visits": ("status",),
+    "claims": (),
+}  # fmt: skip
+"""The columns that the summary and the row filters need, beside those of the profile."""
+_DUPLICATE_COLUMNS = {
+    "calls": (*_PROFILE_COLUMNS["calls"], *profile.TIMES["calls"], *_SPAN_COLUMNS),
+    "visits": ("status", "visit_start", "visit_start_date_only", "visit_start_date"),
+    "claims": ("service_date", "cpt_code"),
+}
+"""The columns that the summary needs of a row once it is known to be the one of its id that is used."""
+
+
+@dataclass(frozen=True)
+class ChunkSummary:
+    """The summary of a chunk, or of a whole table. `duplicate_keys`: rows whose id others may have, which do not count yet.
+
+    `deferred_rows`: those of them that can matter, in full.
+    `spans`: of all calls (`windows.calls`), if a rule asks; `duration_counts`: of the calls, as
+    `duration_units.duration_counts`; `profile`: as `quality.profile`.
+    """
+
+    table: Table
+    duplicate_keys: pl.DataFrame
+    deferred_rows: pl.DataFrame
+    coverage_bounds: CoverageBounds
+    spans: pl.DataFrame
+    midnights: Mapping[str, MidnightCounts]
+    duration_counts: Mapping[str, int]
+    profile: pl.DataFrame
+    files: tuple[SourceFile, ...] = ()
+
+    @property
+    def date_only(self) -> frozenset[str]:
+        """The columns whose midnights are dates; those of calls stay times."""
+        return frozenset(name for name, found in self.midnights.items() if found.date_only and name != "call_start")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkTyper:
+    """Types the chunks of the table that was looked at.
+
+    `repeated`: ids that several rows may have; `date_only`: its columns that are known to be so as a whole; `with_spans`:
+    whether a rule asks; `lookups`: ids of other tables; `until`: the latest end of a call, for visits.
+    """
+
+    scan: KeyScan
+    repeated: MembershipFilter
+    row_filter: RowFilter
+    with_spans: bool
+    lookups: Lookups
+    until: datetime | None = None
+    date_only: frozenset[str] = frozenset()
+
+    def __call__(self, chunk: Chunk) -> tuple[pl.DataFrame, ChunkSummary]:
+        """The rows that can matter, and the summary of all rows."""
+        scan = self.scan
+        typed = type_rows(TABLES[scan.table], chunk, scan.policy, scan.blanks, self.date_only)
+        may_repeat = self.repeated.may_contain(typed.ids())
+        single = typed.is_valid & ~may_repeat
+        profile_rows = typed.columns(
+            *profile.TIMES[scan.table], *_PROFILE_COLUMNS[scan.table], ids=profile.IDS[scan.table]
+        )
+        kept = typed.rows(self.row_filter(profile_rows) & single)
+        timed = (
+            profile_rows.with_columns(typed.columns(*_SPAN_COLUMNS))
+            if self.with_spans and scan.table == "calls"
+            else profile_rows
+        )
+        coverage_bounds, spans, counts = self._measure(timed.filter(single))
+        repeats = typed.rows(typed.is_valid & may_repeat)
+        duplicate_keys = duplicates.duplicate_keys(TABLES[scan.table], repeats, *_DUPLICATE_COLUMNS[scan.table])
+        deferred_rows = repeats.filter(self.row_filter(repeats))
+        valid_rows = profile_rows if typed.is_valid.all() else profile_rows.filter(typed.is_valid)
+        profiles = [
+            profile.of_times(scan.table, valid_rows, scan.policy),
+            profile.of_ids(typed, valid_rows, scan.policy, self.lookups),
+            profile.of_dates(scan.table, chunk.frame, scan.policy),
+        ]
+        if scan.table == "visits":
+            profiles.append(_codes(typed, scan.policy))
+        if scan.bills:
+            codes = typed.column("cpt_code")
+            profiles += [
+                profile.of_codes("used", codes.filter(single)),
+                profile.of_codes("lost", codes.filter(~typed.is_valid)),
+            ]
+        table = typed.table()
+        table = replace(table, rejects=owned(table.rejects))
+        summary = ChunkSummary(
+            table,
+            owned(duplicate_keys),
+            owned(deferred_rows),
+            coverage_bounds,
+            owned(spans),
+            typed.midnights,
+            counts,
+            owned(pl.concat(profiles)),
+        )
+        return owned(kept), summary
+
+    def merge(self, parts: Sequence[ChunkSummary], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, ChunkSummary]:
+        """Merge the summaries of chunks, in order; also returns the deferred rows that can matter."""
+        scan = self.scan
+        ids = duplicates.resolve(pl.concat([part.duplicate_keys for part in parts]))
+        rows = duplicates.merge_lists(TABLES[scan.table], pl.concat([part.deferred_rows for part in parts]), ids.kept)
+        coverage_bounds, spans, counts = self._measure(ids.representatives)
+        counts = {name: count + sum(part.duration_counts[name] for part in parts) for name, count in counts.items()}
+        profiles = [part.profile for part in parts]
+        if scan.bills:
+            profiles += [
+                profile.of_codes("used", ids.representatives["cpt_code"]),
+                profile.of_codes("lost", ids.conflicts["cpt_code"]),
+            ]
+        table = normalise.merge([part.table for part in parts])
+        if files and not any(file.rows for file in files):  # nothing is blank where nothing is
+            table = replace(table, columns=frozenset(name for file in files for name in file.mapping))
+        notes = table.notes
+        midnights: dict[str, MidnightCounts] = {}
+        for name, midnight_counts in (item for part in parts for item in part.midnights.items()):
+            midnights[name] = midnight_counts.plus(midnights[name]) if name in midnights else midnight_counts
+        if count := counts.get("lost hours", 0):
+            text = f"calls.call_minutes: {count} stated times fall short of end - start by whole hours, as if a spreadsheet"
+            notes = (*notes, f"{text} had dropped them; those calls have no time")
+        lost_times = (
+            (name, _lost_times(name, midnight_counts))
+            for name, midnight_counts in midnights.items()
+            if name != "visit_end"
+        )  # no rule's
+        notes = (*notes, *(f"{scan.table}.{name}: {note}" for name, note in lost_times if note))
+        return rows, ChunkSummary(
+            replace(table, rejects=normalise.all_rejects(table.rejects, [ids.rejects]), notes=notes),
+            ids.kept.clear(),
+            rows.clear(),
+            coverage.merge([*(part.coverage_bounds for part in parts), coverage_bounds]),
+            pl.concat([*(part.spans for part in parts), spans]),
+            midnights,
+            counts,
+            profile.resolve_ids(profile.merge(profiles), self.lookups),
+            tuple(files),
+        )
+
+    def _measure(self, rows: pl.DataFrame) -> tuple[CoverageBounds, pl.DataFrame, dict[str, int]]:
+        """What sound rows say of the coverage, their stretches of time, and what their lengths look like.
+
+        The coverage knows voids and reversals with a call_id of their own, too: they are calls, if for no rule.
+        """
+        spans, counts, scan = call_windows.NO_SPANS, {}, self.scan
+        if scan.table == "calls":
+            calls = that_are_calls(rows)
+            own = rows.filter(is_adjustment())
+            own = own.join(calls.join(own, on="call_id", how="semi"), on="call_id", how="anti")
+            timed = with_end_and_time(calls.lazy()).select(*rows.columns, "end", "lost_hours").collect()
+            counts = duration_units.duration_counts(timed) | {"lost hours": int(timed["lost_hours"].sum())}
+            spans = call_windows.spans(timed) if self.with_spans else spans
+            rows = pl.concat([timed, with_end_and_time(own).select(timed.columns)])
+        return (
+            coverage.coverage_bounds(scan.table, rows, scan.policy, bills=scan.bills, until=self.until),
+            spans,
+            counts,
+        )
+
+
+def without_copies(parts: Sequence[ChunkSummary]) -> list[ChunkSummary]:
+    """Drop copies among deferred rows and add them to the rejects; the last summary has the other deferred rows."""
+    duplicate_keys, copies = duplicates.drop_copies(pl.concat([part.duplicate_keys for part in parts]))
+    deferred_rows = pl.concat([part.deferred_rows for part in parts]).join(
+        duplicate_keys, on=ROW_SOURCE, how="semi", maintain_order="left"
+    )
+    *before, last = (
+        replace(part, duplicate_keys=duplicate_keys.clear(), deferred_rows=deferred_rows.clear()) for part in parts
+    )
+    rejects = pl.concat([last.table.rejects, copies], how="diagonal")
+    return [
+        *before,
+        replace(
+            last, duplicate_keys=duplicate_keys, deferred_rows=deferred_rows, table=replace(last.table, rejects=rejects)
+        ),
+    ]
+
+
+def _lost_times(name: str, counts: MidnightCounts) -> str | None:
+    """What is to be said of a column whose times seem lost: midnights of all values, or of too many for real ones."""
+    clock = counts.midnights - counts.dates
+    if counts.date_only and clock:
+        count_as = "times" if name == "call_start" else "dates without a time"
+        return f"{clock} values are midnight, as if the times were lost; they count as {count_as}"
+    if counts.date_only or counts.values < instants.MIDNIGHT_COLUMN or counts.midnights * 10 < counts.values:
+        return None
+    if clock * 10 >= counts.values:
+        return f"{clock} of {counts.values} values are midnight; they count as times, if they are none, export dates"
+    return f"{counts.dates} of {counts.values} values have no time; they count as dates"
+
+
+def with_any_id(**members: pl.Series) -> RowFilter:
+    """Rows matter that have one of these ids in one of these columns."""
+    filters = {name: MembershipFilter(ids) for name, ids in members.items()}
+
+    def mask(rows: pl.DataFrame) -> pl.Series:
+        matching = pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True)
+        for name, ids in filters.items():
+            matching = matching | ids.may_contain(rows[name])
+        return matching
+
+    return mask
+
+
+def within_dates(spans: pl.DataFrame, day: str) -> RowFilter:
+    """Rows matter whose day is in the span of their patient: patient_id, first day, last day."""
+    date_filter = DateRangeFilter(spans)
+    return lambda rows: date_filter.may_contain(rows["patient_id"], rows[day])
+
+
+def calls_near_lines(lines: pl.DataFrame, spans: pl.DataFrame, *names: str) -> RowFilter:
+    """Calls matter that lines name, that their patients have a code or a claim for, or that are `within_dates` in the spans.
+
+    So do those that have the id of a claim: a visit that came from them did not come from the claim.
+    `names`: the columns by which a line may name a call of another patient.
+    """
+    named_by_lines = with_any_id(**{name: lines[name] for name in names})
+    patients, within = with_any_id(patient_id=lines["patient_id"]), within_dates(spans, "call_start_date")
+    claims = with_any_id(call_id=lines["claim_id"])
+
+    def mask(rows: pl.DataFrame) -> pl.Series:
+        billed = rows["cpt_code"].is_not_null() | rows["claim_id"].is_not_null()
+        return named_by_lines(rows) | claims(rows) | within(rows) | (billed & patients(rows))
+
+    return mask
+
+
+def _codes(typed: TypedChunk, policy: Policy) -> pl.DataFrame:
+    """How many sound visits have each code that no list of the policy knows."""
+    if "cpt_codes" not in typed.parser.columns:
+        return profile.of_values("code", "visits.cpt_codes", pl.Series(dtype=pl.String))
+    codes = typed.parser.columns["cpt_codes"]
+    unlisted = visit_windows.unlisted(codes.values, policy.lists)
+    has_unlisted = codes._replace(values=codes.values.list.set_intersection(unlisted.unique().to_list()).list.len() > 0)
+    all_codes = codes.decode(has_unlisted.decode().fill_null(False) & typed.is_valid).explode().drop_nulls()
+    return profile.of_values("code", "visits.cpt_codes", all_codes.filter(all_codes.is_in(unlisted.unique().implode())))
+
+
+def to_frames(summary: ChunkSummary) -> dict[str, pl.DataFrame]:
+    """A summary as frames that `from_frames` reads: without the deferred rows and without spans."""
+    table, coverage_bounds = summary.table, summary.coverage_bounds
+    counts = [("column", name, 0) for name in sorted(table.columns)]
+    counts += [("tally", text, count) for text, count in table.tallies.items()]
+    counts += [(measure, name, count) for name, midnight_counts in summary.midnights.items()
+               for measure, count in midnight_counts._asdict().items()]  # fmt: skip
+    counts += [("length", name, count) for name, count in summary.duration_counts.items()]
+    counts.append(("local", "", int(table.has_local_times)))
+    return {
+        "duplicate_keys": summary.duplicate_keys,
+        "rejects": table.rejects,
+        "unrecognised": table.unrecognised,
+        "counts": pl.DataFrame(counts, schema=["what", "name", "count"], orient="row"),
+        "completed": coverage_bounds.completed,
+        "ends": coverage_bounds.calls,
+        "passed": coverage_bounds.passed,
+        "visits": coverage_bounds.visits.to_frame("date"),
+        "lines": coverage_bounds.lines.to_frame("date"),
+        "profile": summary.profile,
+    }
+
+
+def from_frames(typer: ChunkTyper, frames: Mapping[str, pl.DataFrame]) -> ChunkSummary:
+    """The summary that `to_frames` was given."""
+    counts: dict[str, dict[str, int]] = {}
+    for measure, name, count in frames["counts"].iter_rows():
+        counts.setdefault(measure, {})[name] = count
+    table = Table(
+        TABLES[typer.scan.table],
+        frozenset(counts["column"]),
+        typer.scan.blanks.clear(),
+        frames["rejects"],
+        frames["unrecognised"],
+        (),
+        counts.get("tally", {}),
+        bool(counts["local"][""]),
+    )
+    coverage_bounds = CoverageBounds(
+        frames["completed"], frames["ends"], frames["passed"], frames["visits"]["date"], frames["lines"]["date"]
+    )
+    midnights = {
+        name: MidnightCounts(*(counts[measure][name] for measure in MidnightCounts._fields))
+        for name in counts.get("midnights", {})
+    }
+    return ChunkSummary(
+        table,
+        frames["duplicate_keys"],
+        typer.scan.blanks.clear(),
+        coverage_bounds,
+        call_windows.NO_SPANS,
+        midnights,
+        counts.get("length", {}),
+        frames["profile"],
+    )
