@@ -7,6 +7,8 @@ import polars as pl
 
 from auditor import evaluated
 from auditor.billing.lines import provider_rows
+from auditor.engines import Engine, Progress
+from auditor.engines.local import Local
 from auditor.errors import UsageError
 from auditor.inputs import Inputs, existing
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
@@ -22,8 +24,6 @@ from auditor.quality import coverage, profile, refusals, relationships, report
 from auditor.quality.coverage import Coverage
 from auditor.reading import ingest
 from auditor.reading.ingest import SourceFile
-from auditor.scale import Place, Progress
-from auditor.scale.local import Local
 from auditor.settings import Settings
 
 _BIG = ("calls", "claims", "visits")
@@ -53,13 +53,13 @@ class Result:
     warnings: tuple[str, ...] = field(default=())
 
 
-def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inputs:
+def read(settings: Settings, progress: Progress, given_engine: Engine | None = None) -> Inputs:
     """Survey and type the given tables, in this process if no place is given, and keep what matters. Raises InputRefused."""
     if sum(paths.count("-") for paths in settings.paths.values()) > 1:
         raise UsageError("-: standard input can hold one table only; name files for the others")
-    place: Place = at or Local(progress=progress)
+    engine: Engine = given_engine or Local(progress=progress)
     policy, with_claims = settings.policy, "claims" in settings.paths
-    parts = {name: place.parts(name, paths) for name, paths in settings.paths.items()}
+    parts = {name: engine.parts(name, paths) for name, paths in settings.paths.items()}
     with_spans = any(rule.over == "overlap" for rule in evaluated.wanted(settings))
     tables: dict[str, Table] = {}
     files: dict[str, tuple[SourceFile, ...]] = {}
@@ -71,18 +71,18 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
     for name in (name for name in _BIG if name in settings.paths):
         bills = name == ("claims" if with_claims else "calls")
         scan = KeyScan(name, policy, bills, with_claims and name == "calls", values.blanks(name, policy))
-        scans[name] = scan, place.survey(scan, parts[name][0])
+        scans[name] = scan, engine.scan_keys(scan, parts[name][0])
         ingest.check_mapping(name, scans[name][1].files, policy, without_billing=scan.without_billing)
     lines = scans["claims" if with_claims else "calls"][1]
     for name, (scan, scan_result) in scans.items():
-        is_relevant = row_filter.row_filter_for(name, settings, place, lines)
+        is_relevant = row_filter.row_filter_for(name, settings, engine, lines)
         until = summaries["calls"].coverage_bounds.latest_end if name == "visits" else None
         repeated = MembershipFilter(scan_result.repeated)
-        lookups = row_filter.lookups_for(name, place, lines.billed, settings)
+        lookups = row_filter.lookups_for(name, engine, lines.billed, settings)
         typer = ChunkTyper(
             scan=scan, repeated=repeated, row_filter=is_relevant, with_spans=with_spans, lookups=lookups, until=until
         )
-        summaries[name] = place.type_chunks(typer, parts[name][0])
+        summaries[name] = engine.type_chunks(typer, parts[name][0])
         tables[name] = replace(summaries[name].table, notes=(*parts[name][1], *summaries[name].table.notes))
         files[name] = tuple(replace(file, signature=first.signature)
                             for file, first in zip(summaries[name].files, scan_result.files, strict=True))  # fmt: skip
@@ -95,7 +95,7 @@ def read(settings: Settings, progress: Progress, at: Place | None = None) -> Inp
         summaries["calls"].duration_counts,
         profiles,
         report.quality_report(profiles, lines.billed, provider_rows(tables.get("providers")), policy),
-        place,
+        engine,
     )
 
 
@@ -120,7 +120,7 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
         tainted_visits=tables["visits"].patients_with_rejects,
         tainted_lines=tables.get("claims", tables["calls"]).patients_with_rejects,
     )
-    result = _merged(inputs, covered, not_evaluable, inputs.place.judge(context))
+    result = _merged(inputs, covered, not_evaluable, inputs.engine.judge(context))
     for name, files in inputs.files.items():
         for file in files:
             ingest.confirm(name, file)
@@ -170,7 +170,7 @@ def _merged(inputs: Inputs, covered: Coverage, not_evaluable: Mapping[str, str],
         before += 1 + max(part.outcomes["line"].to_list(), default=-1)
         found.append(part.findings)
         inactive = {status: count + part.inactive[status] for status, count in inactive.items()}
-        evidence.append(inputs.place.hold(part.evidence))
+        evidence.append(inputs.engine.spill(part.evidence))
         claimed.append(part.claimed)
         absent += part.absent
         unmatched += part.unmatched

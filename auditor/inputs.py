@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from auditor.engines import Engine
 from auditor.parsing.normalise import Table
 from auditor.quality.coverage import CoverageBounds
 from auditor.quality.report import Profiles, QualityReport
 from auditor.reading.ingest import SourceFile
-from auditor.scale import Place
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Inputs:
     duration_counts: Mapping[str, int]
     profiles: Profiles
     quality: QualityReport
-    place: Place
+    engine: Engine
 
 
 def existing(inputs: Inputs) -> frozenset[str]:

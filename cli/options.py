@@ -9,12 +9,12 @@ from typing import Any
 
 from auditor import policy as policies
 from auditor.cases import store
+from auditor.engines import memory
 from auditor.errors import UsageError
 from auditor.identity import Identity, read_key
 from auditor.policy import Policy
 from auditor.rules import CODES, select
 from auditor.run_options import BY_NAME, LOG, RUN_OPTIONS, TABLES, WRITABLE, RunOption
-from auditor.scale import memory
 from auditor.schema.codes import FAMILY
 from auditor.schema.names import nearest
 from auditor.settings import Settings

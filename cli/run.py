@@ -15,6 +15,8 @@ import polars as pl
 from auditor import audit as auditing
 from auditor.audit import Result
 from auditor.cases import book, night, standing, store
+from auditor.engines import Engine
+from auditor.engines.local import Local
 from auditor.errors import InputRefused
 from auditor.inputs import Inputs
 from auditor.quality import refusals, shrinkage
@@ -22,8 +24,6 @@ from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Run, Summary
 from auditor.runs import past
-from auditor.scale import Place
-from auditor.scale.local import Local
 from auditor.schema.names import without_credentials
 from auditor.settings import Settings
 from cli.log import log
@@ -91,7 +91,7 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
         return _publish(options, ledger, result, figures)
 
 
-def _audit(options: Options, settings: Settings, engine: Place, started: datetime) -> tuple[Result, Summary]:
+def _audit(options: Options, settings: Settings, engine: Engine, started: datetime) -> tuple[Result, Summary]:
     """The finished audit and its summary; a refusal is published before it is raised."""
     inputs: Inputs | None = None
     try:
@@ -148,10 +148,10 @@ def _publish(
     return result, figures, cases, where
 
 
-def engine_of(options: Options) -> Place:
+def engine_of(options: Options) -> Engine:
     """Where the work is done. Spilled data lies beside the output, which the next run clears if this one is killed."""
     if options.values["engine"] == "spark":
-        from auditor.scale.spark import Spark
+        from auditor.engines.spark import Spark
 
         return Spark(options.values["master"] or "local[*]", options.out, log.stage)
     return Local(options.values["memory"], options.out, log.stage, log.stage)

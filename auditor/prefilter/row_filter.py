@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from auditor.engines import Engine
 from auditor.evaluated import wanted
 from auditor.parsing.duplicates import hashed
 from auditor.prefilter import chunk_typer
@@ -11,12 +12,11 @@ from auditor.prefilter.chunk_typer import RowFilter
 from auditor.prefilter.key_scan import KeyScanResult
 from auditor.quality import relationships
 from auditor.quality.relationships import Lookups
-from auditor.scale import Place
 from auditor.settings import Settings
 from auditor.windows import bounds
 
 
-def row_filter_for(name: str, settings: Settings, engine: Place, lines: KeyScanResult) -> RowFilter:
+def row_filter_for(name: str, settings: Settings, engine: Engine, lines: KeyScanResult) -> RowFilter:
     """The row filter of a table. It depends on the rows that were kept of the tables before it."""
     billed = lines.billed
     if name == "calls":
@@ -26,13 +26,13 @@ def row_filter_for(name: str, settings: Settings, engine: Place, lines: KeyScanR
         return chunk_typer.calls_near_lines(
             billed, spans, "claim_id", *(("call_id",) if "claims" in settings.paths else ())
         )
-    calls = engine.kept("calls", "patient_id", "call_id", "claim_id", "cpt_code", day="call_start_date")
+    calls = engine.select_kept("calls", "patient_id", "call_id", "claim_id", "cpt_code", day="call_start_date")
     if name == "claims":
         return chunk_typer.with_any_id(
             patient_id=billed["patient_id"], call_id=calls["call_id"], claim_id=calls["claim_id"]
         )
     if "claims" in settings.paths:
-        claims = engine.kept("claims", "patient_id", "claim_id", "call_id", day="service_date")
+        claims = engine.select_kept("claims", "patient_id", "claim_id", "call_id", day="service_date")
         calls = calls.filter(pl.col("call_id").is_in(claims["call_id"].implode())
                              | pl.col("claim_id").is_in(claims["claim_id"].implode()))  # fmt: skip
         dated = pl.concat([calls.select("patient_id", "day"), claims.select("patient_id", "day")])
@@ -51,7 +51,7 @@ def _widened(spans: pl.DataFrame, back: int, ahead: int) -> pl.DataFrame:
     return spans.select("patient_id", first=first, last=last)
 
 
-def lookups_for(name: str, engine: Place, billed: pl.DataFrame, settings: Settings) -> Lookups:
+def lookups_for(name: str, engine: Engine, billed: pl.DataFrame, settings: Settings) -> Lookups:
     """The ids of lines and their calls, and of records that earlier findings rest on, that are looked for in a table."""
     if settings.related is not None:
         earlier = relationships.lookups_of_previous_records(
@@ -68,7 +68,7 @@ def lookups_for(name: str, engine: Place, billed: pl.DataFrame, settings: Settin
         }
         return relationships.lookups({pair: billed[column] for pair, column in columns_by_relationship.items()})
     if name == "visits":
-        calls = engine.kept("calls", "call_id", "related_visit_id")
+        calls = engine.select_kept("calls", "call_id", "related_visit_id")
         return relationships.lookups(
             {
                 "patient in visits": billed["patient_id"],

@@ -10,11 +10,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from auditor import audit as auditing
+from auditor.engines import local
+from auditor.engines.local import Local
 from auditor.parsing.duplicates import DUPLICATE
 from auditor.prefilter import chunk_typer
 from auditor.prefilter.chunk_typer import ChunkTyper
-from auditor.scale import local
-from auditor.scale.local import Local
 from auditor.settings import Settings
 from tests.support.engines import audited, same
 from tests.synthetic.test_sample_answer import FOLDERS, settings_of
@@ -113,5 +113,5 @@ def test_rows_of_one_id_in_several_exports(tmp_path: Path) -> None:
         (paths[4], DUPLICATE),
         (paths[5], DUPLICATE),
     ]
-    assert place.kept("visits", "visit_id", "cpt_codes").rows() == [("1", ["99213", "99214"])]
+    assert place.select_kept("visits", "visit_id", "cpt_codes").rows() == [("1", ["99213", "99214"])]
     assert sorted(visits.patients_with_rejects) == ["a", "b"]

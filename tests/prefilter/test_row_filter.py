@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from auditor import audit as auditing
+from auditor.engines.local import Local
 from auditor.prefilter import row_filter
-from auditor.scale.local import Local
 from auditor.settings import Settings
 from tests.reference import Table, World
 from tests.support import compare
@@ -64,7 +64,7 @@ def test_calls_that_are_kept(tmp_path: Path) -> None:
     with Local() as place:
         asked = compare.settings_of(world, compare.written(world, tmp_path))
         inputs = auditing.read(asked, lambda _: None, place)
-        kept = place.kept("calls", "call_id")["call_id"]
+        kept = place.select_kept("calls", "call_id")["call_id"]
         result = auditing.audit(inputs, asked, lambda _: None)
     assert result.claims["minutes"].to_list() == [22]
     assert set(kept) == {"coded", "same claim", "in its period", "another code"}

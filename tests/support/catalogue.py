@@ -27,11 +27,11 @@ import xlsxwriter
 from filelock import FileLock
 
 from auditor.cases import store
+from auditor.engines import local
 from auditor.quality import refusals
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding
 from auditor.reports.workbook.sample_book import HEADER_ROW
-from auditor.scale import local
 from cli.__main__ import repeat_table_flags
 from cli.app import app
 from cli.log import Log, log

@@ -8,11 +8,11 @@ from polars.testing import assert_frame_equal
 
 from auditor import audit as auditing
 from auditor.audit import Result
+from auditor.engines import Engine
+from auditor.engines.local import Local
+from auditor.engines.partitions import Partitions
 from auditor.judging.findings import EVIDENCE_ORDER
 from auditor.prefilter.chunk_typer import RowFilter
-from auditor.scale import Place
-from auditor.scale.local import Local
-from auditor.scale.partitions import Partitions
 from auditor.settings import Settings
 
 
@@ -31,7 +31,7 @@ class Divided(Local):
     def __init__(self) -> None:
         """Nothing is written."""
         super().__init__()
-        self._rows = Partitions(None, None, together=4)
+        self._rows = Partitions(None, None, rows_at_once=4)
 
 
 def keep_all(*_: object) -> RowFilter:
@@ -39,7 +39,7 @@ def keep_all(*_: object) -> RowFilter:
     return lambda rows: pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)
 
 
-def audited(settings: Settings, place: Place) -> tuple[Result, pl.DataFrame]:
+def audited(settings: Settings, place: Engine) -> tuple[Result, pl.DataFrame]:
     """The result and its evidence, which may go with the engine."""
     result = auditing.audit(auditing.read(settings, lambda _: None, place), settings, lambda _: None)
     return result, result.evidence.collect().sort(EVIDENCE_ORDER)

@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from auditor.scale import spark
-from auditor.scale.spark import Spark, SparkFailed
+from auditor.engines import spark
+from auditor.engines.spark import Spark, SparkFailed
 from cli import streams
 from tests.slow.cluster import folders
 from tests.slow.cluster.standalone import Cluster, connect_server

@@ -10,9 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from auditor.engines import spark, worker
+from auditor.engines.spark import Spark, SparkFailed
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk
-from auditor.scale import spark, worker
-from auditor.scale.spark import Spark, SparkFailed
 from cli.app import app
 from tests.slow.cluster import folders
 
@@ -77,7 +77,7 @@ def test_an_error_in_a_worker_quotes_no_data(monkeypatch: pytest.MonkeyPatch) ->
         (worker.versions(), "internal error (ValueError, test_spark.py:"),
         (("old",), "a worker has "),
     ):
-        (batch,) = worker.worked(read, broken, pl.Schema({"call_id": pl.String()}), asked, [])
+        (batch,) = worker.run_worker(read, broken, pl.Schema({"call_id": pl.String()}), asked, [])
         (row,) = batch.to_pylist()
         assert row["kind"] == "failed"
         assert row["body"].decode().startswith(words)

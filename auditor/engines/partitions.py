@@ -13,63 +13,65 @@ from auditor.errors import OutputFailed
 
 _GROUP = 20_000
 """Rows of a group, so that few are read for a stretch of claims."""
-_TOGETHER = 250_000
+_ROWS_AT_ONCE = 250_000
 """Rows in memory that are judged together, at most about: what judging takes beside them stays small."""
 _VIEW = 16
 """Bytes that a text takes beside what it says."""
 
 
 class Partitions:
-    """The rows of all tables. More than `room` bytes (None: no bound) go to a folder `beside`, or the temporary folder."""
+    """The rows of all tables. More than `limit` bytes (None: no bound) go to a folder `parent`, or the temporary folder."""
 
-    def __init__(self, room: int | None, beside: Path | None, count: int = 64, together: int = _TOGETHER) -> None:
+    def __init__(
+        self, limit: int | None, parent: Path | None, count: int = 64, rows_at_once: int = _ROWS_AT_ONCE
+    ) -> None:
         """Nothing is written before there is too much.
 
-        `count`: partitions on disk, `together`: rows of one in memory, beside that of patients who share records.
+        `count`: partitions on disk, `rows_at_once`: rows of one in memory, beside that of patients who share records.
         """
-        self._room, self._beside, self._count, self._together = room, beside, count, together
-        self._held: defaultdict[str, list[pl.DataFrame]] = defaultdict(list)
+        self._limit, self._parent, self._count, self._rows_at_once = limit, parent, count, rows_at_once
+        self._in_memory: defaultdict[str, list[pl.DataFrame]] = defaultdict(list)
         self._size = 0.0
         self._folder: Path | None = None
         self._written = 0
 
     def add(self, table: str, rows: pl.DataFrame) -> None:
         """Keep some rows of a table. Raises OutputFailed where they do not fit and cannot be written."""
-        self._held[table].append(rows)
+        self._in_memory[table].append(rows)
         self._size += _size(rows)
-        if self._room is not None and self._size > self._room:
+        if self._limit is not None and self._size > self._limit:
             self._write()
 
     def drop(self, table: str) -> None:
         """Forget the rows of a table."""
-        self._size -= sum(map(_size, self._held.pop(table, [])))
+        self._size -= sum(map(_size, self._in_memory.pop(table, [])))
         if self._folder:
             for path in self._folder.glob(f"{table}-*"):
                 path.unlink()
 
-    def select(self, table: str, *columns: str, **renamed: str) -> pl.DataFrame:
+    def select(self, table: str, *columns: str, **aliases: str) -> pl.DataFrame:
         """Some columns of all kept rows of a table."""
-        return self._all(table).select(*columns, **renamed).collect()
+        return self._all(table).select(*columns, **aliases).collect()
 
     def each(self) -> Iterator[dict[str, pl.DataFrame]]:
         """All tables' rows, partition after partition; few in memory are one. Rows that were given are let go."""
-        tables = tuple(self._held)
-        count = -(-sum(rows.height for held in self._held.values() for rows in held) // self._together)
+        tables = tuple(self._in_memory)
+        count = -(-sum(rows.height for frames in self._in_memory.values() for rows in frames) // self._rows_at_once)
         if self._folder is None and count < 2:
-            yield {table: pl.concat(self._held.pop(table)) for table in tables}
+            yield {table: pl.concat(self._in_memory.pop(table)) for table in tables}
             return
-        meeting = sharing({table: self._all(table) for table in tables if table != "visits"})
+        linked = linked_patients({table: self._all(table) for table in tables if table != "visits"})
         if self._folder is None:
-            yield from self._divided(count, meeting)
+            yield from self._divided(count, linked)
             return
         self._write()
-        meets = pl.col("patient_id").is_in(meeting.implode())
-        if len(meeting):
-            yield {table: self._all(table).filter(meets).collect() for table in tables}
+        is_linked = pl.col("patient_id").is_in(linked.implode())
+        if len(linked):
+            yield {table: self._all(table).filter(is_linked).collect() for table in tables}
         for number in range(self._count):
-            yield {table: self._scan(f"{table}-{number}-*", table).filter(~meets).collect() for table in tables}
+            yield {table: self._scan(f"{table}-{number}-*", table).filter(~is_linked).collect() for table in tables}
 
-    def hold(self, frame: pl.DataFrame) -> pl.LazyFrame:
+    def spill(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """The same frame, on disk if the rows are. Raises OutputFailed."""
         if self._folder is None:
             return frame.lazy()
@@ -85,30 +87,30 @@ class Partitions:
     def open(self) -> Path:
         """The folder, made where there is none. Raises OutputFailed."""
         if self._folder is None:
-            with _as_output_failure(self._beside or Path(tempfile.gettempdir())):
-                self._folder = Path(tempfile.mkdtemp(prefix=".unfinished-partitions-", dir=self._beside))
+            with _as_output_failure(self._parent or Path(tempfile.gettempdir())):
+                self._folder = Path(tempfile.mkdtemp(prefix=".unfinished-partitions-", dir=self._parent))
         return self._folder
 
     def _write(self) -> None:
         folder = self.open()
-        for table, held in self._held.items():
-            rows = pl.concat(held)
-            held[:] = [rows.clear()]
-            for number, some in _parts(rows, self._count).items():
-                self._put(folder / f"{table}-{number}-{self._written}.parquet", some)
+        for table, frames in self._in_memory.items():
+            rows = pl.concat(frames)
+            frames[:] = [rows.clear()]
+            for number, part in _parts(rows, self._count).items():
+                self._put(folder / f"{table}-{number}-{self._written}.parquet", part)
         self._size = 0.0
 
-    def _divided(self, count: int, meeting: pl.Series) -> Iterator[dict[str, pl.DataFrame]]:
+    def _divided(self, count: int, linked: pl.Series) -> Iterator[dict[str, pl.DataFrame]]:
         """What is in memory, in partitions, and one of the patients who meet, if any do."""
-        parts = [{table: [held[0].clear()] for table, held in self._held.items()} for _ in range(count + 1)]
-        for table, held in self._held.items():
-            while held:
-                for number, some in _parts(held.pop(), count, meeting).items():
-                    parts[number][table].append(some)
-        if meeting.is_empty():
+        parts = [{table: [frames[0].clear()] for table, frames in self._in_memory.items()} for _ in range(count + 1)]
+        for table, frames in self._in_memory.items():
+            while frames:
+                for number, part in _parts(frames.pop(), count, linked).items():
+                    parts[number][table].append(part)
+        if linked.is_empty():
             parts.pop()
         while parts:
-            yield {table: pl.concat(some) for table, some in parts.pop().items()}
+            yield {table: pl.concat(part) for table, part in parts.pop().items()}
 
     def _put(self, path: Path, frame: pl.DataFrame) -> None:
         self._written += 1
@@ -116,11 +118,11 @@ class Partitions:
             frame.write_parquet(path, compression="lz4", row_group_size=_GROUP)
 
     def _all(self, table: str) -> pl.LazyFrame:
-        return pl.concat([self._scan(f"{table}-*", table), *(rows.lazy() for rows in self._held[table])])
+        return pl.concat([self._scan(f"{table}-*", table), *(rows.lazy() for rows in self._in_memory[table])])
 
     def _scan(self, pattern: str, table: str) -> pl.LazyFrame:
         files = sorted(self._folder.glob(f"{pattern}.parquet")) if self._folder else []
-        return pl.concat([self._held[table][0].clear().lazy(), *map(pl.scan_parquet, files)])
+        return pl.concat([self._in_memory[table][0].clear().lazy(), *map(pl.scan_parquet, files)])
 
 
 def _size(rows: pl.DataFrame) -> float:
@@ -128,18 +130,19 @@ def _size(rows: pl.DataFrame) -> float:
     return rows.estimated_size() + _VIEW * rows.height * sum(dtype == pl.String for dtype in rows.dtypes)
 
 
-def _parts(rows: pl.DataFrame, count: int, meeting: pl.Series | None = None) -> dict[int, pl.DataFrame]:
+def _parts(rows: pl.DataFrame, count: int, linked: pl.Series | None = None) -> dict[int, pl.DataFrame]:
     """Rows by the number of their patient's partition; the last is that of the patients who meet."""
     patient = pl.col("patient_id")
     number = (patient.hash() % count).cast(pl.Int64)
-    if meeting is not None:
-        number = pl.when(patient.is_in(meeting.implode())).then(count).otherwise(number)
+    if linked is not None:
+        number = pl.when(patient.is_in(linked.implode())).then(count).otherwise(number)
     parts = rows.with_columns(_part=number).partition_by("_part", as_dict=True, include_key=False)
-    return {int(key): some for (key,), some in parts.items()}
+    return {int(key): part for (key,), part in parts.items()}
 
 
-def sharing(kept: Mapping[str, pl.LazyFrame]) -> pl.Series:
-    """The patients who share a call or a claim with another one: they are judged together. Source: SPEC.md section 5, Laws.
+def linked_patients(kept: Mapping[str, pl.LazyFrame]) -> pl.Series:
+    """Linked patients: those who share a call or a claim with another one are judged together. Source: SPEC.md
+    section 5, Laws.
 
     `kept`: the rows of calls, and of claims where there are any; patient_id, call_id and the claims' ids suffice.
     """

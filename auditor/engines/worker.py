@@ -29,46 +29,50 @@ from auditor.windows import calls as call_windows
 from auditor.windows.calls import NO_SPANS
 
 PART, SPANS = "audit98968_part", "audit98968_spans"
-TOLD = "kind string, file string, record long, body binary"
-_TOLD = {"kind": pl.String(), "file": pl.String(), "record": pl.Int64(), "body": pl.Binary()}
+MESSAGE_SCHEMA = "kind string, file string, record long, body binary"
+_MESSAGE_COLUMNS = {"kind": pl.String(), "file": pl.String(), "record": pl.Int64(), "body": pl.Binary()}
 _ROWS = ("row", "deferred", "span")
 
-Read = Callable[[Iterable[pa.RecordBatch]], Iterator[tuple[str, int, Chunk | pl.DataFrame]]]
+ReadChunks = Callable[[Iterable[pa.RecordBatch]], Iterator[tuple[str, int, Chunk | pl.DataFrame]]]
 """Batches → file, first record, and a chunk, or a file's columns and rows (`file_frame`)."""
-Work = Callable[[Chunk], Iterator[tuple[str, pl.DataFrame]]]
+ChunkWork = Callable[[Chunk], Iterator[tuple[str, pl.DataFrame]]]
 """A chunk → frames by kind."""
 
 
-def looked(look: KeyScan, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
+def scan_chunk(scan: KeyScan, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
     """The survey's work."""
-    ids, billed, days = look(chunk)
+    ids, billed, days = scan(chunk)
     yield "row", ids.reinterpret(signed=True).to_frame("id")
     yield "row", billed
     yield "row", days.with_columns(pl.col(pl.UInt64).reinterpret(signed=True))
 
 
-def typed(work: ChunkTyper, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
+def type_chunk(typer: ChunkTyper, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
     """The work of typing: rows to keep, rows put aside, stretches of time, and what all rows say."""
-    rows, said = work(chunk)
+    rows, summary = typer(chunk)
     yield "row", rows
-    yield "deferred", said.deferred_rows
-    yield "span", said.spans.rename({"id": "call_id", "from": "call_start", "to": "call_end"}, strict=False)
-    yield from to_frames(said).items()
+    yield "deferred", summary.deferred_rows
+    yield "span", summary.spans.rename({"id": "call_id", "from": "call_start", "to": "call_end"}, strict=False)
+    yield from to_frames(summary).items()
 
 
-def worked(
-    read: Read, work: Work, schema: pl.Schema, asked: tuple[str, ...], batches: Iterable[pa.RecordBatch]
+def run_worker(
+    read: ReadChunks,
+    work: ChunkWork,
+    schema: pl.Schema,
+    driver_versions: tuple[str, ...],
+    batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    """Batches as Spark has read them → what the work makes of their chunks. `asked`: the driver's versions."""
+    """Batches as Spark has read them → what the work makes of their chunks. `driver_versions`: the driver's versions."""
 
-    def made() -> Iterator[pl.DataFrame]:
+    def messages() -> Iterator[pl.DataFrame]:
         for file, record, item in read(batches):
             frames = work(item) if isinstance(item, Chunk) else iter([("file", item)])
             for kind, frame in frames:
-                yield frame.with_columns(kind=pl.lit(kind)) if kind in _ROWS else _packed(kind, file, record, frame)
+                yield frame.with_columns(kind=pl.lit(kind)) if kind in _ROWS else _message(kind, file, record, frame)
 
-    empty = pl.DataFrame(schema={**_TOLD, **schema})
-    for frame in _guarded(made(), asked):
+    empty = pl.DataFrame(schema={**_MESSAGE_COLUMNS, **schema})
+    for frame in _guarded(messages(), driver_versions):
         yield from arrow(pl.concat([empty, frame], how="diagonal")).to_batches()
 
 
@@ -76,29 +80,31 @@ def parquet_chunks(
     part: Part,
     wanted: Mapping[str, tuple[int, ...]],
     dates_only: Mapping[str, bool],
-    seen: pl.DataFrame,
+    file_columns: pl.DataFrame,
     batches: Iterable[pa.RecordBatch],
 ) -> Iterator[tuple[str, int, Chunk | pl.DataFrame]]:
     """Rows of Spark's Parquet reader: columns by their places, `path` and `record`. `profile`: the file's columns."""
-    named = ingest.where(part.table, part.path)
+    source_name = ingest.where(part.table, part.path)
     joined = {str(p) for many in wanted.values() if len(many) > 1 for p in many}
     path = pl.col("path") if part.address else pl.lit(ingest.shown(part.path))
     for batch in batches:
         frame, about = known(pa.Table.from_batches([batch]), ())
         texts = frame.select(
             *(
-                as_text(named, name, pl.col(name), dtype, name in joined, pl.lit(dates_only.get(name))).alias(name)
+                as_text(source_name, name, pl.col(name), dtype, name in joined, pl.lit(dates_only.get(name))).alias(
+                    name
+                )
                 for name, dtype in frame.drop("path", "record").schema.items()
             ),
             source_file=path,
             source_record=(pl.col("record") + 1).cast(pl.UInt32),
         )
         about = ingest.of_canonical(about, wanted)
-        chunk = ingest.canonical(named, texts, wanted, about)
+        chunk = ingest.canonical(source_name, texts, wanted, about)
         for (file,), rows in chunk.group_by("source_file", maintain_order=True):
             first = rows["source_record"][0]
             yield str(file), first, Chunk(rows, pl.DataFrame(schema=REJECT_SCHEMA), known=about)
-            yield str(file), first, seen.with_columns(rows=pl.lit(rows.height))
+            yield str(file), first, file_columns.with_columns(rows=pl.lit(rows.height))
 
 
 def text_chunks(
@@ -130,19 +136,19 @@ def own_spans(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.
     return arrow(own.select(pl.lit(_part(records), pl.Int64).alias("part"), "provider_id", "from", "to"))
 
 
-def judged(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.Table) -> pa.Table:
+def judge_part(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.Table) -> pa.Table:
     """What comes of a part's patients."""
     part = _part(records)
 
-    def made() -> Iterator[pl.DataFrame]:
+    def messages() -> Iterator[pl.DataFrame]:
         rows = {SPANS: NO_SPANS} | _tables({**blanks, SPANS: NO_SPANS}, records)
         found = judge_patients(rows["calls"], rows["visits"], rows.get("claims"), rows[SPANS], context)
         for kind in ("claims", "findings", "evidence", "outcomes", "claimed"):
-            yield _packed(kind, "", part, getattr(found, kind))
+            yield _message(kind, "", part, getattr(found, kind))
         counts = [*found.inactive.items(), ("absent", found.absent), ("unmatched", found.unmatched)]
-        yield _packed("counts", "", part, pl.DataFrame(counts, schema=["what", "count"], orient="row"))
+        yield _message("counts", "", part, pl.DataFrame(counts, schema=["what", "count"], orient="row"))
 
-    return arrow(pl.concat(_guarded(made(), versions())))
+    return arrow(pl.concat(_guarded(messages(), versions())))
 
 
 def versions() -> tuple[str, ...]:
@@ -153,7 +159,7 @@ def versions() -> tuple[str, ...]:
 def arrow(frame: pl.DataFrame) -> pa.Table:
     """A frame in the types that Spark knows."""
     table = frame.to_arrow()
-    schema = pa.schema([(field.name, _known(field.type)) for field in table.schema])
+    schema = pa.schema([(field.name, _spark_type(field.type)) for field in table.schema])
     return table.cast(schema)
 
 
@@ -168,18 +174,18 @@ def ddl(schema: pl.Schema) -> str:
     return ", ".join(f"`{name}` {kind}" for name, kind in types.items())
 
 
-def _known(kind: pa.DataType) -> pa.DataType:
+def _spark_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_large_list(kind):
-        return pa.list_(_known(kind.value_type))
+        return pa.list_(_spark_type(kind.value_type))
     plain = {pa.large_string(): pa.string(), pa.string_view(): pa.string(), pa.large_binary(): pa.binary(),
              pa.binary_view(): pa.binary(), pa.uint32(): pa.int64()}  # fmt: skip
     return plain.get(kind, kind)
 
 
-def _packed(kind: str, file: str, record: int, frame: pl.DataFrame) -> pl.DataFrame:
+def _message(kind: str, file: str, record: int, frame: pl.DataFrame) -> pl.DataFrame:
     stream = io.BytesIO()
     frame.write_ipc(stream, compression="lz4")
-    return pl.DataFrame([(kind, file, record, stream.getvalue())], schema=_TOLD, orient="row")
+    return pl.DataFrame([(kind, file, record, stream.getvalue())], schema=_MESSAGE_COLUMNS, orient="row")
 
 
 def _part(records: pa.Table) -> int:
@@ -196,7 +202,7 @@ def _tables(blanks: Mapping[str, pl.DataFrame], records: pa.Table) -> dict[str, 
     }  # fmt: skip
 
 
-def _guarded(frames: Iterable[pl.DataFrame], asked: tuple[str, ...]) -> Iterator[pl.DataFrame]:
+def _guarded(frames: Iterable[pl.DataFrame], driver_versions: tuple[str, ...]) -> Iterator[pl.DataFrame]:
     """Errors are told to the driver, without the data that they may quote."""
     with contextlib.suppress(ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
@@ -204,9 +210,9 @@ def _guarded(frames: Iterable[pl.DataFrame], asked: tuple[str, ...]) -> Iterator
         os.dup2(nothing.fileno(), 2)  # no library's last words come into a worker's log
     reason = failure = None
     try:
-        if asked != versions():
-            theirs, ours = ", ".join(versions()), ", ".join(asked)
-            failure = f"a worker has {theirs}, the driver {ours}; install the same everywhere"
+        if driver_versions != versions():
+            worker, driver = ", ".join(versions()), ", ".join(driver_versions)
+            failure = f"a worker has {worker}, the driver {driver}; install the same everywhere"
         else:
             yield from frames
     except (InputRefused, UsageError) as refusal:
@@ -214,6 +220,6 @@ def _guarded(frames: Iterable[pl.DataFrame], asked: tuple[str, ...]) -> Iterator
     except (Exception, pl.exceptions.PanicException) as error:
         at = traceback.extract_tb(error.__traceback__)[-1]
         failure = f"internal error ({type(error).__name__}, {Path(at.filename).name}:{at.lineno}) in a worker of Spark"
-    for kind, words in (("refused", reason), ("failed", failure)):
-        if words:
-            yield pl.DataFrame([(kind, "", 0, words.encode())], schema=_TOLD, orient="row")
+    for kind, text in (("refused", reason), ("failed", failure)):
+        if text:
+            yield pl.DataFrame([(kind, "", 0, text.encode())], schema=_MESSAGE_COLUMNS, orient="row")

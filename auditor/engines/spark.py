@@ -16,16 +16,16 @@ from typing import Any, Self
 
 import polars as pl
 
+from auditor.engines import Progress, worker
+from auditor.engines.partitions import Partitions, linked_patients
+from auditor.engines.session import SparkFailed, connect, errors_explained
+from auditor.engines.worker import MESSAGE_SCHEMA, PART
 from auditor.errors import InputRefused
 from auditor.judging.patients import Context, Judged
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, from_frames
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates
 from auditor.reading import headers, ingest
 from auditor.reading.ingest import Part, SourceFile
-from auditor.scale import Progress, worker
-from auditor.scale.partitions import Partitions, sharing
-from auditor.scale.session import SparkFailed, explained, joined
-from auditor.scale.worker import PART, TOLD
 from auditor.schema.tables import TABLES
 from auditor.windows.facts import HOUR
 
@@ -40,19 +40,19 @@ _ROWS, _FEWEST = 200_000, 4
 _AT_ONCE = 8
 """Parts whose findings come to the driver at once."""
 
-_MEETS = "audit98968_meets"
+_IS_LINKED = "audit98968_meets"
 
 
 class Spark:
     """`master` as Spark writes it: `local[2]`, `spark://HOST:7077`, `sc://HOST:15002`. `settings` are Spark's own, by name.
 
-    What the driver needs twice lies in the folder `beside` (None: the system's temporary folder).
+    What the driver needs twice lies in the folder `spill_folder` (None: the system's temporary folder).
     """
 
     def __init__(
         self,
         master: str,
-        beside: Path | None = None,
+        spill_folder: Path | None = None,
         progress: Progress = lambda _: None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
@@ -60,18 +60,18 @@ class Spark:
         self._master = master
         self._progress = progress
         self._settings = dict(settings or {})
-        self._disk = Partitions(0, beside)
+        self._disk = Partitions(0, spill_folder)
         self._kept: dict[str, Any] = {}
         self._blanks: dict[str, pl.DataFrame] = {}
         self._spans: Any = None
 
     def __enter__(self) -> Self:
         """Start or join Spark. Raises UsageError where it is not installed, SparkFailed where nobody answers."""
-        self._session = joined(self._master, self._settings)
+        self._session = connect(self._master, self._settings)
         self._thread = ThreadPoolExecutor(1)
         try:
             self._disk.open()
-            with explained():
+            with errors_explained():
                 self._thread.submit(self._session.range(1).count).result(_PATIENCE)
         except TimeoutError:
             self.__exit__()
@@ -97,60 +97,60 @@ class Spark:
         found, warnings = ingest.parts(name, [path for path in paths if "://" not in path])
         return [*found, *(Part(name, Path(path), address=path) for path in paths if "://" in path)], warnings
 
-    def survey(self, look: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
-        """Look at a table."""
+    def scan_keys(self, scan: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
+        """Scan the keys of a table."""
         from pyspark.sql import functions as sql
 
-        self._progress(f"reading {look.table}")
+        self._progress(f"reading {scan.table}")
         blanks = pl.concat([pl.DataFrame(schema={"id": pl.UInt64}), no_billed_ids(), no_line_dates()], how="horizontal")
         empty = blanks.with_columns(pl.col(pl.UInt64).cast(pl.Int64))
-        made = self._typed(look, parts, look.columns, partial(worker.looked, look), empty)
-        rows_back = self._rows(made)
-        repeated = made.filter("id is not null").groupBy("id").count().filter("count > 1").select("id")
+        rows = self._typed(scan, parts, scan.columns, partial(worker.scan_chunk, scan), empty)
+        rows_back = self._rows(rows)
+        repeated = rows.filter("id is not null").groupBy("id").count().filter("count > 1").select("id")
         billed, days = (
-            made.filter(sql.coalesce(*some.drop("day", strict=False).columns).isNotNull())
-            .select(*some.columns)
+            rows.filter(sql.coalesce(*empty_frame.drop("day", strict=False).columns).isNotNull())
+            .select(*empty_frame.columns)
             .distinct()
-            for some in (no_billed_ids(), no_line_dates())
+            for empty_frame in (no_billed_ids(), no_line_dates())
         )
-        survey = KeyScanResult(
+        result = KeyScanResult(
             self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False),
             self._fetched(billed).cast(pl.String),
             self._fetched(days).with_columns(pl.col(pl.Int64).reinterpret(signed=False)).cast(no_line_dates().schema),
             _files(parts, rows_back, digested=False),
         )
-        made.unpersist()
-        return survey
+        rows.unpersist()
+        return result
 
-    def type_chunks(self, work: ChunkTyper, parts: Sequence[Part]) -> ChunkSummary:
+    def type_chunks(self, typer: ChunkTyper, parts: Sequence[Part]) -> ChunkSummary:
         """Type a table, and keep the rows that can matter."""
-        self._progress(f"typing {work.scan.table}")
-        look, blanks = work.scan, work.scan.blanks
-        made = self._typed(look, parts, None, partial(worker.typed, work), blanks)
-        rows_back = self._rows(made)
+        self._progress(f"typing {typer.scan.table}")
+        scan, blanks = typer.scan, typer.scan.blanks
+        typed = self._typed(scan, parts, None, partial(worker.type_chunk, typer), blanks)
+        rows_back = self._rows(typed)
         files = _files(parts, rows_back, digested=True)
-        place = {file.path: number for number, file in enumerate(files)}
-        said = [from_frames(work, frames) for frames in _chunks(rows_back, place)]
-        aside = self._fetched(made.filter("kind = 'deferred'").select(blanks.columns)).cast(blanks.schema)
-        in_order = pl.col("source_file").replace_strict(place, default=None, return_dtype=pl.Int64)
-        said[-1] = replace(said[-1], deferred_rows=aside.sort(in_order, "source_record"))
-        rows, whole = work.merge(said, files)
-        if whole.date_only != work.date_only:  # now that it is known: once more
-            made.unpersist()
-            return self.type_chunks(replace(work, date_only=whole.date_only), parts)
-        self._blanks[look.table] = blanks
-        self._kept[look.table] = made.filter("kind = 'row'").select(blanks.columns).union(self._frame(rows))
-        if work.with_spans and look.table == "calls":
+        file_order = {file.path: number for number, file in enumerate(files)}
+        summaries = [from_frames(typer, frames) for frames in _chunks(rows_back, file_order)]
+        deferred_rows = self._fetched(typed.filter("kind = 'deferred'").select(blanks.columns)).cast(blanks.schema)
+        in_order = pl.col("source_file").replace_strict(file_order, default=None, return_dtype=pl.Int64)
+        summaries[-1] = replace(summaries[-1], deferred_rows=deferred_rows.sort(in_order, "source_record"))
+        rows, whole = typer.merge(summaries, files)
+        if whole.date_only != typer.date_only:  # now that it is known: once more
+            typed.unpersist()
+            return self.type_chunks(replace(typer, date_only=whole.date_only), parts)
+        self._blanks[scan.table] = blanks
+        self._kept[scan.table] = typed.filter("kind = 'row'").select(blanks.columns).union(self._frame(rows))
+        if typer.with_spans and scan.table == "calls":
             names = {"provider_id": "provider_id", "call_id": "id", "call_start": "from", "call_end": "to"}
-            spans = made.filter("kind = 'span'").select(*names).withColumnsRenamed(names)
+            spans = typed.filter("kind = 'span'").select(*names).withColumnsRenamed(names)
             self._spans = spans.union(self._frame(whole.spans.select(names.values())))
         return whole
 
-    def kept(self, table: str, *columns: str, **renamed: str) -> pl.DataFrame:
+    def select_kept(self, table: str, *columns: str, **aliases: str) -> pl.DataFrame:
         """Some columns of the rows that were kept."""
-        names = [*columns, *renamed.values()]
+        names = [*columns, *aliases.values()]
         schema = {name: self._blanks[table].schema[name] for name in names}
-        return self._fetched(self._kept[table].select(*names)).cast(schema).select(*columns, **renamed)  # type: ignore[arg-type]
+        return self._fetched(self._kept[table].select(*names)).cast(schema).select(*columns, **aliases)  # type: ignore[arg-type]
 
     def judge(self, context: Context) -> Iterator[Judged]:
         """Judge all patients, those of a part together, on as many parts at once as there are cores."""
@@ -158,18 +158,18 @@ class Spark:
         count = max(_FEWEST, sum(self._wait(rows.count) for rows in self._kept.values()) // _ROWS)
         parts = self._parted(count)
         spans = [] if self._spans is None else [self._overlapping(parts, context)]
-        made = self._grouped([*parts, *spans], partial(worker.judged, self._blanks, context), TOLD)
+        judged = self._grouped([*parts, *spans], partial(worker.judge_part, self._blanks, context), MESSAGE_SCHEMA)
         for first in range(0, count + 1, _AT_ONCE):
-            rows = self._collected(made.filter(f"record between {first} and {first + _AT_ONCE - 1}"))
+            rows = self._collected(judged.filter(f"record between {first} and {first + _AT_ONCE - 1}"))
             for number in sorted({row["record"] for row in rows}):
                 frames = {row["kind"]: pl.read_ipc(row["body"]) for row in rows if row["record"] == number}
                 counts = dict(frames.pop("counts").iter_rows())
                 absent, unmatched = counts.pop("absent"), counts.pop("unmatched")
                 yield Judged(**frames, inactive=counts, absent=absent, unmatched=unmatched)
 
-    def hold(self, frame: pl.DataFrame) -> pl.LazyFrame:
+    def spill(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """The frame, on the driver's disk."""
-        return self._disk.hold(frame)
+        return self._disk.spill(frame)
 
     def _parted(self, count: int) -> list[Any]:
         """The kept rows of every table, as structs named for it, and the part in which their patients are judged.
@@ -179,11 +179,13 @@ class Spark:
         from pyspark.sql import functions as sql
 
         ids = ("patient_id", "call_id", "claim_id", "original_claim_id")
-        meeting = sharing({table: self.kept(table, *ids).lazy() for table in self._kept if table != "visits"})
-        meets = self._frame(meeting.to_frame()).withColumn(_MEETS, sql.lit(True))
-        part = sql.when(sql.col(_MEETS), count).otherwise(sql.pmod(sql.xxhash64("patient_id"), sql.lit(count)))
+        linked = linked_patients(
+            {table: self.select_kept(table, *ids).lazy() for table in self._kept if table != "visits"}
+        )
+        is_linked = self._frame(linked.to_frame()).withColumn(_IS_LINKED, sql.lit(True))
+        part = sql.when(sql.col(_IS_LINKED), count).otherwise(sql.pmod(sql.xxhash64("patient_id"), sql.lit(count)))
         return [
-            rows.join(sql.broadcast(meets), "patient_id", "left").select(
+            rows.join(sql.broadcast(is_linked), "patient_id", "left").select(
                 part.cast("long").alias(PART), sql.struct(*self._blanks[table].columns).alias(table)
             )
             for table, rows in self._kept.items()
@@ -200,37 +202,42 @@ class Spark:
             first, last = (sql.floor(sql.unix_micros(at) / HOUR) for at in ("from", "to"))
             return rows.withColumn("hour", sql.explode(sql.sequence(first, last)))
 
-        mine = by_hour(own).select("part", "provider_id", "hour").distinct()
-        met = by_hour(self._spans).join(mine, ["provider_id", "hour"]).drop("hour").distinct()
-        return met.select(
+        own_hours = by_hour(own).select("part", "provider_id", "hour").distinct()
+        overlapping = by_hour(self._spans).join(own_hours, ["provider_id", "hour"]).drop("hour").distinct()
+        return overlapping.select(
             sql.col("part").alias(PART), sql.struct("provider_id", "id", "from", "to").alias(worker.SPANS)
         )
 
     def _grouped(self, parts: list[Any], work: Callable[[Any], Any], schema: str) -> Any:
-        records = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
+        records = reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), parts)
         # Spark looks at a function's annotations, where there are any, in a way of its own.
-        made = records.groupBy(PART).applyInArrow(lambda part: work(part), schema).persist()
-        if schema == TOLD:
-            self._refuse(made)
-        return made
+        results = records.groupBy(PART).applyInArrow(lambda part: work(part), schema).persist()
+        if schema == MESSAGE_SCHEMA:
+            self._refuse(results)
+        return results
 
     def _typed(
-        self, look: KeyScan, parts: Sequence[Part], only: Sequence[str] | None, work: worker.Work, blanks: pl.DataFrame
+        self,
+        scan: KeyScan,
+        parts: Sequence[Part],
+        only: Sequence[str] | None,
+        work: worker.ChunkWork,
+        blanks: pl.DataFrame,
     ) -> Any:
         """A table's files, read by Spark and given to the work chunk by chunk: rows as `blanks`, and what else is told."""
-        made = []
-        schema = f"{TOLD}, {worker.ddl(blanks.schema)}"
-        with explained():
+        results = []
+        schema = f"{MESSAGE_SCHEMA}, {worker.ddl(blanks.schema)}"
+        with errors_explained():
             for part in parts:
                 if _is_parquet(part):
-                    rows, read = self._rows_of(part, look, only)
+                    rows, read = self._rows_of(part, scan, only)
                 else:
                     rows = self._contents(part)
-                    read = partial(worker.text_chunks, part, look.policy, look.without_billing, only)
-                made.append(
-                    rows.mapInArrow(partial(worker.worked, read, work, blanks.schema, worker.versions()), schema)
+                    read = partial(worker.text_chunks, part, scan.policy, scan.without_billing, only)
+                results.append(
+                    rows.mapInArrow(partial(worker.run_worker, read, work, blanks.schema, worker.versions()), schema)
                 )
-            return reduce(lambda one, other: one.union(other), made).persist()
+            return reduce(lambda left, right: left.union(right), results).persist()
 
     def _contents(self, part: Part) -> Any:
         """Whole files that are no Parquet; what can be read only once is sent from here."""
@@ -239,13 +246,13 @@ class Spark:
         part.held.seek(0)
         return self._session.createDataFrame([(str(part.path), part.held.read())], "path string, content binary")
 
-    def _rows_of(self, part: Part, look: KeyScan, only: Sequence[str] | None) -> tuple[Any, worker.Read]:
+    def _rows_of(self, part: Part, scan: KeyScan, only: Sequence[str] | None) -> tuple[Any, worker.ReadChunks]:
         """A Parquet file's wanted columns, by their places, and how a worker makes chunks of them."""
         from pyspark.sql import functions as sql
 
         frame = self._session.read.option("mergeSchema", "true").parquet(_address(part))
-        named, left_out = ingest.where(part.table, part.path), ingest.ignored(part.table, look.without_billing)
-        mapped = headers.match(named, TABLES[part.table], frame.columns, look.policy, left_out)
+        source_name, ignored = ingest.where(part.table, part.path), ingest.ignored(part.table, scan.without_billing)
+        mapped = headers.match(source_name, TABLES[part.table], frame.columns, scan.policy, ignored)
         wanted = {name: many for name, many in mapped.positions.items() if only is None or name in only}
         quoted = [f"`{name.replace('`', '``')}`" for name in frame.columns]
         types = [kind for _, kind in frame.dtypes]
@@ -253,19 +260,19 @@ class Spark:
         days = [sql.every(sql.col(quoted[p]) == sql.date_trunc("day", quoted[p])).alias(str(p)) for p in times]
         dates_only = self._collected(frame.select(*days))[0].asDict() if days else {}
         columns = [sql.col(quoted[p]).alias(str(p)) for p in sorted({p for many in wanted.values() for p in many})]
-        place = sql.col("_metadata.file_path").alias("path"), sql.col("_metadata.row_index").alias("record")
+        row_source = sql.col("_metadata.file_path").alias("path"), sql.col("_metadata.row_index").alias("record")
         mapping = {name: tuple(frame.columns[p] for p in many) for name, many in mapped.positions.items()}
-        return frame.select(*columns, *place), partial(
+        return frame.select(*columns, *row_source), partial(
             worker.parquet_chunks, part, wanted, dates_only, worker.file_frame(mapping, mapped.unused)
         )
 
-    def _rows(self, made: Any) -> list[Any]:
+    def _rows(self, results: Any) -> list[Any]:
         """What the workers told beside rows. Raises what they refused."""
-        self._refuse(made)
-        return self._collected(made.filter("body is not null").select("kind", "file", "record", "body"))
+        self._refuse(results)
+        return self._collected(results.filter("body is not null").select("kind", "file", "record", "body"))
 
-    def _refuse(self, made: Any) -> None:
-        refused = self._collected(made.filter("kind in ('refused', 'failed')").select("kind", "body"))
+    def _refuse(self, results: Any) -> None:
+        refused = self._collected(results.filter("kind in ('refused', 'failed')").select("kind", "body"))
         if refused:
             first = min(refused, key=lambda row: row["body"])
             raise (InputRefused if first["kind"] == "refused" else SparkFailed)(bytes(first["body"]).decode())
@@ -275,11 +282,11 @@ class Spark:
         return self._session.createDataFrame([] if rows.is_empty() else worker.arrow(rows), schema)
 
     def _fetched(self, frame: Any) -> pl.DataFrame:
-        with explained():
+        with errors_explained():
             return pl.DataFrame(pl.from_arrow(self._wait(frame.toArrow)))
 
     def _collected(self, frame: Any) -> list[Any]:
-        with explained():
+        with errors_explained():
             rows: list[Any] = self._wait(frame.collect)
         return rows
 
@@ -290,30 +297,30 @@ class Spark:
 
 def _files(parts: Sequence[Part], rows_back: Iterable[Any], *, digested: bool) -> tuple[SourceFile, ...]:
     """The files of a table as the workers have seen them; those of this machine are digested here, if they are."""
-    here = {ingest.shown(part.path): part for part in parts if not part.address}
-    seen: dict[str, SourceFile] = {}
+    local_parts = {ingest.shown(part.path): part for part in parts if not part.address}
+    files: dict[str, SourceFile] = {}
     for row in (row for row in rows_back if row["kind"] == "file"):
         pairs, path = pl.read_ipc(row["body"]), row["file"]
         mapping: dict[str, tuple[str, ...]] = {}
         for column, header in pairs.select("column", "header").iter_rows():
             mapping[column] = (*mapping.get(column, ()), header)
-        unused, rows = mapping.pop("", ()), pairs["rows"][0] + (seen[path].rows if path in seen else 0)
-        seen[path] = SourceFile(path, 0, "", rows, mapping, unused, Path(path), None)
-    for path, part in here.items():
+        unused, rows = mapping.pop("", ()), pairs["rows"][0] + (files[path].rows if path in files else 0)
+        files[path] = SourceFile(path, 0, "", rows, mapping, unused, Path(path), None)
+    for path, part in local_parts.items():
         with part.opened(path) as (stream, touched):
             digest, size = hashlib.sha256(), 0
             while digested and (block := stream.read(1 << 20)):
                 digest.update(block)
                 size += len(block)
-        seen[path] = replace(seen[path], bytes=size, sha256=digest.hexdigest(), origin=part.path, signature=touched)
-    return tuple(seen[path] for path in [*here, *sorted(seen.keys() - here.keys())])
+        files[path] = replace(files[path], bytes=size, sha256=digest.hexdigest(), origin=part.path, signature=touched)
+    return tuple(files[path] for path in [*local_parts, *sorted(files.keys() - local_parts.keys())])
 
 
-def _chunks(rows_back: Iterable[Any], place: Mapping[str, int]) -> list[dict[str, pl.DataFrame]]:
+def _chunks(rows_back: Iterable[Any], file_order: Mapping[str, int]) -> list[dict[str, pl.DataFrame]]:
     """What was told, chunk by chunk, in the order of files and records."""
     frames: dict[tuple[int, int], dict[str, pl.DataFrame]] = {}
     for row in (row for row in rows_back if row["kind"] != "file"):
-        frames.setdefault((place[row["file"]], row["record"]), {})[row["kind"]] = pl.read_ipc(row["body"])
+        frames.setdefault((file_order[row["file"]], row["record"]), {})[row["kind"]] = pl.read_ipc(row["body"])
     return [frames[at] for at in sorted(frames)]
 
 

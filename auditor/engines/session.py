@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from auditor.engines import memory
 from auditor.errors import AuditError, UsageError
-from auditor.scale import memory
 
 _SETTINGS = {
     "spark.driver.maxResultSize": "0",
@@ -48,7 +48,7 @@ class SparkFailed(AuditError):
     """Spark could not do the work."""
 
 
-def joined(master: str, settings: Mapping[str, str]) -> Any:
+def connect(master: str, settings: Mapping[str, str]) -> Any:
     """A session; of Spark Connect where the master is `sc://...`. Raises UsageError, SparkFailed.
 
     Java gets none of our streams: the report is on one, and on the other only what we say.
@@ -62,7 +62,7 @@ def joined(master: str, settings: Mapping[str, str]) -> Any:
         from pyspark.sql import SparkSession
     except ImportError:
         raise UsageError("--engine spark: PySpark is not installed; pip install 'audit98968[spark]'") from None
-    _call(master)
+    _require_answer(master)
     builder = SparkSession.builder.appName("audit98968")
     if remote:  # a server's own settings are not ours to set
         builder = builder.remote(master).config(
@@ -78,7 +78,7 @@ def joined(master: str, settings: Mapping[str, str]) -> Any:
         builder = builder.master(master).config(map=settings)
     interrupted = signal.getsignal(signal.SIGINT)
     try:
-        with explained(), _without_streams(), warnings.catch_warnings(action="ignore"):
+        with errors_explained(), _without_streams(), warnings.catch_warnings(action="ignore"):
             return builder.getOrCreate()
     except PySparkRuntimeError as error:
         raise SparkFailed("--engine spark: Java did not start; install Java 17 or newer, or set JAVA_HOME") from error
@@ -90,19 +90,19 @@ def joined(master: str, settings: Mapping[str, str]) -> Any:
 @contextlib.contextmanager
 def _without_streams() -> Iterator[None]:
     """For what starts here, standard output and error lead nowhere."""
-    kept = [os.dup(number) for number in (1, 2)]
+    saved = [os.dup(number) for number in (1, 2)]
     with Path(os.devnull).open("wb") as nothing:
         for number in (1, 2):
             os.dup2(nothing.fileno(), number)
     try:
         yield
     finally:
-        for number, stream in zip((1, 2), kept, strict=True):
+        for number, stream in zip((1, 2), saved, strict=True):
             os.dup2(stream, number)
             os.close(stream)
 
 
-def _call(master: str) -> None:
+def _require_answer(master: str) -> None:
     """Whether some standalone master answers; Spark itself would try for a minute, and then say nothing."""
     scheme, _, rest = master.partition("://")
     if scheme not in ("spark", "sc"):
@@ -116,7 +116,7 @@ def _call(master: str) -> None:
 
 
 @contextlib.contextmanager
-def explained() -> Iterator[None]:
+def errors_explained() -> Iterator[None]:
     """Spark's errors in our words: its own quote plans and traces."""
     from pyspark.errors import PySparkRuntimeError
 

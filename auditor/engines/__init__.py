@@ -1,4 +1,4 @@
-"""Where the work is done: in this process, or by Spark. Both do the same: survey, type chunks, judge patients."""
+"""Engines: this process, or Spark. Both do the same: scan keys, type chunks, judge patients."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, Self
@@ -13,8 +13,8 @@ from auditor.reading.ingest import Part
 Progress = Callable[[str], None]
 
 
-class Place(Protocol):
-    """What an audit asks of the place where it runs."""
+class Engine(Protocol):
+    """What an audit asks of the engine that runs it."""
 
     def __enter__(self) -> Self:
         """Hold what is needed until the end of the block."""
@@ -25,17 +25,17 @@ class Place(Protocol):
     def parts(self, name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
         """A table's files, in order, and warnings about what was left alone. Raises InputRefused."""
 
-    def survey(self, look: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
-        """Look at a table."""
+    def scan_keys(self, scan: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
+        """Scan the keys of a table."""
 
-    def type_chunks(self, work: ChunkTyper, parts: Sequence[Part]) -> ChunkSummary:
+    def type_chunks(self, typer: ChunkTyper, parts: Sequence[Part]) -> ChunkSummary:
         """Type a table, and keep the rows that can matter."""
 
-    def kept(self, table: str, *columns: str, **renamed: str) -> pl.DataFrame:
+    def select_kept(self, table: str, *columns: str, **aliases: str) -> pl.DataFrame:
         """Some columns of the rows that were kept."""
 
     def judge(self, context: Context) -> Iterator[Judged]:
         """Judge all patients whose records were kept."""
 
-    def hold(self, frame: pl.DataFrame) -> pl.LazyFrame:
+    def spill(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """A frame that is needed once more before the block is left."""

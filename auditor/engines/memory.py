@@ -9,7 +9,7 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from auditor.errors import UsageError
 
-_LEAST = 256 << 20
+_MINIMUM = 256 << 20
 _SIZE = TypeAdapter(ByteSize)
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
@@ -23,8 +23,8 @@ def parse(text: str, origin: str) -> int:
             size = int(_SIZE.validate_python(text.strip()))
         except ValidationError:
             raise UsageError(f"{origin}: a size expected, such as 2GB or 50%") from None
-    if size < _LEAST:
-        raise UsageError(f"{origin}: at least {_LEAST >> 20} MiB are needed")
+    if size < _MINIMUM:
+        raise UsageError(f"{origin}: at least {_MINIMUM >> 20} MiB are needed")
     return size
 
 

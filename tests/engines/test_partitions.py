@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from auditor.engines import memory
+from auditor.engines.local import Local
 from auditor.errors import UsageError
-from auditor.scale import memory
-from auditor.scale.local import Local
 from tests.reference import Table, World
 from tests.support import compare
 from tests.support.engines import Divided, Spilled, audited, same

@@ -9,13 +9,13 @@ from typing import Self, TypeVar
 
 import polars as pl
 
+from auditor.engines import Progress
+from auditor.engines.partitions import Partitions
 from auditor.judging.patients import Context, Judged, judge_patients
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, without_copies
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated_hashes
 from auditor.reading import ingest
 from auditor.reading.ingest import Chunk, Chunks, Part
-from auditor.scale import Progress
-from auditor.scale.partitions import Partitions
 from auditor.windows.calls import NO_SPANS
 
 _SHARE = 4
@@ -27,21 +27,24 @@ _AT_ONCE = 2
 _COPIES = 2_000_000
 """Rows that may be held because others have their ids, beside two for each id."""
 
-_Made = TypeVar("_Made")
+_Output = TypeVar("_Output")
 
 
 class Local:
-    """One process. What is kept fits into a share of `memory` (bytes, None for no bound), or goes to the folder `beside`."""
+    """One process.
+
+    What is kept fits into a share of `memory` (bytes, None for no bound), or goes to the folder `spill_folder`.
+    """
 
     def __init__(
         self,
         memory: int | None = None,
-        beside: Path | None = None,
+        spill_folder: Path | None = None,
         progress: Progress = lambda _: None,
         share: Callable[[str, float], None] = lambda *_: None,
     ) -> None:
         """Without rows yet. `progress` hears of each stage, `share` how much of it is done."""
-        self._rows = Partitions(None if memory is None else memory // _SHARE, beside)
+        self._rows = Partitions(None if memory is None else memory // _SHARE, spill_folder)
         self._spans = NO_SPANS
         self._progress, self._share = progress, share
 
@@ -57,42 +60,42 @@ class Local:
         """A table's files."""
         return ingest.parts(name, paths)
 
-    def survey(self, look: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
-        """Look at a table."""
-        self._progress(f"reading {look.table}")
-        source = Chunks(parts, look.policy, without_billing=look.without_billing, only=look.columns)
+    def scan_keys(self, scan: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
+        """Scan the keys of a table."""
+        self._progress(f"reading {scan.table}")
+        source = Chunks(parts, scan.policy, without_billing=scan.without_billing, only=scan.columns)
         ids: list[pl.Series] = []
         billed, days = [no_billed_ids()], [no_line_dates()]
-        for some, lines, dates in _each(look, source):
-            ids.append(some)
+        for hashes, lines, dates in _each(scan, source):
+            ids.append(hashes)
             billed.append(lines)
             days.append(dates)
-            self._share(f"reading {look.table}", source.share)
+            self._share(f"reading {scan.table}", source.share)
         return KeyScanResult(repeated_hashes(ids), pl.concat(billed), pl.concat(days), tuple(source.files))
 
-    def type_chunks(self, work: ChunkTyper, parts: Sequence[Part]) -> ChunkSummary:
+    def type_chunks(self, typer: ChunkTyper, parts: Sequence[Part]) -> ChunkSummary:
         """Type a table, and keep the rows that can matter."""
-        self._progress(f"typing {work.scan.table}")
-        source = Chunks(parts, work.scan.policy, without_billing=work.scan.without_billing)
-        said: list[ChunkSummary] = []
-        for rows, some in _each(work, source):
-            self._rows.add(work.scan.table, rows)
-            said.append(some)
-            if sum(part.duplicate_keys.height for part in said) > 2 * len(work.repeated) + _COPIES:
-                said = without_copies(said)
-            self._share(f"typing {work.scan.table}", source.share)
-        rows, whole = work.merge(said, source.files)
-        if whole.date_only != work.date_only:  # now that it is known: once more
-            self._rows.drop(work.scan.table)
-            return self.type_chunks(replace(work, date_only=whole.date_only), parts)
-        self._rows.add(work.scan.table, rows)
-        if work.scan.table == "calls":
+        self._progress(f"typing {typer.scan.table}")
+        source = Chunks(parts, typer.scan.policy, without_billing=typer.scan.without_billing)
+        summaries: list[ChunkSummary] = []
+        for rows, summary in _each(typer, source):
+            self._rows.add(typer.scan.table, rows)
+            summaries.append(summary)
+            if sum(part.duplicate_keys.height for part in summaries) > 2 * len(typer.repeated) + _COPIES:
+                summaries = without_copies(summaries)
+            self._share(f"typing {typer.scan.table}", source.share)
+        rows, whole = typer.merge(summaries, source.files)
+        if whole.date_only != typer.date_only:  # now that it is known: once more
+            self._rows.drop(typer.scan.table)
+            return self.type_chunks(replace(typer, date_only=whole.date_only), parts)
+        self._rows.add(typer.scan.table, rows)
+        if typer.scan.table == "calls":
             self._spans = whole.spans
         return whole
 
-    def kept(self, table: str, *columns: str, **renamed: str) -> pl.DataFrame:
+    def select_kept(self, table: str, *columns: str, **aliases: str) -> pl.DataFrame:
         """Some columns of the rows that were kept."""
-        return self._rows.select(table, *columns, **renamed)
+        return self._rows.select(table, *columns, **aliases)
 
     def judge(self, context: Context) -> Iterator[Judged]:
         """Judge all patients, partition after partition."""
@@ -100,15 +103,15 @@ class Local:
         for rows in self._rows.each():
             yield judge_patients(rows["calls"], rows["visits"], rows.get("claims"), self._spans, context)
 
-    def hold(self, frame: pl.DataFrame) -> pl.LazyFrame:
+    def spill(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """The frame, in memory or on disk."""
-        return self._rows.hold(frame)
+        return self._rows.spill(frame)
 
 
-def _each(work: Callable[[Chunk], _Made], chunks: Iterable[Chunk]) -> Iterator[_Made]:
+def _each(work: Callable[[Chunk], _Output], chunks: Iterable[Chunk]) -> Iterator[_Output]:
     """The work on every chunk, in order, on a few at once."""
     threads = ThreadPoolExecutor(_AT_ONCE)
-    waiting: deque[Future[_Made]] = deque()
+    waiting: deque[Future[_Output]] = deque()
     try:
         for chunk in chunks:
             waiting.append(threads.submit(work, chunk))
