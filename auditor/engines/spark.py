@@ -241,10 +241,10 @@ class Spark:
 
     def _contents(self, part: Part) -> Any:
         """Whole files that are no Parquet; what can be read only once is sent from here."""
-        if part.held is None:
+        if part.buffer is None:
             return self._session.read.format("binaryFile").load(_address(part)).select("path", "content")
-        part.held.seek(0)
-        return self._session.createDataFrame([(str(part.path), part.held.read())], "path string, content binary")
+        part.buffer.seek(0)
+        return self._session.createDataFrame([(str(part.path), part.buffer.read())], "path string, content binary")
 
     def _rows_of(self, part: Part, scan: KeyScan, only: Sequence[str] | None) -> tuple[Any, worker.ReadChunks]:
         """A Parquet file's wanted columns, by their places, and how a worker makes chunks of them."""
@@ -328,7 +328,7 @@ def _is_parquet(part: Part) -> bool:
     if part.address:
         return not part.address.lower().removesuffix(".gz").removesuffix(".zst").endswith((".csv", ".tsv", ".psv"))
     with part.opened(ingest.where(part.table, part.path)) as (stream, _):
-        return part.held is None and stream.read(4) == b"PAR1"
+        return part.buffer is None and stream.read(4) == b"PAR1"
 
 
 def _address(part: Part) -> str:

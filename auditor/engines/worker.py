@@ -22,8 +22,8 @@ from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkTyper, to_frames
 from auditor.prefilter.key_scan import KeyScan
 from auditor.reading import ingest
+from auditor.reading.dictionary import from_arrow
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Part
-from auditor.reading.packed import known
 from auditor.reading.parquet import as_text
 from auditor.windows import calls as call_windows
 from auditor.windows.calls import NO_SPANS
@@ -88,7 +88,7 @@ def parquet_chunks(
     joined = {str(p) for many in wanted.values() if len(many) > 1 for p in many}
     path = pl.col("path") if part.address else pl.lit(ingest.shown(part.path))
     for batch in batches:
-        frame, about = known(pa.Table.from_batches([batch]), ())
+        frame, hints = from_arrow(pa.Table.from_batches([batch]), ())
         texts = frame.select(
             *(
                 as_text(source_name, name, pl.col(name), dtype, name in joined, pl.lit(dates_only.get(name))).alias(
@@ -99,11 +99,11 @@ def parquet_chunks(
             source_file=path,
             source_record=(pl.col("record") + 1).cast(pl.UInt32),
         )
-        about = ingest.of_canonical(about, wanted)
-        chunk = ingest.canonical(source_name, texts, wanted, about)
+        hints = ingest.of_canonical(hints, wanted)
+        chunk = ingest.canonical(source_name, texts, wanted, hints)
         for (file,), rows in chunk.group_by("source_file", maintain_order=True):
             first = rows["source_record"][0]
-            yield str(file), first, Chunk(rows, pl.DataFrame(schema=REJECT_SCHEMA), known=about)
+            yield str(file), first, Chunk(rows, pl.DataFrame(schema=REJECT_SCHEMA), hints=hints)
             yield str(file), first, file_columns.with_columns(rows=pl.lit(rows.height))
 
 
@@ -112,12 +112,12 @@ def text_chunks(
 ) -> Iterator[tuple[str, int, Chunk | pl.DataFrame]]:
     """Whole CSV files: `path` and `content`."""
     for row in (row for batch in batches for row in batch.to_pylist()):
-        copy = Part(part.table, Path(row["path"]) if part.address else part.path, held=io.BytesIO(row["content"]))
+        copy = Part(part.table, Path(row["path"]) if part.address else part.path, buffer=io.BytesIO(row["content"]))
         record = 1
         for item in ingest.read_part(copy, policy, without_billing=without_billing, only=only):
             if isinstance(item, Chunk):
                 yield ingest.shown(copy.path), record, item
-                record += item.frame.height + item.lost.height
+                record += item.frame.height + item.malformed.height
             else:
                 yield item.path, 1, file_frame(item.mapping, item.unused).with_columns(rows=pl.lit(item.rows))
 

@@ -124,7 +124,7 @@ class TypedChunk:
                 if column.name in self.parser.filled or (column.required and column.name in self.chunk.frame.columns)
             ),
             self.blanks.clear(),
-            pl.concat([self.chunk.lost.with_columns(written=pl.lit(None, pl.String)), *found]),
+            pl.concat([self.chunk.malformed.with_columns(written=pl.lit(None, pl.String)), *found]),
             pl.DataFrame(self.parser.unrecognised, schema=_UNRECOGNISED, orient="row"),
             (),
             self.parser.tallies,
@@ -146,7 +146,7 @@ def type_rows(
     parser = TableParser(policy, spec.name, chunk.frame.height, date_columns)
     for name, column in spec.columns.items():
         if name in chunk.frame.columns:
-            values.read(parser, column, chunk.frame[name], chunk.known)
+            values.read(parser, column, chunk.frame[name], chunk.hints)
     _check_spans(parser)
     return TypedChunk(spec, chunk, parser, blanks, parser.problem == 0)
 

@@ -11,7 +11,7 @@ from auditor.parsing import instants
 from auditor.parsing.ids import folded, same_ids
 from auditor.parsing.instants import DAY, MidnightCounts
 from auditor.policy import Policy
-from auditor.reading.packed import Known, extent_of
+from auditor.reading.dictionary import ColumnHints, byte_range_of
 from auditor.schema.codes import CODE
 from auditor.schema.tables import TABLES, Column, Kind, fold_term
 
@@ -119,18 +119,18 @@ class TableParser:
         self.problem = self.problem.zip_with(self.problem > 0, found.fill_null(0))
 
 
-def read(parser: TableParser, column: Column, values: pl.Series, known: Known) -> None:
+def read(parser: TableParser, column: Column, values: pl.Series, hints: ColumnHints) -> None:
     """Type one column of the export, blanks as nulls, into `parser`: each different text once, where texts repeat.
 
     `is_date_only` of the table's columns.
     """
     if not (values.dtype.is_temporal() and column.kind in _TIMES):
-        values, parser.codes = _dictionary_encoded(values, known.texts.get(column.name), column.kind)
-        extent = known.extent(column.name) if parser.codes is None else extent_of(values.to_list())
-        if not extent.is_plain:
+        values, parser.codes = _dictionary_encoded(values, hints.texts.get(column.name), column.kind)
+        byte_range = hints.byte_range(column.name) if parser.codes is None else byte_range_of(values.to_list())
+        if not byte_range.is_plain:
             values = _without_armor(parser, column, values).str.strip_chars()
         values = _without_blanks(parser, column, values)
-        if not extent.is_number:
+        if not byte_range.is_number:
             _count_rounded(parser, column, values)
     if parser.rows and (not values.null_count() or parser.has_row(values.is_not_null())):
         parser.filled.add(column.name)

@@ -18,8 +18,8 @@ from auditor.prefilter.membership_filter import DateRangeFilter, MembershipFilte
 from auditor.quality import coverage, duration_units, profile
 from auditor.quality.coverage import CoverageBounds
 from auditor.quality.relationships import Lookups
+from auditor.reading.dictionary import detached
 from auditor.reading.ingest import Chunk, SourceFile
-from auditor.reading.packed import owned
 from auditor.schema.tables import TABLES
 from auditor.windows import calls as call_windows
 from auditor.windows import visits as visit_windows
@@ -120,18 +120,18 @@ class ChunkTyper:
                 profile.of_codes("lost", codes.filter(~typed.is_valid)),
             ]
         table = typed.table()
-        table = replace(table, rejects=owned(table.rejects))
+        table = replace(table, rejects=detached(table.rejects))
         summary = ChunkSummary(
             table,
-            owned(duplicate_keys),
-            owned(deferred_rows),
+            detached(duplicate_keys),
+            detached(deferred_rows),
             coverage_bounds,
-            owned(spans),
+            detached(spans),
             typed.midnights,
             counts,
-            owned(pl.concat(profiles)),
+            detached(pl.concat(profiles)),
         )
-        return owned(kept), summary
+        return detached(kept), summary
 
     def merge(self, parts: Sequence[ChunkSummary], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, ChunkSummary]:
         """Merge the summaries of chunks, in order; also returns the deferred rows that can matter."""

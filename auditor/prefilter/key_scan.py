@@ -7,8 +7,8 @@ import polars as pl
 from auditor.parsing.duplicates import hashed
 from auditor.parsing.normalise import type_rows
 from auditor.policy import Policy
+from auditor.reading.dictionary import detached
 from auditor.reading.ingest import Chunk, SourceFile
-from auditor.reading.packed import owned
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES
 
@@ -64,7 +64,7 @@ class KeyScan:
         when = replace(chunk, frame=chunk.frame.select(written).filter(dated))
         dates = type_rows(spec, when, self.policy, self.blanks).column(day)
         days = pl.DataFrame({"claim": hashed([rows["claim_id"]]), "day": dates})
-        return typed.ids(), owned(rows.drop_nulls("cpt_code").select(_BILLED)), days
+        return typed.ids(), detached(rows.drop_nulls("cpt_code").select(_BILLED)), days
 
 
 def no_billed_ids() -> pl.DataFrame:

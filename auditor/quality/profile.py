@@ -108,7 +108,7 @@ def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, lookups: Looku
                 _rows(
                     "id",
                     pair,
-                    ids.normalized_matches(typed.values_where(column, others), typed.chunk.known.extent(column)),
+                    ids.normalized_matches(typed.values_where(column, others), typed.chunk.hints.byte_range(column)),
                 )
             )
             continue
@@ -117,7 +117,9 @@ def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, lookups: Looku
             _rows(
                 "id",
                 pair,
-                ids.normalized_matches(typed.values_where(column, typed.is_valid), typed.chunk.known.extent(column)),
+                ids.normalized_matches(
+                    typed.values_where(column, typed.is_valid), typed.chunk.hints.byte_range(column)
+                ),
             )
         )
     return pl.concat(parts)

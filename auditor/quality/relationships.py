@@ -14,7 +14,7 @@ import polars as pl
 from auditor.parsing.duplicates import hashed
 from auditor.parsing.ids import DIFFERENCES, are_digits, folded
 from auditor.prefilter.membership_filter import MembershipFilter
-from auditor.reading.packed import ANYTHING, Extent
+from auditor.reading.dictionary import ANY_BYTES, ByteRange
 
 MANY_CLAIMS = 20
 """Of one provider."""
@@ -91,11 +91,11 @@ class IdSet:
         """The ids that have these hashes (`value`)."""
         return self._values.filter(pl.col("hash").is_in(hashes.implode())).select("value")
 
-    def normalized_matches(self, texts: pl.Series, extent: Extent = ANYTHING) -> pl.DataFrame:
+    def normalized_matches(self, texts: pl.Series, byte_range: ByteRange = ANY_BYTES) -> pl.DataFrame:
         """Which of the ids (`value`) are among the texts of an extent nearly, and `how` they differ."""
-        return self.pairs(texts, extent).select("value", "how").unique()
+        return self.pairs(texts, byte_range).select("value", "how").unique()
 
-    def pairs(self, texts: pl.Series, extent: Extent = ANYTHING) -> pl.DataFrame:
+    def pairs(self, texts: pl.Series, extent: ByteRange = ANY_BYTES) -> pl.DataFrame:
         """The ids (`value`) with each `text` of an extent that they nearly equal, and `how` they differ."""
         nothing = pl.DataFrame(schema={"value": pl.String, "text": pl.String, "how": pl.String})
         if self._values.is_empty() or (self._digits and _digits(texts, extent) == self._digits):
@@ -137,11 +137,11 @@ def lookups_of_previous_records(table: str, related: pl.DataFrame, *, with_claim
     return {f"{PREVIOUS_RECORD}{kind} {column}": (column, IdSet(ids[kind])) for kind, column in columns[table]}
 
 
-def _digits(texts: pl.Series, extent: Extent = ANYTHING) -> int:
+def _digits(texts: pl.Series, byte_range: ByteRange = ANY_BYTES) -> int:
     """How many digits each of the texts is, where all are as many and nothing else: such texts are equal, or not near."""
     sizes = texts.str.len_bytes()
     least: int = sizes.min() or 0  # type: ignore[assignment]
-    return least if least == sizes.max() and (extent.is_digits or are_digits(texts)) else 0
+    return least if least == sizes.max() and (byte_range.is_digits or are_digits(texts)) else 0
 
 
 def _folded(texts: pl.Series) -> pl.DataFrame:

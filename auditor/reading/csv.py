@@ -21,15 +21,15 @@ import pyarrow.csv as pacsv
 from auditor.errors import InputRefused
 from auditor.reading import decoding
 from auditor.reading.decoding import Source
-from auditor.reading.packed import NOTHING, Known, known
+from auditor.reading.dictionary import NO_HINTS, ColumnHints, from_arrow
 
 CHUNK = 1 << 24
 """Bytes of text in a chunk."""
 _LONGEST = 64_000_000
 """Bytes of a record."""
-_TASTE = 1 << 20
+_SAMPLE = 1 << 20
 """Bytes that tell which columns repeat a few values."""
-_FEW = 20
+_ROWS_PER_VALUE = 20
 """Rows per different value, at least, in a column that repeats a few values."""
 
 _DELIMITERS = (",", "\t", "|", ";")
@@ -63,8 +63,10 @@ class CsvText:
     above: int = 0
 
 
-Columns = tuple[pl.DataFrame, Known, dict[int, str]]
-"""The wanted columns as text or packed, named by position, with `record`; and record number → reason for those lost."""
+Columns = tuple[pl.DataFrame, ColumnHints, dict[int, str]]
+"""The wanted columns as text or dictionary-encoded, named by position, with `record`; and record number → reason for
+those lost.
+"""
 
 
 def open_text(
@@ -128,9 +130,9 @@ def _with_header(
     if first is None:
         raise InputRefused(f"{where}, line 1: a quote in the header is never closed; correct the header line")
     line = first[0].decode().rstrip("\r\n")
-    said = _SEPARATOR.fullmatch(line) if delimiter is None else None
-    if said:  # a line of Excel's, and no row
-        return _with_header(where, declared, chain((data[first.end() :],), blocks), chunk, said[1])
+    separator_match = _SEPARATOR.fullmatch(line) if delimiter is None else None
+    if separator_match:  # a line of Excel's, and no row
+        return _with_header(where, declared, chain((data[first.end() :],), blocks), chunk, separator_match[1])
     bare = re.sub(r'"[^"]*"', "", line)
     delimiter = delimiter or max(_DELIMITERS, key=bare.count)
     try:
@@ -145,9 +147,9 @@ def _with_header(
 def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[int] = ()) -> Iterator[Columns]:
     """The wanted columns in chunks of whole records, at least one; `record` counts from 1 over all records.
 
-    Those positions of `repeating` whose first values repeat are packed.
+    Those positions of `repeating` whose first values repeat are dictionary-encoded.
     """
-    few: list[str] | None = None
+    low_cardinality: list[str] | None = None
     data, size, before = b"", text.chunk, 0
     ended = False
     while not ended:
@@ -167,14 +169,18 @@ def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[
             yield from _slow(text, chain((data,), text.records), positions, before)
             return
         whole = memoryview(data)[:end]
-        few = _few(text, data, positions, repeating) if few is None else few
+        low_cardinality = (
+            _low_cardinality(text, data, positions, repeating) if low_cardinality is None else low_cardinality
+        )
         try:
-            made: Iterable[Columns] = [(*_fast(text, whole, positions, (quoted, newlines), few, before), {})]
+            chunks: Iterable[Columns] = [
+                (*_fast(text, whole, positions, (quoted, newlines), low_cardinality, before), {})
+            ]
         except pa.ArrowInvalid:
-            made = _slow(text, (whole,), positions, before)
-        for frame, about, lost in made:
-            yield frame, about, lost
-            before += frame.height + len(lost)
+            chunks = _slow(text, (whole,), positions, before)
+        for frame, hints, malformed in chunks:
+            yield frame, hints, malformed
+            before += frame.height + len(malformed)
         data, size = data[end:], text.chunk
 
 
@@ -192,7 +198,7 @@ def _last_end(data: bytes) -> int:
     for newline in (b"\n", b"\r"):
         end = data.rfind(newline) + 1
         if b'"' in data and data.count(b'"', 0, end) % 2:  # within a field
-            end = _end_outside(data, newline, max(0, end - _TASTE), end) or _end_outside(data, newline, 0, end)
+            end = _end_outside(data, newline, max(0, end - _SAMPLE), end) or _end_outside(data, newline, 0, end)
         if end:
             return end
     return 0
@@ -227,14 +233,14 @@ def _within_field(text: bytes, delimiter: str) -> bool:
     return at < 1 or bare[at - 1 : at] in (delimiter.encode(), b"\n", b"\r")
 
 
-def _few(text: CsvText, data: bytes, positions: Sequence[int], repeating: Collection[int]) -> list[str]:
+def _low_cardinality(text: CsvText, data: bytes, positions: Sequence[int], repeating: Collection[int]) -> list[str]:
     """The columns of `repeating` that hold few values, as far as the first records tell."""
-    taste = data[: _last_end(data[:_TASTE])]
+    sample = data[: _last_end(data[:_SAMPLE])]
     try:
-        rows, _ = _fast(text, memoryview(taste), positions, (True, b'"' in taste), [], 0)
+        rows, _ = _fast(text, memoryview(sample), positions, (True, b'"' in sample), [], 0)
     except pa.ArrowInvalid:
         return []
-    return [name for name in map(str, repeating) if rows[name].n_unique() * _FEW <= rows.height]
+    return [name for name in map(str, repeating) if rows[name].n_unique() * _ROWS_PER_VALUE <= rows.height]
 
 
 def _fast(
@@ -242,14 +248,16 @@ def _fast(
     data: memoryview,
     positions: Sequence[int],
     quotes: tuple[bool, bool],
-    few: Collection[str],
+    low_cardinality: Collection[str],
     before: int,
-) -> tuple[pl.DataFrame, Known]:
+) -> tuple[pl.DataFrame, ColumnHints]:
     """`quotes`: whether there are any, and line ends within them."""
     quoted, newlines = quotes
     names = [str(position) for position in range(len(text.headers))]
     wanted = [str(position) for position in positions]
-    types = dict.fromkeys(wanted, pa.large_string()) | dict.fromkeys(few, pa.dictionary(pa.int32(), pa.string()))
+    types = dict.fromkeys(wanted, pa.large_string()) | dict.fromkeys(
+        low_cardinality, pa.dictionary(pa.int32(), pa.string())
+    )
     table = pacsv.read_csv(
         pa.py_buffer(data),
         read_options=pacsv.ReadOptions(column_names=names),
@@ -260,8 +268,8 @@ def _fast(
             column_types=types, include_columns=wanted, strings_can_be_null=False, check_utf8=False
         ),
     )
-    frame, about = known(table, few)
-    return frame.with_row_index("record", offset=before + 1), about
+    frame, hints = from_arrow(table, low_cardinality)
+    return frame.with_row_index("record", offset=before + 1), hints
 
 
 class _Text(io.RawIOBase):
@@ -300,12 +308,12 @@ def _slow(
     reader = csv.reader(_wrapped(stream), delimiter=text.delimiter, strict=True)
     columns: list[list[str]] = [[] for _ in positions]
     records: list[int] = []
-    lost: dict[int, str] = {}
+    malformed: dict[int, str] = {}
     number, began = before, 0
     while True:
         if stream.given - began > text.chunk // 4:
-            yield _frame(columns, positions, records), NOTHING, lost
-            columns, records, lost, began = [[] for _ in positions], [], {}, stream.given
+            yield _frame(columns, positions, records), NO_HINTS, malformed
+            columns, records, malformed, began = [[] for _ in positions], [], {}, stream.given
         stream.mark, stream.record = stream.given, number + 1
         line = reader.line_num
         try:
@@ -324,18 +332,18 @@ def _slow(
                     f"{where}, record {number}: a quoted field runs over several lines and does not end properly, so the "
                     "records in it cannot be told apart; correct that record or export the file again"
                 ) from None
-            lost[number] = "text after a closing quote"
+            malformed[number] = "text after a closing quote"
             continue
         if not row:
             continue
         number += 1
         if len(row) < width or any(cell.strip() for cell in row[width:]):
-            lost[number] = f"{len(row)} fields where the header has {width}"
+            malformed[number] = f"{len(row)} fields where the header has {width}"
             continue
         records.append(number)
         for column, position in zip(columns, positions, strict=True):
             column.append(row[position])
-    yield _frame(columns, positions, records), NOTHING, lost
+    yield _frame(columns, positions, records), NO_HINTS, malformed
 
 
 def _frame(columns: list[list[str]], positions: Sequence[int], records: list[int]) -> pl.DataFrame:

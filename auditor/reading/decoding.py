@@ -98,10 +98,10 @@ class Source(io.BufferedIOBase):
         self._size += len(data)
         return data
 
-    def insist_on_size(self, held: int, size: int | None = None) -> None:
+    def require_size(self, expanded: int, size: int | None = None) -> None:
         """Refuse a file that holds so many bytes, and is so small: as much as is read of it. Raises InputRefused."""
         size = self._size if size is None else size
-        if held > max(_HARMLESS, self._expansion * size):
+        if expanded > max(_HARMLESS, self._expansion * size):
             raise InputRefused(
                 f"{self._where}: {size:,} bytes of it hold more than {self._expansion:,} times as much; if that is right, "
                 f"say so in the policy, such as max_expansion = {20 * self._expansion}"
@@ -137,11 +137,11 @@ def is_utf8(where: str, source: Source, size: int) -> bool:
     return True
 
 
-class _Spoilt(Exception):
+class _Undecodable(Exception):
     """What is wrong with a text, and what of it stands before that."""
 
-    def __init__(self, what: str, before: bytes) -> None:
-        super().__init__(what)
+    def __init__(self, problem: str, before: bytes) -> None:
+        super().__init__(problem)
         self.before = before
 
 
@@ -155,7 +155,7 @@ def blocks(where: str, source: Source, size: int, encoding: str = "utf-8") -> It
         for text in _texts(where, source, size, encoding):
             yield text
             given += 1
-    except _Spoilt as spoilt:
+    except _Undecodable as spoilt:
         source.rewind()  # lines are counted only now that one is to be named
         before = chain(islice(_texts(where, source, size, encoding), given), (spoilt.before,))
         raise InputRefused(f"{where}, line {_lines(before) + 1}: {spoilt}") from None
@@ -180,7 +180,7 @@ def _texts(where: str, source: Source, size: int, encoding: str) -> Iterator[byt
                 raise InputRefused(
                     f"{where}: UTF-16 or UTF-32 text without the byte-order mark of UTF-16; export the file as UTF-8"
                 )
-            raise _Spoilt("a NUL byte; the file is damaged or no text; export it again", text[:nul])
+            raise _Undecodable("a NUL byte; the file is damaged or no text; export it again", text[:nul])
         rest = b""
         if not marked and not text.isascii():
             text, rest = _whole(text) if encoding == "utf-8" else (_declared(text, encoding), b"")
@@ -202,8 +202,8 @@ def _whole(text: bytes) -> tuple[bytes, bytes]:
     return text, b""
 
 
-def _not_utf8(before: bytes) -> _Spoilt:
-    return _Spoilt(
+def _not_utf8(before: bytes) -> _Undecodable:
+    return _Undecodable(
         'not UTF-8 text; export the file as UTF-8, or declare what it is in the policy: encoding = "cp1252"', before
     )
 
@@ -212,7 +212,9 @@ def _declared(text: bytes, encoding: str) -> bytes:
     try:
         return text.decode(encoding).encode()
     except UnicodeDecodeError as error:
-        raise _Spoilt(f"neither UTF-8 nor {encoding} text; export the file as UTF-8", text[: error.start]) from None
+        raise _Undecodable(
+            f"neither UTF-8 nor {encoding} text; export the file as UTF-8", text[: error.start]
+        ) from None
 
 
 def _utf16(where: str, decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bytes:
@@ -246,10 +248,10 @@ def _decompressed(where: str, source: Source, size: int) -> Iterator[bytes]:
         stream = pa.input_stream(pa.PythonFile(source, mode="r"), compression="zstd")
     else:
         stream = source
-    held = 0
-    while block := _inflated(where, stream, size if held else max(size, _OPENING)):
-        held += len(block)
-        source.insist_on_size(held)
+    expanded = 0
+    while block := _inflated(where, stream, size if expanded else max(size, _OPENING)):
+        expanded += len(block)
+        source.require_size(expanded)
         yield block
 
 

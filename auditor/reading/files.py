@@ -125,7 +125,7 @@ def opened(where: str, path: Path) -> Iterator[tuple[BinaryIO, Signature | None]
         yield stream, signature(found) if stat.S_ISREG(found.st_mode) else None
 
 
-def held(where: str, path: Path) -> BinaryIO | None:
+def buffered(where: str, path: Path) -> BinaryIO | None:
     """All of standard input or a pipe, in a file without a name that ends with the process; None for what is a file.
 
     Raises InputRefused where it cannot be read, OutputFailed where there is no room for it.

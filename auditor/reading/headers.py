@@ -15,7 +15,7 @@ WORDS = {
     fold(word) for column in _COLUMNS for term, words in (column.vocabulary or {}).items() for word in (term, *words)
 }
 """Words of vocabularies, folded: a cell may hold them."""
-_KNOWN = {fold(name) for column in _COLUMNS for name in (column.name, *column.aliases)} - WORDS
+_ALIASES = {fold(name) for column in _COLUMNS for name in (column.name, *column.aliases)} - WORDS
 """Names of columns that no cell holds."""
 
 
@@ -51,7 +51,7 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
     for column in spec.columns.values():
         if column.name in found or column.name in ignored:
             continue
-        accepted = {fold(known) for known in (column.name, *column.aliases)}
+        accepted = {fold(aliases) for aliases in (column.name, *column.aliases)}
         hits = [index for index, header in enumerate(folded) if header in accepted and index not in taken]
         if len(hits) > 1:
             raise InputRefused(
@@ -88,10 +88,10 @@ def fits(spec: TableSpec, headers: Sequence[str], policy: Policy) -> bool:
 
 def _fitting(spec: TableSpec, headers: Sequence[str], policy: Policy) -> str:
     """The other table that the headers fit, if there is one."""
-    for other in TABLES.values():
-        telling = sum(column.required for column in other.columns.values()) > 1
-        if other is not spec and telling and fits(other, headers, policy):
-            return f"; the file fits --{other.name}: are two files swapped?"
+    for table in TABLES.values():
+        telling = sum(column.required for column in table.columns.values()) > 1
+        if table is not spec and telling and fits(table, headers, policy):
+            return f"; the file fits --{table.name}: are two files swapped?"
     return ""
 
 
@@ -99,7 +99,7 @@ def shown(names: Sequence[str]) -> str:
     """Headers for a message; only their number where they may be data, as in a file without a header line."""
     if like_data(names):
         return f"{len(names)} columns whose headers look like data; is the header line missing?"
-    if not any(fold(name) in _KNOWN for name in names):
+    if not any(fold(name) in _ALIASES for name in names):
         return f"{len(names)} columns, none of whose headers is known; is the header line missing?"
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(map(repr, names[:_SHOWN])) + more

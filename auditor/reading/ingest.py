@@ -20,8 +20,8 @@ from auditor.reading import csv as csvfile
 from auditor.reading import headers
 from auditor.reading import parquet as parquetfile
 from auditor.reading.decoding import Source
-from auditor.reading.files import Signature, expand, held, opened, shown, signature, where
-from auditor.reading.packed import NOTHING, Known, together
+from auditor.reading.dictionary import NO_HINTS, ColumnHints, concat
+from auditor.reading.files import Signature, buffered, expand, opened, shown, signature, where
 from auditor.schema.tables import TABLES, Kind, TableSpec, fold
 
 __all__ = ["REJECT_SCHEMA", "Chunk", "Chunks", "Extract", "Part", "SourceFile", "canonical", "check_mapping", "confirm",
@@ -31,7 +31,7 @@ __all__ = ["REJECT_SCHEMA", "Chunk", "Chunks", "Extract", "Part", "SourceFile", 
 _PARQUET = b"PAR1"
 _LONGEST = 1_000_000
 """Bytes of a cell."""
-_TOGETHER = 200_000
+_SMALL_FILE = 200_000
 """Rows of small files that are one chunk: each chunk costs some 30 ms, whatever its size."""
 _CELL = 8
 """Bytes of a cell of a Parquet file, at least, once it is read."""
@@ -39,24 +39,24 @@ _CELL = 8
 
 @dataclass
 class Part:
-    """A file of a table. `address`: where it is not on this machine. `held`: all of what can be read only once."""
+    """A file of a table. `address`: where it is not on this machine. `buffer`: all of what can be read only once."""
 
     table: str
     path: Path
     address: str = ""
-    held: BinaryIO | None = None
+    buffer: BinaryIO | None = None
 
     @contextlib.contextmanager
-    def opened(self, named: str) -> Iterator[tuple[BinaryIO, Signature | None]]:
+    def opened(self, source_name: str) -> Iterator[tuple[BinaryIO, Signature | None]]:
         """As `files.opened`, as often as is asked."""
-        if not self.held and (copy := held(named, self.path)):
+        if not self.buffer and (copy := buffered(source_name, self.path)):
             weakref.finalize(self, copy.close)
-            self.held = copy
-        if self.held:
-            self.held.seek(0)
-            yield self.held, None
+            self.buffer = copy
+        if self.buffer:
+            self.buffer.seek(0)
+            yield self.buffer, None
         else:
-            with opened(named, self.path) as found:
+            with opened(source_name, self.path) as found:
                 yield found
 
 
@@ -64,19 +64,19 @@ class Part:
 class Chunk:
     """Some records. `frame` has the existing canonical columns, `source_file` and `source_record`.
 
-    `lost`: REJECT_SCHEMA, the records that do not fit the header. `share`: how much of the file is read with it, about.
-    `known` of the columns: those that repeat a few texts are packed, and hold each row's place among them.
+    `malformed`: REJECT_SCHEMA, the records that do not fit the header. `share`: how much of the file is read with it, about.
+    `hints` of the columns: those that repeat a few texts are dictionary-encoded, and hold each row's place among them.
     """
 
     frame: pl.DataFrame
-    lost: pl.DataFrame
+    malformed: pl.DataFrame
     share: float = 0.0
-    known: Known = NOTHING
+    hints: ColumnHints = NO_HINTS
 
     def written(self, mask: pl.Series | None = None) -> pl.DataFrame:
         """The rows, or those that the mask picks, with every column as it is written."""
         frame = self.frame if mask is None else self.frame.filter(mask)
-        return frame.with_columns(texts.gather(frame[name]).alias(name) for name, texts in self.known.texts.items())
+        return frame.with_columns(texts.gather(frame[name]).alias(name) for name, texts in self.hints.texts.items())
 
 
 @dataclass(frozen=True)
@@ -141,29 +141,29 @@ def read_part(
 
     Raises InputRefused for files that cannot be read or lack a required column.
     """
-    named, path = where(part.table, part.path), shown(part.path)
-    left_out = ignored(part.table, without_billing)
+    source_name, path = where(part.table, part.path), shown(part.path)
+    ignored_columns = ignored(part.table, without_billing)
     rows = 0
     try:
-        with part.opened(named) as (stream, touched):
+        with part.opened(source_name) as (stream, touched):
             whole = stream.seek(0, io.SEEK_END) or 1
             stream.seek(0)
-            source = Source(named, stream, digested=only is None, expansion=policy.max_expansion)
+            source = Source(source_name, stream, digested=only is None, expansion=policy.max_expansion)
             reading = _parquet if source.head == _PARQUET else _csv
-            names, mapped, frames = reading(named, part.table, source, policy, left_out, chunk_bytes, only)
+            names, mapped, frames = reading(source_name, part.table, source, policy, ignored_columns, chunk_bytes, only)
             wanted = {name: many for name, many in mapped.positions.items() if only is None or name in only}
-            for wide, about, reasons in frames:
+            for wide, hints, reasons in frames:
                 placed = wide.rename({"record": "source_record"}).with_columns(source_file=pl.lit(path))
-                about = of_canonical(about, wanted)
-                frame = canonical(named, placed, wanted, about)
-                lost = [(path, record, "", reason, None) for record, reason in reasons.items()]
-                rows += frame.height + len(lost)
-                rejects = pl.DataFrame(lost, schema=REJECT_SCHEMA, orient="row")
-                yield Chunk(frame, rejects, stream.tell() / whole, about)
+                hints = of_canonical(hints, wanted)
+                frame = canonical(source_name, placed, wanted, hints)
+                malformed = [(path, record, "", reason, None) for record, reason in reasons.items()]
+                rows += frame.height + len(malformed)
+                rejects = pl.DataFrame(malformed, schema=REJECT_SCHEMA, orient="row")
+                yield Chunk(frame, rejects, stream.tell() / whole, hints)
             size, digest = source.finish() if only is None else (0, "")
     except MemoryError:
         raise InputRefused(
-            f"{named}: there is not enough memory to read it; export it in several files or as Parquet"
+            f"{source_name}: there is not enough memory to read it; export it in several files or as Parquet"
         ) from None
     mapping = {column: tuple(names[p] for p in many) for column, many in mapped.positions.items()}
     yield SourceFile(path, size, digest, rows, mapping, mapped.unused, part.path, touched)
@@ -176,44 +176,44 @@ _Only = Collection[str] | None
 
 
 def _csv(
-    named: str, table: str, source: Source, policy: Policy, ignored: frozenset[str], chunk: int, only: _Only
+    source_name: str, table: str, source: Source, policy: Policy, ignored: frozenset[str], chunk: int, only: _Only
 ) -> _Opened:
-    text = csvfile.open_text(named, source, policy.encoding, chunk, policy.rows_above(table))
+    text = csvfile.open_text(source_name, source, policy.encoding, chunk, policy.rows_above(table))
     try:
-        mapped = headers.match(named, TABLES[table], text.headers, policy, ignored)
+        mapped = headers.match(source_name, TABLES[table], text.headers, policy, ignored)
     except InputRefused as refusal:
         above = csvfile.lines_above(text, lambda row: headers.fits(TABLES[table], row, policy))
         if above is None or above == policy.rows_above(table):
             raise
         raise InputRefused(
-            f"{named}: the header is in line {above + 1}, below {above} others; say so in the policy: "
+            f"{source_name}: the header is in line {above + 1}, below {above} others; say so in the policy: "
             f"[skip_rows] {table} = {above}"
         ) from refusal
     return text.headers, mapped, csvfile.read_columns(text, _wanted(mapped, only), _repeating(table, mapped, only))
 
 
 def _parquet(
-    named: str, table: str, source: Source, policy: Policy, ignored: frozenset[str], _: int, only: _Only
+    source_name: str, table: str, source: Source, policy: Policy, ignored: frozenset[str], _: int, only: _Only
 ) -> _Opened:
-    names, cells = parquetfile.headers(named, source.stream)
-    source.insist_on_size(cells * _CELL, source.stream.seek(0, io.SEEK_END))
-    mapped = headers.match(named, TABLES[table], names, policy, ignored)
-    return names, mapped, _numbered(named, table, source, names, mapped, only)
+    names, cells = parquetfile.headers(source_name, source.stream)
+    source.require_size(cells * _CELL, source.stream.seek(0, io.SEEK_END))
+    mapped = headers.match(source_name, TABLES[table], names, policy, ignored)
+    return names, mapped, _numbered(source_name, table, source, names, mapped, only)
 
 
 def _numbered(
-    named: str, table: str, source: Source, names: Sequence[str], mapped: headers.HeaderMap, only: _Only
+    source_name: str, table: str, source: Source, names: Sequence[str], mapped: headers.HeaderMap, only: _Only
 ) -> Iterator[csvfile.Columns]:
     wanted = _wanted(mapped, only)
     joined = {names[position] for many in mapped.positions.values() if len(many) > 1 for position in many}
     repeating = {names[position] for position in _repeating(table, mapped, only)}
     record = 1
     columns = [names[position] for position in wanted]
-    for frame, about in parquetfile.read_columns(named, source.stream, columns, joined, repeating):
+    for frame, hints in parquetfile.read_columns(source_name, source.stream, columns, joined, repeating):
         at = dict(zip(map(str, wanted), frame.columns, strict=True))
         yield (
             pl.DataFrame({new: frame[old] for new, old in at.items()}).with_row_index("record", offset=record),
-            about.named(at),
+            hints.renamed(at),
             {},
         )
         record += frame.height
@@ -225,7 +225,7 @@ def _wanted(mapped: headers.HeaderMap, only: _Only) -> list[int]:
 
 
 def _repeating(table: str, mapped: headers.HeaderMap, only: _Only) -> list[int]:
-    """Places of the columns that may be packed: none joined, no instant, no time of day, no key, no patient."""
+    """Places of the columns that may be dictionary-encoded: none joined, no instant, no time of day, no key, no patient."""
     spec = TABLES[table]
     return [
         many[0]
@@ -237,20 +237,22 @@ def _repeating(table: str, mapped: headers.HeaderMap, only: _Only) -> list[int]:
     ]
 
 
-def canonical(named: str, frame: pl.DataFrame, wanted: Mapping[str, tuple[int, ...]], about: Known) -> pl.DataFrame:
+def canonical(
+    source_name: str, frame: pl.DataFrame, wanted: Mapping[str, tuple[int, ...]], hints: ColumnHints
+) -> pl.DataFrame:
     """Columns known by their places → the canonical ones, with each row's place. Raises InputRefused for endless cells.
 
-    `about`: the canonical ones.
+    `hints`: the canonical ones.
     """
     columns = [_join([pl.col(str(p)) for p in many]).alias(name) for name, many in wanted.items()]
-    made = frame.select(*columns, "source_record", "source_file")
-    _check_lengths(named, made, about.texts)
-    return made
+    columns_and_source = frame.select(*columns, "source_record", "source_file")
+    _check_lengths(source_name, columns_and_source, hints.texts)
+    return columns_and_source
 
 
-def of_canonical(about: Known, wanted: Mapping[str, tuple[int, ...]]) -> Known:
+def of_canonical(hints: ColumnHints, wanted: Mapping[str, tuple[int, ...]]) -> ColumnHints:
     """What is known of columns that are known by their places → the same of the canonical ones."""
-    return about.named({name: str(many[0]) for name, many in wanted.items() if len(many) == 1})
+    return hints.renamed({name: str(many[0]) for name, many in wanted.items() if len(many) == 1})
 
 
 def ignored(table: str, without_billing: bool) -> frozenset[str]:
@@ -259,15 +261,15 @@ def ignored(table: str, without_billing: bool) -> frozenset[str]:
     return frozenset(column.name for column in columns if column.billing and without_billing)
 
 
-def _check_lengths(where: str, frame: pl.DataFrame, packed: Mapping[str, pl.Series]) -> None:
+def _check_lengths(where: str, frame: pl.DataFrame, encoded: Mapping[str, pl.Series]) -> None:
     """Refuse cells of a size that no export means: reading a value out of one takes minutes."""
     texts = pl.selectors.string() - pl.selectors.by_name("source_file")
     lengths = frame.select(texts.str.len_bytes().max()).row(0, named=True)
-    if packed and (pl.concat(packed.values()).str.len_bytes().max() or 0) > _LONGEST:  # type: ignore[operator]
-        lengths |= {name: different.str.len_bytes().max() for name, different in packed.items()}
+    if encoded and (pl.concat(encoded.values()).str.len_bytes().max() or 0) > _LONGEST:  # type: ignore[operator]
+        lengths |= {name: different.str.len_bytes().max() for name, different in encoded.items()}
     for column, size in lengths.items():
         if size is not None and size > _LONGEST:
-            cells = packed[column].gather(frame[column]) if column in packed else frame[column]
+            cells = encoded[column].gather(frame[column]) if column in encoded else frame[column]
             record = frame.filter(cells.str.len_bytes() == size)["source_record"][0]
             raise InputRefused(
                 f"{where}, record {record}: {column} is longer than {_LONGEST:,} bytes; "
@@ -298,29 +300,29 @@ class Chunks:
         rows = 0
         for chunk in self._each():
             rows += chunk.frame.height
-            if waiting and (rows > _TOGETHER or not _alike(waiting[0], chunk)):
+            if waiting and (rows > _SMALL_FILE or not _alike(waiting[0], chunk)):
                 yield _joined(waiting)
                 waiting, rows = [], chunk.frame.height
             waiting.append(chunk)
-            if rows * 2 > _TOGETHER:
+            if rows * 2 > _SMALL_FILE:
                 yield _joined(waiting)
                 waiting, rows = [], 0
         if waiting:
             yield _joined(waiting)
 
     def _each(self) -> Iterator[Chunk]:
-        for place, items in enumerate(self._read):
+        for number, items in enumerate(self._read):
             for item in items:
                 if isinstance(item, Chunk):
-                    self.share = (place + item.share) / self._count
+                    self.share = (number + item.share) / self._count
                     yield item
                 else:
                     self.files.append(item)
 
 
-def _alike(one: Chunk, other: Chunk) -> bool:
+def _alike(left: Chunk, right: Chunk) -> bool:
     """Whether two chunks have the same columns of the same types."""
-    first, second = (chunk.frame.schema | dict.fromkeys(chunk.known.texts, pl.String()) for chunk in (one, other))
+    first, second = (chunk.frame.schema | dict.fromkeys(chunk.hints.texts, pl.String()) for chunk in (left, right))
     return list(first.items()) == list(second.items())
 
 
@@ -328,19 +330,19 @@ def _joined(chunks: Sequence[Chunk]) -> Chunk:
     """Chunks that are alike as one."""
     if len(chunks) == 1:
         return chunks[0]
-    frame, about = together([(chunk.frame, chunk.known) for chunk in chunks])
-    return Chunk(frame, pl.concat([chunk.lost for chunk in chunks]), known=about)
+    frame, hints = concat([(chunk.frame, chunk.hints) for chunk in chunks])
+    return Chunk(frame, pl.concat([chunk.malformed for chunk in chunks]), hints=hints)
 
 
 def check_mapping(name: str, files: Sequence[SourceFile], policy: Policy, *, without_billing: bool = False) -> None:
     """Refuse a policy that maps columns which none of a table's files has."""
-    left_out = ignored(name, without_billing)
-    seen = {fold(header) for file in files for header in _all_headers(file)}
+    ignored_columns = ignored(name, without_billing)
+    headers_found = {fold(header) for file in files for header in _all_headers(file)}
     missing = [
         f"{column} = {source!r}"
         for column in TABLES[name].columns
         for source in policy.sources_of(name, column)
-        if column not in left_out and fold(source) not in seen
+        if column not in ignored_columns and fold(source) not in headers_found
     ]
     if missing:
         raise InputRefused(
@@ -363,14 +365,14 @@ def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billi
     chunks = list(source)
     check_mapping(name, source.files, policy, without_billing=without_billing)
     frame = stack([chunk.written() for chunk in chunks])
-    return Extract(TABLES[name], tuple(source.files), frame, pl.concat(chunk.lost for chunk in chunks), warnings)
+    return Extract(TABLES[name], tuple(source.files), frame, pl.concat(chunk.malformed for chunk in chunks), warnings)
 
 
 def confirm(name: str, file: SourceFile) -> None:
     """Refuse a file that is no longer what was read, as after an export that was still being written."""
     if file.signature is None:
         return
-    named = where(name, file.origin)
+    source_name = where(name, file.origin)
     try:
         if signature(file.origin.stat()) == file.signature:
             return
@@ -378,10 +380,10 @@ def confirm(name: str, file: SourceFile) -> None:
             same = hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
     except OSError as error:
         raise InputRefused(
-            f"{named}: gone since it was read ({error.strerror}); run again when the export is finished"
+            f"{source_name}: gone since it was read ({error.strerror}); run again when the export is finished"
         ) from None
     if not same:
-        raise InputRefused(f"{named}: changed since it was read; run again when the export is finished")
+        raise InputRefused(f"{source_name}: changed since it was read; run again when the export is finished")
 
 
 def _join(parts: list[pl.Expr]) -> pl.Expr:

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 from polars import selectors as cs
 
 from auditor.errors import InputRefused
-from auditor.reading.packed import NUMBERS, Known, firsts, is_text, known
+from auditor.reading.dictionary import NUMBERS, ColumnHints, factorize, from_arrow, is_text
 
 CHUNK = 500_000
 """Rows of a chunk, about."""
 _INT64 = -(2**63), 2**63 - 1
-_FEW = 16
-"""Rows per byte of the packed dictionary, at least, in a column that repeats a few values."""
+_ROWS_PER_VALUE = 16
+"""Rows per byte of the dictionary-encoded dictionary, at least, in a column that repeats a few values."""
 
 
 @contextlib.contextmanager
@@ -47,29 +47,31 @@ def read_columns(
     joined: Collection[str] = (),
     repeating: Collection[str] = (),
     rows: int = CHUNK,
-) -> Iterator[tuple[pl.DataFrame, Known]]:
+) -> Iterator[tuple[pl.DataFrame, ColumnHints]]:
     """The wanted columns, each by its place among them, in chunks, at least one.
 
-    Those of `joined` become text whatever they hold; those of `repeating` that repeat a few values are packed.
+    Those of `joined` become text whatever they hold; those of `repeating` that repeat a few values are dictionary-encoded.
     """
     with opened(where, stream) as file:
-        few = [name for name in _few(file) if name in repeating]
+        low_cardinality = [name for name in _low_cardinality(file) if name in repeating]
         numbers = {field.name for field in file.schema_arrow if _is_number(field.type)} & set(repeating)
         dates_only = {name: pl.lit(_dates_only(file, name)) for name in joined}
-        file = pq.ParquetFile(stream, metadata=file.metadata, read_dictionary=few, coerce_int96_timestamp_unit="us")
-        for frame, about in _frames(file, list(wanted), rows, few):
-            made, texts, extents = [], dict(about.texts), dict(about.extents)
+        file = pq.ParquetFile(
+            stream, metadata=file.metadata, read_dictionary=low_cardinality, coerce_int96_timestamp_unit="us"
+        )
+        for frame, hints in _frames(file, list(wanted), rows, low_cardinality):
+            columns, texts, byte_ranges = [], dict(hints.texts), dict(hints.byte_ranges)
             for name, column in zip(wanted, frame, strict=True):
                 at, dtype = column.name, column.dtype
                 if at not in texts and dtype != pl.String:
                     text = as_text(where, name, pl.col(at), dtype, name in joined, dates_only.get(name)).alias(at)
-                    if name in numbers and (packed := firsts(column)):
-                        column, texts[at] = packed[0].alias(at), frame[packed[1]].select(text).to_series()
+                    if name in numbers and (factorized := factorize(column)):
+                        column, texts[at] = factorized[0].alias(at), frame[factorized[1]].select(text).to_series()
                     else:
                         column = frame.select(text).to_series()
-                        extents |= {at: NUMBERS} if dtype.is_integer() else {}
-                made.append(column)
-            yield pl.DataFrame(made), Known(texts, extents)
+                        byte_ranges |= {at: NUMBERS} if dtype.is_integer() else {}
+                columns.append(column)
+            yield pl.DataFrame(columns), ColumnHints(texts, byte_ranges)
 
 
 def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFrame]:
@@ -77,32 +79,32 @@ def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFra
     with opened(where, stream) as file:
         names = [name.strip() for name in file.schema_arrow.names]
         frame = next(_frames(file, None, 2 * rows))[0].head(rows)
-        kept = [
+        readable = [
             (name, as_text(where, name, pl.col(at), dtype, True).cast(pl.String).alias(at))
             for name, (at, dtype) in zip(names, frame.schema.items(), strict=True)
             if not (dtype.is_nested() and not isinstance(dtype, pl.List)) and dtype != pl.Object
         ]
-        return [name for name, _ in kept], frame.select(text for _, text in kept)
+        return [name for name, _ in readable], frame.select(text for _, text in readable)
 
 
 def _frames(
-    file: pq.ParquetFile, wanted: list[str] | None, rows: int, few: Collection[str] = ()
-) -> Iterator[tuple[pl.DataFrame, Known]]:
-    held: list[pa.RecordBatch] = []
+    file: pq.ParquetFile, wanted: list[str] | None, rows: int, low_cardinality: Collection[str] = ()
+) -> Iterator[tuple[pl.DataFrame, ColumnHints]]:
+    batches: list[pa.RecordBatch] = []
     yielded = False
     each = range(file.num_row_groups)
     for batch in chain.from_iterable(file.iter_batches(rows, [group], wanted, use_threads=False) for group in each):
-        held.append(batch.select(wanted) if wanted else batch)
-        if sum(part.num_rows for part in held) * 2 >= rows:
-            yield _frame(pa.Table.from_batches(held), few)
-            held, yielded = [], True
-    if held or not yielded:
+        batches.append(batch.select(wanted) if wanted else batch)
+        if sum(part.num_rows for part in batches) * 2 >= rows:
+            yield _frame(pa.Table.from_batches(batches), low_cardinality)
+            batches, yielded = [], True
+    if batches or not yielded:
         schema = file.schema_arrow
         schema = pa.schema([schema.field(name) for name in wanted]) if wanted else schema
-        yield _frame(pa.Table.from_batches(held, None if held else schema), few)
+        yield _frame(pa.Table.from_batches(batches, None if batches else schema), low_cardinality)
 
 
-def _frame(table: pa.Table, few: Collection[str]) -> tuple[pl.DataFrame, Known]:
+def _frame(table: pa.Table, low_cardinality: Collection[str]) -> tuple[pl.DataFrame, ColumnHints]:
     """Columns named by their places. Neither Arrow nor polars looks whether text is UTF-8 unless told to."""
     columns = []
     for column in table.columns:
@@ -111,13 +113,13 @@ def _frame(table: pa.Table, few: Collection[str]) -> tuple[pl.DataFrame, Known]:
         elif not pa.types.is_primitive(column.type) and not is_text(column.type):
             column.validate(full=True)
         columns.append(column)
-    packed = [str(place) for place, name in enumerate(table.column_names) if name in few]
-    frame, about = known(pa.table(columns, [str(place) for place in range(len(columns))]), packed)
-    for at, extent in about.extents.items():
-        if extent.greatest > 127:
+    encoded = [str(position) for position, name in enumerate(table.column_names) if name in low_cardinality]
+    frame, hints = from_arrow(pa.table(columns, [str(position) for position in range(len(columns))]), encoded)
+    for at, byte_range in hints.byte_ranges.items():
+        if byte_range.greatest > 127:
             columns[int(at)].validate(full=True)
     dates = (column for column in frame.select(cs.date() | cs.datetime()) if _is_beyond(column))
-    return frame.with_columns(_spelled(column) for column in dates), about
+    return frame.with_columns(_spelled(column) for column in dates), hints
 
 
 def _is_beyond(column: pl.Series) -> bool:
@@ -140,23 +142,23 @@ def _spelled(column: pl.Series) -> pl.Series:
     within = number.is_between(*_years(column.dtype))
     zone = "%:z" if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone else ""
     form = "%F" if column.dtype == pl.Date else f"%F %T%.f{zone}"
-    known = column.zip_with(within.fill_null(False), pl.Series([None], dtype=column.dtype)).dt.to_string(form)
-    return known.zip_with(known.is_not_null(), number.cast(pl.String)).alias(column.name)
+    instants = column.zip_with(within.fill_null(False), pl.Series([None], dtype=column.dtype)).dt.to_string(form)
+    return instants.zip_with(instants.is_not_null(), number.cast(pl.String)).alias(column.name)
 
 
-def _few(file: pq.ParquetFile) -> list[str]:
+def _low_cardinality(file: pq.ParquetFile) -> list[str]:
     """The text columns whose dictionaries are small in every row group."""
     names = [field.name for field in file.schema_arrow if _is_text(field.type)]
     rows = dict.fromkeys(names, 0)
     for number in range(file.metadata.num_row_groups):
         group = file.metadata.row_group(number)
-        for place in range(group.num_columns):
-            column = group.column(place)
+        for position in range(group.num_columns):
+            column = group.column(position)
             if column.path_in_schema not in rows:
                 continue
             size = column.data_page_offset - (column.dictionary_page_offset or 0)
             if column.has_dictionary_page and 0 < size <= 1 << 16:
-                rows[column.path_in_schema] += column.num_values - size * _FEW
+                rows[column.path_in_schema] += column.num_values - size * _ROWS_PER_VALUE
             else:
                 del rows[column.path_in_schema]
     return [name for name, left in rows.items() if left > 0]

@@ -15,8 +15,8 @@ from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, repeated_hashes
 from auditor.prefilter.membership_filter import MembershipFilter
+from auditor.reading.dictionary import NO_HINTS, ColumnHints
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Extract
-from auditor.reading.packed import NOTHING, Known
 from auditor.rules import select
 from auditor.schema.tables import TABLES
 from tests.support.reading import HEADER, ROWS, TEXT, one
@@ -63,7 +63,7 @@ def in_chunks(frame: pl.DataFrame, size: int, policy: Policy) -> tuple[pl.DataFr
     everything = lambda rows: pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)  # noqa: E731
     look = KeyScan("visits", policy, False, False, values.blanks("visits", policy))
     chunks = [Chunk(some, pl.DataFrame(schema=REJECT_SCHEMA)) for some in frame.iter_slices(size)]
-    chunks = [Chunk(_thin(chunk.frame), chunk.lost) for chunk in chunks]
+    chunks = [Chunk(_thin(chunk.frame), chunk.malformed) for chunk in chunks]
     ids = repeated_hashes([look(chunk)[0] for chunk in chunks])
     work = ChunkTyper(scan=look, repeated=MembershipFilter(ids), row_filter=everything, with_spans=False, lookups={})
     kept, said = zip(*map(work, chunks), strict=True)
@@ -118,11 +118,11 @@ def test_packed_columns_are_typed_as_their_text_is(policy: Policy, strangers: in
     texts = {name: pl.concat([more, frame[name].drop_nulls().unique().sort()]).alias(name) for name in names}
     places = [frame[name].replace_strict(texts[name], pl.int_range(len(texts[name]), eager=True), return_dtype=pl.UInt32)
               for name in names]  # fmt: skip
-    packed = Chunk(frame.with_columns(places), pl.DataFrame(schema=REJECT_SCHEMA), known=Known(texts))
+    packed = Chunk(frame.with_columns(places), pl.DataFrame(schema=REJECT_SCHEMA), hints=ColumnHints(texts))
     assert_frame_equal(packed.written(), frame)
     made, plain = (
         type_rows(TABLES["visits"], chunk, policy, values.blanks("visits", policy))
-        for chunk in (packed, replace(packed, frame=frame, known=NOTHING))
+        for chunk in (packed, replace(packed, frame=frame, hints=NO_HINTS))
     )
     same(made.table(), plain.table())
     assert_frame_equal(made.rows(made.is_valid), plain.rows(plain.is_valid))

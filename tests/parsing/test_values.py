@@ -13,8 +13,8 @@ from auditor.parsing import values
 from auditor.parsing.normalise import TypedChunk, type_rows
 from auditor.parsing.values import TableParser, read
 from auditor.policy import Policy
+from auditor.reading.dictionary import NO_HINTS, ColumnHints, byte_range
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk
-from auditor.reading.packed import NOTHING, Known, extent
 from auditor.rules import select
 from auditor.schema.tables import TABLES
 from tests.support.reading import one
@@ -24,7 +24,7 @@ POLICY = policies.load("default", select, "UTC")
 
 def typed(table: str, column: str, *texts: str | None) -> tuple[TableParser, list[object]]:
     work = TableParser(POLICY, table, len(texts))
-    read(work, TABLES[table].columns[column], pl.Series(texts, dtype=pl.String), NOTHING)
+    read(work, TABLES[table].columns[column], pl.Series(texts, dtype=pl.String), NO_HINTS)
     return work, work.columns[column].rows().to_list()
 
 
@@ -61,14 +61,14 @@ def test_null_words_of_the_policy_are_found_whatever_else_the_column_holds(word:
         work,
         TABLES["visits"].columns["originating_call_id"],
         pl.Series(column),
-        Known({}, {"originating_call_id": extent(column)}),
+        ColumnHints({}, {"originating_call_id": byte_range(column)}),
     )
     assert work.columns["originating_call_id"].rows().to_list() == [None, *others]
 
 
 def test_a_text_that_no_row_has_says_nothing() -> None:
     """A dictionary may be that of more rows."""
-    work, known = TableParser(POLICY, "visits", 2), Known({"status": pl.Series(["completed", "strange", None])})
+    work, known = TableParser(POLICY, "visits", 2), ColumnHints({"status": pl.Series(["completed", "strange", None])})
     read(work, TABLES["visits"].columns["status"], pl.Series([2, 2], dtype=pl.UInt32), known)
     assert (work.filled, work.unrecognised, work.columns["status"].rows().to_list()) == (set(), [], [None, None])
 
@@ -190,7 +190,7 @@ def test_a_decimal_comma_is_read_where_the_policy_says_so():
         ("call_minutes", ["21,5", "21:30", "PT21M30S", None], [1_290_000_000] * 3 + [None]),
     ):
         work = TableParser(policy, "calls", 4)
-        read(work, TABLES["calls"].columns[column], pl.Series(texts), NOTHING)
+        read(work, TABLES["calls"].columns[column], pl.Series(texts), NO_HINTS)
         assert work.columns[column].rows().to_list() == expected
 
 

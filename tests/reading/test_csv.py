@@ -38,7 +38,7 @@ def chunks(path: Path, policy: Policy, size: int) -> tuple[list[ingest.Chunk], i
 def as_rows(made: list[ingest.Chunk]) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """The records of all chunks as text, and those that were lost."""
     frame = ingest.stack([chunk.written() for chunk in made])
-    return frame.rows(), pl.concat(chunk.lost for chunk in made).rows()
+    return frame.rows(), pl.concat(chunk.malformed for chunk in made).rows()
 
 
 ODD = f"""{HEADER},problem_id
@@ -187,7 +187,7 @@ def test_chunks_of_any_size_hold_the_same_records(tmp_path: Path, policy: Policy
         assert as_rows(made) == as_rows(whole)
         assert again == file
         assert size == 1000 or len(made) > 1 or not file.rows
-    assert sum(chunk.frame.height + chunk.lost.height for chunk in whole) == file.rows
+    assert sum(chunk.frame.height + chunk.malformed.height for chunk in whole) == file.rows
 
 
 @pytest.mark.parametrize(

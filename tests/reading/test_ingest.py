@@ -78,7 +78,7 @@ def test_columns_of_few_values_are_packed_and_keys_never(tmp_path: Path, policy:
     for name in ("a.parquet", "b.csv"):
         made, _ = chunks(tmp_path / name, policy, 1 << 16)
         assert {tuple(chunk.frame.schema.items()) for chunk in made} == {tuple(made[0].frame.schema.items())}
-        assert {tuple(chunk.known.texts) for chunk in made} == {("status", "soonest_available")}
+        assert {tuple(chunk.hints.texts) for chunk in made} == {("status", "soonest_available")}
         both.append(ingest.stack([chunk.written() for chunk in made]).drop("visit_start", "source_file"))
     assert both[0].equals(both[1])
     (tmp_path / "c.csv").write_text(TEXT)
@@ -100,16 +100,16 @@ def test_small_files_that_are_alike_are_one_chunk(tmp_path: Path, policy: Policy
     made = list(source := ingest.Chunks(parts, policy))
     assert [chunk.frame.height for chunk in made] == [16_000, 10]
     assert [file.rows for file in source.files] == [2_000] * 8 + [10]
-    assert ("status" in alone[0].known.texts, "status" in alone[5].known.texts) == (True, False)
-    assert set(made[0].known.texts) == {"soonest_available"}
+    assert ("status" in alone[0].hints.texts, "status" in alone[5].hints.texts) == (True, False)
+    assert set(made[0].hints.texts) == {"soonest_available"}
     for whole, some in ((made[0], alone[:8]), (made[1], alone[8:])):
         assert whole.written().equals(pl.concat([chunk.written() for chunk in some]))
-        ids = whole.known.extents["visit_id"]
+        ids = whole.hints.byte_ranges["visit_id"]
         assert ids == (
-            min(c.known.extents["visit_id"].least for c in some),
-            max(c.known.extents["visit_id"].greatest for c in some),
+            min(c.hints.byte_ranges["visit_id"].least for c in some),
+            max(c.hints.byte_ranges["visit_id"].greatest for c in some),
         )
-    monkeypatch.setattr(ingest, "_TOGETHER", 4_800)
+    monkeypatch.setattr(ingest, "_SMALL_FILE", 4_800)
     assert [chunk.frame.height for chunk in ingest.Chunks(parts, policy)] == [4_000] * 4 + [10]
 
 

@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from auditor.reading.packed import extent, firsts, known, owned
+from auditor.reading.dictionary import byte_range, detached, factorize, from_arrow
 
 
 def dictionary(places: list[int | None], texts: list[str]) -> pa.DictionaryArray:
@@ -15,13 +15,13 @@ def dictionary(places: list[int | None], texts: list[str]) -> pa.DictionaryArray
 
 def test_chunks_with_dictionaries_of_their_own_have_one() -> None:
     column = pa.chunked_array([dictionary([0, None, 1], ["a", "b"]), dictionary([1, 0], ["c", "b"])])
-    frame, (texts, _) = known(pa.table({"x": column, "y": column}), ["x"])
+    frame, (texts, _) = from_arrow(pa.table({"x": column, "y": column}), ["x"])
     assert texts["x"].gather(frame["x"]).to_list() == frame["y"].to_list() == ["a", None, "b", "b", "c"]
     assert (frame["x"].dtype, list(texts)) == (pl.UInt32, ["x"])
 
 
 def test_a_dictionary_that_repeats_a_text_is_none() -> None:
-    frame, (texts, _) = known(pa.table({"x": dictionary([0, 1], ["a", "a"])}), ["x"])
+    frame, (texts, _) = from_arrow(pa.table({"x": dictionary([0, 1], ["a", "a"])}), ["x"])
     assert (frame["x"].to_list(), texts) == (["a", "a"], {})
 
 
@@ -46,7 +46,7 @@ def test_the_extent_tells_what_texts_cannot_hold(
     texts: list[str | None], plain: bool, number: bool, digits: bool, kind: pa.DataType
 ) -> None:
     parts = [pa.array(["~ x", *texts], kind).slice(1), pa.array([], kind)]
-    one = extent(pa.chunked_array(parts))
+    one = byte_range(pa.chunked_array(parts))
     assert (one.is_plain, one.is_number, one.is_digits) == (plain, number, digits)
 
 
@@ -59,7 +59,7 @@ def test_the_extent_tells_what_texts_cannot_hold(
     ],
 )
 def test_numbers_are_places_of_first_rows(numbers: pl.Series) -> None:
-    packed = firsts(numbers)
+    packed = factorize(numbers)
     assert packed is not None
     places, rows = packed
     assert numbers.gather(rows).gather(places).to_list() == numbers.to_list()
@@ -68,7 +68,7 @@ def test_numbers_are_places_of_first_rows(numbers: pl.Series) -> None:
 
 @pytest.mark.parametrize("numbers", [[], [None, None], [0, 1 << 16], [-(2**63), 2**63 - 1]])
 def test_numbers_that_span_too_many_values_are_not_packed(numbers: list[int | None]) -> None:
-    assert firsts(pl.Series(numbers, dtype=pl.Int64)) is None
+    assert factorize(pl.Series(numbers, dtype=pl.Int64)) is None
 
 
 def test_rows_that_are_kept_let_the_texts_of_the_others_go() -> None:
@@ -81,5 +81,5 @@ def test_rows_that_are_kept_let_the_texts_of_the_others_go() -> None:
         return sum(buffer.size for buffer in column.buffers() if buffer)
 
     assert held(some) > 320_000
-    assert held(owned(some)) < 10_000
-    assert owned(some).equals(some)
+    assert held(detached(some)) < 10_000
+    assert detached(some).equals(some)

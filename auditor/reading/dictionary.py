@@ -1,0 +1,154 @@
+"""Dictionary encoding of columns that repeat a few texts, byte ranges of texts, and texts that share memory."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from polars import selectors as cs
+
+_MOST_VALUES = 1 << 16
+"""Of different numbers, that are dictionary-encoded."""
+_INLINE = 12
+"""Bytes of a text that polars keeps in the column itself."""
+
+
+class ByteRange(NamedTuple):
+    """The smallest and the greatest byte of some texts."""
+
+    least: int
+    greatest: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all is printed, and nothing a blank or a quote: there is nothing to trim or to take off."""
+        return self.least > ord("'") and self.greatest <= ord("~")
+
+    @property
+    def is_number(self) -> bool:
+        """Whether there are but digits and signs."""
+        return self.is_plain and self.greatest <= ord("9")
+
+    @property
+    def is_digits(self) -> bool:
+        """Whether there are but digits."""
+        return self.least >= ord("0") and self.greatest <= ord("9")
+
+
+ANY_BYTES, NUMBERS = ByteRange(0, 255), ByteRange(ord("-"), ord("9"))
+"""Of texts that nobody looked at, and of whole numbers."""
+
+
+class ColumnHints(NamedTuple):
+    """Hints about columns. `texts`: of those that are dictionary-encoded, and so hold codes, the distinct texts.
+
+    `byte_ranges`: of others, where they were looked at.
+    """
+
+    texts: Mapping[str, pl.Series] = {}
+    byte_ranges: Mapping[str, ByteRange] = {}
+
+    def byte_range(self, name: str) -> ByteRange:
+        """What a column's texts, as they were read, are made of."""
+        return self.byte_ranges.get(name, ANY_BYTES)
+
+    def renamed(self, names: Mapping[str, str]) -> "ColumnHints":
+        """The same of columns that have new names: new → old."""
+        texts, byte_ranges = self
+        return ColumnHints(
+            {new: texts[old] for new, old in names.items() if old in texts},
+            {new: byte_ranges[old] for new, old in names.items() if old in byte_ranges},
+        )
+
+
+NO_HINTS = ColumnHints()
+
+
+def from_arrow(table: pa.Table, encoded: Collection[str]) -> tuple[pl.DataFrame, ColumnHints]:
+    """Arrow's columns as polars', with hints; those of `encoded` stay dictionary-encoded where their texts are distinct."""
+    texts, byte_ranges, columns = {}, {}, []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_dictionary(column.type):
+            unified = column.unify_dictionaries()
+            distinct = pl.Series(unified.chunk(0).dictionary if unified.num_chunks else [], dtype=pl.String)
+            if name in encoded and distinct.is_unique().all():
+                texts[name] = distinct
+                column = pa.chunked_array([part.indices.view(pa.uint32()) for part in unified.chunks], pa.uint32())
+            else:
+                column = column.cast(column.type.value_type)
+        elif is_text(column.type):
+            byte_ranges[name] = byte_range(column)
+        columns.append(column)
+    frame = pl.from_arrow(pa.table(columns, table.column_names))
+    assert isinstance(frame, pl.DataFrame)
+    return frame.rechunk(), ColumnHints(texts, byte_ranges)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds texts, one after another."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def byte_range(column: pa.ChunkedArray) -> ByteRange:
+    """The extent of a column of texts, of which all are ASCII where it ends below 128."""
+    least, greatest = 255, 0
+    size = np.int64 if pa.types.is_large_string(column.type) else np.int32
+    for part in column.chunks:
+        _, offsets, texts = part.buffers()
+        if len(part) and texts:
+            bounds = np.frombuffer(offsets, size, len(part) + 1, part.offset * size().itemsize)
+            used = np.frombuffer(texts, np.uint8)[bounds[0] : bounds[-1]]
+            least, greatest = used.min(initial=least), used.max(initial=greatest)
+    return ByteRange(int(least), int(greatest))
+
+
+def byte_range_of(texts: Iterable[str | None]) -> ByteRange:
+    """The extent of a few texts."""
+    whole = "".join(text for text in texts if text).encode()
+    return ByteRange(min(whole, default=255), max(whole, default=0))
+
+
+def concat(parts: Sequence[tuple[pl.DataFrame, ColumnHints]]) -> tuple[pl.DataFrame, ColumnHints]:
+    """Concatenate rows of the same columns. A column stays dictionary-encoded where it is so in all parts."""
+    texts, byte_ranges, columns = {}, {}, []
+    for name in parts[0][0].columns:
+        columns_of_parts = [(frame[name], hints.texts.get(name)) for frame, hints in parts]
+        if all(distinct is not None for _, distinct in columns_of_parts):
+            codes: dict[str | None, int] = {}
+            columns_of_parts = [(_recoded(values, distinct, codes), None) for values, distinct in columns_of_parts]  # type: ignore[arg-type]
+            texts[name] = pl.Series(list(codes), dtype=pl.String)
+        elif all(name in hints.byte_ranges for _, hints in parts):
+            least, greatest = zip(*(hints.byte_ranges[name] for _, hints in parts), strict=True)
+            byte_ranges[name] = ByteRange(min(least), max(greatest))
+        decoded = [values if distinct is None else distinct.gather(values) for values, distinct in columns_of_parts]
+        columns.append(pl.concat(decoded, rechunk=True).alias(name))
+    return pl.DataFrame(columns), ColumnHints(texts, byte_ranges)
+
+
+def _recoded(values: pl.Series, texts: pl.Series, codes: dict[str | None, int]) -> pl.Series:
+    """Places among some texts as places among more, to which these are added."""
+    recoded = [codes.setdefault(text, len(codes)) for text in texts]
+    return values if recoded == list(range(len(recoded))) else pl.Series(recoded, dtype=pl.UInt32).gather(values)
+
+
+def detached(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same rows with texts of their own: a filtered column holds on to all texts of the one that it came from."""
+    sizes = frame.select(cs.string().str.len_bytes().max()).row(0, named=True)
+    long = [name for name, size in sizes.items() if (size or 0) > _INLINE]
+    if not long:
+        return frame
+    return frame.with_columns(pl.DataFrame(frame.select(long).to_arrow(compat_level=pl.CompatLevel.oldest())))
+
+
+def factorize(numbers: pl.Series) -> tuple[pl.Series, pl.Series] | None:
+    """The place of each row's number among the different ones, and a row that has each; None where there are too many."""
+    whole = numbers.to_physical().cast(pl.Int64, strict=False)
+    low, high = whole.to_frame("n").select(pl.min("n"), high=pl.max("n")).row(0)
+    if low is None or high - low >= _MOST_VALUES or whole.null_count() > numbers.null_count():
+        return None
+    codes = (whole - low).fill_null(high - low + 1).to_numpy()
+    rows = np.full(high - low + 2, -1)
+    rows[codes] = np.arange(len(codes))
+    occurs = rows >= 0
+    return pl.Series(occurs.cumsum(dtype=np.uint32)[codes] - 1), pl.Series(rows[occurs])
