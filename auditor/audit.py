@@ -60,7 +60,7 @@ def read(settings: Settings, progress: Progress, given_engine: Engine | None = N
     engine: Engine = given_engine or Local(progress=progress)
     policy, with_claims = settings.policy, "claims" in settings.paths
     parts = {name: engine.parts(name, paths) for name, paths in settings.paths.items()}
-    with_spans = any(rule.over == "overlap" for rule in evaluated.wanted(settings))
+    with_spans = any(rule.over == "overlap" for rule in evaluated.enabled_rules(settings))
     tables: dict[str, Table] = {}
     files: dict[str, tuple[SourceFile, ...]] = {}
     scans: dict[str, tuple[KeyScan, KeyScanResult]] = {}
@@ -112,13 +112,13 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
         policy=policy,
         providers=provider_rows(tables.get("providers")),
         codes=settings.codes,
-        audited=evaluated.in_service_range(settings) | evaluated.come_back(settings, covered),
+        audited=evaluated.in_service_range(settings) | evaluated.due_undecided(settings, covered),
         coverage=covered,
         quality=inputs.quality,
         not_evaluated=not_evaluable,
         identity=settings.identity,
-        tainted_visits=tables["visits"].patients_with_rejects,
-        tainted_lines=tables.get("claims", tables["calls"]).patients_with_rejects,
+        patients_with_rejected_visits=tables["visits"].patients_with_rejects,
+        patients_with_rejected_lines=tables.get("claims", tables["calls"]).patients_with_rejects,
     )
     result = _merged(inputs, covered, not_evaluable, inputs.engine.judge(context))
     for name, files in inputs.files.items():

@@ -5,7 +5,7 @@ import polars as pl
 from auditor.errors import UsageError
 from auditor.inputs import Inputs, existing
 from auditor.judging.findings import KEYS
-from auditor.judging.judge import left_out
+from auditor.judging.judge import not_evaluable
 from auditor.quality import coverage
 from auditor.quality.coverage import Coverage
 from auditor.rules import ALL, CODES
@@ -15,16 +15,16 @@ from auditor.settings import Settings
 
 def not_evaluated(inputs: Inputs, settings: Settings) -> dict[str, str]:
     """The rules that say nothing on these inputs, with the reasons."""
-    return left_out(ALL, _skipped(settings), existing(inputs), settings.policy)
+    return not_evaluable(ALL, _skipped(settings), existing(inputs), settings.policy)
 
 
-def wanted(settings: Settings) -> list[Rule]:
+def enabled_rules(settings: Settings) -> list[Rule]:
     """The rules that nobody does without."""
-    unwanted = by_choice(settings)
-    return [rule for rule in ALL if rule.code not in unwanted]
+    disabled = disabled_rules(settings)
+    return [rule for rule in ALL if rule.code not in disabled]
 
 
-def by_choice(settings: Settings) -> frozenset[str]:
+def disabled_rules(settings: Settings) -> frozenset[str]:
     """The rules that the user, or the policy, does without."""
     return frozenset({*_skipped(settings), *(code for code, to in settings.policy.severity.items() if to == "off")})
 
@@ -48,7 +48,7 @@ def in_service_range(settings: Settings) -> pl.Expr:
     return inside
 
 
-def come_back(settings: Settings, covered: Coverage) -> pl.Expr:
+def due_undecided(settings: Settings, covered: Coverage) -> pl.Expr:
     """Claims that earlier runs left undecided and whose window the visits have come to cover."""
     if settings.undecided is None or covered.as_of is None:
         return pl.lit(False)

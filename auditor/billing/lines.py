@@ -74,10 +74,23 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     line_calls = line_calls.join(lines.select("row", "line"), on="row", how="inner").drop("row")
     lines = _with_period(lines, line_calls, calls, pairs.join(active, on="row", how="semi"), policy)
     other_lines = active.filter(~pl.col("cpt_code").is_in(FAMILY))
-    other_calls = other_lines.select("row", "claim_id", "claim_line", "cpt_code", "service_date", "claim_status_sure",
-                                "provider_id", "own_call_id").join(pairs, on="row").select(
-        pl.exclude("row", "own_call_id", "named"), named=(pl.col("own_call_id") == pl.col("call_id")).fill_null(False)
-    )  # fmt: skip
+    other_calls = (
+        other_lines.select(
+            "row",
+            "claim_id",
+            "claim_line",
+            "cpt_code",
+            "service_date",
+            "claim_status_sure",
+            "provider_id",
+            "own_call_id",
+        )
+        .join(pairs, on="row")
+        .select(
+            pl.exclude("row", "own_call_id", "named_by_id"),
+            named_by_id=(pl.col("own_call_id") == pl.col("call_id")).fill_null(False),
+        )
+    )
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
     inactive = claim_lines.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
     lines = lines.drop("row", "own_diagnoses", "call_diagnoses", "call_payer")
@@ -147,7 +160,7 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
         .drop("own")
         .with_row_index("row")
     )
-    pairs = claim_lines.select("row", "call_id").explode("call_id").with_columns(named=pl.lit(True))
+    pairs = claim_lines.select("row", "call_id").explode("call_id").with_columns(named_by_id=pl.lit(True))
     return adjustments.settle(claim_lines.drop("call_id")), pairs
 
 
@@ -183,7 +196,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
         )
         .select("row", "call_id")
     )
-    pairs = pl.concat([by_id.with_columns(named=pl.lit(True)), by_date.with_columns(named=pl.lit(False))])
+    pairs = pl.concat([by_id.with_columns(named_by_id=pl.lit(True)), by_date.with_columns(named_by_id=pl.lit(False))])
     return claim_lines.drop("call_id"), pairs
 
 
@@ -201,7 +214,7 @@ def _facts(line_calls: pl.DataFrame, timezone: str) -> pl.DataFrame:
     return facts.with_columns(
         start_date=pl.col("start").dt.convert_time_zone(timezone).dt.date(),
         end_date=pl.coalesce("end", "start").dt.convert_time_zone(timezone).dt.date(),
-        reach=pl.coalesce("end", "start"),
+        end_or_start=pl.coalesce("end", "start"),
     )
 
 

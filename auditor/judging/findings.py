@@ -94,8 +94,8 @@ def _supportable(policy: Policy) -> pl.Expr:
     bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
     minutes = pl.col("minutes")
     below = pl.when(minutes < min(band.low for band in bands.values())).then(pl.lit("none"))
-    held = [pl.when(minutes.is_between(band.low, band.high)).then(pl.lit(code)) for code, band in bands.items()]
-    return pl.coalesce(below, *held)
+    matching = [pl.when(minutes.is_between(band.low, band.high)).then(pl.lit(code)) for code, band in bands.items()]
+    return pl.coalesce(below, *matching)
 
 
 def findings_table(
@@ -107,18 +107,20 @@ def findings_table(
     """
     best = judgement.best.rename({"kind": "related_kind", "id": "related_id", "at": "related_at"})
     best = best.with_columns(identity.shown_record("related_id", "related_kind")).drop("date_only")
-    judged = claims.join(judgement.outcomes, on="line", how="inner").join(_places(published), on="line", how="inner")
+    judged = claims.join(judgement.outcomes, on="line", how="inner").join(_positions(published), on="line", how="inner")
     parts = [_no_findings()]
     for rule in ALL:
         if rule.code in judgement.outcomes.columns:
-            named = [name for name in rule.message.meta.root_names() if name in claims.columns]
-            found = judged.select({*_PLACE, *named}, outcome=rule.code).filter(pl.col("outcome") >= Outcome.REVIEW)
+            message_columns = [name for name in rule.message.meta.root_names() if name in claims.columns]
+            found = judged.select({*_POSITION, *message_columns}, outcome=rule.code).filter(
+                pl.col("outcome") >= Outcome.REVIEW
+            )
             rows = found.join(best.filter(pl.col("rule") == rule.code).drop("rule"), on="line", how="left")
             parts.append(rows.select(
-                *_PLACE, "outcome", "related_kind", "related_id", "related_at", "related_count", "gap_days", "elapsed",
+                *_POSITION, "outcome", "related_kind", "related_id", "related_at", "related_count", "gap_days", "elapsed",
                 "basis", rule=pl.lit(rule.code, _RULES), name=pl.lit(rule.name), message=rule.message,
             ))  # fmt: skip
-    rows = pl.concat(parts).sort("bill", "rule", "place")
+    rows = pl.concat(parts).sort("bill", "rule", "position")
     rows = rows.join(published.select(~pl.selectors.list()), on="line", how="left", maintain_order="left")
     violation = pl.col("outcome") == Outcome.VIOLATION
     first = violation & pl.when(violation).then("line").is_first_distinct()
@@ -181,7 +183,7 @@ def evidence_table(
     rows = rows.with_columns(
         pl.col("rule").cast(_RULES), pl.col("kind").cast(_KINDS), id=identity.shown_record("id", "kind")
     )
-    rows = rows.join(_places(keys), on="line", how="inner").sort("bill", "rule", "place", "kind", "id", "at")
+    rows = rows.join(_positions(keys), on="line", how="inner").sort("bill", "rule", "position", "kind", "id", "at")
     return rows.join(keys, on="line", how="left", maintain_order="left").select(
         *KEYS,
         pl.col("rule", "kind").cast(pl.String),
@@ -197,13 +199,13 @@ def evidence_table(
     )
 
 
-_PLACE = ("line", "bill", "place")
+_POSITION = ("line", "bill", "position")
 
 
-def _places(keyed: pl.DataFrame) -> pl.DataFrame:
-    """Where claims sorted by KEYS stand: `place`, and `bill`, which claims of one claim_id and claim_line share."""
+def _positions(keyed: pl.DataFrame) -> pl.DataFrame:
+    """Where claims sorted by KEYS stand: `position`, and `bill`, which claims of one claim_id and claim_line share."""
     new = pl.any_horizontal(pl.col(key) != pl.col(key).shift(1) for key in KEYS[:2]).fill_null(True)
-    return keyed.select("line", bill=new.cum_sum(), place=pl.int_range(pl.len()))
+    return keyed.select("line", bill=new.cum_sum(), position=pl.int_range(pl.len()))
 
 
 def _hours() -> pl.Expr:
@@ -220,7 +222,7 @@ def _no_findings() -> pl.DataFrame:
         schema={
             "line": pl.UInt32(),
             "bill": pl.UInt32(),
-            "place": pl.Int64(),
+            "position": pl.Int64(),
             "outcome": pl.UInt8(),
             "related_kind": text,
             "related_id": text,

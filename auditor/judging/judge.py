@@ -7,7 +7,7 @@ import polars as pl
 
 from auditor.policy import Policy
 from auditor.rules.rule import Outcome, Rule
-from auditor.windows import Nouns
+from auditor.windows import RecordSets
 
 KINDS = ("visit", "claim", "call")
 """Records of one gap: visits before lines before calls."""
@@ -28,7 +28,7 @@ class Judgement:
     best: pl.DataFrame
 
 
-def left_out(
+def not_evaluable(
     rules: Sequence[Rule], skipped: Mapping[str, str], exists: frozenset[str], policy: Policy
 ) -> dict[str, str]:
     """The rules that cannot be evaluated, with the reasons. `skipped` are those that the user left out."""
@@ -39,20 +39,20 @@ def left_out(
     return not_evaluated
 
 
-def judge(nouns: Nouns, rules: Sequence[Rule], policy: Policy) -> Judgement:
+def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy) -> Judgement:
     """Evaluate the rules."""
-    outcomes = nouns.claims.select("line", **{rule.code: _own(rule, policy) for rule in rules})
-    weighed = [_no_evidence()]
-    for noun in dict.fromkeys(rule.over for rule in rules):
-        over = [rule for rule in rules if rule.over == noun]
-        supported = {rule.code: pl.when(rule.weighed).then(rule.outcome(policy.severity)) for rule in over}
-        records = nouns[noun].with_columns(**supported)
+    outcomes = record_sets.claims.select("line", **{rule.code: _own(rule, policy) for rule in rules})
+    considered = [_no_evidence()]
+    for record_set in dict.fromkeys(rule.over for rule in rules):
+        over = [rule for rule in rules if rule.over == record_set]
+        supported = {rule.code: pl.when(rule.considered).then(rule.outcome(policy.severity)) for rule in over}
+        records = record_sets[record_set].with_columns(**supported)
         strongest = records.select("line", *supported)
-        if noun != "claim":
-            weighed += [_records(records, rule, outcomes) for rule in over if rule.shows_record]
+        if record_set != "claim":
+            considered += [_records(records, rule, outcomes) for rule in over if rule.shows_record]
             strongest = strongest.group_by("line").max()
         outcomes = _strengthened(outcomes, strongest)
-    evidence = pl.concat(weighed)
+    evidence = pl.concat(considered)
     return Judgement(outcomes, evidence, _best(evidence))
 
 
@@ -91,14 +91,14 @@ def _records(records: pl.DataFrame, rule: Rule, outcomes: pl.DataFrame) -> pl.Da
     beyond = outcomes.filter(pl.col(rule.code) == Outcome.NOT_APPLICABLE)["line"]
     outcome = pl.col(rule.code)
     elapsed = pl.col("elapsed") if "elapsed" in records.columns else pl.col("order")
-    weighed = records.select(
+    considered = records.select(
         *_RECORD,
         outcome=outcome,
         rule=pl.lit(rule.code),
         elapsed=elapsed,
-        why_not=pl.when(outcome < Outcome.UNKNOWN).then(rule.why_not),
+        why_not=pl.when(outcome < Outcome.UNKNOWN).then(rule.exclusion_reason),
     )
-    return weighed.filter(pl.col("outcome").is_not_null() & ~pl.col("line").is_in(beyond.implode()))
+    return considered.filter(pl.col("outcome").is_not_null() & ~pl.col("line").is_in(beyond.implode()))
 
 
 def _best(evidence: pl.DataFrame) -> pl.DataFrame:

@@ -16,7 +16,7 @@ from auditor.quality.coverage import Coverage
 from auditor.quality.report import QualityReport
 from auditor.rules import ALL
 from auditor.schema.codes import FAMILY
-from auditor.windows import Facts, Nouns
+from auditor.windows import Facts, RecordSets
 from auditor.windows.visits import classified
 
 
@@ -35,8 +35,8 @@ class Context:
     quality: QualityReport
     not_evaluated: Mapping[str, str]
     identity: Identity
-    tainted_visits: pl.Series
-    tainted_lines: pl.Series
+    patients_with_rejected_visits: pl.Series
+    patients_with_rejected_lines: pl.Series
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def judge_patients(
         visits=classified(visits, policy.lists, context.quality.incompatible_links),
         calls=that_are_calls(calls).select("patient_id", "call_id"),
         providers=context.providers,
-        tainted_visits=context.tainted_visits,
-        tainted_lines=context.tainted_lines,
+        patients_with_rejected_visits=context.patients_with_rejected_visits,
+        patients_with_rejected_lines=context.patients_with_rejected_lines,
         provider_calls=spans,
         has_claims_table=claims is not None,
         coverage=context.coverage,
@@ -78,21 +78,21 @@ def judge_patients(
         policy=policy,
         codes=context.codes,
     )
-    nouns = Nouns(facts, context.audited)
-    judgement = judge(nouns, [rule for rule in ALL if rule.code not in context.not_evaluated], policy)
-    published = findings.claims_table(nouns.claims, judgement, policy, context.identity)
+    record_sets = RecordSets(facts, context.audited)
+    judgement = judge(record_sets, [rule for rule in ALL if rule.code not in context.not_evaluated], policy)
+    published = findings.claims_table(record_sets.claims, judgement, policy, context.identity)
     inactive = billed.inactive.filter(pl.col("cpt_code").is_in(context.codes) & context.audited)
     return Judged(
         published,
-        findings.findings_table(nouns.claims, published, judgement, policy, context.identity),
-        findings.evidence_table(nouns.claims, billed.line_calls, judgement, policy, context.identity),
+        findings.findings_table(record_sets.claims, published, judgement, policy, context.identity),
+        findings.evidence_table(record_sets.claims, billed.line_calls, judgement, policy, context.identity),
         judgement.outcomes,
         relationships.claimed_ids(
-            nouns.claims, visits, facts.near_providers.drop("family"), with_table=claims is not None
+            record_sets.claims, visits, facts.near_providers.drop("family"), with_table=claims is not None
         ),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
-        _absent(nouns.claims, published, context.quality),
-        sum(int(some["unmatched"].sum()) for some in (billed.inactive, billed.lines, billed.other_lines)),
+        _absent(record_sets.claims, published, context.quality),
+        sum(int(lines["unmatched"].sum()) for lines in (billed.inactive, billed.lines, billed.other_lines)),
     )
 
 

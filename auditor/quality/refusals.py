@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from auditor.errors import InputRefused
-from auditor.evaluated import by_choice
+from auditor.evaluated import disabled_rules
 from auditor.inputs import Inputs
 from auditor.quality import duration_units, report
 from auditor.reading import ingest
@@ -65,7 +65,7 @@ def require_rules(not_evaluable: Mapping[str, str], settings: Settings) -> None:
             f"no rule can be evaluated, so nothing would be audited ({'; '.join(reasons)}); "
             "map these columns in the policy or select other rules"
         )
-    default = tuple(code for code in REQUIRED_RULES if code not in by_choice(settings))
+    default = tuple(code for code in REQUIRED_RULES if code not in disabled_rules(settings))
     for code in default if settings.required is None else settings.required:
         if reason := not_evaluable.get(code):
             raise InputRefused(

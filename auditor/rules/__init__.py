@@ -67,16 +67,18 @@ ALL: tuple[Rule, ...] = (
 CODES = tuple(rule.code for rule in ALL)
 
 
-def select(option: str, words: Iterable[str]) -> tuple[str, ...]:
+def select(option: str, selectors: Iterable[str]) -> tuple[str, ...]:
     """Codes, prefixes and names → rule codes, in report order. Raises UsageError that suggests the nearest."""
     chosen: set[str] = set()
-    for word in words:
-        folded = word.strip().casefold()
+    for selector in selectors:
+        folded = selector.strip().casefold()
         hits = {
             rule.code for rule in ALL if folded and (rule.code.casefold().startswith(folded) or rule.name == folded)
         }
         if not hits:
-            known = [name for rule in ALL for name in (rule.code, rule.name)]
-            raise UsageError(f"{option}: no rule {word!r}{nearest(word, known)}; `audit98968 rules list` shows all")
+            accepted = [name for rule in ALL for name in (rule.code, rule.name)]
+            raise UsageError(
+                f"{option}: no rule {selector!r}{nearest(selector, accepted)}; `audit98968 rules list` shows all"
+            )
         chosen |= hits
     return tuple(code for code in CODES if code in chosen)

@@ -5,7 +5,7 @@ import polars as pl
 from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 
-def documented(code: str, column: str, what: str, page: str) -> Rule:
+def documented(code: str, column: str, meaning: str, page: str) -> Rule:
     """The rule that asks for review where no call of the claim documents an item; `column` is the export's."""
     return Rule(
         code=code,
@@ -15,7 +15,7 @@ def documented(code: str, column: str, what: str, page: str) -> Rule:
         review=~pl.col(column),
         applies=HAS_CALL,
         needs=((f"calls.{column}",),),
-        message=pl.lit(f"no call of the claim documents {what}"),
+        message=pl.lit(f"no call of the claim documents {meaning}"),
         nothing="documented",
         errs="neither",
         cites=(f"{TELEPHONE_SERVICES}: guidelines; what the payer asks the record to show",),

@@ -15,7 +15,7 @@ What it cannot see: minutes that were spent but not recorded, and whether stated
 
 import polars as pl
 
-from auditor.rules.reasons import words
+from auditor.rules.reasons import always
 from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
@@ -25,12 +25,12 @@ RULE = Rule(
     over="claim",
     violation=(pl.col("minutes") < pl.col("low")) & (pl.col("period_minutes") < pl.col("low")),
     review=pl.col("minutes") < pl.col("low"),
-    certain=(pl.col("period_plain") < pl.col("low")).fill_null(True),
+    conclusive=(pl.col("period_plain") < pl.col("low")).fill_null(True),
     unknown=pl.col("minutes").is_null(),
     applies=HAS_CALL,
     message=pl.format("{} minutes; {} needs at least {}", "minutes", "cpt_code", "low"),
     nothing="{minutes} minutes ({minutes_source}); {cpt_code} needs at least {low}",
-    why_unknown=words("the minutes are unknown: a call has neither minutes nor an end"),
+    why_unknown=always("the minutes are unknown: a call has neither minutes nor an end"),
     errs="under",
     cites=(f"{TELEPHONE_SERVICES}: time of medical discussion",),
     examples="""

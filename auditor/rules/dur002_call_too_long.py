@@ -14,7 +14,7 @@ What it cannot see: payers that accept the code for longer calls.
 
 import polars as pl
 
-from auditor.rules.reasons import words
+from auditor.rules.reasons import always
 from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
@@ -38,7 +38,7 @@ RULE = Rule(
         )
     ),
     nothing="{minutes} minutes ({minutes_source}); {cpt_code} allows at most {high}",
-    why_unknown=words("the minutes are unknown: a call has neither minutes nor an end"),
+    why_unknown=always("the minutes are unknown: a call has neither minutes nor an end"),
     errs="over",
     cites=(f"{TELEPHONE_SERVICES}: time of medical discussion",),
     examples="""

@@ -11,7 +11,7 @@ What it cannot see: state scope-of-practice rules.
 
 import polars as pl
 
-from auditor.rules.reasons import words
+from auditor.rules.reasons import always
 from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
@@ -27,7 +27,7 @@ RULE = Rule(
     .then(pl.lit("the provider's credential is a physician's"))
     .otherwise(pl.lit("the provider's credential is not on the qualified list")),
     nothing="the provider's credential is on the qualified list",
-    why_unknown=words("the provider's credential is blank"),
+    why_unknown=always("the provider's credential is blank"),
     errs="over",
     cites=(
         f"{TELEPHONE_SERVICES}: guidelines, who may report the codes",

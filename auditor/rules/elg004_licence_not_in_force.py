@@ -11,7 +11,7 @@ What it cannot see: suspensions, and licences of other states.
 
 import polars as pl
 
-from auditor.rules.reasons import words
+from auditor.rules.reasons import always
 from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
 _BEFORE = pl.col("service_date") < pl.col("licence_start")
@@ -27,7 +27,7 @@ RULE = Rule(
     needs=(("providers.licence_start", "providers.licence_end"),),
     message=pl.lit("the service date is outside the provider's licence"),
     nothing="the service date is within the licence",
-    why_unknown=words("the provider is not in the providers table, or both licence dates are blank"),
+    why_unknown=always("the provider is not in the providers table, or both licence dates are blank"),
     errs="neither",
     cites=(f"{TELEPHONE_SERVICES}: guidelines, qualified professional; state licensing law",),
     examples="""

@@ -20,17 +20,17 @@ RULE = Rule(
     name="bundled-same-day",
     page=__doc__,
     over="same_day",
-    certain=pl.col("sure"),
+    conclusive=pl.col("status_known"),
     violation=pl.col("is_0"),
     review=pl.col("is_1"),
-    unknown=pl.col("same_day_open"),
+    unknown=pl.col("same_day_not_covered"),
     needs=(("visits.cpt_codes",),),
     message=pl.format(
         "{} {} of the same day has a code that bundles with {}", "related_kind", "related_id", "cpt_code"
     ),
     nothing="no visit or line of the day has a code that bundles with it",
     why_unknown=same_day,
-    tells_weighed=True,
+    explains_rejected_records=True,
     errs="under",
     cites=("CMS National Correct Coding Initiative, practitioner procedure-to-procedure edits, mid-2024",),
     examples="""

@@ -11,7 +11,7 @@ What it cannot see: lines split into several claims; FRQ001 and FRQ004 look for 
 
 import polars as pl
 
-from auditor.rules.reasons import words
+from auditor.rules.reasons import always
 from auditor.rules.rule import Rule
 
 RULE = Rule(
@@ -24,7 +24,7 @@ RULE = Rule(
     needs=(("lines.units",),),
     message=pl.format("{} units; at most {}", pl.col("units").cast(pl.String).str.strip_suffix(".0"), "max_units"),
     nothing="one unit",
-    why_unknown=words("the units are blank"),
+    why_unknown=always("the units are blank"),
     errs="neither",
     cites=(
         "CMS National Correct Coding Initiative, medically unlikely edits, practitioner services: 98968 at 1, MAI 2",

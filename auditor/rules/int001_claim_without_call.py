@@ -11,7 +11,7 @@ What it cannot see: calls that were made but not exported.
 
 import polars as pl
 
-from auditor.rules.reasons import words
+from auditor.rules.reasons import always
 from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
@@ -24,7 +24,7 @@ RULE = Rule(
     needs=(("claims",),),
     message=pl.lit("no call in the export supports the claim"),
     nothing="a call supports it",
-    why_unknown=words("a call, or its patient or provider, may be the claim's, written differently"),
+    why_unknown=always("a call, or its patient or provider, may be the claim's, written differently"),
     errs="over",
     cites=(f"{TELEPHONE_SERVICES}: the service is the call",),
     examples="""

@@ -11,7 +11,7 @@ What it cannot see: calls whose end is not recorded.
 
 import polars as pl
 
-from auditor.rules.reasons import words
+from auditor.rules.reasons import always
 from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
@@ -24,7 +24,7 @@ RULE = Rule(
     applies=HAS_CALL,
     message=pl.format("call {} of the same provider overlaps one of its calls", "related_id"),
     nothing="no other call of the provider overlaps",
-    why_unknown=words("the end of one of its calls is unknown"),
+    why_unknown=always("the end of one of its calls is unknown"),
     errs="under",
     cites=(f"{TELEPHONE_SERVICES}: time of medical discussion with one patient",),
     examples="""

@@ -19,19 +19,21 @@ from auditor.rules.rule import DAYS, HAS_CALL, TELEPHONE_SERVICES, Rule
 
 _FROM_CALL = pl.col("from_call")
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
-_LIVE = pl.col("counts") & pl.col("live")
-_CALLED_OFF = pl.col("counts") & ~pl.col("live")
+_NOT_CANCELLED = pl.col("qualifies") & pl.col("not_cancelled")
+_CANCELLED = pl.col("qualifies") & ~pl.col("not_cancelled")
 
 RULE = Rule(
     code="LAH001",
     name="visit-within-24-hours",
     page=__doc__,
     over="visit_after",
-    weighed=pl.col("within"),
-    certain=pl.col("certain") & ~pl.col("date_only"),
-    violation=_LIVE & (pl.col("linked") | (_RELATED & (pl.col("not_booked") | _FROM_CALL)) | (_MAYBE & _FROM_CALL)),
-    review=(_LIVE & (_MAYBE | (_FROM_CALL & pl.col("unrelated_supports")))) | (_CALLED_OFF & _FROM_CALL & _MAYBE),
-    unknown=pl.col("ahead_open"),
+    considered=pl.col("within"),
+    conclusive=pl.col("conclusive") & ~pl.col("date_only"),
+    violation=_NOT_CANCELLED
+    & (pl.col("linked") | (_RELATED & (pl.col("not_booked") | _FROM_CALL)) | (_MAYBE & _FROM_CALL)),
+    review=(_NOT_CANCELLED & (_MAYBE | (_FROM_CALL & pl.col("unrelated_supports"))))
+    | (_CANCELLED & _FROM_CALL & _MAYBE),
+    unknown=pl.col("ahead_not_covered"),
     applies=HAS_CALL,
     message=pl.format(
         "visit {} ({}) starts {} after the call, within {} hours",
@@ -39,7 +41,7 @@ RULE = Rule(
     ),
     nothing="no visit of the patient from the call to {hours} hours after it",
     why_unknown=visits_ahead,
-    tells_weighed=True,
+    explains_rejected_records=True,
     errs="over",
     cites=(f"{TELEPHONE_SERVICES}: guidelines, visit within the next 24 hours",),
     examples="""

@@ -16,29 +16,29 @@ from auditor.rules.reasons import visits_ahead
 from auditor.rules.rule import DAYS, HAS_CALL, TELEPHONE_SERVICES, Rule
 
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
-_LIVE = pl.col("counts") & pl.col("live")
-_CALLED_OFF = pl.col("counts") & ~pl.col("live")
-_AVAILABLE = _LIVE & pl.col("soonest")
+_NOT_CANCELLED = pl.col("qualifies") & pl.col("not_cancelled")
+_CALLED_OFF = pl.col("qualifies") & ~pl.col("not_cancelled")
+_AVAILABLE = _NOT_CANCELLED & pl.col("soonest")
 _IN_SPAN = pl.col("in_span")
-_FOUND = _LIVE & pl.col("soonest_blank") & _IN_SPAN & _MAYBE
+_FOUND = _NOT_CANCELLED & pl.col("soonest_blank") & _IN_SPAN & _MAYBE
 
 RULE = Rule(
     code="LAH002",
     name="soonest-available-visit",
     page=__doc__,
     over="visit_after",
-    weighed=pl.col("later") & ~pl.col("not_soonest"),
-    certain=pl.col("certain"),
+    considered=pl.col("later") & ~pl.col("not_soonest"),
+    conclusive=pl.col("conclusive"),
     violation=_AVAILABLE & ((_IN_SPAN & _MAYBE) | (pl.col("not_booked") & _RELATED)),
     review=(_AVAILABLE & (_IN_SPAN | (pl.col("not_booked") & _MAYBE))) | _FOUND | (_CALLED_OFF & _IN_SPAN & _MAYBE),
-    doubt=_LIVE & _MAYBE & pl.col("not_booked") & pl.col("soonest_blank"),
-    unknown=pl.col("later_open"),
+    doubt=_NOT_CANCELLED & _MAYBE & pl.col("not_booked") & pl.col("soonest_blank"),
+    unknown=pl.col("later_not_covered"),
     applies=HAS_CALL,
     needs=(("visits.soonest_available", "visits.booked_at", "visits.originating_call_id"),),
     message=pl.format("visit {} ({}), {} after the call, may be the soonest available", "related_id", "basis", DAYS),
     nothing="no visit up to {horizon} days after the call that may be the soonest available",
     why_unknown=visits_ahead,
-    tells_weighed=True,
+    explains_rejected_records=True,
     errs="under",
     cites=(f"{TELEPHONE_SERVICES}: guidelines, soonest available appointment",),
     examples="""

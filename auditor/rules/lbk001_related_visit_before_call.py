@@ -18,23 +18,25 @@ import polars as pl
 from auditor.rules.reasons import visits_back
 from auditor.rules.rule import DAYS, HAS_CALL, TELEPHONE_SERVICES, Rule
 
-_KEPT = pl.col("counts") & pl.col("kept")
+_TOOK_PLACE = pl.col("qualifies") & pl.col("took_place")
 
 RULE = Rule(
     code="LBK001",
     name="related-visit-before-call",
     page=__doc__,
     over="visit_before",
-    weighed=pl.col("in_lookback"),
-    violation=_KEPT & pl.col("is_related") & pl.col("certainly_before"),
-    certain=pl.col("certain"),
-    review=pl.col("counts") & (pl.col("kept") | (pl.col("scheduled") & pl.col("past"))) & pl.col("may_be_related"),
-    unknown=pl.col("lookback_open"),
+    considered=pl.col("in_lookback"),
+    violation=_TOOK_PLACE & pl.col("is_related") & pl.col("certainly_before"),
+    conclusive=pl.col("conclusive"),
+    review=pl.col("qualifies")
+    & (pl.col("took_place") | (pl.col("scheduled") & pl.col("has_started")))
+    & pl.col("may_be_related"),
+    unknown=pl.col("lookback_not_covered"),
     applies=HAS_CALL,
     message=pl.format("visit {} ({}) {} before the call", "related_id", "basis", DAYS),
     nothing="no visit of the patient in the {lookback} days before",
     why_unknown=visits_back("lookback"),
-    tells_weighed=True,
+    explains_rejected_records=True,
     errs="over",
     cites=(f"{TELEPHONE_SERVICES}: guidelines, related service within the previous 7 days",),
     examples="""

@@ -15,11 +15,11 @@ from auditor.rules.reasons import visits_back
 from auditor.rules.rule import DAYS, HAS_CALL, Rule
 
 _IN_PERIOD = (
-    pl.col("kept") & (pl.col("same_provider") | pl.col("same_group")) & pl.col("certainly_before")
+    pl.col("took_place") & (pl.col("same_provider") | pl.col("same_group")) & pl.col("certainly_before")
 )  # fmt: skip
 _FIRM = pl.col("basis").is_in(["linked", "same problem", "same diagnosis category", "any"])
-_WHY_NOT = (
-    pl.when(~pl.col("kept"))
+_EXCLUSION_REASON = (
+    pl.when(~pl.col("took_place"))
     .then(pl.lit("did not take place"))
     .when(~(pl.col("same_provider") | pl.col("same_group")))
     .then(pl.lit("of another provider and group"))
@@ -33,19 +33,19 @@ RULE = Rule(
     name="within-postoperative-period",
     page=__doc__,
     over="visit_before",
-    weighed=pl.col("in_global_period"),
+    considered=pl.col("in_global_period"),
     violation=_IN_PERIOD & _FIRM,
-    certain=pl.col("sure"),
+    conclusive=pl.col("status_known"),
     review=_IN_PERIOD & pl.col("may_be_related"),
-    unknown=pl.col("postoperative_open"),
+    unknown=pl.col("postoperative_not_covered"),
     applies=HAS_CALL & ~pl.col("modifiers").list.contains("24"),
     needs=(("visits.global_days",),),
     message=pl.format("within the global period of procedure visit {} ({}), {} after it", "related_id", "basis", DAYS),
     nothing="no procedure of the patient whose global period reaches the call",
     why_unknown=visits_back("postoperative"),
     not_applicable="modifier 24 says that the call is not postoperative care",
-    why_not=_WHY_NOT,
-    tells_weighed=True,
+    exclusion_reason=_EXCLUSION_REASON,
+    explains_rejected_records=True,
     errs="over",
     cites=(
         "CMS Medicare Claims Processing Manual (Pub. 100-04), chapter 12, section 40: global surgery and modifier 24",

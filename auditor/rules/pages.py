@@ -18,10 +18,10 @@ def page(rule: Rule, numbers: Numbers | None = None) -> str:
     `numbers` are those of the policy in force, else those of the specification.
     """
     needs = "; ".join(" or ".join(alternatives) for alternatives in rule.needs)
-    words = rule.page.partition("\n")[2].strip().format(**(numbers or Numbers()).filled())
+    text = rule.page.partition("\n")[2].strip().format(**(numbers or Numbers()).filled())
     parts = [
         f"{rule.code} {rule.name}",
-        words,
+        text,
         f"Which way it errs: {_ERRS[rule.errs]}",
         f"Needs: {needs}" if needs else "",
         "Sources:\n" + "\n".join(f"- {cite}" for cite in rule.cites),

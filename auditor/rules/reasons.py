@@ -18,20 +18,20 @@ _REJECTED = (
 )
 
 
-def words(text: str) -> Why:
+def always(text: str) -> Why:
     """Always the same words."""
     return lambda *_: text
 
 
-def blank(what: str) -> Why:
+def blank(column: str) -> Why:
     """A column of the calls holds nothing."""
-    return words(f"{what} is blank or not recognised for a call of the claim")
+    return always(f"{column} is blank or not recognised for a call of the claim")
 
 
 def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
     """Visits before the call: the window begins before they do, or the call is later than they are complete."""
 
-    def say(claim: Row, _: Sequence[Row], run: "Past") -> str:
+    def reason_of(claim: Row, _: Sequence[Row], run: "Past") -> str:
         first = bounds.first_day(claim["start"].date(), getattr(run.numbers, window))
         since, as_of = run.visits_since, run.as_of
         if since is None or first < since:
@@ -40,16 +40,16 @@ def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
             return f"the call is later than the visits export is complete ({_short(as_of)})"
         return _REJECTED.format("visits")
 
-    return say
+    return reason_of
 
 
-def visits_ahead(claim: Row, weighed: Sequence[Row], run: "Past") -> str:
+def visits_ahead(claim: Row, records: Sequence[Row], run: "Past") -> str:
     """Visits after the call: its end is unknown, the visits end too early, or those of its window do not say enough."""
     if claim["end"] is None:
         return "the end of the call is unknown, so its hours after cannot be placed"
     if run.as_of is None or bounds.later(claim["end"].astimezone(UTC), run.numbers.hours) > run.as_of:
         return f"the visits export is complete to {_short(run.as_of)}, before the window ends"
-    doubts = sum(row["outcome"] == "unknown" for row in weighed)
+    doubts = sum(row["outcome"] == "unknown" for row in records)
     if doubts:
         return (
             f"{doubts} visit{'s' if doubts > 1 else ''} of its window: neither when booked nor whether soonest is known"
@@ -68,20 +68,22 @@ def lines_back(claim: Row, _: Sequence[Row], run: "Past") -> str:
 def series(beside: Sequence[str]) -> Why:
     """As `lines_back`, or because an earlier claim is unknown: one of the rules `beside`, if it is decided, tells which."""
 
-    def say(claim: Row, weighed: Sequence[Row], run: "Past") -> str:
-        reason = lines_back(claim, weighed, run)
-        if reason != _REJECTED.format("lines"):
-            return reason
-        others = [code for code in beside if code in run.evaluated]
+    def reason_of(claim: Row, records: Sequence[Row], run: "Past") -> str:
+        line_reason = lines_back(claim, records, run)
+        if line_reason != _REJECTED.format("lines"):
+            return line_reason
+        decided_rules = [code for code in beside if code in run.evaluated]
         not_clear = (*claim["unknowns"], *claim["reviews"], *claim["violations"], *claim["not_applicable"])
         earlier = "an earlier claim of its series is unknown, so which of them count is not known"
         if any(
-            code not in not_clear for code in others
+            code not in not_clear for code in decided_rules
         ):  # they share the coverage and the rejects: what is left is the series
             return earlier
-        return reason if any(code in claim["unknowns"] for code in others) else f"{reason}; or {earlier}"
+        return (
+            line_reason if any(code in claim["unknowns"] for code in decided_rules) else f"{line_reason}; or {earlier}"
+        )
 
-    return say
+    return reason_of
 
 
 def same_day(claim: Row, _: Sequence[Row], run: "Past") -> str:

@@ -1,6 +1,6 @@
 """Rule and Outcome: what a rule is, and the one expression that judges a record.
 
-A rule is a few polars expressions over named columns ("nouns") that `windows/` prepared. It never looks across rows.
+A rule is a few polars expressions over named columns that `windows/` prepared. It never looks across rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import polars as pl
 
 from auditor.policy import Severity
-from auditor.windows import Noun, check
+from auditor.windows import RecordSet, check
 
 Row = Mapping[str, Any]
 Why = Callable[[Row, Sequence[Row], Any], str]
@@ -37,21 +37,21 @@ class Outcome(IntEnum):
 class Rule:
     """One audit rule.
 
-    `over` names the records that `violation`, `review` and `doubt` look at, one row each; `weighed` says which of them
-    are in the rule's sight, `certain` which can support more than review, whatever the policy's severity. `unknown` and
+    `over` names the records that `violation`, `review` and `doubt` look at, one row each; `considered` says which of them
+    are in the rule's sight, `conclusive` which can support more than review, whatever the policy's severity. `unknown` and
     `applies` look at the claim's own row. `needs` are alternatives, at least one of which must exist for the rule to be
     evaluated: a column as `table.column`, or a table. `errs` says which way the rule is wrong when the export is thin. The
     module's docstring is the rule's page.
 
     What `explain` says of the rule: `nothing` where it found nothing, `why_unknown` where it cannot tell,
-    `not_applicable` where it does not speak of a claim that has a call, and `why_not` of a record that supports
-    nothing; `tells_weighed`: such records are counted. `page` and `nothing` name the policy's numbers (`Numbers`)
-    and, `nothing` only, the claim's columns in braces.
+    `not_applicable` where it does not speak of a claim that has a call, and `exclusion_reason` of a record that supports
+    nothing; `explains_rejected_records`: such records are counted. `page` and `nothing` name the policy's numbers
+    (`Numbers`) and, `nothing` only, the claim's columns in braces.
     """
 
     code: str
     name: str
-    over: Noun
+    over: RecordSet
     message: pl.Expr
     page: str
     errs: Literal["over", "under", "neither"]
@@ -59,30 +59,34 @@ class Rule:
     examples: str
     violation: pl.Expr = field(default_factory=lambda: pl.lit(False))
     review: pl.Expr = field(default_factory=lambda: pl.lit(False))
-    certain: pl.Expr = field(default_factory=lambda: pl.lit(True))
+    conclusive: pl.Expr = field(default_factory=lambda: pl.lit(True))
     doubt: pl.Expr = field(default_factory=lambda: pl.lit(False))
     unknown: pl.Expr = field(default_factory=lambda: pl.lit(False))
-    weighed: pl.Expr = field(default_factory=lambda: pl.lit(True))
+    considered: pl.Expr = field(default_factory=lambda: pl.lit(True))
     applies: pl.Expr = field(default_factory=lambda: pl.lit(True))
     needs: tuple[tuple[str, ...], ...] = ()
     shows_record: bool = True
     nothing: str = "nothing found"
     why_unknown: Why = lambda *_: "the export does not say"
     not_applicable: str = "the rule does not speak of this claim"
-    why_not: pl.Expr = field(default_factory=lambda: pl.col("why_not"))
-    tells_weighed: bool = False
+    exclusion_reason: pl.Expr = field(default_factory=lambda: pl.col("why_not"))
+    explains_rejected_records: bool = False
 
     def __post_init__(self) -> None:
         """Every column that the rule names must be listed in windows/. Raises ValueError."""
-        explained = () if self.over == "claim" else (self.why_not,)
-        check(self.code, self.over, (self.violation, self.review, self.certain, self.doubt, self.weighed, *explained))
+        explained = () if self.over == "claim" else (self.exclusion_reason,)
+        check(
+            self.code,
+            self.over,
+            (self.violation, self.review, self.conclusive, self.doubt, self.considered, *explained),
+        )
         check(self.code, "claim", (self.unknown, self.applies))
         check(self.code, "claim", (self.message,), message=True)
 
     @property
     def waits_for_the_horizon(self) -> bool:
         """Whether the rule is open until the horizon of a claim is over, not just its hours ahead."""
-        return "later_open" in self.unknown.meta.root_names()
+        return "later_not_covered" in self.unknown.meta.root_names()
 
     @property
     def strongest(self) -> Literal["violation", "review"]:
@@ -98,9 +102,9 @@ class Rule:
         """The outcome that one record supports, after the policy's severity; CLEAR where it supports none."""
         set_to = severity.get(self.code)
         return (
-            pl.when(self.violation & self.certain)
+            pl.when(self.violation & self.conclusive)
             .then(Outcome.REVIEW if set_to == "review" else Outcome.VIOLATION)
-            .when((self.violation | self.review) & self.certain)
+            .when((self.violation | self.review) & self.conclusive)
             .then(Outcome.VIOLATION if set_to == "violation" else Outcome.REVIEW)
             .when(self.violation | self.review)
             .then(Outcome.REVIEW)
@@ -116,8 +120,8 @@ class Rule:
             return "off in the policy"
         for alternatives in self.needs:
             if not exists.intersection(alternatives):
-                what = " or ".join(alternatives)
-                return f"no {what} in the inputs"
+                needed = " or ".join(alternatives)
+                return f"no {needed} in the inputs"
         return None
 
 

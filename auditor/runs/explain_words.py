@@ -16,7 +16,7 @@ def clear(code: str, claim: Row, weighed: Sequence[Row], run: Past) -> str:
     rule = _RULES.get(code)
     if rule is None:
         return "nothing found"
-    if rule.tells_weighed and weighed:
+    if rule.explains_rejected_records and weighed:
         kinds = Counter("line" if row["kind"] == "claim" else row["kind"] for row in weighed)
         counted = " and ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
         why = Counter(str(row["why_not"]) for row in weighed)

@@ -1,6 +1,6 @@
-"""Everything that looks across rows, one function per noun. Rules only read the columns made here.
+"""Everything that looks across rows, one function per record set. Rules only read the columns made here.
 
-Each noun but `claim` has one row per (claim, record): `line` (the claim), `kind`, `id`, `at`, `date_only`, `gap_days`,
+Each record set but `claim` has one row per (claim, record): `line` (the claim), `kind`, `id`, `at`, `date_only`, `gap_days`,
 `order` (what settles ties within a day: elapsed microseconds, or the later line first), `basis` and the columns that its
 rules name. Source: SPEC.md sections 4 and 5.
 """
@@ -17,9 +17,11 @@ from auditor.windows.facts import HOUR, Facts
 
 __all__ = ["HOUR", "LISTED", "Facts", "Noun", "Nouns", "check"]
 
-Noun = Literal["claim", "visit_before", "visit_after", "line_before", "shared_call", "same_day", "own_call", "overlap"]
+RecordSet = Literal[
+    "claim", "visit_before", "visit_after", "line_before", "shared_call", "same_day", "own_call", "overlap"
+]
 
-LISTED: Mapping[Noun, Columns] = {
+LISTED: Mapping[RecordSet, Columns] = {
     "claim": lines.CLAIM,
     "visit_before": visits.VISIT_BEFORE,
     "visit_after": visits.VISIT_AFTER,
@@ -29,21 +31,21 @@ LISTED: Mapping[Noun, Columns] = {
     "own_call": calls.OWN_CALL,
     "overlap": calls.OVERLAP,
 }
-"""The columns that rules may name, noun by noun."""
+"""The columns that rules may name, by record set."""
 
 
-def check(code: str, noun: Noun, expressions: Sequence[pl.Expr], *, message: bool = False) -> None:
+def check(code: str, record_set: RecordSet, expressions: Sequence[pl.Expr], *, message: bool = False) -> None:
     """Raise ValueError where a rule's expressions name a column that no window lists; a message may name RELATED too."""
-    listed = LISTED[noun] | (RELATED if message else {})
+    listed = LISTED[record_set] | (RELATED if message else {})
     for name in (name for expression in expressions for name in expression.meta.root_names()):
         if name not in listed:
             raise ValueError(
-                f"{code} names {name!r}, which windows/ does not list for {noun}; list it there, or correct it"
+                f"{code} names {name!r}, which windows/ does not list for {record_set}; list it there, or correct it"
             )
 
 
-class Nouns:
-    """The nouns of one audit, each made when it is asked for."""
+class RecordSets:
+    """The record sets of one audit, each built when it is asked for."""
 
     def __init__(self, facts: Facts, audited: pl.Expr) -> None:
         """`audited` picks the claims to audit among the lines; the other lines stay as context."""
@@ -51,9 +53,9 @@ class Nouns:
         self.lines = lines.sequence(lines.with_coverage(facts), facts)
         self.claims = self.lines.filter(audited & pl.col("cpt_code").is_in(facts.codes))
 
-    def __getitem__(self, noun: Noun) -> pl.DataFrame:
-        """The noun's frame."""
-        return _MADE[noun](self)
+    def __getitem__(self, record_set: RecordSet) -> pl.DataFrame:
+        """The frame of a record set."""
+        return _BUILDERS[record_set](self)
 
     @cached_property
     def pairs(self) -> pl.DataFrame:
@@ -61,13 +63,13 @@ class Nouns:
         return visits.pairs_of(self.claims, self.facts)
 
 
-_MADE: Mapping[Noun, Callable[[Nouns], pl.DataFrame]] = {
-    "claim": lambda nouns: nouns.claims,
-    "visit_before": lambda nouns: visits.before(nouns.pairs, nouns.facts),
-    "visit_after": lambda nouns: visits.after(nouns.pairs),
-    "line_before": lambda nouns: lines.before(nouns.claims, nouns.lines, nouns.facts),
-    "shared_call": lambda nouns: lines.shared_call(nouns.claims, nouns.lines, nouns.facts),
-    "same_day": lambda nouns: lines.same_day(nouns.claims, nouns.lines, nouns.facts),
-    "own_call": lambda nouns: calls.own_call(nouns.claims, nouns.facts),
-    "overlap": lambda nouns: calls.overlap(nouns.claims, nouns.facts),
+_BUILDERS: Mapping[RecordSet, Callable[[RecordSets], pl.DataFrame]] = {
+    "claim": lambda record_sets: record_sets.claims,
+    "visit_before": lambda record_sets: visits.before(record_sets.pairs, record_sets.facts),
+    "visit_after": lambda record_sets: visits.after(record_sets.pairs),
+    "line_before": lambda record_sets: lines.before(record_sets.claims, record_sets.lines, record_sets.facts),
+    "shared_call": lambda record_sets: lines.shared_call(record_sets.claims, record_sets.lines, record_sets.facts),
+    "same_day": lambda record_sets: lines.same_day(record_sets.claims, record_sets.lines, record_sets.facts),
+    "own_call": lambda record_sets: calls.own_call(record_sets.claims, record_sets.facts),
+    "overlap": lambda record_sets: calls.overlap(record_sets.claims, record_sets.facts),
 }

@@ -1,7 +1,7 @@
 """Where windows begin and end, and when they are not covered: all of their arithmetic. Source: SPEC.md sections 1 and 5.
 
-Expressions speak of a claim's columns (`start`, `reach`, `end`, `start_date`, `end_date`, `service_date`); days are local
-dates, hours are elapsed time. `Numbers` are the same lengths for words and pictures.
+Expressions speak of a claim's columns (`start`, `end_or_start`, `end`, `start_date`, `end_date`, `service_date`);
+days are local dates, hours are elapsed time. `Numbers` are the same lengths for words and pictures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -176,17 +176,17 @@ def within(policy: Policy) -> pl.Expr:
     return (
         pl.when(pl.col("date_only"))
         .then(by_day)
-        .otherwise(at.is_between(pl.col("start"), hours_after("reach", policy.lookahead.hours)))
+        .otherwise(at.is_between(pl.col("start"), hours_after("end_or_start", policy.lookahead.hours)))
     )
 
 
 def beyond(policy: Policy) -> pl.Expr:
     """Whether a visit starts after those hours and up to the horizon; date-only: on the days after."""
-    at, horizon = pl.col("at"), hours_after("reach", 24 * policy.horizon_days)
+    at, horizon = pl.col("at"), hours_after("end_or_start", 24 * policy.horizon_days)
     return (
         pl.when(pl.col("date_only"))
         .then(pl.col("after_days").is_between(ahead_days(policy) + 1, policy.horizon_days))
-        .otherwise((at > hours_after("reach", policy.lookahead.hours)) & (at <= horizon))
+        .otherwise((at > hours_after("end_or_start", policy.lookahead.hours)) & (at <= horizon))
     )
 
 
@@ -202,8 +202,8 @@ def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
     last_day = as_of.dt.convert_time_zone(policy.timezone).dt.date()
     day, numbers = pl.col("service_date"), Numbers.of(policy)
 
-    def open_(thin: pl.Expr) -> pl.Expr:
-        return thin.fill_null(True)
+    def unless_known(uncovered: pl.Expr) -> pl.Expr:
+        return uncovered.fill_null(True)
 
     def touches(first: pl.Expr, last: pl.Expr, gaps: Sequence[tuple[date, date]]) -> pl.Expr:
         heeded = gaps if policy.coverage.holes == "unknown" else ()
@@ -213,21 +213,22 @@ def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
     def back(days: int) -> pl.Expr:
         return touches(days_before("start_date", days), pl.col("start_date"), coverage.visit_gaps)
 
-    ahead = open_(hours_after("end", numbers.hours) > as_of)
+    ahead = unless_known(hours_after("end", numbers.hours) > as_of)
     first = days_before("service_date", numbers.last_day)
-    lines = open_(first < claims_since) | touches(first, day, coverage.line_gaps)
+    lines = unless_known(first < claims_since) | touches(first, day, coverage.line_gaps)
     return {
-        "lookback_open": open_(days_before("start_date", numbers.lookback) < visits_since)
-        | open_(pl.col("start") > as_of)
+        "lookback_not_covered": unless_known(days_before("start_date", numbers.lookback) < visits_since)
+        | unless_known(pl.col("start") > as_of)
         | back(numbers.lookback),
-        "postoperative_open": open_(days_before("start_date", numbers.postoperative) < visits_since)
-        | open_(pl.col("start") > as_of)
+        "postoperative_not_covered": unless_known(days_before("start_date", numbers.postoperative) < visits_since)
+        | unless_known(pl.col("start") > as_of)
         | back(numbers.postoperative),
-        "ahead_open": ahead
+        "ahead_not_covered": ahead
         | touches(pl.col("start_date"), days_after("end_date", ahead_days(policy)), coverage.visit_gaps),
-        "later_open": ahead
+        "later_not_covered": ahead
         | touches(days_after("end_date", 1), days_after("end_date", numbers.horizon), coverage.visit_gaps),
-        "same_day_open": open_((day < visits_since) | (day > last_day)) | touches(day, day, coverage.visit_gaps),
-        "lines_open": lines,
+        "same_day_not_covered": unless_known((day < visits_since) | (day > last_day))
+        | touches(day, day, coverage.visit_gaps),
+        "lines_not_covered": lines,
         "group_lines_open": lines,
     }

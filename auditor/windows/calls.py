@@ -26,7 +26,7 @@ OVERLAP: Columns = RECORD
 def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """The claim's own calls."""
     calls = facts.billing.line_calls.select(
-        "line", "named", "initiated_by", "established", "caller", "purpose", "stated", "discussion_minutes", "clock",
+        "line", "named_by_id", "initiated_by", "established", "caller", "purpose", "stated", "discussion_minutes", "clock",
         id="call_id", at="call_start", call_patient="patient_id", call_provider="provider_id", call_date="call_start_date",
     )  # fmt: skip
     own = claims.select("line", "patient_id", "provider_id", "service_date", "call_dates", "call_unsure")
@@ -38,7 +38,7 @@ def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         gap_days=bounds.days_between("call_date", "service_date").abs(),
         order=pl.lit(0, pl.Int64),
         elapsed=pl.lit(None, pl.Int64),
-        other_party=pl.col("named")
+        other_party=pl.col("named_by_id")
         & ~pl.col("call_unsure")
         & ((pl.col("call_patient") != pl.col("patient_id")) | (pl.col("call_provider") != pl.col("provider_id"))),
         none_on_date=pl.lit(facts.has_claims_table)
@@ -72,22 +72,22 @@ def own_spans(lines: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
     return own.join(lines.select("line", "call_ids", "provider_id"), on="line")
 
 
-def touching(own: pl.DataFrame, others: pl.DataFrame) -> pl.LazyFrame:
+def touching(own: pl.DataFrame, other_spans: pl.DataFrame) -> pl.LazyFrame:
     """Own stretches with the same provider's others (`id`, `from_other`, `to_other`) that overlap them; some more than once.
 
     They meet in the hours that both touch, so that a provider's day is never joined with itself.
     """
 
-    def by_hour(stretches: pl.DataFrame) -> pl.LazyFrame:
+    def by_hour(periods: pl.DataFrame) -> pl.LazyFrame:
         first = pl.col("from").dt.epoch("us") // HOUR
         last = (pl.col("to").dt.epoch("us") - 1) // HOUR
-        begun = stretches.lazy().with_columns(hour=first)
+        begun = periods.lazy().with_columns(hour=first)
         later = begun.filter(last > first).with_columns(hour=pl.int_ranges(first + 1, last + 1))
         return pl.concat([begun, later.explode("hour", empty_as_null=False)])
 
     return (
         by_hour(own)
-        .join(by_hour(others), on=["provider_id", "hour"], how="inner", suffix="_other")
+        .join(by_hour(other_spans), on=["provider_id", "hour"], how="inner", suffix="_other")
         .filter(
             (pl.max_horizontal("from", "from_other") < pl.min_horizontal("to", "to_other"))
             & ~pl.col("call_ids").list.contains(pl.col("id"))

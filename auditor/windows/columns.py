@@ -1,4 +1,4 @@
-"""What a noun's column is: its type and its meaning. Each module of windows lists those that rules may name."""
+"""What a column of a record set is: its type and its meaning. Each module of windows lists those that rules may name."""
 
 import polars as pl
 
@@ -10,7 +10,7 @@ DATE: pl.DataType = pl.Date()
 TEXT: pl.DataType = pl.String()
 TEXTS: pl.DataType = pl.List(pl.String())
 FLAG: pl.DataType = pl.Boolean()
-PLACE: pl.DataType = pl.UInt32()
+ROW_NUMBER: pl.DataType = pl.UInt32()
 NUMBER: pl.DataType = pl.Int64()
 SMALL: pl.DataType = pl.Int32()
 FLOAT: pl.DataType = pl.Float64()
@@ -26,7 +26,7 @@ RECORD: Columns = {
     "basis": (TEXT, "what relates it to the claim"),
     "why_not": (TEXT, "why it supports nothing, where a rule finds that it does not"),
 }
-"""What every record has, whatever the noun."""
+"""What every record has, whatever its set."""
 
 RELATED: Columns = {
     "related_kind": (TEXT, "the kind of the related record"),

@@ -28,8 +28,8 @@ class Facts:
     visits: pl.DataFrame
     calls: pl.DataFrame
     providers: pl.DataFrame
-    tainted_visits: pl.Series
-    tainted_lines: pl.Series
+    patients_with_rejected_visits: pl.Series
+    patients_with_rejected_lines: pl.Series
     provider_calls: pl.DataFrame
     has_claims_table: bool
     coverage: Coverage

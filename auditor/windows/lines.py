@@ -11,8 +11,8 @@ from auditor.windows.columns import (
     INSTANT,
     MONEY,
     NUMBER,
-    PLACE,
     RECORD,
+    ROW_NUMBER,
     SMALL,
     TEXT,
     TEXTS,
@@ -22,7 +22,7 @@ from auditor.windows.facts import Facts
 from auditor.windows.related import nearly
 
 CLAIM: Columns = {
-    "line": (PLACE, "the claim's place in the order of lines"),
+    "line": (ROW_NUMBER, "the claim's place in the order of lines"),
     "claim_id": (TEXT, "the claim"),
     "claim_line": (TEXT, "its line"),
     "cpt_code": (TEXT, "the code billed"),
@@ -35,7 +35,7 @@ CLAIM: Columns = {
     "service_date": (DATE, "the local date billed"),
     "start": (INSTANT, "earliest start of its calls; null without a call"),
     "end": (INSTANT, "latest end of its calls; null if one is unknown"),
-    "reach": (INSTANT, "the end, or the start where the end is unknown"),
+    "end_or_start": (INSTANT, "the end, or the start where the end is unknown"),
     "start_date": (DATE, "local date of the start"),
     "end_date": (DATE, "local date of the reach"),
     "minutes": (NUMBER, "cumulative time of its calls in whole minutes"),
@@ -62,24 +62,27 @@ CLAIM: Columns = {
     "doc_advice": (FLAG, "a call documents the advice"),
     "doc_statement": (FLAG, "a call documents the statement"),
     "doc_identity": (FLAG, "a call documents the caller's identity"),
-    "lookback_open": (FLAG, "the days before are not covered, or visits of the patient may be missing"),
-    "postoperative_open": (FLAG, "likewise the longest global period before"),
-    "ahead_open": (FLAG, "likewise the hours after"),
-    "later_open": (FLAG, "likewise those hours and the days up to the horizon"),
-    "same_day_open": (FLAG, "likewise the service date"),
-    "lines_open": (FLAG, "the frequency period is not covered, or lines of the patient and provider may be missing"),
+    "lookback_not_covered": (FLAG, "the days before are not covered, or visits of the patient may be missing"),
+    "postoperative_not_covered": (FLAG, "likewise the longest global period before"),
+    "ahead_not_covered": (FLAG, "likewise the hours after"),
+    "later_not_covered": (FLAG, "likewise those hours and the days up to the horizon"),
+    "same_day_not_covered": (FLAG, "likewise the service date"),
+    "lines_not_covered": (
+        FLAG,
+        "the frequency period is not covered, or lines of the patient and provider may be missing",
+    ),
     "group_lines_open": (FLAG, "likewise, or lines of the patient, whoever the provider"),
     "provider_unsure": (FLAG, "a row of the providers table may be its provider's, written differently"),
     "call_unsure": (FLAG, "a call, or its patient or provider, may be the claim's, written differently"),
     "counted": (FLAG, "FRQ001 counts it against later ones"),
-    "shaky": (FLAG, "an earlier claim of its run is unknown"),
+    "depends_on_unknown": (FLAG, "an earlier claim of its run is unknown"),
 }
 """The audited claims, one row each."""
 
 LINE_BEFORE: Columns = RECORD | {
-    "shaky": (FLAG, "an earlier claim of the claim's run is unknown"),
+    "depends_on_unknown": (FLAG, "an earlier claim of the claim's run is unknown"),
     "e_counted": (FLAG, "FRQ001 counts the earlier line"),
-    "sure": (FLAG, "the earlier line's status is blank or recognised, and the patient is somebody"),
+    "status_known": (FLAG, "the earlier line's status is blank or recognised, and the patient is somebody"),
     "may_replace": (FLAG, "of the same date, and one of the two replaces a line that was not found"),
     "same_provider": (FLAG, "of the same provider"),
     "same_code": (FLAG, "of the same code"),
@@ -89,14 +92,17 @@ LINE_BEFORE: Columns = RECORD | {
 
 SHARED_CALL: Columns = RECORD | {
     "is_telephone": (FLAG, "the other line has a code of the family, or a telephone code of the policy's list"),
-    "sure": (FLAG, "the earlier line's status is blank or recognised"),
+    "status_known": (FLAG, "the earlier line's status is blank or recognised"),
 }
 """Other active lines that one of the claim's calls supports too: earlier ones of the family, and any of other codes."""
 
 SAME_DAY: Columns = RECORD | {
     "is_0": (FLAG, "a code is on NCCI list 0"),
     "is_1": (FLAG, "a code is on NCCI list 1"),
-    "sure": (FLAG, "its status was recognised, the patient is somebody, and it is not perhaps the claim's call"),
+    "status_known": (
+        FLAG,
+        "its status was recognised, the patient is somebody, and it is not perhaps the claim's call",
+    ),
 }
 """Visits and other active lines of the patient, provider and date whose codes bundle with the claim's."""
 
@@ -105,29 +111,33 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
     """The lines with their band and what the coverage leaves open; where nothing tells, it is open."""
     policy = facts.policy
     visits, lines = (
-        pl.col("patient_id").is_in(tainted.to_list()) for tainted in (facts.tainted_visits, facts.tainted_lines)
+        pl.col("patient_id").is_in(patients.to_list())
+        for patients in (facts.patients_with_rejected_visits, facts.patients_with_rejected_lines)
     )
     quality = facts.quality
-    nobody, patient, provider = quality.placeholders, pl.col("patient_id"), pl.col("provider_id")
+    placeholders, patient, provider = quality.placeholders, pl.col("patient_id"), pl.col("provider_id")
 
-    def any_near(names: str, pair: str) -> pl.Expr:
-        near = quality.normalized_matches(pair)
-        return pl.col(names).list.set_intersection(near.implode()).list.len() > 0 if len(near) else pl.lit(False)
+    def any_normalized(names: str, pair: str) -> pl.Expr:
+        matches = quality.normalized_matches(pair)
+        return pl.col(names).list.set_intersection(matches.implode()).list.len() > 0 if len(matches) else pl.lit(False)
 
-    whose = patient.is_in(nobody.implode())
-    visits = visits | whose | patient.is_in(quality.normalized_matches("patient in visits").implode())
+    is_placeholder = patient.is_in(placeholders.implode())
+    visits = visits | is_placeholder | patient.is_in(quality.normalized_matches("patient in visits").implode())
     of_family = patient.is_in(quality.normalized_matches("patient in lines").implode())
     of_others = patient.is_in(quality.normalized_matches("patient in other lines").implode())
-    lines = lines | whose | of_family
+    lines = lines | is_placeholder | of_family
     by_provider = provider.is_in(quality.normalized_matches("provider in visits").implode())
-    came_from, named = any_near("call_ids", "call in visits"), any_near("related_visit_ids", "visit in visits")
-    rejected = {
-        "lookback_open": visits | came_from | named,
-        "postoperative_open": visits | by_provider | named,
-        "ahead_open": visits | came_from,
-        "later_open": visits | came_from,
-        "same_day_open": visits | by_provider | of_family | of_others | pl.col("near_provider").is_not_null(),
-        "lines_open": lines | pl.col("near_provider").fill_null(False),
+    came_from, visit_named_by_call = (
+        any_normalized("call_ids", "call in visits"),
+        any_normalized("related_visit_ids", "visit in visits"),
+    )
+    may_be_missing = {
+        "lookback_not_covered": visits | came_from | visit_named_by_call,
+        "postoperative_not_covered": visits | by_provider | visit_named_by_call,
+        "ahead_not_covered": visits | came_from,
+        "later_not_covered": visits | came_from,
+        "same_day_not_covered": visits | by_provider | of_family | of_others | pl.col("near_provider").is_not_null(),
+        "lines_not_covered": lines | pl.col("near_provider").fill_null(False),
         "group_lines_open": lines,
     }
     bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
@@ -143,7 +153,7 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
         high=of_band({code: band.high for code, band in bands.items()}),
         max_units=pl.lit(policy.frequency.max_units),
         hours_ahead=pl.lit(policy.lookahead.hours),
-        nobody=whose.fill_null(False),
+        is_placeholder=is_placeholder.fill_null(False),
         provider_unsure=provider.is_in(quality.normalized_matches("provider in providers").implode()).fill_null(False),
         call_unsure=(
             pl.lit(False)
@@ -152,12 +162,16 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
             | patient.is_in(quality.normalized_matches("patient in calls").implode())
             | provider.is_in(quality.normalized_matches("provider in calls").implode())
         ).fill_null(False),
-        **{name: thin | rejected[name] for name, thin in bounds.not_covered(facts.coverage, policy).items()},
+        **{
+            name: not_covered | may_be_missing[name]
+            for name, not_covered in bounds.not_covered(facts.coverage, policy).items()
+        },
     ).drop("near_provider")
 
 
 def sequence(lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
-    """Add `counted` (FRQ001 counts the line against later ones) and `shaky` (an earlier one of its run is unknown).
+    """Add `counted` (FRQ001 counts the line against later ones) and `depends_on_unknown` (an earlier one of its run
+    is unknown).
 
     A run is a series of claims of one patient, provider and code, each within the period of the one before it. Rounds
     take the first undecided claim of every run as counted and drop those that it flags: as many rounds as the longest
@@ -167,24 +181,24 @@ def sequence(lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     series = (
         lines.filter(pl.col("cpt_code").is_in(facts.codes))
         .group_by("patient_id", "provider_id", "cpt_code", maintain_order=True)
-        .agg("line", "service_date", "lines_open")
+        .agg("line", "service_date", "lines_not_covered")
         .with_row_index("series")
-        .explode("line", "service_date", "lines_open")
+        .explode("line", "service_date", "lines_not_covered")
     )
     gap = (pl.col("service_date") - pl.col("service_date").shift(1)).dt.total_days()
     starts = ((pl.col("series") != pl.col("series").shift(1)) | (gap > last_day)).fill_null(True)
-    claims = series.select("line", "service_date", "lines_open", run=starts.cum_sum())
+    claims = series.select("line", "service_date", "lines_not_covered", run=starts.cum_sum())
     if facts.policy.frequency.anchor == "reported":
-        marks = claims.select("line", counted=pl.lit(True), shaky=pl.lit(False))
+        marks = claims.select("line", counted=pl.lit(True), depends_on_unknown=pl.lit(False))
     else:
         counted = _counted(claims, last_day)
-        unknown = pl.col("counted") & pl.col("lines_open")
+        unknown = pl.col("counted") & pl.col("lines_not_covered")
         earlier = unknown.cum_sum() - unknown
         marks = claims.with_columns(counted=pl.col("line").is_in(counted.implode())).select(
-            "line", "counted", shaky=earlier > pl.when(_FIRST).then(earlier).forward_fill()
+            "line", "counted", depends_on_unknown=earlier > pl.when(_FIRST).then(earlier).forward_fill()
         )
     return lines.join(marks, on="line", how="left", maintain_order="left").with_columns(
-        pl.col("counted", "shaky").fill_null(False)
+        pl.col("counted", "depends_on_unknown").fill_null(False)
     )
 
 
@@ -242,38 +256,40 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFr
     days = bounds.days_between("service_date", "e_service_date")
     pairs = (
         claims.lazy()
-        .select(*_LINE_COLUMNS, "start", "shaky", "nobody", "unmatched")
+        .select(*_LINE_COLUMNS, "start", "depends_on_unknown", "is_placeholder", "unmatched")
         .join(lines.lazy().select(_line_record(facts.policy.timezone)), on="patient_id", how="inner")
         .filter((pl.col("e_line") < pl.col("line")) & bounds.in_period(facts.policy, days))
         .collect()
     )
-    stray = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
-    return _as_records(pairs).with_columns(sure=pl.col("e_claim_status_sure") & ~pl.col("nobody"), may_replace=stray)
+    unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
+    return _as_records(pairs).with_columns(
+        status_known=pl.col("e_claim_status_sure") & ~pl.col("is_placeholder"), may_replace=unmatched
+    )
 
 
 def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Other active lines that one of the claim's calls supports too: earlier ones of the family, and any of other codes."""
     telephone = CodeList.of(facts.policy.lists.telephone)
-    family, others = facts.billing.line_calls, facts.billing.other_calls
-    listed = [code for code in others["cpt_code"].unique() if code in telephone]
+    family, other_calls = facts.billing.line_calls, facts.billing.other_calls
+    listed = [code for code in other_calls["cpt_code"].unique() if code in telephone]
     keys = ["claim_id", "claim_line", "cpt_code", "service_date", "claim_status_sure", "provider_id"]
-    of_family = family.select("line", "call_id", "named").join(lines.select("line", "start", *keys), on="line")
-    every = pl.concat([
-        of_family.with_columns(is_telephone=pl.lit(True), by_id=pl.lit(True)).select(pl.exclude("named")),
-        others.filter(pl.col("call_id").is_in(family["call_id"].implode())).select(
+    of_family = family.select("line", "call_id", "named_by_id").join(lines.select("line", "start", *keys), on="line")
+    candidates = pl.concat([
+        of_family.with_columns(is_telephone=pl.lit(True), by_id=pl.lit(True)).select(pl.exclude("named_by_id")),
+        other_calls.filter(pl.col("call_id").is_in(family["call_id"].implode())).select(
             line=pl.lit(None, pl.UInt32), call_id="call_id", start=pl.lit(None, pl.Datetime("us", "UTC")),
             **{name: pl.col(name) for name in keys},
-            is_telephone=pl.col("cpt_code").is_in(listed), by_id="named",
+            is_telephone=pl.col("cpt_code").is_in(listed), by_id="named_by_id",
         ),
     ]).rename({name: f"e_{name}" for name in ("line", "start", *keys)})  # fmt: skip
     shared = family.select("line", "call_id").join(claims.select(*_LINE_COLUMNS, "start"), on="line")
-    shared = shared.join(every, on="call_id", how="inner").filter(
+    shared = shared.join(candidates, on="call_id", how="inner").filter(
         pl.when(pl.col("e_line").is_null())
         .then(pl.col("is_telephone") | pl.col("by_id"))
         .otherwise(pl.col("e_line") < pl.col("line"))
     )
     order = ["e_service_date", "e_start", "e_claim_id", "e_claim_line", "e_cpt_code"]
-    shared = shared.drop("call_id").unique().sort(order, nulls_last=True).with_row_index("place")
+    shared = shared.drop("call_id").unique().sort(order, nulls_last=True).with_row_index("position")
     return shared.with_columns(
         kind=pl.lit("claim"),
         id="e_claim_id",
@@ -282,22 +298,22 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.D
         basis=pl.lit(None, pl.String),
         why_not=pl.lit("does not meet the rule"),
         gap_days=bounds.days_between("service_date", "e_service_date").abs(),
-        order=-pl.col("place").cast(pl.Int64),
+        order=-pl.col("position").cast(pl.Int64),
         elapsed=bounds.elapsed("start", "e_start"),
-        sure="e_claim_status_sure",
+        status_known="e_claim_status_sure",
     )
 
 
 def same_day(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Visits and other active lines of the claim's patient, provider and date whose codes are on an NCCI list."""
     ncci = {name: CodeList.of(getattr(facts.policy.lists, name)) for name in ("ncci_0", "ncci_1")}
-    names = ("line", "patient_id", "provider_id", "nobody", "call_ids", "start")
-    own = claims.select(*names, day="service_date", end="reach")
+    names = ("line", "patient_id", "provider_id", "is_placeholder", "call_ids", "start")
+    own = claims.select(*names, day="service_date", end="end_or_start")
     visit_rows = facts.visits.filter(
         (pl.col("v_ncci_0") | pl.col("v_ncci_1")) & ~pl.col("v_status").is_in(["cancelled", "no_show"]).fill_null(False)
     ).select(
         "patient_id", "kind", "id", "at", "date_only", provider_id="v_provider_id", day="v_date",
-        is_0="v_ncci_0", is_1="v_ncci_1", sure=(pl.col("v_status") != "unrecognised").fill_null(True),
+        is_0="v_ncci_0", is_1="v_ncci_1", status_known=(pl.col("v_status") != "unrecognised").fill_null(True),
     )  # fmt: skip
     lines_too = pl.concat(
         [facts.billing.other_lines, lines.select(facts.billing.other_lines.columns)]
@@ -315,14 +331,14 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.Data
         day="day",
         is_0=code.is_in(on_0),
         is_1=code.is_in(on_1),
-        sure=pl.lit(True),
+        status_known=pl.lit(True),
     )
     pairs = own.join(pl.concat([visit_rows, line_rows]), on=["patient_id", "provider_id", "day"], how="inner")
     back, after = pl.col("start") - pl.col("at"), pl.col("at") - pl.col("end")
     elapsed = pl.max_horizontal(back, after, pl.duration()).dt.total_microseconds()
     is_call = (pl.col("kind") == "visit") & nearly("id", "call_ids")
     return pairs.with_columns(
-        sure=pl.col("sure") & ~pl.col("nobody") & ~is_call,
+        status_known=pl.col("status_known") & ~pl.col("is_placeholder") & ~is_call,
         gap_days=pl.lit(0, pl.Int64),
         order=elapsed,
         basis=pl.lit(None, pl.String),

@@ -13,10 +13,10 @@ def shares(left: str, right: str) -> pl.Expr:
     return pl.col(left).list.set_intersection(pl.col(right)).list.len().fill_null(0) > 0
 
 
-def nearly(one: str, several: str) -> pl.Expr:
+def nearly(text: str, several: str) -> pl.Expr:
     """Whether a text is nearly equal to one of a list's, and not the same as any."""
-    like = pl.col(several).list.eval(folded(pl.element())).list.contains(folded(pl.col(one)))
-    return (like & ~pl.col(several).list.contains(pl.col(one))).fill_null(False)
+    like = pl.col(several).list.eval(folded(pl.element())).list.contains(folded(pl.col(text)))
+    return (like & ~pl.col(several).list.contains(pl.col(text))).fill_null(False)
 
 
 def relate(pairs: pl.DataFrame, relatedness: str, calls: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:

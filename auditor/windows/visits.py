@@ -14,14 +14,17 @@ VISIT: Columns = RECORD | {
     "may_be_related": (FLAG, "related, or nothing tells"),
     "same_provider": (FLAG, "of the claim's provider"),
     "same_group": (FLAG, "of the claim's group"),
-    "counts": (FLAG, "it is or may be a visit by its codes and its modality, and not the call itself"),
+    "qualifies": (FLAG, "it is or may be a visit by its codes and its modality, and not the call itself"),
     "completed": (FLAG, "its status is completed"),
     "scheduled": (FLAG, "its status is scheduled"),
-    "past": (FLAG, "it started by the instant up to which the visits are complete"),
-    "kept": (FLAG, "completed, or past and of blank or unrecognised status"),
-    "live": (FLAG, "neither cancelled nor a no-show"),
-    "sure": (FLAG, "its status is blank or recognised, it cannot be the call itself, and the patient is somebody"),
-    "certain": (FLAG, "sure, and it counts rather than may count"),
+    "has_started": (FLAG, "it started by the instant up to which the visits are complete"),
+    "took_place": (FLAG, "completed, or past and of blank or unrecognised status"),
+    "not_cancelled": (FLAG, "neither cancelled nor a no-show"),
+    "status_known": (
+        FLAG,
+        "its status is blank or recognised, it cannot be the call itself, and the patient is somebody",
+    ),
+    "conclusive": (FLAG, "sure, and it counts rather than may count"),
     "not_booked": (FLAG, "nobody knows when it was booked"),
     "from_call": (FLAG, "linked, or booked from the claim's start on"),
     "in_span": (FLAG, "linked, or booked between the claim's start and the hours after its end"),
@@ -48,16 +51,16 @@ VISIT_AFTER: Columns = VISIT | {
 
 def unlisted(codes: pl.Series, lists: Lists) -> pl.Series:
     """The codes of some lists of codes, without those that a list of the policy knows."""
-    known = _Known(codes, lists)
-    strange = known.maybe - known.ncci_0 - known.ncci_1
-    every = codes.explode().drop_nulls()
-    return every.filter(every.is_in(sorted(strange)))
+    listed = _ListedCodes(codes, lists)
+    unlisted_codes = listed.maybe - listed.ncci_0 - listed.ncci_1
+    all_codes = codes.explode().drop_nulls()
+    return all_codes.filter(all_codes.is_in(sorted(unlisted_codes)))
 
 
-def classified(rows: pl.DataFrame, lists: Lists, mute: frozenset[str]) -> pl.DataFrame:
-    """Visits with columns prefixed `v_`, and what their codes say. Columns that are `mute` count as blank."""
-    rows = rows.with_columns(pl.lit(None, rows.schema[name]).alias(name) for name in sorted(mute))
-    known = _Known(rows["cpt_codes"], lists)
+def classified(rows: pl.DataFrame, lists: Lists, incompatible_links: frozenset[str]) -> pl.DataFrame:
+    """Visits with columns prefixed `v_`, and what their codes say. Columns that are `incompatible_links` count as blank."""
+    rows = rows.with_columns(pl.lit(None, rows.schema[name]).alias(name) for name in sorted(incompatible_links))
+    listed = _ListedCodes(rows["cpt_codes"], lists)
     has_codes = pl.col("cpt_codes").list.len() > 0
     return rows.select(
         "patient_id",
@@ -67,16 +70,16 @@ def classified(rows: pl.DataFrame, lists: Lists, mute: frozenset[str]) -> pl.Dat
         date_only="visit_start_date_only",
         v_date="visit_start_date",
         v_has_codes=has_codes,
-        v_only_family=has_codes & ~_any_of(known.different - known.family),
-        v_has_visit_code=_any_of(known.visit),
-        v_may_have_visit_code=_any_of(known.maybe),
-        v_ncci_0=_any_of(known.ncci_0),
-        v_ncci_1=_any_of(known.ncci_1),
+        v_only_family=has_codes & ~_any_of(listed.different - listed.family),
+        v_has_visit_code=_any_of(listed.visit),
+        v_may_have_visit_code=_any_of(listed.maybe),
+        v_ncci_0=_any_of(listed.ncci_0),
+        v_ncci_1=_any_of(listed.ncci_1),
         **{f"v_{name}": pl.col(name) for name in _VISIT_COLUMNS},
     )
 
 
-class _Known:
+class _ListedCodes:
     """The different codes of some visits, and which of them the lists of the policy know."""
 
     def __init__(self, codes: pl.Series, lists: Lists) -> None:
@@ -119,7 +122,7 @@ _CLAIM_COLUMNS = (
     "patient_id",
     "provider_id",
     "start",
-    "reach",
+    "end_or_start",
     "start_date",
     "end_date",
     "call_ids",
@@ -128,7 +131,7 @@ _CLAIM_COLUMNS = (
     "diagnoses",
     "group_id",
     "specialty",
-    "nobody",
+    "is_placeholder",
 )
 
 
@@ -153,28 +156,28 @@ def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     pairs = related.relate(pairs, policy.relatedness, facts.calls, facts.billing.line_calls)
     on_the_day = pl.col("v_booked_at_date_only") & (pl.col("v_booked_at_date") == pl.col("start_date"))
     status = pl.col("v_status")
-    past = (pl.col("at") <= pl.lit(facts.coverage.as_of, pl.Datetime("us", "UTC"))).fill_null(False)
+    has_started = (pl.col("at") <= pl.lit(facts.coverage.as_of, pl.Datetime("us", "UTC"))).fill_null(False)
     in_person = (pl.col("v_modality") != "phone").fill_null(True)
-    surely = pl.col("linked") | (in_person & ~pl.col("v_has_codes")) | pl.col("v_has_visit_code")
+    surely_qualifies = pl.col("linked") | (in_person & ~pl.col("v_has_codes")) | pl.col("v_has_visit_code")
     return pairs.with_columns(
         booked_at=pl.when(on_the_day).then(None).otherwise("v_booked_at"),
         before=pl.col("at") < pl.col("start"),
         back_elapsed=bounds.elapsed("start", "at"),
         after_days=pl.col("after_days").clip(lower_bound=0),
-        after_elapsed=bounds.elapsed("at", "reach").clip(lower_bound=0),
+        after_elapsed=bounds.elapsed("at", "end_or_start").clip(lower_bound=0),
         within=bounds.within(policy),
         later=bounds.beyond(policy),
-        ahead=bounds.hours_after("reach", policy.lookahead.hours),
-        counts=~pl.col("call_ids").list.contains(pl.col("id"))
+        ahead=bounds.hours_after("end_or_start", policy.lookahead.hours),
+        qualifies=~pl.col("call_ids").list.contains(pl.col("id"))
         & ~pl.col("v_only_family")
-        & (surely | (in_person & pl.col("v_may_have_visit_code"))),
-        surely=surely,
+        & (surely_qualifies | (in_person & pl.col("v_may_have_visit_code"))),
+        surely_qualifies=surely_qualifies,
         completed=(status == "completed").fill_null(False),
         undone=(status.is_null() | (status == "unrecognised")),
-        past=past,
+        has_started=has_started,
         scheduled=(status == "scheduled").fill_null(False),
-        live=~status.is_in(["cancelled", "no_show"]).fill_null(False),
-        sure=(status != "unrecognised").fill_null(True) & ~pl.col("nobody") & ~pl.col("may_be_call")
+        not_cancelled=~status.is_in(["cancelled", "no_show"]).fill_null(False),
+        status_known=(status != "unrecognised").fill_null(True) & ~pl.col("is_placeholder") & ~pl.col("may_be_call")
         & ~related.nearly("id", "call_ids"),
         postoperative=bounds.is_postoperative(policy),
         same_group=(pl.col("group_id") == pl.col("v_group_id")).fill_null(False),
@@ -182,26 +185,26 @@ def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         is_related=pl.col("relation") == related.YES,
         unrelated_supports=pl.lit(policy.lookahead.unrelated_supports),
     ).with_columns(
-        certain=pl.col("sure") & pl.col("surely"),
-        kept=pl.col("completed") | (pl.col("undone") & past),
+        conclusive=pl.col("status_known") & pl.col("surely_qualifies"),
+        took_place=pl.col("completed") | (pl.col("undone") & has_started),
         from_call=pl.col("linked") | (pl.col("booked_at") >= pl.col("start")).fill_null(False),
         in_span=pl.col("linked") | pl.col("booked_at").is_between("start", "ahead").fill_null(False),
         not_booked=pl.col("booked_at").is_null(),
         soonest=pl.col("v_soonest_available").fill_null(False),
         not_soonest=~pl.col("v_soonest_available").fill_null(True),
         soonest_blank=pl.col("v_soonest_available").is_null(),
-        why_not=_why_not(),
+        why_not=_exclusion_reason(),
     ).drop(pl.selectors.list())  # fmt: skip
 
 
-def _why_not() -> pl.Expr:
+def _exclusion_reason() -> pl.Expr:
     """Why a visit supports nothing, where the rule finds that it does not."""
     return (
-        pl.when(~pl.col("counts"))
+        pl.when(~pl.col("qualifies"))
         .then(pl.lit("does not count as a visit"))
         .when(~pl.col("may_be_related"))
         .then(pl.lit("unrelated"))
-        .when(~pl.col("live"))
+        .when(~pl.col("not_cancelled"))
         .then(pl.lit("did not take place"))
         .otherwise(pl.lit("its booking, status or date does not meet the rule"))
     )

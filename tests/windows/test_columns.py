@@ -10,21 +10,21 @@ from auditor import policy as policies
 from auditor.rules import ALL, select
 from auditor.rules.rule import Rule
 from auditor.settings import Settings
-from auditor.windows import LISTED, Nouns
+from auditor.windows import LISTED, RecordSets
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 
 
 def test_the_frames_have_what_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, pl.Schema] = {}
-    made = Nouns.__getitem__
+    made = RecordSets.__getitem__
 
-    def remembered(self: Nouns, noun: str) -> pl.DataFrame:
-        frame = made(self, noun)  # type: ignore[arg-type]
-        seen[noun] = frame.schema
+    def remembered(self: RecordSets, record_set: str) -> pl.DataFrame:
+        frame = made(self, record_set)  # type: ignore[arg-type]
+        seen[record_set] = frame.schema
         return frame
 
-    monkeypatch.setattr(Nouns, "__getitem__", remembered)
+    monkeypatch.setattr(RecordSets, "__getitem__", remembered)
     settings = Settings(
         paths={name: (str(SAMPLE / f"{name}.csv"),) for name in ("calls", "visits", "providers")},
         policy=policies.load(str(SAMPLE / "policy.toml"), select),
@@ -32,8 +32,10 @@ def test_the_frames_have_what_is_listed(monkeypatch: pytest.MonkeyPatch) -> None
     )
     auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
     assert seen.keys() == LISTED.keys()
-    for noun, columns in LISTED.items():
-        assert {name: seen[noun].get(name) for name in columns} == {name: kind for name, (kind, _) in columns.items()}
+    for record_set, columns in LISTED.items():
+        assert {name: seen[record_set].get(name) for name in columns} == {
+            name: kind for name, (kind, _) in columns.items()
+        }
         assert all(meaning for _, meaning in columns.values())
 
 
