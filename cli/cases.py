@@ -14,11 +14,11 @@ import polars as pl
 import typer
 from rich.table import Table
 
-from auditor.cases import book, chain, reviewed, store
+from auditor.cases import chain, queries, reviewed, store
 from auditor.cases import repair as repairing
 from auditor.cases import restore as restoring
 from auditor.cases.decide import STATES, Decision, decide, refundable
-from auditor.cases.night import MARKS
+from auditor.cases.ledger_update import MARKS
 from auditor.choices import GONE, CaseOrder, ListFormat
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import KEYS
@@ -59,10 +59,10 @@ def listing(place: Path, filters: Mapping[str, Any], given: Mapping[str, Any]) -
     _one_of("--sort", given["sort"], get_args(CaseOrder))
     _one_of("--format", given["format"], get_args(ListFormat))
     codes = select("--rule", given["rule"].split(",")) if given["rule"] is not None else None
-    by = today() + book.days(given["due"]) if given["due"] else None
-    with store.opened(book.ledger_of(place)) as ledger:
-        since = book.run_since(ledger, given["since"]) if given["since"] else None
-        cases = book.listed(ledger, by, since, **filters)
+    by = today() + queries.days(given["due"]) if given["due"] else None
+    with store.opened(queries.ledger_of(place)) as ledger:
+        since = queries.run_since(ledger, given["since"]) if given["since"] else None
+        cases = queries.list_cases(ledger, by, since, **filters)
     if codes:
         cases = cases.filter(pl.col("rule").is_in(codes))
     cases = cases.with_columns(
@@ -127,16 +127,16 @@ def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, heads: dict[str, str],
 def export(place: Path, form: str) -> int:
     """Write every case as CSV or JSON Lines."""
     _one_of("--format", form, FORMATS)
-    with store.opened(book.ledger_of(place)) as ledger:
-        cases = book.listed(ledger)
+    with store.opened(queries.ledger_of(place)) as ledger:
+        cases = queries.list_cases(ledger)
     data(tables.to_csv(cases) if form == "csv" else tables.to_jsonl(cases))
     return 0
 
 
 def show(place: Path, word: str) -> int:
     """Print one case with its history: identifiers are what was asked for."""
-    with store.opened(book.ledger_of(place)) as ledger, store.reading(ledger):
-        case, history = book.shown(ledger, book.find(ledger, word))
+    with store.opened(queries.ledger_of(place)) as ledger, store.reading(ledger):
+        case, history = queries.case_with_history(ledger, queries.find(ledger, word))
     out = text.console(sys.stdout)
     for name, value in case.items():
         if value is not None:
@@ -188,8 +188,8 @@ def decision(place: Path, words: list[str], given: Mapping[str, Any]) -> int:
         identified_on=day("--identified-on", given["identified_on"]),
         amount=amount,
     )
-    with store.opened(book.ledger_of(place)) as ledger:
-        numbers = list(dict.fromkeys(book.find(ledger, word) for word in words))
+    with store.opened(queries.ledger_of(place)) as ledger:
+        numbers = list(dict.fromkeys(queries.find(ledger, word) for word in words))
         more = given["yes"] or (amount is not None and _asked(refundable(ledger, numbers[0]), amount))
         with store.writing(ledger):
             decided = [(number, decide(ledger, number, made, more=more)) for number in numbers]
@@ -219,9 +219,9 @@ def note(place: Path, word: str, words: str, by: str | None) -> int:
     """Add a note to a case's history."""
     if not (by or "").strip() or not words.strip():
         raise UsageError("a note needs its text and its author: --by NAME")
-    with store.opened(book.ledger_of(place)) as ledger, store.writing(ledger):
-        number = book.find(ledger, word)
-        reviewed.add_note(ledger, book.finding(ledger, number), str(by), words)
+    with store.opened(queries.ledger_of(place)) as ledger, store.writing(ledger):
+        number = queries.find(ledger, word)
+        reviewed.add_note(ledger, queries.finding(ledger, number), str(by), words)
     print_line(f"case {number}: noted")
     return 0
 
@@ -230,8 +230,8 @@ def take(place: Path, workbook: Path, by: str | None) -> int:
     """Enter the decisions of a reviewed work paper."""
     if not (by or "").strip():
         raise UsageError("decisions need their reviewer: --by NAME")
-    with store.opened(book.ledger_of(place)) as ledger, store.writing(ledger):
-        tally = reviewed.take(ledger, workbook, str(by), today())
+    with store.opened(queries.ledger_of(place)) as ledger, store.writing(ledger):
+        tally = reviewed.import_workbook(ledger, workbook, str(by), today())
     print_line(f"{tally.decided:,} decided, {tally.noted:,} noted, {tally.already:,} taken before")
     if tally.left:
         numbers = ", ".join(str(number) for number in tally.left)
@@ -241,10 +241,10 @@ def take(place: Path, workbook: Path, by: str | None) -> int:
 
 def verify(place: Path, head: str | None) -> int:
     """Prove the history, or name every place where it does not hold. `head` is a hash that it printed earlier."""
-    path = book.ledger_of(place)
+    path = queries.ledger_of(place)
     with store.opened(path) as ledger:
-        faults = list(book.faults(ledger, path.parent))
-        if head and not chain.known(ledger, {head}):
+        faults = list(queries.faults(ledger, path.parent))
+        if head and not chain.known_hashes(ledger, {head}):
             faults.append("no entry has the hash of --head: the history was cut short or written anew since")
         entries, last = chain.last(ledger)
     if faults:
@@ -257,12 +257,12 @@ def verify(place: Path, head: str | None) -> int:
 
 def repair(place: Path) -> int:
     """Make the cases anew from the history, with a copy of the ledger kept."""
-    path = book.ledger_of(place)
+    path = queries.ledger_of(place)
     with store.opened(path) as ledger:
-        copy = store.copied(ledger, path, "repair")
+        copy = store.back_up(ledger, path, "repair")
         with store.writing(ledger):
             changed = repairing.repair(ledger, path.parent)
-        faults = list(book.faults(ledger, path.parent))
+        faults = list(queries.faults(ledger, path.parent))
     print_line(f"{changed:,} cases put right; the ledger as it was: {copy}")
     for fault in faults:
         print_line(fault)
@@ -271,7 +271,7 @@ def repair(place: Path) -> int:
 
 def restore(place: Path) -> int:
     """Make a ledger anew from the run folders; one that is there is kept aside."""
-    path = book.ledger_of(place)
+    path = queries.ledger_of(place)
     if not path.parent.is_dir():
         raise InputRefused(f"{path.parent}: no such folder; name the one that was given to --out")
     made_here = path.with_name(f".unfinished-{path.name}")
@@ -281,7 +281,7 @@ def restore(place: Path) -> int:
                 with store.writing(ledger):
                     cases, runs, last = restoring.restore(ledger, path.parent)
                 ledger.execute("PRAGMA journal_mode = DELETE")  # one file, which can be moved
-            kept = store.put_aside(path)
+            kept = store.archive(path)
             made_here.rename(path)
         finally:
             for rest in ("", "-wal", "-shm"):

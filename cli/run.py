@@ -14,7 +14,7 @@ import polars as pl
 
 from auditor import audit as auditing
 from auditor.audit import Result
-from auditor.cases import book, night, standing, store
+from auditor.cases import after_decisions, ledger_update, queries, store
 from auditor.engines import Engine
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -67,7 +67,7 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
     """Audit and publish. Returns what is told, the run's cases, and its folder."""
     started = datetime.now(UTC)
     if options.ledger:
-        store.insist_on_path(options.ledger)
+        store.require_short_path(options.ledger)
     with ExitStack() as held:
         if options.out:
             held.enter_context(folder.held(options.out))
@@ -77,15 +77,17 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
         ledger, settings = None, options.settings
         if options.ledger and options.ledger.exists() and not options.begins_anew:
             ledger = held.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
-            book.insist(ledger, options.ledger, options.out)
-            settings = replace(settings, undecided=night.undecided(ledger), related=night.related(ledger))
+            queries.require_sound_ledger(ledger, options.ledger, options.out)
+            settings = replace(
+                settings, undecided=ledger_update.undecided(ledger), related=ledger_update.related(ledger)
+            )
         elif options.ledger and not options.begins_anew:
-            book.insist_on_none(options.ledger, options.out)
+            queries.require_no_ledger(options.ledger, options.out)
         result, figures = _audit(options, settings, engine, started)
         if options.out:
             log.stage("writing")
         if options.ledger and not ledger:
-            if options.begins_anew and (kept := store.put_aside(options.ledger)):
+            if options.begins_anew and (kept := store.archive(options.ledger)):
                 log.info("ledger", f"another ledger begins; the one before is kept as {kept}", path=str(kept))
             ledger = held.enter_context(store.opened(options.ledger, create=True))
         return _publish(options, ledger, result, figures)
@@ -138,12 +140,12 @@ def _publish(
     cases = None
     with store.writing(ledger) if ledger else nullcontext():
         if ledger:
-            entered = night.mark(ledger, result, figures, options.settings.policy)
-            result, figures = standing.with_decisions(ledger, result, figures, entered)
+            entered = ledger_update.enter_run(ledger, result, figures, options.settings.policy)
+            result, figures = after_decisions.with_decisions(ledger, result, figures, entered)
             cases = entered.cases
         where = folder.publish(options.out, result, figures, cases, options.settings.write) if options.out else None
     if ledger and options.out:
-        book.note_entered(options.out, figures["run_id"])
+        queries.note_entered(options.out, figures["run_id"])
     _log_report(where)
     return result, figures, cases, where
 

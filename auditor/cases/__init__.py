@@ -1,1 +1,1 @@
-"""The case ledger: every finding ever seen, what became of it night after night, and what people decided."""
+"""The case ledger: every finding, what became of it from run to run, and what people decided."""

@@ -2,7 +2,7 @@
 
 An entry's hash is the SHA-256 of the previous hash and the entry's own text, so that no entry can be changed, moved or
 left out without changing every hash after it. What follows the last hash that is known outside the ledger could be cut
-off or written anew: each run's summary.json has the last hash of its night, and `cases verify` prints the present one.
+off or written anew: each run's summary.json has the last hash of its run, and `cases verify` prints the present one.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ def last(connection: sqlite3.Connection) -> tuple[int, str]:
     return (row[0], row[1]) if row else (0, START)
 
 
-def known(connection: sqlite3.Connection, hashes: Container[str]) -> set[str]:
+def known_hashes(connection: sqlite3.Connection, hashes: Container[str]) -> set[str]:
     """Those of the hashes that are an entry's, or that runs saw of a ledger from which this one was restored."""
     query = """
         SELECT hash FROM history UNION ALL

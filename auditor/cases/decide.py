@@ -103,13 +103,13 @@ class Decision:
             raise UsageError("--amount goes with refunded")
 
 
-def after(state: State, what: str, by: str, details: Mapping[str, Any]) -> State:
+def after(state: State, event: str, by: str, details: Mapping[str, Any]) -> State:
     """The state of a case after one entry of its history: the only place that says so."""
-    if what == "new":
+    if event == "new":
         return State()
-    if what == "reopened" and details["state"] == "open":
+    if event == "reopened" and details["state"] == "open":
         return _reopened(state, details)
-    return _decided(state, by, details) if what == "decided" else state
+    return _decided(state, by, details) if event == "decided" else state
 
 
 def _reopened(state: State, details: Mapping[str, Any]) -> State:

@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 import polars as pl
 
-from auditor.cases import chain, night
+from auditor.cases import chain, ledger_update
 from auditor.cases.decide import COLUMNS
-from auditor.cases.replay import Course, Replay, Span, first_facts, replay, sealed
+from auditor.cases.replay import CaseHistory, Replay, Span, first_facts, replay, seal_holds
 from auditor.errors import LedgerDamaged
 from auditor.judging.finding_id import joined_texts
 from auditor.judging.findings import KEYS
 
 _CASE = (*KEYS, "rule")
-_COURSE = ("first_run", "last_run", "marked_run", "mark", "why")
+_MARK_COLUMNS = ("first_run", "last_run", "marked_run", "mark", "why")
 
 
-class New(NamedTuple):
+class NewCase(NamedTuple):
     """A case as it was when it was new."""
 
     number: int
@@ -49,9 +49,9 @@ def repair(connection: sqlite3.Connection, folder: Path) -> int:
     for fault in chain.faults(connection):
         raise LedgerDamaged(f"the history itself does not hold: {fault}; put a copy of the ledger back")
     history = replay(connection)
-    rows = [_row(new, span, history.courses.get(new.finding, Course()))
-            for span in history.spans for new in _new(connection, span, history, folder)]  # fmt: skip
-    columns = ", ".join(("number", *_CASE, "facts", *_COURSE, *COLUMNS))
+    rows = [_row(case, span, history.histories.get(case.finding, CaseHistory()))
+            for span in history.spans for case in _new_cases(connection, span, history, folder)]  # fmt: skip
+    columns = ", ".join(("number", *_CASE, "facts", *_MARK_COLUMNS, *COLUMNS))
     before = set(connection.execute(f"SELECT {columns} FROM cases"))
     connection.execute("DELETE FROM cases")
     marks = ", ".join("?" * len(columns.split(",")))
@@ -61,34 +61,41 @@ def repair(connection: sqlite3.Connection, folder: Path) -> int:
     return len(before ^ set(rows))
 
 
-def _row(new: New, span: Span, course: Course) -> tuple[object, ...]:
-    facts = new.facts if course.facts is None else json.dumps(course.facts, ensure_ascii=False, separators=(",", ":"))
-    first, last, marked, mark, *state = course.row(span.run)
-    return *new[:5], facts, first, last, marked, mark, course.why, *state
+def _row(case: NewCase, span: Span, history: CaseHistory) -> tuple[object, ...]:
+    facts = (
+        case.facts if history.facts is None else json.dumps(history.facts, ensure_ascii=False, separators=(",", ":"))
+    )
+    first, last, marked, mark, *state = history.row(span.run)
+    return *case[:5], facts, first, last, marked, mark, history.why, *state
 
 
-def _new(connection: sqlite3.Connection, span: Span, history: Replay, folder: Path) -> Iterator[New]:
+def _new_cases(connection: sqlite3.Connection, span: Span, history: Replay, folder: Path) -> Iterator[NewCase]:
     """The cases of a span as they were when they were new."""
-    if sealed(connection, span, history.courses):
+    if seal_holds(connection, span, history.histories):
         query = f"SELECT number, {', '.join(_CASE)}, facts FROM cases WHERE number BETWEEN ? AND ?"
         for row in connection.execute(query, (span.first, span.last)):
-            new = New(*row)
-            yield new._replace(facts=first_facts(history.courses.get(new.finding), new.facts))
+            case = NewCase(*row)
+            yield case._replace(facts=first_facts(history.histories.get(case.finding), case.facts))
         return
     run = str(history.runs[span.run - 1][1])
-    made = _published(folder / run)
-    if chain.seal((new.number, new.former if span.plain else new.finding, new.facts) for new in made) != span.seal:
+    cases = _published(folder / run)
+    if (
+        chain.seal((case.number, case.former if span.plain else case.finding, case.facts) for case in cases)
+        != span.seal
+    ):
         raise LedgerDamaged(
             f"cases {span.first} to {span.last} were changed, and the folder of the run {run} that began them is gone "
             "or not what it was; put a copy of the ledger back, or that folder"
         )
-    yield from made
+    yield from cases
 
 
-def _published(run: Path) -> list[New]:
+def _published(run: Path) -> list[NewCase]:
     """The cases that were new in a run, as its folder has them; none where it cannot be read."""
     with contextlib.suppress(OSError, pl.exceptions.PolarsError):
         begun = pl.read_parquet(run / "cases.parquet").filter(mark="new", first_run=run.name).sort("number")
-        found = begun.join(night.facts(pl.read_parquet(run / "findings.parquet")).select(*_CASE, "facts"), on=_CASE)
-        return [New(*row) for row in found.sort("number").select("number", *_CASE, "facts").iter_rows()]
+        found = begun.join(
+            ledger_update.facts(pl.read_parquet(run / "findings.parquet")).select(*_CASE, "facts"), on=_CASE
+        )
+        return [NewCase(*row) for row in found.sort("number").select("number", *_CASE, "facts").iter_rows()]
     return []

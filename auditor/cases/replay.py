@@ -1,4 +1,4 @@
-"""The ledger told a second time from its history alone: every run, and every case with its marks and its state."""
+"""Replay the ledger from its history alone: every run, and every case with its marks and its state."""
 
 import json
 import sqlite3
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from auditor.cases import chain
 from auditor.cases.decide import COLUMNS, State, after
-from auditor.cases.night import MARKS
+from auditor.cases.ledger_update import MARKS
 from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 
@@ -33,11 +33,11 @@ class Span(NamedTuple):
 
 
 @dataclass(slots=True)
-class Course:
+class CaseHistory:
     """What the history makes of a case to which something happened since it was new.
 
     Runs by their numbers; `marked` is the run that gave it its mark. `facts` are those of the last entry that has them,
-    `was` the text of those that the first change replaced.
+    `first_facts` the text of those that the first change replaced.
     """
 
     last: int | None = None
@@ -45,27 +45,27 @@ class Course:
     mark: str = "new"
     why: str | None = None
     state: State = _OPEN
-    was: str | None = None
+    first_facts: str | None = None
     facts: Any = None
 
-    def enter(self, run: int, what: str, by: str, details: dict[str, Any]) -> None:
-        """One entry, within or after this run. Nights without an entry leave a case where it was: found, or not."""
-        if what in MARKS:
-            self.last = run if what in _FOUND else run - 1 if self.mark in _FOUND else self.last
-            self.mark, self.marked, self.why = what, run, details.get("why")
-        self.state = after(self.state, what, by, details)
+    def apply(self, run: int, event: str, by: str, details: dict[str, Any]) -> None:
+        """One entry, within or after this run. Runs without an entry leave a case where it was: found, or not."""
+        if event in MARKS:
+            self.last = run if event in _FOUND else run - 1 if self.mark in _FOUND else self.last
+            self.mark, self.marked, self.why = event, run, details.get("why")
+        self.state = after(self.state, event, by, details)
         self.facts = details.get("facts", self.facts)
-        if "before" in details and self.was is None:
-            self.was = json.dumps(details["before"], ensure_ascii=False, separators=(",", ":"))
+        if "before" in details and self.first_facts is None:
+            self.first_facts = json.dumps(details["before"], ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def of(cls, details: dict[str, Any]) -> "Course":
+    def of(cls, details: dict[str, Any]) -> "CaseHistory":
         """Where a case stood when it was called otherwise, or restored."""
         state = State(**{name: details[name] for name in COLUMNS if name in details})
         runs = details["last_run"], details["marked_run"]
         return cls(*runs, details["mark"], details["why"], state, details["first"], details["facts"])
 
-    def bears_out(self, began: int, facts: str, row: Sequence[object]) -> bool:
+    def matches(self, began: int, facts: str, row: Sequence[object]) -> bool:
         """Whether a case that this run began stands there, with these facts and this ROW of the ledger."""
         return self.row(began) == tuple(row) and (self.facts is None or self.facts == json.loads(facts))
 
@@ -74,7 +74,7 @@ class Course:
         return began, self.last or began, self.marked or began, self.mark, *_COLUMNS_OF(self.state)
 
 
-_NEW = Course()
+_UNCHANGED = CaseHistory()
 """Of a case to which nothing happened."""
 
 
@@ -84,32 +84,34 @@ class Replay:
 
     runs: Sequence[tuple[object, ...]]
     spans: Sequence[Span]
-    courses: Mapping[str, Course]
+    histories: Mapping[str, CaseHistory]
 
 
 def replay(connection: sqlite3.Connection) -> Replay:
     """Read the history. Raises ValueError, TypeError, LookupError for one that this program did not write."""
     runs: list[tuple[object, ...]] = []
     spans: list[Span] = []
-    courses: dict[str, Course] = {}
-    for by, what, finding, text in connection.execute("SELECT by, what, finding, details FROM history ORDER BY number"):
+    histories: dict[str, CaseHistory] = {}
+    for by, event, finding, text in connection.execute(
+        "SELECT by, what, finding, details FROM history ORDER BY number"
+    ):
         details = json.loads(text)
-        if what == "run":
+        if event == "run":
             marks, repeats = details.pop("marks"), details.pop("repeats", None)
             runs.append((len(runs) + 1, *details.values(), json.dumps(marks), repeats))
-        elif what == "new":
+        elif event == "new":
             spans.append(Span(len(runs), details["first"], details["last"], details["sha256"]))
-        elif what == "renamed":
+        elif event == "renamed":
             if not (spans and spans[0].plain):
                 spans = [span._replace(plain=True) for span in spans]
-                courses = {name: course for name, course in courses.items() if not _is_former(name)}
-            courses[finding] = Course.of(details)
-        elif what == "restored":
+                histories = {name: history for name, history in histories.items() if not _is_former(name)}
+            histories[finding] = CaseHistory.of(details)
+        elif event == "restored":
             if finding:
-                courses[finding] = Course.of(details)
+                histories[finding] = CaseHistory.of(details)
         else:
-            courses.setdefault(finding, Course()).enter(len(runs), what, by, details)
-    return Replay(runs, spans, courses)
+            histories.setdefault(finding, CaseHistory()).apply(len(runs), event, by, details)
+    return Replay(runs, spans, histories)
 
 
 def _is_former(finding: str) -> bool:
@@ -123,33 +125,33 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
     if connection.execute("SELECT * FROM runs ORDER BY number").fetchall() != history.runs:
         yield "the runs are not those of the history"
     for span in history.spans:
-        if not sealed(connection, span, history.courses):
+        if not seal_holds(connection, span, history.histories):
             yield f"cases {span.first} to {span.last} are not those that the history says were new"
     spans, missing = iter(history.spans), sum(span.last - span.first + 1 for span in history.spans)
-    left, span = set(history.courses), Span(0, 0, 0, "")
+    not_found, span = set(history.histories), Span(0, 0, 0, "")
     for finding, facts, number, *row in connection.execute(
         f"SELECT finding, facts, number, {ROW} FROM cases ORDER BY number"
     ):
         while number > span.last and (following := next(spans, None)):
             span = following
-        there = span.first <= number <= span.last
-        if not (there and history.courses.get(finding, _NEW).bears_out(span.run, facts, row)):
+        in_span = span.first <= number <= span.last
+        if not (in_span and history.histories.get(finding, _UNCHANGED).matches(span.run, facts, row)):
             yield f"case {number} does not stand where its history leaves it"
-        missing -= there
-        left.discard(finding)
-    if missing > 0 or left:
-        yield f"{max(missing, len(left))} cases of the history are missing"
+        missing -= in_span
+        not_found.discard(finding)
+    if missing > 0 or not_found:
+        yield f"{max(missing, len(not_found))} cases of the history are missing"
 
 
-def sealed(connection: sqlite3.Connection, span: Span, courses: Mapping[str, Course]) -> bool:
+def seal_holds(connection: sqlite3.Connection, span: Span, histories: Mapping[str, CaseHistory]) -> bool:
     """Whether the cases of a span are those that were new, as far as the ledger has them."""
     key = PLAIN if span.plain else "finding"
     query = f"SELECT number, finding, {key}, facts FROM cases WHERE number BETWEEN ? AND ? ORDER BY number"
     found = connection.execute(query, (span.first, span.last))
-    first = ((number, key, first_facts(courses.get(finding), facts)) for number, finding, key, facts in found)
+    first = ((number, key, first_facts(histories.get(finding), facts)) for number, finding, key, facts in found)
     return chain.seal(first) == span.seal
 
 
-def first_facts(course: Course | None, facts: str) -> str:
+def first_facts(history: CaseHistory | None, facts: str) -> str:
     """The facts with which a case began, of which the ledger has the last ones."""
-    return course.was if course and course.was else facts
+    return history.first_facts if history and history.first_facts else facts

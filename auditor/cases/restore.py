@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from auditor.cases import chain, night, replay
+from auditor.cases import chain, ledger_update, replay
 from auditor.cases.chain import Entry
 from auditor.cases.decide import COLUMNS
 from auditor.errors import InputRefused
@@ -28,26 +28,42 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     numbers; a run whose folder is gone keeps its name. Claims that waited for their window are not known any more.
     Raises InputRefused where no folder has cases, or they do not agree.
     """
-    told = _told(folder)
-    if not told:
+    runs = _runs_with_cases(folder)
+    if not runs:
         raise InputRefused(f"{folder}: no run with cases here; name the folder that was given to --out")
-    known = {run.run_id: run for run, _ in told}
-    cases = pl.concat([frame.with_columns(told=pl.lit(run.run_id)) for run, frame in told], how="diagonal")
+    known_runs = {run.run_id: run for run, _ in runs}
+    cases = pl.concat([frame.with_columns(last_recorded=pl.lit(run.run_id)) for run, frame in runs], how="diagonal")
     cases = cases.unique("number", keep="last", maintain_order=True).sort("number")
     if cases.select(_CASE).is_duplicated().any():
         raise InputRefused(f"{folder}: the runs here know a case by two numbers; put a copy of the ledger back")
-    names = sorted({*known, *cases["first_run"], *cases["last_run"]})
+    names = sorted({*known_runs, *cases["first_run"], *cases["last_run"]})
     numbers = {name: number for number, name in enumerate(names, 1)}
-    rows = night.facts(cases).select("facts").hstack(
-        cases.select("number", *_CASE, "mark", "why", pl.col(COLUMNS).cast(pl.String),
-                     *(pl.col(name).replace_strict(numbers, return_dtype=pl.Int64).alias(number)
-                       for name, number in (("first_run", "began"), ("last_run", "last_run"), ("told", "marked_run"))),
-                     finding=joined("rule", *KEYS))
-    )  # fmt: skip
-    entries = list(_runs(names, known, rows))
-    heads = [run.ledger.head for run, _ in told if run.ledger.head]
-    entries.append(Entry("audit", "restored", details=json.dumps({"runs": len(told), "heads": heads})))
-    entries += _stands(rows)
+    rows = (
+        ledger_update.facts(cases)
+        .select("facts")
+        .hstack(
+            cases.select(
+                "number",
+                *_CASE,
+                "mark",
+                "why",
+                pl.col(COLUMNS).cast(pl.String),
+                *(
+                    pl.col(name).replace_strict(numbers, return_dtype=pl.Int64).alias(number)
+                    for name, number in (
+                        ("first_run", "began"),
+                        ("last_run", "last_run"),
+                        ("last_recorded", "marked_run"),
+                    )
+                ),
+                finding=joined("rule", *KEYS),
+            )
+        )
+    )
+    entries = list(_runs(names, known_runs, rows))
+    chain_heads = [run.ledger.head for run, _ in runs if run.ledger.head]
+    entries.append(Entry("audit", "restored", details=json.dumps({"runs": len(runs), "heads": chain_heads})))
+    entries += _case_entries(rows)
     chain.append(connection, entries)
     connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", replay.replay(connection).runs)
     columns = ("number", *_CASE, "facts", "began", "last_run", "marked_run", "mark", "why", *COLUMNS)
@@ -55,23 +71,24 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
         f"INSERT INTO cases ({', '.join(columns).replace('began', 'first_run')}) VALUES ({', '.join('?' * len(columns))})",
         rows.select(columns).iter_rows(),
     )
-    return rows.height, len(told), told[-1][0].run_id
+    return rows.height, len(runs), runs[-1][0].run_id
 
 
-def _told(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
+def _runs_with_cases(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
     """The runs of the last ledger in a folder, in order, with the cases that each told of."""
     runs: list[tuple[Past, pl.DataFrame]] = []
-    for place in past.folders(folder):
-        if not (place / "cases.parquet").is_file():
+    for run_folder in past.folders(folder):
+        if not (run_folder / "cases.parquet").is_file():
             continue
         try:
-            run, cases = past.read(place / "summary.json"), pl.read_parquet(place / "cases.parquet")
-            night.facts(cases)
-            missing = [name for name in night.DECIDED if name not in cases.columns]  # of an older version
-            cases = cases.with_columns(pl.lit(None, night.DECIDED[name]).alias(name) for name in missing)
+            run, cases = past.read(run_folder / "summary.json"), pl.read_parquet(run_folder / "cases.parquet")
+            ledger_update.facts(cases)
+            missing = [name for name in ledger_update.DECIDED if name not in cases.columns]  # of an older version
+            cases = cases.with_columns(pl.lit(None, ledger_update.DECIDED[name]).alias(name) for name in missing)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise InputRefused(
-                f"{place}: its cases cannot be read, or an older version wrote them ({type(error).__name__}); put a copy "
+                f"{run_folder}: its cases cannot be read, or an older version wrote them ({type(error).__name__}); "
+                f"put a copy "
                 "of the ledger back, or move this folder away"
             ) from None
         if run.ledger.previous_run is None:
@@ -80,10 +97,10 @@ def _told(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
     return runs
 
 
-def _runs(names: Sequence[str], known: dict[str, Past], rows: pl.DataFrame) -> Iterator[Entry]:
+def _runs(names: Sequence[str], known_runs: dict[str, Past], rows: pl.DataFrame) -> Iterator[Entry]:
     """Each run and the cases that it began, as far as they are known: numbers that follow each other are one entry."""
     for number, name in enumerate(names, 1):
-        run = known.get(name)
+        run = known_runs.get(name)
         entry: dict[str, Any] = {"run": name, "started": run.started if run else "", "version": "", "policy_sha256": ""}
         entry |= {"inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}}
         yield Entry("audit", "run", details=json.dumps(entry))
@@ -94,7 +111,7 @@ def _runs(names: Sequence[str], known: dict[str, Past], rows: pl.DataFrame) -> I
             yield Entry("audit", "new", details=json.dumps(details))
 
 
-def _stands(rows: pl.DataFrame) -> Iterator[Entry]:
+def _case_entries(rows: pl.DataFrame) -> Iterator[Entry]:
     """Where each case stands, as its first and last facts."""
     for row in rows.select("finding", "facts", "last_run", "marked_run", "mark", "why", *COLUMNS).iter_rows(named=True):
         finding, facts = row.pop("finding"), row.pop("facts")

@@ -31,7 +31,7 @@ class Tally:
     left: list[int] = field(default_factory=list)
 
 
-def take(connection: sqlite3.Connection, path: Path, reviewer: str, today: date) -> Tally:
+def import_workbook(connection: sqlite3.Connection, path: Path, reviewer: str, today: date) -> Tally:
     """Enter every decision and note of a work paper, all or none, within the caller's transaction.
 
     A row whose decision stands, or was taken before, changes nothing. A case is left alone, and named in `left`, where the
@@ -40,9 +40,9 @@ def take(connection: sqlite3.Connection, path: Path, reviewer: str, today: date)
     A refund is of what is left of the claim's amount.
     """
     tally = Tally()
-    book = _opened(path)
-    run = _run(connection, path, book)
-    for where, row in _filled(path, book):
+    workbook = _opened(path)
+    run = _run(connection, path, workbook)
+    for where, row in _filled(path, workbook):
         case = connection.execute(
             "SELECT number, state, reason, decided_on, finding"
             " FROM cases WHERE claim_id = ? AND claim_line = ? AND cpt_code = ? AND rule = ?",
@@ -56,12 +56,12 @@ def take(connection: sqlite3.Connection, path: Path, reviewer: str, today: date)
         if decision and decision not in STATES:
             raise InputRefused(f"{where}: the decision is none of {', '.join(STATES)}; correct that cell")
         dated = bool((row["on"] or "").strip())
-        stands = (decision, note or reason) == (state, reason) and (not dated or on.isoformat() == decided_on)
+        is_current = (decision, note or reason) == (state, reason) and (not dated or on.isoformat() == decided_on)
         if not decision and dated:
             raise InputRefused(f"{where}: 'Decided on' without a decision; fill in the decision, or clear the date")
         if not decision:
             tally.noted += _note(connection, finding, reviewer, note)
-        elif stands or _taken(connection, finding, decision, note, on if dated else None):
+        elif is_current or _taken(connection, finding, decision, note, on if dated else None):
             tally.already += 1
         elif (decided_on and on.isoformat() < decided_on) or _changed_since(connection, finding, run):
             tally.left.append(number)
@@ -83,11 +83,11 @@ def add_note(connection: sqlite3.Connection, finding: str, by: str, text: str) -
 
 def _note(connection: sqlite3.Connection, finding: str, by: str, text: str) -> bool:
     """Add a note unless the case has it already."""
-    known = connection.execute(
+    existing = connection.execute(
         "SELECT 1 FROM history WHERE finding = ? AND what = 'note' AND json_extract(details, '$.text') = ?",
         (finding, text),
     ).fetchone()
-    if known:
+    if existing:
         return False
     add_note(connection, finding, by, text)
     return True
@@ -119,11 +119,11 @@ def _opened(path: Path) -> fastexcel.ExcelReader:
         raise InputRefused(f"{path}: not readable as an Excel workbook; save the work paper as .xlsx") from None
 
 
-def _run(connection: sqlite3.Connection, path: Path, book: fastexcel.ExcelReader) -> int:
+def _run(connection: sqlite3.Connection, path: Path, workbook: fastexcel.ExcelReader) -> int:
     """The entry of the run that wrote the work paper; the last entry of all where its sheet Run is gone."""
-    if "Run" not in book.sheet_names:
+    if "Run" not in workbook.sheet_names:
         return chain.last(connection)[0]
-    rows = book.load_sheet("Run", header_row=1, dtypes="string").to_polars().rows()
+    rows = workbook.load_sheet("Run", header_row=1, dtypes="string").to_polars().rows()
     run_id = next((row[1] for row in rows if row[0] == "run_id"), None)
     query = "SELECT number FROM history WHERE what = 'run' AND json_extract(details, '$.run') = ?"
     entry = connection.execute(query, (run_id,)).fetchone()
@@ -134,17 +134,17 @@ def _run(connection: sqlite3.Connection, path: Path, book: fastexcel.ExcelReader
     return int(entry[0])
 
 
-def _filled(path: Path, book: fastexcel.ExcelReader) -> Iterator[tuple[str, dict[str, Any]]]:
+def _filled(path: Path, workbook: fastexcel.ExcelReader) -> Iterator[tuple[str, dict[str, Any]]]:
     """Rows that a reviewer wrote in, each with the words for its place."""
-    wanted = _KEYS | _REVIEW
-    sheets = [name for name in book.sheet_names if name.split(" ")[0] == "Findings"]
+    columns = _KEYS | _REVIEW
+    sheets = [name for name in workbook.sheet_names if name.split(" ")[0] == "Findings"]
     if not sheets:
         raise InputRefused(f"{path}: no sheet Findings; take the report.xlsx of a run")
     for sheet in sheets:
-        frame = book.load_sheet(sheet, header_row=1, dtypes="string").to_polars()
-        if missing := [head for head in wanted if head not in frame.columns]:
+        frame = workbook.load_sheet(sheet, header_row=1, dtypes="string").to_polars()
+        if missing := [heading for heading in columns if heading not in frame.columns]:
             raise InputRefused(f"{path}, sheet {sheet}: no column {', '.join(missing)}; keep the header row as it was")
-        rows = frame.select(pl.col(head).alias(name) for head, name in wanted.items()).with_row_index(_ROW, 3)
+        rows = frame.select(pl.col(heading).alias(name) for heading, name in columns.items()).with_row_index(_ROW, 3)
         written = pl.any_horizontal(pl.col(*_REVIEW.values()).str.strip_chars() != "")
         for row in rows.filter(written).iter_rows(named=True):
             yield f"{path}, sheet {sheet}, row {row[_ROW]}", row

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from auditor.cases import renamed
+from auditor.cases import migrate_keys
 from auditor.errors import FolderHeld, InputRefused, LedgerDamaged, OutputFailed
 from auditor.judging.finding_id import joined_in_sql
 
@@ -25,7 +25,7 @@ _WAIT = 30.0
 _WAY_OUT = "put a copy of it back, or begin another with --ledger new"
 
 _PAGE, _CACHE = 1 << 14, 1 << 16
-"""Bytes of a page, which holds some twenty entries; KiB of pages in memory, so that a night does not write them twice."""
+"""Bytes of a page, which holds some twenty entries; KiB of pages in memory, so that a run does not write them twice."""
 
 MIGRATIONS = (
     """
@@ -113,7 +113,7 @@ MIGRATIONS = (
 The second makes the cases' keys one-to-one, and knows which run a run repeats. The third knows what was decided, and
 refunds.
 
-A night writes only the cases to which something happened: what a case's row says holds from its `marked_run` on. `standing`
+A run writes only the cases that changed: what a case's row says holds from its `marked_run` on. `standing`
 says how the cases stand after the last run.
 """
 
@@ -123,7 +123,7 @@ def _newest() -> int:
     return _FIRST + len(MIGRATIONS) - 1
 
 
-def insist_on_path(path: Path) -> None:
+def require_short_path(path: Path) -> None:
     """Refuse a path that is too long for SQLite. Raises OutputFailed."""
     if len(os.fsencode(path.absolute())) > _LONGEST:
         raise OutputFailed(f"{path}: this path is too long for a ledger; name a shorter one with --ledger")
@@ -154,27 +154,27 @@ def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
             connection.close()
 
 
-def put_aside(path: Path) -> Path | None:
+def archive(path: Path) -> Path | None:
     """Keep a ledger under another name, so that another can be begun in its place. Returns that name, if any."""
     if not path.exists():
         return None
-    kept = path.with_name(f"{path.stem}-until-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
+    archived = path.with_name(f"{path.stem}-until-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
     with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with _moved(path):
-        path.rename(kept)
+        path.rename(archived)
         for rest in ("-wal", "-shm"):
             path.with_name(path.name + rest).unlink(missing_ok=True)
-    return kept
+    return archived
 
 
-def copied(connection: sqlite3.Connection, path: Path, before: str) -> Path:
+def back_up(connection: sqlite3.Connection, path: Path, before: str) -> Path:
     """A copy of the ledger beside it, as it was before a `repair` or `schema-3`, for its owner only. Raises OutputFailed."""
     copy = path.with_name(f"{path.stem}-before-{before}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
     with _moved(path):
         os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    with contextlib.closing(sqlite3.connect(copy)) as other:
-        connection.backup(other)
+    with contextlib.closing(sqlite3.connect(copy)) as target:
+        connection.backup(target)
     return copy
 
 
@@ -229,14 +229,14 @@ def _migrate(path: Path, connection: sqlite3.Connection) -> None:
     if version == _newest():
         return
     if version:
-        copied(connection, path, f"schema-{_newest()}")
+        back_up(connection, path, f"schema-{_newest()}")
     with writing(connection):
         version = connection.execute("PRAGMA user_version").fetchone()[0]  # another program may have been first
         for script in MIGRATIONS[max(0, version - _FIRST + 1) :]:
             for statement in _statements(script):
                 connection.execute(statement)
         if version == _FIRST:
-            renamed.enter(connection, path)
+            migrate_keys.migrate(connection, path)
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {_newest()}")
 

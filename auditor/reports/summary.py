@@ -43,7 +43,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     counts = {str(name): count for name, count in claims["disposition"].value_counts().iter_rows()}
     dispositions = {name: counts.get(name, 0) for name in ("violation", "review", "incomplete", "clear")}
     skipped = result.not_evaluated
-    money = money_of(claims.rename({"disposition": "stands"}))
+    money = money_of(claims.rename({"disposition": "remaining"}))
     return _head(settings, run) | {
         "rules_evaluated": len(ALL) - len(skipped),
         "rules_total": len(ALL),
@@ -68,10 +68,10 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
 
 
 def money_of(claims: pl.DataFrame) -> Summary:
-    """The amounts of claims that stand (`stands`) in violation or to review, and how many of them carry none."""
+    """The amounts of claims that stand (`remaining`) in violation or to review, and how many of them carry none."""
     sums: Summary = {}
     for key, name in (("at_risk", "violation"), ("review", "review")):
-        amounts = claims.filter(pl.col("stands") == name).select(AMOUNT).to_series()
+        amounts = claims.filter(pl.col("remaining") == name).select(AMOUNT).to_series()
         sums |= {key: _total(amounts), f"{key}_without_amount": amounts.null_count()}
     return sums | {"without_amount": sums["at_risk_without_amount"] + sums["review_without_amount"]}
 

@@ -15,10 +15,10 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.cases import book, chain, night, store
+from auditor.cases import chain, ledger_update, queries, store
 from auditor.cases import decide as deciding
 from auditor.cases.decide import Decision, State, decide
-from auditor.cases.night import Night
+from auditor.cases.ledger_update import LedgerUpdate
 from auditor.errors import AuditError, FolderHeld, InputRefused, LedgerDamaged, UsageError
 from auditor.reports import summary
 from auditor.rules import select
@@ -49,13 +49,13 @@ class Nights:
         policy = policy.model_copy(update={"coverage": few_visits})
         with store.opened(self.path, create=True) as ledger, store.writing(ledger):
             settings = Settings(paths=paths, policy=policy, selected=selected, required=(), as_of=as_of,
-                                service_from=since, undecided=night.undecided(ledger), related=night.related(ledger))  # fmt: skip
+                                service_from=since, undecided=ledger_update.undecided(ledger), related=ledger_update.related(ledger))  # fmt: skip
             inputs = auditing.read(settings, lambda stage: None)
             self.result = auditing.audit(inputs, settings, lambda stage: None)
             started = datetime.fromisoformat(f"{day}T02:00:00+00:00").astimezone(UTC)
             number = ledger.execute("SELECT count(*) FROM runs").fetchone()[0]
             told = summary.of_result(self.result, settings, summary.Run(f"run{number + 1}{digest}", started))
-            self.night: Night = night.mark(ledger, self.result, told, policy)
+            self.night: LedgerUpdate = ledger_update.enter_run(ledger, self.result, told, policy)
         return {
             f"{claim} {rule}": mark for claim, rule, mark in self.night.cases.select("claim_id", "rule", "mark").rows()
         }
@@ -63,16 +63,16 @@ class Nights:
     def decide(self, case: str, state: str, on: str = "2026-05-04", **more: date | Decimal) -> State:
         with store.opened(self.path) as ledger, store.writing(ledger):
             made = Decision(state, "Ann", "read the record", date.fromisoformat(on), **more)  # type: ignore[arg-type]
-            return decide(ledger, book.find(ledger, case), made)
+            return decide(ledger, queries.find(ledger, case), made)
 
     def state(self, case: str) -> str:
         with store.opened(self.path) as ledger:
-            found = book.listed(ledger, number=book.find(ledger, case))
+            found = queries.list_cases(ledger, number=queries.find(ledger, case))
             return str(found["state"].item())
 
     def faults(self) -> list[str]:
         with store.opened(self.path) as ledger:
-            return list(book.faults(ledger, self.folder))
+            return list(queries.faults(ledger, self.folder))
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_a_run_that_repeats_another_repeats_its_marks(nights: Nights):
     for _ in range(2):
         assert nights.run(*night, digest="-b") == marks | {"K3 DUR001": "persisting"}
         with store.opened(nights.path) as ledger:
-            assert book.listed(ledger, mark="new").height == 0
+            assert queries.list_cases(ledger, mark="new").height == 0
         assert nights.night.in_summary["repeats"] == "run2-b"
     assert nights.state("DUR001:K3:1") == "dismissed"
     assert nights.run(*night, digest="-c") == {"K1 DUR001": "persisting", "K3 DUR001": "persisting"}
@@ -131,7 +131,7 @@ def test_a_stronger_outcome_or_a_larger_amount_is_worse(nights: Nights):
 def test_what_is_worse(was: dict[str, str], now: dict[str, str], worse: bool):
     blank = {"outcome": None, "paid_amount": None, "billed_amount": None}
     facts = pl.DataFrame({"was": [json.dumps(blank | was)], "facts": [json.dumps(blank | now)]})
-    assert facts.select(night._worse()).to_series().to_list() == [worse]
+    assert facts.select(ledger_update._worse()).to_series().to_list() == [worse]
 
 
 def test_resolved_only_where_the_rule_was_clear_for_the_claim(nights: Nights):
@@ -221,7 +221,7 @@ def test_the_clock_of_a_confirmed_case_that_is_reopened_runs_on(nights: Nights):
     nights.decide("1", "confirmed", on="2026-05-04")
     nights.run(SHORT.replace(",30", ",31"))
     with store.opened(nights.path) as ledger:
-        assert book.listed(ledger)["due"].to_list() == [date(2026, 7, 3)]
+        assert queries.list_cases(ledger)["due"].to_list() == [date(2026, 7, 3)]
     assert nights.decide("1", "open").due() is None
 
 
@@ -353,8 +353,8 @@ def test_confirming_again_does_not_move_the_clock(nights: Nights):
     )
     assert str(again.due()) == "2026-03-12"
     with store.opened(nights.path) as ledger:
-        assert book.listed(ledger, due_by=date(2026, 3, 11)).height == 0
-        assert book.listed(ledger, due_by=date(2026, 3, 12))["number"].to_list() == [1]
+        assert queries.list_cases(ledger, due_by=date(2026, 3, 11)).height == 0
+        assert queries.list_cases(ledger, due_by=date(2026, 3, 12))["number"].to_list() == [1]
 
 
 @pytest.mark.parametrize(
@@ -430,7 +430,7 @@ def test_a_failed_transaction_leaves_nothing(nights: Nights):
         before = chain.last(ledger)
         with pytest.raises(UsageError), store.writing(ledger):
             decide(ledger, 1, Decision("dismissed", "Ann", "x", date(2026, 5, 4)))
-            book.find(ledger, "17")
+            queries.find(ledger, "17")
         assert chain.last(ledger) == before
     assert nights.state("1") == "open"
 
@@ -508,9 +508,11 @@ def schema_before(nights: Nights) -> Iterator[None]:
     older = (store.MIGRATIONS[0], plain, store.MIGRATIONS[2])
     with pytest.MonkeyPatch.context() as before:
         before.setattr(store, "MIGRATIONS", older)
-        before.setattr(store, "renamed", SimpleNamespace(enter=lambda *_: None))
+        before.setattr(store, "migrate_keys", SimpleNamespace(enter=lambda *_: None))
         before.setattr(deciding, "_found", lambda _: {})
-        before.setattr(night, "_CASE_ID", pl.concat_str("rule", *night.KEYS, separator=":").alias("case"))
+        before.setattr(
+            ledger_update, "_CASE_ID", pl.concat_str("rule", *ledger_update.KEYS, separator=":").alias("case")
+        )
         yield
     with closing(sqlite3.connect(nights.path)) as ledger:
         added = re.findall(r"ADD COLUMN (\w+)", store.MIGRATIONS[2])
@@ -540,7 +542,7 @@ def test_keys_that_were_joined_plainly_are_made_one_to_one(plain: Nights):
         "confirmed", "open", "open",
     ]  # fmt: skip
     with store.opened(plain.path) as ledger:
-        told = [entry["what"] for entry in book.shown(ledger, 1)[1]]
+        told = [entry["what"] for entry in queries.case_with_history(ledger, 1)[1]]
     assert told == ["new", "changed", "decided", "renamed"]
     marks = plain.run(*(row.replace(",30", ",28") for row in PLAIN_KEYS))
     assert set(marks.values()) == {"changed"}

@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 
 from auditor import policy as policies
-from auditor.cases import book, night, store
+from auditor.cases import ledger_update, queries, store
 from auditor.rules import select
 from auditor.rules.rule import Outcome
 
@@ -79,17 +79,17 @@ def main() -> int:
             before = _peak()
             began = time.monotonic()
             with store.opened(path, create=True) as ledger:
-                book.insist(ledger, path, None)
+                queries.require_sound_ledger(ledger, path, None)
                 opened = time.monotonic() - began
                 with store.writing(ledger):
-                    marks = night.mark(ledger, tonight, told, policy).in_summary["marks"]
+                    marks = ledger_update.enter_run(ledger, tonight, told, policy).in_summary["marks"]
             seconds = time.monotonic() - began
             failed |= seconds > options.seconds or {mark: count for mark, count in marks.items() if count} != planned
             print(f"night {number}: {seconds:.1f} s (opened and proved in {opened:.1f} s), peak {_peak():.2f} GB,"
                   f" {before:.2f} GB before it; ledger {path.stat().st_size / 1e6:,.0f} MB; {marks}", flush=True)  # fmt: skip
         began = time.monotonic()
         with store.opened(path) as ledger:
-            book.insist(ledger, path, None)
+            queries.require_sound_ledger(ledger, path, None)
         print(f"proved in {time.monotonic() - began:.1f} s, as every run does with the ledger that it opens")
     return int(failed)
 

@@ -33,7 +33,7 @@ _CASE = (*KEYS, "rule")
 FACTS = ("outcome", "patient_id", "provider_id", "service_date", "minutes", "related_kind", "related_id", "related_at",
           "gap_days", "basis", "billed_amount", "paid_amount")  # fmt: skip
 _CASE_ID = joined("rule", *KEYS).alias("case")
-_KNOWN = {
+_CASE_SCHEMA = {
     "number": pl.Int64, **dict.fromkeys(_CASE, pl.String), "facts": pl.String, "mark": pl.String, "why": pl.String,
     "first_run": pl.Int64, "last_run": pl.Int64, "marked_run": pl.Int64,
     **dict.fromkeys(COLUMNS, pl.String),
@@ -50,8 +50,8 @@ _UNDECIDED = {**dict.fromkeys(KEYS, pl.String), "closes": pl.String, "unknowns":
 
 
 @dataclass(frozen=True)
-class Night:
-    """What a run means to the ledger.
+class LedgerUpdate:
+    """What one run changes in the ledger.
 
     `cases`: one row per case marked in this run: number, finding_id, the claim's keys, rule, mark, why (of one not seen),
     what was decided (COLUMNS), first_run and last_run (run ids), FACTS, the claim's amount, and the message of a finding.
@@ -64,7 +64,7 @@ class Night:
 
 def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
     """Claims that earlier runs left incomplete while a window was open: keys and `closes`, the instant it closes."""
-    frame = _remembered(connection)
+    frame = _undecided(connection)
     return frame.select(
         *KEYS, pl.col("closes").str.to_datetime("%FT%T%.fZ", time_unit="us").dt.replace_time_zone("UTC")
     )
@@ -79,26 +79,28 @@ def related(connection: sqlite3.Connection) -> pl.DataFrame:
     ).drop_nulls()
 
 
-def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any], policy: Policy) -> Night:
+def enter_run(connection: sqlite3.Connection, result: Result, summary: dict[str, Any], policy: Policy) -> LedgerUpdate:
     """Enter a finished run: mark its findings, settle what is gone, and write the history."""
     number = 1 + connection.execute("SELECT coalesce(max(number), 0) FROM runs").fetchone()[0]
     began = chain.last(connection)[1]
     query = "SELECT run_id, version, coalesce(repeats, number) FROM runs WHERE number = ?"
-    before, version, base = connection.execute(query, (number - 1,)).fetchone() or (None, None, None)
+    previous_run, version, base = connection.execute(query, (number - 1,)).fetchone() or (None, None, None)
     digest = _digest(summary["run_id"])
-    if not digest or (_digest(before), version) != (digest, summary["version"]):
+    if not digest or (_digest(previous_run), version) != (digest, summary["version"]):
         base = None
-    known = _read(connection, f"SELECT {', '.join(_KNOWN)} FROM standing", _KNOWN)
+    cases = _read(connection, f"SELECT {', '.join(_CASE_SCHEMA)} FROM standing", _CASE_SCHEMA)
     if base is not None:
-        known = known.with_columns(_CASE_ID)
-        known = known.join(_decided(connection), on="case", how="left", maintain_order="left").drop("case")
-    marked = _marked(facts(result.findings), known, summary["started"][:10], number, repeats=base is not None)
-    lately = pl.col("marked_run") >= pl.lit(base, pl.Int64)
+        cases = cases.with_columns(_CASE_ID)
+        cases = cases.join(_decided(connection), on="case", how="left", maintain_order="left").drop("case")
+    marked = _marked(facts(result.findings), cases, summary["started"][:10], number, repeats=base is not None)
+    marked_since_base = pl.col("marked_run") >= pl.lit(base, pl.Int64)
     if base is not None:
-        lately &= ~(pl.col("decided_run") >= pl.col("marked_run")).fill_null(False)
-    missing = known.join(marked, on=_CASE, how="anti").filter((pl.col("mark") != "resolved") | lately.fill_null(False))
-    gone = _gone(missing, result, plain=summary["pseudonym_key_id"] is None)
-    counts = {name: (gone if name in GONE else marked).filter(mark=name).height for name in MARKS}
+        marked_since_base &= ~(pl.col("decided_run") >= pl.col("marked_run")).fill_null(False)
+    candidates = cases.join(marked, on=_CASE, how="anti").filter(
+        (pl.col("mark") != "resolved") | marked_since_base.fill_null(False)
+    )
+    missing = _missing(candidates, result, plain=summary["pseudonym_key_id"] is None)
+    counts = {name: (missing if name in GONE else marked).filter(mark=name).height for name in MARKS}
     inputs = hashlib.sha256("".join(entry["sha256"] for entry in summary["inputs"]).encode()).hexdigest()
     run = {
         "run": summary["run_id"], "started": summary["started"], "version": summary["version"],
@@ -110,13 +112,13 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
         (number, *run.values(), json.dumps(counts), base),
     )
     run |= {"marks": counts, "repeats": base}
-    _write(connection, marked, gone, number)
-    waiting = _keep_undecided(connection, result, policy, number)
-    head = chain.append(connection, _entries(marked, gone, run))
+    _write(connection, marked, missing, number)
+    waiting = _update_undecided(connection, result, policy, number)
+    head = chain.append(connection, _entries(marked, missing, run))
     names = _read(connection, "SELECT number, run_id FROM runs", {"number": pl.Int64, "run_id": pl.String})
     in_summary = {
         "run": number,
-        "previous_run": before,
+        "previous_run": previous_run,
         "repeats": dict(names.iter_rows()).get(base),
         "marks": counts,
         "announced": marked.filter(pl.col("event").is_in(ALARMS)).height,
@@ -124,19 +126,21 @@ def mark(connection: sqlite3.Connection, result: Result, summary: dict[str, Any]
         "began": began,
         "head": head,
     }
-    return Night(_cases(marked, gone, names, policy.timezone), in_summary)
+    return LedgerUpdate(_cases(marked, missing, names, policy.timezone), in_summary)
 
 
-def _cases(marked: pl.DataFrame, gone: pl.DataFrame, runs: pl.DataFrame, zone: str) -> pl.DataFrame:
-    """The cases of a night, sorted by claim and rule; the facts of those that are gone are the last ones known."""
+def _cases(marked: pl.DataFrame, missing: pl.DataFrame, runs: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """The cases of a run, sorted by claim and rule; the facts of missing ones are the last ones known."""
     last = [_fact(name, marked.schema[name]) for name in FACTS]
-    gone = gone.with_columns(*last, *(pl.lit(None, pl.String).alias(name) for name in ("message", "payer", "policy")))
+    missing = missing.with_columns(
+        *last, *(pl.lit(None, pl.String).alias(name) for name in ("message", "payer", "policy"))
+    )
     columns = ("number", *_CASE, "payer", "policy", "mark", "why", *COLUMNS, "first_run", "last_run", *FACTS, "message")
-    both = pl.concat([frame.select(columns) for frame in (marked, gone)])
-    named = [pl.col(name).replace_strict(runs["number"], runs["run_id"], return_dtype=pl.String)
+    both = pl.concat([frame.select(columns) for frame in (marked, missing)])
+    run_names = [pl.col(name).replace_strict(runs["number"], runs["run_id"], return_dtype=pl.String)
              for name in ("first_run", "last_run")]  # fmt: skip
     both = both.with_columns(
-        *named,
+        *run_names,
         pl.col("related_at").dt.convert_time_zone(zone),
         finding_id=joined("rule", "claim_id", "claim_line"),
         amount=AMOUNT,
@@ -159,7 +163,7 @@ def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) ->
 
 
 def facts(findings: pl.DataFrame) -> pl.DataFrame:
-    """The findings' keys, FACTS and message, and what makes one the same as last night, as one text."""
+    """The findings' keys, FACTS and message, and what makes one the same as in the last run, as one text."""
     plain = [
         pl.col(name).dt.to_string(_INSTANT) if name == "related_at" else pl.col(name).cast(pl.String) for name in FACTS
     ]
@@ -174,15 +178,15 @@ def _digest(run_id: str | None) -> str:
     return (run_id or "").partition("-")[2]
 
 
-def _marked(tonight: pl.DataFrame, known: pl.DataFrame, today: str, number: int, *, repeats: bool) -> pl.DataFrame:
-    """Tonight's findings with their marks and the state that follows.
+def _marked(findings: pl.DataFrame, cases: pl.DataFrame, today: str, number: int, *, repeats: bool) -> pl.DataFrame:
+    """The run's findings with their marks and the state that follows.
 
     A decision holds for what was decided, a dismissal up to its end date: a finding that is worse since, or has another
     related record, is reopened. So is what was resolved and is back; a confirmed case stays confirmed then. Worse is what
-    has a stronger outcome or a larger amount. `event` is what happens tonight, `mark` the same but where the run `repeats`
-    another and nobody decided the case since; `quiet` is a case whose mark is not repeated for that reason.
+    has a stronger outcome or a larger amount. `event` is what happens tonight, `enter_run` the same but where the
+    run `repeats` another and nobody decided the case since; `quiet` is a case whose mark is not repeated for that reason.
     """
-    rows = tonight.join(known.rename({"facts": "was"}), on=_CASE, how="left", maintain_order="left")
+    rows = findings.join(cases.rename({"facts": "was"}), on=_CASE, how="left", maintain_order="left")
     changed = pl.col("facts") != pl.col("was")
     decided = (pl.col("state") != "open").fill_null(False)
     lapsed = (pl.col("state") == "dismissed") & (pl.col("until") < today).fill_null(False)
@@ -203,7 +207,7 @@ def _marked(tonight: pl.DataFrame, known: pl.DataFrame, today: str, number: int,
         quiet=(again & lately & (pl.col("mark") != "persisting")).fill_null(False),
         decision=pl.when(decided & (overtaken | (pl.col("state") != "confirmed"))).then("state"),
     )
-    first = 1 + int(known["number"].max() or 0)  # type: ignore[arg-type]
+    first = 1 + int(cases["number"].max() or 0)  # type: ignore[arg-type]
     unnumbered = pl.col("number").is_null()
     rows = rows.with_columns(
         number=pl.coalesce("number", unnumbered.cum_sum().cast(pl.Int64) + (first - 1)),
@@ -270,30 +274,32 @@ def _overtaken() -> pl.Expr:
     return _worse(outcome, amount) | (record.is_not_null() & record.ne_missing(decided))
 
 
-def _gone(missing: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame:
-    """These cases, without a finding tonight: resolved, or not seen and why.
+def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame:
+    """These cases, without a finding in this run: resolved, or not seen and why.
 
     `plain`: ids are as in the inputs.
     """
     lines = result.claims.select("line", *KEYS)
-    rows = missing.join(lines, on=KEYS, how="left", maintain_order="left")
+    rows = cases.join(lines, on=KEYS, how="left", maintain_order="left")
     outcomes = result.outcomes.join(rows.select("line"), on="line", how="semi")
-    long = outcomes.unpivot(index="line", variable_name="rule", value_name="tonight")
-    rows = rows.join(long, on=["line", "rule"], how="left", maintain_order="left")
+    outcome_by_rule = outcomes.unpivot(index="line", variable_name="rule", value_name="outcome_now")
+    rows = rows.join(outcome_by_rule, on=["line", "rule"], how="left", maintain_order="left")
     at = [pl.col("facts").str.json_path_match(f"$.related_{name}").alias(f"_{name}") for name in ("kind", "id")]
-    there = pl.struct("_kind", "_id").is_in(result.inputs.quality.previous_records_present().to_struct().implode())
+    still_present = pl.struct("_kind", "_id").is_in(
+        result.inputs.quality.previous_records_present().to_struct().implode()
+    )
     rows = (
         rows.with_columns(at)
-        .with_columns(lost=pl.lit(plain) & pl.col("_id").is_not_null() & ~there)
+        .with_columns(related_lost=pl.lit(plain) & pl.col("_id").is_not_null() & ~still_present)
         .drop("_kind", "_id")
     )
     skipped = {rule: f"rule not evaluated: {reason}" for rule, reason in result.not_evaluated.items()}
     why = (
         pl.when(pl.col("line").is_null()).then(pl.lit("claim not audited"))
-        .when(pl.col("tonight").is_null()).then(pl.col("rule").replace_strict(skipped, default="rule not evaluated"))
-        .when(pl.col("tonight") == Outcome.UNKNOWN).then(pl.lit("rule could not be decided"))
-        .when(pl.col("tonight") == Outcome.NOT_APPLICABLE).then(pl.lit("rule does not apply any more"))
-        .when(pl.col("lost")).then(pl.lit("its related record is no longer in the export"))
+        .when(pl.col("outcome_now").is_null()).then(pl.col("rule").replace_strict(skipped, default="rule not evaluated"))
+        .when(pl.col("outcome_now") == Outcome.UNKNOWN).then(pl.lit("rule could not be decided"))
+        .when(pl.col("outcome_now") == Outcome.NOT_APPLICABLE).then(pl.lit("rule does not apply any more"))
+        .when(pl.col("related_lost")).then(pl.lit("its related record is no longer in the export"))
     )  # fmt: skip
     rows = rows.with_columns(
         before="mark", why_before="why", why=why, outcome=pl.col("facts").str.json_path_match("$.outcome")
@@ -303,8 +309,8 @@ def _gone(missing: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame
     )
 
 
-def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFrame, number: int) -> None:
-    """Write the cases to which something happened tonight."""
+def _write(connection: sqlite3.Connection, marked: pl.DataFrame, missing: pl.DataFrame, number: int) -> None:
+    """Write the cases that changed in this run."""
     new, old = marked.filter(event="new"), marked.filter(pl.col("event") != "new")
     connection.executemany(
         "INSERT INTO cases (number, claim_id, claim_line, cpt_code, rule, facts, first_run, last_run, mark,"
@@ -313,7 +319,7 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFr
     )
     connection.executemany(
         f"UPDATE cases SET mark = ?, why = NULL, facts = ?, last_run = {number}, marked_run = {number} WHERE number = ?",
-        old.filter(_HAPPENED).select("event", "facts", "number").iter_rows(),
+        old.filter(_HAS_CHANGED).select("event", "facts", "number").iter_rows(),
     )
     connection.executemany(
         f"UPDATE cases SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE number = ?",
@@ -321,20 +327,20 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, gone: pl.DataFr
     )
     connection.executemany(
         f"UPDATE cases SET mark = ?, last_run = ?, marked_run = {number} WHERE number = ?",
-        gone.filter(_LEFT).select("mark", "last_run", "number").iter_rows(),
+        missing.filter(_HAS_NEW_MARK).select("mark", "last_run", "number").iter_rows(),
     )
     connection.executemany(
         "UPDATE cases SET why = ? WHERE number = ?",
-        gone.filter(pl.col("why").ne_missing(pl.col("why_before"))).select("why", "number").iter_rows(),
+        missing.filter(pl.col("why").ne_missing(pl.col("why_before"))).select("why", "number").iter_rows(),
     )
 
 
-_HAPPENED = (pl.col("event") != "persisting") | (pl.col("before") == "not seen") | pl.col("quiet")
-_LEFT = pl.col("mark") != pl.col("before")
-"""What has an entry: a case that was there last night, or is still not seen, has none."""
+_HAS_CHANGED = (pl.col("event") != "persisting") | (pl.col("before") == "not seen") | pl.col("quiet")
+_HAS_NEW_MARK = pl.col("mark") != pl.col("before")
+"""What has an entry: a case that had a finding in the last run, or is still not seen, has none."""
 
 
-def _entries(marked: pl.DataFrame, gone: pl.DataFrame, run: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+def _entries(marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     """The run, its new cases, then every other case to which something happened."""
     run_id = json.dumps(run["run"])
     yield Entry("audit", "run", details=json.dumps(run, ensure_ascii=False))
@@ -353,17 +359,17 @@ def _entries(marked: pl.DataFrame, gone: pl.DataFrame, run: dict[str, Any]) -> I
         pl.lit(f'{{"run": {run_id}, "state": "'), "state", pl.lit('"'), decision, pl.lit(', "facts": '), "facts", before,
         pl.lit("}"),
     )  # fmt: skip
-    happened = marked.filter(_HAPPENED & (pl.col("event") != "new"))
-    yield from happened.select(pl.lit("audit").alias("by"), "event", _CASE_ID, details.alias("details")).iter_rows()
-    for mark, case, why in gone.filter(_LEFT).select("mark", _CASE_ID, "why").iter_rows():
+    changed = marked.filter(_HAS_CHANGED & (pl.col("event") != "new"))
+    yield from changed.select(pl.lit("audit").alias("by"), "event", _CASE_ID, details.alias("details")).iter_rows()
+    for mark, case, why in missing.filter(_HAS_NEW_MARK).select("mark", _CASE_ID, "why").iter_rows():
         yield Entry("audit", mark, case, json.dumps({"run": run["run"], "why": why}))
 
 
-def _remembered(connection: sqlite3.Connection) -> pl.DataFrame:
+def _undecided(connection: sqlite3.Connection) -> pl.DataFrame:
     return _read(connection, f"SELECT {', '.join(_UNDECIDED)} FROM undecided", _UNDECIDED)
 
 
-def _keep_undecided(connection: sqlite3.Connection, result: Result, policy: Policy, number: int) -> dict[str, int]:
+def _update_undecided(connection: sqlite3.Connection, result: Result, policy: Policy, number: int) -> dict[str, int]:
     """Remember claims with an unknown outcome whose window is still open; forget those that were audited and have none."""
     as_of, end = result.coverage.as_of, pl.coalesce("end", "start").dt.convert_time_zone("UTC")
     soon, late = bounds.closing(end, policy)
@@ -372,8 +378,8 @@ def _keep_undecided(connection: sqlite3.Connection, result: Result, policy: Poli
     claims = result.claims.select(*KEYS, closes.alias("closes"), pl.col("unknowns").list.join(" "), late=late)
     waiting = claims.filter(pl.col("unknowns") != "", pl.col("closes") > as_of)
     waiting = waiting.select(*KEYS, pl.col("closes").dt.to_string(_CLOSES), "unknowns")
-    earlier = _remembered(connection)
-    # A rule that is left out tonight has not been decided.
+    earlier = _undecided(connection)
+    # A rule that this run leaves out has not been decided.
     skipped = pl.col("unknowns").str.contains_any(pl.Series([*result.not_evaluated], dtype=pl.String).implode())
     settled = earlier.join(waiting, on=KEYS, how="anti").join(claims.select(*KEYS, "late"), on=KEYS)
     settled = settled.filter((pl.col("late") <= as_of) | ~skipped)

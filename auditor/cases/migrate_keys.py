@@ -9,13 +9,13 @@ from typing import Any
 from auditor.cases import chain, replay
 from auditor.cases.chain import Entry
 from auditor.cases.decide import COLUMNS
-from auditor.cases.replay import PLAIN, ROW, Course
+from auditor.cases.replay import PLAIN, ROW, CaseHistory
 from auditor.errors import LedgerDamaged
 
-_STANDS = ("last_run", "marked_run", "mark", "why", *COLUMNS)
+_STATE_COLUMNS = ("last_run", "marked_run", "mark", "why", *COLUMNS)
 
 
-def enter(connection: sqlite3.Connection, path: Path) -> None:
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Write the entries, within the caller's transaction, once the cases have their new keys. Raises LedgerDamaged.
 
     Where two cases shared a key, and so a history, each goes on from its own row.
@@ -31,23 +31,23 @@ def enter(connection: sqlite3.Connection, path: Path) -> None:
 
 def _changed(connection: sqlite3.Connection) -> Iterator[str]:
     """The cases with a key of their own that do not stand where their history leaves them."""
-    courses = replay.replay(connection).courses
+    histories = replay.replay(connection).histories
     query = f"""
         SELECT number, {PLAIN} AS former, facts, {ROW} FROM cases WHERE finding <> former
         GROUP BY former HAVING count(*) = 1"""
     for number, former, facts, began, *row in connection.execute(query):
-        if not courses.get(former, Course()).bears_out(began, facts, (began, *row)):
+        if not histories.get(former, CaseHistory()).matches(began, facts, (began, *row)):
             yield f"case {number} does not stand where its history leaves it"
 
 
 def _entries(connection: sqlite3.Connection) -> Iterator[Entry]:
     """An entry for each case whose key changes: its former key, the facts that it began with, and where it stands."""
     query = f"""
-        SELECT finding, {PLAIN} AS former, facts, {", ".join(_STANDS)} FROM cases WHERE finding <> former
+        SELECT finding, {PLAIN} AS former, facts, {", ".join(_STATE_COLUMNS)} FROM cases WHERE finding <> former
         ORDER BY number"""
-    for finding, former, facts, *stands in connection.execute(query).fetchall():
+    for finding, former, facts, *state in connection.execute(query).fetchall():
         details = {"from": former, "first": _first(connection, former, facts), "facts": json.loads(facts)}
-        details |= zip(_STANDS, stands, strict=True)
+        details |= zip(_STATE_COLUMNS, state, strict=True)
         yield Entry("audit", "renamed", finding, json.dumps(details, ensure_ascii=False))
 
 

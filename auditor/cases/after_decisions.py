@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from auditor.audit import Result
-from auditor.cases import book
+from auditor.cases import queries
 from auditor.cases.decide import STATES
-from auditor.cases.night import Night
+from auditor.cases.ledger_update import LedgerUpdate
 from auditor.choices import ALARMS, GONE, SETTLED
 from auditor.judging.findings import AMOUNT, KEYS
 from auditor.reports.summary import amounts_by_rule, money_of
@@ -25,22 +25,22 @@ _ORDER = pl.Enum(STATES)
 
 
 def with_decisions(
-    connection: sqlite3.Connection, result: Result, summary: dict[str, Any], night: Night
+    connection: sqlite3.Connection, result: Result, summary: dict[str, Any], update: LedgerUpdate
 ) -> tuple[Result, dict[str, Any]]:
     """The result, with what the ledger says of its findings and what is still at risk, and the summary after decisions."""
-    decided = book.listed(connection, decided=True)
+    decided = queries.list_cases(connection, decided=True)
     decided = decided.with_columns(pl.col("paid_amount", "billed_amount", "refunded_amount").cast(_DOLLARS))
     findings = result.findings.drop("mark", "case", "state").join(
-        night.cases.select(*KEYS, "rule", "mark", "state", case="number"), on=[*KEYS, "rule"], how="left",
+        update.cases.select(*KEYS, "rule", "mark", "state", case="number"), on=[*KEYS, "rule"], how="left",
         maintain_order="left",
     )  # fmt: skip
     claims = _claims(findings, result.claims, _refunds(decided))
     findings = _at_risk(findings, claims).select(result.findings.columns)
-    work = night.in_summary | {
+    work = update.in_summary | {
         "tonight": {mark: tally(findings.filter(URGENT, mark=mark)) for mark in ALARMS},
-        "work": _work(decided, night.cases),
+        "work": _work(decided, update.cases),
     }
-    told = {
+    changes = {
         "standing": summary["standing"] | _counts(claims, summary["standing"]),
         "money": summary["money"] | _money(claims, decided),
         "rules": _rules(summary["rules"], findings),
@@ -48,7 +48,7 @@ def with_decisions(
     }
     left = claims.select(*KEYS, at_risk_amount="at_risk", review_amount="to_review")
     audited = result.claims.update(left, on=list(KEYS), include_nulls=True)
-    return replace(result, findings=findings, claims=audited), summary | told
+    return replace(result, findings=findings, claims=audited), summary | changes
 
 
 def tally(rows: pl.DataFrame) -> dict[str, Any]:
@@ -66,11 +66,11 @@ def _refunds(decided: pl.DataFrame) -> pl.DataFrame:
 def _claims(findings: pl.DataFrame, claims: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
     """One row per claim with findings, after decisions.
 
-    `stands`: violation or review of what is not settled, else the first of its states; `left`: its amount less refunds;
+    `remaining`: violation or review of what is not settled, else the first of its states; `left`: its amount less refunds;
     `at_risk` and `to_review`: what is at risk and under review of that, null where nothing is, 0 where it is settled.
     """
     outcome, state = pl.col("outcome"), pl.col("state").cast(_ORDER)
-    stands, refunded = outcome.filter(~IS_SETTLED), outcome.filter(state == "refunded")
+    remaining, refunded = outcome.filter(~IS_SETTLED), outcome.filter(state == "refunded")
     rows = findings.group_by(KEYS).agg(
         amount=AMOUNT.first(),
         paid_amount=pl.col("paid_amount").first(),
@@ -80,14 +80,14 @@ def _claims(findings: pl.DataFrame, claims: pl.DataFrame, refunds: pl.DataFrame)
         dismissed=(pl.col("state") == "dismissed").sum(),
         settled_as=state.min().cast(pl.String),
         remainder=pl.when((refunded == "violation").any()).then(pl.lit("violation")).otherwise(pl.lit("review")),
-        stands=pl.when((stands == "violation").any()).then(pl.lit("violation"))
-        .when(stands.len() > 0).then(pl.lit("review")),
+        remaining=pl.when((remaining == "violation").any()).then(pl.lit("violation"))
+        .when(remaining.len() > 0).then(pl.lit("review")),
     )  # fmt: skip
     rows = rows.join(refunds, on=KEYS, how="left").join(claims.select(*KEYS, "unknowns"), on=KEYS, how="left")
     left = pl.max_horizontal(pl.col("amount") - pl.col("refunded").fill_null(0), pl.lit(0, _DOLLARS)).cast(_DOLLARS)
     left = pl.when(pl.col("amount").is_not_null()).then(left)
-    rows = rows.with_columns(left=left, stands=pl.coalesce("stands", "settled_as"))
-    owed = pl.when(stands="refunded").then("remainder").otherwise("stands")
+    rows = rows.with_columns(left=left, remaining=pl.coalesce("remaining", "settled_as"))
+    owed = pl.when(remaining="refunded").then("remainder").otherwise("remaining")
     nothing = pl.when(pl.col("amount").is_not_null()).then(pl.lit(0, _DOLLARS))
     return rows.with_columns(
         at_risk=pl.when(owed == "violation").then("left").when("violation").then(nothing),
@@ -97,10 +97,10 @@ def _claims(findings: pl.DataFrame, claims: pl.DataFrame, refunds: pl.DataFrame)
 
 def _at_risk(findings: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
     """The findings with a claim's amount at risk on its first violation that is not settled, else that was refunded."""
-    rows = findings.drop("at_risk_amount").join(claims.select(*KEYS, "stands", at_risk_amount="at_risk"), on=KEYS,
+    rows = findings.drop("at_risk_amount").join(claims.select(*KEYS, "remaining", at_risk_amount="at_risk"), on=KEYS,
                                                 how="left", maintain_order="left")  # fmt: skip
     carries = (pl.col("outcome") == "violation") & (
-        ~IS_SETTLED | ((pl.col("stands") == "refunded") & (pl.col("state") == "refunded"))
+        ~IS_SETTLED | ((pl.col("remaining") == "refunded") & (pl.col("state") == "refunded"))
     )
     first = pl.struct(*KEYS, carries).is_first_distinct() & carries
     return rows.with_columns(pl.when(first).then("at_risk_amount"))
@@ -108,8 +108,8 @@ def _at_risk(findings: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
 
 def _counts(claims: pl.DataFrame, before: dict[str, Any]) -> dict[str, Any]:
     """How many claims stand as what; those that are settled, of which a rule could not be decided, are incomplete."""
-    counted = {name: claims.filter(stands=name) for name in ("violation", "review", "dismissed")}
-    settled = claims.filter(pl.col("stands").is_in(SETTLED))
+    counted = {name: claims.filter(remaining=name) for name in ("violation", "review", "dismissed")}
+    settled = claims.filter(pl.col("remaining").is_in(SETTLED))
     return {name: rows.height for name, rows in counted.items()} | {
         "incomplete": before["incomplete"] + settled.filter(pl.col("unknowns").list.len() > 0).height,
         "dismissed_findings": int(claims["dismissed"].sum()),
@@ -121,7 +121,7 @@ def _counts(claims: pl.DataFrame, before: dict[str, Any]) -> dict[str, Any]:
 
 def _money(claims: pl.DataFrame, decided: pl.DataFrame) -> dict[str, Any]:
     owed = {"at_risk": claims["at_risk"], "review": claims["to_review"]}
-    partly = claims.filter(stands="refunded")["left"]
+    partly = claims.filter(remaining="refunded")["left"]
     returned = _refunds(decided)["refunded"]
     return (
         money_of(claims)

@@ -12,7 +12,7 @@ import polars as pl
 
 from auditor.cases import chain, replay, store
 from auditor.cases.decide import COLUMNS, State
-from auditor.cases.night import FACTS
+from auditor.cases.ledger_update import FACTS
 from auditor.choices import GONE
 from auditor.errors import LedgerDamaged, UsageError
 from auditor.judging.findings import AMOUNT
@@ -28,7 +28,7 @@ SCHEMA = {
 }  # fmt: skip
 """A case as it is listed; the facts are spread into columns of their own."""
 
-_WAYS_OUT = (
+_REMEDIES = (
     "make it anew with `audit98968 cases restore` from what the run folders know, or begin another with --ledger new"
 )
 _ENTERED = ".entered"
@@ -36,12 +36,12 @@ _ENTERED = ".entered"
 _WHY = "it was cut short or written anew, or that run was killed before the ledger had it, and its folder may go"
 
 
-def ledger_of(place: Path) -> Path:
+def ledger_of(path: Path) -> Path:
     """The ledger's file: the one named, or the one in an output folder."""
-    return place / store.NAME if place.is_dir() else place
+    return path / store.NAME if path.is_dir() else path
 
 
-def listed(
+def list_cases(
     connection: sqlite3.Connection,
     due_by: date | None = None,
     since: int | None = None,
@@ -55,12 +55,15 @@ def listed(
     `due_by` those whose clock runs out by then; `since` those that got their mark in this run or later, with that mark;
     `decided` those that are not open, whose clock runs, or for which money went back.
     """
-    place = {name: f"standing.{name}" for name in SCHEMA} | {"first_run": "first.run_id", "last_run": "last.run_id"}
+    sql_columns = {name: f"standing.{name}" for name in SCHEMA} | {
+        "first_run": "first.run_id",
+        "last_run": "last.run_id",
+    }
     if since is not None:
-        place["mark"] = "cases.mark"
-    wanted = {name: value for name, value in only.items() if value is not None}
-    tests = ["1", *(f"{place[name]} = :{name}" for name in wanted)]
-    if wanted.get("state") == "open":
+        sql_columns["mark"] = "cases.mark"
+    filters = {name: value for name, value in only.items() if value is not None}
+    tests = ["1", *(f"{sql_columns[name]} = :{name}" for name in filters)]
+    if filters.get("state") == "open":
         tests.append(f"standing.mark NOT IN {GONE}")
     if since is not None:
         tests.append("cases.marked_run >= :since")
@@ -69,10 +72,10 @@ def listed(
             "(standing.state <> 'open' OR coalesce(standing.refunded_amount, standing.confirmed_on) IS NOT NULL)"
         )
     rows = connection.execute(
-        f"SELECT {', '.join(place.values())} FROM standing JOIN runs first ON first.number = standing.first_run"
+        f"SELECT {', '.join(sql_columns.values())} FROM standing JOIN runs first ON first.number = standing.first_run"
         " JOIN runs last ON last.number = standing.last_run JOIN cases USING (number)"
         f" WHERE {' AND '.join(tests)}",
-        wanted | {"since": since},
+        filters | {"since": since},
     ).fetchall()
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
     running = frame.filter(pl.col("confirmed_on").is_not_null()).select("number", *COLUMNS).iter_rows()
@@ -84,24 +87,24 @@ def listed(
     return frame if due_by is None else frame.filter(pl.col("due") <= due_by)
 
 
-def run_since(connection: sqlite3.Connection, word: str) -> int:
+def run_since(connection: sqlite3.Connection, text: str) -> int:
     """The number of a run that is named, or of the first one that started on a date or later. Raises UsageError."""
-    row = connection.execute("SELECT number FROM runs WHERE run_id = ?", (word,)).fetchone()
+    row = connection.execute("SELECT number FROM runs WHERE run_id = ?", (text,)).fetchone()
     if row is None:
         try:
-            day = date.fromisoformat(word)
+            day = date.fromisoformat(text)
         except ValueError:
             raise UsageError("--since: neither a run of this ledger nor a date such as 2026-03-31") from None
         row = connection.execute("SELECT min(number) FROM runs WHERE started >= ?", (day.isoformat(),)).fetchone()
     return int(row[0]) if row[0] is not None else 1 << 62
 
 
-def find(connection: sqlite3.Connection, word: str) -> int:
+def find(connection: sqlite3.Connection, text: str) -> int:
     """The number of a case, given as that number or as a finding_id. Raises UsageError."""
     query = "SELECT number FROM cases WHERE finding_id = ?1 OR CAST(number AS TEXT) = ?1"
-    rows = connection.execute(query, (word.removeprefix("#"),)).fetchall()
+    rows = connection.execute(query, (text.removeprefix("#"),)).fetchall()
     if not rows:
-        which = f"{word}: " if word.isdecimal() else ""  # a finding id names a claim
+        which = f"{text}: " if text.isdecimal() else ""  # a finding id names a claim
         raise UsageError(f"{which}no such case; `audit98968 cases list` shows them by number")
     if len(rows) > 1:
         raise UsageError("several cases have this finding id; name one by its number, as `cases list` shows it")
@@ -114,9 +117,9 @@ def finding(connection: sqlite3.Connection, number: int) -> str:
     return str(connection.execute(query, (number,)).fetchone()[0])
 
 
-def shown(connection: sqlite3.Connection, number: int) -> tuple[Row, list[Row]]:
+def case_with_history(connection: sqlite3.Connection, number: int) -> tuple[Row, list[Row]]:
     """One case and its history, oldest entry first."""
-    case = listed(connection, number=number).row(0, named=True)
+    case = list_cases(connection, number=number).row(0, named=True)
     query = """
         WITH renamed AS (SELECT number, json_extract(details, '$.from') AS former FROM history
           WHERE finding = ?1 AND what = 'renamed')
@@ -143,7 +146,7 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
             runs[run.name] = past.read(run / "summary.json").ledger
         except (OSError, ValueError):
             yield f"run {run.name}: its summary.json cannot be read"
-    for stranger in _strangers(connection, runs, _entered(folder)):
+    for stranger in _foreign_runs(connection, runs, _entered(folder)):
         yield f"run {stranger} saw a history that is not this one; {_WHY}"
 
 
@@ -155,22 +158,22 @@ def _history_faults(connection: sqlite3.Connection) -> Iterator[str]:
         yield "the history has an entry that this program did not write"
 
 
-def _strangers(connection: sqlite3.Connection, runs: Mapping[str, Sealed], entered: str) -> Iterator[str]:
+def _foreign_runs(connection: sqlite3.Connection, runs: Mapping[str, Sealed], entered: str) -> Iterator[str]:
     """The runs that saw another history: their last hash is not in this one, and they did not die before it had them.
 
     `entered` is the last run that a ledger had when it ended: that one did not die.
     """
-    seen = {hash for sealed in runs.values() for hash in (sealed.head, sealed.began) if hash}
+    hashes = {hash for sealed in runs.values() for hash in (sealed.head, sealed.began) if hash}
     with store.reading(connection):
-        known = chain.known(connection, seen) | {chain.START}
-        there = {row[0] for row in connection.execute("SELECT run_id FROM runs")}
+        known_hashes = chain.known_hashes(connection, hashes) | {chain.START}
+        runs_entered = {row[0] for row in connection.execute("SELECT run_id FROM runs")}
     for run, sealed in runs.items():
-        died = run not in there and run != entered and sealed.began in known
-        if sealed.head and sealed.head not in known and not died:
+        died = run not in runs_entered and run != entered and sealed.began in known_hashes
+        if sealed.head and sealed.head not in known_hashes and not died:
             yield run
 
 
-def insist(connection: sqlite3.Connection, path: Path, out: Path | None) -> None:
+def require_sound_ledger(connection: sqlite3.Connection, path: Path, out: Path | None) -> None:
     """Refuse a ledger that does not hold, or that is not the one that the last run in `out` saw. Raises LedgerDamaged."""
     with store.reading(connection):
         fault = next(_history_faults(connection), None)
@@ -180,17 +183,17 @@ def insist(connection: sqlite3.Connection, path: Path, out: Path | None) -> None
             "makes the cases anew from the history"
         )
     latest = _latest(out)
-    for run in _strangers(connection, dict([latest]), _entered(out)) if out and latest else ():
+    for run in _foreign_runs(connection, dict([latest]), _entered(out)) if out and latest else ():
         raise LedgerDamaged(
-            f"{path}: not the ledger that the run {run} saw, or an older copy of it; put that one back, {_WAYS_OUT}"
+            f"{path}: not the ledger that the run {run} saw, or an older copy of it; put that one back, {_REMEDIES}"
         )
 
 
-def insist_on_none(path: Path, out: Path | None) -> None:
+def require_no_ledger(path: Path, out: Path | None) -> None:
     """Refuse to begin a ledger where the last run in `out` had one. Raises LedgerDamaged."""
     latest = _latest(out)
     if latest and latest[1].head:
-        raise LedgerDamaged(f"{path}: the ledger that the run {latest[0]} saw is gone; put it back, {_WAYS_OUT}")
+        raise LedgerDamaged(f"{path}: the ledger that the run {latest[0]} saw is gone; put it back, {_REMEDIES}")
 
 
 def note_entered(out: Path, run: str) -> None:
