@@ -40,7 +40,7 @@ class LedgerDamaged(AuditError):
     exit_code = 4
 
 
-class FolderHeld(AuditError):
+class FolderLocked(AuditError):
     """Another run holds the output folder."""
 
     exit_code = 75

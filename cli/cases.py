@@ -275,7 +275,7 @@ def restore(place: Path) -> int:
     if not path.parent.is_dir():
         raise InputRefused(f"{path.parent}: no such folder; name the one that was given to --out")
     made_here = path.with_name(f".unfinished-{path.name}")
-    with folder.held(path.parent):
+    with folder.locked(path.parent):
         try:
             with store.opened(made_here, create=True) as ledger:
                 with store.writing(ledger):

@@ -70,7 +70,7 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
         store.require_short_path(options.ledger)
     with ExitStack() as held:
         if options.out:
-            held.enter_context(folder.held(options.out))
+            held.enter_context(folder.locked(options.out))
             if options.out.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 log.warn(f"{options.out}: others may write to this folder; chmod 700 it, or choose another --out")
         engine = held.enter_context(engine_of(options))
@@ -196,7 +196,7 @@ def _print(options: Options, result: Result, figures: Summary, cases: pl.DataFra
             where,
             cases,
             show_ids=options.values["show_ids"],
-            told_elsewhere=seen,
+            warnings_shown_elsewhere=seen,
         )
     elif form == "json":
         data(folder.to_json(figures if options.values["show_ids"] else summary.without_ids(figures)))

@@ -23,10 +23,10 @@ def explain(
 
     It shows identifiers, because that is what was asked for.
     """
-    from auditor.reports.page import story
+    from auditor.reports.page import explanation
     from auditor.runs import explain as explaining
 
-    story.write(sys.stdout, explaining.explain(folder, claim_id))
+    explanation.write(sys.stdout, explaining.explain(folder, claim_id))
     return 0
 
 

@@ -24,7 +24,7 @@ def test_no_output_holds_an_identifier_and_no_verdict_changes(source: Path, tmp_
     settings = replace(settings, identity=Identity(b"0123456789abcdef"))
     result = auditing.audit(auditing.read(settings, quiet), settings, quiet)
     told = summary.of_result(result, settings, summary.Run("r", summary.datetime.now(summary.UTC)))
-    with folder.held(tmp_path / "out"):
+    with folder.locked(tmp_path / "out"):
         published = folder.publish(tmp_path / "out", result, told)
     names = ["patient_id", "provider_id", "claim_id"]
     ids = {one for name in names for one in plain.claims[name]} | set(plain.claims["call_ids"].explode())

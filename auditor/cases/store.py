@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from auditor.cases import migrate_keys
-from auditor.errors import FolderHeld, InputRefused, LedgerDamaged, OutputFailed
+from auditor.errors import FolderLocked, InputRefused, LedgerDamaged, OutputFailed
 from auditor.judging.finding_id import joined_in_sql
 
 NAME = "ledger.sqlite"
@@ -266,7 +266,7 @@ def _reported(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise FolderHeld(f"{path}: another program holds the ledger; try again when it has ended") from None
+            raise FolderLocked(f"{path}: another program holds the ledger; try again when it has ended") from None
         name = error.sqlite_errorname
         raise OutputFailed(f"{path}: the ledger could not be written ({name}); check space and permissions") from None
     except sqlite3.DatabaseError:

@@ -17,7 +17,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from auditor.audit import Result
-from auditor.errors import FolderHeld, OutputFailed
+from auditor.errors import FolderLocked, OutputFailed
 from auditor.inputs import Inputs
 from auditor.reading.ingest import REJECT_SCHEMA
 from auditor.reports.page import page as html
@@ -33,7 +33,7 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 @contextlib.contextmanager
-def held(out: Path) -> Iterator[None]:
+def locked(out: Path) -> Iterator[None]:
     """Hold the output folder for one run and clear what dead runs left. Raises FolderHeld at once if another has it.
 
     Raises OutputFailed where the report could not be published in the end, before anything is audited.
@@ -51,7 +51,7 @@ def held(out: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise FolderHeld(
+            raise FolderLocked(
                 f"{out}: another run holds this folder{_holder(out)}; wait for it to end or choose another --out"
             ) from None
     try:
@@ -116,13 +116,13 @@ def publish(
 ) -> Path:
     """Write the outputs of a finished audit that are asked for and move `latest` to it. Returns the run's folder.
 
-    `cases` are the run's cases in the ledger (`Night.cases`), where one is kept.
+    `cases` are the run's cases in the ledger (`LedgerUpdate.cases`), where one is kept.
     """
     with building(out, summary["run_id"]) as folder, ThreadPoolExecutor() as pool:
         # Most of the time is spent in libraries that do not hold the interpreter.
         parts = [pool.submit(_write_tables, folder, result, summary, cases, write)]
-        for word, writer, name in (("html", html.write, "report.html"), ("xlsx", xlsx.write, "report.xlsx")):
-            if word in write:
+        for output, writer, name in (("html", html.write, "report.html"), ("xlsx", xlsx.write, "report.xlsx")):
+            if output in write:
                 parts.append(pool.submit(writer, folder / name, result, summary, cases))
         for part in parts:
             part.result()

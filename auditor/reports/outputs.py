@@ -182,7 +182,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class _Named(_Part):
+class _PolicyName(_Part):
     name: str
     sha256: str = Field(description="of the policy's file")
 
@@ -197,7 +197,7 @@ class _Input(_Part):
     rejected: int
 
 
-class _Hole(_Part):
+class _DateGap(_Part):
     table: str
     first: str
     last: str
@@ -207,7 +207,7 @@ class _Coverage(_Part):
     as_of: Text = Field(description="the visits are complete up to here")
     visits_since: Text
     claims_since: Text
-    holes: list[_Hole] = Field(description="days that an export lacks although rows are expected on them")
+    holes: list[_DateGap] = Field(description="days that an export lacks although rows are expected on them")
 
 
 class _Reach(_Part):
@@ -232,7 +232,7 @@ class _Claims(_Part):
     clear_by_absence: int = Field(description="clear, and their patient is in no visit")
 
 
-class _Standing(_Part):
+class _AfterDecisions(_Part):
     violation: int
     review: int
     incomplete: int
@@ -324,7 +324,7 @@ class SummaryFile(_Part):
     run_id: str
     version: str
     started: str
-    policy: _Named
+    policy: _PolicyName
     settings: dict[str, Any]
     timezone: str
     pseudonym_key_id: Text
@@ -335,7 +335,7 @@ class SummaryFile(_Part):
     blank_columns: list[str]
     reaches: dict[str, _Reach]
     claims: _Claims = Field(description="verdicts, whatever people decided")
-    standing: _Standing = Field(description="claims as they stand without settled findings")
+    standing: _AfterDecisions = Field(description="claims as they stand without settled findings")
     rules: list[_Rule]
     money: _Money
     joins: list[_Join]
@@ -356,10 +356,10 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def _row(name: str, columns: Columns) -> dict[str, Any]:
     properties = {}
-    for column, told in columns.items():
-        kind = dict(_TYPES[told.type])
-        if told.null:
+    for column, text in columns.items():
+        kind = dict(_TYPES[text.type])
+        if text.null:
             kind["type"] = [kind["type"], "null"]
-        properties[column] = kind | {"description": f"{told.meaning}; null: {told.null}" if told.null else told.meaning}
+        properties[column] = kind | {"description": f"{text.meaning}; null: {text.null}" if text.null else text.meaning}
     return {"$schema": _DIALECT, "title": name, "description": f"schema_version {VERSION}", "type": "object",
             "properties": properties, "required": list(columns), "additionalProperties": False}  # fmt: skip

@@ -34,13 +34,13 @@ def worst_first(rows: pl.DataFrame, outcome: str, limit: int, *newest: str, last
     return rows.select(pl.all().gather(at)).with_columns(AMOUNT.alias("amount"))
 
 
-def tonight_first(findings: pl.DataFrame, limit: int, quota: int = 0, *newest: str) -> pl.DataFrame:
+def urgent_first(findings: pl.DataFrame, limit: int, quota: int = 0, *newest: str) -> pl.DataFrame:
     """Findings with their `amount` and `_urgent` (new, worse or reopened, and not settled), in the order of work.
 
     New, worse, reopened, open, confirmed, settled; the worst first within each. Where not all fit into the limit, urgent
     ones come before so many of each rule, and these before the rest; `_turn` is that order.
     """
-    marks = {mark: place for place, mark in enumerate(ALARMS)}
+    marks = {mark: sort_key for sort_key, mark in enumerate(ALARMS)}
     group = pl.when(URGENT).then("mark").replace_strict(marks, default=None, return_dtype=pl.UInt8)
     at = pl.col("state").fill_null("open")
     group = group.fill_null(pl.when(at == "open").then(3).when(IS_SETTLED).then(5).otherwise(4))
@@ -73,13 +73,13 @@ def write_evidence(evidence: pl.LazyFrame, claim_ids: pl.Series, path: Path) -> 
     """Write the evidence as Parquet, sorted, a stretch of the claims' sorted ids at a time. Raises OSError."""
     cuts = claim_ids.gather_every(_ROWS_AT_ONCE)[1:].unique(maintain_order=True).to_list()
     at, writer = pl.col("claim_id"), None
-    with ExitStack() as held:
+    with ExitStack() as stack:
         for low, high in pairwise([None, *cuts, None]):
             from_low = at >= low if low is not None else pl.lit(True)
             rows = evidence.filter(from_low & (at < high if high is not None else pl.lit(True))).collect()
             table = rows.sort(EVIDENCE_ORDER).to_arrow(compat_level=pl.CompatLevel.oldest())
             table = table.replace_schema_metadata(_METADATA)
-            writer = writer or held.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
+            writer = writer or stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
             writer.write_table(table)
 
 
@@ -101,8 +101,8 @@ def _csv(frame: pl.DataFrame, *, header: bool = True) -> io.BytesIO:
     stream = io.BytesIO()
     plain.with_columns(
         pl.when(pl.col(name).str.contains(_FORMULA)).then("'" + pl.col(name)).otherwise(name).alias(name)
-        for name, there in formulas.items()
-        if there
+        for name, has_formula in formulas.items()
+        if has_formula
     ).write_csv(stream, include_header=header)
     return stream
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from auditor.cases.decide import STATES
 from auditor.reading.files import shown
-from auditor.reports.page.words import counted, verdict
+from auditor.reports.page.phrases import counted, verdict
 from auditor.reports.summary import Summary
 from auditor.reports.tables import URGENT, worst_first
 from auditor.schema.names import harmless
@@ -21,8 +21,8 @@ _PIPE_WIDTH = 240
 
 _ROWS = 9
 """Rules shown on a terminal."""
-_TONIGHT = 10
-"""Findings of the night that are told one by one."""
+_URGENT_SHOWN = 10
+"""Urgent findings of the run that are listed."""
 
 _STYLES = {"violation": "bold red", "review": "yellow", "incomplete": "cyan", "clear": "green"}
 
@@ -50,13 +50,13 @@ def write(
     cases: pl.DataFrame | None = None,
     *,
     show_ids: bool,
-    told_elsewhere: bool = False,
+    warnings_shown_elsewhere: bool = False,
 ) -> None:
     """Print the summary of a finished audit: blocks of 80 columns on a terminal, unwrapped in a pipe, the conclusion last.
 
     `providers` is `providers.ranking`; without `show_ids` they are numbered by rank. `cases` are the run's cases in the
-    ledger (`Night.cases`). `told_elsewhere`: whoever reads this
-    sees the warnings beside it.
+    ledger (`Night.cases`). `warnings_shown_elsewhere`: the warnings
+    are on the same terminal.
     """
     out = console(stream)
     most = _ROWS if stream.isatty() else None
@@ -82,7 +82,7 @@ def write(
         if table.row_count:
             out.print(table)
     out.print(_not_evaluated(summary, most))
-    if told_elsewhere and summary["warnings"]:
+    if warnings_shown_elsewhere and summary["warnings"]:
         out.print(f"{counted(len(summary['warnings']), 'warning')}, told below")
     elif summary["warnings"]:
         out.print("Warnings:")
@@ -90,7 +90,9 @@ def write(
             out.print(f"- {warning}")
     if "ledger" in summary and cases is not None:
         decided = cases.select("reopened_from", "decided_on", case="number")
-        _night(out, summary, findings.join(decided, on="case", how="left", maintain_order="left"), folder, show_ids)
+        _ledger_lines(
+            out, summary, findings.join(decided, on="case", how="left", maintain_order="left"), folder, show_ids
+        )
     out.print(Text(verdict(summary)["headline"], style="bold"))
     if folder:
         page = folder / "report.html"
@@ -119,7 +121,7 @@ def _claims_line(summary: Summary) -> Text:
 
 
 def _money_line(summary: Summary) -> str:
-    money, standing = summary["money"], summary["standing"]
+    money, counts = summary["money"], summary["standing"]
     line = f"Potential overpayment {money['at_risk']:,.2f}; under review {money['review']:,.2f}"
     if missing := money["without_amount"]:
         line += f"; {missing:,} of these claims carry no amount"
@@ -127,12 +129,12 @@ def _money_line(summary: Summary) -> str:
         line += f"; {money['not_returned']:,.2f} of that left by refunds"
     if money["returned"]:
         line += f"; returned {money['returned']:,.2f}"
-    if settled := standing["settled_findings"]:
+    if settled := counts["settled_findings"]:
         line += f"; apart from that, {counted(settled, 'finding')} corrected, refunded or dismissed"
     return line
 
 
-def _night(out: Console, summary: Summary, findings: pl.DataFrame, folder: Path | None, show_ids: bool) -> None:
+def _ledger_lines(out: Console, summary: Summary, findings: pl.DataFrame, folder: Path | None, show_ids: bool) -> None:
     """What the ledger knows: the cases by mark and by state, and tonight's findings one by one."""
     ledger = summary["ledger"]
     marks = ", ".join(f"{count:,} {mark}" for mark, count in ledger["marks"].items())
@@ -144,7 +146,7 @@ def _night(out: Console, summary: Summary, findings: pl.DataFrame, folder: Path 
     for state in STATES:
         out.print(f"  {_state(state, ledger['work'][state], summary['money'])}")
     alarms = findings.filter(URGENT)
-    rows = worst_first(alarms, "outcome", _TONIGHT, last=("rule",))
+    rows = worst_first(alarms, "outcome", _URGENT_SHOWN, last=("rule",))
     for row in rows.iter_rows(named=True):
         on = f" of {row['service_date']}" if show_ids else ""
         amount = f", {row['amount']:,.2f}" if row["amount"] is not None else ""
@@ -166,11 +168,11 @@ def _state(state: str, counts: dict[str, Any], money: dict[str, Any]) -> str:
     return f"{line}; returned {money['returned']:,.2f}" if state == "refunded" and money["returned"] else line
 
 
-def _tallied(counts: dict[str, Any], word: str) -> str:
+def _tallied(counts: dict[str, Any], mark: str) -> str:
     """`5 new on 3 claims, 150.50`, or `none new`."""
     if not counts["findings"]:
-        return f"none {word}"
-    return f"{counts['findings']:,} {word} on {counted(counts['claims'], 'claim')}, {counts['amount']:,.2f}"
+        return f"none {mark}"
+    return f"{counts['findings']:,} {mark} on {counted(counts['claims'], 'claim')}, {counts['amount']:,.2f}"
 
 
 def _rows_line(summary: Summary) -> str:
@@ -182,8 +184,8 @@ def _rows_line(summary: Summary) -> str:
         details = [counted(rejects["duplicates"], "duplicate")] if rejects["duplicates"] else []
         if rejects["without_patient"]:
             details.append(f"{rejects['without_patient']:,} WITHOUT A READABLE PATIENT")
-        details_told = f" ({', '.join(details)})" if details else ""
-        parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects['rejected']:,} rejected{details_told}")
+        details_text = f" ({', '.join(details)})" if details else ""
+        parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects['rejected']:,} rejected{details_text}")
     unknown = sum(value["count"] for value in summary["unrecognised"])
     return "; ".join(parts) + (f"; {counted(unknown, 'unrecognised value')}" if unknown else "")
 

@@ -16,7 +16,7 @@ from polars import selectors as cs
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import KEYS
 from auditor.runs.compare_causes import Causes, between
-from auditor.runs.compare_findings import CASE, FACTS, RECORD, UNDECIDED, changed, lacking
+from auditor.runs.compare_findings import CASE, FACTS, RECORD, UNDECIDED, changed, missing_findings
 from auditor.runs.explain import find_run
 from auditor.runs.past import RecordedSummary, folders, read_recorded
 
@@ -67,12 +67,12 @@ class _Run:
         return int(self.scan("findings", "rule").select(pl.len()).collect().item())
 
 
-def compare(one: Path, other: Path) -> Comparison:
+def compare(first_folder: Path, second_folder: Path) -> Comparison:
     """Compare two runs; each path is a run's folder, or an output folder, of which the latest run is taken.
 
     Raises UsageError where a folder holds no finished run, InputRefused where a run's files cannot be compared.
     """
-    runs = (_open(find_run(one)), _open(find_run(other)))
+    runs = (_open(find_run(first_folder)), _open(find_run(second_folder)))
     first, second = (run.recorded.pseudonym_key_id for run in runs)
     if first != second:
         raise InputRefused(
@@ -92,7 +92,9 @@ def before(folder: Path) -> Path:
     """The finished run before the given one, or before the latest in an output folder. Raises UsageError."""
     run = find_run(folder)
     earlier = [
-        other for other in folders(run.parent) if other.name < run.name and (other / "findings.parquet").exists()
+        candidate
+        for candidate in folders(run.parent)
+        if candidate.name < run.name and (candidate / "findings.parquet").exists()
     ]
     if not earlier:
         raise UsageError(f"{run}: no run before it to compare it with; name two runs")
@@ -110,7 +112,7 @@ def _open(folder: Path) -> _Run:
 
 
 def _compare(runs: tuple[_Run, _Run], causes: Causes) -> Comparison:
-    one, other = runs
+    first, second = runs
     money = [run.recorded.money for run in runs]
     claims = [run.scan("claims", *KEYS, "disposition") for run in runs]
     pairs = claims[0].join(claims[1], on=KEYS, how="full", coalesce=True, validate="1:1")
@@ -122,20 +124,20 @@ def _compare(runs: tuple[_Run, _Run], causes: Causes) -> Comparison:
         "second only": before.is_null(),
     }
     return Comparison(
-        runs=(one.recorded.run_id, other.recorded.run_id),
+        runs=(first.recorded.run_id, second.recorded.run_id),
         causes=causes,
         claims={name: int(counts.filter(side)["claims"].sum()) for name, side in sides.items()},
         moves=counts.filter(before != after).sort("before", "after"),
         money={name: (getattr(money[0], name), getattr(money[1], name)) for name in ("at_risk", "review")},
         findings=_findings(runs, causes),
-        totals=(one.findings, other.findings),
+        totals=(first.findings, second.findings),
     )
 
 
 def _findings(runs: tuple[_Run, _Run], causes: Causes) -> pl.DataFrame:
     first, second = (run.scan("findings", *CASE, "outcome", *FACTS, *RECORD) for run in runs)
     claims = [run.scan("claims", *KEYS, *FACTS, *UNDECIDED) for run in runs]
-    new = lacking(second.join(first, on=CASE, how="anti"), claims[0], runs[0].recorded, 0, causes)
-    gone = lacking(first.join(second, on=CASE, how="anti"), claims[1], runs[1].recorded, 1, causes)
+    new = missing_findings(second.join(first, on=CASE, how="anti"), claims[0], runs[0].recorded, 0, causes)
+    gone = missing_findings(first.join(second, on=CASE, how="anti"), claims[1], runs[1].recorded, 1, causes)
     found = pl.concat([new, gone, changed(first, second, causes)])
     return found.sort("claim_id", "claim_line", "rule", "cpt_code").collect()

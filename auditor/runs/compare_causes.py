@@ -60,29 +60,29 @@ class Causes:
         return any(vars(self).values())
 
 
-def between(one: RecordedSummary, other: RecordedSummary) -> Causes:
+def between(first: RecordedSummary, second: RecordedSummary) -> Causes:
     """What differs between two runs."""
-    versions = (one.version, other.version)
+    versions = (first.version, second.version)
     return Causes(
-        inputs=tuple(_files(one.inputs, other.inputs)),
-        policy_file=_differing(one.policy, other.policy),
-        policy=_differing(_policy(one), _policy(other)),
-        settings=_differing(_settings(one), _settings(other)),
-        coverage=_differing(one.coverage, other.coverage),
+        inputs=tuple(_files(first.inputs, second.inputs)),
+        policy_file=_differing(first.policy, second.policy),
+        policy=_differing(_policy(first), _policy(second)),
+        settings=_differing(_settings(first), _settings(second)),
+        coverage=_differing(first.coverage, second.coverage),
         version=versions if versions[0] != versions[1] else None,
-        rules=_differing(_reasons(one, other), _reasons(other, one)),
+        rules=_differing(_reasons(first, second), _reasons(second, first)),
     )
 
 
-def _reasons(run: RecordedSummary, other: RecordedSummary) -> dict[str, str | None]:
+def _reasons(run: RecordedSummary, second: RecordedSummary) -> dict[str, str | None]:
     """Why each rule of either run was not evaluated in the first; None where it was."""
-    unknown = {rule.code: f"version {run.version} has no such rule" for rule in other.rules}
+    unknown = {rule.code: f"version {run.version} has no such rule" for rule in second.rules}
     return unknown | {rule.code: rule.reason for rule in run.rules}
 
 
-def _files(one: Iterable[RecordedFile], other: Iterable[RecordedFile]) -> Iterator[FileChange]:
+def _files(first_files: Iterable[RecordedFile], second_files: Iterable[RecordedFile]) -> Iterator[FileChange]:
     """Files by table and bytes: another name or place of the same bytes is no change."""
-    runs = [{(file.table, file.sha256): file for file in run} for run in (one, other)]
+    runs = [{(file.table, file.sha256): file for file in run} for run in (first_files, second_files)]
     first, second = (
         {(file.table, file.path): file.rows for key, file in run.items() if key not in beside}
         for run, beside in (runs, runs[::-1])

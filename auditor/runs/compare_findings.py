@@ -19,25 +19,29 @@ UNDECIDED = ("unknowns", "not_applicable")
 _ABSENT, _SKIPPED = "not audited", "not evaluated"
 
 
-def changed(one: pl.LazyFrame, other: pl.LazyFrame, causes: Causes) -> pl.LazyFrame:
+def changed(first: pl.LazyFrame, second: pl.LazyFrame, causes: Causes) -> pl.LazyFrame:
     """Findings of both runs (CASE, outcome, FACTS, RECORD) that are not the same in both."""
-    pairs = one.join(other, on=list(CASE), how="inner", suffix="_there", validate="1:1")
+    pairs = first.join(second, on=list(CASE), how="inner", suffix="_there", validate="1:1")
     rows = pairs.with_columns(what=_differing("outcome", *FACTS, *RECORD)).filter(pl.col("what").list.len() > 0)
     rows = rows.with_columns(there=pl.lit(""), reason=pl.lit(""), outside=False)
     return rows.select(*CASE, change=pl.lit("changed"), before="outcome", after="outcome_there", what="what",
                        why=pl.lit("in both runs"), cause=_cause(causes))  # fmt: skip
 
 
-def lacking(found: pl.LazyFrame, claims: pl.LazyFrame, run: RecordedSummary, side: int, causes: Causes) -> pl.LazyFrame:
-    """Findings that a run has not: what it says instead and why; `what` are the claim's facts that differ.
+def missing_findings(
+    found: pl.LazyFrame, claims: pl.LazyFrame, run: RecordedSummary, side: int, causes: Causes
+) -> pl.LazyFrame:
+    """Findings that a run has not: what it says instead and why; `differing` are the claim's facts that differ.
 
     `claims` are the run's (KEYS, FACTS, UNDECIDED), `side` is 0 for the first run and 1 for the second.
     """
     which = ("first", "second")[side]
     reasons = {rule: pair[side] for rule, pair in causes.rules.items()}
-    others = claims.rename({name: f"{name}_there" for name in FACTS}).with_columns(audited=True)
+    audited_claims = claims.rename({name: f"{name}_there" for name in FACTS}).with_columns(audited=True)
     reason = pl.col("rule").replace_strict(list(reasons), list(reasons.values()), default=None, return_dtype=pl.String)
-    rows = found.join(others, on=KEYS, how="left").with_columns(pl.col("audited").fill_null(False), reason=reason)
+    rows = found.join(audited_claims, on=KEYS, how="left").with_columns(
+        pl.col("audited").fill_null(False), reason=reason
+    )
     there = (
         pl.when(~pl.col("audited")).then(pl.lit(_ABSENT))
         .when(pl.col("reason").is_not_null()).then(pl.lit(_SKIPPED))
@@ -45,17 +49,17 @@ def lacking(found: pl.LazyFrame, claims: pl.LazyFrame, run: RecordedSummary, sid
         .when(pl.col("not_applicable").list.contains(pl.col("rule"))).then(pl.lit("not applicable"))
         .otherwise(pl.lit("clear"))
     )  # fmt: skip
-    what = pl.when("audited").then(_differing(*FACTS)).otherwise(pl.lit([], pl.List(pl.String)))
-    rows = rows.with_columns(there=there, what=what, outside=_outside(run))
+    differing = pl.when("audited").then(_differing(*FACTS)).otherwise(pl.lit([], pl.List(pl.String)))
+    rows = rows.with_columns(there=there, what=differing, outside=_outside(run))
     unasked = pl.when("outside").then(pl.lit(", which was not asked for its date or code")).otherwise(pl.lit(""))
-    words = (
+    explanation = (
         pl.when(pl.col("there") == _ABSENT).then(pl.format(f"claim not in the {which} run{{}}", unasked))
         .when(pl.col("there") == _SKIPPED).then(pl.format(f"rule not evaluated in the {which} run: {{}}", "reason"))
         .otherwise(pl.format(f"{{}} in the {which} run", "there"))
     )  # fmt: skip
     change, before, after = (("new", "there", "outcome"), ("gone", "outcome", "there"))[side]
     return rows.select(
-        *CASE, change=pl.lit(change), before=before, after=after, what="what", why=words, cause=_cause(causes)
+        *CASE, change=pl.lit(change), before=before, after=after, what="what", why=explanation, cause=_cause(causes)
     )
 
 

@@ -1,6 +1,7 @@
-"""One claim's story, from the published files of a run: its windows, the records near it, and a reason for every rule.
+"""The explanation of one claim, from the published files of a run: its windows, the records near it, and a reason
+for every rule.
 
-Source: SPEC.md sections 5 to 7. Nothing is audited again: what the run published is what is told.
+Source: SPEC.md sections 5 to 7. Nothing is audited again: what the run published is what is shown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,13 +15,13 @@ import polars as pl
 
 from auditor.errors import InputRefused, UsageError
 from auditor.runs import past
-from auditor.runs.explain_words import NOT_APPLICABLE, clear, not_applicable, unknown
+from auditor.runs.explain_phrases import NOT_APPLICABLE, clear, not_applicable, unknown
 from auditor.runs.past import Past, PastRule
 from auditor.schema.names import nearest
 from auditor.windows import bounds
 
 Row = dict[str, Any]
-_NEAR = 20_000
+_SUGGESTION_POOL = 20_000
 """Claim ids among which a near one is looked for."""
 _TABLES = ("claims.parquet", "findings.parquet", "evidence.parquet")
 _ALWAYS = ("claims.parquet", "findings.parquet", "summary.json")
@@ -60,7 +61,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Story:
+class ClaimExplanation:
     """Everything known of one line: its row of claims.parquet, its windows, events in true order, and verdicts."""
 
     claim: Row
@@ -70,7 +71,7 @@ class Story:
     verdicts: tuple[Verdict, ...]
 
 
-def explain(folder: Path, claim_id: str) -> list[Story]:
+def explain(folder: Path, claim_id: str) -> list[ClaimExplanation]:
     """The stories of a claim's lines. `folder` is a run's, or an output folder, of which the latest run is taken.
 
     Raises UsageError where the folder holds no run or the run has no such claim.
@@ -89,11 +90,15 @@ def explain(folder: Path, claim_id: str) -> list[Story]:
         ) from None
     if claims.is_empty():
         ids = pl.scan_parquet(run / "claims.parquet").select("claim_id").collect()["claim_id"].unique()
-        near = ids.filter(ids.str.slice(0, 3) == claim_id[:3]).head(_NEAR) if len(ids) > _NEAR else ids
-        raise UsageError(
-            f"{run}: this run audited no claim of that id; ids are compared letter for letter{nearest(claim_id, near, 0.8)}"
+        pool = (
+            ids.filter(ids.str.slice(0, 3) == claim_id[:3]).head(_SUGGESTION_POOL)
+            if len(ids) > _SUGGESTION_POOL
+            else ids
         )
-    return [_story(claim, _of(claim, findings), _of(claim, evidence), summary) for claim in claims.to_dicts()]
+        raise UsageError(
+            f"{run}: this run audited no claim of that id; ids are compared letter for letter{nearest(claim_id, pool, 0.8)}"
+        )
+    return [_explanation(claim, _of(claim, findings), _of(claim, evidence), summary) for claim in claims.to_dicts()]
 
 
 def find_run(folder: Path) -> Path:
@@ -112,12 +117,12 @@ def _of(claim: Row, frame: pl.DataFrame) -> list[Row]:
     return [row for row in frame.to_dicts() if all(row.get(key, claim[key]) == claim[key] for key in _KEYS)]
 
 
-def _story(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Past) -> Story:
+def _explanation(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Past) -> ClaimExplanation:
     events = [*_calls(claim, evidence), *_records(claim, evidence)]
     ordered = sorted(events, key=lambda e: (e.at is None, e.at.timestamp() if e.at else 0.0, e.kind, e.id))
     windows = tuple(_windows(claim, run)) if claim["service_date"] else ()
     verdicts = tuple(_verdict(rule, claim, findings, evidence, run) for rule in run.rules)
-    return Story(claim, run, windows, tuple(ordered), verdicts)
+    return ClaimExplanation(claim, run, windows, tuple(ordered), verdicts)
 
 
 def _windows(claim: Row, run: Past) -> list[Window]:
@@ -162,21 +167,21 @@ def _note(row: Row) -> str:
 
 def _verdict(rule: PastRule, claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Past) -> Verdict:
     code = rule.code
-    weighed = [row for row in evidence if row["rule"] == code]
+    considered = [row for row in evidence if row["rule"] == code]
     if not rule.evaluated:
         outcome, reason = "not evaluated", rule.reason or ""
     elif code in claim["violations"] or code in claim["reviews"]:
         outcome = "violation" if code in claim["violations"] else "review"
-        reason = "; ".join(_said(row) for row in findings if row["rule"] == code)
+        reason = "; ".join(_finding_text(row) for row in findings if row["rule"] == code)
     elif code in claim["unknowns"]:
-        outcome, reason = "unknown", unknown(code, claim, weighed, run)
+        outcome, reason = "unknown", unknown(code, claim, considered, run)
     elif code in claim["not_applicable"]:
         outcome, reason = NOT_APPLICABLE, not_applicable(code, claim)
     else:
-        outcome, reason = "clear", clear(code, claim, weighed, run)
+        outcome, reason = "clear", clear(code, claim, considered, run)
     return Verdict(code, rule.name, outcome, reason)
 
 
-def _said(finding: Mapping[str, Any]) -> str:
+def _finding_text(finding: Mapping[str, Any]) -> str:
     more = (finding["related_count"] or 1) - 1
     return str(finding["message"]) + (f"; {more} more record{'s' if more > 1 else ''} like it" if more else "")

@@ -86,7 +86,7 @@ class _Rule(_Lenient):
     reason: str | None = None
 
 
-class _Named(_Lenient):
+class _PolicyName(_Lenient):
     name: str = "unknown"
 
 
@@ -148,7 +148,7 @@ class RecordedSummary(_Lenient):
 
 
 class _Summary(_Lenient):
-    policy: _Named = _Named()
+    policy: _PolicyName = _PolicyName()
     run_id: str = ""
     started: str = ""
     ledger: Sealed = Sealed()

@@ -19,7 +19,7 @@ from auditor.cases import chain, ledger_update, queries, store
 from auditor.cases import decide as deciding
 from auditor.cases.decide import Decision, State, decide
 from auditor.cases.ledger_update import LedgerUpdate
-from auditor.errors import AuditError, FolderHeld, InputRefused, LedgerDamaged, UsageError
+from auditor.errors import AuditError, FolderLocked, InputRefused, LedgerDamaged, UsageError
 from auditor.reports import summary
 from auditor.rules import select
 from auditor.settings import Settings
@@ -586,7 +586,7 @@ def test_ids_differ_though_only_the_colon_moves(nights: Nights):
 def test_a_second_writer_waits_and_then_says_so(nights: Nights, monkeypatch: pytest.MonkeyPatch):
     nights.run(SHORT)
     monkeypatch.setattr(store, "_WAIT", 0.05)
-    with store.opened(nights.path) as one, store.writing(one), pytest.raises(FolderHeld, match="holds the ledger"):
+    with store.opened(nights.path) as one, store.writing(one), pytest.raises(FolderLocked, match="holds the ledger"):
         nights.decide("1", "dismissed")
     nights.decide("1", "dismissed")
     assert nights.state("1") == "dismissed"

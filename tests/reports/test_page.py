@@ -17,7 +17,7 @@ from auditor.reports.page import page as html
 from auditor.reports.page.charts import hours, trend
 from auditor.reports.page.providers import overall_rate, ranking
 from auditor.reports.page.timeline import shown
-from auditor.reports.tables import tonight_first, worst_first
+from auditor.reports.tables import urgent_first, worst_first
 from cli.options import resolve
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
@@ -179,7 +179,7 @@ def test_what_is_new_is_in_the_page_however_little_fits(sample: tuple[audit.Resu
         mark=pl.when(pl.col("finding_id") == last).then(pl.lit("new")).otherwise(pl.lit("persisting")),
         state=pl.lit("open"), case=pl.int_range(pl.len()),
     )  # fmt: skip
-    chosen = tonight_first(marked, 30, 1)
+    chosen = urgent_first(marked, 30, 1)
     assert chosen[0, "finding_id"] == last
     assert set(chosen["rule"]) == set(result.findings["rule"])
     assert chosen.height == 30

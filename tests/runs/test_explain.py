@@ -15,11 +15,11 @@ from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.errors import InputRefused, UsageError
 from auditor.reports import folder, summary
-from auditor.reports.page import story
+from auditor.reports.page import explanation
 from auditor.reports.summary import Run
 from auditor.reports.text import harmless
 from auditor.rules import CODES, select
-from auditor.runs.explain import Story, explain
+from auditor.runs.explain import ClaimExplanation, explain
 from auditor.settings import Settings
 
 CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,claim_id,cpt_code,initiated_by,units,problem_id
@@ -57,18 +57,18 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         max_rejects="100%",
     )
     result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
-    with folder.held(made / "out"):
+    with folder.locked(made / "out"):
         told = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
         folder.publish(made / "out", result, told)
     return made / "out"
 
 
-def of(out: Path, claim: str) -> Story:
+def of(out: Path, claim: str) -> ClaimExplanation:
     (only,) = explain(out, claim)
     return only
 
 
-def said(told: Story, rule: str) -> tuple[str, str]:
+def said(told: ClaimExplanation, rule: str) -> tuple[str, str]:
     (verdict,) = (verdict for verdict in told.verdicts if verdict.code == rule)
     return verdict.outcome, verdict.reason
 
@@ -178,7 +178,7 @@ def test_published_calls_are_drawn_one_by_one(out: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("claim", ["F1", "OK1", "U1", "M1", "L1"])
 def test_a_pipe_gets_one_line_a_rule_without_colour(out: Path, claim: str, encoding: str) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    story.write(stream, explain(out, claim))
+    explanation.write(stream, explain(out, claim))
     stream.seek(0)
     lines = stream.read().split("\n")
     assert [sum(line.startswith(f"{code}  ") for line in lines) for code in CODES] == [1] * len(CODES)
@@ -188,7 +188,7 @@ def test_a_pipe_gets_one_line_a_rule_without_colour(out: Path, claim: str, encod
 
 def test_the_time_line_is_to_scale(out: Path) -> None:
     stream = io.StringIO()
-    story.write(stream, [of(out, "F1")])
+    explanation.write(stream, [of(out, "F1")])
     rows = {
         line.split("  ")[-1].split(" visit ")[-1][:2]: line for line in stream.getvalue().splitlines() if "●" in line
     }
@@ -219,7 +219,7 @@ def test_numbers_in_words_are_the_policy_s(tmp_path: Path) -> None:
     paths = {name: (str(tmp_path / f"{name}.csv"),) for name in ("calls", "visits")}
     settings = Settings(paths=paths, policy=policy, max_rejects="100%")
     result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
-    with folder.held(tmp_path / "out"):
+    with folder.locked(tmp_path / "out"):
         told = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
         folder.publish(tmp_path / "out", result, told)
     assert said(of(tmp_path / "out", "OK1"), "LAH001")[1].endswith("from the call to 48 hours after it")
@@ -244,7 +244,7 @@ def test_a_procedure_that_supports_nothing_is_not_said_not_to_count(tmp_path: Pa
         policy=policies.load("default", select, "UTC"),
     )
     result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
-    with folder.held(tmp_path / "out"):
+    with folder.locked(tmp_path / "out"):
         told = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
         folder.publish(tmp_path / "out", result, told)
     words = said(of(tmp_path / "out", "k1"), "LBK002")[1]

@@ -400,7 +400,7 @@ def test_a_real_run_is_sampled_by_its_output_folder(tmp_path: Path):
     header, *rows = calls.read_text().splitlines()
     calls.write_text("\n".join([f"{header},paid_amount", *(f"{row},31.25" for row in rows)]) + "\n")
     result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
-    with folder.held(tmp_path / "out"):
+    with folder.locked(tmp_path / "out"):
         told = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
         folder.publish(tmp_path / "out", result, told)
     made = draw(tmp_path / "out", Design(size=4, strata="month"))

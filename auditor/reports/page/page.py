@@ -16,11 +16,11 @@ from markupsafe import Markup
 from auditor.audit import Result
 from auditor.cases.decide import STATES
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
-from auditor.reports.page import charts, words
+from auditor.reports.page import charts, phrases
 from auditor.reports.page.providers import FEW, overall_rate, ranking
 from auditor.reports.page.timeline import draw, draw_minutes, shown
 from auditor.reports.summary import Summary
-from auditor.reports.tables import FORMER, tonight_first
+from auditor.reports.tables import FORMER, urgent_first
 from auditor.runs import past
 
 FINDINGS, FINDING_BYTES = 5_000, 3_400_000
@@ -56,9 +56,9 @@ def render(
     env = _environment()
     css, js = _inline(env, "report.css"), _inline(env, "report.js")
     audited = result.claims.filter(pl.col("disposition") != "not applicable")
-    pages = list(words.pages(summary))
-    ordered = tonight_first(result.findings, result.findings.height, _QUOTA)
-    anchors, drawn = _lines(result, summary, _first_claims(ordered, result.claims, lines), words.remedies(pages))
+    pages = list(phrases.pages(summary))
+    ordered = urgent_first(result.findings, result.findings.height, _QUOTA)
+    anchors, drawn = _lines(result, summary, _first_claims(ordered, result.claims, lines), phrases.remedies(pages))
     inlined = _findings(ordered.filter(pl.col("_turn") < findings), cases, summary["started"], anchors)
     unit, periods = charts.trend(result.claims)
     providers, overall = ranking(result.claims), overall_rate(result.claims)
@@ -70,11 +70,11 @@ def render(
         css=css,
         js=js,
         dispositions=_DISPOSITIONS,
-        **words.verdict(summary),
-        money=words.money_facts(summary),
-        movers=list(words.movers(audited, summary, providers, overall or 0.0)),
-        period=words.period(audited),
-        tables=list(words.tables(summary)),
+        **phrases.verdict(summary),
+        money=phrases.money_facts(summary),
+        movers=list(phrases.movers(audited, summary, providers, overall or 0.0)),
+        period=phrases.period(audited),
+        tables=list(phrases.tables(summary)),
         fired=[rule for rule in summary["rules"] if rule["violation"] or rule["review"]],
         skipped=[rule for rule in summary["rules"] if not rule["evaluated"]],
         unit=unit,
@@ -92,11 +92,11 @@ def render(
         anchors=anchors,
         flagged=audited.filter(pl.col("disposition").is_in(["violation", "review"])).height,
         numbers=past.of(summary).numbers,
-        night=words.night(summary, cases, ordered),
+        night=phrases.ledger_section(summary, cases, ordered),
         states=STATES,
-        rejects=words.rejects(result),
+        rejects=phrases.rejects(result),
         pages=pages,
-        given=list(words.given(summary)),
+        given=list(phrases.given(summary)),
         thresholds=json.dumps(summary["settings"]["policy"], indent=1, ensure_ascii=False),
     )
 
@@ -106,10 +106,10 @@ def _environment() -> Environment:
     env = Environment(loader=PackageLoader("auditor.reports.page"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
                       undefined=StrictUndefined, keep_trailing_newline=False)  # fmt: skip
     env.filters |= {
-        "because": words.because,
+        "because": phrases.because,
         "shown": shown,
         "count": "{:,}".format,
-        "share": words.share,
+        "share": phrases.share,
         "minute": lambda instant: instant[:16].replace("T", " "),
         "money": lambda amount: "" if amount is None else f"${amount:,.2f}",
     }
@@ -162,10 +162,12 @@ def _findings(
         rows = rows.join(known, on="case", how="left", maintain_order="left")
     else:
         rows = rows.with_columns(age=pl.lit(None, pl.Int64), former=pl.lit(None, pl.String))
-    places = rows.with_row_index("place").sort("_turn")
-    in_turn = (row | {"anchor": anchors.get(tuple(row[key] for key in KEYS))} for row in places.iter_rows(named=True))
+    sort_columns = rows.with_row_index("place").sort("_turn")
+    in_turn = (
+        row | {"anchor": anchors.get(tuple(row[key] for key in KEYS))} for row in sort_columns.iter_rows(named=True)
+    )
     rendered = _within(in_turn, "finding.html.j2", "f", FINDING_BYTES)
-    return [text for _, text in sorted(zip(places["place"], rendered, strict=False))]
+    return [text for _, text in sorted(zip(sort_columns["place"], rendered, strict=False))]
 
 
 def _lines(
@@ -174,8 +176,8 @@ def _lines(
     """These claims with their time lines, as many as fit, and the anchor of each."""
     numbers = past.of(summary).numbers
     chosen = claims.select(KEYS)
-    weighed = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")
-    records = _by_claim(weighed.collect().sort(EVIDENCE_ORDER), chosen)
+    considered = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")
+    records = _by_claim(considered.collect().sort(EVIDENCE_ORDER), chosen)
     found = _by_claim(result.findings, chosen)
 
     def rows() -> Iterator[Row]:
@@ -215,12 +217,12 @@ def _pictures(summary: Summary, periods: pl.DataFrame, providers: pl.DataFrame, 
               hours: pl.DataFrame | None) -> dict[str, Markup]:  # fmt: skip
     """SVG by name, empty where there is nothing to draw. Its text is escaped where it is made."""
     found = any(rule["violation"] or rule["review"] for rule in summary["rules"])
-    named = providers.head(_DRAWN).with_columns(label=pl.col("provider_id").map_elements(shown, pl.String))
+    pictures_by_name = providers.head(_DRAWN).with_columns(label=pl.col("provider_id").map_elements(shown, pl.String))
     drawn = {
         "dispositions": charts.draw_dispositions(summary["claims"]),
         "rules": charts.draw_rules(summary["rules"]) if found else "",
         "trend": charts.draw_trend(periods, overall or 0.0) if periods.height > 1 else "",
-        "providers": charts.draw_providers(named, overall or 0.0) if providers.height else "",
+        "providers": charts.draw_providers(pictures_by_name, overall or 0.0) if providers.height else "",
         "hours": charts.draw_hours(hours) if hours is not None else "",
     }
     # What each shows is said where it stands; its parts say nothing to who cannot see it.

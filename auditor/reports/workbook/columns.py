@@ -33,9 +33,9 @@ FINDINGS = (
     Column("source_record", "Record", "number", 8),
 )
 """What a reviewer looks at and fills in fits a screen of 1366 pixels; the rest is to the right of it."""
-NIGHT = ("mark", "case", "state", "former", "first_run")
+LEDGER = ("mark", "case", "state", "former", "first_run")
 """Columns of the findings that there are where a ledger is kept."""
-GONE = (
+MISSING = (
     Column("number", "Case", "number", 7),
     Column("rule", "Rule", width=9),
     Column("claim_id", "Claim id", width=18),

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from auditor.reports.workbook.sheets import HEAD, Column, opened
+from auditor.reports.workbook.sheets import ROWS_ABOVE, Column, opened
 
-SHEET, HEADER_ROW = "Sample", HEAD - 1
+SHEET, HEADER_ROW = "Sample", ROWS_ABOVE - 1
 REVIEW = ("error_amount", "note")
 """The columns that a reviewer fills in."""
 _NOTE = (
@@ -30,7 +30,7 @@ def write(path: Path, sample: pl.DataFrame, run_id: str, started: str) -> None:
     review = [Column(REVIEW[0], REVIEW[0], "open_amount", 13), Column(REVIEW[1], REVIEW[1], "open", 40)]
     with opened(path, "Sample to review", run_id, started) as book:
         sheet = book.table(SHEET, sample, [*columns, *review], _NOTE, locked=True)
-        sheet.data_validation(HEAD, len(columns), HEAD - 1 + sample.height, len(columns), {
+        sheet.data_validation(ROWS_ABOVE, len(columns), ROWS_ABOVE - 1 + sample.height, len(columns), {
             "validate": "decimal", "criteria": "between", "minimum": -1e9, "maximum": 1e9,
             "error_title": REVIEW[0], "error_message": "An amount of money; 0 where the unit is right.",
         })  # fmt: skip

@@ -15,7 +15,7 @@ from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-HEAD = 2
+ROWS_ABOVE = 2
 """Rows above the data: a note, then the headings."""
 _PRECISE = 10**13
 """Numbers below it have at most 15 digits, two of them cents; Excel keeps no more."""
@@ -50,13 +50,13 @@ class Column:
     """
 
     name: str
-    head: str
+    heading: str
     kind: str = "text"
     width: int = 12
 
 
 @dataclass
-class Book:
+class WorkbookWriter:
     """The workbook as it grows, and its formats."""
 
     book: Workbook
@@ -81,17 +81,17 @@ class Book:
         sheet.write_string(0, 0, note, self.formats["note"])
         for at, column in enumerate(columns):
             sheet.set_column(at, at, column.width, self.formats[column.kind])
-            sheet.write_string(HEAD - 1, at, column.head, self.formats["head"])
+            sheet.write_string(ROWS_ABOVE - 1, at, column.heading, self.formats["head"])
             if column.name in frame.columns:
                 self._fill(sheet, at, column, frame[column.name])
-        sheet.freeze_panes(HEAD, frozen)
-        sheet.autofilter(HEAD - 1, 0, HEAD - 1 + max(1, frame.height), len(columns) - 1)
+        sheet.freeze_panes(ROWS_ABOVE, frozen)
+        sheet.autofilter(ROWS_ABOVE - 1, 0, ROWS_ABOVE - 1 + max(1, frame.height), len(columns) - 1)
         if locked:
             sheet.protect("", {"autofilter": True, "format_columns": True, "format_rows": True})
         sheet.set_footer(f"&L{self.title}: protected health information&RPage &P of &N")
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)
-        sheet.repeat_rows(HEAD - 1)
+        sheet.repeat_rows(ROWS_ABOVE - 1)
         return sheet
 
     def _fill(self, sheet: Worksheet, at: int, column: Column, values: pl.Series) -> None:
@@ -101,7 +101,7 @@ class Book:
             values = values.list.join("; ")
         elif isinstance(values.dtype, pl.Datetime):
             values = values.dt.replace_time_zone(None)
-        for row, value in enumerate(values, HEAD):
+        for row, value in enumerate(values, ROWS_ABOVE):
             if value is None or value == "":
                 continue
             if column.kind == "link":
@@ -117,14 +117,14 @@ class Book:
 
 
 @contextmanager
-def opened(path: Path, title: str, run_id: str, started: str) -> Iterator[Book]:
+def opened(path: Path, title: str, run_id: str, started: str) -> Iterator[WorkbookWriter]:
     """A new workbook, complete after the block; `started` is the run's start: equal runs, equal bytes. Raises OSError."""
     # What is not yet in the file lies beside it, where a killed run's remains are cleared.
     book = Workbook(path, {"tmpdir": str(path.parent), "strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties({
         "title": title, "comments": run_id, "created": datetime.fromisoformat(started).replace(tzinfo=None),
     })  # fmt: skip
-    yield Book(book, f"{title}, run {run_id}".replace("&", "&&"))
+    yield WorkbookWriter(book, f"{title}, run {run_id}".replace("&", "&&"))
     try:
         book.close()
     except FileCreateError as error:

@@ -10,12 +10,12 @@ from xlsxwriter.worksheet import Worksheet
 
 from auditor.audit import Result
 from auditor.reports.page import charts
-from auditor.reports.page.words import counted
+from auditor.reports.page.phrases import counted
 from auditor.reports.summary import Summary
-from auditor.reports.workbook.sheets import Book
+from auditor.reports.workbook.sheets import WorkbookWriter
 
 
-def write(opened: Book, result: Result, summary: Summary) -> None:
+def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     """The first sheet: the numbers of summary.json, then three charts beside the tables that they draw."""
     book, formats = opened.book, opened.formats
     sheet = book.add_worksheet("Summary")
@@ -36,8 +36,8 @@ def write(opened: Book, result: Result, summary: Summary) -> None:
             at.line(f"Cases: {state}", _tallied(counts) + due)
         at.gap()
     judged, rules = summary["rules_evaluated"], summary["rules_total"]
-    others = "; the others, on sheet Rules, never read as clear" if judged < rules else ""
-    at.line("Rules evaluated", f"{judged} of {rules}{others}")
+    other_rules = "; the others, on sheet Rules, never read as clear" if judged < rules else ""
+    at.line("Rules evaluated", f"{judged} of {rules}{other_rules}")
     days = result.claims["service_date"].cast(pl.String).drop_nulls().sort().to_list()
     at.line("Service dates", f"{days[0]} to {days[-1]}" if days else "no claim was audited")
     at.line("Visits cover", f"{cover['visits_since']} to {(cover['as_of'] or 'unknown')[:16].replace('T', ' ')}")

@@ -11,15 +11,15 @@ from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Summary
-from auditor.reports.tables import FORMER, tonight_first, worst_first
+from auditor.reports.tables import FORMER, urgent_first, worst_first
 from auditor.reports.workbook import columns, summary_sheet
-from auditor.reports.workbook.sheets import HEAD, opened
+from auditor.reports.workbook.sheets import ROWS_ABOVE, opened
 
 ROWS = 2_000
 """Rows of a sheet: people work through hundreds; the CSV and Parquet files have all."""
 
 DECISIONS = ["confirmed", "corrected", "refunded", "dismissed"]
-_GONE = (
+_MISSING_SHOWN = (
     "Cases without a finding in this run. Resolved: the claim was audited again and the rule found nothing. Not seen: "
     "nobody can tell, and why."
 )
@@ -31,21 +31,23 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
     `cases` are the run's cases in the ledger (`Night.cases`).
     """
     claims, findings = _linked(result, cases, rows)
-    gone = cases.filter(pl.col("mark").is_in(GONE)) if cases is not None else None
+    missing = cases.filter(pl.col("mark").is_in(GONE)) if cases is not None else None
     providers, rejects = ranking(result.claims), _rejects(result)
     with opened(path, "Audit of telephone claims", summary["run_id"], summary["started"]) as book:
         summary_sheet.write(book, result, summary)
-        heads = [head for head in columns.FINDINGS if cases is not None or head.name not in columns.NIGHT]
+        heads = [head for head in columns.FINDINGS if cases is not None or head.name not in columns.LEDGER]
         sheet = book.table("Findings", findings, heads, _findings_note(result.findings.height, rows), frozen=2)
         if findings.height:
             at = [head.name for head in heads].index("decision")
-            sheet.data_validation(HEAD, at, HEAD + findings.height - 1, at, {
+            sheet.data_validation(ROWS_ABOVE, at, ROWS_ABOVE + findings.height - 1, at, {
                 "validate": "list", "source": DECISIONS, "error_title": "Decision",
                 "error_message": "Choose " + ", ".join(DECISIONS) + ", or leave it blank.",
             })  # fmt: skip
         book.table("Claims", claims, columns.CLAIMS, _claims_note(result.claims.height, rows), frozen=2)
-        if gone is not None:
-            book.table("Gone", gone.head(rows), columns.GONE, _GONE + _rest(gone.height, rows, "cases.csv"))
+        if missing is not None:
+            book.table(
+                "Gone", missing.head(rows), columns.MISSING, _MISSING_SHOWN + _rest(missing.height, rows, "cases.csv")
+            )
         note = columns.PROVIDERS_NOTE + (
             f" The first {rows:,} of {providers.height:,}." if providers.height > rows else ""
         )
@@ -64,7 +66,7 @@ def _linked(result: Result, cases: pl.DataFrame | None, rows: int) -> tuple[pl.D
     if cases is not None:
         begun = cases.select("first_run", case="number", former=FORMER)
     findings = result.findings.join(begun, on="case", how="left", maintain_order="left")
-    findings = tonight_first(findings, rows, 0, "first_run")
+    findings = urgent_first(findings, rows, 0, "first_run")
     claims = worst_first(result.claims, "disposition", rows)
     counted = result.findings.group_by(KEYS).agg(findings=pl.len())
     claims = claims.join(counted, on=KEYS, how="left", maintain_order="left")

@@ -11,15 +11,15 @@ NOT_APPLICABLE = "not applicable"
 _RULES = {rule.code: rule for rule in ALL}
 
 
-def clear(code: str, claim: Row, weighed: Sequence[Row], run: Past) -> str:
+def clear(code: str, claim: Row, considered: Sequence[Row], run: Past) -> str:
     """What was looked at by a rule that found nothing. A rule that is no longer there has no words."""
     rule = _RULES.get(code)
     if rule is None:
         return "nothing found"
-    if rule.explains_rejected_records and weighed:
-        kinds = Counter("line" if row["kind"] == "claim" else row["kind"] for row in weighed)
+    if rule.explains_rejected_records and considered:
+        kinds = Counter("line" if row["kind"] == "claim" else row["kind"] for row in considered)
         counted = " and ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
-        why = Counter(str(row["why_not"]) for row in weighed)
+        why = Counter(str(row["why_not"]) for row in considered)
         return f"{counted} weighed, none counts: " + ", ".join(
             reason if len(why) == 1 else f"{count} {reason}" for reason, count in why.most_common()
         )
@@ -36,7 +36,7 @@ def not_applicable(code: str, claim: Row) -> str:
     return rule.not_applicable if rule else "the rule does not speak of this claim"
 
 
-def unknown(code: str, claim: Row, weighed: Sequence[Row], run: Past) -> str:
+def unknown(code: str, claim: Row, considered: Sequence[Row], run: Past) -> str:
     """Why a rule cannot tell; where the coverage explains nothing, what is left is a rejected row."""
     rule = _RULES.get(code)
-    return rule.why_unknown(claim, weighed, run) if rule else "the export does not say"
+    return rule.why_unknown(claim, considered, run) if rule else "the export does not say"

@@ -1,4 +1,4 @@
-"""The words of report.html: the headline, what shapes the picture, the facts of the run. No HTML."""
+"""The phrases of report.html: the headline, what shapes the picture, the facts of the run. No HTML."""
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -18,8 +18,8 @@ from auditor.runs import past
 
 Row = dict[str, Any]
 
-_GONE, _URGENT = 200, 50
-"""Cases without a finding tonight, and urgent findings, that the report lists."""
+_MISSING_SHOWN, _URGENT_SHOWN = 200, 50
+"""Cases without a finding in this run, and urgent findings, that the report lists."""
 _BECAUSE = {
     "may be the call itself": "it starts when the call does and has no code and no modality, so it may be the call itself",
     "conflicting": "their problems differ, but they share a diagnosis category, so nobody can tell whether it is the same "
@@ -50,18 +50,18 @@ def verdict(summary: Summary) -> Row:
         )
         sentence = f"{why} in the audited dates. That is not a clear result."
         return {"level": "incomplete", "headline": "No claim was audited", "lead": sentence}
-    standing, every = summary["standing"], counted(audited, "claim")
-    review, undecided, settled = standing["review"], standing["incomplete"], standing["settled"]
+    counts, every = summary["standing"], counted(audited, "claim")
+    review, undecided, settled = counts["review"], counts["incomplete"], counts["settled"]
     left = " left" if settled else ""
     more = f"{review:,}" if review else "none"
-    level = next((name for name in ("violation", "review", "incomplete") if standing[name]), "clear")
+    level = next((name for name in ("violation", "review", "incomplete") if counts[name]), "clear")
     if level == "clear" and settled:
         headline = (
             f"Nothing needs attention: the findings on {settled:,} of {every} are corrected, refunded or dismissed"
         )
         return {"level": level, "headline": headline, "lead": f"Judged by {rules}."}
     headline = {
-        "violation": f"{standing['violation']:,} of {every} in violation; {more} more to review",
+        "violation": f"{counts['violation']:,} of {every} in violation; {more} more to review",
         "review": f"No violation{left}; {review:,} of {every} to review",
         "incomplete": f"No violation{left}, nothing{left} to review; {undecided:,} of {every} could not be decided",
         "clear": f"Nothing needs attention: {every}, all clear"
@@ -145,26 +145,28 @@ def tables(summary: Summary) -> Iterator[Row]:
         yield {"name": name, **rejects, **{key: sum(entry[key] for entry in files) for key in ("rows", "used")}}
 
 
-def night(summary: Summary, cases: pl.DataFrame | None, findings: pl.DataFrame) -> Row | None:
-    """Tonight's urgent findings, open work, and the cases that have no finding any more. `findings`: `tonight_first`."""
+def ledger_section(summary: Summary, cases: pl.DataFrame | None, findings: pl.DataFrame) -> Row | None:
+    """The run's urgent findings, open work, and the cases that have no finding any more. `findings`: `tonight_first`."""
     if cases is None:
         return None
     ledger: Row = summary["ledger"]
-    gone = cases.filter(pl.col("mark").is_in(GONE))
+    missing = cases.filter(pl.col("mark").is_in(GONE))
     urgent = findings.filter("_urgent").join(
         cases.select(case="number", former=FORMER), on="case", how="left", maintain_order="left"
     )
-    told = [f"{counts['findings']:,} {mark}" for mark, counts in ledger["tonight"].items() if counts["findings"]]
+    counts_by_mark = [
+        f"{counts['findings']:,} {mark}" for mark, counts in ledger["tonight"].items() if counts["findings"]
+    ]
     claims = urgent.unique(KEYS)
     paid = claims.select(pl.col("amount").sum()).item()
-    every = f" on {counted(claims.height, 'claim')}, ${paid:,.2f}" if told else ""
+    every = f" on {counted(claims.height, 'claim')}, ${paid:,.2f}" if counts_by_mark else ""
     return ledger | {
         "previous": ledger["previous_run"],
-        "headline": (", ".join(told) or "Nothing new, worse or reopened") + every,
-        "urgent": urgent.head(_URGENT).to_dicts(),
+        "headline": (", ".join(counts_by_mark) or "Nothing new, worse or reopened") + every,
+        "urgent": urgent.head(_URGENT_SHOWN).to_dicts(),
         "urgent_count": urgent.height,
-        "gone": gone.head(_GONE).to_dicts(),
-        "gone_count": gone.height,
+        "gone": missing.head(_MISSING_SHOWN).to_dicts(),
+        "gone_count": missing.height,
     }
 
 
@@ -195,7 +197,7 @@ def pages(summary: Summary) -> Iterator[Row]:
     for rule in ALL:
         text, _, examples = pages_module.page(rule, numbers).partition("\n\nExamples:\n")
         parts = [part.partition(":") for part in text.split("\n\n")[1:]]
-        sentence = [(title, words.strip()) for title, _, words in parts] + [("Examples", examples)]
+        sentence = [(title, body.strip()) for title, _, body in parts] + [("Examples", examples)]
         yield {"code": rule.code, "name": rule.name, "skipped": rule.code in skipped, "parts": sentence}
 
 

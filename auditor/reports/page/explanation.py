@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from rich.text import Text
 
 from auditor.reports.text import console
-from auditor.runs.explain import Event, Story, Window
+from auditor.runs.explain import ClaimExplanation, Event, Window
 from auditor.schema.names import harmless
 
 _UNWRAPPED, _DRAWN, _WIDEST = 100_000, 80, 140
@@ -22,15 +22,15 @@ _ORDER = ("violation", "review", "unknown", "clear", "not applicable", "not eval
 _STYLES = {"violation": "bold red", "review": "yellow", "unknown": "cyan", "incomplete": "cyan", "clear": "green"}
 
 
-def write(stream: TextIO, stories: Sequence[Story]) -> None:
+def write(stream: TextIO, stories: Sequence[ClaimExplanation]) -> None:
     """Print the stories, one line of the claim after the other."""
     out = console(stream)
     width = min(shutil.get_terminal_size().columns, _WIDEST) if stream.isatty() else _UNWRAPPED
     ascii_only = not _can(stream, "█●│┆─├┤·")
-    for number, story in enumerate(stories):
+    for number, explanation in enumerate(stories):
         if number:
             out.print()
-        for line in _lines(story, width):
+        for line in _lines(explanation, width):
             plain = harmless(line.plain)
             out.print(Text(plain.translate(_ASCII) if ascii_only else plain, spans=line.spans), soft_wrap=True)
 
@@ -43,16 +43,16 @@ def _can(stream: TextIO, characters: str) -> bool:
     return True
 
 
-def _lines(story: Story, width: int) -> Iterator[Text]:
-    yield from _header(story, width)
+def _lines(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
+    yield from _header(explanation, width)
     yield Text()
-    yield from _time_line(story, width)
+    yield from _time_line(explanation, width)
     yield Text()
-    yield from _verdicts(story, width)
+    yield from _verdicts(explanation, width)
 
 
-def _header(story: Story, width: int) -> Iterator[Text]:
-    claim, run = story.claim, story.run
+def _header(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
+    claim, run = explanation.claim, explanation.run
     style = _STYLES.get(claim["disposition"], "")
     yield Text.assemble(
         f"claim {claim['claim_id']} line {claim['claim_line']} · {claim['cpt_code']} · ", (claim["disposition"], style)
@@ -74,70 +74,70 @@ def _header(story: Story, width: int) -> Iterator[Text]:
 
 def _amounts(claim: dict[str, Any]) -> str:
     names = {"billed": "billed", "paid": "paid", "at_risk": "potential overpayment", "review": "under review"}
-    known = [(name, claim[f"{column}_amount"]) for column, name in names.items()]
-    sentence = ", ".join(f"{name} {value:,.2f}" for name, value in known if value is not None)
+    amounts = [(name, claim[f"{column}_amount"]) for column, name in names.items()]
+    sentence = ", ".join(f"{name} {value:,.2f}" for name, value in amounts if value is not None)
     return sentence or "amounts unknown"
 
 
-def _time_line(story: Story, width: int) -> Iterator[Text]:
+def _time_line(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
     """Bars and marks on one scale at the left, words at the right; windows first, then records in true order."""
-    if not story.windows:
+    if not explanation.windows:
         return
-    first, last = min(w.start for w in story.windows), max(w.end for w in story.windows)
+    first, last = min(w.start for w in explanation.windows), max(w.end for w in explanation.windows)
     columns = (_DRAWN if width == _UNWRAPPED else width) * 9 // 20
-    anchor = story.claim["start"]
+    anchor = explanation.claim["start"]
 
     def column(at: datetime) -> int:
-        return max(0, min(columns - 1, int(_apart(at, first) / _apart(last, first) * (columns - 1) + 0.5)))
+        return max(0, min(columns - 1, int(_distance(at, first) / _distance(last, first) * (columns - 1) + 0.5)))
 
-    def row(cells: dict[int, str], words: str) -> Iterator[Text]:
+    def row(cells: dict[int, str], text: str) -> Iterator[Text]:
         drawn = "".join(cells.get(i, "┆" if anchor and i == column(anchor) else " ") for i in range(columns))
         blank = "".join("┆" if anchor and i == column(anchor) else " " for i in range(columns))
-        for number, line in enumerate(_wrap(words, width - columns - 2, "", "  ")):
+        for number, line in enumerate(_wrap(text, width - columns - 2, "", "  ")):
             yield Text(f"{drawn if number == 0 else blank}  {line}".rstrip())
 
     yield from row(
         dict.fromkeys(range(columns), "─") | {0: "├", columns - 1: "┤"}, f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
     )
-    for window in story.windows:
+    for window in explanation.windows:
         bar = dict.fromkeys(range(column(window.start), column(window.end) + 1), "█")
-        yield from row(bar, _window_words(window))
-    for event in story.events:
+        yield from row(bar, _window_text(window))
+    for event in explanation.events:
         if event.at is None:
-            yield from row({}, _event_words(event, story))
+            yield from row({}, _event_text(event, explanation))
         elif event.at < first or event.at > last:
-            yield from row({0: "<"} if event.at < first else {columns - 1: ">"}, _event_words(event, story))
+            yield from row({0: "<"} if event.at < first else {columns - 1: ">"}, _event_text(event, explanation))
         else:
             mark = "│" if event.kind == "call" and not event.notes else "●"
-            yield from row({column(event.at): mark}, _event_words(event, story))
+            yield from row({column(event.at): mark}, _event_text(event, explanation))
 
 
-def _window_words(window: Window) -> str:
+def _window_text(window: Window) -> str:
     last = f"{window.end:%m-%d %H:%M}"
     if window.end.time() == time():  # a day's end reads better as that day
         last = f"{window.end - timedelta(1):%m-%d}"
     return f"{window.name}: to {last}"
 
 
-def _event_words(event: Event, story: Story) -> str:
+def _event_text(event: Event, explanation: ClaimExplanation) -> str:
     when = (
         "no time" if event.at is None else f"{event.at:%Y-%m-%d}" if event.date_only else f"{event.at:%Y-%m-%d %H:%M}"
     )
     if event.until:
         when += f" to {event.until:%H:%M}"
     kind = {"call": "call" if event.notes else "CALL", "claim": "line of claim"}.get(event.kind, event.kind)
-    gap = "" if event.kind == "call" and not event.notes else _gap(event, story)
+    gap = "" if event.kind == "call" and not event.notes else _gap(event, explanation)
     return f"{when} {kind} {event.id}{gap}" + (f"; {'; '.join(event.notes)}" if event.notes else "")
 
 
-def _gap(event: Event, story: Story) -> str:
+def _gap(event: Event, explanation: ClaimExplanation) -> str:
     """Days by the calendar, or hours on the day itself, from the call."""
-    start, end = story.claim["start"], story.claim["end"] or story.claim["start"]
+    start, end = explanation.claim["start"], explanation.claim["end"] or explanation.claim["start"]
     if event.at is None or start is None:
         return ""
     before = event.at < start
     days = (start.date() - event.at.date()).days if before else (event.at.date() - end.date()).days
-    apart = _apart(start, event.at) if before else max(_apart(event.at, end), timedelta())
+    apart = _distance(start, event.at) if before else max(_distance(event.at, end), timedelta())
     if days < 1 and not event.date_only:
         minutes = int(apart.total_seconds() // 60)
         sentence = f"{minutes // 60} h {minutes % 60:02} min"
@@ -150,14 +150,14 @@ def _gap(event: Event, story: Story) -> str:
     return f", {sentence} {'before' if before else 'after'}"
 
 
-def _apart(later: datetime, earlier: datetime) -> timedelta:
+def _distance(later: datetime, earlier: datetime) -> timedelta:
     """Elapsed time; within one zone, Python subtracts what the clocks on the wall show."""
     return later.astimezone(UTC) - earlier.astimezone(UTC)
 
 
-def _verdicts(story: Story, width: int) -> Iterator[Text]:
+def _verdicts(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
     for outcome in _ORDER:
-        for verdict in (verdict for verdict in story.verdicts if verdict.outcome == outcome):
+        for verdict in (verdict for verdict in explanation.verdicts if verdict.outcome == outcome):
             lead = f"{verdict.code}  {outcome:<14}  "
             lines = _wrap(f"{verdict.name}: {verdict.reason}", width, lead, " " * len(lead))
             head = Text(lines[0])
