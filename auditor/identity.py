@@ -48,14 +48,16 @@ class Identity:
         if not self.key:
             return pl.col(column)
         kinds = ("visit", "claim", "call")
-        return pl.coalesce(pl.when(pl.col(kind) == one).then(self.shown(column, one)) for one in kinds)
+        return pl.coalesce(
+            pl.when(pl.col(kind) == record_kind).then(self.shown(column, record_kind)) for record_kind in kinds
+        )
 
     def _tokens(self, ids: pl.Series, kind: str) -> pl.Series:
-        tokens = {one: self._token(one, kind) for one in ids.drop_nulls().unique()}
+        tokens = {value: self._token(value, kind) for value in ids.drop_nulls().unique()}
         return ids.replace_strict(tokens, return_dtype=pl.String) if tokens else ids.cast(pl.String)
 
-    def _token(self, one: str, kind: str) -> str:
-        digest = hmac.new(self.key, f"{kind}\0{one}".encode(), hashlib.sha256).hexdigest()
+    def _token(self, value: str, kind: str) -> str:
+        digest = hmac.new(self.key, f"{kind}\0{value}".encode(), hashlib.sha256).hexdigest()
         return f"{_PREFIX[kind]}-{digest[:20]}"
 
 

@@ -32,7 +32,7 @@ FindRules = Callable[[str, Iterable[str]], tuple[str, ...]]
 _SHIPPED = resources.files("auditor") / "policies"
 
 
-def _known_timezone(name: str) -> str:
+def _valid_timezone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError(f"no IANA time zone{nearest(name, available_timezones())}")
     return name
@@ -47,7 +47,7 @@ def _whole_date(form: str) -> str:
     return form
 
 
-def _known_encoding(name: str) -> str:
+def _valid_encoding(name: str) -> str:
     known = {"utf-8": "utf-8", "iso8859-1": "latin-1", "cp1252": "cp1252"}
     with contextlib.suppress(LookupError, ValueError):
         if found := known.get(codecs.lookup(name).name):
@@ -62,7 +62,7 @@ def _offset(text: str) -> str:
 
 
 Offset = Annotated[str, AfterValidator(_offset)]
-Encoding = Annotated[str, AfterValidator(_known_encoding)]
+Encoding = Annotated[str, AfterValidator(_valid_encoding)]
 
 
 def _code_or_range(entry: str) -> str:
@@ -77,7 +77,7 @@ def _code_or_range(entry: str) -> str:
 
 Code = Annotated[str, AfterValidator(_code_or_range)]
 InstantFormat = Annotated[str, AfterValidator(_whole_date)]
-Timezone = Annotated[str, AfterValidator(_known_timezone)]
+Timezone = Annotated[str, AfterValidator(_valid_timezone)]
 
 
 class _Strict(BaseModel):
@@ -183,8 +183,8 @@ class Lists(_Strict):
 
 def _run_type(option: RunOption) -> Any:
     """What the policy's [run] table may hold for an option."""
-    if option.words and option.kind == "text":
-        return Literal[option.words]
+    if option.choices and option.kind == "text":
+        return Literal[option.choices]
     listed = str | tuple[str, ...]
     kinds = {"paths": listed, "list": listed, "rules": listed, "switch": bool, "size": str | int}
     return kinds.get(option.kind, str | datetime | date if option.kind == "day" else str)
@@ -257,16 +257,16 @@ class Policy(_Strict):
     def terms(self, table: str, column: str) -> dict[str, str]:
         """Folded value → term for a vocabulary column, the policy's own values included."""
         vocabulary = _vocabulary(table, column)
-        known = {fold_term(word): term for term, words in vocabulary.items() for word in (term, *words)}
+        by_text = {fold_term(text): term for term, texts in vocabulary.items() for text in (term, *texts)}
         for key, value in self.values.get(table, {}).get(column, {}).items():
-            pairs = {fold_term(word): term for word, term in _term_pairs(key, value, known)}
+            pairs = {fold_term(text): term for text, term in _term_pairs(key, value, by_text)}
             if any(
-                known.get(word) not in (None, term) and word in map(fold_term, vocabulary)
-                for word, term in pairs.items()
+                by_text.get(text) not in (None, term) and text in map(fold_term, vocabulary)
+                for text, term in pairs.items()
             ):
                 raise ValueError(f"{key!r}: a term itself cannot mean another term")
-            known |= pairs
-        return known
+            by_text |= pairs
+        return by_text
 
 
 _INSTANTS = {
@@ -279,13 +279,13 @@ def _vocabulary(table: str, column: str) -> Vocabulary:
     return TABLES[table].columns[column].vocabulary or YES_NO
 
 
-def _term_pairs(key: str, value: str | tuple[str, ...], known: Mapping[str, str]) -> list[tuple[str, str]]:
+def _term_pairs(key: str, value: str | tuple[str, ...], terms: Mapping[str, str]) -> list[tuple[str, str]]:
     """Both spellings mean the same: `"seen today" = "completed"` and `completed = ["seen today"]`."""
-    if isinstance(value, str) and fold_term(value) in known:
-        return [(key, known[fold_term(value)])]
-    if fold_term(key) in known:
-        return [(word, known[fold_term(key)]) for word in ([value] if isinstance(value, str) else value)]
-    raise ValueError("neither side is a known term; known are " + ", ".join(sorted(set(known.values()))))
+    if isinstance(value, str) and fold_term(value) in terms:
+        return [(key, terms[fold_term(value)])]
+    if fold_term(key) in terms:
+        return [(text, terms[fold_term(key)]) for text in ([value] if isinstance(value, str) else value)]
+    raise ValueError("neither side is a known term; known are " + ", ".join(sorted(set(terms.values()))))
 
 
 def shipped() -> tuple[str, ...]:
@@ -329,8 +329,8 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
         if timezone is not None and path == ("timezone",):
             raise UsageError(f"--timezone: {_plain(first['msg'])}") from None
         hint = _suggestion(path) if first["type"] == "extra_forbidden" else ""
-        what = "unknown key" if first["type"] == "extra_forbidden" else _plain(first["msg"])
-        raise UsageError(_at(where, text, path, what + hint)) from None
+        problem = "unknown key" if first["type"] == "extra_forbidden" else _plain(first["msg"])
+        raise UsageError(_at(where, text, path, problem + hint)) from None
     _check_names(policy, where, text)
     if find_rules is None:
         return policy
@@ -340,12 +340,12 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
 def _severity_by_code(policy: Policy, where: str, text: str, find_rules: FindRules) -> dict[str, Severity]:
     """Severities may name rules by code, prefix or name; the longest word wins."""
     by_code: dict[str, Severity] = {}
-    for word in sorted(policy.severity, key=len):
+    for selector in sorted(policy.severity, key=len):
         try:
-            codes = find_rules("severity", [word])
+            codes = find_rules("severity", [selector])
         except UsageError as error:
-            raise UsageError(_at(where, text, ("severity", word), str(error).removeprefix("severity: "))) from None
-        by_code |= dict.fromkeys(codes, policy.severity[word])
+            raise UsageError(_at(where, text, ("severity", selector), str(error).removeprefix("severity: "))) from None
+        by_code |= dict.fromkeys(codes, policy.severity[selector])
     return by_code
 
 
@@ -401,8 +401,8 @@ def _with_whole_lists(
                 listed, column = _listed(path, change.get("column"))
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
             except (OSError, ValueError, csv.Error) as error:
-                said = getattr(error, "strerror", None) or str(error)
-                raise UsageError(_at(where, text, ("lists", name, "file"), f"{change['file']}: {said}")) from None
+                reason = getattr(error, "strerror", None) or str(error)
+                raise UsageError(_at(where, text, ("lists", name, "file"), f"{change['file']}: {reason}")) from None
             files[name] = {"file": str(change["file"]), "column": column, "sha256": digest}
             lists[name] += listed
     return own | ({"lists": lists} if lists else {}) | ({"list_files": files} if files else {})
@@ -432,30 +432,30 @@ def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 def _check_names(policy: Policy, where: str, text: str) -> None:
     """Names that pydantic cannot know: tables, columns and terms."""
 
-    def known(path: tuple[str, ...], names: tuple[str, ...]) -> None:
+    def accepted(path: tuple[str, ...], names: tuple[str, ...]) -> None:
         if path[-1] not in names:
             raise UsageError(_at(where, text, path, f"unknown name{nearest(path[-1], names)}"))
 
     for table, columns in policy.columns.items():
-        known(("columns", table), tuple(TABLES))
+        accepted(("columns", table), tuple(TABLES))
         for column in columns:
-            known(("columns", table, column), tuple(TABLES[table].columns))
+            accepted(("columns", table, column), tuple(TABLES[table].columns))
     for table, mappings in policy.values.items():
-        known(("values", table), tuple(TABLES))
+        accepted(("values", table), tuple(TABLES))
         for column in mappings:
             with_terms = (Kind.TERM, Kind.FLAG, Kind.DOCUMENTED)
-            terms = (one.name for one in TABLES[table].columns.values() if one.kind in with_terms)
-            known(("values", table, column), tuple(terms))
+            terms = (name.name for name in TABLES[table].columns.values() if name.kind in with_terms)
+            accepted(("values", table, column), tuple(terms))
             try:
                 policy.terms(table, column)
             except ValueError as error:
                 raise UsageError(_at(where, text, ("values", table, column), str(error))) from None
     zoned = (*TABLES, *(f"{table}.{column}" for table, columns in _INSTANTS.items() for column in columns))
     for key in policy.timezones:
-        known(("timezones", key), zoned)
+        accepted(("timezones", key), zoned)
     if not policy.zone_names and any("%Z" in form for form in policy.instant_formats):
-        what = '%Z needs the names and their offsets: [zone_names] EST = "-05:00"'
-        raise UsageError(_at(where, text, ("instant_formats",), what))
+        kind = '%Z needs the names and their offsets: [zone_names] EST = "-05:00"'
+        raise UsageError(_at(where, text, ("instant_formats",), kind))
     if policy.effective_from and policy.effective_to and policy.effective_from > policy.effective_to:
         raise UsageError(_at(where, text, ("effective_to",), "is before effective_from"))
     for code in FAMILY:
@@ -478,9 +478,9 @@ def _plain(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-def _at(where: str, text: str, path: tuple[str, ...], what: str) -> str:
+def _at(where: str, text: str, path: tuple[str, ...], problem: str) -> str:
     line = _line_of(text, path)
-    return f"{where}{f', line {line}' if line else ''}: {'.'.join(path)}: {what}"
+    return f"{where}{f', line {line}' if line else ''}: {'.'.join(path)}: {problem}"
 
 
 def _line_of(text: str, path: tuple[str, ...]) -> int | None:

@@ -27,14 +27,14 @@ Kind = Literal["paths", "text", "day", "size", "list", "rules", "switch", "polic
 
 @dataclass(frozen=True, kw_only=True)
 class RunOption:
-    """One option. `words`: all that it may be; `check`: `check` has it too; `in_policy`: the policy's [run] may set it."""
+    """One option. `choices`: all that it may be; `check`: `check` has it too; `in_policy`: the policy's [run] may set it."""
 
     name: str
     help: str
     kind: Kind = "text"
     metavar: str = ""
     default: Any = None
-    words: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
     check: bool = False
     in_policy: bool = True
 
@@ -62,8 +62,8 @@ class RunOption:
         return f"{self.help.removesuffix('.')} [default: {shown}]."
 
 
-def _table(name: str, what: str) -> RunOption:
-    text = f"{what}: files, globs, folders, or - for CSV on stdin."
+def _table(name: str, option: str) -> RunOption:
+    text = f"{option}: files, globs, folders, or - for CSV on stdin."
     return RunOption(name=name, help=text, kind="paths", metavar="PATH...", check=True)
 
 
@@ -77,8 +77,8 @@ RUN_OPTIONS = (
     RunOption(name="out", help="Write the report below this folder; `check` only compares with its last run.",
               metavar="DIR", check=True),
     RunOption(name="write", help="What to write beside findings, claims and summary, or none.", kind="list",
-              metavar="LIST", default=WRITABLE, words=(*WRITABLE, "none")),
-    RunOption(name="format", help="Standard output.", default="text", words=get_args(Format)),
+              metavar="LIST", default=WRITABLE, choices=(*WRITABLE, "none")),
+    RunOption(name="format", help="Standard output.", default="text", choices=get_args(Format)),
     RunOption(name="as_of", help="The visits export is complete up to here.", kind="day", metavar="T", check=True),
     RunOption(name="visits_since", help="First local date that the visits cover.", kind="day", metavar="D", check=True),
     RunOption(name="claims_since", help="First local date that the lines cover.", kind="day", metavar="D", check=True),
@@ -92,7 +92,7 @@ RUN_OPTIONS = (
     RunOption(name="require", help="Refuse inputs on which one of these cannot be evaluated.", kind="rules",
               metavar="RULES", default=REQUIRED_RULES, check=True),
     RunOption(name="fail_on", help="Exit 1 from here on, or only for what the ledger calls new.", default="review",
-              words=get_args(FailOn)),
+              choices=get_args(FailOn)),
     RunOption(name="max_rejects", help="Rejects allowed in a table.", kind="size", metavar="N|P%", default="1%",
               check=True),
     RunOption(name="allow_empty", help="Accept a table without rows.", kind="switch", default=False, check=True),
@@ -111,13 +111,13 @@ RUN_OPTIONS = (
               check=True),
     RunOption(name="memory", help="Memory to use, such as 2GB; what does not fit goes to disk.", kind="size",
               metavar="SIZE", default="50%", check=True),
-    RunOption(name="engine", help="Where the work is done.", default="local", words=get_args(EngineName), check=True),
+    RunOption(name="engine", help="Where the work is done.", default="local", choices=get_args(EngineName), check=True),
     RunOption(name="master", help="Spark's master, such as spark://HOST:7077 [default: local[*]].", metavar="URL",
               check=True),
     RunOption(name="quiet", help="No progress and no warnings on standard error.", kind="switch", default=False,
               check=True),
     RunOption(name="log_format", help="Messages and log as text or JSON Lines.", default="text",
-              words=get_args(LogFormat), check=True),
+              choices=get_args(LogFormat), check=True),
     RunOption(name="log_file", help="Append the full log to this file.", metavar="FILE", check=True),
 )  # fmt: skip
 BY_NAME = {option.name: option for option in RUN_OPTIONS}

@@ -69,10 +69,10 @@ def _parameter(option: RunOption) -> inspect.Parameter:
     if option.kind == "switch":
         switch = Annotated[bool, typer.Option(option.flag, help=option.help_text)]
         return inspect.Parameter(option.name, keyword, default=False, annotation=switch)
-    known = _KNOWN.get(option.kind) or ((lambda: option.words) if option.words else None)
+    known = _KNOWN.get(option.kind) or ((lambda: option.choices) if option.choices else None)
     declared = typer.Option(
         option.flag,
-        metavar=option.metavar or "|".join(option.words),
+        metavar=option.metavar or "|".join(option.choices),
         help=option.help_text,
         autocompletion=completing(known) if known else None,
     )

@@ -110,10 +110,10 @@ def _typed(option: RunOption, value: Any, origin: str) -> Any:
         if value.casefold() not in _TRUE + _FALSE:
             raise UsageError(f"{origin}: yes or no expected")
         return value.casefold() in _TRUE
-    for word in (value if isinstance(value, tuple) else (value,)) if option.words else ():
-        if word not in option.words:
-            hint = nearest(word, option.words)
-            raise UsageError(f"{origin}: {word!r} is not one of {', '.join(option.words)}{hint}")
+    for word in (value if isinstance(value, tuple) else (value,)) if option.choices else ():
+        if word not in option.choices:
+            hint = nearest(word, option.choices)
+            raise UsageError(f"{origin}: {word!r} is not one of {', '.join(option.choices)}{hint}")
     if option.name == "memory":
         return memory.parse(str(value), origin)
     return value if isinstance(value, bool | tuple) else str(value)

@@ -27,10 +27,10 @@ def settle(found: dict[str, Guess], sources: Sequence[Source], clock: pl.Series 
 
     `clock` as `clock` has it.
     """
-    named = next((name for name in STATED if name in found), None)
-    if named is None:
+    by_name = next((name for name in STATED if name in found), None)
+    if by_name is None:
         return
-    guess = found.pop(named)
+    guess = found.pop(by_name)
     source = guess.sources[0]
     taken = {one.name for other in found.values() for one in other.sources}
     for other in sources:
@@ -40,7 +40,7 @@ def settle(found: dict[str, Guess], sources: Sequence[Source], clock: pl.Series 
     unit, why = _unit(source, clock)
     if not unit:
         asked = f"{why}; write call_minutes or call_seconds, or [units] call_minutes"
-        found[named] = replace(guess, sure=GUESS, why=asked)
+        found[by_name] = replace(guess, sure=GUESS, why=asked)
         return
     column = TABLES["calls"].columns["call_seconds" if unit == "seconds" else "call_minutes"]
     own = "" if unit in ("seconds", "minutes") else unit
@@ -57,11 +57,11 @@ def settle_ends(found: dict[str, Guess], clock: pl.Series | None) -> None:
         found[column.name] = Guess(column, guess.sources[1:], guess.sure, why)
 
 
-def _is_talk(other: Source, source: Source) -> bool:
+def _is_talk(column: Source, source: Source) -> bool:
     """Whether a column is the talk of calls whose length, ringing included, is another's."""
-    if not any(word in other.name.casefold() for word in _TALK):
+    if not any(text in column.name.casefold() for text in _TALK):
         return False
-    talk, whole = suggest_values.numbers(other), suggest_values.numbers(source)
+    talk, whole = suggest_values.numbers(column), suggest_values.numbers(source)
     both = (talk <= whole).drop_nulls()
     return len(both) > 0 and bool(both.all()) and float(talk.sum()) * 3 > float(whole.sum())
 

@@ -124,22 +124,24 @@ def _by_name(column: Column, sources: Sequence[Source]) -> Guess | None:
 
 def _by_system(spec: TableSpec, column: Column, sources: Sequence[Source], policy: Policy) -> Guess | None:
     """A header, or several to be joined, that a widespread system writes, with values that suit."""
-    named = {fold(source.name): source for source in sources}
+    by_name = {fold(source.name): source for source in sources}
     for header in HEADERS[spec.name].get(column.name, ()):
         headers = header.split(" + ")
-        known = [named[fold(part)] for part in headers if fold(part) in named]
-        if len(known) < len(headers):
+        columns = [by_name[fold(part)] for part in headers if fold(part) in by_name]
+        if len(columns) < len(headers):
             continue
-        if len(known) == 2:
-            fits = known[0].dated == "date" and known[1].is_time
+        if len(columns) == 2:
+            fits = columns[0].dated == "date" and columns[1].is_time
         elif column.kind is Kind.INSTANT and spec.name == "calls":
-            fits = known[0].dated == "instant"
+            fits = columns[0].dated == "instant"
         elif column.vocabulary:
-            fits = known[0].values.n_unique() <= suggest_values.TERMS
+            fits = columns[0].values.n_unique() <= suggest_values.TERMS
         else:
-            fits = _may_be(spec, column, known[0]) and suggest_values.fit(known[0], column, spec.name, policy) >= 0.5
-        if fits or not len(known[0].values):
-            guess = Guess(column, tuple(known), LIKELY, "a name of it in a widespread system")
+            fits = (
+                _may_be(spec, column, columns[0]) and suggest_values.fit(columns[0], column, spec.name, policy) >= 0.5
+            )
+        if fits or not len(columns[0].values):
+            guess = Guess(column, tuple(columns), LIKELY, "a name of it in a widespread system")
             return _with_siblings(guess, sources) if column.is_list else guess
     return None
 
@@ -162,18 +164,18 @@ def _by_likeness(spec: TableSpec, column: Column, source: Source, policy: Policy
     fits = suggest_values.fit(source, column, spec.name, policy)
     if fits < 0.5 or not _may_be(spec, column, source):
         return None
-    named = likeness(column, [source])
-    score = 0.65 * named + 0.32 * fits + 0.03 * source.filled
+    by_name = likeness(column, [source])
+    score = 0.65 * by_name + 0.32 * fits + 0.03 * source.filled
     terms = source.values.drop_nulls().n_unique()
     if column.kind is Kind.TERM and fits > 0.6 and 2 <= terms <= 40:
         score = max(score, 0.4 + 0.4 * fits)
-    elif named < 0.5:
+    elif by_name < 0.5:
         return None
     if score < _GUESS:
         return None
-    other = {Kind.ID: "name", Kind.MONEY: "code", Kind.NUMBER: "code"}.get(column.kind)
-    sure = LIKELY if score >= _LIKELY and other not in tokens(source.name) else GUESS
-    return score, Guess(column, (source,), sure, f"name {named:.0%} alike, {fits:.0%} of the values fit")
+    candidate = {Kind.ID: "name", Kind.MONEY: "code", Kind.NUMBER: "code"}.get(column.kind)
+    sure = LIKELY if score >= _LIKELY and candidate not in tokens(source.name) else GUESS
+    return score, Guess(column, (source,), sure, f"name {by_name:.0%} alike, {fits:.0%} of the values fit")
 
 
 def _with_siblings(guess: Guess, sources: Sequence[Source]) -> Guess:
@@ -191,11 +193,11 @@ def _by_joining(column: Column, dates: Sequence[Source], times: Sequence[Source]
     pairs = []
     for date in dates:
         for time in times:
-            named = likeness(column, [date, time])
-            score = 0.6 * named + 0.2 * time.filled + 0.2 * date.filled
+            by_name = likeness(column, [date, time])
+            score = 0.6 * by_name + 0.2 * time.filled + 0.2 * date.filled
             sure = LIKELY if score >= _LIKELY else GUESS
-            why = f"a date and a time of day, names {named:.0%} alike"
-            if (score >= _GUESS and named >= 0.5) or column.required:
+            why = f"a date and a time of day, names {by_name:.0%} alike"
+            if (score >= _GUESS and by_name >= 0.5) or column.required:
                 pairs.append((score, Guess(column, (date, time), sure, why)))
     return pairs
 
@@ -206,14 +208,14 @@ def likeness(column: Column, sources: Sequence[Source]) -> float:
     names = (column.name, *column.aliases)
     letters = max(difflib.SequenceMatcher(None, written, fold(name)).ratio() for name in names)
     found = [token for source in sources for token in tokens(source.name)]
-    words = _words((*names, _HINTS.get(column.name, "")))
+    known_tokens = _tokens((*names, _HINTS.get(column.name, "")))
     weights = [0.1 if token.isdigit() else 0.3 if token in _GENERIC else 1.0 for token in found]
-    shared = sum(weight for token, weight in zip(found, weights, strict=True) if token in words)
+    shared = sum(weight for token, weight in zip(found, weights, strict=True) if token in known_tokens)
     return max(letters**2, shared / max(sum(weights), 1.0))
 
 
 @cache
-def _words(names: tuple[str, ...]) -> frozenset[str]:
+def _tokens(names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(token for name in names for token in tokens(name))
 
 
@@ -227,18 +229,18 @@ def match_all(exports: Mapping[str, Sequence[Source]], policy: Policy) -> dict[s
         anchors = [guesses[name] for guesses in found.values() if name in guesses and guesses[name].sure == CERTAIN]
         for table, guesses in found.items():
             column = TABLES[table].columns.get(name)
-            others = [anchor for anchor in anchors if anchor is not guesses.get(name)]
-            if column and others:
-                _settle(column, exports[table], guesses, others)
+            other_tables = [anchor for anchor in anchors if anchor is not guesses.get(name)]
+            if column and other_tables:
+                _settle(column, exports[table], guesses, other_tables)
     return found
 
 
-def _settle(column: Column, sources: Sequence[Source], guesses: dict[str, Guess], others: Sequence[Guess]) -> None:
+def _settle(column: Column, sources: Sequence[Source], guesses: dict[str, Guess], candidates: Sequence[Guess]) -> None:
     """Say what share of the ids another table knows; without a name to go by, take the column that shares most."""
-    known = {value for other in others for value in other.sources[0].values.drop_nulls().unique()}
+    settled = {value for candidate in candidates for value in candidate.sources[0].values.drop_nulls().unique()}
     current = guesses.get(column.name)
     if current and current.sure != GUESS:
-        share = overlap(current.sources[0], known)
+        share = overlap(current.sources[0], settled)
         note = f"{share:.0%} of its values are in another table"
         sure = current.sure
         if not share:
@@ -247,16 +249,16 @@ def _settle(column: Column, sources: Sequence[Source], guesses: dict[str, Guess]
         guesses[column.name] = replace(current, sure=sure, why=f"{current.why}; {note}")
         return
     taken = {source.name for guess in guesses.values() for source in guess.sources if guess is not current}
-    ranked = sorted(((overlap(source, known), source) for source in sources if source.name not in taken and
+    ranked = sorted(((overlap(source, settled), source) for source in sources if source.name not in taken and
                      source.values.n_unique() > 1), key=lambda pair: -pair[0])  # fmt: skip
-    telling = len(known) > 20 or all(len(value) >= 5 for value in known)  # small numbers meet by chance
+    telling = len(settled) > 20 or all(len(value) >= 5 for value in settled)  # small numbers meet by chance
     if ranked and ranked[0][0] > 0.3 and telling:
         share, source = ranked[0]
         why = f"{share:.0%} of its values are another table's {column.name}"
         guesses[column.name] = Guess(column, (source,), LIKELY if share > 0.6 else GUESS, why)
 
 
-def overlap(source: Source, known: set[str]) -> float:
+def overlap(source: Source, reference: set[str]) -> float:
     """Share of a column's distinct values that are known elsewhere."""
     own = set(source.values.drop_nulls().unique())
-    return len(own & known) / max(len(own), 1)
+    return len(own & reference) / max(len(own), 1)

@@ -54,7 +54,7 @@ def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Su
     exports = {table: suggest_values.read(table, files, base) for table, files in paths.items()}
     if not show_ids:
         for table, export in exports.items():
-            _insist_on_headers(table, export.sources)
+            _require_headers(table, export.sources)
     found = suggest_match.match_all({table: export.sources for table, export in exports.items()}, base)
     formats = _formats(found, base)
     reader = base.model_copy(update={"instant_formats": tuple(formats)})
@@ -82,7 +82,7 @@ def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Su
     return Suggestion("\n".join(lines) + "\n", tuple(missing))
 
 
-def _insist_on_headers(table: str, sources: Sequence[Source]) -> None:
+def _require_headers(table: str, sources: Sequence[Source]) -> None:
     """Refuse a file whose first line may be a row, which would be quoted as headers. Raises InputRefused.
 
     A cell of a row is often found again below it; headers are not, but for a header line that is repeated whole.
@@ -123,7 +123,7 @@ def save(text: str, path: Path) -> None:
 
 def command(paths: Mapping[str, Sequence[str]], policy_file: str) -> str:
     """The command that shows what a policy makes of the files, as a shell takes it."""
-    tables = [word for table, files in paths.items() for file in files for word in (f"--{table}", file)]
+    tables = [argument for table, files in paths.items() for file in files for argument in (f"--{table}", file)]
     return shlex.join(map(without_credentials, ["audit98968", "check", "--policy", policy_file, *tables]))
 
 
@@ -249,11 +249,11 @@ def _values(table: str, guesses: Mapping[str, Guess], base: Policy, show_ids: bo
         if unknown and (rows < read or rows >= 3 * len(unknown)):  # else it may hold names or notes
             terms = sorted(set(base.terms(table, name).values()))
             lines += ["", f"# [values.{table}.{name}]", f"# each of these means one of: {', '.join(terms)}"]
-            words = [(value, count) for value, count in unknown
+            shown_values = [(value, count) for value, count in unknown
                      if show_ids or is_word(value, count)]  # fmt: skip
-            if hidden := len(unknown) - len(words):
+            if hidden := len(unknown) - len(shown_values):
                 lines.append(f"# {hidden} more, rare or with digits, are not shown: init --show-ids names them")
-            for value, count in words:
+            for value, count in shown_values:
                 term = _meaning(name, value)
                 why = f"{'likely, by its words; ' if term else ''}{count} of the rows read"
                 lines.append(_commented(f'# {_quoted(value)} = "{term}"', why))
@@ -262,7 +262,7 @@ def _values(table: str, guesses: Mapping[str, Guess], base: Policy, show_ids: bo
 
 def _meaning(column: str, value: str) -> str:
     """The term that a word most likely means; blank where nobody can tell."""
-    return next((term for words, term in MEANINGS.get(column, ()) if re.search(words, value, re.IGNORECASE)), "")
+    return next((term for terms, term in MEANINGS.get(column, ()) if re.search(terms, value, re.IGNORECASE)), "")
 
 
 def _formats(found: Mapping[str, Mapping[str, Guess]], base: Policy) -> list[str]:
@@ -300,9 +300,9 @@ def _wrapped(intro: str, names: Sequence[str]) -> list[str]:
     """A comment that lists names, in lines of about 120 columns."""
     lines: list[str] = []
     for name in names:
-        word = json.dumps(name, ensure_ascii=False).strip('"')
-        if lines and len(lines[-1]) + len(word) < 116:
-            lines[-1] += f" {word},"
+        item = json.dumps(name, ensure_ascii=False).strip('"')
+        if lines and len(lines[-1]) + len(item) < 116:
+            lines[-1] += f" {item},"
         else:
-            lines.append(f"{'#  ' if lines else intro} {word},")
+            lines.append(f"{'#  ' if lines else intro} {item},")
     return [*lines[:-1], lines[-1][:-1]] if lines else []

@@ -111,9 +111,9 @@ class Source:
     def serial(self) -> str:
         """The word for instants that are numbers: epoch, epoch_ms or excel; blank where they are none."""
         head = self.values.drop_nulls().filter(self.values.drop_nulls() != "0")
-        for word, pattern in _SERIALS.items():
+        for text, pattern in _SERIALS.items():
             if len(head) and (head.str.contains(pattern).mean() or 0) >= _MOSTLY:  # type: ignore[operator]
-                return word
+                return text
         return ""
 
     @property
@@ -152,12 +152,12 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> Export:
         named = dict(zip(headers, frame.cast(pl.String).get_columns(), strict=True))
         heads.append(pl.DataFrame(named).head(max(SAMPLE - rows, 0)))
         rows += frame.height
-    made = [
+    parsed = [
         Source(values.name, _stripped(values), declared=values.name in declared)
         for values in pl.concat(heads, how="diagonal")
         if values.name and values.name not in twice
     ]
-    return Export([replace(source, dated=_dated(source, policy)) for source in made], above)
+    return Export([replace(source, dated=_dated(source, policy)) for source in parsed], above)
 
 
 def _csv(text: csvfile.CsvText, rows: int) -> tuple[list[str], pl.DataFrame]:
@@ -183,9 +183,9 @@ def joined(sources: Sequence[Source]) -> pl.Series:
 def missing_formats(values: pl.Series, policy: Policy) -> list[str]:
     """Formats to add to the policy so that the reader understands the values; empty where it does or nothing helps."""
     found: list[str] = []
-    word = Source("", values).serial
-    if word and word not in policy.instant_formats:
-        found.append(word)
+    text = Source("", values).serial
+    if text and text not in policy.instant_formats:
+        found.append(text)
     while len(found) < 3:
         problem = instants.read(values, _with(policy, found)).problem
         unread = values.filter(problem == instants.UNREADABLE)
@@ -274,8 +274,8 @@ def fit(source: Source, column: Column, table: str, policy: Policy) -> float:
 
 def unknown_terms(source: Source, column: Column, table: str, policy: Policy) -> list[tuple[str, int]]:
     """Values outside a vocabulary with their counts; none where there are too many to be a vocabulary."""
-    known = policy.terms(table, column.name)
+    terms = policy.terms(table, column.name)
     counted = source.values.drop_nulls().value_counts(sort=True)
     if counted.height > TERMS:
         return []
-    return [(value, count) for value, count in counted.iter_rows() if fold_term(value) not in known]
+    return [(value, count) for value, count in counted.iter_rows() if fold_term(value) not in terms]

@@ -67,12 +67,12 @@ def estimate(strata: Sequence[Stratum]) -> Estimate:
     """
     total = wrong = Fraction(0)
     variances: list[tuple[Fraction, int]] = []
-    for place, stratum in enumerate(strata, 1):
+    for rank, stratum in enumerate(strata, 1):
         values = [Fraction(error) for error in stratum.errors]
         n = len(values)
         if n == 0 or (n == 1 and stratum.units > 1):
             raise InputRefused(
-                f"stratum {place}: {n} of its {stratum.units} units reviewed; a variance needs at least 2, so review more"
+                f"stratum {rank}: {n} of its {stratum.units} units reviewed; a variance needs at least 2, so review more"
             )
         found = sum(values, Fraction(0))
         total += stratum.units * found / n

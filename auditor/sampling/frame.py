@@ -159,18 +159,18 @@ def chosen(
         name = str(stratum)
         ranked = sorted((rank(seed, unit), unit) for unit in rows["unit_id"])
         last = drawn[name] + spares[name]
-        for at, (place, unit) in enumerate(ranked[:last]):
+        for at, (position, unit) in enumerate(ranked[:last]):
             kind = "sample" if at < drawn[name] else "spare"
-            parts[kind].append((place, kind, name, unit))
+            parts[kind].append((position, kind, name, unit))
     return [(kind, name, unit) for part in parts.values() for _, kind, name, unit in sorted(part)]
 
 
 def _check(design: Design) -> None:
-    words = (("--unit", design.unit, get_args(Unit)), ("--of", design.of, POPULATIONS),
+    values = (("--unit", design.unit, get_args(Unit)), ("--of", design.of, POPULATIONS),
              ("--strata", design.strata, get_args(Strata)))  # fmt: skip
-    for flag, word, known in words:
-        if word not in known:
-            raise UsageError(f"{flag}: `{word}` is none of {', '.join(known)}")
+    for flag, value, columns in values:
+        if value not in columns:
+            raise UsageError(f"{flag}: `{value}` is none of {', '.join(columns)}")
     if not LEAST <= design.size <= _LARGEST:
         raise UsageError(f"--size: {design.size} is not from {LEAST} to {_LARGEST:,}; one unit has no variance")
     if not 0 <= design.spares <= _LARGEST:
@@ -201,7 +201,7 @@ def _with_units(claims: pl.DataFrame, unit: str) -> pl.DataFrame:
     return claims.with_columns(pl.Series("unit_id", ids, dtype=pl.String), amount=AMOUNT)
 
 
-def _known(name: str) -> pl.Expr:
+def _has_amount(name: str) -> pl.Expr:
     """The sum of the amounts that are known, null where none is."""
     return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
 
@@ -212,7 +212,7 @@ def _units(claims: pl.DataFrame) -> pl.DataFrame:
     month = pl.col("service_date").first().dt.strftime("%Y-%m").fill_null("unknown")
     return claims.group_by("unit_id").agg(
         pl.len().alias("claims"),
-        _known("amount"),
+        _has_amount("amount"),
         disposition=worst,
         provider=pl.col("provider_id").first().fill_null("unknown"),
         month=month,
@@ -237,7 +237,7 @@ def _sample(claims: pl.DataFrame, drawn: Iterable[tuple[str, str, str]]) -> pl.D
     per_unit = claims.join(order, on="unit_id", how="semi").sort("unit_id", "service_date", *KEYS).group_by("unit_id").agg(
         pl.len().alias("claims"),
         *(text.fill_null("unknown").str.join("; ").alias(name) for name, text in texts.items()),
-        *map(_known, ("billed_amount", "paid_amount", "amount")),
+        *map(_has_amount, ("billed_amount", "paid_amount", "amount")),
     )  # fmt: skip
     joined = order.with_row_index("order", offset=1).join(per_unit, on="unit_id", how="left").sort("order")
     return joined.select("order", "kind", "unit_id", "stratum", pl.all().exclude("order", "kind", "unit_id", "stratum"))

@@ -62,9 +62,9 @@ def review(folder: Path, reviewed: Path | None = None) -> Reviewed:
         if unit in found:
             errors[stratum].append(found[unit])
     strata = tuple(Stratum(name, units[name], tuple(errors[name])) for name in sizes)
-    made = estimate(strata)
-    cautions = (*made.cautions, *_cautions(manifest, frame, found))
-    return Reviewed(manifest, strata, replace(made, cautions=cautions), path, hashlib.sha256(raw).hexdigest())
+    estimated = estimate(strata)
+    cautions = (*estimated.cautions, *_cautions(manifest, frame, found))
+    return Reviewed(manifest, strata, replace(estimated, cautions=cautions), path, hashlib.sha256(raw).hexdigest())
 
 
 def _cautions(manifest: Mapping[str, Any], frame: pl.DataFrame, found: Mapping[str, Decimal]) -> Iterator[str]:
@@ -121,7 +121,7 @@ def _rows(path: Path, raw: bytes) -> Iterator[tuple[str, str, str]]:
             frame = fastexcel.read_excel(raw).load_sheet(SHEET, header_row=HEADER_ROW, dtypes="string").to_polars()
         except fastexcel.FastExcelError:
             raise InputRefused(f"{path}: not a workbook with a sheet {SHEET}; keep the work paper as it was") from None
-        heads, word = frame.columns, "row"
+        heads, unit_name = frame.columns, "row"
         numbers: Iterable[int] = range(HEADER_ROW + 2, HEADER_ROW + 2 + frame.height)
     else:
         text = open_text(str(path), Source(str(path), io.BytesIO(raw)))
@@ -129,7 +129,7 @@ def _rows(path: Path, raw: bytes) -> Iterator[tuple[str, str, str]]:
         for number, reason in (each for _, _, lost in chunks for each in lost.items()):
             raise InputRefused(f"{path}, record {number}: {reason}; correct that record")
         frame = pl.concat(frame for frame, _, _ in chunks)
-        heads, word, numbers = list(text.headers), "record", frame["record"]
+        heads, unit_name, numbers = list(text.headers), "record", frame["record"]
         frame = frame.drop("record")
     names = [head.strip().casefold() for head in heads]
     for name in (_ID, _ERROR):
@@ -139,14 +139,15 @@ def _rows(path: Path, raw: bytes) -> Iterator[tuple[str, str, str]]:
             )
     units, errors = (frame.to_series(names.index(name)).fill_null("").str.strip_chars() for name in (_ID, _ERROR))
     return (
-        (f"{path}, {word} {number}", unit, error) for number, unit, error in zip(numbers, units, errors, strict=True)
+        (f"{path}, {unit_name} {number}", unit, error)
+        for number, unit, error in zip(numbers, units, errors, strict=True)
     )
 
 
 def _found(path: Path, raw: bytes, drawn: Sequence[tuple[str, str, str]]) -> dict[str, Decimal]:
     """Unit id → error amount of every reviewed unit: all of the sample, and spares from the first of their stratum on."""
     kinds = {unit: kind for kind, _, unit in drawn}
-    seen: dict[str, str] = {}
+    units: dict[str, str] = {}
     found: dict[str, Decimal] = {}
     for where, unit, error in _rows(path, raw):
         if not unit and not error:
@@ -155,9 +156,9 @@ def _found(path: Path, raw: bytes, drawn: Sequence[tuple[str, str, str]]) -> dic
             raise InputRefused(
                 f"{where}: its unit_id is none of the drawn units; restore it from the file as it was drawn"
             )
-        if unit in seen:
-            raise InputRefused(f"{where}: the unit of {seen[unit].rsplit(', ', 1)[1]} again; keep one of the two")
-        seen[unit] = where
+        if unit in units:
+            raise InputRefused(f"{where}: the unit of {units[unit].rsplit(', ', 1)[1]} again; keep one of the two")
+        units[unit] = where
         if error:
             found[unit] = _money(where, error)
         elif kinds[unit] == "sample":

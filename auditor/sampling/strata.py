@@ -22,12 +22,12 @@ def stratify(units: pl.DataFrame, by: str, size: int) -> pl.DataFrame:
         return units.with_columns(stratum=pl.lit("all"))
     if by == "amount":
         return _by_amount(units)
-    named = units.with_columns(stratum=pl.format(f"{by} {{}}", by))
+    labels = units.with_columns(stratum=pl.format(f"{by} {{}}", by))
     if by == "disposition":
-        return named
+        return labels
     small = pl.len().over("stratum") * size < LEAST * units.height
     several = pl.col("stratum").filter(small).n_unique() > 1
-    return named.with_columns(stratum=pl.when(small & several).then(pl.lit(f"other {by}s")).otherwise("stratum"))
+    return labels.with_columns(stratum=pl.when(small & several).then(pl.lit(f"other {by}s")).otherwise("stratum"))
 
 
 def allocate(sizes: Mapping[str, int], size: int) -> dict[str, int]:
@@ -75,5 +75,5 @@ def _by_amount(units: pl.DataFrame) -> pl.DataFrame:
     part = 1 + pl.sum_horizontal(pl.lit(0), *(pl.col("at") > end for end in ends))
     parted = classed.with_columns(part=pl.when(pl.col("at").is_not_null()).then(part))
     lowest, highest = (pl.col("amount").min().over("part"), pl.col("amount").max().over("part"))
-    named = pl.format("amount {}: {} to {}", "part", lowest, highest)
-    return parted.with_columns(stratum=pl.coalesce(named, pl.lit("amount unknown")))
+    labels = pl.format("amount {}: {} to {}", "part", lowest, highest)
+    return parted.with_columns(stratum=pl.coalesce(labels, pl.lit("amount unknown")))

@@ -49,9 +49,9 @@ class CodeList:
         """Whether the code is listed."""
         if code in self.singles:
             return True
-        known = form(code)
-        return known is not None and any(
-            kind == known[0] and low <= known[1] <= high for kind, low, high in self.ranges
+        listed = form(code)
+        return listed is not None and any(
+            kind == listed[0] and low <= listed[1] <= high for kind, low, high in self.ranges
         )
 
 
@@ -62,10 +62,10 @@ def credential_parts(credential: str, meanings: Mapping[str, str] = MappingProxy
     """
     text = credential.replace(".", "").upper()
     parts = set(re.findall(r"[A-Z]+", text))
-    words = f" {' '.join(re.findall(r'[A-Z0-9]+', text))} "
+    phrase_text = f" {' '.join(re.findall(r'[A-Z0-9]+', text))} "
     for phrase in sorted(meanings, key=lambda phrase: (-len(phrase.split()), phrase)):
         sought = f" {' '.join(re.findall(r'[A-Z0-9]+', phrase.upper()))} "
-        if sought in words:
-            words = words.replace(sought, "  ")
+        if sought in phrase_text:
+            phrase_text = phrase_text.replace(sought, "  ")
             parts.add(meanings[phrase].upper())
     return frozenset(parts)

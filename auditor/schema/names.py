@@ -11,10 +11,10 @@ _USER = re.compile(r"\b([A-Za-z][A-Za-z\d+.-]+):/+(?:[^\s/@:]*:\S*@|[^\s/@:]*:[^
 _QUERY = re.compile(r"(\b[A-Za-z][A-Za-z\d+.-]+:/+[^\s?;]*)[?;]\w[^\s=]*=\S*?(?=[]:;,)'\"]*(?:\s|$))")
 
 
-def nearest(word: str, known: Iterable[str], alike: float = 0.5) -> str:
+def nearest(text: str, candidates: Iterable[str], alike: float = 0.5) -> str:
     """`; did you mean X?` for the closest known name, or nothing."""
-    by_fold = {name.casefold(): name for name in sorted(known)}
-    found = difflib.get_close_matches(word.casefold(), list(by_fold), n=1, cutoff=alike)
+    by_fold = {name.casefold(): name for name in sorted(candidates)}
+    found = difflib.get_close_matches(text.casefold(), list(by_fold), n=1, cutoff=alike)
     return f"; did you mean {by_fold[found[0]]}?" if found else ""
 
 

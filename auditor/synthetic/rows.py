@@ -73,18 +73,23 @@ def frame(chunk: list[Patient]) -> pl.DataFrame:
 
 def joined(template: pl.DataFrame, patients: pl.DataFrame, name: str) -> pl.DataFrame:
     """Return the rows of one table: template rows x the patients of their case, identifiers and instants filled in."""
-    made = {"patient_id": _digits(pl.col("n") * 4 + pl.col("who"), 9), "provider_id": _provider()}
+    columns = {"patient_id": _digits(pl.col("n") * 4 + pl.col("who"), 9), "provider_id": _provider()}
     group = pl.col("prefix") + _digits(pl.col("block"), 7)
     if name == "lines":
-        made |= {"claim_id": _id("c", "claim"), "call_id": _id("k", "call")}
-        made |= {"service_date": pl.col("anchor").dt.date() + pl.col("start")}
+        columns |= {"claim_id": _id("c", "claim"), "call_id": _id("k", "call")}
+        columns |= {"service_date": pl.col("anchor").dt.date() + pl.col("start")}
     elif name == "calls":
-        made |= {"call_id": _id("k", "key"), "call_start": _at("start"), "call_end": _at("end"), "group_id": group}
-        made |= {"related_visit_id": _id("v", "related_visit"), "claim_id": _id("c", "claim")}
+        columns |= {"call_id": _id("k", "key"), "call_start": _at("start"), "call_end": _at("end"), "group_id": group}
+        columns |= {"related_visit_id": _id("v", "related_visit"), "claim_id": _id("c", "claim")}
     else:
-        made |= {"visit_id": _id("v", "key"), "visit_start": _at("start"), "visit_end": _at("end"), "group_id": group}
-        made |= {"booked_at": _at("booked"), "originating_call_id": _id("k", "originating_call")}
-    return patients.join(template, on="scenario").with_columns(**made)
+        columns |= {
+            "visit_id": _id("v", "key"),
+            "visit_start": _at("start"),
+            "visit_end": _at("end"),
+            "group_id": group,
+        }
+        columns |= {"booked_at": _at("booked"), "originating_call_id": _id("k", "originating_call")}
+    return patients.join(template, on="scenario").with_columns(**columns)
 
 
 def inside(rows: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -112,8 +117,8 @@ def providers(opened: list[Opened]) -> pl.DataFrame:
     roles = pl.DataFrame(list(ROLES.values()), schema=facts, orient="row").with_row_index("role")
     rows = pl.DataFrame(opened, schema={"block": pl.Int64, "role": pl.UInt32}, orient="row").join(roles, on="role")
     group = pl.col("prefix") + _digits(pl.col("block"), 7)
-    made = rows.sort("block", "role").with_columns(provider_id=_provider(), group_id=group)
-    return made.select("provider_id", "credential", "group_id", "specialty", "licence_start", "licence_end")
+    published = rows.sort("block", "role").with_columns(provider_id=_provider(), group_id=group)
+    return published.select("provider_id", "credential", "group_id", "specialty", "licence_start", "licence_end")
 
 
 def expected_claims(claims: list[Row], patients: pl.DataFrame) -> pl.DataFrame:

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from auditor.rules import CODES
-from auditor.synthetic import rows as made
+from auditor.synthetic import rows as generated
 from auditor.synthetic import scenarios as cases
 from auditor.synthetic.templates import ABSENT_ROLE, COMMON_ROLES, ROLES, frame
 
@@ -64,44 +64,44 @@ def _export(
 ) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     drawn: Counter[int] = Counter()
-    opened = [made.Opened(0, role) for role in range(len(COMMON_ROLES))]
+    opened = [generated.Opened(0, role) for role in range(len(COMMON_ROLES))]
     patients = _patients(catalogue.scenarios, claims, seed, opened)
     around = cases.context(table=table, thin=claims < THIN)
-    with made.Files(folder, formats) as files:
-        first = made.Patient(0, 0, datetime.combine(cases.VISITS_SINCE, time()), 0, 0)
-        _append(files, cases.edges(table=table), None, made.frame([first]), table=table)
-        files.append("providers", made.providers(opened))
+    with generated.Files(folder, formats) as files:
+        first = generated.Patient(0, 0, datetime.combine(cases.VISITS_SINCE, time()), 0, 0)
+        _append(files, cases.edges(table=table), None, generated.frame([first]), table=table)
+        files.append("providers", generated.providers(opened))
         opened.clear()
         while chunk := list(islice(patients, CHUNK)):
-            here = made.frame(chunk)
+            here = generated.frame(chunk)
             _append(files, catalogue, around, here, table=table)
-            files.append("providers", made.providers(opened))
-            files.append("expected_claims", made.expected_claims(catalogue.rows["claims"], here))
-            files.append("expected_findings", made.expected_findings(catalogue.rows["findings"], here))
+            files.append("providers", generated.providers(opened))
+            files.append("expected_claims", generated.expected_claims(catalogue.rows["claims"], here))
+            files.append("expected_findings", generated.expected_findings(catalogue.rows["findings"], here))
             drawn.update(patient.scenario for patient in chunk)
             opened.clear()
     tally = _tally(catalogue.scenarios, drawn, table=table)
     tally["rows"] = {name: rows for name, rows in files.rows.items() if not name.startswith("expected")}
-    (folder / "policy.toml").write_text(f'timezone = "{made.TIMEZONE}"\n', encoding="utf-8")
+    (folder / "policy.toml").write_text(f'timezone = "{generated.TIMEZONE}"\n', encoding="utf-8")
     (folder / "expected.json").write_text(json.dumps(tally, indent=2) + "\n", encoding="utf-8")
     return tally
 
 
 def _append(
-    files: made.Files, planted: cases.Catalogue, around: cases.Catalogue | None, here: pl.DataFrame, *, table: bool
+    files: generated.Files, planted: cases.Catalogue, around: cases.Catalogue | None, here: pl.DataFrame, *, table: bool
 ) -> None:
     everyone = here.with_columns(scenario=pl.lit(0, pl.Int64))
     for name in ("calls", "visits", "lines") if table else ("calls", "visits"):
-        rows = made.joined(frame(planted.rows[name], name), here, name)
+        rows = generated.joined(frame(planted.rows[name], name), here, name)
         if around:
-            context = made.joined(frame(around.rows[name], name), everyone, name)
-            rows = pl.concat([rows, made.inside(context, name)])
-        files.append("claims" if name == "lines" else name, made.finished(rows, name, text=table))
+            context = generated.joined(frame(around.rows[name], name), everyone, name)
+            rows = pl.concat([rows, generated.inside(context, name)])
+        files.append("claims" if name == "lines" else name, generated.finished(rows, name, text=table))
 
 
 def _patients(
-    scenarios: list[cases.Scenario], claims: int, seed: int, opened: list[made.Opened]
-) -> Iterator[made.Patient]:
+    scenarios: list[cases.Scenario], claims: int, seed: int, opened: list[generated.Opened]
+) -> Iterator[generated.Patient]:
     """Draw patients until their claims are exactly `claims`; providers that come with a patient join `opened`."""
     rng = random.Random(seed)
     weights = list(accumulate(scenario.weight for scenario in scenarios))
@@ -110,7 +110,7 @@ def _patients(
     for n in count(1):
         if not claims:
             return
-        mix, hour, place, salt = (rng.random() for _ in range(4))
+        mix, hour, position, salt = (rng.random() for _ in range(4))
         number = n - 1 if n <= len(scenarios) else bisect(weights, mix * weights[-1])
         number = number if scenarios[number].claims <= claims else plain
         case = scenarios[number]
@@ -120,13 +120,13 @@ def _patients(
             taken, slot = taken + 1, taken % SLOTS
             block = shared = shared if slot else next(blocks)
         if case.alone or not slot:
-            opened += [made.Opened(block, list(ROLES).index(role)) for role in case.roles if role != ABSENT_ROLE]
-        day = case.date or FIRST_ANCHOR + timedelta(days=int(place * ANCHOR_DAYS))
+            opened += [generated.Opened(block, list(ROLES).index(role)) for role in case.roles if role != ABSENT_ROLE]
+        day = case.date or FIRST_ANCHOR + timedelta(days=int(position * ANCHOR_DAYS))
         if case.exact and day + timedelta(days=1) in CLOCK_CHANGES:
             day += timedelta(days=7)
         claims -= case.claims
         anchor = datetime.combine(day, case.time or time(9 + slot))
-        yield made.Patient(n, number, anchor, block, int(salt * 1_000_000))
+        yield generated.Patient(n, number, anchor, block, int(salt * 1_000_000))
 
 
 def _tally(scenarios: list[cases.Scenario], drawn: Counter[int], *, table: bool) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def _tally(scenarios: list[cases.Scenario], drawn: Counter[int], *, table: bool)
             money[part] += amount * times
     evaluated = [rule for rule in CODES if table or rule != "INT001"]
     day = [cases.VISITS_SINCE + timedelta(days=days) for days in (0, cases.CLAIMS_SINCE_DAY, cases.AS_OF_DAY)]
-    as_of = datetime.combine(day[2], time(), ZoneInfo(made.TIMEZONE)) + timedelta(minutes=cases.AS_OF_MINUTE)
+    as_of = datetime.combine(day[2], time(), ZoneInfo(generated.TIMEZONE)) + timedelta(minutes=cases.AS_OF_MINUTE)
     states = ("audited", "violation", "review", "incomplete", "clear", "void", "denied")
     return {
         "claims": {state: counts["claims", state] for state in states},

@@ -68,7 +68,7 @@ def context(*, table: bool, thin: bool) -> Catalogue:
     own, away from every window, and those of three neighbours. In a provider's slot cases use the minutes 0-39, context
     calls the minutes 40-59.
     """
-    made = Catalogue()
+    rows = Catalogue()
     purposes = ("scheduling", "clinical", "administrative", "follow_up")
     statuses = ("completed", "arrived", "cancelled", "no_show")
     blank = {"group_id": "", "specialty": "", "provider_credential": "", "doc_statement": "", "cpt_code": ""}
@@ -76,7 +76,7 @@ def context(*, table: bool, thin: bool) -> Catalogue:
         own = i % 4 == 0
         row: Row = blank | {"who": i % 4, "day": -21 if own else 30, "spread": 60, "minute": 40, "len": 3 + i}
         row |= {"purpose": purposes[i % 4], "initiated_by": ("outgoing", "patient", "callback")[i % 3]}
-        made.rows["calls"].append(templates.call(0, 50 + i, row | {"problem_id": f"{i % 3:02}"}, table=table))
+        rows.rows["calls"].append(templates.call(0, 50 + i, row | {"problem_id": f"{i % 3:02}"}, table=table))
     for i in range(9 if thin else 34):
         day, spread = (
             (60, 15) if i % 8 == 4 else (-9, 240) if i % 8 == 0 else (40, 80)
@@ -85,23 +85,23 @@ def context(*, table: bool, thin: bool) -> Catalogue:
         row |= {"modality": ("in_person", "video", "telephone")[i % 3], "status": statuses[i % 7 % 4]}
         row |= {"cpt_codes": ("90834", "99213;36415", "", "97110|97140")[i % 4], "global_days": ("", "000")[i % 2]}
         row |= {"problem_id": f"{i % 3:02}", "diagnosis_codes": "F33.1 M54.50", "group_id": "", "specialty": ""}
-        made.rows["visits"].append(templates.visit(0, 50 + i, row))
-    return made
+        rows.rows["visits"].append(templates.visit(0, 50 + i, row))
+    return rows
 
 
 def edges(*, table: bool) -> Catalogue:
     """Return rows of a few patients, never audited, every nine days: they fix as_of, visits_since and claims_since."""
-    made = Catalogue()
+    rows = Catalogue()
     for i, day in enumerate(range(CLAIMS_SINCE_DAY, AS_OF_DAY, 9), 1):
         row: Row = {"day": day, "who": i % 4, "minute": 600, "len": 6, "purpose": "administrative", "cpt_code": ""}
-        made.rows["calls"].append(templates.call(0, i, row, table=table))
+        rows.rows["calls"].append(templates.call(0, i, row, table=table))
         if table:
-            made.rows["lines"].append(templates.line(0, {"day": day, "who": i % 4, "claim": i, "cpt_code": "99213"}))
+            rows.rows["lines"].append(templates.line(0, {"day": day, "who": i % 4, "claim": i, "cpt_code": "99213"}))
     days = [*((day, 570) for day in range(0, AS_OF_DAY, 9)), (AS_OF_DAY, AS_OF_MINUTE)]
-    made.rows["visits"] = [
+    rows.rows["visits"] = [
         templates.visit(0, i, {"day": day, "who": i % 4, "minute": at}) for i, (day, at) in enumerate(days, 1)
     ]
-    return made
+    return rows
 
 
 def _compile(catalogue: Catalogue, number: int, case: Row, *, table: bool) -> None:
@@ -136,9 +136,9 @@ def _compile(catalogue: Catalogue, number: int, case: Row, *, table: bool) -> No
 
 def _finding(number: int, text: str, billed: dict[tuple[int, str], Row]) -> Row:
     """Read `[c2] RULE outcome [v1|k1|c1]`."""
-    words = text.split()
-    claim = int(words.pop(0)[1:]) if words[0].startswith("c") else 1
-    rule, outcome, *related = words
+    parts = text.split()
+    claim = int(parts.pop(0)[1:]) if parts[0].startswith("c") else 1
+    rule, outcome, *related = parts
     kind, key = (related[0][0], int(related[0][1:])) if related else (None, None)
     owner = {"scenario": number, "claim": claim, "claim_line": min(line for owner, line in billed if owner == claim)}
     return owner | {"rule": rule, "outcome": outcome, "kind": kind, "key": key}

@@ -34,14 +34,14 @@ DOCS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identit
 BILLED = ("modifiers", "units", "billed_amount", "paid_amount", "claim_status")
 
 
-def _schema(texts: str, **others: type[pl.DataType] | pl.DataType) -> Schema:
-    return {"scenario": WHOLE, **dict.fromkeys(texts.split(), TEXT)} | others
+def _schema(texts: str, **more: type[pl.DataType] | pl.DataType) -> Schema:
+    return {"scenario": WHOLE, **dict.fromkeys(texts.split(), TEXT)} | more
 
 
-PLACE: Schema = {"seq": WHOLE, "who": WHOLE, "role": WHOLE, "spread": WHOLE, "key": WHOLE, "start": SPAN, "end": SPAN}
+NUMBER: Schema = {"seq": WHOLE, "who": WHOLE, "role": WHOLE, "spread": WHOLE, "key": WHOLE, "start": SPAN, "end": SPAN}
 MONEYS: Schema = {"units": WHOLE, "billed_amount": MONEY, "paid_amount": MONEY}
 SCHEMAS: dict[str, Schema] = {
-    "calls": PLACE
+    "calls": NUMBER
     | _schema(
         "form prefix specialty diagnosis_codes problem_id initiated_by caller purpose provider_credential cpt_code "
         "claim_line modifiers claim_status " + " ".join(DOCS),
@@ -49,14 +49,14 @@ SCHEMAS: dict[str, Schema] = {
         established=FLAG,
     )
     | MONEYS,
-    "visits": PLACE
+    "visits": NUMBER
     | _schema(
         "form booked_form prefix specialty diagnosis_codes problem_id modality status cpt_codes global_days",
         booked=SPAN,
         soonest_available=FLAG,
         originating_call=WHOLE,
     ),
-    "lines": PLACE
+    "lines": NUMBER
     | _schema("claim_line cpt_code modifiers claim_status diagnosis_codes", claim=WHOLE, call=WHOLE)
     | MONEYS,
     "findings": _schema("claim_line rule outcome kind", claim=WHOLE, key=WHOLE),
@@ -89,39 +89,39 @@ def call(number: int, i: int, row: Row, *, table: bool) -> Row:
         default |= {"claim_line": "1"}
     if billed:
         default |= {"claim": i, "cpt_code": AUDITED} | PAID
-    made = _place(number, i, row, length) | default | _given(row)
+    fields = _position(number, i, row, length) | default | _given(row)
     if row.get("call_end") == "":
-        made["end"] = None
-    return made | {"related_visit": _reference(row.get("related_visit_id"))}
+        fields["end"] = None
+    return fields | {"related_visit": _reference(row.get("related_visit_id"))}
 
 
 def visit(number: int, i: int, row: Row) -> Row:
     """Return case `number`'s visit `i`: 50 minutes, booked 3 weeks before unless `booked` is [day, minute] or ""."""
-    made = _place(number, i, row, 50) | VISIT | {"key": i} | _given(row)
-    made["booked"] = made["start"] - timedelta(days=21)
+    fields = _position(number, i, row, 50) | VISIT | {"key": i} | _given(row)
+    fields["booked"] = fields["start"] - timedelta(days=21)
     if "booked" in row:
-        made["booked"] = timedelta(days=row["booked"][0], minutes=row["booked"][1]) if row["booked"] else None
+        fields["booked"] = timedelta(days=row["booked"][0], minutes=row["booked"][1]) if row["booked"] else None
     if row.get("visit_start") == "":
-        made["start"] = None
-    return made | {"originating_call": _reference(row.get("originating_call_id"))}
+        fields["start"] = None
+    return fields | {"originating_call": _reference(row.get("originating_call_id"))}
 
 
 def line(number: int, row: Row) -> Row:
     """Return a claims-table row: claim 1, line 1 and the audited code unless it says otherwise."""
     claim = row.get("claim", 1)
     default = PAID | {"claim": claim, "key": claim, "claim_line": str(row.get("line", 1)), "cpt_code": AUDITED}
-    return _place(number, claim, row, 0) | default | _given(row) | {"call": _reference(row.get("call_id"))}
+    return _position(number, claim, row, 0) | default | _given(row) | {"call": _reference(row.get("call_id"))}
 
 
-def _place(number: int, seq: int, row: Row, length: int) -> Row:
+def _position(number: int, seq: int, row: Row, length: int) -> Row:
     """Return where and when: `day` and `minute` from the anchor, `who` (0 is the patient), `by` whom."""
     start = timedelta(days=row.get("day", 0), minutes=row.get("minute", 0))
     role = row.get("by", "A")
     _, prefix, specialty, _, _ = ROLES[role]
     group = None if row.get("group_id") == "" else prefix
-    place = {"scenario": number, "seq": seq, "who": row.get("who", 0), "role": list(ROLES).index(role)}
-    place |= {"spread": row.get("spread", 1), "prefix": group, "specialty": specialty}
-    return place | {"start": start, "end": start + timedelta(minutes=length)}
+    fields = {"scenario": number, "seq": seq, "who": row.get("who", 0), "role": list(ROLES).index(role)}
+    fields |= {"spread": row.get("spread", 1), "prefix": group, "specialty": specialty}
+    return fields | {"start": start, "end": start + timedelta(minutes=length)}
 
 
 def _given(row: Row) -> Row:

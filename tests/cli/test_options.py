@@ -32,7 +32,7 @@ def values_of(option: RunOption) -> tuple[str, str, str | None]:
         return VALUES[option.name]
     kinds = {"paths": ("a.csv", "b.csv", "c.csv"), "day": ("2026-01-01", "2026-01-02", "2026-01-03"),
              "rules": ("DUR", "LBK", "LAH"), "switch": ("yes", "no", "yes")}  # fmt: skip
-    words = [word for word in option.words if word not in ("new", "none")]
+    words = [word for word in option.choices if word not in ("new", "none")]
     return kinds.get(option.kind) or ((words[0], words[-1], words[0]) if words else ("a", "b", "c"))
 
 

@@ -123,13 +123,13 @@ def test_catalogue_is_whole_and_mostly_clear() -> None:
 def test_rows_are_made_a_chunk_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The largest frame does not grow with the size, and where chunks end changes the order of rows only."""
     largest: list[int] = []
-    append: Callable[..., None] = sample.made.Files.append
+    append: Callable[..., None] = sample.generated.Files.append
 
     def watched(self: Any, name: str, chunk: pl.DataFrame) -> None:
         largest.append(len(chunk))
         append(self, name, chunk)
 
-    monkeypatch.setattr(sample.made.Files, "append", watched)
+    monkeypatch.setattr(sample.generated.Files, "append", watched)
     sample.write(tmp_path / "whole", 1_200, 3)
     whole = max(largest)
     monkeypatch.setattr(sample, "CHUNK", 50)
