@@ -17,9 +17,9 @@ def main() -> None:
     from cli import streams
 
     streams.keep_files_private()
-    streams.complete()
+    streams.open_missing_streams()
     if "--debug" not in sys.argv:
-        streams.keep_strangers_quiet()
+        streams.silence_libraries()
     try:
         _run()
     except SystemExit as end:
@@ -39,7 +39,7 @@ def _stop(number: int, _: object) -> None:
 
 
 def _run() -> None:
-    from cli.streams import forget, say
+    from cli.streams import redirect_to_devnull, write_stderr
 
     try:
         from cli.app import app
@@ -47,7 +47,7 @@ def _run() -> None:
     except Exception as error:
         if _asked_to_stop:  # an import that a signal broke
             raise SystemExit(_asked_to_stop[0]) from None
-        say(f"audit98968: error: the installation is damaged ({type(error).__name__}); install it again")
+        write_stderr(f"audit98968: error: the installation is damaged ({type(error).__name__}); install it again")
         raise SystemExit(4) from None
     try:
         app(args=repeat_table_flags(sys.argv[1:]), prog_name="audit98968")
@@ -55,18 +55,18 @@ def _run() -> None:
         raise
     except SystemExit as stop:
         if stop.code == 1:  # typer's word for a reader of its help or complaint that went away; here 1 means findings
-            raise SystemExit(0 if _asked_for_words() else 2) from None
+            raise SystemExit(0 if _wants_plain_text() else 2) from None
         raise
     except OSError as error:
-        forget(sys.stdout)
-        say(f"audit98968: error: the output could not be written ({error.strerror})")
-        raise SystemExit(4 if _asked_for_words() else 2) from None
+        redirect_to_devnull(sys.stdout)
+        write_stderr(f"audit98968: error: the output could not be written ({error.strerror})")
+        raise SystemExit(4 if _wants_plain_text() else 2) from None
     except Exception as error:
-        say(f"audit98968: error: internal error ({type(error).__name__})")
+        write_stderr(f"audit98968: error: internal error ({type(error).__name__})")
         raise SystemExit(4) from None
 
 
-def _asked_for_words() -> bool:
+def _wants_plain_text() -> bool:
     """Whether typer itself was to print help or the version; else it was complaining about usage."""
     return bool({"--help", "-h", "--version"}.intersection(sys.argv))
 

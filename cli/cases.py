@@ -30,7 +30,7 @@ from auditor.schema.names import harmless, nearest
 from cli.streams import data
 
 FORMATS = ("csv", "jsonl")
-_HEADS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "found": "first found",
+_LABELS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "found": "first found",
           "due": "due", "left": "days left", "amount": "amount"}  # fmt: skip
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
 _NUMBERS = ("number", "left", "amount")
@@ -52,15 +52,15 @@ def day(flag: str, value: str | None) -> date | None:
         raise UsageError(f"{flag}: a date expected, such as 2026-03-31") from None
 
 
-def listing(place: Path, filters: Mapping[str, Any], given: Mapping[str, Any]) -> int:
+def listing(location: Path, filters: Mapping[str, Any], given: Mapping[str, Any]) -> int:
     """Print the cases that pass the filters."""
-    _one_of("--state", filters["state"], STATES)
-    _one_of("--mark", filters["mark"], MARKS)
-    _one_of("--sort", given["sort"], get_args(CaseOrder))
-    _one_of("--format", given["format"], get_args(ListFormat))
+    _require_choice("--state", filters["state"], STATES)
+    _require_choice("--mark", filters["mark"], MARKS)
+    _require_choice("--sort", given["sort"], get_args(CaseOrder))
+    _require_choice("--format", given["format"], get_args(ListFormat))
     codes = select("--rule", given["rule"].split(",")) if given["rule"] is not None else None
     by = today() + queries.days(given["due"]) if given["due"] else None
-    with store.opened(queries.ledger_of(place)) as ledger:
+    with store.opened(queries.ledger_of(location)) as ledger:
         since = queries.run_since(ledger, given["since"]) if given["since"] else None
         cases = queries.list_cases(ledger, by, since, **filters)
     if codes:
@@ -71,12 +71,12 @@ def listing(place: Path, filters: Mapping[str, Any], given: Mapping[str, Any]) -
     )
     whole = _sorted(cases, given["sort"])
     cases = whole.head(given["limit"] or whole.height)
-    heads = _HEADS | ({name: name.replace("_", " ") for name in _IDS} if given["show_ids"] else {})
+    headings = _LABELS | ({name: name.replace("_", " ") for name in _IDS} if given["show_ids"] else {})
     if given["format"] != "text":
-        rows = cases.select("finding_id", *heads) if given["show_ids"] else cases.select(*heads)
+        rows = cases.select("finding_id", *headings) if given["show_ids"] else cases.select(*headings)
         data(tables.to_csv(rows) if given["format"] == "csv" else _to_json(rows))
         return 0
-    _print_list(cases, whole, heads, show_ids=given["show_ids"])
+    _print_list(cases, whole, headings, show_ids=given["show_ids"])
     return 0
 
 
@@ -95,7 +95,7 @@ def _to_json(cases: pl.DataFrame) -> str:
     return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
 
-def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, heads: dict[str, str], *, show_ids: bool) -> None:
+def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, str], *, show_ids: bool) -> None:
     """How many of the whole by state, and their claims' amounts once; then a line for each case."""
     found = whole.filter(~pl.col("mark").is_in(GONE))
     states = Counter(found["state"])
@@ -106,37 +106,37 @@ def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, heads: dict[str, str],
     claims = found.unique(KEYS)
     amount = claims.select(pl.col("amount").cast(pl.Decimal(18, 2)).sum()).item()
     out = text.console(sys.stdout)
-    told = f"{whole.height:,} {'case' if whole.height == 1 else 'cases'}{': ' if counts else ''}{', '.join(counts)}"
-    out.print(f"{told}; {amount:,.2f} on {claims.height:,} claims" if amount else told)
+    totals = f"{whole.height:,} {'case' if whole.height == 1 else 'cases'}{': ' if counts else ''}{', '.join(counts)}"
+    out.print(f"{totals}; {amount:,.2f} on {claims.height:,} claims" if amount else totals)
     if cases.is_empty():
         return
     if not cases["due"].count():
-        heads = {name: head for name, head in heads.items() if name not in ("due", "left")}
+        headings = {name: heading for name, heading in headings.items() if name not in ("due", "left")}
     if show_ids:
         out.width = max(out.width, _WIDE)  # a terminal wraps the line; a narrow table would cut the ids
     table = Table(box=None, pad_edge=False, show_edge=False)
-    for name, head in heads.items():
-        table.add_column(head, no_wrap=True, justify="right" if name in _NUMBERS else "left")
-    for row in cases.select(*heads).iter_rows():
+    for name, heading in headings.items():
+        table.add_column(heading, no_wrap=True, justify="right" if name in _NUMBERS else "left")
+    for row in cases.select(*headings).iter_rows():
         table.add_row(*("" if value is None else harmless(str(value)) for value in row))
     out.print(table, soft_wrap=True)
     if more := whole.height - cases.height:
         out.print(f"and {more:,} more")
 
 
-def export(place: Path, form: str) -> int:
+def export(location: Path, form: str) -> int:
     """Write every case as CSV or JSON Lines."""
-    _one_of("--format", form, FORMATS)
-    with store.opened(queries.ledger_of(place)) as ledger:
+    _require_choice("--format", form, FORMATS)
+    with store.opened(queries.ledger_of(location)) as ledger:
         cases = queries.list_cases(ledger)
     data(tables.to_csv(cases) if form == "csv" else tables.to_jsonl(cases))
     return 0
 
 
-def show(place: Path, word: str) -> int:
+def show(location: Path, case_text: str) -> int:
     """Print one case with its history: identifiers are what was asked for."""
-    with store.opened(queries.ledger_of(place)) as ledger, store.reading(ledger):
-        case, history = queries.case_with_history(ledger, queries.find(ledger, word))
+    with store.opened(queries.ledger_of(location)) as ledger, store.reading(ledger):
+        case, history = queries.case_with_history(ledger, queries.find(ledger, case_text))
     out = text.console(sys.stdout)
     for name, value in case.items():
         if value is not None:
@@ -144,24 +144,24 @@ def show(place: Path, word: str) -> int:
     out.print("history:")
     for entry in history:
         at = datetime.fromisoformat(entry["at"]).astimezone().isoformat(" ", "seconds")
-        sentence = "; ".join(_in_words(entry["what"], entry["details"]))
+        sentence = "; ".join(_history_entry(entry["what"], entry["details"]))
         out.print(f"  {entry['number']}  {at}  {harmless(entry['by'])}: {harmless(sentence)}")
     return 0
 
 
-def _in_words(what: str, details: Mapping[str, Any]) -> Iterator[str]:
+def _history_entry(event: str, details: Mapping[str, Any]) -> Iterator[str]:
     """An entry of the history in words."""
-    if what == "note":
+    if event == "note":
         yield f"note: {details['text']}"
-    elif what == "decided":
+    elif event == "decided":
         yield f"{details['state']} on {details['on']}, because: {details['reason']}"
         yield from (f"{name.replace('_', ' ')} {details[name]}" for name in _SPANS if name in details)
-    elif what == "renamed":
+    elif event == "renamed":
         yield f"called otherwise from here on; before it was {details['from']}"
-    elif what == "restored":
+    elif event == "restored":
         yield f"restored from the run folders: {details['state']}, {details['mark']}"
     else:
-        yield f"{what} in run {details['run']}" + (f": {details['why']}" if "why" in details else "")
+        yield f"{event} in run {details['run']}" + (f": {details['why']}" if "why" in details else "")
         if decision := details.get("decision"):
             yield f"it was {decision}"
         now, before = details.get("facts", {}), details.get("before", {})
@@ -172,12 +172,12 @@ def _in_words(what: str, details: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def decision(place: Path, words: list[str], given: Mapping[str, Any]) -> int:
+def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) -> int:
     """Enter one decision for each of the named cases, all or none."""
     amount = _dollars(given["amount"])
-    if amount is not None and len(words) > 1:
+    if amount is not None and len(case_names) > 1:
         raise UsageError("--amount is the refund of one case; decide the cases one by one")
-    made = Decision(
+    new_decision = Decision(
         state=given["decision"],
         reviewer=given["by"] or "",
         reason=given["reason"] or "",
@@ -188,11 +188,11 @@ def decision(place: Path, words: list[str], given: Mapping[str, Any]) -> int:
         identified_on=day("--identified-on", given["identified_on"]),
         amount=amount,
     )
-    with store.opened(queries.ledger_of(place)) as ledger:
-        numbers = list(dict.fromkeys(queries.find(ledger, word) for word in words))
+    with store.opened(queries.ledger_of(location)) as ledger:
+        numbers = list(dict.fromkeys(queries.find(ledger, case) for case in case_names))
         more = given["yes"] or (amount is not None and _asked(refundable(ledger, numbers[0]), amount))
         with store.writing(ledger):
-            decided = [(number, decide(ledger, number, made, more=more)) for number in numbers]
+            decided = [(number, decide(ledger, number, new_decision, more=more)) for number in numbers]
     for number, state in decided:
         due = state.due()
         print_line(f"case {number}: {state.state}" + (f"; report and return by {due}" if due else ""))
@@ -215,22 +215,22 @@ def _asked(left: Decimal | None, amount: Decimal) -> bool:
     return typer.confirm("This is more than what is left to refund for the claim. Enter it?", err=True)
 
 
-def note(place: Path, word: str, words: str, by: str | None) -> int:
+def note(location: Path, case_text: str, note_text: str, by: str | None) -> int:
     """Add a note to a case's history."""
-    if not (by or "").strip() or not words.strip():
+    if not (by or "").strip() or not note_text.strip():
         raise UsageError("a note needs its text and its author: --by NAME")
-    with store.opened(queries.ledger_of(place)) as ledger, store.writing(ledger):
-        number = queries.find(ledger, word)
-        reviewed.add_note(ledger, queries.finding(ledger, number), str(by), words)
+    with store.opened(queries.ledger_of(location)) as ledger, store.writing(ledger):
+        number = queries.find(ledger, case_text)
+        reviewed.add_note(ledger, queries.finding(ledger, number), str(by), note_text)
     print_line(f"case {number}: noted")
     return 0
 
 
-def take(place: Path, workbook: Path, by: str | None) -> int:
+def import_workbook(location: Path, workbook: Path, by: str | None) -> int:
     """Enter the decisions of a reviewed work paper."""
     if not (by or "").strip():
         raise UsageError("decisions need their reviewer: --by NAME")
-    with store.opened(queries.ledger_of(place)) as ledger, store.writing(ledger):
+    with store.opened(queries.ledger_of(location)) as ledger, store.writing(ledger):
         tally = reviewed.import_workbook(ledger, workbook, str(by), today())
     print_line(f"{tally.decided:,} decided, {tally.noted:,} noted, {tally.already:,} taken before")
     if tally.left:
@@ -239,9 +239,9 @@ def take(place: Path, workbook: Path, by: str | None) -> int:
     return 0
 
 
-def verify(place: Path, head: str | None) -> int:
-    """Prove the history, or name every place where it does not hold. `head` is a hash that it printed earlier."""
-    path = queries.ledger_of(place)
+def verify(location: Path, head: str | None) -> int:
+    """Prove the history, or name every place where it does not hold. `heading` is a hash that it printed earlier."""
+    path = queries.ledger_of(location)
     with store.opened(path) as ledger:
         faults = list(queries.faults(ledger, path.parent))
         if head and not chain.known_hashes(ledger, {head}):
@@ -255,9 +255,9 @@ def verify(place: Path, head: str | None) -> int:
     return 0
 
 
-def repair(place: Path) -> int:
+def repair(location: Path) -> int:
     """Make the cases anew from the history, with a copy of the ledger kept."""
-    path = queries.ledger_of(place)
+    path = queries.ledger_of(location)
     with store.opened(path) as ledger:
         copy = store.back_up(ledger, path, "repair")
         with store.writing(ledger):
@@ -269,25 +269,25 @@ def repair(place: Path) -> int:
     return 0
 
 
-def restore(place: Path) -> int:
+def restore(location: Path) -> int:
     """Make a ledger anew from the run folders; one that is there is kept aside."""
-    path = queries.ledger_of(place)
+    path = queries.ledger_of(location)
     if not path.parent.is_dir():
         raise InputRefused(f"{path.parent}: no such folder; name the one that was given to --out")
-    made_here = path.with_name(f".unfinished-{path.name}")
+    unfinished = path.with_name(f".unfinished-{path.name}")
     with folder.locked(path.parent):
         try:
-            with store.opened(made_here, create=True) as ledger:
+            with store.opened(unfinished, create=True) as ledger:
                 with store.writing(ledger):
                     cases, runs, last = restoring.restore(ledger, path.parent)
                 ledger.execute("PRAGMA journal_mode = DELETE")  # one file, which can be moved
-            kept = store.archive(path)
-            made_here.rename(path)
+            archived = store.archive(path)
+            unfinished.rename(path)
         finally:
             for rest in ("", "-wal", "-shm"):
-                made_here.with_name(made_here.name + rest).unlink(missing_ok=True)
-    if kept:
-        print_line(f"the ledger that was there: {shown(kept)}")
+                unfinished.with_name(unfinished.name + rest).unlink(missing_ok=True)
+    if archived:
+        print_line(f"the ledger that was there: {shown(archived)}")
     print_line(f"{cases:,} cases restored from {runs:,} runs; enter again what was decided after {last}")
     return 0
 
@@ -303,6 +303,6 @@ def _not_future(on: date) -> date:
     return on
 
 
-def _one_of(flag: str, value: str | None, allowed: tuple[str, ...]) -> None:
+def _require_choice(flag: str, value: str | None, allowed: tuple[str, ...]) -> None:
     if value is not None and value not in allowed:
         raise UsageError(f"{flag}: {value!r} is not one of {', '.join(allowed)}{nearest(value, allowed)}")

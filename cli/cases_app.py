@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from auditor.choices import CaseOrder, ExportFormat, ListFormat, Mark, State
+from cli.choice_options import choice
 from cli.guard import guarded
-from cli.words import choice
 
 cases_app = typer.Typer(
     help="The case ledger: what is new, what is settled, and who decided it.",
@@ -16,7 +16,7 @@ cases_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Place = Annotated[Path, typer.Argument(metavar="DIR", help="The folder given to --out, or a ledger file.")]
+Location = Annotated[Path, typer.Argument(metavar="DIR", help="The folder given to --out, or a ledger file.")]
 Case = Annotated[str, typer.Argument(metavar="CASE", help="A case's number, or its finding id.")]
 By = Annotated[
     str | None, typer.Option(metavar="NAME", envvar="AUDIT98968_BY", show_envvar=True, help="Who decides or writes.")
@@ -26,7 +26,7 @@ By = Annotated[
 @cases_app.command("list", epilog="Example: audit98968 cases list audit_out --state confirmed --due 14d")
 @guarded
 def listing(
-    place: Place,
+    location: Location,
     state: Annotated[str | None, choice(State, "Only cases in this state.")] = None,
     mark: Annotated[str | None, choice(Mark, "Only cases that the last run marked so.")] = None,
     rule: Annotated[
@@ -54,16 +54,16 @@ def listing(
     given = dict(locals())
     from cli import cases
 
-    return cases.listing(place, {"state": state, "mark": mark}, given)
+    return cases.listing(location, {"state": state, "mark": mark}, given)
 
 
 @cases_app.command(epilog="Example: audit98968 cases show audit_out 17")
 @guarded
-def show(place: Place, case: Case) -> int:
+def show(location: Location, case: Case) -> int:
     """Tell a case's facts and its whole history. It shows identifiers, because that is what was asked for."""
     from cli import cases
 
-    return cases.show(place, case)
+    return cases.show(location, case)
 
 
 @cases_app.command(
@@ -71,7 +71,7 @@ def show(place: Place, case: Case) -> int:
 )
 @guarded
 def decide(
-    place: Place,
+    location: Location,
     decision: Annotated[
         str, typer.Argument(metavar="DECISION", help="open, confirmed, corrected, refunded, dismissed.")
     ],
@@ -104,48 +104,51 @@ def decide(
     given = dict(locals())
     from cli import cases
 
-    return cases.decision(place, case, given)
+    return cases.decision(location, case, given)
 
 
 @cases_app.command(epilog='Example: audit98968 cases note audit_out 17 "asked the provider" --by "A. Reviewer"')
 @guarded
 def note(
-    place: Place, case: Case, text: Annotated[str, typer.Argument(metavar="TEXT", help="The note.")], by: By = None
+    location: Location,
+    case: Case,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The note.")],
+    by: By = None,
 ) -> int:
     """Add a note to a case's history."""
     from cli import cases
 
-    return cases.note(place, case, text, by)
+    return cases.note(location, case, text, by)
 
 
 @cases_app.command("import", epilog='Example: audit98968 cases import audit_out reviewed.xlsx --by "A. Reviewer"')
 @guarded
-def take(
-    place: Place,
+def import_workbook(
+    location: Location,
     workbook: Annotated[Path, typer.Argument(metavar="XLSX", help="A run's report.xlsx with decisions filled in.")],
     by: By = None,
 ) -> int:
     """Enter the Decision, Note and Decided on columns of a reviewed report.xlsx, all rows or none."""
     from cli import cases
 
-    return cases.take(place, workbook, by)
+    return cases.import_workbook(location, workbook, by)
 
 
 @cases_app.command(epilog="Example: audit98968 cases export audit_out --format jsonl > cases.jsonl")
 @guarded
 def export(
-    place: Place, format: Annotated[str, choice(ExportFormat, "Standard output [default: csv].")] = "csv"
+    location: Location, format: Annotated[str, choice(ExportFormat, "Standard output [default: csv].")] = "csv"
 ) -> int:
     """Write every case with its facts and identifiers on standard output."""
     from cli import cases
 
-    return cases.export(place, format)
+    return cases.export(location, format)
 
 
 @cases_app.command(epilog="Example: audit98968 cases verify audit_out")
 @guarded
 def verify(
-    place: Place,
+    location: Location,
     head: Annotated[
         str | None,
         typer.Option(metavar="HASH", help="A hash that verify printed before; the history must still have it."),
@@ -154,22 +157,22 @@ def verify(
     """Prove that the history was not edited: recompute its hashes, replay it, and look for what the runs saw of it."""
     from cli import cases
 
-    return cases.verify(place, head)
+    return cases.verify(location, head)
 
 
 @cases_app.command(epilog="Example: audit98968 cases repair audit_out")
 @guarded
-def repair(place: Place) -> int:
+def repair(location: Location) -> int:
     """Make damaged cases anew from the history and the run folders; a copy of the ledger is kept beside it."""
     from cli import cases
 
-    return cases.repair(place)
+    return cases.repair(location)
 
 
 @cases_app.command(epilog="Example: audit98968 cases restore audit_out")
 @guarded
-def restore(place: Place) -> int:
+def restore(location: Location) -> int:
     """Make a ledger that is gone anew from what the run folders know; one that is still there is kept aside."""
     from cli import cases
 
-    return cases.restore(place)
+    return cases.restore(location)

@@ -32,16 +32,16 @@ def check(options: Options) -> int:
     with engine_of(options) as engine:
         inputs = auditing.read(settings, log.stage, engine)
         log_inputs(inputs)
-        log.calm()
+        log.stop_progress()
         for line in _tables(inputs, settings, show_ids=options.values["show_ids"]):
             out.print(line)
         for line in (*_units(inputs, settings), *_codes(inputs), *_rules(inputs, settings)):
             out.print(line)
         refusals.require_usable_inputs(inputs, settings)
         result = auditing.audit(inputs, replace(settings, allow_unjoined=True), log.stage)
-    log.calm()
+    log.stop_progress()
     figures = summary.of_result(result, settings, run_of(started, inputs, settings))
-    for line in _reach(result, settings):
+    for line in _extent(result, settings):
         out.print(line)
     refusals.require_matching_ids(result.joins, settings)
     compare_with_the_run_before(options, figures)
@@ -90,34 +90,34 @@ def _codes(inputs: Inputs) -> Iterator[str]:
     """Whether the lists know the visits' codes."""
     if "cpt_codes" in inputs.tables["visits"].columns:
         unlisted = report.unlisted_codes(inputs.profiles["visits"])
-        known = (
+        coverage_text = (
             f"{len(unlisted):,} codes, {sum(unlisted.values()):,} times, are in no list"
             if unlisted
             else "all are in a list"
         )
-        yield f"visits.cpt_codes: {known} of the policy"
+        yield f"visits.cpt_codes: {coverage_text} of the policy"
 
 
 def _rules(inputs: Inputs, settings: Settings) -> Iterator[str]:
     """Which rules can be evaluated, and for the others what they lack."""
-    lacking = evaluated.not_evaluated(inputs, settings)
-    yield f"{len(ALL) - len(lacking)} of {len(ALL)} rules can be evaluated"
+    not_evaluable = evaluated.not_evaluated(inputs, settings)
+    yield f"{len(ALL) - len(not_evaluable)} of {len(ALL)} rules can be evaluated"
     for rule in ALL:
-        if reason := lacking.get(rule.code):
+        if reason := not_evaluable.get(rule.code):
             yield f"  {rule.code} {rule.name}: {reason}"
 
 
-def _reach(result: Result, settings: Settings) -> Iterator[str]:
+def _extent(result: Result, settings: Settings) -> Iterator[str]:
     """Lines by code, coverage, local hours, the zone, and how ids join."""
     inputs = result.inputs
-    said = inputs.profiles.get("claims", inputs.profiles["calls"])
-    for code in sorted({*settings.codes, *said.filter(pl.col("what").is_in(["used", "lost"]))["name"]} - {""}):
-        used, lost = report.billed(said, [code])
+    profile = inputs.profiles.get("claims", inputs.profiles["calls"])
+    for code in sorted({*settings.codes, *profile.filter(pl.col("what").is_in(["used", "lost"]))["name"]} - {""}):
+        used, lost = report.billed(profile, [code])
         yield f"rows with {code}: {used:,} used, {lost:,} rejected{'' if code in settings.codes else ' (not audited)'}"
     covered: Summary = summary.coverage_of(result.coverage, settings)
-    holes = covered.pop("holes")
+    gaps = covered.pop("holes")
     yield from (f"{name}: {value}" for name, value in covered.items())
-    yield from (f"hole in the {hole['table']}: {hole['first']} to {hole['last']}" for hole in holes)
+    yield from (f"hole in the {gap['table']}: {gap['first']} to {gap['last']}" for gap in gaps)
     assumed = " (assumed)" if settings.policy.timezone_defaulted else ""
     yield f"timezone: {settings.policy.timezone}{assumed}"
     for table, column in (("calls", "call_start"), ("visits", "visit_start"), ("visits", "booked_at")):

@@ -22,18 +22,18 @@ _SHOWN = 60
 """Characters of a setting's value on a line."""
 
 
-def compare(one: Path, other: Path | None, form: str, show_ids: bool) -> int:
+def compare(first: Path, second: Path | None, form: str, show_ids: bool) -> int:
     """Compare two runs on standard output, as `text`, `csv` or `jsonl`. Returns 0; raises AuditError."""
     if form not in ("text", "csv", "jsonl"):
         raise UsageError("--format: not a format of compare; use text, csv or jsonl")
-    comparison = comparing.compare(one, other) if other else comparing.compare(comparing.before(one), one)
+    comparison = comparing.compare(first, second) if second else comparing.compare(comparing.before(first), first)
     if form == "text":
         out = console(sys.stdout)
         for line in _lines(comparison, show_ids):
             out.print(harmless(line), soft_wrap=True)
         return 0
-    made = tables.to_csv(comparison.findings) if form == "csv" else tables.to_jsonl(comparison.findings)
-    data(made)
+    output = tables.to_csv(comparison.findings) if form == "csv" else tables.to_jsonl(comparison.findings)
+    data(output)
     return 0
 
 
@@ -85,9 +85,9 @@ def _causes(causes: Causes) -> Iterator[str]:
         yield f"  rule {code}: {_evaluated(first)} -> {_evaluated(second)}"
 
 
-def _pairs(what: str, pairs: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
+def _pairs(subject: str, pairs: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
     for name, pair in pairs.items():
-        yield f"  {what} {name}: {_pair(pair)}"
+        yield f"  {subject} {name}: {_pair(pair)}"
 
 
 def _pair(pair: tuple[Any, Any]) -> str:
@@ -95,7 +95,7 @@ def _pair(pair: tuple[Any, Any]) -> str:
     first, second = pair
     if isinstance(first, list) and isinstance(second, list):
         lost, won = ([x for x in a if x not in b] for a, b in ((first, second), (second, first)))
-        parts = [f"{word} {', '.join(map(str, some))}" for word, some in (("without", lost), ("with", won)) if some]
+        parts = [f"{text} {', '.join(map(str, items))}" for text, items in (("without", lost), ("with", won)) if items]
         return "; ".join(map(_cut, parts)) or "another order"
     return " -> ".join("unset" if value is None else _cut(_plain(value)) for value in pair)
 
@@ -131,8 +131,8 @@ def _tally(findings: pl.DataFrame, by: str) -> Iterator[str]:
 
 def _listed(findings: pl.DataFrame) -> Iterator[str]:
     for row in findings.iter_rows(named=True):
-        what = f" ({', '.join(row['what'])})" if row["what"] else ""
+        heading = f" ({', '.join(row['what'])})" if row["what"] else ""
         yield (
             f"{row['change']} {row['rule']} claim {row['claim_id']} line {row['claim_line']} {row['cpt_code']}: "
-            f"{row['before']} -> {row['after']}{what}; {row['why']} [{row['cause']}]"
+            f"{row['before']} -> {row['after']}{heading}; {row['why']} [{row['cause']}]"
         )

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from auditor.run_options import RUN_OPTIONS, RunOption
-from cli.words import completing
+from cli.choice_options import completing
 
 
 def rule_names() -> Iterable[str]:
@@ -31,7 +31,7 @@ def _timezones() -> Iterable[str]:
     return sorted(available_timezones())
 
 
-_KNOWN = {"rules": rule_names, "policy": policy_names, "timezone": _timezones}
+_TYPES = {"rules": rule_names, "policy": policy_names, "timezone": _timezones}
 
 
 class GroupedCommand(TyperCommand):
@@ -55,10 +55,12 @@ def with_options(options: Iterable[RunOption]) -> Callable[[Callable[..., int]],
 
     def decorated(command: Callable[..., int]) -> Callable[..., int]:
         declared = [_parameter(option) for option in options]
-        own = [one for one in inspect.signature(command).parameters.values() if one.kind is one.KEYWORD_ONLY]
+        own = [
+            option for option in inspect.signature(command).parameters.values() if option.kind is option.KEYWORD_ONLY
+        ]
         parameters = [*declared, *own]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        command.__annotations__ = {one.name: one.annotation for one in parameters}
+        command.__annotations__ = {option.name: option.annotation for option in parameters}
         return command
 
     return decorated
@@ -69,12 +71,12 @@ def _parameter(option: RunOption) -> inspect.Parameter:
     if option.kind == "switch":
         switch = Annotated[bool, typer.Option(option.flag, help=option.help_text)]
         return inspect.Parameter(option.name, keyword, default=False, annotation=switch)
-    known = _KNOWN.get(option.kind) or ((lambda: option.choices) if option.choices else None)
+    accepted = _TYPES.get(option.kind) or ((lambda: option.choices) if option.choices else None)
     declared = typer.Option(
         option.flag,
         metavar=option.metavar or "|".join(option.choices),
         help=option.help_text,
-        autocompletion=completing(known) if known else None,
+        autocompletion=completing(accepted) if accepted else None,
     )
     kind = list[str] if option.kind == "paths" else str
     return inspect.Parameter(option.name, keyword, default=None, annotation=Annotated[kind | None, declared])

@@ -59,16 +59,16 @@ def estimate(folder: Path, reviewed: Path | None, format: str = "text", *, show_
 def _to_dict(found: Reviewed, show_ids: bool) -> dict[str, Any]:
     """The result for programs. Money is a number with two decimal places, the rate is a share."""
     design = found.manifest["strata_by"]
-    made = asdict(found.estimate) | {"precision": found.estimate.precision}
+    result = asdict(found.estimate) | {"precision": found.estimate.precision}
     for name in ("total", "lower", "upper", "standard_error", "precision"):
-        made[name] = round(made[name], 2)
+        result[name] = round(result[name], 2)
     return {
         "what": "an estimate of the error amount found by reviewers; it establishes no overpayment",
         **{name: found.manifest[name] for name in ("run_id", "unit", "population", "strata_by", "seed", "frame_sha256")},
         "reviewed_file": str(found.path),
         "reviewed_sha256": found.sha256,
         "confidence": CONFIDENCE,
-        **made,
+        **result,
         "strata": [
             {"name": _stratum(number, each.name, design, show_ids), "units": each.units,
              "reviewed": len(each.errors), "wrong": each.wrong,
@@ -79,28 +79,28 @@ def _to_dict(found: Reviewed, show_ids: bool) -> dict[str, Any]:
 
 
 def _print(found: Reviewed, show_ids: bool) -> None:
-    made, manifest, text = found.estimate, found.manifest, console(sys.stdout)
+    result, manifest, text = found.estimate, found.manifest, console(sys.stdout)
     design = manifest["strata_by"]
     text.print(
-        f"{made.reviewed:,} of {made.units:,} {manifest['unit']}s reviewed; population {manifest['population']}; "
+        f"{result.reviewed:,} of {result.units:,} {manifest['unit']}s reviewed; population {manifest['population']}; "
         + ("simple random sample" if design == "none" else f"stratified by {design}")
     )
-    text.print(f"{made.wrong:,} with an error; estimated error rate {made.rate:.1%}")
+    text.print(f"{result.wrong:,} with an error; estimated error rate {result.rate:.1%}")
     text.print(
-        f"Estimated total error amount {made.total:,.2f}, "
-        f"{CONFIDENCE:.0%} two-sided interval {made.lower:,.2f} to {made.upper:,.2f}"
+        f"Estimated total error amount {result.total:,.2f}, "
+        f"{CONFIDENCE:.0%} two-sided interval {result.lower:,.2f} to {result.upper:,.2f}"
     )
-    text.print(f"Lower limit, which recoveries use by convention: {made.lower:,.2f}")
-    share = f" ({made.precision / abs(made.total):.1%} of the estimate)" if made.total else ""
-    degrees = f"; Student's t with {made.degrees:,.1f} degrees of freedom" if made.degrees else ""
-    text.print(f"Standard error {made.standard_error:,.2f}; precision {made.precision:,.2f}{share}{degrees}")
+    text.print(f"Lower limit, which recoveries use by convention: {result.lower:,.2f}")
+    share = f" ({result.precision / abs(result.total):.1%} of the estimate)" if result.total else ""
+    degrees = f"; Student's t with {result.degrees:,.1f} degrees of freedom" if result.degrees else ""
+    text.print(f"Standard error {result.standard_error:,.2f}; precision {result.precision:,.2f}{share}{degrees}")
     if design != "none":
         for number, stratum in enumerate(found.strata, 1):
             name = _stratum(number, stratum.name, design, show_ids)
             text.print(
                 f"  {name}: {len(stratum.errors):,} of {stratum.units:,} reviewed, {stratum.wrong:,} with an error"
             )
-    for caution in made.cautions:
+    for caution in result.cautions:
         text.print(f"Caution: {caution}")
     text.print("This is an estimate of the error amount that reviewers found; it establishes no overpayment.")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cli.log import log
-from cli.streams import forget, insist_on_limits, say
+from cli.streams import redirect_to_devnull, require_limits, write_stderr
 
 _asked: dict[str, bool] = {"debug": False}
 
@@ -27,7 +27,7 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
         from auditor.errors import AuditError
 
         try:
-            insist_on_limits()
+            require_limits()
             code = command(*args, **kwargs)
             sys.stdout.flush()
         except (SystemExit, KeyboardInterrupt):
@@ -35,10 +35,10 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
         except AuditError as error:
             _stop(str(error), error.exit_code)
         except BrokenPipeError:
-            forget(sys.stdout)
+            redirect_to_devnull(sys.stdout)
             raise SystemExit(0) from None
         except OSError as error:
-            forget(sys.stdout)
+            redirect_to_devnull(sys.stdout)
             _stop(f"standard output could not be written ({error.strerror})", 4)
         except BaseException as error:
             _stop(f"internal error ({type(error).__name__}); rerun with --debug for details", 4)
@@ -62,6 +62,6 @@ def _stop(message: str, code: int) -> NoReturn:
 
         from auditor.schema.names import without_credentials
 
-        say(without_credentials(traceback.format_exc().rstrip()))
+        write_stderr(without_credentials(traceback.format_exc().rstrip()))
     log.error(message)
     raise SystemExit(code) from None

@@ -12,12 +12,12 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.streams import say
+from cli.streams import write_stderr
 
 _OWN_LINE = re.compile(rb'(\{"time": ")?\d{4}-\d\d-\d\dT[\d:.]+Z')
 
 
-_IN_WORDS = {"reading": "Looking through the", "typing": "Checking the", "judging": "Judging the claims",
+_STAGE_TEXTS = {"reading": "Looking through the", "typing": "Checking the", "judging": "Judging the claims",
              "writing": "Writing the report"}  # fmt: skip
 """What a stage means to a reader."""
 
@@ -47,9 +47,9 @@ class Bar:
         """The stage, done so far; None: it begins."""
         if share is None or stage != self._stage:
             self._progress.remove_task(self._task)
-            word, _, table = stage.partition(" ")
-            words = f"{_IN_WORDS.get(word, word)} {table}".rstrip()
-            self._stage, self._task = stage, self._progress.add_task(words, total=None)
+            text, _, table = stage.partition(" ")
+            texts = f"{_STAGE_TEXTS.get(text, text)} {table}".rstrip()
+            self._stage, self._task = stage, self._progress.add_task(texts, total=None)
         if share is not None:
             self._progress.update(self._task, total=1.0, completed=min(share, 1.0))
 
@@ -82,18 +82,18 @@ class Log:
 
     def info(self, event: str, message: str, **fields: Any) -> None:
         """Something worth knowing afterwards: for the file only."""
-        self._tell("info", event, message, None, fields)
+        self._emit("info", event, message, None, fields)
 
     def stage(self, message: str, share: float | None = None) -> None:
         """A stage of the audit begins, or so much of it is done: a bar on standard error, where somebody watches."""
         watched = sys.stderr.isatty() and not self._quiet
         if share is None:
-            self._tell("info", "stage", message, message if watched and self._json else None, {})
+            self._emit("info", "stage", message, message if watched and self._json else None, {})
         if watched and not self._json:
             self._bar = self._bar or Bar()
             self._bar.show(message, share)
 
-    def calm(self) -> None:
+    def stop_progress(self) -> None:
         """Take the bar away before anything else is said."""
         if self._bar:
             self._bar.close()
@@ -102,13 +102,13 @@ class Log:
     def warn(self, message: str, *, aloud: bool = True) -> None:
         """Something to look at that does not stop the audit."""
         heard = f"audit98968: warning: {message}" if aloud and not self._quiet else None
-        self._tell("warning", "warning", message, heard, {})
+        self._emit("warning", "warning", message, heard, {})
 
     def error(self, message: str) -> None:
         """Why the command stopped; --quiet does not hide it."""
-        self._tell("error", "error", message, f"audit98968: error: {message}", {})
+        self._emit("error", "error", message, f"audit98968: error: {message}", {})
 
-    def _tell(self, level: str, event: str, message: str, aloud: str | None, fields: dict[str, Any]) -> None:
+    def _emit(self, level: str, event: str, message: str, aloud: str | None, fields: dict[str, Any]) -> None:
         from auditor.schema.names import harmless, without_credentials
 
         message = without_credentials(message)
@@ -121,8 +121,8 @@ class Log:
             entry = {"time": now, "level": level, "event": event, "message": message, **self.context}
             line = json.dumps(entry | {"elapsed": round(time.monotonic() - self._began, 3)} | fields)
         if aloud is not None:
-            self.calm()
-            say(line if self._json else harmless(without_credentials(aloud)))
+            self.stop_progress()
+            write_stderr(line if self._json else harmless(without_credentials(aloud)))
         if self._file is not None:
             self._append(f"{line}\n".encode(errors="backslashreplace"))
 

@@ -40,10 +40,10 @@ class Options:
         """The ledger's file: the one named, else the one in the output folder, if there is one."""
         if self.values["ledger"] == "none":
             return None
-        named = self.values["ledger"] or ""
+        given = self.values["ledger"] or ""
         if self.begins_anew:
-            named = named.partition(":")[2]
-        return Path(named) if named else self.out and self.out / store.NAME
+            given = given.partition(":")[2]
+        return Path(given) if given else self.out and self.out / store.NAME
 
     @property
     def begins_anew(self) -> bool:
@@ -104,16 +104,16 @@ def _typed(option: RunOption, value: Any, origin: str) -> Any:
     if option.kind == "paths":
         return tuple(value.split(os.pathsep)) if isinstance(value, str) else tuple(str(path) for path in value)
     if option.kind in ("list", "rules"):
-        words = value.split(",") if isinstance(value, str) else value
-        value = tuple(word.strip() for word in words if word.strip())
+        texts = value.split(",") if isinstance(value, str) else value
+        value = tuple(text.strip() for text in texts if text.strip())
     if option.kind == "switch" and isinstance(value, str):
         if value.casefold() not in _TRUE + _FALSE:
             raise UsageError(f"{origin}: yes or no expected")
         return value.casefold() in _TRUE
-    for word in (value if isinstance(value, tuple) else (value,)) if option.choices else ():
-        if word not in option.choices:
-            hint = nearest(word, option.choices)
-            raise UsageError(f"{origin}: {word!r} is not one of {', '.join(option.choices)}{hint}")
+    for text in (value if isinstance(value, tuple) else (value,)) if option.choices else ():
+        if text not in option.choices:
+            hint = nearest(text, option.choices)
+            raise UsageError(f"{origin}: {text!r} is not one of {', '.join(option.choices)}{hint}")
     if option.name == "memory":
         return memory.parse(str(value), origin)
     return value if isinstance(value, bool | tuple) else str(value)
@@ -148,6 +148,6 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
         allow_empty=values["allow_empty"],
         allow_unjoined=values["allow_unjoined"],
         max_shrink=values["max_shrink"],
-        write=tuple(word for word in WRITABLE if word in values["write"]),
+        write=tuple(text for text in WRITABLE if text in values["write"]),
         identity=read_key(Path(values["pseudonymize"])) if values["pseudonymize"] else Identity(),
     )

@@ -5,9 +5,9 @@ from typing import Annotated, get_args
 import typer
 
 from auditor.choices import EstimateFormat
+from cli.choice_options import choice, completing
 from cli.flags import policy_names, rule_names
 from cli.guard import guarded
-from cli.words import choice, completing
 
 rules_app = typer.Typer(
     help="The rules and their pages.",

@@ -28,7 +28,7 @@ from auditor.schema.names import without_credentials
 from auditor.settings import Settings
 from cli.log import log
 from cli.options import Options
-from cli.streams import data, forget
+from cli.streams import data, redirect_to_devnull
 
 FINDINGS = 1
 
@@ -44,12 +44,12 @@ def run(options: Options) -> int:
             late = "the report was published; the ledger may hear of it with the next run"
             log.error(f"stopped: {unchanged if _latest(options) == before else late}")
         raise
-    log.calm()
+    log.stop_progress()
     try:
         _print(options, result, figures, cases, where)
         sys.stdout.flush()
     except BrokenPipeError:
-        forget(sys.stdout)  # a reader that has seen enough changes nothing about the findings
+        redirect_to_devnull(sys.stdout)  # a reader that has seen enough changes nothing about the findings
     finally:
         for warning in figures["warnings"]:
             log.warn(warning)
@@ -68,15 +68,15 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
     started = datetime.now(UTC)
     if options.ledger:
         store.require_short_path(options.ledger)
-    with ExitStack() as held:
+    with ExitStack() as stack:
         if options.out:
-            held.enter_context(folder.locked(options.out))
+            stack.enter_context(folder.locked(options.out))
             if options.out.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 log.warn(f"{options.out}: others may write to this folder; chmod 700 it, or choose another --out")
-        engine = held.enter_context(engine_of(options))
+        engine = stack.enter_context(engine_of(options))
         ledger, settings = None, options.settings
         if options.ledger and options.ledger.exists() and not options.begins_anew:
-            ledger = held.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
+            ledger = stack.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
             queries.require_sound_ledger(ledger, options.ledger, options.out)
             settings = replace(
                 settings, undecided=ledger_update.undecided(ledger), related=ledger_update.related(ledger)
@@ -87,9 +87,9 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
         if options.out:
             log.stage("writing")
         if options.ledger and not ledger:
-            if options.begins_anew and (kept := store.archive(options.ledger)):
-                log.info("ledger", f"another ledger begins; the one before is kept as {kept}", path=str(kept))
-            ledger = held.enter_context(store.opened(options.ledger, create=True))
+            if options.begins_anew and (archived := store.archive(options.ledger)):
+                log.info("ledger", f"another ledger begins; the one before is kept as {archived}", path=str(archived))
+            ledger = stack.enter_context(store.opened(options.ledger, create=True))
         return _publish(options, ledger, result, figures)
 
 
@@ -125,8 +125,8 @@ def compare_with_the_run_before(options: Options, figures: Summary) -> None:
     with suppress(OSError, ValueError):
         earlier = past.read(options.out / "latest" / "summary.json")
         now, allowed = past.of(figures), float(options.settings.max_shrink[:-1]) / 100
-        if lost := shrinkage.shrunken_table(earlier, now.extents, allowed):
-            raise InputRefused(f"{lost}; is the export cut short? If it is right, give --max-shrink 100%")
+        if shrunken := shrinkage.shrunken_table(earlier, now.extents, allowed):
+            raise InputRefused(f"{shrunken}; is the export cut short? If it is right, give --max-shrink 100%")
         figures["warnings"] = [*shrinkage.losses(earlier, now, allowed), *figures["warnings"]]
 
 
@@ -187,7 +187,7 @@ def _print(options: Options, result: Result, figures: Summary, cases: pl.DataFra
     form = options.values["format"]
     if form == "text":
         ranked = ranking(result.claims)
-        seen = sys.stdout.isatty() and sys.stderr.isatty() and not options.values["quiet"]
+        on_one_terminal = sys.stdout.isatty() and sys.stderr.isatty() and not options.values["quiet"]
         text.write(
             sys.stdout,
             figures,
@@ -196,7 +196,7 @@ def _print(options: Options, result: Result, figures: Summary, cases: pl.DataFra
             where,
             cases,
             show_ids=options.values["show_ids"],
-            warnings_shown_elsewhere=seen,
+            warnings_shown_elsewhere=on_one_terminal,
         )
     elif form == "json":
         data(folder.to_json(figures if options.values["show_ids"] else summary.without_ids(figures)))

@@ -8,8 +8,8 @@ import typer
 
 from auditor.choices import CompareFormat, EstimateFormat, Population, Strata, Unit
 from auditor.run_options import BY_NAME
+from cli.choice_options import choice
 from cli.guard import guarded
-from cli.words import choice
 
 ShowIds = Annotated[bool, typer.Option("--show-ids", help=BY_NAME["show_ids"].help_text)]
 
@@ -32,11 +32,11 @@ def explain(
 
 @guarded
 def compare(
-    one: Annotated[
+    first: Annotated[
         Path,
         typer.Argument(metavar="[RUN]", help="A run's folder, or the folder given to --out.", envvar="AUDIT98968_OUT"),
     ],
-    other: Annotated[
+    second: Annotated[
         Path | None, typer.Argument(metavar="[RUN]", help="The run to compare it with [default: the one before it].")
     ] = None,
     format: Annotated[str, choice(CompareFormat, "Standard output [default: text].")] = "text",
@@ -48,7 +48,7 @@ def compare(
     """
     from cli.compare_command import compare as comparing
 
-    return comparing(one, other, format, show_ids)
+    return comparing(first, second, format, show_ids)
 
 
 @guarded

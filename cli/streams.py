@@ -24,13 +24,13 @@ class _Messages(io.TextIOWrapper):
         return len(text)
 
 
-def say(line: str) -> None:
+def write_stderr(line: str) -> None:
     """Write a line to standard error, if anybody can hear it."""
     try:
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
     except OSError:
-        forget(sys.stderr)
+        redirect_to_devnull(sys.stderr)
 
 
 def data(text: str) -> None:
@@ -40,7 +40,7 @@ def data(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def forget(stream: TextIO) -> None:
+def redirect_to_devnull(stream: TextIO) -> None:
     """Send what is left of a stream nowhere, so that closing it cannot fail."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -52,7 +52,7 @@ def keep_files_private() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
-def insist_on_limits() -> None:
+def require_limits() -> None:
     """Refuse to begin where libraries would panic, or end the process in words of their own. Raises OutputFailed."""
     from auditor.errors import OutputFailed
 
@@ -67,7 +67,7 @@ def insist_on_limits() -> None:
         )
 
 
-def complete() -> None:
+def open_missing_streams() -> None:
     """Open what the caller closed: the next file opened would become our output, or a library's."""
     for descriptor in range(3):
         try:
@@ -80,7 +80,7 @@ def complete() -> None:
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # paths need not be UTF-8
 
 
-def keep_strangers_quiet() -> None:
+def silence_libraries() -> None:
     """Keep standard error to our own words: libraries' panics, warnings and last words may quote cells."""
     import logging
     import threading
@@ -89,10 +89,10 @@ def keep_strangers_quiet() -> None:
     errors = os.fdopen(os.dup(2), "wb")
     sys.stderr = _Messages(errors, sys.stderr.encoding, "backslashreplace", line_buffering=True)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    warnings.showwarning = sys.unraisablehook = threading.excepthook = _unsaid
+    warnings.showwarning = sys.unraisablehook = threading.excepthook = _discard
     logging.lastResort = None
     os.environ.pop("POLARS_VERBOSE", None)
 
 
-def _unsaid(*_: object, **__: object) -> None:
+def _discard(*_: object, **__: object) -> None:
     """Said to nobody."""

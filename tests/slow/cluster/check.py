@@ -122,5 +122,5 @@ def main() -> None:
 CHECKS = {"runs": runs, "connect": connect, "nobody": nobody}
 
 if __name__ == "__main__":
-    streams.keep_strangers_quiet()
+    streams.silence_libraries()
     main()
