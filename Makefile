@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds fuzz doors docs browser mutation clean faults nights bench bench-quick cluster wheel site checkouts lowest
+.PHONY: audit test lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -35,8 +35,8 @@ browser: audit
 	$(BIN)/python tests/slow/browser/check.py audit_out/latest/report.html
 
 # 2,000 single damages to sound exports: nothing is lost or accused in silence. About half an hour on 2 cores.
-doors: .venv/.installed
-	$(BIN)/python -m tests.slow.doors.check --workers 2
+quality-check: .venv/.installed
+	$(BIN)/python -m tests.slow.quality.check --workers 2
 
 # Flip every boundary and comparison of the rules and windows; a test must fail for each. About half an hour on 2 cores.
 mutation: .venv/.installed
@@ -46,10 +46,10 @@ mutation: .venv/.installed
 faults: .venv/.installed
 	$(BIN)/python -m tests.slow.faults.check
 
-# Night after night: a quarter against an independent replay, kills, writers at once, a million findings. About 20 minutes.
-nights: .venv/.installed
-	$(BIN)/python -m tests.slow.nights.check
-	$(BIN)/python -m tests.slow.nights.million
+# The ledger over many runs: a quarter against an independent replay, kills, writers at once, a million findings. About 20 minutes.
+ledger-check: .venv/.installed
+	$(BIN)/python -m tests.slow.ledger.check
+	$(BIN)/python -m tests.slow.ledger.million
 
 # The suite with the lowest supported versions of the dependencies, in an environment of its own.
 lowest: .venv-lowest/.installed

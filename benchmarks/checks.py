@@ -35,7 +35,7 @@ _LONGEST = {Kind.MINUTES: 1440, Kind.SECONDS: 86400}
 def checked(export: Path, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """What the rows of both tables say, of every column. `connection` has the core question's macros and views."""
     connection.execute(_MACROS)
-    said: dict[str, Any] = {"rejects": [], "unrecognised": [], "inputs": [], "joins": []}
+    message_text: dict[str, Any] = {"rejects": [], "unrecognised": [], "inputs": [], "joins": []}
     for table in ("calls", "visits"):
         file = export / f"{table}.parquet"
         connection.execute(f"create view every_{table} as from read_parquet('{file}', file_row_number = true)")
@@ -53,19 +53,19 @@ def checked(export: Path, connection: duckdb.DuckDBPyConnection) -> dict[str, An
             count for column in there if column not in packed for count in _counts(column, types[column.name])
         )
         connection.execute(f"create temp table cells_{table} as select {counts} from every_{table}")
-        said["unrecognised"] += _unrecognised(connection, table, there)
+        message_text["unrecognised"] += _unrecognised(connection, table, there)
         _say(connection, table, there)
         rejects = _rejects(connection, TABLES[table], there, types)
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         (rows,) = connection.execute(f"select count(*) from every_{table}").fetchone() or (0,)
-        said["inputs"].append([table, digest, rows, sum(count for *_, count in rejects)])
-        said["rejects"] += rejects
+        message_text["inputs"].append([table, digest, rows, sum(count for *_, count in rejects)])
+        message_text["rejects"] += rejects
     for name in ("patient_id", "provider_id"):
         found = f"select count(distinct {name}) from lines where {name} in (select {name} from every_visits)"
         counts = connection.execute(f"select count(distinct {name}), ({found}) from lines").fetchone() or ()
-        said["joins"].append([f"visits.{name}", *counts])
-    return said
+        message_text["joins"].append([f"visits.{name}", *counts])
+    return message_text
 
 
 def _counts(column: Column, kind: str, rows: str = "count(*)") -> Iterator[str]:

@@ -128,8 +128,8 @@ def _near_visits(members: pd.DataFrame, lines: pd.DataFrame, visits: pd.DataFram
     codes = {text: _codes(text) for text in pairs["cpt_codes"].dropna().unique()}
     no_codes = pairs["cpt_codes"].map({text: not found for text, found in codes.items()}).fillna(True).astype(bool)
     family = {text: bool(found) and set(found) <= FAMILY for text, found in codes.items()}
-    seen = {text: any(map(_is_visit, found)) for text, found in codes.items()}
-    only_family, has_visit = (pairs["cpt_codes"].map(flag).fillna(False).astype(bool) for flag in (family, seen))
+    observed = {text: any(map(_is_visit, found)) for text, found in codes.items()}
+    only_family, has_visit = (pairs["cpt_codes"].map(flag).fillna(False).astype(bool) for flag in (family, observed))
     in_person = no_codes & ~_term(pairs["modality"]).isin(PHONE)
     pairs = pairs[~own & ~only_family & (pairs["linked"] | in_person | has_visit)].copy()
     for name in ("start", "reach", "visit_start", "booked_at"):

@@ -172,7 +172,7 @@ def _prove(export: Path, scratch: Path, cap: float, names: list[str]) -> tuple[s
             raise Differ(f"{first} and {name}: {different}")
     if {"core", "checked"} <= set(finished):
         theirs = json.loads((scratch / "checks.json").read_text())
-        if different := [name for name, said in answers.counted(core).items() if said != theirs[name]]:
+        if different := [name for name, message_text in answers.counted(core).items() if message_text != theirs[name]]:
             raise Differ(f"core and checked: {', '.join(different)}")
     proved = "; ".join([f"{ours.height:,} findings equal in {', '.join(finished)}", *missing])
     return proved, {name: runs[name]["wall"] for name in finished}

@@ -23,9 +23,9 @@ def test_no_output_holds_an_identifier_and_no_verdict_changes(source: Path, tmp_
     plain, settings = audit_folder(source, "csv")
     settings = replace(settings, identity=Identity(b"0123456789abcdef"))
     result = auditing.audit(auditing.read(settings, quiet), settings, quiet)
-    told = summary.of_result(result, settings, summary.Run("r", summary.datetime.now(summary.UTC)))
+    reported = summary.of_result(result, settings, summary.Run("r", summary.datetime.now(summary.UTC)))
     with folder.locked(tmp_path / "out"):
-        published = folder.publish(tmp_path / "out", result, told)
+        published = folder.publish(tmp_path / "out", result, reported)
     names = ["patient_id", "provider_id", "claim_id"]
     ids = {one for name in names for one in plain.claims[name]} | set(plain.claims["call_ids"].explode())
     ids |= set(plain.evidence.collect()["id"])
@@ -39,7 +39,7 @@ def test_no_output_holds_an_identifier_and_no_verdict_changes(source: Path, tmp_
     facts = ("service_date", "disposition", "minutes", "violations", "reviews", "unknowns", "source_record")
     assert result.claims.sort("line").select(facts).equals(plain.claims.sort("line").select(facts))
     assert result.findings.height == plain.findings.height
-    assert told["pseudonym_key_id"] == Identity(b"0123456789abcdef").key_id
+    assert reported["pseudonym_key_id"] == Identity(b"0123456789abcdef").key_id
 
 
 def test_tokens_are_stable_and_differ_by_key_and_kind():

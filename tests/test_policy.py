@@ -92,7 +92,7 @@ def audit(
 
 
 def outcomes(result: Result, rule: str) -> dict[str, str]:
-    return {key[0]: told[rule][0] for key, told in compare.verdicts(result).items()}
+    return {key[0]: reported[rule][0] for key, reported in compare.verdicts(result).items()}
 
 
 VISITS = [visit(0, "2020-01-01 09:00"), visit(1, "2021-05-10 10:00", problem_id="other", booked_at="2021-05-10 09:20")]
@@ -110,8 +110,8 @@ def test_bcbs_ma_dates_and_unrelated_visits(tmp_path: Path):
 def test_claims_outside_the_policys_dates_are_counted_apart(tmp_path: Path):
     result = audit(tmp_path, "bcbs-ma", [call(1, "2021-03-31"), call(2, "2021-05-03")], VISITS)
     settings = Settings(paths={}, policy=policies.load("bcbs-ma", select))
-    told = summary.of_result(result, settings, summary.Run("test", summary.datetime.now(summary.UTC)))["claims"]
-    assert (told["audited"], told["not_applicable"]) == (1, 1)
+    reported = summary.of_result(result, settings, summary.Run("test", summary.datetime.now(summary.UTC)))["claims"]
+    assert (reported["audited"], reported["not_applicable"]) == (1, 1)
 
 
 def test_strict_relates_every_visit_and_counts_every_claim(tmp_path: Path):
@@ -146,8 +146,8 @@ def test_a_severity_applies_to_every_record(tmp_path: Path, severity: str, expec
     if expected is None:
         assert result.not_evaluated["LBK001"] == "off in the policy"
     else:
-        told = compare.verdicts(result)[("k1", "1", "98968")]["LBK001"]
-        assert (told[0], told[2], told[3]) == (expected[0], "v2", expected[1])
+        reported = compare.verdicts(result)[("k1", "1", "98968")]["LBK001"]
+        assert (reported[0], reported[2], reported[3]) == (expected[0], "v2", expected[1])
 
 
 def test_the_other_codes_have_their_own_bands(tmp_path: Path):

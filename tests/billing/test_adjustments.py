@@ -86,9 +86,9 @@ def test_a_replacement_with_a_call_of_its_own_keeps_it(tmp_path: Path, order: tu
     )
     result = compare.run(made, tmp_path)
     assert compare.differences(made, result) == []
-    told = compare.verdicts(result)
-    assert list(told) == [("C2", "1", "98968")]
-    claim = told["C2", "1", "98968"]
+    reported = compare.verdicts(result)
+    assert list(reported) == [("C2", "1", "98968")]
+    claim = reported["C2", "1", "98968"]
     assert (claim["call_ids"], claim["minutes"]) == (("K2",), 12)
     assert claim["LBK001"][:3] == ("violation", "visit", "V1")
     assert claim["DUR001"][0] == "review"  # the call of the line that was replaced supports no line any more

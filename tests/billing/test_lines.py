@@ -62,8 +62,8 @@ def durations(tmp_path: Path, calls: str, **settings: Any) -> tuple[int | None, 
         claim = "C1 | 98968" if own or not number else " | "
         lines.append(f"k{number} | p | a | 2026-03-02 {start} | {end} | {stated} | {discussed} | {claim}")
     result = audit(tmp_path, "\n".join(lines), **settings)
-    (told,) = compare.verdicts(result).values()
-    return told["minutes"], told["DUR001"][0], told["DUR002"][0]
+    (reported,) = compare.verdicts(result).values()
+    return reported["minutes"], reported["DUR001"][0], reported["DUR002"][0]
 
 
 @pytest.mark.parametrize(
@@ -161,9 +161,9 @@ def test_bands_of_the_other_codes(tmp_path: Path, code: str):
         f"k{number} | p{number} | a{number} | 2026-03-02 09:00 | {text} | {code}" for number, text in enumerate(minutes)
     ]
     result = audit(tmp_path, "\n".join([header, *lines]), codes=(code,))
-    told = compare.verdicts(result)
-    short = [told[(f"k{number}", "1", code)]["DUR001"][0] for number in range(6)]
-    long = [told[(f"k{number}", "1", code)]["DUR002"][0] for number in range(6)]
+    reported = compare.verdicts(result)
+    short = [reported[(f"k{number}", "1", code)]["DUR001"][0] for number in range(6)]
+    long = [reported[(f"k{number}", "1", code)]["DUR002"][0] for number in range(6)]
     low, high = {"98966": (5, 10), "98967": (11, 20)}[code]
     assert short == ["violation" if int(text) < low else "clear" for text in minutes]
     assert long == ["violation" if int(text) > high else "clear" for text in minutes]
@@ -174,8 +174,8 @@ def test_a_minute_and_the_least_more(tmp_path: Path):
         f"k{n} | p{n} | a{n} | 2026-03-02 09:00 | 2026-03-02 09:22 | {stated} | 98968"
         for n, stated in enumerate(["23", "23.00000002"])
     )
-    told = compare.verdicts(audit(tmp_path, calls))
-    assert [told[(f"k{n}", "1", "98968")]["DUR003"][0] for n in range(2)] == ["clear", "review"]
+    reported = compare.verdicts(audit(tmp_path, calls))
+    assert [reported[(f"k{n}", "1", "98968")]["DUR003"][0] for n in range(2)] == ["clear", "review"]
 
 
 def test_one_call_that_documents_is_enough(tmp_path: Path):
@@ -184,8 +184,8 @@ def test_one_call_that_documents_is_enough(tmp_path: Path):
         "k1 | p | a | 2026-03-02 09:00 | 10 | 98968 | C | yes | no\n"
         "k2 | p | a | 2026-03-02 10:00 | 12 | 98968 | C | no | no"
     )
-    told = compare.verdicts(audit(tmp_path, calls))[("C", "1", "98968")]
-    assert (told["DOC001"][0], told["DOC003"][0]) == ("clear", "review")
+    reported = compare.verdicts(audit(tmp_path, calls))[("C", "1", "98968")]
+    assert (reported["DOC001"][0], reported["DOC003"][0]) == ("clear", "review")
 
 
 @pytest.mark.parametrize(("own", "basis"), [("E11", "same diagnosis category"), ("", "different diagnosis category")])

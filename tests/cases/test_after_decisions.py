@@ -26,11 +26,11 @@ def out(tmp_path: Path) -> Path:
     """K1 has two violations (DUR001, ELG001), K2 one (DUR002); K3 is clear."""
     (tmp_path / "calls.csv").write_text(CALLS)
     (tmp_path / "visits.csv").write_text(VISITS)
-    assert night(tmp_path / "out") == 1
+    assert ledger_run(tmp_path / "out") == 1
     return tmp_path / "out"
 
 
-def night(out: Path, *more: str) -> int:
+def ledger_run(out: Path, *more: str) -> int:
     paths = ["--calls", str(out.parent / "calls.csv"), "--visits", str(out.parent / "visits.csv")]
     fixed = ["--timezone", "UTC", "--select", "DUR,ELG001", "--require", "DUR001", "--max-rejects", "100%"]
     return command(["run", *paths, *fixed, "--format", "none", "--quiet", "--out", str(out), *more])
@@ -52,21 +52,21 @@ def of(out: Path, rule: str) -> str:
 def test_a_dismissed_finding_leaves_headline_money_and_exit_code(out: Path) -> None:
     assert summary(out)["money"]["at_risk"] == 70
     dismiss(out, of(out, "DUR002"))
-    assert night(out) == 1
-    told = summary(out)
-    assert told["claims"]["violation"] == 2  # the verdicts stay what they are
-    assert told["standing"] == {"violation": 1, "review": 0, "incomplete": told["standing"]["incomplete"], "dismissed": 1,
+    assert ledger_run(out) == 1
+    reported = summary(out)
+    assert reported["claims"]["violation"] == 2  # the verdicts stay what they are
+    assert reported["standing"] == {"violation": 1, "review": 0, "incomplete": reported["standing"]["incomplete"], "dismissed": 1,
                                 "dismissed_findings": 1, "dismissed_amount": 30, "settled": 1,
                                 "settled_findings": 1}  # fmt: skip
-    assert told["money"]["at_risk"] == 40
-    assert {rule["code"]: rule["dismissed"] for rule in told["rules"]}["DUR002"] == 1
+    assert reported["money"]["at_risk"] == 40
+    assert {rule["code"]: rule["dismissed"] for rule in reported["rules"]}["DUR002"] == 1
     page = (out / "latest" / "report.html").read_text()
     assert "1 of 3 claims in violation" in page
     assert "Left out here and in the headline: 1 finding that is corrected, refunded or dismissed" in page
     findings = pl.read_parquet(out / "latest" / "findings.parquet")
     assert findings["at_risk_amount"].sum() == 40
     dismiss(out, of(out, "DUR001"), of(out, "ELG001"))
-    assert night(out) == 0
+    assert ledger_run(out) == 0
     assert summary(out)["money"]["at_risk"] == 0
     assert "Nothing needs attention: the findings on 2 of 3 claims" in (out / "latest" / "report.html").read_text()
 
@@ -74,7 +74,7 @@ def test_a_dismissed_finding_leaves_headline_money_and_exit_code(out: Path) -> N
 def test_a_claim_stands_by_its_other_finding_and_its_amount_with_it(out: Path) -> None:
     """The dismissed one held the amount; the case of the other shows it, and it counts once."""
     dismiss(out, of(out, "DUR001"))
-    assert night(out) == 1
+    assert ledger_run(out) == 1
     assert summary(out)["money"]["at_risk"] == 70
     findings = pl.read_parquet(out / "latest" / "findings.parquet").filter(claim_id="K1")
     assert dict(findings.select("rule", "at_risk_amount").iter_rows()) == {"DUR001": None, "ELG001": 40}
@@ -82,17 +82,17 @@ def test_a_claim_stands_by_its_other_finding_and_its_amount_with_it(out: Path) -
     assert cases["amount"].to_list() == [40, 40]
 
 
-def test_what_was_new_and_is_dismissed_is_not_tonight_s(out: Path) -> None:
+def test_what_was_new_and_is_dismissed_is_not_this_run_s(out: Path) -> None:
     """A rerun repeats the marks, but that of what was dismissed since."""
     dismiss(out, of(out, "DUR002"))
-    assert night(out) == 1
-    told = summary(out)["ledger"]
-    assert (told["marks"]["new"], told["marks"]["persisting"]) == (2, 1)
-    assert told["tonight"]["new"] == {"findings": 2, "claims": 1, "amount": 40}
+    assert ledger_run(out) == 1
+    reported = summary(out)["ledger"]
+    assert (reported["marks"]["new"], reported["marks"]["persisting"]) == (2, 1)
+    assert reported["tonight"]["new"] == {"findings": 2, "claims": 1, "amount": 40}
     assert "2 new on 1 claim, $40.00" in (out / "latest" / "report.html").read_text()
 
 
-def test_tonight_and_open_work_are_counted(out: Path) -> None:
+def test_this_run_and_open_work_are_counted(out: Path) -> None:
     assert (
         command(
             [
@@ -112,7 +112,7 @@ def test_tonight_and_open_work_are_counted(out: Path) -> None:
         == 0
     )
     (out.parent / "calls.csv").write_text(CALLS + "K4,P4,D1,2026-03-05 09:00,10,98968,15,provider\n")
-    assert night(out, "--fail-on", "new") == 1
+    assert ledger_run(out, "--fail-on", "new") == 1
     ledger = summary(out)["ledger"]
     assert ledger["tonight"]["new"] == {"findings": 2, "claims": 1, "amount": 15}
     assert ledger["work"]["open"] == {"findings": 4, "claims": 2, "amount": 55}
@@ -139,25 +139,29 @@ def sheet(out: Path, name: str) -> pl.DataFrame:
 def test_a_run_whose_findings_are_all_settled_is_over(out: Path, state: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert settle(out, state, "1", "2", "3") == 0
     capfd.readouterr()
-    assert night(out, "--format", "text") == 0
-    said = capfd.readouterr().out
-    assert "Nothing needs attention: the findings on 2 of 3 claims are corrected, refunded or dismissed" in said
-    assert "Potential overpayment 0.00" in said
+    assert ledger_run(out, "--format", "text") == 0
+    message_text = capfd.readouterr().out
+    assert "Nothing needs attention: the findings on 2 of 3 claims are corrected, refunded or dismissed" in message_text
+    assert "Potential overpayment 0.00" in message_text
     returned = "; returned 70.00" if state == "refunded" else ""
-    assert f"  {state}: 3 cases on 2 claims, 70.00{returned}\n" in said
-    assert "  open: none\n" in said
-    told = summary(out)
-    assert told["claims"]["violation"] == 2
-    assert (told["standing"]["violation"], told["standing"]["settled"], told["standing"]["settled_findings"]) == (
+    assert f"  {state}: 3 cases on 2 claims, 70.00{returned}\n" in message_text
+    assert "  open: none\n" in message_text
+    reported = summary(out)
+    assert reported["claims"]["violation"] == 2
+    assert (
+        reported["standing"]["violation"],
+        reported["standing"]["settled"],
+        reported["standing"]["settled_findings"],
+    ) == (
         0,
         2,
         3,
     )
-    money = {name: told["money"][name] for name in ("at_risk", "this_run", "returned")}
+    money = {name: reported["money"][name] for name in ("at_risk", "this_run", "returned")}
     assert money == {"at_risk": 0, "this_run": 70, "returned": 70 if state == "refunded" else 0}
-    assert told["ledger"]["work"][state] == {"findings": 3, "claims": 2, "amount": 70}
-    assert told["ledger"]["work"]["open"]["findings"] == 0
-    assert told["ledger"]["marks"]["new"] == 0
+    assert reported["ledger"]["work"][state] == {"findings": 3, "claims": 2, "amount": 70}
+    assert reported["ledger"]["work"]["open"]["findings"] == 0
+    assert reported["ledger"]["marks"]["new"] == 0
     assert pl.read_csv(out / "latest" / "findings.csv")["state"].to_list() == [state] * 3
     for name in ("findings", "claims"):
         assert pl.read_parquet(out / "latest" / f"{name}.parquet")["at_risk_amount"].sum() == 0
@@ -167,12 +171,12 @@ def test_a_run_whose_findings_are_all_settled_is_over(out: Path, state: str, cap
     assert (first[f"Cases: {state}"], first["Cases: open"]) == ("3 on 2 claims, $70.00", "none")
     assert float(first["claims in violation"]) == 0
     for level in ("violation", "review", "new"):
-        assert night(out, "--fail-on", level) == 0
+        assert ledger_run(out, "--fail-on", level) == 0
 
 
 def test_a_confirmed_finding_stays_at_risk(out: Path) -> None:
     assert settle(out, "confirmed", "1", "2", "3") == 0
-    assert night(out) == 1
+    assert ledger_run(out) == 1
     assert summary(out)["money"]["at_risk"] == 70
 
 
@@ -180,12 +184,12 @@ def test_what_a_smaller_refund_leaves_stays_at_risk(out: Path) -> None:
     """The finding is settled, what is left of its claim's amount is at risk, and the columns add up to it."""
     case = of(out, "DUR002")
     assert settle(out, "refunded", case, "--amount", "12.50") == 0
-    assert night(out) == 1
-    told = summary(out)
-    money = told["money"]
+    assert ledger_run(out) == 1
+    reported = summary(out)
+    money = reported["money"]
     assert (money["at_risk"], money["returned"], money["not_returned"]) == (57.5, 12.5, 17.5)
-    assert told["standing"]["violation"] == 1
-    assert told["ledger"]["work"]["refunded"] == {"findings": 1, "claims": 1, "amount": 30}
+    assert reported["standing"]["violation"] == 1
+    assert reported["ledger"]["work"]["refunded"] == {"findings": 1, "claims": 1, "amount": 30}
     findings = pl.read_parquet(out / "latest" / "findings.parquet")
     assert (
         findings["at_risk_amount"].sum() == pl.read_parquet(out / "latest" / "claims.parquet")["at_risk_amount"].sum()
@@ -193,7 +197,7 @@ def test_what_a_smaller_refund_leaves_stays_at_risk(out: Path) -> None:
     assert float(findings["at_risk_amount"].sum()) == 57.5
     assert "with $17.50 that refunds left" in (out / "latest" / "report.html").read_text()
     assert settle(out, "refunded", case) == 0
-    assert night(out) == 1
+    assert ledger_run(out) == 1
     assert summary(out)["money"]["at_risk"] == 40
     assert summary(out)["money"]["returned"] == 30
 
@@ -203,24 +207,24 @@ def test_a_claim_s_money_is_in_the_line_of_its_first_state(out: Path) -> None:
     settle(out, "dismissed", of(out, "DUR001"))
     settle(out, "corrected", of(out, "ELG001"))
     settle(out, "refunded", of(out, "DUR002"))
-    assert night(out) == 0
+    assert ledger_run(out) == 0
     work = summary(out)["ledger"]["work"]
     assert {state: (work[state]["findings"], work[state]["claims"], work[state]["amount"]) for state in work} == {
         "open": (0, 0, 0), "confirmed": (0, 0, 0), "corrected": (1, 1, 40), "refunded": (1, 1, 30), "dismissed": (1, 1, 0),
     }  # fmt: skip
     assert settle(out, "open", of(out, "DUR001")) == 0
-    assert night(out) == 1
+    assert ledger_run(out) == 1
     work = summary(out)["ledger"]["work"]
     assert (work["open"]["amount"], work["corrected"]["amount"]) == (40, 0)
 
 
 def test_a_refund_for_one_finding_counts_for_the_claim(out: Path) -> None:
     settle(out, "refunded", of(out, "DUR001"), "--amount", "30")
-    assert night(out) == 1
+    assert ledger_run(out) == 1
     assert summary(out)["money"]["at_risk"] == 40  # 10 of K1, 30 of K2
     assert settle(out, "refunded", of(out, "ELG001"), "--amount", "10.01") == 2
     settle(out, "refunded", of(out, "ELG001"))
-    assert night(out) == 1
+    assert ledger_run(out) == 1
     assert summary(out)["money"]["at_risk"] == 30
     assert summary(out)["money"]["returned"] == 40
 
@@ -231,24 +235,24 @@ def test_a_settled_finding_that_is_worse_is_announced_with_the_decision_beside_i
     settle(out, "refunded", "1", "2", "3")
     (out.parent / "calls.csv").write_text(CALLS.replace(",98968,30,", ",98968,45,"))
     capfd.readouterr()
-    assert night(out, "--fail-on", "new", "--format", "text") == 1
+    assert ledger_run(out, "--fail-on", "new", "--format", "text") == 1
     case = of(out, "DUR002")
     assert f"reopened: case {case}, DUR002 call-too-long, 45.00 (was refunded on 2026-07-01)" in capfd.readouterr().out
-    told = summary(out)
-    assert (told["ledger"]["marks"]["reopened"], told["ledger"]["announced"]) == (1, 1)
-    assert (told["money"]["at_risk"], told["money"]["returned"]) == (15, 70)
+    reported = summary(out)
+    assert (reported["ledger"]["marks"]["reopened"], reported["ledger"]["announced"]) == (1, 1)
+    assert (reported["money"]["at_risk"], reported["money"]["returned"]) == (15, 70)
     assert (out / "latest" / "report.html").read_text().count("was refunded on 2026-07-01 by Ann: read the record") == 2
     heads, *rows = sheet(out, "Findings").rows()[1:]
     at = heads.index("Decision before")
     assert [row[at] for row in rows if row[at]] == ["was refunded on 2026-07-01 by Ann: read the record"]
-    assert night(out, "--fail-on", "new") == 0
+    assert ledger_run(out, "--fail-on", "new") == 0
     assert summary(out)["ledger"]["marks"]["reopened"] == 1
 
 
-def test_the_deadline_of_a_confirmed_case_that_is_reopened_is_told(out: Path) -> None:
+def test_the_deadline_of_a_confirmed_case_that_is_reopened_is_reported(out: Path) -> None:
     settle(out, "confirmed", of(out, "DUR002"))
     (out.parent / "calls.csv").write_text(CALLS.replace(",98968,30,", ",98968,45,"))
-    night(out)
+    ledger_run(out)
     work = summary(out)["ledger"]["work"]
     assert (work["open"]["next_due"], work["confirmed"]["next_due"]) == ("2026-08-30", None)
     assert "the next due on <b>2026-08-30</b>" in (out / "latest" / "report.html").read_text()
@@ -259,7 +263,7 @@ def test_the_ledger_s_proof_knows_refunds(out: Path) -> None:
     settle(out, "refunded", of(out, "DUR002"), "--amount", "12.50")
     settle(out, "dismissed", of(out, "DUR001"))
     (out.parent / "calls.csv").write_text(CALLS.replace(",98968,30,", ",98968,45,"))
-    night(out)
+    ledger_run(out)
     ledger = out / "ledger.sqlite"
     query = (
         "SELECT number, state, reopened_from, refunded_amount, decided_amount, decided_record, confirmed_on FROM cases"
@@ -279,5 +283,5 @@ def test_the_ledger_s_proof_knows_refunds(out: Path) -> None:
     assert [[str(value).removesuffix("0").removesuffix(".0") for value in row] for row in restored] == [
         [str(value).removesuffix("0").removesuffix(".0") for value in row] for row in before
     ]
-    assert night(out) == 1
+    assert ledger_run(out) == 1
     assert summary(out)["money"]["returned"] == 12.5

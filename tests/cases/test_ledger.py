@@ -32,7 +32,7 @@ VISITS = "visit_id,patient_id,visit_start,status\nV1,P9,2026-01-02 09:00,complet
 SELECTED = ("DUR001", "DUR002", "LBK001")
 
 
-class Nights:
+class LedgerRuns:
     """Run after run on one ledger."""
 
     def __init__(self, folder: Path):
@@ -54,10 +54,11 @@ class Nights:
             self.result = auditing.audit(inputs, settings, lambda stage: None)
             started = datetime.fromisoformat(f"{day}T02:00:00+00:00").astimezone(UTC)
             number = ledger.execute("SELECT count(*) FROM runs").fetchone()[0]
-            told = summary.of_result(self.result, settings, summary.Run(f"run{number + 1}{digest}", started))
-            self.night: LedgerUpdate = ledger_update.enter_run(ledger, self.result, told, policy)
+            reported = summary.of_result(self.result, settings, summary.Run(f"run{number + 1}{digest}", started))
+            self.ledger_run: LedgerUpdate = ledger_update.enter_run(ledger, self.result, reported, policy)
         return {
-            f"{claim} {rule}": mark for claim, rule, mark in self.night.cases.select("claim_id", "rule", "mark").rows()
+            f"{claim} {rule}": mark
+            for claim, rule, mark in self.ledger_run.cases.select("claim_id", "rule", "mark").rows()
         }
 
     def decide(self, case: str, state: str, on: str = "2026-05-04", **more: date | Decimal) -> State:
@@ -76,44 +77,47 @@ class Nights:
 
 
 @pytest.fixture
-def nights(tmp_path: Path) -> Iterator[Nights]:
-    made = Nights(tmp_path)
+def ledger_runs(tmp_path: Path) -> Iterator[LedgerRuns]:
+    made = LedgerRuns(tmp_path)
     yield made
     if made.path.is_file():
         assert made.faults() == []
 
 
-def test_new_then_persisting_then_changed(nights: Nights):
-    assert nights.run(SHORT, LONG, GOOD) == {"K1 DUR001": "new", "K2 DUR002": "new"}
-    assert nights.run(SHORT, LONG, GOOD) == {"K1 DUR001": "persisting", "K2 DUR002": "persisting"}
-    assert nights.run(SHORT.replace(",30", ",29"), LONG, GOOD) == {"K1 DUR001": "changed", "K2 DUR002": "persisting"}
-    first = nights.night.cases.select("first_run", "last_run").rows()
+def test_new_then_persisting_then_changed(ledger_runs: LedgerRuns):
+    assert ledger_runs.run(SHORT, LONG, GOOD) == {"K1 DUR001": "new", "K2 DUR002": "new"}
+    assert ledger_runs.run(SHORT, LONG, GOOD) == {"K1 DUR001": "persisting", "K2 DUR002": "persisting"}
+    assert ledger_runs.run(SHORT.replace(",30", ",29"), LONG, GOOD) == {
+        "K1 DUR001": "changed",
+        "K2 DUR002": "persisting",
+    }
+    first = ledger_runs.ledger_run.cases.select("first_run", "last_run").rows()
     assert first == [("run1", "run3"), ("run1", "run3")]
 
 
-def test_a_run_that_repeats_another_repeats_its_marks(nights: Nights):
-    nights.run(SHORT, LONG, digest="-a")
-    night = [SHORT.replace(",30", ",29"), LONG.replace(",45,", ",25,"), GOOD.replace(",25,", ",10,")]
+def test_a_run_that_repeats_another_repeats_its_marks(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT, LONG, digest="-a")
+    ledger_run = [SHORT.replace(",30", ",29"), LONG.replace(",45,", ",25,"), GOOD.replace(",25,", ",10,")]
     marks = {"K1 DUR001": "changed", "K2 DUR002": "resolved", "K3 DUR001": "new"}
-    assert nights.run(*night, digest="-b") == marks
-    assert nights.run(*night, digest="-b") == marks
-    assert nights.night.in_summary["announced"] == 0
-    nights.decide("DUR001:K3:1", "dismissed")
+    assert ledger_runs.run(*ledger_run, digest="-b") == marks
+    assert ledger_runs.run(*ledger_run, digest="-b") == marks
+    assert ledger_runs.ledger_run.in_summary["announced"] == 0
+    ledger_runs.decide("DUR001:K3:1", "dismissed")
     for _ in range(2):
-        assert nights.run(*night, digest="-b") == marks | {"K3 DUR001": "persisting"}
-        with store.opened(nights.path) as ledger:
+        assert ledger_runs.run(*ledger_run, digest="-b") == marks | {"K3 DUR001": "persisting"}
+        with store.opened(ledger_runs.path) as ledger:
             assert queries.list_cases(ledger, mark="new").height == 0
-        assert nights.night.in_summary["repeats"] == "run2-b"
-    assert nights.state("DUR001:K3:1") == "dismissed"
-    assert nights.run(*night, digest="-c") == {"K1 DUR001": "persisting", "K3 DUR001": "persisting"}
-    assert nights.night.in_summary["repeats"] is None
+        assert ledger_runs.ledger_run.in_summary["repeats"] == "run2-b"
+    assert ledger_runs.state("DUR001:K3:1") == "dismissed"
+    assert ledger_runs.run(*ledger_run, digest="-c") == {"K1 DUR001": "persisting", "K3 DUR001": "persisting"}
+    assert ledger_runs.ledger_run.in_summary["repeats"] is None
 
 
-def test_a_stronger_outcome_or_a_larger_amount_is_worse(nights: Nights):
-    nights.run(SHORT)
-    assert nights.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "worse"}
-    assert nights.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "persisting"}
-    assert nights.run(SHORT.replace(",30", ",")) == {"K1 DUR001": "changed"}
+def test_a_stronger_outcome_or_a_larger_amount_is_worse(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT)
+    assert ledger_runs.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "worse"}
+    assert ledger_runs.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "persisting"}
+    assert ledger_runs.run(SHORT.replace(",30", ",")) == {"K1 DUR001": "changed"}
 
 
 @pytest.mark.parametrize(
@@ -134,12 +138,12 @@ def test_what_is_worse(was: dict[str, str], now: dict[str, str], worse: bool):
     assert facts.select(ledger_update._worse()).to_series().to_list() == [worse]
 
 
-def test_resolved_only_where_the_rule_was_clear_for_the_claim(nights: Nights):
-    nights.run(SHORT, LONG)
-    told = nights.run(SHORT.replace(",12,", ",22,"))
-    assert told == {"K1 DUR001": "resolved", "K2 DUR002": "not seen"}
-    assert nights.night.cases.filter(rule="DUR002")["why"].item() == "claim not audited"
-    assert nights.run(SHORT, LONG) == {"K1 DUR001": "reopened", "K2 DUR002": "persisting"}
+def test_resolved_only_where_the_rule_was_clear_for_the_claim(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT, LONG)
+    reported = ledger_runs.run(SHORT.replace(",12,", ",22,"))
+    assert reported == {"K1 DUR001": "resolved", "K2 DUR002": "not seen"}
+    assert ledger_runs.ledger_run.cases.filter(rule="DUR002")["why"].item() == "claim not audited"
+    assert ledger_runs.run(SHORT, LONG) == {"K1 DUR001": "reopened", "K2 DUR002": "persisting"}
 
 
 @pytest.mark.parametrize(
@@ -151,14 +155,14 @@ def test_resolved_only_where_the_rule_was_clear_for_the_claim(nights: Nights):
         (GOOD, SELECTED, "claim not audited"),
     ],
 )
-def test_not_seen_says_why(nights: Nights, row: str, selected: tuple[str, ...], why: str):
-    nights.run(SHORT)
-    assert nights.run(row, selected=selected)["K1 DUR001"] == "not seen"
-    assert nights.night.cases.filter(claim_id="K1")["why"].item() == why
-    assert nights.run(SHORT)["K1 DUR001"] == "persisting"
+def test_not_found_says_why(ledger_runs: LedgerRuns, row: str, selected: tuple[str, ...], why: str):
+    ledger_runs.run(SHORT)
+    assert ledger_runs.run(row, selected=selected)["K1 DUR001"] == "not seen"
+    assert ledger_runs.ledger_run.cases.filter(claim_id="K1")["why"].item() == why
+    assert ledger_runs.run(SHORT)["K1 DUR001"] == "persisting"
 
 
-SEEN = VISITS + "V3,P3,2026-03-08 09:00,completed\n"
+MARKED_ABSENT = VISITS + "V3,P3,2026-03-08 09:00,completed\n"
 """P3 is seen the day before the call, for nobody knows what."""
 
 
@@ -166,163 +170,169 @@ SEEN = VISITS + "V3,P3,2026-03-08 09:00,completed\n"
     ("visits", "mark", "why"),
     [
         (VISITS, "not seen", "its related record is no longer in the export"),
-        (SEEN.replace("03-08", "01-20"), "resolved", None),
-        (SEEN.replace("V3,P3,2026-03-08 09:00,completed", "V3,P3,2026-03-08 09:00,cancelled"), "resolved", None),
-        (SEEN.replace("V3,P3", "V3,P7"), "resolved", None),
+        (MARKED_ABSENT.replace("03-08", "01-20"), "resolved", None),
+        (
+            MARKED_ABSENT.replace("V3,P3,2026-03-08 09:00,completed", "V3,P3,2026-03-08 09:00,cancelled"),
+            "resolved",
+            None,
+        ),
+        (MARKED_ABSENT.replace("V3,P3", "V3,P7"), "resolved", None),
     ],
 )
 def test_a_finding_whose_record_left_the_export_is_not_resolved(
-    nights: Nights, visits: str, mark: str, why: str | None
+    ledger_runs: LedgerRuns, visits: str, mark: str, why: str | None
 ):
-    assert nights.run(GOOD, visits=SEEN) == {"K3 LBK001": "new"}
-    assert nights.run(GOOD, visits=visits) == {"K3 LBK001": mark}
-    assert nights.night.cases["why"].item() == why
+    assert ledger_runs.run(GOOD, visits=MARKED_ABSENT) == {"K3 LBK001": "new"}
+    assert ledger_runs.run(GOOD, visits=visits) == {"K3 LBK001": mark}
+    assert ledger_runs.ledger_run.cases["why"].item() == why
 
 
-def test_what_was_resolved_has_no_mark_until_it_is_back(nights: Nights):
-    nights.run(SHORT)
-    nights.run(SHORT.replace(",12,", ",22,"))
-    assert nights.run(SHORT.replace(",12,", ",22,")) == {}
-    assert nights.run(SHORT) == {"K1 DUR001": "reopened"}
+def test_what_was_resolved_has_no_mark_until_it_is_back(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT)
+    ledger_runs.run(SHORT.replace(",12,", ",22,"))
+    assert ledger_runs.run(SHORT.replace(",12,", ",22,")) == {}
+    assert ledger_runs.run(SHORT) == {"K1 DUR001": "reopened"}
 
 
-def test_what_was_resolved_and_is_decided_is_not_repeated(nights: Nights):
-    nights.run(SHORT, GOOD, digest="-a")
+def test_what_was_resolved_and_is_decided_is_not_repeated(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT, GOOD, digest="-a")
     better = SHORT.replace(",12,", ",22,")
-    assert nights.run(better, GOOD, digest="-b") == {"K1 DUR001": "resolved"}
-    assert nights.run(better, GOOD, digest="-b") == {"K1 DUR001": "resolved"}
-    nights.decide("1", "dismissed")
-    assert nights.run(better, GOOD, digest="-b") == {}
+    assert ledger_runs.run(better, GOOD, digest="-b") == {"K1 DUR001": "resolved"}
+    assert ledger_runs.run(better, GOOD, digest="-b") == {"K1 DUR001": "resolved"}
+    ledger_runs.decide("1", "dismissed")
+    assert ledger_runs.run(better, GOOD, digest="-b") == {}
 
 
 @pytest.mark.parametrize("state", ["confirmed", "corrected", "refunded", "dismissed"])
-def test_a_decision_holds_for_what_was_decided(nights: Nights, state: str):
+def test_a_decision_holds_for_what_was_decided(ledger_runs: LedgerRuns, state: str):
     """What differs otherwise, or is worse only than it was last night, is decided still."""
-    nights.run(SHORT)
+    ledger_runs.run(SHORT)
     more = {"identified_on": date(2026, 5, 4)} if state in ("corrected", "refunded") else {}
-    nights.decide("1", state, **more)
+    ledger_runs.decide("1", state, **more)
     for row in (SHORT.replace(",12,", ",13,"), SHORT.replace(",30", ",20"), SHORT):
-        assert nights.run(row) == {"K1 DUR001": "changed"}
-        assert nights.state("1") == state
-    assert nights.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "reopened"}
-    case = nights.night.cases.row(0, named=True)
-    told = ("state", "reopened_from", "reviewer", "reason", "decided_on", "decided_amount")
-    assert [case[name] for name in told] == ["open", state, "Ann", "read the record", date(2026, 5, 4), Decimal(30)]
-    assert nights.faults() == []
-    assert nights.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "persisting"}
-    assert nights.state("1") == "open"
-    nights.decide("1", "dismissed")
-    assert nights.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "persisting"}
-    assert nights.night.cases["reopened_from"].item() is None
+        assert ledger_runs.run(row) == {"K1 DUR001": "changed"}
+        assert ledger_runs.state("1") == state
+    assert ledger_runs.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "reopened"}
+    case = ledger_runs.ledger_run.cases.row(0, named=True)
+    reported = ("state", "reopened_from", "reviewer", "reason", "decided_on", "decided_amount")
+    assert [case[name] for name in reported] == ["open", state, "Ann", "read the record", date(2026, 5, 4), Decimal(30)]
+    assert ledger_runs.faults() == []
+    assert ledger_runs.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "persisting"}
+    assert ledger_runs.state("1") == "open"
+    ledger_runs.decide("1", "dismissed")
+    assert ledger_runs.run(SHORT.replace(",30", ",31")) == {"K1 DUR001": "persisting"}
+    assert ledger_runs.ledger_run.cases["reopened_from"].item() is None
 
 
-def test_the_clock_of_a_confirmed_case_that_is_reopened_runs_on(nights: Nights):
-    nights.run(SHORT)
-    nights.decide("1", "confirmed", on="2026-05-04")
-    nights.run(SHORT.replace(",30", ",31"))
-    with store.opened(nights.path) as ledger:
+def test_the_clock_of_a_confirmed_case_that_is_reopened_runs_on(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT)
+    ledger_runs.decide("1", "confirmed", on="2026-05-04")
+    ledger_runs.run(SHORT.replace(",30", ",31"))
+    with store.opened(ledger_runs.path) as ledger:
         assert queries.list_cases(ledger)["due"].to_list() == [date(2026, 7, 3)]
-    assert nights.decide("1", "open").due() is None
+    assert ledger_runs.decide("1", "open").due() is None
 
 
-def test_another_related_record_reopens_a_case(nights: Nights):
-    nights.run(GOOD, visits=SEEN)
-    nights.decide("1", "dismissed")
-    assert nights.run(GOOD, visits=SEEN.replace("V3", "V4")) == {"K3 LBK001": "reopened"}
-    assert nights.night.cases["decided_record"].item() == "visit:V3"
-    assert nights.state("1") == "open"
+def test_another_related_record_reopens_a_case(ledger_runs: LedgerRuns):
+    ledger_runs.run(GOOD, visits=MARKED_ABSENT)
+    ledger_runs.decide("1", "dismissed")
+    assert ledger_runs.run(GOOD, visits=MARKED_ABSENT.replace("V3", "V4")) == {"K3 LBK001": "reopened"}
+    assert ledger_runs.ledger_run.cases["decided_record"].item() == "visit:V3"
+    assert ledger_runs.state("1") == "open"
 
 
-def test_a_stronger_outcome_reopens_a_case(nights: Nights):
+def test_a_stronger_outcome_reopens_a_case(ledger_runs: LedgerRuns):
     linked = "visit_id,patient_id,visit_start,status,originating_call_id\n"
     linked += "".join(f"{line},\n" for line in VISITS.splitlines()[1:])
-    nights.run(GOOD, visits=linked + "V3,P3,2026-03-08 09:00,completed,\n")
-    assert nights.night.cases["outcome"].item() == "review"
-    nights.decide("1", "dismissed")
+    ledger_runs.run(GOOD, visits=linked + "V3,P3,2026-03-08 09:00,completed,\n")
+    assert ledger_runs.ledger_run.cases["outcome"].item() == "review"
+    ledger_runs.decide("1", "dismissed")
     problem = CALLS.replace("\n", ",diagnosis_codes\n") + GOOD.replace("\n", ",J45.20\n")
-    seen = VISITS.replace("status\n", "status,diagnosis_codes\n").replace("completed\n", "completed,\n")
+    observed = VISITS.replace("status\n", "status,diagnosis_codes\n").replace("completed\n", "completed,\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(f"{__name__}.CALLS", problem.partition("\n")[0] + "\n")
-        told = nights.run(GOOD.replace("\n", ",J45.20\n"), visits=seen + "V3,P3,2026-03-08 09:00,completed,J45.20\n")
-    assert told == {"K3 LBK001": "reopened"}
-    assert nights.night.cases.select("outcome", "decided_outcome").row(0) == ("violation", "review")
+        reported = ledger_runs.run(
+            GOOD.replace("\n", ",J45.20\n"), visits=observed + "V3,P3,2026-03-08 09:00,completed,J45.20\n"
+        )
+    assert reported == {"K3 LBK001": "reopened"}
+    assert ledger_runs.ledger_run.cases.select("outcome", "decided_outcome").row(0) == ("violation", "review")
 
 
-def test_a_dismissal_holds_up_to_its_last_day(nights: Nights):
-    nights.run(SHORT, LONG)
-    nights.decide("1", "dismissed", until=date(2026, 6, 1))
-    nights.decide("DUR002:K2:1", "dismissed")
-    assert nights.run(SHORT, LONG, day="2026-06-01") == {"K1 DUR001": "persisting", "K2 DUR002": "persisting"}
-    assert nights.state("1") == "dismissed"
-    assert nights.run(SHORT, LONG, day="2026-06-02") == {"K1 DUR001": "reopened", "K2 DUR002": "persisting"}
-    assert (nights.state("1"), nights.state("2")) == ("open", "dismissed")
+def test_a_dismissal_holds_up_to_its_last_day(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT, LONG)
+    ledger_runs.decide("1", "dismissed", until=date(2026, 6, 1))
+    ledger_runs.decide("DUR002:K2:1", "dismissed")
+    assert ledger_runs.run(SHORT, LONG, day="2026-06-01") == {"K1 DUR001": "persisting", "K2 DUR002": "persisting"}
+    assert ledger_runs.state("1") == "dismissed"
+    assert ledger_runs.run(SHORT, LONG, day="2026-06-02") == {"K1 DUR001": "reopened", "K2 DUR002": "persisting"}
+    assert (ledger_runs.state("1"), ledger_runs.state("2")) == ("open", "dismissed")
 
 
-def test_a_confirmed_case_stays_confirmed_whatever_the_nights_bring(nights: Nights):
-    nights.run(SHORT)
-    nights.decide("1", "confirmed")
+def test_a_confirmed_case_stays_confirmed_whatever_the_runs_bring(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT)
+    ledger_runs.decide("1", "confirmed")
     for row, mark in ((SHORT.replace(",12,", ",22,"), "resolved"), (SHORT, "reopened"), (GOOD, "not seen")):
-        assert nights.run(row)["K1 DUR001"] == mark
-        assert nights.state("1") == "confirmed"
+        assert ledger_runs.run(row)["K1 DUR001"] == mark
+        assert ledger_runs.state("1") == "confirmed"
 
 
-def test_a_refunded_case_that_was_clear_and_is_back_is_open_again(nights: Nights):
-    nights.run(SHORT)
-    nights.decide("1", "refunded", identified_on=date(2026, 5, 4))
-    nights.run(SHORT.replace(",12,", ",22,"))
-    assert nights.state("1") == "refunded"
-    nights.run(SHORT)
-    assert nights.state("1") == "open"
-    assert nights.night.cases["refunded_amount"].to_list() == [Decimal(30)]
+def test_a_refunded_case_that_was_clear_and_is_back_is_open_again(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT)
+    ledger_runs.decide("1", "refunded", identified_on=date(2026, 5, 4))
+    ledger_runs.run(SHORT.replace(",12,", ",22,"))
+    assert ledger_runs.state("1") == "refunded"
+    ledger_runs.run(SHORT)
+    assert ledger_runs.state("1") == "open"
+    assert ledger_runs.ledger_run.cases["refunded_amount"].to_list() == [Decimal(30)]
 
 
-def test_refunds_of_a_claim_add_up_to_its_amount(nights: Nights):
-    nights.run(SHORT)
-    nights.decide("1", "confirmed")
-    assert nights.decide("1", "refunded", amount=Decimal("10.5")).refunded_amount == "10.5"
+def test_refunds_of_a_claim_add_up_to_its_amount(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT)
+    ledger_runs.decide("1", "confirmed")
+    assert ledger_runs.decide("1", "refunded", amount=Decimal("10.5")).refunded_amount == "10.5"
     with pytest.raises(UsageError, match="more than what is left"):
-        nights.decide("1", "refunded", amount=Decimal("19.51"))
-    assert nights.decide("1", "refunded").refunded_amount == "30.00"
-    assert nights.decide("1", "refunded").refunded_amount == "30.00"
-    nights.run(SHORT.replace(",30", ",45"))
-    assert nights.state("1") == "open"
-    assert nights.decide("1", "refunded", identified_on=date(2026, 5, 4)).refunded_amount == "45.00"
-    assert nights.decide("1", "open").refunded_amount is None
+        ledger_runs.decide("1", "refunded", amount=Decimal("19.51"))
+    assert ledger_runs.decide("1", "refunded").refunded_amount == "30.00"
+    assert ledger_runs.decide("1", "refunded").refunded_amount == "30.00"
+    ledger_runs.run(SHORT.replace(",30", ",45"))
+    assert ledger_runs.state("1") == "open"
+    assert ledger_runs.decide("1", "refunded", identified_on=date(2026, 5, 4)).refunded_amount == "45.00"
+    assert ledger_runs.decide("1", "open").refunded_amount is None
 
 
-def test_a_claim_without_an_amount_needs_one_for_its_refund(nights: Nights):
-    nights.run(SHORT.replace(",30", ","))
-    nights.decide("1", "confirmed")
+def test_a_claim_without_an_amount_needs_one_for_its_refund(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT.replace(",30", ","))
+    ledger_runs.decide("1", "confirmed")
     with pytest.raises(UsageError, match="say with --amount"):
-        nights.decide("1", "refunded")
-    assert nights.decide("1", "refunded", amount=Decimal(5)).refunded_amount == "5"
+        ledger_runs.decide("1", "refunded")
+    assert ledger_runs.decide("1", "refunded", amount=Decimal(5)).refunded_amount == "5"
 
 
 @pytest.mark.parametrize("state", ["corrected", "refunded"])
-def test_only_a_confirmed_case_is_corrected_or_refunded(nights: Nights, state: str):
-    nights.run(SHORT)
+def test_only_a_confirmed_case_is_corrected_or_refunded(ledger_runs: LedgerRuns, state: str):
+    ledger_runs.run(SHORT)
     with pytest.raises(UsageError, match="only a confirmed case"):
-        nights.decide("1", state)
-    assert nights.decide("1", state, identified_on=date(2026, 4, 1)).confirmed_on == "2026-04-01"
-    nights.decide("1", "dismissed")
+        ledger_runs.decide("1", state)
+    assert ledger_runs.decide("1", state, identified_on=date(2026, 4, 1)).confirmed_on == "2026-04-01"
+    ledger_runs.decide("1", "dismissed")
     with pytest.raises(UsageError, match="only a confirmed case"):
-        nights.decide("1", state)
-    nights.decide("1", "confirmed")
-    assert nights.decide("1", state).confirmed_on == "2026-05-04"
+        ledger_runs.decide("1", state)
+    ledger_runs.decide("1", "confirmed")
+    assert ledger_runs.decide("1", state).confirmed_on == "2026-05-04"
 
 
-def test_incomplete_claims_come_back_once_their_window_has_closed(nights: Nights):
+def test_incomplete_claims_come_back_once_their_window_has_closed(ledger_runs: LedgerRuns):
     rules = (*SELECTED, "LAH001")
-    nights.run(GOOD, as_of="2026-03-11T12:00:00", selected=rules)
-    assert nights.night.in_summary["undecided"] == {"waiting": 1, "settled": 0}
+    ledger_runs.run(GOOD, as_of="2026-03-11T12:00:00", selected=rules)
+    assert ledger_runs.ledger_run.in_summary["undecided"] == {"waiting": 1, "settled": 0}
     later = "K4,P4,D1,2026-03-12 09:00,12,98968,,30\n"
-    nights.run(GOOD, later, as_of="2026-03-11T23:00:00", since="2026-03-12", selected=rules)
-    assert nights.result.claims["claim_id"].to_list() == ["K4"]
-    nights.run(GOOD, later, as_of="2026-03-20", since="2026-03-12", selected=rules)
-    assert nights.result.claims["claim_id"].to_list() == ["K3", "K4"]
-    assert nights.night.in_summary["undecided"] == {"waiting": 0, "settled": 2}
-    nights.run(GOOD, later, as_of="2026-03-20", since="2026-03-12", selected=rules)
-    assert nights.result.claims["claim_id"].to_list() == ["K4"]
+    ledger_runs.run(GOOD, later, as_of="2026-03-11T23:00:00", since="2026-03-12", selected=rules)
+    assert ledger_runs.result.claims["claim_id"].to_list() == ["K4"]
+    ledger_runs.run(GOOD, later, as_of="2026-03-20", since="2026-03-12", selected=rules)
+    assert ledger_runs.result.claims["claim_id"].to_list() == ["K3", "K4"]
+    assert ledger_runs.ledger_run.in_summary["undecided"] == {"waiting": 0, "settled": 2}
+    ledger_runs.run(GOOD, later, as_of="2026-03-20", since="2026-03-12", selected=rules)
+    assert ledger_runs.result.claims["claim_id"].to_list() == ["K4"]
 
 
 @pytest.mark.parametrize(
@@ -337,22 +347,22 @@ def test_incomplete_claims_come_back_once_their_window_has_closed(nights: Nights
     ],
 )
 def test_the_clock_starts_when_confirmed_and_stands_still_for_180_days_at_most(
-    nights: Nights, investigated: dict[str, date], due: str
+    ledger_runs: LedgerRuns, investigated: dict[str, date], due: str
 ):
-    nights.run(SHORT)
-    assert nights.decide("1", "open").due() is None
-    assert str(nights.decide("1", "confirmed", on="2026-01-01", **investigated).due()) == due
-    assert nights.decide("1", "refunded", on="2026-02-01").due() is None
+    ledger_runs.run(SHORT)
+    assert ledger_runs.decide("1", "open").due() is None
+    assert str(ledger_runs.decide("1", "confirmed", on="2026-01-01", **investigated).due()) == due
+    assert ledger_runs.decide("1", "refunded", on="2026-02-01").due() is None
 
 
-def test_confirming_again_does_not_move_the_clock(nights: Nights):
-    nights.run(SHORT)
-    nights.decide("1", "confirmed", on="2026-01-01")
-    again = nights.decide(
+def test_confirming_again_does_not_move_the_clock(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT)
+    ledger_runs.decide("1", "confirmed", on="2026-01-01")
+    again = ledger_runs.decide(
         "1", "confirmed", on="2026-02-01", investigated_from=date(2026, 2, 1), investigated_to=date(2026, 2, 11)
     )
     assert str(again.due()) == "2026-03-12"
-    with store.opened(nights.path) as ledger:
+    with store.opened(ledger_runs.path) as ledger:
         assert queries.list_cases(ledger, due_by=date(2026, 3, 11)).height == 0
         assert queries.list_cases(ledger, due_by=date(2026, 3, 12))["number"].to_list() == [1]
 
@@ -392,47 +402,47 @@ def test_decisions_that_do_not_hold_together(made: dict[str, object], says: str)
     ],
 )
 def test_tampering_is_found(tmp_path: Path, tampering: str, fault: str):
-    nights = Nights(tmp_path)
-    nights.run(SHORT, LONG)
-    nights.decide("1", "dismissed")
-    with sqlite3.connect(nights.path) as ledger:
+    ledger_runs = LedgerRuns(tmp_path)
+    ledger_runs.run(SHORT, LONG)
+    ledger_runs.decide("1", "dismissed")
+    with sqlite3.connect(ledger_runs.path) as ledger:
         for trigger in ("history_is_kept", "history_is_fixed"):
             ledger.execute(f"DROP TRIGGER {trigger}")
         ledger.execute(tampering)
     ledger.close()
-    assert any(fault in told for told in nights.faults())
+    assert any(fault in reported for reported in ledger_runs.faults())
 
 
 def test_a_history_cut_short_or_written_anew_is_found_by_the_runs(tmp_path: Path):
-    nights = Nights(tmp_path)
-    nights.run(SHORT)
-    head = nights.night.in_summary["head"]
+    ledger_runs = LedgerRuns(tmp_path)
+    ledger_runs.run(SHORT)
+    head = ledger_runs.ledger_run.in_summary["head"]
     (tmp_path / "run1").mkdir()
     (tmp_path / "run1" / "summary.json").write_text(f'{{"ledger": {{"head": "{head}"}}}}')
-    assert nights.faults() == []
-    nights.path.unlink()
-    nights.run(SHORT)
-    (fault,) = nights.faults()
+    assert ledger_runs.faults() == []
+    ledger_runs.path.unlink()
+    ledger_runs.run(SHORT)
+    (fault,) = ledger_runs.faults()
     assert fault.startswith("run run1 saw a history that is not this one")
 
 
-def test_the_history_takes_no_change_by_accident(nights: Nights):
-    nights.run(SHORT)
-    with store.opened(nights.path) as ledger:
+def test_the_history_takes_no_change_by_accident(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT)
+    with store.opened(ledger_runs.path) as ledger:
         for statement in ("UPDATE history SET by = 'Eve'", "DELETE FROM history"):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 ledger.execute(statement)
 
 
-def test_a_failed_transaction_leaves_nothing(nights: Nights):
-    nights.run(SHORT)
-    with store.opened(nights.path) as ledger:
+def test_a_failed_transaction_leaves_nothing(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT)
+    with store.opened(ledger_runs.path) as ledger:
         before = chain.last(ledger)
         with pytest.raises(UsageError), store.writing(ledger):
             decide(ledger, 1, Decision("dismissed", "Ann", "x", date(2026, 5, 4)))
             queries.find(ledger, "17")
         assert chain.last(ledger) == before
-    assert nights.state("1") == "open"
+    assert ledger_runs.state("1") == "open"
 
 
 @pytest.mark.parametrize(
@@ -455,16 +465,16 @@ def test_files_that_are_no_ledger(tmp_path: Path, content: bytes | str, error: t
         pass
 
 
-def test_a_damaged_page_is_found_on_opening(nights: Nights):
-    nights.run(SHORT, LONG)
-    with sqlite3.connect(nights.path) as ledger:
+def test_a_damaged_page_is_found_on_opening(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT, LONG)
+    with sqlite3.connect(ledger_runs.path) as ledger:
         ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     ledger.close()
-    whole = nights.path.read_bytes()
-    nights.path.write_bytes(whole[: 1 << 14] + b"\xff" * (1 << 14) + whole[2 << 14 :])
-    with pytest.raises(LedgerDamaged, match="damaged"), store.opened(nights.path):
+    whole = ledger_runs.path.read_bytes()
+    ledger_runs.path.write_bytes(whole[: 1 << 14] + b"\xff" * (1 << 14) + whole[2 << 14 :])
+    with pytest.raises(LedgerDamaged, match="damaged"), store.opened(ledger_runs.path):
         pass
-    nights.path.write_bytes(whole)
+    ledger_runs.path.write_bytes(whole)
 
 
 def test_no_ledger(tmp_path: Path):
@@ -473,14 +483,14 @@ def test_no_ledger(tmp_path: Path):
 
 
 def test_older_schemas_are_lifted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    nights = Nights(tmp_path)
-    nights.run(SHORT)
+    ledger_runs = LedgerRuns(tmp_path)
+    ledger_runs.run(SHORT)
     monkeypatch.setattr(store, "MIGRATIONS", (*store.MIGRATIONS, "ALTER TABLE runs ADD COLUMN note TEXT;\n"))
-    with store.opened(nights.path) as ledger:
+    with store.opened(ledger_runs.path) as ledger:
         assert ledger.execute("SELECT note FROM runs").fetchall() == [(None,)]
         assert ledger.execute("PRAGMA user_version").fetchone() == (len(store.MIGRATIONS) + 1,)
     assert len(list(tmp_path.glob("ledger-before-schema-*.sqlite"))) == 1
-    assert nights.run(SHORT) == {"K1 DUR001": "persisting"}
+    assert ledger_runs.run(SHORT) == {"K1 DUR001": "persisting"}
 
 
 PLAIN_KEYS = (
@@ -493,18 +503,18 @@ PLAIN_KEYS = (
 LOOK_ALIKES = (SHORT.replace("K1", "C1"), SHORT.replace("K1,P1", "C2,P2"))
 
 
-def claims_that_look_alike(nights: Nights) -> None:
-    (nights.folder / "claims.csv").write_text(
+def claims_that_look_alike(ledger_runs: LedgerRuns) -> None:
+    (ledger_runs.folder / "claims.csv").write_text(
         "claim_id,claim_line,patient_id,provider_id,service_date,cpt_code,call_id\n"
         "A:1,2,P1,D1,2026-03-09,98968,C1\nA,1:2,P2,D1,2026-03-09,98968,C2\n"
     )
 
 
 @contextmanager
-def schema_before(nights: Nights) -> Iterator[None]:
+def schema_before(ledger_runs: LedgerRuns) -> Iterator[None]:
     """Nights on a ledger of the schema before, in which ids are joined as they are."""
-    standing = store.MIGRATIONS[1][store.MIGRATIONS[1].index("CREATE VIEW standing") :]
-    plain = "ALTER TABLE runs ADD COLUMN repeats INTEGER;\nDROP VIEW standing;\n" + standing
+    current = store.MIGRATIONS[1][store.MIGRATIONS[1].index("CREATE VIEW standing") :]
+    plain = "ALTER TABLE runs ADD COLUMN repeats INTEGER;\nDROP VIEW standing;\n" + current
     older = (store.MIGRATIONS[0], plain, store.MIGRATIONS[2])
     with pytest.MonkeyPatch.context() as before:
         before.setattr(store, "MIGRATIONS", older)
@@ -514,7 +524,7 @@ def schema_before(nights: Nights) -> Iterator[None]:
             ledger_update, "_CASE_ID", pl.concat_str("rule", *ledger_update.KEYS, separator=":").alias("case")
         )
         yield
-    with closing(sqlite3.connect(nights.path)) as ledger:
+    with closing(sqlite3.connect(ledger_runs.path)) as ledger:
         added = re.findall(r"ADD COLUMN (\w+)", store.MIGRATIONS[2])
         dropped = "".join(f"ALTER TABLE cases DROP COLUMN {name};" for name in added)
         was = re.search(r"CREATE VIEW standing .*?;", store.MIGRATIONS[0], re.DOTALL)[0]
@@ -524,26 +534,26 @@ def schema_before(nights: Nights) -> Iterator[None]:
 
 
 @pytest.fixture
-def plain(tmp_path: Path) -> Nights:
+def plain(tmp_path: Path) -> LedgerRuns:
     """A ledger of the schema before, after three nights and a decision."""
-    nights = Nights(tmp_path)
-    with schema_before(nights):
-        nights.run(*PLAIN_KEYS)
-        nights.run(*PLAIN_KEYS, GOOD)
-        nights.run(*(row.replace(",30", ",29") for row in PLAIN_KEYS))
-        nights.decide("1", "confirmed")
-        assert nights.faults() == []
-    return nights
+    ledger_runs = LedgerRuns(tmp_path)
+    with schema_before(ledger_runs):
+        ledger_runs.run(*PLAIN_KEYS)
+        ledger_runs.run(*PLAIN_KEYS, GOOD)
+        ledger_runs.run(*(row.replace(",30", ",29") for row in PLAIN_KEYS))
+        ledger_runs.decide("1", "confirmed")
+        assert ledger_runs.faults() == []
+    return ledger_runs
 
 
-def test_keys_that_were_joined_plainly_are_made_one_to_one(plain: Nights):
+def test_keys_that_were_joined_plainly_are_made_one_to_one(plain: LedgerRuns):
     assert plain.faults() == []
     assert [plain.state(case) for case in ("DUR001:A%3A1:1", "DUR002:B%253A:1", "DUR001:B%3A:1")] == [
         "confirmed", "open", "open",
     ]  # fmt: skip
     with store.opened(plain.path) as ledger:
-        told = [entry["what"] for entry in queries.case_with_history(ledger, 1)[1]]
-    assert told == ["new", "changed", "decided", "renamed"]
+        reported = [entry["what"] for entry in queries.case_with_history(ledger, 1)[1]]
+    assert reported == ["new", "changed", "decided", "renamed"]
     marks = plain.run(*(row.replace(",30", ",28") for row in PLAIN_KEYS))
     assert set(marks.values()) == {"changed"}
     assert plain.faults() == []
@@ -551,22 +561,22 @@ def test_keys_that_were_joined_plainly_are_made_one_to_one(plain: Nights):
     assert sqlite3.connect(kept).execute("PRAGMA user_version").fetchone() == (2,)
 
 
-def test_cases_that_shared_a_key_go_on_apart(nights: Nights):
+def test_cases_that_shared_a_key_go_on_apart(ledger_runs: LedgerRuns):
     """Two claims that differ by where the colon stands had one history: each has its own from here on."""
-    with schema_before(nights):
-        claims_that_look_alike(nights)
-        nights.run(*LOOK_ALIKES, claims=True)
-        nights.run(*(row.replace(",12,", f",1{at},") for at, row in enumerate(LOOK_ALIKES)), claims=True)
-        nights.decide("2", "dismissed")
-        assert nights.faults() != []
-    assert nights.faults() == []
-    assert [nights.state(word) for word in ("1", "2")] == ["open", "dismissed"]
-    assert set(nights.run(*LOOK_ALIKES, claims=True).values()) == {"changed"}
-    assert [nights.state(word) for word in ("1", "2")] == ["open", "dismissed"]
+    with schema_before(ledger_runs):
+        claims_that_look_alike(ledger_runs)
+        ledger_runs.run(*LOOK_ALIKES, claims=True)
+        ledger_runs.run(*(row.replace(",12,", f",1{at},") for at, row in enumerate(LOOK_ALIKES)), claims=True)
+        ledger_runs.decide("2", "dismissed")
+        assert ledger_runs.faults() != []
+    assert ledger_runs.faults() == []
+    assert [ledger_runs.state(word) for word in ("1", "2")] == ["open", "dismissed"]
+    assert set(ledger_runs.run(*LOOK_ALIKES, claims=True).values()) == {"changed"}
+    assert [ledger_runs.state(word) for word in ("1", "2")] == ["open", "dismissed"]
 
 
 @pytest.mark.parametrize("damage", ["state = 'open', confirmed_on = NULL", "facts = replace(facts, '12', '25')"])
-def test_an_older_ledger_that_was_edited_is_not_lifted(plain: Nights, damage: str):
+def test_an_older_ledger_that_was_edited_is_not_lifted(plain: LedgerRuns, damage: str):
     with closing(sqlite3.connect(plain.path)) as ledger:
         ledger.executescript(f"UPDATE cases SET {damage} WHERE number = 1")
     before = plain.path.read_bytes()
@@ -575,23 +585,27 @@ def test_an_older_ledger_that_was_edited_is_not_lifted(plain: Nights, damage: st
     assert plain.path.read_bytes() == before
 
 
-def test_ids_differ_though_only_the_colon_moves(nights: Nights):
-    claims_that_look_alike(nights)
-    nights.run(*LOOK_ALIKES, claims=True)
-    assert nights.result.findings["finding_id"].to_list() == ["DUR001:A:1%3A2", "DUR001:A%3A1:2"]
-    nights.decide("1", "dismissed")
-    assert sorted(nights.state(word) for word in ("1", "2")) == ["dismissed", "open"]
+def test_ids_differ_though_only_the_colon_moves(ledger_runs: LedgerRuns):
+    claims_that_look_alike(ledger_runs)
+    ledger_runs.run(*LOOK_ALIKES, claims=True)
+    assert ledger_runs.result.findings["finding_id"].to_list() == ["DUR001:A:1%3A2", "DUR001:A%3A1:2"]
+    ledger_runs.decide("1", "dismissed")
+    assert sorted(ledger_runs.state(word) for word in ("1", "2")) == ["dismissed", "open"]
 
 
-def test_a_second_writer_waits_and_then_says_so(nights: Nights, monkeypatch: pytest.MonkeyPatch):
-    nights.run(SHORT)
+def test_a_second_writer_waits_and_then_says_so(ledger_runs: LedgerRuns, monkeypatch: pytest.MonkeyPatch):
+    ledger_runs.run(SHORT)
     monkeypatch.setattr(store, "_WAIT", 0.05)
-    with store.opened(nights.path) as one, store.writing(one), pytest.raises(FolderLocked, match="holds the ledger"):
-        nights.decide("1", "dismissed")
-    nights.decide("1", "dismissed")
-    assert nights.state("1") == "dismissed"
+    with (
+        store.opened(ledger_runs.path) as one,
+        store.writing(one),
+        pytest.raises(FolderLocked, match="holds the ledger"),
+    ):
+        ledger_runs.decide("1", "dismissed")
+    ledger_runs.decide("1", "dismissed")
+    assert ledger_runs.state("1") == "dismissed"
 
 
-def test_the_ledger_is_for_its_owner_only(nights: Nights):
-    nights.run(SHORT)
-    assert {path.stat().st_mode & 0o777 for path in nights.folder.glob(f"{store.NAME}*")} == {0o600}
+def test_the_ledger_is_for_its_owner_only(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT)
+    assert {path.stat().st_mode & 0o777 for path in ledger_runs.folder.glob(f"{store.NAME}*")} == {0o600}

@@ -19,11 +19,11 @@ K2,P2,D1,2026-03-03 09:00,35,98968,40
 K3,P3,D1,2026-03-04 09:00,25,98968,40
 """
 VISITS = "visit_id,patient_id,visit_start,status\nV1,P3,2026-03-01 09:00,completed\nV2,P9,2026-04-20 09:00,completed\n"
-Night = Callable[..., int]
+LedgerRun = Callable[..., int]
 
 
 @pytest.fixture
-def night(tmp_path: Path) -> Night:
+def ledger_run(tmp_path: Path) -> LedgerRun:
     """A run of the same exports in `out`."""
     (tmp_path / "calls.csv").write_text(CALLS)
     (tmp_path / "visits.csv").write_text(VISITS)
@@ -65,43 +65,45 @@ DAMAGE = [
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_stops_the_run_and_is_repaired(
-    damage: str, night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    damage: str, ledger_run: LedgerRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert night() == 0
+    assert ledger_run() == 0
     decided(out)
-    assert night() == 0
+    assert ledger_run() == 0
     before = cases(out)
     edited(out, damage)
     there = sorted(out.iterdir())
     capfd.readouterr()
-    assert night() == 4
-    assert "the ledger is damaged" in (said := capfd.readouterr().err)
-    assert "cases repair" in said
+    assert ledger_run() == 4
+    assert "the ledger is damaged" in (message_text := capfd.readouterr().err)
+    assert "cases repair" in message_text
     assert sorted(out.iterdir()) == there
     assert command(["cases", "verify", str(out)]) == 3
     assert command(["cases", "repair", str(out)]) == 0
     assert cases(out) == before
     assert command(["cases", "verify", str(out)]) == 0
     assert len([*out.glob("ledger-before-repair-*.sqlite")]) == 1
-    assert night() == 0
+    assert ledger_run() == 0
 
 
-def test_an_edited_history_is_not_repaired(night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_edited_history_is_not_repaired(
+    ledger_run: LedgerRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
-    assert night() == 0
+    assert ledger_run() == 0
     decided(out)
     edited(out, "DROP TRIGGER history_is_fixed", "UPDATE history SET by = 'Eve' WHERE what = 'decided'")
-    assert night() == 4
+    assert ledger_run() == 4
     assert command(["cases", "repair", str(out)]) == 4
     assert "the history itself does not hold" in capfd.readouterr().err
 
 
 def test_new_cases_need_the_folder_of_their_run(
-    night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ledger_run: LedgerRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert night() == 0
+    assert ledger_run() == 0
     edited(out, "DELETE FROM cases WHERE number = 2")
     kept = (out / "latest").resolve()
     kept.rename(tmp_path / "elsewhere")
@@ -111,54 +113,58 @@ def test_new_cases_need_the_folder_of_their_run(
     assert command(["cases", "repair", str(out)]) == 0
 
 
-def test_a_ledger_that_is_gone_is_missed(night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_ledger_that_is_gone_is_missed(
+    ledger_run: LedgerRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
-    assert night() == 0
+    assert ledger_run() == 0
     (out / store.NAME).rename(tmp_path / "kept.sqlite")
-    assert night() == 4
+    assert ledger_run() == 4
     assert "is gone; put it back, make it anew" in capfd.readouterr().err
     assert not (out / store.NAME).exists()
-    assert night("--ledger", "none") == 0
+    assert ledger_run("--ledger", "none") == 0
     shutil.rmtree(out / "latest" / ".." / (out / "latest").resolve().name)
-    assert night("--ledger", "new") == 0
-    assert night() == 0
+    assert ledger_run("--ledger", "new") == 0
+    assert ledger_run() == 0
 
 
 @pytest.mark.parametrize("other", ["older", "emptied", "foreign"])
 def test_another_ledger_is_not_continued(
-    other: str, night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    other: str, ledger_run: LedgerRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert night() == 0
+    assert ledger_run() == 0
     edited(out, "PRAGMA wal_checkpoint(TRUNCATE)")
     older = (out / store.NAME).read_bytes()
-    assert night() == 0
+    assert ledger_run() == 0
     edited(out, "PRAGMA wal_checkpoint(TRUNCATE)")
     if other == "foreign":
         out.rename(tmp_path / "first")
-        assert night() == 0
+        assert ledger_run() == 0
         edited(out, "PRAGMA wal_checkpoint(TRUNCATE)")
         older = (out / store.NAME).read_bytes()
         shutil.rmtree(out)
         (tmp_path / "first").rename(out)
     (out / store.NAME).write_bytes(b"" if other == "emptied" else older)
-    assert night() == 4
+    assert ledger_run() == 4
     assert "not the ledger that the run" in capfd.readouterr().err
-    assert night("--ledger", "new") == 0
+    assert ledger_run("--ledger", "new") == 0
     assert len([*out.glob("ledger-until-*.sqlite")]) == 1
-    assert night() == 0
+    assert ledger_run() == 0
 
 
-def test_a_table_that_is_missing_is_damage(night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_table_that_is_missing_is_damage(
+    ledger_run: LedgerRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
-    assert night() == 0
+    assert ledger_run() == 0
     edited(out, "DROP TABLE undecided")
-    assert night() == 4
+    assert ledger_run() == 4
     assert "the ledger is damaged, a table is missing" in capfd.readouterr().err
     assert command(["cases", "list", str(out)]) == 4
 
 
-def standing(out: Path) -> list[tuple[object, ...]]:
+def current(out: Path) -> list[tuple[object, ...]]:
     """Every case as it stands; by which run a mark was given before the last is not known any more."""
     with closing(sqlite3.connect(out / store.NAME)) as ledger:
         ledger.row_factory = sqlite3.Row
@@ -167,26 +173,26 @@ def standing(out: Path) -> list[tuple[object, ...]]:
 
 
 def test_a_ledger_that_is_gone_is_restored_from_the_runs(
-    night: Night, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ledger_run: LedgerRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert night() == 0
+    assert ledger_run() == 0
     decided(out)
     (tmp_path / "calls.csv").write_text(CALLS.replace(",35,", ",25,"))
-    assert night() == 0
+    assert ledger_run() == 0
     (tmp_path / "calls.csv").write_text(CALLS.replace(",35,", ",25,") + "K5,P5,D1,2026-03-06 09:00,10,98968,40\n")
-    assert night() == 0
-    before = standing(out)
+    assert ledger_run() == 0
+    before = current(out)
     (out / store.NAME).unlink()
-    assert night() == 4
+    assert ledger_run() == 4
     assert "cases restore" in capfd.readouterr().err
     assert command(["cases", "restore", str(out)]) == 0
     assert f"{len(before)} cases restored from 3 runs" in capfd.readouterr().out
-    assert standing(out) == before
+    assert current(out) == before
     assert command(["cases", "verify", str(out)]) == 0
     assert command(["cases", "show", str(out), "1"]) == 0
     (tmp_path / "calls.csv").write_text(CALLS)
-    assert night() == 0
+    assert ledger_run() == 0
     assert command(["cases", "verify", str(out)]) == 0
     with closing(sqlite3.connect(out / store.NAME)) as ledger:
         marks = dict(ledger.execute("SELECT number, mark FROM standing"))
@@ -194,17 +200,17 @@ def test_a_ledger_that_is_gone_is_restored_from_the_runs(
     assert marks[2] == "reopened"  # it had been resolved in the second of three runs
 
 
-def test_a_restored_ledger_knows_runs_whose_folders_are_gone(night: Night, tmp_path: Path) -> None:
+def test_a_restored_ledger_knows_runs_whose_folders_are_gone(ledger_run: LedgerRun, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert night() == 0
+    assert ledger_run() == 0
     first = (out / "latest").resolve()
     (tmp_path / "visits.csv").write_text(VISITS + "V8,P9,2026-04-19 09:00,completed\n")
-    assert night() == 0
+    assert ledger_run() == 0
     shutil.rmtree(first)
     assert command(["cases", "restore", str(out)]) == 0
     assert command(["cases", "verify", str(out)]) == 0
     assert len(list(out.glob("ledger-until-*.sqlite"))) == 1
-    assert night() == 0
+    assert ledger_run() == 0
 
 
 def test_nothing_to_restore_from(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -215,15 +221,15 @@ def test_nothing_to_restore_from(tmp_path: Path, capfd: pytest.CaptureFixture[st
 
 
 def test_a_decision_while_the_ledger_is_proved_is_no_damage(
-    night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ledger_run: LedgerRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert night() == 0
-    told = replay.replay
+    assert ledger_run() == 0
+    reported = replay.replay
 
     def slow(connection: sqlite3.Connection) -> replay.Replay:
-        history = told(connection)
+        history = reported(connection)
         decided(tmp_path / "out")
         return history
 
     monkeypatch.setattr(replay, "replay", slow)
-    assert night() == 0
+    assert ledger_run() == 0

@@ -41,7 +41,7 @@ def audit(folder: Path, minutes: int = 12, visits: str = VISITS) -> None:
 
 
 @pytest.fixture(scope="module")
-def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("nights")
     audit(folder)
     audit(folder, visits=VISITS + "V3,PX,2026-05-01 09:00,completed\n")
@@ -49,9 +49,9 @@ def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def out(two_nights: Path, tmp_path: Path) -> Path:
+def out(two_runs: Path, tmp_path: Path) -> Path:
     """An output folder audited twice: cases 1 to 5, all open and persisting."""
-    shutil.copytree(two_nights, tmp_path, symlinks=True, dirs_exist_ok=True)
+    shutil.copytree(two_runs, tmp_path, symlinks=True, dirs_exist_ok=True)
     return tmp_path / "out"
 
 
@@ -66,9 +66,9 @@ def cases(out: Path, capfd: pytest.CaptureFixture[str]) -> Program:
 
 
 def decide(cases: Program, state: str, *words: str) -> str:
-    code, told, _ = cases("decide", state, *words, "--by", "Ann", "--reason", "read the record")
+    code, reported, _ = cases("decide", state, *words, "--by", "Ann", "--reason", "read the record")
     assert code == 0
-    return told
+    return reported
 
 
 def states(cases: Program) -> dict[str, tuple[str, str, str]]:
@@ -92,17 +92,17 @@ def row(out: Path, claim: str) -> int:
 def test_the_list_counts_and_filters_without_a_single_identifier(cases: Program):
     decide(cases, "confirmed", "2", "3", "--on", "2025-12-01")
     decide(cases, "dismissed", "4")
-    code, told, _ = cases("list")
+    code, reported, _ = cases("list")
     assert code == 0
-    assert told.splitlines()[0] == "5 cases: 2 open, 2 confirmed, 1 dismissed, 2 overdue; 150.00 on 5 claims"
-    assert told.splitlines()[2].split()[:5] == ["2", "DUR001", "violation", "confirmed", "persisting"]
+    assert reported.splitlines()[0] == "5 cases: 2 open, 2 confirmed, 1 dismissed, 2 overdue; 150.00 on 5 claims"
+    assert reported.splitlines()[2].split()[:5] == ["2", "DUR001", "violation", "confirmed", "persisting"]
     for words, expected in (
         (["--state", "open"], 2), (["--mark", "new"], 0), (["--mark", "persisting"], 5), (["--rule", "dur"], 5),
         (["--rule", "call-too-long"], 0), (["--due", "14d"], 2), (["--state", "open", "--due", "0"], 0),
     ):  # fmt: skip
-        told = cases("list", *words)[1]
-        assert told.startswith(f"{expected} case"), words
-        assert not [secret for secret in SECRETS if secret in told]
+        reported = cases("list", *words)[1]
+        assert reported.startswith(f"{expected} case"), words
+        assert not [secret for secret in SECRETS if secret in reported]
     assert all(secret in cases("list", "--show-ids")[1] for secret in SECRETS)
 
 
@@ -118,12 +118,12 @@ def test_the_list_goes_back_to_a_day_or_a_run(cases: Program, out: Path):
 
 
 def test_the_list_is_sorted_cut_and_written_for_programs(cases: Program):
-    told = json.loads(cases("list", "--sort", "amount", "--limit", "2", "--format", "json")[1])
-    assert [set(row) >= {"number", "rule", "state", "mark", "amount", "found"} for row in told] == [True, True]
-    assert not [secret for secret in SECRETS if secret in str(told)]
-    told = cases("list", "--format", "csv", "--show-ids")[1]
-    assert len(list(csv.DictReader(io.StringIO(told)))) == 5
-    assert "0042" in told
+    reported = json.loads(cases("list", "--sort", "amount", "--limit", "2", "--format", "json")[1])
+    assert [set(row) >= {"number", "rule", "state", "mark", "amount", "found"} for row in reported] == [True, True]
+    assert not [secret for secret in SECRETS if secret in str(reported)]
+    reported = cases("list", "--format", "csv", "--show-ids")[1]
+    assert len(list(csv.DictReader(io.StringIO(reported)))) == 5
+    assert "0042" in reported
     assert cases("list", "--limit", "2")[1].endswith("and 3 more\n")
     assert "; 150.00 on 5 claims" in cases("list")[1]
     assert cases("list", "--sort", "size")[0] == 2
@@ -146,14 +146,14 @@ def test_long_identifiers_are_never_cut(cases: Program, out: Path):
     assert "L" * 500 in cases("list", "--show-ids")[1]
 
 
-def test_a_case_is_told_with_its_history_in_words(cases: Program, out: Path):
+def test_a_case_is_reported_with_its_history_in_words(cases: Program, out: Path):
     first = number(out, "0042")
     decide(cases, "dismissed", first, "--on", "2025-04-01", "--until", "2026-12-31")
     assert cases("note", first, "asked the provider", "--by", "Bo")[:2] == (0, f"case {first}: noted\n")
     audit(out.parent, minutes=13)
-    code, told, _ = cases("show", "DUR001:0042:1")
+    code, reported, _ = cases("show", "DUR001:0042:1")
     assert code == 0
-    entries = [line.split(":00  ")[1] for line in told.splitlines() if ":00  " in line]
+    entries = [line.split(":00  ")[1] for line in reported.splitlines() if ":00  " in line]
     assert entries[0].startswith("audit: new in run ")
     assert entries[1:3] == [
         "Ann: dismissed on 2025-04-01, because: read the record; until 2026-12-31",
@@ -161,12 +161,12 @@ def test_a_case_is_told_with_its_history_in_words(cases: Program, out: Path):
     ]
     assert entries[3].startswith("audit: changed in run ")
     assert entries[3].endswith("; minutes was 12, is 13")
-    assert cases("show", f"#{first}")[1] == told
+    assert cases("show", f"#{first}")[1] == reported
 
 
 def test_decisions_are_entered_for_all_cases_or_none(cases: Program):
-    told = decide(cases, "confirmed", "1", "2", "1", "--on", "2025-01-01", "--investigated-from", "2025-01-01")
-    assert told.splitlines() == [f"case {case}: confirmed; report and return by 2025-08-29" for case in (1, 2)]
+    reported = decide(cases, "confirmed", "1", "2", "1", "--on", "2025-01-01", "--investigated-from", "2025-01-01")
+    assert reported.splitlines() == [f"case {case}: confirmed; report and return by 2025-08-29" for case in (1, 2)]
     before = cases("export")[1]
     code, _, error = cases("decide", "dismissed", "3", "99", "--by", "Ann", "--reason", "x")
     assert (code, "99: no such case" in error) == (2, True)
@@ -241,9 +241,9 @@ def test_a_refund_of_more_than_is_left_needs_a_yes(cases: Program):
     for amount in ("0", "-5", "1e3", "5.001", "five"):
         assert cases("decide", "refunded", "1", "--amount", amount, *words)[0] == 2
     assert cases("decide", "refunded", "1", "--amount", "30.01", "--yes", "--on", "2026-03-20", *words)[0] == 0
-    told = cases("show", "1")[1]
-    assert "refunded on 2026-03-20, because: paid; amount 30.01" in told
-    assert "refunded amount:   30.01" in told
+    reported = cases("show", "1")[1]
+    assert "refunded on 2026-03-20, because: paid; amount 30.01" in reported
+    assert "refunded amount:   30.01" in reported
 
 
 def test_a_workbook_refunds_confirmed_cases_only(cases: Program, out: Path):
@@ -273,8 +273,8 @@ def test_a_workbook_that_libreoffice_saved(cases: Program, out: Path, tmp_path: 
         source = paper if form == "ods" else tmp_path / "saved" / "reviewed.ods"
         subprocess.run([*office, "--convert-to", form, "--outdir", str(tmp_path / "saved"), str(source)],
                        check=True, capture_output=True, timeout=HANG)  # fmt: skip
-    told = cases("import", str(tmp_path / "saved" / "reviewed.xlsx"), "--by", "Ann")
-    assert told[:2] == (0, "5 decided, 0 noted, 0 taken before\n")
+    reported = cases("import", str(tmp_path / "saved" / "reviewed.xlsx"), "--by", "Ann")
+    assert reported[:2] == (0, "5 decided, 0 noted, 0 taken before\n")
     assert {states(cases)[number(out, claim)] for claim in IDS} == {
         ("confirmed", f"read {at}", f"2025-04-{at + 1:02}") for at in range(5)
     }
@@ -284,9 +284,9 @@ def test_days_left_count_down_to_the_last_day(cases: Program):
     decide(cases, "confirmed", "1", "--on", str(TODAY - timedelta(days=60)))
     decide(cases, "confirmed", "2", "--on", str(TODAY - timedelta(days=61)))
     decide(cases, "confirmed", "3", "--on", str(TODAY - timedelta(days=45)))
-    told = [line.split() for line in cases("list", "--due", "15d")[1].splitlines()]
-    assert told[0][-6:-4] == ["1", "overdue;"]
-    assert [(line[0], line[7]) for line in told[2:]] == [("2", "-1"), ("1", "0"), ("3", "15")]
+    reported = [line.split() for line in cases("list", "--due", "15d")[1].splitlines()]
+    assert reported[0][-6:-4] == ["1", "overdue;"]
+    assert [(line[0], line[7]) for line in reported[2:]] == [("2", "-1"), ("1", "0"), ("3", "15")]
     assert cases("list", "--due", "14d")[1].startswith("2 cases")
 
 
@@ -301,8 +301,8 @@ def test_verify_tells_the_hash_that_a_later_verify_must_find(cases: Program, out
         (out / f"{store.NAME}{suffix}").unlink(missing_ok=True)
     (out / store.NAME).write_bytes(copy)
     assert cases("verify")[0] == 0
-    code, told, _ = cases("verify", "--head", later)
-    assert (code, "no entry has the hash of --head" in told) == (3, True)
+    code, reported, _ = cases("verify", "--head", later)
+    assert (code, "no entry has the hash of --head" in reported) == (3, True)
 
 
 @pytest.mark.parametrize(
@@ -338,17 +338,17 @@ def test_verify_finds_what_was_edited(cases: Program, out: Path, tampering: str)
     with closing(sqlite3.connect(out / store.NAME)) as ledger:
         ledger.executescript(f"DROP TRIGGER history_is_kept; DROP TRIGGER history_is_fixed; {tampering}")
         ledger.commit()
-    code, told, error = cases("verify")
+    code, reported, error = cases("verify")
     assert code == 3
-    assert told
+    assert reported
     assert "the history does not hold" in error
-    assert not [secret for secret in SECRETS if secret in told + error]
+    assert not [secret for secret in SECRETS if secret in reported + error]
 
 
 def test_verify_looks_at_what_the_runs_saw(cases: Program, out: Path):
     kept = out / "latest" / "summary.json"
-    told = kept.read_text()
-    kept.write_text(told.replace('"head": "', '"head": "0').replace('"began": "', '"began": "0'))
+    reported = kept.read_text()
+    kept.write_text(reported.replace('"head": "', '"head": "0').replace('"began": "', '"began": "0'))
     assert "saw a history that is not this one" in cases("verify")[1]
     kept.write_text("{")
     assert "its summary.json cannot be read" in cases("verify")[1]

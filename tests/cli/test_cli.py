@@ -49,12 +49,12 @@ def test_findings_exit_1_and_the_folder_is_complete(exports: Path):
     latest = exports / "out" / "latest"
     names = {"findings.parquet", "findings.csv", "claims.parquet", "claims.csv", "evidence.parquet", "rejects.csv"}
     assert {"summary.json", *names} <= {entry.name for entry in latest.iterdir()}
-    told = json.loads((latest / "summary.json").read_text())
-    assert told["run_id"] == latest.resolve().name
-    assert told["claims"] == {"audited": 2, "violation": 1, "review": 0, "incomplete": 0, "clear": 1,
+    reported = json.loads((latest / "summary.json").read_text())
+    assert reported["run_id"] == latest.resolve().name
+    assert reported["claims"] == {"audited": 2, "violation": 1, "review": 0, "incomplete": 0, "clear": 1,
                               "not_applicable": 0, "void": 0, "denied": 0, "rejected": 0, "clear_by_absence": 0}  # fmt: skip
-    assert told["money"]["at_risk"] == 40.0
-    assert all(entry["rows"] == entry["used"] + entry["rejected"] for entry in told["inputs"])
+    assert reported["money"]["at_risk"] == 40.0
+    assert all(entry["rows"] == entry["used"] + entry["rejected"] for entry in reported["inputs"])
     finding = pl.read_parquet(latest / "findings.parquet").to_dicts()[0]
     assert (finding["finding_id"], finding["related_id"], finding["gap_days"]) == ("LBK001:K1:1", "V1", 4)
 
@@ -114,7 +114,7 @@ def test_missing_tables_are_wrong_usage(exports: Path):
     assert audit98968(folder=exports).returncode == 2
 
 
-def test_a_missing_required_column_says_what_was_seen_and_accepted(exports: Path):
+def test_a_missing_required_column_says_what_was_found_and_accepted(exports: Path):
     (exports / "calls.csv").write_text("call_id,patient_id,call_start\n1,2,3\n")
     done = run(exports, "--out", "out")
     assert done.returncode == 3
@@ -146,7 +146,7 @@ def test_a_table_without_rows(exports: Path):
     assert run(exports, "--allow-empty").returncode == 0
 
 
-def test_no_audited_claim_is_said_plainly(exports: Path):
+def test_no_audited_claim_is_stated_plainly(exports: Path):
     (exports / "calls.csv").write_text(CALLS.format(minutes="25").replace("98968", "98966"))
     done = run(exports)
     assert done.returncode == 0
@@ -176,7 +176,7 @@ def test_no_identifier_in_text_and_on_standard_error(exports: Path):
         assert "CANARY" not in done.stdout + done.stderr
 
 
-def test_warnings_are_told_on_standard_error_and_in_the_report(exports: Path):
+def test_warnings_are_reported_on_standard_error_and_in_the_report(exports: Path):
     warning = "visits_since rests on 2026-01-05, 59 days from the next date"
     done = run(exports)
     assert f"warning: {warning}" in done.stderr
@@ -184,8 +184,8 @@ def test_warnings_are_told_on_standard_error_and_in_the_report(exports: Path):
     quiet = run(exports, "--quiet")
     assert (quiet.stderr, f"- {warning}" in quiet.stdout) == ("", True)
     assert "rests on" not in run(exports, "--format", "csv").stdout
-    told = json.loads(run(exports, "--format", "json").stdout)["warnings"]
-    assert any(text.startswith(warning) for text in told)
+    reported = json.loads(run(exports, "--format", "json").stdout)["warnings"]
+    assert any(text.startswith(warning) for text in reported)
 
 
 def test_standard_input_holds_one_table(exports: Path):
@@ -202,8 +202,8 @@ def test_one_flag_takes_several_paths(exports: Path):
     (exports / "v1.csv").write_text("\n".join(visits[:2]))
     (exports / "v2.csv").write_text("\n".join([visits[0], *visits[2:]]))
     flags = ("--visits", "v1.csv", "v2.csv", "--calls", "calls.csv", "--timezone", "UTC", "--format", "json")
-    told = json.loads(audit98968("run", *flags, folder=exports).stdout)
-    assert [entry["rows"] for entry in told["inputs"] if entry["table"] == "visits"] == [1, 2]
+    reported = json.loads(audit98968("run", *flags, folder=exports).stdout)
+    assert [entry["rows"] for entry in reported["inputs"] if entry["table"] == "visits"] == [1, 2]
 
 
 def test_precedence_flag_variable_file_default(exports: Path):
@@ -369,8 +369,8 @@ def test_words_are_shown_where_they_are_often_there_and_have_no_digit(exports: P
     codes = "".join(f"V{n},P{n},D1,2026-03-05 09:00,{'QXFAM' if n else 'M9999'}\n" for n in range(11))
     (exports / "visits.csv").write_text(f"visit_id,patient_id,provider_id,visit_start,cpt_codes\n{codes}")
     done = run(exports, "--format", "json", "--fail-on", "never", "--out", "out", "--require", "DUR001")
-    told = {(row["column"], row["value"]): row for row in json.loads(done.stdout)["unrecognised"]}
-    assert {key: (row["count"], row.get("hidden")) for key, row in told.items()} == {
+    reported = {(row["column"], row["value"]): row for row in json.loads(done.stdout)["unrecognised"]}
+    assert {key: (row["count"], row.get("hidden")) for key, row in reported.items()} == {
         ("initiated_by", "robot"): (10, None), ("initiated_by", None): (25, 4),
         ("cpt_codes", "QXFAM"): (10, None), ("cpt_codes", None): (1, 1),
     }  # fmt: skip

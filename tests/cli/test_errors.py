@@ -41,9 +41,9 @@ def test_the_message(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[st
         assert case.name in RUN_BEFORE or not (tmp_path / "out" / "latest").exists()
     for summary in tmp_path.glob("out/**/summary.json"):
         if text := summary.read_text(encoding="utf-8"):
-            told = json.loads(text)
-            assert all(entry["rows"] == entry["used"] + entry["rejected"] for entry in told["inputs"])
-            assert "refused" not in told or CANARY not in text
+            reported = json.loads(text)
+            assert all(entry["rows"] == entry["used"] + entry["rejected"] for entry in reported["inputs"])
+            assert "refused" not in reported or CANARY not in text
     for path in written:
         assert CANARY not in path.read_text(encoding="utf-8")
 
@@ -53,13 +53,13 @@ def test_every_preparation_has_its_case():
 
 
 def test_every_message_of_the_program_is_in_the_catalogue():
-    told = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*/[mr]e*.*")))
+    reported = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*/[mr]e*.*")))
     missing = {
         f"{path.relative_to(ROOT)}:{line}"
         for package in ("auditor", "cli")
         for path in sorted((ROOT / package).rglob("*.py"))
         for line, pattern in _messages(path)
-        if not re.search(pattern, told)
+        if not re.search(pattern, reported)
     }
     assert not missing
 

@@ -50,16 +50,16 @@ WATCHED = ("run", "check", "frame")
 
 def watched(clinic: Clinic, *arguments: str, prefix: Sequence[str] = ()) -> Done:
     """Run a command, and look meanwhile at what others see of it: arguments of processes, and names of files."""
-    process, seen = clinic.start(*arguments, prefix=prefix), set()
+    process, observed = clinic.start(*arguments, prefix=prefix), set()
     secret: list[str] = []
     while process.poll() is None and not secret:
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 if (folder / "cwd").readlink() == clinic.work:
-                    seen |= {*(folder / "cmdline").read_bytes().decode(errors="replace").split("\0")}
+                    observed |= {*(folder / "cmdline").read_bytes().decode(errors="replace").split("\0")}
         with suppress(OSError):  # a folder that goes meanwhile
-            seen |= {path.name for path in clinic.base.rglob("*")}
-        secret = [word for word in seen - {*arguments} if CANARY in word]
+            observed |= {path.name for path in clinic.base.rglob("*")}
+        secret = [word for word in observed - {*arguments} if CANARY in word]
         time.sleep(0.1)
     if secret:
         process.kill()
@@ -83,8 +83,8 @@ def test_no_command_shows_a_value_that_was_not_asked_for(tmp_path: Path):
         done = watched(clinic, *arguments) if arguments[0] in WATCHED else ended(clinic, *arguments)
         assert done.code == code, (arguments, done.err)
         secret = rf"{CANARY}[- ]\w" if arguments[0] == "init" else CANARY  # alone it is a word, in a column of words
-        said = done.out + done.err + (clinic.work / "log").read_text()
-        assert not re.search(f"{secret}|Traceback|panicked", said), arguments
+        message_text = done.out + done.err + (clinic.work / "log").read_text()
+        assert not re.search(f"{secret}|Traceback|panicked", message_text), arguments
         assert not [*(clinic.base / "home").iterdir(), *(clinic.base / "tmp").iterdir()], arguments
 
 
@@ -138,8 +138,8 @@ def test_no_url_shows_its_user_or_password(tmp_path: Path, arguments: tuple[str,
     done = audit98968(*arguments, *log, folder=tmp_path)
     written = [path.read_text(errors="replace") for name in ("log", "out") for path in tmp_path.glob(f"{name}/**/*.*")]
     logged = (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
-    said = "\n".join((done.stdout, done.stderr, logged, *written))
-    assert not re.search("S3CRET|ann[:@]", said), said
+    message_text = "\n".join((done.stdout, done.stderr, logged, *written))
+    assert not re.search("S3CRET|ann[:@]", message_text), message_text
 
 
 def test_a_refused_url_is_named_by_its_host_and_path(tmp_path: Path):

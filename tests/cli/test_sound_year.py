@@ -84,8 +84,10 @@ def export(folder: Path, last: date) -> None:
 
 
 @pytest.mark.parametrize("nights", [(date(2025, 4, 15), date(2025, 8, 11)), (date(2025, 11, 30), LAST)])
-def test_a_sound_year_is_quiet(nights: tuple[date, date], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    for last in nights:
+def test_a_sound_year_is_quiet(
+    ledger_runs: tuple[date, date], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for last in ledger_runs:
         export(tmp_path, last)
         paths = ["--calls", str(tmp_path / "calls.csv"), "--visits", str(tmp_path / "visits.csv")]
         assert (
@@ -94,11 +96,13 @@ def test_a_sound_year_is_quiet(nights: tuple[date, date], tmp_path: Path, capfd:
             )
             == 0
         )
-        told = json.loads((tmp_path / "out" / "latest" / "summary.json").read_text())
-        claims = told["claims"]
-        assert [text for text in told["warnings"] if "patient is in no visit" not in text] == []  # which every run owes
-        assert len(capfd.readouterr().err.splitlines()) == len(told["warnings"])
-        assert (claims["violation"], claims["review"], told["coverage"]["holes"]) == (0, 0, [])
+        reported = json.loads((tmp_path / "out" / "latest" / "summary.json").read_text())
+        claims = reported["claims"]
+        assert [
+            text for text in reported["warnings"] if "patient is in no visit" not in text
+        ] == []  # which every run owes
+        assert len(capfd.readouterr().err.splitlines()) == len(reported["warnings"])
+        assert (claims["violation"], claims["review"], reported["coverage"]["holes"]) == (0, 0, [])
         assert claims["audited"] > 250
         assert claims["incomplete"] < 60  # whose window is open at the end, or at the beginning
-        assert told["unrecognised"] == []
+        assert reported["unrecognised"] == []

@@ -36,19 +36,19 @@ def test_the_log_holds_the_whole_run(tmp_path: Path):
     events = [line["event"] for line in lines]
     assert events[0] == "start" and events[-1] == "exit"
     assert {"stage", "input", "result", "report", "warning"} <= set(events)
-    told = json.loads((tmp_path / "out" / "latest" / "summary.json").read_text())
+    reported = json.loads((tmp_path / "out" / "latest" / "summary.json").read_text())
     by_event = {line["event"]: line for line in lines}
-    assert [{key: line[key] for key in told["inputs"][0]} for line in lines if line["event"] == "input"] == told[
-        "inputs"
-    ]
-    assert by_event["result"]["claims"] == told["claims"]
-    assert by_event["report"]["path"] == f"out/{told['run_id']}"
-    assert by_event["exit"]["exit_code"] == 1 and by_event["exit"]["run_id"] == told["run_id"]
-    assert [line["message"] for line in lines if line["level"] == "warning"] == told["warnings"] != []
+    assert [
+        {key: line[key] for key in reported["inputs"][0]} for line in lines if line["event"] == "input"
+    ] == reported["inputs"]
+    assert by_event["result"]["claims"] == reported["claims"]
+    assert by_event["report"]["path"] == f"out/{reported['run_id']}"
+    assert by_event["exit"]["exit_code"] == 1 and by_event["exit"]["run_id"] == reported["run_id"]
+    assert [line["message"] for line in lines if line["level"] == "warning"] == reported["warnings"] != []
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"]) for line in lines)
     assert all(before["elapsed"] <= after["elapsed"] for before, after in pairwise(lines))
     assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o600
-    assert [json.loads(line)["message"] for line in done.stderr.splitlines()] == told["warnings"]
+    assert [json.loads(line)["message"] for line in done.stderr.splitlines()] == reported["warnings"]
 
 
 def test_a_log_in_text_is_appended_to(tmp_path: Path):
@@ -163,14 +163,14 @@ def test_a_terminal_sees_the_stages(tmp_path: Path, form: str):
     command = [sys.executable, "-m", "cli", "run", *TABLES, "--format", "none", "--log-format", form]
     done = subprocess.run(command, cwd=ROOT, stderr=theirs, timeout=HANG, check=False)
     os.close(theirs)
-    seen = os.read(ours, 100_000).decode(errors="replace")
+    observed = os.read(ours, 100_000).decode(errors="replace")
     os.close(ours)
     assert done.returncode == 1
     if form == "json":
-        assert json.loads(seen.splitlines()[0])["message"] == "reading calls"
+        assert json.loads(observed.splitlines()[0])["message"] == "reading calls"
     else:
         for words in ("Looking through the calls", "Checking the visits", "0%", "0:00:0", "left"):
-            assert words in seen
+            assert words in observed
 
 
 def test_a_run_that_is_stopped_says_what_became_of_the_folder(tmp_path: Path):

@@ -42,6 +42,6 @@ def test_the_printed_command_works(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_required_column_that_is_missing_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(EXPORTS["twilio"], tmp_path / "calls.csv")
     assert command(["init", "--calls", str(tmp_path / "calls.csv")]) == 2
-    said = capsys.readouterr()
-    assert "calls.patient_id, calls.provider_id: no column is surely meant" in said.err
-    assert said.out.count("REQUIRED, ") == 2
+    message_text = capsys.readouterr()
+    assert "calls.patient_id, calls.provider_id: no column is surely meant" in message_text.err
+    assert message_text.out.count("REQUIRED, ") == 2

@@ -104,7 +104,7 @@ def test_formats_that_the_auditor_lacks_are_named(tmp_path: Path, when: tuple[st
     assert inputs.tables["calls"].rejects.height == 0
 
 
-def test_required_columns_without_a_candidate_are_said(tmp_path: Path) -> None:
+def test_required_columns_without_a_candidate_are_stated(tmp_path: Path) -> None:
     text = suggest.suggest(written(tmp_path, calls="colour,call size\nred,1.5\nblue,2.5\n")).text
     assert "REQUIRED, and nothing was found" in line_of(text, '# call_start = ""')
     assert "REQUIRED, and nothing was found" in line_of(text, '# patient_id = ""')
@@ -348,7 +348,7 @@ def test_a_line_that_names_the_delimiter_is_no_title(tmp_path: Path) -> None:
     assert "skip_rows" not in of_calls(tmp_path, "sep=,\n" + CALLS)[0]
 
 
-def test_decimal_commas_are_told(tmp_path: Path) -> None:
+def test_decimal_commas_are_reported(tmp_path: Path) -> None:
     policy, _ = of_calls(tmp_path, CALLS.replace("75.25", '"75,25"'))
     assert policy["decimal"] == ","
     assert "decimal" not in of_calls(tmp_path, CALLS.replace("75.25", '"1,075.25"'))[0]

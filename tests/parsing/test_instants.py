@@ -96,7 +96,7 @@ def test_tables_and_columns_may_have_zones_of_their_own(tmp_path: Path) -> None:
             policy_of(tmp_path, f'[timezones]\n"{key}" = "UTC"\n')
 
 
-def test_a_few_times_among_midnights_stay_times(tmp_path: Path) -> None:
+def test_a_few_times_between_midnights_stay_times(tmp_path: Path) -> None:
     policy = policy_of(tmp_path)
     days = [f"2026-{month:02}-{day:02} 00:00:00" for month in range(1, 8) for day in range(1, 29)]
     found = instants.read(pl.Series([*days, "2026-03-02 09:05:09"]), policy)

@@ -66,12 +66,12 @@ def in_chunks(frame: pl.DataFrame, size: int, policy: Policy) -> tuple[pl.DataFr
     chunks = [Chunk(_thin(chunk.frame), chunk.malformed) for chunk in chunks]
     ids = repeated_hashes([look(chunk)[0] for chunk in chunks])
     work = ChunkTyper(scan=look, repeated=MembershipFilter(ids), row_filter=everything, with_spans=False, lookups={})
-    kept, said = zip(*map(work, chunks), strict=True)
-    rows, whole = work.together(said, ())
+    kept, message_text = zip(*map(work, chunks), strict=True)
+    rows, whole = work.together(message_text, ())
     if whole.date_only:
         work = replace(work, date_only=whole.date_only)
-        kept, said = zip(*map(work, chunks), strict=True)
-        rows, whole = work.together(said, ())
+        kept, message_text = zip(*map(work, chunks), strict=True)
+        rows, whole = work.together(message_text, ())
     return pl.concat([*kept, rows]), whole
 
 
@@ -94,17 +94,17 @@ def _thin(frame: pl.DataFrame) -> pl.DataFrame:
 def test_a_table_in_chunks_is_the_table(policy: Policy, columns: dict[str, object], dates: set[str], size: int):
     frame = visits(**columns)
     whole = typed(frame, policy)
-    rows, said = in_chunks(frame, size, policy)
-    same(replace(said.table, notes=()), whole)  # lost times are told of the whole
+    rows, message_text = in_chunks(frame, size, policy)
+    same(replace(message_text.table, notes=()), whole)  # lost times are told of the whole
     assert_frame_equal(rows.sort("source_record"), whole.rows.sort("source_record"))
-    assert said.date_only == dates
+    assert message_text.date_only == dates
 
 
 def test_counts_of_parts_add_up(policy: Policy):
-    _, said = in_chunks(visits(), 5, policy)
-    assert said.table.unrecognised.rows() == [("visits", "status", "LOST", 3), ("visits", "status", "lost", 6)]
-    assert list(said.table.tallies.values()) == [8]
-    assert said.table.warnings[0].startswith("visits.problem_id: 8 identifiers look like rounded numbers")
+    _, message_text = in_chunks(visits(), 5, policy)
+    assert message_text.table.unrecognised.rows() == [("visits", "status", "LOST", 3), ("visits", "status", "lost", 6)]
+    assert list(message_text.table.tallies.values()) == [8]
+    assert message_text.table.warnings[0].startswith("visits.problem_id: 8 identifiers look like rounded numbers")
 
 
 @pytest.mark.parametrize("strangers", [0, 2_000])

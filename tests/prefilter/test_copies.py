@@ -55,13 +55,13 @@ def test_copies_may_be_rejected_chunk_by_chunk(
     at_the_end = audited(overlapping[1], Local())
     collapsed: list[list[int]] = []
 
-    def seen(parts: Any) -> Any:
+    def observed(parts: Any) -> Any:
         made = chunk_typer.without_copies(parts)
         collapsed.append([part.duplicate_keys.height for part in made])
         return made
 
     monkeypatch.setattr(local, "_COPIES", 0)
-    monkeypatch.setattr(local, "without_copies", seen)
+    monkeypatch.setattr(local, "without_copies", observed)
     same(at_the_end, audited(overlapping[1], Local()))
     assert collapsed and all(not any(heights[:-1]) for heights in collapsed)
 
@@ -72,16 +72,18 @@ def test_only_what_can_matter_is_held_in_full(
     held: dict[str, list[tuple[int, int]]] = {}
     work = ChunkTyper.__call__
 
-    def told(self: ChunkTyper, chunk: Any) -> Any:
-        rows, said = work(self, chunk)
-        assert rows.is_empty() and self.row_filter(said.deferred_rows).all()
-        held.setdefault(self.scan.table, []).append((said.deferred_rows.height, said.duplicate_keys.height))
-        return rows, said
+    def reported(self: ChunkTyper, chunk: Any) -> Any:
+        rows, message_text = work(self, chunk)
+        assert rows.is_empty() and self.row_filter(message_text.deferred_rows).all()
+        held.setdefault(self.scan.table, []).append(
+            (message_text.deferred_rows.height, message_text.duplicate_keys.height)
+        )
+        return rows, message_text
 
-    monkeypatch.setattr(ChunkTyper, "__call__", told)
+    monkeypatch.setattr(ChunkTyper, "__call__", reported)
     audited(overlapping[1], Local())
-    aside, twins = (sum(heights) for heights in zip(*held["visits"], strict=True))
-    assert 0 < aside < twins / 2
+    deferred_rows, duplicate_keys = (sum(heights) for heights in zip(*held["visits"], strict=True))
+    assert 0 < deferred_rows < duplicate_keys / 2
 
 
 def test_rows_of_one_id_in_several_exports(tmp_path: Path) -> None:

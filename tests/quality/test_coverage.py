@@ -156,10 +156,10 @@ def test_where_nobody_knows_as_of_only_completed_visits_and_stronger_outcomes_co
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
     assert result.coverage.as_of is None
-    told = compare.verdicts(result)
+    reported = compare.verdicts(result)
     rules = ("LBK001", "LBK002", "LAH001", "LAH002", "EXC001")
-    assert [told[("k1", "1", "98968")][rule][0] for rule in rules] == ["unknown"] * 5
-    stronger = [told[("k2", "1", "98968")][rule][0] for rule in rules]
+    assert [reported[("k1", "1", "98968")][rule][0] for rule in rules] == ["unknown"] * 5
+    stronger = [reported[("k2", "1", "98968")][rule][0] for rule in rules]
     assert stronger == ["unknown", "unknown", "violation", "unknown", "violation"]
 
 

@@ -14,7 +14,7 @@ from auditor.quality.date_gaps import date_gaps
 from auditor.windows import bounds
 from auditor.windows.columns import INSTANT
 from tests.reference import Table, World
-from tests.reference.holes import find_holes
+from tests.reference.date_gaps import find_holes
 from tests.support import compare
 
 FIRST = date(2026, 1, 5)
@@ -211,8 +211,8 @@ def test_what_the_options_say_is_covered_is_looked_at_too(
     stretch = (date.fromisoformat(hole[0]), date.fromisoformat(hole[1]))
     assert stretch in result.coverage.visit_gaps
     assert any(text.startswith(f"visits: none from {hole[0]} to {hole[1]}") for text in result.warnings)
-    told = compare.verdicts(result)[(claim, "1", "98968")]
-    assert [told[rule][0] for rule in rules] == ["unknown"] * len(rules)
+    reported = compare.verdicts(result)[(claim, "1", "98968")]
+    assert [reported[rule][0] for rule in rules] == ["unknown"] * len(rules)
 
 
 def test_claims_since_before_the_first_line_begins_a_hole(tmp_path: Path):

@@ -72,18 +72,18 @@ def test_a_sound_export_says_nothing(tmp_path: Path):
         ("{}.0", "zeros and decimal"),
     ],
 )
-def test_patients_who_are_nearly_found_are_unknown_and_told(tmp_path: Path, spelling: str, kind: str):
+def test_patients_who_are_nearly_found_are_unknown_and_reported(tmp_path: Path, spelling: str, kind: str):
     world = clinic(patient=spelling)
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
     for rule in ("LBK001", "LAH001"):
         assert outcomes(result, rule) == {"unknown"}
-    told = [text for text in result.warnings if "nearly" in text]
-    assert len(told) == 1
-    assert "visits.patient_id: 12 of 12 patients" in told[0]
+    reported = [text for text in result.warnings if "nearly" in text]
+    assert len(reported) == 1
+    assert "visits.patient_id: 12 of 12 patients" in reported[0]
     listed = ", ".join(f'"{word}"' for word in kind.split(" and "))
-    assert f"[ids] patient_id = [{listed}]" in told[0]
-    assert "0010" not in told[0]
+    assert f"[ids] patient_id = [{listed}]" in reported[0]
+    assert "0010" not in reported[0]
 
 
 def test_rounded_ids_are_nearly_equal(tmp_path: Path):
@@ -188,15 +188,15 @@ def test_a_patient_with_most_rows_is_nobody(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("hours", "told"), [(0, False), (2, False), (3, True), (5, True), (-4, True)])
-def test_visits_in_another_zone_are_told(tmp_path: Path, hours: int, told: bool):
+def test_visits_in_another_zone_are_reported(tmp_path: Path, hours: int, reported: bool):
     world = clinic()
     for row in world.visits.rows:
         row["visit_start"] = f"{row['visit_start'][:11]}{9 + hours:02}:00"
     result = compare.run(world, tmp_path)
-    assert any("o'clock" in text for text in result.warnings) is told
+    assert any("o'clock" in text for text in result.warnings) is reported
 
 
-def test_swapped_times_are_told(tmp_path: Path):
+def test_swapped_times_are_reported(tmp_path: Path):
     world = clinic()
     for number, row in enumerate(world.visits.rows):
         row["booked_at"] = "2026-04-30 23:00" if number < 3 else "2026-01-05 10:00"
@@ -239,7 +239,7 @@ def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
         refusals.require_usable_inputs(inputs, settings)
 
 
-def test_dates_with_slashes_are_seen_in_whatever_file_they_are() -> None:
+def test_dates_with_slashes_are_found_in_whatever_file_they_are() -> None:
     """A chunk may hold several files, and a file may begin with blank cells."""
     dates = [("a", "2026-03-01 09:00"), ("a", "2026-03-02 09:00"), ("b", ""), ("b", "03/04/2026 09:00")]
     written = pl.DataFrame(dates, schema=["source_file", "visit_start"], orient="row")
@@ -291,5 +291,5 @@ def test_lines_that_are_nearly_the_patient_or_provider_s(
     assert compare.differences(world, result) == []
     rules = compare.verdicts(result)["k10", "1", "98968"]
     assert {rule for rule in ("FRQ001", "FRQ002", "EXC001") if rules[rule][0] == "unknown"} == unknown
-    told = any("lines." in text and "nearly" in text and "EXC001" in text for text in result.warnings)
-    assert told is bool(unknown)
+    reported = any("lines." in text and "nearly" in text and "EXC001" in text for text in result.warnings)
+    assert reported is bool(unknown)

@@ -36,10 +36,10 @@ BEFORE = reach("2026-01-01", "2026-03-31", m01=100, m02=100, m03=19)
         (reach("2026-01-01", "2026-02-28", m01=100, m02=9), "2026-02 (9 of 100)"),
     ],
 )
-def test_months_that_both_cover_are_compared(tonight: dict[str, TableExtent], lost: str | None):
-    told = shrunken_table(earlier(BEFORE), tonight, 0.2)
-    assert told == (None if lost is None else f"visits: rows of {lost} that the run before had are gone")
-    assert shrunken_table(earlier(BEFORE), tonight, 1.0) is None
+def test_months_that_both_cover_are_compared(this_run: dict[str, TableExtent], lost: str | None):
+    reported = shrunken_table(earlier(BEFORE), this_run, 0.2)
+    assert reported == (None if lost is None else f"visits: rows of {lost} that the run before had are gone")
+    assert shrunken_table(earlier(BEFORE), this_run, 1.0) is None
 
 
 def export(folder: Path, keep: float) -> None:
@@ -61,7 +61,7 @@ def run(folder: Path, *more: str) -> int:
     return command(["run", *paths, "--timezone", "UTC", "--out", str(folder / "out"), "--fail-on", "never", *more])
 
 
-def test_a_second_night_with_a_sixth_of_the_visits_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def test_a_second_run_with_a_sixth_of_the_visits_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     export(tmp_path, 1)
     assert (run(tmp_path), run(tmp_path)) == (0, 0)
     export(tmp_path, 1 / 6)
@@ -97,40 +97,42 @@ def test_check_tells_what_shrank_and_refuses_it(tmp_path: Path, capfd: pytest.Ca
     assert sorted((tmp_path / "out").iterdir()) == there
 
 
-def test_columns_and_small_months_that_are_gone_are_told():
+def test_columns_and_small_months_that_are_gone_are_reported():
     before = reach("2026-01-01", "2026-03-31", m01=9, m02=9, m03=9)
     before["visits"] = before["visits"].model_copy(update={"columns": frozenset({"visit_id", "status"})})
-    tonight = reach("2026-01-01", "2026-03-31", m01=9, m02=9)
-    tonight["visits"] = tonight["visits"].model_copy(update={"columns": frozenset({"visit_id"})})
-    told = list(losses(earlier(before), earlier(tonight), 0.2))
-    assert [text.partition(":")[0] for text in told] == ["visits.status", "visits"]
-    assert "2026-03" in told[1]
+    this_run = reach("2026-01-01", "2026-03-31", m01=9, m02=9)
+    this_run["visits"] = this_run["visits"].model_copy(update={"columns": frozenset({"visit_id"})})
+    reported = list(losses(earlier(before), earlier(this_run), 0.2))
+    assert [text.partition(":")[0] for text in reported] == ["visits.status", "visits"]
+    assert "2026-03" in reported[1]
     assert list(losses(earlier(before), earlier(before), 0.2)) == []
     thin = reach("2026-01-01", "2026-03-31", m01=7, m02=6, m03=8)
     assert "21 rows" in list(losses(earlier(before), earlier(thin), 0.2))[-1]
 
 
-def test_ids_that_became_others_are_told():
-    before, tonight = reach("2026-01-01", "2026-03-31", m01=90), reach("2026-01-01", "2026-03-31", m01=90)
+def test_ids_that_became_others_are_reported():
+    before, this_run = reach("2026-01-01", "2026-03-31", m01=90), reach("2026-01-01", "2026-03-31", m01=90)
     before["visits"] = before["visits"].model_copy(update={"different": {"patient_id": 40, "provider_id": 3}})
-    tonight["visits"] = tonight["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 5}})
-    [said] = losses(earlier(before), earlier(tonight), 0.2)
-    assert said.startswith("visits.patient_id: 60 different ones in 90 rows; the run before had 40 in 90")
+    this_run["visits"] = this_run["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 5}})
+    [message_text] = losses(earlier(before), earlier(this_run), 0.2)
+    assert message_text.startswith("visits.patient_id: 60 different ones in 90 rows; the run before had 40 in 90")
     more = reach("2026-01-01", "2026-03-31", m01=135)
     more["visits"] = more["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 4}})
     assert list(losses(earlier(before), earlier(more), 0.2)) == []
 
 
-def test_times_that_became_dates_are_told():
-    before, tonight = reach("2026-01-01", "2026-03-31", m01=9), reach("2026-01-01", "2026-03-31", m01=9)
+def test_times_that_became_dates_are_reported():
+    before, this_run = reach("2026-01-01", "2026-03-31", m01=9), reach("2026-01-01", "2026-03-31", m01=9)
     columns = frozenset({"visit_start", "booked_at"})
     before["visits"] = before["visits"].model_copy(update={"columns": columns, "timed": columns})
-    tonight["visits"] = tonight["visits"].model_copy(update={"columns": columns, "timed": frozenset({"booked_at"})})
-    assert [text.partition(":")[0] for text in losses(earlier(before), earlier(tonight), 0.2)] == ["visits.visit_start"]
-    assert list(losses(earlier(tonight), earlier(before), 0.2)) == []
+    this_run["visits"] = this_run["visits"].model_copy(update={"columns": columns, "timed": frozenset({"booked_at"})})
+    assert [text.partition(":")[0] for text in losses(earlier(before), earlier(this_run), 0.2)] == [
+        "visits.visit_start"
+    ]
+    assert list(losses(earlier(this_run), earlier(before), 0.2)) == []
 
 
-def test_ids_that_were_found_and_are_no_more_are_told():
+def test_ids_that_were_found_and_are_no_more_are_reported():
     def joined(found: int, values: int = 40) -> Past:
         of_problems = {
             "of": "problems of calls and claims",
@@ -140,8 +142,8 @@ def test_ids_that_were_found_and_are_no_more_are_told():
         }
         return of({"run_id": "before", "joins": [of_problems | {"nearly_equal": None, "differ_in": None}]})
 
-    [told] = losses(joined(40), joined(31), 0.2)
-    assert told.startswith(
+    [reported] = losses(joined(40), joined(31), 0.2)
+    assert reported.startswith(
         "visits.problem_id: of 40 problems of calls and claims 31 are found there; the run before found 40"
     )
     assert list(losses(joined(40), joined(32), 0.2)) == list(losses(joined(4, 4), joined(1, 4), 0.2)) == []

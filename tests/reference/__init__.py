@@ -95,7 +95,7 @@ def find_not_evaluated(book: Book) -> set[str]:
 
 def judge(rule: str, claim: Line, book: Book, frq001: dict[tuple[str, str, str], Verdict]) -> Verdict:
     """One rule for one claim; not applicable wins over everything."""
-    astray = rule in READS_CALLS and book.doors.call_astray(claim)
+    astray = rule in READS_CALLS and book.quality.call_astray(claim)
     if not claim.calls and rule in READS_CALLS:
         off = rule == "LBK002" and "24" in claim.modifiers
         return Verdict("unknown" if astray and not off else "not applicable")

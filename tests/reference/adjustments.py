@@ -71,12 +71,12 @@ def settle(drafts: list[Draft]) -> None:
         else:
             undone.status = "void"  # which it may be already
     # CHOICE: two active lines cannot have one claim, line and code: the last stands.
-    standing: dict[tuple[str, str, str], Draft] = {}
+    current: dict[tuple[str, str, str], Draft] = {}
     for draft in (draft for draft in in_order if draft.status == "active"):
         key = (draft.claim_id, draft.claim_line, draft.code)
-        if key in standing:
-            standing[key].status = "void"
-        standing[key] = draft
+        if key in current:
+            current[key].status = "void"
+        current[key] = draft
 
 
 def undone_by(draft: Draft, drafts: list[Draft]) -> Draft | None:

@@ -40,7 +40,7 @@ def dur003(claim: Line, book: Book) -> Verdict:
         return Verdict("not applicable")
     for call in timed:
         length = microseconds(call.clock_end - call.start) if call.clock_end is not None else 0
-        for said in (call.discussion, call.stated):
-            if said is not None and said - length > MINUTE_US:
+        for message_text in (call.discussion, call.stated):
+            if message_text is not None and message_text - length > MINUTE_US:
                 return from_fact("DUR003", "review", book)
     return from_fact("DUR003", "clear", book)

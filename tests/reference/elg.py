@@ -31,7 +31,7 @@ def elg002(claim: Line, book: Book) -> Verdict:
 def elg003(claim: Line, book: Book) -> Verdict:
     if claim.credential is None:
         return from_fact("ELG003", "unknown", book)
-    fine = "unknown" if book.doors.provider_unsure(claim) else "clear"
+    fine = "unknown" if book.quality.provider_unsure(claim) else "clear"
     parts = set(re.findall(r"[A-Z]+", claim.credential.replace(".", "").upper()))
     parts |= WRITTEN_OUT.get(claim.credential.casefold(), set())
     if parts & PHYSICIANS:
@@ -43,7 +43,7 @@ def elg004(claim: Line, book: Book) -> Verdict:
     row = book.providers.get(claim.provider)
     if row is None or (row["licence_start"] is None and row["licence_end"] is None):
         return from_fact("ELG004", "unknown", book)
-    fine = "unknown" if book.doors.provider_unsure(claim) else "clear"
+    fine = "unknown" if book.quality.provider_unsure(claim) else "clear"
     too_early = row["licence_start"] is not None and claim.service_date < row["licence_start"]
     too_late = row["licence_end"] is not None and claim.service_date > row["licence_end"]
     return from_fact("ELG004", "violation" if too_early or too_late else fine, book)

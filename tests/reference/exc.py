@@ -31,7 +31,7 @@ def same_day_gap(claim: Line, visit: Visit) -> timedelta:
 
 def exc001(claim: Line, book: Book) -> Verdict:
     supports = []
-    nobody = claim.patient in book.doors.placeholders_by_table
+    nobody = claim.patient in book.quality.placeholders_by_table
     for visit in book.visits:
         same = visit.row["patient_id"] == claim.patient and visit.row["provider_id"] == claim.provider
         if not same or visit.day != claim.service_date or visit.status in ("cancelled", "no_show"):
@@ -54,8 +54,8 @@ def exc001(claim: Line, book: Book) -> Verdict:
         or claim.patient in book.tainted_visits
         or nobody
         or book.lacks_visits(claim.service_date, claim.service_date)
-        or book.doors.patient_astray(claim)
-        or book.doors.provider_astray(claim)
-        or book.doors.lines_of_any_code_astray(claim)
+        or book.quality.patient_astray(claim)
+        or book.quality.provider_astray(claim)
+        or book.quality.lines_of_any_code_astray(claim)
     )
     return from_records("EXC001", supports, unknown, book)

@@ -21,14 +21,16 @@ def frequency_unknown(claim: Line, book: Book) -> bool:
 
 def repeat_unknown(claim: Line, book: Book) -> bool:
     """Likewise, or may another line be the provider's?"""
-    return frequency_unknown(claim, book) or book.doors.provider_of_lines_astray(claim)
+    return frequency_unknown(claim, book) or book.quality.provider_of_lines_astray(claim)
 
 
 def is_tainted(claim: Line, book: Book) -> bool:
     """May lines of the patient be missing, or be somebody else's?"""
-    doors = book.doors
+    quality = book.quality
     return (
-        claim.patient in book.tainted_lines or claim.patient in doors.placeholders_by_table or doors.lines_astray(claim)
+        claim.patient in book.tainted_lines
+        or claim.patient in quality.placeholders_by_table
+        or quality.lines_astray(claim)
     )
 
 
@@ -43,7 +45,7 @@ def as_line(line: Line, earlier: Line, outcome: str, at_most_review: bool) -> Su
 
 def in_doubt(claim: Line, earlier: Line, book: Book) -> bool:
     """Review at most: of a status that nobody knows, or of a patient who is nobody."""
-    return not earlier.status_sure or claim.patient in book.doors.placeholders_by_table
+    return not earlier.status_sure or claim.patient in book.quality.placeholders_by_table
 
 
 def may_replace(line: Line, earlier: Line) -> bool:

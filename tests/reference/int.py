@@ -8,7 +8,7 @@ from tests.reference.world import Verdict
 
 
 def int001(claim: Line, book: Book) -> Verdict:
-    missing = "unknown" if book.doors.call_astray(claim) else "violation"
+    missing = "unknown" if book.quality.call_astray(claim) else "violation"
     return from_fact("INT001", "clear" if claim.calls else missing, book)
 
 
@@ -16,7 +16,7 @@ def int002(claim: Line, book: Book) -> Verdict:
     days = {call.id: book.clock.day(call.start) for call in claim.calls}
     off_date = book.has_claims and claim.service_date not in days.values()
     supports = []
-    for call in claim.calls if not book.doors.call_astray(claim) else ():
+    for call in claim.calls if not book.quality.call_astray(claim) else ():
         wrong = call in claim.named and (call.patient != claim.patient or call.provider != claim.provider)
         if wrong or off_date:
             supports.append(Support("violation", "call", call.id, abs((days[call.id] - claim.service_date).days)))

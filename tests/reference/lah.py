@@ -25,9 +25,9 @@ def ahead_unknown(claim: Line, book: Book, first: date, last: date) -> bool:
         return True
     if claim.end is None or book.as_of is None or claim.end + ahead_hours(book) > book.as_of:
         return True
-    if claim.patient in book.tainted_visits or claim.patient in book.doors.placeholders_by_table:
+    if claim.patient in book.tainted_visits or claim.patient in book.quality.placeholders_by_table:
         return True
-    return book.doors.patient_astray(claim) or book.doors.came_from_astray(claim)
+    return book.quality.patient_astray(claim) or book.quality.came_from_astray(claim)
 
 
 def ahead_hours(book: Book) -> timedelta:

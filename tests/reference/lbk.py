@@ -35,8 +35,8 @@ def back_unknown(claim: Line, days: int, book: Book) -> bool:
         return True
     return (
         claim.patient in book.tainted_visits
-        or claim.patient in book.doors.placeholders_by_table
-        or book.doors.patient_astray(claim)
+        or claim.patient in book.quality.placeholders_by_table
+        or book.quality.patient_astray(claim)
     )
 
 
@@ -56,8 +56,8 @@ def lbk001(claim: Line, book: Book) -> Verdict:
             supports.append(behind("LBK001", visit, claim, "review" if doubtful else "violation", basis, book))
         elif visit.status == "scheduled" and book.as_of is not None and visit.start <= book.as_of:
             supports.append(behind("LBK001", visit, claim, "review", basis, book))
-    doors = book.doors
-    unknown = back_unknown(claim, 7, book) or doors.came_from_astray(claim) or doors.named_astray(claim)
+    quality = book.quality
+    unknown = back_unknown(claim, 7, book) or quality.came_from_astray(claim) or quality.named_astray(claim)
     return from_records("LBK001", supports, unknown, book)
 
 
@@ -82,6 +82,6 @@ def lbk002(claim: Line, book: Book) -> Verdict:
             continue
         sure = basis in ("linked", "same problem", "same diagnosis category", "any")
         supports.append(behind("LBK002", visit, claim, "violation" if sure else "review", basis, book))
-    doors = book.doors
-    unknown = back_unknown(claim, 90, book) or doors.provider_astray(claim) or doors.named_astray(claim)
+    quality = book.quality
+    unknown = back_unknown(claim, 90, book) or quality.provider_astray(claim) or quality.named_astray(claim)
     return from_records("LBK002", supports, unknown, book)

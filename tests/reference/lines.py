@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import Any
 
 from tests.reference.adjustments import Draft, settle
-from tests.reference.doors import Doors
-from tests.reference.holes import find_holes
+from tests.reference.date_gaps import find_holes
 from tests.reference.lists import FAMILY
+from tests.reference.quality import QualityIssues
 from tests.reference.tables import adjusts, load
 from tests.reference.values import Clock, read_date, read_instant
 from tests.reference.world import MICROSECOND, MINUTE_US, SETTINGS, World
@@ -276,7 +276,7 @@ class Book:
         self.visits_since = self.find_visits_since()
         self.claims_since = self.find_claims_since()
         self.visit_holes, self.line_holes = self.find_holes()
-        self.doors = Doors(self)
+        self.quality = QualityIssues(self)
 
     def rows_that_are_calls(self) -> list[dict[str, Any]]:
         """A void or reversal is no call; a replacement is one unless it repeats a call's id."""

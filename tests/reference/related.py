@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tests.reference.columns import Instant
-from tests.reference.doors import nearly
 from tests.reference.lines import Book, Line, Visit
 from tests.reference.lists import FAMILY, is_no_visit, is_visit_code
+from tests.reference.quality import nearly
 
 
 def is_linked(visit: Visit, claim: Line) -> bool:
@@ -46,8 +46,8 @@ def ladder(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
     if book.settings["relatedness"] == "any":
         return "yes", "any"
     # CHOICE: SPEC names no basis for "no".
-    problem = None if "problem_id" in book.doors.mute else visit.row["problem_id"]
-    categories = frozenset() if "diagnosis_codes" in book.doors.mute else visit.categories
+    problem = None if "problem_id" in book.quality.mute else visit.row["problem_id"]
+    categories = frozenset() if "diagnosis_codes" in book.quality.mute else visit.categories
     if claim.problems and problem is not None:
         if problem in claim.problems:
             return "yes", "same problem"
@@ -70,10 +70,10 @@ def ladder(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
 
 def review_at_most(visit: Visit, claim: Line, book: Book) -> bool:
     """Of unrecognised status, of a patient who is nobody, or perhaps the call itself."""
-    nobody = claim.patient in book.doors.placeholders_by_table
+    nobody = claim.patient in book.quality.placeholders_by_table
     if may_be_the_call_itself(visit, claim):
         return True
-    return visit.status == "unrecognised" or nobody or book.doors.is_call_itself(visit, claim)
+    return visit.status == "unrecognised" or nobody or book.quality.is_call_itself(visit, claim)
 
 
 def counts(visit: Visit, claim: Line) -> bool:

@@ -37,26 +37,28 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.mark.parametrize("name", [name for name in outputs.TABLES if name != "rejects"])
-def test_a_table_has_the_columns_that_are_told(run: Path, name: str) -> None:
+def test_a_table_has_the_columns_that_are_reported(run: Path, name: str) -> None:
     path = run / f"{name}.parquet"
     if name == "cases" and not path.exists():
         pytest.skip("no ledger")
     frame, columns = pl.read_parquet(path), outputs.TABLES[name]
     assert frame.columns == list(columns)
     assert pq.read_metadata(path).metadata[b"schema_version"] == str(outputs.VERSION).encode()
-    for column, told in columns.items():
+    for column, reported in columns.items():
         dtype = frame.schema[column]
-        assert dtype.is_integer() if told.type == "whole number" else dtype.base_type() is KINDS[told.type], column
-        assert told.null or not frame[column].null_count(), f"{column} has nulls, of which nothing is told"
+        assert dtype.is_integer() if reported.type == "whole number" else dtype.base_type() is KINDS[reported.type], (
+            column
+        )
+        assert reported.null or not frame[column].null_count(), f"{column} has nulls, of which nothing is told"
     if name != "evidence":
         assert pl.read_csv(run / f"{name}.csv", n_rows=0).columns == list(columns)
 
 
-def test_the_rejects_have_the_columns_that_are_told(run: Path) -> None:
+def test_the_rejects_have_the_columns_that_are_reported(run: Path) -> None:
     assert pl.read_csv(run / "rejects.csv", n_rows=0).columns == list(outputs.TABLES["rejects"])
 
 
-def test_the_summary_has_the_keys_that_are_told(run: Path) -> None:
+def test_the_summary_has_the_keys_that_are_reported(run: Path) -> None:
     SummaryFile.model_validate(json.loads((run / "summary.json").read_text()))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from auditor import audit
 from auditor.reports.workbook import workbook as xlsx
-from tests.reports.test_page import HOSTILE, SAMPLE, Told, exports, run
+from tests.reports.test_page import HOSTILE, SAMPLE, Recorded, exports, run
 
 NS = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -59,22 +59,22 @@ class Book:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[audit.Result, Told, Book]:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[audit.Result, Recorded, Book]:
     path = tmp_path_factory.mktemp("xlsx") / "report.xlsx"
-    result, told = run(SAMPLE)
-    xlsx.write(path, result, told)
-    return result, told, Book(path)
+    result, reported = run(SAMPLE)
+    xlsx.write(path, result, reported)
+    return result, reported, Book(path)
 
 
-def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Told, Book]) -> None:
-    _, told, book = sample
+def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Recorded, Book]) -> None:
+    _, reported, book = sample
     pairs = book.pairs()
     for name in ("violation", "review", "incomplete", "clear", "audited"):
-        assert pairs[name] == told["claims"][name]
-    assert pairs["claims in violation"] == told["money"]["at_risk"]
-    assert pairs["apart: claims to review"] == told["money"]["review"]
+        assert pairs[name] == reported["claims"][name]
+    assert pairs["claims in violation"] == reported["money"]["at_risk"]
+    assert pairs["apart: claims to review"] == reported["money"]["review"]
     rules = {row["Rule"]: row for row in book.rows("Rules")}
-    for rule in told["rules"]:
+    for rule in reported["rules"]:
         row = rules[rule["code"]]
         if rule["evaluated"]:
             counted = (row["Applies to claims"], row["Violation"], row["Review"], row["Unknown"])
@@ -82,18 +82,18 @@ def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Told, Book
         else:
             assert (row["Evaluated"], row["Why not"], row["Violation"]) == ("NO", rule["reason"], None)
     run_sheet = {row["What"]: row["Value"] for row in book.rows("Run")}
-    assert run_sheet["policy.sha256"] == told["policy"]["sha256"] and run_sheet["run_id"] == told["run_id"]
-    assert len(book.rows("Rejects")) == sum(entry["rejected"] for entry in told["rejects"].values())
+    assert run_sheet["policy.sha256"] == reported["policy"]["sha256"] and run_sheet["run_id"] == reported["run_id"]
+    assert len(book.rows("Rejects")) == sum(entry["rejected"] for entry in reported["rejects"].values())
 
 
-def test_findings_and_claims_are_complete_and_typed(sample: tuple[audit.Result, Told, Book]) -> None:
-    result, told, book = sample
+def test_findings_and_claims_are_complete_and_typed(sample: tuple[audit.Result, Recorded, Book]) -> None:
+    result, reported, book = sample
     findings, claims = book.rows("Findings"), book.rows("Claims")
     assert len(findings) == result.findings.height and len(claims) == result.claims.height
-    assert sum(row["Potential overpayment (once per claim)"] or 0 for row in findings) == told["money"]["at_risk"]
-    told_rows = {(row["claim_id"], row["rule"]): row for row in result.findings.to_dicts()}
+    assert sum(row["Potential overpayment (once per claim)"] or 0 for row in findings) == reported["money"]["at_risk"]
+    reported_rows = {(row["claim_id"], row["rule"]): row for row in result.findings.to_dicts()}
     for row in findings:
-        expected = told_rows[row["Claim id"], row["Rule"]]
+        expected = reported_rows[row["Claim id"], row["Rule"]]
         assert row["Patient id"] == expected["patient_id"] and row["What was found"] == expected["message"]
         assert _day(row["Service date"]).date() == expected["service_date"]
         if expected["related_at"]:
@@ -106,7 +106,7 @@ def _day(serial: object) -> datetime:
     return datetime.combine(date(1899, 12, 30), datetime.min.time()) + timedelta(seconds=round(serial * 86400))
 
 
-def test_links_find_their_claim_in_any_order(sample: tuple[audit.Result, Told, Book]) -> None:
+def test_links_find_their_claim_in_any_order(sample: tuple[audit.Result, Recorded, Book]) -> None:
     book = sample[2]
     for sheet, other in (("Findings", "Claims"), ("Claims", "Findings")):
         links = re.findall(
@@ -121,7 +121,7 @@ def test_links_find_their_claim_in_any_order(sample: tuple[audit.Result, Told, B
         assert book.xml[sheet].count("<f>") == len(links)
 
 
-def test_the_reviewers_columns_stand_beside_the_reason(sample: tuple[audit.Result, Told, Book]) -> None:
+def test_the_reviewers_columns_stand_beside_the_reason(sample: tuple[audit.Result, Recorded, Book]) -> None:
     result, _, book = sample
     text, last = book.xml["Findings"], sample[0].findings.height + 2
     heads = [head for where, head in book.sheets["Findings"].items() if where[1:] == "2"]
@@ -139,8 +139,8 @@ def test_the_reviewers_columns_stand_beside_the_reason(sample: tuple[audit.Resul
     assert result.findings.height == 65
 
 
-def test_what_is_new_comes_first(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
-    result, told, _ = sample
+def test_what_is_new_comes_first(sample: tuple[audit.Result, Recorded, Book], tmp_path: Path) -> None:
+    result, reported, _ = sample
     marks = ["persisting", "new", "worse", "reopened", "persisting"]
     states = ["open", "open", "open", "open", "dismissed"]
     number = pl.int_range(pl.len())
@@ -153,7 +153,7 @@ def test_what_is_new_comes_first(sample: tuple[audit.Result, Told, Book], tmp_pa
     cases = cases.with_columns(
         pl.lit(None, pl.String).alias(name) for name in ("reopened_from", "decided_on", "reviewer", "reason")
     )
-    xlsx.write(tmp_path / "r.xlsx", replace(result, findings=findings), told, cases)
+    xlsx.write(tmp_path / "r.xlsx", replace(result, findings=findings), reported, cases)
     rows = [(row["Since last run"], row["State"]) for row in Book(tmp_path / "r.xlsx").rows("Findings")]
     order = [
         ("new", "open"),
@@ -166,14 +166,14 @@ def test_what_is_new_comes_first(sample: tuple[audit.Result, Told, Book], tmp_pa
     assert len(set(rows)) == 5
 
 
-def test_charts_are_native(sample: tuple[audit.Result, Told, Book]) -> None:
+def test_charts_are_native(sample: tuple[audit.Result, Recorded, Book]) -> None:
     assert {f"xl/charts/chart{at}.xml" for at in (1, 2, 3)} <= set(sample[2].parts)
 
 
 def test_hostile_ids_are_text(tmp_path: Path) -> None:
     ids = (*HOSTILE, "<r><t>x</t></r>", "_x0041_", "+1", "007", "a&b;c")
-    result, told = run(exports(tmp_path, ids))
-    xlsx.write(tmp_path / "r.xlsx", result, told)
+    result, reported = run(exports(tmp_path, ids))
+    xlsx.write(tmp_path / "r.xlsx", result, reported)
     book = Book(tmp_path / "r.xlsx")
     assert (
         {str(row["Patient id"]).rstrip(" ") for row in book.rows("Claims")}
@@ -185,9 +185,11 @@ def test_hostile_ids_are_text(tmp_path: Path) -> None:
     )
 
 
-def test_long_tables_are_cut_to_the_worst_and_say_so(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
-    result, told, whole = sample
-    xlsx.write(tmp_path / "r.xlsx", result, told, rows=30)
+def test_long_tables_are_cut_to_the_worst_and_say_so(
+    sample: tuple[audit.Result, Recorded, Book], tmp_path: Path
+) -> None:
+    result, reported, whole = sample
+    xlsx.write(tmp_path / "r.xlsx", result, reported, rows=30)
     book = Book(tmp_path / "r.xlsx")
     findings, claims = book.rows("Findings"), book.rows("Claims")
     assert findings == whole.rows("Findings")[:30] and claims == whole.rows("Claims")[:30]
@@ -200,8 +202,8 @@ def test_long_tables_are_cut_to_the_worst_and_say_so(sample: tuple[audit.Result,
     assert f"{result.claims.height - 30:,} more rows are in claims.csv" in str(book.sheets["Claims"]["A1"])
 
 
-def test_of_equal_findings_the_newest_come_first(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
-    result, told, _ = sample
+def test_of_equal_findings_the_newest_come_first(sample: tuple[audit.Result, Recorded, Book], tmp_path: Path) -> None:
+    result, reported, _ = sample
     findings = result.findings.with_columns(
         mark=pl.lit("persisting"), state=pl.lit("open"), case=pl.int_range(pl.len())
     )
@@ -209,7 +211,7 @@ def test_of_equal_findings_the_newest_come_first(sample: tuple[audit.Result, Tol
     cases = cases.with_columns(
         pl.lit(None, pl.String).alias(name) for name in ("reopened_from", "decided_on", "reviewer", "reason")
     )
-    xlsx.write(tmp_path / "r.xlsx", replace(result, findings=findings), told, cases)
+    xlsx.write(tmp_path / "r.xlsx", replace(result, findings=findings), reported, cases)
     rows = Book(tmp_path / "r.xlsx").rows("Findings")
     order = [
         (row["Outcome"] == "review", -float(row["Claim amount"] or 0), -int(str(row["First found in"])[3:]))
@@ -218,31 +220,31 @@ def test_of_equal_findings_the_newest_come_first(sample: tuple[audit.Result, Tol
     assert order == sorted(order) and len(set(order)) < len(order)
 
 
-def test_numbers_that_excel_would_round_are_text(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
-    result, told, _ = sample
+def test_numbers_that_excel_would_round_are_text(sample: tuple[audit.Result, Recorded, Book], tmp_path: Path) -> None:
+    result, reported, _ = sample
     long = replace(
         result, findings=result.findings.with_columns(paid_amount=pl.lit("12345678901234.56").cast(pl.Decimal(18, 2)))
     )
-    xlsx.write(tmp_path / "r.xlsx", long, told)
+    xlsx.write(tmp_path / "r.xlsx", long, reported)
     assert {row["Claim amount"] for row in Book(tmp_path / "r.xlsx").rows("Findings")} == {"12345678901234.56"}
 
 
 def test_empty_result(tmp_path: Path) -> None:
-    result, told = run(exports(tmp_path, ("a",), code="99213"))
-    xlsx.write(tmp_path / "r.xlsx", result, told)
+    result, reported = run(exports(tmp_path, ("a",), code="99213"))
+    xlsx.write(tmp_path / "r.xlsx", result, reported)
     book = Book(tmp_path / "r.xlsx")
     assert book.rows("Findings") == [] and book.rows("Claims") == []
     assert book.pairs()["Service dates"] == "no claim was audited"
 
 
 def test_amounts_that_are_not_in_the_export_are_not_zero(tmp_path: Path) -> None:
-    result, told = run(exports(tmp_path, ("a", "b")))
-    xlsx.write(tmp_path / "r.xlsx", result, told)
+    result, reported = run(exports(tmp_path, ("a", "b")))
+    xlsx.write(tmp_path / "r.xlsx", result, reported)
     assert Book(tmp_path / "r.xlsx").pairs()["claims in violation"] == "not known"
 
 
-def test_equal_results_give_equal_files(sample: tuple[audit.Result, Told, Book], tmp_path: Path) -> None:
-    result, told, _ = sample
+def test_equal_results_give_equal_files(sample: tuple[audit.Result, Recorded, Book], tmp_path: Path) -> None:
+    result, reported, _ = sample
     for name in ("a.xlsx", "b.xlsx"):
-        xlsx.write(tmp_path / name, result, told)
+        xlsx.write(tmp_path / name, result, reported)
     assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()

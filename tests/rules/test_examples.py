@@ -17,12 +17,14 @@ _each = pytest.mark.parametrize(
 
 @_each
 def test_examples_hold(rule: Rule, example: Example, tmp_path):
-    verdicts = {key[0]: told[rule.code] for key, told in compare.verdicts(compare.run(example.world, tmp_path)).items()}
-    told = {}
+    verdicts = {
+        key[0]: reported[rule.code] for key, reported in compare.verdicts(compare.run(example.world, tmp_path)).items()
+    }
+    reported = {}
     for record in example.expected:
         outcome, _, related, *_ = verdicts[record]
-        told[record] = f"{outcome} {related}" if related else outcome
-    assert told == example.expected
+        reported[record] = f"{outcome} {related}" if related else outcome
+    assert reported == example.expected
 
 
 @pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)

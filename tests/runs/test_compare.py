@@ -98,22 +98,22 @@ def publish(where: Path, result: auditing.Result, settings: Settings) -> None:
     for name, frame in (("claims", result.claims.drop("line")), ("findings", result.findings)):
         frame.write_parquet(where / f"{name}.parquet")
     (where / "evidence.parquet").touch()
-    told = summary.of_result(result, settings, Run(where.name, datetime(2026, 4, 20, tzinfo=UTC)))
-    folder.write_json(told, where / "summary.json")
+    reported = summary.of_result(result, settings, Run(where.name, datetime(2026, 4, 20, tzinfo=UTC)))
+    folder.write_json(reported, where / "summary.json")
 
 
-def rows(told: Comparison) -> list[tuple[Any, ...]]:
-    return told.findings.select("claim_id", "rule", "change", "before", "after", "why", "cause").rows()
+def rows(reported: Comparison) -> list[tuple[Any, ...]]:
+    return reported.findings.select("claim_id", "rule", "change", "before", "after", "why", "cause").rows()
 
 
-def causes(told: Comparison) -> dict[tuple[str, str], str]:
-    return {(claim, rule): cause for claim, rule, *_, cause in rows(told)}
+def causes(reported: Comparison) -> dict[tuple[str, str], str]:
+    return {(claim, rule): cause for claim, rule, *_, cause in rows(reported)}
 
 
 def edit(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    told = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    change(told)
-    (run / "summary.json").write_text(json.dumps(told), encoding="utf-8")
+    reported = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    change(reported)
+    (run / "summary.json").write_text(json.dumps(reported), encoding="utf-8")
 
 
 def edit_table(run: Path, name: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
@@ -126,40 +126,40 @@ def edit_table(run: Path, name: str, change: Callable[[pl.DataFrame], pl.DataFra
 
 def test_the_same_data_twice_is_no_difference(make: Make, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     one, other = make(), make()
-    edit(other, lambda told: told["inputs"][1].update(path="elsewhere.csv"))  # equal bytes
-    told = compare(one, other)
-    assert not told.causes
-    assert told.same_results
-    assert told.causes.roots == ()
-    assert told.claims == {"both": 7, "first only": 0, "second only": 0}
-    assert told.totals[0] == told.totals[1] > 0
+    edit(other, lambda reported: reported["inputs"][1].update(path="elsewhere.csv"))  # equal bytes
+    reported = compare(one, other)
+    assert not reported.causes
+    assert reported.same_results
+    assert reported.causes.roots == ()
+    assert reported.claims == {"both": 7, "first only": 0, "second only": 0}
+    assert reported.totals[0] == reported.totals[1] > 0
     assert command(one, other, "text", show_ids=True) == 0
     assert b"No difference: equal inputs" in capsysbinary.readouterr().out
 
 
-def test_files_are_told_by_bytes_not_by_name(make: Make, tmp_path: Path) -> None:
+def test_files_are_reported_by_bytes_not_by_name(make: Make, tmp_path: Path) -> None:
     one, other = make(), make(visits=VISITS + NEW_VISIT)
     paths = [json.loads((run / "summary.json").read_text())["inputs"][1]["path"] for run in (one, other)]
     assert compare(one, other).causes.inputs == (
         FileChange("visits", paths[0], "vanished", (4, None)),
         FileChange("visits", paths[1], "appeared", (None, 5)),
     )
-    edit(other, lambda told: told["inputs"][1].update(path=paths[0]))
+    edit(other, lambda reported: reported["inputs"][1].update(path=paths[0]))
     assert compare(one, other).causes.inputs == (FileChange("visits", paths[0], "changed", (4, 5)),)
 
 
 def test_policy_differences_are_named_by_key(make: Make) -> None:
-    told = compare(make(), make(policy="strict"))
-    assert told.causes.policy == {"relatedness": ("evidence", "any"), "frequency.anchor": ("unflagged", "reported")}
-    assert told.causes.policy_file["name"] == ("default", "strict")
-    assert told.causes.roots == ("policy",)
+    reported = compare(make(), make(policy="strict"))
+    assert reported.causes.policy == {"relatedness": ("evidence", "any"), "frequency.anchor": ("unflagged", "reported")}
+    assert reported.causes.policy_file["name"] == ("default", "strict")
+    assert reported.causes.roots == ("policy",)
 
 
 def test_a_comment_in_the_policy_is_no_cause(make: Make, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     one, other = make(policy="horizon_days = 14\n"), make(policy="# reviewed\nhorizon_days = 14\n")
-    told = compare(one, other)
-    assert set(told.causes.policy_file) == {"sha256"}
-    assert told.causes.roots == ()
+    reported = compare(one, other)
+    assert set(reported.causes.policy_file) == {"sha256"}
+    assert reported.causes.roots == ()
     command(one, other, "text", show_ids=False)
     shown = capsysbinary.readouterr().out
     assert b"policy: its file changed, but nothing that is in force" in shown
@@ -170,13 +170,13 @@ def test_a_comment_in_the_policy_is_no_cause(make: Make, capsysbinary: pytest.Ca
 
 
 def test_a_policy_change_alone_is_the_cause(make: Make) -> None:
-    told = compare(make(), make(policy="strict"))
-    assert rows(told) == [
+    reported = compare(make(), make(policy="strict"))
+    assert rows(reported) == [
         ("UNRELATED", "LBK001", "changed", "review", "violation", "in both runs", "policy"),
     ]  # fmt: skip
-    assert told.findings["what"].to_list() == [["outcome", "basis"]]
-    assert told.moves.rows() == [("review", "violation", 1)]
-    assert told.money == {
+    assert reported.findings["what"].to_list() == [["outcome", "basis"]]
+    assert reported.moves.rows() == [("review", "violation", 1)]
+    assert reported.money == {
         "at_risk": (Decimal("740.00"), Decimal("780.00")),
         "review": (Decimal("360.00"), Decimal("320.00")),
     }
@@ -193,67 +193,72 @@ def test_a_visit_added_is_data(make: Make) -> None:
 
 
 def test_a_call_changed_is_data(make: Make) -> None:
-    told = compare(make(), make(calls=CALLS.replace("09:00,25,SHORTLY", "09:00,12,SHORTLY")))
-    assert rows(told) == [("SHORTLY", "DUR001", "new", "clear", "violation", "clear in the first run", "data")]
-    assert told.findings["what"].to_list() == [["minutes", "supportable_code"]]
-    told = compare(make(), make(calls=CALLS.replace("09:00,15,SHORT,", "09:00,14,SHORT,")))
-    assert rows(told) == [("SHORT", "DUR001", "changed", "violation", "violation", "in both runs", "data")]
-    assert told.findings["what"].to_list() == [["minutes"]]
-    assert told.moves.is_empty()
+    reported = compare(make(), make(calls=CALLS.replace("09:00,25,SHORTLY", "09:00,12,SHORTLY")))
+    assert rows(reported) == [("SHORTLY", "DUR001", "new", "clear", "violation", "clear in the first run", "data")]
+    assert reported.findings["what"].to_list() == [["minutes", "supportable_code"]]
+    reported = compare(make(), make(calls=CALLS.replace("09:00,15,SHORT,", "09:00,14,SHORT,")))
+    assert rows(reported) == [("SHORT", "DUR001", "changed", "violation", "violation", "in both runs", "data")]
+    assert reported.findings["what"].to_list() == [["minutes"]]
+    assert reported.moves.is_empty()
 
 
 def test_a_column_removed_leaves_the_rule_not_evaluated(make: Make) -> None:
-    told = compare(make(), make(calls=CALLS.replace("initiated_by", "was")))
+    reported = compare(make(), make(calls=CALLS.replace("initiated_by", "was")))
     why = "rule not evaluated in the second run: no calls.initiated_by in the inputs"
-    assert rows(told) == [("STAFF", "ELG001", "gone", "violation", "not evaluated", why, "data")]
-    assert told.causes.rules["ELG001"] == (None, "no calls.initiated_by in the inputs")
+    assert rows(reported) == [("STAFF", "ELG001", "gone", "violation", "not evaluated", why, "data")]
+    assert reported.causes.rules["ELG001"] == (None, "no calls.initiated_by in the inputs")
 
 
 def test_a_claim_that_vanished(make: Make) -> None:
     without = "".join(line for line in CALLS.splitlines(keepends=True) if "STAFF" not in line)
     one, other = make(), make(calls=without)
-    told = compare(one, other)
-    assert rows(told) == [
+    reported = compare(one, other)
+    assert rows(reported) == [
         ("STAFF", "ELG001", "gone", "violation", "not audited", "claim not in the second run", "data"),
     ]  # fmt: skip
-    assert told.claims == {"both": 6, "first only": 1, "second only": 0}
+    assert reported.claims == {"both": 6, "first only": 1, "second only": 0}
     assert compare(other, one).claims == {"both": 6, "first only": 0, "second only": 1}
 
 
 def test_a_blank_fact_makes_it_unknown(make: Make) -> None:
-    told = compare(make(), make(calls=CALLS.replace(",provider,80", ",,80")))
-    assert rows(told) == [("STAFF", "ELG001", "gone", "violation", "unknown", "unknown in the second run", "data")]
+    reported = compare(make(), make(calls=CALLS.replace(",provider,80", ",,80")))
+    assert rows(reported) == [("STAFF", "ELG001", "gone", "violation", "unknown", "unknown in the second run", "data")]
 
 
 def test_a_date_outside_the_policy_is_not_applicable(make: Make) -> None:
-    told = compare(make(), make(policy="effective_from = 2026-03-11\n"))
+    reported = compare(make(), make(policy="effective_from = 2026-03-11\n"))
     assert ("SHORT", "DUR001", "gone", "violation", "not applicable",
-            "not applicable in the second run", "policy") in rows(told)  # fmt: skip
+            "not applicable in the second run", "policy") in rows(reported)  # fmt: skip
 
 
 def test_another_version_alone_is_the_cause(make: Make) -> None:
     one, other = make(), make()
-    edit(other, lambda told: told.update(version="9.9.9"))
+    edit(other, lambda reported: reported.update(version="9.9.9"))
     edit_table(other, "findings", lambda frame: frame.filter(pl.col("rule") != "DUR001"))
-    told = compare(one, other)
-    assert told.causes.version is not None
-    assert told.causes.version[1] == "9.9.9"
-    assert [row[0:3] + row[-1:] for row in rows(told)] == [("SHORT", "DUR001", "gone", "version")]
+    reported = compare(one, other)
+    assert reported.causes.version is not None
+    assert reported.causes.version[1] == "9.9.9"
+    assert [row[0:3] + row[-1:] for row in rows(reported)] == [("SHORT", "DUR001", "gone", "version")]
 
 
 def test_a_rule_that_the_other_version_has_not(make: Make) -> None:
     one, other = make(), make(visits=VISITS + NEW_VISIT)
-    edit(one, lambda told: told.update(version="0.0.9", rules=[r for r in told["rules"] if r["code"] != "DUR001"]))
+    edit(
+        one,
+        lambda reported: reported.update(
+            version="0.0.9", rules=[r for r in reported["rules"] if r["code"] != "DUR001"]
+        ),
+    )
     edit_table(one, "findings", lambda frame: frame.filter(pl.col("rule") != "DUR001"))
-    told = compare(one, other)
+    reported = compare(one, other)
     why = "rule not evaluated in the first run: version 0.0.9 has no such rule"
-    assert ("SHORT", "DUR001", "new", "not evaluated", "violation", why, "version") in rows(told)
-    assert causes(told)["SHORTLY", "LBK001"] == "data or version"
+    assert ("SHORT", "DUR001", "new", "not evaluated", "violation", why, "version") in rows(reported)
+    assert causes(reported)["SHORTLY", "LBK001"] == "data or version"
 
 
 def test_settings_alone_are_the_cause(make: Make) -> None:
-    told = compare(make(), make(selected=tuple(code for code in CODES if code != "DUR001"), ignored=("ELG001",)))
-    assert {(claim, why, cause) for claim, *_, why, cause in rows(told)} == {
+    reported = compare(make(), make(selected=tuple(code for code in CODES if code != "DUR001"), ignored=("ELG001",)))
+    assert {(claim, why, cause) for claim, *_, why, cause in rows(reported)} == {
         ("SHORT", "rule not evaluated in the second run: not selected", "settings"),
         ("STAFF", "rule not evaluated in the second run: ignored", "settings"),
     }
@@ -261,18 +266,18 @@ def test_settings_alone_are_the_cause(make: Make) -> None:
 
 def test_coverage_alone_is_the_cause(make: Make) -> None:
     """A visit without a status before the call counts once it is in the past."""
-    told = compare(make(as_of="2026-03-10"), make())
-    assert told.causes.roots == ("coverage",)
-    assert causes(told) == {("OPEN", "LBK001"): "coverage"}
-    assert told.findings["before"].to_list() == ["unknown"]
+    reported = compare(make(as_of="2026-03-10"), make())
+    assert reported.causes.roots == ("coverage",)
+    assert causes(reported) == {("OPEN", "LBK001"): "coverage"}
+    assert reported.findings["before"].to_list() == ["unknown"]
 
 
 def test_coverage_that_follows_from_the_data_is_data(make: Make) -> None:
     one, other = make(), make(visits=VISITS + "v8,p9,b,2026-04-19 09:00,completed,\n" + NEW_VISIT)
-    told = compare(one, other)
-    assert set(told.causes.coverage) == {"as_of"}
-    assert told.causes.roots == ("data",)
-    assert set(causes(told).values()) == {"data"}
+    reported = compare(one, other)
+    assert set(reported.causes.coverage) == {"as_of"}
+    assert reported.causes.roots == ("data",)
+    assert set(causes(reported).values()) == {"data"}
 
 
 def test_an_edited_run_is_unexplained(make: Make) -> None:
@@ -290,8 +295,8 @@ def test_what_the_files_cannot_tell_apart_stays_together(make: Make) -> None:
     )
     one, other = make(), make(calls=calls, visits=VISITS + NEW_VISIT, policy="strict")
     assert set(causes(compare(one, other)).values()) == {"data or policy"}
-    told = compare(make(as_of="2026-03-10"), make(calls=calls, visits=VISITS + NEW_VISIT))
-    assert causes(told) == {
+    reported = compare(make(as_of="2026-03-10"), make(calls=calls, visits=VISITS + NEW_VISIT))
+    assert causes(reported) == {
         ("ADDED", "DUR001"): "data",  # no coverage makes a claim
         ("OPEN", "LBK001"): "data or coverage",
         ("SHORTLY", "DUR001"): "data or coverage",
@@ -300,29 +305,29 @@ def test_what_the_files_cannot_tell_apart_stays_together(make: Make) -> None:
 
 
 def test_a_severity_reaches_no_other_rule(make: Make) -> None:
-    told = compare(make(), make(visits=VISITS + NEW_VISIT, policy='[severity]\nELG001 = "review"\n'))
-    assert causes(told) == {("STAFF", "ELG001"): "data or policy", ("SHORTLY", "LBK001"): "data"}
-    told = compare(make(), make(visits=VISITS + NEW_VISIT, policy='[severity]\nELG001 = "off"\n'))
-    assert causes(told) == {("STAFF", "ELG001"): "policy", ("SHORTLY", "LBK001"): "data"}
+    reported = compare(make(), make(visits=VISITS + NEW_VISIT, policy='[severity]\nELG001 = "review"\n'))
+    assert causes(reported) == {("STAFF", "ELG001"): "data or policy", ("SHORTLY", "LBK001"): "data"}
+    reported = compare(make(), make(visits=VISITS + NEW_VISIT, policy='[severity]\nELG001 = "off"\n'))
+    assert causes(reported) == {("STAFF", "ELG001"): "policy", ("SHORTLY", "LBK001"): "data"}
 
 
 def test_a_claim_outside_the_dates_asked_for_is_settings(make: Make) -> None:
     without = "".join(line for line in CALLS.splitlines(keepends=True) if "STAFF" not in line)
-    told = compare(make(), make(calls=without, service_from="2026-03-11"))
-    assert causes(told)["SHORT", "DUR001"] == "settings"
-    assert causes(told)["STAFF", "ELG001"] == "data"
+    reported = compare(make(), make(calls=without, service_from="2026-03-11"))
+    assert causes(reported)["SHORT", "DUR001"] == "settings"
+    assert causes(reported)["STAFF", "ELG001"] == "data"
     why = "claim not in the second run, which was not asked for its date or code"
-    assert told.findings.filter(claim_id="SHORT")["why"].to_list() == [why]
-    told = compare(make(), make(calls=without, service_from="3/11/2026"))
-    assert causes(told)["SHORT", "DUR001"] == "data or settings"
-    told = compare(make(), make(calls=CALLS.replace("SHORT,98968", "SHORT,98967"), codes=("98968", "98967")))
-    assert causes(told)["SHORT", "DUR001"] == "data"
+    assert reported.findings.filter(claim_id="SHORT")["why"].to_list() == [why]
+    reported = compare(make(), make(calls=without, service_from="3/11/2026"))
+    assert causes(reported)["SHORT", "DUR001"] == "data or settings"
+    reported = compare(make(), make(calls=CALLS.replace("SHORT,98968", "SHORT,98967"), codes=("98968", "98967")))
+    assert causes(reported)["SHORT", "DUR001"] == "data"
 
 
 def test_rules_that_a_later_version_adds_are_no_setting(make: Make) -> None:
     """All rules are selected in both runs, though the lists of rules differ."""
     one, other = make(), make()
-    edit(one, lambda told: (told.update(version="0.0.9"), told["settings"]["selected"].remove("DUR001")))
+    edit(one, lambda reported: (reported.update(version="0.0.9"), reported["settings"]["selected"].remove("DUR001")))
     assert compare(one, other).causes.roots == ("version",)
 
 
@@ -354,11 +359,11 @@ def test_a_cause_named_alone_suffices(root: str, tmp_path: Path) -> None:
             publish(tmp_path / (data + how), result, used)
             whole = result.findings.select(*CASE, "outcome", *FACTS, *RECORD)
             found[data, how] = {row[:4]: row for row in whole.iter_rows()}
-    told = compare(tmp_path / "oldold", tmp_path / "newnew")
-    assert told.causes.roots == tuple(sorted(("data", root), key=CAUSES.index))
-    assert "data" in set(told.findings["cause"])
+    reported = compare(tmp_path / "oldold", tmp_path / "newnew")
+    assert reported.causes.roots == tuple(sorted(("data", root), key=CAUSES.index))
+    assert "data" in set(reported.findings["cause"])
     columns = (*CASE, "change", "before", "after", "cause")
-    for *case, change, before, after, cause in told.findings.select(columns).iter_rows():
+    for *case, change, before, after, cause in reported.findings.select(columns).iter_rows():
         first = change == "gone" or (before, after) == ("violation", "review")
         own, other = ("old", "new") if first else ("new", "old")
         swapped = {"data": (other, own), root: (own, other)}.get(cause)
@@ -395,7 +400,7 @@ def refusals() -> Iterator[Any]:
         text("summary.json", "{"), InputRefused, r"not the summary of a run .* \(ValidationError\)", id="not json"
     )
     yield pytest.param(text("summary.json", "[]"), InputRefused, "not the summary of a run", id="a list")
-    yield pytest.param(lambda run: edit(run, lambda told: told.pop("pseudonym_key_id")), InputRefused,
+    yield pytest.param(lambda run: edit(run, lambda reported: reported.pop("pseudonym_key_id")), InputRefused,
                        r"not the summary of a run .* \(ValidationError\)", id="older summary")  # fmt: skip
     yield pytest.param(lambda run: edit_table(run, "claims", lambda frame: pl.concat([frame, frame])), InputRefused,
                        r"tables cannot be read \(ComputeError\)", id="a claim twice")  # fmt: skip
@@ -459,8 +464,8 @@ def test_text_tells_causes_and_tallies_without_identifiers(
 def test_csv_and_json_lines_carry_the_findings(make: Make, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     one, other = make(), make(visits=VISITS + NEW_VISIT, policy="strict")
     command(one, other, "jsonl", show_ids=False)
-    told = [json.loads(line) for line in capsysbinary.readouterr().out.decode().splitlines()]
-    assert [(row["claim_id"], row["rule"], row["what"]) for row in told] == [
+    reported = [json.loads(line) for line in capsysbinary.readouterr().out.decode().splitlines()]
+    assert [(row["claim_id"], row["rule"], row["what"]) for row in reported] == [
         ("SHORTLY", "LBK001", []), ("UNRELATED", "LBK001", ["outcome", "basis"]),
     ]  # fmt: skip
     command(one, other, "csv", show_ids=False)

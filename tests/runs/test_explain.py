@@ -58,8 +58,8 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
     with folder.locked(made / "out"):
-        told = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
-        folder.publish(made / "out", result, told)
+        reported = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
+        folder.publish(made / "out", result, reported)
     return made / "out"
 
 
@@ -68,23 +68,23 @@ def of(out: Path, claim: str) -> ClaimExplanation:
     return only
 
 
-def said(told: ClaimExplanation, rule: str) -> tuple[str, str]:
-    (verdict,) = (verdict for verdict in told.verdicts if verdict.code == rule)
+def message_text(reported: ClaimExplanation, rule: str) -> tuple[str, str]:
+    (verdict,) = (verdict for verdict in reported.verdicts if verdict.code == rule)
     return verdict.outcome, verdict.reason
 
 
 def test_every_rule_has_an_outcome_and_a_reason(out: Path) -> None:
     for claim in pl.read_parquet(out / "latest" / "claims.parquet")["claim_id"]:
-        for told in explain(out, claim):
-            assert tuple(verdict.code for verdict in told.verdicts) == CODES
-            assert all(verdict.reason for verdict in told.verdicts)
+        for reported in explain(out, claim):
+            assert tuple(verdict.code for verdict in reported.verdicts) == CODES
+            assert all(verdict.reason for verdict in reported.verdicts)
 
 
 def test_a_violation_names_its_record(out: Path) -> None:
-    told = of(out, "F1")
-    assert said(told, "LBK001") == ("violation", "visit v1 (same provider) 6 days before the call")
-    assert said(told, "LAH001")[0] == "violation"
-    assert said(told, "EXC001") == ("not evaluated", "no visits.cpt_codes in the inputs")
+    reported = of(out, "F1")
+    assert message_text(reported, "LBK001") == ("violation", "visit v1 (same provider) 6 days before the call")
+    assert message_text(reported, "LAH001")[0] == "violation"
+    assert message_text(reported, "EXC001") == ("not evaluated", "no visits.cpt_codes in the inputs")
 
 
 def test_records_come_in_true_order(out: Path) -> None:
@@ -92,22 +92,30 @@ def test_records_come_in_true_order(out: Path) -> None:
 
 
 def test_clear_says_what_was_weighed(out: Path) -> None:
-    told = of(out, "OK1")
-    assert said(told, "LBK001") == ("clear", "3 visits weighed, none counts: unrelated")
-    assert said(told, "DUR001") == ("clear", "25 minutes (stated); 98968 needs at least 21")
-    assert said(told, "LAH001") == ("clear", "no visit of the patient from the call to 24 hours after it")
+    reported = of(out, "OK1")
+    assert message_text(reported, "LBK001") == ("clear", "3 visits weighed, none counts: unrelated")
+    assert message_text(reported, "DUR001") == ("clear", "25 minutes (stated); 98968 needs at least 21")
+    assert message_text(reported, "LAH001") == ("clear", "no visit of the patient from the call to 24 hours after it")
 
 
 def test_unknown_says_why(out: Path) -> None:
-    told = of(out, "U1")
-    assert said(told, "DUR001") == ("unknown", "the minutes are unknown: a call has neither minutes nor an end")
-    assert said(told, "LAH001") == ("unknown", "the end of the call is unknown, so its hours after cannot be placed")
-    assert said(told, "ELG001")[1] == "who started the call is blank or not recognised for a call of the claim"
-    assert said(told, "FRQ003") == ("unknown", "the units are blank")
-    assert "was rejected" in said(of(out, "T1"), "LBK001")[1]
+    reported = of(out, "U1")
+    assert message_text(reported, "DUR001") == (
+        "unknown",
+        "the minutes are unknown: a call has neither minutes nor an end",
+    )
+    assert message_text(reported, "LAH001") == (
+        "unknown",
+        "the end of the call is unknown, so its hours after cannot be placed",
+    )
+    assert (
+        message_text(reported, "ELG001")[1] == "who started the call is blank or not recognised for a call of the claim"
+    )
+    assert message_text(reported, "FRQ003") == ("unknown", "the units are blank")
+    assert "was rejected" in message_text(of(out, "T1"), "LBK001")[1]
     early = of(out, "E1")
-    assert said(early, "LBK001")[1] == "its window begins on 2026-02-13, before the visits do (2026-02-18)"
-    assert said(early, "FRQ001")[1] == "its period begins on 2026-02-14, before the lines do (2026-02-20)"
+    assert message_text(early, "LBK001")[1] == "its window begins on 2026-02-13, before the visits do (2026-02-18)"
+    assert message_text(early, "FRQ001")[1] == "its period begins on 2026-02-14, before the lines do (2026-02-20)"
 
 
 def test_windows_count_elapsed_hours_and_calendar_days(out: Path) -> None:
@@ -131,7 +139,7 @@ def test_an_unknown_claim_is_answered_with_the_nearest(out: Path) -> None:
         explain(out, "another")
 
 
-def test_a_folder_without_a_run_is_said(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_stated(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such folder"):
         explain(tmp_path / "nowhere", "F1")
     with pytest.raises(UsageError, match="no finished run"):
@@ -220,17 +228,17 @@ def test_numbers_in_words_are_the_policy_s(tmp_path: Path) -> None:
     settings = Settings(paths=paths, policy=policy, max_rejects="100%")
     result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
     with folder.locked(tmp_path / "out"):
-        told = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
-        folder.publish(tmp_path / "out", result, told)
-    assert said(of(tmp_path / "out", "OK1"), "LAH001")[1].endswith("from the call to 48 hours after it")
-    assert said(of(tmp_path / "out", "F1"), "LAH001")[1].endswith("after the call, within 48 hours")
-    assert "its period begins on 2026-02-18" in said(of(tmp_path / "out", "E1"), "FRQ001")[1]
+        reported = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
+        folder.publish(tmp_path / "out", result, reported)
+    assert message_text(of(tmp_path / "out", "OK1"), "LAH001")[1].endswith("from the call to 48 hours after it")
+    assert message_text(of(tmp_path / "out", "F1"), "LAH001")[1].endswith("after the call, within 48 hours")
+    assert "its period begins on 2026-02-18" in message_text(of(tmp_path / "out", "E1"), "FRQ001")[1]
     assert "10 days back" in [window.name for window in of(tmp_path / "out", "F1").windows]
     html = (tmp_path / "out" / "latest" / "report.html").read_text(encoding="utf-8")
     assert "48 elapsed hours" in html and "24 elapsed hours" not in html
 
 
-def test_a_procedure_that_supports_nothing_is_not_said_not_to_count(tmp_path: Path) -> None:
+def test_a_procedure_that_supports_nothing_is_not_stated_not_to_count(tmp_path: Path) -> None:
     (tmp_path / "calls.csv").write_text(
         "call_id,patient_id,provider_id,call_start,call_minutes,cpt_code\nk1,p1,a,2026-03-09 09:00,25,98968\n", "utf-8"
     )
@@ -245,21 +253,21 @@ def test_a_procedure_that_supports_nothing_is_not_said_not_to_count(tmp_path: Pa
     )
     result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
     with folder.locked(tmp_path / "out"):
-        told = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
-        folder.publish(tmp_path / "out", result, told)
-    words = said(of(tmp_path / "out", "k1"), "LBK002")[1]
+        reported = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
+        folder.publish(tmp_path / "out", result, reported)
+    words = message_text(of(tmp_path / "out", "k1"), "LBK002")[1]
     assert words == "1 visit weighed, none counts: of another provider and group"
 
 
 @pytest.mark.parametrize("lost", ["lookahead", "horizon_days", "frequency", "lookback", "bands"])
-def test_a_run_whose_policy_lacks_a_key_is_told_with_the_default(out: Path, lost: str, tmp_path: Path) -> None:
+def test_a_run_whose_policy_lacks_a_key_is_reported_with_the_default(out: Path, lost: str, tmp_path: Path) -> None:
     """A run of an older version, or from before a key had its name."""
     old = tmp_path / "old"
     shutil.copytree(out / "latest", old)
-    told = json.loads((old / "summary.json").read_text(encoding="utf-8"))
-    told["settings"]["policy"][f"{lost}_as_it_was"] = told["settings"]["policy"].pop(lost)
-    (old / "summary.json").write_text(json.dumps(told), encoding="utf-8")
-    assert said(of(old, "OK1"), "LAH001")[1] == "no visit of the patient from the call to 24 hours after it"
+    reported = json.loads((old / "summary.json").read_text(encoding="utf-8"))
+    reported["settings"]["policy"][f"{lost}_as_it_was"] = reported["settings"]["policy"].pop(lost)
+    (old / "summary.json").write_text(json.dumps(reported), encoding="utf-8")
+    assert message_text(of(old, "OK1"), "LAH001")[1] == "no visit of the patient from the call to 24 hours after it"
     assert [window.name for window in of(old, "OK1").windows] == [window.name for window in of(out, "OK1").windows]
 
 

@@ -248,8 +248,8 @@ def test_csv_and_workbook_say_the_same(drawn: Path, tmp_path: Path):
 )
 def test_amounts(drawn: Path, tmp_path: Path, text: str, value: str):
     rows = reviewed(drawn, lambda rows: [row.update(error_amount=text) for row in rows[:10]])
-    told = review(drawn, as_csv(rows, tmp_path / "done.csv"))
-    assert {error for stratum in told.strata for error in stratum.errors} == {Decimal(value)}
+    reported = review(drawn, as_csv(rows, tmp_path / "done.csv"))
+    assert {error for stratum in reported.strata for error in stratum.errors} == {Decimal(value)}
 
 
 def test_spares_enlarge_the_sample_in_their_order(drawn: Path, tmp_path: Path):
@@ -257,9 +257,9 @@ def test_spares_enlarge_the_sample_in_their_order(drawn: Path, tmp_path: Path):
     rows = reviewed(
         drawn, lambda rows: [row.update(error_amount="4") for row in rows if row["order"] in first.values()]
     )
-    told = review(drawn, as_csv(rows, tmp_path / "done.csv"))
-    assert [len(stratum.errors) for stratum in told.strata] == [8, 4]
-    assert any("2 reviewed spares" in caution for caution in told.estimate.cautions)
+    reported = review(drawn, as_csv(rows, tmp_path / "done.csv"))
+    assert [len(stratum.errors) for stratum in reported.strata] == [8, 4]
+    assert any("2 reviewed spares" in caution for caution in reported.estimate.cautions)
     rows = reviewed(
         drawn,
         lambda rows: [
@@ -289,9 +289,9 @@ def test_spares_enlarge_the_sample_in_their_order(drawn: Path, tmp_path: Path):
         (lambda rows: [row.pop("error_amount") for row in rows], "0 columns error_amount where one is needed"),
     ],
 )
-def test_reviews_that_are_refused(drawn: Path, tmp_path: Path, change: Callable[[Rows], object], told: str):
+def test_reviews_that_are_refused(drawn: Path, tmp_path: Path, change: Callable[[Rows], object], reported: str):
     path = as_csv(reviewed(drawn, change), tmp_path / "done.csv")
-    with pytest.raises(InputRefused, match=re.escape(told)) as refusal:
+    with pytest.raises(InputRefused, match=re.escape(reported)) as refusal:
         review(drawn, path)
     assert "CANARY" not in str(refusal.value)
 
@@ -334,13 +334,13 @@ def test_the_file_that_is_filled_in_is_found(drawn: Path, tmp_path: Path):
     ],
 )
 def test_a_frame_that_was_changed(
-    drawn: Path, tmp_path: Path, name: str, old: str, new: str, error: type[AuditError], told: str
+    drawn: Path, tmp_path: Path, name: str, old: str, new: str, error: type[AuditError], reported: str
 ):
     mine = copied(drawn, tmp_path / "mine")
     text = (mine / name).read_text()
     assert old in text
     (mine / name).write_text(text.replace(old, new, 1))
-    with pytest.raises(error, match=re.escape(told)):
+    with pytest.raises(error, match=re.escape(reported)):
         review(mine, as_csv(reviewed(drawn), tmp_path / "done.csv"))
 
 
@@ -365,10 +365,10 @@ def test_what_is_printed(drawn: Path, tmp_path: Path, capfdbinary: pytest.Captur
     assert "it establishes no overpayment" in text
     assert "CANARY" not in text
     assert frame_command.estimate(drawn, path, "json") == 0
-    told = json.loads(capfdbinary.readouterr().out)
+    reported = json.loads(capfdbinary.readouterr().out)
     made = review(drawn, path).estimate
-    assert (told["lower"], told["total"]) == (round(made.lower, 2), round(made.total, 2))
-    assert f"Lower limit, which recoveries use by convention: {told['lower']:,.2f}" in text
-    assert (told["rate"], told["wrong"], told["strata"][0]["reviewed"]) == (made.rate, 5, 7)
+    assert (reported["lower"], reported["total"]) == (round(made.lower, 2), round(made.total, 2))
+    assert f"Lower limit, which recoveries use by convention: {reported['lower']:,.2f}" in text
+    assert (reported["rate"], reported["wrong"], reported["strata"][0]["reviewed"]) == (made.rate, 5, 7)
     with pytest.raises(UsageError, match="--format: `csv` is none of text, json"):
         frame_command.estimate(drawn, path, "csv")

@@ -100,19 +100,19 @@ def strata(run: Path, **design: Any) -> dict[str, tuple[int, int]]:
 def test_the_draw_can_be_repeated_from_the_folder_alone(run: Path, tmp_path: Path):
     """A second program, written from the words in frame.json, without the tool's own code."""
     write(tmp_path / "out", draw(run, Design(strata="disposition", size=37, spares=2)))
-    told = json.loads((tmp_path / "out/frame.json").read_text())
-    assert hashlib.sha256((tmp_path / "out/frame.csv").read_bytes()).hexdigest() == told["frame_sha256"]
+    reported = json.loads((tmp_path / "out/frame.json").read_text())
+    assert hashlib.sha256((tmp_path / "out/frame.csv").read_bytes()).hexdigest() == reported["frame_sha256"]
     frame = list(csv.DictReader((tmp_path / "out/frame.csv").read_text().splitlines()))
     sample = list(csv.DictReader((tmp_path / "out/sample.csv").read_text().splitlines()))
     assert len(sample) == 37 + 2 * 4
-    for stratum in told["strata"]:
+    for stratum in reported["strata"]:
         units = [row["unit_id"] for row in frame if row["stratum"] == stratum["name"]]
-        units.sort(key=lambda unit: hashlib.sha256(f"{told['seed']}:{unit}".encode()).hexdigest())
+        units.sort(key=lambda unit: hashlib.sha256(f"{reported['seed']}:{unit}".encode()).hexdigest())
         assert len(units) == stratum["units"]
         mine = [row for row in sample if row["stratum"] == stratum["name"]]
         assert [row["unit_id"] for row in mine if row["kind"] == "sample"] == units[: stratum["drawn"]]
         assert [row["unit_id"] for row in mine if row["kind"] == "spare"] == units[stratum["drawn"] :][:2]
-    orders = [rank(told["seed"], row["unit_id"]) for row in sample if row["kind"] == "sample"]
+    orders = [rank(reported["seed"], row["unit_id"]) for row in sample if row["kind"] == "sample"]
     assert orders == sorted(orders), "the strata are reviewed in one random order"
 
 
@@ -242,7 +242,7 @@ def test_an_export_without_any_amount_is_sampled(tmp_path: Path):
     assert strata(made, strata="amount", size=3) == {"amount unknown": (9, 3)}
 
 
-def test_a_patient_is_told_with_all_claims_side_by_side(tmp_path: Path):
+def test_a_patient_is_reported_with_all_claims_side_by_side(tmp_path: Path):
     claims = [
         claim(
             1, patient_id="p", service_date=date(2026, 3, 9), disposition="violation", violations=["DUR001", "LBK001"]
@@ -251,13 +251,17 @@ def test_a_patient_is_told_with_all_claims_side_by_side(tmp_path: Path):
         claim(3, patient_id="q"),
     ]
     made = draw(a_run(tmp_path / "run", claims), Design(unit="patient", strata="disposition", size=3))
-    told = made.sample.filter(pl.col("patient_ids") == "p").row(0, named=True)
-    assert told["stratum"] == "disposition violation"
-    assert (told["claims"], told["amount"], told["billed_amount"]) == (2, Decimal("79.25"), Decimal("96.00"))
-    assert told["claim_ids"] == "c0002; c0001"
-    assert told["service_dates"] == "2026-03-02; 2026-03-09"
-    assert told["violations"] == "; DUR001 LBK001"
-    assert told["call_ids"] == "x y; k0001"
+    reported = made.sample.filter(pl.col("patient_ids") == "p").row(0, named=True)
+    assert reported["stratum"] == "disposition violation"
+    assert (reported["claims"], reported["amount"], reported["billed_amount"]) == (
+        2,
+        Decimal("79.25"),
+        Decimal("96.00"),
+    )
+    assert reported["claim_ids"] == "c0002; c0001"
+    assert reported["service_dates"] == "2026-03-02; 2026-03-09"
+    assert reported["violations"] == "; DUR001 LBK001"
+    assert reported["call_ids"] == "x y; k0001"
 
 
 def test_the_folder_is_private_new_and_reproducible(run: Path, tmp_path: Path):
@@ -333,8 +337,8 @@ def test_the_work_paper(tmp_path: Path):
         ({"strata": "disposition", "size": 7}, UsageError, "--size: 7 units are too few for 4 strata, which need 8"),
     ],
 )
-def test_impossible_designs(run: Path, design: dict[str, Any], error: type[AuditError], told: str):
-    with pytest.raises(error, match=re.escape(told)):
+def test_impossible_designs(run: Path, design: dict[str, Any], error: type[AuditError], reported: str):
+    with pytest.raises(error, match=re.escape(reported)):
         draw(run, Design(**design))
 
 
@@ -346,9 +350,9 @@ def test_an_empty_population_is_refused(tmp_path: Path):
 
 def test_a_size_beyond_the_frame_is_a_full_review(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert frame_command.frame(run, tmp_path / "out", Design(size=1_000)) == 0
-    told = capsys.readouterr().out
-    assert "160 of 160 claims drawn" in told
-    assert "Every unit is drawn" in told
+    reported = capsys.readouterr().out
+    assert "160 of 160 claims drawn" in reported
+    assert "Every unit is drawn" in reported
 
 
 def test_no_identifier_on_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -358,10 +362,10 @@ def test_no_identifier_on_the_terminal(tmp_path: Path, capsys: pytest.CaptureFix
     ]
     made = a_run(tmp_path / "run", claims)
     frame_command.frame(made, tmp_path / "one", Design(strata="provider", size=4, seed=3))
-    told = capsys.readouterr().out
-    assert "CANARY" not in told
-    assert "stratum 1: 4 of 9" in told
-    assert "Seed 3, as given" in told
+    reported = capsys.readouterr().out
+    assert "CANARY" not in reported
+    assert "stratum 1: 4 of 9" in reported
+    assert "Seed 3, as given" in reported
     frame_command.frame(made, tmp_path / "two", Design(strata="provider", size=4, seed=3), show_ids=True)
     assert "provider CANARY: 4 of 9" in capsys.readouterr().out
 
@@ -382,9 +386,11 @@ def test_frames_hold_text_as_it_is(tmp_path: Path):
     write(tmp_path / "out", draw(made, Design(strata="provider", size=9)))
     raw = (tmp_path / "out/frame.csv").read_bytes()
     read = pl.read_csv(io.BytesIO(raw), infer_schema=False)
-    told = json.loads((tmp_path / "out/frame.json").read_text())
-    assert dict(read.group_by("stratum").len().iter_rows()) == {each["name"]: each["units"] for each in told["strata"]}
-    assert math.fsum(map(float, read["amount"])) == float(told["amount"])
+    reported = json.loads((tmp_path / "out/frame.json").read_text())
+    assert dict(read.group_by("stratum").len().iter_rows()) == {
+        each["name"]: each["units"] for each in reported["strata"]
+    }
+    assert math.fsum(map(float, read["amount"])) == float(reported["amount"])
 
 
 def test_a_real_run_is_sampled_by_its_output_folder(tmp_path: Path):
@@ -401,11 +407,11 @@ def test_a_real_run_is_sampled_by_its_output_folder(tmp_path: Path):
     calls.write_text("\n".join([f"{header},paid_amount", *(f"{row},31.25" for row in rows)]) + "\n")
     result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
     with folder.locked(tmp_path / "out"):
-        told = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
-        folder.publish(tmp_path / "out", result, told)
+        reported = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
+        folder.publish(tmp_path / "out", result, reported)
     made = draw(tmp_path / "out", Design(size=4, strata="month"))
     assert made.manifest["run_id"] == "r1"
-    assert made.manifest["units"] == told["claims"]["audited"]
+    assert made.manifest["units"] == reported["claims"]["audited"]
     assert made.sample.height == 4
     assert set(made.sample["dispositions"]) <= set(framing.POPULATIONS["audited"])
     write(tmp_path / "frame", made)

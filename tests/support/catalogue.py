@@ -118,8 +118,8 @@ def _prepared(function: Callable[[Path], Iterator[None]]) -> Callable[[Path], It
 @contextlib.contextmanager
 def _limited(which: int, size: int) -> Iterator[None]:
     """A limit of the kernel, as the program is told it."""
-    told, limits = resource.getrlimit, {which: (size, size)}
-    with mock.patch.object(resource, "getrlimit", lambda kind: limits.get(kind) or told(kind)):
+    reported, limits = resource.getrlimit, {which: (size, size)}
+    with mock.patch.object(resource, "getrlimit", lambda kind: limits.get(kind) or reported(kind)):
         yield
 
 

@@ -87,7 +87,7 @@ def run(world: World, folder: Path, suffix: str = "csv") -> Result:
 
 def verdicts(result: Result) -> Verdicts:
     """Claim key → its facts, and rule → (outcome, related kind, id, count, gap, basis)."""
-    told: Verdicts = {}
+    reported: Verdicts = {}
     outcomes = {row.pop("line"): row for row in result.outcomes.to_dicts()}
     for claim in result.claims.to_dicts():
         key = (claim["claim_id"], claim["claim_line"], claim["cpt_code"])
@@ -98,28 +98,28 @@ def verdicts(result: Result) -> Verdicts:
         }  # fmt: skip
         facts["call_ids"] = tuple(claim["call_ids"])
         rules = outcomes[claim["line"]].items()
-        told[key] = facts | {rule: (Outcome(code).label, None, None, None, None, None) for rule, code in rules}
+        reported[key] = facts | {rule: (Outcome(code).label, None, None, None, None, None) for rule, code in rules}
     for row in result.findings.to_dicts():
         key = (row["claim_id"], row["claim_line"], row["cpt_code"])
-        told[key][row["rule"]] = (
+        reported[key][row["rule"]] = (
             row["outcome"], row["related_kind"], row["related_id"], row["related_count"], row["gap_days"], row["basis"]
         )  # fmt: skip
-    return told
+    return reported
 
 
 def expected(result: reference.Result) -> Verdicts:
-    told: Verdicts = {}
+    reported: Verdicts = {}
     for key, claim in result.claims.items():
         facts = {
             name: getattr(claim, name)
             for name in ("patient_id", "provider_id", "service_date", "minutes", "minutes_source", "supportable_code",
                          "disposition", "at_risk_amount", "review_amount", "call_ids")
         }  # fmt: skip
-        told[key] = facts | {
+        reported[key] = facts | {
             rule: (v.outcome, v.related_kind, v.related_id, v.related_count, v.gap_days, v.basis)
             for rule, v in claim.outcomes.items()
         }
-    return told
+    return reported
 
 
 def differences(world: World, result: Result) -> list[str]:

@@ -51,7 +51,7 @@ def same(one: tuple[Result, pl.DataFrame], other: tuple[Result, pl.DataFrame]) -
     assert_frame_equal(left.claims.drop("line"), right.claims.drop("line"))
     assert_frame_equal(left.findings, right.findings)
     assert_frame_equal(left_evidence, right_evidence)
-    assert _told(left) == _told(right)
+    assert _messages(left) == _messages(right)
     outcomes = [
         result.claims.select("line", *auditing.KEYS).join(result.outcomes, on="line") for result in (left, right)
     ]
@@ -62,7 +62,7 @@ def same(one: tuple[Result, pl.DataFrame], other: tuple[Result, pl.DataFrame]) -
         assert_frame_equal(table.unrecognised, right.inputs.tables[name].unrecognised)
 
 
-def _told(result: Result) -> list[Any]:
+def _messages(result: Result) -> list[Any]:
     tables = result.inputs.tables.values()
     return [
         result.coverage,
@@ -72,5 +72,5 @@ def _told(result: Result) -> list[Any]:
         result.not_evaluated,
         [(table.columns, table.warnings, table.has_local_times) for table in tables],
         result.inputs.files,
-        {name: said.sort(said.columns).rows() for name, said in result.inputs.profiles.items()},
+        {name: message_text.sort(message_text.columns).rows() for name, message_text in result.inputs.profiles.items()},
     ]

@@ -185,8 +185,8 @@ def draw_call(scene: Scene, number: int, earlier: list[Row], billed_here: bool) 
         ("specialty", ("pt",) if scene.grouped else SPECIALTIES),
     ):
         row[column] = pick(draw, options)
-    said = scene.fact(DOCUMENTED)
-    row.update(dict.fromkeys(DOCS, said))
+    message_text = scene.fact(DOCUMENTED)
+    row.update(dict.fromkeys(DOCS, message_text))
     row[pick(draw, DOCS)] = scene.fact(DOCUMENTED)
     row["cpt_code"] = pick(draw, CALL_CODES) if number > 1 or chance(draw, 3) else "98968"
     row["claim_line"] = pick(draw, ("", "", "", "1", "2"))

@@ -53,8 +53,8 @@ def test_the_planted_answer_is_found(folder: Path, suffix: str):
     found = result.findings.select("claim_id", "claim_line", "rule", "outcome", "related_id")
     assert found.rows() == read_answer(folder / "expected_findings.csv").select(found.columns).rows()
     unknowns = pl.col("unknowns").list.sort().list.join(";").replace("", None)
-    told = result.claims.select("claim_id", "claim_line", "disposition", unknowns)
-    assert told.rows() == read_answer(folder / "expected_claims.csv").select(told.columns).rows()
+    reported = result.claims.select("claim_id", "claim_line", "disposition", unknowns)
+    assert reported.rows() == read_answer(folder / "expected_claims.csv").select(reported.columns).rows()
 
 
 def read_answer(path: Path) -> pl.DataFrame:
@@ -64,26 +64,26 @@ def read_answer(path: Path) -> pl.DataFrame:
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_planted_tally_is_in_the_summary(folder: Path):
     result, settings = audit_folder(folder, "csv")
-    told = summary.of_result(result, settings, summary.Run("test", summary.datetime.now(summary.UTC)))
+    reported = summary.of_result(result, settings, summary.Run("test", summary.datetime.now(summary.UTC)))
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
-    assert {name: told["claims"][name] for name in expected["claims"]} == expected["claims"]
-    rules = {rule["code"]: rule for rule in told["rules"] if rule["evaluated"]}
+    assert {name: reported["claims"][name] for name in expected["claims"]} == expected["claims"]
+    rules = {rule["code"]: rule for rule in reported["rules"] if rule["evaluated"]}
     for code, counts in expected["rules"].items():
         assert {name: rules[code][name] for name in counts} == counts, code
-    assert {name: told["money"][name] for name in expected["money"]} == {
+    assert {name: reported["money"][name] for name in expected["money"]} == {
         name: float(value) for name, value in expected["money"].items()
     }
 
 
 def test_every_rule_and_outcome_is_in_the_samples():
-    seen: dict[str, set[int]] = {}
+    observed: dict[str, set[int]] = {}
     for folder in FOLDERS:
         outcomes = audit_folder(folder, "csv")[0].outcomes
         for rule in outcomes.columns[1:]:
-            seen.setdefault(rule, set()).update(outcomes[rule].unique().to_list())
-    assert set(seen) == set(CODES)
-    assert [rule for rule, values in seen.items() if not values & {Outcome.VIOLATION, Outcome.REVIEW}] == []
-    assert set().union(*seen.values()) == set(Outcome)
+            observed.setdefault(rule, set()).update(outcomes[rule].unique().to_list())
+    assert set(observed) == set(CODES)
+    assert [rule for rule, values in observed.items() if not values & {Outcome.VIOLATION, Outcome.REVIEW}] == []
+    assert set().union(*observed.values()) == set(Outcome)
 
 
 def test_the_reference_agrees_on_the_samples(tmp_path: Path):

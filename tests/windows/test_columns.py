@@ -16,12 +16,12 @@ SAMPLE = Path(__file__).parents[2] / "sample_data"
 
 
 def test_the_frames_have_what_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: dict[str, pl.Schema] = {}
+    observed: dict[str, pl.Schema] = {}
     made = RecordSets.__getitem__
 
     def remembered(self: RecordSets, record_set: str) -> pl.DataFrame:
         frame = made(self, record_set)  # type: ignore[arg-type]
-        seen[record_set] = frame.schema
+        observed[record_set] = frame.schema
         return frame
 
     monkeypatch.setattr(RecordSets, "__getitem__", remembered)
@@ -31,9 +31,9 @@ def test_the_frames_have_what_is_listed(monkeypatch: pytest.MonkeyPatch) -> None
         max_rejects="100%",
     )
     auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
-    assert seen.keys() == LISTED.keys()
+    assert observed.keys() == LISTED.keys()
     for record_set, columns in LISTED.items():
-        assert {name: seen[record_set].get(name) for name in columns} == {
+        assert {name: observed[record_set].get(name) for name in columns} == {
             name: kind for name, (kind, _) in columns.items()
         }
         assert all(meaning for _, meaning in columns.values())

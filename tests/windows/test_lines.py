@@ -18,7 +18,7 @@ def frequency(tmp_path: Path, claims: str, **settings: Any) -> dict[str, str]:
         day, patient, provider, code = claim.split()
         lines.append(f"k{number:02} | {patient} | {provider} | 2026-03-{int(day):02} 09:00 | 25 | {code} | |")
     result = audit(tmp_path, CALL + "\n".join(lines), claims_since="2026-03-01", codes=("98966", "98968"), **settings)
-    return {key[0]: told["FRQ001"][0] for key, told in compare.verdicts(result).items()}
+    return {key[0]: reported["FRQ001"][0] for key, reported in compare.verdicts(result).items()}
 
 
 def test_an_unknown_spreads_through_its_run_and_no_further(tmp_path: Path):
@@ -33,8 +33,8 @@ def test_a_run_is_of_one_patient_provider_and_code(tmp_path: Path):
 
 def test_reported_claims_all_count_and_nothing_spreads(tmp_path: Path):
     series = "1 p a 98968\n7 p a 98968\n13 p a 98968\n20 p a 98968"
-    told = frequency(tmp_path, series, anchor="reported")
-    assert list(told.values()) == ["unknown", "violation", "violation", "clear"]
+    reported = frequency(tmp_path, series, anchor="reported")
+    assert list(reported.values()) == ["unknown", "violation", "violation", "clear"]
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ def test_same_group_is_the_basis_where_nothing_else_tells(tmp_path: Path):
     )
     calls = "".join(f"k-{patient} | {patient} | a | 2026-03-02 09:00 | 25 | 98968 | g | PT\n" for patient in "pqr")
     result = audit(tmp_path, CALL + calls, visits)
-    told = {key[0]: verdict["LBK001"][5] for key, verdict in compare.verdicts(result).items()}
-    assert told == {"k-p": "same group", "k-q": "unknown", "k-r": "unknown"}
+    reported = {key[0]: verdict["LBK001"][5] for key, verdict in compare.verdicts(result).items()}
+    assert reported == {"k-p": "same group", "k-q": "unknown", "k-r": "unknown"}
 
 
 def test_evidence_says_what_was_weighed_and_why_it_does_not_count(tmp_path: Path):
@@ -112,8 +112,8 @@ def test_one_code_is_enough_for_a_visit_of_several(tmp_path: Path, codes: str, e
         f"visit_id | patient_id | provider_id | visit_start | status | cpt_codes\nv1 | p | a | 2026-03-02 08:00 | completed | {codes}"
     )
     result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
-    told = compare.verdicts(result)[("k1", "1", "98968")]
-    assert {rule: told[rule][0] for rule in expected} == expected
+    reported = compare.verdicts(result)[("k1", "1", "98968")]
+    assert {rule: reported[rule][0] for rule in expected} == expected
 
 
 @pytest.mark.parametrize(
@@ -198,8 +198,8 @@ def test_other_problems_with_a_diagnosis_in_common_conflict(tmp_path: Path, rule
     visits = rows(
         f"{VISIT.strip()} | problem_id | group_id\nv1 | p | {provider} | {CONFLICTING[rule]} | M54.2;E11 | 10 | y | g"
     )
-    told = compare.verdicts(audit(tmp_path, calls, visits))[("k1", "1", "98968")][rule]
-    assert told == ("review", "visit", "v1", 1, told[4], "conflicting")
+    reported = compare.verdicts(audit(tmp_path, calls, visits))[("k1", "1", "98968")][rule]
+    assert reported == ("review", "visit", "v1", 1, reported[4], "conflicting")
 
 
 @pytest.mark.parametrize(
@@ -220,8 +220,8 @@ def test_only_a_shared_diagnosis_makes_a_conflict(
     visits = rows(
         f"{VISIT.strip()} | problem_id\nv1 | p | a | 2026-03-15 09:00 | completed | | | {diagnoses} | | {problem}"
     )
-    told = compare.verdicts(audit(tmp_path, calls, visits, relatedness=relatedness))[("k1", "1", "98968")]["LBK001"]
-    assert (told[0], told[5]) == expected
+    reported = compare.verdicts(audit(tmp_path, calls, visits, relatedness=relatedness))[("k1", "1", "98968")]["LBK001"]
+    assert (reported[0], reported[5]) == expected
 
 
 @pytest.mark.parametrize(("origin", "basis"), [("k1", "linked"), ("k9", "same provider")])
@@ -229,8 +229,8 @@ def test_a_link_names_one_of_the_claims_calls(tmp_path: Path, origin: str, basis
     visits = rows(
         f"{VISIT.strip()} | originating_call_id\nv1 | p | a | 2026-03-16 12:00 | completed | | | | | {origin}"
     )
-    told = compare.verdicts(audit(tmp_path, f"{DIAGNOSED}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 |", visits))
-    assert told[("k1", "1", "98968")]["LAH001"][5] == basis
+    reported = compare.verdicts(audit(tmp_path, f"{DIAGNOSED}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 |", visits))
+    assert reported[("k1", "1", "98968")]["LAH001"][5] == basis
 
 
 CALLS = "call_id | patient_id | provider_id | call_start | call_minutes | cpt_code | claim_id | problem_id\n"
@@ -257,8 +257,8 @@ def test_a_visit_may_name_the_claim_that_it_came_from(
         f"v1 | p | b | 2026-03-17 08:00 | completed | y | {origin}"
     )
     result = audit(tmp_path, f"{CALLS}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 | C1 | x\n{others}", visits)
-    told = compare.verdicts(result)[("C1", "1", "98968")]["LAH001"]
-    assert (told[0], told[5]) == expected
+    reported = compare.verdicts(result)[("C1", "1", "98968")]["LAH001"]
+    assert (reported[0], reported[5]) == expected
     found = result.joins.filter(pair="call in visits").select("values", "found").rows()
     assert found == [(1, int(origin == "C1"))]
 
@@ -289,12 +289,12 @@ def test_a_visit_at_the_time_of_the_call_may_be_the_call_itself(
         f"v1 | p | {visit} | completed"
     )
     result = audit(tmp_path, f"{CALLS}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 | |", visits)
-    told = compare.verdicts(result)[("k1", "1", "98968")][rule]
-    assert (told[0], told[5]) == expected
+    reported = compare.verdicts(result)[("k1", "1", "98968")][rule]
+    assert (reported[0], reported[5]) == expected
 
 
 def test_no_severity_makes_a_violation_of_what_may_be_the_call_itself(tmp_path: Path):
     visits = rows("visit_id | patient_id | provider_id | visit_start\nv1 | p | a | 2026-03-16 09:10")
     calls = f"{CALLS}k1 | p | a | 2026-03-16 09:00 | 25 | 98968 | |"
-    told = compare.verdicts(audit(tmp_path, calls, visits, severity={"LAH001": "violation"}))
-    assert told[("k1", "1", "98968")]["LAH001"][0] == "review"
+    reported = compare.verdicts(audit(tmp_path, calls, visits, severity={"LAH001": "violation"}))
+    assert reported[("k1", "1", "98968")]["LAH001"][0] == "review"

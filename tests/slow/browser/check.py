@@ -65,9 +65,9 @@ class Browser:
 
     def open(self, address: str) -> None:
         """Load a page to its end."""
-        seen = self.loads()
+        observed = self.loads()
         self("Page.navigate", url=address)
-        while self.loads() == seen:
+        while self.loads() == observed:
             self.events.append(self.read())
 
     def loads(self) -> int:
@@ -90,11 +90,14 @@ def main(report: Path) -> int:
         try:
             browser.open(address)
             checks = [*accessible(browser), *use(browser)]
-            told = [e for e in browser.events if e.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded",
+            reported = [e for e in browser.events if e.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded",
                                                                      "Runtime.consoleAPICalled")]  # fmt: skip
             asked = {e["params"]["request"]["url"].partition("#")[0] for e in browser.events
                      if e.get("method") == "Network.requestWillBeSent"}  # fmt: skip
-            checks += [("no console message", not told, told), ("no request but the file", asked == {address}, asked)]
+            checks += [
+                ("no console message", not reported, reported),
+                ("no request but the file", asked == {address}, asked),
+            ]
         finally:
             browser.process.terminate()
             browser.process.wait()

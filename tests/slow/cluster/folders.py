@@ -46,9 +46,9 @@ def _same_frames(one: Path, other: Path) -> None:
 
 
 def _summary(path: Path) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    reported: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     for name in ("run_id", "started", "ledger"):
-        told.pop(name, None)
+        reported.pop(name, None)
     for name in _PLACE:
-        told["settings"].pop(name, None)
-    return told
+        reported["settings"].pop(name, None)
+    return reported

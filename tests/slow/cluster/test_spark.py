@@ -51,17 +51,17 @@ def test_the_run_folder_is_the_same(
     monkeypatch.chdir(sample)
     words = ["run", "--calls", calls, "--visits", "visits.parquet", "--providers", "providers.parquet"]
     words += ["--policy", str(Path(ROOT, "sample_data", "policy.toml")), "--ledger", "none", "--format", "none"]
-    codes, said, where = [], [], []
+    codes, message_text, where = [], [], []
     for engine, more in (("local", []), ("spark", ["--master", "local[2]"])):
         out = tmp_path / engine
         with pytest.raises(SystemExit) as end:
             app([*words, "--engine", engine, "--out", str(out), *more])
         codes.append(end.value.code)
-        said.append(capfd.readouterr())
+        message_text.append(capfd.readouterr())
         where.append(next(iter(out.glob("refused/*")), out / "latest"))
         assert not list(out.glob(".unfinished*"))
     assert codes == [1 if calls == "calls.parquet" else 3] * 2
-    assert said[0] == said[1]
+    assert message_text[0] == message_text[1]
     assert folders.same(*where) == (9 if calls == "calls.parquet" else 2)
 
 

@@ -108,9 +108,9 @@ class Clinic:
     def private(self, done: Done) -> None:
         """No canary and no library's words in what was said, logged or used as a name; nobody else can read a file."""
         log = self.work / "log"
-        for where, said in (("stdout", done.out), ("stderr", done.err), ("log", _text(log))):
-            assert CANARY not in said, f"a canary in {where}"
-            assert not any(word in said for word in _FOREIGN), f"{where}: {said[:500]}"
+        for where, message_text in (("stdout", done.out), ("stderr", done.err), ("log", _text(log))):
+            assert CANARY not in message_text, f"a canary in {where}"
+            assert not any(word in message_text for word in _FOREIGN), f"{where}: {message_text[:500]}"
         for path in (self.out, *self.out.rglob("*")) if self.out.is_dir() else ():
             assert CANARY not in str(path)
             if self.modes and not path.is_symlink():
@@ -150,14 +150,14 @@ class Clinic:
 
 def whole(folder: Path) -> None:
     """A run folder is complete, or is a complete refusal."""
-    told = json.loads((folder / "summary.json").read_text())
-    assert told["run_id"] == folder.name
+    reported = json.loads((folder / "summary.json").read_text())
+    assert reported["run_id"] == folder.name
     names = {entry.name for entry in folder.iterdir()}
     if folder.parent.name == "refused":
         assert names == {"summary.json", "rejects.csv"}
         return
     assert names == FILES, f"{folder.name} is not whole"
-    assert pl.read_parquet(folder / "claims.parquet").height >= told["claims"]["audited"]
+    assert pl.read_parquet(folder / "claims.parquet").height >= reported["claims"]["audited"]
     assert pl.read_parquet(folder / "findings.parquet").width == pl.read_csv(folder / "findings.csv", n_rows=0).width
     pl.read_parquet(folder / "evidence.parquet")
     assert (folder / "report.html").read_text().rstrip().endswith("</html>")

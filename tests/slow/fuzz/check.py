@@ -54,7 +54,7 @@ class Bench:
 
     def __init__(self) -> None:
         self._html = html.write
-        self._seen: dict[str, verify.Inside] = {}
+        self._observed: dict[str, verify.Inside] = {}
         self._read = auditing.read
         auditing.read = self._spy
         row_filter.row_filter_for = keep_all
@@ -68,8 +68,8 @@ class Bench:
                 }
                 ran = self.run(base, paths, Path(name) / "out", "none")
                 assert ran.folder and ran.code == 1, ran.err
-                told = {table: pl.read_parquet(ran.folder / f"{table}.parquet") for table in verify.TABLES}
-                self.bases.append((base, {name: table.facts(name) for name, table in base.tables.items()}, told))
+                reported = {table: pl.read_parquet(ran.folder / f"{table}.parquet") for table in verify.TABLES}
+                self.bases.append((base, {name: table.facts(name) for name, table in base.tables.items()}, reported))
 
     def _spy(self, *asked: Any) -> Inputs:
         """Read, with every row kept, and remember the records that came of it."""
@@ -77,12 +77,12 @@ class Bench:
         for name, files in inputs.files.items():
             table = inputs.tables[name]
             rows = table.rows if name == "providers" else inputs.engine.kept(name, pl.all())
-            self._seen[name] = verify.Inside(table.spec, rows, tuple(file.path for file in files))
+            self._observed[name] = verify.Inside(table.spec, rows, tuple(file.path for file in files))
         return inputs
 
     def run(self, base: Export, paths: dict[str, list[Path]], out: Path, form: str) -> Ran:
         """`audit98968 run` on these files, and the folder that it made."""
-        self._seen.clear()
+        self._observed.clear()
         code, printed, complained = _command("run", base, paths, "--out", str(out), "--format", form)
         made = [out / "latest"] if code in (0, 1) else sorted(out.glob("refused/2*"))
         return Ran(code, printed, complained, made[0].resolve() if made else None)
@@ -90,7 +90,7 @@ class Bench:
     def case(self, number: int, folder: Path, without: frozenset[int] = frozenset()) -> Outcome:
         """Make and run one case in an empty folder; `without` leaves out some of its changes."""
         rng = random.Random(number)
-        base, before, told_before = self.bases[number % len(self.bases)]
+        base, before, reported_before = self.bases[number % len(self.bases)]
         kind = rng.choice(("cells", "bytes"))
         count = rng.choice((1, 1, 2, 3, 5))
         form = rng.choice(FORMS)
@@ -131,17 +131,17 @@ class Bench:
             found += [f"check: {fault}" for fault in verify.terminal(checked, "text")]
             if (checked.code == 3) != (ran.code == 3):
                 found.append(f"check: exit {checked.code} where run exits {ran.code}")
-        told = verify.summary_of(ran)
+        reported = verify.summary_of(ran)
         tally = Counter({"cases": 1, f"spoilt {kind}": 1, f"exit {ran.code}": 1})
-        if told.get("inputs"):
-            more, files = verify.accounting(ran, told, known)
+        if reported.get("inputs"):
+            more, files = verify.accounting(ran, reported, known)
             found += more
             tally["files accounted for"] += files
         if ran.code in (0, 1) and ran.folder:
-            found += verify.reports(ran, told, form)
-            tally += self._compare(base, before, told_before, ran, paths, known, found)
+            found += verify.reports(ran, reported, form)
+            tally += self._compare(base, before, reported_before, ran, paths, known, found)
         elif ran.code == 3:
-            tally["refused: " + ("too few rules" if told.get("inputs") else "file")] += 1
+            tally["refused: " + ("too few rules" if reported.get("inputs") else "file")] += 1
         return {
             "number": number,
             "changes": changes,
@@ -152,7 +152,7 @@ class Bench:
         }
 
     def _compare(
-        self, base: Export, before: verify.Facts, told: dict[str, pl.DataFrame], ran: Ran,
+        self, base: Export, before: verify.Facts, reported: dict[str, pl.DataFrame], ran: Ran,
         paths: dict[str, list[Path]], known: dict[str, Table | None], found: list[str],
     ) -> Counter[str]:  # fmt: skip
         by_file: verify.Facts = {}
@@ -167,9 +167,9 @@ class Bench:
         after = {name: [row for path in files for row in by_file[str(path)]] for name, files in paths.items()}
         touched = verify.Touched(before, after)
         if not found:
-            found += verify.used_rows(ran, self._seen, by_file)
+            found += verify.used_rows(ran, self._observed, by_file)
             found += verify.rejected_rows(ran, after, by_file, touched)
-        changed, counted = verify.verdicts(told, ran, by_file, touched)
+        changed, counted = verify.verdicts(reported, ran, by_file, touched)
         found += changed
         if not counted["patients"]:
             return Counter({"not compared: every patient touched": 1})
@@ -190,11 +190,11 @@ def _command(name: str, base: Export, paths: dict[str, list[Path]], *options: st
                 code = stop.code
             sys.stdout.flush()
             sys.stderr.flush()
-        said = []
+        message_text = []
         for stream in (printed, complained):
             stream.seek(0)
-            said.append(stream.read().decode("utf-8", "backslashreplace"))
-    return code if isinstance(code, int) else -1, *said
+            message_text.append(stream.read().decode("utf-8", "backslashreplace"))
+    return code if isinstance(code, int) else -1, *message_text
 
 
 class _Streams:
@@ -255,11 +255,11 @@ def survey(first: int, last: int, keep: Path) -> Iterator[Outcome]:
         assert child.stdout
         done = first
         for line in child.stdout:
-            told = json.loads(line)
-            if "began" in told:
-                done = told["began"]
+            reported = json.loads(line)
+            if "began" in reported:
+                done = reported["began"]
             else:
-                yield told
+                yield reported
                 done += 1
         if child.wait() == 0:
             return

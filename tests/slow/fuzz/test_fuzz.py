@@ -29,7 +29,7 @@ def test_some_cases_hold(tmp_path: Path):
         (Ran(3, "", "", None), "refusal"),
     ],
 )
-def test_what_the_terminal_must_not_show_is_seen(ran: Ran, fault: str):
+def test_what_the_terminal_must_not_show_is_found(ran: Ran, fault: str):
     assert any(fault in found for found in terminal(ran, "text"))
 
 

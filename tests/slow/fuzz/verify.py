@@ -70,7 +70,7 @@ def summary_of(ran: Ran) -> dict[str, Any]:
     return json.loads((ran.folder / "summary.json").read_text(encoding="utf-8")) if ran.folder else {}
 
 
-def accounting(ran: Ran, told: dict[str, Any], raw: dict[str, Table | None]) -> tuple[list[str], int]:
+def accounting(ran: Ran, reported: dict[str, Any], raw: dict[str, Table | None]) -> tuple[list[str], int]:
     """Rows in = used + rejected for each file, in summary.json and rejects.csv alike. Returns also the files checked."""
     assert ran.folder
     with (ran.folder / "rejects.csv").open(newline="", encoding="utf-8") as stream:
@@ -80,7 +80,7 @@ def accounting(ran: Ran, told: dict[str, Any], raw: dict[str, Table | None]) -> 
     by_table: Counter[str] = Counter()
     for reject in rejects:
         by_file.setdefault((reject["table"], reject["source_file"]), []).append(int(reject["source_record"]))
-    for file in told["inputs"]:
+    for file in reported["inputs"]:
         table, rows = file["table"], file["rows"]
         records = by_file.pop((table, file["path"]), [])
         if rows != file["used"] + file["rejected"] or min(rows, file["used"], file["rejected"]) < 0:
@@ -93,28 +93,28 @@ def accounting(ran: Ran, told: dict[str, Any], raw: dict[str, Table | None]) -> 
         plain = raw.get(file["path"])
         if plain is not None and len(plain.rows) != rows:
             found.append(f"{table}: {rows} rows where a plain reader sees {len(plain.rows)}")
-    if by_table != Counter({table: counts["rejected"] for table, counts in told["rejects"].items()}):
+    if by_table != Counter({table: counts["rejected"] for table, counts in reported["rejects"].items()}):
         found.append("summary.json differs from itself on rejects")
     if by_file:
         found.append("rejects.csv names a file that is no input")
-    return found, len(told["inputs"])
+    return found, len(reported["inputs"])
 
 
-def reports(ran: Ran, told: dict[str, Any], form: str) -> list[str]:
+def reports(ran: Ran, reported: dict[str, Any], form: str) -> list[str]:
     """The exit code follows from the claims, and standard output holds what was asked for."""
     assert ran.folder
-    flagged = told["claims"]["violation"] + told["claims"]["review"]
+    flagged = reported["claims"]["violation"] + reported["claims"]["review"]
     found = [] if ran.code == (1 if flagged else 0) else [f"exit {ran.code} with {flagged} flagged claims"]
     findings = pl.read_parquet(ran.folder / "findings.parquet")
     claims = pl.read_parquet(ran.folder / "claims.parquet")
-    if claims.height != told["claims"]["audited"] + told["claims"]["not_applicable"]:
+    if claims.height != reported["claims"]["audited"] + reported["claims"]["not_applicable"]:
         found.append("claims.parquet and summary.json differ")
     for name, frame in (("findings", findings), ("claims", claims)):
         with (ran.folder / f"{name}.csv").open(newline="", encoding="utf-8") as stream:
             if len(list(csv.DictReader(stream))) != frame.height:
                 found.append(f"{name}.csv and {name}.parquet differ")
     lines: int | None = None
-    if form == "json" and json.loads(ran.out) != without_ids(told):
+    if form == "json" and json.loads(ran.out) != without_ids(reported):
         found.append("standard output is not summary.json")
     elif form == "jsonl":
         lines = len([json.loads(line) for line in ran.out.split("\n") if line])
@@ -173,13 +173,13 @@ def _bare(text: str) -> str:
     return re.sub(r'^="(.*)"$', r"\1", text).removeprefix("'")
 
 
-def used_rows(ran: Ran, seen: dict[str, Inside], by_file: Facts) -> list[str]:
+def used_rows(ran: Ran, observed: dict[str, Inside], by_file: Facts) -> list[str]:
     """A row that is not rejected is used: its id is among the records, each once, and no two used rows are the same."""
     assert ran.folder
     with (ran.folder / "rejects.csv").open(newline="", encoding="utf-8") as stream:
         lost = {(reject["source_file"], int(reject["source_record"])) for reject in csv.DictReader(stream)}
     found = []
-    for name, inside in seen.items():
+    for name, inside in observed.items():
         key = inside.spec.key
         rows = [
             row for file in inside.files for at, row in enumerate(by_file[file], 1) if (file, at) not in lost

@@ -66,10 +66,10 @@ class Bench:
             done = subprocess.run(command, cwd=copy, env=settings, capture_output=True, text=True, timeout=self.seconds)
         except subprocess.TimeoutExpired:
             return "timed out", ""
-        told = [line.split("\t") for line in done.stdout.splitlines() if line.startswith("KILLED")]
-        if told:
-            self.killers[told[0][1]] += 1
-            return "killed", ": ".join(told[0][1:])
+        reported = [line.split("\t") for line in done.stdout.splitlines() if line.startswith("KILLED")]
+        if reported:
+            self.killers[reported[0][1]] += 1
+            return "killed", ": ".join(reported[0][1:])
         return ("survived", "") if done.returncode == 0 else ("killed", f"crash {done.stderr.strip()[-100:]}")
 
 
@@ -124,8 +124,12 @@ def _mutants(root: Path, options: argparse.Namespace) -> list[Mutant]:
         first, last = map(int, options.lines.split("-"))
         every = [mutant for mutant in every if first <= mutant.line <= last]
     if options.again:
-        told = [line for line in options.again.read_text(encoding="utf-8").splitlines() if line.startswith("survived")]
-        every = [m for m in every if any(m.file in line and f"{m.before}  →  {m.after}  [" in line for line in told)]
+        reported = [
+            line for line in options.again.read_text(encoding="utf-8").splitlines() if line.startswith("survived")
+        ]
+        every = [
+            m for m in every if any(m.file in line and f"{m.before}  →  {m.after}  [" in line for line in reported)
+        ]
     if options.sample and options.sample < len(every):
         every = sorted(random.Random(SEED).sample(every, options.sample), key=lambda m: (m.file, m.start, m.new))
     return every

@@ -39,9 +39,9 @@ class Record:
         """The row is there again as it was."""
         self.versions.append((known, self._whole()))
 
-    def on(self, night: int) -> Row | None:
+    def on(self, ledger_run: int) -> Row | None:
         """The row as that night's exports show it."""
-        shown = [row for known, row in self.versions if known <= night]
+        shown = [row for known, row in self.versions if known <= ledger_run]
         return shown[-1] if shown else None
 
     def _whole(self) -> Row:
@@ -49,31 +49,31 @@ class Record:
 
 
 class World:
-    """The calls and visits of `nights` nights, drawn once from a seed."""
+    """The calls and visits of `ledger_runs` nights, drawn once from a seed."""
 
-    def __init__(self, seed: int, nights: int, daily: int = 4) -> None:
+    def __init__(self, seed: int, ledger_runs: int, daily: int = 4) -> None:
         self.random = random.Random(seed)
         self.calls: list[Record] = []
         self.visits: list[Record] = []
-        for day in range(-HISTORY, nights):
+        for day in range(-HISTORY, ledger_runs):
             for _ in range(daily):
                 self._episode(day)
             self._routine(day)
 
-    def write(self, folder: Path, night: int) -> None:
+    def write(self, folder: Path, ledger_run: int) -> None:
         """The exports of one night."""
         for name, columns, records in (("calls", CALLS, self.calls), ("visits", VISITS, self.visits)):
             with (folder / f"{name}.csv").open("w", newline="") as file:
                 writer = csv.DictWriter(file, columns, restval="")
                 writer.writeheader()
-                writer.writerows(row for record in records if (row := record.on(night)) is not None)
+                writer.writerows(row for record in records if (row := record.on(ledger_run)) is not None)
 
-    def active(self, night: int) -> dict[str, date]:
+    def active(self, ledger_run: int) -> dict[str, date]:
         """Claims with an audited code that the exports of one night hold active, with their service dates."""
         days: dict[str, list[date]] = {}
         void = set()
         for record in self.calls:
-            row = record.on(night)
+            row = record.on(ledger_run)
             if row and row.get("cpt_code") == "98968":
                 days.setdefault(row["claim_id"], []).append(date.fromisoformat(row["call_start"][:10]))
                 if row.get("claim_status") in ("void", "denied"):
@@ -149,31 +149,35 @@ class World:
     def _becomes(self, call: Record, entered: int, start: datetime) -> None:
         """Voids, corrections, rows that leave and come back."""
         draw = self.random
-        night = entered
+        ledger_run = entered
         for _ in range(draw.choices((0, 1, 2, 3), (55, 25, 13, 7))[0]):
-            night += draw.randrange(1, 16)
+            ledger_run += draw.randrange(1, 16)
             what = draw.choice(("void", "active", "minutes", "minutes", "amount", "provider", "date", "leaves", "code"))
             if what == "void":
-                call.later(night, claim_status=draw.choice(("void", "void", "denied")))
+                call.later(ledger_run, claim_status=draw.choice(("void", "void", "denied")))
             elif what == "active":
-                call.later(night, claim_status="", cpt_code="98968")
+                call.later(ledger_run, claim_status="", cpt_code="98968")
             elif what == "minutes":
                 length = draw.choice((14, 22, 25, 38))
-                call.later(night, call_minutes=str(length), call_end=(start + timedelta(minutes=length)).isoformat())
+                call.later(
+                    ledger_run, call_minutes=str(length), call_end=(start + timedelta(minutes=length)).isoformat()
+                )
             elif what == "amount":
-                call.later(night, paid_amount=f"{draw.randrange(0, 4000) / 100:.2f}")
+                call.later(ledger_run, paid_amount=f"{draw.randrange(0, 4000) / 100:.2f}")
             elif what == "provider":
-                call.later(night, provider_id=f"D{draw.randrange(8)}")
+                call.later(ledger_run, provider_id=f"D{draw.randrange(8)}")
             elif what == "date":
                 moved = start + timedelta(days=draw.choice((-1, 1)))
-                call.later(night, call_start=moved.isoformat(), call_end=(moved + timedelta(minutes=25)).isoformat())
+                call.later(
+                    ledger_run, call_start=moved.isoformat(), call_end=(moved + timedelta(minutes=25)).isoformat()
+                )
             elif what == "code":
-                call.later(night, cpt_code=draw.choice(("98967", "98968")))
+                call.later(ledger_run, cpt_code=draw.choice(("98967", "98968")))
             else:
-                call.leaves(night)
+                call.leaves(ledger_run)
                 if draw.random() < 0.7:
-                    night += draw.randrange(1, 6)
-                    call.returns(night)
+                    ledger_run += draw.randrange(1, 6)
+                    call.returns(ledger_run)
 
 
 def _instant(day: int, minute: int) -> datetime:

@@ -1,6 +1,6 @@
 """A million findings through the ledger, two nights running: seconds and memory.
 
-    python -m tests.slow.nights.million [--findings 1000000] [--seconds 60]
+    python -m tests.slow.ledger.million [--findings 1000000] [--seconds 60]
 
 Exits 1 if a night takes longer, or if its marks are not those that were planned.
 """
@@ -51,8 +51,8 @@ def result(findings: int, changed: int, resolved: int, left: int, added: int) ->
         message=pl.lit("found"), payer=pl.lit(None, pl.String), policy=pl.lit("default"),
     )  # fmt: skip
     there = whole.select(_kind=pl.lit("visit"), _id=pl.format("V{}", "line")).unique()
-    doors = SimpleNamespace(related_there=lambda: there)
-    return SimpleNamespace(findings=found, claims=whole, outcomes=outcomes, not_evaluated={}, inputs=SimpleNamespace(doors=doors),
+    quality = SimpleNamespace(related_there=lambda: there)
+    return SimpleNamespace(findings=found, claims=whole, outcomes=outcomes, not_evaluated={}, inputs=SimpleNamespace(quality=quality),
                            coverage=SimpleNamespace(as_of=AS_OF))  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     options = parser.parse_args()
     many, part = options.findings, options.findings // 20
-    nights = (
+    ledger_runs = (
         ((0, 0, 0, 0), {"new": many}),
         ((part, part, part // 4, part),
          {"new": part, "worse": part, "resolved": part, "not seen": part, "persisting": many - 3 * part}),
@@ -72,9 +72,9 @@ def main() -> int:
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / store.NAME
-        for number, (how, planned) in enumerate(nights, 1):
-            tonight = result(many, *how)
-            told = {"run_id": f"run{number}", "started": f"2026-05-0{number}T02:00:00+00:00", "inputs": [], "version": "0", "pseudonym_key_id": None,
+        for number, (how, planned) in enumerate(ledger_runs, 1):
+            this_run = result(many, *how)
+            reported = {"run_id": f"run{number}", "started": f"2026-05-0{number}T02:00:00+00:00", "inputs": [], "version": "0", "pseudonym_key_id": None,
                     "policy": {"sha256": ""}, "coverage": {"as_of": AS_OF.isoformat()}}  # fmt: skip
             before = _peak()
             began = time.monotonic()
@@ -82,7 +82,7 @@ def main() -> int:
                 queries.require_sound_ledger(ledger, path, None)
                 opened = time.monotonic() - began
                 with store.writing(ledger):
-                    marks = ledger_update.enter_run(ledger, tonight, told, policy).in_summary["marks"]
+                    marks = ledger_update.enter_run(ledger, this_run, reported, policy).in_summary["marks"]
             seconds = time.monotonic() - began
             failed |= seconds > options.seconds or {mark: count for mark, count in marks.items() if count} != planned
             print(f"night {number}: {seconds:.1f} s (opened and proved in {opened:.1f} s), peak {_peak():.2f} GB,"

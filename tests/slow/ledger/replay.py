@@ -66,7 +66,7 @@ class Case:
 
 
 @dataclass
-class Told:
+class Recorded:
     """What one run has to say."""
 
     marks: dict[Key, tuple[str, str | None]] = field(default_factory=dict)
@@ -100,23 +100,23 @@ class Replay:
         self.cases: dict[Key, Case] = {}
         self.undecided: dict[Claim, tuple[datetime, set[str]]] = {}
 
-    def night(self, folder: Path) -> Told:
+    def ledger_run(self, folder: Path) -> Recorded:
         """One published run. Returns its marks by case, each with the reason of `not seen`."""
-        told = Told()
+        reported = Recorded()
         summary = json.loads((folder / "summary.json").read_text())
         today = datetime.fromisoformat(summary["started"]).date()
         claims = {claim_key(row): row for row in pl.read_parquet(folder / "claims.parquet").to_dicts()}
         evaluated = {rule["code"]: rule["evaluated"] for rule in summary["rules"]}
         found = {(*claim_key(row), row["rule"]): row for row in pl.read_parquet(folder / "findings.parquet").to_dicts()}
         for key, row in found.items():
-            told.marks[key] = (self._found(key, row, summary["run_id"], today), None)
+            reported.marks[key] = (self._found(key, row, summary["run_id"], today), None)
         there = records(summary["inputs"])
         for key in self.cases.keys() - found.keys():
             if mark := self._gone(key, claims, evaluated, there):
-                told.marks[key] = mark
-        self._remember(told, claims, evaluated, datetime.fromisoformat(summary["coverage"]["as_of"]),
+                reported.marks[key] = mark
+        self._remember(reported, claims, evaluated, datetime.fromisoformat(summary["coverage"]["as_of"]),
                        summary["settings"]["policy"]["horizon_days"])  # fmt: skip
-        return told
+        return reported
 
     def _found(self, key: Key, row: dict[str, Any], run: str, today: date) -> str:
         facts = {name: row[name] for name in FACTS}
@@ -157,7 +157,7 @@ class Replay:
         case.gone = True
         return "resolved", None
 
-    def _remember(self, told: Told, claims: dict[Claim, dict[str, Any]], evaluated: dict[str, bool], as_of: datetime,
+    def _remember(self, reported: Recorded, claims: dict[Claim, dict[str, Any]], evaluated: dict[str, bool], as_of: datetime,
                   horizon: int) -> None:  # fmt: skip
         for key, claim in claims.items():
             end = claim["end"] or claim["start"] or as_of
@@ -172,8 +172,8 @@ class Replay:
                 del self.undecided[
                     key
                 ]  # a rule that was left out has decided nothing, as long as its window may be open
-                told.settled += 1
-        told.waiting = len(self.undecided)
+                reported.settled += 1
+        reported.waiting = len(self.undecided)
 
     def coming_back(self, as_of: datetime) -> set[Claim]:
         """Claims to be audited whatever their date, as far as the exports still hold them active."""

@@ -1,7 +1,7 @@
 """Two thousand single damages to sound exports: what is lost or accused must not be lost or accused in silence.
 
-    make doors                          2,000 damages, with a tally by kind
-    python -m tests.slow.doors.check --count 200 --seed 7
+    make quality-check                          2,000 damages, with a tally by kind
+    python -m tests.slow.quality.check --count 200 --seed 7
 
 After a sound night, the damaged export is audited with the same ledger. It has to be refused, or to give the same verdicts,
 or unknown ones, or a new warning that names the table or the column, or to evaluate fewer rules, which every report says. A
@@ -29,7 +29,7 @@ from pathlib import Path
 import polars as pl
 
 from auditor.synthetic import sample
-from tests.slow.doors.damage import Damage, Export, damage
+from tests.slow.quality.damage import Damage, Export, damage
 from tests.support.catalogue import command
 
 TABLES = ("calls", "visits", "claims", "providers")
@@ -37,7 +37,7 @@ CLAIMS = 200
 
 
 @dataclass
-class Seen:
+class Observed:
     """What came of one damage."""
 
     damage: Damage
@@ -88,7 +88,7 @@ def audit(folder: Path, out: Path) -> int:
 
 
 @dataclass
-class Night:
+class LedgerRun:
     """Claim → disposition and the rules that it violates, the warnings, and how many rules were evaluated."""
 
     dispositions: dict[tuple[str, str], str]
@@ -97,26 +97,26 @@ class Night:
     rules: int
 
 
-def verdicts(out: Path) -> Night:
+def verdicts(out: Path) -> LedgerRun:
     """What the newest run says."""
     columns = ["claim_id", "claim_line", "disposition", "violations"]
     rows = pl.read_parquet(out / "latest" / "claims.parquet", columns=columns).rows()
-    told = json.loads((out / "latest" / "summary.json").read_text())
-    return Night(
+    reported = json.loads((out / "latest" / "summary.json").read_text())
+    return LedgerRun(
         {(claim, line): disposition for claim, line, disposition, _ in rows},
         {(claim, line): frozenset(rules) for claim, line, _, rules in rows},
-        told["warnings"],
-        told["rules_evaluated"],
+        reported["warnings"],
+        reported["rules_evaluated"],
     )
 
 
-def case(base: str, seed: int) -> Seen | None:
+def case(base: str, seed: int) -> Observed | None:
     """Damage a copy of the sound export whose audit lies beside it."""
     with tempfile.TemporaryDirectory() as work:
         return _case(Path(base), Path(work), random.Random(seed))
 
 
-def _case(base: Path, work: Path, rng: random.Random) -> Seen | None:
+def _case(base: Path, work: Path, rng: random.Random) -> Observed | None:
     export = read(base)
     done = damage(export, rng)
     if done is None:
@@ -129,9 +129,9 @@ def _case(base: Path, work: Path, rng: random.Random) -> Seen | None:
     runs = len([*out.iterdir()])
     code = audit(work, out)
     if code in (2, 3):
-        return Seen(done, "refused")
+        return Observed(done, "refused")
     if code or len([*out.iterdir()]) == runs:
-        return Seen(done, f"EXIT {code}")
+        return Observed(done, f"EXIT {code}")
     after = verdicts(out)
     new = [text for text in after.warnings if text not in before.warnings]
     lost = sum(
@@ -146,7 +146,7 @@ def _case(base: Path, work: Path, rng: random.Random) -> Seen | None:
     )
     named = [text for text in new if done.table in text or (done.column and done.column in text)]
     how = "told" if named or after.rules < before.rules else "silent" if lost or accused else "same"
-    return Seen(done, how, lost, accused, new)
+    return Observed(done, how, lost, accused, new)
 
 
 def main() -> int:
@@ -164,17 +164,17 @@ def main() -> int:
             if audit(base, base / "out"):
                 raise RuntimeError("the sound export was refused")
         futures = [pool.submit(case, bases[number % 2], given.seed + number) for number in range(given.count)]
-        found = [seen for future in futures if (seen := future.result())]
-    tally = Counter((seen.damage.kind, seen.how) for seen in found)
+        found = [observed for future in futures if (observed := future.result())]
+    tally = Counter((observed.damage.kind, observed.how) for observed in found)
     for kind in sorted({kind for kind, _ in tally}):
         print(f"{kind:32}", ", ".join(f"{count} {how}" for (name, how), count in sorted(tally.items()) if name == kind))
-    silent = [seen for seen in found if seen.how == "silent" or seen.how.startswith("EXIT")]
-    for seen in silent:
+    silent = [observed for observed in found if observed.how == "silent" or observed.how.startswith("EXIT")]
+    for observed in silent:
         print(
-            f"SILENT {seen.damage.kind} in {seen.damage.table}.{seen.damage.column}: {seen.lost} lost, {seen.accused} accused"
+            f"SILENT {observed.damage.kind} in {observed.damage.table}.{observed.damage.column}: {observed.lost} lost, {observed.accused} accused"
         )
-    print(f"{len(found)} damages; {len(silent)} in silence: {sum(seen.lost for seen in silent)} findings lost, "
-          f"{sum(seen.accused for seen in silent)} claims accused")  # fmt: skip
+    print(f"{len(found)} damages; {len(silent)} in silence: {sum(observed.lost for observed in silent)} findings lost, "
+          f"{sum(observed.accused for observed in silent)} claims accused")  # fmt: skip
     return 1 if silent else 0
 
 

@@ -17,7 +17,7 @@ import fastexcel
 import polars as pl
 import xlsxwriter
 
-from tests.slow.nights.clinic import World
+from tests.slow.ledger.clinic import World
 from tests.support.program import HANG
 
 KEY = ("claim_id", "claim_line", "cpt_code", "rule")
@@ -27,12 +27,12 @@ ROOT = Path(__file__).parents[3]
 class Ledger:
     """An output folder whose runs are killed; `decided` are the decisions that were acknowledged."""
 
-    def __init__(self, folder: Path, seed: int, nights: int, daily: int) -> None:
+    def __init__(self, folder: Path, seed: int, ledger_runs: int, daily: int) -> None:
         self.folder, self.out, self.path = folder, folder / "out", folder / "out" / "ledger.sqlite"
-        self.random, self.world = random.Random(seed), World(seed, nights, daily)
+        self.random, self.world = random.Random(seed), World(seed, ledger_runs, daily)
         self.decided: dict[str, str] = {}
         self.tally: Counter[str] = Counter()
-        self.said: Counter[int] = Counter()
+        self.message_text: Counter[int] = Counter()
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """A command as a process of its own."""
@@ -101,7 +101,7 @@ class Ledger:
         """Whether the process was still there to be killed."""
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        self.said[process.returncode] += 1
+        self.message_text[process.returncode] += 1
         assert process.returncode in (0, 1, -signal.SIGKILL), f"exit {process.returncode}"
         return process.returncode == -signal.SIGKILL
 

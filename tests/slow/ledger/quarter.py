@@ -24,8 +24,8 @@ import xlsxwriter
 import auditor.cases.chain
 import cli.cases
 import cli.run
-from tests.slow.nights.clinic import FIRST, World
-from tests.slow.nights.replay import MARKS, Claim, Key, Replay, Told
+from tests.slow.ledger.clinic import FIRST, World
+from tests.slow.ledger.replay import MARKS, Claim, Key, Recorded, Replay
 
 CASE_COLUMNS = {
     "first_run": "first_run",
@@ -44,7 +44,7 @@ POLICIES = {
 class Plan:
     """What is special about which nights."""
 
-    nights: int = 90
+    ledger_runs: int = 90
     lost: frozenset[int] = frozenset({50, 51})
     refused: frozenset[int] = frozenset({33})
     selected: frozenset[int] = frozenset({37})
@@ -55,18 +55,18 @@ class Plan:
         **dict.fromkeys(range(40, 62), "strict"), **dict.fromkeys(range(62, 91), "narrow"), 30: "bcbs-ma", 70: "dated"})  # fmt: skip
 
 
-SHORT = Plan(nights=14, lost=frozenset({4}), refused=frozenset({6}), selected=frozenset({8}), recent=frozenset({10, 11, 12}),
+SHORT = Plan(ledger_runs=14, lost=frozenset({4}), refused=frozenset({6}), selected=frozenset({8}), recent=frozenset({10, 11, 12}),
              early=frozenset(), held_back=frozenset({5}), policies={9: "strict", 10: "strict"})  # fmt: skip
 
 
 class Clock(datetime):
     """The program's clock, at two in the morning of the simulated night."""
 
-    tonight = datetime(2026, 1, 1, tzinfo=UTC)
+    this_run = datetime(2026, 1, 1, tzinfo=UTC)
 
     @classmethod
     def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
-        return cls.tonight
+        return cls.this_run
 
 
 @contextlib.contextmanager
@@ -105,7 +105,7 @@ class Quarter:
 
     def __init__(self, folder: Path, plan: Plan, seed: int = 1, daily: int = 4) -> None:
         self.folder, self.plan, self.out = folder, plan, folder / "out"
-        self.world, self.random = World(seed, plan.nights, daily), random.Random(seed)
+        self.world, self.random = World(seed, plan.ledger_runs, daily), random.Random(seed)
         self.replay = Replay()
         self.numbers: dict[Key, int] = {}
         self.differences: list[str] = []
@@ -116,56 +116,56 @@ class Quarter:
     def whole(self, progress: Callable[[str], None] = lambda line: None) -> None:
         """Every night of the plan, with a day of reviews after each."""
         with simulated():
-            for night in range(1, self.plan.nights + 1):
-                Clock.tonight = datetime.combine(FIRST, datetime.min.time(), UTC) + timedelta(days=night, hours=2)
-                if night in self.plan.lost:
+            for ledger_run in range(1, self.plan.ledger_runs + 1):
+                Clock.this_run = datetime.combine(FIRST, datetime.min.time(), UTC) + timedelta(days=ledger_run, hours=2)
+                if ledger_run in self.plan.lost:
                     self.tally["nights lost"] += 1
                     continue
-                self.night(night)
+                self.ledger_run(ledger_run)
                 self.reviews()
-                self._stands(night)
-                progress(f"night {night}: {len(self.replay.cases):,} cases, {len(self.differences)} differences")
+                self._stands(ledger_run)
+                progress(f"night {ledger_run}: {len(self.replay.cases):,} cases, {len(self.differences)} differences")
 
-    def night(self, night: int) -> None:
+    def ledger_run(self, ledger_run: int) -> None:
         """One run, and all that it told against the replay."""
-        self.world.write(self.folder, night)
+        self.world.write(self.folder, ledger_run)
         words = ["run", "--calls", str(self.folder / "calls.csv"), "--visits", str(self.folder / "visits.csv"),
                  "--out", str(self.out), "--timezone", "UTC", "--fail-on", "new", "--quiet"]  # fmt: skip
-        if night in self.plan.refused:
+        if ledger_run in self.plan.refused:
             (self.folder / "visits.csv").write_text("visit_id,status\nV1,completed\n")
             before = (self.out / "latest").resolve()
-            self._same(night, "exit code of a refused run", audit98968(*words)[0], 3)
-            self._same(night, "latest after a refused run", (self.out / "latest").resolve(), before)
+            self._same(ledger_run, "exit code of a refused run", audit98968(*words)[0], 3)
+            self._same(ledger_run, "latest after a refused run", (self.out / "latest").resolve(), before)
             self.tally["nights refused"] += 1
             return
-        service_from = Clock.tonight.date() - timedelta(days=1) if night in self.plan.recent else None
+        service_from = Clock.this_run.date() - timedelta(days=1) if ledger_run in self.plan.recent else None
         if service_from:
             words += ["--service-from", str(service_from)]
-        if night in self.plan.early:
-            words += ["--service-to", str(Clock.tonight.date() - timedelta(days=30))]
-        if night in self.plan.selected:
+        if ledger_run in self.plan.early:
+            words += ["--service-to", str(Clock.this_run.date() - timedelta(days=30))]
+        if ledger_run in self.plan.selected:
             words += ["--select", "DUR,LBK001,LAH001,FRQ001"]
-        if night in self.plan.held_back:
-            words += ["--as-of", str(Clock.tonight.date() - timedelta(days=5))]
-        if policy := self.plan.policies.get(night):
+        if ledger_run in self.plan.held_back:
+            words += ["--as-of", str(Clock.this_run.date() - timedelta(days=5))]
+        if policy := self.plan.policies.get(ledger_run):
             words += ["--policy", str(self.folder / f"{policy}.toml") if policy in POLICIES else policy]
         code, _ = audit98968(*words)
         latest = self.out / "latest"
         summary = json.loads((latest / "summary.json").read_text())
-        self._same(night, "the published run is tonight's", summary["started"][:10], str(Clock.tonight.date()))
+        self._same(ledger_run, "the published run is tonight's", summary["started"][:10], str(Clock.this_run.date()))
         if service_from:
             as_of = datetime.fromisoformat(summary["coverage"]["as_of"])
-            self._come_back(night, service_from, self.replay.coming_back(as_of))
-        told = self.replay.night(latest)
-        self._published(night, latest, summary, told, code)
+            self._come_back(ledger_run, service_from, self.replay.coming_back(as_of))
+        reported = self.replay.ledger_run(latest)
+        self._published(ledger_run, latest, summary, reported, code)
         self.tally["nights run"] += 1
-        self.tally.update(told.counts)
-        self.tally.update(why for mark, why in told.marks.values() if mark == "not seen")
-        self.tally["undecided claims settled"] += told.settled
+        self.tally.update(reported.counts)
+        self.tally.update(why for mark, why in reported.marks.values() if mark == "not seen")
+        self.tally["undecided claims settled"] += reported.settled
 
     def reviews(self) -> None:
         """What reviewers do by day: decide, note, and import a work paper every tenth day."""
-        today = Clock.tonight.date()
+        today = Clock.this_run.date()
         names = sorted(self.numbers)
         for key in self.random.sample(names, min(len(names), 5)):
             case, number = self.replay.cases[key], str(self.numbers[key])
@@ -230,37 +230,37 @@ class Quarter:
             0, "exit code of an import", audit98968("cases", "import", str(self.out), str(paper), "--by", "Bo")[0], 0
         )
 
-    def _published(self, night: int, folder: Path, summary: dict[str, Any], told: Told, code: int) -> None:
+    def _published(self, ledger_run: int, folder: Path, summary: dict[str, Any], reported: Recorded, code: int) -> None:
         """Parquet, CSV, summary, HTML and XLSX of one run against the replay."""
-        marks = told.marks
+        marks = reported.marks
         frame = pl.read_parquet(folder / "cases.parquet")
         rows = {
             (*(row[name] for name in ("claim_id", "claim_line", "cpt_code")), row["rule"]): row
             for row in frame.to_dicts()
         }
-        self._same(night, "rows of cases.parquet", len(rows), frame.height)
+        self._same(ledger_run, "rows of cases.parquet", len(rows), frame.height)
         self._each(
-            night,
+            ledger_run,
             "mark",
             {key: row["mark"] for key, row in rows.items()},
             {key: mark for key, (mark, _) in marks.items()},
         )
         whys = {key: (row["why"] or "").split(":")[0].replace(" any more", "") or None for key, row in rows.items()}
-        self._each(night, "why", whys, {key: why for key, (_, why) in marks.items()})
+        self._each(ledger_run, "why", whys, {key: why for key, (_, why) in marks.items()})
         cases = self.replay.cases
         for column, value in CASE_COLUMNS.items():
             self._each(
-                night,
+                ledger_run,
                 column,
                 {key: row[column] for key, row in rows.items()},
                 {key: getattr(cases[key], value) for key in rows if key in cases},
             )
         for key, row in rows.items():
-            self._same(night, "number of a case", row["number"], self.numbers.setdefault(key, row["number"]))
+            self._same(ledger_run, "number of a case", row["number"], self.numbers.setdefault(key, row["number"]))
         with (folder / "cases.csv").open(newline="", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
         self._same(
-            night,
+            ledger_run,
             "cases.csv and cases.parquet",
             [{name: value for name, value in line.items() if name != "related_at"} for line in lines],
             [
@@ -268,12 +268,18 @@ class Quarter:
                 for row in frame.drop("related_at").to_dicts()
             ],
         )
-        self._same(night, "counts in summary.json", summary["ledger"]["marks"], told.counts)
+        self._same(ledger_run, "counts in summary.json", summary["ledger"]["marks"], reported.counts)
         self._same(
-            night, "undecided", summary["ledger"]["undecided"], {"waiting": told.waiting, "settled": told.settled}
+            ledger_run,
+            "undecided",
+            summary["ledger"]["undecided"],
+            {"waiting": reported.waiting, "settled": reported.settled},
         )
         self._same(
-            night, "exit code", code, 1 if any(told.counts[mark] for mark in ("new", "worse", "reopened")) else 0
+            ledger_run,
+            "exit code",
+            code,
+            1 if any(reported.counts[mark] for mark in ("new", "worse", "reopened")) else 0,
         )
         here = {key: (mark, cases[key].state) for key, (mark, _) in marks.items() if mark in MARKS[:5]}
         gone = {key: (mark, cases[key].state) for key, (mark, _) in marks.items() if mark in MARKS[5:]}
@@ -282,20 +288,23 @@ class Quarter:
                 _key(row): (row["Since last run"], row["State"])
                 for row in _sheet(folder / "report.xlsx", sheet).to_dicts()
             }
-            self._each(night, f"XLSX sheet {sheet}", shown, expected)
-        self._html(night, (folder / "report.html").read_text(), told, here, gone)
+            self._each(ledger_run, f"XLSX sheet {sheet}", shown, expected)
+        self._html(ledger_run, (folder / "report.html").read_text(), reported, here, gone)
 
-    def _html(self, night: int, page: str, told: Told, here: dict[Key, Any], gone: dict[Key, Any]) -> None:
+    def _html(self, ledger_run: int, page: str, reported: Recorded, here: dict[Key, Any], gone: dict[Key, Any]) -> None:
         counts = re.findall(rf"<b>([\d,]+)</b> ({'|'.join(MARKS)})", page)
         self._same(
-            night, "counts in the HTML", {mark: int(number.replace(",", "")) for number, mark in counts}, told.counts
+            ledger_run,
+            "counts in the HTML",
+            {mark: int(number.replace(",", "")) for number, mark in counts},
+            reported.counts,
         )
         rows = re.findall(
             r'<tr><td class="\w+">\w+</td><td><a href="#rule-(\w+)">.*?<bdi class="id">(\w+)</bdi>.*?<td data-mark="([a-z ]+)">.*?<td data-state="(\w+)">',
             page,
         )
         shown = {(claim, "1", "98968", rule): (mark, state) for rule, claim, mark, state in rows}
-        self._each(night, "HTML findings", shown, here)
+        self._each(ledger_run, "HTML findings", shown, here)
         table = (
             page[page.find('aria-label="Cases without a finding in this run"') :].split("</table>")[0] if gone else ""
         )
@@ -305,42 +314,45 @@ class Quarter:
         ]
         shown = {(re.sub("<.*?>", "", cell[2]), "1", "98968", cell[1]): (cell[3], cell[4]) for cell in cells}
         expected = {key: gone[key] for key in shown if key in gone}
-        self._each(night, "HTML cases without a finding", shown, expected)
+        self._each(ledger_run, "HTML cases without a finding", shown, expected)
         if f"{len(gone):,} cases without" not in page and gone:
-            self.differences.append(f"night {night}: HTML does not count {len(gone)} cases without a finding")
+            self.differences.append(f"night {ledger_run}: HTML does not count {len(gone)} cases without a finding")
 
-    def _come_back(self, night: int, service_from: date, due: set[Claim]) -> None:
+    def _come_back(self, ledger_run: int, service_from: date, due: set[Claim]) -> None:
         """Of the claims before `service_from`, exactly those are audited whose window has closed."""
-        active = self.world.active(night)
+        active = self.world.active(ledger_run)
         expected = {key[0] for key in due if active.get(key[0], service_from) < service_from}
         claims = pl.read_parquet(self.out / "latest" / "claims.parquet")
         back = set(claims.filter(pl.col("service_date") < service_from)["claim_id"])
-        self._each(night, "claims that come back", dict.fromkeys(back, True), dict.fromkeys(expected, True))
+        self._each(ledger_run, "claims that come back", dict.fromkeys(back, True), dict.fromkeys(expected, True))
         self.tally["claims that came back"] += len(expected)
 
-    def _stands(self, night: int) -> None:
+    def _stands(self, ledger_run: int) -> None:
         """The ledger by `cases export`, and its proof by `cases verify`."""
         code, text = audit98968("cases", "export", str(self.out), "--format", "jsonl")
-        self._same(night, "exit code of cases export", code, 0)
+        self._same(ledger_run, "exit code of cases export", code, 0)
         rows = [json.loads(line) for line in text.splitlines()]
         rows = [row | {"amount": row["amount"] and Decimal(row["amount"])} for row in rows]
         shown = {(row["claim_id"], row["claim_line"], row["cpt_code"], row["rule"]): row for row in rows}
         cases = self.replay.cases
         for column, value in CASE_COLUMNS.items():
-            self._each(night, f"{column} by cases export", {key: row[column] for key, row in shown.items()},
+            self._each(ledger_run, f"{column} by cases export", {key: row[column] for key, row in shown.items()},
                        {key: getattr(case, value) for key, case in cases.items()})  # fmt: skip
-        self._each(night, "due date", {key: row["due"] for key, row in shown.items()},
+        self._each(ledger_run, "due date", {key: row["due"] for key, row in shown.items()},
                    {key: str(case.due) if case.due else None for key, case in cases.items()})  # fmt: skip
-        soon = Clock.tonight.date() + timedelta(days=30)
+        soon = Clock.this_run.date() + timedelta(days=30)
         code, text = audit98968("cases", "list", str(self.out), "--due", "30d")
         listed = int(text.split(" ")[0].replace(",", ""))
         self._same(
-            night, "cases due in 30 days", listed, sum(1 for case in cases.values() if case.due and case.due <= soon)
+            ledger_run,
+            "cases due in 30 days",
+            listed,
+            sum(1 for case in cases.values() if case.due and case.due <= soon),
         )
-        self._same(night, "exit code of cases verify", audit98968("cases", "verify", str(self.out))[0], 0)
+        self._same(ledger_run, "exit code of cases verify", audit98968("cases", "verify", str(self.out))[0], 0)
         self.tally["verified"] += 1
 
-    def _each(self, night: int, what: str, shown: dict[Any, Any], expected: dict[Any, Any]) -> None:
+    def _each(self, ledger_run: int, what: str, shown: dict[Any, Any], expected: dict[Any, Any]) -> None:
         self.tally["values compared"] += len(expected)
         wrong = {
             key: (shown.get(key), expected.get(key))
@@ -349,10 +361,10 @@ class Quarter:
         }
         if wrong:
             some = sorted(wrong.items(), key=repr)[:3]
-            self.differences.append(f"night {night}: {what}: {len(wrong)} differ (shown, expected): {some}")
+            self.differences.append(f"night {ledger_run}: {what}: {len(wrong)} differ (shown, expected): {some}")
 
-    def _same(self, night: int, what: str, shown: Any, expected: Any) -> None:
-        self._each(night, what, {what: shown}, {what: expected})
+    def _same(self, ledger_run: int, what: str, shown: Any, expected: Any) -> None:
+        self._each(ledger_run, what, {what: shown}, {what: expected})
 
 
 def _sheet(workbook: Path, name: str) -> pl.DataFrame:

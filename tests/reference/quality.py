@@ -46,7 +46,7 @@ def is_placeholder(patient: str) -> bool:
     return rounded is not None and len(rounded[1] or "") < int(rounded[2])
 
 
-class Doors:
+class QualityIssues:
     """What the rules have to doubt."""
 
     def __init__(self, book: Book) -> None:

@@ -1,6 +1,6 @@
 """Night after night: a quarter against an independent replay, runs and decisions killed, several writers at once.
 
-    python -m tests.slow.nights.check [--seed 1] [--kills 100] [--rounds 10] [--only quarter|kills|writers]
+    python -m tests.slow.ledger.check [--seed 1] [--kills 100] [--rounds 10] [--only quarter|kills|writers]
 
 Prints a tally of each. Exits 1 if program and replay differ or a promise was broken.
 """
@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.slow.nights.bench import Ledger, wait
-from tests.slow.nights.quarter import Plan, Quarter
+from tests.slow.ledger.bench import Ledger, wait
+from tests.slow.ledger.quarter import Plan, Quarter
 
 SHARES = {"run": 6, "decide": 1, "import": 1}
 """Of every eight kills, how many hit which command."""
@@ -23,11 +23,11 @@ SHARES = {"run": 6, "decide": 1, "import": 1}
 
 def quarter(folder: Path, options: argparse.Namespace) -> int:
     """Ninety nights. Returns the number of differences."""
-    nights = Quarter(folder, Plan(), options.seed)
-    nights.whole()
-    print(", ".join(f"{count:,} {name}" for name, count in nights.tally.items()))
-    print(*nights.differences, sep="\n", end="\n" if nights.differences else "")
-    return len(nights.differences)
+    ledger_runs = Quarter(folder, Plan(), options.seed)
+    ledger_runs.whole()
+    print(", ".join(f"{count:,} {name}" for name, count in ledger_runs.tally.items()))
+    print(*ledger_runs.differences, sep="\n", end="\n" if ledger_runs.differences else "")
+    return len(ledger_runs.differences)
 
 
 def kills(folder: Path, options: argparse.Namespace) -> int:
@@ -59,7 +59,7 @@ def kills(folder: Path, options: argparse.Namespace) -> int:
     ledger.tally["published and not entered"] = len({run.name for run in ledger.runs()} - entered)
     print(f"a run: writes from {writing:.2f} s, published {published:.2f} s, ends {end:.2f} s;"
           f" {', '.join(f'{count:,} {name}' for name, count in sorted(ledger.tally.items()))};"
-          f" {len(ledger.decided)} decisions; exit codes {dict(ledger.said)}; {broken} broken")  # fmt: skip
+          f" {len(ledger.decided)} decisions; exit codes {dict(ledger.message_text)}; {broken} broken")  # fmt: skip
     return broken
 
 
@@ -79,12 +79,12 @@ def writers(folder: Path, options: argparse.Namespace) -> int:
         while free and any(run.poll() is None for run in runs):
             case = free.pop()
             code, _ = ledger.tell(*ledger.decision([case], f"round {number}"))
-            ledger.said[code] += 1
+            ledger.message_text[code] += 1
             if code == 0:
                 ledger.decided[case] = f"round {number}"
         for run in runs:
             _, err = run.communicate(timeout=300)
-            ledger.said[run.returncode] += 1
+            ledger.message_text[run.returncode] += 1
             ledger.tally["runs"] += 1
             if run.returncode not in (0, 1):
                 broken += 1
@@ -101,15 +101,15 @@ def writers(folder: Path, options: argparse.Namespace) -> int:
             heads = {row[0] for row in connection.execute("SELECT hash FROM history")}
         published = {run.name: json.loads((run / "summary.json").read_text())["ledger"] for run in ledger.runs(*outs)}
         assert set(published) == entered, "runs published and runs entered differ"
-        assert all(told["head"] in heads and told["began"] in heads | {"0" * 64} for told in published.values()), (
-            "a head is missing"
-        )
-        assert len({told["run"] for told in published.values()}) == len(published), "two runs have one number"
+        assert all(
+            reported["head"] in heads and reported["began"] in heads | {"0" * 64} for reported in published.values()
+        ), "a head is missing"
+        assert len({reported["run"] for reported in published.values()}) == len(published), "two runs have one number"
     except AssertionError as error:
         broken += 1
         print(f"afterwards: {error}", flush=True)
     print(f"{', '.join(f'{count:,} {name}' for name, count in sorted(ledger.tally.items()))};"
-          f" {len(ledger.decided)} decisions; exit codes {dict(ledger.said)}; {broken} broken")  # fmt: skip
+          f" {len(ledger.decided)} decisions; exit codes {dict(ledger.message_text)}; {broken} broken")  # fmt: skip
     return broken
 
 
