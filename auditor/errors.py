@@ -1,4 +1,4 @@
-"""The ways an audit can stop, each with the exit code that SPEC.md section 6 gives it.
+"""The ways an audit can stop, each with the exit code that docs/specification.md#exit-codes gives it.
 
 Messages say where, what, and what to do; they never quote a cell's value.
 """

@@ -1,6 +1,8 @@
 """The policy: every threshold, list, vocabulary and mapping of an audit, read from TOML and validated.
 
-A policy file holds only what it changes; everything else comes from `policies/default.toml`. Source: SPEC.md section 8.
+A policy file holds only what it changes; everything else comes from `policies/default.toml`.
+
+Source: docs/specification.md#policy.
 """
 
 import codecs

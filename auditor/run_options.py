@@ -1,6 +1,8 @@
 """The options of `run` and `check`, each declared once: flag, variable, policy key, default, help and manual are made of it.
 
-Light, so that help is quick. Source: SPEC.md section 6.
+Light, so that help is quick.
+
+Source: docs/specification.md#options.
 """
 
 from dataclasses import dataclass

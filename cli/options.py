@@ -1,4 +1,7 @@
-"""Options: flag > AUDIT98968_* variable > policy file > default, with where each came from. Source: SPEC.md section 6."""
+"""Options: flag > AUDIT98968_* variable > policy file > default, with where each came from.
+
+Source: docs/specification.md#options.
+"""
 
 import os
 import re

@@ -1,4 +1,7 @@
-"""Replacements, voids and reversals: rows that say something of other lines. Source: SPEC.md section 2."""
+"""Replacements, voids and reversals: rows that say something of other lines.
+
+Source: docs/specification.md#replacements-and-reversals.
+"""
 
 from collections import defaultdict
 from decimal import Decimal

@@ -1,4 +1,7 @@
-"""Calls and claims → one row per billed line, with its calls, cumulative minutes and order. Source: SPEC.md section 3."""
+"""Calls and claims → one row per billed line, with its calls, cumulative minutes and order.
+
+Source: docs/specification.md#claims-and-their-calls.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -165,8 +168,9 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
 
 
 def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Claim lines and (row, call_id) pairs: by the line's call, else by the calls' claim, else by patient, provider,
-    date.
+    """Claim lines and their (row, call_id) pairs.
+
+    By the line's call, else by the calls' claim, else by patient, provider and date.
     """
     claim_lines = claims.select(
         *_KEY, "service_date", "call_id", *_LINE_COLUMNS, own_diagnoses="diagnosis_codes", own_call_id="call_id"

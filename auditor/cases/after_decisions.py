@@ -1,7 +1,7 @@
 """What stands once people's decisions count: findings with marks and states, and numbers without settled findings.
 
 A verdict stays what it is: the counts of `claims` in the summary and the dispositions do not change; amounts at risk do.
-Source: SPEC.md sections 7 and 14.
+Source: docs/specification.md#decisions.
 """
 
 import sqlite3

@@ -141,8 +141,9 @@ def _parts(rows: pl.DataFrame, count: int, linked: pl.Series | None = None) -> d
 
 
 def linked_patients(kept: Mapping[str, pl.LazyFrame]) -> pl.Series:
-    """Linked patients: those who share a call or a claim with another one are judged together. Source: SPEC.md
-    section 5, Laws.
+    """Patients who share a call or a claim with another one, and are judged together.
+
+    Source: docs/specification.md#invariants.
 
     `kept`: the rows of calls, and of claims where there are any; patient_id, call_id and the claims' ids suffice.
     """

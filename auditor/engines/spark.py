@@ -174,7 +174,9 @@ class Spark:
     def _parted(self, count: int) -> list[Any]:
         """The kept rows of every table, as structs named for it, and the part in which their patients are judged.
 
-        Patients who share a call or a claim are judged together. Source: SPEC.md section 5, Laws.
+        Patients who share a call or a claim are judged together.
+
+        Source: docs/specification.md#invariants.
         """
         from pyspark.sql import functions as sql
 

@@ -1,6 +1,8 @@
 """Finding ids: `RULE:claim_id:claim_line`, in which a colon within an id is `%3A` and a percent sign `%25`.
 
-So no two differ only by where a colon stands. The ledger's history adds the code. Source: SPEC.md section 7.
+So no two differ only by where a colon stands. The ledger's history adds the code.
+
+Source: docs/specification.md#outputs.
 """
 
 import polars as pl

@@ -1,4 +1,7 @@
-"""Outcomes → the tables that are published: claims, findings, evidence. Source: SPEC.md sections 5 and 7."""
+"""Outcomes → the tables that are published: claims, findings, evidence.
+
+Source: docs/specification.md#evidence, docs/specification.md#severity-and-disposition.
+"""
 
 import polars as pl
 

@@ -1,7 +1,9 @@
 """`init`: a commented policy with a suggested column mapping for the given files, valid as it stands.
 
 It looks at the headers and at the first rows, says how sure it is of each column, and quotes no value but those of
-vocabulary columns. Source: SPEC.md sections 2 and 6.
+vocabulary columns.
+
+Source: docs/specification.md#headers, docs/specification.md#commands.
 """
 
 import json

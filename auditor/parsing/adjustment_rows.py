@@ -1,4 +1,7 @@
-"""Rows that replace, void or reverse others: which they are, and which of them are calls. Source: SPEC.md section 2."""
+"""Rows that replace, void or reverse others: which they are, and which of them are calls.
+
+Source: docs/specification.md#replacements-and-reversals.
+"""
 
 import polars as pl
 import polars.selectors as cs

@@ -1,4 +1,7 @@
-"""Ids that are written differently in two exports, and what the policy lets them differ in. Source: SPEC.md section 11."""
+"""Ids that are written differently in two exports, and what the policy lets them differ in.
+
+Source: docs/specification.md#nearly-equal-ids.
+"""
 
 from collections.abc import Iterable, Mapping
 

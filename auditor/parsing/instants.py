@@ -1,6 +1,8 @@
 """Written dates and times → instants in UTC, with what was wrong with those that have none.
 
-Forms: the policy's own first, then ISO 8601, then US month/day/year. Source: SPEC.md section 2.
+Forms: the policy's own first, then ISO 8601, then US month/day/year.
+
+Source: docs/specification.md#instants.
 """
 
 import re

@@ -1,4 +1,7 @@
-"""Text → typed rows, and rejects with reasons. Rows in = rows used + rejected, always. Source: SPEC.md section 2."""
+"""Text → typed rows, and rejects with reasons. Rows in = rows used + rejected, always.
+
+Source: docs/specification.md#duplicates-and-conflicts.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""One column's text → typed values, and the rows that it rejects. Source: SPEC.md section 2, Values."""
+"""One column's text → typed values, and the rows that it rejects.
+
+Source: docs/specification.md#tables-and-values.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

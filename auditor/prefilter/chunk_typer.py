@@ -1,4 +1,4 @@
-"""A chunk → the rows that can matter, and a summary of all its rows. Source: SPEC.md section 2."""
+"""A chunk → the rows that can matter, and a summary of all its rows. Source: docs/specification.md#tables-and-values."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

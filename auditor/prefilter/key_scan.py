@@ -32,9 +32,9 @@ class KeyScanResult:
 
 @dataclass(frozen=True)
 class KeyScan:
-    """Scans the keys of a chunk. `bills`: its table holds the lines; `without_billing`: a claims table replaces the
-    calls' own.
+    """Scans the keys of a chunk.
 
+    `bills`: its table has the lines; `without_billing`: a claims table replaces the calls' own.
     `blanks`: `values.blanks` of the table.
     """
 

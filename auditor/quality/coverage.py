@@ -1,4 +1,7 @@
-"""What the exports cover: as_of, visits_since, claims_since. Never taken from the clock. Source: SPEC.md section 1."""
+"""What the exports cover: as_of, visits_since, claims_since. Never taken from the clock.
+
+Source: docs/specification.md#coverage.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

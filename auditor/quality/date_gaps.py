@@ -1,4 +1,4 @@
-"""Date ranges that an export lacks although the practice was open. Source: SPEC.md section 1."""
+"""Date ranges that an export lacks although the practice was open. Source: docs/specification.md#date-gaps."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

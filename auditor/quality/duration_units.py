@@ -1,4 +1,7 @@
-"""In which unit stated lengths are: compared with the calls' own ends, else by their size. Source: SPEC.md section 11."""
+"""In which unit stated lengths are: compared with the calls' own ends, else by their size.
+
+Source: docs/specification.md#units-of-length.
+"""
 
 from collections.abc import Mapping
 from typing import Any

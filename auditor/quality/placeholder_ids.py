@@ -1,4 +1,4 @@
-"""Placeholder patient ids: their rows may belong to any patient. Source: SPEC.md section 11."""
+"""Placeholder patient ids: their rows may belong to any patient. Source: docs/specification.md#placeholder-patients."""
 
 import polars as pl
 

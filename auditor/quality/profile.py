@@ -1,4 +1,6 @@
-"""The profile of a table: mergeable statistics of all its rows, as one tall frame. Source: SPEC.md section 11.
+"""The profile of a table: mergeable statistics of all its rows, as one tall frame.
+
+Source: docs/specification.md#data-quality.
 
 Merging is commutative and associative: parts add up in any order.
 
@@ -218,9 +220,9 @@ def merge(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(merged)
 
 
-def call_hashes(said: pl.DataFrame) -> pl.Series:
+def call_hashes(profile: pl.DataFrame) -> pl.Series:
     """The hashes of the ids that a visit may have come from: of all calls, and of their claims."""
-    return said.filter(what="call")["hashes"].explode().drop_nulls()
+    return profile.filter(what="call")["hashes"].explode().drop_nulls()
 
 
 def resolve_ids(profile: pl.DataFrame, lookups: Lookups) -> pl.DataFrame:

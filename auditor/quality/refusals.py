@@ -1,4 +1,7 @@
-"""Inputs that cannot be audited honestly. Source: SPEC.md sections 6 and 11."""
+"""Inputs that cannot be audited honestly.
+
+Source: docs/specification.md#refusals.
+"""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,6 @@
-"""Foreign keys between the exports: how many ids match exactly, or once normalized. Source: SPEC.md section 11.
+"""Foreign keys between the exports: how many ids match exactly, or once normalized.
+
+Source: docs/specification.md#match-rates.
 
 A wrong key reads like a clean record: no visit is found, so nothing is wrong.
 """
@@ -257,7 +259,7 @@ def match_rates(
     """How many different ids of each pair are sought and found, in the pairs' order; those of lines where some are near.
 
     `pair`, `values`, `found`, `normalized_matches`, `how` (what most nearly equal ones differ in), `missed` (not
-    found, of many claims). `parts` as `claimed_ids`; `ids`: pair (`name`), `value` and `how`, as `seen` has them;
+    found, of many claims). `parts` as `claimed_ids`; `ids`: pair (`name`), `value` and `how`, as in the profile;
     `exists`: columns as `table.column`; `calls`: the hashes of all calls' ids.
     """
     counts = []

@@ -1,6 +1,6 @@
 """Data-quality issues and their effects: ids that do not match, dates that may be misread, placeholder patients.
 
-Source: SPEC.md section 11.
+Source: docs/specification.md#data-quality.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""Whether an export lost rows since the run before: months that both cover are compared. Source: SPEC.md section 11."""
+"""Whether an export lost rows since the run before: months that both cover are compared.
+
+Source: docs/specification.md#shrinkage.
+"""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta

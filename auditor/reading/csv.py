@@ -1,7 +1,9 @@
 """One CSV file → chunks of text columns, and the records that do not fit the header, in bounded memory.
 
 Well-formed text goes through pyarrow; a chunk that it refuses is read again record by record, so that only the ragged
-records are lost and each is named. Source: SPEC.md section 2.
+records are lost and each is named.
+
+Source: docs/specification.md#files.
 """
 
 import contextlib

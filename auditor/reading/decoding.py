@@ -1,4 +1,7 @@
-"""A CSV file's bytes → blocks of valid UTF-8 text, in bounded memory. Source: SPEC.md section 2."""
+"""A CSV file's bytes → blocks of valid UTF-8 text, in bounded memory.
+
+Source: docs/specification.md#files.
+"""
 
 import codecs
 import gzip

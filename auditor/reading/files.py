@@ -1,4 +1,7 @@
-"""Which files a table is made of, and how one is opened and named. Source: SPEC.md section 2."""
+"""Which files a table is made of, and how one is opened and named.
+
+Source: docs/specification.md#files.
+"""
 
 import contextlib
 import glob

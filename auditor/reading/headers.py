@@ -1,4 +1,7 @@
-"""Which of a file's headers is which canonical column. Source: SPEC.md section 2."""
+"""Which of a file's headers is which canonical column.
+
+Source: docs/specification.md#headers.
+"""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,8 @@
 """Files → chunks of each table: canonical columns as text, each row with its file and record number.
 
-Parquet keeps its dates and times; all else becomes text. Source: SPEC.md section 2.
+Parquet keeps its dates and times; all else becomes text.
+
+Source: docs/specification.md#files.
 """
 
 import contextlib

@@ -1,4 +1,6 @@
-"""One Parquet file → chunks of columns: dates and times as they are, all else as text. Source: SPEC.md section 2.
+"""One Parquet file → chunks of columns: dates and times as they are, all else as text.
+
+Source: docs/specification.md#files.
 
 Arrow alone reads the pages: on damaged ones it raises an error where polars may end the whole process.
 """

@@ -1,4 +1,7 @@
-"""The run folder: complete or absent at any instant, then `latest` moves to it. Source: SPEC.md section 7."""
+"""The run folder: complete or absent at any instant, then `latest` moves to it.
+
+Source: docs/specification.md#outputs.
+"""
 
 import contextlib
 import errno

@@ -1,4 +1,6 @@
-"""What a run writes: every table's columns with type and meaning, and the summary. Source: SPEC.md section 7.
+"""What a run writes: every table's columns with type and meaning, and the summary.
+
+Source: docs/specification.md#outputs.
 
 docs/outputs.md and `audit98968 schema` are made of it; tests hold real runs to it.
 """

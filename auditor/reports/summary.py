@@ -1,4 +1,7 @@
-"""summary.json: what was audited, under which settings, with which result. Source: SPEC.md section 7."""
+"""summary.json: what was audited, under which settings, with which result.
+
+Source: docs/specification.md#outputs.
+"""
 
 import re
 from collections import Counter

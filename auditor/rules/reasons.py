@@ -1,4 +1,6 @@
-"""Why a rule cannot tell, in words: what several rules share. Source: SPEC.md section 5.
+"""Why a rule cannot tell, in words: what several rules share.
+
+Source: docs/specification.md#coverage-by-rule.
 
 Each reason is made of the claim (a row of claims.parquet), the records weighed for it, and the finished run.
 """

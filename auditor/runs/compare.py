@@ -1,6 +1,8 @@
 """What differs between two published runs, finding by finding, and why.
 
-Source: SPEC.md sections 3 to 8. Nothing is audited again. Where one thing alone differs between the runs (data, policy,
+Source: docs/specification.md#commands.
+
+Nothing is audited again. Where one thing alone differs between the runs (data, policy,
 settings, coverage or version), it is the cause. Of several, those that cannot reach a finding are left out, and what the
 files cannot tell apart stays together, as in `data or policy`.
 """

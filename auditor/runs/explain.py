@@ -1,7 +1,6 @@
-"""The explanation of one claim, from the published files of a run: its windows, the records near it, and a reason
-for every rule.
+"""The explanation of one claim: its windows, the records near it, and a reason for every rule.
 
-Source: SPEC.md sections 5 to 7. Nothing is audited again: what the run published is what is shown.
+Source: docs/specification.md#evidence. Nothing is audited again: what the run published is what is shown.
 """
 
 from collections.abc import Mapping, Sequence

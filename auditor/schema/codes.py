@@ -1,4 +1,7 @@
-"""Code lists and credentials: how a policy's lists are read and compared. Source: SPEC.md sections 2 and 9."""
+"""Code lists and credentials: how a policy's lists are read and compared.
+
+Source: docs/specification.md#code-lists, docs/specification.md#lists-codes-and-diagnoses.
+"""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,7 @@
 """The canonical tables: every column's kind, vocabulary, known aliases and one-line meaning.
 
 The reader, the normaliser, `init` and the documentation all read these definitions; nothing repeats them.
-Source: SPEC.md section 2.
+Source: docs/specification.md#tables-and-values.
 """
 
 from collections.abc import Mapping

@@ -45,7 +45,9 @@ def write(folder: Path, claims: int, seed: int, *, formats: tuple[str, ...] = ("
     every case is present. Existing files of these names are replaced.
 
     Raises ValueError for claims outside 1..10,000,000 or a format other than csv and parquet, OSError where the folder
-    is not writable. Source: SPEC.md sections 2-5.
+    is not writable.
+
+    Source: docs/specification.md#rules.
     """
     if not 1 <= claims <= MOST:
         raise ValueError(f"claims must be from 1 to {MOST:,}, not {claims:,}")

@@ -1,6 +1,7 @@
 """The catalogue of planted cases (scenarios.toml) and the ordinary rows around them.
 
-Every expected outcome is written by hand in the catalogue from SPEC.md sections 2-5; only dispositions and tallies are
+Every expected outcome is written by hand in the catalogue
+from docs/specification.md#rules; only dispositions and tallies are
 derived here.
 """
 

@@ -2,7 +2,9 @@
 
 Each record set but `claim` has one row per (claim, record): `line` (the claim), `kind`, `id`, `at`, `date_only`, `gap_days`,
 `order` (what settles ties within a day: elapsed microseconds, or the later line first), `basis` and the columns that its
-rules name. Source: SPEC.md sections 4 and 5.
+rules name.
+
+Source: docs/specification.md#whether-a-visit-is-related, docs/specification.md#rules.
 """
 
 from collections.abc import Callable, Mapping, Sequence

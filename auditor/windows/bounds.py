@@ -1,4 +1,6 @@
-"""Where windows begin and end, and when they are not covered: all of their arithmetic. Source: SPEC.md sections 1 and 5.
+"""Where windows begin and end, and when they are not covered: all of their arithmetic.
+
+Source: docs/specification.md#date-gaps, docs/specification.md#coverage-by-rule.
 
 Expressions speak of a claim's columns (`start`, `end_or_start`, `end`, `start_date`, `end_date`, `service_date`);
 days are local dates, hours are elapsed time. `Numbers` are the same lengths for words and pictures.
@@ -17,7 +19,9 @@ from auditor.quality.coverage import Coverage
 
 @dataclass(frozen=True)
 class Numbers:
-    """The lengths of the windows, as a policy sets them, and the bands of the codes (low, high). The defaults are SPEC.md's.
+    """The lengths of the windows, as a policy sets them, and the bands of the codes (low, high).
+
+    The defaults are in docs/specification.md#policy.
 
     `lookback`, `postoperative` and `horizon` are days, `hours` elapsed hours, `period` the days of a frequency period.
     """

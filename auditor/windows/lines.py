@@ -170,9 +170,9 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
 
 
 def sequence(lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
-    """Add `counted` (FRQ001 counts the line against later ones) and `depends_on_unknown` (an earlier one of its run
-    is unknown).
+    """Add `counted` and `depends_on_unknown`.
 
+    `counted`: FRQ001 counts the line against later ones; `depends_on_unknown`: an earlier one of its run is unknown.
     A run is a series of claims of one patient, provider and code, each within the period of the one before it. Rounds
     take the first undecided claim of every run as counted and drop those that it flags: as many rounds as the longest
     run has counted claims. `lines` are in line order.

@@ -1,4 +1,7 @@
-"""The relatedness ladder: is a visit about what the claim is about? Source: SPEC.md section 4."""
+"""Whether a visit is related to a claim: the first step that matches decides.
+
+Source: docs/specification.md#whether-a-visit-is-related.
+"""
 
 import polars as pl
 

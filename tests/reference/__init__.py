@@ -1,7 +1,7 @@
-"""The slow reference: audit98968's rules as plain loops, written from SPEC.md alone.
+"""The slow reference: audit98968's rules as plain loops, written from docs/specification.md alone.
 
 Nothing here is clever. One function reads a table, one builds the lines, one judges each rule; the fast engine must
-agree with all of it. Comments that start with ``CHOICE`` mark places where SPEC.md leaves room and say which reading
+agree with all of it. Comments that start with ``CHOICE`` mark places where docs/specification.md leaves room and say which reading
 was taken.
 
 Entry point: ``audit(World) -> Result``.
@@ -123,7 +123,7 @@ def in_service_range(line: Line, book: Book) -> bool:
 
 
 def audit(world: World) -> Result:
-    """Audit one world by the letter of SPEC.md."""
+    """Audit one world by the letter of docs/specification.md."""
     book = Book(world)
     not_evaluated = find_not_evaluated(book)
     frq001 = frq001_all(book)

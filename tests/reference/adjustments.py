@@ -1,4 +1,4 @@
-"""Replacements, voids and reversals. SPEC.md section 2."""
+"""Replacements, voids and reversals. docs/specification.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns and vocabularies. SPEC.md section 2."""
+"""Columns and vocabularies. docs/specification.md."""
 
 from __future__ import annotations
 

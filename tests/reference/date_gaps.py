@@ -1,4 +1,4 @@
-"""Days that an export lacks. SPEC.md section 1."""
+"""Days that an export lacks. docs/specification.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DOC001-005. SPEC.md section 5."""
+"""DOC001-005. docs/specification.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DUR001-003. SPEC.md section 5."""
+"""DUR001-003. docs/specification.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ELG001-006. SPEC.md section 5."""
+"""ELG001-006. docs/specification.md."""
 
 from __future__ import annotations
 

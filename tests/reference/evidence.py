@@ -1,4 +1,4 @@
-"""Outcomes and evidence. SPEC.md section 5."""
+"""Outcomes and evidence. docs/specification.md."""
 
 from __future__ import annotations
 

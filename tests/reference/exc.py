@@ -1,4 +1,4 @@
-"""EXC001. SPEC.md section 5."""
+"""EXC001. docs/specification.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FRQ001-005. SPEC.md section 5."""
+"""FRQ001-005. docs/specification.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""INT001-003. SPEC.md section 5."""
+"""INT001-003. docs/specification.md."""
 
 from __future__ import annotations
 

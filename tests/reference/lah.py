@@ -1,4 +1,4 @@
-"""LAH001-002. SPEC.md section 5."""
+"""LAH001-002. docs/specification.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LBK001-002. SPEC.md section 5."""
+"""LBK001-002. docs/specification.md."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def lbk002(claim: Line, book: Book) -> Verdict:
         return Verdict("not applicable")
     supports = []
     for visit in book.visits:
-        # CHOICE: SPEC says "a visit", not "a counting visit": any visit with global days is weighed.
+        # CHOICE: the specification says "a visit", not "a counting visit": any visit with global days is weighed.
         days = visit.row["global_days"]
         if visit.row["patient_id"] != claim.patient or days not in (10, 90) or not is_kept(visit, book):
             continue

@@ -1,4 +1,4 @@
-"""Calls, visits, lines and coverage. SPEC.md sections 1 and 3."""
+"""Calls, visits, lines and coverage. docs/specification.md."""
 
 from __future__ import annotations
 

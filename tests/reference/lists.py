@@ -1,4 +1,4 @@
-"""Lists of codes. SPEC.md section 9."""
+"""Lists of codes. docs/specification.md."""
 
 from __future__ import annotations
 

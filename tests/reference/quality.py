@@ -1,4 +1,4 @@
-"""Ids that do not join, and ids that stand for nobody. SPEC.md section 11."""
+"""Ids that do not join, and ids that stand for nobody. docs/specification.md."""
 
 from __future__ import annotations
 

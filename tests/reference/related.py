@@ -1,4 +1,4 @@
-"""Whether a visit is related, and whether it counts. SPEC.md section 4."""
+"""Whether a visit is related, and whether it counts. docs/specification.md."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def ladder(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
         return "yes", "linked"
     if book.settings["relatedness"] == "any":
         return "yes", "any"
-    # CHOICE: SPEC names no basis for "no".
+    # CHOICE: the specification names no basis for "no".
     problem = None if "problem_id" in book.quality.mute else visit.row["problem_id"]
     categories = frozenset() if "diagnosis_codes" in book.quality.mute else visit.categories
     if claim.problems and problem is not None:

@@ -1,4 +1,4 @@
-"""Reading tables: rejects, duplicates, conflicts. SPEC.md section 2."""
+"""Reading tables: rejects, duplicates, conflicts. docs/specification.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading values. SPEC.md section 2."""
+"""Reading values. docs/specification.md."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from auditor.rules import CODES
 from auditor.synthetic import sample
 from auditor.synthetic import scenarios as sample_scenarios
 
-# What SPEC.md section 5 lets each rule say, less what the exports cannot show: FRQ004 needs a claims table.
+# What docs/specification.md lets each rule say, less what the exports cannot show: FRQ004 needs a claims table.
 OUTCOMES = {
     rule: set(outcomes.split())
     for rules, outcomes in {

@@ -105,8 +105,8 @@ class WorkbookWriter:
             if value is None or value == "":
                 continue
             if column.kind == "link":
-                formula = f'=HYPERLINK("#\'{value}\'!A"&MATCH(B{row + 1},{value}!$B:$B,0),"{column.head}")'
-                sheet.write_formula(row, at, formula, style, column.head)
+                formula = f'=HYPERLINK("#\'{value}\'!A"&MATCH(B{row + 1},{value}!$B:$B,0),"{column.heading}")'
+                sheet.write_formula(row, at, formula, style, column.heading)
             elif isinstance(value, date):
                 sheet.write_datetime(row, at, value, style)
             elif column.kind == "text" or abs(value) >= _PRECISE:
