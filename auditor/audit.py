@@ -1,4 +1,4 @@
-"""The whole path on one screen: survey → type, keeping what matters → cover → judge (bill, window, judge, find) → merge."""
+"""The whole path on one screen: scan keys → type and filter rows → cover → judge (bill, window, judge, find) → merge."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -55,7 +55,7 @@ class Result:
 
 
 def read(settings: Settings, progress: Progress, given_engine: Engine | None = None) -> Inputs:
-    """Survey and type the given tables, in this process if no place is given, and keep what matters. Raises InputRefused."""
+    """Scan and type the given tables, here if no engine is given; keep the rows that can matter. Raises InputRefused."""
     if sum(paths.count("-") for paths in settings.paths.values()) > 1:
         raise UsageError("-: standard input can hold one table only; name files for the others")
     engine: Engine = given_engine or Local(progress=progress)

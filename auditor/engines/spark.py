@@ -227,7 +227,7 @@ class Spark:
         work: worker.ChunkWork,
         blanks: pl.DataFrame,
     ) -> Any:
-        """A table's files, read by Spark and given to the work chunk by chunk: rows as `blanks`, and what else is told."""
+        """A table's files, read by Spark and given to the work chunk by chunk: rows as `blanks`, and messages."""
         results = []
         schema = f"{MESSAGE_SCHEMA}, {worker.ddl(blanks.schema)}"
         with errors_explained():
@@ -270,7 +270,7 @@ class Spark:
         )
 
     def _rows(self, results: Any) -> list[Any]:
-        """What the workers told beside rows. Raises what they refused."""
+        """The messages of the workers. Raises what they refused."""
         self._refuse(results)
         return self._collected(results.filter("body is not null").select("kind", "file", "record", "body"))
 
@@ -299,7 +299,7 @@ class Spark:
 
 
 def _files(parts: Sequence[Part], rows_back: Iterable[Any], *, digested: bool) -> tuple[SourceFile, ...]:
-    """The files of a table as the workers have seen them; those of this machine are digested here, if they are."""
+    """The files of a table as the workers read them; those of this machine are digested here, if they are."""
     local_parts = {ingest.shown(part.path): part for part in parts if not part.address}
     files: dict[str, SourceFile] = {}
     for row in (row for row in rows_back if row["kind"] == "file"):
@@ -320,7 +320,7 @@ def _files(parts: Sequence[Part], rows_back: Iterable[Any], *, digested: bool) -
 
 
 def _chunks(rows_back: Iterable[Any], file_order: Mapping[str, int]) -> list[dict[str, pl.DataFrame]]:
-    """What was told, chunk by chunk, in the order of files and records."""
+    """The messages, chunk by chunk, in the order of files and records."""
     frames: dict[tuple[int, int], dict[str, pl.DataFrame]] = {}
     for row in (row for row in rows_back if row["kind"] != "file"):
         frames.setdefault((file_order[row["file"]], row["record"]), {})[row["kind"]] = pl.read_ipc(row["body"])

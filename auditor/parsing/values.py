@@ -125,7 +125,7 @@ class TableParser:
 def read(parser: TableParser, column: Column, values: pl.Series, hints: ColumnHints) -> None:
     """Type one column of the export, blanks as nulls, into `parser`: each different text once, where texts repeat.
 
-    `is_date_only` of the table's columns.
+    `hints` of the table's columns.
     """
     if not (values.dtype.is_temporal() and column.kind in _TIMES):
         values, parser.codes = _dictionary_encoded(values, hints.texts.get(column.name), column.kind)

@@ -19,7 +19,7 @@ _DAY = {"calls": ("call_start", "call_start_date"), "claims": ("service_date", "
 
 @dataclass(frozen=True)
 class KeyScanResult:
-    """`repeated_hashes`: the hashes of ids that several rows may have; `billed`: the ids that lines of the family name.
+    """`repeated`: the hashes of ids that several rows may have; `billed`: the ids that lines of the family name.
 
     `days`: the dates of those lines, and of calls without a code that may be theirs, and the hash of the `claim`.
     """

@@ -4,7 +4,7 @@ Source: docs/specification.md#data-quality.
 
 Merging is commutative and associative: parts add up in any order.
 
-`measure` | `name`                          | `value`               | `how`
+`what` | `name`                          | `value`               | `how`
 -------|---------------------------------|-----------------------|------------------------------------
 id     | name of a relationship          | an id that matches    | what a normalized match differs in
 patient| -                               | with a share of rows  | -

@@ -30,7 +30,7 @@ _KEYS = ("claim_id", "claim_line", "cpt_code")
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of time that rules look at; `end` is where it stops."""
+    """A range of time that rules look at; `end` is where it stops."""
 
     name: str
     start: datetime
@@ -51,7 +51,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a rule said of the claim, and why."""
+    """The outcome of a rule for the claim, and why."""
 
     code: str
     name: str
@@ -71,7 +71,7 @@ class ClaimExplanation:
 
 
 def explain(folder: Path, claim_id: str) -> list[ClaimExplanation]:
-    """The stories of a claim's lines. `folder` is a run's, or an output folder, of which the latest run is taken.
+    """The explanations of a claim's lines. `folder` is a run's, or an output folder, of which the latest run is taken.
 
     Raises UsageError where the folder holds no run or the run has no such claim.
     """

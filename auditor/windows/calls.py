@@ -59,13 +59,13 @@ NO_SPANS = pl.DataFrame(
 
 
 def spans(calls: pl.DataFrame) -> pl.DataFrame:
-    """The stretches of time that calls took: provider_id, id, `from`, `to`; only what is longer than nothing."""
+    """The spans of calls: provider_id, id, `from`, `to`; only what is longer than nothing."""
     taken = calls.select("provider_id", id="call_id", **{"from": "call_start", "to": "end"})
     return taken.filter(pl.col("to") > pl.col("from"))
 
 
 def own_spans(lines: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
-    """The stretches of the lines' calls, with `line`, the line's provider and `call_ids`."""
+    """The spans of the lines' calls, with `line`, the line's provider and `call_ids`."""
     own = line_calls.filter(pl.col("end") > pl.col("call_start")).select(
         "line", **{"from": "call_start", "to": "end"}
     )  # fmt: skip
@@ -73,7 +73,7 @@ def own_spans(lines: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
 
 
 def touching(own: pl.DataFrame, other_spans: pl.DataFrame) -> pl.LazyFrame:
-    """Own stretches with the same provider's others (`id`, `from_other`, `to_other`) that overlap them; some more than once.
+    """Own spans with the same provider's others (`id`, `from_other`, `to_other`) that overlap them; some more than once.
 
     They meet in the hours that both touch, so that a provider's day is never joined with itself.
     """

@@ -71,7 +71,7 @@ CLAIM: Columns = {
         FLAG,
         "the frequency period is not covered, or lines of the patient and provider may be missing",
     ),
-    "group_lines_open": (FLAG, "likewise, or lines of the patient, whoever the provider"),
+    "group_lines_not_covered": (FLAG, "likewise, or lines of the patient, whoever the provider"),
     "provider_unsure": (FLAG, "a row of the providers table may be its provider's, written differently"),
     "call_unsure": (FLAG, "a call, or its patient or provider, may be the claim's, written differently"),
     "counted": (FLAG, "FRQ001 counts it against later ones"),
@@ -138,7 +138,7 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
         "later_not_covered": visits | came_from,
         "same_day_not_covered": visits | by_provider | of_family | of_others | pl.col("near_provider").is_not_null(),
         "lines_not_covered": lines | pl.col("near_provider").fill_null(False),
-        "group_lines_open": lines,
+        "group_lines_not_covered": lines,
     }
     bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
 
