@@ -295,7 +295,8 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
     )
     skipped = {rule: f"rule not evaluated: {reason}" for rule, reason in result.not_evaluated.items()}
     why = (
-        pl.when(pl.col("line").is_null()).then(pl.lit("claim not audited"))
+        pl.when(mark="resolved").then(None)  # a run repeats it
+        .when(pl.col("line").is_null()).then(pl.lit("claim not audited"))
         .when(pl.col("outcome_now").is_null()).then(pl.col("rule").replace_strict(skipped, default="rule not evaluated"))
         .when(pl.col("outcome_now") == Outcome.UNKNOWN).then(pl.lit("rule could not be decided"))
         .when(pl.col("outcome_now") == Outcome.NOT_APPLICABLE).then(pl.lit("rule does not apply any more"))
