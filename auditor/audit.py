@@ -14,8 +14,8 @@ from auditor.errors import UsageError
 from auditor.inputs import Inputs, existing
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
 from auditor.judging.patients import Judged
-from auditor.parsing import values
 from auditor.parsing.normalise import Table, normalise
+from auditor.parsing.readers import blank_row
 from auditor.policy import Policy
 from auditor.prefilter import row_filter
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
@@ -71,7 +71,7 @@ def read(settings: Settings, progress: Progress, given_engine: Engine | None = N
         tables["providers"], files["providers"] = normalise(extract, policy), extract.files
     for name in (name for name in _BIG if name in settings.paths):
         bills = name == ("claims" if with_claims else "calls")
-        scan = KeyScan(name, policy, bills, with_claims and name == "calls", values.blanks(name, policy))
+        scan = KeyScan(name, policy, bills, with_claims and name == "calls", blank_row(name, policy))
         scans[name] = scan, engine.scan_keys(scan, parts[name][0])
         ingest.check_mapping(name, scans[name][1].files, policy, without_billing=scan.without_billing)
     lines = scans["claims" if with_claims else "calls"][1]

@@ -11,7 +11,7 @@ from auditor.parsing import duplicates, instants, normalise
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
 from auditor.parsing.instants import MidnightCounts
 from auditor.parsing.normalise import Table, TypedChunk, type_rows
-from auditor.parsing.values import ROW_SOURCE
+from auditor.parsing.table_parser import ROW_SOURCE
 from auditor.policy import Policy
 from auditor.prefilter.key_scan import KeyScan
 from auditor.prefilter.membership_filter import DateRangeFilter, MembershipFilter

@@ -35,7 +35,7 @@ class KeyScan:
     """Scans the keys of a chunk.
 
     `bills`: its table has the lines; `without_billing`: a claims table replaces the calls' own.
-    `blanks`: `values.blanks` of the table.
+    `blanks`: `readers.blank_row` of the table.
     """
 
     table: str

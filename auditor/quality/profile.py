@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 
 from auditor.parsing.duplicates import hashed
-from auditor.parsing.instants import HOUR
+from auditor.parsing.microseconds import HOUR
 from auditor.parsing.normalise import TypedChunk
 from auditor.policy import Policy
 from auditor.quality import placeholder_ids

@@ -14,7 +14,7 @@ from itertools import combinations
 import polars as pl
 
 from auditor.parsing.duplicates import hashed
-from auditor.parsing.ids import DIFFERENCES, are_digits, folded
+from auditor.parsing.identifiers import DIFFERENCES, are_digits, folded
 from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.reading.dictionary import ANY_BYTES, ByteRange
 

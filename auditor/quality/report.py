@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from auditor.parsing.ids import DIFFERENCES
+from auditor.parsing.identifiers import DIFFERENCES
 from auditor.policy import Policy
 from auditor.quality import placeholder_ids, relationships
 from auditor.quality.profile import SKETCH_SIZE, smallest_hashes
