@@ -96,7 +96,9 @@ def test_counts_of_parts_add_up(policy: Policy):
     _, message_text = in_chunks(visits(), 5, policy)
     assert message_text.table.unrecognised.rows() == [("visits", "status", "LOST", 3), ("visits", "status", "lost", 6)]
     assert list(message_text.table.tallies.values()) == [8]
-    assert message_text.table.warnings[0].startswith("visits.problem_id: 8 identifiers look like rounded numbers")
+    assert message_text.table.warnings[0].startswith(
+        "visits.problem_id: identifiers look like rounded numbers, such as 2.98725E+13 (rows: 8)"
+    )
 
 
 @pytest.mark.parametrize("strangers", [0, 2_000])
