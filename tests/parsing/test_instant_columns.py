@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor.parsing.normalise import normalise
+from auditor.parsing.typed_chunk import type_table
 from auditor.policy import Policy
 from auditor.reading.ingest import REJECT_SCHEMA, Extract
 from auditor.schema.tables import TABLES
@@ -85,7 +85,9 @@ def test_each_shape_of_unreadable_dates_is_a_reason_of_its_own_in_text_as_in_cat
         frame = pl.DataFrame(
             {"visit_id": list("abcdef"), "patient_id": list("abcdef"), "visit_start": column}
         ).with_columns(source_file=pl.lit("visits.csv"), source_record=pl.int_range(1, 7, dtype=pl.UInt32))
-        table = normalise(Extract(TABLES["visits"], (), frame, pl.DataFrame(schema=REJECT_SCHEMA)), policy_of(tmp_path))
+        table = type_table(
+            Extract(TABLES["visits"], (), frame, pl.DataFrame(schema=REJECT_SCHEMA)), policy_of(tmp_path)
+        )
         reasons = [reason.partition(": ")[2] or reason for reason in table.rejects["reason"]]
         assert reasons == [*["99/99/9999, 9:99 aaa (add its format to instant_formats)"] * 2,
                            "9999-a99 (add its format to instant_formats)",

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from auditor.parsing.normalise import Table, normalise, type_rows
 from auditor.parsing.readers import blank_row
+from auditor.parsing.typed_chunk import type_rows, type_table
+from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, repeated_hashes
@@ -41,7 +42,7 @@ def visits(**columns: object) -> pl.DataFrame:
 
 
 def typed(frame: pl.DataFrame, policy: Policy) -> Table:
-    return normalise(Extract(TABLES["visits"], (), frame, pl.DataFrame(schema=REJECT_SCHEMA)), policy)
+    return type_table(Extract(TABLES["visits"], (), frame, pl.DataFrame(schema=REJECT_SCHEMA)), policy)
 
 
 def same(one: Table, other: Table) -> None:
