@@ -58,9 +58,8 @@ def tally(rows: pl.DataFrame) -> dict[str, Any]:
 
 
 def _refunds(decided: pl.DataFrame) -> pl.DataFrame:
-    """Claim and `refunded`, the sum of its refunds. A refund without an amount is of an older version: of all of it."""
-    refunded = pl.when(pl.col("refunded_amount").is_null() & (pl.col("state") == "refunded")).then(AMOUNT)
-    return decided.group_by(KEYS).agg(refunded=pl.col("refunded_amount").sum() + refunded.max().fill_null(0))
+    """Claim and `refunded`, the sum of its refunds."""
+    return decided.group_by(KEYS).agg(refunded=pl.col("refunded_amount").sum())
 
 
 def _claims(findings: pl.DataFrame, claims: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:

@@ -71,8 +71,8 @@ def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
 
 
 def related(connection: sqlite3.Connection) -> pl.DataFrame:
-    """The records that the findings of standing cases rest on: `kind` (visit, claim or call) and `id`."""
-    facts = _read(connection, "SELECT facts FROM standing WHERE mark <> 'resolved'", {"facts": pl.String})
+    """The records that the findings of current cases rest on: `kind` (visit, claim or call) and `id`."""
+    facts = _read(connection, "SELECT facts FROM current_cases WHERE mark <> 'resolved'", {"facts": pl.String})
     paths = {"kind": "$.related_kind", "id": "$.related_id"}
     return facts.select(
         pl.col("facts").str.json_path_match(path).alias(name) for name, path in paths.items()
@@ -88,7 +88,7 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: dict[str,
     digest = _digest(summary["run_id"])
     if not digest or (_digest(previous_run), version) != (digest, summary["version"]):
         base = None
-    cases = _read(connection, f"SELECT {', '.join(_CASE_SCHEMA)} FROM standing", _CASE_SCHEMA)
+    cases = _read(connection, f"SELECT {', '.join(_CASE_SCHEMA)} FROM current_cases", _CASE_SCHEMA)
     if base is not None:
         cases = cases.with_columns(_CASE_ID)
         cases = cases.join(_decided(connection), on="case", how="left", maintain_order="left").drop("case")
@@ -263,15 +263,11 @@ def _worse(outcome: pl.Expr | None = None, amount: pl.Expr | None = None) -> pl.
 
 
 def _overtaken() -> pl.Expr:
-    """Whether a finding is worse than the one that was decided, or has another related record.
-
-    Of decisions that an older version entered, only what the finding was last is known.
-    """
-    recorded, record = pl.col("decided_outcome").is_not_null(), _record_of("facts")
-    outcome = pl.coalesce("decided_outcome", _fact_of("was", "outcome"))
-    amount = pl.when(recorded).then(pl.col("decided_amount").cast(pl.Decimal(18, 2))).otherwise(_amount_of("was"))
-    decided = pl.when(recorded).then("decided_record").otherwise(_record_of("was"))
-    return _worse(outcome, amount) | (record.is_not_null() & record.ne_missing(decided))
+    """Whether a finding is worse than the one that was decided, or has another related record."""
+    amount, record = pl.col("decided_amount").cast(pl.Decimal(18, 2)), _record_of("facts")
+    return _worse(pl.col("decided_outcome"), amount) | (
+        record.is_not_null() & record.ne_missing(pl.col("decided_record"))
+    )
 
 
 def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame:

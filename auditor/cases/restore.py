@@ -83,8 +83,7 @@ def _runs_with_cases(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
         try:
             run, cases = past.read(run_folder / "summary.json"), pl.read_parquet(run_folder / "cases.parquet")
             ledger_update.facts(cases)
-            missing = [name for name in ledger_update.DECIDED if name not in cases.columns]  # of an older version
-            cases = cases.with_columns(pl.lit(None, ledger_update.DECIDED[name]).alias(name) for name in missing)
+            cases.select(COLUMNS)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise InputRefused(
                 f"{run_folder}: its cases cannot be read, or an older version wrote them ({type(error).__name__}); "
@@ -102,7 +101,7 @@ def _runs(names: Sequence[str], known_runs: dict[str, Past], rows: pl.DataFrame)
     for number, name in enumerate(names, 1):
         run = known_runs.get(name)
         entry: dict[str, Any] = {"run": name, "started": run.started if run else "", "version": "", "policy_sha256": ""}
-        entry |= {"inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}}
+        entry |= {"inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}, "repeats": None}
         yield Entry("audit", "run", details=json.dumps(entry))
         begun = rows.filter(began=number).select("number", "finding", "facts").rows()
         for _, span in groupby(enumerate(begun), key=lambda pair: pair[1][0] - pair[0]):
