@@ -72,7 +72,7 @@ def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Recorded, 
     for name in ("violation", "review", "incomplete", "clear", "audited"):
         assert pairs[name] == reported["claims"][name]
     assert pairs["claims in violation"] == reported["money"]["at_risk"]
-    assert pairs["apart: claims to review"] == reported["money"]["review"]
+    assert pairs["separately: claims to review"] == reported["money"]["review"]
     rules = {row["Rule"]: row for row in book.rows("Rules")}
     for rule in reported["rules"]:
         row = rules[rule["code"]]
@@ -97,7 +97,7 @@ def test_findings_and_claims_are_complete_and_typed(sample: tuple[audit.Result, 
         assert row["Patient id"] == expected["patient_id"] and row["What was found"] == expected["message"]
         assert _day(row["Service date"]).date() == expected["service_date"]
         if expected["related_at"]:
-            assert _day(row["Related at"]) == expected["related_at"].replace(tzinfo=None)
+            assert _day(row["Time of related record"]) == expected["related_at"].replace(tzinfo=None)
     assert findings[0]["Outcome"] == "violation"
 
 
