@@ -77,10 +77,10 @@ def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Recorded, 
     for rule in reported["rules"]:
         row = rules[rule["code"]]
         if rule["evaluated"]:
-            counted = (row["Applies to claims"], row["Violation"], row["Review"], row["Unknown"])
+            counted = (row["Claims it applies to"], row["Violation"], row["Review"], row["Unknown"])
             assert counted == (rule["applicable"], rule["violation"], rule["review"], rule["unknown"])
         else:
-            assert (row["Evaluated"], row["Why not"], row["Violation"]) == ("NO", rule["reason"], None)
+            assert (row["Evaluated"], row["Reason not evaluated"], row["Violation"]) == ("NO", rule["reason"], None)
     run_sheet = {row["What"]: row["Value"] for row in book.rows("Run")}
     assert run_sheet["policy.sha256"] == reported["policy"]["sha256"] and run_sheet["run_id"] == reported["run_id"]
     assert len(book.rows("Rejects")) == sum(entry["rejected"] for entry in reported["rejects"].values())
