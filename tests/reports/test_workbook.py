@@ -81,7 +81,7 @@ def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Recorded, 
             assert counted == (rule["applicable"], rule["violation"], rule["review"], rule["unknown"])
         else:
             assert (row["Evaluated"], row["Reason not evaluated"], row["Violation"]) == ("NO", rule["reason"], None)
-    run_sheet = {row["What"]: row["Value"] for row in book.rows("Run")}
+    run_sheet = {row["Name"]: row["Value"] for row in book.rows("Run")}
     assert run_sheet["policy.sha256"] == reported["policy"]["sha256"] and run_sheet["run_id"] == reported["run_id"]
     assert len(book.rows("Rejects")) == sum(entry["rejected"] for entry in reported["rejects"].values())
 
