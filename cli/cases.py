@@ -240,7 +240,7 @@ def import_workbook(location: Path, workbook: Path, by: str | None) -> int:
 
 
 def verify(location: Path, head: str | None) -> int:
-    """Prove the history, or name every place where it does not hold. `heading` is a hash that it printed earlier."""
+    """Prove the history, or name every place where it does not hold. `head` is a hash that it printed earlier."""
     path = queries.ledger_of(location)
     with store.opened(path) as ledger:
         faults = list(queries.faults(ledger, path.parent))

@@ -94,7 +94,7 @@ class Log:
             self._bar.show(message, share)
 
     def stop_progress(self) -> None:
-        """Take the bar away before anything else is said."""
+        """Stop the progress bar before printing."""
         if self._bar:
             self._bar.close()
             self._bar = None

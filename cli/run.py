@@ -135,7 +135,7 @@ def _publish(
 ) -> tuple[Result, Summary, pl.DataFrame | None, Path | None]:
     """Enter the run in the ledger and write its folder. Returns what is told then, the run's cases, and the folder.
 
-    The ledger is kept last: a run that dies before is told anew, and nothing that is new is ever missed.
+    The ledger is kept last: a run that dies before is repeated, and nothing that is new is ever missed.
     """
     cases = None
     with store.writing(ledger) if ledger else nullcontext():

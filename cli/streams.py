@@ -1,4 +1,4 @@
-"""Standard error that may be full or gone: what cannot be said there must not change an exit code."""
+"""Standard error that may be full or gone: what cannot be written there must not change an exit code."""
 
 import contextlib
 import io
@@ -95,4 +95,4 @@ def silence_libraries() -> None:
 
 
 def _discard(*_: object, **__: object) -> None:
-    """Said to nobody."""
+    """Discard a message of a library."""

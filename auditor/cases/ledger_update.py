@@ -183,7 +183,7 @@ def _marked(findings: pl.DataFrame, cases: pl.DataFrame, today: str, number: int
 
     A decision holds for what was decided, a dismissal up to its end date: a finding that is worse since, or has another
     related record, is reopened. So is what was resolved and is back; a confirmed case stays confirmed then. Worse is what
-    has a stronger outcome or a larger amount. `event` is what happens tonight, `enter_run` the same but where the
+    has a stronger outcome or a larger amount. `event` is what happens in this run, `mark` the same but where the
     run `repeats` another and nobody decided the case since; `quiet` is a case whose mark is not repeated for that reason.
     """
     rows = findings.join(cases.rename({"facts": "was"}), on=_CASE, how="left", maintain_order="left")
@@ -295,7 +295,8 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
     )
     skipped = {rule: f"rule not evaluated: {reason}" for rule, reason in result.not_evaluated.items()}
     why = (
-        pl.when(pl.col("line").is_null()).then(pl.lit("claim not audited"))
+        pl.when(mark="resolved").then(None)  # a run repeats it
+        .when(pl.col("line").is_null()).then(pl.lit("claim not audited"))
         .when(pl.col("outcome_now").is_null()).then(pl.col("rule").replace_strict(skipped, default="rule not evaluated"))
         .when(pl.col("outcome_now") == Outcome.UNKNOWN).then(pl.lit("rule could not be decided"))
         .when(pl.col("outcome_now") == Outcome.NOT_APPLICABLE).then(pl.lit("rule does not apply any more"))

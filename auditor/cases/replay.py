@@ -19,7 +19,7 @@ _COLUMNS_OF = attrgetter(*COLUMNS)
 PLAIN = "rule || ':' || claim_id || ':' || claim_line || ':' || cpt_code"
 """What the history called a case before it said where a colon stands, as SQL."""
 ROW = f"first_run, last_run, marked_run, mark, {', '.join(COLUMNS)}"
-"""The columns of a case that its course bears out."""
+"""The columns of a case that its history must match."""
 
 
 class Span(NamedTuple):
@@ -80,7 +80,7 @@ _UNCHANGED = CaseHistory()
 
 @dataclass(frozen=True)
 class Replay:
-    """Runs as the ledger's rows; the spans of new cases in order; finding → its course, where something happened to it."""
+    """Runs as the ledger's rows; the spans of new cases in order; finding → its history, where something happened to it."""
 
     runs: Sequence[tuple[object, ...]]
     spans: Sequence[Span]

@@ -1,4 +1,4 @@
-"""A ledger that is gone, made anew from the run folders: every case as the last run that told of it left it."""
+"""A ledger that is gone, made anew from the run folders: every case as the last run that has it left it."""
 
 import json
 import sqlite3
@@ -75,7 +75,7 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
 
 
 def _runs_with_cases(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
-    """The runs of the last ledger in a folder, in order, with the cases that each told of."""
+    """The runs of the last ledger in a folder, in order, with the cases that each has."""
     runs: list[tuple[Past, pl.DataFrame]] = []
     for run_folder in past.folders(folder):
         if not (run_folder / "cases.parquet").is_file():

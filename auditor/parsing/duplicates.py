@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from auditor.parsing.adjustment_rows import is_adjustment
-from auditor.parsing.values import ROW_SOURCE
+from auditor.parsing.table_parser import ROW_SOURCE
 from auditor.schema.tables import TableSpec
 
 DUPLICATE = "duplicate row"

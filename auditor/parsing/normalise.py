@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from auditor.parsing import duplicates, values
+from auditor.parsing import duplicates
 from auditor.parsing.duplicates import DUPLICATE, hashed
-from auditor.parsing.instants import DAY, MidnightCounts
-from auditor.parsing.values import ROW_SOURCE, DictionaryColumn, TableParser
+from auditor.parsing.instants import MidnightCounts
+from auditor.parsing.microseconds import DAY
+from auditor.parsing.readers import blank_row, read_column
+from auditor.parsing.table_parser import ROW_SOURCE, DictionaryColumn, TableParser
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, Extract, written_out
 from auditor.schema.tables import TABLES, TableSpec
@@ -144,12 +146,12 @@ def type_rows(
 ) -> TypedChunk:
     """Type rows of a table as they were read.
 
-    `blanks` are `values.blanks` of the table; `date_columns`: its columns that are date-only, None: as these rows tell.
+    `blanks` are `readers.blank_row` of the table; `date_columns`: its columns that are date-only, None: as these rows tell.
     """
     parser = TableParser(policy, spec.name, chunk.frame.height, date_columns)
     for name, column in spec.columns.items():
         if name in chunk.frame.columns:
-            values.read(parser, column, chunk.frame[name], chunk.hints)
+            read_column(parser, column, chunk.frame[name], chunk.hints)
     _check_spans(parser)
     return TypedChunk(spec, chunk, parser, blanks, parser.problem == 0)
 
@@ -157,7 +159,7 @@ def type_rows(
 def normalise(extract: Extract, policy: Policy) -> Table:
     """A whole table in memory: typed, the rows that cannot be used rejected, rows of one id merged."""
     chunk = Chunk(extract.frame, extract.rejects)
-    typed = type_rows(extract.spec, chunk, policy, values.blanks(extract.spec.name, policy))
+    typed = type_rows(extract.spec, chunk, policy, blank_row(extract.spec.name, policy))
     repeats = typed.is_valid & typed.ids().is_duplicated()
     rows, rejects = duplicates.one_per_id(extract.spec, typed.rows(typed.is_valid & ~repeats), typed.rows(repeats))
     table = typed.table()

@@ -11,7 +11,7 @@ from auditor.parsing import duplicates, instants, normalise
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
 from auditor.parsing.instants import MidnightCounts
 from auditor.parsing.normalise import Table, TypedChunk, type_rows
-from auditor.parsing.values import ROW_SOURCE
+from auditor.parsing.table_parser import ROW_SOURCE
 from auditor.policy import Policy
 from auditor.prefilter.key_scan import KeyScan
 from auditor.prefilter.membership_filter import DateRangeFilter, MembershipFilter
@@ -25,7 +25,7 @@ from auditor.windows import calls as call_windows
 from auditor.windows import visits as visit_windows
 
 _SPAN_COLUMNS = ("provider_id", "call_id")
-"""Of stretches of time."""
+"""The columns of spans (stretches of time)."""
 
 RowFilter = Callable[[pl.DataFrame], pl.Series]
 """Some columns of rows → a mask of those that can matter."""
@@ -175,7 +175,7 @@ class ChunkTyper:
         )
 
     def _measure(self, rows: pl.DataFrame) -> tuple[CoverageBounds, pl.DataFrame, dict[str, int]]:
-        """What sound rows say of the coverage, their stretches of time, and what their lengths look like.
+        """Measure valid rows: the coverage bounds, the spans, and the counts of durations.
 
         The coverage knows voids and reversals with a call_id of their own, too: they are calls, if for no rule.
         """
@@ -214,7 +214,7 @@ def without_copies(parts: Sequence[ChunkSummary]) -> list[ChunkSummary]:
 
 
 def _lost_times(name: str, counts: MidnightCounts) -> str | None:
-    """What is to be said of a column whose times seem lost: midnights of all values, or of too many for real ones."""
+    """A note on a column whose times seem lost: midnights of all values, or of too many for real ones."""
     clock = counts.midnights - counts.dates
     if counts.date_only and clock:
         count_as = "times" if name == "call_start" else "dates without a time"

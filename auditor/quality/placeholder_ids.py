@@ -21,7 +21,7 @@ def looks_like_placeholder(patient: pl.Expr, policy: Policy) -> pl.Expr:
 def placeholder_ids(patients: pl.DataFrame, distinct: int, rows: int, policy: Policy) -> pl.DataFrame:
     """The placeholders of a table and their rows: `patients` are ids (`value`) with a `count` of the table's rows.
 
-    `distinct`: how many patients there are, or MANY.
+    `distinct`: how many patients there are, or MANY_PATIENTS.
     """
     count = pl.col("count")
     heavy = (count * 100 > rows) & (count * (distinct - 1) > 20 * (rows - count))

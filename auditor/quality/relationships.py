@@ -14,7 +14,7 @@ from itertools import combinations
 import polars as pl
 
 from auditor.parsing.duplicates import hashed
-from auditor.parsing.ids import DIFFERENCES, are_digits, folded
+from auditor.parsing.identifiers import DIFFERENCES, are_digits, folded
 from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.reading.dictionary import ANY_BYTES, ByteRange
 
@@ -258,7 +258,7 @@ def match_rates(
 ) -> pl.DataFrame:
     """How many different ids of each pair are sought and found, in the pairs' order; those of lines where some are near.
 
-    `pair`, `values`, `found`, `normalized_matches`, `how` (what most nearly equal ones differ in), `missed` (not
+    `pair`, `values`, `found`, `near`, `how` (what most nearly equal ones differ in), `missed` (not
     found, of many claims). `parts` as `claimed_ids`; `ids`: pair (`name`), `value` and `how`, as in the profile;
     `exists`: columns as `table.column`; `calls`: the hashes of all calls' ids.
     """

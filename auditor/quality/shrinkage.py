@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from auditor.runs.past import Past, TableExtent
 
 _COMPARABLE_ROWS = 20
-"""Rows of a month below which nothing is said of it."""
+"""Rows of a month below which it is not compared."""
 _NOTABLE_IDS = 3
 """Ids that do not come up by chance."""
 _NOTABLE_ROWS = 5

@@ -194,6 +194,13 @@ def test_what_was_resolved_has_no_mark_until_it_is_back(ledger_runs: LedgerRuns)
     assert ledger_runs.run(SHORT) == {"K1 DUR001": "reopened"}
 
 
+def test_what_was_resolved_is_repeated_with_its_related_record(ledger_runs: LedgerRuns):
+    ledger_runs.run(GOOD, visits=MARKED_ABSENT, digest="-a")
+    for _ in range(2):
+        reported = ledger_runs.run(GOOD, visits=MARKED_ABSENT.replace("V3,P3", "V3,P7"), digest="-b")
+        assert reported == {"K3 LBK001": "resolved"}
+
+
 def test_what_was_resolved_and_is_decided_is_not_repeated(ledger_runs: LedgerRuns):
     ledger_runs.run(SHORT, GOOD, digest="-a")
     better = SHORT.replace(",12,", ",22,")

@@ -11,6 +11,7 @@ from auditor.reading import ingest
 from auditor.rules import select
 
 HEADER = "visit_id,patient_id,visit_start,status"
+CALL = "call_id,patient_id,provider_id,call_start"
 
 
 ROWS = "007,P1,2026-03-02 09:00,completed"

@@ -1,4 +1,4 @@
-"""A claim's story for the terminal: header, time line with its windows as bars, and a reason for every rule.
+"""A claim's explanation for the terminal: header, time line with its windows as bars, and a reason for every rule.
 
 Wrapped on a terminal only, so that a pipe gets one line a rule; readable without colour, and in ASCII where the stream has
 no more.
@@ -23,7 +23,7 @@ _STYLES = {"violation": "bold red", "review": "yellow", "unknown": "cyan", "inco
 
 
 def write(stream: TextIO, stories: Sequence[ClaimExplanation]) -> None:
-    """Print the stories, one line of the claim after the other."""
+    """Print the explanations, one line of the claim after the other."""
     out = console(stream)
     width = min(shutil.get_terminal_size().columns, _WIDEST) if stream.isatty() else _UNWRAPPED
     ascii_only = not _can(stream, "█●│┆─├┤·")
