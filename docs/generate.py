@@ -22,7 +22,7 @@ _PRINTABLE = re.compile(rb"[\n -~]{1,2000}")
 
 def rules_page() -> str:
     """Every rule's page, as `audit98968 rules show` prints it."""
-    parts = ["# Rules", "Written by `make docs` from the rules; `audit98968 rules show CODE` prints the same text."]
+    parts = ["# Rules", "`make docs` writes this page from the rules; `audit98968 rules show CODE` prints one of them."]
     for rule in ALL:
         title, _, body = pages.page(rule).partition("\n\n")
         parts.append(f"## {title}\n\n{body}")
@@ -62,18 +62,19 @@ def _meaning(column: Column) -> str:
 
 
 def errors_page() -> str:
-    """Every message with its exit code and the least input that calls it forth."""
+    """Every message with its exit code and the smallest input that triggers it."""
     parts = [
         "# Messages",
-        "Written by `make docs` from `tests/errors/`, where each message lies beside the least input that calls it forth. "
-        "A message says where, what, and what to do; it never quotes a cell. Tables that a case does not show are in order. "
-        "Rejected rows are in `rejects.csv` of the run's folder, each with its reason.",
+        "This page lists every message with the smallest input that triggers it. `make docs` writes it from "
+        "`tests/errors/`. A message says where the problem is, what it is, and what to do; it never quotes a value of a "
+        "cell. Tables that an example does not show are valid. `rejects.csv` in the run's folder lists every rejected row "
+        "with its reason.",
     ]
     by_code: dict[str, list[Case]] = {}
     for case in cases():
         by_code.setdefault(case.golden.split()[1], []).append(case)
     for code, found in sorted(by_code.items(), key=lambda item: int(item[0])):
-        parts += [f"## Exit {code}", *(_error(case) for case in found)]
+        parts += [f"## Exit code {code}", *(_error(case) for case in found)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -66,13 +66,15 @@ def write(
         codes = ", ".join(summary["settings"]["codes"])
         lost = summary["claims"]["rejected"]
         why = (
-            f"all {lost:,} rows with {codes} were rejected" if lost else f"the inputs hold no active line with {codes}"
+            f"all rows with {codes} were rejected ({lost:,})"
+            if lost
+            else f"the inputs have no active line with {codes}"
         )
         out.print(f"No claim was audited: {why} in the audited dates.")
     out.print(_money_line(summary))
     coverage = summary["coverage"]
     out.print(
-        f"Visits cover {coverage['visits_since']} to {coverage['as_of']}; lines since {coverage['claims_since']}; "
+        f"Visits cover {coverage['visits_since']} to {coverage['as_of']}; billed lines since {coverage['claims_since']}; "
         f"policy {summary['policy']['name']}, {summary['timezone']}"
     )
     out.print(_rows_line(summary))
@@ -83,7 +85,7 @@ def write(
             out.print(table)
     out.print(_not_evaluated(summary, most))
     if warnings_shown_elsewhere and summary["warnings"]:
-        out.print(f"{counted(len(summary['warnings']), 'warning')}, told below")
+        out.print(f"{counted(len(summary['warnings']), 'warning')}, shown below")
     elif summary["warnings"]:
         out.print("Warnings:")
         for warning in summary["warnings"]:
@@ -107,9 +109,9 @@ def _claims_line(summary: Summary) -> Text:
         line.append("," if name != "clear" else "")
     if claims["clear"] and summary["rules_evaluated"] < summary["rules_total"]:
         count = summary["rules_evaluated"]
-        line.append(f" by the {count} {'rule' if count == 1 else 'rules'} evaluated")
+        line.append(f" under the {count} {'rule' if count == 1 else 'rules'} evaluated")
     if claims["clear_by_absence"]:
-        line.append(f" ({claims['clear_by_absence']:,} because their patient is in no visit)", style="bold")
+        line.append(f" ({claims['clear_by_absence']:,} because the patient has no visit in the export)", style="bold")
     if summary["standing"]["settled"]:
         line.append(", before decisions")
     line.append(f"; not audited: {claims['void']:,} void, {claims['denied']:,} denied")
@@ -124,13 +126,13 @@ def _money_line(summary: Summary) -> str:
     money, counts = summary["money"], summary["standing"]
     line = f"Potential overpayment {money['at_risk']:,.2f}; under review {money['review']:,.2f}"
     if missing := money["without_amount"]:
-        line += f"; {missing:,} of these claims carry no amount"
+        line += f"; {counted(missing, 'claim')} without an amount"
     if money["not_returned"]:
-        line += f"; {money['not_returned']:,.2f} of that left by refunds"
+        line += f"; {money['not_returned']:,.2f} of that not yet refunded"
     if money["returned"]:
         line += f"; returned {money['returned']:,.2f}"
     if settled := counts["settled_findings"]:
-        line += f"; apart from that, {counted(settled, 'finding')} corrected, refunded or dismissed"
+        line += f"; not included: {counted(settled, 'finding')} corrected, refunded or dismissed"
     return line
 
 
@@ -183,29 +185,29 @@ def _rows_line(summary: Summary) -> str:
         rows, used = (sum(entry[name] for entry in files) for name in ("rows", "used"))
         details = [counted(rejects["duplicates"], "duplicate")] if rejects["duplicates"] else []
         if rejects["without_patient"]:
-            details.append(f"{rejects['without_patient']:,} WITHOUT A READABLE PATIENT")
+            details.append(f"{rejects['without_patient']:,} WITHOUT A VALID PATIENT ID")
         details_text = f" ({', '.join(details)})" if details else ""
         parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects['rejected']:,} rejected{details_text}")
     unknown = sum(value["count"] for value in summary["unrecognised"])
-    return "; ".join(parts) + (f"; {counted(unknown, 'unrecognised value')}" if unknown else "")
+    return "; ".join(parts) + (f"; {counted(unknown, 'unrecognized value')}" if unknown else "")
 
 
 def _joins_line(joins: Sequence[dict[str, Any]]) -> str:
     """How many different ids of audited claims are found in other tables."""
     sentences = []
     for join in joins:
-        nearly = f" and {join['nearly_equal']:,} nearly" if join["nearly_equal"] else ""
+        nearly = f" and {join['nearly_equal']:,} written differently" if join["nearly_equal"] else ""
         sentences.append(f"{join['found']:,} of {join['values']:,} {join['of']} in {join['in']}{nearly}")
-    return f"Ids found: {'; '.join(sentences)}"
+    return f"Matching ids: {'; '.join(sentences)}"
 
 
 def _rules(rules: Sequence[dict[str, Any]], most: int | None) -> Table:
-    """The rules that fired or left something open, the most violations first where not all are shown."""
+    """The rules with findings or unknown outcomes; if not all are shown, those with the most violations first."""
     fired = [rule for rule in rules if rule["violation"] or rule["review"] or rule["unknown"]]
     shown = fired if most is None else sorted(fired, key=lambda rule: (-rule["violation"], -rule["review"]))[:most]
     table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     table.add_column("rule", no_wrap=True)
-    for name in ("violation", "review", "cannot\ntell", "amount"):
+    for name in ("violation", "review", "unknown", "amount"):
         table.add_column(name, justify="right")
     for rule in shown:
         counts = (f"{rule[name]:,}" for name in ("violation", "review", "unknown"))
@@ -218,7 +220,7 @@ def _rules(rules: Sequence[dict[str, Any]], most: int | None) -> Table:
 
 
 def _providers(providers: pl.DataFrame, most: int | None, show_ids: bool) -> Table:
-    """The providers whose rate of violations is surely high, by the low end of its interval."""
+    """The providers with the highest violation rates, by the lower bound of the interval."""
     table = Table(box=None, pad_edge=False, show_edge=False)
     table.add_column("provider", no_wrap=True)
     table.add_column("violations", justify="right")

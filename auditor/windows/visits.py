@@ -206,7 +206,7 @@ def _exclusion_reason() -> pl.Expr:
         .then(pl.lit("unrelated"))
         .when(~pl.col("not_cancelled"))
         .then(pl.lit("did not take place"))
-        .otherwise(pl.lit("its booking, status or date does not meet the rule"))
+        .otherwise(pl.lit("the rule does not apply to its booking, status or date"))
     )
 
 

@@ -211,13 +211,13 @@ def test_nothing_audited_is_stated_and_is_not_clear(tmp_path: Path) -> None:
     result, reported = run(exports(tmp_path, ("a", "b"), code="99213"))
     page = Page(html.render(result, reported))
     assert page.of("h1") == ["No claim was audited"]
-    assert "There is no finding. No claim was audited." in page.of("p")
+    assert "There are no findings. No claim was audited." in page.of("p")
 
 
 def test_amounts_that_are_not_in_the_export_are_not_zero(tmp_path: Path) -> None:
     result, reported = run(exports(tmp_path, ("a", "b")))
     page = Page(html.render(result, reported))
-    assert page.of("p", **{"class": "money violation"})[0].startswith("not known in 2 claims in violation; 2 of them")
+    assert page.of("p", **{"class": "money violation"})[0].startswith("not known in 2 claims in violation; 2 without an amount")
 
 
 def test_equal_results_give_equal_files(sample: tuple[audit.Result, Recorded, str]) -> None:

@@ -72,16 +72,16 @@ def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Recorded, 
     for name in ("violation", "review", "incomplete", "clear", "audited"):
         assert pairs[name] == reported["claims"][name]
     assert pairs["claims in violation"] == reported["money"]["at_risk"]
-    assert pairs["apart: claims to review"] == reported["money"]["review"]
+    assert pairs["separately: claims to review"] == reported["money"]["review"]
     rules = {row["Rule"]: row for row in book.rows("Rules")}
     for rule in reported["rules"]:
         row = rules[rule["code"]]
         if rule["evaluated"]:
-            counted = (row["Applies to claims"], row["Violation"], row["Review"], row["Unknown"])
+            counted = (row["Claims it applies to"], row["Violation"], row["Review"], row["Unknown"])
             assert counted == (rule["applicable"], rule["violation"], rule["review"], rule["unknown"])
         else:
-            assert (row["Evaluated"], row["Why not"], row["Violation"]) == ("NO", rule["reason"], None)
-    run_sheet = {row["What"]: row["Value"] for row in book.rows("Run")}
+            assert (row["Evaluated"], row["Reason not evaluated"], row["Violation"]) == ("NO", rule["reason"], None)
+    run_sheet = {row["Name"]: row["Value"] for row in book.rows("Run")}
     assert run_sheet["policy.sha256"] == reported["policy"]["sha256"] and run_sheet["run_id"] == reported["run_id"]
     assert len(book.rows("Rejects")) == sum(entry["rejected"] for entry in reported["rejects"].values())
 
@@ -97,7 +97,7 @@ def test_findings_and_claims_are_complete_and_typed(sample: tuple[audit.Result, 
         assert row["Patient id"] == expected["patient_id"] and row["What was found"] == expected["message"]
         assert _day(row["Service date"]).date() == expected["service_date"]
         if expected["related_at"]:
-            assert _day(row["Related at"]) == expected["related_at"].replace(tzinfo=None)
+            assert _day(row["Time of related record"]) == expected["related_at"].replace(tzinfo=None)
     assert findings[0]["Outcome"] == "violation"
 
 

@@ -273,7 +273,7 @@ def test_the_folder_is_private_new_and_reproducible(run: Path, tmp_path: Path):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
         assert stat.S_IMODE((tmp_path / "one" / name).stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "one").stat().st_mode) == 0o700
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="this folder exists"):
         write(tmp_path / "one", draw(run, Design()))
 
 

@@ -67,7 +67,7 @@ def _header(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
         f"run {run.run_id}, policy {run.policy}, {run.timezone}",
     ]
     as_of = run.as_of.isoformat() if run.as_of else None
-    facts.append(f"visits cover {run.visits_since} to {as_of}; lines since {run.claims_since}")
+    facts.append(f"visits cover {run.visits_since} to {as_of}; billed lines since {run.claims_since}")
     for fact in facts:
         yield from map(Text, _wrap(fact, width, "", "  "))
 

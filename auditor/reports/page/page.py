@@ -1,4 +1,4 @@
-"""report.html: one file that opens anywhere, asks nothing of the network, and tells in ten seconds what needs attention."""
+"""report.html: one file that opens anywhere without a network and shows what needs attention first."""
 
 import base64
 import hashlib
@@ -31,9 +31,9 @@ _PROVIDERS, _DRAWN, _RECORDS = 25, 15, 20
 _QUOTA = 50
 """Findings of each rule that are inlined before the rest."""
 _DISPOSITIONS = (
-    ("violation", "at least one rule is broken as far as the exports tell"),
-    ("review", "a person must read the record to decide"),
-    ("incomplete", "no finding, but a rule could not be decided"),
+    ("violation", "the exports show that a rule is broken"),
+    ("review", "a reviewer must read the record to decide"),
+    ("incomplete", "no finding, but at least one rule is unknown"),
     ("clear", "every evaluated rule that applies is clear"),
 )
 

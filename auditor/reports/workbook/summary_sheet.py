@@ -36,16 +36,16 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
             at.line(f"Cases: {state}", _tallied(counts) + due)
         at.gap()
     judged, rules = summary["rules_evaluated"], summary["rules_total"]
-    other_rules = "; the others, on sheet Rules, never read as clear" if judged < rules else ""
+    other_rules = "; the others (see sheet Rules) are not clear" if judged < rules else ""
     at.line("Rules evaluated", f"{judged} of {rules}{other_rules}")
     days = result.claims["service_date"].cast(pl.String).drop_nulls().sort().to_list()
     at.line("Service dates", f"{days[0]} to {days[-1]}" if days else "no claim was audited")
     at.line("Visits cover", f"{cover['visits_since']} to {(cover['as_of'] or 'unknown')[:16].replace('T', ' ')}")
-    at.line("Lines since", str(cover["claims_since"]))
+    at.line("Billed lines since", str(cover["claims_since"]))
     at.line("Policy", f"{summary['policy']['name']}, {summary['timezone']}")
     at.line("Run", f"{summary['run_id']}, audit98968 {summary['version']}")
     for join in summary["joins"]:
-        nearly = f", {join['nearly_equal']:,} nearly" if join["nearly_equal"] else ""
+        nearly = f", {join['nearly_equal']:,} written differently" if join["nearly_equal"] else ""
         at.line(f"Ids in {join['in']}", f"{join['found']:,} of {join['values']:,} {join['of']}{nearly}")
     at.gap()
     at.heads("Claims", "Number", "Share")
@@ -55,21 +55,21 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
             name, (claims[name], "number"), (claims[name] / claims["audited"] if claims["audited"] else None, "share")
         )
     at.cells("audited", (claims["audited"], "number"))
-    at.cells("clear by absence: patient in no visit", (claims["clear_by_absence"], "number"))
+    at.cells("clear because the patient has no visit", (claims["clear_by_absence"], "number"))
     for name in ("void", "denied", "rejected", "not_applicable"):
         at.cells(f"not audited: {name.replace('_', ' ')}", (claims[name], "number"))
     at.gap()
     at.heads("Potential overpayment", "Amount", "Without amount")
     for label, name, key in (
         ("claims in violation", "violation", "at_risk"),
-        ("apart: claims to review", "review", "review"),
+        ("separately: claims to review", "review", "review"),
     ):
         missing, all_ = money[f"{key}_without_amount"], summary["standing"][name]
         at.cells(label, (money[key] if missing < all_ or not all_ else None, "money"), (missing, "number"))
     if "ledger" in summary:
-        at.cells("returned: the sum of refunds", (money["returned"], "money"))
-        at.cells("at risk still, as refunds left it", (money["not_returned"], "money"))
-    at.line("Potential, not established: a person decides.", None, "note")
+        at.cells("returned (sum of refunds)", (money["returned"], "money"))
+        at.cells("still at risk after partial refunds", (money["not_returned"], "money"))
+    at.line("An overpayment is potential until a reviewer confirms it.", None, "note")
     at.gap()
     at.heads("Rule", "Violation", "Review", "Amount")
     rules_at = at.row

@@ -1,4 +1,4 @@
-"""report.xlsx: the audit as a work paper, what is new first. Ids are text, dates are dates, and it can be sorted."""
+"""report.xlsx: the audit as a workbook, new findings first. Ids are text and dates are dates, so sheets can be sorted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +16,12 @@ from auditor.reports.workbook import columns, summary_sheet
 from auditor.reports.workbook.sheets import ROWS_ABOVE, opened
 
 ROWS = 2_000
-"""Rows of a sheet: people work through hundreds; the CSV and Parquet files have all."""
+"""Rows of a sheet: reviewers work through hundreds; the CSV and Parquet files have all rows."""
 
 DECISIONS = ["confirmed", "corrected", "refunded", "dismissed"]
 _MISSING_SHOWN = (
     "Cases without a finding in this run. Resolved: the claim was audited again and the rule found nothing. Not seen: "
-    "nobody can tell, and why."
+    "this run could not check the case, for the reason shown."
 )
 
 
@@ -52,11 +52,13 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
             f" The first {rows:,} of {providers.height:,}." if providers.height > rows else ""
         )
         book.table("Providers", providers.head(rows), columns.PROVIDERS, note)
-        note = "A rule that is not evaluated says nothing about any claim."
+        note = "A rule that was not evaluated was not checked for any claim."
         book.table("Rules", _rules(summary), columns.RULES, note)
-        note = "Rows that were not used. Values are never shown." + _rest(rejects.height, rows, "rejects.csv")
+        note = "Rejected rows, which were not used. Their values are not shown." + _rest(
+            rejects.height, rows, "rejects.csv"
+        )
         book.table("Rejects", rejects.head(rows), columns.REJECTS, note)
-        note = "What was run, on what. Identifiers and dates make this file PHI."
+        note = "Settings and inputs of the run. This file contains identifiers and dates: handle it as PHI."
         book.table("Run", _run(summary).head(rows), columns.RUN, note)
 
 
@@ -87,14 +89,15 @@ def _rest(height: int, rows: int, file: str) -> str:
 def _findings_note(height: int, rows: int) -> str:
     shown = f"{height:,} findings" if height <= rows else f"{rows:,} of {height:,} findings"
     return (
-        f"{shown}: new, worse, reopened, open, confirmed, the others; the worst first.{_rest(height, rows, 'findings.csv')} "
-        "Decision, Note and Decided on are yours to fill in. Sort and filter as you like: links find their claim again."
+        f"{shown}, sorted by mark and state (new, worse, reopened, open, confirmed, others), then the worst first."
+        f"{_rest(height, rows, 'findings.csv')} "
+        "Fill in Decision, Note and Decided on. You can sort and filter; the links still lead to the right claim."
     )
 
 
 def _claims_note(height: int, rows: int) -> str:
     if height <= rows:
-        return f"All {height:,} audited claims, the worst first."
+        return f"All audited claims ({height:,}), the worst first."
     return f"{rows:,} of {height:,} audited claims, the worst first.{_rest(height, rows, 'claims.csv')}"
 
 
