@@ -217,7 +217,9 @@ def test_nothing_audited_is_stated_and_is_not_clear(tmp_path: Path) -> None:
 def test_amounts_that_are_not_in_the_export_are_not_zero(tmp_path: Path) -> None:
     result, reported = run(exports(tmp_path, ("a", "b")))
     page = Page(html.render(result, reported))
-    assert page.of("p", **{"class": "money violation"})[0].startswith("not known in 2 claims in violation; 2 without an amount")
+    assert page.of("p", **{"class": "money violation"})[0].startswith(
+        "not known in 2 claims in violation; 2 without an amount"
+    )
 
 
 def test_equal_results_give_equal_files(sample: tuple[audit.Result, Recorded, str]) -> None:
