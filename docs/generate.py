@@ -9,9 +9,9 @@ from typing import get_args, get_origin
 from pydantic import BaseModel
 
 from auditor.reports import outputs
-from auditor.reports.outputs import SummaryFile
 from auditor.rules import ALL, pages
 from auditor.run_options import RUN_OPTIONS
+from auditor.run_summary import Summary
 from auditor.schema.tables import TABLES, Column
 from tests.support.catalogue import CANARY, Case, cases
 
@@ -116,7 +116,7 @@ def outputs_page() -> str:
         ]
         head = "| column | type | meaning | null |\n|---|---|---|---|\n"
         parts.append(f"## {name}\n\n{', '.join(f'`{name}.{form}`' for form in forms)}\n\n{head}" + "\n".join(rows))
-    parts.append("## summary.json\n\n| key | type | meaning |\n|---|---|---|\n" + "\n".join(_keys("", SummaryFile)))
+    parts.append("## summary.json\n\n| key | type | meaning |\n|---|---|---|\n" + "\n".join(_keys("", Summary)))
     return "\n\n".join(parts) + "\n"
 
 

@@ -13,7 +13,7 @@ from auditor.rules.rule import Row, Why
 from auditor.windows import bounds
 
 if TYPE_CHECKING:
-    from auditor.runs.past import Past
+    from auditor.run_summary import Summary
 
 _REJECTED = (
     "some of the patient's {} may be missing: a row was rejected (rejects.csv), an id does not join, or days lack"
@@ -33,9 +33,9 @@ def blank(column: str) -> Why:
 def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
     """Visits before the call: the window begins before they do, or the call is later than they are complete."""
 
-    def reason_of(claim: Row, _: Sequence[Row], run: "Past") -> str:
+    def reason_of(claim: Row, _: Sequence[Row], run: "Summary") -> str:
         first = bounds.first_day(claim["start"].date(), getattr(run.numbers, window))
-        since, as_of = run.visits_since, run.as_of
+        since, as_of = run.coverage.visits_since, run.coverage.as_of
         if since is None or first < since:
             return f"its window begins on {first}, before the visits do ({since or 'no visits'})"
         if as_of is None or claim["start"] > as_of:
@@ -45,12 +45,12 @@ def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
     return reason_of
 
 
-def visits_ahead(claim: Row, records: Sequence[Row], run: "Past") -> str:
+def visits_ahead(claim: Row, records: Sequence[Row], run: "Summary") -> str:
     """Visits after the call: its end is unknown, the visits end too early, or those of its window do not say enough."""
     if claim["end"] is None:
         return "the end of the call is unknown, so its hours after cannot be placed"
-    if run.as_of is None or bounds.later(claim["end"].astimezone(UTC), run.numbers.hours) > run.as_of:
-        return f"the visits export is complete to {_short(run.as_of)}, before the window ends"
+    if run.coverage.as_of is None or bounds.later(claim["end"].astimezone(UTC), run.numbers.hours) > run.coverage.as_of:
+        return f"the visits export is complete to {_short(run.coverage.as_of)}, before the window ends"
     doubts = sum(row["outcome"] == "unknown" for row in records)
     if doubts:
         return (
@@ -59,18 +59,18 @@ def visits_ahead(claim: Row, records: Sequence[Row], run: "Past") -> str:
     return _REJECTED.format("visits")
 
 
-def lines_back(claim: Row, _: Sequence[Row], run: "Past") -> str:
+def lines_back(claim: Row, _: Sequence[Row], run: "Summary") -> str:
     """Lines of the period; with the coverage in order, a rejected line of the patient is what is left."""
     first = bounds.first_day(claim["service_date"], run.numbers.last_day)
-    if run.claims_since is None or first < run.claims_since:
-        return f"its period begins on {first}, before the lines do ({run.claims_since or 'no lines'})"
+    if run.coverage.claims_since is None or first < run.coverage.claims_since:
+        return f"its period begins on {first}, before the lines do ({run.coverage.claims_since or 'no lines'})"
     return _REJECTED.format("lines")
 
 
 def series(beside: Sequence[str]) -> Why:
     """As `lines_back`, or because an earlier claim is unknown: one of the rules `beside`, if it is decided, tells which."""
 
-    def reason_of(claim: Row, records: Sequence[Row], run: "Past") -> str:
+    def reason_of(claim: Row, records: Sequence[Row], run: "Summary") -> str:
         line_reason = lines_back(claim, records, run)
         if line_reason != _REJECTED.format("lines"):
             return line_reason
@@ -88,9 +88,9 @@ def series(beside: Sequence[str]) -> Why:
     return reason_of
 
 
-def same_day(claim: Row, _: Sequence[Row], run: "Past") -> str:
+def same_day(claim: Row, _: Sequence[Row], run: "Summary") -> str:
     """Visits and lines of the day of service."""
-    since, as_of, day = run.visits_since, run.as_of, claim["service_date"]
+    since, as_of, day = run.coverage.visits_since, run.coverage.as_of, claim["service_date"]
     if since is None or as_of is None or not since <= day <= as_of.date():
         return f"the visits export covers {since or 'nothing'} to {_short(as_of)}, not the day of service"
     return _REJECTED.format("visits or lines")

@@ -15,7 +15,7 @@ from auditor.windows import RecordSet, check
 
 Row = Mapping[str, Any]
 Why = Callable[[Row, Sequence[Row], Any], str]
-"""Claim, the records weighed for it and the finished run (`runs.past.Past`) → why a rule cannot tell."""
+"""Claim, the records weighed for it and the finished run (`run_summary.Summary`) → why a rule cannot tell."""
 
 
 class Outcome(IntEnum):

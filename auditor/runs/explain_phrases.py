@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from auditor.rules import ALL
 from auditor.rules.rule import Row
-from auditor.runs.past import Past
+from auditor.run_summary import Summary
 
 NOT_APPLICABLE = "not applicable"
 _RULES = {rule.code: rule for rule in ALL}
 
 
-def clear(code: str, claim: Row, considered: Sequence[Row], run: Past) -> str:
+def clear(code: str, claim: Row, considered: Sequence[Row], run: Summary) -> str:
     """What was looked at by a rule that found nothing. A rule that is no longer there has no words."""
     rule = _RULES.get(code)
     if rule is None:
@@ -36,7 +36,7 @@ def not_applicable(code: str, claim: Row) -> str:
     return rule.not_applicable if rule else "the rule does not speak of this claim"
 
 
-def unknown(code: str, claim: Row, considered: Sequence[Row], run: Past) -> str:
+def unknown(code: str, claim: Row, considered: Sequence[Row], run: Summary) -> str:
     """Why a rule cannot tell; where the coverage explains nothing, what is left is a rejected row."""
     rule = _RULES.get(code)
     return rule.why_unknown(claim, considered, run) if rule else "the export does not say"

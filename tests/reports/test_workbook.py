@@ -63,7 +63,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[audit.Result, Reco
     path = tmp_path_factory.mktemp("xlsx") / "report.xlsx"
     result, reported = run(SAMPLE)
     xlsx.write(path, result, reported)
-    return result, reported, Book(path)
+    return result, reported.published(), Book(path)
 
 
 def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Recorded, Book]) -> None:

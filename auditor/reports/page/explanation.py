@@ -64,10 +64,11 @@ def _header(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
         _amounts(claim),
         f"calls {', '.join(claim['call_ids']) or 'none'}",
         f"from {claim['source_file']}, record {claim['source_record']}",
-        f"run {run.run_id}, policy {run.policy}, {run.timezone}",
+        f"run {run.run_id}, policy {run.policy.name}, {run.timezone}",
     ]
-    as_of = run.as_of.isoformat() if run.as_of else None
-    facts.append(f"visits cover {run.visits_since} to {as_of}; lines since {run.claims_since}")
+    covered = run.coverage
+    as_of = covered.as_of.isoformat() if covered.as_of else None
+    facts.append(f"visits cover {covered.visits_since} to {as_of}; lines since {covered.claims_since}")
     for fact in facts:
         yield from map(Text, _wrap(fact, width, "", "  "))
 
