@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from auditor import evaluated
+from auditor.audit_context import AuditContext
 from auditor.billing.lines import provider_rows
 from auditor.engines import Engine, Progress
 from auditor.engines.local import Local
 from auditor.errors import UsageError
 from auditor.inputs import Inputs, existing
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
-from auditor.judging.patients import Context, Judged
+from auditor.judging.patients import Judged
 from auditor.parsing import values
 from auditor.parsing.normalise import Table, normalise
 from auditor.policy import Policy
@@ -108,7 +109,7 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     not_evaluable = evaluated.not_evaluated(inputs, settings)
     refusals.require_rules(not_evaluable, settings)
     covered = cover(inputs, settings)
-    context = Context(
+    context = AuditContext(
         policy=policy,
         providers=provider_rows(tables.get("providers")),
         codes=settings.codes,

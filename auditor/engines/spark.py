@@ -16,18 +16,19 @@ from typing import Any, Self
 
 import polars as pl
 
+from auditor.audit_context import AuditContext
 from auditor.engines import Progress, worker
 from auditor.engines.partitions import Partitions, linked_patients
 from auditor.engines.session import SparkFailed, connect, errors_explained
 from auditor.engines.worker import MESSAGE_SCHEMA, PART
 from auditor.errors import InputRefused
-from auditor.judging.patients import Context, Judged
+from auditor.judging.patients import Judged
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, from_frames
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates
 from auditor.reading import headers, ingest
 from auditor.reading.ingest import Part, SourceFile
 from auditor.schema.tables import TABLES
-from auditor.windows.facts import HOUR
+from auditor.windows.records import HOUR
 
 __all__ = ["Spark", "SparkFailed"]
 
@@ -152,7 +153,7 @@ class Spark:
         schema = {name: self._blanks[table].schema[name] for name in names}
         return self._fetched(self._kept[table].select(*names)).cast(schema).select(*columns, **aliases)  # type: ignore[arg-type]
 
-    def judge(self, context: Context) -> Iterator[Judged]:
+    def judge(self, context: AuditContext) -> Iterator[Judged]:
         """Judge all patients, those of a part together, on as many parts at once as there are cores."""
         self._progress("judging")
         count = max(_FEWEST, sum(self._wait(rows.count) for rows in self._kept.values()) // _ROWS)
@@ -193,7 +194,7 @@ class Spark:
             for table, rows in self._kept.items()
         ]
 
-    def _overlapping(self, parts: list[Any], context: Context) -> Any:
+    def _overlapping(self, parts: list[Any], context: AuditContext) -> Any:
         """For every part the calls that overlap its lines' calls: they meet in the hours that both touch."""
         from pyspark.sql import functions as sql
 

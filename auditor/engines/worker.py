@@ -15,9 +15,10 @@ import polars as pl
 import pyarrow as pa
 
 import auditor
+from auditor.audit_context import AuditContext
 from auditor.billing.lines import bill, with_end_and_time
 from auditor.errors import InputRefused, UsageError
-from auditor.judging.patients import Context, judge_patients
+from auditor.judging.patients import judge_patients
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkTyper, to_frames
 from auditor.prefilter.key_scan import KeyScan
@@ -128,7 +129,7 @@ def file_frame(mapping: Mapping[str, Sequence[str]], unused: Sequence[str]) -> p
     return pl.DataFrame(pairs, schema=["column", "header"], orient="row")
 
 
-def own_spans(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.Table) -> pa.Table:
+def own_spans(blanks: Mapping[str, pl.DataFrame], context: AuditContext, records: pa.Table) -> pa.Table:
     """The stretches of time of a part's lines."""
     rows = _tables(blanks, records)
     billed = bill(with_end_and_time(rows["calls"]), rows.get("claims"), context.providers, context.policy)
@@ -136,7 +137,7 @@ def own_spans(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.
     return arrow(own.select(pl.lit(_part(records), pl.Int64).alias("part"), "provider_id", "from", "to"))
 
 
-def judge_part(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.Table) -> pa.Table:
+def judge_part(blanks: Mapping[str, pl.DataFrame], context: AuditContext, records: pa.Table) -> pa.Table:
     """What comes of a part's patients."""
     part = _part(records)
 
