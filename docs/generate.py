@@ -101,7 +101,7 @@ def outputs_page() -> str:
     parts = [
         "# Outputs",
         "This page lists every file that a run writes for other programs. `report.html` and `report.xlsx` are for people. "
-        "`make docs` writes this page from `auditor/reports/outputs.py`; `audit98968 schema` prints the same content as "
+        "`make docs` writes this page from `auditor/reports/outputs.py` and `auditor/run_summary.py`; `audit98968 schema` prints the same content as "
         "JSON Schemas.",
         f"The schema_version is {outputs.VERSION}. It is in `summary.json` and in the metadata of every Parquet file.",
         "- Dollars are decimals with two places in Parquet and numbers in JSON.\n"
@@ -127,7 +127,9 @@ def _keys(place: str, model: type[BaseModel]) -> Iterator[str]:
         inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
         many = {list: "[]", dict: ".*"}.get(get_origin(field.annotation), "")  # type: ignore[call-overload]
         key = f"{place}{field.alias or name}{many if inner else ''}"
-        kind = re.sub(r"\btyping\.|<class '(\w+)'>", r"\1", str(field.annotation)).replace("|", "or")
+        kind = re.sub(
+            r"\b(?:typing|(?<!')datetime)\.|<class '(?:datetime\.)?(\w+)'>", r"\1", str(field.annotation)
+        ).replace("|", "or")
         yield f"| `{key}` | {'object' if inner else kind} | {field.description or ''} |"
         if inner:
             yield from _keys(f"{key}.", inner)

@@ -110,7 +110,7 @@ def _environment() -> Environment:
         "shown": shown,
         "count": "{:,}".format,
         "share": phrases.share,
-        "minute": lambda instant: instant[:16].replace("T", " "),
+        "minute": lambda instant: f"{instant:%Y-%m-%d %H:%M}" if instant else "unknown",
         "money": lambda amount: "" if amount is None else f"${amount:,.2f}",
     }
     return env
