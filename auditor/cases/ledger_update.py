@@ -25,6 +25,7 @@ from auditor.judging.findings import AMOUNT, KEYS
 from auditor.policy import Policy
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
+from auditor.run_summary import Summary
 from auditor.windows import bounds
 
 MARKS = get_args(Mark)
@@ -79,32 +80,33 @@ def related(connection: sqlite3.Connection) -> pl.DataFrame:
     ).drop_nulls()
 
 
-def enter_run(connection: sqlite3.Connection, result: Result, summary: dict[str, Any], policy: Policy) -> LedgerUpdate:
+def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, policy: Policy) -> LedgerUpdate:
     """Enter a finished run: mark its findings, settle what is gone, and write the history."""
     number = 1 + connection.execute("SELECT coalesce(max(number), 0) FROM runs").fetchone()[0]
     began = chain.last(connection)[1]
     query = "SELECT run_id, version, coalesce(repeats, number) FROM runs WHERE number = ?"
     previous_run, version, base = connection.execute(query, (number - 1,)).fetchone() or (None, None, None)
-    digest = _digest(summary["run_id"])
-    if not digest or (_digest(previous_run), version) != (digest, summary["version"]):
+    digest = _digest(summary.run_id)
+    if not digest or (_digest(previous_run), version) != (digest, summary.version):
         base = None
     cases = _read(connection, f"SELECT {', '.join(_CASE_SCHEMA)} FROM current_cases", _CASE_SCHEMA)
     if base is not None:
         cases = cases.with_columns(_CASE_ID)
         cases = cases.join(_decided(connection), on="case", how="left", maintain_order="left").drop("case")
-    marked = _marked(facts(result.findings), cases, summary["started"][:10], number, repeats=base is not None)
+    marked = _marked(facts(result.findings), cases, summary.started[:10], number, repeats=base is not None)
     marked_since_base = pl.col("marked_run") >= pl.lit(base, pl.Int64)
     if base is not None:
         marked_since_base &= ~(pl.col("decided_run") >= pl.col("marked_run")).fill_null(False)
     candidates = cases.join(marked, on=_CASE, how="anti").filter(
         (pl.col("mark") != "resolved") | marked_since_base.fill_null(False)
     )
-    missing = _missing(candidates, result, plain=summary["pseudonym_key_id"] is None)
+    missing = _missing(candidates, result, plain=summary.pseudonym_key_id is None)
     counts = {name: (missing if name in GONE else marked).filter(mark=name).height for name in MARKS}
-    inputs = hashlib.sha256("".join(entry["sha256"] for entry in summary["inputs"]).encode()).hexdigest()
-    run = {
-        "run": summary["run_id"], "started": summary["started"], "version": summary["version"],
-        "policy_sha256": summary["policy"]["sha256"], "inputs_sha256": inputs, "as_of": summary["coverage"]["as_of"],
+    inputs = hashlib.sha256("".join(entry.sha256 for entry in summary.inputs).encode()).hexdigest()
+    as_of = summary.coverage.as_of
+    run: dict[str, Any] = {
+        "run": summary.run_id, "started": summary.started, "version": summary.version,
+        "policy_sha256": summary.policy.sha256, "inputs_sha256": inputs, "as_of": as_of.isoformat() if as_of else None,
     }  # fmt: skip
     connection.execute(
         "INSERT INTO runs (number, run_id, started, version, policy_sha256, inputs_sha256, as_of, counts, repeats)"

@@ -16,8 +16,8 @@ from auditor.cases.ledger_update import FACTS
 from auditor.choices import GONE
 from auditor.errors import LedgerDamaged, UsageError
 from auditor.judging.findings import AMOUNT
+from auditor.run_summary import LedgerPart
 from auditor.runs import past
-from auditor.runs.past import Sealed
 
 Row = dict[str, Any]
 
@@ -131,7 +131,7 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
     with store.reading(connection):
         history = list(_history_faults(connection))
     yield from history
-    runs: dict[str, Sealed] = {}
+    runs: dict[str, LedgerPart] = {}
     for run in past.folders(folder):
         try:
             runs[run.name] = past.read(run / "summary.json").ledger
@@ -149,7 +149,7 @@ def _history_faults(connection: sqlite3.Connection) -> Iterator[str]:
         yield "the history has an entry that this program did not write"
 
 
-def _foreign_runs(connection: sqlite3.Connection, runs: Mapping[str, Sealed], entered: str) -> Iterator[str]:
+def _foreign_runs(connection: sqlite3.Connection, runs: Mapping[str, LedgerPart], entered: str) -> Iterator[str]:
     """The runs that saw another history: their last hash is not in this one, and they did not die before it had them.
 
     `entered` is the last run that a ledger had when it ended: that one did not die.
@@ -199,7 +199,7 @@ def _entered(out: Path) -> str:
     return ""
 
 
-def _latest(out: Path | None) -> tuple[str, Sealed] | None:
+def _latest(out: Path | None) -> tuple[str, LedgerPart] | None:
     """The last run in an output folder, and the hashes that it saw."""
     with contextlib.suppress(OSError, ValueError):
         if out:

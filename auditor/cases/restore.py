@@ -15,8 +15,8 @@ from auditor.cases.decide import COLUMNS
 from auditor.errors import InputRefused
 from auditor.judging.finding_id import joined
 from auditor.judging.findings import KEYS
+from auditor.run_summary import Summary
 from auditor.runs import past
-from auditor.runs.past import Past
 
 _CASE = (*KEYS, "rule")
 
@@ -74,9 +74,9 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     return rows.height, len(runs), runs[-1][0].run_id
 
 
-def _runs_with_cases(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
+def _runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
     """The runs of the last ledger in a folder, in order, with the cases that each has."""
-    runs: list[tuple[Past, pl.DataFrame]] = []
+    runs: list[tuple[Summary, pl.DataFrame]] = []
     for run_folder in past.folders(folder):
         if not (run_folder / "cases.parquet").is_file():
             continue
@@ -96,7 +96,7 @@ def _runs_with_cases(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
     return runs
 
 
-def _runs(names: Sequence[str], known_runs: dict[str, Past], rows: pl.DataFrame) -> Iterator[Entry]:
+def _runs(names: Sequence[str], known_runs: dict[str, Summary], rows: pl.DataFrame) -> Iterator[Entry]:
     """Each run and the cases that it began, as far as they are known: numbers that follow each other are one entry."""
     for number, name in enumerate(names, 1):
         run = known_runs.get(name)
