@@ -93,7 +93,7 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
     if base is not None:
         cases = cases.with_columns(_CASE_ID)
         cases = cases.join(_decided(connection), on="case", how="left", maintain_order="left").drop("case")
-    marked = _marked(facts(result.findings), cases, summary.started[:10], number, repeats=base is not None)
+    marked = _marked(facts(result.findings), cases, summary.started_utc[:10], number, repeats=base is not None)
     marked_since_base = pl.col("marked_run") >= pl.lit(base, pl.Int64)
     if base is not None:
         marked_since_base &= ~(pl.col("decided_run") >= pl.col("marked_run")).fill_null(False)
@@ -105,7 +105,7 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
     inputs = hashlib.sha256("".join(entry.sha256 for entry in summary.inputs).encode()).hexdigest()
     as_of = summary.coverage.as_of
     run: dict[str, Any] = {
-        "run": summary.run_id, "started": summary.started, "version": summary.version,
+        "run": summary.run_id, "started": summary.started_utc, "version": summary.version,
         "policy_sha256": summary.policy.sha256, "inputs_sha256": inputs, "as_of": as_of.isoformat() if as_of else None,
     }  # fmt: skip
     connection.execute(
@@ -149,7 +149,15 @@ def _cases(marked: pl.DataFrame, missing: pl.DataFrame, runs: pl.DataFrame, zone
     )
     typed = [pl.col(name).str.to_date() if dtype == pl.Date else pl.col(name).cast(dtype)
              for name, dtype in DECIDED.items()]  # fmt: skip
-    return both.with_columns(typed).select("number", "finding_id", *columns[1:], "amount").sort(*_CASE)
+    both = both.join(due_dates(both), on="number", how="left").with_columns(typed)
+    return both.select("number", "finding_id", *columns[1:], "amount", "due").sort(*_CASE)
+
+
+def due_dates(cases: pl.DataFrame) -> pl.DataFrame:
+    """`number` and `due`, the last day to return the money, of cases whose 60 days run; `cases` has COLUMNS as text."""
+    running = cases.filter(pl.col("confirmed_on").is_not_null()).select("number", *COLUMNS).iter_rows()
+    dues = {number: State(*clock).due() for number, *clock in running}
+    return pl.DataFrame({"number": list(dues), "due": list(dues.values())}, schema={"number": pl.Int64, "due": pl.Date})
 
 
 def _fact(name: str, dtype: pl.DataType) -> pl.Expr:
@@ -304,7 +312,7 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
         before="mark", why_before="why", why=why, outcome=pl.col("facts").str.json_path_match("$.outcome")
     )
     return rows.with_columns(
-        mark=pl.when(pl.col("why").is_null()).then(pl.lit("resolved")).otherwise(pl.lit("not seen"))
+        mark=pl.when(pl.col("why").is_null()).then(pl.lit("resolved")).otherwise(pl.lit("not_seen"))
     )
 
 
@@ -334,7 +342,7 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, missing: pl.Dat
     )
 
 
-_HAS_CHANGED = (pl.col("event") != "persisting") | (pl.col("before") == "not seen") | pl.col("quiet")
+_HAS_CHANGED = (pl.col("event") != "persisting") | (pl.col("before") == "not_seen") | pl.col("quiet")
 _HAS_NEW_MARK = pl.col("mark") != pl.col("before")
 """What has an entry: a case that had a finding in the last run, or is still not seen, has none."""
 
@@ -370,7 +378,7 @@ def _undecided(connection: sqlite3.Connection) -> pl.DataFrame:
 
 def _update_undecided(connection: sqlite3.Connection, result: Result, policy: Policy, number: int) -> dict[str, int]:
     """Remember claims with an unknown outcome whose window is still open; forget those that were audited and have none."""
-    as_of, end = result.coverage.as_of, pl.coalesce("end", "start").dt.convert_time_zone("UTC")
+    as_of, end = result.coverage.as_of, pl.coalesce("call_end", "call_start").dt.convert_time_zone("UTC")
     soon, late = bounds.closing(end, policy)
     waits = pl.any_horizontal(pl.col("unknowns").list.contains(rule.code) for rule in ALL if rule.waits_for_the_horizon)
     closes = pl.when((soon <= as_of) & waits).then(late).otherwise(soon)

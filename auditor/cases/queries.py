@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 
 from auditor.cases import chain, replay, store
-from auditor.cases.decide import COLUMNS, State
-from auditor.cases.ledger_update import FACTS
+from auditor.cases.decide import COLUMNS
+from auditor.cases.ledger_update import FACTS, due_dates
 from auditor.choices import GONE
 from auditor.errors import LedgerDamaged, UsageError
 from auditor.judging.findings import AMOUNT
@@ -72,11 +72,13 @@ def list_cases(
         filters | {"since": since},
     ).fetchall()
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
-    running = frame.filter(pl.col("confirmed_on").is_not_null()).select("number", *COLUMNS).iter_rows()
-    dues = {number: State(*clock).due() for number, *clock in running}
-    due = pl.DataFrame({"number": list(dues), "due": list(dues.values())}, schema={"number": pl.Int64, "due": pl.Date})
     facts = [pl.col("facts").str.json_path_match(f"$.{name}").alias(name) for name in FACTS]
-    frame = frame.join(due, on="number", how="left").with_columns(facts).with_columns(amount=AMOUNT).drop("facts")
+    frame = (
+        frame.join(due_dates(frame), on="number", how="left")
+        .with_columns(facts)
+        .with_columns(amount=AMOUNT)
+        .drop("facts")
+    )
     frame = frame.sort("due", "number", nulls_last=True)
     return frame if due_by is None else frame.filter(pl.col("due") <= due_by)
 

@@ -81,7 +81,7 @@ def _runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
         if not (run_folder / "cases.parquet").is_file():
             continue
         try:
-            run, cases = past.read(run_folder / "summary.json"), pl.read_parquet(run_folder / "cases.parquet")
+            run, cases = past.read(run_folder / "summary.json"), past.scan(run_folder, "cases").collect()
             ledger_update.facts(cases)
             cases.select(COLUMNS)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
@@ -100,7 +100,12 @@ def _runs(names: Sequence[str], known_runs: dict[str, Summary], rows: pl.DataFra
     """Each run and the cases that it began, as far as they are known: numbers that follow each other are one entry."""
     for number, name in enumerate(names, 1):
         run = known_runs.get(name)
-        entry: dict[str, Any] = {"run": name, "started": run.started if run else "", "version": "", "policy_sha256": ""}
+        entry: dict[str, Any] = {
+            "run": name,
+            "started": run.started_utc if run else "",
+            "version": "",
+            "policy_sha256": "",
+        }
         entry |= {"inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}, "repeats": None}
         yield Entry("audit", "run", details=json.dumps(entry))
         begun = rows.filter(began=number).select("number", "finding", "facts").rows()

@@ -24,7 +24,7 @@ RECORD: Columns = {
     "gap_days": (NUMBER, "local dates between it and the claim"),
     "order": (NUMBER, "what settles ties within a day: elapsed microseconds, or the later line first"),
     "basis": (TEXT, "what relates it to the claim"),
-    "why_not": (TEXT, "why it supports nothing, where a rule finds that it does not"),
+    "exclusion_reason": (TEXT, "why it supports nothing, where a rule finds that it does not"),
 }
 """What every record has, whatever its set."""
 
