@@ -14,8 +14,9 @@ from auditor.errors import UsageError
 from auditor.inputs import Inputs, existing
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
 from auditor.judging.patients import Judged
-from auditor.parsing.normalise import Table, normalise
 from auditor.parsing.readers import blank_row
+from auditor.parsing.typed_chunk import type_table
+from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
 from auditor.prefilter import row_filter
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
@@ -68,7 +69,7 @@ def read(settings: Settings, progress: Progress, given_engine: Engine | None = N
     summaries: dict[str, ChunkSummary] = {}
     if "providers" in settings.paths:
         extract = ingest.read_table("providers", settings.paths["providers"], policy)
-        tables["providers"], files["providers"] = normalise(extract, policy), extract.files
+        tables["providers"], files["providers"] = type_table(extract, policy), extract.files
     for name in (name for name in _BIG if name in settings.paths):
         bills = name == ("claims" if with_claims else "calls")
         scan = KeyScan(name, policy, bills, with_claims and name == "calls", blank_row(name, policy))

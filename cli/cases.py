@@ -156,8 +156,6 @@ def _history_entry(event: str, details: Mapping[str, Any]) -> Iterator[str]:
     elif event == "decided":
         yield f"{details['state']} on {details['on']}, because: {details['reason']}"
         yield from (f"{name.replace('_', ' ')} {details[name]}" for name in _SPANS if name in details)
-    elif event == "renamed":
-        yield f"called otherwise from here on; before it was {details['from']}"
     elif event == "restored":
         yield f"restored from the run folders: {details['state']}, {details['mark']}"
     else:
@@ -259,7 +257,7 @@ def repair(location: Path) -> int:
     """Make the cases anew from the history, with a copy of the ledger kept."""
     path = queries.ledger_of(location)
     with store.opened(path) as ledger:
-        copy = store.back_up(ledger, path, "repair")
+        copy = store.back_up(ledger, path)
         with store.writing(ledger):
             changed = repairing.repair(ledger, path.parent)
         faults = list(queries.faults(ledger, path.parent))

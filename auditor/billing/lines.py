@@ -12,7 +12,7 @@ import polars as pl
 
 from auditor.billing import adjustments
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
-from auditor.parsing.normalise import Table
+from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
 from auditor.schema.codes import FAMILY, CodeList, credential_parts
 

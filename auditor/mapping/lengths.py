@@ -85,11 +85,9 @@ def _unit(source: Source, clock: pl.Series | None) -> tuple[str, str]:
         return _SPELT[min(spelt)] if spelt else "seconds", ""
     if "h:mm" in readings:
         hours = parts["1"].drop_nulls()
-        return (
-            ("minutes", "m:ss, according to the size of the values")
-            if (hours > 3).mean() > 0.5
-            else ("", "M:SS OR H:MM?")
-        )  # type: ignore[operator]
+        if (hours > 3).mean() > 0.5:  # type: ignore[operator]
+            return "minutes", "m:ss, according to the size of the values"
+        return "", "M:SS OR H:MM?"
     usual = float(length.median() or 0)  # type: ignore[arg-type]
     if usual > 180:
         return "seconds", "seconds, according to the size of the values"

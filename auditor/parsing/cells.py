@@ -39,8 +39,7 @@ def _without_armor(parser: TableParser, column: Column, values: pl.Series) -> pl
         parser.warn(
             column,
             changed,
-            "{count} identifiers were written with characters that print nothing or as in a "
-            'spreadsheet (="00123"); these were taken off',
+            'invisible characters or spreadsheet armor (="00123") removed from identifiers (rows: {count})',
         )
     return bare
 
@@ -60,7 +59,7 @@ def _without_blanks(parser: TableParser, column: Column, values: pl.Series) -> p
     if column.kind is not Kind.DOCUMENTED:  # where "none" is an answer, and means what a blank does
         mask = pl.repeat(False, len(values), dtype=pl.Boolean, eager=True)
         mask = mask.scatter(short.filter(is_null_word & ~empty), True)
-        parser.warn(column, mask, "{count} cells hold a null word such as NULL or nan; they count as blank")
+        parser.warn(column, mask, "null words such as NULL or nan count as blank (rows: {count})")
     return values.scatter(short.filter(is_null_word | empty), None)
 
 
@@ -69,5 +68,5 @@ def _count_rounded(parser: TableParser, column: Column, values: pl.Series) -> No
         parser.warn(
             column,
             values.str.contains(ROUNDED_ID),
-            "{count} identifiers look like rounded numbers (2.98725E+13); export the column as text",
+            "identifiers look like rounded numbers, such as 2.98725E+13 (rows: {count}); export the column as text",
         )

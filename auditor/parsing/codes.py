@@ -16,10 +16,10 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     code = values.str.to_uppercase().to_frame("v").select(_plain_code(pl.col("v"))).to_series()
     without_code = code.is_null() & values.is_not_null()
     if column.required:
-        parser.reject(column.name, f"{column.name} holds no code", without_code)
+        parser.reject(column.name, f"{column.name} contains no code", without_code)
     else:
-        parser.warn(column, without_code, "{count} values hold no code; those calls count as not billed")
-    problem = "{count} values are no CPT or HCPCS codes; their lines are lines of another code"
+        parser.warn(column, without_code, "values without a code (rows: {count}); those calls count as not billed")
+    problem = "values that are not CPT or HCPCS codes (rows: {count}); their lines count as lines of another code"
     parser.warn(column, ~code.str.contains(CODE), problem)
     parser.add(column.name, code)
 

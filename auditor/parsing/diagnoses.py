@@ -21,6 +21,6 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     categories = items.list.eval(category).list.drop_nulls()
     written = items.list.eval(pl.element().str.contains("[A-Z0-9]")).list.sum()
     cells = values.to_frame("v")
-    problem = "{count} rows have diagnoses that are no ICD-10 codes; these count as blank"
+    problem = "diagnoses that are not ICD-10 codes count as blank (rows: {count})"
     parser.warn(column, cells.select(written > categories.list.len()).to_series(), problem)
     parser.add(column.name, cells.select(categories.list.unique().list.sort()).to_series())

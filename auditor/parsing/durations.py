@@ -33,7 +33,7 @@ def _read(parser: TableParser, column: Column, values: pl.Series, default_unit: 
     lengths = values.to_frame("v").select(length)["v"]
     parser.reject(
         column.name,
-        f"{column.name} is no length such as 21 or 21:30 or PT21M30S",
+        f"{column.name} is not a valid duration, such as 21, 21:30 or PT21M30S",
         values.is_not_null() & lengths.is_null(),
     )
     parser.reject(column.name, f"{column.name} is negative", lengths < 0)

@@ -6,7 +6,7 @@ from auditor.parsing import instants
 from auditor.parsing.instants import UNREADABLE, Instants
 from auditor.parsing.table_parser import TableParser
 from auditor.parsing.time_zones import REPEATED, SKIPPED
-from auditor.schema.tables import Column
+from auditor.schema.tables import Column, Kind
 
 _LONGEST_SHAPE = 40
 """Characters."""
@@ -43,24 +43,28 @@ def reject_times(parser: TableParser, column: Column, values: pl.Series, found: 
     if not found.problem.max():
         return
     if (unreadable := found.problem == UNREADABLE).any():
-        parser.reject_each(name, _why_unreadable(name, values, unreadable))
+        parser.reject_each(name, _why_unreadable(column, values, unreadable))
     for problem, verb in ((SKIPPED, "skips"), (REPEATED, "repeats")):
-        reason = f"{name} is a local time that the DST change in {zone} {verb}"
+        reason = f"{name} is a local time that the DST change in {zone} {verb} (set dst in the policy to accept it)"
         parser.reject(name, reason, found.problem == problem)
 
 
-def _why_unreadable(name: str, values: pl.Series, mask: pl.Series) -> pl.Series:
+def _why_unreadable(column: Column, values: pl.Series, mask: pl.Series) -> pl.Series:
     """Why each value that the mask picks is rejected; null for the others."""
-    what = f"{name} is no date or time that can be read"
+    what = f"{column.name} is not a valid {'date' if column.kind is Kind.DATE else 'date or time'}"
     if values.dtype.is_temporal():
         reason = pl.lit(f"{what}: out of range")
     else:
         reason = (
             pl.when(pl.col("shape").is_null())
-            .then(pl.lit(f"{what}: no digit in it (name its form in instant_formats, or in nulls if it means blank)"))
+            .then(
+                pl.lit(
+                    f"{what}: it has no digit (add its format to instant_formats, or its text to nulls if it means blank)"
+                )
+            )
             .when(pl.col("shape") == "")
-            .then(pl.lit(f"{what}: longer than {_LONGEST_SHAPE} characters (name its form in instant_formats)"))
-            .otherwise(pl.format(f"{what}: {{}} (name its form in instant_formats)", pl.col("shape")))
+            .then(pl.lit(f"{what}: longer than {_LONGEST_SHAPE} characters (add its format to instant_formats)"))
+            .otherwise(pl.format(f"{what}: {{}} (add its format to instant_formats)", pl.col("shape")))
         )
         nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(values))
         values = _shapes(values.zip_with(mask, nothing))

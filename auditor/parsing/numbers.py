@@ -28,14 +28,14 @@ def with_decimal_point(parser: TableParser, values: pl.Series) -> pl.Series:
 
 
 def read(parser: TableParser, column: Column, values: pl.Series) -> None:
-    """Numbers as Float64. A text that is no number rejects its row."""
+    """Numbers as Float64. A text that is not a number rejects its row."""
     numbers = _numbers(parser, values)
-    parser.reject(column.name, f"{column.name} is no number", values.is_not_null() & numbers.is_null())
+    parser.reject(column.name, f"{column.name} is not a number", values.is_not_null() & numbers.is_null())
     parser.add(column.name, numbers)
 
 
 def read_days(parser: TableParser, column: Column, values: pl.Series) -> None:
-    """Days as Int64. A text that is no number is blank: global periods such as `XXX` have no length."""
+    """Days as Int64. A text that is not a number is blank: global periods such as `XXX` have no length."""
     parser.add(column.name, _numbers(parser, values).cast(pl.Int64, strict=False))
 
 

@@ -7,11 +7,12 @@ from datetime import datetime
 import polars as pl
 
 from auditor.billing.lines import with_end_and_time
-from auditor.parsing import duplicates, instants, normalise
+from auditor.parsing import duplicates, instants, typed_table
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
 from auditor.parsing.instants import MidnightCounts
-from auditor.parsing.normalise import Table, TypedChunk, type_rows
 from auditor.parsing.table_parser import ROW_SOURCE
+from auditor.parsing.typed_chunk import TypedChunk, type_rows
+from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
 from auditor.prefilter.key_scan import KeyScan
 from auditor.prefilter.membership_filter import DateRangeFilter, MembershipFilter
@@ -146,7 +147,7 @@ class ChunkTyper:
                 profile.of_codes("used", ids.representatives["cpt_code"]),
                 profile.of_codes("lost", ids.conflicts["cpt_code"]),
             ]
-        table = normalise.merge([part.table for part in parts])
+        table = typed_table.merge([part.table for part in parts])
         if files and not any(file.rows for file in files):  # nothing is blank where nothing is
             table = replace(table, columns=frozenset(name for file in files for name in file.mapping))
         notes = table.notes
@@ -163,7 +164,7 @@ class ChunkTyper:
         )  # no rule's
         notes = (*notes, *(f"{scan.table}.{name}: {note}" for name, note in lost_times if note))
         return rows, ChunkSummary(
-            replace(table, rejects=normalise.all_rejects(table.rejects, [ids.rejects]), notes=notes),
+            replace(table, rejects=typed_table.all_rejects(table.rejects, [ids.rejects]), notes=notes),
             ids.kept.clear(),
             rows.clear(),
             coverage.merge([*(part.coverage_bounds for part in parts), coverage_bounds]),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from auditor.parsing.duplicates import hashed
-from auditor.parsing.normalise import type_rows
+from auditor.parsing.typed_chunk import type_rows
 from auditor.policy import Policy
 from auditor.reading.dictionary import detached
 from auditor.reading.ingest import Chunk, SourceFile

@@ -30,7 +30,7 @@ import polars as pl
 
 from auditor.parsing.duplicates import hashed
 from auditor.parsing.microseconds import HOUR
-from auditor.parsing.normalise import TypedChunk
+from auditor.parsing.typed_chunk import TypedChunk
 from auditor.policy import Policy
 from auditor.quality import placeholder_ids
 from auditor.quality.relationships import Lookups

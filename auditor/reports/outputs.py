@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from auditor.run_summary import Summary
 
 VERSION = 1
 """Version of the output format: it increases when a column or key is renamed, removed, or changes type or meaning."""
@@ -182,180 +182,11 @@ TABLES: Mapping[str, Columns] = {
 }  # fmt: skip
 """Files of a run folder and their columns in order. CSV has instants in ISO 8601 and joins lists with a semicolon."""
 
-Text = str | None
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _PolicyName(_Part):
-    name: str
-    sha256: str = Field(description="of the policy's file")
-
-
-class _Input(_Part):
-    table: str
-    path: str
-    bytes: int
-    sha256: str
-    rows: int
-    used: int
-    rejected: int
-
-
-class _DateGap(_Part):
-    table: str
-    first: str
-    last: str
-
-
-class _Coverage(_Part):
-    as_of: Text = Field(description="the instant up to which the visits export is complete")
-    visits_since: Text
-    claims_since: Text
-    holes: list[_DateGap] = Field(description="date gaps: days without rows on which rows are expected")
-
-
-class _Reach(_Part):
-    first: Text
-    last: Text
-    months: dict[str, int] = Field(description="rows by month")
-    different: dict[str, int] = Field(description="distinct ids by column")
-    timed: list[str] = Field(description="columns that have times of day")
-    columns: list[str] = Field(description="columns that are not blank")
-
-
-class _Claims(_Part):
-    audited: int
-    violation: int
-    review: int
-    incomplete: int
-    clear: int
-    not_applicable: int
-    void: int
-    denied: int
-    rejected: int
-    clear_by_absence: int = Field(description="clear claims whose patient has no visit in the export")
-
-
-class _AfterDecisions(_Part):
-    violation: int
-    review: int
-    incomplete: int
-    dismissed: int = Field(description="claims whose findings are all dismissed")
-    dismissed_findings: int
-    dismissed_amount: float
-    settled: int = Field(description="claims whose findings are all corrected, refunded or dismissed")
-    settled_findings: int
-
-
-class _Rule(_Part):
-    code: str
-    name: str
-    evaluated: bool
-    reason: Text = Field(description="why it was not evaluated")
-    applicable: int
-    violation: int
-    review: int
-    unknown: int
-    violation_amount: float = Field(description="dollars of claims with a violation that is not settled")
-    review_amount: float
-    dismissed: int = Field(description="findings")
-    settled: int = Field(description="findings that are corrected, refunded or dismissed")
-
-
-class _Money(_Part):
-    at_risk: float = Field(description="dollars of claims in violation, each once, less what was settled")
-    review: float
-    at_risk_without_amount: int = Field(description="claims in violation without an amount")
-    review_without_amount: int
-    without_amount: int
-    this_run: float = Field(description="at_risk before decisions")
-    returned: float = Field(description="the sum of refunds")
-    not_returned: float = Field(description="amounts of partly refunded claims that are still at risk or under review")
-
-
-class _Join(_Part):
-    of: str
-    in_: str = Field(alias="in")
-    values: int = Field(description="distinct ids that were searched for")
-    found: int
-    nearly_equal: int | None
-    differ_in: Text
-
-
-class _Rejects(_Part):
-    rejected: int
-    duplicates: int
-    without_patient: int
-
-
-class _Unrecognised(_Part):
-    table: str
-    column: str
-    value: Text = Field(description="null on standard output without --show-ids if rare or with digits")
-    count: int = Field(description="rows")
-    hidden: int = Field(default=1, description="number of values that are hidden behind a null")
-
-
-class _Tally(_Part):
-    findings: int
-    claims: int
-    amount: float = Field(description="dollars, each claim once")
-    next_due: Text = Field(default=None, description="next deadline of the cases whose 60 days are running")
-
-
-class _Undecided(_Part):
-    waiting: int
-    settled: int
-
-
-class _Ledger(_Part):
-    run: int
-    previous_run: Text
-    repeats: Text = Field(description="the earlier run with the same inputs and settings")
-    marks: dict[str, int]
-    announced: int = Field(description="findings that this run is the first to report as new, worse or reopened")
-    undecided: _Undecided
-    began: str
-    head: str
-    tonight: dict[str, _Tally]
-    work: dict[str, _Tally]
-
-
-class SummaryFile(_Part):
-    """summary.json of a finished run."""
-
-    schema_version: int
-    run_id: str
-    version: str
-    started: str
-    policy: _PolicyName
-    settings: dict[str, Any]
-    timezone: str
-    pseudonym_key_id: Text
-    rules_evaluated: int
-    rules_total: int
-    inputs: list[_Input]
-    coverage: _Coverage
-    blank_columns: list[str]
-    reaches: dict[str, _Reach]
-    claims: _Claims = Field(description="claims by disposition, before reviewers' decisions")
-    standing: _AfterDecisions = Field(description="claims by disposition, after reviewers' decisions")
-    rules: list[_Rule]
-    money: _Money
-    joins: list[_Join]
-    rejects: dict[str, _Rejects]
-    unrecognised: list[_Unrecognised]
-    warnings: list[str]
-    ledger: _Ledger | None = None
-
 
 def schemas() -> dict[str, Any]:
     """JSON Schemas by name: a row of each table as in JSON Lines, and the summary."""
     tables = {name: _row(name, columns) for name, columns in TABLES.items()}
-    return tables | {"summary": {"$schema": _DIALECT, **SummaryFile.model_json_schema()}}
+    return tables | {"summary": {"$schema": _DIALECT, **Summary.model_json_schema(mode="serialization")}}
 
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

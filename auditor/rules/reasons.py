@@ -13,7 +13,7 @@ from auditor.rules.rule import Row, Why
 from auditor.windows import bounds
 
 if TYPE_CHECKING:
-    from auditor.runs.past import Past
+    from auditor.run_summary import Summary
 
 _REJECTED = (
     "some of the patient's {} may be missing: a row was rejected (see rejects.csv), an id may be written differently "
@@ -34,9 +34,9 @@ def blank(column: str) -> Why:
 def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
     """Visits before the call: the window begins before the visits export, or the call is after the export ends."""
 
-    def reason_of(claim: Row, _: Sequence[Row], run: "Past") -> str:
+    def reason_of(claim: Row, _: Sequence[Row], run: "Summary") -> str:
         first = bounds.first_day(claim["start"].date(), getattr(run.numbers, window))
-        since, as_of = run.visits_since, run.as_of
+        since, as_of = run.coverage.visits_since, run.coverage.as_of
         if since is None or first < since:
             return f"the window begins on {first}, but the visits export {_begins(since)}"
         if as_of is None or claim["start"] > as_of:
@@ -46,12 +46,12 @@ def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
     return reason_of
 
 
-def visits_ahead(claim: Row, records: Sequence[Row], run: "Past") -> str:
+def visits_ahead(claim: Row, records: Sequence[Row], run: "Summary") -> str:
     """Visits after the call: its end is unknown, the export ends too early, or visits of the window lack data."""
     if claim["end"] is None:
         return "the end of the call is unknown, so it cannot be told which visits are after it"
-    if run.as_of is None or bounds.later(claim["end"].astimezone(UTC), run.numbers.hours) > run.as_of:
-        return f"the visits export is complete only up to {_short(run.as_of)}, before the window ends"
+    if run.coverage.as_of is None or bounds.later(claim["end"].astimezone(UTC), run.numbers.hours) > run.coverage.as_of:
+        return f"the visits export is complete only up to {_short(run.coverage.as_of)}, before the window ends"
     doubts = sum(row["outcome"] == "unknown" for row in records)
     if doubts:
         visits = "a visit" if doubts == 1 else f"{doubts} visits"
@@ -59,18 +59,18 @@ def visits_ahead(claim: Row, records: Sequence[Row], run: "Past") -> str:
     return _REJECTED.format("visits")
 
 
-def lines_back(claim: Row, _: Sequence[Row], run: "Past") -> str:
+def lines_back(claim: Row, _: Sequence[Row], run: "Summary") -> str:
     """Earlier lines of the period: the export begins too late, or a line of the patient may be missing."""
     first = bounds.first_day(claim["service_date"], run.numbers.last_day)
-    if run.claims_since is None or first < run.claims_since:
-        return f"the period begins on {first}, but the export of lines {_begins(run.claims_since)}"
+    if run.coverage.claims_since is None or first < run.coverage.claims_since:
+        return f"the period begins on {first}, but the export of lines {_begins(run.coverage.claims_since)}"
     return _REJECTED.format("lines")
 
 
 def series(beside: Sequence[str]) -> Why:
     """As `lines_back`, or because an earlier claim is unknown. A decided rule among `beside` shows which of the two."""
 
-    def reason_of(claim: Row, records: Sequence[Row], run: "Past") -> str:
+    def reason_of(claim: Row, records: Sequence[Row], run: "Summary") -> str:
         line_reason = lines_back(claim, records, run)
         if line_reason != _REJECTED.format("lines"):
             return line_reason
@@ -87,9 +87,9 @@ def series(beside: Sequence[str]) -> Why:
     return reason_of
 
 
-def same_day(claim: Row, _: Sequence[Row], run: "Past") -> str:
+def same_day(claim: Row, _: Sequence[Row], run: "Summary") -> str:
     """Visits and lines of the service date."""
-    since, as_of, day = run.visits_since, run.as_of, claim["service_date"]
+    since, as_of, day = run.coverage.visits_since, run.coverage.as_of, claim["service_date"]
     if since is None or as_of is None or not since <= day <= as_of.date():
         return f"the visits export covers {since or 'an unknown day'} to {_short(as_of)}, not the service date"
     return _REJECTED.format("visits or lines")

@@ -15,7 +15,7 @@ from auditor.windows import RecordSet, check
 
 Row = Mapping[str, Any]
 Why = Callable[[Row, Sequence[Row], Any], str]
-"""Claim, the records considered for it, and the finished run (`runs.past.Past`) → why a rule is unknown."""
+"""Claim, the records considered for it, and the finished run (`run_summary.Summary`) → why a rule is unknown."""
 
 
 class Outcome(IntEnum):

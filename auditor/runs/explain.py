@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from auditor.errors import InputRefused, UsageError
+from auditor.run_summary import RuleResult, Summary
 from auditor.runs import past
 from auditor.runs.explain_phrases import NOT_APPLICABLE, clear, not_applicable, unknown
-from auditor.runs.past import Past, PastRule
 from auditor.schema.names import nearest
 from auditor.windows import bounds
 
@@ -64,7 +64,7 @@ class ClaimExplanation:
     """One line: its row of claims.parquet, its windows, its events in order of time, and the rules' verdicts."""
 
     claim: Row
-    run: Past
+    run: Summary
     windows: tuple[Window, ...]
     events: tuple[Event, ...]
     verdicts: tuple[Verdict, ...]
@@ -117,7 +117,7 @@ def _of(claim: Row, frame: pl.DataFrame) -> list[Row]:
     return [row for row in frame.to_dicts() if all(row.get(key, claim[key]) == claim[key] for key in _KEYS)]
 
 
-def _explanation(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Past) -> ClaimExplanation:
+def _explanation(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Summary) -> ClaimExplanation:
     events = [*_calls(claim, evidence), *_records(claim, evidence)]
     ordered = sorted(events, key=lambda e: (e.at is None, e.at.timestamp() if e.at else 0.0, e.kind, e.id))
     windows = tuple(_windows(claim, run)) if claim["service_date"] else ()
@@ -125,7 +125,7 @@ def _explanation(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], r
     return ClaimExplanation(claim, run, windows, tuple(ordered), verdicts)
 
 
-def _windows(claim: Row, run: Past) -> list[Window]:
+def _windows(claim: Row, run: Summary) -> list[Window]:
     numbers = run.numbers
     names = {
         "period": f"frequency period, {numbers.period} days",
@@ -165,7 +165,7 @@ def _note(row: Row) -> str:
     return f"{row['rule']}: {row['outcome']}" + (f" ({row['basis']})" if row["basis"] else "")
 
 
-def _verdict(rule: PastRule, claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Past) -> Verdict:
+def _verdict(rule: RuleResult, claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Summary) -> Verdict:
     code = rule.code
     considered = [row for row in evidence if row["rule"] == code]
     if not rule.evaluated:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from auditor.rules import ALL
 from auditor.rules.rule import Row
-from auditor.runs.past import Past
+from auditor.run_summary import Summary
 
 NOT_APPLICABLE = "not applicable"
 _RULES = {rule.code: rule for rule in ALL}
 
 
-def clear(code: str, claim: Row, considered: Sequence[Row], run: Past) -> str:
+def clear(code: str, claim: Row, considered: Sequence[Row], run: Summary) -> str:
     """What a rule considered that found nothing. A rule that no longer exists has no text."""
     rule = _RULES.get(code)
     if rule is None:
@@ -36,7 +36,7 @@ def not_applicable(code: str, claim: Row) -> str:
     return rule.not_applicable if rule else "the rule does not apply to this claim"
 
 
-def unknown(code: str, claim: Row, considered: Sequence[Row], run: Past) -> str:
+def unknown(code: str, claim: Row, considered: Sequence[Row], run: Summary) -> str:
     """Why a rule is unknown. If the coverage is not the reason, a row of the patient may be missing."""
     rule = _RULES.get(code)
     return rule.why_unknown(claim, considered, run) if rule else "the export does not show it"

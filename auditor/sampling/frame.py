@@ -21,9 +21,9 @@ from auditor.judging.findings import AMOUNT, KEYS
 from auditor.reports.folder import building, to_json
 from auditor.reports.tables import to_csv, write_csv
 from auditor.reports.workbook import sample_book
+from auditor.run_summary import Summary
 from auditor.runs import past
 from auditor.runs.explain import find_run
-from auditor.runs.past import Past
 from auditor.sampling.strata import LEAST, allocate, stratify
 
 POPULATIONS = {
@@ -184,7 +184,7 @@ def _check(design: Design) -> None:
         )
 
 
-def _read(run: Path) -> tuple[pl.DataFrame, Past, str]:
+def _read(run: Path) -> tuple[pl.DataFrame, Summary, str]:
     try:
         raw = (run / "claims.parquet").read_bytes()
         return pl.read_parquet(raw), past.read(run / "summary.json"), hashlib.sha256(raw).hexdigest()

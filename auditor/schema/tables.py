@@ -1,6 +1,6 @@
 """The canonical tables: every column's kind, vocabulary, known aliases and one-line meaning.
 
-The reader, the normaliser, `init` and the documentation all read these definitions; nothing repeats them.
+The reader, the parser, `init` and the documentation all read these definitions; nothing repeats them.
 Source: docs/specification.md#tables-and-values.
 """
 

@@ -25,7 +25,7 @@ def test_null_words_are_blank_in_every_column_and_counted(column: str, word: str
     assert work.problem.to_list() == [0, 0]
     assert work.unrecognised == []
     assert list(work.tallies.values()) == [1]
-    assert f"calls.{column}: {{count}} cells hold a null word" in next(iter(work.tallies))
+    assert f"calls.{column}: null words such as NULL or nan count as blank" in next(iter(work.tallies))
 
 
 @pytest.mark.parametrize("word", ["none", "NULL", "nan", ""])
@@ -72,5 +72,5 @@ def test_armour_and_characters_that_print_nothing_are_taken_off_ids(column: str,
 
 def test_identifiers_that_a_spreadsheet_rounded_are_warned_about(tmp_path: Path, policy: Policy):
     table = one(tmp_path, policy, TEXT.replace("007", "2.98725E+13").encode())
-    assert "visits.visit_id: 1 identifiers look like rounded numbers" in table.warnings[0]
+    assert "visits.visit_id: identifiers look like rounded numbers, such as 2.98725E+13 (rows: 1)" in table.warnings[0]
     assert table.rows["visit_id"].to_list() == ["2.98725E+13"]

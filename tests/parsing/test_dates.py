@@ -54,3 +54,8 @@ def test_the_last_years_that_there_are_stay_dates(tmp_path: Path):
     rows = "D1,9999-12-31\nD2,9999-12-31T00:00:00Z\nD3,9999-12-31 23:59:59\n"
     table = one(tmp_path, policy_of(tmp_path), f"provider_id,license_end\n{rows}".encode(), "providers")
     assert {str(day) for day in table.rows["licence_end"]} == {"9999-12-31"}
+
+
+def test_a_text_that_is_no_date_rejects_its_row(tmp_path: Path):
+    table = one(tmp_path, policy_of(tmp_path), f"{CLAIMS}\nK1,P1,D1,98968,soon\n".encode(), "claims")
+    assert table.rejects["reason"][0].startswith("service_date is not a valid date: it has no digit")

@@ -36,8 +36,8 @@ def test_copies_of_a_faulty_row_are_duplicates(tmp_path: Path, policy: Policy):
         (record, reason.partition(":")[0]) for record, reason in table.rejects.select("source_record", "reason").rows()
     ]
     assert reasons == [
-        (2, "visit_start is no date or time that can be read"),
+        (2, "visit_start is not a valid date or time"),
         (3, "duplicate row"),
-        (4, "visit_start is no date or time that can be read"),
+        (4, "visit_start is not a valid date or time"),
     ]
     assert (table.faulty.height, table.patients_with_rejects.to_list()) == (2, ["P2"])

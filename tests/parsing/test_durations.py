@@ -18,4 +18,4 @@ def test_lengths(written: str, minutes: float) -> None:
 def test_lengths_that_are_none(written: str) -> None:
     work, values = typed("calls", "call_minutes", written)
     assert values == [None]
-    assert work.problems == [("call_minutes", "call_minutes is no length such as 21 or 21:30 or PT21M30S")]
+    assert work.problems == [("call_minutes", "call_minutes is not a valid duration, such as 21, 21:30 or PT21M30S")]

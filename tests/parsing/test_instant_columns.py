@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor.parsing.normalise import normalise
+from auditor.parsing.typed_chunk import type_table
 from auditor.policy import Policy
 from auditor.reading.ingest import REJECT_SCHEMA, Extract
 from auditor.schema.tables import TABLES
@@ -34,31 +34,37 @@ def test_a_date_alone_does_not_tell_when_a_call_ended() -> None:
         ("", "visit_start is blank"),
         (
             "soon",
-            "visit_start is no date or time that can be read: no digit in it (name its form in instant_formats, or in nulls if it means blank)",
+            "visit_start is not a valid date or time: it has no digit (add its format to instant_formats, or its text to nulls if it means blank)",
         ),
         (
             "2026-02-30",
-            "visit_start is no date or time that can be read: 9999-99-99 (name its form in instant_formats)",
+            "visit_start is not a valid date or time: 9999-99-99 (add its format to instant_formats)",
         ),
         (
             "Mon 3.2.2026 klo 9:05",
-            "visit_start is no date or time that can be read: aaa 9.9.9999 aaa 9:99 (name its form in instant_formats)",
+            "visit_start is not a valid date or time: aaa 9.9.9999 aaa 9:99 (add its format to instant_formats)",
         ),
-        ("Ünal 7²€", "visit_start is no date or time that can be read: aaaa 99? (name its form in instant_formats)"),
+        ("Ünal 7²€", "visit_start is not a valid date or time: aaaa 99? (add its format to instant_formats)"),
         (
             "9" * 41,
-            "visit_start is no date or time that can be read: longer than 40 characters (name its form in instant_formats)",
+            "visit_start is not a valid date or time: longer than 40 characters (add its format to instant_formats)",
         ),
         (
             "13/13/2026",
-            "visit_start is no date or time that can be read: 99/99/9999 (name its form in instant_formats)",
+            "visit_start is not a valid date or time: 99/99/9999 (add its format to instant_formats)",
         ),
         (
             "2026-03-02 25:00",
-            "visit_start is no date or time that can be read: 9999-99-99 99:99 (name its form in instant_formats)",
+            "visit_start is not a valid date or time: 9999-99-99 99:99 (add its format to instant_formats)",
         ),
-        ("2026-03-08 02:30", "visit_start is a local time that the DST change in America/New_York skips"),
-        ("2026-11-01 01:30", "visit_start is a local time that the DST change in America/New_York repeats"),
+        (
+            "2026-03-08 02:30",
+            "visit_start is a local time that the DST change in America/New_York skips (set dst in the policy to accept it)",
+        ),
+        (
+            "2026-11-01 01:30",
+            "visit_start is a local time that the DST change in America/New_York repeats (set dst in the policy to accept it)",
+        ),
     ],
 )
 def test_instants_that_reject_their_row(tmp_path: Path, policy: Policy, written: str, reason: str):
@@ -79,15 +85,17 @@ def test_each_shape_of_unreadable_dates_is_a_reason_of_its_own_in_text_as_in_cat
         frame = pl.DataFrame(
             {"visit_id": list("abcdef"), "patient_id": list("abcdef"), "visit_start": column}
         ).with_columns(source_file=pl.lit("visits.csv"), source_record=pl.int_range(1, 7, dtype=pl.UInt32))
-        table = normalise(Extract(TABLES["visits"], (), frame, pl.DataFrame(schema=REJECT_SCHEMA)), policy_of(tmp_path))
+        table = type_table(
+            Extract(TABLES["visits"], (), frame, pl.DataFrame(schema=REJECT_SCHEMA)), policy_of(tmp_path)
+        )
         reasons = [reason.partition(": ")[2] or reason for reason in table.rejects["reason"]]
-        assert reasons == [*["99/99/9999, 9:99 aaa (name its form in instant_formats)"] * 2,
-                           "9999-a99 (name its form in instant_formats)",
-                           "no digit in it (name its form in instant_formats, or in nulls if it means blank)", "visit_start is blank"]  # fmt: skip
+        assert reasons == [*["99/99/9999, 9:99 aaa (add its format to instant_formats)"] * 2,
+                           "9999-a99 (add its format to instant_formats)",
+                           "it has no digit (add its format to instant_formats, or its text to nulls if it means blank)", "visit_start is blank"]  # fmt: skip
 
 
 def test_a_parquet_date_out_of_range_is_named_so(tmp_path: Path):
     frame = pl.DataFrame({"visit_id": "V1", "patient_id": "P1", "visit_start": datetime(9999, 12, 31, 9)})
     frame.write_parquet(tmp_path / "visits.parquet")
     table = one(tmp_path, policy_of(tmp_path), (tmp_path / "visits.parquet").read_bytes())
-    assert table.rejects["reason"].to_list() == ["visit_start is no date or time that can be read: out of range"]
+    assert table.rejects["reason"].to_list() == ["visit_start is not a valid date or time: out of range"]

@@ -20,4 +20,4 @@ def test_money(tmp_path: Path, policy: Policy, written: str, amount: str):
 @pytest.mark.parametrize("written", ['"40,00"', '"1,2,3"', "(5", "5)", "--5", '"1,5"'])
 def test_amounts_that_could_mean_two_things_are_rejected(tmp_path: Path, policy: Policy, written: str):
     table = one(tmp_path, policy, f"{CALL},paid_amount\n1,P1,D,2026-03-02 09:00,{written}\n".encode(), "calls")
-    assert table.rejects["reason"].to_list() == ["paid_amount is no amount of money"]
+    assert table.rejects["reason"].to_list() == ["paid_amount is not a valid amount of money"]

@@ -43,11 +43,11 @@ def test_values(tmp_path: Path, policy: Policy, column: str, written: str, value
     [
         ("call_minutes|-1", "call_minutes", "call_minutes is negative"),
         ("call_minutes|1441", "call_minutes", "call_minutes is over 24 h"),
-        ("call_minutes|a while", "call_minutes", "call_minutes is no length such as 21 or 21:30 or PT21M30S"),
+        ("call_minutes|a while", "call_minutes", "call_minutes is not a valid duration, such as 21, 21:30 or PT21M30S"),
         ("call_end|2026-03-02 08:59", "call_end", "call_end is before call_start"),
         ("call_end|2026-03-03 09:01", "call_end", "the call is over 24 h"),
-        ("paid_amount|five", "paid_amount", "paid_amount is no amount of money"),
-        ("units|few", "units", "units is no number"),
+        ("paid_amount|five", "paid_amount", "paid_amount is not a valid amount of money"),
+        ("units|few", "units", "units is not a number"),
     ],
 )
 def test_values_that_reject_their_row(tmp_path: Path, policy: Policy, cells: str, column: str, reason: str):

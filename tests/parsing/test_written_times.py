@@ -119,7 +119,7 @@ def test_own_formats_keep_their_time_and_offset(tmp_path: Path, form: str, writt
 def test_impossible_offsets_and_years_are_rejected(tmp_path: Path, policy: Policy, written: str):
     table = one(tmp_path, policy, f"{HEADER}\n1,P1,{written},seen\n".encode())
     (reason,) = table.rejects["reason"]
-    assert reason.startswith("visit_start is no date or time that can be read: 9999-")
+    assert reason.startswith("visit_start is not a valid date or time: 9999-")
 
 
 def test_dates_in_five_forms_in_one_column(tmp_path: Path):

@@ -411,7 +411,7 @@ def test_a_real_run_is_sampled_by_its_output_folder(tmp_path: Path):
         folder.publish(tmp_path / "out", result, reported)
     made = draw(tmp_path / "out", Design(size=4, strata="month"))
     assert made.manifest["run_id"] == "r1"
-    assert made.manifest["units"] == reported["claims"]["audited"]
+    assert made.manifest["units"] == reported.claims.audited
     assert made.sample.height == 4
     assert set(made.sample["dispositions"]) <= set(framing.POPULATIONS["audited"])
     write(tmp_path / "frame", made)

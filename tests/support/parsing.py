@@ -7,9 +7,9 @@ import polars as pl
 
 from auditor import policy as policies
 from auditor.parsing import instants
-from auditor.parsing.normalise import TypedChunk, type_rows
 from auditor.parsing.readers import blank_row, read_column
 from auditor.parsing.table_parser import TableParser
+from auditor.parsing.typed_chunk import TypedChunk, type_rows
 from auditor.policy import Policy
 from auditor.reading.dictionary import NO_HINTS
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk

@@ -64,10 +64,10 @@ def _header(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
         _amounts(claim),
         f"calls {', '.join(claim['call_ids']) or 'none'}",
         f"from {claim['source_file']}, record {claim['source_record']}",
-        f"run {run.run_id}, policy {run.policy}, {run.timezone}",
+        f"run {run.run_id}, policy {run.policy.name}, {run.timezone}",
     ]
-    as_of = run.as_of.isoformat() if run.as_of else None
-    facts.append(f"visits cover {run.visits_since} to {as_of}; billed lines since {run.claims_since}")
+    as_of = run.coverage.as_of.isoformat() if run.coverage.as_of else None
+    facts.append(f"visits cover {run.coverage.visits_since} to {as_of}; billed lines since {run.coverage.claims_since}")
     for fact in facts:
         yield from map(Text, _wrap(fact, width, "", "  "))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any
 
 import polars as pl
@@ -10,12 +11,11 @@ from auditor.audit import Result
 from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import wilson
-from auditor.reports.summary import Summary
 from auditor.reports.tables import FORMER
 from auditor.rules import ALL
 from auditor.rules import pages as pages_module
 from auditor.rules.rule import BASIS_WORDS
-from auditor.runs import past
+from auditor.run_summary import Summary
 
 Row = dict[str, Any]
 
@@ -35,11 +35,11 @@ def counted(number: int, noun: str) -> str:
 
 def verdict(summary: Summary) -> Row:
     """The headline, its level and the sentence below it."""
-    claims, rules = summary["claims"], f"{summary['rules_evaluated']} of {summary['rules_total']} rules"
-    audited = claims["audited"]
+    claims, rules = summary.claims, f"{summary.rules_evaluated} of {summary.rules_total} rules"
+    audited = claims.audited
     if not audited:
-        codes = ", ".join(summary["settings"]["codes"])
-        lost = claims["rejected"]
+        codes = ", ".join(summary.settings["codes"])
+        lost = claims.rejected
         why = (
             f"All rows with {codes} were rejected ({lost:,})"
             if lost
@@ -47,20 +47,20 @@ def verdict(summary: Summary) -> Row:
         )
         sentence = f"{why} in the audited dates. That is not a clear result."
         return {"level": "incomplete", "headline": "No claim was audited", "lead": sentence}
-    counts, every = summary["standing"], counted(audited, "claim")
-    review, undecided, settled = counts["review"], counts["incomplete"], counts["settled"]
+    counts, every = summary.standing, counted(audited, "claim")
+    review, undecided, settled = counts.review, counts.incomplete, counts.settled
     left = " left" if settled else ""
     more = f"{review:,}" if review else "none"
-    level = next((name for name in ("violation", "review", "incomplete") if counts[name]), "clear")
+    level = next((name for name in ("violation", "review", "incomplete") if getattr(counts, name)), "clear")
     if level == "clear" and settled:
         headline = f"No action needed: the findings on {settled:,} of {every} are corrected, refunded or dismissed"
         return {"level": level, "headline": headline, "lead": f"{rules} were evaluated."}
     headline = {
-        "violation": f"{counts['violation']:,} of {every} in violation; {more} more to review",
+        "violation": f"{counts.violation:,} of {every} in violation; {more} more to review",
         "review": f"No violation{left}; {review:,} of {every} to review",
         "incomplete": f"No violation{left}, nothing{left} to review; {undecided:,} of {every} could not be decided",
         "clear": f"No action needed: {every}, all clear"
-        if summary["rules_evaluated"] == summary["rules_total"]
+        if summary.rules_evaluated == summary.rules_total
         else f"{every}, all clear under the {rules} that were evaluated",
     }[level]
     return {
@@ -73,12 +73,12 @@ def verdict(summary: Summary) -> Row:
 def money_facts(summary: Summary) -> Iterator[Row]:
     """Potential overpayment, and separately the amount under review; `not known` if no claim has an amount."""
     for name, key in (("violation", "at_risk"), ("review", "review")):
-        claims = summary["standing"][name]
-        missing = summary["money"][f"{key}_without_amount"]
-        amount = f"${summary['money'][key]:,.2f}" if missing < claims or not claims else "not known"
+        claims = getattr(summary.standing, name)
+        missing = getattr(summary.money, f"{key}_without_amount")
+        amount = f"${getattr(summary.money, key):,.2f}" if missing < claims or not claims else "not known"
         sentence = f"{'in' if name == 'violation' else 'separately, in'} {counted(claims, 'claim')} "
         sentence += "in violation" if name == "violation" else "to review"
-        if name == "violation" and (owed := summary["money"]["not_returned"]):
+        if name == "violation" and (owed := summary.money.not_returned):
             sentence += f", including ${owed:,.2f} not yet refunded"
         if missing:
             sentence += f"; {missing:,} without an amount"
@@ -92,12 +92,12 @@ def movers(audited: pl.DataFrame, summary: Summary, providers: pl.DataFrame, ove
         ("review", "Most reviews"),
         ("unknown", "Most often unknown"),
     ):
-        rule = max(summary["rules"], key=lambda rule: int(rule[name]), default=None)
-        if rule and rule[name]:
-            of = counted(rule["applicable"], "claim")
-            sentence = f"{rule['code']} {rule['name']}, {rule[name]:,} of the {of} it applies to"
+        rule = max(summary.rules, key=attrgetter(name), default=None)
+        if rule and getattr(rule, name):
+            of = counted(rule.applicable, "claim")
+            sentence = f"{rule.code} {rule.name}, {getattr(rule, name):,} of the {of} it applies to"
             yield {"title": f"{title}:", "id": None, "sentence": sentence}
-    if not summary["claims"]["violation"]:
+    if not summary.claims.violation:
         return
     first = providers.row(0, named=True)
     chance = "beyond" if first["above"] else "within"
@@ -134,28 +134,30 @@ def period(audited: pl.DataFrame) -> str:
 
 def tables(summary: Summary) -> Iterator[Row]:
     """Rows, used and rejected by table."""
-    for name, rejects in summary["rejects"].items():
-        files = [entry for entry in summary["inputs"] if entry["table"] == name]
-        yield {"name": name, **rejects, **{key: sum(entry[key] for entry in files) for key in ("rows", "used")}}
+    for name, rejects in summary.rejects.items():
+        files = [entry for entry in summary.inputs if entry.table == name]
+        yield {
+            "name": name,
+            **vars(rejects),
+            **{key: sum(getattr(entry, key) for entry in files) for key in ("rows", "used")},
+        }
 
 
 def ledger_section(summary: Summary, cases: pl.DataFrame | None, findings: pl.DataFrame) -> Row | None:
     """The run's urgent findings, open cases, and cases without a finding in this run. `findings`: `urgent_first`."""
     if cases is None:
         return None
-    ledger: Row = summary["ledger"]
+    ledger = summary.ledger
     missing = cases.filter(pl.col("mark").is_in(GONE))
     urgent = findings.filter("_urgent").join(
         cases.select(case="number", former=FORMER), on="case", how="left", maintain_order="left"
     )
-    counts_by_mark = [
-        f"{counts['findings']:,} {mark}" for mark, counts in ledger["tonight"].items() if counts["findings"]
-    ]
+    counts_by_mark = [f"{counts.findings:,} {mark}" for mark, counts in ledger.tonight.items() if counts.findings]
     claims = urgent.unique(KEYS)
     paid = claims.select(pl.col("amount").sum()).item()
     every = f" on {counted(claims.height, 'claim')}, ${paid:,.2f}" if counts_by_mark else ""
-    return ledger | {
-        "previous": ledger["previous_run"],
+    return vars(ledger) | {
+        "previous": ledger.previous_run,
         "headline": (", ".join(counts_by_mark) or "Nothing new, worse or reopened") + every,
         "urgent": urgent.head(_URGENT_SHOWN).to_dicts(),
         "urgent_count": urgent.height,
@@ -186,10 +188,9 @@ def rejects(result: Result) -> list[Row]:
 
 def pages(summary: Summary) -> Iterator[Row]:
     """Every rule's page as titled parts."""
-    skipped = {rule["code"] for rule in summary["rules"] if not rule["evaluated"]}
-    numbers = past.of(summary).numbers
+    skipped = {rule.code for rule in summary.rules if not rule.evaluated}
     for rule in ALL:
-        text, _, examples = pages_module.page(rule, numbers).partition("\n\nExamples:\n")
+        text, _, examples = pages_module.page(rule, summary.numbers).partition("\n\nExamples:\n")
         parts = [part.partition(":") for part in text.split("\n\n")[1:]]
         sentence = [(title, body.strip()) for title, _, body in parts] + [("Examples", examples)]
         yield {"code": rule.code, "name": rule.name, "skipped": rule.code in skipped, "parts": sentence}
@@ -198,7 +199,7 @@ def pages(summary: Summary) -> Iterator[Row]:
 def given(summary: Summary) -> Iterator[tuple[str, str]]:
     """The settings other than paths and policy that were set."""
     names = {"selected": "Selected rules", "ignored": "Ignored rules", "required": "Required rules"}
-    for name, value in summary["settings"].items():
+    for name, value in summary.settings.items():
         if name not in ("paths", "policy", "origins") and value not in (None, [], False):
             yield (
                 names.get(name, name.replace("_", " ").capitalize()),

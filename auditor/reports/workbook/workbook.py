@@ -10,10 +10,10 @@ from auditor.audit import Result
 from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import ranking
-from auditor.reports.summary import Summary
 from auditor.reports.tables import FORMER, urgent_first, worst_first
 from auditor.reports.workbook import columns, summary_sheet
 from auditor.reports.workbook.sheets import ROWS_ABOVE, opened
+from auditor.run_summary import Summary
 
 ROWS = 2_000
 """Rows of a sheet: reviewers work through hundreds; the CSV and Parquet files have all rows."""
@@ -33,7 +33,7 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
     claims, findings = _linked(result, cases, rows)
     missing = cases.filter(pl.col("mark").is_in(GONE)) if cases is not None else None
     providers, rejects = ranking(result.claims), _rejects(result)
-    with opened(path, "Audit of telephone claims", summary["run_id"], summary["started"]) as book:
+    with opened(path, "Audit of telephone claims", summary.run_id, summary.started) as book:
         summary_sheet.write(book, result, summary)
         heads = [head for head in columns.FINDINGS if cases is not None or head.name not in columns.LEDGER]
         sheet = book.table("Findings", findings, heads, _findings_note(result.findings.height, rows), frozen=2)
@@ -102,7 +102,9 @@ def _claims_note(height: int, rows: int) -> str:
 
 
 def _rules(summary: Summary) -> pl.DataFrame:
-    rows = pl.DataFrame(summary["rules"], infer_schema_length=None).with_columns(pl.col("reason").cast(pl.String))
+    rows = pl.DataFrame(list(map(vars, summary.rules)), infer_schema_length=None).with_columns(
+        pl.col("reason").cast(pl.String)
+    )
     counts = ("applicable", "violation", "review", "unknown")
     yes = pl.when("evaluated").then(pl.lit("yes")).otherwise(pl.lit("NO"))
     # A zero would read as "nothing found"; a rule that was not evaluated has no numbers.
@@ -118,7 +120,7 @@ def _rejects(result: Result) -> pl.DataFrame:
 
 
 def _run(summary: Summary) -> pl.DataFrame:
-    pairs = [(name, value) for name, value in _flat(summary) if not name.startswith("rules.")]
+    pairs = [(name, value) for name, value in _flat(summary.published()) if not name.startswith("rules.")]
     return pl.DataFrame(pairs, schema={"name": pl.String, "value": pl.String}, orient="row")
 
 

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from auditor.parsing.normalise import Table, normalise, type_rows
 from auditor.parsing.readers import blank_row
+from auditor.parsing.typed_chunk import type_rows, type_table
+from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, repeated_hashes
@@ -41,7 +42,7 @@ def visits(**columns: object) -> pl.DataFrame:
 
 
 def typed(frame: pl.DataFrame, policy: Policy) -> Table:
-    return normalise(Extract(TABLES["visits"], (), frame, pl.DataFrame(schema=REJECT_SCHEMA)), policy)
+    return type_table(Extract(TABLES["visits"], (), frame, pl.DataFrame(schema=REJECT_SCHEMA)), policy)
 
 
 def same(one: Table, other: Table) -> None:
@@ -96,7 +97,9 @@ def test_counts_of_parts_add_up(policy: Policy):
     _, message_text = in_chunks(visits(), 5, policy)
     assert message_text.table.unrecognised.rows() == [("visits", "status", "LOST", 3), ("visits", "status", "lost", 6)]
     assert list(message_text.table.tallies.values()) == [8]
-    assert message_text.table.warnings[0].startswith("visits.problem_id: 8 identifiers look like rounded numbers")
+    assert message_text.table.warnings[0].startswith(
+        "visits.problem_id: identifiers look like rounded numbers, such as 2.98725E+13 (rows: 8)"
+    )
 
 
 @pytest.mark.parametrize("strangers", [0, 2_000])
