@@ -14,18 +14,18 @@ from auditor.settings import Settings
 
 
 def not_evaluated(inputs: Inputs, settings: Settings) -> dict[str, str]:
-    """The rules that say nothing on these inputs, with the reasons."""
+    """The rules that cannot be evaluated on these inputs, with the reasons."""
     return not_evaluable(ALL, _skipped(settings), existing(inputs), settings.policy)
 
 
 def enabled_rules(settings: Settings) -> list[Rule]:
-    """The rules that nobody does without."""
+    """The rules that every run needs."""
     disabled = disabled_rules(settings)
     return [rule for rule in ALL if rule.code not in disabled]
 
 
 def disabled_rules(settings: Settings) -> frozenset[str]:
-    """The rules that the user, or the policy, does without."""
+    """The rules that the user or the policy turns off."""
     return frozenset({*_skipped(settings), *(code for code, to in settings.policy.severity.items() if to == "off")})
 
 

@@ -340,7 +340,7 @@ def _slow(
             continue
         number += 1
         if len(row) < width or any(cell.strip() for cell in row[width:]):
-            malformed[number] = f"the record has {len(row)} fields, but the header has {width}"
+            malformed[number] = f"the record has {len(row)} field{'s' * (len(row) != 1)}, but the header has {width}"
             continue
         records.append(number)
         for column, position in zip(columns, positions, strict=True):

@@ -125,7 +125,7 @@ def parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]
     """
     found = expand(name, paths)
     files = "file" if found.strays == 1 else "files"
-    warnings = (f"{name}: {found.strays} {files} of other kinds in the folder ignored",) if found.strays else ()
+    warnings = (f"{name}: ignored {found.strays} other {files} in the folder",) if found.strays else ()
     return [Part(name, path) for path in found.paths], warnings
 
 

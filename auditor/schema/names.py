@@ -1,4 +1,4 @@
-"""Names as people write them: the one that somebody meant, and text that is safe to show."""
+"""The nearest known name to a mistyped one, and text that is safe to show."""
 
 import difflib
 import re
@@ -19,7 +19,7 @@ def nearest(text: str, candidates: Iterable[str], alike: float = 0.5) -> str:
 
 
 def is_word(text: str, rows: int) -> bool:
-    """Whether a value may be shown without --show-ids: it is often there and has no digit. Others may be names or ids."""
+    """Whether a value may be shown without --show-ids: it is frequent and has no digit. Others may be names or ids."""
     return rows >= _OFTEN and not re.search(r"\d", text)
 
 
@@ -29,5 +29,5 @@ def without_credentials(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Text of the same length without control characters and direction marks, which a terminal would obey."""
+    """Text of the same length without control characters and direction marks, which change a terminal."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

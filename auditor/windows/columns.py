@@ -1,4 +1,4 @@
-"""What a column of a record set is: its type and its meaning. Each module of windows lists those that rules may name."""
+"""The columns of record sets: type and meaning. Each module of windows lists the columns that rules may name."""
 
 import polars as pl
 
@@ -22,11 +22,11 @@ RECORD: Columns = {
     "at": (INSTANT, "when it started, in UTC"),
     "date_only": (FLAG, "only its day is known"),
     "gap_days": (NUMBER, "local dates between it and the claim"),
-    "order": (NUMBER, "what settles ties within a day: elapsed microseconds, or the later line first"),
+    "order": (NUMBER, "sort key for ties within a day: elapsed microseconds, or the later line first"),
     "basis": (TEXT, "what relates it to the claim"),
-    "exclusion_reason": (TEXT, "why it supports nothing, where a rule finds that it does not"),
+    "exclusion_reason": (TEXT, "why it supports nothing, if a rule finds that"),
 }
-"""What every record has, whatever its set."""
+"""The columns of every record set."""
 
 RELATED: Columns = {
     "related_kind": (TEXT, "the kind of the related record"),

@@ -1,4 +1,4 @@
-"""The lines: what coverage leaves open, FRQ001's sequence, and the other lines near a claim."""
+"""The lines: windows that are not covered, FRQ001's sequence, and the other lines near a claim."""
 
 import polars as pl
 
@@ -39,9 +39,9 @@ CLAIM: Columns = {
     "start_date": (DATE, "local date of the start"),
     "end_date": (DATE, "local date of the reach"),
     "minutes": (NUMBER, "cumulative time of its calls in whole minutes"),
-    "plain_minutes": (NUMBER, "the plain sum of its calls' times, where nobody knows how much of an overlap counts"),
+    "plain_minutes": (NUMBER, "the plain sum of its calls' times, if it is unknown how much of an overlap counts"),
     "period_minutes": (NUMBER, "the minutes with those of the period's calls that no active line bills"),
-    "period_plain": (NUMBER, "likewise the plain sum"),
+    "period_plain": (NUMBER, "the plain sum with the times of the period's calls that no active line bills"),
     "minutes_source": (TEXT, "discussion, stated, clock or mixed"),
     "low": (NUMBER, "least minutes of its code's band"),
     "high": (NUMBER, "most minutes of its code's band"),
@@ -63,15 +63,15 @@ CLAIM: Columns = {
     "doc_statement": (FLAG, "a call documents the statement"),
     "doc_identity": (FLAG, "a call documents the caller's identity"),
     "lookback_not_covered": (FLAG, "the days before are not covered, or visits of the patient may be missing"),
-    "postoperative_not_covered": (FLAG, "likewise the longest global period before"),
-    "ahead_not_covered": (FLAG, "likewise the hours after"),
-    "later_not_covered": (FLAG, "likewise those hours and the days up to the horizon"),
-    "same_day_not_covered": (FLAG, "likewise the service date"),
+    "postoperative_not_covered": (FLAG, "the same for the longest global period before"),
+    "ahead_not_covered": (FLAG, "the same for the hours after"),
+    "later_not_covered": (FLAG, "the same for the hours after and the days up to the horizon"),
+    "same_day_not_covered": (FLAG, "the same for the service date"),
     "lines_not_covered": (
         FLAG,
         "the frequency period is not covered, or lines of the patient and provider may be missing",
     ),
-    "group_lines_not_covered": (FLAG, "likewise, or lines of the patient, whoever the provider"),
+    "group_lines_not_covered": (FLAG, "the same for lines of the patient and any provider"),
     "provider_unsure": (FLAG, "a row of the providers table may be its provider's, written differently"),
     "call_unsure": (FLAG, "a call, or its patient or provider, may be the claim's, written differently"),
     "counted": (FLAG, "FRQ001 counts it against later ones"),
@@ -82,7 +82,7 @@ CLAIM: Columns = {
 LINE_BEFORE: Columns = RECORD | {
     "depends_on_unknown": (FLAG, "an earlier claim of the claim's run is unknown"),
     "e_counted": (FLAG, "FRQ001 counts the earlier line"),
-    "status_known": (FLAG, "the earlier line's status is blank or recognised, and the patient is somebody"),
+    "status_known": (FLAG, "the earlier line's status is blank or recognized, and the patient id is not a placeholder"),
     "may_replace": (FLAG, "of the same date, and one of the two replaces a line that was not found"),
     "same_provider": (FLAG, "of the same provider"),
     "same_code": (FLAG, "of the same code"),
@@ -92,7 +92,7 @@ LINE_BEFORE: Columns = RECORD | {
 
 SHARED_CALL: Columns = RECORD | {
     "is_telephone": (FLAG, "the other line has a code of the family, or a telephone code of the policy's list"),
-    "status_known": (FLAG, "the earlier line's status is blank or recognised"),
+    "status_known": (FLAG, "the earlier line's status is blank or recognized"),
 }
 """Other active lines that one of the claim's calls supports too: earlier ones of the family, and any of other codes."""
 
@@ -101,7 +101,7 @@ SAME_DAY: Columns = RECORD | {
     "is_1": (FLAG, "a code is on NCCI list 1"),
     "status_known": (
         FLAG,
-        "its status was recognised, the patient is somebody, and it is not perhaps the claim's call",
+        "its status is recognized, the patient id is not a placeholder, and it cannot be the claim's call",
     ),
 }
 """Visits and other active lines of the patient, provider and date whose codes bundle with the claim's."""
@@ -224,7 +224,7 @@ def _midnight(date: str, zone: str) -> pl.Expr:
 
 
 def _line_record(zone: str) -> list[pl.Expr]:
-    """A line as a record: an instant stands for its start, or for its date where the start is unknown."""
+    """A line as a record; `at` is its start, or the midnight of its date if the start is unknown."""
     at = pl.coalesce("start", _midnight("service_date", zone))
     names = [
         pl.col(name).alias(f"e_{name}")

@@ -1,4 +1,4 @@
-"""The visits near a claim: what their codes say, how they relate to it, and where they stand in time."""
+"""The visits near a claim: whether they count by their codes, how they are related to it, and how far they are from it."""
 
 import polars as pl
 
@@ -9,28 +9,28 @@ from auditor.windows.columns import FLAG, RECORD, Columns
 from auditor.windows.records import PatientRecords
 
 VISIT: Columns = RECORD | {
-    "linked": (FLAG, "it came from one of the claim's calls, or from the claim, or one of the calls names it"),
-    "is_related": (FLAG, "it is about what the claim is about"),
-    "may_be_related": (FLAG, "related, or nothing tells"),
-    "same_provider": (FLAG, "of the claim's provider"),
-    "same_group": (FLAG, "of the claim's group"),
+    "linked": (FLAG, "it names one of the claim's calls, or the claim, as its origin, or one of the calls names it"),
+    "is_related": (FLAG, "it is related to the claim"),
+    "may_be_related": (FLAG, "related, or it cannot be told"),
+    "same_provider": (FLAG, "the claim's provider"),
+    "same_group": (FLAG, "the claim's group"),
     "qualifies": (FLAG, "it is or may be a visit by its codes and its modality, and not the call itself"),
     "completed": (FLAG, "its status is completed"),
     "scheduled": (FLAG, "its status is scheduled"),
     "has_started": (FLAG, "it started by the instant up to which the visits are complete"),
-    "took_place": (FLAG, "completed, or past and of blank or unrecognised status"),
+    "took_place": (FLAG, "completed, or in the past with a blank or unrecognized status"),
     "not_cancelled": (FLAG, "neither cancelled nor a no-show"),
     "status_known": (
         FLAG,
-        "its status is blank or recognised, it cannot be the call itself, and the patient is somebody",
+        "its status is blank or recognized, it cannot be the call itself, and the patient id is not a placeholder",
     ),
-    "conclusive": (FLAG, "sure, and it counts rather than may count"),
-    "not_booked": (FLAG, "nobody knows when it was booked"),
+    "conclusive": (FLAG, "status_known, and it certainly counts as a visit"),
+    "not_booked": (FLAG, "the booking time is unknown"),
     "from_call": (FLAG, "linked, or booked from the claim's start on"),
     "in_span": (FLAG, "linked, or booked between the claim's start and the hours after its end"),
     "soonest": (FLAG, "it was the soonest available"),
     "not_soonest": (FLAG, "it was not the soonest available"),
-    "soonest_blank": (FLAG, "nobody knows whether it was the soonest available"),
+    "soonest_blank": (FLAG, "unknown whether it was the soonest available"),
     "unrelated_supports": (FLAG, "the policy lets unrelated visits support LAH001"),
 }
 """Visits of the patient near the claim."""

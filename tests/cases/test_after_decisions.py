@@ -68,7 +68,7 @@ def test_a_dismissed_finding_leaves_headline_money_and_exit_code(out: Path) -> N
     dismiss(out, of(out, "DUR001"), of(out, "ELG001"))
     assert ledger_run(out) == 0
     assert summary(out)["money"]["at_risk"] == 0
-    assert "Nothing needs attention: the findings on 2 of 3 claims" in (out / "latest" / "report.html").read_text()
+    assert "No action needed: the findings on 2 of 3 claims" in (out / "latest" / "report.html").read_text()
 
 
 def test_a_claim_stands_by_its_other_finding_and_its_amount_with_it(out: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_run_whose_findings_are_all_settled_is_over(out: Path, state: str, cap
     capfd.readouterr()
     assert ledger_run(out, "--format", "text") == 0
     message_text = capfd.readouterr().out
-    assert "Nothing needs attention: the findings on 2 of 3 claims are corrected, refunded or dismissed" in message_text
+    assert "No action needed: the findings on 2 of 3 claims are corrected, refunded or dismissed" in message_text
     assert "Potential overpayment 0.00" in message_text
     returned = "; returned 70.00" if state == "refunded" else ""
     assert f"  {state}: 3 cases on 2 claims, 70.00{returned}\n" in message_text

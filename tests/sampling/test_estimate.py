@@ -155,18 +155,18 @@ def test_a_stratum_reviewed_as_a_whole_adds_no_variance():
 
 @pytest.mark.parametrize("found", [[], [5]])
 def test_one_unit_of_several_has_no_variance(found: list[int]):
-    with pytest.raises(InputRefused, match=r"stratum 2: \d of its 9 units reviewed; a variance needs at least 2"):
+    with pytest.raises(InputRefused, match=r"stratum 2: \d of 9 units reviewed; review at least 2"):
         estimate([Stratum("1", 5, [0, 1]), Stratum("2", 9, found)])
 
 
 @pytest.mark.parametrize(
     ("strata", "words"),
     [
-        ([Stratum("", 90, [1] * 5 + [0] * 24)], ["Only 29 units"]),
-        ([Stratum("", 90, [1] * 4 + [0] * 26)], ["Only 4 reviewed units"]),
+        ([Stratum("", 90, [1] * 5 + [0] * 24)], ["Units reviewed: 29,"]),
+        ([Stratum("", 90, [1] * 4 + [0] * 26)], ["Reviewed units in error: 4,"]),
         ([Stratum("", 90, [1] * 5 + [0] * 25)], []),
         ([Stratum("", 90, [7] * 30)], ["no width"]),
-        ([Stratum("", 90, [7, 1] * 15), Stratum("", 9, [0, 0])], ["do not differ: 1;"]),
+        ([Stratum("", 90, [7, 1] * 15), Stratum("", 9, [0, 0])], ["all have the same error amount: 1;"]),
     ],
 )
 def test_cautions(strata: list[Stratum], words: list[str]):
@@ -259,7 +259,7 @@ def test_spares_enlarge_the_sample_in_their_order(drawn: Path, tmp_path: Path):
     )
     reported = review(drawn, as_csv(rows, tmp_path / "done.csv"))
     assert [len(stratum.errors) for stratum in reported.strata] == [8, 4]
-    assert any("2 reviewed spares" in caution for caution in reported.estimate.cautions)
+    assert any("Reviewed spares counted as sampled units: 2;" in caution for caution in reported.estimate.cautions)
     rows = reviewed(
         drawn,
         lambda rows: [
@@ -268,25 +268,25 @@ def test_spares_enlarge_the_sample_in_their_order(drawn: Path, tmp_path: Path):
             if row["kind"] == "spare" and row["draw_order"] not in first.values()
         ],
     )
-    with pytest.raises(InputRefused, match=r"the spare of order 1\d is reviewed and one before it"):
+    with pytest.raises(InputRefused, match=r"the spare of order 1\d is reviewed, but an earlier one"):
         review(drawn, as_csv(rows, tmp_path / "gap.csv"))
 
 
 @pytest.mark.parametrize(
     ("change", "reported"),
     [
-        (lambda rows: rows[3].update(error_amount=""), "record 4: no error_amount; write 0"),
-        (lambda rows: rows[3].update(error_amount="ten"), "record 4: error_amount is no amount of money"),
-        (lambda rows: rows[3].update(error_amount="10,00"), "record 4: error_amount is no amount of money"),
+        (lambda rows: rows[3].update(error_amount=""), "record 4: error_amount is blank; write 0"),
+        (lambda rows: rows[3].update(error_amount="ten"), "record 4: error_amount is not a valid amount"),
+        (lambda rows: rows[3].update(error_amount="10,00"), "record 4: error_amount is not a valid amount"),
         (lambda rows: rows[3].update(error_amount="1.005"), "record 4: error_amount has more than two decimal places"),
         (
             lambda rows: rows[3].update(unit_id="claim:other:1:98968"),
-            "record 4: its unit_id is none of the drawn units",
+            "record 4: the unit_id is not one of the drawn units",
         ),
-        (lambda rows: rows[3].update(unit_id=""), "record 4: its unit_id is none of the drawn units"),
-        (lambda rows: rows.append(rows[3]), "record 15: the unit of record 4 again"),
+        (lambda rows: rows[3].update(unit_id=""), "record 4: the unit_id is not one of the drawn units"),
+        (lambda rows: rows.append(rows[3]), "record 15: the same unit as in record 4"),
         (lambda rows: rows.pop(3), "the unit of order 4 is missing"),
-        (lambda rows: [row.pop("error_amount") for row in rows], "0 columns error_amount where one is needed"),
+        (lambda rows: [row.pop("error_amount") for row in rows], "0 columns error_amount, not one"),
     ],
 )
 def test_reviews_that_are_refused(drawn: Path, tmp_path: Path, change: Callable[[Rows], object], reported: str):
@@ -298,7 +298,7 @@ def test_reviews_that_are_refused(drawn: Path, tmp_path: Path, change: Callable[
 
 def test_a_row_of_the_workbook_is_named_as_the_spreadsheet_numbers_it(drawn: Path, tmp_path: Path):
     path = as_xlsx(reviewed(drawn, lambda rows: rows[3].update(error_amount="")), tmp_path / "done.xlsx")
-    with pytest.raises(InputRefused, match="row 6: no error_amount"):
+    with pytest.raises(InputRefused, match="row 6: error_amount is blank"):
         review(drawn, path)
 
 
@@ -311,12 +311,12 @@ def copied(drawn: Path, to: Path) -> Path:
 
 def test_the_file_that_is_filled_in_is_found(drawn: Path, tmp_path: Path):
     mine = copied(drawn, tmp_path / "mine")
-    with pytest.raises(UsageError, match="no error_amount is filled in yet"):
+    with pytest.raises(UsageError, match="error_amount is blank in every row"):
         review(mine)
     as_xlsx(reviewed(drawn), mine / "sample.xlsx")
     assert review(mine).path == mine / "sample.xlsx"
     as_csv(reviewed(drawn), mine / "sample.csv")
-    with pytest.raises(UsageError, match="both hold error amounts; say which with --reviewed"):
+    with pytest.raises(UsageError, match="both have error amounts; choose one with --reviewed"):
         review(mine)
     (mine / "sample.xlsx").unlink()
     assert review(mine).path == mine / "sample.csv"
@@ -326,11 +326,11 @@ def test_the_file_that_is_filled_in_is_found(drawn: Path, tmp_path: Path):
     ("name", "old", "new", "error", "reported"),
     [
         ("frame.csv", "31.25", "31.26", InputRefused, "its SHA-256 is not the one in frame.json"),
-        ("frame.json", '"frame_sha256"', '"other"', InputRefused, "not as it was written"),
-        ("frame.json", "{", "[", InputRefused, "not as it was written"),
-        ("frame.json", '"name": "disposition clear"', '"name": "clear"', InputRefused, "does not fit frame.csv"),
-        ("frame.json", '"drawn": 7', '"drawn": 6', InputRefused, "none of the drawn units"),
-        ("frame.json", '"seed": 6', '"seed": 8', InputRefused, "none of the drawn units"),
+        ("frame.json", '"frame_sha256"', '"other"', InputRefused, "the file was changed"),
+        ("frame.json", "{", "[", InputRefused, "the file was changed"),
+        ("frame.json", '"name": "disposition clear"', '"name": "clear"', InputRefused, "does not match frame.csv"),
+        ("frame.json", '"drawn": 7', '"drawn": 6', InputRefused, "not one of the drawn units"),
+        ("frame.json", '"seed": 6', '"seed": 8', InputRefused, "not one of the drawn units"),
     ],
 )
 def test_a_frame_that_was_changed(
@@ -345,7 +345,7 @@ def test_a_frame_that_was_changed(
 
 
 def test_files_that_are_not_there(drawn: Path, tmp_path: Path):
-    with pytest.raises(UsageError, match=r"no frame\.json in it"):
+    with pytest.raises(UsageError, match=r"this folder has no frame\.json"):
         review(tmp_path)
     with pytest.raises(UsageError, match="cannot be read"):
         review(drawn, tmp_path / "none.csv")
@@ -360,8 +360,8 @@ def test_what_is_printed(drawn: Path, tmp_path: Path, capfdbinary: pytest.Captur
     text = capfdbinary.readouterr().out.decode()
     assert "10 of 60 claims reviewed; population audited; stratified by disposition" in text
     assert "5 with an error" in text
-    assert "Only 10 units were reviewed" in text
-    assert "1 units have an error amount above their own amount" in text
+    assert "Units reviewed: 10," in text
+    assert "Units with an error amount above their own amount: 1;" in text
     assert "it establishes no overpayment" in text
     assert "CANARY" not in text
     assert frame_command.estimate(drawn, path, "json") == 0

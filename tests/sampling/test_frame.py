@@ -327,13 +327,13 @@ def test_the_work_paper(tmp_path: Path):
 @pytest.mark.parametrize(
     ("design", "error", "reported"),
     [
-        ({"unit": "visit"}, UsageError, "--unit: `visit` is none of claim, patient"),
-        ({"of": "all"}, UsageError, "--of: `all` is none of audited, flagged"),
-        ({"strata": "payer"}, UsageError, "--strata: `payer` is none of none, disposition"),
-        ({"size": 1}, UsageError, "--size: 1 is not from 2 to"),
-        ({"spares": -1}, UsageError, "--spares: -1 is not from 0"),
-        ({"seed": -1}, UsageError, "--seed: give a whole number from 0 on"),
-        ({"unit": "patient", "strata": "month"}, UsageError, "--strata month: a patient may belong to several"),
+        ({"unit": "visit"}, UsageError, "--unit: `visit` must be one of claim, patient"),
+        ({"of": "all"}, UsageError, "--of: `all` must be one of audited, flagged"),
+        ({"strata": "payer"}, UsageError, "--strata: `payer` must be one of none, disposition"),
+        ({"size": 1}, UsageError, "--size: 1 must be from 2 to"),
+        ({"spares": -1}, UsageError, "--spares: -1 must be from 0"),
+        ({"seed": -1}, UsageError, "--seed: must be a whole number, 0 or more"),
+        ({"unit": "patient", "strata": "month"}, UsageError, "--strata month: a patient may be in several strata"),
         ({"strata": "disposition", "size": 7}, UsageError, "--size: 7 units are too few for 4 strata, which need 8"),
     ],
 )
@@ -344,7 +344,7 @@ def test_impossible_designs(run: Path, design: dict[str, Any], error: type[Audit
 
 def test_an_empty_population_is_refused(tmp_path: Path):
     made = a_run(tmp_path / "run", [claim(1)])
-    with pytest.raises(InputRefused, match="no claim of the population `violation`"):
+    with pytest.raises(InputRefused, match="the population `violation` has no claims"):
         draw(made, Design(of="violation"))
 
 

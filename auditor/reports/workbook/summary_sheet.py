@@ -29,7 +29,7 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     at.line("Audit of telephone claims", None, "title")
     if summary.ledger.run:
         for mark, counts in summary.ledger.this_run.items():
-            at.line(f"Tonight: {mark}", _tallied(counts))
+            at.line(f"This run: {mark}", _tallied(counts))
         for state, counts in summary.ledger.work.items():
             due = f", the next due on {counts.next_due}" if counts.next_due else ""
             at.line(f"Cases: {state}", _tallied(counts) + due)
