@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from auditor.cases import store
-from auditor.cases.decide import State
+from auditor.cases.states import State
 from tests.support.catalogue import command
 from tests.support.program import HANG
 from tests.support.workpaper import fill
