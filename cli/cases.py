@@ -17,9 +17,9 @@ from rich.table import Table
 from auditor.cases import chain, queries, reviewed, store
 from auditor.cases import repair as repairing
 from auditor.cases import restore as restoring
-from auditor.cases.decide import STATES, Decision, decide, refundable
-from auditor.cases.ledger_update import MARKS
+from auditor.cases.decide import Decision, decide, refundable
 from auditor.cases.published import published
+from auditor.cases.states import MARKS, STATES
 from auditor.choices import GONE, CaseOrder, ListFormat
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import KEYS

@@ -13,8 +13,8 @@ import polars as pl
 
 from auditor.audit import Result
 from auditor.cases import queries
-from auditor.cases.decide import STATES
 from auditor.cases.ledger_update import LedgerUpdate
+from auditor.cases.states import STATES
 from auditor.choices import ALARMS, GONE, SETTLED
 from auditor.judging.findings import AMOUNT, KEYS
 from auditor.reports.summary import amounts_by_rule, money_of

@@ -17,6 +17,8 @@ from auditor.windows import HOUR
 AMOUNT = pl.coalesce("paid_amount", "billed_amount")
 """What was paid for a claim's line, else what was billed."""
 KEYS = ("claim_id", "claim_line", "cpt_code")
+CASE = (*KEYS, "rule")
+"""What identifies a finding, and a case of the ledger."""
 FINDINGS_ORDER = ("claim_id", "claim_line", "rule", "cpt_code")
 EVIDENCE_ORDER = ("claim_id", "claim_line", "rule", "cpt_code", "kind", "id", "at")
 NOT_APPLICABLE = "not applicable"

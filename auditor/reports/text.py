@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from auditor.cases.decide import STATES
+from auditor.cases.states import STATES
 from auditor.reading.files import shown
 from auditor.reports.page.phrases import counted, verdict
 from auditor.reports.tables import URGENT, worst_first

@@ -16,10 +16,10 @@ import polars as pl
 from polars import selectors as cs
 
 from auditor.errors import InputRefused, UsageError
-from auditor.judging.findings import KEYS
+from auditor.judging.findings import CASE, KEYS
 from auditor.run_summary import Money, Summary
 from auditor.runs.compare_causes import LIMITS, Causes, between
-from auditor.runs.compare_findings import CASE, FACTS, RECORD, UNDECIDED, changed, missing_findings
+from auditor.runs.compare_findings import FACTS, RECORD, UNDECIDED, changed, missing_findings
 from auditor.runs.explain import find_run
 from auditor.runs.past import folders, read, scan
 

@@ -13,9 +13,10 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.cases import chain, ledger_update, queries, store
-from auditor.cases.decide import Decision, State, decide
+from auditor.cases import chain, ledger_update, queries, states, store
+from auditor.cases.decide import Decision, decide
 from auditor.cases.ledger_update import LedgerUpdate
+from auditor.cases.states import State
 from auditor.errors import AuditError, FolderLocked, InputRefused, LedgerDamaged, UsageError
 from auditor.reports import summary
 from auditor.rules import select
@@ -132,7 +133,9 @@ def test_a_stronger_outcome_or_a_larger_amount_is_worse(ledger_runs: LedgerRuns)
 def test_what_is_worse(was: dict[str, str], now: dict[str, str], worse: bool):
     blank = {"outcome": None, "paid_amount": None, "billed_amount": None}
     facts = pl.DataFrame({"was": [json.dumps(blank | was)], "facts": [json.dumps(blank | now)]})
-    assert facts.select(ledger_update._worse()).to_series().to_list() == [worse]
+    assert facts.select(
+        states.worse(states.fact_in("outcome", "was"), states.amount_in("was"))
+    ).to_series().to_list() == [worse]
 
 
 def test_resolved_only_where_the_rule_was_clear_for_the_claim(ledger_runs: LedgerRuns):

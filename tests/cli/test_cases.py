@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from auditor.cases import store
-from auditor.cases.decide import State
+from auditor.cases.states import State
 from auditor.reports import outputs
 from tests.support.catalogue import command
 from tests.support.program import HANG

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from auditor.audit import Result
-from auditor.cases.decide import STATES
+from auditor.cases.states import STATES
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reports.page import charts, phrases
 from auditor.reports.page.providers import FEW, overall_rate, ranking
