@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from auditor.choices import EngineName, FailOn, Format, LogFormat
+from auditor.schema.codes import FAMILY
 
 REQUIRED_RULES = ("DUR001", "LBK001", "LAH001", "FRQ001")
 WRITABLE = ("html", "xlsx", "csv", "evidence")
@@ -87,7 +88,7 @@ RUN_OPTIONS = (
     RunOption(name="service_from", help="Audit claims from this service date.", kind="day", metavar="D"),
     RunOption(name="service_to", help="Audit claims up to this service date.", kind="day", metavar="D"),
     RunOption(name="codes", help="Codes to audit.", kind="list", metavar="LIST", default=("98968",),
-              check=True),
+              choices=FAMILY, check=True),
     RunOption(name="select", help="Only these rules: codes, prefixes, names.", kind="rules", metavar="RULES",
               check=True),
     RunOption(name="ignore", help="Without these rules.", kind="rules", metavar="RULES", default=(), check=True),
@@ -102,8 +103,8 @@ RUN_OPTIONS = (
               default=False, check=True),
     RunOption(name="max_shrink", help="Rows of a month that may be gone since the ledger's last run.", kind="size",
               metavar="P%", default="20%", check=True),
-    RunOption(name="timezone", help="IANA time zone of the exports [default: UTC].", kind="timezone", metavar="TZ",
-              check=True, in_policy=False),
+    RunOption(name="timezone", help="IANA time zone of the exports.", kind="timezone", metavar="TZ",
+              default="UTC", check=True, in_policy=False),
     RunOption(name="show_ids", help="Allow identifiers on the terminal and in logs.", kind="switch", default=False,
               check=True),
     RunOption(name="pseudonymize", help="Publish keyed tokens instead of identifiers; dated data stays PHI.",
