@@ -9,7 +9,7 @@ import typer
 from auditor.run_options import LOG, RUN_OPTIONS
 from cli import exports_app, runs_app
 from cli.cases_app import cases_app
-from cli.flags import GroupedCommand, with_options
+from cli.flags import GroupedCommand, group, with_options
 from cli.guard import guarded, show_tracebacks
 from cli.log import log
 from cli.rules_app import policies_app, rules_app
@@ -17,13 +17,11 @@ from cli.rules_app import policies_app, rules_app
 if TYPE_CHECKING:
     from cli.options import Options
 
-app = typer.Typer(
+app = group(
     name="audit98968",
     help="Audit telephone claims billed as CPT 98968 against calls and visits.",
     epilog="Example: audit98968 run --calls calls.csv --visits visits.csv --out audit_out",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(rules_app, name="rules")

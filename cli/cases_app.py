@@ -6,14 +6,12 @@ from typing import Annotated
 import typer
 
 from auditor.choices import CaseOrder, ExportFormat, ListFormat, Mark, State
-from cli.choice_options import choice
+from cli.flags import choice, group
 from cli.guard import guarded
 
-cases_app = typer.Typer(
+cases_app = group(
     help="The case ledger: what is new, what is settled, and who decided it.",
     epilog="Example: audit98968 cases list audit_out --state open",
-    no_args_is_help=True,
-    rich_markup_mode=None,
 )
 
 Location = Annotated[Path, typer.Argument(metavar="DIR", help="The folder given to --out, or a ledger file.")]

@@ -5,21 +5,16 @@ from typing import Annotated, get_args
 import typer
 
 from auditor.choices import EstimateFormat
-from cli.choice_options import choice, completing
-from cli.flags import policy_names, rule_names
+from cli.flags import choice, completing, group, policy_names, rule_names
 from cli.guard import guarded
 
-rules_app = typer.Typer(
+rules_app = group(
     help="The rules and their pages.",
     epilog="Example: audit98968 rules show LBK001",
-    no_args_is_help=True,
-    rich_markup_mode=None,
 )
-policies_app = typer.Typer(
+policies_app = group(
     help="The policies that ship with the tool.",
     epilog="Example: audit98968 policies show bcbs-ma",
-    no_args_is_help=True,
-    rich_markup_mode=None,
 )
 _rules, _policies = completing(rule_names), completing(policy_names)
 

@@ -8,7 +8,7 @@ import typer
 
 from auditor.choices import CompareFormat, EstimateFormat, Population, Strata, Unit
 from auditor.run_options import BY_NAME
-from cli.choice_options import choice
+from cli.flags import choice
 from cli.guard import guarded
 
 ShowIds = Annotated[bool, typer.Option("--show-ids", help=BY_NAME["show_ids"].help_text)]
