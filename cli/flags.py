@@ -1,7 +1,7 @@
 """Typer's options and groups of commands, made of what is declared."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Annotated, Any, get_args
 
@@ -51,6 +51,15 @@ def choice(literal: Any, help: str) -> Any:
     """An option that takes one of the words of a Literal."""
     accepted = get_args(literal)
     return typer.Option(metavar="|".join(accepted), help=help, autocompletion=completing(lambda: accepted))
+
+
+def require_choice(origin: str, text: str, choices: Collection[str]) -> None:
+    """Raise UsageError, naming the option or variable, if the text is not one of the choices."""
+    from auditor.errors import UsageError
+    from auditor.schema.names import nearest
+
+    if text not in choices:
+        raise UsageError(f"{origin}: {text!r} is not one of {', '.join(choices)}{nearest(text, choices)}")
 
 
 class GroupedCommand(TyperCommand):

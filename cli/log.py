@@ -166,7 +166,7 @@ def _open(path: str) -> int:
     size = os.fstat(file).st_size
     if size and not _OWN_LINE.match(os.pread(file, 40, 0)):
         os.close(file)
-        raise UsageError(f"--log-file: {path}: holds something else than a log of audit98968; name another file")
+        raise UsageError(f"--log-file: {path}: is not a log of audit98968; name another file")
     if size and os.pread(file, 1, size - 1) != b"\n":
         with contextlib.suppress(OSError):
             os.write(file, b"\n")  # a full disk cut the last line short

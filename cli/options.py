@@ -19,8 +19,8 @@ from auditor.policy import Policy
 from auditor.rules import CODES, select
 from auditor.run_options import BY_NAME, LOG, RUN_OPTIONS, TABLES, WRITABLE, RunOption
 from auditor.schema.codes import FAMILY
-from auditor.schema.names import nearest
 from auditor.settings import Settings
+from cli.flags import require_choice
 
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _AS_GIVEN = ("as_of", "visits_since", "claims_since", "service_from", "service_to", "max_rejects", "allow_empty",
@@ -68,7 +68,7 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     values, origins = ({name: pair[part] for name, pair in found.items()} for part in (0, 1))
     options = Options(values, origins, _settings(values, origins, policy))
     if values["master"] and values["engine"] != "spark":
-        raise UsageError(f"{origins['master']}: only --engine spark has a master; give both or neither")
+        raise UsageError(f"{origins['master']}: needs --engine spark; give both or neither")
     if values["fail_on"] == "new" and not options.ledger:
         raise UsageError(f"{origins['fail_on']}: new needs a ledger; give --out DIR or --ledger FILE")
     return options
@@ -102,12 +102,10 @@ def _typed(option: RunOption, value: Any, origin: str) -> Any:
         value = tuple(text.strip() for text in texts if text.strip())
     if option.kind == "switch" and isinstance(value, str):
         if value.casefold() not in _WORDS:
-            raise UsageError(f"{origin}: yes or no expected")
+            raise UsageError(f"{origin}: must be yes or no")
         return _WORDS[value.casefold()]
     for text in (value if isinstance(value, tuple) else (value,)) if option.choices else ():
-        if text not in option.choices:
-            hint = nearest(text, option.choices)
-            raise UsageError(f"{origin}: {text!r} is not one of {', '.join(option.choices)}{hint}")
+        require_choice(origin, text, option.choices)
     if option.name == "memory":
         return memory.parse(str(value), origin)
     return value if isinstance(value, bool | tuple) else str(value)
@@ -118,15 +116,15 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
         if not values[name]:
             raise UsageError(f"--{name} is missing: name the {name} export (a file, a glob, a folder, or - for CSV)")
     if not values["select"]:
-        raise UsageError(f"{origins['select']}: no rule given; leave it out to select all")
+        raise UsageError(f"{origins['select']}: names no rule; leave the option out to select all rules")
     if not values["codes"]:
-        raise UsageError(f"{origins['codes']}: no code given; choose from {', '.join(FAMILY)}")
+        raise UsageError(f"{origins['codes']}: names no code; choose from {', '.join(FAMILY)}")
     if not re.fullmatch(r"\d+|\d+(\.\d+)?%", values["max_rejects"]):
-        raise UsageError(f"{origins['max_rejects']}: a number of rows or a percentage expected, such as 10 or 0.5%")
+        raise UsageError(f"{origins['max_rejects']}: must be a number of rows or a percentage, such as 10 or 0.5%")
     if not re.fullmatch(r"\d{1,2}(\.\d+)?%|100%", values["max_shrink"]):
-        raise UsageError(f"{origins['max_shrink']}: a percentage expected, such as 20%")
+        raise UsageError(f"{origins['max_shrink']}: must be a percentage, such as 20%")
     if "none" in values["write"] and len(values["write"]) > 1:
-        raise UsageError(f"{origins['write']}: none stands alone; choose none, or what to write")
+        raise UsageError(f"{origins['write']}: none cannot be combined; give none, or the files to write")
     return Settings(
         paths={name: values[name] for name in TABLES if values[name]},
         policy=policy,

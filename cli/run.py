@@ -41,7 +41,7 @@ def run(options: Options) -> int:
     except (KeyboardInterrupt, SystemExit):  # asked to stop
         if options.out:
             unchanged = "nothing was published, and `latest` is unchanged"
-            late = "the report was published; the ledger may hear of it with the next run"
+            late = "the report was published; the next run may add it to the ledger"
             log.error(f"stopped: {unchanged if _latest(options) == before else late}")
         raise
     log.stop_progress()
@@ -88,7 +88,7 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
             log.stage("writing")
         if options.ledger and not ledger:
             if options.begins_anew and (archived := store.archive(options.ledger)):
-                log.info("ledger", f"another ledger begins; the one before is kept as {archived}", path=str(archived))
+                log.info("ledger", f"a new ledger starts; the previous one is kept as {archived}", path=str(archived))
             ledger = stack.enter_context(store.opened(options.ledger, create=True))
         return _publish(options, ledger, result, figures)
 
