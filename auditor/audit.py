@@ -1,4 +1,4 @@
-"""The whole path on one screen: survey → type, keeping what matters → cover → judge (bill, window, judge, find) → merge."""
+"""The whole path on one screen: scan keys → type and filter rows → cover → judge (bill, window, judge, find) → merge."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -6,15 +6,17 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from auditor import evaluated
+from auditor.audit_context import AuditContext
 from auditor.billing.lines import provider_rows
 from auditor.engines import Engine, Progress
 from auditor.engines.local import Local
 from auditor.errors import UsageError
 from auditor.inputs import Inputs, existing
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
-from auditor.judging.patients import Context, Judged
-from auditor.parsing import values
-from auditor.parsing.normalise import Table, normalise
+from auditor.judging.patients import Judged
+from auditor.parsing.readers import blank_row
+from auditor.parsing.typed_chunk import type_table
+from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
 from auditor.prefilter import row_filter
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
@@ -54,7 +56,7 @@ class Result:
 
 
 def read(settings: Settings, progress: Progress, given_engine: Engine | None = None) -> Inputs:
-    """Survey and type the given tables, in this process if no place is given, and keep what matters. Raises InputRefused."""
+    """Scan and type the given tables, here if no engine is given; keep the rows that can matter. Raises InputRefused."""
     if sum(paths.count("-") for paths in settings.paths.values()) > 1:
         raise UsageError("-: standard input can hold one table only; name files for the others")
     engine: Engine = given_engine or Local(progress=progress)
@@ -67,10 +69,10 @@ def read(settings: Settings, progress: Progress, given_engine: Engine | None = N
     summaries: dict[str, ChunkSummary] = {}
     if "providers" in settings.paths:
         extract = ingest.read_table("providers", settings.paths["providers"], policy)
-        tables["providers"], files["providers"] = normalise(extract, policy), extract.files
+        tables["providers"], files["providers"] = type_table(extract, policy), extract.files
     for name in (name for name in _BIG if name in settings.paths):
         bills = name == ("claims" if with_claims else "calls")
-        scan = KeyScan(name, policy, bills, with_claims and name == "calls", values.blanks(name, policy))
+        scan = KeyScan(name, policy, bills, with_claims and name == "calls", blank_row(name, policy))
         scans[name] = scan, engine.scan_keys(scan, parts[name][0])
         ingest.check_mapping(name, scans[name][1].files, policy, without_billing=scan.without_billing)
     lines = scans["claims" if with_claims else "calls"][1]
@@ -108,7 +110,7 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     not_evaluable = evaluated.not_evaluated(inputs, settings)
     refusals.require_rules(not_evaluable, settings)
     covered = cover(inputs, settings)
-    context = Context(
+    context = AuditContext(
         policy=policy,
         providers=provider_rows(tables.get("providers")),
         codes=settings.codes,

@@ -7,7 +7,7 @@ from auditor.schema.names import without_credentials
 
 
 class AuditError(Exception):
-    """An audit that stopped on purpose. Its message names no user or password of a URL."""
+    """An audit that stopped on purpose. Its message contains no user or password of a URL."""
 
     exit_code = 4
 
@@ -17,13 +17,13 @@ class AuditError(Exception):
 
 
 class UsageError(AuditError):
-    """Wrong usage or a bad policy file."""
+    """Wrong usage or an invalid policy file."""
 
     exit_code = 2
 
 
 class InputRefused(AuditError):
-    """Inputs that cannot be audited honestly."""
+    """Inputs that cannot be audited reliably."""
 
     exit_code = 3
 
@@ -35,12 +35,12 @@ class OutputFailed(AuditError):
 
 
 class LedgerDamaged(AuditError):
-    """The case ledger does not hold, or is not the one that the last run saw."""
+    """The case ledger is damaged, or is not the one that the last run used."""
 
     exit_code = 4
 
 
 class FolderLocked(AuditError):
-    """Another run holds the output folder."""
+    """Another run uses the output folder."""
 
     exit_code = 75

@@ -70,9 +70,7 @@ def read_key(path: Path) -> Identity:
             f"--pseudonymize: {path}: cannot be read ({error.strerror}); check the path and its permissions"
         ) from None
     if stat.S_IMODE(mode) & 0o077:
-        raise UsageError(f"--pseudonymize: {path}: others may read the key; chmod 600 it")
+        raise UsageError(f"--pseudonymize: {path}: other users can read the key; run chmod 600 on it")
     if len(key) < _SHORTEST:
-        raise UsageError(
-            f"--pseudonymize: {path}: {len(key)} bytes are too short for a key; at least {_SHORTEST} are needed"
-        )
+        raise UsageError(f"--pseudonymize: {path}: {len(key)} bytes are too few for a key; use at least {_SHORTEST}")
     return Identity(key)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from auditor.engines import Engine
-from auditor.parsing.normalise import Table
+from auditor.parsing.typed_table import Table
 from auditor.quality.coverage import CoverageBounds
 from auditor.quality.report import Profiles, QualityReport
 from auditor.reading.ingest import SourceFile

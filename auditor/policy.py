@@ -36,7 +36,7 @@ _SHIPPED = resources.files("auditor") / "policies"
 
 def _valid_timezone(name: str) -> str:
     if name not in available_timezones():
-        raise ValueError(f"no IANA time zone{nearest(name, available_timezones())}")
+        raise ValueError(f"not an IANA time zone{nearest(name, available_timezones())}")
     return name
 
 
@@ -59,7 +59,7 @@ def _valid_encoding(name: str) -> str:
 
 def _offset(text: str) -> str:
     if not re.fullmatch(r"[+-](0\d|1[0-4]):?[0-5]\d", text):
-        raise ValueError("an offset from UTC expected, such as -05:00")
+        raise ValueError("must be an offset from UTC, such as -05:00")
     return text
 
 
@@ -71,9 +71,9 @@ def _code_or_range(entry: str) -> str:
     first, _, last = entry.strip().upper().partition("-")
     low, high = form(first), form(last)
     if not re.fullmatch(r"\w{5}", first, re.ASCII) or (last and not (low and high and low[0] == high[0])):
-        raise ValueError("a code of five characters or a range of codes of one form expected, such as 99202-99205")
+        raise ValueError("must be a code of five characters or a range of codes of the same form, such as 99202-99205")
     if last and first > last:
-        raise ValueError("a range begins with its lower code, such as 99202-99205")
+        raise ValueError("a range must begin with its lower code, such as 99202-99205")
     return entry
 
 
@@ -87,7 +87,7 @@ class _Strict(BaseModel):
 
 
 class Band(_Strict):
-    """Minutes that a code stands for, both ends included."""
+    """The minutes of a code, both ends included."""
 
     low: int = Field(ge=0)
     high: int = Field(ge=0)
@@ -101,14 +101,14 @@ class Lookback(_Strict):
 
 
 class Lookahead(_Strict):
-    """How far ahead a visit counts as the call's outcome, in elapsed hours."""
+    """How long after a call a visit counts, in elapsed hours."""
 
     hours: int = Field(ge=0, le=744)
     unrelated_supports: bool
 
 
 class Duration(_Strict):
-    """Whether the unbilled calls of a period count into a claim's minutes, ask for review, or are not looked at."""
+    """Whether the unbilled calls of a period count toward a claim's minutes, request review, or are ignored."""
 
     cumulative: Literal["ask", "period", "claim"]
 
@@ -122,7 +122,7 @@ class Frequency(_Strict):
 
     @property
     def last_day(self) -> int:
-        """The last day after a line that its period holds."""
+        """The last day of the period, in days after the line."""
         return self.period_days - 1
 
 
@@ -140,14 +140,14 @@ def _dates(text: str) -> list[date]:
     try:
         start, end = date.fromisoformat(first.strip()), date.fromisoformat((last or first).strip())
     except ValueError:
-        raise ValueError("a date or two expected, such as 2025-12-25 or 2025-12-24/2026-01-01") from None
+        raise ValueError("must be a date or two dates, such as 2025-12-25 or 2025-12-24/2026-01-01") from None
     if not start <= end <= start + timedelta(days=366):
-        raise ValueError("the first date, then the last one, a year apart at most")
+        raise ValueError("the first date must come first, and the last date at most a year later")
     return [start + timedelta(days=days) for days in range((end - start).days + 1)]
 
 
 class Closures(_Strict):
-    """When the practice was closed, and what days that an export lacks otherwise mean."""
+    """When the practice was closed, and whether other date gaps make rules unknown."""
 
     closed: tuple[Annotated[str, AfterValidator(_closed)], ...]
     holes: Literal["unknown", "warn"]
@@ -159,7 +159,7 @@ class Closures(_Strict):
 
 
 class Ids(_Strict):
-    """What ids of a kind may differ in and be equal, and which patient ids stand for nobody, or do not."""
+    """Differences to ignore when ids are compared, and which patient ids are, or are not, placeholders."""
 
     patient_id: Differences = ()
     provider_id: Differences = ()
@@ -195,13 +195,13 @@ def _run_type(option: RunOption) -> Any:
 RunDefaults = create_model(
     "RunDefaults",
     __base__=_Strict,
-    __doc__="Options of `audit98968 run` that a policy may set; flags and variables come first.",
+    __doc__="Options of `audit98968 run` that a policy may set; flags and variables override them.",
     **{option.name: (_run_type(option) | None, None) for option in RUN_OPTIONS if option.in_policy},  # type: ignore[call-overload]
 )
 
 
 class Policy(_Strict):
-    """One validated policy. `sha256` is that of the file it was read from."""
+    """One validated policy. `sha256` is the hash of its file."""
 
     name: str
     description: str = ""
@@ -240,16 +240,16 @@ class Policy(_Strict):
     own_keys: frozenset[str] = frozenset()
 
     def sources_of(self, table: str, column: str) -> tuple[str, ...]:
-        """The export's headers that the policy maps to a canonical column; empty where it says nothing."""
+        """The export's headers that the policy maps to a canonical column; empty if it maps none."""
         mapped = self.columns.get(table, {}).get(column, ())
         return (mapped,) if isinstance(mapped, str) else mapped
 
     def rows_above(self, table: str) -> int:
-        """The lines above the header of a table's CSV files."""
+        """The number of lines above the header of a table's CSV files."""
         return next((rows for name, rows in self.skip_rows.items() if name == table), 0)
 
     def has_zone(self, table: str, column: str) -> bool:
-        """Whether the policy gives a column, or its table, a zone of its own."""
+        """Whether the policy sets a zone for a column or its table."""
         return table in self.timezones or f"{table}.{column}" in self.timezones
 
     def zone_of(self, table: str, column: str) -> str:
@@ -266,7 +266,7 @@ class Policy(_Strict):
                 by_text.get(text) not in (None, term) and text in map(fold_term, vocabulary)
                 for text, term in pairs.items()
             ):
-                raise ValueError(f"{key!r}: a term itself cannot mean another term")
+                raise ValueError(f"{key!r} is a term itself and cannot mean another term")
             by_text |= pairs
         return by_text
 
@@ -282,12 +282,12 @@ def _vocabulary(table: str, column: str) -> Vocabulary:
 
 
 def _term_pairs(key: str, value: str | tuple[str, ...], terms: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Both spellings mean the same: `"seen today" = "completed"` and `completed = ["seen today"]`."""
+    """Both forms are accepted: `"seen today" = "completed"` and `completed = ["seen today"]`."""
     if isinstance(value, str) and fold_term(value) in terms:
         return [(key, terms[fold_term(value)])]
     if fold_term(key) in terms:
         return [(text, terms[fold_term(key)]) for text in ([value] if isinstance(value, str) else value)]
-    raise ValueError("neither side is a known term; known are " + ", ".join(sorted(set(terms.values()))))
+    raise ValueError("neither side is a known term; the terms are " + ", ".join(sorted(set(terms.values()))))
 
 
 def shipped() -> tuple[str, ...]:
@@ -311,7 +311,7 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where}: not valid TOML: {error}") from None
     except RecursionError:
-        raise UsageError(f"{where}: no policy: it nests its values without end; correct it") from None
+        raise UsageError(f"{where}: values are nested too deeply; correct the policy") from None
     for key in ("sha256", "timezone_defaulted", "own_keys", "list_files"):
         if key in own:
             raise UsageError(_at(where, text, (key,), "unknown key"))
@@ -340,7 +340,7 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
 
 
 def _severity_by_code(policy: Policy, where: str, text: str, find_rules: FindRules) -> dict[str, Severity]:
-    """Severities may name rules by code, prefix or name; the longest word wins."""
+    """Severities may name rules by code, prefix or name; the longest selector wins."""
     by_code: dict[str, Severity] = {}
     for selector in sorted(policy.severity, key=len):
         try:
@@ -370,7 +370,9 @@ def leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
 def source(name: str) -> str:
     """The text of a shipped policy. Raises UsageError."""
     if name not in shipped():
-        raise UsageError(f"no policy {name!r}{nearest(name, shipped())}; shipped are {', '.join(shipped())}")
+        raise UsageError(
+            f"no policy {name!r}{nearest(name, shipped())}; the included policies are {', '.join(shipped())}"
+        )
     return _read(name)[1].decode()
 
 
@@ -382,20 +384,20 @@ def _read(name_or_file: str) -> tuple[str, bytes]:
     except OSError as error:
         hint = nearest(name_or_file, shipped())
         raise UsageError(
-            f"{name_or_file}: no such policy ({error.strerror}){hint}; shipped are {', '.join(shipped())}"
+            f"{name_or_file}: no such policy ({error.strerror}){hint}; the included policies are {', '.join(shipped())}"
         ) from None
 
 
 def _with_whole_lists(
     own: dict[str, Any], shipped: Mapping[str, list[str]], policy: str, where: str, text: str
 ) -> dict[str, Any]:
-    """The policy's own lists written out: `X.add` and `X.file` go beside the shipped list. Raises UsageError."""
+    """The policy's own lists in full: `X.add` and `X.file` extend the shipped list. Raises UsageError."""
     lists, files = dict(own.get("lists", {})), {}
     for name, change in lists.items():
         if not isinstance(change, dict) or name not in shipped:
             continue
         if extra := sorted(change.keys() - {"add", "file", "column"}):
-            raise UsageError(_at(where, text, ("lists", name, extra[0]), "unknown key; add, file or column expected"))
+            raise UsageError(_at(where, text, ("lists", name, extra[0]), "unknown key; use add, file or column"))
         lists[name] = [*shipped[name], *change.get("add", ())]
         if "file" in change:
             path = Path(policy).parent / str(change["file"])
@@ -411,15 +413,15 @@ def _with_whole_lists(
 
 
 def _listed(path: Path, column: str | None) -> tuple[list[str], str]:
-    """The codes of a CSV file's column, and the column: the one named, else the first that is called after codes."""
+    """The codes of a CSV file's column, and the column: the one named, or else the first with a known name for codes."""
     wanted = [column.strip().casefold()] if column else ["hcpcs", "cpt", "code", "cpt_code", "hcpcs_code"]
     with path.open(newline="", encoding="utf-8-sig") as stream:
         rows = csv.reader(stream)
-        for row in rows:  # what stands above the header is passed over
+        for row in rows:  # rows above the header are skipped
             if found := [at for at, name in enumerate(row) if name.strip().casefold() in wanted]:
                 cells = [cells[found[0]].strip().upper() for cells in rows if len(cells) > found[0]]
                 return [code for code in cells if form(code)], row[found[0]].strip()
-    raise ValueError('no column of codes; name it: column = "..."')
+    raise ValueError('no column of codes was found; name it: column = "..."')
 
 
 def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -432,7 +434,7 @@ def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_names(policy: Policy, where: str, text: str) -> None:
-    """Names that pydantic cannot know: tables, columns and terms."""
+    """Check what pydantic cannot: names of tables, columns and terms, and values that depend on each other."""
 
     def accepted(path: tuple[str, ...], names: tuple[str, ...]) -> None:
         if path[-1] not in names:
@@ -456,7 +458,7 @@ def _check_names(policy: Policy, where: str, text: str) -> None:
     for key in policy.timezones:
         accepted(("timezones", key), zoned)
     if not policy.zone_names and any("%Z" in form for form in policy.instant_formats):
-        kind = '%Z needs the names and their offsets: [zone_names] EST = "-05:00"'
+        kind = '%Z needs the zone names and their offsets; add them: [zone_names] EST = "-05:00"'
         raise UsageError(_at(where, text, ("instant_formats",), kind))
     if policy.effective_from and policy.effective_to and policy.effective_from > policy.effective_to:
         raise UsageError(_at(where, text, ("effective_to",), "is before effective_from"))
@@ -466,7 +468,7 @@ def _check_names(policy: Policy, where: str, text: str) -> None:
 
 
 def _suggestion(path: tuple[str, ...]) -> str:
-    """The nearest key that is valid at this place of the policy."""
+    """The nearest key that is valid in this table of the policy."""
     model: Any = Policy
     for part in path[:-1]:
         annotation = model.model_fields[part].annotation if part in model.model_fields else None

@@ -156,8 +156,6 @@ def _history_entry(event: str, details: Mapping[str, Any]) -> Iterator[str]:
     elif event == "decided":
         yield f"{details['state']} on {details['on']}, because: {details['reason']}"
         yield from (f"{name.replace('_', ' ')} {details[name]}" for name in _SPANS if name in details)
-    elif event == "renamed":
-        yield f"called otherwise from here on; before it was {details['from']}"
     elif event == "restored":
         yield f"restored from the run folders: {details['state']}, {details['mark']}"
     else:
@@ -240,7 +238,7 @@ def import_workbook(location: Path, workbook: Path, by: str | None) -> int:
 
 
 def verify(location: Path, head: str | None) -> int:
-    """Prove the history, or name every place where it does not hold. `heading` is a hash that it printed earlier."""
+    """Prove the history, or name every place where it does not hold. `head` is a hash that it printed earlier."""
     path = queries.ledger_of(location)
     with store.opened(path) as ledger:
         faults = list(queries.faults(ledger, path.parent))
@@ -259,7 +257,7 @@ def repair(location: Path) -> int:
     """Make the cases anew from the history, with a copy of the ledger kept."""
     path = queries.ledger_of(location)
     with store.opened(path) as ledger:
-        copy = store.back_up(ledger, path, "repair")
+        copy = store.back_up(ledger, path)
         with store.writing(ledger):
             changed = repairing.repair(ledger, path.parent)
         faults = list(queries.faults(ledger, path.parent))

@@ -14,7 +14,6 @@ from auditor.inputs import Inputs
 from auditor.quality import duration_units, refusals, report
 from auditor.reading.headers import shown
 from auditor.reports import summary, text
-from auditor.reports.summary import Summary
 from auditor.rules import ALL
 from auditor.settings import Settings
 from cli.log import log
@@ -45,7 +44,7 @@ def check(options: Options) -> int:
         out.print(line)
     refusals.require_matching_ids(result.joins, settings)
     compare_with_the_run_before(options, figures)
-    for warning in figures["warnings"]:
+    for warning in figures.warnings:
         out.print(f"Warning: {warning}")
         log.warn(warning, aloud=False)
     return 0
@@ -55,7 +54,7 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
     """Rows, files, the columns that have another name in the export, rejects by reason, values that nobody knows."""
     rejects = summary.rejects_of(inputs)
     for table, files in inputs.files.items():
-        rows, lost = sum(file.rows for file in files), rejects[table]["rejected"]
+        rows, lost = sum(file.rows for file in files), rejects[table].rejected
         yield f"{table}: {rows:,} rows = {rows - lost:,} used + {lost:,} rejected"
         for file in files:
             yield f"  {file.path}: {file.rows:,} rows"
@@ -73,8 +72,8 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
     if blank := summary.blank_columns_of(inputs):
         yield f"blank in every row, so absent: {', '.join(blank)}"
     for value in summary.unrecognised_of(inputs, settings):
-        written = repr(value["value"]) if show_ids else "a value (--show-ids names it)"
-        yield f"unrecognised {value['table']}.{value['column']}: {written} ({value['count']:,})"
+        written = repr(value.value) if show_ids else "a value (--show-ids names it)"
+        yield f"unrecognised {value.table}.{value.column}: {written} ({value.count:,})"
 
 
 def _units(inputs: Inputs, settings: Settings) -> Iterator[str]:
@@ -114,15 +113,14 @@ def _extent(result: Result, settings: Settings) -> Iterator[str]:
     for code in sorted({*settings.codes, *profile.filter(pl.col("what").is_in(["used", "lost"]))["name"]} - {""}):
         used, lost = report.billed(profile, [code])
         yield f"rows with {code}: {used:,} used, {lost:,} rejected{'' if code in settings.codes else ' (not audited)'}"
-    covered: Summary = summary.coverage_of(result.coverage, settings)
-    gaps = covered.pop("holes")
-    yield from (f"{name}: {value}" for name, value in covered.items())
-    yield from (f"hole in the {gap['table']}: {gap['first']} to {gap['last']}" for gap in gaps)
+    covered = summary.coverage_of(result.coverage, settings)
+    yield from (f"{name}: {value}" for name, value in covered.model_dump(exclude={"holes"}).items())
+    yield from (f"hole in the {gap.table}: {gap.first} to {gap.last}" for gap in covered.holes)
     assumed = " (assumed)" if settings.policy.timezone_defaulted else ""
     yield f"timezone: {settings.policy.timezone}{assumed}"
     for table, column in (("calls", "call_start"), ("visits", "visit_start"), ("visits", "booked_at")):
         if table in inputs.profiles and (hours := report.hours(inputs.profiles[table], column)):
             yield f"{table}.{column}: 9 of 10 are from {hours[0]}:00 to {hours[1]}:59"
     for join in summary.joins_of(result):
-        nearly = f", {join['nearly_equal']:,} nearly ({join['differ_in']})" if join["nearly_equal"] else ""
-        yield f"{join['in']}: {join['found']:,} of {join['values']:,} {join['of']} are found{nearly}"
+        nearly = f", {join.nearly_equal:,} nearly ({join.differ_in})" if join.nearly_equal else ""
+        yield f"{join.column}: {join.found:,} of {join.values:,} {join.of} are found{nearly}"

@@ -22,7 +22,8 @@ from auditor.inputs import Inputs
 from auditor.quality import refusals, shrinkage
 from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
-from auditor.reports.summary import Run, Summary
+from auditor.reports.summary import Run
+from auditor.run_summary import Summary
 from auditor.runs import past
 from auditor.schema.names import without_credentials
 from auditor.settings import Settings
@@ -51,7 +52,7 @@ def run(options: Options) -> int:
     except BrokenPipeError:
         redirect_to_devnull(sys.stdout)  # a reader that has seen enough changes nothing about the findings
     finally:
-        for warning in figures["warnings"]:
+        for warning in figures.warnings:
             log.warn(warning)
     return _exit_code(options.values["fail_on"], figures)
 
@@ -78,9 +79,8 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
         if options.ledger and options.ledger.exists() and not options.begins_anew:
             ledger = stack.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
             queries.require_sound_ledger(ledger, options.ledger, options.out)
-            settings = replace(
-                settings, undecided=ledger_update.undecided(ledger), related=ledger_update.related(ledger)
-            )
+            undecided, related = ledger_update.undecided(ledger), ledger_update.related(ledger)
+            settings = replace(settings, undecided=undecided, related=related)
         elif options.ledger and not options.begins_anew:
             queries.require_no_ledger(options.ledger, options.out)
         result, figures = _audit(options, settings, engine, started)
@@ -109,12 +109,13 @@ def _audit(options: Options, settings: Settings, engine: Engine, started: dateti
             refused = summary.of_refusal(inputs, settings, run_of(started, inputs, settings), str(refusal))
             _log_report(folder.publish_refusal(options.out, inputs, refused))
         raise
-    figures["settings"] |= {name: options.values[name] for name in ("fail_on", "memory", "engine")}
+    figures.settings |= {name: options.values[name] for name in ("fail_on", "memory", "engine")}
     master = options.values["master"]
-    figures["settings"]["master"] = master and without_credentials(master)
-    figures["settings"]["origins"] = dict(options.origins)
-    log.info("result", f"{figures['rules_evaluated']} of {figures['rules_total']} rules evaluated; {_counts(figures)}",
-             claims=figures["claims"], rules_evaluated=figures["rules_evaluated"], money=figures["money"])  # fmt: skip
+    figures.settings["master"] = master and without_credentials(master)
+    figures.settings["origins"] = dict(options.origins)
+    counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures.claims)
+    log.info("result", f"{figures.rules_evaluated} of {figures.rules_total} rules evaluated; {counts}",
+             claims=vars(figures.claims), rules_evaluated=figures.rules_evaluated, money=vars(figures.money))  # fmt: skip
     return result, figures
 
 
@@ -124,10 +125,10 @@ def compare_with_the_run_before(options: Options, figures: Summary) -> None:
         return
     with suppress(OSError, ValueError):
         earlier = past.read(options.out / "latest" / "summary.json")
-        now, allowed = past.of(figures), float(options.settings.max_shrink[:-1]) / 100
-        if shrunken := shrinkage.shrunken_table(earlier, now.extents, allowed):
+        allowed = float(options.settings.max_shrink[:-1]) / 100
+        if shrunken := shrinkage.shrunken_table(earlier, figures.reaches, allowed):
             raise InputRefused(f"{shrunken}; is the export cut short? If it is right, give --max-shrink 100%")
-        figures["warnings"] = [*shrinkage.losses(earlier, now, allowed), *figures["warnings"]]
+        figures.warnings = [*shrinkage.losses(earlier, figures, allowed), *figures.warnings]
 
 
 def _publish(
@@ -135,7 +136,7 @@ def _publish(
 ) -> tuple[Result, Summary, pl.DataFrame | None, Path | None]:
     """Enter the run in the ledger and write its folder. Returns what is told then, the run's cases, and the folder.
 
-    The ledger is kept last: a run that dies before is told anew, and nothing that is new is ever missed.
+    The ledger is kept last: a run that dies before is repeated, and nothing that is new is ever missed.
     """
     cases = None
     with store.writing(ledger) if ledger else nullcontext():
@@ -145,7 +146,7 @@ def _publish(
             cases = entered.cases
         where = folder.publish(options.out, result, figures, cases, options.settings.write) if options.out else None
     if ledger and options.out:
-        queries.note_entered(options.out, figures["run_id"])
+        queries.note_entered(options.out, figures.run_id)
     _log_report(where)
     return result, figures, cases, where
 
@@ -170,8 +171,8 @@ def run_of(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
 def log_inputs(inputs: Inputs) -> None:
     """Every file, with its rows in, used and rejected."""
     for file in summary.inputs_of(inputs):
-        used = f"{file['rows']:,} rows = {file['used']:,} used + {file['rejected']:,} rejected"
-        log.info("input", f"{file['table']}: {file['path']}: {used}", **file)
+        used = f"{file.rows:,} rows = {file.used:,} used + {file.rejected:,} rejected"
+        log.info("input", f"{file.table}: {file.path}: {used}", **vars(file))
 
 
 def _log_report(where: Path | None) -> None:
@@ -179,38 +180,22 @@ def _log_report(where: Path | None) -> None:
         log.info("report", f"report: {where}", path=str(where))
 
 
-def _counts(figures: Summary) -> str:
-    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures["claims"].items())
-
-
 def _print(options: Options, result: Result, figures: Summary, cases: pl.DataFrame | None, where: Path | None) -> None:
-    form = options.values["format"]
+    form, show_ids = options.values["format"], options.values["show_ids"]
     if form == "text":
-        ranked = ranking(result.claims)
-        on_one_terminal = sys.stdout.isatty() and sys.stderr.isatty() and not options.values["quiet"]
-        text.write(
-            sys.stdout,
-            figures,
-            result.findings,
-            ranked,
-            where,
-            cases,
-            show_ids=options.values["show_ids"],
-            warnings_shown_elsewhere=on_one_terminal,
-        )
+        seen = sys.stdout.isatty() and sys.stderr.isatty() and not options.values["quiet"]
+        text.write(sys.stdout, figures, result.findings, ranking(result.claims), where, cases, show_ids=show_ids,
+                   warnings_shown_elsewhere=seen)  # fmt: skip
     elif form == "json":
-        data(folder.to_json(figures if options.values["show_ids"] else summary.without_ids(figures)))
-    elif form == "csv":
-        data(tables.to_csv(result.findings))
-    elif form == "jsonl":
-        data(tables.to_jsonl(result.findings))
+        data(folder.to_json((figures if show_ids else summary.without_ids(figures)).published()))
+    elif form in ("csv", "jsonl"):
+        data((tables.to_csv if form == "csv" else tables.to_jsonl)(result.findings))
 
 
 def _exit_code(fail_on: str, figures: Summary) -> int:
     if fail_on == "new":
-        return FINDINGS if figures["ledger"]["announced"] else 0
+        return FINDINGS if figures.ledger.announced else 0
     levels = ("violation", "review", "incomplete")
     failing = levels[: levels.index(fail_on) + 1] if fail_on in levels else ()
-    if "incomplete" in failing and figures["claims"]["rejected"]:
-        return FINDINGS
-    return FINDINGS if any(figures["standing"][level] for level in failing) else 0
+    rejected = "incomplete" in failing and figures.claims.rejected
+    return FINDINGS if rejected or any(getattr(figures.standing, level) for level in failing) else 0

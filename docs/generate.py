@@ -9,9 +9,9 @@ from typing import get_args, get_origin
 from pydantic import BaseModel
 
 from auditor.reports import outputs
-from auditor.reports.outputs import SummaryFile
 from auditor.rules import ALL, pages
 from auditor.run_options import RUN_OPTIONS
+from auditor.run_summary import Summary
 from auditor.schema.tables import TABLES, Column
 from tests.support.catalogue import CANARY, Case, cases
 
@@ -22,7 +22,7 @@ _PRINTABLE = re.compile(rb"[\n -~]{1,2000}")
 
 def rules_page() -> str:
     """Every rule's page, as `audit98968 rules show` prints it."""
-    parts = ["# Rules", "Written by `make docs` from the rules; `audit98968 rules show CODE` prints the same text."]
+    parts = ["# Rules", "`make docs` writes this page from the rules; `audit98968 rules show CODE` prints one of them."]
     for rule in ALL:
         title, _, body = pages.page(rule).partition("\n\n")
         parts.append(f"## {title}\n\n{body}")
@@ -62,18 +62,19 @@ def _meaning(column: Column) -> str:
 
 
 def errors_page() -> str:
-    """Every message with its exit code and the least input that calls it forth."""
+    """Every message with its exit code and the smallest input that triggers it."""
     parts = [
         "# Messages",
-        "Written by `make docs` from `tests/errors/`, where each message lies beside the least input that calls it forth. "
-        "A message says where, what, and what to do; it never quotes a cell. Tables that a case does not show are in order. "
-        "Rejected rows are in `rejects.csv` of the run's folder, each with its reason.",
+        "This page lists every message with the smallest input that triggers it. `make docs` writes it from "
+        "`tests/errors/`. A message says where the problem is, what it is, and what to do; it never quotes a value of a "
+        "cell. Tables that an example does not show are valid. `rejects.csv` in the run's folder lists every rejected row "
+        "with its reason.",
     ]
     by_code: dict[str, list[Case]] = {}
     for case in cases():
         by_code.setdefault(case.golden.split()[1], []).append(case)
     for code, found in sorted(by_code.items(), key=lambda item: int(item[0])):
-        parts += [f"## Exit {code}", *(_error(case) for case in found)]
+        parts += [f"## Exit code {code}", *(_error(case) for case in found)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -101,8 +102,8 @@ def outputs_page() -> str:
     parts = [
         "# Outputs",
         "This page lists every file that a run writes for other programs. `report.html` and `report.xlsx` are for people. "
-        "`make docs` writes this page from `auditor/reports/outputs.py`; `audit98968 schema` prints the same content as "
-        "JSON Schemas.",
+        "`make docs` writes this page from `auditor/reports/outputs.py` and `auditor/run_summary.py`; `audit98968 schema` "
+        "prints the same content as JSON Schemas.",
         f"The schema_version is {outputs.VERSION}. It is in `summary.json` and in the metadata of every Parquet file.",
         "- Dollars are decimals with two places in Parquet and numbers in JSON.\n"
         "- Instants have the offset of the policy's zone.\n"
@@ -116,7 +117,7 @@ def outputs_page() -> str:
         ]
         head = "| column | type | meaning | null |\n|---|---|---|---|\n"
         parts.append(f"## {name}\n\n{', '.join(f'`{name}.{form}`' for form in forms)}\n\n{head}" + "\n".join(rows))
-    parts.append("## summary.json\n\n| key | type | meaning |\n|---|---|---|\n" + "\n".join(_keys("", SummaryFile)))
+    parts.append("## summary.json\n\n| key | type | meaning |\n|---|---|---|\n" + "\n".join(_keys("", Summary)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -127,7 +128,9 @@ def _keys(place: str, model: type[BaseModel]) -> Iterator[str]:
         inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
         many = {list: "[]", dict: ".*"}.get(get_origin(field.annotation), "")  # type: ignore[call-overload]
         key = f"{place}{field.alias or name}{many if inner else ''}"
-        kind = re.sub(r"\btyping\.|<class '(\w+)'>", r"\1", str(field.annotation)).replace("|", "or")
+        kind = re.sub(
+            r"\b(?:typing|(?<!')datetime)\.|<class '(?:datetime\.)?(\w+)'>", r"\1", str(field.annotation)
+        ).replace("|", "or")
         yield f"| `{key}` | {'object' if inner else kind} | {field.description or ''} |"
         if inner:
             yield from _keys(f"{key}.", inner)

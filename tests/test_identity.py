@@ -39,7 +39,7 @@ def test_no_output_holds_an_identifier_and_no_verdict_changes(source: Path, tmp_
     facts = ("service_date", "disposition", "minutes", "violations", "reviews", "unknowns", "source_record")
     assert result.claims.sort("line").select(facts).equals(plain.claims.sort("line").select(facts))
     assert result.findings.height == plain.findings.height
-    assert reported["pseudonym_key_id"] == Identity(b"0123456789abcdef").key_id
+    assert reported.pseudonym_key_id == Identity(b"0123456789abcdef").key_id
 
 
 def test_tokens_are_stable_and_differ_by_key_and_kind():

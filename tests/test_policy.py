@@ -25,7 +25,7 @@ MISTAKES = {
     '[columns.call]\ncall_id = "No"': "line 1: columns.call: unknown name; did you mean calls?",
     '[columns.calls]\ncallid = "No"': "line 2: columns.calls.callid: unknown name; did you mean call_id?",
     '[values.visits.status]\n"done" = "complete"': "values.visits.status: neither side is a known term",
-    'timezone = "Mars/Olympus"': "line 1: timezone: no IANA time zone",
+    'timezone = "Mars/Olympus"': "line 1: timezone: not an IANA time zone",
     "[lookback]\ndays = -1": "line 2: lookback.days: Input should be greater than or equal to 0",
     "[lookback\n": "not valid TOML",
     '[run]\nfail_on = "sometimes"': "line 2: run.fail_on",
@@ -110,8 +110,8 @@ def test_bcbs_ma_dates_and_unrelated_visits(tmp_path: Path):
 def test_claims_outside_the_policys_dates_are_counted_apart(tmp_path: Path):
     result = audit(tmp_path, "bcbs-ma", [call(1, "2021-03-31"), call(2, "2021-05-03")], VISITS)
     settings = Settings(paths={}, policy=policies.load("bcbs-ma", select))
-    reported = summary.of_result(result, settings, summary.Run("test", summary.datetime.now(summary.UTC)))["claims"]
-    assert (reported["audited"], reported["not_applicable"]) == (1, 1)
+    reported = summary.of_result(result, settings, summary.Run("test", summary.datetime.now(summary.UTC))).claims
+    assert (reported.audited, reported.not_applicable) == (1, 1)
 
 
 def test_strict_relates_every_visit_and_counts_every_claim(tmp_path: Path):
@@ -200,7 +200,7 @@ def test_a_policy_without_global_periods_looks_no_day_back(tmp_path: Path, since
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('[lists]\nvisit_codes = ["99215-99211"]', "begins with its lower code"),
+        ('[lists]\nvisit_codes = ["99215-99211"]', "must begin with its lower code"),
         ('[lists]\nvisit_codes = ["9921"]', "a code of five characters"),
         ('[lists]\nncci_0 = ["G0402-99204"]', "a code of five characters"),
         ('[values.visits.status]\n"completed" = "cancelled"', "cannot mean another term"),

@@ -12,7 +12,7 @@ import polars as pl
 
 from auditor.billing import adjustments
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
-from auditor.parsing.normalise import Table
+from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
 from auditor.schema.codes import FAMILY, CodeList, credential_parts
 
@@ -39,7 +39,7 @@ class Billing:
 
     `lines`: the active lines with a code of the family, in the order in which one is *earlier*; `line` is that order.
     `line_calls`: one row per line and call of it. `other_lines`: active lines with other codes, and `other_calls`
-    which of the calls they bill, `by_id` where by the call's id.
+    which of the calls they bill, `named_by_id` where by the call's id.
     `inactive`: void and denied lines, keys and status.
     """
 

@@ -19,14 +19,15 @@ from auditor.choices import ALARMS, GONE, SETTLED
 from auditor.judging.findings import AMOUNT, KEYS
 from auditor.reports.summary import amounts_by_rule, money_of
 from auditor.reports.tables import IS_SETTLED, URGENT
+from auditor.run_summary import AfterDecisions, LedgerPart, RuleResult, Summary, Tally
 
 _DOLLARS = pl.Decimal(18, 2)
 _ORDER = pl.Enum(STATES)
 
 
 def with_decisions(
-    connection: sqlite3.Connection, result: Result, summary: dict[str, Any], update: LedgerUpdate
-) -> tuple[Result, dict[str, Any]]:
+    connection: sqlite3.Connection, result: Result, summary: Summary, update: LedgerUpdate
+) -> tuple[Result, Summary]:
     """The result, with what the ledger says of its findings and what is still at risk, and the summary after decisions."""
     decided = queries.list_cases(connection, decided=True)
     decided = decided.with_columns(pl.col("paid_amount", "billed_amount", "refunded_amount").cast(_DOLLARS))
@@ -36,31 +37,30 @@ def with_decisions(
     )  # fmt: skip
     claims = _claims(findings, result.claims, _refunds(decided))
     findings = _at_risk(findings, claims).select(result.findings.columns)
-    work = update.in_summary | {
-        "tonight": {mark: tally(findings.filter(URGENT, mark=mark)) for mark in ALARMS},
-        "work": _work(decided, update.cases),
-    }
     changes = {
-        "standing": summary["standing"] | _counts(claims, summary["standing"]),
-        "money": summary["money"] | _money(claims, decided),
-        "rules": _rules(summary["rules"], findings),
-        "ledger": work,
+        "standing": summary.standing.model_copy(update=_counts(claims, summary.standing)),
+        "money": summary.money.model_copy(update=_money(claims, decided)),
+        "rules": _rules(summary.rules, findings),
+        "ledger": LedgerPart(
+            **update.in_summary,
+            tonight={mark: tally(findings.filter(URGENT, mark=mark)) for mark in ALARMS},
+            work=_work(decided, update.cases),
+        ),
     }
     left = claims.select(*KEYS, at_risk_amount="at_risk", review_amount="to_review")
     audited = result.claims.update(left, on=list(KEYS), include_nulls=True)
-    return replace(result, findings=findings, claims=audited), summary | changes
+    return replace(result, findings=findings, claims=audited), summary.model_copy(update=changes)
 
 
-def tally(rows: pl.DataFrame) -> dict[str, Any]:
+def tally(rows: pl.DataFrame) -> Tally:
     """Findings or cases, their claims, and the claims' amounts, each once."""
     claims = rows.unique(KEYS)
-    return {"findings": rows.height, "claims": claims.height, "amount": float(claims.select(AMOUNT.sum()).item())}
+    return Tally(findings=rows.height, claims=claims.height, amount=float(claims.select(AMOUNT.sum()).item()))
 
 
 def _refunds(decided: pl.DataFrame) -> pl.DataFrame:
-    """Claim and `refunded`, the sum of its refunds. A refund without an amount is of an older version: of all of it."""
-    refunded = pl.when(pl.col("refunded_amount").is_null() & (pl.col("state") == "refunded")).then(AMOUNT)
-    return decided.group_by(KEYS).agg(refunded=pl.col("refunded_amount").sum() + refunded.max().fill_null(0))
+    """Claim and `refunded`, the sum of its refunds."""
+    return decided.group_by(KEYS).agg(refunded=pl.col("refunded_amount").sum())
 
 
 def _claims(findings: pl.DataFrame, claims: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
@@ -106,12 +106,12 @@ def _at_risk(findings: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.when(first).then("at_risk_amount"))
 
 
-def _counts(claims: pl.DataFrame, before: dict[str, Any]) -> dict[str, Any]:
+def _counts(claims: pl.DataFrame, before: AfterDecisions) -> dict[str, Any]:
     """How many claims stand as what; those that are settled, of which a rule could not be decided, are incomplete."""
     counted = {name: claims.filter(remaining=name) for name in ("violation", "review", "dismissed")}
     settled = claims.filter(pl.col("remaining").is_in(SETTLED))
     return {name: rows.height for name, rows in counted.items()} | {
-        "incomplete": before["incomplete"] + settled.filter(pl.col("unknowns").list.len() > 0).height,
+        "incomplete": before.incomplete + settled.filter(pl.col("unknowns").list.len() > 0).height,
         "dismissed_findings": int(claims["dismissed"].sum()),
         "dismissed_amount": float(counted["dismissed"]["amount"].sum()),
         "settled": settled.height,
@@ -133,19 +133,20 @@ def _money(claims: pl.DataFrame, decided: pl.DataFrame) -> dict[str, Any]:
     )
 
 
-def _rules(rules: list[dict[str, Any]], findings: pl.DataFrame) -> list[dict[str, Any]]:
+def _rules(rules: list[RuleResult], findings: pl.DataFrame) -> list[RuleResult]:
     """The rules of a summary, with how many of their findings are settled, and the amounts of the others."""
     amounts = amounts_by_rule(findings.filter(~IS_SETTLED))
     dismissed = dict(findings.filter(state="dismissed").group_by("rule").len().iter_rows())
     settled = dict(findings.filter(IS_SETTLED).group_by("rule").len().iter_rows())
     return [
-        rule | amounts[rule["code"]]
-        | {"dismissed": dismissed.get(rule["code"], 0), "settled": settled.get(rule["code"], 0)}
+        rule.model_copy(update=amounts[rule.code] | {
+            "dismissed": dismissed.get(rule.code, 0), "settled": settled.get(rule.code, 0)
+        })
         for rule in rules
     ]  # fmt: skip
 
 
-def _work(decided: pl.DataFrame, cases: pl.DataFrame) -> dict[str, Any]:
+def _work(decided: pl.DataFrame, cases: pl.DataFrame) -> dict[str, Tally]:
     """Cases by state: open ones that are still found, the others whatever became of them.
 
     A claim counts in each of its states, and its amount in the first of them.
@@ -155,11 +156,11 @@ def _work(decided: pl.DataFrame, cases: pl.DataFrame) -> dict[str, Any]:
     rows = pl.concat([open_.select(columns), decided.filter(pl.col("state") != "open").select(columns)])
     first = rows.filter(pl.col("state").cast(_ORDER) == pl.col("state").cast(_ORDER).min().over(KEYS))
     work = {
-        state: tally(rows.filter(state=state)) | {"amount": tally(first.filter(state=state))["amount"]}
+        state: tally(rows.filter(state=state)).model_copy(update={"amount": tally(first.filter(state=state)).amount})
         for state in STATES
     }
     for state in ("open", "confirmed"):  # of open cases those that were confirmed, and reopened
         due: date | None = decided.filter(state=state)["due"].min()  # type: ignore[assignment]
         if due or state == "confirmed":
-            work[state]["next_due"] = due.isoformat() if due else None
+            work[state].next_due = due
     return work

@@ -114,8 +114,6 @@ def after(state: State, event: str, by: str, details: Mapping[str, Any]) -> Stat
 
 def _reopened(state: State, details: Mapping[str, Any]) -> State:
     """Open again. The clock of an overpayment that was confirmed runs on: it is still to be returned."""
-    if "decision" not in details:  # an older version wrote the entry
-        return State()
     if state.state in SETTLED:
         state = replace(state, confirmed_on=None)
     return replace(state, state="open", reopened_from=details["decision"] or state.reopened_from)
@@ -180,15 +178,14 @@ def decide(connection: sqlite3.Connection, number: int, decision: Decision, *, m
 def refundable(connection: sqlite3.Connection, number: int) -> Decimal | None:
     """What is left of the amount of a case's claim after the refunds for it, in dollars; None where it has no amount."""
     query = """
-        SELECT facts, state, refunded_amount, number = ?1 FROM cases JOIN (
+        SELECT facts, refunded_amount, number = ?1 FROM cases JOIN (
           SELECT claim_id, claim_line, cpt_code FROM cases WHERE number = ?1) USING (claim_id, claim_line, cpt_code)"""
-    amount, refunded, all_of_it = None, Decimal(), False
-    for facts, state, part, same in connection.execute(query, (number,)):
+    amount, refunded = None, Decimal()
+    for facts, part, same in connection.execute(query, (number,)):
         if same and (text := _amount(json.loads(facts))) is not None:
             amount = Decimal(text)
         refunded += Decimal(part or 0)
-        all_of_it |= state == "refunded" and part is None  # an older version asked for no amount
-    return None if amount is None else Decimal() if all_of_it else max(Decimal(), amount - refunded)
+    return None if amount is None else max(Decimal(), amount - refunded)
 
 
 def _refund(connection: sqlite3.Connection, number: int, amount: Decimal | None, *, more: bool) -> Decimal:

@@ -25,6 +25,7 @@ from auditor.judging.findings import AMOUNT, KEYS
 from auditor.policy import Policy
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
+from auditor.run_summary import Summary
 from auditor.windows import bounds
 
 MARKS = get_args(Mark)
@@ -71,40 +72,41 @@ def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
 
 
 def related(connection: sqlite3.Connection) -> pl.DataFrame:
-    """The records that the findings of standing cases rest on: `kind` (visit, claim or call) and `id`."""
-    facts = _read(connection, "SELECT facts FROM standing WHERE mark <> 'resolved'", {"facts": pl.String})
+    """The records that the findings of current cases rest on: `kind` (visit, claim or call) and `id`."""
+    facts = _read(connection, "SELECT facts FROM current_cases WHERE mark <> 'resolved'", {"facts": pl.String})
     paths = {"kind": "$.related_kind", "id": "$.related_id"}
     return facts.select(
         pl.col("facts").str.json_path_match(path).alias(name) for name, path in paths.items()
     ).drop_nulls()
 
 
-def enter_run(connection: sqlite3.Connection, result: Result, summary: dict[str, Any], policy: Policy) -> LedgerUpdate:
+def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, policy: Policy) -> LedgerUpdate:
     """Enter a finished run: mark its findings, settle what is gone, and write the history."""
     number = 1 + connection.execute("SELECT coalesce(max(number), 0) FROM runs").fetchone()[0]
     began = chain.last(connection)[1]
     query = "SELECT run_id, version, coalesce(repeats, number) FROM runs WHERE number = ?"
     previous_run, version, base = connection.execute(query, (number - 1,)).fetchone() or (None, None, None)
-    digest = _digest(summary["run_id"])
-    if not digest or (_digest(previous_run), version) != (digest, summary["version"]):
+    digest = _digest(summary.run_id)
+    if not digest or (_digest(previous_run), version) != (digest, summary.version):
         base = None
-    cases = _read(connection, f"SELECT {', '.join(_CASE_SCHEMA)} FROM standing", _CASE_SCHEMA)
+    cases = _read(connection, f"SELECT {', '.join(_CASE_SCHEMA)} FROM current_cases", _CASE_SCHEMA)
     if base is not None:
         cases = cases.with_columns(_CASE_ID)
         cases = cases.join(_decided(connection), on="case", how="left", maintain_order="left").drop("case")
-    marked = _marked(facts(result.findings), cases, summary["started"][:10], number, repeats=base is not None)
+    marked = _marked(facts(result.findings), cases, summary.started[:10], number, repeats=base is not None)
     marked_since_base = pl.col("marked_run") >= pl.lit(base, pl.Int64)
     if base is not None:
         marked_since_base &= ~(pl.col("decided_run") >= pl.col("marked_run")).fill_null(False)
     candidates = cases.join(marked, on=_CASE, how="anti").filter(
         (pl.col("mark") != "resolved") | marked_since_base.fill_null(False)
     )
-    missing = _missing(candidates, result, plain=summary["pseudonym_key_id"] is None)
+    missing = _missing(candidates, result, plain=summary.pseudonym_key_id is None)
     counts = {name: (missing if name in GONE else marked).filter(mark=name).height for name in MARKS}
-    inputs = hashlib.sha256("".join(entry["sha256"] for entry in summary["inputs"]).encode()).hexdigest()
-    run = {
-        "run": summary["run_id"], "started": summary["started"], "version": summary["version"],
-        "policy_sha256": summary["policy"]["sha256"], "inputs_sha256": inputs, "as_of": summary["coverage"]["as_of"],
+    inputs = hashlib.sha256("".join(entry.sha256 for entry in summary.inputs).encode()).hexdigest()
+    as_of = summary.coverage.as_of
+    run: dict[str, Any] = {
+        "run": summary.run_id, "started": summary.started, "version": summary.version,
+        "policy_sha256": summary.policy.sha256, "inputs_sha256": inputs, "as_of": as_of.isoformat() if as_of else None,
     }  # fmt: skip
     connection.execute(
         "INSERT INTO runs (number, run_id, started, version, policy_sha256, inputs_sha256, as_of, counts, repeats)"
@@ -183,7 +185,7 @@ def _marked(findings: pl.DataFrame, cases: pl.DataFrame, today: str, number: int
 
     A decision holds for what was decided, a dismissal up to its end date: a finding that is worse since, or has another
     related record, is reopened. So is what was resolved and is back; a confirmed case stays confirmed then. Worse is what
-    has a stronger outcome or a larger amount. `event` is what happens tonight, `enter_run` the same but where the
+    has a stronger outcome or a larger amount. `event` is what happens in this run, `mark` the same but where the
     run `repeats` another and nobody decided the case since; `quiet` is a case whose mark is not repeated for that reason.
     """
     rows = findings.join(cases.rename({"facts": "was"}), on=_CASE, how="left", maintain_order="left")
@@ -263,15 +265,11 @@ def _worse(outcome: pl.Expr | None = None, amount: pl.Expr | None = None) -> pl.
 
 
 def _overtaken() -> pl.Expr:
-    """Whether a finding is worse than the one that was decided, or has another related record.
-
-    Of decisions that an older version entered, only what the finding was last is known.
-    """
-    recorded, record = pl.col("decided_outcome").is_not_null(), _record_of("facts")
-    outcome = pl.coalesce("decided_outcome", _fact_of("was", "outcome"))
-    amount = pl.when(recorded).then(pl.col("decided_amount").cast(pl.Decimal(18, 2))).otherwise(_amount_of("was"))
-    decided = pl.when(recorded).then("decided_record").otherwise(_record_of("was"))
-    return _worse(outcome, amount) | (record.is_not_null() & record.ne_missing(decided))
+    """Whether a finding is worse than the one that was decided, or has another related record."""
+    amount, record = pl.col("decided_amount").cast(pl.Decimal(18, 2)), _record_of("facts")
+    return _worse(pl.col("decided_outcome"), amount) | (
+        record.is_not_null() & record.ne_missing(pl.col("decided_record"))
+    )
 
 
 def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame:
@@ -295,7 +293,8 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
     )
     skipped = {rule: f"rule not evaluated: {reason}" for rule, reason in result.not_evaluated.items()}
     why = (
-        pl.when(pl.col("line").is_null()).then(pl.lit("claim not audited"))
+        pl.when(mark="resolved").then(None)  # a run repeats it
+        .when(pl.col("line").is_null()).then(pl.lit("claim not audited"))
         .when(pl.col("outcome_now").is_null()).then(pl.col("rule").replace_strict(skipped, default="rule not evaluated"))
         .when(pl.col("outcome_now") == Outcome.UNKNOWN).then(pl.lit("rule could not be decided"))
         .when(pl.col("outcome_now") == Outcome.NOT_APPLICABLE).then(pl.lit("rule does not apply any more"))

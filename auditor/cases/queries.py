@@ -16,8 +16,8 @@ from auditor.cases.ledger_update import FACTS
 from auditor.choices import GONE
 from auditor.errors import LedgerDamaged, UsageError
 from auditor.judging.findings import AMOUNT
+from auditor.run_summary import LedgerPart
 from auditor.runs import past
-from auditor.runs.past import Sealed
 
 Row = dict[str, Any]
 
@@ -55,26 +55,20 @@ def list_cases(
     `due_by` those whose clock runs out by then; `since` those that got their mark in this run or later, with that mark;
     `decided` those that are not open, whose clock runs, or for which money went back.
     """
-    sql_columns = {name: f"standing.{name}" for name in SCHEMA} | {
-        "first_run": "first.run_id",
-        "last_run": "last.run_id",
-    }
+    sql_columns = {name: f"now.{name}" for name in SCHEMA} | {"first_run": "first.run_id", "last_run": "last.run_id"}
+    filters = {name: value for name, value in only.items() if value is not None}
     if since is not None:
         sql_columns["mark"] = "cases.mark"
-    filters = {name: value for name, value in only.items() if value is not None}
     tests = ["1", *(f"{sql_columns[name]} = :{name}" for name in filters)]
     if filters.get("state") == "open":
-        tests.append(f"standing.mark NOT IN {GONE}")
+        tests.append(f"now.mark NOT IN {GONE}")
     if since is not None:
         tests.append("cases.marked_run >= :since")
     if decided:
-        tests.append(
-            "(standing.state <> 'open' OR coalesce(standing.refunded_amount, standing.confirmed_on) IS NOT NULL)"
-        )
+        tests.append("(now.state <> 'open' OR coalesce(now.refunded_amount, now.confirmed_on) IS NOT NULL)")
     rows = connection.execute(
-        f"SELECT {', '.join(sql_columns.values())} FROM standing JOIN runs first ON first.number = standing.first_run"
-        " JOIN runs last ON last.number = standing.last_run JOIN cases USING (number)"
-        f" WHERE {' AND '.join(tests)}",
+        f"SELECT {', '.join(sql_columns.values())} FROM current_cases now JOIN runs first ON first.number = now.first_run"
+        f" JOIN runs last ON last.number = now.last_run JOIN cases USING (number) WHERE {' AND '.join(tests)}",
         filters | {"since": since},
     ).fetchall()
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -121,11 +115,8 @@ def case_with_history(connection: sqlite3.Connection, number: int) -> tuple[Row,
     """One case and its history, oldest entry first."""
     case = list_cases(connection, number=number).row(0, named=True)
     query = """
-        WITH renamed AS (SELECT number, json_extract(details, '$.from') AS former FROM history
-          WHERE finding = ?1 AND what = 'renamed')
         SELECT number, at, by, what, details FROM history WHERE finding = ?1 OR finding = '' AND what = 'new'
           AND ?2 BETWEEN json_extract(details, '$.first') AND json_extract(details, '$.last')
-          OR EXISTS (SELECT 1 FROM renamed WHERE history.finding = former AND history.number < renamed.number)
         ORDER BY number"""
     rows = connection.execute(query, (finding(connection, number), number))
     names = ("number", "at", "by", "what", "details")
@@ -140,7 +131,7 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
     with store.reading(connection):
         history = list(_history_faults(connection))
     yield from history
-    runs: dict[str, Sealed] = {}
+    runs: dict[str, LedgerPart] = {}
     for run in past.folders(folder):
         try:
             runs[run.name] = past.read(run / "summary.json").ledger
@@ -158,7 +149,7 @@ def _history_faults(connection: sqlite3.Connection) -> Iterator[str]:
         yield "the history has an entry that this program did not write"
 
 
-def _foreign_runs(connection: sqlite3.Connection, runs: Mapping[str, Sealed], entered: str) -> Iterator[str]:
+def _foreign_runs(connection: sqlite3.Connection, runs: Mapping[str, LedgerPart], entered: str) -> Iterator[str]:
     """The runs that saw another history: their last hash is not in this one, and they did not die before it had them.
 
     `entered` is the last run that a ledger had when it ended: that one did not die.
@@ -208,7 +199,7 @@ def _entered(out: Path) -> str:
     return ""
 
 
-def _latest(out: Path | None) -> tuple[str, Sealed] | None:
+def _latest(out: Path | None) -> tuple[str, LedgerPart] | None:
     """The last run in an output folder, and the hashes that it saw."""
     with contextlib.suppress(OSError, ValueError):
         if out:

@@ -35,11 +35,6 @@ class NewCase(NamedTuple):
         """As the history names it."""
         return joined_texts(self.rule, self.claim_id, self.claim_line, self.cpt_code)
 
-    @property
-    def former(self) -> str:
-        """As the history named it before it said where a colon stands."""
-        return f"{self.rule}:{self.claim_id}:{self.claim_line}:{self.cpt_code}"
-
 
 def repair(connection: sqlite3.Connection, folder: Path) -> int:
     """Write the runs and the cases as the history has them, in the caller's transaction. Returns how many rows that changes.
@@ -79,10 +74,7 @@ def _new_cases(connection: sqlite3.Connection, span: Span, history: Replay, fold
         return
     run = str(history.runs[span.run - 1][1])
     cases = _published(folder / run)
-    if (
-        chain.seal((case.number, case.former if span.plain else case.finding, case.facts) for case in cases)
-        != span.seal
-    ):
+    if chain.seal((case.number, case.finding, case.facts) for case in cases) != span.seal:
         raise LedgerDamaged(
             f"cases {span.first} to {span.last} were changed, and the folder of the run {run} that began them is gone "
             "or not what it was; put a copy of the ledger back, or that folder"

@@ -11,25 +11,21 @@ from auditor.cases import chain
 from auditor.cases.decide import COLUMNS, State, after
 from auditor.cases.ledger_update import MARKS
 from auditor.choices import GONE
-from auditor.judging.findings import KEYS
 
 _FOUND = MARKS[: -len(GONE)]
 _OPEN = State()
 _COLUMNS_OF = attrgetter(*COLUMNS)
-PLAIN = "rule || ':' || claim_id || ':' || claim_line || ':' || cpt_code"
-"""What the history called a case before it said where a colon stands, as SQL."""
 ROW = f"first_run, last_run, marked_run, mark, {', '.join(COLUMNS)}"
-"""The columns of a case that its course bears out."""
+"""The columns of a case that its history must match."""
 
 
 class Span(NamedTuple):
-    """Cases that one run began: its number, the first and the last case's, their seal, and whether that has plain keys."""
+    """Cases that one run began: its number, the first and the last case's, and their seal."""
 
     run: int
     first: int
     last: int
     seal: str
-    plain: bool = False
 
 
 @dataclass(slots=True)
@@ -60,8 +56,8 @@ class CaseHistory:
 
     @classmethod
     def of(cls, details: dict[str, Any]) -> "CaseHistory":
-        """Where a case stood when it was called otherwise, or restored."""
-        state = State(**{name: details[name] for name in COLUMNS if name in details})
+        """A case as it was restored."""
+        state = State(**{name: details[name] for name in COLUMNS})
         runs = details["last_run"], details["marked_run"]
         return cls(*runs, details["mark"], details["why"], state, details["first"], details["facts"])
 
@@ -80,7 +76,7 @@ _UNCHANGED = CaseHistory()
 
 @dataclass(frozen=True)
 class Replay:
-    """Runs as the ledger's rows; the spans of new cases in order; finding → its course, where something happened to it."""
+    """Runs as the ledger's rows; the spans of new cases in order; finding → its history, where something happened to it."""
 
     runs: Sequence[tuple[object, ...]]
     spans: Sequence[Span]
@@ -97,26 +93,16 @@ def replay(connection: sqlite3.Connection) -> Replay:
     ):
         details = json.loads(text)
         if event == "run":
-            marks, repeats = details.pop("marks"), details.pop("repeats", None)
+            marks, repeats = details.pop("marks"), details.pop("repeats")
             runs.append((len(runs) + 1, *details.values(), json.dumps(marks), repeats))
         elif event == "new":
             spans.append(Span(len(runs), details["first"], details["last"], details["sha256"]))
-        elif event == "renamed":
-            if not (spans and spans[0].plain):
-                spans = [span._replace(plain=True) for span in spans]
-                histories = {name: history for name, history in histories.items() if not _is_former(name)}
-            histories[finding] = CaseHistory.of(details)
         elif event == "restored":
             if finding:
                 histories[finding] = CaseHistory.of(details)
         else:
             histories.setdefault(finding, CaseHistory()).apply(len(runs), event, by, details)
     return Replay(runs, spans, histories)
-
-
-def _is_former(finding: str) -> bool:
-    """Whether this was the plain key of a case that has another now."""
-    return "%" in finding or finding.count(":") > len(KEYS)
 
 
 def faults(connection: sqlite3.Connection) -> Iterator[str]:
@@ -145,10 +131,9 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
 
 def seal_holds(connection: sqlite3.Connection, span: Span, histories: Mapping[str, CaseHistory]) -> bool:
     """Whether the cases of a span are those that were new, as far as the ledger has them."""
-    key = PLAIN if span.plain else "finding"
-    query = f"SELECT number, finding, {key}, facts FROM cases WHERE number BETWEEN ? AND ? ORDER BY number"
-    found = connection.execute(query, (span.first, span.last))
-    first = ((number, key, first_facts(histories.get(finding), facts)) for number, finding, key, facts in found)
+    query = "SELECT number, finding, facts FROM cases WHERE number BETWEEN ? AND ? ORDER BY number"
+    rows = connection.execute(query, (span.first, span.last))
+    first = ((number, finding, first_facts(histories.get(finding), facts)) for number, finding, facts in rows)
     return chain.seal(first) == span.seal
 
 

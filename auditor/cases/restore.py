@@ -1,4 +1,4 @@
-"""A ledger that is gone, made anew from the run folders: every case as the last run that told of it left it."""
+"""A ledger that is gone, made anew from the run folders: every case as the last run that has it left it."""
 
 import json
 import sqlite3
@@ -15,8 +15,8 @@ from auditor.cases.decide import COLUMNS
 from auditor.errors import InputRefused
 from auditor.judging.finding_id import joined
 from auditor.judging.findings import KEYS
+from auditor.run_summary import Summary
 from auditor.runs import past
-from auditor.runs.past import Past
 
 _CASE = (*KEYS, "rule")
 
@@ -74,17 +74,16 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     return rows.height, len(runs), runs[-1][0].run_id
 
 
-def _runs_with_cases(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
-    """The runs of the last ledger in a folder, in order, with the cases that each told of."""
-    runs: list[tuple[Past, pl.DataFrame]] = []
+def _runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
+    """The runs of the last ledger in a folder, in order, with the cases that each has."""
+    runs: list[tuple[Summary, pl.DataFrame]] = []
     for run_folder in past.folders(folder):
         if not (run_folder / "cases.parquet").is_file():
             continue
         try:
             run, cases = past.read(run_folder / "summary.json"), pl.read_parquet(run_folder / "cases.parquet")
             ledger_update.facts(cases)
-            missing = [name for name in ledger_update.DECIDED if name not in cases.columns]  # of an older version
-            cases = cases.with_columns(pl.lit(None, ledger_update.DECIDED[name]).alias(name) for name in missing)
+            cases.select(COLUMNS)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise InputRefused(
                 f"{run_folder}: its cases cannot be read, or an older version wrote them ({type(error).__name__}); "
@@ -97,12 +96,12 @@ def _runs_with_cases(folder: Path) -> list[tuple[Past, pl.DataFrame]]:
     return runs
 
 
-def _runs(names: Sequence[str], known_runs: dict[str, Past], rows: pl.DataFrame) -> Iterator[Entry]:
+def _runs(names: Sequence[str], known_runs: dict[str, Summary], rows: pl.DataFrame) -> Iterator[Entry]:
     """Each run and the cases that it began, as far as they are known: numbers that follow each other are one entry."""
     for number, name in enumerate(names, 1):
         run = known_runs.get(name)
         entry: dict[str, Any] = {"run": name, "started": run.started if run else "", "version": "", "policy_sha256": ""}
-        entry |= {"inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}}
+        entry |= {"inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}, "repeats": None}
         yield Entry("audit", "run", details=json.dumps(entry))
         begun = rows.filter(began=number).select("number", "finding", "facts").rows()
         for _, span in groupby(enumerate(begun), key=lambda pair: pair[1][0] - pair[0]):

@@ -103,10 +103,8 @@ def _taken(connection: sqlite3.Connection, finding: str, decision: str, note: st
 
 
 def _changed_since(connection: sqlite3.Connection, finding: str, run: int) -> bool:
-    """Whether the case was found changed, worse or reopened after this entry of the history, or is called otherwise."""
-    query = (
-        "SELECT 1 FROM history WHERE finding = ? AND number > ? AND what IN ('changed', 'worse', 'reopened', 'renamed')"
-    )
+    """Whether the case was found changed, worse or reopened after this entry of the history."""
+    query = "SELECT 1 FROM history WHERE finding = ? AND number > ? AND what IN ('changed', 'worse', 'reopened')"
     return bool(connection.execute(query, (finding, run)).fetchone())
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from auditor.cases import migrate_keys
+from auditor.cases.decide import COLUMNS
+from auditor.choices import GONE
 from auditor.errors import FolderLocked, InputRefused, LedgerDamaged, OutputFailed
 from auditor.judging.finding_id import joined_in_sql
 
@@ -15,8 +16,6 @@ NAME = "ledger.sqlite"
 """The ledger's file in an output folder."""
 
 _APPLICATION = 98968
-_FIRST = 2
-"""The schema that the first script makes; the one before was never released."""
 _LONGEST = 500
 """Bytes of a path that SQLite opens, with what it adds to the name."""
 _WAIT = 30.0
@@ -27,29 +26,27 @@ _WAY_OUT = "put a copy of it back, or begin another with --ledger new"
 _PAGE, _CACHE = 1 << 14, 1 << 16
 """Bytes of a page, which holds some twenty entries; KiB of pages in memory, so that a run does not write them twice."""
 
-MIGRATIONS = (
-    """
+_SCHEMA = f"""
     CREATE TABLE runs (
       number INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, started TEXT NOT NULL, version TEXT NOT NULL,
-      policy_sha256 TEXT NOT NULL, inputs_sha256 TEXT NOT NULL, as_of TEXT, counts TEXT NOT NULL
+      policy_sha256 TEXT NOT NULL, inputs_sha256 TEXT NOT NULL, as_of TEXT, counts TEXT NOT NULL, repeats INTEGER
     );
     CREATE TABLE cases (
       number INTEGER PRIMARY KEY, rule TEXT NOT NULL, claim_id TEXT NOT NULL,
-      claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, facts TEXT NOT NULL, at_risk_amount TEXT,
-      finding_id TEXT GENERATED ALWAYS AS (rule || ':' || claim_id || ':' || claim_line),
-      finding TEXT GENERATED ALWAYS AS (rule || ':' || claim_id || ':' || claim_line || ':' || cpt_code),
+      claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, facts TEXT NOT NULL,
+      finding_id TEXT GENERATED ALWAYS AS ({joined_in_sql("rule", "claim_id", "claim_line")}),
+      finding TEXT GENERATED ALWAYS AS ({joined_in_sql("rule", "claim_id", "claim_line", "cpt_code")}),
       first_run INTEGER NOT NULL, last_run INTEGER NOT NULL,
       mark TEXT NOT NULL, why TEXT, marked_run INTEGER NOT NULL,
-      state TEXT NOT NULL, reviewer TEXT, reason TEXT, decided_on TEXT, until TEXT,
-      confirmed_on TEXT, investigated_from TEXT, investigated_to TEXT,
+      state TEXT NOT NULL, {", ".join(f"{name} TEXT" for name in COLUMNS[1:])},
       UNIQUE (claim_id, claim_line, cpt_code, rule)
     );
-    CREATE VIEW standing AS
-      SELECT cases.number, finding_id, rule, claim_id, claim_line, cpt_code, facts, at_risk_amount, first_run, why, state,
-        reviewer, reason, decided_on, until, confirmed_on, investigated_from, investigated_to,
-        iif(mark IN ('resolved', 'not seen'), last_run, latest) AS last_run,
-        iif(mark IN ('resolved', 'not seen') OR marked_run = latest, mark, 'persisting') AS mark
-      FROM cases, (SELECT max(number) AS latest FROM runs);
+    CREATE VIEW current_cases AS
+      SELECT cases.number, finding_id, rule, claim_id, claim_line, cpt_code, facts, first_run, why, marked_run,
+        {", ".join(COLUMNS)},
+        iif(mark IN {GONE}, last_run, latest) AS last_run,
+        iif(mark IN {GONE} OR marked_run >= base, mark, 'persisting') AS mark
+      FROM cases, (SELECT max(number) AS latest, coalesce(repeats, number) AS base FROM runs);
     CREATE TABLE undecided (
       claim_id TEXT NOT NULL, claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, closes TEXT NOT NULL,
       unknowns TEXT NOT NULL, since_run INTEGER NOT NULL, PRIMARY KEY (claim_id, claim_line, cpt_code)
@@ -61,66 +58,12 @@ MIGRATIONS = (
     CREATE INDEX history_of ON history (finding);
     CREATE TRIGGER history_is_kept BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
     CREATE TRIGGER history_is_fixed BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
-    """,
     """
-    ALTER TABLE runs ADD COLUMN repeats INTEGER;
-    DROP VIEW standing;
-    ALTER TABLE cases RENAME TO plain;
-    CREATE TABLE cases (
-      number INTEGER PRIMARY KEY, rule TEXT NOT NULL, claim_id TEXT NOT NULL,
-      claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, facts TEXT NOT NULL,
-      finding_id TEXT GENERATED ALWAYS AS (FINDING_ID),
-      finding TEXT GENERATED ALWAYS AS (FINDING),
-      first_run INTEGER NOT NULL, last_run INTEGER NOT NULL,
-      mark TEXT NOT NULL, why TEXT, marked_run INTEGER NOT NULL,
-      state TEXT NOT NULL, reviewer TEXT, reason TEXT, decided_on TEXT, until TEXT,
-      confirmed_on TEXT, investigated_from TEXT, investigated_to TEXT,
-      UNIQUE (claim_id, claim_line, cpt_code, rule)
-    );
-    INSERT INTO cases (COLUMNS) SELECT COLUMNS FROM plain;
-    DROP TABLE plain;
-    CREATE VIEW standing AS
-      SELECT cases.number, finding_id, rule, claim_id, claim_line, cpt_code, facts, first_run, why,
-        marked_run, state, reviewer, reason, decided_on, until, confirmed_on, investigated_from, investigated_to,
-        iif(mark IN ('resolved', 'not seen'), last_run, latest) AS last_run,
-        iif(mark IN ('resolved', 'not seen') OR marked_run >= base, mark, 'persisting') AS mark
-      FROM cases, (SELECT max(number) AS latest, coalesce(repeats, number) AS base FROM runs);
-    """.replace("FINDING_ID", joined_in_sql("rule", "claim_id", "claim_line"))
-    .replace("FINDING", joined_in_sql("rule", "claim_id", "claim_line", "cpt_code"))
-    .replace(
-        "COLUMNS",
-        "number, rule, claim_id, claim_line, cpt_code, facts, first_run, last_run, mark, why, marked_run,"
-        " state, reviewer, reason, decided_on, until, confirmed_on, investigated_from, investigated_to",
-    ),
-    """
-    DROP VIEW standing;
-    ALTER TABLE cases ADD COLUMN reopened_from TEXT;
-    ALTER TABLE cases ADD COLUMN decided_outcome TEXT;
-    ALTER TABLE cases ADD COLUMN decided_amount TEXT;
-    ALTER TABLE cases ADD COLUMN decided_record TEXT;
-    ALTER TABLE cases ADD COLUMN refunded_amount TEXT;
-    CREATE VIEW standing AS
-      SELECT cases.number, finding_id, rule, claim_id, claim_line, cpt_code, facts, first_run, why,
-        marked_run, state, reviewer, reason, decided_on, until, confirmed_on, investigated_from, investigated_to,
-        reopened_from, decided_outcome, decided_amount, decided_record, refunded_amount,
-        iif(mark IN ('resolved', 'not seen'), last_run, latest) AS last_run,
-        iif(mark IN ('resolved', 'not seen') OR marked_run >= base, mark, 'persisting') AS mark
-      FROM cases, (SELECT max(number) AS latest, coalesce(repeats, number) AS base FROM runs);
-    """,
-)
-"""Scripts that each lift the schema by one version, in order; a script that was ever released never changes.
-
-The second makes the cases' keys one-to-one, and knows which run a run repeats. The third knows what was decided, and
-refunds.
-
-A run writes only the cases that changed: what a case's row says holds from its `marked_run` on. `standing`
-says how the cases stand after the last run.
+"""A run writes only the cases that changed: the row of a case holds from its `marked_run` on. `current_cases` has the
+cases as they are after the last run. A run that repeats another (`repeats`) repeats the marks since that one.
 """
-
-
-def _newest() -> int:
-    """The schema of this version."""
-    return _FIRST + len(MIGRATIONS) - 1
+_VERSION = 5
+"""The version of the schema. A change of a released schema adds a script here that lifts it by one version."""
 
 
 def require_short_path(path: Path) -> None:
@@ -131,9 +74,9 @@ def require_short_path(path: Path) -> None:
 
 @contextlib.contextmanager
 def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
-    """The ledger, checked and lifted to the present schema; `create` makes it where there is none.
+    """The ledger, checked; `create` makes it where there is none.
 
-    Raises LedgerDamaged for a damaged file, InputRefused for one that is foreign, newer than this program, or absent.
+    Raises LedgerDamaged for a damaged file, InputRefused for one of another program or version, or an absent one.
     """
     if not create and not (path.is_file() and path.stat().st_size):
         raise InputRefused(f"{path}: no ledger here; `audit98968 run --out DIR` keeps one in DIR")
@@ -148,7 +91,7 @@ def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
         try:
             _check(path, connection)
-            _migrate(path, connection)
+            _prepare(connection)
             yield connection
         finally:
             connection.close()
@@ -168,9 +111,9 @@ def archive(path: Path) -> Path | None:
     return archived
 
 
-def back_up(connection: sqlite3.Connection, path: Path, before: str) -> Path:
-    """A copy of the ledger beside it, as it was before a `repair` or `schema-3`, for its owner only. Raises OutputFailed."""
-    copy = path.with_name(f"{path.stem}-before-{before}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
+def back_up(connection: sqlite3.Connection, path: Path) -> Path:
+    """A copy of the ledger beside it, as it was before a repair, for its owner only. Raises OutputFailed."""
+    copy = path.with_name(f"{path.stem}-before-repair-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
     with _moved(path):
         os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     with contextlib.closing(sqlite3.connect(copy)) as target:
@@ -207,38 +150,34 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
     if application != _APPLICATION and (tables or version):
         raise InputRefused(f"{path}: an SQLite file of another program; give another --ledger")
-    if 0 < version < _FIRST:
+    if 0 < version < _VERSION:
         raise InputRefused(
-            f"{path}: written by an older audit98968 (schema {version}) that this one cannot read; export its decisions "
-            "with the version that wrote it, move the file away, and import them into the new ledger"
+            f"{path}: an unreleased version wrote this ledger (schema {version}); export its decisions with that version, "
+            "move the file away, and import them into the new ledger"
         )
-    if version > _newest():
-        raise InputRefused(f"{path}: written by a newer audit98968 (schema {version}); use that version")
+    if version > _VERSION:
+        raise InputRefused(f"{path}: a newer audit98968 wrote this ledger (schema {version}); use that version")
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise LedgerDamaged(f"{path}: the ledger is damaged; {_WAY_OUT}")
-    if version and not {"runs", "cases", "standing", "undecided", "history"} <= tables:
+    if version and not {"runs", "cases", "current_cases", "undecided", "history"} <= tables:
         raise LedgerDamaged(f"{path}: the ledger is damaged, a table is missing; {_WAY_OUT}")
 
 
-def _migrate(path: Path, connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Set the connection up, and make the tables of a new file."""
     connection.execute(f"PRAGMA page_size = {_PAGE}")  # of a file that is made now
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == _newest():
+    if connection.execute("PRAGMA user_version").fetchone()[0]:
         return
-    if version:
-        back_up(connection, path, f"schema-{_newest()}")
     with writing(connection):
-        version = connection.execute("PRAGMA user_version").fetchone()[0]  # another program may have been first
-        for script in MIGRATIONS[max(0, version - _FIRST + 1) :]:
-            for statement in _statements(script):
-                connection.execute(statement)
-        if version == _FIRST:
-            migrate_keys.migrate(connection, path)
+        if connection.execute("PRAGMA user_version").fetchone()[0]:
+            return  # another program was first
+        for statement in _statements(_SCHEMA):
+            connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {_newest()}")
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -5,7 +5,8 @@ from typing import Protocol, Self
 
 import polars as pl
 
-from auditor.judging.patients import Context, Judged
+from auditor.audit_context import AuditContext
+from auditor.judging.patients import Judged
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult
 from auditor.reading.ingest import Part
@@ -34,7 +35,7 @@ class Engine(Protocol):
     def select_kept(self, table: str, *columns: str, **aliases: str) -> pl.DataFrame:
         """Some columns of the rows that were kept."""
 
-    def judge(self, context: Context) -> Iterator[Judged]:
+    def judge(self, context: AuditContext) -> Iterator[Judged]:
         """Judge all patients whose records were kept."""
 
     def spill(self, frame: pl.DataFrame) -> pl.LazyFrame:

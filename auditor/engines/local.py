@@ -9,9 +9,10 @@ from typing import Self, TypeVar
 
 import polars as pl
 
+from auditor.audit_context import AuditContext
 from auditor.engines import Progress
 from auditor.engines.partitions import Partitions
-from auditor.judging.patients import Context, Judged, judge_patients
+from auditor.judging.patients import Judged, judge_patients
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, without_copies
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated_hashes
 from auditor.reading import ingest
@@ -97,7 +98,7 @@ class Local:
         """Some columns of the rows that were kept."""
         return self._rows.select(table, *columns, **aliases)
 
-    def judge(self, context: Context) -> Iterator[Judged]:
+    def judge(self, context: AuditContext) -> Iterator[Judged]:
         """Judge all patients, partition after partition."""
         self._progress("judging")
         for rows in self._rows.each():

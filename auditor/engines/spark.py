@@ -16,18 +16,19 @@ from typing import Any, Self
 
 import polars as pl
 
+from auditor.audit_context import AuditContext
 from auditor.engines import Progress, worker
 from auditor.engines.partitions import Partitions, linked_patients
 from auditor.engines.session import SparkFailed, connect, errors_explained
 from auditor.engines.worker import MESSAGE_SCHEMA, PART
 from auditor.errors import InputRefused
-from auditor.judging.patients import Context, Judged
+from auditor.judging.patients import Judged
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, from_frames
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates
 from auditor.reading import headers, ingest
 from auditor.reading.ingest import Part, SourceFile
 from auditor.schema.tables import TABLES
-from auditor.windows.facts import HOUR
+from auditor.windows.records import HOUR
 
 __all__ = ["Spark", "SparkFailed"]
 
@@ -152,7 +153,7 @@ class Spark:
         schema = {name: self._blanks[table].schema[name] for name in names}
         return self._fetched(self._kept[table].select(*names)).cast(schema).select(*columns, **aliases)  # type: ignore[arg-type]
 
-    def judge(self, context: Context) -> Iterator[Judged]:
+    def judge(self, context: AuditContext) -> Iterator[Judged]:
         """Judge all patients, those of a part together, on as many parts at once as there are cores."""
         self._progress("judging")
         count = max(_FEWEST, sum(self._wait(rows.count) for rows in self._kept.values()) // _ROWS)
@@ -193,7 +194,7 @@ class Spark:
             for table, rows in self._kept.items()
         ]
 
-    def _overlapping(self, parts: list[Any], context: Context) -> Any:
+    def _overlapping(self, parts: list[Any], context: AuditContext) -> Any:
         """For every part the calls that overlap its lines' calls: they meet in the hours that both touch."""
         from pyspark.sql import functions as sql
 
@@ -226,7 +227,7 @@ class Spark:
         work: worker.ChunkWork,
         blanks: pl.DataFrame,
     ) -> Any:
-        """A table's files, read by Spark and given to the work chunk by chunk: rows as `blanks`, and what else is told."""
+        """A table's files, read by Spark and given to the work chunk by chunk: rows as `blanks`, and messages."""
         results = []
         schema = f"{MESSAGE_SCHEMA}, {worker.ddl(blanks.schema)}"
         with errors_explained():
@@ -269,7 +270,7 @@ class Spark:
         )
 
     def _rows(self, results: Any) -> list[Any]:
-        """What the workers told beside rows. Raises what they refused."""
+        """The messages of the workers. Raises what they refused."""
         self._refuse(results)
         return self._collected(results.filter("body is not null").select("kind", "file", "record", "body"))
 
@@ -298,7 +299,7 @@ class Spark:
 
 
 def _files(parts: Sequence[Part], rows_back: Iterable[Any], *, digested: bool) -> tuple[SourceFile, ...]:
-    """The files of a table as the workers have seen them; those of this machine are digested here, if they are."""
+    """The files of a table as the workers read them; those of this machine are digested here, if they are."""
     local_parts = {ingest.shown(part.path): part for part in parts if not part.address}
     files: dict[str, SourceFile] = {}
     for row in (row for row in rows_back if row["kind"] == "file"):
@@ -319,7 +320,7 @@ def _files(parts: Sequence[Part], rows_back: Iterable[Any], *, digested: bool) -
 
 
 def _chunks(rows_back: Iterable[Any], file_order: Mapping[str, int]) -> list[dict[str, pl.DataFrame]]:
-    """What was told, chunk by chunk, in the order of files and records."""
+    """The messages, chunk by chunk, in the order of files and records."""
     frames: dict[tuple[int, int], dict[str, pl.DataFrame]] = {}
     for row in (row for row in rows_back if row["kind"] != "file"):
         frames.setdefault((file_order[row["file"]], row["record"]), {})[row["kind"]] = pl.read_ipc(row["body"])

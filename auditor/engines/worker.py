@@ -1,6 +1,6 @@
 """What a worker of Spark does: batches → chunks → rows, and the records of some patients → what is found.
 
-A worker tells the driver more than rows: frames in Arrow's format, each with its kind and the first record it speaks of.
+A worker sends the driver messages beside rows: frames in Arrow's format, each with its kind and first record.
 """
 
 import contextlib
@@ -15,9 +15,10 @@ import polars as pl
 import pyarrow as pa
 
 import auditor
+from auditor.audit_context import AuditContext
 from auditor.billing.lines import bill, with_end_and_time
 from auditor.errors import InputRefused, UsageError
-from auditor.judging.patients import Context, judge_patients
+from auditor.judging.patients import judge_patients
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkTyper, to_frames
 from auditor.prefilter.key_scan import KeyScan
@@ -40,7 +41,7 @@ ChunkWork = Callable[[Chunk], Iterator[tuple[str, pl.DataFrame]]]
 
 
 def scan_chunk(scan: KeyScan, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The survey's work."""
+    """Scan the keys of a chunk."""
     ids, billed, days = scan(chunk)
     yield "row", ids.reinterpret(signed=True).to_frame("id")
     yield "row", billed
@@ -48,7 +49,7 @@ def scan_chunk(scan: KeyScan, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]
 
 
 def type_chunk(typer: ChunkTyper, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The work of typing: rows to keep, rows put aside, stretches of time, and what all rows say."""
+    """Type a chunk: rows to keep, deferred rows, spans, and the summary of all rows."""
     rows, summary = typer(chunk)
     yield "row", rows
     yield "deferred", summary.deferred_rows
@@ -83,7 +84,7 @@ def parquet_chunks(
     file_columns: pl.DataFrame,
     batches: Iterable[pa.RecordBatch],
 ) -> Iterator[tuple[str, int, Chunk | pl.DataFrame]]:
-    """Rows of Spark's Parquet reader: columns by their places, `path` and `record`. `profile`: the file's columns."""
+    """Rows of Spark's Parquet reader: columns by their places, `path` and `record`. `file_columns`: the file's columns."""
     source_name = ingest.where(part.table, part.path)
     joined = {str(p) for many in wanted.values() if len(many) > 1 for p in many}
     path = pl.col("path") if part.address else pl.lit(ingest.shown(part.path))
@@ -128,15 +129,15 @@ def file_frame(mapping: Mapping[str, Sequence[str]], unused: Sequence[str]) -> p
     return pl.DataFrame(pairs, schema=["column", "header"], orient="row")
 
 
-def own_spans(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.Table) -> pa.Table:
-    """The stretches of time of a part's lines."""
+def own_spans(blanks: Mapping[str, pl.DataFrame], context: AuditContext, records: pa.Table) -> pa.Table:
+    """The spans of a part's lines."""
     rows = _tables(blanks, records)
     billed = bill(with_end_and_time(rows["calls"]), rows.get("claims"), context.providers, context.policy)
     own = call_windows.own_spans(billed.lines, billed.line_calls)
     return arrow(own.select(pl.lit(_part(records), pl.Int64).alias("part"), "provider_id", "from", "to"))
 
 
-def judge_part(blanks: Mapping[str, pl.DataFrame], context: Context, records: pa.Table) -> pa.Table:
+def judge_part(blanks: Mapping[str, pl.DataFrame], context: AuditContext, records: pa.Table) -> pa.Table:
     """What comes of a part's patients."""
     part = _part(records)
 
@@ -203,7 +204,7 @@ def _tables(blanks: Mapping[str, pl.DataFrame], records: pa.Table) -> dict[str, 
 
 
 def _guarded(frames: Iterable[pl.DataFrame], driver_versions: tuple[str, ...]) -> Iterator[pl.DataFrame]:
-    """Errors are told to the driver, without the data that they may quote."""
+    """Send errors to the driver, without the data that they may quote."""
     with contextlib.suppress(ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     with Path(os.devnull).open("wb") as nothing:

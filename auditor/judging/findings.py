@@ -109,7 +109,7 @@ def findings_table(
     `mark`, `case` and `state` are the ledger's, which has not seen them.
     """
     best = judgement.best.rename({"kind": "related_kind", "id": "related_id", "at": "related_at"})
-    best = best.with_columns(identity.shown_record("related_id", "related_kind")).drop("date_only")
+    best = best.with_columns(identity.shown_record("related_id", "related_kind"))
     judged = claims.join(judgement.outcomes, on="line", how="inner").join(_positions(published), on="line", how="inner")
     parts = [_no_findings()]
     for rule in ALL:

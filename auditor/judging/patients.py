@@ -1,42 +1,20 @@
 """The one function that judges: the records of some patients → their claims, findings and evidence."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
+from auditor.audit_context import AuditContext
 from auditor.billing.lines import Billing, bill, with_end_and_time
-from auditor.identity import Identity
 from auditor.judging import findings
 from auditor.judging.judge import judge
 from auditor.parsing.adjustment_rows import that_are_calls
-from auditor.policy import Policy
 from auditor.quality import relationships
-from auditor.quality.coverage import Coverage
 from auditor.quality.report import QualityReport
 from auditor.rules import ALL
 from auditor.schema.codes import FAMILY
-from auditor.windows import Facts, RecordSets
+from auditor.windows import PatientRecords, RecordSets
 from auditor.windows.visits import classified
-
-
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """What holds for all patients. `audited` picks the lines to audit; `not_evaluated` are rule codes with reasons.
-
-    `tainted_*`: the patients with a rejected visit or line.
-    """
-
-    policy: Policy
-    providers: pl.DataFrame
-    codes: tuple[str, ...]
-    audited: pl.Expr
-    coverage: Coverage
-    quality: QualityReport
-    not_evaluated: Mapping[str, str]
-    identity: Identity
-    patients_with_rejected_visits: pl.Series
-    patients_with_rejected_lines: pl.Series
 
 
 @dataclass(frozen=True)
@@ -58,27 +36,21 @@ class Judged:
 
 
 def judge_patients(
-    calls: pl.DataFrame, visits: pl.DataFrame, claims: pl.DataFrame | None, spans: pl.DataFrame, context: Context
+    calls: pl.DataFrame, visits: pl.DataFrame, claims: pl.DataFrame | None, spans: pl.DataFrame, context: AuditContext
 ) -> Judged:
     """Bill, window, judge and find. `spans`: of all calls of the claims' providers, whoever the patient."""
     policy = context.policy
     billed = bill(with_end_and_time(calls), claims, context.providers, policy)
-    facts = Facts(
+    records = PatientRecords(
+        context=context,
         billing=billed,
         near_providers=_near_providers(billed),
         visits=classified(visits, policy.lists, context.quality.incompatible_links),
         calls=that_are_calls(calls).select("patient_id", "call_id"),
-        providers=context.providers,
-        patients_with_rejected_visits=context.patients_with_rejected_visits,
-        patients_with_rejected_lines=context.patients_with_rejected_lines,
         provider_calls=spans,
         has_claims_table=claims is not None,
-        coverage=context.coverage,
-        quality=context.quality,
-        policy=policy,
-        codes=context.codes,
     )
-    record_sets = RecordSets(facts, context.audited)
+    record_sets = RecordSets(records)
     judgement = judge(record_sets, [rule for rule in ALL if rule.code not in context.not_evaluated], policy)
     published = findings.claims_table(record_sets.claims, judgement, policy, context.identity)
     inactive = billed.inactive.filter(pl.col("cpt_code").is_in(context.codes) & context.audited)
@@ -88,7 +60,7 @@ def judge_patients(
         findings.evidence_table(record_sets.claims, billed.line_calls, judgement, policy, context.identity),
         judgement.outcomes,
         relationships.claimed_ids(
-            record_sets.claims, visits, facts.near_providers.drop("family"), with_table=claims is not None
+            record_sets.claims, visits, records.near_providers.drop("family"), with_table=claims is not None
         ),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
         _absent(record_sets.claims, published, context.quality),
@@ -103,7 +75,7 @@ def _absent(claims: pl.DataFrame, published: pl.DataFrame, quality: QualityRepor
 
 
 def _near_providers(billed: Billing) -> pl.DataFrame:
-    """As `Facts.near_providers`."""
+    """As `PatientRecords.near_providers`."""
     names = ("patient_id", "provider_id", "cpt_code")
     lines = pl.concat([some.select(names) for some in (billed.lines, billed.other_lines, billed.inactive)])
     near = relationships.near_providers(lines)

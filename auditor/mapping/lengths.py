@@ -1,4 +1,4 @@
-"""How long the calls of an export were: which column says so, and in what unit."""
+"""Find the column with the length of the calls, and its unit."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -35,11 +35,11 @@ def settle(found: dict[str, Guess], sources: Sequence[Source], clock: pl.Series 
     taken = {one.name for other in found.values() for one in other.sources}
     for other in sources:
         if other.name not in taken and other is not source and _is_talk(other, source):
-            why = f"talk time; {source.name} is longer, as if it held ringing too"
+            why = f"talk time; {source.name} is longer, probably because it includes ringing"
             guess, source = Guess(guess.column, (other,), LIKELY, why), other
     unit, why = _unit(source, clock)
     if not unit:
-        asked = f"{why}; write call_minutes or call_seconds, or [units] call_minutes"
+        asked = f"{why}; use call_minutes or call_seconds, or set [units] call_minutes"
         found[by_name] = replace(guess, sure=GUESS, why=asked)
         return
     column = TABLES["calls"].columns["call_seconds" if unit == "seconds" else "call_minutes"]
@@ -52,7 +52,7 @@ def settle_ends(found: dict[str, Guess], clock: pl.Series | None) -> None:
     guess = found.get("call_end")
     if guess and len(guess.sources) == 2 and clock is not None and (before := (clock < 0).sum()):
         column = TABLES["calls"].columns["call_end_time"]
-        why = f"{guess.why}; {before:,} of {len(clock):,} are past midnight"
+        why = f"{guess.why}; {before:,} of {len(clock):,} are after midnight"
         del found["call_end"]
         found[column.name] = Guess(column, guess.sources[1:], guess.sure, why)
 
@@ -79,19 +79,21 @@ def _unit(source: Source, clock: pl.Series | None) -> tuple[str, str]:
         shares = {unit: float((clock / seconds).is_between(0.5, 2).mean() or 0) for unit, seconds in readings.items()}  # type: ignore[arg-type]
         unit = max(shares, key=lambda name: shares[name])
         if shares[unit] > 0.5:
-            return unit, f"{unit}, as start and end say"
+            return unit, f"{unit}, according to start and end"
     spelt = set(tokens(source.name)) & _SPELT.keys()
     if spelt or source.name.casefold().endswith("sec"):
         return _SPELT[min(spelt)] if spelt else "seconds", ""
     if "h:mm" in readings:
         hours = parts["1"].drop_nulls()
-        return ("minutes", "m:ss, by their size") if (hours > 3).mean() > 0.5 else ("", "M:SS OR H:MM?")  # type: ignore[operator]
+        if (hours > 3).mean() > 0.5:  # type: ignore[operator]
+            return "minutes", "m:ss, according to the size of the values"
+        return "", "M:SS OR H:MM?"
     usual = float(length.median() or 0)  # type: ignore[arg-type]
     if usual > 180:
-        return "seconds", "seconds, by their size"
+        return "seconds", "seconds, according to the size of the values"
     if 2 <= usual <= 60 and float(length.max() or 0) <= 180:  # type: ignore[arg-type]
-        return "minutes", "minutes, by their size"
-    return "", f"MINUTES OR SECONDS? half of the lengths are over {usual:g}"
+        return "minutes", "minutes, according to the size of the values"
+    return "", f"MINUTES OR SECONDS? Half of the lengths are over {usual:g}"
 
 
 def clock(found: Mapping[str, Guess], reader: Policy) -> pl.Series | None:

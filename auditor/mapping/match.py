@@ -1,4 +1,4 @@
-"""Which column of an export is which canonical column: by name, by likeness of names, and by the values themselves."""
+"""Match export columns to canonical columns: by name, by similar names, and by their values."""
 
 import difflib
 import re
@@ -17,7 +17,7 @@ from auditor.schema.tables import TABLES, Column, Kind, TableSpec, fold
 _LIKELY, _GUESS = 0.78, 0.6
 
 _GENERIC = ("id", "number", "code", "date", "time", "type", "at", "name", "key", "is", "of")
-"""Words that say little."""
+"""Words that do not identify a column."""
 
 _HINTS = {
     "call_id": "phone contact record ticket uniqueid sid session interaction history global callid",
@@ -41,7 +41,7 @@ _HINTS = {
     "credential": "title degree",
     "provider_credential": "title degree",
 }
-"""Words that such a column's header often holds, beside its name and aliases."""
+"""Words that are common in headers of a column, in addition to its name and aliases."""
 _OF_SYSTEMS = {
     part for table in HEADERS.values() for names in table.values() for name in names for part in name.split(" + ")
 }
@@ -52,7 +52,7 @@ _TELLING = {
 
 
 def match(table: str, sources: Sequence[Source], policy: Policy, *, without_billing: bool) -> dict[str, Guess]:
-    """The best sources for each canonical column of a table; columns for which nothing was found are left out."""
+    """The best sources for each canonical column of a table; columns without a source are omitted."""
     spec = TABLES[table]
     wanted = [column for column in spec.columns.values() if not (column.billing and without_billing)]
     found: dict[str, Guess] = {}
@@ -109,12 +109,16 @@ def _settle_key(spec: TableSpec, found: dict[str, Guess]) -> None:
     if again:
         guess = found[name]
         sure = LIKELY if guess.sure == CERTAIN else guess.sure
-        found[name] = replace(guess, sure=sure, why=f"{guess.why}; {again:,} rows REPEAT AN ID and must agree")
+        found[name] = replace(
+            guess,
+            sure=sure,
+            why=f"{guess.why}; {again:,} {'row REPEATS' if again == 1 else 'rows REPEAT'} AN ID and must agree",
+        )
 
 
 def _by_name(column: Column, sources: Sequence[Source]) -> Guess | None:
     """A header that the reader takes without being told, unless it holds times of day for want of a date."""
-    for names, why in (((column.name,), "the same name"), (column.aliases, "a known name of it")):
+    for names, why in (((column.name,), "same name"), (column.aliases, "known header")):
         accepted = {fold(name) for name in names}
         for source in sources:
             if fold(source.name) in accepted and not (column.kind in (Kind.INSTANT, Kind.DATE) and source.is_time):
@@ -141,7 +145,7 @@ def _by_system(spec: TableSpec, column: Column, sources: Sequence[Source], polic
                 _may_be(spec, column, columns[0]) and suggest_values.fit(columns[0], column, spec.name, policy) >= 0.5
             )
         if fits or not len(columns[0].values):
-            guess = Guess(column, tuple(columns), LIKELY, "a name of it in a widespread system")
+            guess = Guess(column, tuple(columns), LIKELY, "header of a widespread system")
             return _with_siblings(guess, sources) if column.is_list else guess
     return None
 
@@ -175,7 +179,7 @@ def _by_likeness(spec: TableSpec, column: Column, source: Source, policy: Policy
         return None
     candidate = {Kind.ID: "name", Kind.MONEY: "code", Kind.NUMBER: "code"}.get(column.kind)
     sure = LIKELY if score >= _LIKELY and candidate not in tokens(source.name) else GUESS
-    return score, Guess(column, (source,), sure, f"name {by_name:.0%} alike, {fits:.0%} of the values fit")
+    return score, Guess(column, (source,), sure, f"name {by_name:.0%} similar, {fits:.0%} of the values fit")
 
 
 def _with_siblings(guess: Guess, sources: Sequence[Source]) -> Guess:
@@ -196,7 +200,7 @@ def _by_joining(column: Column, dates: Sequence[Source], times: Sequence[Source]
             by_name = likeness(column, [date, time])
             score = 0.6 * by_name + 0.2 * time.filled + 0.2 * date.filled
             sure = LIKELY if score >= _LIKELY else GUESS
-            why = f"a date and a time of day, names {by_name:.0%} alike"
+            why = f"a date and a time of day; names {by_name:.0%} similar"
             if (score >= _GUESS and by_name >= 0.5) or column.required:
                 pairs.append((score, Guess(column, (date, time), sure, why)))
     return pairs
@@ -244,7 +248,7 @@ def _settle(column: Column, sources: Sequence[Source], guesses: dict[str, Guess]
         note = f"{share:.0%} of its values are in another table"
         sure = current.sure
         if not share:
-            note = "NONE of its values is in another table, in the rows read: are they the same ids?"
+            note = "NONE of its values in the rows read is in another table; check that they are the same ids"
             sure = CERTAIN if sure == CERTAIN else GUESS
         guesses[column.name] = replace(current, sure=sure, why=f"{current.why}; {note}")
         return
@@ -254,7 +258,7 @@ def _settle(column: Column, sources: Sequence[Source], guesses: dict[str, Guess]
     telling = len(settled) > 20 or all(len(value) >= 5 for value in settled)  # small numbers meet by chance
     if ranked and ranked[0][0] > 0.3 and telling:
         share, source = ranked[0]
-        why = f"{share:.0%} of its values are another table's {column.name}"
+        why = f"{share:.0%} of its values are in {column.name} of another table"
         guesses[column.name] = Guess(column, (source,), LIKELY if share > 0.6 else GUESS, why)
 
 

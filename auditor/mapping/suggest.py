@@ -1,7 +1,7 @@
-"""`init`: a commented policy with a suggested column mapping for the given files, valid as it stands.
+"""`init`: a valid, commented policy with a suggested column mapping for the given files.
 
-It looks at the headers and at the first rows, says how sure it is of each column, and quotes no value but those of
-vocabulary columns.
+It reads the headers and the first rows, and states how certain each mapping is. It quotes only values of vocabulary
+columns.
 
 Source: docs/specification.md#headers, docs/specification.md#commands.
 """
@@ -31,13 +31,13 @@ _COMMENT = 48
 """Column at which comments begin."""
 _NUMBERS = (Kind.MINUTES, Kind.MONEY)
 _ENOUGH = 20
-"""Times of day that tell at which hours a place works."""
+"""Fewest times of day from which working hours are estimated."""
 _UTC = re.compile(r"(?i)(?<![a-z])(utc|gmt|zulu)(?![a-z])")
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """The text of a policy, and the required columns that it leaves to be filled in."""
+    """The text of a policy, and the required columns that it does not map."""
 
     text: str
     missing: tuple[str, ...]
@@ -46,13 +46,13 @@ class Suggestion:
 def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Suggestion:
     """A policy for the tables' files. Raises UsageError, and InputRefused for files that cannot be read.
 
-    Words that no vocabulary knows are quoted where they are words: without digits and often there, or with `show_ids`.
+    Unknown values of vocabulary columns are quoted only if they are frequent and have no digits, or with `show_ids`.
     """
     base = policy.load().model_copy(update={"zone_names": ZONES})
     if not any(paths.values()):
-        raise UsageError("name the exports to look at: --calls, --visits, --claims, --providers")
+        raise UsageError("no exports given; name them with --calls, --visits, --claims, --providers")
     if sum(list(files).count("-") for files in paths.values()) > 1:
-        raise UsageError("-: standard input can hold one table only; name files for the others")
+        raise UsageError("-: only one table can be read from standard input; name files for the others")
     exports = {table: suggest_values.read(table, files, base) for table, files in paths.items()}
     if not show_ids:
         for table, export in exports.items():
@@ -63,10 +63,10 @@ def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Su
     lines = _head(paths, formats, _carry_offsets(found, reader))
     active = [(table, guess) for table, guesses in found.items() for guess in guesses.values() if guess.active]
     if any(source.declared for export in exports.values() for source in export.sources):
-        why = "an export is not UTF-8: look whether names with accents come out right"
+        why = "an export is not UTF-8; check that names with accents are correct"
         lines.append(_commented(f"encoding = {_quoted(suggest_values.GUESS)}", f"guess: {why}"))
     if any(suggest_values.has_decimal_commas(guess.sources[0]) for _, guess in active if guess.column.kind in _NUMBERS):
-        lines.append(_commented('decimal = ","', "likely: numbers such as 21,5 have a decimal comma"))
+        lines.append(_commented('decimal = ","', "likely: the numbers have decimal commas, such as 21,5"))
     above = [f"{table} = {export.above}" for table, export in exports.items() if export.above]
     units = [_commented(f'{guess.column.name} = "{guess.unit}"', guess.why) for _, guess in active if guess.unit]
     lines += [
@@ -93,15 +93,15 @@ def _require_headers(table: str, sources: Sequence[Source]) -> None:
     required = sum(column.required for column in TABLES[table].columns.values())
     if len(names) == 1 and required > 1:
         raise InputRefused(
-            f"{table}: the first line is one cell: no comma, tab, pipe or semicolon divides it, and {required} columns are "
-            "required; export the table as CSV or Parquet"
+            f"{table}: the first line has no comma, tab, pipe or semicolon, but {required} columns are required; "
+            "export the table as CSV or Parquet"
         )
     again = [bool((source.values == source.name).any()) for source in sources]
     telling = sum(_is_plain(name) for name in names)
     if not telling or (any(again) and not all(again)) or (headers.like_data(names) and 2 * telling < len(names)):
         raise InputRefused(
-            f"{table}: the first line looks like a row of data; is the header line missing? If these are the headers, "
-            "give --show-ids, which shows them"
+            f"{table}: the first line looks like data; is the header line missing? If it is the header, use --show-ids, "
+            "which shows it"
         )
 
 
@@ -116,7 +116,7 @@ def save(text: str, path: Path) -> None:
         with path.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError:
-        raise UsageError(f"{path}: exists already; choose another file, or move this one away") from None
+        raise UsageError(f"{path}: this file exists; choose another name or move the file") from None
     except OSError as error:
         raise OutputFailed(
             f"{path}: cannot be written ({error.strerror}); check the path and its permissions"
@@ -132,20 +132,22 @@ def command(paths: Mapping[str, Sequence[str]], policy_file: str) -> str:
 def _head(paths: Mapping[str, Sequence[str]], formats: Sequence[str], offsets: bool) -> list[str]:
     shown = command(paths, "THIS_FILE").encode("unicode_escape").decode()
     lines = [
-        "# A policy suggested by `audit98968 init` from the headers and the first rows of the exports.",
-        "# Read every line: `certain` is a known name, `likely` was found by likeness of names and values. What is only a",
-        "# `guess` stands in a comment, as do columns that are REQUIRED and missing: take the # away where it is right.",
-        f"# Then look at what it does: {shown}",
-        "# Keys that are not here come from the default policy: audit98968 policies show default",
+        "# `audit98968 init` suggests this policy from the headers and the first rows of the exports. Check every line:",
+        "# `certain` is a known header; `likely` has a similar name and matching values. A `guess` and a REQUIRED column",
+        "# that was not found are commented out: correct the line and remove the #.",
+        f"# Then check the result: {shown}",
+        "# The default policy sets all other keys: audit98968 policies show default",
         "",
     ]
-    zone = "the times carry offsets; it sets the local dates" if offsets else "fill in: the zone of the exports' times"
-    lines.append(_commented('# timezone = "America/New_York"', f"{zone}; UTC until then"))
+    zone = (
+        "the times have offsets; set the zone of the local dates" if offsets else "set the zone of the exports' times"
+    )
+    lines.append(_commented('# timezone = "America/New_York"', f"{zone}; the default is UTC"))
     if formats:
         listed = ", ".join(_quoted(form) for form in formats)
-        lines.append(_commented(f"instant_formats = [{listed}]", "dates and times are not in a form known without it"))
+        lines.append(_commented(f"instant_formats = [{listed}]", "the exports use these date formats"))
     if any("%d/%m" in form for form in formats):
-        lines.append("# day/month/year: values such as 3/4/2026 are then never read as month/day")
+        lines.append("# day/month/year: values such as 3/4/2026 are always read as day/month")
     return lines
 
 
@@ -166,7 +168,7 @@ def _zone_names(active: Sequence[tuple[str, Guess]]) -> list[str]:
 def _zones_of_headers(active: Sequence[tuple[str, Guess]], reader: Policy) -> list[str]:
     """Columns whose header says that their times are in UTC, and whose values do not."""
     return [
-        _commented(f'"{table}.{guess.column.name}" = "UTC"', "likely: the header says so")
+        _commented(f'"{table}.{guess.column.name}" = "UTC"', "likely: the header names UTC")
         for table, guess in active
         if guess.column.kind is Kind.INSTANT and any(_UTC.search(source.name) for source in guess.sources)
         and instants.read(suggest_values.joined(guess.sources), reader).has_local
@@ -190,7 +192,7 @@ def _zones_of_hours(found: Mapping[str, Mapping[str, Guess]], reader: Policy) ->
     if report.hours_apart(calls, visits) < 3:
         return []
     why = f"9 of 10 calls start from {calls[0]} to {calls[1]} o'clock, visits from {visits[0]} to {visits[1]}"
-    return [_commented('# visits = "UTC"', f"IS ONE OF THEM IN ANOTHER ZONE? {why}")]
+    return [_commented('# visits = "UTC"', f"ARE THE CALLS OR THE VISITS IN ANOTHER ZONE? {why}")]
 
 
 def _table(
@@ -205,15 +207,15 @@ def _table(
             needed = "REQUIRED, " if column.required and not guess.active else ""
             lines.append(_commented(line if guess.active else f"# {line}", f"{needed}{guess.sure}: {notes}"))
         elif column.required:
-            lines.append(_commented(f'# {name} = ""', f"REQUIRED, and nothing was found: {column.meaning}"))
+            lines.append(_commented(f'# {name} = ""', f"REQUIRED, not found: {column.meaning}"))
     used = {source.name for guess in guesses.values() if guess.active for source in guess.sources}
     unused = [source.name for source in sources if source.name not in used]
     shown = [name for name in unused if show_ids or suggest_match.is_telling(name) or not headers.like_data([name])]
-    lines += _wrapped("# left unused:", shown)
+    lines += _wrapped("# unused columns:", shown)
     if hidden := len(unused) - len(shown):
-        lines.append(f"# {hidden} more, whose headers look like data, are not shown: init --show-ids names them")
+        lines.append(f"# unused columns with headers that look like data: {hidden}; init --show-ids shows them")
     absent = [name for name, column in TABLES[table].columns.items() if name not in guesses and not column.required]
-    return lines + _wrapped("# no column found for:", absent)
+    return lines + _wrapped("# optional columns not found:", absent)
 
 
 def _notes(guess: Guess, guesses: Mapping[str, Guess], reader: Policy) -> list[str]:
@@ -221,26 +223,26 @@ def _notes(guess: Guess, guesses: Mapping[str, Guess], reader: Policy) -> list[s
     notes = []
     blank = 1 - guess.filled
     if blank >= 0.005:
-        notes.append("blank in every row" if blank == 1 else f"blank in {min(blank, 0.99):.0%} of rows")
+        notes.append("blank in every row" if blank == 1 else f"blank in {min(blank, 0.99):.0%} of the rows")
         notes[-1] += ", which are rejected" if guess.column.required else ""
     values = suggest_values.joined(guess.sources)
     if guess.column.kind in (Kind.INSTANT, Kind.DATE) and values.count():
         read = instants.read(values, reader)
         unread = (read.problem == instants.UNREADABLE).sum() / values.count()
         if unread > 0:
-            notes.append(f"{unread:.1%} of the values cannot be read")
+            notes.append(f"{unread:.1%} of the values are not valid dates")
         if guess.column.kind is Kind.INSTANT and (read.date_only | read.utc.is_null()).all():
-            notes.append("THE CALLS NEED A TIME" if guess.column.name == "call_start" else "dates without times")
+            notes.append("CALLS NEED A TIME OF DAY" if guess.column.name == "call_start" else "dates without times")
         if guess.column.name == "call_end" and (start := guesses.get("call_start")):
             began = instants.read(suggest_values.joined(start.sources), reader).utc
             before = (read.utc < began).sum()
             if before:
-                notes.append(f"{before} of {len(began)} end before they begin (past midnight?) and would be rejected")
+                notes.append(f"{before} of {len(began)} end before they start (after midnight?) and are rejected")
     return notes
 
 
 def _values(table: str, guesses: Mapping[str, Guess], base: Policy, show_ids: bool) -> list[str]:
-    """Values that a vocabulary does not know, to be filled in."""
+    """Values that are not in a vocabulary, for the user to map."""
     lines = []
     for name, guess in guesses.items():
         column = guess.column
@@ -250,25 +252,25 @@ def _values(table: str, guesses: Mapping[str, Guess], base: Policy, show_ids: bo
         rows, read = sum(count for _, count in unknown), guess.sources[0].values.count()
         if unknown and (rows < read or rows >= 3 * len(unknown)):  # else it may hold names or notes
             terms = sorted(set(base.terms(table, name).values()))
-            lines += ["", f"# [values.{table}.{name}]", f"# each of these means one of: {', '.join(terms)}"]
+            lines += ["", f"# [values.{table}.{name}]", f"# map each value to one of: {', '.join(terms)}"]
             shown_values = [(value, count) for value, count in unknown
                      if show_ids or is_word(value, count)]  # fmt: skip
             if hidden := len(unknown) - len(shown_values):
-                lines.append(f"# {hidden} more, rare or with digits, are not shown: init --show-ids names them")
+                lines.append(f"# rare values and values with digits: {hidden}; init --show-ids shows them")
             for value, count in shown_values:
                 term = _meaning(name, value)
-                why = f"{'likely, by its words; ' if term else ''}{count} of the rows read"
+                why = f"{'likely, according to its words; ' if term else ''}{count} of the rows read"
                 lines.append(_commented(f'# {_quoted(value)} = "{term}"', why))
     return lines
 
 
 def _meaning(column: str, value: str) -> str:
-    """The term that a word most likely means; blank where nobody can tell."""
+    """The term that a value most likely means; blank if unknown."""
     return next((term for terms, term in MEANINGS.get(column, ()) if re.search(terms, value, re.IGNORECASE)), "")
 
 
 def _formats(found: Mapping[str, Mapping[str, Guess]], base: Policy) -> list[str]:
-    """Formats without which the chosen columns cannot be read, in the order in which they were needed."""
+    """Formats that the chosen columns need, in the order in which they are needed."""
     formats: list[str] = []
     for guesses in found.values():
         for guess in guesses.values():

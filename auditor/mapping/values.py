@@ -14,7 +14,8 @@ import polars as pl
 
 from auditor.mapping.known import ZONES
 from auditor.parsing import instants
-from auditor.parsing.values import TIME_OF_DAY
+from auditor.parsing.clock_times import TIME_OF_DAY
+from auditor.parsing.readers import READERS
 from auditor.policy import Policy
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding, ingest
@@ -24,18 +25,6 @@ from auditor.schema.tables import Column, Kind, fold_term
 SAMPLE = 5000
 """Rows looked at per table."""
 
-_PATTERNS = {
-    Kind.CLOCK: TIME_OF_DAY,
-    Kind.MINUTES: r"^(\d{1,4}([.,]\d+)?|(\d+:)?\d+:[0-5]\d)$",
-    Kind.SECONDS: r"^\d{1,5}(\.\d+)?$",
-    Kind.NUMBER: r"^\d{1,3}(\.\d+)?$",
-    Kind.DAYS: r"^\d{1,3}$",
-    Kind.MONEY: r"^\(?-?\$?[\d,]+(\.\d+)?\)?$",
-    Kind.CODE: r"^(?i)(\d{5}|[A-Z]\d{4}|\d{4}[A-Z])\b",
-    Kind.CODES: r"^(?i)(\d{5}|[A-Z]\d{4}|\d{4}[A-Z])\b",
-    Kind.DIAGNOSES: r"^(?i)[A-Z]\d[\dA-Z](\.?[\dA-Z]{1,4})?\b",
-    Kind.ID: r"^[^\s]{1,40}( [^\s]{1,20})?$",
-}
 _MODIFIER = r"^(?i)[A-Z\d]{2}\b"
 _ZONE = r" ([A-Za-z]{3,4})$"
 TERMS = 40
@@ -264,9 +253,10 @@ def fit(source: Source, column: Column, table: str, policy: Policy) -> float:
     if column.vocabulary or column.kind is Kind.FLAG:
         unknown = sum(count for _, count in unknown_terms(source, column, table, policy))
         return 0.0 if source.values.n_unique() > TERMS else 1 - unknown / source.values.count()
-    if column.kind in (Kind.TEXT, Kind.DOCUMENTED):
+    pattern = _MODIFIER if column.name == "modifiers" else READERS[column.kind].looks_like
+    if pattern is None:
         return 0.5
-    share = source.share(_MODIFIER if column.name == "modifiers" else _PATTERNS[column.kind])
+    share = source.share(pattern)
     if column.kind is Kind.ID:
         return 0.0 if source.is_time or source.is_phone or source.share(r"^-?\d{1,8}\.\d+$|:\d\d") > 0.5 else share
     return share

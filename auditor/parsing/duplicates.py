@@ -1,7 +1,9 @@
-"""Deduplicate rows of one id: copies collapse, rows that differ only in lists merge, contradictions are rejected.
+"""Which rows with one id are one record: copies collapse, rows that differ only in lists merge, conflicts are rejected.
 
-Rows are told apart by hashes: their ids by 128 bits, and what they say, within an id, by 64. So exports that overlap are not
-held in memory for it.
+Rows are compared by hashes, so that overlapping exports need not be kept in memory: 128 bits for the id, and 64 bits for the
+values of rows with one id.
+
+Source: docs/specification.md#duplicates-and-conflicts.
 """
 
 from collections.abc import Sequence
@@ -10,7 +12,7 @@ from typing import NamedTuple
 import polars as pl
 
 from auditor.parsing.adjustment_rows import is_adjustment
-from auditor.parsing.values import ROW_SOURCE
+from auditor.parsing.table_parser import ROW_SOURCE
 from auditor.schema.tables import TableSpec
 
 DUPLICATE = "duplicate row"
@@ -19,10 +21,10 @@ _ID = ("id", "proof")
 
 
 class Resolution(NamedTuple):
-    """The resolution of rows that may share their ids.
+    """Which rows are used. The first three are rows of `duplicate_keys`.
 
-    `kept`: those that are used, together where they differ in lists; `representatives`: one of each id. `conflicts`:
-    those that contradict each other, each once. `rejects`: these, and all copies.
+    `kept`: the rows that are used; those with one id differ in lists. `representatives`: the first kept row of each id.
+    `conflicts`: rows that contradict each other, without copies. `rejects`: the rejects of conflicts and copies.
     """
 
     kept: pl.DataFrame
@@ -32,7 +34,7 @@ class Resolution(NamedTuple):
 
 
 def hashed(key: Sequence[pl.Series]) -> pl.Series:
-    """64 bits of each row's id, whose parts these are; null where one of them is. The same in processes of one version."""
+    """Hash the parts of each row's id to 64 bits (UInt64 `id`); null where a part is. Only polars of one version agree."""
     hashes = key[0].hash() if len(key) == 1 else pl.DataFrame(list(key)).hash_rows()
     for part in key:
         if part.null_count():
@@ -41,9 +43,11 @@ def hashed(key: Sequence[pl.Series]) -> pl.Series:
 
 
 def duplicate_keys(spec: TableSpec, rows: pl.DataFrame, *names: str) -> pl.DataFrame:
-    """The keys by which duplicates are found: source of the row, patient_id, hashes, and some columns.
+    """The keys by which duplicates of typed rows are found.
 
-    `id` and `proof` of the id, `plain` of all columns but lists, `whole` of all. An adjustment is a record of its own.
+    Result: ROW_SOURCE, the columns `names`, `patient_id`, and hashes (UInt64): `id` and `proof`, together 128 bits of the
+    id; `plain`, all columns without lists; `whole`, all columns. An adjustment is a record of its own: its `id` is that of
+    all its columns, so that only exact copies share it.
     """
     lists = [column.name for column in spec.columns.values() if column.is_list]
     plain = rows.drop(*ROW_SOURCE, *lists)
@@ -63,13 +67,13 @@ def duplicate_keys(spec: TableSpec, rows: pl.DataFrame, *names: str) -> pl.DataF
 
 
 def drop_copies(keys: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Drop copies: the first of equal rows, in order, and the rejects of its copies."""
+    """The first of equal rows of `duplicate_keys`, in order, and the rejects of its copies."""
     first = keys.select(_is_first("id", "whole")).to_series()
     return keys.filter(first), _as_rejects(keys.filter(~first), DUPLICATE)
 
 
 def resolve(keys: pl.DataFrame) -> Resolution:
-    """Resolve rows of one id, given in order."""
+    """Resolve rows of `duplicate_keys`, given in order: the first of equal rows is kept."""
     distinct, copies = drop_copies(keys)
     first = distinct.select(_is_first(*_ID)).to_series()
     several = distinct.with_row_index("row").filter(pl.col("id").is_in(distinct.filter(~first)["id"].implode()))
@@ -81,7 +85,7 @@ def resolve(keys: pl.DataFrame) -> Resolution:
 
 
 def merge_lists(spec: TableSpec, rows: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-    """The rows that are kept, in the order given; those that differ in lists as one, with the lists united."""
+    """The typed rows that are kept, in order: one for each id, with the lists of all its rows united."""
     lists = [column.name for column in spec.columns.values() if column.is_list]
     duplicates = rows.join(kept.select(*ROW_SOURCE, *_ID), on=ROW_SOURCE, maintain_order="left")
     merged = duplicates.group_by(_ID, maintain_order=True).agg(
@@ -91,13 +95,13 @@ def merge_lists(spec: TableSpec, rows: pl.DataFrame, kept: pl.DataFrame) -> pl.D
 
 
 def one_per_id(spec: TableSpec, singles: pl.DataFrame, repeats: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """All rows that are used, and rejects. `singles` are the rows whose id no other row has, and `repeats` the others."""
+    """All rows that are used, and rejects. `singles`: typed rows with an id of their own; `repeats`: the others."""
     resolution = resolve(duplicate_keys(spec, repeats))
     return pl.concat([singles, merge_lists(spec, repeats, resolution.kept)]), resolution.rejects
 
 
 def _is_first(*hashes: str) -> pl.Expr:
-    """Whether no row before has these hashes. They are looked at one by one: in pairs they take ten times the memory."""
+    """Whether no row before has these hashes, each looked at by itself: in pairs they take ten times the memory."""
     return pl.any_horizontal(pl.col(hashes).is_first_distinct())
 
 

@@ -7,11 +7,12 @@ from datetime import datetime
 import polars as pl
 
 from auditor.billing.lines import with_end_and_time
-from auditor.parsing import duplicates, instants, normalise
+from auditor.parsing import duplicates, instants, typed_table
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
 from auditor.parsing.instants import MidnightCounts
-from auditor.parsing.normalise import Table, TypedChunk, type_rows
-from auditor.parsing.values import ROW_SOURCE
+from auditor.parsing.table_parser import ROW_SOURCE
+from auditor.parsing.typed_chunk import TypedChunk, type_rows
+from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
 from auditor.prefilter.key_scan import KeyScan
 from auditor.prefilter.membership_filter import DateRangeFilter, MembershipFilter
@@ -25,7 +26,7 @@ from auditor.windows import calls as call_windows
 from auditor.windows import visits as visit_windows
 
 _SPAN_COLUMNS = ("provider_id", "call_id")
-"""Of stretches of time."""
+"""The columns of spans (stretches of time)."""
 
 RowFilter = Callable[[pl.DataFrame], pl.Series]
 """Some columns of rows → a mask of those that can matter."""
@@ -146,7 +147,7 @@ class ChunkTyper:
                 profile.of_codes("used", ids.representatives["cpt_code"]),
                 profile.of_codes("lost", ids.conflicts["cpt_code"]),
             ]
-        table = normalise.merge([part.table for part in parts])
+        table = typed_table.merge([part.table for part in parts])
         if files and not any(file.rows for file in files):  # nothing is blank where nothing is
             table = replace(table, columns=frozenset(name for file in files for name in file.mapping))
         notes = table.notes
@@ -163,7 +164,7 @@ class ChunkTyper:
         )  # no rule's
         notes = (*notes, *(f"{scan.table}.{name}: {note}" for name, note in lost_times if note))
         return rows, ChunkSummary(
-            replace(table, rejects=normalise.all_rejects(table.rejects, [ids.rejects]), notes=notes),
+            replace(table, rejects=typed_table.all_rejects(table.rejects, [ids.rejects]), notes=notes),
             ids.kept.clear(),
             rows.clear(),
             coverage.merge([*(part.coverage_bounds for part in parts), coverage_bounds]),
@@ -175,7 +176,7 @@ class ChunkTyper:
         )
 
     def _measure(self, rows: pl.DataFrame) -> tuple[CoverageBounds, pl.DataFrame, dict[str, int]]:
-        """What sound rows say of the coverage, their stretches of time, and what their lengths look like.
+        """Measure valid rows: the coverage bounds, the spans, and the counts of durations.
 
         The coverage knows voids and reversals with a call_id of their own, too: they are calls, if for no rule.
         """
@@ -214,7 +215,7 @@ def without_copies(parts: Sequence[ChunkSummary]) -> list[ChunkSummary]:
 
 
 def _lost_times(name: str, counts: MidnightCounts) -> str | None:
-    """What is to be said of a column whose times seem lost: midnights of all values, or of too many for real ones."""
+    """A note on a column whose times seem lost: midnights of all values, or of too many for real ones."""
     clock = counts.midnights - counts.dates
     if counts.date_only and clock:
         count_as = "times" if name == "call_start" else "dates without a time"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from auditor.parsing.duplicates import hashed
-from auditor.parsing.normalise import type_rows
+from auditor.parsing.typed_chunk import type_rows
 from auditor.policy import Policy
 from auditor.reading.dictionary import detached
 from auditor.reading.ingest import Chunk, SourceFile
@@ -19,7 +19,7 @@ _DAY = {"calls": ("call_start", "call_start_date"), "claims": ("service_date", "
 
 @dataclass(frozen=True)
 class KeyScanResult:
-    """`repeated_hashes`: the hashes of ids that several rows may have; `billed`: the ids that lines of the family name.
+    """`repeated`: the hashes of ids that several rows may have; `billed`: the ids that lines of the family name.
 
     `days`: the dates of those lines, and of calls without a code that may be theirs, and the hash of the `claim`.
     """
@@ -35,7 +35,7 @@ class KeyScan:
     """Scans the keys of a chunk.
 
     `bills`: its table has the lines; `without_billing`: a claims table replaces the calls' own.
-    `blanks`: `values.blanks` of the table.
+    `blanks`: `readers.blank_row` of the table.
     """
 
     table: str

@@ -6,7 +6,7 @@ There are no false negatives, and few false positives. Every process of one vers
 import polars as pl
 
 _MOST_BITS, _SPARE_BITS, _SPARE_BITS_OF_RANGES = 24, 7, 4
-"""Of a place in the table: a hundred places for a member, up to 16 million places; fewer where days decide too."""
+"""Bits of a slot: a hundred slots for a member, up to 16 million; fewer where days decide too."""
 
 
 class MembershipFilter:

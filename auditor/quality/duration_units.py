@@ -40,7 +40,7 @@ def duration_counts(rows: pl.DataFrame) -> dict[str, int]:
 
 
 def suspected_unit(counts: Mapping[str, int], declared_units: Mapping[Any, str]) -> tuple[str, str, str] | None:
-    """The first column in another unit, what was seen, and the unit that it looks like.
+    """The first column in another unit, how its values differ, and the unit that it looks like.
 
     `declared_units`: the policy's units.
     """

@@ -4,7 +4,7 @@ Source: docs/specification.md#data-quality.
 
 Merging is commutative and associative: parts add up in any order.
 
-`measure` | `name`                          | `value`               | `how`
+`what` | `name`                          | `value`               | `how`
 -------|---------------------------------|-----------------------|------------------------------------
 id     | name of a relationship          | an id that matches    | what a normalized match differs in
 patient| -                               | with a share of rows  | -
@@ -29,8 +29,8 @@ import numpy as np
 import polars as pl
 
 from auditor.parsing.duplicates import hashed
-from auditor.parsing.instants import HOUR
-from auditor.parsing.normalise import TypedChunk
+from auditor.parsing.microseconds import HOUR
+from auditor.parsing.typed_chunk import TypedChunk
 from auditor.policy import Policy
 from auditor.quality import placeholder_ids
 from auditor.quality.relationships import Lookups

@@ -14,15 +14,14 @@ from itertools import combinations
 import polars as pl
 
 from auditor.parsing.duplicates import hashed
-from auditor.parsing.ids import DIFFERENCES, are_digits, folded
+from auditor.parsing.identifiers import DIFFERENCES, are_digits, folded
+from auditor.parsing.numbers import SCIENTIFIC
 from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.reading.dictionary import ANY_BYTES, ByteRange
 
 MANY_CLAIMS = 20
 """Of one provider."""
 _ROUNDING = "rounding"
-_SCIENTIFIC = r"^(\d)[.,]?(\d*)[eE]\+?(\d{1,2})$"
-"""A whole number as a spreadsheet shows it."""
 
 
 @dataclass(frozen=True)
@@ -178,9 +177,9 @@ def _difference() -> pl.Expr:
 def _rounded(values: pl.Series, texts: pl.Series) -> pl.DataFrame:
     """Pairs of which one is the other as a spreadsheet shows it."""
     digits = {
-        len(match[1] + match[2])
+        1 + len(match[2] or "")
         for ids in (values, texts)
-        for match in map(re.compile(_SCIENTIFIC).match, ids.filter(ids.str.contains(_SCIENTIFIC)))
+        for match in map(re.compile(SCIENTIFIC).match, ids.filter(ids.str.contains(SCIENTIFIC)))
         if match
     }
     if not digits:
@@ -194,13 +193,13 @@ def _rounded(values: pl.Series, texts: pl.Series) -> pl.DataFrame:
         for name, ids in (("value", values), ("text", texts))
     ]
     pairs = keyed[0].join(keyed[1], on="key").filter(pl.col("value") != pl.col("text"))
-    scientific = pl.col("value").str.contains(_SCIENTIFIC) | pl.col("text").str.contains(_SCIENTIFIC)
+    scientific = pl.col("value").str.contains(SCIENTIFIC) | pl.col("text").str.contains(SCIENTIFIC)
     return pairs.filter(scientific).select("value", "text", how=pl.lit(_ROUNDING))
 
 
 def _keys(text: str, digits: Iterable[int]) -> Iterator[str]:
-    if match := re.match(_SCIENTIFIC, text):
-        yield f"{float(f'{match[1]}.{match[2] or 0}e{match[3]}'):.{len(match[1] + match[2]) - 1}e}"
+    if match := re.match(SCIENTIFIC, text):
+        yield f"{float(f'{match[1]}.{match[2] or 0}e{match[3]}'):.{len(match[2] or '')}e}"
     elif text.isdecimal() and len(text) < 16:
         yield from (f"{int(text):.{count - 1}e}" for count in digits)
 
@@ -258,7 +257,7 @@ def match_rates(
 ) -> pl.DataFrame:
     """How many different ids of each pair are sought and found, in the pairs' order; those of lines where some are near.
 
-    `pair`, `values`, `found`, `normalized_matches`, `how` (what most nearly equal ones differ in), `missed` (not
+    `pair`, `values`, `found`, `near`, `how` (what most nearly equal ones differ in), `missed` (not
     found, of many claims). `parts` as `claimed_ids`; `ids`: pair (`name`), `value` and `how`, as in the profile;
     `exists`: columns as `table.column`; `calls`: the hashes of all calls' ids.
     """

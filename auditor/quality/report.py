@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from auditor.parsing.ids import DIFFERENCES
+from auditor.parsing.identifiers import DIFFERENCES
 from auditor.policy import Policy
 from auditor.quality import placeholder_ids, relationships
 from auditor.quality.profile import SKETCH_SIZE, smallest_hashes
@@ -247,7 +247,7 @@ def _order_warnings(visits: pl.DataFrame) -> Iterator[str]:
 
 
 def hours(profile: pl.DataFrame, column: str) -> tuple[int, int] | None:
-    """The local hours between which 9 of 10 times of a column lie, both included: the shortest such stretch of a day."""
+    """The local hours between which 9 of 10 times of a column lie, both included: the shortest such range of a day."""
     counts = [0] * 24
     of_column = profile.filter((pl.col("what") == "hour") & (pl.col("name") == column))
     for hour, count in of_column.select("value", "count").iter_rows():
@@ -256,7 +256,7 @@ def hours(profile: pl.DataFrame, column: str) -> tuple[int, int] | None:
 
 
 def busiest_hours(counts: Sequence[int]) -> tuple[int, int] | None:
-    """The shortest stretch of a day's hours, both included, that holds 9 of 10; None where there is nothing."""
+    """The shortest range of a day's hours, both included, that holds 9 of 10; None where there is nothing."""
     total = sum(counts)
     if not total:
         return None
@@ -267,7 +267,7 @@ def busiest_hours(counts: Sequence[int]) -> tuple[int, int] | None:
 
 
 def hours_apart(left: tuple[int, int], right: tuple[int, int]) -> int:
-    """Hours by which both ends of two stretches differ, at least."""
+    """Hours by which both ends of two ranges differ, at least."""
     return min(min((first - second) % 24, (second - first) % 24) for first, second in zip(left, right, strict=True))
 
 

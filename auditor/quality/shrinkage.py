@@ -6,20 +6,20 @@ Source: docs/specification.md#shrinkage.
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
-from auditor.runs.past import Past, TableExtent
+from auditor.run_summary import Summary, TableExtent
 
 _COMPARABLE_ROWS = 20
-"""Rows of a month below which nothing is said of it."""
+"""Rows of a month below which it is not compared."""
 _NOTABLE_IDS = 3
 """Ids that do not come up by chance."""
 _NOTABLE_ROWS = 5
 """Rows of a month, or ids, that do not vanish by chance."""
 
 
-def shrunken_table(earlier: Past, reaches: Mapping[str, TableExtent], allowed: float) -> str | None:
+def shrunken_table(earlier: Summary, reaches: Mapping[str, TableExtent], allowed: float) -> str | None:
     """The first table that lost more than the allowed share of a month that the earlier run had, and its months; or None."""
     for table, extent in reaches.items():
-        previous = earlier.extents.get(table)
+        previous = earlier.reaches.get(table)
         if previous is None:
             continue
         shrunken_months = [
@@ -32,7 +32,7 @@ def shrunken_table(earlier: Past, reaches: Mapping[str, TableExtent], allowed: f
     return None
 
 
-def losses(earlier: Past, now: Past, allowed: float) -> Iterator[str]:
+def losses(earlier: Summary, now: Summary, allowed: float) -> Iterator[str]:
     """What else there was in the earlier run and is no more: columns, rows of months too small to tell alone, joins."""
     previous_joins = {(join.of, join.column): join for join in earlier.joins}
     for join in now.joins:
@@ -46,15 +46,15 @@ def losses(earlier: Past, now: Past, allowed: float) -> Iterator[str]:
                 f"{join.column}: of {join.values:,} {join.of} {join.found:,} are found there; the run {earlier.run_id} "
                 f"found {previous.found:,} of {previous.values:,}"
             )
-    for table, extent in now.extents.items():
+    for table, extent in now.reaches.items():
         yield from _row_losses(table, earlier, extent, allowed)
 
 
-def _row_losses(table: str, earlier: Past, extent: TableExtent, allowed: float) -> Iterator[str]:
-    previous = earlier.extents.get(table, TableExtent())
-    for column in sorted(previous.columns - extent.columns):
+def _row_losses(table: str, earlier: Summary, extent: TableExtent, allowed: float) -> Iterator[str]:
+    previous = earlier.reaches.get(table, TableExtent())
+    for column in sorted({*previous.columns} - {*extent.columns}):
         yield f"{table}.{column}: the run {earlier.run_id} had this column, and this one has it not, or blank"
-    for column in sorted((previous.timed - extent.timed) & extent.columns):
+    for column in sorted(({*previous.timed} - {*extent.timed}) & {*extent.columns}):
         yield f"{table}.{column}: the run {earlier.run_id} had times in it, and this one has dates only"
     previous_rows, rows = sum(previous.months.values()), sum(extent.months.values())
     for column, ids in extent.different.items():

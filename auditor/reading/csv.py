@@ -128,9 +128,9 @@ def _with_header(
         if len(data) > _LONGEST:
             raise _endless(f"{where}, line 1")
     if not data or data.isspace():
-        raise InputRefused(f"{where}: the file is empty: it needs at least a header line; export it again")
+        raise InputRefused(f"{where}: the file is empty and has no header line; export it again")
     if first is None:
-        raise InputRefused(f"{where}, line 1: a quote in the header is never closed; correct the header line")
+        raise InputRefused(f"{where}, line 1: a quotation mark in the header is not closed; correct the header line")
     line = first[0].decode().rstrip("\r\n")
     separator_match = _SEPARATOR.fullmatch(line) if delimiter is None else None
     if separator_match:  # a line of Excel's, and no row
@@ -142,7 +142,7 @@ def _with_header(
     except csv.Error:
         headers = []
     if not headers or any(delimiter in header and re.search(r"[\r\n]", header) for header in headers):
-        raise InputRefused(f"{where}, line 1: a header is not quoted from end to end; correct the header line")
+        raise InputRefused(f"{where}, line 1: only a part of a header is in quotation marks; correct the header line")
     return CsvText(where, declared, delimiter, tuple(headers), chain((data[first.end() :],), blocks), chunk)
 
 
@@ -325,22 +325,22 @@ def _slow(
         except csv.Error as error:
             if "unexpected end" in str(error):
                 raise InputRefused(
-                    f"{where}, record {number + 1}: a quote is opened and never closed, so the rest of the file cannot be "
-                    "told apart; correct that record or export the file again"
+                    f"{where}, record {number + 1}: a quotation mark is not closed, so the rest of the file cannot be read; "
+                    "correct that record or export the file again"
                 ) from None
             number += 1
             if reader.line_num - line > 1:
                 raise InputRefused(
-                    f"{where}, record {number}: a quoted field runs over several lines and does not end properly, so the "
-                    "records in it cannot be told apart; correct that record or export the file again"
+                    f"{where}, record {number}: a quoted field over several lines does not end properly, so its "
+                    "records cannot be separated; correct that record or export the file again"
                 ) from None
-            malformed[number] = "text after a closing quote"
+            malformed[number] = "text after a closing quotation mark"
             continue
         if not row:
             continue
         number += 1
         if len(row) < width or any(cell.strip() for cell in row[width:]):
-            malformed[number] = f"{len(row)} fields where the header has {width}"
+            malformed[number] = f"the record has {len(row)} fields, but the header has {width}"
             continue
         records.append(number)
         for column, position in zip(columns, positions, strict=True):
@@ -357,6 +357,6 @@ def _frame(columns: list[list[str]], positions: Sequence[int], records: list[int
 
 def _endless(where: str) -> InputRefused:
     return InputRefused(
-        f"{where}: longer than {_LONGEST:,} bytes, as after a quote that is never closed; "
+        f"{where}: longer than {_LONGEST:,} bytes, perhaps because a quotation mark is not closed; "
         "correct that record or export the file again"
     )

@@ -77,7 +77,7 @@ class Source(io.BufferedIOBase):
         return True
 
     def close(self) -> None:
-        """Leave it open for those who read it again."""
+        """Leave the stream open so that it can be read again."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         """So many bytes, fewer only at the end; -1: all that is left."""
@@ -106,8 +106,8 @@ class Source(io.BufferedIOBase):
         size = self._size if size is None else size
         if expanded > max(_HARMLESS, self._expansion * size):
             raise InputRefused(
-                f"{self._where}: {size:,} bytes of it hold more than {self._expansion:,} times as much; if that is right, "
-                f"say so in the policy, such as max_expansion = {20 * self._expansion}"
+                f"{self._where}: its {size:,} bytes unpack to more than {self._expansion:,} times as many; if that is "
+                f"right, raise the limit in the policy, for example max_expansion = {20 * self._expansion}"
             )
 
     def finish(self) -> tuple[int, str]:
@@ -183,7 +183,7 @@ def _texts(where: str, source: Source, size: int, encoding: str) -> Iterator[byt
                 raise InputRefused(
                     f"{where}: UTF-16 or UTF-32 text without the byte-order mark of UTF-16; export the file as UTF-8"
                 )
-            raise _Undecodable("a NUL byte; the file is damaged or no text; export it again", text[:nul])
+            raise _Undecodable("a NUL byte; the file is damaged or is not a text file; export it again", text[:nul])
         rest = b""
         if not marked and not text.isascii():
             text, rest = _whole(text) if encoding == "utf-8" else (_declared(text, encoding), b"")
@@ -207,7 +207,7 @@ def _whole(text: bytes) -> tuple[bytes, bytes]:
 
 def _not_utf8(before: bytes) -> _Undecodable:
     return _Undecodable(
-        'not UTF-8 text; export the file as UTF-8, or declare what it is in the policy: encoding = "cp1252"', before
+        'not UTF-8 text; export the file as UTF-8, or set its encoding in the policy: encoding = "cp1252"', before
     )
 
 
@@ -235,7 +235,7 @@ def _refuse_foreign(where: str, opening: bytes) -> None:
 
 
 def _lines(texts: Iterable[bytes]) -> int:
-    """How many lines end in texts that follow each other; CR, LF and CRLF each end a line."""
+    """Count the lines of consecutive texts; CR, LF and CRLF each end a line."""
     lines, after_cr = 0, False
     for text in texts:
         lines += text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n") - (after_cr and text.startswith(b"\n"))

@@ -22,7 +22,7 @@ _SUFFIXES = (".csv", ".tsv", ".psv", ".parquet", ".pq")
 _COMPRESSED = (".gz", ".zst")
 
 Signature = tuple[int, int, int, int]
-"""What tells whether a file was touched."""
+"""Values that change when a file is changed."""
 
 
 @dataclass
@@ -41,13 +41,13 @@ class Found:
         self.strays += strays
         if not data:
             raise InputRefused(
-                f"{name}: {shown(path)}: no CSV or Parquet file in this folder; name the files themselves"
+                f"{name}: {shown(path)}: this folder has no CSV or Parquet file; name the files themselves"
             )
         self.paths += data
 
 
 def _inside(name: str, folder: Path) -> tuple[list[Path], int]:
-    """The data files below a folder, sorted, and the number of other entries. What cannot be looked at is no stray."""
+    """The data files below a folder, sorted, and the number of other entries. Raises InputRefused if one is unreadable."""
 
     def refuse(error: OSError) -> None:
         where = shown(Path(error.filename or folder))
@@ -85,7 +85,7 @@ def expand(name: str, paths: Sequence[str]) -> Found:
 
 
 def _matches(pattern: str) -> list[str]:
-    """What a glob stands for. `**` follows no links to folders: two that lead in a circle would have no end."""
+    """The files of a glob. `**` follows no links to folders, which could form a circle."""
     if "**" not in pattern:
         return glob.glob(pattern)  # noqa: PTH207 (absolute)
     root, given = Path(Path(pattern).anchor), Path(pattern).parts
@@ -129,7 +129,7 @@ def opened(where: str, path: Path) -> Iterator[tuple[BinaryIO, Signature | None]
 
 
 def buffered(where: str, path: Path) -> BinaryIO | None:
-    """All of standard input or a pipe, in a file without a name that ends with the process; None for what is a file.
+    """All of standard input or a pipe, in an unnamed temporary file; None if the path is a regular file.
 
     Raises InputRefused where it cannot be read, OutputFailed where there is no room for it.
     """
@@ -142,8 +142,8 @@ def buffered(where: str, path: Path) -> BinaryIO | None:
             unless_kept.pop_all()
         except OSError as error:
             raise OutputFailed(
-                f"{where}: is kept in {tempfile.gettempdir()} while it is read, and that failed ({error.strerror}); "
-                "make room there, set TMPDIR, or name a file"
+                f"{where}: cannot be copied to {tempfile.gettempdir()} ({error.strerror}); free space there, set TMPDIR, "
+                "or name a file instead"
             ) from None
     return copy
 
@@ -154,7 +154,7 @@ def signature(found: os.stat_result) -> Signature:
 
 
 def where(name: str, path: Path) -> str:
-    """What messages about a file begin with: its table and path."""
+    """How messages about a file begin: its table and path."""
     return f"{name}: {'standard input' if str(path) == '-' else shown(path)}"
 
 

@@ -1,4 +1,4 @@
-"""Which of a file's headers is which canonical column.
+"""Match a file's headers to the canonical columns.
 
 Source: docs/specification.md#headers.
 """
@@ -12,7 +12,7 @@ from auditor.policy import Policy
 from auditor.schema.tables import TABLES, Column, TableSpec, fold
 
 _SHOWN = 50
-"""Headers that a message names at most."""
+"""Most headers that a message lists."""
 _COLUMNS = [column for spec in TABLES.values() for column in spec.columns.values()]
 WORDS = {
     fold(word) for column in _COLUMNS for term, words in (column.vocabulary or {}).items() for word in (term, *words)
@@ -45,7 +45,7 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
         if present and len(present) < len(mapped):
             absent = ", ".join(repr(source) for source in mapped if source not in present)
             raise InputRefused(
-                f"{where}: the policy joins {name} from {', '.join(mapped)}, and the file has no {absent}; "
+                f"{where}: the policy joins {name} from {', '.join(mapped)}, but the file has no {absent}; "
                 f"correct [columns.{spec.name}] in the policy"
             )
         if present and name not in ignored:
@@ -69,8 +69,8 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
         ]
         raise InputRefused(
             f"{where}: no column for {', '.join(f'{spec.name}.{column.name}' for column in missing)}; the file has: "
-            f"{shown(names)}; accepted are: {'; or '.join(expected)}; or map one in the policy under [columns.{spec.name}], "
-            f"which `audit98968 init` suggests{_fitting(spec, names, policy)}"
+            f"{shown(names)}; accepted headers are: {'; or '.join(expected)}; rename a header or map it in the policy under "
+            f"[columns.{spec.name}], which `audit98968 init` suggests{_fitting(spec, names, policy)}"
         )
     used = {position for positions in found.values() for position in positions}
     return HeaderMap(found, tuple(header for index, header in enumerate(names) if index not in used))
@@ -98,12 +98,16 @@ def _fitting(spec: TableSpec, headers: Sequence[str], policy: Policy) -> str:
     return ""
 
 
+def _columns(names: Sequence[str]) -> str:
+    return "1 column" if len(names) == 1 else f"{len(names)} columns"
+
+
 def shown(names: Sequence[str]) -> str:
-    """Headers for a message; only their number where they may be data, as in a file without a header line."""
+    """Headers for a message; only their number if they may be data, as in a file without a header line."""
     if like_data(names):
-        return f"{len(names)} columns whose headers look like data; is the header line missing?"
+        return f"{_columns(names)} with headers that look like data; is the header line missing?"
     if not any(fold(name) in _ALIASES for name in names):
-        return f"{len(names)} columns, none of whose headers is known; is the header line missing?"
+        return f"{_columns(names)} without a known header; is the header line missing?"
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(map(repr, names[:_SHOWN])) + more
 
@@ -119,7 +123,7 @@ def _position(where: str, column: str, source: str, names: Sequence[str], folded
     hits = exact or [index for index, name in enumerate(folded) if name == fold(source)]
     if len(hits) > 1:
         raise InputRefused(
-            f"{where}: the policy maps {column} to {source!r}, and the file has {len(hits)} such columns; "
+            f"{where}: the policy maps {column} to {source!r}, but the file has {len(hits)} such columns; "
             "rename all but one in the export"
         )
     return hits[0]

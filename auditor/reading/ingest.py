@@ -50,7 +50,7 @@ class Part:
 
     @contextlib.contextmanager
     def opened(self, source_name: str) -> Iterator[tuple[BinaryIO, Signature | None]]:
-        """As `files.opened`, as often as is asked."""
+        """As `files.opened`; can be called again."""
         if not self.buffer and (copy := buffered(source_name, self.path)):
             weakref.finalize(self, copy.close)
             self.buffer = copy
@@ -119,12 +119,13 @@ REJECT_SCHEMA = {
 
 
 def parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
-    """The files of a table, in order, and warnings about what was left alone.
+    """The files of a table, in order, and warnings about ignored files.
 
     Raises InputRefused for paths that lead nowhere.
     """
     found = expand(name, paths)
-    warnings = (f"{name}: {found.strays} files of other kinds in the folder were left alone",) if found.strays else ()
+    files = "file" if found.strays == 1 else "files"
+    warnings = (f"{name}: {found.strays} {files} of other kinds in the folder ignored",) if found.strays else ()
     return [Part(name, path) for path in found.paths], warnings
 
 
@@ -188,7 +189,7 @@ def _csv(
         if above is None or above == policy.rows_above(table):
             raise
         raise InputRefused(
-            f"{source_name}: the header is in line {above + 1}, below {above} others; say so in the policy: "
+            f"{source_name}: the header is in line {above + 1}, below other lines; set this in the policy: "
             f"[skip_rows] {table} = {above}"
         ) from refusal
     return text.headers, mapped, csvfile.read_columns(text, _wanted(mapped, only), _repeating(table, mapped, only))
@@ -348,7 +349,7 @@ def check_mapping(name: str, files: Sequence[SourceFile], policy: Policy, *, wit
     ]
     if missing:
         raise InputRefused(
-            f"{name}: the policy maps columns that no file has: {', '.join(missing)}; "
+            f"{name}: the policy maps columns that are in no file: {', '.join(missing)}; "
             f"the last file has: {headers.shown(_all_headers(files[-1]))}; correct [columns.{name}] in the policy"
         )
 
@@ -382,10 +383,10 @@ def confirm(name: str, file: SourceFile) -> None:
             same = hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
     except OSError as error:
         raise InputRefused(
-            f"{source_name}: gone since it was read ({error.strerror}); run again when the export is finished"
+            f"{source_name}: the file is gone since it was read ({error.strerror}); run again when the export is finished"
         ) from None
     if not same:
-        raise InputRefused(f"{source_name}: changed since it was read; run again when the export is finished")
+        raise InputRefused(f"{source_name}: the file changed since it was read; run again when the export is finished")
 
 
 def _join(parts: list[pl.Expr]) -> pl.Expr:

@@ -32,7 +32,9 @@ def opened(where: str, stream: BinaryIO) -> Iterator[pq.ParquetFile]:
     try:
         yield pq.ParquetFile(stream)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, UnicodeError) as error:
-        raise InputRefused(f"{where}: not readable as Parquet; it is damaged or cut short; export it again") from error
+        raise InputRefused(
+            f"{where}: cannot be read as Parquet, because it is damaged or cut short; export it again"
+        ) from error
 
 
 def headers(where: str, stream: BinaryIO) -> tuple[tuple[str, ...], int]:
@@ -223,5 +225,5 @@ def as_text(
     if dtype == pl.Binary:
         return column.cast(pl.String, strict=False)
     if dtype.is_nested() or dtype == pl.Object:
-        raise InputRefused(f"{where}: column {name!r} holds nested data; export it as text, a number, a date or a list")
+        raise InputRefused(f"{where}: column {name!r} has nested data; export it as text, a number, a date or a list")
     return column.cast(pl.String)

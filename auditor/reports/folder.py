@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from filelock import FileLock, Timeout
@@ -24,10 +25,10 @@ from auditor.errors import FolderLocked, OutputFailed
 from auditor.inputs import Inputs
 from auditor.reading.ingest import REJECT_SCHEMA
 from auditor.reports.page import page as html
-from auditor.reports.summary import Summary
 from auditor.reports.tables import write_csv, write_evidence, write_parquet
 from auditor.reports.workbook import workbook as xlsx
 from auditor.run_options import WRITABLE
+from auditor.run_summary import RefusalSummary, Summary
 
 _UNFINISHED = ".unfinished-"
 _HOLDER = ".holder"
@@ -121,7 +122,7 @@ def publish(
 
     `cases` are the run's cases in the ledger (`LedgerUpdate.cases`), where one is kept.
     """
-    with building(out, summary["run_id"]) as folder, ThreadPoolExecutor() as pool:
+    with building(out, summary.run_id) as folder, ThreadPoolExecutor() as pool:
         # Most of the time is spent in libraries that do not hold the interpreter.
         parts = [pool.submit(_write_tables, folder, result, summary, cases, write)]
         for output, writer, name in (("html", html.write, "report.html"), ("xlsx", xlsx.write, "report.xlsx")):
@@ -132,10 +133,10 @@ def publish(
     with _as_output_failure(out):
         link = out / f"{_UNFINISHED}latest"
         link.unlink(missing_ok=True)
-        link.symlink_to(summary["run_id"])
+        link.symlink_to(summary.run_id)
         link.replace(out / "latest")
         _sync(out)
-    return out / str(summary["run_id"])
+    return out / summary.run_id
 
 
 def _write_tables(
@@ -154,25 +155,25 @@ def _write_tables(
         write_csv(cases, folder / "cases.csv")
 
 
-def publish_refusal(out: Path, inputs: Inputs | None, summary: Summary) -> Path:
+def publish_refusal(out: Path, inputs: Inputs | None, summary: RefusalSummary) -> Path:
     """Write the rejects and the summary of a refused run; `latest` stays where it is."""
     refused = out / "refused"
     with _as_output_failure(out):
         refused.mkdir(mode=0o700, exist_ok=True)
-    with building(refused, summary["run_id"]) as folder:
+    with building(refused, summary.run_id) as folder:
         _write_rejects(inputs, folder)
         write_json(summary, folder / "summary.json")
-    return refused / str(summary["run_id"])
+    return refused / summary.run_id
 
 
-def write_json(summary: Summary, path: Path) -> None:
+def write_json(summary: Summary | RefusalSummary, path: Path) -> None:
     """Write a summary as JSON."""
-    path.write_text(to_json(summary), encoding="utf-8")
+    path.write_text(to_json(summary.published()), encoding="utf-8")
 
 
-def to_json(summary: Summary) -> str:
-    """The text of summary.json."""
-    return json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+def to_json(content: dict[str, Any]) -> str:
+    """The text of a JSON file."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _write_rejects(inputs: Inputs | None, folder: Path) -> None:

@@ -24,12 +24,26 @@ from auditor.reading import ingest
 from auditor.reports import outputs
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
+from auditor.run_summary import (
+    AfterDecisions,
+    ClaimCounts,
+    CoverageDates,
+    DateGap,
+    InputFile,
+    Join,
+    Money,
+    PolicyName,
+    RefusalSummary,
+    RejectCounts,
+    RuleResult,
+    Summary,
+    TableExtent,
+    UnrecognizedValue,
+)
 from auditor.schema.codes import CODE
 from auditor.schema.names import is_word
 from auditor.schema.tables import TABLES
 from auditor.settings import Settings
-
-Summary = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -47,63 +61,71 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     dispositions = {name: counts.get(name, 0) for name in ("violation", "review", "incomplete", "clear")}
     skipped = result.not_evaluated
     money = money_of(claims.rename({"disposition": "remaining"}))
-    return _head(settings, run) | {
-        "rules_evaluated": len(ALL) - len(skipped),
-        "rules_total": len(ALL),
-        "inputs": inputs_of(result.inputs),
-        "coverage": coverage_of(result.coverage, settings),
-        "blank_columns": blank_columns_of(result.inputs),
-        "reaches": reaches_of(result, settings),
-        "claims": {"audited": sum(dispositions.values())}
-        | dispositions
-        | {NOT_APPLICABLE.replace(" ", "_"): counts.get(NOT_APPLICABLE, 0)}
-        | dict(result.inactive)
-        | {"rejected": _rejected(result.inputs, settings), "clear_by_absence": result.absent},
-        "standing": {name: dispositions[name] for name in ("violation", "review", "incomplete")}
-        | {"dismissed": 0, "dismissed_findings": 0, "dismissed_amount": 0.0, "settled": 0, "settled_findings": 0},
-        "rules": _rules(result),
-        "money": money | {"this_run": money["at_risk"], "returned": 0.0, "not_returned": 0.0},
-        "joins": joins_of(result),
-        "rejects": rejects_of(result.inputs),
-        "unrecognised": unrecognised_of(result.inputs, settings),
-        "warnings": list(result.warnings),
-    }
+    return Summary(
+        **_head(settings, run),
+        rules_evaluated=len(ALL) - len(skipped),
+        rules_total=len(ALL),
+        inputs=inputs_of(result.inputs),
+        coverage=coverage_of(result.coverage, settings),
+        blank_columns=blank_columns_of(result.inputs),
+        reaches=reaches_of(result, settings),
+        claims=ClaimCounts(
+            audited=sum(dispositions.values()),
+            **dispositions,
+            not_applicable=counts.get(NOT_APPLICABLE, 0),
+            **result.inactive,
+            rejected=_rejected(result.inputs, settings),
+            clear_by_absence=result.absent,
+        ),
+        standing=AfterDecisions(
+            **{name: dispositions[name] for name in ("violation", "review", "incomplete")},
+            **dict.fromkeys(("dismissed", "dismissed_findings", "settled", "settled_findings"), 0),
+            dismissed_amount=0.0,
+        ),
+        rules=_rules(result),
+        money=Money(**money, this_run=money["at_risk"], returned=0.0, not_returned=0.0),
+        joins=joins_of(result),
+        rejects=rejects_of(result.inputs),
+        unrecognised=unrecognised_of(result.inputs, settings),
+        warnings=list(result.warnings),
+    )
 
 
-def money_of(claims: pl.DataFrame) -> Summary:
+def money_of(claims: pl.DataFrame) -> dict[str, Any]:
     """The amounts of claims that stand (`remaining`) in violation or to review, and how many of them carry none."""
-    sums: Summary = {}
+    sums: dict[str, Any] = {}
     for key, name in (("at_risk", "violation"), ("review", "review")):
         amounts = claims.filter(pl.col("remaining") == name).select(AMOUNT).to_series()
         sums |= {key: _total(amounts), f"{key}_without_amount": amounts.null_count()}
     return sums | {"without_amount": sums["at_risk_without_amount"] + sums["review_without_amount"]}
 
 
-def of_refusal(inputs: Inputs | None, settings: Settings, run: Run, reason: str) -> Summary:
+def of_refusal(inputs: Inputs | None, settings: Settings, run: Run, reason: str) -> RefusalSummary:
     """Summarise a run that was refused."""
-    return _head(settings, run) | {
-        "refused": reason,
-        "inputs": inputs_of(inputs) if inputs else [],
-        "rejects": rejects_of(inputs) if inputs else {},
-        "unrecognised": unrecognised_of(inputs, settings) if inputs else [],
-    }
+    return RefusalSummary(
+        **_head(settings, run),
+        refused=reason,
+        inputs=inputs_of(inputs) if inputs else [],
+        rejects=rejects_of(inputs) if inputs else {},
+        unrecognised=unrecognised_of(inputs, settings) if inputs else [],
+    )
 
 
-def _head(settings: Settings, run: Run) -> Summary:
+def _head(settings: Settings, run: Run) -> dict[str, Any]:
     policy = settings.policy
     return {
         "schema_version": outputs.VERSION,
         "run_id": run.run_id,
         "version": __version__,
         "started": run.started.astimezone(UTC).isoformat(),
-        "policy": {"name": policy.name, "sha256": policy.sha256},
+        "policy": PolicyName(name=policy.name, sha256=policy.sha256),
         "settings": settings_of(settings),
         "timezone": policy.timezone,
         "pseudonym_key_id": settings.identity.key_id,
     }
 
 
-def settings_of(settings: Settings) -> Summary:
+def settings_of(settings: Settings) -> dict[str, Any]:
     """The settings in force, the whole policy among them."""
     shown = {
         name: value
@@ -117,15 +139,15 @@ def settings_of(settings: Settings) -> Summary:
     }
 
 
-def inputs_of(inputs: Inputs) -> list[Summary]:
+def inputs_of(inputs: Inputs) -> list[InputFile]:
     """Each file with its rows in, used and rejected."""
     rows = []
     for name, files in inputs.files.items():
         rejected = dict(inputs.tables[name].rejects["source_file"].value_counts().iter_rows())
         for file in files:
             lost = int(rejected.get(file.path, 0))
-            rows.append({"table": name, "path": file.path, "bytes": file.bytes, "sha256": file.sha256,
-                         "rows": file.rows, "used": file.rows - lost, "rejected": lost})  # fmt: skip
+            rows.append(InputFile(table=name, path=file.path, bytes=file.bytes, sha256=file.sha256, rows=file.rows,
+                                  used=file.rows - lost, rejected=lost))  # fmt: skip
     return rows
 
 
@@ -139,7 +161,7 @@ def blank_columns_of(inputs: Inputs) -> list[str]:
     ]
 
 
-def reaches_of(result: Result, settings: Settings) -> Summary:
+def reaches_of(result: Result, settings: Settings) -> dict[str, TableExtent]:
     """How far each table reaches, visits to `as_of`, its rows by month, its columns that are not blank, those of times."""
     covered, reaches = result.coverage, {}
     until = covered.as_of.astimezone(ZoneInfo(settings.policy.timezone)).date() if covered.as_of else None
@@ -154,18 +176,18 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
             first, last = covered.visits_since, until
         elif table == "claims":
             first = covered.claims_since
-        reaches[table] = {
-            "first": first.isoformat() if first else None,
-            "last": last.isoformat() if last else None,
-            "months": dict(sorted(months.items())),
-            "different": profile.distinct_counts(says),
-            "timed": sorted(says.filter(pl.col("what") == "hour")["name"].unique()),
-            "columns": sorted(read.columns),
-        }
+        reaches[table] = TableExtent(
+            first=first,
+            last=last,
+            months=dict(sorted(months.items())),
+            different=profile.distinct_counts(says),
+            timed=sorted(says.filter(pl.col("what") == "hour")["name"].unique()),
+            columns=sorted(read.columns),
+        )
     return reaches
 
 
-def joins_of(result: Result) -> list[Summary]:
+def joins_of(result: Result) -> list[Join]:
     """How many different ids are found in other tables, as they stand and nearly (null: not looked for)."""
     pairs = result.joins.select("pair", "values", "found", "near", "how").iter_rows()
     found = [(BY_NAME[pair].first, BY_NAME[pair].second, *counts) for pair, *counts in pairs]
@@ -174,7 +196,8 @@ def joins_of(result: Result) -> list[Summary]:
         for name, links in result.inputs.quality.links.items()
         if links.call_side and links.visit_side
     ]
-    return [dict(zip(("of", "in", "values", "found", "nearly_equal", "differ_in"), row, strict=True)) for row in found]
+    names = ("of", "in", "values", "found", "nearly_equal", "differ_in")
+    return [Join.model_validate(dict(zip(names, row, strict=True))) for row in found]
 
 
 def _rejected(inputs: Inputs, settings: Settings) -> int:
@@ -182,66 +205,67 @@ def _rejected(inputs: Inputs, settings: Settings) -> int:
     return report.billed(inputs.profiles["claims" if "claims" in inputs.profiles else "calls"], settings.codes)[1]
 
 
-def rejects_of(inputs: Inputs) -> Summary:
+def rejects_of(inputs: Inputs) -> dict[str, RejectCounts]:
     """Rejects by table: how many, duplicates among them, and how many have no readable patient."""
     return {
-        name: {
-            "rejected": table.rejects.height,
-            "duplicates": table.rejects.height - table.faulty.height,
-            "without_patient": table.faulty["patient_id"].null_count() if "patient_id" in table.spec.columns else 0,
-        }
+        name: RejectCounts(
+            rejected=table.rejects.height,
+            duplicates=table.rejects.height - table.faulty.height,
+            without_patient=table.faulty["patient_id"].null_count() if "patient_id" in table.spec.columns else 0,
+        )
         for name, table in inputs.tables.items()
     }
 
 
-def unrecognised_of(inputs: Inputs, settings: Settings) -> list[Summary]:
+def unrecognised_of(inputs: Inputs, settings: Settings) -> list[UnrecognizedValue]:
     """Values outside their vocabularies, with counts; a mismapped column may hold identifiers, so tokens hide them."""
     rows = [row for table in inputs.tables.values() for row in table.unrecognised.sort("column", "value").to_dicts()]
     for code, count in report.unlisted_codes(inputs.profiles["visits"]).items():
         rows.append({"table": "visits", "column": "cpt_codes", "value": code, "count": count})
-    return [row | {"value": "(hidden)"} for row in rows] if settings.identity.key else rows
+    hidden = {"value": "(hidden)"} if settings.identity.key else {}
+    return [UnrecognizedValue(**row | hidden) for row in rows]
 
 
 def without_ids(whole: Summary) -> Summary:
     """The summary for a terminal, with the unrecognised values that `shown_unrecognised` leaves."""
-    return whole | {"unrecognised": shown_unrecognised(whole["unrecognised"])}
+    return whole.model_copy(update={"unrecognised": shown_unrecognised(whole.unrecognised)})
 
 
-def shown_unrecognised(rows: list[Summary]) -> list[Summary]:
+def shown_unrecognised(rows: list[UnrecognizedValue]) -> list[UnrecognizedValue]:
     """Unrecognised values without those that may be a person's: of each column these are one row, whose value is null.
 
     Its `count` is the sum of theirs, `hidden` their number. A code is shown where it is as often there as a word must be.
     """
-    shown: list[Summary] = []
-    for (table, column), of_column in groupby(rows, key=lambda row: (row["table"], row["column"])):
+    shown: list[UnrecognizedValue] = []
+    for (table, column), of_column in groupby(rows, key=lambda row: (row.table, row.column)):
         hidden: list[int] = []
         for row in of_column:
-            value, count = row["value"], row["count"]
+            value, count = row.value or "", row.count
             is_code = column == "cpt_codes" and re.search(CODE, value)
             if is_word("" if is_code else value, count):  # the digits of a code are no person's
                 shown.append(row)
             else:
                 hidden.append(count)
         if hidden:
-            shown.append({"table": table, "column": column, "value": None, "count": sum(hidden), "hidden": len(hidden)})
+            more = {"count": sum(hidden), "hidden": len(hidden)}
+            shown.append(UnrecognizedValue(table=table, column=column, value=None, **more))
     return shown
 
 
-def coverage_of(coverage: Coverage, settings: Settings) -> Summary:
-    """Coverage as text; `as_of` in the policy's time zone."""
+def coverage_of(coverage: Coverage, settings: Settings) -> CoverageDates:
+    """Coverage; `as_of` in the policy's time zone."""
     as_of = pl.Series([coverage.as_of], dtype=pl.Datetime("us", "UTC")).dt.convert_time_zone(settings.policy.timezone)
-    shown = {
-        name: day.isoformat() if (day := getattr(coverage, name)) else None for name in ("visits_since", "claims_since")
-    }
     holes = [
-        {"table": table, "first": first.isoformat(), "last": last.isoformat()}
+        DateGap(table=table, first=first, last=last)
         for table, stretches in (("visits", coverage.visit_gaps), ("lines", coverage.line_gaps))
         for first, last in stretches
     ]
-    return {"as_of": as_of[0].isoformat() if coverage.as_of else None} | shown | {"holes": holes}
+    return CoverageDates(
+        as_of=as_of[0], visits_since=coverage.visits_since, claims_since=coverage.claims_since, holes=holes
+    )
 
 
-def amounts_by_rule(findings: pl.DataFrame) -> dict[str, Summary]:
+def amounts_by_rule(findings: pl.DataFrame) -> dict[str, dict[str, Any]]:
     """The amounts of claims in violation of each rule, and to review by it."""
     sums = findings.group_by("rule").agg(
         AMOUNT.filter(pl.col("outcome") == name).sum().cast(pl.Float64).alias(f"{name}_amount")
@@ -251,12 +275,12 @@ def amounts_by_rule(findings: pl.DataFrame) -> dict[str, Summary]:
     return none | {row.pop("rule"): row for row in sums.to_dicts()}
 
 
-def _rules(result: Result) -> list[Summary]:
+def _rules(result: Result) -> list[RuleResult]:
     """Each rule: whether it was evaluated, its outcomes by number, and the amounts of the claims with findings."""
     amounts = amounts_by_rule(result.findings)
     rules = []
     for rule in ALL:
-        counted: Summary = {"applicable": 0, "violation": 0, "review": 0, "unknown": 0}
+        counted: dict[str, Any] = {"applicable": 0, "violation": 0, "review": 0, "unknown": 0}
         reason = result.not_evaluated.get(rule.code)
         if reason is None:
             outcomes = result.outcomes[rule.code]
@@ -264,7 +288,7 @@ def _rules(result: Result) -> list[Summary]:
             for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN):
                 counted[outcome.label] = int((outcomes == outcome).sum())
         counted |= amounts[rule.code] | {"dismissed": 0, "settled": 0}
-        rules.append({"code": rule.code, "name": rule.name, "evaluated": reason is None, "reason": reason} | counted)
+        rules.append(RuleResult(code=rule.code, name=rule.name, evaluated=reason is None, reason=reason, **counted))
     return rules
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import polars as pl
 from rich.console import Console
@@ -12,8 +12,8 @@ from rich.text import Text
 from auditor.cases.decide import STATES
 from auditor.reading.files import shown
 from auditor.reports.page.phrases import counted, verdict
-from auditor.reports.summary import Summary
 from auditor.reports.tables import URGENT, worst_first
+from auditor.run_summary import Join, Money, RuleResult, Summary, Tally
 from auditor.schema.names import harmless
 
 _PIPE_WIDTH = 240
@@ -60,35 +60,38 @@ def write(
     """
     out = console(stream)
     most = _ROWS if stream.isatty() else None
-    out.print(f"{summary['rules_evaluated']} of {summary['rules_total']} rules evaluated")
+    out.print(f"{summary.rules_evaluated} of {summary.rules_total} rules evaluated")
     out.print(_claims_line(summary))
-    if not summary["claims"]["audited"]:
-        codes = ", ".join(summary["settings"]["codes"])
-        lost = summary["claims"]["rejected"]
+    if not summary.claims.audited:
+        codes = ", ".join(summary.settings["codes"])
+        lost = summary.claims.rejected
         why = (
-            f"all {lost:,} rows with {codes} were rejected" if lost else f"the inputs hold no active line with {codes}"
+            f"all rows with {codes} were rejected ({lost:,})"
+            if lost
+            else f"the inputs have no active line with {codes}"
         )
         out.print(f"No claim was audited: {why} in the audited dates.")
     out.print(_money_line(summary))
-    coverage = summary["coverage"]
+    coverage = summary.coverage
+    as_of = coverage.as_of.isoformat() if coverage.as_of else None
     out.print(
-        f"Visits cover {coverage['visits_since']} to {coverage['as_of']}; lines since {coverage['claims_since']}; "
-        f"policy {summary['policy']['name']}, {summary['timezone']}"
+        f"Visits cover {coverage.visits_since} to {as_of}; billed lines since {coverage.claims_since}; "
+        f"policy {summary.policy.name}, {summary.timezone}"
     )
     out.print(_rows_line(summary))
-    if most is None and summary["joins"]:
-        out.print(_joins_line(summary["joins"]))
-    for table in (_rules(summary["rules"], most), _providers(providers, most, show_ids)):
+    if most is None and summary.joins:
+        out.print(_joins_line(summary.joins))
+    for table in (_rules(summary.rules, most), _providers(providers, most, show_ids)):
         if table.row_count:
             out.print(table)
     out.print(_not_evaluated(summary, most))
-    if warnings_shown_elsewhere and summary["warnings"]:
-        out.print(f"{counted(len(summary['warnings']), 'warning')}, told below")
-    elif summary["warnings"]:
+    if warnings_shown_elsewhere and summary.warnings:
+        out.print(f"{counted(len(summary.warnings), 'warning')}, shown below")
+    elif summary.warnings:
         out.print("Warnings:")
-        for warning in summary["warnings"]:
+        for warning in summary.warnings:
             out.print(f"- {warning}")
-    if "ledger" in summary and cases is not None:
+    if summary.ledger.run and cases is not None:
         decided = cases.select("reopened_from", "decided_on", case="number")
         _ledger_lines(
             out, summary, findings.join(decided, on="case", how="left", maintain_order="left"), folder, show_ids
@@ -100,51 +103,52 @@ def write(
 
 
 def _claims_line(summary: Summary) -> Text:
-    claims = summary["claims"]
-    line = Text(f"{claims['audited']:,} claims audited:")
+    claims = summary.claims
+    line = Text(f"{claims.audited:,} claims audited:")
     for name in ("violation", "review", "incomplete", "clear"):
-        line.append(f" {claims[name]:,} {name}", style=_STYLES[name] if claims[name] else "")
+        count = getattr(claims, name)
+        line.append(f" {count:,} {name}", style=_STYLES[name] if count else "")
         line.append("," if name != "clear" else "")
-    if claims["clear"] and summary["rules_evaluated"] < summary["rules_total"]:
-        count = summary["rules_evaluated"]
-        line.append(f" by the {count} {'rule' if count == 1 else 'rules'} evaluated")
-    if claims["clear_by_absence"]:
-        line.append(f" ({claims['clear_by_absence']:,} because their patient is in no visit)", style="bold")
-    if summary["standing"]["settled"]:
+    if claims.clear and summary.rules_evaluated < summary.rules_total:
+        count = summary.rules_evaluated
+        line.append(f" under the {count} {'rule' if count == 1 else 'rules'} evaluated")
+    if claims.clear_by_absence:
+        line.append(f" ({claims.clear_by_absence:,} because the patient has no visit in the export)", style="bold")
+    if summary.standing.settled:
         line.append(", before decisions")
-    line.append(f"; not audited: {claims['void']:,} void, {claims['denied']:,} denied")
-    if claims["rejected"]:
-        line.append(f", {claims['rejected']:,} rejected", style="bold red")
-    if claims["not_applicable"]:
-        line.append(f", {claims['not_applicable']:,} outside the policy's dates")
+    line.append(f"; not audited: {claims.void:,} void, {claims.denied:,} denied")
+    if claims.rejected:
+        line.append(f", {claims.rejected:,} rejected", style="bold red")
+    if claims.not_applicable:
+        line.append(f", {claims.not_applicable:,} outside the policy's dates")
     return line
 
 
 def _money_line(summary: Summary) -> str:
-    money, counts = summary["money"], summary["standing"]
-    line = f"Potential overpayment {money['at_risk']:,.2f}; under review {money['review']:,.2f}"
-    if missing := money["without_amount"]:
-        line += f"; {missing:,} of these claims carry no amount"
-    if money["not_returned"]:
-        line += f"; {money['not_returned']:,.2f} of that left by refunds"
-    if money["returned"]:
-        line += f"; returned {money['returned']:,.2f}"
-    if settled := counts["settled_findings"]:
-        line += f"; apart from that, {counted(settled, 'finding')} corrected, refunded or dismissed"
+    money, counts = summary.money, summary.standing
+    line = f"Potential overpayment {money.at_risk:,.2f}; under review {money.review:,.2f}"
+    if missing := money.without_amount:
+        line += f"; {counted(missing, 'claim')} without an amount"
+    if money.not_returned:
+        line += f"; {money.not_returned:,.2f} of that not yet refunded"
+    if money.returned:
+        line += f"; returned {money.returned:,.2f}"
+    if settled := counts.settled_findings:
+        line += f"; not included: {counted(settled, 'finding')} corrected, refunded or dismissed"
     return line
 
 
 def _ledger_lines(out: Console, summary: Summary, findings: pl.DataFrame, folder: Path | None, show_ids: bool) -> None:
     """What the ledger knows: the cases by mark and by state, and tonight's findings one by one."""
-    ledger = summary["ledger"]
-    marks = ", ".join(f"{count:,} {mark}" for mark, count in ledger["marks"].items())
-    before = f"Since the run {ledger['previous_run']}" if ledger["previous_run"] else "First run of this ledger"
-    if ledger["repeats"]:
-        before = f"Inputs and settings of the run {ledger['repeats']} again"
+    ledger = summary.ledger
+    marks = ", ".join(f"{count:,} {mark}" for mark, count in ledger.marks.items())
+    before = f"Since the run {ledger.previous_run}" if ledger.previous_run else "First run of this ledger"
+    if ledger.repeats:
+        before = f"Inputs and settings of the run {ledger.repeats} again"
     out.print(f"{before}: {marks}")
     out.print("Cases by state, each claim's money once:")
     for state in STATES:
-        out.print(f"  {_state(state, ledger['work'][state], summary['money'])}")
+        out.print(f"  {_state(state, ledger.work[state], summary.money)}")
     alarms = findings.filter(URGENT)
     rows = worst_first(alarms, "outcome", _URGENT_SHOWN, last=("rule",))
     for row in rows.iter_rows(named=True):
@@ -154,63 +158,63 @@ def _ledger_lines(out: Console, summary: Summary, findings: pl.DataFrame, folder
         out.print(f"  {row['mark']}: case {row['case']}, {row['rule']} {row['name']}{on}{amount}{former}")
     if more := alarms.height - rows.height:
         out.print(f"  and {more:,} more: audit98968 cases list {shown(folder.parent) if folder else 'DIR'} --mark new")
-    out.print(f"Tonight: {'; '.join(_tallied(counts, mark) for mark, counts in ledger['tonight'].items())}")
+    out.print(f"Tonight: {'; '.join(_tallied(counts, mark) for mark, counts in ledger.tonight.items())}")
 
 
-def _state(state: str, counts: dict[str, Any], money: dict[str, Any]) -> str:
+def _state(state: str, counts: Tally, money: Money) -> str:
     """`confirmed: 2 cases on 1 claim, 30.00, the next due on 2026-03-31`, or `confirmed: none`."""
     line = f"{state}: none"
-    if counts["findings"]:
-        cases, claims = counted(counts["findings"], "case"), counted(counts["claims"], "claim")
-        line = f"{state}: {cases} on {claims}, {counts['amount']:,.2f}"
-    if counts.get("next_due"):
-        line += f", the next due on {counts['next_due']}"
-    return f"{line}; returned {money['returned']:,.2f}" if state == "refunded" and money["returned"] else line
+    if counts.findings:
+        cases, claims = counted(counts.findings, "case"), counted(counts.claims, "claim")
+        line = f"{state}: {cases} on {claims}, {counts.amount:,.2f}"
+    if counts.next_due:
+        line += f", the next due on {counts.next_due}"
+    return f"{line}; returned {money.returned:,.2f}" if state == "refunded" and money.returned else line
 
 
-def _tallied(counts: dict[str, Any], mark: str) -> str:
+def _tallied(counts: Tally, mark: str) -> str:
     """`5 new on 3 claims, 150.50`, or `none new`."""
-    if not counts["findings"]:
+    if not counts.findings:
         return f"none {mark}"
-    return f"{counts['findings']:,} {mark} on {counted(counts['claims'], 'claim')}, {counts['amount']:,.2f}"
+    return f"{counts.findings:,} {mark} on {counted(counts.claims, 'claim')}, {counts.amount:,.2f}"
 
 
 def _rows_line(summary: Summary) -> str:
     """Rows in = rows used + rejected, table by table, and the values that no vocabulary knows."""
     parts = []
-    for table, rejects in summary["rejects"].items():
-        files = [entry for entry in summary["inputs"] if entry["table"] == table]
-        rows, used = (sum(entry[name] for entry in files) for name in ("rows", "used"))
-        details = [counted(rejects["duplicates"], "duplicate")] if rejects["duplicates"] else []
-        if rejects["without_patient"]:
-            details.append(f"{rejects['without_patient']:,} WITHOUT A READABLE PATIENT")
+    for table, rejects in summary.rejects.items():
+        files = [entry for entry in summary.inputs if entry.table == table]
+        rows, used = (sum(getattr(entry, name) for entry in files) for name in ("rows", "used"))
+        details = [counted(rejects.duplicates, "duplicate")] if rejects.duplicates else []
+        if rejects.without_patient:
+            details.append(f"{rejects.without_patient:,} WITHOUT A VALID PATIENT ID")
         details_text = f" ({', '.join(details)})" if details else ""
-        parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects['rejected']:,} rejected{details_text}")
-    unknown = sum(value["count"] for value in summary["unrecognised"])
-    return "; ".join(parts) + (f"; {counted(unknown, 'unrecognised value')}" if unknown else "")
+        parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects.rejected:,} rejected{details_text}")
+    unknown = sum(value.count for value in summary.unrecognised)
+    return "; ".join(parts) + (f"; {counted(unknown, 'unrecognized value')}" if unknown else "")
 
 
-def _joins_line(joins: Sequence[dict[str, Any]]) -> str:
+def _joins_line(joins: Sequence[Join]) -> str:
     """How many different ids of audited claims are found in other tables."""
     sentences = []
     for join in joins:
-        nearly = f" and {join['nearly_equal']:,} nearly" if join["nearly_equal"] else ""
-        sentences.append(f"{join['found']:,} of {join['values']:,} {join['of']} in {join['in']}{nearly}")
-    return f"Ids found: {'; '.join(sentences)}"
+        nearly = f" and {join.nearly_equal:,} written differently" if join.nearly_equal else ""
+        sentences.append(f"{join.found:,} of {join.values:,} {join.of} in {join.column}{nearly}")
+    return f"Matching ids: {'; '.join(sentences)}"
 
 
-def _rules(rules: Sequence[dict[str, Any]], most: int | None) -> Table:
-    """The rules that fired or left something open, the most violations first where not all are shown."""
-    fired = [rule for rule in rules if rule["violation"] or rule["review"] or rule["unknown"]]
-    shown = fired if most is None else sorted(fired, key=lambda rule: (-rule["violation"], -rule["review"]))[:most]
+def _rules(rules: Sequence[RuleResult], most: int | None) -> Table:
+    """The rules with findings or unknown outcomes; if not all are shown, those with the most violations first."""
+    fired = [rule for rule in rules if rule.violation or rule.review or rule.unknown]
+    shown = fired if most is None else sorted(fired, key=lambda rule: (-rule.violation, -rule.review))[:most]
     table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     table.add_column("rule", no_wrap=True)
-    for name in ("violation", "review", "cannot\ntell", "amount"):
+    for name in ("violation", "review", "unknown", "amount"):
         table.add_column(name, justify="right")
     for rule in shown:
-        counts = (f"{rule[name]:,}" for name in ("violation", "review", "unknown"))
-        amount = rule["violation_amount"] + rule["review_amount"]
-        table.add_row(f"{rule['code']} {rule['name']}", *counts, f"{amount:,.2f}" if amount else "")
+        counts = (f"{count:,}" for count in (rule.violation, rule.review, rule.unknown))
+        amount = rule.violation_amount + rule.review_amount
+        table.add_row(f"{rule.code} {rule.name}", *counts, f"{amount:,.2f}" if amount else "")
     if len(fired) > len(shown):
         table.caption = f"and {counted(len(fired) - len(shown), 'more rule')} in the report"
         table.caption_justify = "left"
@@ -218,7 +222,7 @@ def _rules(rules: Sequence[dict[str, Any]], most: int | None) -> Table:
 
 
 def _providers(providers: pl.DataFrame, most: int | None, show_ids: bool) -> Table:
-    """The providers whose rate of violations is surely high, by the low end of its interval."""
+    """The providers with the highest violation rates, by the lower bound of the interval."""
     table = Table(box=None, pad_edge=False, show_edge=False)
     table.add_column("provider", no_wrap=True)
     table.add_column("violations", justify="right")
@@ -230,9 +234,9 @@ def _providers(providers: pl.DataFrame, most: int | None, show_ids: bool) -> Tab
 
 
 def _not_evaluated(summary: Summary, most: int | None) -> str:
-    skipped = [rule for rule in summary["rules"] if not rule["evaluated"]]
+    skipped = [rule for rule in summary.rules if not rule.evaluated]
     if not skipped:
         return "Every rule was evaluated"
     if most is not None and len(skipped) > 2:
-        return f"Not evaluated: {', '.join(rule['code'] for rule in skipped)}; the report says why"
-    return "Not evaluated: " + "; ".join(f"{rule['code']} ({rule['reason']})" for rule in skipped)
+        return f"Not evaluated: {', '.join(rule.code for rule in skipped)}; the report says why"
+    return "Not evaluated: " + "; ".join(f"{rule.code} ({rule.reason})" for rule in skipped)

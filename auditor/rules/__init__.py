@@ -1,4 +1,4 @@
-"""Every rule, in the order of the reports. A new rule is its file and its line in `ALL`."""
+"""Every rule, in the order of the reports. A new rule is one file and one line in `ALL`."""
 
 from collections.abc import Iterable
 
@@ -68,7 +68,7 @@ CODES = tuple(rule.code for rule in ALL)
 
 
 def select(option: str, selectors: Iterable[str]) -> tuple[str, ...]:
-    """Codes, prefixes and names → rule codes, in report order. Raises UsageError that suggests the nearest."""
+    """Codes, prefixes and names → rule codes, in report order. Raises UsageError, which suggests the nearest name."""
     chosen: set[str] = set()
     for selector in selectors:
         folded = selector.strip().casefold()
@@ -78,7 +78,7 @@ def select(option: str, selectors: Iterable[str]) -> tuple[str, ...]:
         if not hits:
             accepted = [name for rule in ALL for name in (rule.code, rule.name)]
             raise UsageError(
-                f"{option}: no rule {selector!r}{nearest(selector, accepted)}; `audit98968 rules list` shows all"
+                f"{option}: no rule {selector!r}{nearest(selector, accepted)}; `audit98968 rules list` shows all rules"
             )
         chosen |= hits
     return tuple(code for code in CODES if code in chosen)

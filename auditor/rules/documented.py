@@ -1,4 +1,4 @@
-"""What the five rules on documentation share: they differ in the item that must be documented."""
+"""The five documentation rules differ only in the item that must be documented."""
 
 import polars as pl
 
@@ -6,7 +6,7 @@ from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
 
 def documented(code: str, column: str, meaning: str, page: str) -> Rule:
-    """The rule that asks for review where no call of the claim documents an item; `column` is the export's."""
+    """The rule that requests review if no call of the claim documents an item; `column` is the calls' column for it."""
     return Rule(
         code=code,
         name=f"{column.removeprefix('doc_')}-not-documented",
@@ -16,9 +16,9 @@ def documented(code: str, column: str, meaning: str, page: str) -> Rule:
         applies=HAS_CALL,
         needs=((f"calls.{column}",),),
         message=pl.lit(f"no call of the claim documents {meaning}"),
-        nothing="documented",
+        nothing=f"a call of the claim documents {meaning}",
         errs="neither",
-        cites=(f"{TELEPHONE_SERVICES}: guidelines; what the payer asks the record to show",),
+        cites=(f"{TELEPHONE_SERVICES}: guidelines; the payer's documentation requirements",),
         examples=f"""
     record | patient | start            | {column} | expect
     k1     | p1      | 2026-03-02 09:00 | n/a | review

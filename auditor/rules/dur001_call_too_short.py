@@ -1,16 +1,17 @@
-"""The claim's minutes do not reach its code's band.
+"""The claim's minutes are below the band of its code.
 
 What it checks: the claim's cumulative minutes, rounded down, reach the lower end of its code's band ({low} for 98968).
-Where only the unbilled calls of the same {period} days would make up for what lacks, it asks for review: "cumulative time"
-may mean the period's. The policy's `duration.cumulative` settles it. Calls that overlap count once. Where one of them states
-over a minute less than its start and end show, it asks for review if the plain sum of all the calls reaches the band.
+If they reach it only together with the unbilled calls of the same {period} days, the rule requests review, because
+"cumulative time" may mean the whole period. Set `duration.cumulative` in the policy to decide this. Overlapping calls
+count once. If one of them states over a minute less than its start and end show, and the plain sum of all calls reaches
+the band, the rule requests review.
 
-Why it matters: fewer minutes belong to a lower code of the family, or to none.
+Why it matters: fewer minutes support a lower code of the family, or none.
 
-How to resolve: compare with the note and the telephone record. `supportable_code` names the code that the minutes
-support.
+How to resolve: compare the minutes with the note and the telephone record. `supportable_code` names the code that the
+minutes support.
 
-What it cannot see: minutes that were spent but not recorded, and whether stated minutes were medical discussion.
+What it cannot see: minutes that were spent but not recorded, and whether the stated minutes were medical discussion.
 """
 
 import polars as pl
@@ -28,9 +29,9 @@ RULE = Rule(
     conclusive=(pl.col("period_plain") < pl.col("low")).fill_null(True),
     unknown=pl.col("minutes").is_null(),
     applies=HAS_CALL,
-    message=pl.format("{} minutes; {} needs at least {}", "minutes", "cpt_code", "low"),
-    nothing="{minutes} minutes ({minutes_source}); {cpt_code} needs at least {low}",
-    why_unknown=always("the minutes are unknown: a call has neither minutes nor an end"),
+    message=pl.format("the calls add up to {} min; {} needs at least {} min", "minutes", "cpt_code", "low"),
+    nothing="the calls add up to {minutes} min ({minutes_source}); {cpt_code} needs at least {low} min",
+    why_unknown=always("the minutes are unknown because a call has neither minutes nor an end"),
     errs="under",
     cites=(f"{TELEPHONE_SERVICES}: time of medical discussion",),
     examples="""

@@ -1,13 +1,13 @@
-"""The claim's minutes go beyond its code's band.
+"""The claim's minutes are above the band of its code.
 
-What it checks: the claim's cumulative minutes, rounded down, stay within the upper end of its code's band ({high} for
-98968). Calls that overlap count once. Where one of them states over a minute less than its start and end show, it asks for
-review if the plain sum of all the calls is beyond the band.
+What it checks: the claim's cumulative minutes, rounded down, do not exceed the upper end of its code's band ({high} for
+98968). Overlapping calls count once. If one of them states over a minute less than its start and end show, and the plain
+sum of all calls exceeds the band, the rule requests review.
 
-Why it matters: longer service does not fit the code's description, and more than {high} minutes fit none of the family.
+Why it matters: a longer service does not match the code's description, and no code of the family covers more than {high}
+minutes.
 
-How to resolve: check that segments of other calls or time without discussion were not added; bill what the payer
-allows.
+How to resolve: check that the minutes do not include other calls or time without discussion; bill what the payer allows.
 
 What it cannot see: payers that accept the code for longer calls.
 """
@@ -27,18 +27,18 @@ RULE = Rule(
     unknown=pl.col("minutes").is_null(),
     applies=HAS_CALL,
     message=pl.when(pl.col("minutes") > pl.col("high"))
-    .then(pl.format("{} minutes; {} allows at most {}", "minutes", "cpt_code", "high"))
+    .then(pl.format("the calls add up to {} min; {} allows at most {} min", "minutes", "cpt_code", "high"))
     .otherwise(
         pl.format(
-            "{} minutes if calls that overlap count once, {} if they do not; {} allows at most {}",
+            "the calls add up to {} min if overlapping time counts once and to {} min if not; {} allows at most {} min",
             "minutes",
             "plain_minutes",
             "cpt_code",
             "high",
         )
     ),
-    nothing="{minutes} minutes ({minutes_source}); {cpt_code} allows at most {high}",
-    why_unknown=always("the minutes are unknown: a call has neither minutes nor an end"),
+    nothing="the calls add up to {minutes} min ({minutes_source}); {cpt_code} allows at most {high} min",
+    why_unknown=always("the minutes are unknown because a call has neither minutes nor an end"),
     errs="over",
     cites=(f"{TELEPHONE_SERVICES}: time of medical discussion",),
     examples="""

@@ -1,12 +1,13 @@
-"""Stated minutes that are longer than the call.
+"""The stated minutes are longer than the call.
 
 What it checks: no call's discussion or stated minutes exceed the time between its start and end by more than a minute.
 
-Why it matters: more discussion than call is a sign of copied or rounded-up times.
+Why it matters: discussion that is longer than the call suggests copied or rounded-up times.
 
-How to resolve: compare with the telephone system's record and correct whichever is wrong.
+How to resolve: compare the times with the telephone system's record and correct the wrong one.
 
-What it cannot see: calls for which the export has no end; it does not apply to claims without any call that has both.
+What it cannot see: calls without an end in the export. The rule does not apply to a claim if none of its calls has both
+stated minutes and an end.
 """
 
 import polars as pl
@@ -25,10 +26,10 @@ RULE = Rule(
     review=pl.col("clock") + _MINUTE < _STATED,
     applies=pl.col("has_both_times").fill_null(False) | (~pl.col("has_call") & HAS_CALL),
     message=pl.lit("the stated or discussion minutes exceed the time between the call's start and end"),
-    nothing="no call's stated minutes exceed its clock time by more than a minute",
-    not_applicable="no call has both its minutes and its end",
+    nothing="no call's stated minutes exceed the time between its start and end by more than a minute",
+    not_applicable="no call has both stated minutes and an end",
     errs="under",
-    cites=(f"{TELEPHONE_SERVICES}: time of medical discussion, which the record must show",),
+    cites=(f"{TELEPHONE_SERVICES}: time of medical discussion, which must be documented",),
     examples="""
     record | patient | start            | call_end         | call_minutes | expect
     k1     | p1      | 2026-03-02 09:00 | 2026-03-02 09:22 | 23:01        | review

@@ -1,12 +1,13 @@
-"""A call that the patient did not start.
+"""The patient did not start the call.
 
-What it checks: the patient, or the patient's parent or guardian, started every call of the claim.
+What it checks: the patient, or the patient's parent or guardian, started every call of the claim. If a call is a
+callback, the rule requests review.
 
-Why it matters: calls that the practice starts are not this service. A returned call asks for review.
+Why it matters: the code does not cover calls that the practice starts.
 
 How to resolve: find the patient's own request in the record; if there is none, do not bill the call.
 
-What it cannot see: a request that came by another way and was not recorded.
+What it cannot see: a request that the patient made in another way and that was not recorded.
 """
 
 import polars as pl
@@ -24,11 +25,11 @@ RULE = Rule(
     doubt=pl.col("initiated_by").is_null(),
     applies=HAS_CALL,
     needs=(("calls.initiated_by",),),
-    message=pl.lit("a call of the claim was not started by the patient"),
-    nothing="the patient's side started every call",
+    message=pl.lit("the provider's side started a call of the claim, or the call was a callback"),
+    nothing="the patient, a parent or a guardian started every call",
     why_unknown=blank("who started the call"),
     errs="neither",
-    cites=(f"{TELEPHONE_SERVICES}: guidelines, the patient initiates the service",),
+    cites=(f"{TELEPHONE_SERVICES}: guidelines, service initiated by the patient",),
     examples="""
     record | patient | start            | initiated_by | expect
     k1     | p1      | 2026-03-02 09:00 | outgoing     | violation

@@ -1,12 +1,12 @@
-"""A patient who was not established.
+"""The patient was not an established patient.
 
 What it checks: the patient was an established patient at every call of the claim.
 
-Why it matters: the service is for established patients.
+Why it matters: the code covers only established patients.
 
 How to resolve: check the patient's registration and earlier visits.
 
-What it cannot see: whether the export's own notion of established is the payer's.
+What it cannot see: whether the export and the payer define an established patient in the same way.
 """
 
 import polars as pl
@@ -23,8 +23,8 @@ RULE = Rule(
     doubt=pl.col("established").is_null(),
     applies=HAS_CALL,
     needs=(("calls.established",),),
-    message=pl.lit("the patient was not established"),
-    nothing="the patient was established",
+    message=pl.lit("the patient was not an established patient"),
+    nothing="the patient was an established patient",
     why_unknown=blank("whether the patient was established"),
     errs="neither",
     cites=(f"{TELEPHONE_SERVICES}: guidelines, established patient",),

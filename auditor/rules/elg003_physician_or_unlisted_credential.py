@@ -1,10 +1,10 @@
-"""A credential of a physician, or one that no list holds.
+"""The provider is a physician, or the credential is not on the policy's list.
 
-What it checks: the provider's credential is on the list of qualified nonphysician professionals.
+What it checks: the provider's credential is on the policy's list of qualified nonphysician professionals.
 
-Why it matters: physicians report other codes, and unlisted professionals need the payer's word.
+Why it matters: physicians report other codes, and other professionals need the payer's approval.
 
-How to resolve: correct the credential, or add it to the policy's list with the payer's source.
+How to resolve: correct the credential, or add it to the policy's list and cite the payer's source.
 
 What it cannot see: state scope-of-practice rules.
 """
@@ -24,10 +24,10 @@ RULE = Rule(
     unknown=pl.col("credential").is_null() | pl.col("provider_unsure"),
     needs=(("calls.provider_credential", "providers.credential"),),
     message=pl.when(pl.col("physician"))
-    .then(pl.lit("the provider's credential is a physician's"))
-    .otherwise(pl.lit("the provider's credential is not on the qualified list")),
-    nothing="the provider's credential is on the qualified list",
-    why_unknown=always("the provider's credential is blank"),
+    .then(pl.lit("the provider's credential is that of a physician"))
+    .otherwise(pl.lit("the provider's credential is not on the policy's list of qualified professionals")),
+    nothing="the provider's credential is on the policy's list of qualified professionals",
+    why_unknown=always("the credential is blank, or the providers table writes the provider's id differently"),
     errs="over",
     cites=(
         f"{TELEPHONE_SERVICES}: guidelines, who may report the codes",

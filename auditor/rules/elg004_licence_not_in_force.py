@@ -1,12 +1,13 @@
-"""A service outside the provider's licence.
+"""The provider had no license on the service date.
 
-What it checks: the service date lies within the provider's licence, first and last day included. One blank end is open.
+What it checks: the service date is within the provider's license, first and last day included. If one of the two dates
+is blank, the license has no limit on that side.
 
-Why it matters: services outside the licence are not payable.
+Why it matters: services outside the license are not payable.
 
-How to resolve: check the licence with the board and correct the providers table.
+How to resolve: check the license with the state board and correct the providers table.
 
-What it cannot see: suspensions, and licences of other states.
+What it cannot see: suspensions, and licenses of other states.
 """
 
 import polars as pl
@@ -25,9 +26,9 @@ RULE = Rule(
     violation=_BEFORE.fill_null(False) | _AFTER.fill_null(False),
     unknown=(pl.col("licence_start").is_null() & pl.col("licence_end").is_null()) | pl.col("provider_unsure"),
     needs=(("providers.licence_start", "providers.licence_end"),),
-    message=pl.lit("the service date is outside the provider's licence"),
-    nothing="the service date is within the licence",
-    why_unknown=always("the provider is not in the providers table, or both licence dates are blank"),
+    message=pl.lit("the service date is outside the provider's license"),
+    nothing="the service date is within the provider's license",
+    why_unknown=always("the provider is not in the providers table, or both license dates are blank"),
     errs="neither",
     cites=(f"{TELEPHONE_SERVICES}: guidelines, qualified professional; state licensing law",),
     examples="""

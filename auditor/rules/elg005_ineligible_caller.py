@@ -1,12 +1,12 @@
-"""A caller who does not speak for the patient.
+"""The caller was not the patient, a parent or a guardian.
 
 What it checks: the patient, a parent or a guardian spoke in every call of the claim.
 
-Why it matters: calls with others, such as a pharmacy or a friend, are not this service.
+Why it matters: the code does not cover calls with others, such as a pharmacy or a friend.
 
-How to resolve: find out from the note who spoke, and correct the record or the claim.
+How to resolve: check in the note who spoke, and correct the record or the claim.
 
-What it cannot see: a caller's legal standing.
+What it cannot see: whether the caller had the legal right to speak for the patient.
 """
 
 import polars as pl
@@ -24,7 +24,7 @@ RULE = Rule(
     applies=HAS_CALL,
     needs=(("calls.caller",),),
     message=pl.lit("someone other than the patient, a parent or a guardian called"),
-    nothing="the patient, a parent or a guardian called",
+    nothing="the patient, a parent or a guardian spoke in every call",
     why_unknown=blank("the caller"),
     errs="neither",
     cites=(f"{TELEPHONE_SERVICES}: guidelines, established patient, parent or guardian",),

@@ -1,12 +1,12 @@
-"""A call that was not clinical.
+"""The call was not clinical.
 
 What it checks: every call of the claim was clinical: not scheduling, administrative or a follow-up.
 
-Why it matters: the service is assessment and management.
+Why it matters: the code covers assessment and management.
 
 How to resolve: read the note; if the call was clinical, correct its purpose.
 
-What it cannot see: what was said.
+What it cannot see: what was said in the call.
 """
 
 import polars as pl
@@ -23,9 +23,9 @@ RULE = Rule(
     doubt=pl.col("purpose").is_null(),
     applies=HAS_CALL,
     needs=(("calls.purpose",),),
-    message=pl.lit("a call of the claim was not clinical"),
+    message=pl.lit("a call of the claim was for scheduling, administration or follow-up, not clinical"),
     nothing="every call was clinical",
-    why_unknown=blank("the purpose"),
+    why_unknown=blank("the purpose of the call"),
     errs="neither",
     cites=(f"{TELEPHONE_SERVICES}: guidelines, assessment and management",),
     examples="""

@@ -1,13 +1,13 @@
-"""A service billed on the same day that the code is bundled with.
+"""A service of the same day is bundled with the code.
 
-What it checks: no visit and no other line of the same patient, provider and date carries a code of the NCCI edits with
+What it checks: no visit and no other line of the same patient, provider and date has a code that an NCCI edit pairs with
 98966-98968.
 
-Why it matters: the pair is paid once. Edits with indicator 0 are never paid together; indicator 1 needs a modifier.
+Why it matters: the pair is paid once. A pair with indicator 0 is never paid together; indicator 1 needs a modifier.
 
-How to resolve: see which of the two services was separate and whether a modifier is due.
+How to resolve: check whether the two services were separate and whether a modifier applies.
 
-What it cannot see: other claims of the day that the exports do not hold, and edits newer than the policy's list.
+What it cannot see: claims of the day that are not in the exports, and edits newer than the policy's list.
 """
 
 import polars as pl
@@ -26,9 +26,9 @@ RULE = Rule(
     unknown=pl.col("same_day_not_covered"),
     needs=(("visits.cpt_codes",),),
     message=pl.format(
-        "{} {} of the same day has a code that bundles with {}", "related_kind", "related_id", "cpt_code"
+        "{} {} of the same day has a code that is bundled with {}", "related_kind", "related_id", "cpt_code"
     ),
-    nothing="no visit or line of the day has a code that bundles with it",
+    nothing="no visit or line of the same day has a code that is bundled with {cpt_code}",
     why_unknown=same_day,
     explains_rejected_records=True,
     errs="under",

@@ -1,25 +1,24 @@
-"""A second claim within the period.
+"""The code was billed before in the same period.
 
-What it checks: no earlier claim of the same patient, provider and code that counts lies 0 to {last_day} days before. By
-default a claim that this rule flagged does not count against later ones; with `frequency.anchor = "reported"` every
-claim does.
+What it checks: no earlier claim of the same patient, provider and code was billed 0 to {last_day} days before this one.
+By default, a claim that this rule flags does not count against later ones; with `frequency.anchor = "reported"`, every
+claim counts.
 
-Why it matters: the code stands for all the calls of a {period}-day period.
+Why it matters: one code covers all the calls of a {period}-day period.
 
-How to resolve: keep one claim of the period, with the cumulative minutes, and void the others.
+How to resolve: keep one claim for the period, with the cumulative minutes, and void the others.
 
-What it cannot see: claims before the export begins. Where the first claim of a series is unknown, the later ones ask
-for review, because which of them counts cannot be known; so does one after a line
-whose status is no known word.
+What it cannot see: claims before the export begins. If the first claim of a series is unknown, the rule requests review
+of the later ones, because it cannot be told which of them count. It also requests review of a claim if the status of
+the earlier line is not recognized.
 """
 
 import polars as pl
 
 from auditor.rules.reasons import series
-from auditor.rules.rule import DAYS, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import AFTER_CLAIM, TELEPHONE_SERVICES, Rule
 
 _SAME = pl.col("same_provider") & pl.col("same_code") & pl.col("e_counted")
-_LATER = pl.format("{} after claim {}", DAYS, "related_id")
 
 RULE = Rule(
     code="FRQ001",
@@ -31,10 +30,10 @@ RULE = Rule(
     violation=_SAME,
     review=_SAME,
     unknown=pl.col("lines_not_covered") | pl.col("depends_on_unknown"),
-    message=_LATER,
-    nothing="no earlier line of the patient, provider and code within {period} days",
+    message=pl.format("{} of the same patient, provider and code", AFTER_CLAIM),
+    nothing="no earlier line of the same patient, provider and code within {period} days",
     why_unknown=series(("FRQ002",)),
-    exclusion_reason=pl.lit("flagged by this rule, so it does not count against later ones"),
+    exclusion_reason=pl.lit("flagged by this rule, so it does not count against later claims"),
     explains_rejected_records=True,
     errs="under",
     cites=(f"{TELEPHONE_SERVICES}: guidelines, repeated calls within 7 days",),

@@ -1,11 +1,11 @@
-"""Another code of the family within the period.
+"""Another code of the family was billed in the same period.
 
-What it checks: no earlier line of the same patient and provider with another code of the family lies 0 to {last_day}
-days before.
+What it checks: no earlier line of the same patient and provider with another code of the family was billed 0 to
+{last_day} days before this claim.
 
-Why it matters: the family is reported once per {period} days with the code that the cumulative minutes support.
+Why it matters: the family is billed once per {period} days, with the code that the cumulative minutes support.
 
-How to resolve: add up the period's minutes and bill one code for them.
+How to resolve: add up the minutes of the period and bill one code for them.
 
 What it cannot see: lines before the export begins.
 """
@@ -13,9 +13,7 @@ What it cannot see: lines before the export begins.
 import polars as pl
 
 from auditor.rules.reasons import lines_back
-from auditor.rules.rule import DAYS, TELEPHONE_SERVICES, Rule
-
-_LATER = pl.format("{} after claim {}", DAYS, "related_id")
+from auditor.rules.rule import AFTER_CLAIM, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="FRQ002",
@@ -26,8 +24,8 @@ RULE = Rule(
     review=pl.lit(True),
     conclusive=pl.col("status_known"),
     unknown=pl.col("lines_not_covered"),
-    message=pl.format("{} with another code of the family", _LATER),
-    nothing="no earlier line of the patient and provider with another code of the family within {period} days",
+    message=pl.format("{}, which has another code of the family 98966-98968", AFTER_CLAIM),
+    nothing="no earlier line of the same patient and provider with another code of the family within {period} days",
     why_unknown=lines_back,
     explains_rejected_records=True,
     errs="under",

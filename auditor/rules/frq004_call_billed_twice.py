@@ -1,13 +1,13 @@
-"""A call that supports two lines.
+"""The call was billed on two lines.
 
-What it checks: none of the claim's calls already supports an earlier active line of the family, or any line of another
-telephone code. A line of any other code that names the call asks for review.
+What it checks: none of the claim's calls supports an earlier active line of the family, or any line with another
+telephone code. If a line with any other code names the call, the rule requests review.
 
 Why it matters: one call is one service.
 
-How to resolve: void the line that was billed in error, or name the right call on it.
+How to resolve: void the line that was billed in error, or correct its call id.
 
-What it cannot see: calls that were entered twice under different ids; INT003 may show those.
+What it cannot see: calls that were entered twice under different ids; INT003 may find those.
 """
 
 import polars as pl
@@ -23,8 +23,8 @@ RULE = Rule(
     violation=pl.col("is_telephone"),
     review=pl.lit(True),
     applies=HAS_CALL,
-    message=pl.format("one of its calls supports claim {} too", "related_id"),
-    nothing="its calls support no other line",
+    message=pl.format("a call of this claim also supports claim {}", "related_id"),
+    nothing="the claim's calls support no other line",
     errs="under",
     cites=(f"{TELEPHONE_SERVICES}: time of medical discussion, reported once",),
     examples="""

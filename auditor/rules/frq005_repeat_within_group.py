@@ -1,21 +1,20 @@
-"""A second claim within the period by another provider of the group.
+"""Another provider of the group billed the code in the same period.
 
-What it checks: no earlier line of the same patient and code by another provider of the same group and specialty lies 0
-to {last_day} days before.
+What it checks: no earlier line of the same patient and code by another provider of the same group and specialty was
+billed 0 to {last_day} days before this claim.
 
 Why it matters: some payers treat professionals of one group and specialty as one provider.
 
-How to resolve: see whether the payer does; the policy `cpt-assistant-group` makes this a violation.
+How to resolve: check whether the payer does so. The policy `cpt-assistant-group` makes this finding a violation.
 
-What it cannot see: groups and specialties that the export does not hold. It does not apply where the claim has neither.
+What it cannot see: groups and specialties that are not in the export. The rule does not apply to a claim whose group or
+specialty is blank.
 """
 
 import polars as pl
 
 from auditor.rules.reasons import lines_back
-from auditor.rules.rule import DAYS, Rule
-
-_LATER = pl.format("{} after claim {}", DAYS, "related_id")
+from auditor.rules.rule import AFTER_CLAIM, Rule
 
 RULE = Rule(
     code="FRQ005",
@@ -25,17 +24,17 @@ RULE = Rule(
     considered=pl.col("same_code") & ~pl.col("same_provider"),
     review=pl.col("same_group"),
     conclusive=pl.col("status_known"),
-    unknown=pl.col("group_lines_open"),
+    unknown=pl.col("group_lines_not_covered"),
     applies=pl.col("group_id").is_not_null() & pl.col("specialty").is_not_null(),
     needs=(("calls.group_id", "providers.group_id"), ("calls.specialty", "providers.specialty")),
-    message=pl.format("{} by another provider of the group and specialty", _LATER),
-    nothing="no earlier line of the patient and code by another provider within {period} days",
+    message=pl.format("{}, which is by another provider of the same group and specialty", AFTER_CLAIM),
+    nothing="no earlier line of the same patient and code by another provider within {period} days",
     why_unknown=lines_back,
-    exclusion_reason=pl.lit("of another group or specialty"),
-    not_applicable="its group or specialty is blank",
+    exclusion_reason=pl.lit("has another group or specialty"),
+    not_applicable="the claim's group or specialty is blank",
     explains_rejected_records=True,
     errs="over",
-    cites=("CPT Assistant reading: professionals of one group and specialty count as one",),
+    cites=("CPT Assistant (AMA), as some payers apply it: professionals of one group and specialty count as one",),
     examples="""
     record | patient | start            | provider | group_id | specialty | expect
     k1     | p1      | 2026-03-02 09:00 | a        | g        | PT        | clear

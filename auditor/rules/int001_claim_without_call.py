@@ -1,12 +1,12 @@
-"""A claim without a call.
+"""The claim has no call.
 
 What it checks: a call in the calls export supports the claim.
 
-Why it matters: a claim without a call has nothing to stand on.
+Why it matters: a claim without a call has no documented service.
 
-How to resolve: find the call; correct its id, patient, provider or date; otherwise void the claim.
+How to resolve: find the call and correct its id, patient, provider or date; if there is none, void the claim.
 
-What it cannot see: calls that were made but not exported.
+What it cannot see: calls that took place but were not exported.
 """
 
 import polars as pl
@@ -23,8 +23,8 @@ RULE = Rule(
     unknown=~pl.col("has_call"),
     needs=(("claims",),),
     message=pl.lit("no call in the export supports the claim"),
-    nothing="a call supports it",
-    why_unknown=always("a call, or its patient or provider, may be the claim's, written differently"),
+    nothing="a call supports the claim",
+    why_unknown=always("an id of the claim's call, patient or provider may be written differently in the calls export"),
     errs="over",
     cites=(f"{TELEPHONE_SERVICES}: the service is the call",),
     examples="""

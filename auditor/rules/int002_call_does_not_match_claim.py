@@ -1,13 +1,13 @@
-"""A call that belongs to somebody else, or to another day.
+"""The call has another patient, provider or date.
 
-What it checks: the calls that the claim names belong to its patient and provider, and, with a claims table, one of them
-is on the service date.
+What it checks: the calls that the claim names have its patient and provider. If there is a claims table, at least one of
+them took place on the service date.
 
-Why it matters: a claim that names somebody else's call is wrong, or the call is.
+Why it matters: if the claim and the call differ, one of the two is wrong.
 
-How to resolve: correct the id on the claim or the record of the call.
+How to resolve: correct the call id on the claim, or the record of the call.
 
-What it cannot see: calls matched by date only; those agree by construction.
+What it cannot see: calls that were matched by patient, provider and date, because those always agree.
 """
 
 import polars as pl
@@ -21,8 +21,8 @@ RULE = Rule(
     over="own_call",
     violation=pl.col("other_party") | pl.col("none_on_date"),
     applies=HAS_CALL,
-    message=pl.format("call {} has another patient, provider or date than the claim", "related_id"),
-    nothing="its calls have its patient, provider and date",
+    message=pl.format("call {} does not have the claim's patient, provider or service date", "related_id"),
+    nothing="the calls have the claim's patient, provider and service date",
     errs="neither",
     cites=(f"{TELEPHONE_SERVICES}: guidelines, one provider and one patient",),
     examples="""

@@ -1,12 +1,12 @@
-"""Calls of one provider that overlap.
+"""Two calls of the provider overlap.
 
 What it checks: no other call of the claim's provider overlaps one of the claim's calls.
 
-Why it matters: a provider gives one patient's discussion the whole time.
+Why it matters: a provider cannot spend the same minutes on two patients.
 
-How to resolve: compare with the telephone system; one of the two times is wrong, or one call was not the provider's.
+How to resolve: compare both calls with the telephone system; correct the wrong time, or the provider of one call.
 
-What it cannot see: calls whose end is not recorded.
+What it cannot see: calls without a recorded end.
 """
 
 import polars as pl
@@ -22,9 +22,9 @@ RULE = Rule(
     review=pl.lit(True),
     unknown=pl.col("end").is_null(),
     applies=HAS_CALL,
-    message=pl.format("call {} of the same provider overlaps one of its calls", "related_id"),
-    nothing="no other call of the provider overlaps",
-    why_unknown=always("the end of one of its calls is unknown"),
+    message=pl.format("call {} of the same provider overlaps a call of this claim", "related_id"),
+    nothing="no other call of the provider overlaps a call of this claim",
+    why_unknown=always("the end of a call of the claim is unknown"),
     errs="under",
     cites=(f"{TELEPHONE_SERVICES}: time of medical discussion with one patient",),
     examples="""

@@ -1,26 +1,38 @@
-"""A visit that the call led to within hours.
+"""The call led to a visit within 24 hours.
 
-What it checks: no visit that the call led to starts between the call's start and {hours} elapsed hours after its end. A
-visit booked before the call, or one that cannot be tied to it, asks for review; so does one of which only the date is
-known, and an entry without code and modality at the time of the call, which may be the call itself.
+What it checks: no visit that the call led to starts between the start of the call and {hours} elapsed hours after its
+end. The rule requests review if the visit was booked before the call, if it cannot be told whether the visit and the call
+are related, or if only the date of the visit is known. It also requests review of a visit without codes and modality at
+the time of the call, because the visit may be the call itself.
 
 Why it matters: a call that leads to a visit within {hours} hours is part of that visit.
 
-How to resolve: read why the visit was booked. If it was planned before the call or is about something else, record when
-it was booked and for what; otherwise do not bill the call.
+How to resolve: check why the visit was booked. If it was planned before the call or has another reason, record when it
+was booked and for what; otherwise do not bill the call.
 
-What it cannot see: visits elsewhere, and visits after the day up to which the export is complete.
+What it cannot see: visits at other practices, and visits after the export ends.
 """
 
 import polars as pl
 
 from auditor.rules.reasons import visits_ahead
-from auditor.rules.rule import DAYS, HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import DAYS, HAS_CALL, HOURS, RELATION, TELEPHONE_SERVICES, Rule
 
 _FROM_CALL = pl.col("from_call")
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
 _NOT_CANCELLED = pl.col("qualifies") & pl.col("not_cancelled")
 _CANCELLED = pl.col("qualifies") & ~pl.col("not_cancelled")
+_WHEN = (
+    pl.when(pl.col("date_only") & (pl.col("gap_days") == 0))
+    .then(pl.lit("is on the day of the call, at an unknown time"))
+    .when(pl.col("date_only"))
+    .then(pl.format("is {} after the call, at an unknown time", DAYS))
+    .when(pl.col("end").is_null())
+    .then(pl.format("starts {} after the call started", HOURS))
+    .when(pl.col("elapsed") == 0)
+    .then(pl.lit("starts during the call"))
+    .otherwise(pl.format("starts {} after the call ended", HOURS))
+)
 
 RULE = Rule(
     code="LAH001",
@@ -35,11 +47,8 @@ RULE = Rule(
     | (_CANCELLED & _FROM_CALL & _MAYBE),
     unknown=pl.col("ahead_not_covered"),
     applies=HAS_CALL,
-    message=pl.format(
-        "visit {} ({}) starts {} after the call, within {} hours",
-        *("related_id", "basis", DAYS, "hours_ahead"),
-    ),
-    nothing="no visit of the patient from the call to {hours} hours after it",
+    message=pl.format("visit {} ({}) {}", "related_id", RELATION, _WHEN),
+    nothing="no visit of the patient from the start of the call to {hours} hours after its end",
     why_unknown=visits_ahead,
     explains_rejected_records=True,
     errs="over",

@@ -1,19 +1,20 @@
-"""A later visit that was the soonest available.
+"""The call led to the soonest available visit.
 
-What it checks: no visit later than {hours} hours, and up to {horizon} days after the call, was the soonest available
-appointment booked from the call.
+What it checks: no visit more than {hours} hours and up to {horizon} days after the call was the soonest available
+appointment and was booked from the call.
 
-Why it matters: a call that leads to the soonest available appointment is part of that visit, however late it is.
+Why it matters: a call that leads to the soonest available appointment is part of that visit, even if the visit is later
+than {hours} hours.
 
-How to resolve: see when the visit was booked and whether it was the soonest. If not, record it so.
+How to resolve: check when the visit was booked and whether it was the soonest available. If it was not, record that.
 
-What it cannot see: whether an earlier appointment was free; it relies on what the export says of each visit.
+What it cannot see: whether an earlier appointment was free; it relies on the export's data about each visit.
 """
 
 import polars as pl
 
 from auditor.rules.reasons import visits_ahead
-from auditor.rules.rule import DAYS, HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import DAYS, HAS_CALL, HOURS, RELATION, TELEPHONE_SERVICES, Rule
 
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
 _NOT_CANCELLED = pl.col("qualifies") & pl.col("not_cancelled")
@@ -21,6 +22,7 @@ _CALLED_OFF = pl.col("qualifies") & ~pl.col("not_cancelled")
 _AVAILABLE = _NOT_CANCELLED & pl.col("soonest")
 _IN_SPAN = pl.col("in_span")
 _FOUND = _NOT_CANCELLED & pl.col("soonest_blank") & _IN_SPAN & _MAYBE
+_GAP = pl.when(pl.col("gap_days") == 0).then(HOURS).otherwise(DAYS)
 
 RULE = Rule(
     code="LAH002",
@@ -35,8 +37,10 @@ RULE = Rule(
     unknown=pl.col("later_not_covered"),
     applies=HAS_CALL,
     needs=(("visits.soonest_available", "visits.booked_at", "visits.originating_call_id"),),
-    message=pl.format("visit {} ({}), {} after the call, may be the soonest available", "related_id", "basis", DAYS),
-    nothing="no visit up to {horizon} days after the call that may be the soonest available",
+    message=pl.format(
+        "visit {} ({}) is {} after the call and may be the soonest available appointment", "related_id", RELATION, _GAP
+    ),
+    nothing="no visit up to {horizon} days after the call may be the soonest available appointment",
     why_unknown=visits_ahead,
     explains_rejected_records=True,
     errs="under",

@@ -1,24 +1,31 @@
-"""A related visit in the days before the call.
+"""A related visit took place in the days before the call.
 
-What it checks: no visit that counts, is related to the claim and was kept started in the {lookback} calendar days
-before it. A visit that may or may not be related asks for review: one of another provider where there is no problem
-and no diagnosis to compare, and one whose problem differs while a diagnosis category is shared.
+What it checks: no related visit took place in the {lookback} calendar days before the claim. The rule requests review if
+it cannot be told whether the visit is related: if another provider saw the patient and there is no problem or diagnosis
+to compare, or if the problems differ but the diagnosis category is the same.
 
-Why it matters: the call then belongs to the earlier visit's follow-up and is not paid on its own.
+Why it matters: the call is then follow-up of the earlier visit and is not paid separately.
 
-How to resolve: read both notes. If they deal with different problems, record the problem or the diagnosis on both, so
-that the export can show it; otherwise do not bill the call.
+How to resolve: read both notes. If they are about different problems, record the problem or the diagnosis on both, so
+that the export shows it; otherwise do not bill the call.
 
-What it cannot see: visits outside the export, and visits of other practices. Where only the provider ties visit and
-call together, it assumes that they are about the same problem.
+What it cannot see: visits outside the export, and visits at other practices. If the visit and the call have the same
+provider and nothing else to compare, the rule assumes that they are about the same problem.
 """
 
 import polars as pl
 
 from auditor.rules.reasons import visits_back
-from auditor.rules.rule import DAYS, HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import DAYS, HAS_CALL, HOURS, RELATION, TELEPHONE_SERVICES, Rule
 
 _TOOK_PLACE = pl.col("qualifies") & pl.col("took_place")
+_WHEN = (
+    pl.when(pl.col("gap_days") > 0)
+    .then(pl.format("started {} before the call", DAYS))
+    .when("date_only")
+    .then(pl.lit("was on the day of the call, at an unknown time"))
+    .otherwise(pl.format("started {} before the call", HOURS))
+)
 
 RULE = Rule(
     code="LBK001",
@@ -33,8 +40,8 @@ RULE = Rule(
     & pl.col("may_be_related"),
     unknown=pl.col("lookback_not_covered"),
     applies=HAS_CALL,
-    message=pl.format("visit {} ({}) {} before the call", "related_id", "basis", DAYS),
-    nothing="no visit of the patient in the {lookback} days before",
+    message=pl.format("visit {} ({}) {}", "related_id", RELATION, _WHEN),
+    nothing="no visit of the patient in the {lookback} days before the call",
     why_unknown=visits_back("lookback"),
     explains_rejected_records=True,
     errs="over",

@@ -1,18 +1,19 @@
-"""A call within the postoperative period of a procedure.
+"""The call is in the postoperative period of a procedure.
 
-What it checks: the call does not fall in the 10 or 90 days after a procedure of the same provider or group.
+What it checks: the call is not within the global period, of 10 or 90 days, of a procedure of the same provider or group.
 
-Why it matters: postoperative care, calls included, is paid with the procedure.
+Why it matters: postoperative care, including calls, is paid with the procedure.
 
-How to resolve: if the call had nothing to do with the procedure, modifier 24 says so and the rule does not apply.
+How to resolve: check whether the call was about the procedure. If it was not, report modifier 24; the rule does not apply
+to a line with modifier 24.
 
-What it cannot see: procedures without `global_days` in the export, and those of other groups.
+What it cannot see: procedures without `global_days` in the export, and procedures of other groups.
 """
 
 import polars as pl
 
 from auditor.rules.reasons import visits_back
-from auditor.rules.rule import DAYS, HAS_CALL, Rule
+from auditor.rules.rule import DAYS, HAS_CALL, RELATION, Rule
 
 _IN_PERIOD = (
     pl.col("took_place") & (pl.col("same_provider") | pl.col("same_group")) & pl.col("certainly_before")
@@ -22,11 +23,14 @@ _EXCLUSION_REASON = (
     pl.when(~pl.col("took_place"))
     .then(pl.lit("did not take place"))
     .when(~(pl.col("same_provider") | pl.col("same_group")))
-    .then(pl.lit("of another provider and group"))
+    .then(pl.lit("has another provider and group"))
     .when(~pl.col("may_be_related"))
     .then(pl.lit("unrelated"))
-    .otherwise(pl.lit("known by its day only, which is the call's own"))
+    .otherwise(pl.lit("on the day of the call, at an unknown time"))
 )
+_WHEN = (
+    pl.when(pl.col("gap_days") == 0).then(pl.lit("on the same day as")).otherwise(pl.format("{} after", DAYS))
+)  # fmt: skip
 
 RULE = Rule(
     code="LBK002",
@@ -40,8 +44,10 @@ RULE = Rule(
     unknown=pl.col("postoperative_not_covered"),
     applies=HAS_CALL & ~pl.col("modifiers").list.contains("24"),
     needs=(("visits.global_days",),),
-    message=pl.format("within the global period of procedure visit {} ({}), {} after it", "related_id", "basis", DAYS),
-    nothing="no procedure of the patient whose global period reaches the call",
+    message=pl.format(
+        "the call is {} procedure visit {} ({}), within its global period", _WHEN, "related_id", RELATION
+    ),
+    nothing="the call is not within the global period of a procedure of the patient",
     why_unknown=visits_back("postoperative"),
     not_applicable="modifier 24 says that the call is not postoperative care",
     exclusion_reason=_EXCLUSION_REASON,

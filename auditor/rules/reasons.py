@@ -1,8 +1,8 @@
-"""Why a rule cannot tell, in words: what several rules share.
+"""Why a rule is unknown, in words: the reasons that several rules share.
 
 Source: docs/specification.md#coverage-by-rule.
 
-Each reason is made of the claim (a row of claims.parquet), the records weighed for it, and the finished run.
+A reason is computed from the claim (a row of claims.parquet), the records considered for it, and the finished run.
 """
 
 from collections.abc import Sequence
@@ -13,73 +13,72 @@ from auditor.rules.rule import Row, Why
 from auditor.windows import bounds
 
 if TYPE_CHECKING:
-    from auditor.runs.past import Past
+    from auditor.run_summary import Summary
 
 _REJECTED = (
-    "some of the patient's {} may be missing: a row was rejected (rejects.csv), an id does not join, or days lack"
+    "some of the patient's {} may be missing: a row was rejected (see rejects.csv), an id may be written differently "
+    "in another table, or the export has a date gap"
 )
 
 
 def always(text: str) -> Why:
-    """Always the same words."""
+    """The same text for every claim."""
     return lambda *_: text
 
 
 def blank(column: str) -> Why:
-    """A column of the calls holds nothing."""
-    return always(f"{column} is blank or not recognised for a call of the claim")
+    """A column of the calls is blank or not recognized. `column` in words."""
+    return always(f"{column} is blank or not recognized for a call of the claim")
 
 
 def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
-    """Visits before the call: the window begins before they do, or the call is later than they are complete."""
+    """Visits before the call: the window begins before the visits export, or the call is after the export ends."""
 
-    def reason_of(claim: Row, _: Sequence[Row], run: "Past") -> str:
+    def reason_of(claim: Row, _: Sequence[Row], run: "Summary") -> str:
         first = bounds.first_day(claim["start"].date(), getattr(run.numbers, window))
-        since, as_of = run.visits_since, run.as_of
+        since, as_of = run.coverage.visits_since, run.coverage.as_of
         if since is None or first < since:
-            return f"its window begins on {first}, before the visits do ({since or 'no visits'})"
+            return f"the window begins on {first}, but the visits export {_begins(since)}"
         if as_of is None or claim["start"] > as_of:
-            return f"the call is later than the visits export is complete ({_short(as_of)})"
+            return f"the visits export is complete only up to {_short(as_of)}, before the call"
         return _REJECTED.format("visits")
 
     return reason_of
 
 
-def visits_ahead(claim: Row, records: Sequence[Row], run: "Past") -> str:
-    """Visits after the call: its end is unknown, the visits end too early, or those of its window do not say enough."""
+def visits_ahead(claim: Row, records: Sequence[Row], run: "Summary") -> str:
+    """Visits after the call: its end is unknown, the export ends too early, or visits of the window lack data."""
     if claim["end"] is None:
-        return "the end of the call is unknown, so its hours after cannot be placed"
-    if run.as_of is None or bounds.later(claim["end"].astimezone(UTC), run.numbers.hours) > run.as_of:
-        return f"the visits export is complete to {_short(run.as_of)}, before the window ends"
+        return "the end of the call is unknown, so it cannot be told which visits are after it"
+    if run.coverage.as_of is None or bounds.later(claim["end"].astimezone(UTC), run.numbers.hours) > run.coverage.as_of:
+        return f"the visits export is complete only up to {_short(run.coverage.as_of)}, before the window ends"
     doubts = sum(row["outcome"] == "unknown" for row in records)
     if doubts:
-        return (
-            f"{doubts} visit{'s' if doubts > 1 else ''} of its window: neither when booked nor whether soonest is known"
-        )
+        visits = "a visit" if doubts == 1 else f"{doubts} visits"
+        return f"for {visits} in the window, the export shows neither the booking time nor soonest_available"
     return _REJECTED.format("visits")
 
 
-def lines_back(claim: Row, _: Sequence[Row], run: "Past") -> str:
-    """Lines of the period; with the coverage in order, a rejected line of the patient is what is left."""
+def lines_back(claim: Row, _: Sequence[Row], run: "Summary") -> str:
+    """Earlier lines of the period: the export begins too late, or a line of the patient may be missing."""
     first = bounds.first_day(claim["service_date"], run.numbers.last_day)
-    if run.claims_since is None or first < run.claims_since:
-        return f"its period begins on {first}, before the lines do ({run.claims_since or 'no lines'})"
+    if run.coverage.claims_since is None or first < run.coverage.claims_since:
+        return f"the period begins on {first}, but the export of lines {_begins(run.coverage.claims_since)}"
     return _REJECTED.format("lines")
 
 
 def series(beside: Sequence[str]) -> Why:
-    """As `lines_back`, or because an earlier claim is unknown: one of the rules `beside`, if it is decided, tells which."""
+    """As `lines_back`, or because an earlier claim is unknown. A decided rule among `beside` shows which of the two."""
 
-    def reason_of(claim: Row, records: Sequence[Row], run: "Past") -> str:
+    def reason_of(claim: Row, records: Sequence[Row], run: "Summary") -> str:
         line_reason = lines_back(claim, records, run)
         if line_reason != _REJECTED.format("lines"):
             return line_reason
         decided_rules = [code for code in beside if code in run.evaluated]
         not_clear = (*claim["unknowns"], *claim["reviews"], *claim["violations"], *claim["not_applicable"])
-        earlier = "an earlier claim of its series is unknown, so which of them count is not known"
-        if any(
-            code not in not_clear for code in decided_rules
-        ):  # they share the coverage and the rejects: what is left is the series
+        earlier = "an earlier claim of the series is unknown, so it cannot be told which claims count"
+        # These rules have the same coverage and rejects, so only the series remains as a reason.
+        if any(code not in not_clear for code in decided_rules):
             return earlier
         return (
             line_reason if any(code in claim["unknowns"] for code in decided_rules) else f"{line_reason}; or {earlier}"
@@ -88,12 +87,16 @@ def series(beside: Sequence[str]) -> Why:
     return reason_of
 
 
-def same_day(claim: Row, _: Sequence[Row], run: "Past") -> str:
-    """Visits and lines of the day of service."""
-    since, as_of, day = run.visits_since, run.as_of, claim["service_date"]
+def same_day(claim: Row, _: Sequence[Row], run: "Summary") -> str:
+    """Visits and lines of the service date."""
+    since, as_of, day = run.coverage.visits_since, run.coverage.as_of, claim["service_date"]
     if since is None or as_of is None or not since <= day <= as_of.date():
-        return f"the visits export covers {since or 'nothing'} to {_short(as_of)}, not the day of service"
+        return f"the visits export covers {since or 'an unknown day'} to {_short(as_of)}, not the service date"
     return _REJECTED.format("visits or lines")
+
+
+def _begins(since: date | None) -> str:
+    return f"begins on {since}" if since else "has no rows"
 
 
 def _short(moment: date | datetime | None) -> str:

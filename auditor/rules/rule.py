@@ -15,11 +15,11 @@ from auditor.windows import RecordSet, check
 
 Row = Mapping[str, Any]
 Why = Callable[[Row, Sequence[Row], Any], str]
-"""Claim, the records weighed for it and the finished run (`runs.past.Past`) → why a rule cannot tell."""
+"""Claim, the records considered for it, and the finished run (`run_summary.Summary`) → why a rule is unknown."""
 
 
 class Outcome(IntEnum):
-    """Outcomes, the strongest largest."""
+    """Outcomes, from weakest to strongest."""
 
     NOT_APPLICABLE = 0
     CLEAR = 1
@@ -37,16 +37,16 @@ class Outcome(IntEnum):
 class Rule:
     """One audit rule.
 
-    `over` names the records that `violation`, `review` and `doubt` look at, one row each; `considered` says which of them
-    are in the rule's sight, `conclusive` which can support more than review, whatever the policy's severity. `unknown` and
-    `applies` look at the claim's own row. `needs` are alternatives, at least one of which must exist for the rule to be
-    evaluated: a column as `table.column`, or a table. `errs` says which way the rule is wrong when the export is thin. The
-    module's docstring is the rule's page.
+    `over` names the record set that `violation`, `review` and `doubt` are evaluated on, one row per record; `considered`
+    selects its records, and `conclusive` those that can support more than review, whatever the policy's severity.
+    `unknown` and `applies` are evaluated on the claim's own row. `needs` are alternatives, at least one of which must
+    exist for the rule to be evaluated: a column as `table.column`, or a table. `errs` says which way the rule is wrong
+    when the export has little data. The module's docstring is the rule's page.
 
-    What `explain` says of the rule: `nothing` where it found nothing, `why_unknown` where it cannot tell,
-    `not_applicable` where it does not speak of a claim that has a call, and `exclusion_reason` of a record that supports
-    nothing; `explains_rejected_records`: such records are counted. `page` and `nothing` name the policy's numbers
-    (`Numbers`) and, `nothing` only, the claim's columns in braces.
+    The texts that `explain` prints: `nothing` if the rule found nothing, `why_unknown` if it is unknown,
+    `not_applicable` if it does not apply to a claim that has a call, and `exclusion_reason` for a record that supports
+    nothing; with `explains_rejected_records`, such records are counted. `page` and `nothing` may contain the policy's
+    numbers (`Numbers`) in braces; `nothing` may also contain the claim's columns.
     """
 
     code: str
@@ -67,8 +67,8 @@ class Rule:
     needs: tuple[tuple[str, ...], ...] = ()
     shows_record: bool = True
     nothing: str = "nothing found"
-    why_unknown: Why = lambda *_: "the export does not say"
-    not_applicable: str = "the rule does not speak of this claim"
+    why_unknown: Why = lambda *_: "the export does not show it"
+    not_applicable: str = "the rule does not apply to this claim"
     exclusion_reason: pl.Expr = field(default_factory=lambda: pl.col("why_not"))
     explains_rejected_records: bool = False
 
@@ -85,21 +85,21 @@ class Rule:
 
     @property
     def waits_for_the_horizon(self) -> bool:
-        """Whether the rule is open until the horizon of a claim is over, not just its hours ahead."""
+        """Whether the rule is unknown until the horizon of a claim has passed, not only the lookahead hours."""
         return "later_not_covered" in self.unknown.meta.root_names()
 
     @property
     def strongest(self) -> Literal["violation", "review"]:
-        """The strongest outcome that the rule gives, where the policy does not say otherwise."""
+        """The strongest outcome that the rule gives, unless the policy sets another."""
         return "review" if self.violation.meta.eq(pl.lit(False)) else "violation"
 
     @property
     def reads_calls(self) -> bool:
-        """Whether the rule speaks of claims with a call only."""
+        """Whether the rule applies only to claims with a call."""
         return "has_call" in self.applies.meta.root_names()
 
     def outcome(self, severity: Mapping[str, Severity]) -> pl.Expr:
-        """The outcome that one record supports, after the policy's severity; CLEAR where it supports none."""
+        """The outcome that one record supports, with the policy's severity; CLEAR if it supports none."""
         set_to = severity.get(self.code)
         return (
             pl.when(self.violation & self.conclusive)
@@ -126,12 +126,39 @@ class Rule:
 
 
 TELEPHONE_SERVICES = "CPT 2020 Professional Edition (AMA), Medicine, Telephone Services 98966-98968"
-"""Where most rules come from, as rules cite it."""
+"""The source of most rules, as rules cite it."""
 
 HAS_CALL = pl.col("has_call") | pl.col("call_unsure")
-"""Rules that read calls do not apply to a claim without one; they are unknown where its ids do not join."""
+"""Rules that read calls do not apply to a claim without one; they are unknown if its ids may match a call."""
 
 DAYS = pl.format(
     "{} {}", "gap_days", pl.when(pl.col("gap_days").abs() == 1).then(pl.lit("day")).otherwise(pl.lit("days"))
 )
-"""The gap to the record, as messages say it: `1 day`, `3 days`."""
+"""The gap to the record in messages: `1 day`, `3 days`."""
+
+_WHOLE_MINUTES = pl.col("elapsed") // 60_000_000
+HOURS = (
+    pl.when(_WHOLE_MINUTES < 60)
+    .then(pl.format("{} min", _WHOLE_MINUTES))
+    .otherwise(pl.format("{} h {} min", _WHOLE_MINUTES // 60, _WHOLE_MINUTES % 60))
+)
+"""The elapsed time to the record in messages: `35 min`, `23 h 10 min`."""
+
+AFTER_CLAIM = (
+    pl.when(pl.col("gap_days") == 0)
+    .then(pl.format("billed for the same day as claim {}", "related_id"))
+    .otherwise(pl.format("billed {} after claim {}", DAYS, "related_id"))
+)
+"""How far an earlier line is from the claim in messages."""
+
+BASIS_WORDS = {
+    "linked": "linked to the call",
+    "any": "the policy treats every visit as related",
+    "conflicting": "different problems, but the same diagnosis category",
+    "same group": "same group, but no problem or diagnosis shows whether they are related",
+    "unknown": "no problem or diagnosis shows whether they are related",
+    "may be the call itself": "may be the call itself, because it starts when the call does and has no code or modality",
+}
+"""Why a visit is or may be related to the claim, in words; every other basis is its own words."""
+RELATION = pl.col("basis").replace(BASIS_WORDS)
+"""The same as messages show it."""

@@ -17,10 +17,14 @@ from polars import selectors as cs
 
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import KEYS
-from auditor.runs.compare_causes import Causes, between
+from auditor.run_summary import Money, Summary
+from auditor.runs.compare_causes import LIMITS, Causes, between
 from auditor.runs.compare_findings import CASE, FACTS, RECORD, UNDECIDED, changed, missing_findings
 from auditor.runs.explain import find_run
-from auditor.runs.past import RecordedSummary, folders, read_recorded
+from auditor.runs.past import folders, read
+
+_NEEDED = {"run_id", "version", "pseudonym_key_id", "policy", "settings", "coverage", "inputs", "rules", "money"}
+"""What a run records and that can differ from another's."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Comparison:
 @dataclass(frozen=True)
 class _Run:
     folder: Path
-    recorded: RecordedSummary
+    recorded: Summary
 
     def scan(self, name: str, *columns: str) -> pl.LazyFrame:
         """The columns of a published table, instants in UTC. Raises InputRefused where one is missing."""
@@ -106,7 +110,10 @@ def before(folder: Path) -> Path:
 def _open(folder: Path) -> _Run:
     where = folder / "summary.json"
     try:
-        return _Run(folder, read_recorded(where))
+        recorded = read(where)
+        if not (recorded.model_fields_set >= _NEEDED and recorded.settings.keys() >= {"policy", *LIMITS}):
+            raise ValueError
+        return _Run(folder, recorded)
     except (OSError, ValueError) as error:
         raise InputRefused(
             f"{where}: not the summary of a run as this version writes it ({type(error).__name__}); run that audit again"
@@ -130,10 +137,15 @@ def _compare(runs: tuple[_Run, _Run], causes: Causes) -> Comparison:
         causes=causes,
         claims={name: int(counts.filter(side)["claims"].sum()) for name, side in sides.items()},
         moves=counts.filter(before != after).sort("before", "after"),
-        money={name: (getattr(money[0], name), getattr(money[1], name)) for name in ("at_risk", "review")},
+        money={name: (_exact(money[0], name), _exact(money[1], name)) for name in ("at_risk", "review")},
         findings=_findings(runs, causes),
         totals=(first.findings, second.findings),
     )
+
+
+def _exact(money: Money, name: str) -> Decimal:
+    """An amount as summary.json writes it."""
+    return Decimal(str(getattr(money, name)))
 
 
 def _findings(runs: tuple[_Run, _Run], causes: Causes) -> pl.DataFrame:

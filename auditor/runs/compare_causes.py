@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.policy import leaves
-from auditor.runs.past import RecordedFile, RecordedSummary
+from auditor.run_summary import InputFile, Summary
 
 CAUSES = ("data", "policy", "settings", "coverage", "version")
 Pair = tuple[Any, Any]
 
-LIMITS = ("service_from", "service_to", "codes")
+LIMITS = ("codes", "service_from", "service_to")
 """Settings that choose claims; the others only end a run or leave it alone."""
 CHOSEN = ("not selected", "ignored")
 """Reasons of rules that the user left out."""
@@ -60,27 +60,27 @@ class Causes:
         return any(vars(self).values())
 
 
-def between(first: RecordedSummary, second: RecordedSummary) -> Causes:
+def between(first: Summary, second: Summary) -> Causes:
     """What differs between two runs."""
     versions = (first.version, second.version)
     return Causes(
         inputs=tuple(_files(first.inputs, second.inputs)),
-        policy_file=_differing(first.policy, second.policy),
+        policy_file=_differing(vars(first.policy), vars(second.policy)),
         policy=_differing(_policy(first), _policy(second)),
         settings=_differing(_settings(first), _settings(second)),
-        coverage=_differing(first.coverage, second.coverage),
+        coverage=_differing(*(run.coverage.model_dump(mode="json", exclude_unset=True) for run in (first, second))),
         version=versions if versions[0] != versions[1] else None,
         rules=_differing(_reasons(first, second), _reasons(second, first)),
     )
 
 
-def _reasons(run: RecordedSummary, second: RecordedSummary) -> dict[str, str | None]:
+def _reasons(run: Summary, second: Summary) -> dict[str, str | None]:
     """Why each rule of either run was not evaluated in the first; None where it was."""
     unknown = {rule.code: f"version {run.version} has no such rule" for rule in second.rules}
     return unknown | {rule.code: rule.reason for rule in run.rules}
 
 
-def _files(first_files: Iterable[RecordedFile], second_files: Iterable[RecordedFile]) -> Iterator[FileChange]:
+def _files(first_files: Iterable[InputFile], second_files: Iterable[InputFile]) -> Iterator[FileChange]:
     """Files by table and bytes: another name or place of the same bytes is no change."""
     runs = [{(file.table, file.sha256): file for file in run} for run in (first_files, second_files)]
     first, second = (
@@ -92,12 +92,13 @@ def _files(first_files: Iterable[RecordedFile], second_files: Iterable[RecordedF
         yield FileChange(*file, change, (first.get(file), second.get(file)))
 
 
-def _settings(run: RecordedSummary) -> dict[str, Any]:
-    return {name: value for name, value in run.settings.model_dump().items() if name not in _APART}
+def _settings(run: Summary) -> dict[str, Any]:
+    asked = {name: run.settings[name] for name in LIMITS} | run.settings
+    return {name: value for name, value in asked.items() if name not in _APART}
 
 
-def _policy(run: RecordedSummary) -> dict[str, Any]:
-    return {name: value for name, value in leaves(run.settings.policy)
+def _policy(run: Summary) -> dict[str, Any]:
+    return {name: value for name, value in leaves(run.settings["policy"])
             if name not in ("name", "description", "sources")}  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from datetime import date
 import polars as pl
 
 from auditor.judging.findings import KEYS
+from auditor.run_summary import Summary
 from auditor.runs.compare_causes import CHOSEN, Causes
-from auditor.runs.past import RecordedSummary
 
 UNEXPLAINED = "unexplained"
 """The cause where nothing recorded differs: a run folder was edited, or the audit was not repeatable."""
@@ -29,7 +29,7 @@ def changed(first: pl.LazyFrame, second: pl.LazyFrame, causes: Causes) -> pl.Laz
 
 
 def missing_findings(
-    found: pl.LazyFrame, claims: pl.LazyFrame, run: RecordedSummary, side: int, causes: Causes
+    found: pl.LazyFrame, claims: pl.LazyFrame, run: Summary, side: int, causes: Causes
 ) -> pl.LazyFrame:
     """Findings that a run has not: what it says instead and why; `differing` are the claim's facts that differ.
 
@@ -69,15 +69,15 @@ def _differing(*columns: str) -> pl.Expr:
     return pl.concat_list(names).list.drop_nulls()
 
 
-def _outside(run: RecordedSummary) -> pl.Expr:
+def _outside(run: Summary) -> pl.Expr:
     """Whether a claim lies outside the codes and dates that a run was asked for; null where the dates are not ISO 8601."""
     asked, day = run.settings, pl.col("service_date")
     try:
-        first = date.fromisoformat(asked.service_from or "0001-01-01")
-        last = date.fromisoformat(asked.service_to or "9999-12-31")
+        first = date.fromisoformat(asked["service_from"] or "0001-01-01")
+        last = date.fromisoformat(asked["service_to"] or "9999-12-31")
     except ValueError:
         return pl.lit(None, pl.Boolean())
-    return ~(pl.col("cpt_code").is_in(asked.codes) & day.is_between(first, last))
+    return ~(pl.col("cpt_code").is_in(asked["codes"]) & day.is_between(first, last))
 
 
 def _cause(causes: Causes) -> pl.Expr:

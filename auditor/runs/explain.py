@@ -1,6 +1,6 @@
 """The explanation of one claim: its windows, the records near it, and a reason for every rule.
 
-Source: docs/specification.md#evidence. Nothing is audited again: what the run published is what is shown.
+Source: docs/specification.md#evidence. It shows what the run published and audits nothing again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,24 +13,24 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from auditor.errors import InputRefused, UsageError
+from auditor.run_summary import RuleResult, Summary
 from auditor.runs import past
 from auditor.runs.explain_phrases import NOT_APPLICABLE, clear, not_applicable, unknown
-from auditor.runs.past import Past, PastRule
 from auditor.schema.names import nearest
 from auditor.windows import bounds
 
 Row = dict[str, Any]
 _SUGGESTION_POOL = 20_000
-"""Claim ids among which a near one is looked for."""
+"""Claim ids that are searched for a similar one."""
 _TABLES = ("claims.parquet", "findings.parquet", "evidence.parquet")
 _ALWAYS = ("claims.parquet", "findings.parquet", "summary.json")
-"""What every run has, whatever `--write` left out."""
+"""Files of every run, even if `--write` leaves out others."""
 _KEYS = ("claim_id", "claim_line", "cpt_code")
 
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of time that rules look at; `end` is where it stops."""
+    """A period that rules look at."""
 
     name: str
     start: datetime
@@ -39,7 +39,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Event:
-    """A visit, line or call at its instant; `until` where its end is known, `notes` what rules made of it."""
+    """A visit, line or call. `until`: its end, if known; `notes`: one per rule that considered it."""
 
     kind: str
     id: str
@@ -51,7 +51,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a rule said of the claim, and why."""
+    """A rule's outcome for the claim, and the reason."""
 
     code: str
     name: str
@@ -61,23 +61,23 @@ class Verdict:
 
 @dataclass(frozen=True)
 class ClaimExplanation:
-    """Everything known of one line: its row of claims.parquet, its windows, events in true order, and verdicts."""
+    """One line: its row of claims.parquet, its windows, its events in order of time, and the rules' verdicts."""
 
     claim: Row
-    run: Past
+    run: Summary
     windows: tuple[Window, ...]
     events: tuple[Event, ...]
     verdicts: tuple[Verdict, ...]
 
 
 def explain(folder: Path, claim_id: str) -> list[ClaimExplanation]:
-    """The stories of a claim's lines. `folder` is a run's, or an output folder, of which the latest run is taken.
+    """Explain each line of a claim. `folder` is a run's folder, or an output folder, whose latest run is used.
 
-    Raises UsageError where the folder holds no run or the run has no such claim.
+    Raises UsageError if the folder has no run or the run has no such claim, InputRefused if a file cannot be read.
     """
     run = find_run(folder)
     if not (run / "evidence.parquet").exists():
-        raise UsageError(f"{folder}: --write left evidence out of this run; run the audit again with it")
+        raise UsageError(f"{folder}: this run has no evidence; run the audit again with evidence in --write")
     try:
         summary = past.read(run / "summary.json")
         claims, findings, evidence = (
@@ -95,28 +95,29 @@ def explain(folder: Path, claim_id: str) -> list[ClaimExplanation]:
             else ids
         )
         raise UsageError(
-            f"{run}: this run audited no claim of that id; ids are compared letter for letter{nearest(claim_id, pool, 0.8)}"
+            f"{run}: this run audited no claim with that id; check the id, including upper and lower case"
+            f"{nearest(claim_id, pool, 0.8)}"
         )
     return [_explanation(claim, _of(claim, findings), _of(claim, evidence), summary) for claim in claims.to_dicts()]
 
 
 def find_run(folder: Path) -> Path:
-    """The folder of a finished run: the one given, or the latest below it. Raises UsageError where there is none."""
+    """The folder of a finished run: this folder, or the latest run in it. Raises UsageError if there is none."""
     for run in (folder, folder / "latest"):
         if all((run / name).exists() for name in _ALWAYS):
             return run.resolve()
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; name the folder given to --out, or one run in it")
     if (folder / "rejects.csv").exists() and (folder / "summary.json").exists():
-        raise UsageError(f"{folder}: this run was refused, so it audited no claim; its summary.json says why")
-    raise UsageError(f"{folder}: no finished run in it; name the folder given to --out, or one run in it")
+        raise UsageError(f"{folder}: this run was refused, so it audited no claim; see its summary.json for the reason")
+    raise UsageError(f"{folder}: this folder has no finished run; name the folder given to --out, or one run in it")
 
 
 def _of(claim: Row, frame: pl.DataFrame) -> list[Row]:
     return [row for row in frame.to_dicts() if all(row.get(key, claim[key]) == claim[key] for key in _KEYS)]
 
 
-def _explanation(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Past) -> ClaimExplanation:
+def _explanation(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Summary) -> ClaimExplanation:
     events = [*_calls(claim, evidence), *_records(claim, evidence)]
     ordered = sorted(events, key=lambda e: (e.at is None, e.at.timestamp() if e.at else 0.0, e.kind, e.id))
     windows = tuple(_windows(claim, run)) if claim["service_date"] else ()
@@ -124,20 +125,20 @@ def _explanation(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], r
     return ClaimExplanation(claim, run, windows, tuple(ordered), verdicts)
 
 
-def _windows(claim: Row, run: Past) -> list[Window]:
+def _windows(claim: Row, run: Summary) -> list[Window]:
     numbers = run.numbers
     names = {
-        "period": f"frequency, {numbers.period} days",
-        "lookback": f"{numbers.lookback} days back",
-        "ahead": f"the call and {numbers.hours} hours",
-        "later": f"soonest, {numbers.horizon} days",
+        "period": f"frequency period, {numbers.period} days",
+        "lookback": f"lookback, {numbers.lookback} days",
+        "ahead": f"call and {numbers.hours} hours after",
+        "later": f"soonest available, {numbers.horizon} days",
     }
     spans = bounds.spans(numbers, claim["start"], claim["end"], claim["service_date"], ZoneInfo(run.timezone))
     return [Window(names[name], *span) for name, span in spans.items()]
 
 
 def _calls(claim: Row, evidence: Sequence[Row]) -> list[Event]:
-    """The claim's calls, each with its times where the run published them (rows of no rule), else all as one."""
+    """The claim's calls, each with its times if the run published them (rows without a rule); else all as one."""
     own = [row for row in evidence if not row["rule"] and row["kind"] == "call"]
     if own:
         return [Event("call", row["id"], row["at"], row.get("until"), False, ()) for row in own]
@@ -147,7 +148,7 @@ def _calls(claim: Row, evidence: Sequence[Row]) -> list[Event]:
 
 
 def _records(claim: Row, evidence: Sequence[Row]) -> list[Event]:
-    """Every other record that a rule weighed, once, with what each rule made of it."""
+    """Every other record that a rule considered, once, with a note per rule."""
     records: dict[tuple[str, str, datetime | None], list[Row]] = {}
     for row in evidence:
         if row["rule"] and not (row["kind"] == "call" and row["id"] in claim["call_ids"]):
@@ -160,11 +161,11 @@ def _records(claim: Row, evidence: Sequence[Row]) -> list[Event]:
 
 def _note(row: Row) -> str:
     if row["outcome"] == "none":
-        return f"{row['rule']}: no, {row['why_not']}"
+        return f"{row['rule']}: does not count ({row['why_not']})"
     return f"{row['rule']}: {row['outcome']}" + (f" ({row['basis']})" if row["basis"] else "")
 
 
-def _verdict(rule: PastRule, claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Past) -> Verdict:
+def _verdict(rule: RuleResult, claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Summary) -> Verdict:
     code = rule.code
     considered = [row for row in evidence if row["rule"] == code]
     if not rule.evaluated:

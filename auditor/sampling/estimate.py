@@ -72,7 +72,7 @@ def estimate(strata: Sequence[Stratum]) -> Estimate:
         n = len(values)
         if n == 0 or (n == 1 and stratum.units > 1):
             raise InputRefused(
-                f"stratum {rank}: {n} of its {stratum.units} units reviewed; a variance needs at least 2, so review more"
+                f"stratum {rank}: {n} of {stratum.units} units reviewed; review at least 2, which a variance needs"
             )
         found = sum(values, Fraction(0))
         total += stratum.units * found / n
@@ -110,10 +110,10 @@ def _cautions(strata: Sequence[Stratum], variances: Sequence[Fraction]) -> Itera
         return
     reviewed, wrong = sum(len(stratum.errors) for stratum in strata), sum(stratum.wrong for stratum in strata)
     if reviewed < FEW_UNITS:
-        yield f"Only {reviewed} units were reviewed, fewer than {FEW_UNITS}: do not trust the interval."
+        yield f"Units reviewed: {reviewed}, fewer than {FEW_UNITS}; do not rely on the interval."
     if wrong < FEW_ERRORS:
-        yield f"Only {wrong} reviewed units were in error, fewer than {FEW_ERRORS}: do not trust the interval."
+        yield f"Reviewed units in error: {wrong}, fewer than {FEW_ERRORS}; do not rely on the interval."
     if not any(variances):
-        yield "The reviewed units do not differ, so the interval has no width: it says nothing of its error."
+        yield "All reviewed units have the same error amount, so the interval has no width; do not rely on it."
     elif flat := sum(not part for part in variances):
-        yield f"Strata whose reviewed units do not differ: {flat}; they add nothing to the standard error."
+        yield f"Strata whose reviewed units all have the same error amount: {flat}; they do not add to the standard error."

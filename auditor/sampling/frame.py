@@ -21,9 +21,9 @@ from auditor.judging.findings import AMOUNT, KEYS
 from auditor.reports.folder import building, to_json
 from auditor.reports.tables import to_csv, write_csv
 from auditor.reports.workbook import sample_book
+from auditor.run_summary import Summary
 from auditor.runs import past
 from auditor.runs.explain import find_run
-from auditor.runs.past import Past
 from auditor.sampling.strata import LEAST, allocate, stratify
 
 POPULATIONS = {
@@ -81,9 +81,7 @@ def draw(folder: Path, design: Design) -> Drawn:
     claims, audited, digest = _read(run)
     claims = _with_units(claims.filter(pl.col("disposition").is_in(POPULATIONS[design.of])), design.unit)
     if claims.is_empty():
-        raise InputRefused(
-            f"{run}: no claim of the population `{design.of}`, so nothing to sample; choose another --of"
-        )
+        raise InputRefused(f"{run}: the population `{design.of}` has no claims to sample; choose another --of")
     units = _units(claims)
     size = min(design.size, units.height)
     frame = stratify(units, design.strata, size).select("unit_id", "stratum", "claims", "amount")
@@ -123,7 +121,9 @@ def write(out: Path, drawn: Drawn) -> None:
     seeds give equal bytes. Raises UsageError where `out` exists, OutputFailed where it cannot be written.
     """
     if out.exists() or out.is_symlink():
-        raise UsageError(f"--out: {out}: exists already; name a new folder, so that no drawn sample is ever replaced")
+        raise UsageError(
+            f"--out: {out}: this folder exists; name a new folder, because a drawn sample is never replaced"
+        )
     units = to_csv(drawn.frame).encode()
     manifest = drawn.manifest | {"frame_sha256": hashlib.sha256(units).hexdigest()}
     empty = (pl.lit(None, pl.String).alias(name) for name in sample_book.REVIEW)
@@ -170,21 +170,21 @@ def _check(design: Design) -> None:
              ("--strata", design.strata, get_args(Strata)))  # fmt: skip
     for flag, value, columns in values:
         if value not in columns:
-            raise UsageError(f"{flag}: `{value}` is none of {', '.join(columns)}")
+            raise UsageError(f"{flag}: `{value}` must be one of {', '.join(columns)}")
     if not LEAST <= design.size <= _LARGEST:
-        raise UsageError(f"--size: {design.size} is not from {LEAST} to {_LARGEST:,}; one unit has no variance")
+        raise UsageError(f"--size: {design.size} must be from {LEAST} to {_LARGEST:,}; one unit has no variance")
     if not 0 <= design.spares <= _LARGEST:
-        raise UsageError(f"--spares: {design.spares} is not from 0 to {_LARGEST:,}")
+        raise UsageError(f"--spares: {design.spares} must be from 0 to {_LARGEST:,}")
     if design.seed is not None and design.seed < 0:
-        raise UsageError("--seed: give a whole number from 0 on")
+        raise UsageError("--seed: must be a whole number, 0 or more")
     if design.unit == "patient" and design.strata in ("provider", "month"):
         raise UsageError(
-            f"--strata {design.strata}: a patient may belong to several; use it with --unit claim, or choose "
+            f"--strata {design.strata}: a patient may be in several strata; use it with --unit claim, or choose "
             "none, disposition or amount"
         )
 
 
-def _read(run: Path) -> tuple[pl.DataFrame, Past, str]:
+def _read(run: Path) -> tuple[pl.DataFrame, Summary, str]:
     try:
         raw = (run / "claims.parquet").read_bytes()
         return pl.read_parquet(raw), past.read(run / "summary.json"), hashlib.sha256(raw).hexdigest()

@@ -1,4 +1,4 @@
-"""A reviewed sample, read back against its frame. Source: docs/sampling.md."""
+"""Read a reviewed sample and check it against its frame. Source: docs/sampling.md."""
 
 import hashlib
 import io
@@ -54,7 +54,9 @@ def review(folder: Path, reviewed: Path | None = None) -> Reviewed:
         sizes, spares = ({each["name"]: int(each[key]) for each in manifest["strata"]} for key in ("drawn", "spares"))
         drawn = chosen(int(manifest["seed"]), frame, sizes, spares)
     except (KeyError, TypeError, ValueError):
-        raise InputRefused(f"{folder / MANIFEST}: does not fit {FRAME}; it was changed, so draw again") from None
+        raise InputRefused(
+            f"{folder / MANIFEST}: does not match {FRAME}, because it was changed; draw the sample again"
+        ) from None
     raw = _bytes(path)
     found = _found(path, raw, drawn)
     errors: dict[str, list[Decimal]] = {name: [] for name in sizes}
@@ -69,12 +71,12 @@ def review(folder: Path, reviewed: Path | None = None) -> Reviewed:
 
 def _cautions(manifest: Mapping[str, Any], frame: pl.DataFrame, found: Mapping[str, Decimal]) -> Iterator[str]:
     if manifest["population"] != "audited":
-        yield f"The estimate speaks of the population `{manifest['population']}` alone, not of the other audited claims."
+        yield f"The estimate covers only the population `{manifest['population']}`, not the other audited claims."
     amounts = dict(frame.select(_ID, pl.col("amount").cast(pl.Decimal(38, 2))).drop_nulls().iter_rows())
     if above := sum(error > amounts.get(unit, error) for unit, error in found.items()):
-        yield f"{above:,} units have an error amount above their own amount: check them."
+        yield f"Units with an error amount above their own amount: {above:,}; check them."
     if (extra := len(found) - manifest["size"]) > 0:
-        yield f"{extra:,} reviewed spares count as sampled units; that is sound only if it was decided blindly."
+        yield f"Reviewed spares counted as sampled units: {extra:,}; this is valid only if they were chosen blindly."
 
 
 def _bytes(path: Path) -> bytes:
@@ -86,19 +88,19 @@ def _bytes(path: Path) -> bytes:
 
 def _frame(folder: Path) -> tuple[dict[str, Any], pl.DataFrame]:
     if not (folder / MANIFEST).is_file():
-        raise UsageError(f"{folder}: no {MANIFEST} in it; name the folder that was given to frame --out")
+        raise UsageError(f"{folder}: this folder has no {MANIFEST}; name the folder that was given to frame --out")
     raw = _bytes(folder / FRAME)
     try:
         manifest: dict[str, Any] = json.loads(_bytes(folder / MANIFEST))
         kept = manifest["frame_sha256"]
     except (ValueError, KeyError, TypeError):
         raise InputRefused(
-            f"{folder / MANIFEST}: not as it was written; draw again, or take it from a backup"
+            f"{folder / MANIFEST}: the file was changed; draw the sample again, or restore the file from a backup"
         ) from None
     if hashlib.sha256(raw).hexdigest() != kept:
         raise InputRefused(
             f"{folder / FRAME}: its SHA-256 is not the one in {MANIFEST}, so it is not the frame that was sampled; "
-            "take it from a backup"
+            "restore it from a backup"
         )
     return manifest, pl.read_csv(io.BytesIO(raw), infer_schema=False)
 
@@ -110,8 +112,12 @@ def _filled_in(folder: Path) -> Path:
     if len(filled) == 1:
         return filled[0]
     if filled:
-        raise UsageError(f"{folder}: {SAMPLE}.xlsx and {SAMPLE}.csv both hold error amounts; say which with --reviewed")
-    raise UsageError(f"{folder}: no {_ERROR} is filled in yet; fill in {SAMPLE}.xlsx, or name the file with --reviewed")
+        raise UsageError(
+            f"{folder}: {SAMPLE}.xlsx and {SAMPLE}.csv both have error amounts; choose one with --reviewed"
+        )
+    raise UsageError(
+        f"{folder}: {_ERROR} is blank in every row; fill in {SAMPLE}.xlsx, or name the file with --reviewed"
+    )
 
 
 def _rows(path: Path, raw: bytes) -> Iterator[tuple[str, str, str]]:
@@ -120,7 +126,9 @@ def _rows(path: Path, raw: bytes) -> Iterator[tuple[str, str, str]]:
         try:
             frame = fastexcel.read_excel(raw).load_sheet(SHEET, header_row=HEADER_ROW, dtypes="string").to_polars()
         except fastexcel.FastExcelError:
-            raise InputRefused(f"{path}: not a workbook with a sheet {SHEET}; keep the work paper as it was") from None
+            raise InputRefused(
+                f"{path}: not a workbook with a sheet {SHEET}; restore the workbook as it was drawn"
+            ) from None
         heads, unit_name = frame.columns, "row"
         numbers: Iterable[int] = range(HEADER_ROW + 2, HEADER_ROW + 2 + frame.height)
     else:
@@ -135,7 +143,7 @@ def _rows(path: Path, raw: bytes) -> Iterator[tuple[str, str, str]]:
     for name in (_ID, _ERROR):
         if names.count(name) != 1:
             raise InputRefused(
-                f"{path}: {names.count(name)} columns {name} where one is needed; keep the header as it was"
+                f"{path}: the header has {names.count(name)} columns {name}, not one; restore the header as it was drawn"
             )
     units, errors = (frame.to_series(names.index(name)).fill_null("").str.strip_chars() for name in (_ID, _ERROR))
     return (
@@ -154,15 +162,15 @@ def _found(path: Path, raw: bytes, drawn: Sequence[tuple[str, str, str]]) -> dic
             continue
         if unit not in kinds:
             raise InputRefused(
-                f"{where}: its unit_id is none of the drawn units; restore it from the file as it was drawn"
+                f"{where}: the unit_id is not one of the drawn units; restore it from the file as it was drawn"
             )
         if unit in units:
-            raise InputRefused(f"{where}: the unit of {units[unit].rsplit(', ', 1)[1]} again; keep one of the two")
+            raise InputRefused(f"{where}: the same unit as in {units[unit].rsplit(', ', 1)[1]}; keep one of the two")
         units[unit] = where
         if error:
             found[unit] = _money(where, error)
         elif kinds[unit] == "sample":
-            raise InputRefused(f"{where}: no {_ERROR}; write 0 where the unit is right")
+            raise InputRefused(f"{where}: {_ERROR} is blank; write 0 if the payment is correct")
     skipped: set[str] = set()
     for order, (kind, stratum, unit) in enumerate(drawn, 1):
         if unit not in found and kind == "sample":
@@ -173,15 +181,15 @@ def _found(path: Path, raw: bytes, drawn: Sequence[tuple[str, str, str]]) -> dic
             skipped.add(stratum)
         elif stratum in skipped:
             raise InputRefused(
-                f"{path}: the spare of order {order} is reviewed and one before it in its stratum is not; "
-                "spares are taken in their order, so review that one too"
+                f"{path}: the spare of order {order} is reviewed, but an earlier one of its stratum is not; "
+                "spares are used in their order, so review that one too"
             )
     return found
 
 
 def _money(where: str, text: str) -> Decimal:
     if not _MONEY.fullmatch(text):
-        raise InputRefused(f"{where}: {_ERROR} is no amount of money; write it as 12.50, or -12.50 for an underpayment")
+        raise InputRefused(f"{where}: {_ERROR} is not a valid amount; write it as 12.50, or -12.50 for an underpayment")
     value = Decimal(re.sub(r"[^\d.]", "", text))
     cents = value.quantize(_CENT)
     if abs(value - cents) > _NOISE:

@@ -41,7 +41,7 @@ def allocate(sizes: Mapping[str, int], size: int) -> dict[str, int]:
     if size < (needed := sum(least.values())):
         raise UsageError(
             f"--size: {size} units are too few for {len(sizes)} strata, which need {needed}; "
-            "give at least that, or other --strata"
+            "set at least that size, or choose other --strata"
         )
     shares = {name: divmod(size * units, sum(sizes.values())) for name, units in sizes.items()}
     drawn = {name: share for name, (share, _) in shares.items()}

@@ -1,6 +1,6 @@
 """The canonical tables: every column's kind, vocabulary, known aliases and one-line meaning.
 
-The reader, the normaliser, `init` and the documentation all read these definitions; nothing repeats them.
+The reader, the parser, `init` and the documentation all read these definitions; nothing repeats them.
 Source: docs/specification.md#tables-and-values.
 """
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """How a column's text is understood."""
+    """How a column's text is parsed."""
 
     ID = "identifier"
     TEXT = "text"
@@ -106,12 +106,12 @@ class TableSpec:
 
 
 def fold(text: str) -> str:
-    """The form in which headers are compared: no case, `_`, `-`, spaces or dots."""
+    """The form in which headers are compared: case, `_`, `-`, spaces and dots are ignored."""
     return text.strip().casefold().translate(str.maketrans("", "", "_-. "))
 
 
 def fold_term(text: str) -> str:
-    """The form in which vocabulary values are compared: no case, `_`, `-` or spaces."""
+    """The form in which vocabulary values are compared: case, `_`, `-` and spaces are ignored."""
     return text.strip().casefold().translate(str.maketrans("", "", "_- "))
 
 
@@ -126,7 +126,7 @@ _PROVIDER_ALIASES = ("provider", "rendering_provider", "rendering_provider_id", 
 _PATIENT = Column("patient_id", Kind.ID, "the patient", _PATIENT_ALIASES, required=True)
 _PROVIDER = Column("provider_id", Kind.ID, "the rendering provider", _PROVIDER_ALIASES)
 _REQUIRED_PROVIDER = Column("provider_id", Kind.ID, "the rendering provider", _PROVIDER_ALIASES, required=True)
-_PROBLEM = Column("problem_id", Kind.ID, "the problem or episode dealt with", ("problem", "episode_id"))
+_PROBLEM = Column("problem_id", Kind.ID, "the problem or episode", ("problem", "episode_id"))
 _GROUP = Column("group_id", Kind.ID, "the billing group", ("practice_id", "tax_id", "tin"))
 _SPECIALTY = Column("specialty", Kind.TEXT, "the provider's specialty", ("speciality", "provider_specialty"))
 _DIAGNOSES = Column(
@@ -175,7 +175,7 @@ CALLS = _table(
         "call_start", Kind.INSTANT, "when the call began", ("start_time", "call_start_time", "start"), required=True
     ),
     Column("call_end", Kind.INSTANT, "when the call ended", ("end_time", "end")),
-    Column("call_end_time", Kind.CLOCK, "its time of day, past midnight too, where there is no date"),
+    Column("call_end_time", Kind.CLOCK, "the time of day when the call ended, if the export has no date for it"),
     Column("call_minutes", Kind.MINUTES, "stated length in minutes", ("minutes", "duration_minutes")),
     Column("call_seconds", Kind.SECONDS, "stated length in seconds", ("seconds", "duration_seconds", "duration_sec")),
     Column("discussion_minutes", Kind.MINUTES, "minutes of medical discussion", ("medical_discussion_minutes",)),
@@ -195,7 +195,7 @@ CALLS = _table(
     Column("doc_summary", Kind.DOCUMENTED, "a summary of the discussion is documented"),
     Column("doc_advice", Kind.DOCUMENTED, "the advice given is documented"),
     Column("doc_statement", Kind.DOCUMENTED, "the statement on time and related visits is documented"),
-    Column("doc_identity", Kind.DOCUMENTED, "the caller's identity is documented"),
+    Column("doc_identity", Kind.DOCUMENTED, "the check of the caller's identity is documented"),
     Column("cpt_code", Kind.CODE, "code billed for the call", _CODE_ALIASES, billing=True),
     Column("claim_id", Kind.ID, "claim that bills the call", ("claim", "claim_no", "claim_number")),
     Column("claim_line", Kind.ID, "line of that claim", ("line", "line_no", "line_number", "line_num")),
@@ -220,25 +220,28 @@ VISITS = _table(
         "visit_end", Kind.INSTANT, "when the visit ended", ("appointment_end", "encounter_end", "visit_end_datetime")
     ),
     Column("modality", Kind.TERM, "in person, telehealth or phone", ("visit_modality",), False, MODALITY),
-    Column("status", Kind.TERM, "what became of it", ("visit_status", "appointment_status"), False, STATUS),
+    Column("status", Kind.TERM, "whether the visit took place", ("visit_status", "appointment_status"), False, STATUS),
     Column(
-        "booked_at", Kind.INSTANT, "when it was booked", ("booked", "booking_date", "scheduled_at", "scheduling_date")
+        "booked_at",
+        Kind.INSTANT,
+        "when the visit was booked",
+        ("booked", "booking_date", "scheduled_at", "scheduling_date"),
     ),
-    Column("soonest_available", Kind.FLAG, "whether it was the soonest available", ("next_available",)),
-    Column("originating_call_id", Kind.ID, "the call it came from", ("originating_call", "source_call_id")),
+    Column("soonest_available", Kind.FLAG, "whether it was the soonest available appointment", ("next_available",)),
+    Column("originating_call_id", Kind.ID, "the call that led to the visit", ("originating_call", "source_call_id")),
     Column("cpt_codes", Kind.CODES, "codes billed for the visit", ("cpt_code", *_CODE_ALIASES, "procedure_codes")),
     _DIAGNOSES,
     _PROBLEM,
     _GROUP,
     _SPECIALTY,
-    Column("global_days", Kind.DAYS, "days of its global surgery period", ("global_period", "glob_days")),
+    Column("global_days", Kind.DAYS, "days of the procedure's global period", ("global_period", "glob_days")),
 )
 
 CLAIMS = _table(
     "claims",
     ("claim_id", "claim_line"),
     Column("claim_id", Kind.ID, "the claim", ("claim", "claim_no", "claim_number", "clm_id"), required=True),
-    Column("claim_line", Kind.ID, "its line; 1 where blank", ("line", "line_no", "line_number", "line_num")),
+    Column("claim_line", Kind.ID, "the line of the claim; 1 if blank", ("line", "line_no", "line_number", "line_num")),
     _PATIENT,
     _REQUIRED_PROVIDER,
     Column(
@@ -255,14 +258,19 @@ PROVIDERS = _table(
     "providers",
     ("provider_id",),
     _REQUIRED_PROVIDER,
-    Column("credential", Kind.TEXT, "credential", ("credentials", "provider_credential")),
+    Column("credential", Kind.TEXT, "the provider's credential", ("credentials", "provider_credential")),
     _GROUP,
     _SPECIALTY,
-    Column("licence_start", Kind.DATE, "first day of the licence", ("license_start", "licence_from", "license_from")),
+    Column(
+        "licence_start",
+        Kind.DATE,
+        "first day of the provider's license",
+        ("license_start", "licence_from", "license_from"),
+    ),
     Column(
         "licence_end",
         Kind.DATE,
-        "last day of the licence",
+        "last day of the provider's license",
         ("license_end", "licence_to", "license_to", "license_expiry"),
     ),
 )

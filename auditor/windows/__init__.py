@@ -15,9 +15,9 @@ import polars as pl
 
 from auditor.windows import calls, lines, visits
 from auditor.windows.columns import RELATED, Columns
-from auditor.windows.facts import HOUR, Facts
+from auditor.windows.records import HOUR, PatientRecords
 
-__all__ = ["HOUR", "LISTED", "Facts", "Noun", "Nouns", "check"]
+__all__ = ["HOUR", "LISTED", "PatientRecords", "RecordSet", "RecordSets", "check"]
 
 RecordSet = Literal[
     "claim", "visit_before", "visit_after", "line_before", "shared_call", "same_day", "own_call", "overlap"
@@ -49,11 +49,12 @@ def check(code: str, record_set: RecordSet, expressions: Sequence[pl.Expr], *, m
 class RecordSets:
     """The record sets of one audit, each built when it is asked for."""
 
-    def __init__(self, facts: Facts, audited: pl.Expr) -> None:
-        """`audited` picks the claims to audit among the lines; the other lines stay as context."""
-        self.facts = facts
-        self.lines = lines.sequence(lines.with_coverage(facts), facts)
-        self.claims = self.lines.filter(audited & pl.col("cpt_code").is_in(facts.codes))
+    def __init__(self, records: PatientRecords) -> None:
+        """The context's `audited` picks the claims to audit; the other lines are what they are compared with."""
+        audited, codes = records.context.audited, records.context.codes
+        self.records = records
+        self.lines = lines.sequence(lines.with_coverage(records), records)
+        self.claims = self.lines.filter(audited & pl.col("cpt_code").is_in(codes))
 
     def __getitem__(self, record_set: RecordSet) -> pl.DataFrame:
         """The frame of a record set."""
@@ -62,16 +63,16 @@ class RecordSets:
     @cached_property
     def pairs(self) -> pl.DataFrame:
         """Audited claims with the visits near them."""
-        return visits.pairs_of(self.claims, self.facts)
+        return visits.pairs_of(self.claims, self.records)
 
 
 _BUILDERS: Mapping[RecordSet, Callable[[RecordSets], pl.DataFrame]] = {
     "claim": lambda record_sets: record_sets.claims,
-    "visit_before": lambda record_sets: visits.before(record_sets.pairs, record_sets.facts),
+    "visit_before": lambda record_sets: visits.before(record_sets.pairs, record_sets.records),
     "visit_after": lambda record_sets: visits.after(record_sets.pairs),
-    "line_before": lambda record_sets: lines.before(record_sets.claims, record_sets.lines, record_sets.facts),
-    "shared_call": lambda record_sets: lines.shared_call(record_sets.claims, record_sets.lines, record_sets.facts),
-    "same_day": lambda record_sets: lines.same_day(record_sets.claims, record_sets.lines, record_sets.facts),
-    "own_call": lambda record_sets: calls.own_call(record_sets.claims, record_sets.facts),
-    "overlap": lambda record_sets: calls.overlap(record_sets.claims, record_sets.facts),
+    "line_before": lambda record_sets: lines.before(record_sets.claims, record_sets.lines, record_sets.records),
+    "shared_call": lambda record_sets: lines.shared_call(record_sets.claims, record_sets.lines, record_sets.records),
+    "same_day": lambda record_sets: lines.same_day(record_sets.claims, record_sets.lines, record_sets.records),
+    "own_call": lambda record_sets: calls.own_call(record_sets.claims, record_sets.records),
+    "overlap": lambda record_sets: calls.overlap(record_sets.claims, record_sets.records),
 }

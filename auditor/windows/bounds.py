@@ -234,5 +234,5 @@ def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
         "same_day_not_covered": unless_known((day < visits_since) | (day > last_day))
         | touches(day, day, coverage.visit_gaps),
         "lines_not_covered": lines,
-        "group_lines_open": lines,
+        "group_lines_not_covered": lines,
     }

@@ -4,7 +4,7 @@ import polars as pl
 
 from auditor.windows import bounds
 from auditor.windows.columns import FLAG, NUMBER, RECORD, TEXT, Columns
-from auditor.windows.facts import HOUR, Facts
+from auditor.windows.records import HOUR, PatientRecords
 
 OWN_CALL: Columns = RECORD | {
     "initiated_by": (TEXT, "patient, provider or callback; null where blank or not recognised"),
@@ -23,9 +23,9 @@ OVERLAP: Columns = RECORD
 """Other calls of the provider that overlap one of the claim's."""
 
 
-def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     """The claim's own calls."""
-    calls = facts.billing.line_calls.select(
+    calls = records.billing.line_calls.select(
         "line", "named_by_id", "initiated_by", "established", "caller", "purpose", "stated", "discussion_minutes", "clock",
         id="call_id", at="call_start", call_patient="patient_id", call_provider="provider_id", call_date="call_start_date",
     )  # fmt: skip
@@ -41,7 +41,7 @@ def own_call(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         other_party=pl.col("named_by_id")
         & ~pl.col("call_unsure")
         & ((pl.col("call_patient") != pl.col("patient_id")) | (pl.col("call_provider") != pl.col("provider_id"))),
-        none_on_date=pl.lit(facts.has_claims_table)
+        none_on_date=pl.lit(records.has_claims_table)
         & ~pl.col("call_unsure")
         & ~pl.col("call_dates").list.contains(pl.col("service_date")),
     )
@@ -59,13 +59,13 @@ NO_SPANS = pl.DataFrame(
 
 
 def spans(calls: pl.DataFrame) -> pl.DataFrame:
-    """The stretches of time that calls took: provider_id, id, `from`, `to`; only what is longer than nothing."""
+    """The spans of calls: provider_id, id, `from`, `to`; only what is longer than nothing."""
     taken = calls.select("provider_id", id="call_id", **{"from": "call_start", "to": "end"})
     return taken.filter(pl.col("to") > pl.col("from"))
 
 
 def own_spans(lines: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
-    """The stretches of the lines' calls, with `line`, the line's provider and `call_ids`."""
+    """The spans of the lines' calls, with `line`, the line's provider and `call_ids`."""
     own = line_calls.filter(pl.col("end") > pl.col("call_start")).select(
         "line", **{"from": "call_start", "to": "end"}
     )  # fmt: skip
@@ -73,7 +73,7 @@ def own_spans(lines: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
 
 
 def touching(own: pl.DataFrame, other_spans: pl.DataFrame) -> pl.LazyFrame:
-    """Own stretches with the same provider's others (`id`, `from_other`, `to_other`) that overlap them; some more than once.
+    """Own spans with the same provider's others (`id`, `from_other`, `to_other`) that overlap them; some more than once.
 
     They meet in the hours that both touch, so that a provider's day is never joined with itself.
     """
@@ -95,10 +95,10 @@ def touching(own: pl.DataFrame, other_spans: pl.DataFrame) -> pl.LazyFrame:
     )
 
 
-def overlap(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+def overlap(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     """Other calls of the claim's provider that overlap one of its calls by more than zero time."""
-    own = own_spans(claims, facts.billing.line_calls)
-    pairs = touching(own, facts.provider_calls).select("line", "id", at="from_other").unique().collect()
+    own = own_spans(claims, records.billing.line_calls)
+    pairs = touching(own, records.provider_calls).select("line", "id", at="from_other").unique().collect()
     return pairs.with_columns(
         kind=pl.lit("call"),
         date_only=pl.lit(False),

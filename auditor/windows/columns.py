@@ -32,6 +32,8 @@ RELATED: Columns = {
     "related_kind": (TEXT, "the kind of the related record"),
     "related_id": (TEXT, "its id"),
     "gap_days": (NUMBER, "local dates between it and the claim"),
+    "elapsed": (NUMBER, "microseconds between it and the claim"),
+    "date_only": (FLAG, "only its day is known"),
     "basis": (TEXT, "what relates it to the claim"),
 }
-"""What a message may say of a finding's related record, beside the claim's own columns."""
+"""Columns of the related record that a message may use in addition to the claim's own."""

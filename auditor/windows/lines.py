@@ -18,7 +18,7 @@ from auditor.windows.columns import (
     TEXTS,
     Columns,
 )
-from auditor.windows.facts import Facts
+from auditor.windows.records import PatientRecords
 from auditor.windows.related import nearly
 
 CLAIM: Columns = {
@@ -71,7 +71,7 @@ CLAIM: Columns = {
         FLAG,
         "the frequency period is not covered, or lines of the patient and provider may be missing",
     ),
-    "group_lines_open": (FLAG, "likewise, or lines of the patient, whoever the provider"),
+    "group_lines_not_covered": (FLAG, "likewise, or lines of the patient, whoever the provider"),
     "provider_unsure": (FLAG, "a row of the providers table may be its provider's, written differently"),
     "call_unsure": (FLAG, "a call, or its patient or provider, may be the claim's, written differently"),
     "counted": (FLAG, "FRQ001 counts it against later ones"),
@@ -107,14 +107,14 @@ SAME_DAY: Columns = RECORD | {
 """Visits and other active lines of the patient, provider and date whose codes bundle with the claim's."""
 
 
-def with_coverage(facts: Facts) -> pl.DataFrame:
+def with_coverage(records: PatientRecords) -> pl.DataFrame:
     """The lines with their band and what the coverage leaves open; where nothing tells, it is open."""
-    policy = facts.policy
+    policy = records.context.policy
     visits, lines = (
         pl.col("patient_id").is_in(patients.to_list())
-        for patients in (facts.patients_with_rejected_visits, facts.patients_with_rejected_lines)
+        for patients in (records.context.patients_with_rejected_visits, records.context.patients_with_rejected_lines)
     )
-    quality = facts.quality
+    quality = records.context.quality
     placeholders, patient, provider = quality.placeholders, pl.col("patient_id"), pl.col("provider_id")
 
     def any_normalized(names: str, pair: str) -> pl.Expr:
@@ -138,7 +138,7 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
         "later_not_covered": visits | came_from,
         "same_day_not_covered": visits | by_provider | of_family | of_others | pl.col("near_provider").is_not_null(),
         "lines_not_covered": lines | pl.col("near_provider").fill_null(False),
-        "group_lines_open": lines,
+        "group_lines_not_covered": lines,
     }
     bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
 
@@ -146,8 +146,8 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
         return pl.col("cpt_code").replace_strict(limits, return_dtype=pl.Int64)
 
     keys = ["patient_id", "provider_id"]
-    near = facts.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
-    billed = facts.billing.lines.join(near, on=keys, how="left", maintain_order="left")
+    near = records.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
+    billed = records.billing.lines.join(near, on=keys, how="left", maintain_order="left")
     return billed.with_columns(
         low=of_band({code: band.low for code, band in bands.items()}),
         high=of_band({code: band.high for code, band in bands.items()}),
@@ -157,19 +157,19 @@ def with_coverage(facts: Facts) -> pl.DataFrame:
         provider_unsure=provider.is_in(quality.normalized_matches("provider in providers").implode()).fill_null(False),
         call_unsure=(
             pl.lit(False)
-            if not facts.has_claims_table
+            if not records.has_claims_table
             else pl.col("own_call_id").is_in(quality.normalized_matches("call in calls").implode())
             | patient.is_in(quality.normalized_matches("patient in calls").implode())
             | provider.is_in(quality.normalized_matches("provider in calls").implode())
         ).fill_null(False),
         **{
             name: not_covered | may_be_missing[name]
-            for name, not_covered in bounds.not_covered(facts.coverage, policy).items()
+            for name, not_covered in bounds.not_covered(records.context.coverage, policy).items()
         },
     ).drop("near_provider")
 
 
-def sequence(lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+def sequence(lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     """Add `counted` and `depends_on_unknown`.
 
     `counted`: FRQ001 counts the line against later ones; `depends_on_unknown`: an earlier one of its run is unknown.
@@ -177,9 +177,9 @@ def sequence(lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     take the first undecided claim of every run as counted and drop those that it flags: as many rounds as the longest
     run has counted claims. `lines` are in line order.
     """
-    last_day = bounds.Numbers.of(facts.policy).last_day
+    last_day = bounds.Numbers.of(records.context.policy).last_day
     series = (
-        lines.filter(pl.col("cpt_code").is_in(facts.codes))
+        lines.filter(pl.col("cpt_code").is_in(records.context.codes))
         .group_by("patient_id", "provider_id", "cpt_code", maintain_order=True)
         .agg("line", "service_date", "lines_not_covered")
         .with_row_index("series")
@@ -188,7 +188,7 @@ def sequence(lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     gap = (pl.col("service_date") - pl.col("service_date").shift(1)).dt.total_days()
     starts = ((pl.col("series") != pl.col("series").shift(1)) | (gap > last_day)).fill_null(True)
     claims = series.select("line", "service_date", "lines_not_covered", run=starts.cum_sum())
-    if facts.policy.frequency.anchor == "reported":
+    if records.context.policy.frequency.anchor == "reported":
         marks = claims.select("line", counted=pl.lit(True), depends_on_unknown=pl.lit(False))
     else:
         counted = _counted(claims, last_day)
@@ -251,14 +251,14 @@ def _as_records(pairs: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def before(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     """Earlier active lines of the family for the claim's patient, within the frequency period."""
     days = bounds.days_between("service_date", "e_service_date")
     pairs = (
         claims.lazy()
         .select(*_LINE_COLUMNS, "start", "depends_on_unknown", "is_placeholder", "unmatched")
-        .join(lines.lazy().select(_line_record(facts.policy.timezone)), on="patient_id", how="inner")
-        .filter((pl.col("e_line") < pl.col("line")) & bounds.in_period(facts.policy, days))
+        .join(lines.lazy().select(_line_record(records.context.policy.timezone)), on="patient_id", how="inner")
+        .filter((pl.col("e_line") < pl.col("line")) & bounds.in_period(records.context.policy, days))
         .collect()
     )
     unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
@@ -267,10 +267,10 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFr
     )
 
 
-def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     """Other active lines that one of the claim's calls supports too: earlier ones of the family, and any of other codes."""
-    telephone = CodeList.of(facts.policy.lists.telephone)
-    family, other_calls = facts.billing.line_calls, facts.billing.other_calls
+    telephone = CodeList.of(records.context.policy.lists.telephone)
+    family, other_calls = records.billing.line_calls, records.billing.other_calls
     listed = [code for code in other_calls["cpt_code"].unique() if code in telephone]
     keys = ["claim_id", "claim_line", "cpt_code", "service_date", "claim_status_sure", "provider_id"]
     of_family = family.select("line", "call_id", "named_by_id").join(lines.select("line", "start", *keys), on="line")
@@ -293,7 +293,7 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.D
     return shared.with_columns(
         kind=pl.lit("claim"),
         id="e_claim_id",
-        at=pl.coalesce("e_start", _midnight("e_service_date", facts.policy.timezone)),
+        at=pl.coalesce("e_start", _midnight("e_service_date", records.context.policy.timezone)),
         date_only=pl.lit(False),
         basis=pl.lit(None, pl.String),
         why_not=pl.lit("does not meet the rule"),
@@ -304,19 +304,19 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.D
     )
 
 
-def same_day(claims: pl.DataFrame, lines: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+def same_day(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     """Visits and other active lines of the claim's patient, provider and date whose codes are on an NCCI list."""
-    ncci = {name: CodeList.of(getattr(facts.policy.lists, name)) for name in ("ncci_0", "ncci_1")}
+    ncci = {name: CodeList.of(getattr(records.context.policy.lists, name)) for name in ("ncci_0", "ncci_1")}
     names = ("line", "patient_id", "provider_id", "is_placeholder", "call_ids", "start")
     own = claims.select(*names, day="service_date", end="end_or_start")
-    visit_rows = facts.visits.filter(
+    visit_rows = records.visits.filter(
         (pl.col("v_ncci_0") | pl.col("v_ncci_1")) & ~pl.col("v_status").is_in(["cancelled", "no_show"]).fill_null(False)
     ).select(
         "patient_id", "kind", "id", "at", "date_only", provider_id="v_provider_id", day="v_date",
         is_0="v_ncci_0", is_1="v_ncci_1", status_known=(pl.col("v_status") != "unrecognised").fill_null(True),
     )  # fmt: skip
     lines_too = pl.concat(
-        [facts.billing.other_lines, lines.select(facts.billing.other_lines.columns)]
+        [records.billing.other_lines, lines.select(records.billing.other_lines.columns)]
     ).rename({"service_date": "day"})  # fmt: skip
     different = lines_too["cpt_code"].unique().to_list()
     on_0, on_1 = ([code for code in different if code in ncci[name]] for name in ("ncci_0", "ncci_1"))

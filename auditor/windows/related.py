@@ -5,7 +5,7 @@ Source: docs/specification.md#whether-a-visit-is-related.
 
 import polars as pl
 
-from auditor.parsing.ids import folded
+from auditor.parsing.identifiers import folded
 from auditor.windows import bounds
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"

@@ -6,7 +6,7 @@ from auditor.policy import Lists
 from auditor.schema.codes import FAMILY, CodeList
 from auditor.windows import bounds, related
 from auditor.windows.columns import FLAG, RECORD, Columns
-from auditor.windows.facts import Facts
+from auditor.windows.records import PatientRecords
 
 VISIT: Columns = RECORD | {
     "linked": (FLAG, "it came from one of the claim's calls, or from the claim, or one of the calls names it"),
@@ -135,28 +135,28 @@ _CLAIM_COLUMNS = (
 )
 
 
-def pairs_of(claims: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     """Each claim with its patient's visits from the longest lookback to the horizon, related and flagged."""
-    policy = facts.policy
+    policy = records.context.policy
     pairs = (
         claims.lazy()
         .filter("has_call")
         .select(_CLAIM_COLUMNS)
-        .join(facts.visits.lazy(), on="patient_id", how="inner")
+        .join(records.visits.lazy(), on="patient_id", how="inner")
         .with_columns(
             back_days=bounds.days_between("start_date", "v_date"), after_days=bounds.days_between("v_date", "end_date")
         )
         .filter(bounds.near(policy))
         .collect()
     )
-    groups = facts.providers.select(v_provider_id="provider_id", _group="group_id", _specialty="specialty")
+    groups = records.context.providers.select(v_provider_id="provider_id", _group="group_id", _specialty="specialty")
     pairs = pairs.join(groups, on="v_provider_id", how="left").with_columns(
         v_group_id=pl.coalesce("v_group_id", "_group"), v_specialty=pl.coalesce("v_specialty", "_specialty")
     )
-    pairs = related.relate(pairs, policy.relatedness, facts.calls, facts.billing.line_calls)
+    pairs = related.relate(pairs, policy.relatedness, records.calls, records.billing.line_calls)
     on_the_day = pl.col("v_booked_at_date_only") & (pl.col("v_booked_at_date") == pl.col("start_date"))
     status = pl.col("v_status")
-    has_started = (pl.col("at") <= pl.lit(facts.coverage.as_of, pl.Datetime("us", "UTC"))).fill_null(False)
+    has_started = (pl.col("at") <= pl.lit(records.context.coverage.as_of, pl.Datetime("us", "UTC"))).fill_null(False)
     in_person = (pl.col("v_modality") != "phone").fill_null(True)
     surely_qualifies = pl.col("linked") | (in_person & ~pl.col("v_has_codes")) | pl.col("v_has_visit_code")
     return pairs.with_columns(
@@ -206,18 +206,18 @@ def _exclusion_reason() -> pl.Expr:
         .then(pl.lit("unrelated"))
         .when(~pl.col("not_cancelled"))
         .then(pl.lit("did not take place"))
-        .otherwise(pl.lit("its booking, status or date does not meet the rule"))
+        .otherwise(pl.lit("the rule does not apply to its booking, status or date"))
     )
 
 
-def before(pairs: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+def before(pairs: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     """Visits that started before the claim."""
     return pairs.filter("before").with_columns(
         gap_days="back_days",
         order="back_elapsed",
-        in_lookback=bounds.in_lookback(facts.policy),
+        in_lookback=bounds.in_lookback(records.context.policy),
         certainly_before=~pl.col("date_only") | (pl.col("back_days") >= 1),
-        in_global_period=bounds.in_global_period(facts.policy),
+        in_global_period=bounds.in_global_period(records.context.policy),
     )
 
 

@@ -4,11 +4,9 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -16,7 +14,6 @@ import pytest
 from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.cases import chain, ledger_update, queries, store
-from auditor.cases import decide as deciding
 from auditor.cases.decide import Decision, State, decide
 from auditor.cases.ledger_update import LedgerUpdate
 from auditor.errors import AuditError, FolderLocked, InputRefused, LedgerDamaged, UsageError
@@ -192,6 +189,13 @@ def test_what_was_resolved_has_no_mark_until_it_is_back(ledger_runs: LedgerRuns)
     ledger_runs.run(SHORT.replace(",12,", ",22,"))
     assert ledger_runs.run(SHORT.replace(",12,", ",22,")) == {}
     assert ledger_runs.run(SHORT) == {"K1 DUR001": "reopened"}
+
+
+def test_what_was_resolved_is_repeated_with_its_related_record(ledger_runs: LedgerRuns):
+    ledger_runs.run(GOOD, visits=MARKED_ABSENT, digest="-a")
+    for _ in range(2):
+        reported = ledger_runs.run(GOOD, visits=MARKED_ABSENT.replace("V3,P3", "V3,P7"), digest="-b")
+        assert reported == {"K3 LBK001": "resolved"}
 
 
 def test_what_was_resolved_and_is_decided_is_not_repeated(ledger_runs: LedgerRuns):
@@ -451,6 +455,7 @@ def test_a_failed_transaction_leaves_nothing(ledger_runs: LedgerRuns):
         (b"not a database, but long enough to be looked at" * 20, LedgerDamaged, "no ledger, or a damaged one"),
         ("CREATE TABLE other (a)", InputRefused, "another program"),
         ("PRAGMA application_id = 98968; PRAGMA user_version = 99", InputRefused, "newer audit98968"),
+        ("PRAGMA application_id = 98968; PRAGMA user_version = 4", InputRefused, "unreleased version"),
     ],
 )
 def test_files_that_are_no_ledger(tmp_path: Path, content: bytes | str, error: type[AuditError], says: str):
@@ -482,24 +487,6 @@ def test_no_ledger(tmp_path: Path):
         pass
 
 
-def test_older_schemas_are_lifted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    ledger_runs = LedgerRuns(tmp_path)
-    ledger_runs.run(SHORT)
-    monkeypatch.setattr(store, "MIGRATIONS", (*store.MIGRATIONS, "ALTER TABLE runs ADD COLUMN note TEXT;\n"))
-    with store.opened(ledger_runs.path) as ledger:
-        assert ledger.execute("SELECT note FROM runs").fetchall() == [(None,)]
-        assert ledger.execute("PRAGMA user_version").fetchone() == (len(store.MIGRATIONS) + 1,)
-    assert len(list(tmp_path.glob("ledger-before-schema-*.sqlite"))) == 1
-    assert ledger_runs.run(SHORT) == {"K1 DUR001": "persisting"}
-
-
-PLAIN_KEYS = (
-    SHORT.replace("K1", "A:1"),
-    LONG.replace("K2", "B%3A").replace("P2", "P4"),
-    SHORT.replace("K1", "B:").replace("P1", "P5"),
-)
-
-
 LOOK_ALIKES = (SHORT.replace("K1", "C1"), SHORT.replace("K1,P1", "C2,P2"))
 
 
@@ -508,81 +495,6 @@ def claims_that_look_alike(ledger_runs: LedgerRuns) -> None:
         "claim_id,claim_line,patient_id,provider_id,service_date,cpt_code,call_id\n"
         "A:1,2,P1,D1,2026-03-09,98968,C1\nA,1:2,P2,D1,2026-03-09,98968,C2\n"
     )
-
-
-@contextmanager
-def schema_before(ledger_runs: LedgerRuns) -> Iterator[None]:
-    """Nights on a ledger of the schema before, in which ids are joined as they are."""
-    current = store.MIGRATIONS[1][store.MIGRATIONS[1].index("CREATE VIEW standing") :]
-    plain = "ALTER TABLE runs ADD COLUMN repeats INTEGER;\nDROP VIEW standing;\n" + current
-    older = (store.MIGRATIONS[0], plain, store.MIGRATIONS[2])
-    with pytest.MonkeyPatch.context() as before:
-        before.setattr(store, "MIGRATIONS", older)
-        before.setattr(store, "migrate_keys", SimpleNamespace(enter=lambda *_: None))
-        before.setattr(deciding, "_found", lambda _: {})
-        before.setattr(
-            ledger_update, "_CASE_ID", pl.concat_str("rule", *ledger_update.KEYS, separator=":").alias("case")
-        )
-        yield
-    with closing(sqlite3.connect(ledger_runs.path)) as ledger:
-        added = re.findall(r"ADD COLUMN (\w+)", store.MIGRATIONS[2])
-        dropped = "".join(f"ALTER TABLE cases DROP COLUMN {name};" for name in added)
-        was = re.search(r"CREATE VIEW standing .*?;", store.MIGRATIONS[0], re.DOTALL)[0]
-        ledger.executescript(
-            f"DROP VIEW standing; ALTER TABLE runs DROP COLUMN repeats; {dropped} {was} PRAGMA user_version = 2;"
-        )
-
-
-@pytest.fixture
-def plain(tmp_path: Path) -> LedgerRuns:
-    """A ledger of the schema before, after three nights and a decision."""
-    ledger_runs = LedgerRuns(tmp_path)
-    with schema_before(ledger_runs):
-        ledger_runs.run(*PLAIN_KEYS)
-        ledger_runs.run(*PLAIN_KEYS, GOOD)
-        ledger_runs.run(*(row.replace(",30", ",29") for row in PLAIN_KEYS))
-        ledger_runs.decide("1", "confirmed")
-        assert ledger_runs.faults() == []
-    return ledger_runs
-
-
-def test_keys_that_were_joined_plainly_are_made_one_to_one(plain: LedgerRuns):
-    assert plain.faults() == []
-    assert [plain.state(case) for case in ("DUR001:A%3A1:1", "DUR002:B%253A:1", "DUR001:B%3A:1")] == [
-        "confirmed", "open", "open",
-    ]  # fmt: skip
-    with store.opened(plain.path) as ledger:
-        reported = [entry["what"] for entry in queries.case_with_history(ledger, 1)[1]]
-    assert reported == ["new", "changed", "decided", "renamed"]
-    marks = plain.run(*(row.replace(",30", ",28") for row in PLAIN_KEYS))
-    assert set(marks.values()) == {"changed"}
-    assert plain.faults() == []
-    (kept,) = plain.folder.glob("ledger-before-schema-4-*.sqlite")
-    assert sqlite3.connect(kept).execute("PRAGMA user_version").fetchone() == (2,)
-
-
-def test_cases_that_shared_a_key_go_on_apart(ledger_runs: LedgerRuns):
-    """Two claims that differ by where the colon stands had one history: each has its own from here on."""
-    with schema_before(ledger_runs):
-        claims_that_look_alike(ledger_runs)
-        ledger_runs.run(*LOOK_ALIKES, claims=True)
-        ledger_runs.run(*(row.replace(",12,", f",1{at},") for at, row in enumerate(LOOK_ALIKES)), claims=True)
-        ledger_runs.decide("2", "dismissed")
-        assert ledger_runs.faults() != []
-    assert ledger_runs.faults() == []
-    assert [ledger_runs.state(word) for word in ("1", "2")] == ["open", "dismissed"]
-    assert set(ledger_runs.run(*LOOK_ALIKES, claims=True).values()) == {"changed"}
-    assert [ledger_runs.state(word) for word in ("1", "2")] == ["open", "dismissed"]
-
-
-@pytest.mark.parametrize("damage", ["state = 'open', confirmed_on = NULL", "facts = replace(facts, '12', '25')"])
-def test_an_older_ledger_that_was_edited_is_not_lifted(plain: LedgerRuns, damage: str):
-    with closing(sqlite3.connect(plain.path)) as ledger:
-        ledger.executescript(f"UPDATE cases SET {damage} WHERE number = 1")
-    before = plain.path.read_bytes()
-    with pytest.raises(LedgerDamaged, match="repair it with that version"), store.opened(plain.path):
-        pass
-    assert plain.path.read_bytes() == before
 
 
 def test_ids_differ_though_only_the_colon_moves(ledger_runs: LedgerRuns):

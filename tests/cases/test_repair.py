@@ -168,7 +168,7 @@ def current(out: Path) -> list[tuple[object, ...]]:
     """Every case as it stands; by which run a mark was given before the last is not known any more."""
     with closing(sqlite3.connect(out / store.NAME)) as ledger:
         ledger.row_factory = sqlite3.Row
-        rows = [dict(row) for row in ledger.execute("SELECT * FROM standing ORDER BY number")]
+        rows = [dict(row) for row in ledger.execute("SELECT * FROM current_cases ORDER BY number")]
     return [tuple(value for name, value in row.items() if name != "marked_run") for row in rows]
 
 
@@ -195,7 +195,7 @@ def test_a_ledger_that_is_gone_is_restored_from_the_runs(
     assert ledger_run() == 0
     assert command(["cases", "verify", str(out)]) == 0
     with closing(sqlite3.connect(out / store.NAME)) as ledger:
-        marks = dict(ledger.execute("SELECT number, mark FROM standing"))
+        marks = dict(ledger.execute("SELECT number, mark FROM current_cases"))
         assert ledger.execute("SELECT state FROM cases WHERE number = 1").fetchone() == ("confirmed",)
     assert marks[2] == "reopened"  # it had been resolved in the second of three runs
 

@@ -57,16 +57,16 @@ def test_an_odd_export_runs_at_once(tmp_path: Path) -> None:
     assert visits["status"] == ("Outcome",)
     assert [table.rejects.height for table in inputs.tables.values()] == [0, 0]
     assert inputs.tables["visits"].unrecognised["value"].to_list() == ["Left early"]
-    assert "conclusive" in line_of(text, "patient_id = ")
+    assert "certain" in line_of(text, "patient_id = ")
     assert "likely" in line_of(text, "call_start = ")
     assert visits["provider_id"] == ("dr_code",)
-    assert "# left unused: check_in_time, notes" in text
+    assert "# unused columns: check_in_time, notes" in text
 
 
 def test_values_outside_a_vocabulary_are_to_be_filled_in(tmp_path: Path) -> None:
     paths = written(tmp_path, calls=CALLS, visits=VISITS)
     assert "Left early" not in (hidden := suggest.suggest(paths).text)
-    assert "# 1 more, rare or with digits, are not shown: init --show-ids names them" in hidden
+    assert "# rare values and values with digits: 1; init --show-ids shows them" in hidden
     text = suggest.suggest(paths, show_ids=True).text
     block = text[text.index("# [values.visits.status]") :]
     assert '# "Left early" = ""' in block
@@ -106,8 +106,8 @@ def test_formats_that_the_auditor_lacks_are_named(tmp_path: Path, when: tuple[st
 
 def test_required_columns_without_a_candidate_are_stated(tmp_path: Path) -> None:
     text = suggest.suggest(written(tmp_path, calls="colour,call size\nred,1.5\nblue,2.5\n")).text
-    assert "REQUIRED, and nothing was found" in line_of(text, '# call_start = ""')
-    assert "REQUIRED, and nothing was found" in line_of(text, '# patient_id = ""')
+    assert "REQUIRED, not found" in line_of(text, '# call_start = ""')
+    assert "REQUIRED, not found" in line_of(text, '# patient_id = ""')
     tomllib.loads(text)
 
 
@@ -172,7 +172,9 @@ def test_patients_are_known_by_the_values_that_tables_share(tmp_path: Path) -> N
 
 def test_disjoint_patients_are_pointed_out(tmp_path: Path) -> None:
     paths = written(tmp_path, calls=CALLS, visits=VISITS.replace("PAT-", "OTHER-").replace("who", "patient_id"))
-    assert "NONE of its values is in another table" in line_of(suggest.suggest(paths).text, "patient_id = ")
+    assert "NONE of its values in the rows read is in another table" in line_of(
+        suggest.suggest(paths).text, "patient_id = "
+    )
 
 
 def test_files_of_several_layouts_are_never_laid_side_by_side(tmp_path: Path) -> None:
@@ -186,7 +188,7 @@ def test_files_of_several_layouts_are_never_laid_side_by_side(tmp_path: Path) ->
     paths = {**written(tmp_path, visits=VISITS), "calls": (str(folder),)}
     line = line_of(suggest.suggest(paths).text, "call_start = ")
     assert line.startswith('call_start = ["Call Date", "Start Time"]')
-    assert "blank in 50% of rows" in line
+    assert "blank in 50% of the rows" in line
 
 
 def test_a_length_is_not_compared_with_the_clock_of_another_file(tmp_path: Path) -> None:
@@ -226,19 +228,19 @@ def test_parquet_says_the_same_as_csv(tmp_path: Path) -> None:
 def test_ends_past_midnight_are_times_of_day(tmp_path: Path) -> None:
     calls = CALLS.replace("08:00:00,08:22:00", "23:50:00,00:15:00")
     text, inputs = settled(tmp_path, written(tmp_path, calls=calls, visits=VISITS))
-    assert "1 of 3 are past midnight" in line_of(text, 'call_end_time = "Hung Up"')
+    assert "1 of 3 are after midnight" in line_of(text, 'call_end_time = "Hung Up"')
     assert inputs.tables["calls"].rejects.height == 0
 
 
 def test_ends_before_they_begin_are_counted(tmp_path: Path) -> None:
     calls = "call_id,patient,provider,start,end\nc1,p1,a,2026-03-02 09:00,2026-03-02 08:30\n"
     text = suggest.suggest(written(tmp_path, calls=calls)).text
-    assert "1 of 1 end before they begin" in line_of(text, "call_end = ")
+    assert "1 of 1 end before they start" in line_of(text, "call_end = ")
 
 
 def test_an_existing_file_is_kept(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("mine", encoding="utf-8")
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="this file exists"):
         suggest.save("new", tmp_path / "mine.toml")
     assert (tmp_path / "mine.toml").read_text(encoding="utf-8") == "mine"
 
@@ -248,7 +250,7 @@ def test_wrong_files_are_refused(tmp_path: Path) -> None:
         suggest.suggest({"calls": (str(tmp_path / "nowhere.csv"),)})
     with pytest.raises(UsageError, match="--calls"):
         suggest.suggest({})
-    with pytest.raises(UsageError, match="one table only"):
+    with pytest.raises(UsageError, match="only one table"):
         suggest.suggest({"calls": ("-",), "visits": ("-",)})
 
 
@@ -376,7 +378,7 @@ def test_visits_at_other_hours_ask_for_a_zone(tmp_path: Path) -> None:
     visits += "".join(f"V{n},A{n},2026-03-{n:02} {13 + n % 8:02}:10:00\n" for n in range(1, 29))
     policy, text = of_calls(tmp_path, calls, visits)
     assert "timezones" not in policy
-    assert "IS ONE OF THEM IN ANOTHER ZONE? 9 of 10 calls start from 8 to 15 o'clock" in line_of(
+    assert "ARE THE CALLS OR THE VISITS IN ANOTHER ZONE? 9 of 10 calls start from 8 to 15 o'clock" in line_of(
         text, '# visits = "UTC"'
     )
     assert "ANOTHER ZONE" not in of_calls(tmp_path, calls, visits.replace(" 2", " 1").replace(" 19", " 12"))[1]
@@ -406,7 +408,7 @@ def test_words_get_their_likely_meaning(tmp_path: Path) -> None:
 
 def test_an_id_that_repeats_is_not_certain(tmp_path: Path) -> None:
     text = suggest.suggest(written(tmp_path, calls=CALLS.replace("CANARY3", "CANARY1"))).text
-    assert "likely: a known name of it; 1 rows REPEAT AN ID" in line_of(text, "call_id = ")
+    assert "likely: known header; 1 row REPEATS AN ID" in line_of(text, "call_id = ")
 
 
 def test_a_list_is_as_full_as_its_fullest_column(tmp_path: Path) -> None:
@@ -460,5 +462,5 @@ def test_a_header_that_looks_like_data_is_counted_only(tmp_path: Path) -> None:
     calls = "call_id,patient_id,provider_id,call_start,CANARY 19800101\nc1,p1,a,2026-03-02 09:00,x\n"
     files = written(tmp_path, calls=calls)
     text = suggest.suggest(files).text
-    assert "CANARY" not in text and "# 1 more, whose headers look like data" in text
+    assert "CANARY" not in text and "# unused columns with headers that look like data: 1" in text
     assert "CANARY" in suggest.suggest(files, show_ids=True).text

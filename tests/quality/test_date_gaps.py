@@ -164,7 +164,7 @@ def open_windows(start: date, end: date) -> list[str]:
         schema_overrides={"start": INSTANT, "end": INSTANT},
     )
     touched = claim.select(**bounds.not_covered(covered, policies.load("default", timezone="UTC"))).row(0, named=True)
-    return [name.removesuffix("_open") for name, is_open in touched.items() if is_open]
+    return [name.removesuffix("_not_covered") for name, is_open in touched.items() if is_open]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ def test_ids_are_found_as_they_stand() -> None:
         ("ab1", "AB1", "case"),
         ("A-1", "A1", "punctuation"),
         ("29872500000000", "2.98725E+13", "rounding"),
+        ("29980000000000", "2998E13", None),
         ("123456", "123457", None),
         ("1234567", "+123456", None),
     ],

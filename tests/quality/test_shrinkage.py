@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditor.quality.shrinkage import losses, shrunken_table
-from auditor.runs.past import Past, TableExtent, of
+from auditor.run_summary import Summary, TableExtent
 from tests.support.catalogue import command
 
 FIRST = date(2026, 1, 1)
@@ -18,15 +18,17 @@ def reach(first: str, last: str, **months: int) -> dict[str, TableExtent]:
     return {"visits": TableExtent(first=date.fromisoformat(first), last=date.fromisoformat(last), months=written)}
 
 
-def earlier(reaches: dict[str, TableExtent]) -> Past:
-    return of({"run_id": "before", "reaches": {name: one.model_dump(mode="json") for name, one in reaches.items()}})
+def earlier(reaches: dict[str, TableExtent]) -> Summary:
+    return Summary.model_validate(
+        {"run_id": "before", "reaches": {name: one.model_dump(mode="json") for name, one in reaches.items()}}
+    )
 
 
 BEFORE = reach("2026-01-01", "2026-03-31", m01=100, m02=100, m03=19)
 
 
 @pytest.mark.parametrize(
-    ("tonight", "lost"),
+    ("this_run", "lost"),
     [
         (reach("2026-01-01", "2026-04-30", m01=80, m02=100, m03=0), None),
         (reach("2026-01-01", "2026-04-30", m01=79, m02=100), "2026-01 (79 of 100)"),
@@ -99,9 +101,9 @@ def test_check_tells_what_shrank_and_refuses_it(tmp_path: Path, capfd: pytest.Ca
 
 def test_columns_and_small_months_that_are_gone_are_reported():
     before = reach("2026-01-01", "2026-03-31", m01=9, m02=9, m03=9)
-    before["visits"] = before["visits"].model_copy(update={"columns": frozenset({"visit_id", "status"})})
+    before["visits"] = before["visits"].model_copy(update={"columns": ["status", "visit_id"]})
     this_run = reach("2026-01-01", "2026-03-31", m01=9, m02=9)
-    this_run["visits"] = this_run["visits"].model_copy(update={"columns": frozenset({"visit_id"})})
+    this_run["visits"] = this_run["visits"].model_copy(update={"columns": ["visit_id"]})
     reported = list(losses(earlier(before), earlier(this_run), 0.2))
     assert [text.partition(":")[0] for text in reported] == ["visits.status", "visits"]
     assert "2026-03" in reported[1]
@@ -123,9 +125,9 @@ def test_ids_that_became_others_are_reported():
 
 def test_times_that_became_dates_are_reported():
     before, this_run = reach("2026-01-01", "2026-03-31", m01=9), reach("2026-01-01", "2026-03-31", m01=9)
-    columns = frozenset({"visit_start", "booked_at"})
+    columns = ["booked_at", "visit_start"]
     before["visits"] = before["visits"].model_copy(update={"columns": columns, "timed": columns})
-    this_run["visits"] = this_run["visits"].model_copy(update={"columns": columns, "timed": frozenset({"booked_at"})})
+    this_run["visits"] = this_run["visits"].model_copy(update={"columns": columns, "timed": ["booked_at"]})
     assert [text.partition(":")[0] for text in losses(earlier(before), earlier(this_run), 0.2)] == [
         "visits.visit_start"
     ]
@@ -133,14 +135,16 @@ def test_times_that_became_dates_are_reported():
 
 
 def test_ids_that_were_found_and_are_no_more_are_reported():
-    def joined(found: int, values: int = 40) -> Past:
+    def joined(found: int, values: int = 40) -> Summary:
         of_problems = {
             "of": "problems of calls and claims",
             "in": "visits.problem_id",
             "values": values,
             "found": found,
         }
-        return of({"run_id": "before", "joins": [of_problems | {"nearly_equal": None, "differ_in": None}]})
+        return Summary.model_validate(
+            {"run_id": "before", "joins": [of_problems | {"nearly_equal": None, "differ_in": None}]}
+        )
 
     [reported] = losses(joined(40), joined(31), 0.2)
     assert reported.startswith(

@@ -96,22 +96,22 @@ def test_ragged_records_are_rejected_one_by_one(tmp_path: Path, policy: Policy):
     )
     assert table.rows["visit_id"].to_list() == ["007", "11"]
     assert table.rejects.select("source_record", "reason").rows() == [
-        (2, "2 fields where the header has 4"),
-        (3, "5 fields where the header has 4"),
-        (4, "text after a closing quote"),
+        (2, "the record has 2 fields, but the header has 4"),
+        (3, "the record has 5 fields, but the header has 4"),
+        (4, "text after a closing quotation mark"),
     ]
 
 
 def test_a_quote_that_swallows_records_is_refused(tmp_path: Path, policy: Policy):
     """Two stray quotes make one field of four records; no reader can tell them apart."""
-    with pytest.raises(InputRefused, match="record 2: a quoted field runs over several lines"):
+    with pytest.raises(InputRefused, match="record 2: a quoted field over several lines"):
         one(tmp_path, policy, SWALLOWED.encode(), "calls")
 
 
 def test_text_after_a_closing_quote_rejects_its_record_whatever_the_other_rows(tmp_path: Path, policy: Policy):
     for other in ("2,P2,2026-03-02,seen", "2,P2"):
         table = one(tmp_path, policy, f'{HEADER}\n"1"x,P1,2026-03-02,seen\n{other}\n'.encode())
-        assert (1, "text after a closing quote") in table.rejects.select("source_record", "reason").rows()
+        assert (1, "text after a closing quotation mark") in table.rejects.select("source_record", "reason").rows()
 
 
 def test_quoted_newlines_and_doubled_quotes_are_read(tmp_path: Path, policy: Policy):
@@ -160,7 +160,7 @@ def test_a_small_file_that_holds_too_much_is_refused(
     data = compressed(f"{HEADER}\n{ROWS}\n".encode() + b"\n" * 6_000_000 + ROWS.encode())
     assert one(tmp_path, policy, data).rows.height == 1  # blank lines are no records
     monkeypatch.setattr(decoding, "_HARMLESS", 1 << 20)
-    with pytest.raises(InputRefused, match="500 times as much"):
+    with pytest.raises(InputRefused, match="500 times as many"):
         one(tmp_path, policy, data)
     assert one(tmp_path, own_policy(tmp_path, "max_expansion = 100000\n"), data).rows.height == 1
 
@@ -196,8 +196,8 @@ def test_chunks_of_any_size_hold_the_same_records(tmp_path: Path, policy: Policy
         (b"8,P\0", "line 5: a NUL byte"),
         (b"8,P\xff", "line 5: not UTF-8 text"),
         (b"8,P\xc3", "line 5: not UTF-8 text"),
-        (b'8,P2,"x', "record 4: a quote is opened and never closed"),
-        (b'8,P2,"x\r\ny"z\r\n', "record 4: a quoted field runs over several lines"),
+        (b'8,P2,"x', "record 4: a quotation mark is not closed"),
+        (b'8,P2,"x\r\ny"z\r\n', "record 4: a quoted field over several lines"),
         (b"8," + b"x" * 1_000_001 + b",2026-03-02,seen", "record 4: patient_id is longer"),
     ],
 )

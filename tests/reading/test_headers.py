@@ -47,7 +47,7 @@ def test_a_mapping_leaves_the_names_of_other_files_alone(tmp_path: Path):
 def test_a_file_without_a_header_line_shows_no_value(tmp_path: Path, policy: Policy):
     with pytest.raises(InputRefused) as refusal:
         one(tmp_path, policy, b"K1,Jane CANARY,D1,2026-03-09 09:00\n")
-    assert "4 columns whose headers look like data; is the header line missing?" in str(refusal.value)
+    assert "4 columns with headers that look like data; is the header line missing?" in str(refusal.value)
     assert "CANARY" not in str(refusal.value)
 
 
@@ -55,7 +55,7 @@ def test_a_first_line_without_a_known_header_is_not_quoted(tmp_path: Path, polic
     """The words of a vocabulary are none: `patient` calls, `provider` calls."""
     with pytest.raises(InputRefused) as refusal:
         one(tmp_path, policy, b"KAY,Jane CANARY,patient,provider,seen\n")
-    assert "5 columns, none of whose headers is known; is the header line missing?" in str(refusal.value)
+    assert "5 columns without a known header; is the header line missing?" in str(refusal.value)
     assert "CANARY" not in str(refusal.value)
 
 

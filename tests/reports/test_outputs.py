@@ -1,14 +1,16 @@
 """The contract of the outputs: real runs have the columns and keys that are told, and no other."""
 
+import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
 from auditor.reports import outputs
-from auditor.reports.outputs import SummaryFile
+from auditor.run_summary import Summary
 from tests.support.catalogue import command
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
@@ -59,7 +61,44 @@ def test_the_rejects_have_the_columns_that_are_reported(run: Path) -> None:
 
 
 def test_the_summary_has_the_keys_that_are_reported(run: Path) -> None:
-    SummaryFile.model_validate(json.loads((run / "summary.json").read_text()))
+    written = json.loads((run / "summary.json").read_text())
+    assert Summary.model_validate(written).published() == written
+    holds(written, schema := outputs.schemas()["summary"], schema["$defs"])
+
+
+def holds(value: Any, schema: dict[str, Any], parts: dict[str, Any]) -> None:
+    """Fail where a value has not the keys of its schema."""
+    if "$ref" in schema:
+        schema = parts[schema["$ref"].rpartition("/")[2]]
+    if schema.get("type") == "array":
+        for item in value:
+            holds(item, schema["items"], parts)
+    elif isinstance(schema.get("additionalProperties"), dict):
+        for item in value.values():
+            holds(item, schema["additionalProperties"], parts)
+    elif "properties" in schema:
+        assert {*schema["required"]} <= value.keys() <= schema["properties"].keys()
+        for name, item in value.items():
+            holds(item, schema["properties"][name], parts)
+
+
+def test_a_summary_that_lacks_a_key_or_has_another_is_not_of_the_schema(run: Path) -> None:
+    written, schema = json.loads((run / "summary.json").read_text()), outputs.schemas()["summary"]
+    for change in (lambda part: part.pop("sha256"), lambda part: part.update(other=1)):
+        changed = copy.deepcopy(written)
+        change(changed["inputs"][0])
+        with pytest.raises(AssertionError):
+            holds(changed, schema, schema["$defs"])
+
+
+def test_a_summary_of_an_older_version_has_defaults() -> None:
+    older = Summary.model_validate({"run_id": "r", "rules": [{"code": "DUR001", "name": "call-too-short"}]})
+    assert (older.coverage.as_of, older.ledger.head, older.numbers.hours, older.evaluated) == (
+        None,
+        None,
+        24,
+        {"DUR001"},
+    )
 
 
 def test_json_lines_are_rows_of_the_schema(capfd: pytest.CaptureFixture[str]) -> None:

@@ -18,16 +18,15 @@ from auditor.reports.page.charts import hours, trend
 from auditor.reports.page.providers import overall_rate, ranking
 from auditor.reports.page.timeline import shown
 from auditor.reports.tables import urgent_first, worst_first
+from auditor.run_summary import Summary
 from cli.options import resolve
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 HOSTILE = ("<script>alert(1)</script>", "p<b>gpj.exe", '"><img src=x onerror=alert(1)>', "=HYPERLINK(1)", "i" * 100)
 
-Recorded = dict[str, object]
 
-
-def run(folder: Path, **flags: object) -> tuple[audit.Result, Recorded]:
+def run(folder: Path, **flags: object) -> tuple[audit.Result, Summary]:
     """Audit the exports in a folder."""
     given = {name: [str(folder / f"{name}.csv")] for name in ("calls", "visits", "claims", "providers")}
     paths = {name: paths for name, paths in given.items() if Path(paths[0]).exists()}
@@ -85,14 +84,15 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def sample() -> tuple[audit.Result, Recorded, str]:
+def sample() -> tuple[audit.Result, Summary, str]:
     result, reported = run(SAMPLE)
     return result, reported, html.render(result, reported)
 
 
-def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Recorded, str]) -> None:
+def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Summary, str]) -> None:
     _, reported, text = sample
-    page, claims = Page(text), reported["claims"]
+    written = reported.published()
+    page, claims = Page(text), written["claims"]
     assert page.of("h1") == [
         f"{claims['violation']} of {claims['audited']} claims in violation; {claims['review']} more to review"
     ]
@@ -101,31 +101,32 @@ def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Recorded, 
             part.startswith(f"{name} {claims[name]} of {claims['audited']}")
             for part in page.of("div", **{"class": name})
         )
-    assert page.of("p", **{"class": "money violation"})[0].startswith(f"${reported['money']['at_risk']:,.2f}")
-    assert page.of("p", **{"class": "money review"})[0].startswith(f"${reported['money']['review']:,.2f}")
+    assert page.of("p", **{"class": "money violation"})[0].startswith(f"${written['money']['at_risk']:,.2f}")
+    assert page.of("p", **{"class": "money review"})[0].startswith(f"${written['money']['review']:,.2f}")
     rows = page.of("tr")
-    for rule in reported["rules"]:
+    for rule in written["rules"]:
         if rule["evaluated"]:
             numbers = " ".join(str(rule[name]) for name in ("violation", "review", "unknown", "applicable"))
             assert any(row.startswith(f"{rule['code']} {rule['name']} {numbers}") for row in rows), rule
         else:
             assert f"{rule['code']} {rule['name']} {rule['reason']}" in rows
         assert any(part.startswith(f"{rule['code']} {rule['name']}") for part in page.of("summary"))
-    for entry in reported["inputs"]:
+    for entry in written["inputs"]:
         assert entry["sha256"] in text
-    assert reported["policy"]["sha256"] in text and reported["run_id"] in text
+    assert written["policy"]["sha256"] in text and written["run_id"] in text
 
 
-def test_first_words_say_how_many_rules_were_evaluated(sample: tuple[audit.Result, Recorded, str]) -> None:
+def test_first_words_say_how_many_rules_were_evaluated(sample: tuple[audit.Result, Summary, str]) -> None:
     _, reported, text = sample
+    written = reported.published()
     assert (
-        f"{reported['rules_evaluated']} of {reported['rules_total']} rules evaluated"
+        f"{written['rules_evaluated']} of {written['rules_total']} rules evaluated"
         in Page(text).of("p", **{"class": "run"})[0]
     )
     assert "conclusion" in text and "Potential overpayment" in text
 
 
-def test_policy_allows_the_inlined_blocks_and_nothing_else(sample: tuple[audit.Result, Recorded, str]) -> None:
+def test_policy_allows_the_inlined_blocks_and_nothing_else(sample: tuple[audit.Result, Summary, str]) -> None:
     page = Page(sample[2])
     policy = next(has["content"] for tag, has in page.elements if has.get("http-equiv") == "Content-Security-Policy")
     assert policy and policy.startswith("default-src 'none'; ") and "unsafe" not in policy
@@ -135,7 +136,7 @@ def test_policy_allows_the_inlined_blocks_and_nothing_else(sample: tuple[audit.R
         assert len(blocks) == 1 and f"{directive} 'sha256-{hashed}'" in policy
 
 
-def test_nothing_is_asked_of_the_network(sample: tuple[audit.Result, Recorded, str]) -> None:
+def test_nothing_is_asked_of_the_network(sample: tuple[audit.Result, Summary, str]) -> None:
     for tag, has in Page(sample[2]).elements:
         assert tag not in ("link", "iframe", "object", "embed", "base", "img")
         assert "style" not in has and not any(name.startswith("on") for name in has)
@@ -144,7 +145,7 @@ def test_nothing_is_asked_of_the_network(sample: tuple[audit.Result, Recorded, s
     assert "url(" not in sample[2] and "@import" not in sample[2]
 
 
-def test_every_finding_and_time_line_is_there_without_javascript(sample: tuple[audit.Result, Recorded, str]) -> None:
+def test_every_finding_and_time_line_is_there_without_javascript(sample: tuple[audit.Result, Summary, str]) -> None:
     result, _, text = sample
     page = Page(text)
     ids = {has.get("id") for _, has in page.elements}
@@ -157,21 +158,21 @@ def test_every_finding_and_time_line_is_there_without_javascript(sample: tuple[a
     assert all(has.get("scope") for tag, has in page.elements if tag == "th")
 
 
-def test_findings_stand_worst_first(sample: tuple[audit.Result, Recorded, str]) -> None:
+def test_findings_stand_worst_first(sample: tuple[audit.Result, Summary, str]) -> None:
     _, _, text = sample
     body = text[text.index('<table id="table">') :]
     outcomes = re.findall(r'<tr><td class="(violation|review)">', body)
     assert outcomes == sorted(outcomes, key=("violation", "review").index)
 
 
-def test_only_so_many_findings_are_inlined(sample: tuple[audit.Result, Recorded, str]) -> None:
+def test_only_so_many_findings_are_inlined(sample: tuple[audit.Result, Summary, str]) -> None:
     result, reported, _ = sample
     text = html.render(result, reported, findings=10, lines=3)
     assert f"Showing 10 of {result.findings.height}, worst first" in text and "findings.parquet" in text
     assert text.count('<svg class="line"') == 3
 
 
-def test_what_is_new_is_in_the_page_however_little_fits(sample: tuple[audit.Result, Recorded, str]) -> None:
+def test_what_is_new_is_in_the_page_however_little_fits(sample: tuple[audit.Result, Summary, str]) -> None:
     """The least of all findings is the one that is new; and of each rule the first are there."""
     result, reported, _ = sample
     last = worst_first(result.findings, "outcome", 100, last=("rule",))[-1, "finding_id"]
@@ -188,7 +189,7 @@ def test_what_is_new_is_in_the_page_however_little_fits(sample: tuple[audit.Resu
     assert f'data-rest="{result.findings.height - 30}"' in text
 
 
-def test_bytes_are_limited_too(sample: tuple[audit.Result, Recorded, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_are_limited_too(sample: tuple[audit.Result, Summary, str], monkeypatch: pytest.MonkeyPatch) -> None:
     result, reported, _ = sample
     monkeypatch.setattr(html, "FINDING_BYTES", 4_000)
     text = html.render(result, reported)
@@ -211,20 +212,22 @@ def test_nothing_audited_is_stated_and_is_not_clear(tmp_path: Path) -> None:
     result, reported = run(exports(tmp_path, ("a", "b"), code="99213"))
     page = Page(html.render(result, reported))
     assert page.of("h1") == ["No claim was audited"]
-    assert "There is no finding. No claim was audited." in page.of("p")
+    assert "There are no findings. No claim was audited." in page.of("p")
 
 
 def test_amounts_that_are_not_in_the_export_are_not_zero(tmp_path: Path) -> None:
     result, reported = run(exports(tmp_path, ("a", "b")))
     page = Page(html.render(result, reported))
-    assert page.of("p", **{"class": "money violation"})[0].startswith("not known in 2 claims in violation; 2 of them")
+    assert page.of("p", **{"class": "money violation"})[0].startswith(
+        "not known in 2 claims in violation; 2 without an amount"
+    )
 
 
-def test_equal_results_give_equal_files(sample: tuple[audit.Result, Recorded, str]) -> None:
+def test_equal_results_give_equal_files(sample: tuple[audit.Result, Summary, str]) -> None:
     assert html.render(*run(SAMPLE)) == sample[2]
 
 
-def test_one_claim_is_no_pattern(sample: tuple[audit.Result, Recorded, str]) -> None:
+def test_one_claim_is_no_pattern(sample: tuple[audit.Result, Summary, str]) -> None:
     ranked, overall = ranking(sample[0].claims), overall_rate(sample[0].claims)
     rows = {row["provider_id"]: row for row in ranked.to_dicts()}
     assert ranked["claims"].sum() == 125 and overall == 35 / 125
@@ -249,7 +252,7 @@ def test_only_what_chance_does_not_explain_is_marked() -> None:
     assert ranked["at_risk"].null_count() == ranked.height
 
 
-def test_trend_holds_every_claim_and_hours_need_a_reason(sample: tuple[audit.Result, Recorded, str]) -> None:
+def test_trend_holds_every_claim_and_hours_need_a_reason(sample: tuple[audit.Result, Summary, str]) -> None:
     unit, periods = trend(sample[0].claims)
     assert unit == "month" and periods["claims"].sum() == 125 and periods["violation"].sum() == 35
     assert hours(sample[0].claims) is None

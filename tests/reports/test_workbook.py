@@ -12,7 +12,8 @@ import pytest
 
 from auditor import audit
 from auditor.reports.workbook import workbook as xlsx
-from tests.reports.test_page import HOSTILE, SAMPLE, Recorded, exports, run
+from auditor.run_summary import Summary
+from tests.reports.test_page import HOSTILE, SAMPLE, exports, run
 
 NS = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -59,45 +60,47 @@ class Book:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[audit.Result, Recorded, Book]:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[audit.Result, Summary, Book]:
     path = tmp_path_factory.mktemp("xlsx") / "report.xlsx"
     result, reported = run(SAMPLE)
     xlsx.write(path, result, reported)
     return result, reported, Book(path)
 
 
-def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Recorded, Book]) -> None:
+def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Summary, Book]) -> None:
     _, reported, book = sample
+    written = reported.published()
     pairs = book.pairs()
     for name in ("violation", "review", "incomplete", "clear", "audited"):
-        assert pairs[name] == reported["claims"][name]
-    assert pairs["claims in violation"] == reported["money"]["at_risk"]
-    assert pairs["apart: claims to review"] == reported["money"]["review"]
+        assert pairs[name] == written["claims"][name]
+    assert pairs["claims in violation"] == written["money"]["at_risk"]
+    assert pairs["separately: claims to review"] == written["money"]["review"]
     rules = {row["Rule"]: row for row in book.rows("Rules")}
-    for rule in reported["rules"]:
+    for rule in written["rules"]:
         row = rules[rule["code"]]
         if rule["evaluated"]:
-            counted = (row["Applies to claims"], row["Violation"], row["Review"], row["Unknown"])
+            counted = (row["Claims it applies to"], row["Violation"], row["Review"], row["Unknown"])
             assert counted == (rule["applicable"], rule["violation"], rule["review"], rule["unknown"])
         else:
-            assert (row["Evaluated"], row["Why not"], row["Violation"]) == ("NO", rule["reason"], None)
-    run_sheet = {row["What"]: row["Value"] for row in book.rows("Run")}
-    assert run_sheet["policy.sha256"] == reported["policy"]["sha256"] and run_sheet["run_id"] == reported["run_id"]
-    assert len(book.rows("Rejects")) == sum(entry["rejected"] for entry in reported["rejects"].values())
+            assert (row["Evaluated"], row["Reason not evaluated"], row["Violation"]) == ("NO", rule["reason"], None)
+    run_sheet = {row["Name"]: row["Value"] for row in book.rows("Run")}
+    assert run_sheet["policy.sha256"] == written["policy"]["sha256"] and run_sheet["run_id"] == written["run_id"]
+    assert len(book.rows("Rejects")) == sum(entry["rejected"] for entry in written["rejects"].values())
 
 
-def test_findings_and_claims_are_complete_and_typed(sample: tuple[audit.Result, Recorded, Book]) -> None:
+def test_findings_and_claims_are_complete_and_typed(sample: tuple[audit.Result, Summary, Book]) -> None:
     result, reported, book = sample
+    written = reported.published()
     findings, claims = book.rows("Findings"), book.rows("Claims")
     assert len(findings) == result.findings.height and len(claims) == result.claims.height
-    assert sum(row["Potential overpayment (once per claim)"] or 0 for row in findings) == reported["money"]["at_risk"]
+    assert sum(row["Potential overpayment (once per claim)"] or 0 for row in findings) == written["money"]["at_risk"]
     reported_rows = {(row["claim_id"], row["rule"]): row for row in result.findings.to_dicts()}
     for row in findings:
         expected = reported_rows[row["Claim id"], row["Rule"]]
         assert row["Patient id"] == expected["patient_id"] and row["What was found"] == expected["message"]
         assert _day(row["Service date"]).date() == expected["service_date"]
         if expected["related_at"]:
-            assert _day(row["Related at"]) == expected["related_at"].replace(tzinfo=None)
+            assert _day(row["Time of related record"]) == expected["related_at"].replace(tzinfo=None)
     assert findings[0]["Outcome"] == "violation"
 
 
@@ -106,7 +109,7 @@ def _day(serial: object) -> datetime:
     return datetime.combine(date(1899, 12, 30), datetime.min.time()) + timedelta(seconds=round(serial * 86400))
 
 
-def test_links_find_their_claim_in_any_order(sample: tuple[audit.Result, Recorded, Book]) -> None:
+def test_links_find_their_claim_in_any_order(sample: tuple[audit.Result, Summary, Book]) -> None:
     book = sample[2]
     for sheet, other in (("Findings", "Claims"), ("Claims", "Findings")):
         links = re.findall(
@@ -121,7 +124,7 @@ def test_links_find_their_claim_in_any_order(sample: tuple[audit.Result, Recorde
         assert book.xml[sheet].count("<f>") == len(links)
 
 
-def test_the_reviewers_columns_stand_beside_the_reason(sample: tuple[audit.Result, Recorded, Book]) -> None:
+def test_the_reviewers_columns_stand_beside_the_reason(sample: tuple[audit.Result, Summary, Book]) -> None:
     result, _, book = sample
     text, last = book.xml["Findings"], sample[0].findings.height + 2
     heads = [head for where, head in book.sheets["Findings"].items() if where[1:] == "2"]
@@ -139,7 +142,7 @@ def test_the_reviewers_columns_stand_beside_the_reason(sample: tuple[audit.Resul
     assert result.findings.height == 65
 
 
-def test_what_is_new_comes_first(sample: tuple[audit.Result, Recorded, Book], tmp_path: Path) -> None:
+def test_what_is_new_comes_first(sample: tuple[audit.Result, Summary, Book], tmp_path: Path) -> None:
     result, reported, _ = sample
     marks = ["persisting", "new", "worse", "reopened", "persisting"]
     states = ["open", "open", "open", "open", "dismissed"]
@@ -166,7 +169,7 @@ def test_what_is_new_comes_first(sample: tuple[audit.Result, Recorded, Book], tm
     assert len(set(rows)) == 5
 
 
-def test_charts_are_native(sample: tuple[audit.Result, Recorded, Book]) -> None:
+def test_charts_are_native(sample: tuple[audit.Result, Summary, Book]) -> None:
     assert {f"xl/charts/chart{at}.xml" for at in (1, 2, 3)} <= set(sample[2].parts)
 
 
@@ -186,7 +189,7 @@ def test_hostile_ids_are_text(tmp_path: Path) -> None:
 
 
 def test_long_tables_are_cut_to_the_worst_and_say_so(
-    sample: tuple[audit.Result, Recorded, Book], tmp_path: Path
+    sample: tuple[audit.Result, Summary, Book], tmp_path: Path
 ) -> None:
     result, reported, whole = sample
     xlsx.write(tmp_path / "r.xlsx", result, reported, rows=30)
@@ -202,7 +205,7 @@ def test_long_tables_are_cut_to_the_worst_and_say_so(
     assert f"{result.claims.height - 30:,} more rows are in claims.csv" in str(book.sheets["Claims"]["A1"])
 
 
-def test_of_equal_findings_the_newest_come_first(sample: tuple[audit.Result, Recorded, Book], tmp_path: Path) -> None:
+def test_of_equal_findings_the_newest_come_first(sample: tuple[audit.Result, Summary, Book], tmp_path: Path) -> None:
     result, reported, _ = sample
     findings = result.findings.with_columns(
         mark=pl.lit("persisting"), state=pl.lit("open"), case=pl.int_range(pl.len())
@@ -220,7 +223,7 @@ def test_of_equal_findings_the_newest_come_first(sample: tuple[audit.Result, Rec
     assert order == sorted(order) and len(set(order)) < len(order)
 
 
-def test_numbers_that_excel_would_round_are_text(sample: tuple[audit.Result, Recorded, Book], tmp_path: Path) -> None:
+def test_numbers_that_excel_would_round_are_text(sample: tuple[audit.Result, Summary, Book], tmp_path: Path) -> None:
     result, reported, _ = sample
     long = replace(
         result, findings=result.findings.with_columns(paid_amount=pl.lit("12345678901234.56").cast(pl.Decimal(18, 2)))
@@ -243,7 +246,7 @@ def test_amounts_that_are_not_in_the_export_are_not_zero(tmp_path: Path) -> None
     assert Book(tmp_path / "r.xlsx").pairs()["claims in violation"] == "not known"
 
 
-def test_equal_results_give_equal_files(sample: tuple[audit.Result, Recorded, Book], tmp_path: Path) -> None:
+def test_equal_results_give_equal_files(sample: tuple[audit.Result, Summary, Book], tmp_path: Path) -> None:
     result, reported, _ = sample
     for name in ("a.xlsx", "b.xlsx"):
         xlsx.write(tmp_path / name, result, reported)

@@ -52,7 +52,7 @@ def test_pages_have_every_heading(rule: Rule):
         "Why it matters:",
         "How to resolve:",
         "What it cannot see:",
-        "Which way it errs:",
+        "If data is missing:",
         "Sources:",
     )
     assert [heading for heading in headings if heading not in page] == []

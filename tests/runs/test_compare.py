@@ -401,7 +401,7 @@ def refusals() -> Iterator[Any]:
     )
     yield pytest.param(text("summary.json", "[]"), InputRefused, "not the summary of a run", id="a list")
     yield pytest.param(lambda run: edit(run, lambda reported: reported.pop("pseudonym_key_id")), InputRefused,
-                       r"not the summary of a run .* \(ValidationError\)", id="older summary")  # fmt: skip
+                       r"not the summary of a run .* \(ValueError\)", id="older summary")  # fmt: skip
     yield pytest.param(lambda run: edit_table(run, "claims", lambda frame: pl.concat([frame, frame])), InputRefused,
                        r"tables cannot be read \(ComputeError\)", id="a claim twice")  # fmt: skip
     yield pytest.param(lambda run: (run / "findings.parquet").unlink(), UsageError, "no finished run", id="unfinished")

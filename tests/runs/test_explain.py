@@ -82,7 +82,7 @@ def test_every_rule_has_an_outcome_and_a_reason(out: Path) -> None:
 
 def test_a_violation_names_its_record(out: Path) -> None:
     reported = of(out, "F1")
-    assert message_text(reported, "LBK001") == ("violation", "visit v1 (same provider) 6 days before the call")
+    assert message_text(reported, "LBK001") == ("violation", "visit v1 (same provider) started 6 days before the call")
     assert message_text(reported, "LAH001")[0] == "violation"
     assert message_text(reported, "EXC001") == ("not evaluated", "no visits.cpt_codes in the inputs")
 
@@ -93,29 +93,39 @@ def test_records_come_in_true_order(out: Path) -> None:
 
 def test_clear_says_what_was_weighed(out: Path) -> None:
     reported = of(out, "OK1")
-    assert message_text(reported, "LBK001") == ("clear", "3 visits weighed, none counts: unrelated")
-    assert message_text(reported, "DUR001") == ("clear", "25 minutes (stated); 98968 needs at least 21")
-    assert message_text(reported, "LAH001") == ("clear", "no visit of the patient from the call to 24 hours after it")
+    assert message_text(reported, "LBK001") == ("clear", "3 visits considered, none counts: unrelated")
+    assert message_text(reported, "DUR001") == (
+        "clear",
+        "the calls add up to 25 min (stated); 98968 needs at least 21 min",
+    )
+    assert message_text(reported, "LAH001") == (
+        "clear",
+        "no visit of the patient from the start of the call to 24 hours after its end",
+    )
 
 
 def test_unknown_says_why(out: Path) -> None:
     reported = of(out, "U1")
     assert message_text(reported, "DUR001") == (
         "unknown",
-        "the minutes are unknown: a call has neither minutes nor an end",
+        "the minutes are unknown because a call has neither minutes nor an end",
     )
     assert message_text(reported, "LAH001") == (
         "unknown",
-        "the end of the call is unknown, so its hours after cannot be placed",
+        "the end of the call is unknown, so it cannot be told which visits are after it",
     )
     assert (
-        message_text(reported, "ELG001")[1] == "who started the call is blank or not recognised for a call of the claim"
+        message_text(reported, "ELG001")[1] == "who started the call is blank or not recognized for a call of the claim"
     )
     assert message_text(reported, "FRQ003") == ("unknown", "the units are blank")
     assert "was rejected" in message_text(of(out, "T1"), "LBK001")[1]
     early = of(out, "E1")
-    assert message_text(early, "LBK001")[1] == "its window begins on 2026-02-13, before the visits do (2026-02-18)"
-    assert message_text(early, "FRQ001")[1] == "its period begins on 2026-02-14, before the lines do (2026-02-20)"
+    assert message_text(early, "LBK001")[1] == (
+        "the window begins on 2026-02-13, but the visits export begins on 2026-02-18"
+    )
+    assert message_text(early, "FRQ001")[1] == (
+        "the period begins on 2026-02-14, but the export of lines begins on 2026-02-20"
+    )
 
 
 def test_windows_count_elapsed_hours_and_calendar_days(out: Path) -> None:
@@ -132,10 +142,10 @@ def test_a_run_folder_does_as_well(out: Path) -> None:
 
 
 def test_an_unknown_claim_is_answered_with_the_nearest(out: Path) -> None:
-    with pytest.raises(UsageError, match=r"no claim of that id.*; did you mean F1\?") as raised:
+    with pytest.raises(UsageError, match=r"no claim with that id.*; did you mean F1\?") as raised:
         explain(out, "f1")
     assert raised.value.exit_code == 2
-    with pytest.raises(UsageError, match=r"letter for letter$"):
+    with pytest.raises(UsageError, match=r"upper and lower case$"):
         explain(out, "another")
 
 
@@ -200,7 +210,7 @@ def test_the_time_line_is_to_scale(out: Path) -> None:
     rows = {
         line.split("  ")[-1].split(" visit ")[-1][:2]: line for line in stream.getvalue().splitlines() if "●" in line
     }
-    lookback = next(line for line in stream.getvalue().splitlines() if "7 days back" in line)
+    lookback = next(line for line in stream.getvalue().splitlines() if "lookback, 7 days" in line)
     hours = next(line for line in stream.getvalue().splitlines() if "24 hours" in line)
     assert lookback.index("█") <= rows["v1"].index("●") <= lookback.rindex("█")
     assert hours.index("█") <= rows["v2"].index("●") <= hours.rindex("█")
@@ -230,10 +240,9 @@ def test_numbers_in_words_are_the_policy_s(tmp_path: Path) -> None:
     with folder.locked(tmp_path / "out"):
         reported = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
         folder.publish(tmp_path / "out", result, reported)
-    assert message_text(of(tmp_path / "out", "OK1"), "LAH001")[1].endswith("from the call to 48 hours after it")
-    assert message_text(of(tmp_path / "out", "F1"), "LAH001")[1].endswith("after the call, within 48 hours")
-    assert "its period begins on 2026-02-18" in message_text(of(tmp_path / "out", "E1"), "FRQ001")[1]
-    assert "10 days back" in [window.name for window in of(tmp_path / "out", "F1").windows]
+    assert message_text(of(tmp_path / "out", "OK1"), "LAH001")[1].endswith("to 48 hours after its end")
+    assert "the period begins on 2026-02-18" in message_text(of(tmp_path / "out", "E1"), "FRQ001")[1]
+    assert "lookback, 10 days" in [window.name for window in of(tmp_path / "out", "F1").windows]
     html = (tmp_path / "out" / "latest" / "report.html").read_text(encoding="utf-8")
     assert "48 elapsed hours" in html and "24 elapsed hours" not in html
 
@@ -256,7 +265,7 @@ def test_a_procedure_that_supports_nothing_is_not_stated_not_to_count(tmp_path: 
         reported = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
         folder.publish(tmp_path / "out", result, reported)
     words = message_text(of(tmp_path / "out", "k1"), "LBK002")[1]
-    assert words == "1 visit weighed, none counts: of another provider and group"
+    assert words == "1 visit considered, none counts: has another provider and group"
 
 
 @pytest.mark.parametrize("lost", ["lookahead", "horizon_days", "frequency", "lookback", "bands"])
@@ -267,7 +276,7 @@ def test_a_run_whose_policy_lacks_a_key_is_reported_with_the_default(out: Path, 
     reported = json.loads((old / "summary.json").read_text(encoding="utf-8"))
     reported["settings"]["policy"][f"{lost}_as_it_was"] = reported["settings"]["policy"].pop(lost)
     (old / "summary.json").write_text(json.dumps(reported), encoding="utf-8")
-    assert message_text(of(old, "OK1"), "LAH001")[1] == "no visit of the patient from the call to 24 hours after it"
+    assert message_text(of(old, "OK1"), "LAH001")[1].endswith("to 24 hours after its end")
     assert [window.name for window in of(old, "OK1").windows] == [window.name for window in of(out, "OK1").windows]
 
 

@@ -273,7 +273,7 @@ def test_the_folder_is_private_new_and_reproducible(run: Path, tmp_path: Path):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
         assert stat.S_IMODE((tmp_path / "one" / name).stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "one").stat().st_mode) == 0o700
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="this folder exists"):
         write(tmp_path / "one", draw(run, Design()))
 
 
@@ -325,7 +325,7 @@ def test_the_work_paper(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("design", "error", "told"),
+    ("design", "error", "reported"),
     [
         ({"unit": "visit"}, UsageError, "--unit: `visit` is none of claim, patient"),
         ({"of": "all"}, UsageError, "--of: `all` is none of audited, flagged"),
@@ -411,7 +411,7 @@ def test_a_real_run_is_sampled_by_its_output_folder(tmp_path: Path):
         folder.publish(tmp_path / "out", result, reported)
     made = draw(tmp_path / "out", Design(size=4, strata="month"))
     assert made.manifest["run_id"] == "r1"
-    assert made.manifest["units"] == reported["claims"]["audited"]
+    assert made.manifest["units"] == reported.claims.audited
     assert made.sample.height == 4
     assert set(made.sample["dispositions"]) <= set(framing.POPULATIONS["audited"])
     write(tmp_path / "frame", made)

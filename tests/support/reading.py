@@ -5,12 +5,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from auditor import policy as policies
-from auditor.parsing.normalise import Table, normalise
+from auditor.parsing.typed_chunk import type_table
+from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
 from auditor.reading import ingest
 from auditor.rules import select
 
 HEADER = "visit_id,patient_id,visit_start,status"
+CALL = "call_id,patient_id,provider_id,call_start"
 
 
 ROWS = "007,P1,2026-03-02 09:00,completed"
@@ -23,7 +25,7 @@ def own_policy(tmp_path: Path, text: str) -> Policy:
 
 def read_table(path: Path, policy: Policy, table: str = "visits") -> Table:
     extract = ingest.read_table(table, (str(path),), policy)
-    made = normalise(extract, policy)
+    made = type_table(extract, policy)
     merged = extract.frame.height + extract.rejects.height - made.rejects.height - made.rows.height
     assert merged >= 0
     assert sum(file.rows for file in extract.files) == made.rows.height + merged + made.rejects.height

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from auditor.reports.page.providers import wilson
+from auditor.run_summary import ClaimCounts, RuleResult
 
 Spec = dict[str, Any]
 """A part of a Vega-Lite specification."""
@@ -68,24 +69,24 @@ def hours(claims: pl.DataFrame) -> pl.DataFrame | None:
     return cells.with_columns(rate=pl.col("violation") / pl.col("claims"))
 
 
-def draw_dispositions(claims: dict[str, int]) -> str:
+def draw_dispositions(claims: ClaimCounts) -> str:
     """One bar: the audited claims by disposition."""
     names = ["violation", "review", "incomplete", "clear"]
-    rows = [{"disposition": name, "claims": claims[name], "order": order} for order, name in enumerate(names)]
+    rows = [{"disposition": name, "claims": getattr(claims, name), "order": order} for order, name in enumerate(names)]
     bar = _mark("bar", stroke="#ffffff", strokeWidth=1.5) | {"encoding": {
-        "x": _number("claims", axis=None, stack="zero", scale={"domain": [0, max(1, claims["audited"])]}),
+        "x": _number("claims", axis=None, stack="zero", scale={"domain": [0, max(1, claims.audited)]}),
         "color": _coloured("disposition", names),
         "order": _number("order"),
     }}  # fmt: skip
     return _svg(rows, bar | {"width": 1000, "height": 22}, stretched=True)
 
 
-def draw_rules(rules: Sequence[dict[str, Any]]) -> str:
+def draw_rules(rules: Sequence[RuleResult]) -> str:
     """Claims in violation and review by rule, the most first; rules without findings are left to the table."""
-    fired = [rule for rule in rules if rule["violation"] or rule["review"]]
-    fired.sort(key=lambda rule: (-rule["violation"], -rule["review"], rule["code"]))
+    fired = [rule for rule in rules if rule.violation or rule.review]
+    fired.sort(key=lambda rule: (-rule.violation, -rule.review, rule.code))
     rows = [
-        {"rule": f"{rule['code']} {rule['name']}", "outcome": name, "claims": rule[name], "order": order}
+        {"rule": f"{rule.code} {rule.name}", "outcome": name, "claims": getattr(rule, name), "order": order}
         for rule in fired
         for order, name in enumerate(("violation", "review"))
     ]

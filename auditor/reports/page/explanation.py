@@ -1,4 +1,4 @@
-"""A claim's story for the terminal: header, time line with its windows as bars, and a reason for every rule.
+"""A claim's explanation for the terminal: header, time line with its windows as bars, and a reason for every rule.
 
 Wrapped on a terminal only, so that a pipe gets one line a rule; readable without colour, and in ASCII where the stream has
 no more.
@@ -23,7 +23,7 @@ _STYLES = {"violation": "bold red", "review": "yellow", "unknown": "cyan", "inco
 
 
 def write(stream: TextIO, stories: Sequence[ClaimExplanation]) -> None:
-    """Print the stories, one line of the claim after the other."""
+    """Print the explanations, one line of the claim after the other."""
     out = console(stream)
     width = min(shutil.get_terminal_size().columns, _WIDEST) if stream.isatty() else _UNWRAPPED
     ascii_only = not _can(stream, "█●│┆─├┤·")
@@ -64,10 +64,10 @@ def _header(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
         _amounts(claim),
         f"calls {', '.join(claim['call_ids']) or 'none'}",
         f"from {claim['source_file']}, record {claim['source_record']}",
-        f"run {run.run_id}, policy {run.policy}, {run.timezone}",
+        f"run {run.run_id}, policy {run.policy.name}, {run.timezone}",
     ]
-    as_of = run.as_of.isoformat() if run.as_of else None
-    facts.append(f"visits cover {run.visits_since} to {as_of}; lines since {run.claims_since}")
+    as_of = run.coverage.as_of.isoformat() if run.coverage.as_of else None
+    facts.append(f"visits cover {run.coverage.visits_since} to {as_of}; billed lines since {run.coverage.claims_since}")
     for fact in facts:
         yield from map(Text, _wrap(fact, width, "", "  "))
 

@@ -1,4 +1,4 @@
-"""report.html: one file that opens anywhere, asks nothing of the network, and tells in ten seconds what needs attention."""
+"""report.html: one file that opens anywhere without a network and shows what needs attention first."""
 
 import base64
 import hashlib
@@ -19,8 +19,8 @@ from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reports.page import charts, phrases
 from auditor.reports.page.providers import FEW, overall_rate, ranking
 from auditor.reports.page.timeline import draw, draw_minutes, shown
-from auditor.reports.summary import Summary
 from auditor.reports.tables import FORMER, urgent_first
+from auditor.run_summary import Summary
 from auditor.runs import past
 
 FINDINGS, FINDING_BYTES = 5_000, 3_400_000
@@ -31,9 +31,9 @@ _PROVIDERS, _DRAWN, _RECORDS = 25, 15, 20
 _QUOTA = 50
 """Findings of each rule that are inlined before the rest."""
 _DISPOSITIONS = (
-    ("violation", "at least one rule is broken as far as the exports tell"),
-    ("review", "a person must read the record to decide"),
-    ("incomplete", "no finding, but a rule could not be decided"),
+    ("violation", "the exports show that a rule is broken"),
+    ("review", "a reviewer must read the record to decide"),
+    ("incomplete", "no finding, but at least one rule is unknown"),
     ("clear", "every evaluated rule that applies is clear"),
 )
 
@@ -59,14 +59,14 @@ def render(
     pages = list(phrases.pages(summary))
     ordered = urgent_first(result.findings, result.findings.height, _QUOTA)
     anchors, drawn = _lines(result, summary, _first_claims(ordered, result.claims, lines), phrases.remedies(pages))
-    inlined = _findings(ordered.filter(pl.col("_turn") < findings), cases, summary["started"], anchors)
+    inlined = _findings(ordered.filter(pl.col("_turn") < findings), cases, summary.started, anchors)
     unit, periods = charts.trend(result.claims)
     providers, overall = ranking(result.claims), overall_rate(result.claims)
     hours = charts.hours(result.claims)
     return env.get_template("report.html.j2").render(
         summary=summary,
-        policy=_content_security(css, js, summary["run_id"]),
-        margins=_margins(summary["run_id"]),
+        policy=_content_security(css, js, summary.run_id),
+        margins=_margins(summary.run_id),
         css=css,
         js=js,
         dispositions=_DISPOSITIONS,
@@ -75,8 +75,8 @@ def render(
         movers=list(phrases.movers(audited, summary, providers, overall or 0.0)),
         period=phrases.period(audited),
         tables=list(phrases.tables(summary)),
-        fired=[rule for rule in summary["rules"] if rule["violation"] or rule["review"]],
-        skipped=[rule for rule in summary["rules"] if not rule["evaluated"]],
+        fired=[rule for rule in summary.rules if rule.violation or rule.review],
+        skipped=[rule for rule in summary.rules if not rule.evaluated],
         unit=unit,
         periods=periods.to_dicts(),
         overall=overall,
@@ -91,13 +91,13 @@ def render(
         lines=drawn,
         anchors=anchors,
         flagged=audited.filter(pl.col("disposition").is_in(["violation", "review"])).height,
-        numbers=past.of(summary).numbers,
+        numbers=summary.numbers,
         night=phrases.ledger_section(summary, cases, ordered),
         states=STATES,
         rejects=phrases.rejects(result),
         pages=pages,
         given=list(phrases.given(summary)),
-        thresholds=json.dumps(summary["settings"]["policy"], indent=1, ensure_ascii=False),
+        thresholds=json.dumps(summary.settings["policy"], indent=1, ensure_ascii=False),
     )
 
 
@@ -110,7 +110,7 @@ def _environment() -> Environment:
         "shown": shown,
         "count": "{:,}".format,
         "share": phrases.share,
-        "minute": lambda instant: instant[:16].replace("T", " "),
+        "minute": lambda instant: f"{instant:%Y-%m-%d %H:%M}" if instant else "unknown",
         "money": lambda amount: "" if amount is None else f"${amount:,.2f}",
     }
     return env
@@ -174,7 +174,7 @@ def _lines(
     result: Result, summary: Summary, claims: pl.DataFrame, remedies: dict[str, str]
 ) -> tuple[dict[tuple[str, ...], str], list[Markup]]:
     """These claims with their time lines, as many as fit, and the anchor of each."""
-    numbers = past.of(summary).numbers
+    numbers = summary.numbers
     chosen = claims.select(KEYS)
     considered = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")
     records = _by_claim(considered.collect().sort(EVIDENCE_ORDER), chosen)
@@ -216,11 +216,11 @@ def _by_claim(frame: pl.DataFrame, chosen: pl.DataFrame) -> dict[tuple[str, ...]
 def _pictures(summary: Summary, periods: pl.DataFrame, providers: pl.DataFrame, overall: float | None,
               hours: pl.DataFrame | None) -> dict[str, Markup]:  # fmt: skip
     """SVG by name, empty where there is nothing to draw. Its text is escaped where it is made."""
-    found = any(rule["violation"] or rule["review"] for rule in summary["rules"])
+    found = any(rule.violation or rule.review for rule in summary.rules)
     pictures_by_name = providers.head(_DRAWN).with_columns(label=pl.col("provider_id").map_elements(shown, pl.String))
     drawn = {
-        "dispositions": charts.draw_dispositions(summary["claims"]),
-        "rules": charts.draw_rules(summary["rules"]) if found else "",
+        "dispositions": charts.draw_dispositions(summary.claims),
+        "rules": charts.draw_rules(summary.rules) if found else "",
         "trend": charts.draw_trend(periods, overall or 0.0) if periods.height > 1 else "",
         "providers": charts.draw_providers(pictures_by_name, overall or 0.0) if providers.height else "",
         "hours": charts.draw_hours(hours) if hours is not None else "",

@@ -1,7 +1,8 @@
-"""The phrases of report.html: the headline, what shapes the picture, the facts of the run. No HTML."""
+"""The phrases of report.html: the headline, the main contributors, the facts of the run. No HTML."""
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any
 
 import polars as pl
@@ -10,22 +11,16 @@ from auditor.audit import Result
 from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import wilson
-from auditor.reports.summary import Summary
 from auditor.reports.tables import FORMER
 from auditor.rules import ALL
 from auditor.rules import pages as pages_module
-from auditor.runs import past
+from auditor.rules.rule import BASIS_WORDS
+from auditor.run_summary import Summary
 
 Row = dict[str, Any]
 
 _MISSING_SHOWN, _URGENT_SHOWN = 200, 50
-"""Cases without a finding in this run, and urgent findings, that the report lists."""
-_BECAUSE = {
-    "may be the call itself": "it starts when the call does and has no code and no modality, so it may be the call itself",
-    "conflicting": "their problems differ, but they share a diagnosis category, so nobody can tell whether it is the same "
-    "matter",
-    "unknown": "neither record carries a diagnosis or a problem, so nobody can tell whether it is the same matter",
-}
+"""How many cases without a finding in this run, and how many urgent findings, the report lists."""
 
 
 def share(part: float) -> str:
@@ -34,83 +29,82 @@ def share(part: float) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things, as `1 claim` or `2,000 claims`."""
+    """A number with its noun, such as `1 claim` or `2,000 claims`."""
     return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def verdict(summary: Summary) -> Row:
     """The headline, its level and the sentence below it."""
-    claims, rules = summary["claims"], f"{summary['rules_evaluated']} of {summary['rules_total']} rules"
-    audited = claims["audited"]
+    claims, rules = summary.claims, f"{summary.rules_evaluated} of {summary.rules_total} rules"
+    audited = claims.audited
     if not audited:
-        codes = ", ".join(summary["settings"]["codes"])
-        lost = claims["rejected"]
+        codes = ", ".join(summary.settings["codes"])
+        lost = claims.rejected
         why = (
-            f"All {lost:,} rows with {codes} were rejected" if lost else f"The inputs hold no active line with {codes}"
+            f"All rows with {codes} were rejected ({lost:,})"
+            if lost
+            else f"The inputs have no active line with {codes}"
         )
         sentence = f"{why} in the audited dates. That is not a clear result."
         return {"level": "incomplete", "headline": "No claim was audited", "lead": sentence}
-    counts, every = summary["standing"], counted(audited, "claim")
-    review, undecided, settled = counts["review"], counts["incomplete"], counts["settled"]
+    counts, every = summary.standing, counted(audited, "claim")
+    review, undecided, settled = counts.review, counts.incomplete, counts.settled
     left = " left" if settled else ""
     more = f"{review:,}" if review else "none"
-    level = next((name for name in ("violation", "review", "incomplete") if counts[name]), "clear")
+    level = next((name for name in ("violation", "review", "incomplete") if getattr(counts, name)), "clear")
     if level == "clear" and settled:
-        headline = (
-            f"Nothing needs attention: the findings on {settled:,} of {every} are corrected, refunded or dismissed"
-        )
-        return {"level": level, "headline": headline, "lead": f"Judged by {rules}."}
+        headline = f"No action needed: the findings on {settled:,} of {every} are corrected, refunded or dismissed"
+        return {"level": level, "headline": headline, "lead": f"{rules} were evaluated."}
     headline = {
-        "violation": f"{counts['violation']:,} of {every} in violation; {more} more to review",
+        "violation": f"{counts.violation:,} of {every} in violation; {more} more to review",
         "review": f"No violation{left}; {review:,} of {every} to review",
         "incomplete": f"No violation{left}, nothing{left} to review; {undecided:,} of {every} could not be decided",
-        "clear": f"Nothing needs attention: {every}, all clear"
-        if summary["rules_evaluated"] == summary["rules_total"]
-        else f"{every}, all clear by the {rules} evaluated",
+        "clear": f"No action needed: {every}, all clear"
+        if summary.rules_evaluated == summary.rules_total
+        else f"{every}, all clear under the {rules} that were evaluated",
     }[level]
     return {
         "level": level,
         "headline": headline,
-        "lead": f"Judged by {rules}. A finding is a question to the record, not a conclusion about it.",
+        "lead": f"{rules} were evaluated. A finding is a reason to check the record, not a conclusion.",
     }
 
 
 def money_facts(summary: Summary) -> Iterator[Row]:
-    """Potential overpayment, and apart from it what is under review; `not known` where no claim carries an amount."""
+    """Potential overpayment, and separately the amount under review; `not known` if no claim has an amount."""
     for name, key in (("violation", "at_risk"), ("review", "review")):
-        claims = summary["standing"][name]
-        missing = summary["money"][f"{key}_without_amount"]
-        amount = f"${summary['money'][key]:,.2f}" if missing < claims or not claims else "not known"
-        sentence = f"{'in' if name == 'violation' else 'apart from that, in'} {counted(claims, 'claim')} "
+        claims = getattr(summary.standing, name)
+        missing = getattr(summary.money, f"{key}_without_amount")
+        amount = f"${getattr(summary.money, key):,.2f}" if missing < claims or not claims else "not known"
+        sentence = f"{'in' if name == 'violation' else 'separately, in'} {counted(claims, 'claim')} "
         sentence += "in violation" if name == "violation" else "to review"
-        if name == "violation" and (owed := summary["money"]["not_returned"]):
-            sentence += f", with ${owed:,.2f} that refunds left"
+        if name == "violation" and (owed := summary.money.not_returned):
+            sentence += f", including ${owed:,.2f} not yet refunded"
         if missing:
-            sentence += f"; {missing:,} of them carry no amount"
+            sentence += f"; {missing:,} without an amount"
         yield {"name": name, "amount": amount, "sentence": sentence}
 
 
 def movers(audited: pl.DataFrame, summary: Summary, providers: pl.DataFrame, overall: float) -> Iterator[Row]:
-    """What shapes the picture most: rules, the provider furthest above the rest, the last four weeks."""
+    """The main contributors: rules, the provider ranked first, the last four weeks."""
     for name, title in (
         ("violation", "Most violations"),
         ("review", "Most reviews"),
-        ("unknown", "Most often undecided"),
+        ("unknown", "Most often unknown"),
     ):
-        rule = max(summary["rules"], key=lambda rule: int(rule[name]), default=None)
-        if rule and rule[name]:
-            sentence = (
-                f"{rule['code']} {rule['name']}, {rule[name]:,} of the {rule['applicable']:,} claims it applies to"
-            )
+        rule = max(summary.rules, key=attrgetter(name), default=None)
+        if rule and getattr(rule, name):
+            of = counted(rule.applicable, "claim")
+            sentence = f"{rule.code} {rule.name}, {getattr(rule, name):,} of the {of} it applies to"
             yield {"title": f"{title}:", "id": None, "sentence": sentence}
-    if not summary["claims"]["violation"]:
+    if not summary.claims.violation:
         return
     first = providers.row(0, named=True)
     chance = "beyond" if first["above"] else "within"
     interval = f"95% interval {share(first['low'])} to {share(first['high'])}; all claims {share(overall)}"
     sentence = (
         f"{first['violation']:,} of {first['claims']:,} claims, {share(first['rate'])} ({interval}), "
-        f"{chance} what chance gives among {providers.height:,}"
+        f"{chance} what chance explains among {counted(providers.height, 'provider')}"
     )
     yield {"title": "Provider ranked first:", "id": first["provider_id"], "sentence": sentence}
     if sentence := _recent(audited):
@@ -118,7 +112,7 @@ def movers(audited: pl.DataFrame, summary: Summary, providers: pl.DataFrame, ove
 
 
 def _recent(audited: pl.DataFrame) -> str:
-    """The last four weeks against those before."""
+    """The last four weeks compared with the time before."""
     last = audited["service_date"].max()
     late = pl.col("service_date") > pl.lit(last - timedelta(days=28))  # type: ignore[operator]
     low, high = wilson(pl.col("hits"), pl.col("claims"))
@@ -129,7 +123,7 @@ def _recent(audited: pl.DataFrame) -> str:
     before, now = parts.with_columns(low=low, high=high, rate=pl.col("hits") / pl.col("claims")).to_dicts()
     verdict = "higher" if now["low"] > before["high"] else "lower" if now["high"] < before["low"] else "no clear change"
     counted = f"{now['hits']:,} of {now['claims']:,}"
-    return f"{share(now['rate'])} in violation ({counted}), before {share(before['rate'])}: {verdict}"
+    return f"{share(now['rate'])} in violation ({counted}), {share(before['rate'])} before: {verdict}"
 
 
 def period(audited: pl.DataFrame) -> str:
@@ -140,28 +134,30 @@ def period(audited: pl.DataFrame) -> str:
 
 def tables(summary: Summary) -> Iterator[Row]:
     """Rows, used and rejected by table."""
-    for name, rejects in summary["rejects"].items():
-        files = [entry for entry in summary["inputs"] if entry["table"] == name]
-        yield {"name": name, **rejects, **{key: sum(entry[key] for entry in files) for key in ("rows", "used")}}
+    for name, rejects in summary.rejects.items():
+        files = [entry for entry in summary.inputs if entry.table == name]
+        yield {
+            "name": name,
+            **vars(rejects),
+            **{key: sum(getattr(entry, key) for entry in files) for key in ("rows", "used")},
+        }
 
 
 def ledger_section(summary: Summary, cases: pl.DataFrame | None, findings: pl.DataFrame) -> Row | None:
-    """The run's urgent findings, open work, and the cases that have no finding any more. `findings`: `tonight_first`."""
+    """The run's urgent findings, open cases, and cases without a finding in this run. `findings`: `urgent_first`."""
     if cases is None:
         return None
-    ledger: Row = summary["ledger"]
+    ledger = summary.ledger
     missing = cases.filter(pl.col("mark").is_in(GONE))
     urgent = findings.filter("_urgent").join(
         cases.select(case="number", former=FORMER), on="case", how="left", maintain_order="left"
     )
-    counts_by_mark = [
-        f"{counts['findings']:,} {mark}" for mark, counts in ledger["tonight"].items() if counts["findings"]
-    ]
+    counts_by_mark = [f"{counts.findings:,} {mark}" for mark, counts in ledger.tonight.items() if counts.findings]
     claims = urgent.unique(KEYS)
     paid = claims.select(pl.col("amount").sum()).item()
     every = f" on {counted(claims.height, 'claim')}, ${paid:,.2f}" if counts_by_mark else ""
-    return ledger | {
-        "previous": ledger["previous_run"],
+    return vars(ledger) | {
+        "previous": ledger.previous_run,
         "headline": (", ".join(counts_by_mark) or "Nothing new, worse or reopened") + every,
         "urgent": urgent.head(_URGENT_SHOWN).to_dicts(),
         "urgent_count": urgent.height,
@@ -171,17 +167,17 @@ def ledger_section(summary: Summary, cases: pl.DataFrame | None, findings: pl.Da
 
 
 def remedies(pages: Iterable[Row]) -> dict[str, str]:
-    """What each rule's page says of how to resolve a finding."""
+    """How to resolve a finding, from each rule's page."""
     return {page["code"]: dict(page["parts"]).get("How to resolve", "") for page in pages}
 
 
 def because(basis: str | None) -> str:
-    """Why a record is taken for the same matter, as a sentence's end."""
-    return _BECAUSE.get(basis or "", basis or "")
+    """Why a record is or may be related to the claim."""
+    return BASIS_WORDS.get(basis or "", basis or "")
 
 
 def rejects(result: Result) -> list[Row]:
-    """Rejects by table, column and reason, the most frequent first."""
+    """Rejected rows by table, column and reason, most frequent first."""
     rows: list[Row] = []
     for name, table in result.inputs.tables.items():
         counted = table.rejects.group_by("column", "reason").agg(pl.len().alias("count"))
@@ -192,19 +188,18 @@ def rejects(result: Result) -> list[Row]:
 
 def pages(summary: Summary) -> Iterator[Row]:
     """Every rule's page as titled parts."""
-    skipped = {rule["code"] for rule in summary["rules"] if not rule["evaluated"]}
-    numbers = past.of(summary).numbers
+    skipped = {rule.code for rule in summary.rules if not rule.evaluated}
     for rule in ALL:
-        text, _, examples = pages_module.page(rule, numbers).partition("\n\nExamples:\n")
+        text, _, examples = pages_module.page(rule, summary.numbers).partition("\n\nExamples:\n")
         parts = [part.partition(":") for part in text.split("\n\n")[1:]]
         sentence = [(title, body.strip()) for title, _, body in parts] + [("Examples", examples)]
         yield {"code": rule.code, "name": rule.name, "skipped": rule.code in skipped, "parts": sentence}
 
 
 def given(summary: Summary) -> Iterator[tuple[str, str]]:
-    """The settings that were given, apart from the paths and the policy."""
+    """The settings other than paths and policy that were set."""
     names = {"selected": "Selected rules", "ignored": "Ignored rules", "required": "Required rules"}
-    for name, value in summary["settings"].items():
+    for name, value in summary.settings.items():
         if name not in ("paths", "policy", "origins") and value not in (None, [], False):
             yield (
                 names.get(name, name.replace("_", " ").capitalize()),

@@ -57,7 +57,7 @@ def draw(claim: Row, records: Sequence[Row], numbers: Numbers) -> str:
     lanes = [f'<text class="lane" x="0" y="{y + 4}">{_NAMES[kind]}</text>'
              f'<line class="rail" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>'
              for kind, y in _LANES.items()]  # fmt: skip
-    label = f"Time line of the claim of {claim['service_date']}: {len(marks)} other records weighed"
+    label = f"Timeline of the claim of {claim['service_date']}; other records considered: {len(marks)}"
     body = "".join(
         [*bands, *lanes, *_days(scale, day, numbers, late), *_own_call(claim, scale, start, end), *_marks(scale, marks)]
     )
@@ -137,7 +137,7 @@ def _marks(scale: _Scale, marks: Sequence[Row]) -> Iterable[str]:
         x, y = scale(at), _LANES[mark["kind"]]
         kind = mark["outcome"] if _strength(mark) else "none"
         when = f"{at:%Y-%m-%d}" if mark["date_only"] else f"{at:%Y-%m-%d %H:%M}"
-        outside = "" if scale.holds(at) else ", outside the picture"
+        outside = "" if scale.holds(at) else ", outside the timeline"
         title = escape(f"{mark['kind']} {shown(mark['id'])}, {when}: {mark['outcome']}{outside}")
         path = f'<path class="m-{kind}" transform="translate({x} {y})" d="{_shape(kind, outside)}">'
         yield f"{path}<title>{title}</title></path>"

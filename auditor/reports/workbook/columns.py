@@ -1,4 +1,4 @@
-"""The columns of the work paper, sheet by sheet."""
+"""The columns of report.xlsx, sheet by sheet."""
 
 from auditor.reports.workbook.sheets import Column
 
@@ -16,7 +16,7 @@ FINDINGS = (
     Column("note", "Note", "open", 28),
     Column("decided_on", "Decided on", "open_date", 11),
     Column("state", "State", width=10),
-    Column("former", "Decision before", width=28),
+    Column("former", "Previous decision", width=28),
     Column("name", "Rule name", width=28),
     Column("claim_line", "Line", width=6),
     Column("cpt_code", "Code", width=7),
@@ -25,16 +25,16 @@ FINDINGS = (
     Column("payer", "Payer", width=14),
     Column("minutes", "Minutes", "number", 8),
     Column("related_id", "Related record", width=18),
-    Column("related_at", "Related at", "instant", 16),
-    Column("gap_days", "Gap in days", "number", 8),
+    Column("related_at", "Time of related record", "instant", 16),
+    Column("gap_days", "Days apart", "number", 8),
     Column("at_risk_amount", "Potential overpayment (once per claim)", "money", 14),
     Column("first_run", "First found in", width=24),
     Column("source_file", "Source file", width=24),
     Column("source_record", "Record", "number", 8),
 )
-"""What a reviewer looks at and fills in fits a screen of 1366 pixels; the rest is to the right of it."""
+"""The columns that a reviewer reads and fills in fit a screen of 1366 pixels; the others are to the right."""
 LEDGER = ("mark", "case", "state", "former", "first_run")
-"""Columns of the findings that there are where a ledger is kept."""
+"""Columns of the findings that exist only with a ledger."""
 MISSING = (
     Column("number", "Case", "number", 7),
     Column("rule", "Rule", width=9),
@@ -43,7 +43,7 @@ MISSING = (
     Column("cpt_code", "Code", width=7),
     Column("outcome", "Outcome when last found", width=12),
     Column("mark", "Since last run", width=11),
-    Column("why", "Why not seen", width=44),
+    Column("why", "Reason not seen", width=44),
     Column("state", "State", width=10),
     Column("first_run", "First found in", width=24),
     Column("last_run", "Last found in", width=24),
@@ -84,15 +84,16 @@ PROVIDERS = (
     Column("at_risk", "Potential overpayment", "money", 14),
 )
 PROVIDERS_NOTE = (
-    "Ranked by the low end of the 95% Wilson interval; providers with few claims come last, so that three claims do not "
-    "look like a pattern. Marked: above the rate of all claims by more than chance gives among so many providers."
+    "Providers are ranked by the lower bound of the 95% Wilson interval, so that a few claims do not look like a pattern; "
+    "providers with few claims come last. Above all claims: the rate exceeds that of all claims by more than chance "
+    "explains."
 )
 RULES = (
     Column("code", "Rule", width=9),
     Column("name", "Name", width=34),
     Column("evaluated", "Evaluated", width=10),
-    Column("reason", "Why not", width=44),
-    Column("applicable", "Applies to claims", "number"),
+    Column("reason", "Reason not evaluated", width=44),
+    Column("applicable", "Claims it applies to", "number"),
     Column("violation", "Violation", "number"),
     Column("review", "Review", "number"),
     Column("unknown", "Unknown", "number"),
@@ -109,4 +110,4 @@ REJECTS = (
     Column("column", "Column", width=20),
     Column("reason", "Reason", width=60),
 )
-RUN = (Column("name", "What", width=34), Column("value", "Value", width=110))
+RUN = (Column("name", "Name", width=34), Column("value", "Value", width=110))

@@ -1,4 +1,4 @@
-"""sample.xlsx: the drawn units as a work paper, locked but for the reviewer's columns."""
+"""sample.xlsx: the sampled units as a workbook in which only the reviewer's columns can be edited."""
 
 from pathlib import Path
 
@@ -10,8 +10,9 @@ SHEET, HEADER_ROW = "Sample", ROWS_ABOVE - 1
 REVIEW = ("error_amount", "note")
 """The columns that a reviewer fills in."""
 _NOTE = (
-    "error_amount: 0 where the unit is right, what was paid too much where it is not, negative where too little was paid. "
-    "Fill in every row of kind sample; a spare only as docs/sampling.md says. The other cells are locked without a password."
+    "error_amount: 0 if the payment is correct, the overpaid amount if too much was paid, negative if too little was paid. "
+    "Fill in every row of kind sample; use a spare only as docs/sampling.md explains. The other cells are locked without a "
+    "password."
 )
 _WIDTHS = {
     "order": 6,
@@ -32,7 +33,7 @@ def write(path: Path, sample: pl.DataFrame, run_id: str, started: str) -> None:
         sheet = book.table(SHEET, sample, [*columns, *review], _NOTE, locked=True)
         sheet.data_validation(ROWS_ABOVE, len(columns), ROWS_ABOVE - 1 + sample.height, len(columns), {
             "validate": "decimal", "criteria": "between", "minimum": -1e9, "maximum": 1e9,
-            "error_title": REVIEW[0], "error_message": "An amount of money; 0 where the unit is right.",
+            "error_title": REVIEW[0], "error_message": "Enter an amount; 0 if the payment is correct.",
         })  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """The first sheet of report.xlsx: the numbers of summary.json with native charts."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 from xlsxwriter import Workbook
@@ -11,8 +10,8 @@ from xlsxwriter.worksheet import Worksheet
 from auditor.audit import Result
 from auditor.reports.page import charts
 from auditor.reports.page.phrases import counted
-from auditor.reports.summary import Summary
 from auditor.reports.workbook.sheets import WorkbookWriter
+from auditor.run_summary import Summary, Tally
 
 
 def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
@@ -26,61 +25,63 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
     at = _Cursor(sheet, formats)
-    claims, money, cover = summary["claims"], summary["money"], summary["coverage"]
+    claims, money, cover = summary.claims, summary.money, summary.coverage
     at.line("Audit of telephone claims", None, "title")
-    if "ledger" in summary:
-        for mark, counts in summary["ledger"]["tonight"].items():
+    if summary.ledger.run:
+        for mark, counts in summary.ledger.tonight.items():
             at.line(f"Tonight: {mark}", _tallied(counts))
-        for state, counts in summary["ledger"]["work"].items():
-            due = f", the next due on {counts['next_due']}" if counts.get("next_due") else ""
+        for state, counts in summary.ledger.work.items():
+            due = f", the next due on {counts.next_due}" if counts.next_due else ""
             at.line(f"Cases: {state}", _tallied(counts) + due)
         at.gap()
-    judged, rules = summary["rules_evaluated"], summary["rules_total"]
-    other_rules = "; the others, on sheet Rules, never read as clear" if judged < rules else ""
+    judged, rules = summary.rules_evaluated, summary.rules_total
+    other_rules = "; the others (see sheet Rules) are not clear" if judged < rules else ""
     at.line("Rules evaluated", f"{judged} of {rules}{other_rules}")
     days = result.claims["service_date"].cast(pl.String).drop_nulls().sort().to_list()
     at.line("Service dates", f"{days[0]} to {days[-1]}" if days else "no claim was audited")
-    at.line("Visits cover", f"{cover['visits_since']} to {(cover['as_of'] or 'unknown')[:16].replace('T', ' ')}")
-    at.line("Lines since", str(cover["claims_since"]))
-    at.line("Policy", f"{summary['policy']['name']}, {summary['timezone']}")
-    at.line("Run", f"{summary['run_id']}, audit98968 {summary['version']}")
-    for join in summary["joins"]:
-        nearly = f", {join['nearly_equal']:,} nearly" if join["nearly_equal"] else ""
-        at.line(f"Ids in {join['in']}", f"{join['found']:,} of {join['values']:,} {join['of']}{nearly}")
+    at.line("Visits cover", f"{cover.visits_since} to {f'{cover.as_of:%Y-%m-%d %H:%M}' if cover.as_of else 'unknown'}")
+    at.line("Billed lines since", str(cover.claims_since))
+    at.line("Policy", f"{summary.policy.name}, {summary.timezone}")
+    at.line("Run", f"{summary.run_id}, audit98968 {summary.version}")
+    for join in summary.joins:
+        nearly = f", {join.nearly_equal:,} written differently" if join.nearly_equal else ""
+        at.line(f"Ids in {join.column}", f"{join.found:,} of {join.values:,} {join.of}{nearly}")
     at.gap()
     at.heads("Claims", "Number", "Share")
     first = at.row
     for name in ("violation", "review", "incomplete", "clear"):
         at.cells(
-            name, (claims[name], "number"), (claims[name] / claims["audited"] if claims["audited"] else None, "share")
+            name,
+            (getattr(claims, name), "number"),
+            (getattr(claims, name) / claims.audited if claims.audited else None, "share"),
         )
-    at.cells("audited", (claims["audited"], "number"))
-    at.cells("clear by absence: patient in no visit", (claims["clear_by_absence"], "number"))
+    at.cells("audited", (claims.audited, "number"))
+    at.cells("clear because the patient has no visit", (claims.clear_by_absence, "number"))
     for name in ("void", "denied", "rejected", "not_applicable"):
-        at.cells(f"not audited: {name.replace('_', ' ')}", (claims[name], "number"))
+        at.cells(f"not audited: {name.replace('_', ' ')}", (getattr(claims, name), "number"))
     at.gap()
     at.heads("Potential overpayment", "Amount", "Without amount")
     for label, name, key in (
         ("claims in violation", "violation", "at_risk"),
-        ("apart: claims to review", "review", "review"),
+        ("separately: claims to review", "review", "review"),
     ):
-        missing, all_ = money[f"{key}_without_amount"], summary["standing"][name]
-        at.cells(label, (money[key] if missing < all_ or not all_ else None, "money"), (missing, "number"))
-    if "ledger" in summary:
-        at.cells("returned: the sum of refunds", (money["returned"], "money"))
-        at.cells("at risk still, as refunds left it", (money["not_returned"], "money"))
-    at.line("Potential, not established: a person decides.", None, "note")
+        missing, all_ = getattr(money, f"{key}_without_amount"), getattr(summary.standing, name)
+        at.cells(label, (getattr(money, key) if missing < all_ or not all_ else None, "money"), (missing, "number"))
+    if summary.ledger.run:
+        at.cells("returned (sum of refunds)", (money.returned, "money"))
+        at.cells("still at risk after partial refunds", (money.not_returned, "money"))
+    at.line("An overpayment is potential until a reviewer confirms it.", None, "note")
     at.gap()
     at.heads("Rule", "Violation", "Review", "Amount")
     rules_at = at.row
-    fired = [rule for rule in summary["rules"] if rule["violation"] or rule["review"]]
-    fired.sort(key=lambda rule: (-rule["violation"], -rule["review"], rule["code"]))
+    fired = [rule for rule in summary.rules if rule.violation or rule.review]
+    fired.sort(key=lambda rule: (-rule.violation, -rule.review, rule.code))
     for rule in fired:
         at.cells(
-            f"{rule['code']} {rule['name']}",
-            (rule["violation"], "number"),
-            (rule["review"], "number"),
-            (rule["violation_amount"] + rule["review_amount"], "money"),
+            f"{rule.code} {rule.name}",
+            (rule.violation, "number"),
+            (rule.review, "number"),
+            (rule.violation_amount + rule.review_amount, "money"),
         )
     at.gap()
     unit, periods = charts.trend(result.claims)
@@ -88,17 +89,17 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     trend_at = at.row
     for start, count, rate in periods.select("start", "claims", "rate").iter_rows():
         at.cells(str(start), (rate, "share"), (count, "number"))
-    if claims["audited"]:
+    if claims.audited:
         _bar(book, sheet, "Claims by disposition", "F2", (first, first + 3), 1)
         _line(book, sheet, f"Violation rate by {unit}", "F36", (trend_at, at.row - 1))
     if fired:
         _bar(book, sheet, "Claims by rule", "F17", (rules_at, rules_at + min(len(fired), 12) - 1), 2)
 
 
-def _tallied(counts: dict[str, Any]) -> str:
+def _tallied(counts: Tally) -> str:
     """`5 on 3 claims, $150.50`."""
-    claims = counted(counts["claims"], "claim")
-    return f"{counts['findings']:,} on {claims}, ${counts['amount']:,.2f}" if counts["findings"] else "none"
+    claims = counted(counts.claims, "claim")
+    return f"{counts.findings:,} on {claims}, ${counts.amount:,.2f}" if counts.findings else "none"
 
 
 @dataclass

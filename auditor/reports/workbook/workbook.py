@@ -1,4 +1,4 @@
-"""report.xlsx: the audit as a work paper, what is new first. Ids are text, dates are dates, and it can be sorted."""
+"""report.xlsx: the audit as a workbook, new findings first. Ids are text and dates are dates, so sheets can be sorted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,18 +10,18 @@ from auditor.audit import Result
 from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import ranking
-from auditor.reports.summary import Summary
 from auditor.reports.tables import FORMER, urgent_first, worst_first
 from auditor.reports.workbook import columns, summary_sheet
 from auditor.reports.workbook.sheets import ROWS_ABOVE, opened
+from auditor.run_summary import Summary
 
 ROWS = 2_000
-"""Rows of a sheet: people work through hundreds; the CSV and Parquet files have all."""
+"""Rows of a sheet: reviewers work through hundreds; the CSV and Parquet files have all rows."""
 
 DECISIONS = ["confirmed", "corrected", "refunded", "dismissed"]
 _MISSING_SHOWN = (
     "Cases without a finding in this run. Resolved: the claim was audited again and the rule found nothing. Not seen: "
-    "nobody can tell, and why."
+    "this run could not check the case, for the reason shown."
 )
 
 
@@ -33,7 +33,7 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
     claims, findings = _linked(result, cases, rows)
     missing = cases.filter(pl.col("mark").is_in(GONE)) if cases is not None else None
     providers, rejects = ranking(result.claims), _rejects(result)
-    with opened(path, "Audit of telephone claims", summary["run_id"], summary["started"]) as book:
+    with opened(path, "Audit of telephone claims", summary.run_id, summary.started) as book:
         summary_sheet.write(book, result, summary)
         heads = [head for head in columns.FINDINGS if cases is not None or head.name not in columns.LEDGER]
         sheet = book.table("Findings", findings, heads, _findings_note(result.findings.height, rows), frozen=2)
@@ -52,11 +52,13 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
             f" The first {rows:,} of {providers.height:,}." if providers.height > rows else ""
         )
         book.table("Providers", providers.head(rows), columns.PROVIDERS, note)
-        note = "A rule that is not evaluated says nothing about any claim."
+        note = "A rule that was not evaluated was not checked for any claim."
         book.table("Rules", _rules(summary), columns.RULES, note)
-        note = "Rows that were not used. Values are never shown." + _rest(rejects.height, rows, "rejects.csv")
+        note = "Rejected rows, which were not used. Their values are not shown." + _rest(
+            rejects.height, rows, "rejects.csv"
+        )
         book.table("Rejects", rejects.head(rows), columns.REJECTS, note)
-        note = "What was run, on what. Identifiers and dates make this file PHI."
+        note = "Settings and inputs of the run. This file contains identifiers and dates: handle it as PHI."
         book.table("Run", _run(summary).head(rows), columns.RUN, note)
 
 
@@ -87,19 +89,22 @@ def _rest(height: int, rows: int, file: str) -> str:
 def _findings_note(height: int, rows: int) -> str:
     shown = f"{height:,} findings" if height <= rows else f"{rows:,} of {height:,} findings"
     return (
-        f"{shown}: new, worse, reopened, open, confirmed, the others; the worst first.{_rest(height, rows, 'findings.csv')} "
-        "Decision, Note and Decided on are yours to fill in. Sort and filter as you like: links find their claim again."
+        f"{shown}, sorted by mark and state (new, worse, reopened, open, confirmed, others), then the worst first."
+        f"{_rest(height, rows, 'findings.csv')} "
+        "Fill in Decision, Note and Decided on. You can sort and filter; the links still lead to the right claim."
     )
 
 
 def _claims_note(height: int, rows: int) -> str:
     if height <= rows:
-        return f"All {height:,} audited claims, the worst first."
+        return f"All audited claims ({height:,}), the worst first."
     return f"{rows:,} of {height:,} audited claims, the worst first.{_rest(height, rows, 'claims.csv')}"
 
 
 def _rules(summary: Summary) -> pl.DataFrame:
-    rows = pl.DataFrame(summary["rules"], infer_schema_length=None).with_columns(pl.col("reason").cast(pl.String))
+    rows = pl.DataFrame(list(map(vars, summary.rules)), infer_schema_length=None).with_columns(
+        pl.col("reason").cast(pl.String)
+    )
     counts = ("applicable", "violation", "review", "unknown")
     yes = pl.when("evaluated").then(pl.lit("yes")).otherwise(pl.lit("NO"))
     # A zero would read as "nothing found"; a rule that was not evaluated has no numbers.
@@ -115,7 +120,7 @@ def _rejects(result: Result) -> pl.DataFrame:
 
 
 def _run(summary: Summary) -> pl.DataFrame:
-    pairs = [(name, value) for name, value in _flat(summary) if not name.startswith("rules.")]
+    pairs = [(name, value) for name, value in _flat(summary.published()) if not name.startswith("rules.")]
     return pl.DataFrame(pairs, schema={"name": pl.String, "value": pl.String}, orient="row")
 
 

@@ -20,7 +20,7 @@ from tests.slow.fuzz.exports import CANARY, LINKS, Fact, Table
 
 Facts = dict[str, list[Fact]]
 TABLES = ("claims", "findings", "evidence")
-_HEADERS = re.compile(r"file has: .*?; (?:accepted are|correct)")
+_HEADERS = re.compile(r"file has: .*?; (?:accepted headers are|correct)")
 NULLS = ("NULL", "\\N", "<null>", "(null)", "nan", "None", "#N/A")
 """What the default policy takes for nothing."""
 _DERIVED = ("disposition", "at_risk_amount", "review_amount", "supportable_code")

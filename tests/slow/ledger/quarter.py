@@ -33,6 +33,7 @@ CASE_COLUMNS = {
     "state": "state",
     "outcome": "outcome",
     "amount": "amount",
+    "refunded_amount": "refunded_amount",
 }
 POLICIES = {
     "narrow": 'name = "narrow"\nhorizon_days = 10\n[bands]\n98968 = { low = 23, high = 30 }\n',
@@ -51,12 +52,13 @@ class Plan:
     recent: frozenset[int] = frozenset({*range(53, 60), *range(80, 84)})
     early: frozenset[int] = frozenset({75})
     held_back: frozenset[int] = frozenset({20, 65})
+    again: frozenset[int] = frozenset({3, 12, 37, 45, 56, 72, 88})
     policies: dict[int, str] = field(default_factory=lambda: {
         **dict.fromkeys(range(40, 62), "strict"), **dict.fromkeys(range(62, 91), "narrow"), 30: "bcbs-ma", 70: "dated"})  # fmt: skip
 
 
 SHORT = Plan(ledger_runs=14, lost=frozenset({4}), refused=frozenset({6}), selected=frozenset({8}), recent=frozenset({10, 11, 12}),
-             early=frozenset(), held_back=frozenset({5}), policies={9: "strict", 10: "strict"})  # fmt: skip
+             early=frozenset(), held_back=frozenset({5}), again=frozenset({3, 9, 11, 13}), policies={9: "strict", 10: "strict"})  # fmt: skip
 
 
 class Clock(datetime):
@@ -110,6 +112,7 @@ class Quarter:
         self.numbers: dict[Key, int] = {}
         self.differences: list[str] = []
         self.tally: Counter[str] = Counter()
+        self.words: list[str] = []
         for name, text in POLICIES.items():
             (folder / f"{name}.toml").write_text(text)
 
@@ -124,6 +127,10 @@ class Quarter:
                 self.ledger_run(ledger_run)
                 self.reviews()
                 self._stands(ledger_run)
+                if ledger_run in self.plan.again:
+                    Clock.this_run += timedelta(hours=6)
+                    self._run_again(ledger_run)
+                    self._stands(ledger_run)
                 progress(f"night {ledger_run}: {len(self.replay.cases):,} cases, {len(self.differences)} differences")
 
     def ledger_run(self, ledger_run: int) -> None:
@@ -149,6 +156,7 @@ class Quarter:
             words += ["--as-of", str(Clock.this_run.date() - timedelta(days=5))]
         if policy := self.plan.policies.get(ledger_run):
             words += ["--policy", str(self.folder / f"{policy}.toml") if policy in POLICIES else policy]
+        self.words = words
         code, _ = audit98968(*words)
         latest = self.out / "latest"
         summary = json.loads((latest / "summary.json").read_text())
@@ -163,62 +171,79 @@ class Quarter:
         self.tally.update(why for mark, why in reported.marks.values() if mark == "not seen")
         self.tally["undecided claims settled"] += reported.settled
 
+    def _run_again(self, ledger_run: int) -> None:
+        """The same run on the same exports, after a day of reviews."""
+        code, _ = audit98968(*self.words)
+        summary = json.loads((self.out / "latest" / "summary.json").read_text())
+        reported = self.replay.ledger_run(self.out / "latest", again=True)
+        self._published(ledger_run, self.out / "latest", summary, reported, code)
+        self.tally["nights run again"] += 1
+
     def reviews(self) -> None:
-        """What reviewers do by day: decide, note, and import a work paper every tenth day."""
+        """What reviewers do by day: decide, note, and import a work paper every fifth day."""
         today = Clock.this_run.date()
         names = sorted(self.numbers)
-        for key in self.random.sample(names, min(len(names), 5)):
-            case, number = self.replay.cases[key], str(self.numbers[key])
-            state = self.random.choice(
-                ("confirmed", "confirmed", "dismissed", "dismissed", "dismissed", "corrected", "refunded", "open")
-            )
-            on = today - timedelta(days=self.random.randrange(0, 3))
-            words = [
-                "cases",
-                "decide",
-                str(self.out),
-                state,
-                number,
-                "--by",
-                "Ann",
-                "--reason",
-                "read it",
-                "--on",
-                str(on),
-            ]
-            until = suspended = None
-            if state == "dismissed" and self.random.random() < 0.6:
-                until = on + timedelta(days=self.random.randrange(3, 20))
-                words += ["--until", str(until)]
-            if state == "confirmed" and self.random.random() < 0.5:
-                first = on + timedelta(days=self.random.randrange(-10, 40))
-                last = first + timedelta(days=self.random.randrange(0, 250)) if self.random.random() < 0.6 else None
-                suspended = (first, last)
-                words += ["--investigated-from", str(first), *(["--investigated-to", str(last)] if last else [])]
-            self._same(0, f"exit code of a decision {state}", audit98968(*words)[0], 0)
-            case.decide(state, on, until, suspended)
-            self.tally["decisions"] += 1
+        for key in self.random.sample(names, min(len(names), 6)):
+            self._decide(key, today)
         if names and self.random.random() < 0.3:
             number = str(self.numbers[self.random.choice(names)])
-            self._same(
-                0,
-                "exit code of a note",
-                audit98968("cases", "note", str(self.out), number, "asked", "--by", "Ann")[0],
-                0,
-            )
+            code, _ = audit98968("cases", "note", str(self.out), number, "asked", "--by", "Ann")
+            self._same(0, "exit code of a note", code, 0)
             self.tally["notes"] += 1
-        if self.tally["nights run"] % 10 == 5:
+        if self.tally["nights run"] % 5 == 4:
             self._import(today)
 
+    def _decide(self, key: Key, today: date) -> None:
+        """One decision, and whether the program takes it."""
+        draw, case = self.random, self.replay.cases[key]
+        choices = ("confirmed", "confirmed", "dismissed", "dismissed", "corrected", "refunded", "open")
+        if case.state in ("confirmed", "refunded") and draw.random() < 0.7:
+            choices = ("refunded",)
+        state = draw.choice(choices)
+        on = today - timedelta(days=draw.randrange(0, 3))
+        words = ["cases", "decide", str(self.out), state, str(self.numbers[key]), "--by", "Ann", "--reason", "read it",
+                 "--on", str(on)]  # fmt: skip
+        until = suspended = identified = amount = None
+        if state == "dismissed" and draw.random() < 0.6:
+            until = on + timedelta(days=draw.randrange(3, 20))
+            words += ["--until", str(until)]
+        if state == "confirmed" and draw.random() < 0.5:
+            first = on + timedelta(days=draw.randrange(-10, 40))
+            last = first + timedelta(days=draw.randrange(0, 250)) if draw.random() < 0.6 else None
+            suspended = (first, last)
+            words += ["--investigated-from", str(first), *(["--investigated-to", str(last)] if last else [])]
+        if state in ("corrected", "refunded") and draw.random() < 0.5:
+            identified = on - timedelta(days=draw.randrange(0, 30))
+            words += ["--identified-on", str(identified)]
+        taken = case.allows(state, identified)
+        if state == "refunded":
+            left = amount = self.replay.left(key[:3], case.amount)
+            if draw.random() < 0.6:
+                amount = Decimal(draw.randrange(1, 5000)) / 100
+                words += ["--amount", str(amount)]
+            more = left is not None and amount is not None and amount > left
+            if more and draw.random() < 0.5:
+                more = False
+                words += ["--yes"]
+            taken = taken and amount is not None and not more
+        self._same(0, f"exit code of a decision {state}", audit98968(*words)[0], 0 if taken else 2)
+        self.tally["decisions" if taken else "decisions refused"] += 1
+        self.tally["refunds"] += taken and state == "refunded"
+        if taken:
+            case.decide(state, on, until, suspended, identified, amount)
+
     def _import(self, today: date) -> None:
-        """Fill in the work paper of the last run for some of its findings."""
+        """Fill in the work paper of the last run for some of its findings: all of its rows are taken or none."""
         sheet = _sheet(self.out / "latest" / "report.xlsx", "Findings")
         rows = sheet.to_dicts()
-        for row in self.random.sample(rows, min(4, len(rows))):
-            state = self.random.choice(("Confirmed", "dismissed", "corrected"))
+        chosen = self.random.sample(rows, min(4, len(rows)))
+        states = [self.random.choice(("Confirmed", "Confirmed", "dismissed", "corrected", "Refunded")) for _ in chosen]
+        cases = self.replay.cases
+        taken = all(cases[_key(row)].allows(state.lower()) for row, state in zip(chosen, states, strict=True))
+        if not taken and self.random.random() < 0.7:
+            states, taken = ["Confirmed" for _ in chosen], True
+        for row, state in zip(chosen, states, strict=True):
             row |= {"Decision": state, "Note": f"seen on {today}", "Decided on": str(today)}
-            self.replay.cases[_key(row)].decide(state.lower(), today)
-            self.tally["decisions imported"] += 1
         paper = self.folder / "reviewed.xlsx"
         with xlsxwriter.Workbook(str(paper)) as book:
             page = book.add_worksheet("Findings")
@@ -226,9 +251,14 @@ class Quarter:
                 page.write_string(1, place, name)
                 for number, row in enumerate(rows):
                     page.write_string(number + 2, place, str(row[name] if row[name] is not None else ""))
-        self._same(
-            0, "exit code of an import", audit98968("cases", "import", str(self.out), str(paper), "--by", "Bo")[0], 0
-        )
+        code, _ = audit98968("cases", "import", str(self.out), str(paper), "--by", "Bo")
+        self._same(0, "exit code of an import", code, 0 if taken else 3)
+        for row in rows if taken else ():
+            if row in chosen:
+                key, state = _key(row), row["Decision"].lower()
+                amount = self.replay.left(key[:3], cases[key].amount) if state == "refunded" else None
+                cases[key].decide(state, today, amount=amount)
+                self.tally["decisions imported"] += 1
 
     def _published(self, ledger_run: int, folder: Path, summary: dict[str, Any], reported: Recorded, code: int) -> None:
         """Parquet, CSV, summary, HTML and XLSX of one run against the replay."""
@@ -279,8 +309,9 @@ class Quarter:
             ledger_run,
             "exit code",
             code,
-            1 if any(reported.counts[mark] for mark in ("new", "worse", "reopened")) else 0,
+            1 if reported.announced else 0,
         )
+        self._counted(ledger_run, summary, reported)
         here = {key: (mark, cases[key].state) for key, (mark, _) in marks.items() if mark in MARKS[:5]}
         gone = {key: (mark, cases[key].state) for key, (mark, _) in marks.items() if mark in MARKS[5:]}
         for sheet, expected in (("Findings", here), ("Gone", gone)):
@@ -290,6 +321,17 @@ class Quarter:
             }
             self._each(ledger_run, f"XLSX sheet {sheet}", shown, expected)
         self._html(ledger_run, (folder / "report.html").read_text(), reported, here, gone)
+
+    def _counted(self, ledger_run: int, summary: dict[str, Any], reported: Recorded) -> None:
+        """Money, claims and work of summary.json, once people's decisions count."""
+        self._same(ledger_run, "findings announced", summary["ledger"]["announced"], reported.announced)
+        for name, expected in (("money", reported.money), ("standing", reported.after_decisions)):
+            shown = {key: round(summary[name][key], 2) for key in expected}
+            self._each(ledger_run, name, shown, {key: round(value, 2) for key, value in expected.items()})
+        work = {state: (line["findings"], line["claims"], round(line["amount"], 2))
+                for state, line in summary["ledger"]["work"].items()}  # fmt: skip
+        self._each(ledger_run, "work", work, {
+            state: (cases, claims, round(amount, 2)) for state, (cases, claims, amount) in reported.work.items()})  # fmt: skip
 
     def _html(self, ledger_run: int, page: str, reported: Recorded, here: dict[Key, Any], gone: dict[Key, Any]) -> None:
         counts = re.findall(rf"<b>([\d,]+)</b> ({'|'.join(MARKS)})", page)
@@ -332,7 +374,9 @@ class Quarter:
         code, text = audit98968("cases", "export", str(self.out), "--format", "jsonl")
         self._same(ledger_run, "exit code of cases export", code, 0)
         rows = [json.loads(line) for line in text.splitlines()]
-        rows = [row | {"amount": row["amount"] and Decimal(row["amount"])} for row in rows]
+        rows = [
+            row | {name: row[name] and Decimal(row[name]) for name in ("amount", "refunded_amount")} for row in rows
+        ]
         shown = {(row["claim_id"], row["claim_line"], row["cpt_code"], row["rule"]): row for row in rows}
         cases = self.replay.cases
         for column, value in CASE_COLUMNS.items():

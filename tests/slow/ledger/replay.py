@@ -18,6 +18,8 @@ import polars as pl
 FACTS = ("outcome", "service_date", "minutes", "billed_amount", "paid_amount", "patient_id", "provider_id",
          "related_kind", "related_id", "related_at", "gap_days", "basis")  # fmt: skip
 MARKS = ("new", "worse", "reopened", "persisting", "changed", "resolved", "not seen")
+STATES = ("open", "confirmed", "corrected", "refunded", "dismissed")
+SETTLED = STATES[2:]
 
 Claim = tuple[str, str, str]
 Key = tuple[str, str, str, str]
@@ -28,14 +30,16 @@ class Case:
     """One finding's life."""
 
     facts: dict[str, Any]
-    amount: Decimal | None
     first_run: str
     last_run: str
     gone: bool = False  # resolved, and not found since
     state: str = "open"
     until: date | None = None
-    confirmed: date | None = None
+    identified: date | None = None
     suspended: tuple[date, date | None] | None = None
+    decided: dict[str, Any] = field(default_factory=dict)  # the facts that were decided
+    refunded_amount: Decimal | None = None
+    decided_since: bool = False  # after the last run
 
     @property
     def outcome(self) -> str:
@@ -43,26 +47,47 @@ class Case:
         return str(self.facts["outcome"])
 
     @property
+    def amount(self) -> Decimal | None:
+        """What was paid, else billed, when it was last found."""
+        return amount_of(self.facts)
+
+    @property
     def due(self) -> date | None:
-        """The day on which sixty days have run since `confirmed`, those apart that an investigation stood in their way."""
-        if self.state != "confirmed" or self.confirmed is None:
+        """The day on which sixty days have run since the identification, except those that an investigation suspends."""
+        if self.state not in ("open", "confirmed") or self.identified is None:
             return None
         first, last = self.suspended or (date.max, None)
-        end = min(last or date.max, self.confirmed + timedelta(180))
-        day, ran = self.confirmed, 0
+        end = min(last or date.max, self.identified + timedelta(180))
+        day, ran = self.identified, 0
         while ran < 60 or first <= day < end:
             ran += not first <= day < end
             day += timedelta(1)
         return day
 
-    def decide(self, state: str, on: date, until: date | None = None, suspended: Any = None) -> None:
+    def allows(self, state: str, identified: date | None = None) -> bool:
+        """Whether a reviewer may decide so: money goes back only for an overpayment that was identified."""
+        return state not in ("corrected", "refunded") or identified is not None or self.identified is not None
+
+    def decide(self, state: str, on: date, until: date | None = None, suspended: Any = None,
+               identified: date | None = None, amount: Decimal | None = None) -> None:  # fmt: skip
         """A reviewer's word."""
-        if state == "confirmed":
-            self.confirmed = min(self.confirmed or on, on)
-            self.suspended = suspended
-        elif state in ("open", "dismissed"):
-            self.confirmed = None
-        self.state, self.until = state, until
+        started = on if state == "confirmed" else identified
+        if state in ("open", "dismissed"):
+            self.identified = None
+        elif started:
+            self.identified = min(self.identified or started, started)
+        if state == "open":
+            self.refunded_amount = None
+        elif amount is not None:
+            self.refunded_amount = (self.refunded_amount or Decimal()) + amount
+        self.state, self.until, self.suspended = state, until, suspended
+        self.decided, self.decided_since = dict(self.facts), True
+
+    def reopen(self) -> None:
+        """A run takes the decision back. Only the clock of a confirmed overpayment runs on."""
+        if self.state in SETTLED:
+            self.identified = None
+        self.state, self.until = "open", None
 
 
 @dataclass
@@ -70,8 +95,12 @@ class Recorded:
     """What one run has to say."""
 
     marks: dict[Key, tuple[str, str | None]] = field(default_factory=dict)
+    announced: int = 0
     waiting: int = 0
     settled: int = 0
+    money: dict[str, float] = field(default_factory=dict)
+    after_decisions: dict[str, int] = field(default_factory=dict)
+    work: dict[str, tuple[int, int, float]] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -99,9 +128,13 @@ class Replay:
     def __init__(self) -> None:
         self.cases: dict[Key, Case] = {}
         self.undecided: dict[Claim, tuple[datetime, set[str]]] = {}
+        self.last: dict[Key, tuple[str, str | None]] = {}
 
-    def ledger_run(self, folder: Path) -> Recorded:
-        """One published run. Returns its marks by case, each with the reason of `not seen`."""
+    def ledger_run(self, folder: Path, *, again: bool = False) -> Recorded:
+        """One published run. Returns its marks by case, each with the reason of `not seen`.
+
+        `again`: with the inputs and settings of the run before it, whose marks it repeats where nobody decided since.
+        """
         reported = Recorded()
         summary = json.loads((folder / "summary.json").read_text())
         today = datetime.fromisoformat(summary["started"]).date()
@@ -109,31 +142,89 @@ class Replay:
         evaluated = {rule["code"]: rule["evaluated"] for rule in summary["rules"]}
         found = {(*claim_key(row), row["rule"]): row for row in pl.read_parquet(folder / "findings.parquet").to_dicts()}
         for key, row in found.items():
-            reported.marks[key] = (self._found(key, row, summary["run_id"], today), None)
+            mark = self._found(key, row, summary["run_id"], today)
+            reported.announced += mark in ("new", "worse", "reopened")
+            repeated = again and mark == "persisting" and not self.cases[key].decided_since
+            reported.marks[key] = self.last[key] if repeated else (mark, None)
         there = records(summary["inputs"])
         for key in self.cases.keys() - found.keys():
             if mark := self._gone(key, claims, evaluated, there):
                 reported.marks[key] = mark
+            elif again and self.last.get(key) == ("resolved", None) and not self.cases[key].decided_since:
+                reported.marks[key] = self.last[key]
         self._remember(reported, claims, evaluated, datetime.fromisoformat(summary["coverage"]["as_of"]),
                        summary["settings"]["policy"]["horizon_days"])  # fmt: skip
+        self._count(reported, set(found))
+        self.last = reported.marks
+        for case in self.cases.values():
+            case.decided_since = False
         return reported
+
+    def left(self, claim: Claim, amount: Decimal | None) -> Decimal | None:
+        """What is left of a claim's amount after the refunds for it."""
+        refunds = sum(
+            (case.refunded_amount or Decimal() for key, case in self.cases.items() if key[:3] == claim), Decimal()
+        )
+        return None if amount is None else max(Decimal(), amount - refunds)
+
+    def _count(self, reported: Recorded, found: set[Key]) -> None:
+        """Money, claims and work, once people's decisions count."""
+        money = dict.fromkeys(("at_risk", "review", "this_run", "not_returned"), Decimal())
+        counts = dict.fromkeys(("violation", "review", "dismissed", "settled", "settled_findings"), 0)
+        for claim in {key[:3] for key in found}:
+            cases = [self.cases[key] for key in found if key[:3] == claim]
+            amount = cases[0].amount or Decimal()
+            left = self.left(claim, amount) or Decimal()
+            strongest = {case.outcome for case in cases}
+            money["this_run"] += amount if "violation" in strongest else 0
+            counts["settled_findings"] += sum(case.state in SETTLED for case in cases)
+            open_ = {case.outcome for case in cases if case.state not in SETTLED}
+            refunded = {case.outcome for case in cases if case.state == "refunded"}
+            counts["settled"] += not open_
+            counts["dismissed"] += {case.state for case in cases} == {"dismissed"}
+            if not open_ and "corrected" not in {case.state for case in cases}:
+                money["not_returned"] += left if refunded else 0
+                owed = refunded
+            else:
+                owed = open_
+            for outcome, name in (("violation", "at_risk"), ("review", "review")):
+                if outcome in owed:
+                    money[name] += left
+                    break
+            for outcome in ("violation", "review"):
+                if outcome in open_:
+                    counts[outcome] += 1
+                    break
+        reported.money = {name: float(value) for name, value in money.items()}
+        reported.money["returned"] = float(sum(case.refunded_amount or Decimal() for case in self.cases.values()))
+        reported.after_decisions = counts
+        shown = {key: case for key, case in self.cases.items() if case.state != "open" or key in found}
+        for state in STATES:
+            claims = {key[:3] for key, case in shown.items() if case.state == state}
+            first = {claim for claim in claims if state == min(
+                (case.state for key, case in shown.items() if key[:3] == claim), key=STATES.index)}  # fmt: skip
+            last = {key[:3]: case.amount for key, case in sorted(shown.items(), key=lambda item: item[1].last_run)}
+            reported.work[state] = (sum(case.state == state for case in shown.values()), len(claims),
+                                    float(sum(last[claim] or Decimal() for claim in first)))  # fmt: skip
 
     def _found(self, key: Key, row: dict[str, Any], run: str, today: date) -> str:
         facts = {name: row[name] for name in FACTS}
-        amount = row["billed_amount"] if row["paid_amount"] is None else row["paid_amount"]
         case = self.cases.get(key)
         if case is None:
-            self.cases[key] = Case(facts, amount, run, run)
+            self.cases[key] = Case(facts, run, run)
             return "new"
-        changed = facts != case.facts
+        decided = case.state != "open"
+        overtaken = decided and (worse(case.decided, facts) or other_record(case.decided, facts))
         lapsed = case.until is not None and today > case.until
-        if case.gone or (case.state == "dismissed" and (changed or lapsed)):
+        if case.gone or overtaken or lapsed:
             mark = "reopened"
-            if case.state != "confirmed":
-                case.decide("open", today)
+            if overtaken or case.state != "confirmed":
+                case.reopen()
+        elif facts == case.facts:
+            mark = "persisting"
         else:
-            mark = ("worse" if worse(case.facts, facts) else "changed") if changed else "persisting"
-        case.facts, case.amount, case.last_run, case.gone = facts, amount, run, False
+            mark = "worse" if not decided and worse(case.facts, facts) else "changed"
+        case.facts, case.last_run, case.gone = facts, run, False
         return mark
 
     def _gone(
@@ -184,10 +275,19 @@ def worse(was: dict[str, Any], now: dict[str, Any]) -> bool:
     """A stronger outcome, or a larger amount: paid, else billed."""
     if was["outcome"] == "review" and now["outcome"] == "violation":
         return True
-    one, other = (
-        facts["billed_amount"] if facts["paid_amount"] is None else facts["paid_amount"] for facts in (was, now)
-    )
-    return one is not None and other is not None and other > one
+    before, after = amount_of(was), amount_of(now)
+    return before is not None and after is not None and after > before
+
+
+def other_record(was: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether a finding rests on another record than the one that was decided."""
+    return now["related_id"] is not None and any(was[name] != now[name] for name in ("related_kind", "related_id"))
+
+
+def amount_of(facts: dict[str, Any]) -> Decimal | None:
+    """What was paid, else billed."""
+    amount: Decimal | None = facts["billed_amount"] if facts["paid_amount"] is None else facts["paid_amount"]
+    return amount
 
 
 def claim_key(row: dict[str, Any]) -> Claim:

@@ -31,10 +31,10 @@
     for (const { row } of shown.slice(first, last))  // on a phone a finding is a card, with its headings beside the cells
       [...row.cells].forEach((cell, column) => { cell.dataset.head = heads[column]; });
     const rest = Number(by("status").dataset.rest);
-    const apart = rest ? ` ${rest.toLocaleString("en")} more findings are not in this page, but in findings.csv beside it.` : "";
+    const apart = rest ? ` ${rest.toLocaleString("en")} more findings are only in findings.csv.` : "";
     by("status").textContent = shown.length
       ? `${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${shown.length.toLocaleString("en")} matching findings.${apart}`
-      : `No finding in this page matches; clear the filters to see them all.${apart}`;
+      : `No finding on this page matches. Clear the filters to see all of them.${apart}`;
     by("pager").hidden = shown.length <= PAGE;
     by("back").disabled = page === 0;
     by("next").disabled = last === shown.length;

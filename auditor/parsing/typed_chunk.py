@@ -1,61 +1,32 @@
-"""Text → typed rows, and rejects with reasons. Rows in = rows used + rejected, always.
+"""How the rows of a table are typed, chunk by chunk or as a whole, and which rows are rejected.
 
-Source: docs/specification.md#duplicates-and-conflicts.
+Source: docs/specification.md#tables-and-values.
 """
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from auditor.parsing import duplicates, values
-from auditor.parsing.duplicates import DUPLICATE, hashed
-from auditor.parsing.instants import DAY, MidnightCounts
-from auditor.parsing.values import ROW_SOURCE, DictionaryColumn, TableParser
+from auditor.parsing import duplicates
+from auditor.parsing.duplicates import hashed
+from auditor.parsing.instants import MidnightCounts
+from auditor.parsing.microseconds import DAY
+from auditor.parsing.readers import blank_row, read_column
+from auditor.parsing.table_parser import ROW_SOURCE, DictionaryColumn, TableParser
+from auditor.parsing.typed_table import UNRECOGNISED, Table, all_rejects
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, Extract, written_out
 from auditor.schema.tables import TABLES, TableSpec
 
 
 @dataclass(frozen=True)
-class Table:
-    """One table's typed records.
-
-    Every canonical column of the table is present in `rows` (null where the export has none); `columns` are those that
-    exist: an optional one that is blank in every row does not. Instants are UTC datetimes with a `<name>_date_only` flag,
-    dates are dates, durations are integer microseconds, money is Decimal, lists are sorted and without repeats. `rejects`
-    is as in `ingest.Extract`. `tallies` are warnings that hold a `{count}`, with that count; `notes` are the other warnings.
-    """
-
-    spec: TableSpec
-    columns: frozenset[str]
-    rows: pl.DataFrame
-    rejects: pl.DataFrame
-    unrecognised: pl.DataFrame
-    notes: tuple[str, ...]
-    tallies: Mapping[str, int]
-    has_local_times: bool
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """The notes and the tallies as text."""
-        return (*self.notes, *(text.replace("{count}", str(count)) for text, count in self.tallies.items()))
-
-    @property
-    def patients_with_rejects(self) -> pl.Series:
-        """Patients with a rejected row other than a duplicate."""
-        return self.faulty["patient_id"].drop_nulls().unique()
-
-    @property
-    def faulty(self) -> pl.DataFrame:
-        """The rejects without the duplicates."""
-        return self.rejects.filter(pl.col("reason") != DUPLICATE)
-
-
-@dataclass(frozen=True)
 class TypedChunk:
-    """Rows of a table, typed. `chunk`: as they were read; `is_valid` is the mask of those that can be used."""
+    """Rows of a table, typed.
+
+    `chunk`: the rows as they were read. `parser`: their typed columns and problems. `blanks`: as `readers.blank_row`, for
+    columns that the chunk lacks. `is_valid`: Boolean, the rows that can be used.
+    """
 
     spec: TableSpec
     chunk: Chunk
@@ -66,7 +37,7 @@ class TypedChunk:
 
     @property
     def midnights(self) -> Mapping[str, MidnightCounts]:
-        """The columns of instants and dates, and how many of their values are midnight."""
+        """Counts of midnights, by column of instants."""
         return self.parser.midnights
 
     def ids(self) -> pl.Series:
@@ -101,7 +72,7 @@ class TypedChunk:
         return pl.DataFrame([self.column(name) for name in names] + [self.hashes(name) for name in ids])
 
     def rows(self, mask: pl.Series) -> pl.DataFrame:
-        """Every canonical column of the rows that the mask picks, and where they stand."""
+        """Every canonical column and ROW_SOURCE, of the rows that the mask picks."""
         if not mask.any():
             return self.blanks.clear()
         wanted_rows = None if mask.all() else mask
@@ -116,7 +87,7 @@ class TypedChunk:
         return pl.DataFrame(columns).select(*columns, *blank).select(self.blanks.columns)
 
     def table(self) -> Table:
-        """What these rows say of their table, without rows."""
+        """The chunk's rejects, warnings and columns as a table without rows."""
         faulty = ~self.is_valid
         found = [_rejects(self.parser, self.rows(faulty), self.chunk.written(faulty))] if faulty.any() else []
         return Table(
@@ -128,7 +99,7 @@ class TypedChunk:
             ),
             self.blanks.clear(),
             pl.concat([self.chunk.malformed.with_columns(written=pl.lit(None, pl.String)), *found]),
-            pl.DataFrame(self.parser.unrecognised, schema=_UNRECOGNISED, orient="row"),
+            pl.DataFrame(self.parser.unrecognised, schema=UNRECOGNISED, orient="row"),
             (),
             self.parser.tallies,
             self.parser.has_local_times,
@@ -142,22 +113,22 @@ def type_rows(
     blanks: pl.DataFrame,
     date_columns: frozenset[str] | None = None,
 ) -> TypedChunk:
-    """Type rows of a table as they were read.
+    """Type rows of a table as they were read. Never raises on a value.
 
-    `blanks` are `values.blanks` of the table; `date_columns`: its columns that are date-only, None: as these rows tell.
+    `blanks`: `readers.blank_row` of the table. `date_columns`: its columns that are date-only; None: these rows decide.
     """
     parser = TableParser(policy, spec.name, chunk.frame.height, date_columns)
     for name, column in spec.columns.items():
         if name in chunk.frame.columns:
-            values.read(parser, column, chunk.frame[name], chunk.hints)
+            read_column(parser, column, chunk.frame[name], chunk.hints)
     _check_spans(parser)
     return TypedChunk(spec, chunk, parser, blanks, parser.problem == 0)
 
 
-def normalise(extract: Extract, policy: Policy) -> Table:
-    """A whole table in memory: typed, the rows that cannot be used rejected, rows of one id merged."""
+def type_table(extract: Extract, policy: Policy) -> Table:
+    """Type a whole table in memory: reject rows that cannot be used, merge rows with one id."""
     chunk = Chunk(extract.frame, extract.rejects)
-    typed = type_rows(extract.spec, chunk, policy, values.blanks(extract.spec.name, policy))
+    typed = type_rows(extract.spec, chunk, policy, blank_row(extract.spec.name, policy))
     repeats = typed.is_valid & typed.ids().is_duplicated()
     rows, rejects = duplicates.one_per_id(extract.spec, typed.rows(typed.is_valid & ~repeats), typed.rows(repeats))
     table = typed.table()
@@ -166,47 +137,8 @@ def normalise(extract: Extract, policy: Policy) -> Table:
     return replace(table, rows=rows, rejects=all_rejects(table.rejects, [rejects]), notes=extract.warnings)
 
 
-def all_rejects(rejects: pl.DataFrame, more: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """All rejects of a table in order. Of faulty rows written alike, all but the first are duplicates."""
-    written_before = pl.col("written").is_not_null() & ~pl.col("written").is_first_distinct()
-    plain = rejects.with_columns(
-        column=pl.when(written_before).then(pl.lit("")).otherwise("column"),
-        reason=pl.when(written_before).then(pl.lit(DUPLICATE)).otherwise("reason"),
-    ).drop("written")
-    return pl.concat([plain, *more]).sort("source_file", "source_record")
-
-
-_UNRECOGNISED = {"table": pl.String(), "column": pl.String(), "value": pl.String(), "count": pl.Int64()}
-
-
-def merge(tables: Sequence[Table]) -> Table:
-    """What the parts of one table say, in order, as one. Their `rows` are those of the first."""
-    first = tables[0]
-    if len(tables) == 1:
-        return first
-    column_order = pl.col("column").replace_strict(list(first.spec.columns), range(len(first.spec.columns)))
-    unrecognised = pl.concat([table.unrecognised for table in tables])
-    tallies = sum((Counter(table.tallies) for table in tables), Counter[str]())
-    return Table(
-        first.spec,
-        frozenset[str]().union(*(table.columns for table in tables)),
-        first.rows,
-        pl.concat([table.rejects for table in tables]),
-        unrecognised.group_by("table", "column", "value").agg(pl.col("count").sum()).sort(column_order, "value"),
-        tuple(dict.fromkeys(note for table in tables for note in table.notes)),
-        {text: tallies[text] for text in sorted(tallies, key=_column_order(first.spec))},
-        any(table.has_local_times for table in tables),
-    )
-
-
-def _column_order(spec: TableSpec) -> Callable[[str], int]:
-    """The place among the table's columns of the one that a tally begins with."""
-    names = list(spec.columns)
-    return lambda text: names.index(text.partition(":")[0].partition(".")[2])
-
-
 def _check_spans(parser: TableParser) -> None:
-    """`call_end` before `call_start`, and calls over 24 hours."""
+    """Reject calls that end before they start, or last over 24 hours."""
     if parser.table == "calls" and "call_end" in parser.columns:
         length = (parser.columns["call_end"].decode() - parser.columns["call_start"].decode()).dt.total_microseconds()
         parser.reject("call_end", "call_end is before call_start", length < 0)
@@ -214,7 +146,10 @@ def _check_spans(parser: TableParser) -> None:
 
 
 def _rejects(parser: TableParser, faulty: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows with a problem, and beside them all that was written in them, as one text."""
+    """The rejects of the rows with a problem, and as `written` all cells of each, joined.
+
+    `faulty`: their typed rows; `frame`: the same rows as they were written.
+    """
     problem = parser.problem.filter(parser.problem > 0) - 1
     column, reason = (pl.Series(texts, dtype=pl.String).gather(problem) for texts in zip(*parser.problems, strict=True))
     blank = pl.lit(None, pl.String)

@@ -1,4 +1,4 @@
-"""Ids that are written differently in two exports, and what the policy lets them differ in.
+"""Which ids are equal: as written, or without the differences that the policy allows.
 
 Source: docs/specification.md#nearly-equal-ids.
 """
@@ -7,25 +7,37 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
+from auditor.parsing.table_parser import TableParser
+from auditor.schema.tables import Column
+
+LOOKS_LIKE = r"^[^\s]{1,40}( [^\s]{1,20})?$"
+
 DIFFERENCES: Mapping[str, str] = {
     "case": "case",
     "zeros": "leading zeros",
     "decimal": "a trailing .0",
     "punctuation": "blanks or hyphens",
 }
-"""What two nearly equal ids may differ in, as the policy says it and in words."""
+"""What two nearly equal ids may differ in: the policy's word → words of messages."""
 
 _MEANS = {"originating_call_id": "call_id", "related_visit_id": "visit_id"}
 """Columns whose ids are those of another column."""
 
 
-def same_ids(column: str) -> str:
-    """The policy's word for a column's ids."""
-    return _MEANS.get(column, column)
+def read(parser: TableParser, column: Column, values: pl.Series) -> None:
+    """Ids and other texts as they are, but for differences that the policy allows. No text is rejected.
+
+    A blank `claim_line` of a claims table is line 1.
+    """
+    if column.name == "claim_line" and parser.table == "claims":
+        values = values.fill_null("1")
+    if differences := getattr(parser.policy.ids, _MEANS.get(column.name, column.name), ()):
+        values = values.to_frame("id").select(folded(pl.col("id"), differences)).to_series()
+    parser.add(column.name, values)
 
 
 def are_digits(texts: pl.Series) -> bool:
-    """Whether all texts are digits only, and not too many for an integer; nulls aside. The first ones are tried first."""
+    """Whether all texts, nulls aside, are digits that fit a 64-bit integer. The first ones are tried first."""
     numbers = (
         sample.cast(pl.UInt64, strict=False).null_count() == sample.null_count() for sample in (texts.head(100), texts)
     )
@@ -33,7 +45,7 @@ def are_digits(texts: pl.Series) -> bool:
 
 
 def folded(text: pl.Expr, differences: Iterable[str] = DIFFERENCES) -> pl.Expr:
-    """A text without what two nearly equal ids may differ in."""
+    """The text without these differences, so that nearly equal ids become equal."""
     wanted = set(differences)
     if "punctuation" in wanted:
         text = text.str.replace_all("-", "", literal=True).str.replace_all(" ", "", literal=True)

@@ -1,0 +1,42 @@
+"""Which CPT or HCPCS codes a cell holds. Source: docs/specification.md#lists-codes-and-diagnoses."""
+
+import polars as pl
+
+from auditor.parsing.table_parser import TableParser
+from auditor.schema.codes import CODE
+from auditor.schema.tables import Column
+
+_BEFORE = r"^[^A-Z0-9]+"
+_SYSTEM = r"(?:HCPCS|HCPC|CPT)"
+LOOKS_LIKE = r"^(?i)(\d{5}|[A-Z]\d{4}|\d{4}[A-Z])\b"
+
+
+def read(parser: TableParser, column: Column, values: pl.Series) -> None:
+    """The code of each cell, upper-cased. A required cell without one rejects its row; others are counted in a warning."""
+    code = values.str.to_uppercase().to_frame("v").select(_plain_code(pl.col("v"))).to_series()
+    without_code = code.is_null() & values.is_not_null()
+    if column.required:
+        parser.reject(column.name, f"{column.name} contains no code", without_code)
+    else:
+        parser.warn(column, without_code, "values without a code (rows: {count}); those calls count as not billed")
+    problem = "values that are not CPT or HCPCS codes (rows: {count}); their lines count as lines of another code"
+    parser.warn(column, ~code.str.contains(CODE), problem)
+    parser.add(column.name, code)
+
+
+def read_list(parser: TableParser, column: Column, values: pl.Series) -> None:
+    """The codes of each cell, as a sorted list without repeats; empty for a blank. Items without a code are left out."""
+    upper = pl.col("v").fill_null("").str.to_uppercase()
+    items = split_items(upper.str.replace_all(rf"\b{_SYSTEM}\s+", ""))  # the word and its code are one item
+    codes = items.list.eval(_plain_code(pl.element())).list.drop_nulls()
+    parser.add(column.name, values.to_frame("v").select(codes.list.unique().list.sort()).to_series())
+
+
+def split_items(text: pl.Expr) -> pl.Expr:
+    """The items of a list in one cell."""
+    return text.str.replace_all(r"[;,|\s]+", " ").str.split(" ")
+
+
+def _plain_code(text: pl.Expr) -> pl.Expr:
+    """The code in upper-case text, without what precedes it, up to the first character that is no letter or digit."""
+    return text.str.replace(_BEFORE, "").str.replace(rf"^{_SYSTEM}[:\s-]*", "").str.extract(r"^([A-Z0-9]+)")

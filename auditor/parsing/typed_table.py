@@ -1,0 +1,88 @@
+"""What is known of a whole table once it is typed: its rows, rejects and warnings; and parts of one, merged.
+
+Source: docs/specification.md#duplicates-and-conflicts.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from auditor.parsing.duplicates import DUPLICATE
+from auditor.schema.tables import TableSpec
+
+UNRECOGNISED = {"table": pl.String(), "column": pl.String(), "value": pl.String(), "count": pl.Int64()}
+"""Words outside a vocabulary, and the rows that have them."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table's typed records. Rows in = rows used + rejected, always.
+
+    `rows`: every canonical column, null where the export has none. Instants are UTC datetimes with a Boolean
+    `<name>_date_only`, dates are Date, durations are integer microseconds, money is Decimal, lists are sorted and without
+    repeats. `columns`: those that exist; an optional one that is blank in every row does not. `rejects`: as in
+    `ingest.Extract`. `unrecognised`: as UNRECOGNISED. `tallies`: warnings with a `{count}`, and that count; `notes`: the
+    other warnings.
+    """
+
+    spec: TableSpec
+    columns: frozenset[str]
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
+    unrecognised: pl.DataFrame
+    notes: tuple[str, ...]
+    tallies: Mapping[str, int]
+    has_local_times: bool
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The notes and the tallies as text."""
+        return (*self.notes, *(text.replace("{count}", str(count)) for text, count in self.tallies.items()))
+
+    @property
+    def patients_with_rejects(self) -> pl.Series:
+        """Patients with a rejected row other than a duplicate."""
+        return self.faulty["patient_id"].drop_nulls().unique()
+
+    @property
+    def faulty(self) -> pl.DataFrame:
+        """The rejects without the duplicates."""
+        return self.rejects.filter(pl.col("reason") != DUPLICATE)
+
+
+def merge(tables: Sequence[Table]) -> Table:
+    """Merge the parts of one table, given in order: counts add up. `rows` are those of the first part."""
+    first = tables[0]
+    if len(tables) == 1:
+        return first
+    column_order = pl.col("column").replace_strict(list(first.spec.columns), range(len(first.spec.columns)))
+    unrecognised = pl.concat([table.unrecognised for table in tables])
+    tallies = sum((Counter(table.tallies) for table in tables), Counter[str]())
+    return Table(
+        first.spec,
+        frozenset[str]().union(*(table.columns for table in tables)),
+        first.rows,
+        pl.concat([table.rejects for table in tables]),
+        unrecognised.group_by("table", "column", "value").agg(pl.col("count").sum()).sort(column_order, "value"),
+        tuple(dict.fromkeys(note for table in tables for note in table.notes)),
+        {text: tallies[text] for text in sorted(tallies, key=_column_order(first.spec))},
+        any(table.has_local_times for table in tables),
+    )
+
+
+def all_rejects(rejects: pl.DataFrame, more: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """All rejects of a table, sorted by file and record. Of faulty rows written alike, all but the first are duplicates."""
+    written_before = pl.col("written").is_not_null() & ~pl.col("written").is_first_distinct()
+    plain = rejects.with_columns(
+        column=pl.when(written_before).then(pl.lit("")).otherwise("column"),
+        reason=pl.when(written_before).then(pl.lit(DUPLICATE)).otherwise("reason"),
+    ).drop("written")
+    return pl.concat([plain, *more]).sort("source_file", "source_record")
+
+
+def _column_order(spec: TableSpec) -> Callable[[str], int]:
+    """The position in the table of the column that a tally begins with."""
+    names = list(spec.columns)
+    return lambda text: names.index(text.partition(":")[0].partition(".")[2])

@@ -1,0 +1,279 @@
+"""summary.json of a run: the model that is written, published as a JSON Schema, and read back.
+
+Source: docs/specification.md#outputs.
+
+A file of an older version may lack keys: they have defaults here, and `model_fields_set` has what the file has.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_serializer
+
+from auditor.windows.bounds import Numbers
+
+Text = str | None
+
+
+def _publish(schema: dict[str, Any], model: type["Part"]) -> None:
+    """A run writes every key but those that it `may_lack`, and no other."""
+    for name in schema["properties"]:
+        schema["properties"][name].pop("default", None)
+    schema |= {"required": [name for name in schema["properties"] if name not in model.may_lack]}
+    schema["additionalProperties"] = False
+
+
+class Part(BaseModel):
+    """A part of a summary."""
+
+    model_config = ConfigDict(extra="ignore", json_schema_extra=_publish)
+    may_lack: ClassVar[tuple[str, ...]] = ()
+
+
+class _Band(Part):
+    low: int
+    high: int
+
+
+class _Lookback(Part):
+    days: int = Numbers.lookback
+    postoperative_days: tuple[int, ...] = (10, Numbers.postoperative)
+
+
+class _Lookahead(Part):
+    hours: int = Numbers.hours
+
+
+class _Frequency(Part):
+    period_days: int = Numbers.period
+
+
+class _Policy(Part):
+    """The keys of a policy that its numbers are made of."""
+
+    horizon_days: int = Numbers.horizon
+    lookback: _Lookback = _Lookback()
+    lookahead: _Lookahead = _Lookahead()
+    frequency: _Frequency = _Frequency()
+    bands: Mapping[str, _Band] = {}
+
+
+class PolicyName(Part):
+    name: str = "unknown"
+    sha256: str = Field(default="", description="of the policy's file")
+
+
+class InputFile(Part):
+    table: str
+    path: str
+    bytes: int = 0
+    sha256: str
+    rows: int
+    used: int = 0
+    rejected: int = 0
+
+
+class DateGap(Part):
+    table: str
+    first: date
+    last: date
+
+
+class CoverageDates(Part):
+    as_of: datetime | None = Field(default=None, description="the instant up to which the visits export is complete")
+    visits_since: date | None = None
+    claims_since: date | None = None
+    holes: list[DateGap] = Field(default=[], description="date gaps: days without rows on which rows are expected")
+
+    @field_serializer("as_of")
+    def _as_text(self, as_of: datetime | None) -> str | None:
+        return as_of.isoformat() if as_of else None
+
+
+class TableExtent(Part):
+    """How far a table reaches."""
+
+    first: date | None = None
+    last: date | None = None
+    months: dict[str, int] = Field(default={}, description="rows by month, as 2026-03")
+    different: dict[str, int] = Field(default={}, description="distinct ids by column")
+    timed: list[str] = Field(default=[], description="columns that have times of day")
+    columns: list[str] = Field(default=[], description="columns that are not blank")
+
+
+class ClaimCounts(Part):
+    audited: int = 0
+    violation: int = 0
+    review: int = 0
+    incomplete: int = 0
+    clear: int = 0
+    not_applicable: int = 0
+    void: int = 0
+    denied: int = 0
+    rejected: int = 0
+    clear_by_absence: int = Field(default=0, description="clear claims whose patient has no visit in the export")
+
+
+class AfterDecisions(Part):
+    violation: int = 0
+    review: int = 0
+    incomplete: int = 0
+    dismissed: int = Field(default=0, description="claims whose findings are all dismissed")
+    dismissed_findings: int = 0
+    dismissed_amount: float = 0.0
+    settled: int = Field(default=0, description="claims whose findings are all corrected, refunded or dismissed")
+    settled_findings: int = 0
+
+
+class RuleResult(Part):
+    code: str
+    name: str
+    evaluated: bool = True
+    reason: Text = Field(default=None, description="why it was not evaluated")
+    applicable: int = 0
+    violation: int = 0
+    review: int = 0
+    unknown: int = 0
+    violation_amount: float = Field(default=0.0, description="dollars of claims with a violation that is not settled")
+    review_amount: float = 0.0
+    dismissed: int = Field(default=0, description="findings")
+    settled: int = Field(default=0, description="findings that are corrected, refunded or dismissed")
+
+
+class Money(Part):
+    at_risk: float = Field(default=0.0, description="dollars of claims in violation, each once, less what was settled")
+    at_risk_without_amount: int = Field(default=0, description="claims in violation without an amount")
+    review: float = 0.0
+    review_without_amount: int = 0
+    without_amount: int = 0
+    this_run: float = Field(default=0.0, description="at_risk before decisions")
+    returned: float = Field(default=0.0, description="the sum of refunds")
+    not_returned: float = Field(
+        default=0.0, description="amounts of partly refunded claims that are still at risk or under review"
+    )
+
+
+class Join(Part):
+    """How many different ids (`of`) were looked for in a column (`in`), and how many were found."""
+
+    of: str
+    column: str = Field(alias="in")
+    values: int = Field(description="distinct ids that were searched for")
+    found: int
+    nearly_equal: int | None = None
+    differ_in: Text = None
+
+
+class RejectCounts(Part):
+    rejected: int
+    duplicates: int
+    without_patient: int
+
+
+class UnrecognizedValue(Part):
+    may_lack = ("hidden",)
+
+    table: str
+    column: str
+    value: Text = Field(description="null on standard output without --show-ids if rare or with digits")
+    count: int = Field(description="rows")
+    hidden: int = Field(default=1, description="number of values that are hidden behind a null")
+
+
+class Tally(Part):
+    may_lack = ("next_due",)
+
+    findings: int
+    claims: int
+    amount: float = Field(description="dollars, each claim once")
+    next_due: date | None = Field(default=None, description="next deadline of the cases whose 60 days are running")
+
+
+class UndecidedCounts(Part):
+    waiting: int = 0
+    settled: int = 0
+
+
+class LedgerPart(Part):
+    """What the run changed in the ledger; `began` and `head`: the last hashes of its history before the run and after it."""
+
+    run: int = 0
+    previous_run: Text = None
+    repeats: Text = Field(default=None, description="the earlier run with the same inputs and settings")
+    marks: dict[str, int] = {}
+    announced: int = Field(
+        default=0, description="findings that this run is the first to report as new, worse or reopened"
+    )
+    undecided: UndecidedCounts = UndecidedCounts()
+    began: Text = None
+    head: Text = None
+    tonight: dict[str, Tally] = {}
+    work: dict[str, Tally] = {}
+
+
+class _Head(Part):
+    """What every run says of itself."""
+
+    schema_version: int = 1
+    run_id: str = ""
+    version: str = ""
+    started: str = ""
+    policy: PolicyName = PolicyName()
+    settings: dict[str, Any] = {}
+    timezone: str = "UTC"
+    pseudonym_key_id: Text = None
+
+    def published(self) -> dict[str, Any]:
+        """The file's keys and values, in order."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+class Summary(_Head):
+    """summary.json of a finished run."""
+
+    may_lack = ("ledger",)
+
+    rules_evaluated: int = 0
+    rules_total: int = 0
+    inputs: list[InputFile] = []
+    coverage: CoverageDates = CoverageDates()
+    blank_columns: list[str] = []
+    reaches: dict[str, TableExtent] = {}
+    claims: ClaimCounts = Field(default=ClaimCounts(), description="claims by disposition, before reviewers' decisions")
+    standing: AfterDecisions = Field(
+        default=AfterDecisions(), description="claims by disposition, after reviewers' decisions"
+    )
+    rules: list[RuleResult] = []
+    money: Money = Money()
+    joins: list[Join] = []
+    rejects: dict[str, RejectCounts] = {}
+    unrecognised: list[UnrecognizedValue] = []
+    warnings: list[str] = []
+    ledger: LedgerPart = LedgerPart()
+
+    _numbers: Numbers = PrivateAttr()
+
+    def model_post_init(self, _: Any) -> None:
+        """Raises ValueError where the settings have no numbers of a policy."""
+        policy = _Policy.model_validate(self.settings.get("policy", {}))
+        self._numbers = Numbers.of(policy)  # type: ignore[arg-type]  # has a policy's own keys
+
+    @property
+    def numbers(self) -> Numbers:
+        """The lengths of the windows, and the bands of the codes."""
+        return self._numbers
+
+    @property
+    def evaluated(self) -> frozenset[str]:
+        """The codes of the rules that were evaluated."""
+        return frozenset(rule.code for rule in self.rules if rule.evaluated)
+
+
+class RefusalSummary(_Head):
+    """summary.json of a run that was refused, and why."""
+
+    refused: str
+    inputs: list[InputFile]
+    rejects: dict[str, RejectCounts]
+    unrecognised: list[UnrecognizedValue]
