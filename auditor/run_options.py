@@ -9,22 +9,23 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from auditor.choices import EngineName, FailOn, Format, LogFormat
+from auditor.schema.codes import FAMILY
 
 REQUIRED_RULES = ("DUR001", "LBK001", "LAH001", "FRQ001")
 WRITABLE = ("html", "xlsx", "csv", "evidence")
 """Parts of a run folder that `--write` may leave out."""
 
 _GROUPS = {
-    "What is audited": (
+    "What to audit": (
         "as_of", "visits_since", "claims_since", "service_from", "service_to", "codes", "select", "ignore", "require",
     ),
-    "What is refused": ("max_rejects", "allow_empty", "allow_unjoined", "max_shrink"),
+    "When to refuse the inputs": ("max_rejects", "allow_empty", "allow_unjoined", "max_shrink"),
     "Outputs": ("out", "write", "format", "fail_on", "ledger", "show_ids", "pseudonymize"),
-    "How it runs": ("memory", "engine", "master", "quiet", "log_format", "log_file"),
+    "How to run": ("memory", "engine", "master", "quiet", "log_format", "log_file"),
 }  # fmt: skip
 
 Kind = Literal["paths", "text", "day", "size", "list", "rules", "switch", "policy", "timezone"]
-"""What a value is: paths of a table; a local date; a number with a unit; comma-separated words, or rules; yes or no."""
+"""What a value is: paths of a table; a local date; a number with a unit; words or rules with commas; yes or no."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,68 +58,69 @@ class RunOption:
 
     @property
     def help_text(self) -> str:
-        """The help, with the default where there is one to tell."""
+        """The help, with the default, if there is one."""
         if not self.default or isinstance(self.default, bool):
             return self.help
         shown = self.default if isinstance(self.default, str) else ",".join(self.default)
         return f"{self.help.removesuffix('.')} [default: {shown}]."
 
 
-def _table(name: str, option: str) -> RunOption:
-    text = f"{option}: files, globs, folders, or - for CSV on stdin."
+def _table(name: str, rows: str) -> RunOption:
+    text = f"{rows}: files, globs, folders, or - for CSV on standard input."
     return RunOption(name=name, help=text, kind="paths", metavar="PATH...", check=True)
 
 
 RUN_OPTIONS = (
     _table("calls", "Calls"),
     _table("visits", "Visits"),
-    _table("claims", "Claim lines, if billed lines are exported apart from calls"),
+    _table("claims", "Claim lines, if exported separately from the calls"),
     _table("providers", "Providers"),
-    RunOption(name="policy", help="Policy file or name.", kind="policy", metavar="FILE|NAME", default="default",
-              check=True, in_policy=False),
-    RunOption(name="out", help="Write the report below this folder; `check` only compares with its last run.",
-              metavar="DIR", check=True),
-    RunOption(name="write", help="Outputs besides findings, claims and summary, or none.", kind="list",
-              metavar="LIST", default=WRITABLE, choices=(*WRITABLE, "none")),
-    RunOption(name="format", help="Standard output.", default="text", choices=get_args(Format)),
-    RunOption(name="as_of", help="The visits export is complete up to here.", kind="day", metavar="T", check=True),
+    RunOption(name="policy", help="Policy file, or name of a built-in policy.", kind="policy", metavar="FILE|NAME",
+              default="default", check=True, in_policy=False),
+    RunOption(name="out", help="Folder for the reports; `check` only compares with its last run.", metavar="DIR",
+              check=True),
+    RunOption(name="write", help="Optional files to write, or none.", kind="list", metavar="LIST", default=WRITABLE,
+              choices=(*WRITABLE, "none")),
+    RunOption(name="format", help="What to print on standard output.", default="text", choices=get_args(Format)),
+    RunOption(name="as_of", help="Date or time up to which the visits export is complete.", kind="day", metavar="T",
+              check=True),
     RunOption(name="visits_since", help="First local date that the visits cover.", kind="day", metavar="D", check=True),
-    RunOption(name="claims_since", help="First local date that the lines cover.", kind="day", metavar="D", check=True),
-    RunOption(name="service_from", help="Audit claims from this service date.", kind="day", metavar="D"),
-    RunOption(name="service_to", help="Audit claims up to this service date.", kind="day", metavar="D"),
-    RunOption(name="codes", help="Codes to audit.", kind="list", metavar="LIST", default=("98968",),
+    RunOption(name="claims_since", help="First local date that the claim lines cover.", kind="day", metavar="D",
               check=True),
-    RunOption(name="select", help="Only these rules: codes, prefixes, names.", kind="rules", metavar="RULES",
+    RunOption(name="service_from", help="First service date to audit.", kind="day", metavar="D"),
+    RunOption(name="service_to", help="Last service date to audit.", kind="day", metavar="D"),
+    RunOption(name="codes", help="Codes to audit.", kind="list", metavar="LIST", default=("98968",), choices=FAMILY,
               check=True),
-    RunOption(name="ignore", help="Without these rules.", kind="rules", metavar="RULES", default=(), check=True),
-    RunOption(name="require", help="Refuse inputs on which one of these cannot be evaluated.", kind="rules",
+    RunOption(name="select", help="Evaluate only these rules: codes, prefixes or names, separated by commas.",
+              kind="rules", metavar="RULES", check=True),
+    RunOption(name="ignore", help="Leave out these rules.", kind="rules", metavar="RULES", default=(), check=True),
+    RunOption(name="require", help="Refuse the inputs if one of these rules cannot be evaluated.", kind="rules",
               metavar="RULES", default=REQUIRED_RULES, check=True),
-    RunOption(name="fail_on", help="Least outcome that exits 1; new: only new findings.", default="review",
-              choices=get_args(FailOn)),
-    RunOption(name="max_rejects", help="Rejects allowed in a table.", kind="size", metavar="N|P%", default="1%",
-              check=True),
+    RunOption(name="fail_on", help="Exit 1 if there are findings of this level or worse; new: only for findings that are "
+              "new, worse or reopened.", default="review", choices=get_args(FailOn)),
+    RunOption(name="max_rejects", help="Refuse a table with more rejected rows than this.", kind="size", metavar="N|P%",
+              default="1%", check=True),
     RunOption(name="allow_empty", help="Accept a table without rows.", kind="switch", default=False, check=True),
-    RunOption(name="allow_unjoined", help="Audit although the ids of two tables hardly ever meet.", kind="switch",
+    RunOption(name="allow_unjoined", help="Accept two tables whose ids hardly ever match.", kind="switch",
               default=False, check=True),
-    RunOption(name="max_shrink", help="Rows of a month that may be gone since the ledger's last run.", kind="size",
-              metavar="P%", default="20%", check=True),
-    RunOption(name="timezone", help="IANA time zone of the exports [default: UTC].", kind="timezone", metavar="TZ",
+    RunOption(name="max_shrink", help="Refuse a table if a month has lost more rows than this since the last run.",
+              kind="size", metavar="P%", default="20%", check=True),
+    RunOption(name="timezone", help="IANA time zone of the exports.", kind="timezone", metavar="TZ", default="UTC",
               check=True, in_policy=False),
     RunOption(name="show_ids", help="Allow identifiers on the terminal and in logs.", kind="switch", default=False,
               check=True),
-    RunOption(name="pseudonymize", help="Publish keyed tokens instead of identifiers; dated data stays PHI.",
-              metavar="KEYFILE"),
-    RunOption(name="ledger", help="The case ledger [default: ledger.sqlite in --out]; new begins another.",
-              metavar="FILE|none|new[:FILE]",
+    RunOption(name="pseudonymize", help="Replace identifiers with keyed tokens in all outputs; dates remain, so the "
+              "outputs remain PHI.", metavar="KEYFILE"),
+    RunOption(name="ledger", help="File of the case ledger [default: ledger.sqlite in --out]; new starts another.",
+              metavar="FILE|none|new[:FILE]", check=True),
+    RunOption(name="memory", help="Memory to use, such as 2GB; the rest goes to disk.", kind="size", metavar="SIZE",
+              default="50%", check=True),
+    RunOption(name="engine", help="Engine that processes the data.", default="local", choices=get_args(EngineName),
               check=True),
-    RunOption(name="memory", help="Memory to use, such as 2GB; what does not fit goes to disk.", kind="size",
-              metavar="SIZE", default="50%", check=True),
-    RunOption(name="engine", help="Where the work is done.", default="local", choices=get_args(EngineName), check=True),
-    RunOption(name="master", help="Spark's master, such as spark://HOST:7077 [default: local[*]].", metavar="URL",
-              check=True),
-    RunOption(name="quiet", help="No progress and no warnings on standard error.", kind="switch", default=False,
-              check=True),
-    RunOption(name="log_format", help="Messages and log as text or JSON Lines.", default="text",
+    RunOption(name="master", help="Address of the Spark master, such as spark://HOST:7077 [default: local[*]].",
+              metavar="URL", check=True),
+    RunOption(name="quiet", help="Hide progress and warnings.", kind="switch", default=False, check=True),
+    RunOption(name="log_format", help="Format of messages and the log; json is JSON Lines.", default="text",
               choices=get_args(LogFormat), check=True),
     RunOption(name="log_file", help="Append the full log to this file.", metavar="FILE", check=True),
 )  # fmt: skip

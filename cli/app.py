@@ -1,4 +1,4 @@
-"""The commands. Each one imports the auditor when it is called, so that help is quick."""
+"""The commands. Each one imports the auditor when it runs, so that help stays fast."""
 
 import json
 import signal
@@ -9,7 +9,7 @@ import typer
 from auditor.run_options import LOG, RUN_OPTIONS
 from cli import exports_app, runs_app
 from cli.cases_app import cases_app
-from cli.flags import GroupedCommand, with_options
+from cli.flags import GroupedCommand, group, with_options
 from cli.guard import guarded, show_tracebacks
 from cli.log import log
 from cli.rules_app import policies_app, rules_app
@@ -17,13 +17,11 @@ from cli.rules_app import policies_app, rules_app
 if TYPE_CHECKING:
     from cli.options import Options
 
-app = typer.Typer(
+app = group(
     name="audit98968",
     help="Audit telephone claims billed as CPT 98968 against calls and visits.",
     epilog="Example: audit98968 run --calls calls.csv --visits visits.csv --out audit_out",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(rules_app, name="rules")
@@ -50,7 +48,7 @@ def main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks and messages of libraries; they may quote data.")
+        bool, typer.Option("--debug", help="Show tracebacks and library messages, which may quote data.")
     ] = False,
 ) -> None:
     """Audit telephone claims billed as CPT 98968 against calls and visits."""
@@ -67,15 +65,15 @@ def run(
     *,
     print_settings: Annotated[
         bool,
-        typer.Option("--print-settings", help="Print the settings in force and where each came from; audit nothing."),
+        typer.Option("--print-settings", help="Print each setting and where it came from, without an audit."),
     ] = False,
     **given: Any,
 ) -> int:
     """Audit the claims and write the report.
 
-    Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or policy, 3 input refused, 4 internal error or
-    output not written, 75 another run holds the folder. Every option can also come from a variable such as
-    AUDIT98968_FAIL_ON or from [run] in the policy file.
+    Exit codes: 0 no findings at or above --fail-on, 1 findings, 2 wrong usage or policy, 3 inputs refused, 4 internal error
+    or output not written, 75 another run uses the folder. You can also set each option with a variable such as
+    AUDIT98968_FAIL_ON, or in [run] of the policy file.
     """
     from auditor import policy as policies
     from auditor.schema.names import without_credentials
@@ -102,7 +100,11 @@ def run(
 @guarded
 @with_options(option for option in RUN_OPTIONS if option.check)
 def check(**given: Any) -> int:
-    """Tell whether a run would be worth reading: mapping, rejects, rules, coverage, joins; exit 3 where not."""
+    """Check the exports and the policy before a run.
+
+    Prints column mapping, rejected rows, rules that can be evaluated, coverage, and how many ids match. Exits 3 if `run`
+    would refuse the inputs.
+    """
     from cli import check as checking
 
     _keep_interrupts_prompt()

@@ -4,17 +4,18 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 
-from auditor.errors import UsageError
+from auditor.choices import CompareFormat
 from auditor.reports import tables
 from auditor.reports.text import console
 from auditor.runs import compare as comparing
 from auditor.runs.compare import Comparison
 from auditor.runs.compare_causes import Causes
 from auditor.schema.names import harmless
+from cli.flags import require_choice
 from cli.streams import data
 
 _CHANGES = ("new", "gone", "changed")
@@ -24,8 +25,7 @@ _SHOWN = 60
 
 def compare(first: Path, second: Path | None, form: str, show_ids: bool) -> int:
     """Compare two runs on standard output, as `text`, `csv` or `jsonl`. Returns 0; raises AuditError."""
-    if form not in ("text", "csv", "jsonl"):
-        raise UsageError("--format: not a format of compare; use text, csv or jsonl")
+    require_choice("--format", form, get_args(CompareFormat))
     comparison = comparing.compare(first, second) if second else comparing.compare(comparing.before(first), first)
     if form == "text":
         out = console(sys.stdout)

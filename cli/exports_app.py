@@ -1,4 +1,4 @@
-"""`audit98968 init` and `audit98968 sample`: before there is anything to audit."""
+"""`audit98968 init`, `sample` and `schema`: what an export needs, and what a run writes."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from auditor.run_options import RUN_OPTIONS
-from cli.flags import with_options
+from cli.flags import require_choice, with_options
 from cli.guard import guarded
 
 
@@ -17,10 +17,13 @@ def init(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write to this new file [default: standard output].")
     ] = None,
-    show_ids: Annotated[bool, typer.Option("--show-ids", help="Quote rare values of vocabularies too.")] = False,
+    show_ids: Annotated[bool, typer.Option("--show-ids", help="Also quote rare values of coded columns.")] = False,
     **given: Any,
 ) -> int:
-    """Suggest a policy for the given files: which column is which, how sure that is, and what is left to fill in."""
+    """Suggest a policy for your exports.
+
+    The policy shows which column is which, how certain that is, and what you must fill in.
+    """
     from auditor.errors import UsageError
     from auditor.mapping import suggest
     from auditor.reading.files import shown
@@ -34,7 +37,7 @@ def init(
         typer.echo(f"{shown(out)}: written; read it, then see what it does:\n{suggest.command(paths, str(out))}")
     if found.missing:
         raise UsageError(
-            f"{', '.join(found.missing)}: no column is surely meant; fill in what is marked REQUIRED"
+            f"{', '.join(found.missing)}: no column matches with certainty; fill in what is marked REQUIRED"
             f"{f' in {out}' if out else ''}, or add the column to the export"
         )
     return 0
@@ -44,9 +47,12 @@ def init(
 def sample(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.")],
     claims: Annotated[int, typer.Option(min=1, metavar="N", help="Number of claims.")] = 125,
-    seed: Annotated[int, typer.Option(metavar="S", help="Equal seeds give equal files.")] = 98968,
+    seed: Annotated[int, typer.Option(metavar="S", help="The same seed writes the same files.")] = 98968,
 ) -> int:
-    """Write synthetic exports with a planted, known answer beside them."""
+    """Write synthetic exports with known findings.
+
+    expected.json has the findings.
+    """
     from auditor.errors import OutputFailed
     from auditor.reading.files import shown
     from auditor.synthetic import sample as sampling
@@ -57,7 +63,7 @@ def sample(
         raise OutputFailed(
             f"{folder}: cannot be written ({error.strerror}); check the path and its permissions"
         ) from error
-    typer.echo(f"{shown(folder)}: {tally['claims']['audited']} claims; the answer is in expected.json")
+    typer.echo(f"{shown(folder)}: {tally['claims']['audited']} claims; expected.json has the expected findings")
     return 0
 
 
@@ -67,15 +73,16 @@ def schema(
         str | None, typer.Argument(metavar="[NAME]", help="findings, claims, evidence, cases, rejects or summary.")
     ] = None,
 ) -> int:
-    """Print the JSON Schemas of what a run writes: of a row of each table, and of summary.json."""
+    """Print the JSON Schemas of a run's output files.
+
+    They describe a row of each table, and summary.json.
+    """
     import json
 
-    from auditor.errors import UsageError
     from auditor.reports import outputs
-    from auditor.schema.names import nearest
 
     every = outputs.schemas()
-    if name is not None and name not in every:
-        raise UsageError(f"`{name}` is none of {', '.join(every)}{nearest(name, every)}")
+    if name is not None:
+        require_choice("NAME", name, every)
     typer.echo(json.dumps(every if name is None else every[name], indent=2))
     return 0

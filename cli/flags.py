@@ -1,14 +1,17 @@
-"""Declared options → typer's flags."""
+"""Typer's options and groups of commands, made of what is declared."""
 
 import inspect
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from typing import Annotated, Any, get_args
 
 import typer
 from typer.core import TyperCommand
 
 from auditor.run_options import RUN_OPTIONS, RunOption
-from cli.choice_options import completing
+
+group = partial(typer.Typer, no_args_is_help=True, rich_markup_mode=None)
+"""A program of several commands, which shows its help if none is given."""
 
 
 def rule_names() -> Iterable[str]:
@@ -34,6 +37,31 @@ def _timezones() -> Iterable[str]:
 _TYPES = {"rules": rule_names, "policy": policy_names, "timezone": _timezones}
 
 
+def completing(candidates: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Completion of the last word of a comma-separated list."""
+
+    def completions(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        return [before + comma + name for name in candidates() if name.startswith(last)]
+
+    return completions
+
+
+def choice(literal: Any, help: str) -> Any:
+    """An option that takes one of the words of a Literal."""
+    accepted = get_args(literal)
+    return typer.Option(metavar="|".join(accepted), help=help, autocompletion=completing(lambda: accepted))
+
+
+def require_choice(origin: str, text: str, choices: Collection[str]) -> None:
+    """Raise UsageError, naming the option or variable, if the text is not one of the choices."""
+    from auditor.errors import UsageError
+    from auditor.schema.names import nearest
+
+    if text not in choices:
+        raise UsageError(f"{origin}: {text!r} is not one of {', '.join(choices)}{nearest(text, choices)}")
+
+
 class GroupedCommand(TyperCommand):
     """A command whose help shows its declared options under their headings."""
 
@@ -54,13 +82,10 @@ def with_options(options: Iterable[RunOption]) -> Callable[[Callable[..., int]],
     """Give a command these declared options before its own; None stands for one not given."""
 
     def decorated(command: Callable[..., int]) -> Callable[..., int]:
-        declared = [_parameter(option) for option in options]
-        own = [
-            option for option in inspect.signature(command).parameters.values() if option.kind is option.KEYWORD_ONLY
-        ]
-        parameters = [*declared, *own]
+        own = inspect.signature(command).parameters.values()
+        parameters = [*map(_parameter, options), *(each for each in own if each.kind is each.KEYWORD_ONLY)]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        command.__annotations__ = {option.name: option.annotation for option in parameters}
+        command.__annotations__ = {each.name: each.annotation for each in parameters}
         return command
 
     return decorated

@@ -4,9 +4,9 @@ import sys
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from auditor.errors import UsageError
+from auditor.choices import EstimateFormat
 from auditor.reading.files import shown
 from auditor.reports.folder import to_json
 from auditor.reports.text import console
@@ -15,9 +15,8 @@ from auditor.sampling.estimate import CONFIDENCE
 from auditor.sampling.frame import Design
 from auditor.sampling.reviewed_sample import Reviewed, review
 from auditor.schema.names import harmless
+from cli.flags import require_choice
 from cli.streams import data
-
-FORMATS = ("text", "json")
 
 
 def frame(run: Path, out: Path, design: Design, *, show_ids: bool = False) -> int:
@@ -46,8 +45,7 @@ def frame(run: Path, out: Path, design: Design, *, show_ids: bool = False) -> in
 
 def estimate(folder: Path, reviewed: Path | None, format: str = "text", *, show_ids: bool = False) -> int:
     """Estimate from a reviewed sample and print the result. Returns the exit code."""
-    if format not in FORMATS:
-        raise UsageError(f"--format: `{format}` is none of {', '.join(FORMATS)}")
+    require_choice("--format", format, get_args(EstimateFormat))
     found = review(folder, reviewed)
     if format == "json":
         data(to_json(_to_dict(found, show_ids)))

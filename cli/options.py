@@ -19,10 +19,12 @@ from auditor.policy import Policy
 from auditor.rules import CODES, select
 from auditor.run_options import BY_NAME, LOG, RUN_OPTIONS, TABLES, WRITABLE, RunOption
 from auditor.schema.codes import FAMILY
-from auditor.schema.names import nearest
 from auditor.settings import Settings
+from cli.flags import require_choice
 
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_AS_GIVEN = ("as_of", "visits_since", "claims_since", "service_from", "service_to", "max_rejects", "allow_empty",
+             "allow_unjoined", "max_shrink")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,20 +58,17 @@ class Options:
 
 def resolve(flags: Mapping[str, Any]) -> Options:
     """Resolve the options of `run` and `check`. `flags` holds None where a flag was not given. Raises UsageError."""
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    values["policy"], origins["policy"] = _settle(BY_NAME["policy"], flags)
-    timezone = flags.get("timezone") or os.environ.get("AUDIT98968_TIMEZONE")
-    policy = policies.load(values["policy"], select, timezone)
-    in_file = policy.run.model_dump(exclude_none=True)  # type: ignore[attr-defined]
-    for option in RUN_OPTIONS:
-        if option.in_policy:
-            values[option.name], origins[option.name] = _settle(option, flags, in_file.get(option.name))
-    values["timezone"] = policy.timezone
-    origins["timezone"] = _timezone_origin(flags, policy)
+    found = {"policy": _settle(BY_NAME["policy"], flags)}
+    zone, origin = _settle(BY_NAME["timezone"], flags)
+    policy = policies.load(found["policy"][0], select, None if origin == "default" else zone)
+    in_file = policy.run.model_dump()  # type: ignore[attr-defined]
+    found |= {option.name: _settle(option, flags, in_file[option.name]) for option in RUN_OPTIONS if option.in_policy}
+    own_zone = None if policy.timezone_defaulted else policy.timezone
+    found["timezone"] = _settle(BY_NAME["timezone"], flags, own_zone)
+    values, origins = ({name: pair[part] for name, pair in found.items()} for part in (0, 1))
     options = Options(values, origins, _settings(values, origins, policy))
     if values["master"] and values["engine"] != "spark":
-        raise UsageError(f"{origins['master']}: only --engine spark has a master; give both or neither")
+        raise UsageError(f"{origins['master']}: needs --engine spark; give both or neither")
     if values["fail_on"] == "new" and not options.ledger:
         raise UsageError(f"{origins['fail_on']}: new needs a ledger; give --out DIR or --ledger FILE")
     return options
@@ -94,14 +93,6 @@ def _settle(option: RunOption, flags: Mapping[str, Any], from_file: Any = None) 
     return None, "default"
 
 
-def _timezone_origin(flags: Mapping[str, Any], policy: Policy) -> str:
-    if flags.get("timezone"):
-        return "--timezone"
-    if os.environ.get("AUDIT98968_TIMEZONE"):
-        return "AUDIT98968_TIMEZONE"
-    return "default" if policy.timezone_defaulted else "policy file"
-
-
 def _typed(option: RunOption, value: Any, origin: str) -> Any:
     """One option's value in its own type, whether it came from a flag, a variable or the file."""
     if option.kind == "paths":
@@ -110,13 +101,11 @@ def _typed(option: RunOption, value: Any, origin: str) -> Any:
         texts = value.split(",") if isinstance(value, str) else value
         value = tuple(text.strip() for text in texts if text.strip())
     if option.kind == "switch" and isinstance(value, str):
-        if value.casefold() not in _TRUE + _FALSE:
-            raise UsageError(f"{origin}: yes or no expected")
-        return value.casefold() in _TRUE
+        if value.casefold() not in _WORDS:
+            raise UsageError(f"{origin}: must be yes or no")
+        return _WORDS[value.casefold()]
     for text in (value if isinstance(value, tuple) else (value,)) if option.choices else ():
-        if text not in option.choices:
-            hint = nearest(text, option.choices)
-            raise UsageError(f"{origin}: {text!r} is not one of {', '.join(option.choices)}{hint}")
+        require_choice(origin, text, option.choices)
     if option.name == "memory":
         return memory.parse(str(value), origin)
     return value if isinstance(value, bool | tuple) else str(value)
@@ -126,31 +115,24 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
     for name in ("calls", "visits"):
         if not values[name]:
             raise UsageError(f"--{name} is missing: name the {name} export (a file, a glob, a folder, or - for CSV)")
-    for code in values["codes"]:
-        if code not in FAMILY:
-            raise UsageError(f"{origins['codes']}: {code!r} is not audited; choose from {', '.join(FAMILY)}")
     if not values["select"]:
-        raise UsageError(f"{origins['select']}: no rule given; leave it out to select all")
+        raise UsageError(f"{origins['select']}: names no rule; leave the option out to select all rules")
     if not values["codes"]:
-        raise UsageError(f"{origins['codes']}: no code given; choose from {', '.join(FAMILY)}")
+        raise UsageError(f"{origins['codes']}: names no code; choose from {', '.join(FAMILY)}")
     if not re.fullmatch(r"\d+|\d+(\.\d+)?%", values["max_rejects"]):
-        raise UsageError(f"{origins['max_rejects']}: a number of rows or a percentage expected, such as 10 or 0.5%")
+        raise UsageError(f"{origins['max_rejects']}: must be a number of rows or a percentage, such as 10 or 0.5%")
     if not re.fullmatch(r"\d{1,2}(\.\d+)?%|100%", values["max_shrink"]):
-        raise UsageError(f"{origins['max_shrink']}: a percentage expected, such as 20%")
+        raise UsageError(f"{origins['max_shrink']}: must be a percentage, such as 20%")
     if "none" in values["write"] and len(values["write"]) > 1:
-        raise UsageError(f"{origins['write']}: none stands alone; choose none, or what to write")
+        raise UsageError(f"{origins['write']}: none cannot be combined; give none, or the files to write")
     return Settings(
         paths={name: values[name] for name in TABLES if values[name]},
         policy=policy,
-        **{name: values[name] for name in ("as_of", "visits_since", "claims_since", "service_from", "service_to")},
+        **{name: values[name] for name in _AS_GIVEN},
         codes=tuple(code for code in FAMILY if code in values["codes"]),
         selected=select(origins["select"], values["select"]),
         ignored=select(origins["ignore"], values["ignore"]),
         required=None if origins["require"] == "default" else select(origins["require"], values["require"]),
-        max_rejects=values["max_rejects"],
-        allow_empty=values["allow_empty"],
-        allow_unjoined=values["allow_unjoined"],
-        max_shrink=values["max_shrink"],
         write=tuple(text for text in WRITABLE if text in values["write"]),
         identity=read_key(Path(values["pseudonymize"])) if values["pseudonymize"] else Identity(),
     )

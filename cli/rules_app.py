@@ -1,25 +1,20 @@
-"""`audit98968 rules` and `audit98968 policies`: what ships, to be read."""
+"""`audit98968 rules` and `audit98968 policies`: print the rules and the built-in policies."""
 
 from typing import Annotated, get_args
 
 import typer
 
 from auditor.choices import EstimateFormat
-from cli.choice_options import choice, completing
-from cli.flags import policy_names, rule_names
+from cli.flags import choice, completing, group, policy_names, require_choice, rule_names
 from cli.guard import guarded
 
-rules_app = typer.Typer(
-    help="The rules and their pages.",
+rules_app = group(
+    help="List the rules and show their pages.",
     epilog="Example: audit98968 rules show LBK001",
-    no_args_is_help=True,
-    rich_markup_mode=None,
 )
-policies_app = typer.Typer(
-    help="The policies that ship with the tool.",
+policies_app = group(
+    help="List and show the built-in policies.",
     epilog="Example: audit98968 policies show bcbs-ma",
-    no_args_is_help=True,
-    rich_markup_mode=None,
 )
 _rules, _policies = completing(rule_names), completing(policy_names)
 
@@ -29,19 +24,22 @@ _rules, _policies = completing(rule_names), completing(policy_names)
 def rules_list(
     policy: Annotated[
         str,
-        typer.Option(metavar="FILE|NAME", help="Severities of it [default: default].", autocompletion=_policies),
+        typer.Option(
+            metavar="FILE|NAME", help="Show the severities of this policy [default: default].", autocompletion=_policies
+        ),
     ] = "default",
-    format: Annotated[str, choice(EstimateFormat, "Standard output [default: text].")] = "text",
+    format: Annotated[str, choice(EstimateFormat, "Output format [default: text].")] = "text",
 ) -> int:
-    """List every rule with its code, name, severity in a policy, and the columns without which it is not evaluated."""
+    """List every rule with its code, name and severity.
+
+    Each line also names the columns without which the rule cannot be evaluated.
+    """
     import json
 
     from auditor import policy as policies
-    from auditor.errors import UsageError
     from auditor.rules import ALL, select
 
-    if format not in get_args(EstimateFormat):
-        raise UsageError(f"--format: `{format}` is none of {', '.join(get_args(EstimateFormat))}")
+    require_choice("--format", format, get_args(EstimateFormat))
     severities = policies.load(policy, select).severity
     rows = [
         {"code": rule.code, "name": rule.name, "severity": severities.get(rule.code, rule.strongest),
@@ -63,7 +61,11 @@ def rules_list(
 def rules_show(
     code: Annotated[str, typer.Argument(metavar="CODE", help="A rule's code, prefix or name.", autocompletion=_rules)],
 ) -> int:
-    """Print a rule's page: what it checks, why it matters, how to resolve, what it cannot see, sources, examples."""
+    """Print a rule's page.
+
+    The page says what the rule checks, why it matters, how to resolve a finding and what the rule cannot see, and has
+    sources and examples.
+    """
     from auditor.rules import ALL, pages, select
 
     chosen = select("rules show", [code])
@@ -74,7 +76,7 @@ def rules_show(
 @policies_app.command("list", epilog="Example: audit98968 policies list")
 @guarded
 def policies_list() -> int:
-    """List the policies that ship with the tool."""
+    """List the built-in policies."""
     from auditor import policy
 
     for name in policy.shipped():
@@ -87,7 +89,7 @@ def policies_list() -> int:
 def policies_show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A policy's name.", autocompletion=_policies)],
 ) -> int:
-    """Print a shipped policy, ready to be copied."""
+    """Print a built-in policy, ready to copy."""
     from auditor import policy
 
     typer.echo(policy.source(name).rstrip("\n"))

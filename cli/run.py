@@ -42,7 +42,7 @@ def run(options: Options) -> int:
     except (KeyboardInterrupt, SystemExit):  # asked to stop
         if options.out:
             unchanged = "nothing was published, and `latest` is unchanged"
-            late = "the report was published; the ledger may hear of it with the next run"
+            late = "the report was published; the next run may add it to the ledger"
             log.error(f"stopped: {unchanged if _latest(options) == before else late}")
         raise
     log.stop_progress()
@@ -79,9 +79,8 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
         if options.ledger and options.ledger.exists() and not options.begins_anew:
             ledger = stack.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
             queries.require_sound_ledger(ledger, options.ledger, options.out)
-            settings = replace(
-                settings, undecided=ledger_update.undecided(ledger), related=ledger_update.related(ledger)
-            )
+            undecided, related = ledger_update.undecided(ledger), ledger_update.related(ledger)
+            settings = replace(settings, undecided=undecided, related=related)
         elif options.ledger and not options.begins_anew:
             queries.require_no_ledger(options.ledger, options.out)
         result, figures = _audit(options, settings, engine, started)
@@ -89,7 +88,7 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
             log.stage("writing")
         if options.ledger and not ledger:
             if options.begins_anew and (archived := store.archive(options.ledger)):
-                log.info("ledger", f"another ledger begins; the one before is kept as {archived}", path=str(archived))
+                log.info("ledger", f"a new ledger starts; the previous one is kept as {archived}", path=str(archived))
             ledger = stack.enter_context(store.opened(options.ledger, create=True))
         return _publish(options, ledger, result, figures)
 
@@ -114,7 +113,8 @@ def _audit(options: Options, settings: Settings, engine: Engine, started: dateti
     master = options.values["master"]
     figures.settings["master"] = master and without_credentials(master)
     figures.settings["origins"] = dict(options.origins)
-    log.info("result", f"{figures.rules_evaluated} of {figures.rules_total} rules evaluated; {_counts(figures)}",
+    counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures.claims)
+    log.info("result", f"{figures.rules_evaluated} of {figures.rules_total} rules evaluated; {counts}",
              claims=vars(figures.claims), rules_evaluated=figures.rules_evaluated, money=vars(figures.money))  # fmt: skip
     return result, figures
 
@@ -180,32 +180,16 @@ def _log_report(where: Path | None) -> None:
         log.info("report", f"report: {where}", path=str(where))
 
 
-def _counts(figures: Summary) -> str:
-    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures.claims)
-
-
 def _print(options: Options, result: Result, figures: Summary, cases: pl.DataFrame | None, where: Path | None) -> None:
-    form = options.values["format"]
+    form, show_ids = options.values["format"], options.values["show_ids"]
     if form == "text":
-        ranked = ranking(result.claims)
-        on_one_terminal = sys.stdout.isatty() and sys.stderr.isatty() and not options.values["quiet"]
-        text.write(
-            sys.stdout,
-            figures,
-            result.findings,
-            ranked,
-            where,
-            cases,
-            show_ids=options.values["show_ids"],
-            warnings_shown_elsewhere=on_one_terminal,
-        )
+        seen = sys.stdout.isatty() and sys.stderr.isatty() and not options.values["quiet"]
+        text.write(sys.stdout, figures, result.findings, ranking(result.claims), where, cases, show_ids=show_ids,
+                   warnings_shown_elsewhere=seen)  # fmt: skip
     elif form == "json":
-        shown = figures if options.values["show_ids"] else summary.without_ids(figures)
-        data(folder.to_json(shown.published()))
-    elif form == "csv":
-        data(tables.to_csv(result.findings))
-    elif form == "jsonl":
-        data(tables.to_jsonl(result.findings))
+        data(folder.to_json((figures if show_ids else summary.without_ids(figures)).published()))
+    elif form in ("csv", "jsonl"):
+        data((tables.to_csv if form == "csv" else tables.to_jsonl)(result.findings))
 
 
 def _exit_code(fail_on: str, figures: Summary) -> int:
@@ -213,6 +197,5 @@ def _exit_code(fail_on: str, figures: Summary) -> int:
         return FINDINGS if figures.ledger.announced else 0
     levels = ("violation", "review", "incomplete")
     failing = levels[: levels.index(fail_on) + 1] if fail_on in levels else ()
-    if "incomplete" in failing and figures.claims.rejected:
-        return FINDINGS
-    return FINDINGS if any(getattr(figures.after_decisions, level) for level in failing) else 0
+    rejected = "incomplete" in failing and figures.claims.rejected
+    return FINDINGS if rejected or any(getattr(figures.after_decisions, level) for level in failing) else 0

@@ -1,4 +1,4 @@
-"""`audit98968 explain`, `compare`, `frame` and `estimate`: finished runs, read again."""
+"""`audit98968 explain`, `compare`, `frame` and `estimate`: read finished runs."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from auditor.choices import CompareFormat, EstimateFormat, Population, Strata, Unit
 from auditor.run_options import BY_NAME
-from cli.choice_options import choice
+from cli.flags import choice
 from cli.guard import guarded
 
 ShowIds = Annotated[bool, typer.Option("--show-ids", help=BY_NAME["show_ids"].help_text)]
@@ -17,11 +17,11 @@ ShowIds = Annotated[bool, typer.Option("--show-ids", help=BY_NAME["show_ids"].he
 @guarded
 def explain(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder given to --out, or one run in it.")],
-    claim_id: Annotated[str, typer.Argument(metavar="CLAIM_ID", help="The claim, letter for letter.")],
+    claim_id: Annotated[str, typer.Argument(metavar="CLAIM_ID", help="The exact claim id.")],
 ) -> int:
-    """Tell one claim's story: its calls, the visits around it, the windows, and every rule's outcome and reason.
+    """Explain the outcome of every rule for one claim.
 
-    It shows identifiers, because that is what was asked for.
+    Shows the claim's calls, the visits around it, the windows, and each rule's outcome and reason, with identifiers.
     """
     from auditor.reports.page import explanation
     from auditor.runs import explain as explaining
@@ -37,14 +37,16 @@ def compare(
         typer.Argument(metavar="[RUN]", help="A run's folder, or the folder given to --out.", envvar="AUDIT98968_OUT"),
     ],
     second: Annotated[
-        Path | None, typer.Argument(metavar="[RUN]", help="The run to compare it with [default: the one before it].")
+        Path | None, typer.Argument(metavar="[RUN]", help="The run to compare with [default: the run before].")
     ] = None,
-    format: Annotated[str, choice(CompareFormat, "Standard output [default: text].")] = "text",
+    format: Annotated[str, choice(CompareFormat, "Output format [default: text].")] = "text",
     show_ids: ShowIds = False,
 ) -> int:
-    """Tell what differs between two runs, and why: new data, another policy, settings, coverage or version.
+    """Show what differs between two runs, and why.
 
-    With one folder given, or AUDIT98968_OUT alone: between its latest run and the one before.
+    Causes are new data, or another policy, setting, coverage or version.
+
+    With one folder, or with AUDIT98968_OUT alone, its latest run is compared with the run before.
     """
     from cli.compare_command import compare as comparing
 
@@ -54,16 +56,16 @@ def compare(
 @guarded
 def frame(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or the folder given to --out.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the frame and the sample.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the frame and the sample.")],
     size: Annotated[int, typer.Option(min=1, metavar="N", help="Units to draw.")] = 100,
-    seed: Annotated[int | None, typer.Option(metavar="S", help="Equal seeds draw equal samples.")] = None,
-    unit: Annotated[str, choice(Unit, "What is drawn [default: claim].")] = "claim",
+    seed: Annotated[int | None, typer.Option(metavar="S", help="The same seed draws the same sample.")] = None,
+    unit: Annotated[str, choice(Unit, "Unit to draw [default: claim].")] = "claim",
     of: Annotated[str, choice(Population, "Claims to draw from [default: audited].")] = "audited",
     strata: Annotated[str, choice(Strata, "Stratify by this [default: none].")] = "none",
-    spares: Annotated[int, typer.Option(min=0, metavar="K", help="Spare units, used in their order.")] = 0,
+    spares: Annotated[int, typer.Option(min=0, metavar="K", help="Spare units to draw, to use in order.")] = 0,
     show_ids: ShowIds = False,
 ) -> int:
-    """Draw a reproducible random sample of a run's claims for a probe review."""
+    """Draw a random sample of claims for a probe review."""
     from auditor.sampling.frame import Design
     from cli import frame_command
 
@@ -75,12 +77,15 @@ def frame(
 def estimate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `frame` wrote.")],
     reviewed: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The reviewed sample [default: the one filled in there].")
+        Path | None, typer.Option(metavar="FILE", help="The reviewed sample [default: the one in DIR].")
     ] = None,
-    format: Annotated[str, choice(EstimateFormat, "Standard output [default: text].")] = "text",
+    format: Annotated[str, choice(EstimateFormat, "Output format [default: text].")] = "text",
     show_ids: ShowIds = False,
 ) -> int:
-    """Estimate the error amount of the frame from its reviewed sample, with a 90% interval."""
+    """Estimate the error amount from a reviewed sample.
+
+    The estimate is for the whole frame, with a two-sided 90% confidence interval.
+    """
     from cli import frame_command
 
     return frame_command.estimate(folder, reviewed, format, show_ids=show_ids)

@@ -1,4 +1,4 @@
-"""Standard error that may be full or gone: what cannot be written there must not change an exit code."""
+"""Standard streams that may be full or gone: a message that cannot be written must not change an exit code."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ _ADDRESSES = 2 << 30
 
 
 class _Messages(io.TextIOWrapper):
-    """Standard error, on which no URL shows its user or password: those of typer about its arguments go here too."""
+    """Standard error without the users and passwords of URLs, also in messages of typer about its arguments."""
 
     def write(self, text: str, /) -> int:
         """Write all of a message at once."""
@@ -25,7 +25,7 @@ class _Messages(io.TextIOWrapper):
 
 
 def write_stderr(line: str) -> None:
-    """Write a line to standard error, if anybody can hear it."""
+    """Write a line to standard error, if it is open."""
     try:
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
@@ -41,34 +41,34 @@ def data(text: str) -> None:
 
 
 def redirect_to_devnull(stream: TextIO) -> None:
-    """Send what is left of a stream nowhere, so that closing it cannot fail."""
+    """Discard the rest of a stream, so that closing it cannot fail."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def keep_files_private() -> None:
-    """Files are ours alone, and a process that crashes leaves none: a core holds patients."""
+    """Make new files private and write no core file, which would hold patient data."""
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def require_limits() -> None:
-    """Refuse to begin where libraries would panic, or end the process in words of their own. Raises OutputFailed."""
+    """Check limits below which libraries panic or end the process. Raises OutputFailed."""
     from auditor.errors import OutputFailed
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's, which nothing here multiplies with
     files, addresses = (resource.getrlimit(which)[0] for which in (resource.RLIMIT_NOFILE, resource.RLIMIT_AS))
     if files != resource.RLIM_INFINITY and files < _FILES:
-        raise OutputFailed(f"no more than {files} files may be open at once; allow {_FILES} or more (ulimit -n)")
+        raise OutputFailed(f"the limit of open files is {files}; allow {_FILES} or more (ulimit -n)")
     if addresses != resource.RLIM_INFINITY and addresses < _ADDRESSES:
         raise OutputFailed(
-            f"no more than {addresses / 2**30:.1f} GB of addresses may be used; allow {_ADDRESSES >> 30} GB or more "
+            f"the limit of address space is {addresses / 2**30:.1f} GB; allow {_ADDRESSES >> 30} GB or more "
             "(ulimit -v), and limit memory with a control group"
         )
 
 
 def open_missing_streams() -> None:
-    """Open what the caller closed: the next file opened would become our output, or a library's."""
+    """Open streams that the caller closed; else the next file opened would become standard output."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -81,7 +81,7 @@ def open_missing_streams() -> None:
 
 
 def silence_libraries() -> None:
-    """Keep standard error to our own words: libraries' panics, warnings and last words may quote cells."""
+    """Hide panics, warnings and last messages of libraries, which may quote cells."""
     import logging
     import threading
     import warnings
@@ -95,4 +95,4 @@ def silence_libraries() -> None:
 
 
 def _discard(*_: object, **__: object) -> None:
-    """Discard a message of a library."""
+    """Ignore what a library reports."""

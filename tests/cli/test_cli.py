@@ -89,7 +89,7 @@ def test_nothing_is_written_without_out(exports: Path):
         (("--fail-on", "sometimes"), 2, "--fail-on"),
         (("--select", "LBK01"), 2, "did you mean LBK001?"),
         (("--codes", "99213"), 2, "98966"),
-        (("--select", ""), 2, "no rule given"),
+        (("--select", ""), 2, "names no rule"),
         (("--select", "ELG001"), 3, "no rule can be evaluated"),
         (("--service-from", "2026-03-02", "--service-to", "2026-03-01"), 2, "is before"),
         (("--max-rejects", "many"), 2, "--max-rejects"),

@@ -1,6 +1,7 @@
 """Runs that nobody watches: the log, silence, exit codes for shells, systemd units, pipelines, completion, manual page."""
 
 import json
+import logging
 import os
 import pty
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.log import Log
 from docs import man
 from tests.support.program import HANG, audit98968
 
@@ -144,6 +146,16 @@ def test_no_patient_in_the_log(tmp_path: Path, form: str):
         assert done.returncode == (3 if rejects == "1%" else 0)
         audit98968("check", *tables, *log, folder=tmp_path)
     assert "CANARY" not in (tmp_path / "log").read_text()
+
+
+def test_no_record_of_a_library_reaches_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    log = Log()
+    log.open("check", "text", str(tmp_path / "log"), quiet=False)
+    for name in ("", "polars", "audit98968", "audit98968.polars"):
+        logging.getLogger(name).critical("CANARY")
+    log.info("input", "ours")
+    assert [line.partition("] ")[2] for line in (tmp_path / "log").read_text().splitlines()][1:] == ["info: ours"]
+    assert "audit98968" not in capfd.readouterr().err
 
 
 def test_a_file_name_cannot_forge_a_line(tmp_path: Path):

@@ -43,5 +43,5 @@ def test_a_required_column_that_is_missing_is_exit_2(tmp_path: Path, capsys: pyt
     write(EXPORTS["twilio"], tmp_path / "calls.csv")
     assert command(["init", "--calls", str(tmp_path / "calls.csv")]) == 2
     message_text = capsys.readouterr()
-    assert "calls.patient_id, calls.provider_id: no column is surely meant" in message_text.err
+    assert "calls.patient_id, calls.provider_id: no column matches with certainty" in message_text.err
     assert message_text.out.count("REQUIRED, ") == 2

@@ -370,5 +370,5 @@ def test_what_is_printed(drawn: Path, tmp_path: Path, capfdbinary: pytest.Captur
     assert (reported["lower"], reported["total"]) == (round(made.lower, 2), round(made.total, 2))
     assert f"Lower limit, which recoveries use by convention: {reported['lower']:,.2f}" in text
     assert (reported["rate"], reported["wrong"], reported["strata"][0]["reviewed"]) == (made.rate, 5, 7)
-    with pytest.raises(UsageError, match="--format: `csv` is none of text, json"):
+    with pytest.raises(UsageError, match="--format: 'csv' is not one of text, json"):
         frame_command.estimate(drawn, path, "csv")
