@@ -6,14 +6,21 @@ A file of an older version may lack keys: they have defaults here, and `model_fi
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime
-from typing import Any, ClassVar
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_serializer
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_serializer
 
 from auditor.windows.bounds import Numbers
 
 Text = str | None
+
+# What version 1 of the schema named otherwise.
+_Columns = Annotated[list[str], BeforeValidator(lambda names: [name.replace("licence_", "license_") for name in names])]
+_Marks = Annotated[
+    dict[str, int],
+    BeforeValidator(lambda marks: {name.replace("not seen", "not_seen"): count for name, count in marks.items()}),
+]
 
 
 def _publish(schema: dict[str, Any], model: type["Part"]) -> None:
@@ -98,8 +105,8 @@ class TableExtent(Part):
     last: date | None = None
     months: dict[str, int] = Field(default={}, description="rows by month, as 2026-03")
     different: dict[str, int] = Field(default={}, description="distinct ids by column")
-    timed: list[str] = Field(default=[], description="columns that have times of day")
-    columns: list[str] = Field(default=[], description="columns that are not blank")
+    timed: _Columns = Field(default=[], description="columns that have times of day")
+    columns: _Columns = Field(default=[], description="columns that are not blank")
 
 
 class ClaimCounts(Part):
@@ -201,14 +208,14 @@ class LedgerPart(Part):
     run: int = 0
     previous_run: Text = None
     repeats: Text = Field(default=None, description="the earlier run with the same inputs and settings")
-    marks: dict[str, int] = {}
+    marks: _Marks = {}
     announced: int = Field(
         default=0, description="findings that this run is the first to report as new, worse or reopened"
     )
     undecided: UndecidedCounts = UndecidedCounts()
     began: Text = None
     head: Text = None
-    tonight: dict[str, Tally] = {}
+    this_run: dict[str, Tally] = Field(default={}, validation_alias=AliasChoices("this_run", "tonight"))
     work: dict[str, Tally] = {}
 
 
@@ -223,6 +230,11 @@ class _Head(Part):
     settings: dict[str, Any] = {}
     timezone: str = "UTC"
     pseudonym_key_id: Text = None
+
+    @property
+    def started_utc(self) -> str:
+        """The start in UTC, in ISO 8601; blank where it is not known. Raises ValueError for another text."""
+        return datetime.fromisoformat(self.started).astimezone(UTC).isoformat() if self.started else ""
 
     def published(self) -> dict[str, Any]:
         """The file's keys and values, in order."""
@@ -241,8 +253,10 @@ class Summary(_Head):
     blank_columns: list[str] = []
     reaches: dict[str, TableExtent] = {}
     claims: ClaimCounts = Field(default=ClaimCounts(), description="claims by disposition, before reviewers' decisions")
-    standing: AfterDecisions = Field(
-        default=AfterDecisions(), description="claims by disposition, after reviewers' decisions"
+    after_decisions: AfterDecisions = Field(
+        default=AfterDecisions(),
+        validation_alias=AliasChoices("after_decisions", "standing"),
+        description="claims by disposition, after reviewers' decisions",
     )
     rules: list[RuleResult] = []
     money: Money = Money()

@@ -17,8 +17,9 @@ from rich.table import Table
 from auditor.cases import chain, queries, reviewed, store
 from auditor.cases import repair as repairing
 from auditor.cases import restore as restoring
-from auditor.cases.decide import STATES, Decision, decide, refundable
-from auditor.cases.ledger_update import MARKS
+from auditor.cases.decide import Decision, decide, refundable
+from auditor.cases.published import published
+from auditor.cases.states import MARKS, STATES
 from auditor.choices import GONE, CaseOrder, ListFormat
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import KEYS
@@ -33,6 +34,8 @@ FORMATS = ("csv", "jsonl")
 _LABELS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "found": "first found",
           "due": "due", "left": "days left", "amount": "amount"}  # fmt: skip
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
+_ABOUT_A_PATIENT = ("finding_id", "related_id", "related_at", "decided_record", "reviewer", "reason", "message")
+"""Columns that are left blank without --show-ids, beside the identifiers."""
 _NUMBERS = ("number", "left", "amount")
 """Columns aligned to the right."""
 _SPANS = ("until", "investigated_from", "investigated_to", "identified_on", "amount")
@@ -73,7 +76,9 @@ def listing(location: Path, filters: Mapping[str, Any], given: Mapping[str, Any]
     cases = whole.head(given["limit"] or whole.height)
     headings = _LABELS | ({name: name.replace("_", " ") for name in _IDS} if given["show_ids"] else {})
     if given["format"] != "text":
-        rows = cases.select("finding_id", *headings) if given["show_ids"] else cases.select(*headings)
+        rows = published(cases, queries.ledger_of(location).parent)
+        if not given["show_ids"]:
+            rows = rows.with_columns(pl.lit(None, rows.schema[name]).alias(name) for name in (*_IDS, *_ABOUT_A_PATIENT))
         data(tables.to_csv(rows) if given["format"] == "csv" else _to_json(rows))
         return 0
     _print_list(cases, whole, headings, show_ids=given["show_ids"])
@@ -90,8 +95,7 @@ def _sorted(cases: pl.DataFrame, order: str | None) -> pl.DataFrame:
 
 
 def _to_json(cases: pl.DataFrame) -> str:
-    dates = [name for name, dtype in cases.schema.items() if dtype == pl.Date]
-    rows = cases.with_columns(pl.col(dates).cast(pl.String), pl.col("amount").cast(pl.Float64)).to_dicts()
+    rows = [json.loads(line) for line in tables.to_jsonl(cases).splitlines()]
     return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -100,7 +104,7 @@ def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, st
     found = whole.filter(~pl.col("mark").is_in(GONE))
     states = Counter(found["state"])
     counts = [f"{states[name]:,} {name}" for name in STATES if states[name]]
-    counts += [f"{number:,} {name}" for name in GONE if (number := whole.filter(mark=name).height)]
+    counts += [f"{number:,} {name.replace('_', ' ')}" for name in GONE if (number := whole.filter(mark=name).height)]
     if overdue := whole.filter(pl.col("left") < 0).height:
         counts.append(f"{overdue:,} overdue")
     claims = found.unique(KEYS)
@@ -128,7 +132,7 @@ def export(location: Path, form: str) -> int:
     """Write every case as CSV or JSON Lines."""
     _require_choice("--format", form, FORMATS)
     with store.opened(queries.ledger_of(location)) as ledger:
-        cases = queries.list_cases(ledger)
+        cases = published(queries.list_cases(ledger), queries.ledger_of(location).parent)
     data(tables.to_csv(cases) if form == "csv" else tables.to_jsonl(cases))
     return 0
 

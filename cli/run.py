@@ -215,4 +215,4 @@ def _exit_code(fail_on: str, figures: Summary) -> int:
     failing = levels[: levels.index(fail_on) + 1] if fail_on in levels else ()
     if "incomplete" in failing and figures.claims.rejected:
         return FINDINGS
-    return FINDINGS if any(getattr(figures.standing, level) for level in failing) else 0
+    return FINDINGS if any(getattr(figures.after_decisions, level) for level in failing) else 0

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -23,7 +24,7 @@ def test_no_output_holds_an_identifier_and_no_verdict_changes(source: Path, tmp_
     plain, settings = audit_folder(source, "csv")
     settings = replace(settings, identity=Identity(b"0123456789abcdef"))
     result = auditing.audit(auditing.read(settings, quiet), settings, quiet)
-    reported = summary.of_result(result, settings, summary.Run("r", summary.datetime.now(summary.UTC)))
+    reported = summary.of_result(result, settings, summary.Run("r", datetime.now(UTC)))
     with folder.locked(tmp_path / "out"):
         published = folder.publish(tmp_path / "out", result, reported)
     names = ["patient_id", "provider_id", "claim_id"]

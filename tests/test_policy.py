@@ -1,5 +1,6 @@
 """Policies: what a mistake is told, what the shipped ones do, and what a severity changes."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_bcbs_ma_dates_and_unrelated_visits(tmp_path: Path):
 def test_claims_outside_the_policys_dates_are_counted_apart(tmp_path: Path):
     result = audit(tmp_path, "bcbs-ma", [call(1, "2021-03-31"), call(2, "2021-05-03")], VISITS)
     settings = Settings(paths={}, policy=policies.load("bcbs-ma", select))
-    reported = summary.of_result(result, settings, summary.Run("test", summary.datetime.now(summary.UTC))).claims
+    reported = summary.of_result(result, settings, summary.Run("test", datetime.now(UTC))).claims
     assert (reported.audited, reported.not_applicable) == (1, 1)
 
 

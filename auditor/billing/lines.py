@@ -333,10 +333,10 @@ def _with_period(
 
 
 def _with_provider(lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Fill group, specialty and credential from the provider's row; add the licence and what the credential says."""
+    """Fill group, specialty and credential from the provider's row; add the license and what the credential says."""
     columns = ("group_id", "specialty", "credential")
     rows = providers.select(
-        "provider_id", "licence_start", "licence_end", *(pl.col(name).alias(f"_{name}") for name in columns)
+        "provider_id", "license_start", "license_end", *(pl.col(name).alias(f"_{name}") for name in columns)
     )
     lines = lines.join(rows, on="provider_id", how="left").with_columns(
         pl.coalesce(name, f"_{name}") for name in columns
@@ -360,5 +360,5 @@ def provider_rows(providers: Table | None) -> pl.DataFrame:
     if providers is not None:
         return providers.rows
     texts = ("provider_id", "group_id", "specialty", "credential")
-    dates = ("licence_start", "licence_end")
+    dates = ("license_start", "license_end")
     return pl.DataFrame(schema=[*((name, pl.String()) for name in texts), *((name, pl.Date()) for name in dates)])

@@ -13,8 +13,8 @@ import polars as pl
 
 from auditor.audit import Result
 from auditor.cases import queries
-from auditor.cases.decide import STATES
 from auditor.cases.ledger_update import LedgerUpdate
+from auditor.cases.states import STATES
 from auditor.choices import ALARMS, GONE, SETTLED
 from auditor.judging.findings import AMOUNT, KEYS
 from auditor.reports.summary import amounts_by_rule, money_of
@@ -31,19 +31,19 @@ def with_decisions(
     """The result, with what the ledger says of its findings and what is still at risk, and the summary after decisions."""
     decided = queries.list_cases(connection, decided=True)
     decided = decided.with_columns(pl.col("paid_amount", "billed_amount", "refunded_amount").cast(_DOLLARS))
-    findings = result.findings.drop("mark", "case", "state").join(
-        update.cases.select(*KEYS, "rule", "mark", "state", case="number"), on=[*KEYS, "rule"], how="left",
+    findings = result.findings.drop("mark", "case_number", "state").join(
+        update.cases.select(*KEYS, "rule", "mark", "state", case_number="number"), on=[*KEYS, "rule"], how="left",
         maintain_order="left",
     )  # fmt: skip
     claims = _claims(findings, result.claims, _refunds(decided))
     findings = _at_risk(findings, claims).select(result.findings.columns)
     changes = {
-        "standing": summary.standing.model_copy(update=_counts(claims, summary.standing)),
+        "after_decisions": summary.after_decisions.model_copy(update=_counts(claims, summary.after_decisions)),
         "money": summary.money.model_copy(update=_money(claims, decided)),
         "rules": _rules(summary.rules, findings),
         "ledger": LedgerPart(
             **update.in_summary,
-            tonight={mark: tally(findings.filter(URGENT, mark=mark)) for mark in ALARMS},
+            this_run={mark: tally(findings.filter(URGENT, mark=mark)) for mark in ALARMS},
             work=_work(decided, update.cases),
         ),
     }

@@ -11,40 +11,31 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
-from typing import Any, get_args
+from typing import Any
 
 import polars as pl
 
 from auditor.audit import Result
-from auditor.cases import chain
+from auditor.cases import chain, states
 from auditor.cases.chain import Entry
-from auditor.cases.decide import COLUMNS, State, after
-from auditor.choices import ALARMS, GONE, Mark
+from auditor.cases.states import COLUMNS, DECIDED, MARKS, State, after
+from auditor.choices import ALARMS, GONE
 from auditor.judging.finding_id import joined
-from auditor.judging.findings import AMOUNT, KEYS
+from auditor.judging.findings import AMOUNT, CASE, KEYS
 from auditor.policy import Policy
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
 from auditor.run_summary import Summary
 from auditor.windows import bounds
 
-MARKS = get_args(Mark)
-
-_CASE = (*KEYS, "rule")
 FACTS = ("outcome", "patient_id", "provider_id", "service_date", "minutes", "related_kind", "related_id", "related_at",
           "gap_days", "basis", "billed_amount", "paid_amount")  # fmt: skip
 _CASE_ID = joined("rule", *KEYS).alias("case")
 _CASE_SCHEMA = {
-    "number": pl.Int64, **dict.fromkeys(_CASE, pl.String), "facts": pl.String, "mark": pl.String, "why": pl.String,
+    "number": pl.Int64, **dict.fromkeys(CASE, pl.String), "facts": pl.String, "mark": pl.String, "why": pl.String,
     "first_run": pl.Int64, "last_run": pl.Int64, "marked_run": pl.Int64,
     **dict.fromkeys(COLUMNS, pl.String),
 }  # fmt: skip
-DECIDED: dict[str, Any] = {
-    **dict.fromkeys(COLUMNS, pl.String),
-    **dict.fromkeys(("decided_on", "until", "confirmed_on", "investigated_from", "investigated_to"), pl.Date),
-    **dict.fromkeys(("decided_amount", "refunded_amount"), pl.Decimal(18, 2)),
-}
-"""What was decided, as `Night.cases` has it."""
 _INSTANT = "%FT%T%.fZ"
 _CLOSES = "%FT%T%.6fZ"
 _UNDECIDED = {**dict.fromkeys(KEYS, pl.String), "closes": pl.String, "unknowns": pl.String}
@@ -93,11 +84,11 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
     if base is not None:
         cases = cases.with_columns(_CASE_ID)
         cases = cases.join(_decided(connection), on="case", how="left", maintain_order="left").drop("case")
-    marked = _marked(facts(result.findings), cases, summary.started[:10], number, repeats=base is not None)
+    marked = _marked(facts(result.findings), cases, summary.started_utc[:10], number, repeats=base is not None)
     marked_since_base = pl.col("marked_run") >= pl.lit(base, pl.Int64)
     if base is not None:
         marked_since_base &= ~(pl.col("decided_run") >= pl.col("marked_run")).fill_null(False)
-    candidates = cases.join(marked, on=_CASE, how="anti").filter(
+    candidates = cases.join(marked, on=CASE, how="anti").filter(
         (pl.col("mark") != "resolved") | marked_since_base.fill_null(False)
     )
     missing = _missing(candidates, result, plain=summary.pseudonym_key_id is None)
@@ -105,7 +96,7 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
     inputs = hashlib.sha256("".join(entry.sha256 for entry in summary.inputs).encode()).hexdigest()
     as_of = summary.coverage.as_of
     run: dict[str, Any] = {
-        "run": summary.run_id, "started": summary.started, "version": summary.version,
+        "run": summary.run_id, "started": summary.started_utc, "version": summary.version,
         "policy_sha256": summary.policy.sha256, "inputs_sha256": inputs, "as_of": as_of.isoformat() if as_of else None,
     }  # fmt: skip
     connection.execute(
@@ -137,7 +128,7 @@ def _cases(marked: pl.DataFrame, missing: pl.DataFrame, runs: pl.DataFrame, zone
     missing = missing.with_columns(
         *last, *(pl.lit(None, pl.String).alias(name) for name in ("message", "payer", "policy"))
     )
-    columns = ("number", *_CASE, "payer", "policy", "mark", "why", *COLUMNS, "first_run", "last_run", *FACTS, "message")
+    columns = ("number", *CASE, "payer", "policy", "mark", "why", *COLUMNS, "first_run", "last_run", *FACTS, "message")
     both = pl.concat([frame.select(columns) for frame in (marked, missing)])
     run_names = [pl.col(name).replace_strict(runs["number"], runs["run_id"], return_dtype=pl.String)
              for name in ("first_run", "last_run")]  # fmt: skip
@@ -149,7 +140,15 @@ def _cases(marked: pl.DataFrame, missing: pl.DataFrame, runs: pl.DataFrame, zone
     )
     typed = [pl.col(name).str.to_date() if dtype == pl.Date else pl.col(name).cast(dtype)
              for name, dtype in DECIDED.items()]  # fmt: skip
-    return both.with_columns(typed).select("number", "finding_id", *columns[1:], "amount").sort(*_CASE)
+    both = both.join(due_dates(both), on="number", how="left").with_columns(typed)
+    return both.select("number", "finding_id", *columns[1:], "amount", "due").sort(*CASE)
+
+
+def due_dates(cases: pl.DataFrame) -> pl.DataFrame:
+    """`number` and `due`, the last day to return the money, of cases whose 60 days run; `cases` has COLUMNS as text."""
+    running = cases.filter(pl.col("confirmed_on").is_not_null()).select("number", *COLUMNS).iter_rows()
+    dues = {number: State(*clock).due() for number, *clock in running}
+    return pl.DataFrame({"number": list(dues), "due": list(dues.values())}, schema={"number": pl.Int64, "due": pl.Date})
 
 
 def _fact(name: str, dtype: pl.DataType) -> pl.Expr:
@@ -169,7 +168,7 @@ def facts(findings: pl.DataFrame) -> pl.DataFrame:
     plain = [
         pl.col(name).dt.to_string(_INSTANT) if name == "related_at" else pl.col(name).cast(pl.String) for name in FACTS
     ]
-    rows = findings.select(*_CASE, *FACTS, "message", "payer", "policy").with_columns(
+    rows = findings.select(*CASE, *FACTS, "message", "payer", "policy").with_columns(
         pl.col("related_at").dt.convert_time_zone("UTC")
     )
     return rows.with_columns(facts=pl.struct(plain).struct.json_encode())
@@ -183,31 +182,18 @@ def _digest(run_id: str | None) -> str:
 def _marked(findings: pl.DataFrame, cases: pl.DataFrame, today: str, number: int, *, repeats: bool) -> pl.DataFrame:
     """The run's findings with their marks and the state that follows.
 
-    A decision holds for what was decided, a dismissal up to its end date: a finding that is worse since, or has another
-    related record, is reopened. So is what was resolved and is back; a confirmed case stays confirmed then. Worse is what
-    has a stronger outcome or a larger amount. `event` is what happens in this run, `mark` the same but where the
-    run `repeats` another and nobody decided the case since; `quiet` is a case whose mark is not repeated for that reason.
+    `event` is what happens in this run, `mark` the same unless the run `repeats` another and nobody decided the case since;
+    `quiet` is a case whose mark is not repeated for that reason, `decision` the one that ends where a case is reopened.
     """
-    rows = findings.join(cases.rename({"facts": "was"}), on=_CASE, how="left", maintain_order="left")
-    changed = pl.col("facts") != pl.col("was")
-    decided = (pl.col("state") != "open").fill_null(False)
-    lapsed = (pl.col("state") == "dismissed") & (pl.col("until") < today).fill_null(False)
-    overtaken = (changed & decided & _overtaken()) | lapsed
-    event = (
-        pl.when(pl.col("number").is_null()).then(pl.lit("new"))
-        .when((pl.col("mark") == "resolved") | overtaken).then(pl.lit("reopened"))
-        .when(changed & ~decided & _worse()).then(pl.lit("worse"))
-        .when(changed).then(pl.lit("changed"))
-        .otherwise(pl.lit("persisting"))
-    )  # fmt: skip
+    rows = findings.join(cases.rename({"facts": "was"}), on=CASE, how="left", maintain_order="left")
+    rows = rows.with_columns(event=states.event(today), decision=states.ended(today))
+    event = pl.col("event")
     lately = (pl.col("decided_run") >= pl.col("marked_run")).fill_null(False) if repeats else pl.lit(False)
     again = pl.lit(repeats) & (event == "persisting") & ~pl.col("mark").is_in(GONE)
     rows = rows.with_columns(
         before="mark",
-        event=event,
         mark=pl.when(again & ~lately).then("mark").otherwise(event),
         quiet=(again & lately & (pl.col("mark") != "persisting")).fill_null(False),
-        decision=pl.when(decided & (overtaken | (pl.col("state") != "confirmed"))).then("state"),
     )
     first = 1 + int(cases["number"].max() or 0)  # type: ignore[arg-type]
     unnumbered = pl.col("number").is_null()
@@ -224,13 +210,13 @@ def _marked(findings: pl.DataFrame, cases: pl.DataFrame, today: str, number: int
 def _reopened(rows: pl.DataFrame) -> pl.DataFrame:
     """The numbers and states of cases after they were reopened."""
     columns = ("number", "decision", *COLUMNS)
-    states = []
+    reopened = []
     for number, decision, *state in rows.select(columns).iter_rows():
         now = "open" if decision or state[0] == "open" else state[0]
-        states.append(
+        reopened.append(
             (number, *astuple(after(State(*state), "reopened", "audit", {"state": now, "decision": decision})))
         )
-    return pl.DataFrame(states, {"number": pl.Int64, **dict.fromkeys(COLUMNS, pl.String)}, orient="row")
+    return pl.DataFrame(reopened, {"number": pl.Int64, **dict.fromkeys(COLUMNS, pl.String)}, orient="row")
 
 
 def _decided(connection: sqlite3.Connection) -> pl.DataFrame:
@@ -240,36 +226,6 @@ def _decided(connection: sqlite3.Connection) -> pl.DataFrame:
           SELECT finding, what, sum(what = 'run') OVER (ORDER BY number) AS run FROM history)
         WHERE what = 'decided' GROUP BY finding"""
     return _read(connection, query, {"case": pl.String, "decided_run": pl.Int64})
-
-
-def _fact_of(column: str, name: str) -> pl.Expr:
-    return pl.col(column).str.json_path_match(f"$.{name}")
-
-
-def _amount_of(column: str) -> pl.Expr:
-    """What was paid, else billed."""
-    return pl.coalesce(_fact_of(column, "paid_amount"), _fact_of(column, "billed_amount")).cast(pl.Decimal(18, 2))
-
-
-def _record_of(column: str) -> pl.Expr:
-    """`kind:id` of the related record; null where there is none."""
-    return pl.concat_str(_fact_of(column, "related_kind"), pl.lit(":"), _fact_of(column, "related_id"))
-
-
-def _worse(outcome: pl.Expr | None = None, amount: pl.Expr | None = None) -> pl.Expr:
-    """Whether a finding's outcome got stronger than this, or its amount larger; than they were last where not given."""
-    outcome = _fact_of("was", "outcome") if outcome is None else outcome
-    amount = _amount_of("was") if amount is None else amount
-    stronger = (outcome == "review") & (_fact_of("facts", "outcome") == "violation")
-    return stronger.fill_null(False) | (_amount_of("facts") > amount).fill_null(False)
-
-
-def _overtaken() -> pl.Expr:
-    """Whether a finding is worse than the one that was decided, or has another related record."""
-    amount, record = pl.col("decided_amount").cast(pl.Decimal(18, 2)), _record_of("facts")
-    return _worse(pl.col("decided_outcome"), amount) | (
-        record.is_not_null() & record.ne_missing(pl.col("decided_record"))
-    )
 
 
 def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame:
@@ -304,7 +260,7 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
         before="mark", why_before="why", why=why, outcome=pl.col("facts").str.json_path_match("$.outcome")
     )
     return rows.with_columns(
-        mark=pl.when(pl.col("why").is_null()).then(pl.lit("resolved")).otherwise(pl.lit("not seen"))
+        mark=pl.when(pl.col("why").is_null()).then(pl.lit("resolved")).otherwise(pl.lit("not_seen"))
     )
 
 
@@ -314,7 +270,7 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, missing: pl.Dat
     connection.executemany(
         "INSERT INTO cases (number, claim_id, claim_line, cpt_code, rule, facts, first_run, last_run, mark,"
         f" marked_run, state) VALUES (?, ?, ?, ?, ?, ?, {number}, {number}, 'new', {number}, 'open')",
-        new.select("number", *_CASE, "facts").iter_rows(),
+        new.select("number", *CASE, "facts").iter_rows(),
     )
     connection.executemany(
         f"UPDATE cases SET mark = ?, why = NULL, facts = ?, last_run = {number}, marked_run = {number} WHERE number = ?",
@@ -334,7 +290,7 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, missing: pl.Dat
     )
 
 
-_HAS_CHANGED = (pl.col("event") != "persisting") | (pl.col("before") == "not seen") | pl.col("quiet")
+_HAS_CHANGED = (pl.col("event") != "persisting") | (pl.col("before") == "not_seen") | pl.col("quiet")
 _HAS_NEW_MARK = pl.col("mark") != pl.col("before")
 """What has an entry: a case that had a finding in the last run, or is still not seen, has none."""
 
@@ -370,7 +326,7 @@ def _undecided(connection: sqlite3.Connection) -> pl.DataFrame:
 
 def _update_undecided(connection: sqlite3.Connection, result: Result, policy: Policy, number: int) -> dict[str, int]:
     """Remember claims with an unknown outcome whose window is still open; forget those that were audited and have none."""
-    as_of, end = result.coverage.as_of, pl.coalesce("end", "start").dt.convert_time_zone("UTC")
+    as_of, end = result.coverage.as_of, pl.coalesce("call_end", "call_start").dt.convert_time_zone("UTC")
     soon, late = bounds.closing(end, policy)
     waits = pl.any_horizontal(pl.col("unknowns").list.contains(rule.code) for rule in ALL if rule.waits_for_the_horizon)
     closes = pl.when((soon <= as_of) & waits).then(late).otherwise(soon)

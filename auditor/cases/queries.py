@@ -11,9 +11,8 @@ from typing import Any
 import polars as pl
 
 from auditor.cases import chain, replay, store
-from auditor.cases.decide import COLUMNS, State
-from auditor.cases.ledger_update import FACTS
-from auditor.choices import GONE
+from auditor.cases.ledger_update import FACTS, due_dates
+from auditor.cases.states import COLUMNS, HAS_DECISION, IS_OPEN
 from auditor.errors import LedgerDamaged, UsageError
 from auditor.judging.findings import AMOUNT
 from auditor.run_summary import LedgerPart
@@ -60,23 +59,23 @@ def list_cases(
     if since is not None:
         sql_columns["mark"] = "cases.mark"
     tests = ["1", *(f"{sql_columns[name]} = :{name}" for name in filters)]
-    if filters.get("state") == "open":
-        tests.append(f"now.mark NOT IN {GONE}")
     if since is not None:
         tests.append("cases.marked_run >= :since")
-    if decided:
-        tests.append("(now.state <> 'open' OR coalesce(now.refunded_amount, now.confirmed_on) IS NOT NULL)")
+    current = IS_OPEN if filters.get("state") == "open" else HAS_DECISION if decided else "1"
     rows = connection.execute(
-        f"SELECT {', '.join(sql_columns.values())} FROM current_cases now JOIN runs first ON first.number = now.first_run"
-        f" JOIN runs last ON last.number = now.last_run JOIN cases USING (number) WHERE {' AND '.join(tests)}",
+        f"SELECT {', '.join(sql_columns.values())} FROM (SELECT * FROM current_cases WHERE {current}) now"
+        " JOIN runs first ON first.number = now.first_run JOIN runs last ON last.number = now.last_run"
+        f" JOIN cases USING (number) WHERE {' AND '.join(tests)}",
         filters | {"since": since},
     ).fetchall()
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
-    running = frame.filter(pl.col("confirmed_on").is_not_null()).select("number", *COLUMNS).iter_rows()
-    dues = {number: State(*clock).due() for number, *clock in running}
-    due = pl.DataFrame({"number": list(dues), "due": list(dues.values())}, schema={"number": pl.Int64, "due": pl.Date})
     facts = [pl.col("facts").str.json_path_match(f"$.{name}").alias(name) for name in FACTS]
-    frame = frame.join(due, on="number", how="left").with_columns(facts).with_columns(amount=AMOUNT).drop("facts")
+    frame = (
+        frame.join(due_dates(frame), on="number", how="left")
+        .with_columns(facts)
+        .with_columns(amount=AMOUNT)
+        .drop("facts")
+    )
     frame = frame.sort("due", "number", nulls_last=True)
     return frame if due_by is None else frame.filter(pl.col("due") <= due_by)
 

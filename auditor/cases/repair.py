@@ -10,13 +10,12 @@ from typing import NamedTuple
 import polars as pl
 
 from auditor.cases import chain, ledger_update
-from auditor.cases.decide import COLUMNS
 from auditor.cases.replay import CaseHistory, Replay, Span, first_facts, replay, seal_holds
+from auditor.cases.states import COLUMNS
 from auditor.errors import LedgerDamaged
 from auditor.judging.finding_id import joined_texts
-from auditor.judging.findings import KEYS
+from auditor.judging.findings import CASE
 
-_CASE = (*KEYS, "rule")
 _MARK_COLUMNS = ("first_run", "last_run", "marked_run", "mark", "why")
 
 
@@ -46,7 +45,7 @@ def repair(connection: sqlite3.Connection, folder: Path) -> int:
     history = replay(connection)
     rows = [_row(case, span, history.histories.get(case.finding, CaseHistory()))
             for span in history.spans for case in _new_cases(connection, span, history, folder)]  # fmt: skip
-    columns = ", ".join(("number", *_CASE, "facts", *_MARK_COLUMNS, *COLUMNS))
+    columns = ", ".join(("number", *CASE, "facts", *_MARK_COLUMNS, *COLUMNS))
     before = set(connection.execute(f"SELECT {columns} FROM cases"))
     connection.execute("DELETE FROM cases")
     marks = ", ".join("?" * len(columns.split(",")))
@@ -67,7 +66,7 @@ def _row(case: NewCase, span: Span, history: CaseHistory) -> tuple[object, ...]:
 def _new_cases(connection: sqlite3.Connection, span: Span, history: Replay, folder: Path) -> Iterator[NewCase]:
     """The cases of a span as they were when they were new."""
     if seal_holds(connection, span, history.histories):
-        query = f"SELECT number, {', '.join(_CASE)}, facts FROM cases WHERE number BETWEEN ? AND ?"
+        query = f"SELECT number, {', '.join(CASE)}, facts FROM cases WHERE number BETWEEN ? AND ?"
         for row in connection.execute(query, (span.first, span.last)):
             case = NewCase(*row)
             yield case._replace(facts=first_facts(history.histories.get(case.finding), case.facts))
@@ -87,7 +86,7 @@ def _published(run: Path) -> list[NewCase]:
     with contextlib.suppress(OSError, pl.exceptions.PolarsError):
         begun = pl.read_parquet(run / "cases.parquet").filter(mark="new", first_run=run.name).sort("number")
         found = begun.join(
-            ledger_update.facts(pl.read_parquet(run / "findings.parquet")).select(*_CASE, "facts"), on=_CASE
+            ledger_update.facts(pl.read_parquet(run / "findings.parquet")).select(*CASE, "facts"), on=CASE
         )
-        return [NewCase(*row) for row in found.sort("number").select("number", *_CASE, "facts").iter_rows()]
+        return [NewCase(*row) for row in found.sort("number").select("number", *CASE, "facts").iter_rows()]
     return []

@@ -8,11 +8,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from auditor.cases import chain
-from auditor.cases.decide import COLUMNS, State, after
-from auditor.cases.ledger_update import MARKS
-from auditor.choices import GONE
+from auditor.cases.states import COLUMNS, FOUND, MARKS, State, after
 
-_FOUND = MARKS[: -len(GONE)]
 _OPEN = State()
 _COLUMNS_OF = attrgetter(*COLUMNS)
 ROW = f"first_run, last_run, marked_run, mark, {', '.join(COLUMNS)}"
@@ -47,7 +44,7 @@ class CaseHistory:
     def apply(self, run: int, event: str, by: str, details: dict[str, Any]) -> None:
         """One entry, within or after this run. Runs without an entry leave a case where it was: found, or not."""
         if event in MARKS:
-            self.last = run if event in _FOUND else run - 1 if self.mark in _FOUND else self.last
+            self.last = run if event in FOUND else run - 1 if self.mark in FOUND else self.last
             self.mark, self.marked, self.why = event, run, details.get("why")
         self.state = after(self.state, event, by, details)
         self.facts = details.get("facts", self.facts)

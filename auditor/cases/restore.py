@@ -11,14 +11,12 @@ import polars as pl
 
 from auditor.cases import chain, ledger_update, replay
 from auditor.cases.chain import Entry
-from auditor.cases.decide import COLUMNS
+from auditor.cases.states import COLUMNS
 from auditor.errors import InputRefused
 from auditor.judging.finding_id import joined
-from auditor.judging.findings import KEYS
+from auditor.judging.findings import CASE, KEYS
 from auditor.run_summary import Summary
 from auditor.runs import past
-
-_CASE = (*KEYS, "rule")
 
 
 def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str]:
@@ -34,7 +32,7 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     known_runs = {run.run_id: run for run, _ in runs}
     cases = pl.concat([frame.with_columns(last_recorded=pl.lit(run.run_id)) for run, frame in runs], how="diagonal")
     cases = cases.unique("number", keep="last", maintain_order=True).sort("number")
-    if cases.select(_CASE).is_duplicated().any():
+    if cases.select(CASE).is_duplicated().any():
         raise InputRefused(f"{folder}: the runs here know a case by two numbers; put a copy of the ledger back")
     names = sorted({*known_runs, *cases["first_run"], *cases["last_run"]})
     numbers = {name: number for number, name in enumerate(names, 1)}
@@ -44,7 +42,7 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
         .hstack(
             cases.select(
                 "number",
-                *_CASE,
+                *CASE,
                 "mark",
                 "why",
                 pl.col(COLUMNS).cast(pl.String),
@@ -66,7 +64,7 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     entries += _case_entries(rows)
     chain.append(connection, entries)
     connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", replay.replay(connection).runs)
-    columns = ("number", *_CASE, "facts", "began", "last_run", "marked_run", "mark", "why", *COLUMNS)
+    columns = ("number", *CASE, "facts", "began", "last_run", "marked_run", "mark", "why", *COLUMNS)
     connection.executemany(
         f"INSERT INTO cases ({', '.join(columns).replace('began', 'first_run')}) VALUES ({', '.join('?' * len(columns))})",
         rows.select(columns).iter_rows(),
@@ -81,7 +79,7 @@ def _runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
         if not (run_folder / "cases.parquet").is_file():
             continue
         try:
-            run, cases = past.read(run_folder / "summary.json"), pl.read_parquet(run_folder / "cases.parquet")
+            run, cases = past.read(run_folder / "summary.json"), past.scan(run_folder, "cases").collect()
             ledger_update.facts(cases)
             cases.select(COLUMNS)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
@@ -100,7 +98,12 @@ def _runs(names: Sequence[str], known_runs: dict[str, Summary], rows: pl.DataFra
     """Each run and the cases that it began, as far as they are known: numbers that follow each other are one entry."""
     for number, name in enumerate(names, 1):
         run = known_runs.get(name)
-        entry: dict[str, Any] = {"run": name, "started": run.started if run else "", "version": "", "policy_sha256": ""}
+        entry: dict[str, Any] = {
+            "run": name,
+            "started": run.started_utc if run else "",
+            "version": "",
+            "policy_sha256": "",
+        }
         entry |= {"inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}, "repeats": None}
         yield Entry("audit", "run", details=json.dumps(entry))
         begun = rows.filter(began=number).select("number", "finding", "facts").rows()

@@ -13,7 +13,8 @@ import polars as pl
 
 from auditor.cases import chain
 from auditor.cases.chain import Entry
-from auditor.cases.decide import STATES, Decision, decide
+from auditor.cases.decide import Decision, decide
+from auditor.cases.states import STATES
 from auditor.errors import InputRefused, UsageError
 
 _KEYS = {"Claim id": "claim_id", "Line": "claim_line", "Code": "cpt_code", "Rule": "rule"}

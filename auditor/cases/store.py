@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from auditor.cases.decide import COLUMNS
-from auditor.choices import GONE
+from auditor.cases.states import COLUMNS, CURRENT_CASES
 from auditor.errors import FolderLocked, InputRefused, LedgerDamaged, OutputFailed
 from auditor.judging.finding_id import joined_in_sql
 
@@ -41,12 +40,7 @@ _SCHEMA = f"""
       state TEXT NOT NULL, {", ".join(f"{name} TEXT" for name in COLUMNS[1:])},
       UNIQUE (claim_id, claim_line, cpt_code, rule)
     );
-    CREATE VIEW current_cases AS
-      SELECT cases.number, finding_id, rule, claim_id, claim_line, cpt_code, facts, first_run, why, marked_run,
-        {", ".join(COLUMNS)},
-        iif(mark IN {GONE}, last_run, latest) AS last_run,
-        iif(mark IN {GONE} OR marked_run >= base, mark, 'persisting') AS mark
-      FROM cases, (SELECT max(number) AS latest, coalesce(repeats, number) AS base FROM runs);
+    {CURRENT_CASES}
     CREATE TABLE undecided (
       claim_id TEXT NOT NULL, claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, closes TEXT NOT NULL,
       unknowns TEXT NOT NULL, since_run INTEGER NOT NULL, PRIMARY KEY (claim_id, claim_line, cpt_code)
@@ -59,9 +53,7 @@ _SCHEMA = f"""
     CREATE TRIGGER history_is_kept BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
     CREATE TRIGGER history_is_fixed BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
     """
-"""A run writes only the cases that changed: the row of a case holds from its `marked_run` on. `current_cases` has the
-cases as they are after the last run. A run that repeats another (`repeats`) repeats the marks since that one.
-"""
+"""A run that repeats another (`repeats`) repeats the marks since that one."""
 _VERSION = 5
 """The version of the schema. A change of a released schema adds a script here that lifts it by one version."""
 

@@ -17,6 +17,8 @@ from auditor.windows import HOUR
 AMOUNT = pl.coalesce("paid_amount", "billed_amount")
 """What was paid for a claim's line, else what was billed."""
 KEYS = ("claim_id", "claim_line", "cpt_code")
+CASE = (*KEYS, "rule")
+"""What identifies a finding, and a case of the ledger."""
 FINDINGS_ORDER = ("claim_id", "claim_line", "rule", "cpt_code")
 EVIDENCE_ORDER = ("claim_id", "claim_line", "rule", "cpt_code", "kind", "id", "at")
 NOT_APPLICABLE = "not applicable"
@@ -72,8 +74,8 @@ def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy, ide
         identity.shown("patient_id", "patient"),
         identity.shown("provider_id", "provider"),
         "service_date",
-        _local("start", policy),
-        _local("end", policy),
+        _local("start", policy).alias("call_start"),
+        _local("end", policy).alias("call_end"),
         "minutes",
         "minutes_source",
         identity.shown_list("call_ids", "call").fill_null([]),
@@ -106,7 +108,7 @@ def findings_table(
 ) -> pl.DataFrame:
     """One row per finding. A claim's `at_risk_amount` stands on its first violation only, so that the column adds up.
 
-    `mark`, `case` and `state` are the ledger's, which has not seen them.
+    `mark`, `case_number` and `state` are the ledger's, which has not seen them.
     """
     best = judgement.best.rename({"kind": "related_kind", "id": "related_id", "at": "related_at"})
     best = best.with_columns(identity.shown_record("related_id", "related_kind"))
@@ -139,7 +141,7 @@ def findings_table(
         payer="payer",
         policy="policy",
         mark=pl.lit(None, pl.String),
-        case=pl.lit(None, pl.Int64),
+        case_number=pl.lit(None, pl.Int64),
         state=pl.lit(None, pl.String),
         patient_id="patient_id",
         provider_id="provider_id",
@@ -197,7 +199,7 @@ def evidence_table(
         _hours().alias("gap_hours"),
         "basis",
         pl.col("outcome").replace_strict(labels, return_dtype=pl.String),
-        "why_not",
+        "exclusion_reason",
         _local("until", policy),
     )
 

@@ -96,7 +96,7 @@ def _records(records: pl.DataFrame, rule: Rule, outcomes: pl.DataFrame) -> pl.Da
         outcome=outcome,
         rule=pl.lit(rule.code),
         elapsed=elapsed,
-        why_not=pl.when(outcome < Outcome.UNKNOWN).then(rule.exclusion_reason),
+        exclusion_reason=pl.when(outcome < Outcome.UNKNOWN).then(rule.exclusion_reason),
     )
     return considered.filter(pl.col("outcome").is_not_null() & ~pl.col("line").is_in(beyond.implode()))
 
@@ -127,6 +127,6 @@ def _no_evidence() -> pl.DataFrame:
             "outcome": pl.UInt8(),
             "rule": text,
             "elapsed": number,
-            "why_not": text,
+            "exclusion_reason": text,
         }
     )

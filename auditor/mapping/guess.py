@@ -11,7 +11,7 @@ CERTAIN, LIKELY, GUESS = "certain", "likely", "guess"
 _SHORT = {"amt": "amount", "appt": "appointment", "apt": "appointment", "cd": "code", "chrg": "charge", "clm": "claim",
           "cnt": "count", "cred": "credential", "dept": "department", "dgns": "diagnosis", "diag": "diagnosis",
           "dr": "doctor",
-          "dt": "date", "dttm": "time", "dur": "duration", "dx": "diagnosis", "lic": "licence", "license": "licence",
+          "dt": "date", "dttm": "time", "dur": "duration", "dx": "diagnosis", "lic": "license", "licence": "license",
           "mdfr": "modifier", "mins": "minutes", "nbr": "number", "no": "number", "num": "number", "pat": "patient",
           "phys": "physician", "physn": "physician", "pmt": "payment", "prf": "performing", "proc": "procedure",
           "prov": "provider", "prvdr": "provider", "pt": "patient", "pty": "specialty", "qty": "quantity",

@@ -24,6 +24,7 @@ from auditor.audit import Result
 from auditor.errors import FolderLocked, OutputFailed
 from auditor.inputs import Inputs
 from auditor.reading.ingest import REJECT_SCHEMA
+from auditor.reports.outputs import TABLES
 from auditor.reports.page import page as html
 from auditor.reports.tables import write_csv, write_evidence, write_parquet
 from auditor.reports.workbook import workbook as xlsx
@@ -178,11 +179,12 @@ def to_json(content: dict[str, Any]) -> str:
 
 def _write_rejects(inputs: Inputs | None, folder: Path) -> None:
     """Table, file, record, column and reason of every rejected row; never the patient, never a value."""
-    columns = ("table", "source_file", "source_record", "column", "reason")
+    columns = list(TABLES["rejects"])
     tables = inputs.tables.items() if inputs else ()
-    parts = [table.rejects.select(pl.lit(name).alias("table"), *columns[1:]) for name, table in tables]
-    empty = pl.DataFrame(schema={"table": pl.String(), **REJECT_SCHEMA}).select(columns)
-    write_csv(pl.concat([empty, *parts]).sort(columns), folder / "rejects.csv")
+    empty = pl.DataFrame(schema={"table_name": pl.String(), **REJECT_SCHEMA})
+    parts = [table.rejects.select(pl.lit(name).alias("table_name"), *REJECT_SCHEMA) for name, table in tables]
+    rows = pl.concat([empty, *parts]).rename({"column": "column_name"})
+    write_csv(rows.select(columns).sort(columns), folder / "rejects.csv")
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 from auditor.run_summary import Summary
 
-VERSION = 1
+VERSION = 2
 """Version of the output format: it increases when a column or key is renamed, removed, or changes type or meaning."""
 
 _TYPES: Mapping[str, dict[str, Any]] = {
@@ -94,7 +94,7 @@ TABLES: Mapping[str, Columns] = {
         "outcome": Column("text", "violation or review"),
         **_KEY, **_PAYER,
         "mark": Column("text", "new, worse, reopened, persisting or changed since the previous run", _LEDGER),
-        "case": Column("whole number", "number of the case", _LEDGER),
+        "case_number": Column("whole number", "number of the case", _LEDGER),
         "state": Column("text", "open, confirmed, dismissed, corrected or refunded", _LEDGER),
         **_WHO, **_CODE, **_MINUTES, **_RELATED,
         "related_count": Column("whole number", "number of records that support the outcome", _NO_RECORD),
@@ -111,8 +111,8 @@ TABLES: Mapping[str, Columns] = {
     },
     "claims": {
         **_KEY, **_CODE, **_PAYER, **_WHO,
-        "start": Column("instant", "start of its first call, in the policy's zone", "no call"),
-        "end": Column("instant", "end of its last call, in the policy's zone", "no call, or unknown"),
+        "call_start": Column("instant", "start of its first call, in the policy's zone", "no call"),
+        "call_end": Column("instant", "end of its last call, in the policy's zone", "no call, or unknown"),
         **_MINUTES,
         "minutes_source": Column("text", "discussion, stated, clock or mixed", "unknown"),
         "call_ids": Column("list of text", "the calls that it bills"),
@@ -140,7 +140,7 @@ TABLES: Mapping[str, Columns] = {
         "gap_hours": Column("number", "hours between the claim and the record", "unknown or not computed"),
         **_BASIS,
         "outcome": Column("text", "what the record supports: violation, review, unknown or none; own for the claim's calls"),
-        "why_not": Column("text", "why the record supports nothing", "the record supports an outcome"),
+        "exclusion_reason": Column("text", "why the record supports nothing", "the record supports an outcome"),
         "until": Column("instant", "end of the record, in the policy's zone", "unknown"),
     },
     "cases": {
@@ -150,7 +150,7 @@ TABLES: Mapping[str, Columns] = {
         "rule": Column("text", "the rule's code"),
         "payer": Column("text", "the insurer billed", f"not in the export, or {_GONE}"),
         "policy": Column("text", "the name of the policy that judged the claim", _GONE),
-        "mark": Column("text", "as in findings; resolved or not seen if the run has no finding"),
+        "mark": Column("text", "as in findings; resolved or not_seen if the run has no finding"),
         "why": Column("text", "why the case was not seen", "seen or resolved"),
         "state": Column("text", "open, confirmed, dismissed, corrected or refunded"),
         "reviewer": Column("text", "who decided", _UNDECIDED),
@@ -171,12 +171,13 @@ TABLES: Mapping[str, Columns] = {
         **_WHO, **_MINUTES, **_RELATED, **_GAP, **_BASIS, **_AMOUNTS,
         "message": Column("text", "what was found, in one sentence", _GONE),
         "amount": Column("dollars", "paid, or else billed", "not in the export"),
+        "due": Column("date", "last of the 60 days in which the money must be returned", "the 60 days do not run"),
     },
     "rejects": {
-        "table": Column("text", "calls, visits, claims or providers"),
+        "table_name": Column("text", "calls, visits, claims or providers"),
         "source_file": Column("text", "the file"),
         "source_record": Column("whole number", "record number in the file, from 1"),
-        "column": Column("text", "the invalid column; blank for the whole record", "the whole record"),
+        "column_name": Column("text", "the invalid column; blank for the whole record", "the whole record"),
         "reason": Column("text", "why the row was rejected; never a value of the row"),
     },
 }  # fmt: skip
@@ -186,10 +187,14 @@ TABLES: Mapping[str, Columns] = {
 def schemas() -> dict[str, Any]:
     """JSON Schemas by name: a row of each table as in JSON Lines, and the summary."""
     tables = {name: _row(name, columns) for name, columns in TABLES.items()}
-    return tables | {"summary": {"$schema": _DIALECT, **Summary.model_json_schema(mode="serialization")}}
+    return tables | {"summary": _head("summary") | Summary.model_json_schema(mode="serialization")}
 
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def _head(name: str) -> dict[str, Any]:
+    return {"$schema": _DIALECT, "$id": f"urn:audit98968:schema:{name}:{VERSION}"}
 
 
 def _row(name: str, columns: Columns) -> dict[str, Any]:
@@ -199,5 +204,5 @@ def _row(name: str, columns: Columns) -> dict[str, Any]:
         if text.null:
             kind["type"] = [kind["type"], "null"]
         properties[column] = kind | {"description": f"{text.meaning}; null: {text.null}" if text.null else text.meaning}
-    return {"$schema": _DIALECT, "title": name, "description": f"schema_version {VERSION}", "type": "object",
+    return _head(name) | {"title": name, "description": f"schema_version {VERSION}", "type": "object",
             "properties": properties, "required": list(columns), "additionalProperties": False}  # fmt: skip

@@ -6,7 +6,7 @@ Source: docs/specification.md#outputs.
 import re
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -77,7 +77,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
             rejected=_rejected(result.inputs, settings),
             clear_by_absence=result.absent,
         ),
-        standing=AfterDecisions(
+        after_decisions=AfterDecisions(
             **{name: dispositions[name] for name in ("violation", "review", "incomplete")},
             **dict.fromkeys(("dismissed", "dismissed_findings", "settled", "settled_findings"), 0),
             dismissed_amount=0.0,
@@ -117,7 +117,7 @@ def _head(settings: Settings, run: Run) -> dict[str, Any]:
         "schema_version": outputs.VERSION,
         "run_id": run.run_id,
         "version": __version__,
-        "started": run.started.astimezone(UTC).isoformat(),
+        "started": run.started.astimezone(ZoneInfo(policy.timezone)).isoformat(),
         "policy": PolicyName(name=policy.name, sha256=policy.sha256),
         "settings": settings_of(settings),
         "timezone": policy.timezone,

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from auditor.cases.decide import STATES
+from auditor.cases.states import STATES
 from auditor.reading.files import shown
 from auditor.reports.page.phrases import counted, verdict
 from auditor.reports.tables import URGENT, worst_first
@@ -92,9 +92,9 @@ def write(
         for warning in summary.warnings:
             out.print(f"- {warning}")
     if summary.ledger.run and cases is not None:
-        decided = cases.select("reopened_from", "decided_on", case="number")
+        decided = cases.select("reopened_from", "decided_on", case_number="number")
         _ledger_lines(
-            out, summary, findings.join(decided, on="case", how="left", maintain_order="left"), folder, show_ids
+            out, summary, findings.join(decided, on="case_number", how="left", maintain_order="left"), folder, show_ids
         )
     out.print(Text(verdict(summary)["headline"], style="bold"))
     if folder:
@@ -114,7 +114,7 @@ def _claims_line(summary: Summary) -> Text:
         line.append(f" under the {count} {'rule' if count == 1 else 'rules'} evaluated")
     if claims.clear_by_absence:
         line.append(f" ({claims.clear_by_absence:,} because the patient has no visit in the export)", style="bold")
-    if summary.standing.settled:
+    if summary.after_decisions.settled:
         line.append(", before decisions")
     line.append(f"; not audited: {claims.void:,} void, {claims.denied:,} denied")
     if claims.rejected:
@@ -125,7 +125,7 @@ def _claims_line(summary: Summary) -> Text:
 
 
 def _money_line(summary: Summary) -> str:
-    money, counts = summary.money, summary.standing
+    money, counts = summary.money, summary.after_decisions
     line = f"Potential overpayment {money.at_risk:,.2f}; under review {money.review:,.2f}"
     if missing := money.without_amount:
         line += f"; {counted(missing, 'claim')} without an amount"
@@ -141,7 +141,7 @@ def _money_line(summary: Summary) -> str:
 def _ledger_lines(out: Console, summary: Summary, findings: pl.DataFrame, folder: Path | None, show_ids: bool) -> None:
     """What the ledger knows: the cases by mark and by state, and tonight's findings one by one."""
     ledger = summary.ledger
-    marks = ", ".join(f"{count:,} {mark}" for mark, count in ledger.marks.items())
+    marks = ", ".join(f"{count:,} {mark.replace('_', ' ')}" for mark, count in ledger.marks.items())
     before = f"Since the run {ledger.previous_run}" if ledger.previous_run else "First run of this ledger"
     if ledger.repeats:
         before = f"Inputs and settings of the run {ledger.repeats} again"
@@ -155,10 +155,10 @@ def _ledger_lines(out: Console, summary: Summary, findings: pl.DataFrame, folder
         on = f" of {row['service_date']}" if show_ids else ""
         amount = f", {row['amount']:,.2f}" if row["amount"] is not None else ""
         former = f" (was {row['reopened_from']} on {row['decided_on']})" if row["reopened_from"] else ""
-        out.print(f"  {row['mark']}: case {row['case']}, {row['rule']} {row['name']}{on}{amount}{former}")
+        out.print(f"  {row['mark']}: case {row['case_number']}, {row['rule']} {row['name']}{on}{amount}{former}")
     if more := alarms.height - rows.height:
         out.print(f"  and {more:,} more: audit98968 cases list {shown(folder.parent) if folder else 'DIR'} --mark new")
-    out.print(f"Tonight: {'; '.join(_tallied(counts, mark) for mark, counts in ledger.tonight.items())}")
+    out.print(f"Tonight: {'; '.join(_tallied(counts, mark) for mark, counts in ledger.this_run.items())}")
 
 
 def _state(state: str, counts: Tally, money: Money) -> str:

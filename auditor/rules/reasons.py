@@ -35,11 +35,11 @@ def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
     """Visits before the call: the window begins before the visits export, or the call is after the export ends."""
 
     def reason_of(claim: Row, _: Sequence[Row], run: "Summary") -> str:
-        first = bounds.first_day(claim["start"].date(), getattr(run.numbers, window))
+        first = bounds.first_day(claim["call_start"].date(), getattr(run.numbers, window))
         since, as_of = run.coverage.visits_since, run.coverage.as_of
         if since is None or first < since:
             return f"the window begins on {first}, but the visits export {_begins(since)}"
-        if as_of is None or claim["start"] > as_of:
+        if as_of is None or claim["call_start"] > as_of:
             return f"the visits export is complete only up to {_short(as_of)}, before the call"
         return _REJECTED.format("visits")
 
@@ -48,9 +48,12 @@ def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
 
 def visits_ahead(claim: Row, records: Sequence[Row], run: "Summary") -> str:
     """Visits after the call: its end is unknown, the export ends too early, or visits of the window lack data."""
-    if claim["end"] is None:
+    if claim["call_end"] is None:
         return "the end of the call is unknown, so it cannot be told which visits are after it"
-    if run.coverage.as_of is None or bounds.later(claim["end"].astimezone(UTC), run.numbers.hours) > run.coverage.as_of:
+    if (
+        run.coverage.as_of is None
+        or bounds.later(claim["call_end"].astimezone(UTC), run.numbers.hours) > run.coverage.as_of
+    ):
         return f"the visits export is complete only up to {_short(run.coverage.as_of)}, before the window ends"
     doubts = sum(row["outcome"] == "unknown" for row in records)
     if doubts:

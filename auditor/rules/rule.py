@@ -69,7 +69,7 @@ class Rule:
     nothing: str = "nothing found"
     why_unknown: Why = lambda *_: "the export does not show it"
     not_applicable: str = "the rule does not apply to this claim"
-    exclusion_reason: pl.Expr = field(default_factory=lambda: pl.col("why_not"))
+    exclusion_reason: pl.Expr = field(default_factory=lambda: pl.col("exclusion_reason"))
     explains_rejected_records: bool = False
 
     def __post_init__(self) -> None:

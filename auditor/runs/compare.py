@@ -16,12 +16,12 @@ import polars as pl
 from polars import selectors as cs
 
 from auditor.errors import InputRefused, UsageError
-from auditor.judging.findings import KEYS
+from auditor.judging.findings import CASE, KEYS
 from auditor.run_summary import Money, Summary
 from auditor.runs.compare_causes import LIMITS, Causes, between
-from auditor.runs.compare_findings import CASE, FACTS, RECORD, UNDECIDED, changed, missing_findings
+from auditor.runs.compare_findings import FACTS, RECORD, UNDECIDED, changed, missing_findings
 from auditor.runs.explain import find_run
-from auditor.runs.past import folders, read
+from auditor.runs.past import folders, read, scan
 
 _NEEDED = {"run_id", "version", "pseudonym_key_id", "policy", "settings", "coverage", "inputs", "rules", "money"}
 """What a run records and that can differ from another's."""
@@ -60,7 +60,7 @@ class _Run:
 
     def scan(self, name: str, *columns: str) -> pl.LazyFrame:
         """The columns of a published table, instants in UTC. Raises InputRefused where one is missing."""
-        frame = pl.scan_parquet(self.folder / f"{name}.parquet")
+        frame = scan(self.folder, name)
         if missing := [column for column in columns if column not in frame.collect_schema()]:
             raise InputRefused(
                 f"{self.folder / name}.parquet: no column {', '.join(missing)}; version {self.recorded.version} wrote it; "

@@ -4,14 +4,13 @@ from datetime import date
 
 import polars as pl
 
-from auditor.judging.findings import KEYS
+from auditor.judging.findings import CASE, KEYS
 from auditor.run_summary import Summary
 from auditor.runs.compare_causes import CHOSEN, Causes
 
 UNEXPLAINED = "unexplained"
 """The cause where nothing recorded differs: a run folder was edited, or the audit was not repeatable."""
 
-CASE = (*KEYS, "rule")
 FACTS = ("patient_id", "provider_id", "service_date", "minutes", "billed_amount", "paid_amount", "supportable_code")
 """What findings say of their claim."""
 RECORD = ("related_kind", "related_id", "related_at", "related_count", "gap_days", "gap_hours", "basis")

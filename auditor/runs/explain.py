@@ -22,7 +22,7 @@ from auditor.windows import bounds
 Row = dict[str, Any]
 _SUGGESTION_POOL = 20_000
 """Claim ids that are searched for a similar one."""
-_TABLES = ("claims.parquet", "findings.parquet", "evidence.parquet")
+_TABLES = ("claims", "findings", "evidence")
 _ALWAYS = ("claims.parquet", "findings.parquet", "summary.json")
 """Files of every run, even if `--write` leaves out others."""
 _KEYS = ("claim_id", "claim_line", "cpt_code")
@@ -81,7 +81,7 @@ def explain(folder: Path, claim_id: str) -> list[ClaimExplanation]:
     try:
         summary = past.read(run / "summary.json")
         claims, findings, evidence = (
-            pl.scan_parquet(run / name).filter(pl.col("claim_id") == claim_id).collect() for name in _TABLES
+            past.scan(run, name).filter(pl.col("claim_id") == claim_id).collect() for name in _TABLES
         )
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise InputRefused(
@@ -133,7 +133,7 @@ def _windows(claim: Row, run: Summary) -> list[Window]:
         "ahead": f"call and {numbers.hours} hours after",
         "later": f"soonest available, {numbers.horizon} days",
     }
-    spans = bounds.spans(numbers, claim["start"], claim["end"], claim["service_date"], ZoneInfo(run.timezone))
+    spans = bounds.spans(numbers, claim["call_start"], claim["call_end"], claim["service_date"], ZoneInfo(run.timezone))
     return [Window(names[name], *span) for name, span in spans.items()]
 
 
@@ -144,7 +144,7 @@ def _calls(claim: Row, evidence: Sequence[Row]) -> list[Event]:
         return [Event("call", row["id"], row["at"], row.get("until"), False, ()) for row in own]
     if not claim["call_ids"]:
         return []
-    return [Event("call", ", ".join(claim["call_ids"]), claim["start"], claim["end"], False, ())]
+    return [Event("call", ", ".join(claim["call_ids"]), claim["call_start"], claim["call_end"], False, ())]
 
 
 def _records(claim: Row, evidence: Sequence[Row]) -> list[Event]:
@@ -161,7 +161,7 @@ def _records(claim: Row, evidence: Sequence[Row]) -> list[Event]:
 
 def _note(row: Row) -> str:
     if row["outcome"] == "none":
-        return f"{row['rule']}: does not count ({row['why_not']})"
+        return f"{row['rule']}: does not count ({row['exclusion_reason']})"
     return f"{row['rule']}: {row['outcome']}" + (f" ({row['basis']})" if row["basis"] else "")
 
 

@@ -19,7 +19,7 @@ def clear(code: str, claim: Row, considered: Sequence[Row], run: Summary) -> str
     if rule.explains_rejected_records and considered:
         kinds = Counter("line" if row["kind"] == "claim" else row["kind"] for row in considered)
         counted = " and ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
-        why = Counter(str(row["why_not"]) for row in considered)
+        why = Counter(str(row["exclusion_reason"]) for row in considered)
         return f"{counted} considered, none counts: " + ", ".join(
             reason if len(why) == 1 else f"{count} {reason}" for reason, count in why.most_common()
         )

@@ -6,6 +6,13 @@ import polars as pl
 
 from auditor.run_summary import Summary
 
+_RENAMED = {
+    "findings": {"case": "case_number"},
+    "claims": {"start": "call_start", "end": "call_end"},
+    "evidence": {"why_not": "exclusion_reason"},
+}
+"""Columns by table that version 1 of the schema named otherwise."""
+
 
 def folders(out: Path) -> list[Path]:
     """The runs in an output folder, refused ones apart, oldest first."""
@@ -21,3 +28,9 @@ def day_of(column: str) -> pl.Expr:
 def read(path: Path) -> Summary:
     """Read a summary.json. Raises OSError, and ValueError for one that is damaged."""
     return Summary.model_validate_json(path.read_bytes())
+
+
+def scan(run: Path, table: str) -> pl.LazyFrame:
+    """A published table of a run with the names of this version. Reading it raises OSError and PolarsError."""
+    frame = pl.scan_parquet(run / f"{table}.parquet").rename(_RENAMED.get(table, {}), strict=False)
+    return frame.with_columns(pl.col("mark").replace("not seen", "not_seen")) if table == "cases" else frame

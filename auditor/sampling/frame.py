@@ -239,5 +239,7 @@ def _sample(claims: pl.DataFrame, drawn: Iterable[tuple[str, str, str]]) -> pl.D
         *(text.fill_null("unknown").str.join("; ").alias(name) for name, text in texts.items()),
         *map(_has_amount, ("billed_amount", "paid_amount", "amount")),
     )  # fmt: skip
-    joined = order.with_row_index("order", offset=1).join(per_unit, on="unit_id", how="left").sort("order")
-    return joined.select("order", "kind", "unit_id", "stratum", pl.all().exclude("order", "kind", "unit_id", "stratum"))
+    joined = order.with_row_index("draw_order", offset=1).join(per_unit, on="unit_id", how="left").sort("draw_order")
+    return joined.select(
+        "draw_order", "kind", "unit_id", "stratum", pl.all().exclude("draw_order", "kind", "unit_id", "stratum")
+    )

@@ -262,16 +262,16 @@ PROVIDERS = _table(
     _GROUP,
     _SPECIALTY,
     Column(
-        "licence_start",
+        "license_start",
         Kind.DATE,
         "first day of the provider's license",
-        ("license_start", "licence_from", "license_from"),
+        ("licence_start", "licence_from", "license_from"),
     ),
     Column(
-        "licence_end",
+        "license_end",
         Kind.DATE,
         "last day of the provider's license",
-        ("license_end", "licence_to", "license_to", "license_expiry"),
+        ("licence_end", "licence_to", "license_to", "license_expiry"),
     ),
 )
 

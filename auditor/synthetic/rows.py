@@ -113,12 +113,12 @@ def finished(rows: pl.DataFrame, name: str, *, text: bool) -> pl.DataFrame:
 def providers(opened: list[Opened]) -> pl.DataFrame:
     """Return the providers table's rows of newly opened blocks."""
     facts: Schema = {"credential": pl.String, "prefix": pl.String, "specialty": pl.String}
-    facts |= {"licence_start": pl.Date, "licence_end": pl.Date}
+    facts |= {"license_start": pl.Date, "license_end": pl.Date}
     roles = pl.DataFrame(list(ROLES.values()), schema=facts, orient="row").with_row_index("role")
     rows = pl.DataFrame(opened, schema={"block": pl.Int64, "role": pl.UInt32}, orient="row").join(roles, on="role")
     group = pl.col("prefix") + _digits(pl.col("block"), 7)
     published = rows.sort("block", "role").with_columns(provider_id=_provider(), group_id=group)
-    return published.select("provider_id", "credential", "group_id", "specialty", "licence_start", "licence_end")
+    return published.select("provider_id", "credential", "group_id", "specialty", "license_start", "license_end")
 
 
 def expected_claims(claims: list[Row], patients: pl.DataFrame) -> pl.DataFrame:

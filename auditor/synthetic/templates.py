@@ -16,7 +16,7 @@ Row = dict[str, Any]
 Schema = dict[str, type[pl.DataType] | pl.DataType]
 
 AUDITED = "98968"
-# Role -> credential, group prefix, specialty, licence_start, licence_end. X, Y, L and N serve one kind of case each.
+# Role -> credential, group prefix, specialty, license_start, license_end. X, Y, L and N serve one kind of case each.
 ROLES: dict[str, tuple[str | None, str, str, date | None, date | None]] = {
     "A": ("LCSW", "G", "Behavioral Health", date(2012, 5, 1), None),
     "B": ("LMFT", "G", "Behavioral Health", date(2016, 1, 1), date(2028, 12, 31)),

@@ -34,7 +34,7 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         kind=pl.lit("call"),
         date_only=pl.lit(False),
         basis=pl.lit(None, pl.String),
-        why_not=pl.lit("does not meet the rule"),
+        exclusion_reason=pl.lit("does not meet the rule"),
         gap_days=bounds.days_between("call_date", "service_date").abs(),
         order=pl.lit(0, pl.Int64),
         elapsed=pl.lit(None, pl.Int64),
@@ -103,7 +103,7 @@ def overlap(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         kind=pl.lit("call"),
         date_only=pl.lit(False),
         basis=pl.lit(None, pl.String),
-        why_not=pl.lit(""),
+        exclusion_reason=pl.lit(""),
         gap_days=pl.lit(0, pl.Int64),
         order=pl.lit(0, pl.Int64),
     )

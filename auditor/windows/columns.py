@@ -24,7 +24,7 @@ RECORD: Columns = {
     "gap_days": (NUMBER, "local dates between it and the claim"),
     "order": (NUMBER, "sort key for ties within a day: elapsed microseconds, or the later line first"),
     "basis": (TEXT, "what relates it to the claim"),
-    "why_not": (TEXT, "why it supports nothing, if a rule finds that"),
+    "exclusion_reason": (TEXT, "why it supports nothing, if a rule finds that"),
 }
 """The columns of every record set."""
 

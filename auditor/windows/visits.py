@@ -193,7 +193,7 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         soonest=pl.col("v_soonest_available").fill_null(False),
         not_soonest=~pl.col("v_soonest_available").fill_null(True),
         soonest_blank=pl.col("v_soonest_available").is_null(),
-        why_not=_exclusion_reason(),
+        exclusion_reason=_exclusion_reason(),
     ).drop(pl.selectors.list())  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def test_a_dismissed_finding_leaves_headline_money_and_exit_code(out: Path) -> N
     assert ledger_run(out) == 1
     reported = summary(out)
     assert reported["claims"]["violation"] == 2  # the verdicts stay what they are
-    assert reported["standing"] == {"violation": 1, "review": 0, "incomplete": reported["standing"]["incomplete"], "dismissed": 1,
+    assert reported["after_decisions"] == {"violation": 1, "review": 0, "incomplete": reported["after_decisions"]["incomplete"], "dismissed": 1,
                                 "dismissed_findings": 1, "dismissed_amount": 30, "settled": 1,
                                 "settled_findings": 1}  # fmt: skip
     assert reported["money"]["at_risk"] == 40
@@ -88,7 +88,7 @@ def test_what_was_new_and_is_dismissed_is_not_this_run_s(out: Path) -> None:
     assert ledger_run(out) == 1
     reported = summary(out)["ledger"]
     assert (reported["marks"]["new"], reported["marks"]["persisting"]) == (2, 1)
-    assert reported["tonight"]["new"] == {"findings": 2, "claims": 1, "amount": 40}
+    assert reported["this_run"]["new"] == {"findings": 2, "claims": 1, "amount": 40}
     assert "2 new on 1 claim, $40.00" in (out / "latest" / "report.html").read_text()
 
 
@@ -114,7 +114,7 @@ def test_this_run_and_open_work_are_counted(out: Path) -> None:
     (out.parent / "calls.csv").write_text(CALLS + "K4,P4,D1,2026-03-05 09:00,10,98968,15,provider\n")
     assert ledger_run(out, "--fail-on", "new") == 1
     ledger = summary(out)["ledger"]
-    assert ledger["tonight"]["new"] == {"findings": 2, "claims": 1, "amount": 15}
+    assert ledger["this_run"]["new"] == {"findings": 2, "claims": 1, "amount": 15}
     assert ledger["work"]["open"] == {"findings": 4, "claims": 2, "amount": 55}
     assert ledger["work"]["confirmed"] == {"findings": 1, "claims": 1, "amount": 30, "next_due": "2026-08-30"}
     page = (out / "latest" / "report.html").read_text()
@@ -149,9 +149,9 @@ def test_a_run_whose_findings_are_all_settled_is_over(out: Path, state: str, cap
     reported = summary(out)
     assert reported["claims"]["violation"] == 2
     assert (
-        reported["standing"]["violation"],
-        reported["standing"]["settled"],
-        reported["standing"]["settled_findings"],
+        reported["after_decisions"]["violation"],
+        reported["after_decisions"]["settled"],
+        reported["after_decisions"]["settled_findings"],
     ) == (
         0,
         2,
@@ -188,7 +188,7 @@ def test_what_a_smaller_refund_leaves_stays_at_risk(out: Path) -> None:
     reported = summary(out)
     money = reported["money"]
     assert (money["at_risk"], money["returned"], money["not_returned"]) == (57.5, 12.5, 17.5)
-    assert reported["standing"]["violation"] == 1
+    assert reported["after_decisions"]["violation"] == 1
     assert reported["ledger"]["work"]["refunded"] == {"findings": 1, "claims": 1, "amount": 30}
     findings = pl.read_parquet(out / "latest" / "findings.parquet")
     assert (

@@ -13,9 +13,10 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.cases import chain, ledger_update, queries, store
-from auditor.cases.decide import Decision, State, decide
+from auditor.cases import chain, ledger_update, queries, states, store
+from auditor.cases.decide import Decision, decide
 from auditor.cases.ledger_update import LedgerUpdate
+from auditor.cases.states import State
 from auditor.errors import AuditError, FolderLocked, InputRefused, LedgerDamaged, UsageError
 from auditor.reports import summary
 from auditor.rules import select
@@ -132,13 +133,15 @@ def test_a_stronger_outcome_or_a_larger_amount_is_worse(ledger_runs: LedgerRuns)
 def test_what_is_worse(was: dict[str, str], now: dict[str, str], worse: bool):
     blank = {"outcome": None, "paid_amount": None, "billed_amount": None}
     facts = pl.DataFrame({"was": [json.dumps(blank | was)], "facts": [json.dumps(blank | now)]})
-    assert facts.select(ledger_update._worse()).to_series().to_list() == [worse]
+    assert facts.select(
+        states.worse(states.fact_in("outcome", "was"), states.amount_in("was"))
+    ).to_series().to_list() == [worse]
 
 
 def test_resolved_only_where_the_rule_was_clear_for_the_claim(ledger_runs: LedgerRuns):
     ledger_runs.run(SHORT, LONG)
     reported = ledger_runs.run(SHORT.replace(",12,", ",22,"))
-    assert reported == {"K1 DUR001": "resolved", "K2 DUR002": "not seen"}
+    assert reported == {"K1 DUR001": "resolved", "K2 DUR002": "not_seen"}
     assert ledger_runs.ledger_run.cases.filter(rule="DUR002")["why"].item() == "claim not audited"
     assert ledger_runs.run(SHORT, LONG) == {"K1 DUR001": "reopened", "K2 DUR002": "persisting"}
 
@@ -154,7 +157,7 @@ def test_resolved_only_where_the_rule_was_clear_for_the_claim(ledger_runs: Ledge
 )
 def test_not_found_says_why(ledger_runs: LedgerRuns, row: str, selected: tuple[str, ...], why: str):
     ledger_runs.run(SHORT)
-    assert ledger_runs.run(row, selected=selected)["K1 DUR001"] == "not seen"
+    assert ledger_runs.run(row, selected=selected)["K1 DUR001"] == "not_seen"
     assert ledger_runs.ledger_run.cases.filter(claim_id="K1")["why"].item() == why
     assert ledger_runs.run(SHORT)["K1 DUR001"] == "persisting"
 
@@ -166,7 +169,7 @@ MARKED_ABSENT = VISITS + "V3,P3,2026-03-08 09:00,completed\n"
 @pytest.mark.parametrize(
     ("visits", "mark", "why"),
     [
-        (VISITS, "not seen", "its related record is no longer in the export"),
+        (VISITS, "not_seen", "its related record is no longer in the export"),
         (MARKED_ABSENT.replace("03-08", "01-20"), "resolved", None),
         (
             MARKED_ABSENT.replace("V3,P3,2026-03-08 09:00,completed", "V3,P3,2026-03-08 09:00,cancelled"),
@@ -275,7 +278,7 @@ def test_a_dismissal_holds_up_to_its_last_day(ledger_runs: LedgerRuns):
 def test_a_confirmed_case_stays_confirmed_whatever_the_runs_bring(ledger_runs: LedgerRuns):
     ledger_runs.run(SHORT)
     ledger_runs.decide("1", "confirmed")
-    for row, mark in ((SHORT.replace(",12,", ",22,"), "resolved"), (SHORT, "reopened"), (GOOD, "not seen")):
+    for row, mark in ((SHORT.replace(",12,", ",22,"), "resolved"), (SHORT, "reopened"), (GOOD, "not_seen")):
         assert ledger_runs.run(row)["K1 DUR001"] == mark
         assert ledger_runs.state("1") == "confirmed"
 

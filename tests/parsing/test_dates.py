@@ -31,7 +31,7 @@ def test_so_it_is_in_parquet_whatever_the_column_is_marked_as(tmp_path: Path, co
     frame = pl.DataFrame({"provider_id": [f"D{n}" for n in range(count)], "license_start": at, "license_end": at})
     frame.write_parquet(tmp_path / "providers.parquet")
     table = one(tmp_path, policy_of(tmp_path), (tmp_path / "providers.parquet").read_bytes(), "providers")
-    assert {str(day) for day in (*table.rows["licence_start"], *table.rows["licence_end"])} == {"2026-03-10"}
+    assert {str(day) for day in (*table.rows["license_start"], *table.rows["license_end"])} == {"2026-03-10"}
 
 
 def test_other_times_in_a_date_column_are_moved_to_the_zone_of_the_audit(tmp_path: Path):
@@ -53,7 +53,7 @@ def test_a_date_whose_midnight_the_zone_of_the_audit_skips_is_itself_in_a_column
 def test_the_last_years_that_there_are_stay_dates(tmp_path: Path):
     rows = "D1,9999-12-31\nD2,9999-12-31T00:00:00Z\nD3,9999-12-31 23:59:59\n"
     table = one(tmp_path, policy_of(tmp_path), f"provider_id,license_end\n{rows}".encode(), "providers")
-    assert {str(day) for day in table.rows["licence_end"]} == {"9999-12-31"}
+    assert {str(day) for day in table.rows["license_end"]} == {"9999-12-31"}
 
 
 def test_a_text_that_is_no_date_rejects_its_row(tmp_path: Path):

@@ -76,7 +76,7 @@ def find_not_evaluated(book: Book) -> set[str]:
         "ELG006": book.exists("calls", "purpose"),
         **{rule: book.exists("calls", column) for rule, column in DOC_COLUMNS.items()},
         "ELG003": book.exists("calls", "provider_credential") or book.exists("providers", "credential"),
-        "ELG004": book.exists("providers", "licence_start") or book.exists("providers", "licence_end"),
+        "ELG004": book.exists("providers", "license_start") or book.exists("providers", "license_end"),
         "FRQ003": book.exists(billing, "units"),
         "FRQ005": all(
             book.exists("calls", column) or book.exists("providers", column) for column in ("group_id", "specialty")

@@ -81,8 +81,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "credential": "text",
         "group_id": "text",
         "specialty": "text",
-        "licence_start": "date",
-        "licence_end": "date",
+        "license_start": "date",
+        "license_end": "date",
     },
 }
 REQUIRED = {

@@ -41,11 +41,11 @@ def elg003(claim: Line, book: Book) -> Verdict:
 
 def elg004(claim: Line, book: Book) -> Verdict:
     row = book.providers.get(claim.provider)
-    if row is None or (row["licence_start"] is None and row["licence_end"] is None):
+    if row is None or (row["license_start"] is None and row["license_end"] is None):
         return from_fact("ELG004", "unknown", book)
     fine = "unknown" if book.quality.provider_unsure(claim) else "clear"
-    too_early = row["licence_start"] is not None and claim.service_date < row["licence_start"]
-    too_late = row["licence_end"] is not None and claim.service_date > row["licence_end"]
+    too_early = row["license_start"] is not None and claim.service_date < row["license_start"]
+    too_late = row["license_end"] is not None and claim.service_date > row["license_end"]
     return from_fact("ELG004", "violation" if too_early or too_late else fine, book)
 
 

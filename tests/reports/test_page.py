@@ -178,7 +178,7 @@ def test_what_is_new_is_in_the_page_however_little_fits(sample: tuple[audit.Resu
     last = worst_first(result.findings, "outcome", 100, last=("rule",))[-1, "finding_id"]
     marked = result.findings.with_columns(
         mark=pl.when(pl.col("finding_id") == last).then(pl.lit("new")).otherwise(pl.lit("persisting")),
-        state=pl.lit("open"), case=pl.int_range(pl.len()),
+        state=pl.lit("open"), case_number=pl.int_range(pl.len()),
     )  # fmt: skip
     chosen = urgent_first(marked, 30, 1)
     assert chosen[0, "finding_id"] == last

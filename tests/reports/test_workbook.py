@@ -150,9 +150,9 @@ def test_what_is_new_comes_first(sample: tuple[audit.Result, Summary, Book], tmp
     findings = result.findings.with_columns(
         mark=(number % 5).replace_strict(dict(enumerate(marks)), return_dtype=pl.String),
         state=(number % 5).replace_strict(dict(enumerate(states)), return_dtype=pl.String),
-        case=number,
+        case_number=number,
     )  # fmt: skip
-    cases = findings.select("mark", "state", number="case", first_run=pl.lit("run1"))
+    cases = findings.select("mark", "state", number="case_number", first_run=pl.lit("run1"))
     cases = cases.with_columns(
         pl.lit(None, pl.String).alias(name) for name in ("reopened_from", "decided_on", "reviewer", "reason")
     )
@@ -208,9 +208,11 @@ def test_long_tables_are_cut_to_the_worst_and_say_so(
 def test_of_equal_findings_the_newest_come_first(sample: tuple[audit.Result, Summary, Book], tmp_path: Path) -> None:
     result, reported, _ = sample
     findings = result.findings.with_columns(
-        mark=pl.lit("persisting"), state=pl.lit("open"), case=pl.int_range(pl.len())
+        mark=pl.lit("persisting"), state=pl.lit("open"), case_number=pl.int_range(pl.len())
     )
-    cases = findings.select("mark", "state", number="case", first_run=pl.format("run{}", pl.col("case") % 3))
+    cases = findings.select(
+        "mark", "state", number="case_number", first_run=pl.format("run{}", pl.col("case_number") % 3)
+    )
     cases = cases.with_columns(
         pl.lit(None, pl.String).alias(name) for name in ("reopened_from", "decided_on", "reviewer", "reason")
     )

@@ -19,12 +19,13 @@ from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.errors import AuditError, InputRefused, UsageError
 from auditor.identity import Identity
+from auditor.judging.findings import CASE
 from auditor.reports import folder, summary
 from auditor.reports.summary import Run
 from auditor.rules import CODES, select
 from auditor.runs.compare import Comparison, compare
 from auditor.runs.compare_causes import CAUSES, FileChange
-from auditor.runs.compare_findings import CASE, FACTS, RECORD
+from auditor.runs.compare_findings import FACTS, RECORD
 from auditor.settings import Settings
 from auditor.synthetic import sample
 from cli.compare_command import compare as command

@@ -173,11 +173,17 @@ def test_published_calls_are_drawn_one_by_one(out: Path, tmp_path: Path) -> None
             "rule": "",
             "kind": "call",
             "id": "k4",
-            "at": claim["start"],
-            "until": claim["start"] + timedelta(minutes=10),
+            "at": claim["call_start"],
+            "until": claim["call_start"] + timedelta(minutes=10),
         },
         key
-        | {"rule": "", "kind": "call", "id": "k5", "at": claim["start"] + timedelta(hours=4), "until": claim["end"]},
+        | {
+            "rule": "",
+            "kind": "call",
+            "id": "k5",
+            "at": claim["call_start"] + timedelta(hours=4),
+            "until": claim["call_end"],
+        },
     ]
     extra = pl.DataFrame(calls).cast(
         {name: evidence.schema[name] for name in ("at",)} | {"until": evidence.schema["at"]}

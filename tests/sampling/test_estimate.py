@@ -198,7 +198,7 @@ def reviewed(drawn: Path, change: Callable[[Rows], object] = lambda _: None) -> 
     rows = list(csv.DictReader((drawn / "sample.csv").read_text().splitlines()))
     for row in rows:
         if row["kind"] == "sample":
-            row["error_amount"] = "10.00" if int(row["order"]) % 2 else "0"
+            row["error_amount"] = "10.00" if int(row["draw_order"]) % 2 else "0"
     change(rows)
     return rows
 
@@ -253,9 +253,9 @@ def test_amounts(drawn: Path, tmp_path: Path, text: str, value: str):
 
 
 def test_spares_enlarge_the_sample_in_their_order(drawn: Path, tmp_path: Path):
-    first = {row["stratum"]: row["order"] for row in reversed(reviewed(drawn)) if row["kind"] == "spare"}
+    first = {row["stratum"]: row["draw_order"] for row in reversed(reviewed(drawn)) if row["kind"] == "spare"}
     rows = reviewed(
-        drawn, lambda rows: [row.update(error_amount="4") for row in rows if row["order"] in first.values()]
+        drawn, lambda rows: [row.update(error_amount="4") for row in rows if row["draw_order"] in first.values()]
     )
     reported = review(drawn, as_csv(rows, tmp_path / "done.csv"))
     assert [len(stratum.errors) for stratum in reported.strata] == [8, 4]
@@ -265,7 +265,7 @@ def test_spares_enlarge_the_sample_in_their_order(drawn: Path, tmp_path: Path):
         lambda rows: [
             row.update(error_amount="4")
             for row in rows
-            if row["kind"] == "spare" and row["order"] not in first.values()
+            if row["kind"] == "spare" and row["draw_order"] not in first.values()
         ],
     )
     with pytest.raises(InputRefused, match=r"the spare of order 1\d is reviewed, but an earlier one"):

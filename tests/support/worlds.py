@@ -424,8 +424,8 @@ def draw_provider(scene: Scene, provider: str) -> Row:
         "credential": scene.fact(CREDENTIALS),
         "group_id": pick(draw, ("g1", "g1", "g2", "")),
         "specialty": pick(draw, ("pt", "pt", "ot", "")),
-        "licence_start": scene.fact((days[0], "", *days)),
-        "licence_end": scene.fact((days[-1], "", *reversed(days))),
+        "license_start": scene.fact((days[0], "", *days)),
+        "license_end": scene.fact((days[-1], "", *reversed(days))),
     }
 
 
@@ -446,7 +446,7 @@ FAULTS: dict[str, tuple[tuple[str, str], ...]] = {
         *(("service_date", "x"), ("patient_id", ""), ("cpt_code", ""), ("units", "two"), ("billed_amount", "1.2.3")),
         *(("service_date", ""), ("provider_id", "")),
     ),
-    "providers": (("licence_start", "someday"), ("provider_id", ""), ("licence_end", "2026-00-10")),
+    "providers": (("license_start", "someday"), ("provider_id", ""), ("license_end", "2026-00-10")),
 }
 CONFLICTS: dict[str, tuple[tuple[str, str], ...]] = {
     "calls": (
@@ -464,7 +464,7 @@ CONFLICTS: dict[str, tuple[tuple[str, str], ...]] = {
     "claims": (
         *(("patient_id", "p2"), ("units", "3"), ("paid_amount", "9"), ("claim_status", "void"), ("call_id", "k1")),
     ),
-    "providers": (("credential", "DPT"), ("group_id", "g9"), ("licence_end", "2026-03-17")),
+    "providers": (("credential", "DPT"), ("group_id", "g9"), ("license_end", "2026-03-17")),
 }
 
 

@@ -98,7 +98,7 @@ def test_csv_and_parquet_agree(folder: Path, table: str, key: str) -> None:
     assert written.equals(text)
     assert parquet.schema[key] == pl.String
     assert all(value.startswith("0") for value in text[key])
-    typed = {"calls": "call_start", "visits": "booked_at", "providers": "licence_end"}[table]
+    typed = {"calls": "call_start", "visits": "booked_at", "providers": "license_end"}[table]
     assert parquet.schema[typed] == (pl.Date if table == "providers" else pl.Datetime("us"))
 
 

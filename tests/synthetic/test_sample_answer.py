@@ -2,6 +2,7 @@
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -64,7 +65,7 @@ def read_answer(path: Path) -> pl.DataFrame:
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_planted_tally_is_in_the_summary(folder: Path):
     result, settings = audit_folder(folder, "csv")
-    reported = summary.of_result(result, settings, summary.Run("test", summary.datetime.now(summary.UTC))).published()
+    reported = summary.of_result(result, settings, summary.Run("test", datetime.now(UTC))).published()
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     assert {name: reported["claims"][name] for name in expected["claims"]} == expected["claims"]
     rules = {rule["code"]: rule for rule in reported["rules"] if rule["evaluated"]}

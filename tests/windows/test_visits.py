@@ -48,7 +48,7 @@ def test_evidence_says_what_was_weighed_and_why_it_does_not_count(tmp_path: Path
     )
     result = audit(tmp_path, calls, visits)
     of_k1 = result.evidence.filter(pl.col("claim_id") == "k1").collect()
-    lookback = of_k1.filter(pl.col("rule") == "LBK001").select("id", "outcome", "why_not").rows()
+    lookback = of_k1.filter(pl.col("rule") == "LBK001").select("id", "outcome", "exclusion_reason").rows()
     assert lookback == [
         ("v1", "none", "unrelated"),
         ("v2", "none", "did not take place"),

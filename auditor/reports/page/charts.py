@@ -53,8 +53,8 @@ def hours(claims: pl.DataFrame) -> pl.DataFrame | None:
     They tell something where they differ by more than chance would make them: a chi-squared statistic above its mean by
     three standard deviations, over at least eight cells of `SCORED_CELL` claims or more.
     """
-    timed = claims.filter((pl.col("disposition") != "not applicable") & pl.col("start").is_not_null())
-    cells = timed.group_by(weekday=pl.col("start").dt.weekday(), hour=pl.col("start").dt.hour()).agg(
+    timed = claims.filter((pl.col("disposition") != "not applicable") & pl.col("call_start").is_not_null())
+    cells = timed.group_by(weekday=pl.col("call_start").dt.weekday(), hour=pl.col("call_start").dt.hour()).agg(
         pl.len().cast(pl.Int64).alias("claims"),
         (pl.col("disposition") == "violation").sum().cast(pl.Int64).alias("violation"),
     )

@@ -85,7 +85,7 @@ def _time_line(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
         return
     first, last = min(w.start for w in explanation.windows), max(w.end for w in explanation.windows)
     columns = (_DRAWN if width == _UNWRAPPED else width) * 9 // 20
-    anchor = explanation.claim["start"]
+    anchor = explanation.claim["call_start"]
 
     def column(at: datetime) -> int:
         return max(0, min(columns - 1, int(_distance(at, first) / _distance(last, first) * (columns - 1) + 0.5)))
@@ -132,7 +132,7 @@ def _event_text(event: Event, explanation: ClaimExplanation) -> str:
 
 def _gap(event: Event, explanation: ClaimExplanation) -> str:
     """Days by the calendar, or hours on the day itself, from the call."""
-    start, end = explanation.claim["start"], explanation.claim["end"] or explanation.claim["start"]
+    start, end = explanation.claim["call_start"], explanation.claim["call_end"] or explanation.claim["call_start"]
     if event.at is None or start is None:
         return ""
     before = event.at < start

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from auditor.audit import Result
-from auditor.cases.decide import STATES
+from auditor.cases.states import STATES
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reports.page import charts, phrases
 from auditor.reports.page.providers import FEW, overall_rate, ranking
@@ -59,7 +59,7 @@ def render(
     pages = list(phrases.pages(summary))
     ordered = urgent_first(result.findings, result.findings.height, _QUOTA)
     anchors, drawn = _lines(result, summary, _first_claims(ordered, result.claims, lines), phrases.remedies(pages))
-    inlined = _findings(ordered.filter(pl.col("_turn") < findings), cases, summary.started, anchors)
+    inlined = _findings(ordered.filter(pl.col("_turn") < findings), cases, summary.started_utc, anchors)
     unit, periods = charts.trend(result.claims)
     providers, overall = ranking(result.claims), overall_rate(result.claims)
     hours = charts.hours(result.claims)
@@ -158,8 +158,8 @@ def _findings(
     """The findings in the order of work, as many as fit: urgent ones whatever, a quota of each rule, then the worst."""
     if cases is not None:
         age = (pl.lit(date.fromisoformat(started[:10])) - past.day_of("first_run")).dt.total_days()
-        known = cases.select(case="number", age=age, former=FORMER)
-        rows = rows.join(known, on="case", how="left", maintain_order="left")
+        known = cases.select(case_number="number", age=age, former=FORMER)
+        rows = rows.join(known, on="case_number", how="left", maintain_order="left")
     else:
         rows = rows.with_columns(age=pl.lit(None, pl.Int64), former=pl.lit(None, pl.String))
     sort_columns = rows.with_row_index("place").sort("_turn")

@@ -47,7 +47,7 @@ def verdict(summary: Summary) -> Row:
         )
         sentence = f"{why} in the audited dates. That is not a clear result."
         return {"level": "incomplete", "headline": "No claim was audited", "lead": sentence}
-    counts, every = summary.standing, counted(audited, "claim")
+    counts, every = summary.after_decisions, counted(audited, "claim")
     review, undecided, settled = counts.review, counts.incomplete, counts.settled
     left = " left" if settled else ""
     more = f"{review:,}" if review else "none"
@@ -73,7 +73,7 @@ def verdict(summary: Summary) -> Row:
 def money_facts(summary: Summary) -> Iterator[Row]:
     """Potential overpayment, and separately the amount under review; `not known` if no claim has an amount."""
     for name, key in (("violation", "at_risk"), ("review", "review")):
-        claims = getattr(summary.standing, name)
+        claims = getattr(summary.after_decisions, name)
         missing = getattr(summary.money, f"{key}_without_amount")
         amount = f"${getattr(summary.money, key):,.2f}" if missing < claims or not claims else "not known"
         sentence = f"{'in' if name == 'violation' else 'separately, in'} {counted(claims, 'claim')} "
@@ -150,9 +150,9 @@ def ledger_section(summary: Summary, cases: pl.DataFrame | None, findings: pl.Da
     ledger = summary.ledger
     missing = cases.filter(pl.col("mark").is_in(GONE))
     urgent = findings.filter("_urgent").join(
-        cases.select(case="number", former=FORMER), on="case", how="left", maintain_order="left"
+        cases.select(case_number="number", former=FORMER), on="case_number", how="left", maintain_order="left"
     )
-    counts_by_mark = [f"{counts.findings:,} {mark}" for mark, counts in ledger.tonight.items() if counts.findings]
+    counts_by_mark = [f"{counts.findings:,} {mark}" for mark, counts in ledger.this_run.items() if counts.findings]
     claims = urgent.unique(KEYS)
     paid = claims.select(pl.col("amount").sum()).item()
     every = f" on {counted(claims.height, 'claim')}, ${paid:,.2f}" if counts_by_mark else ""

@@ -35,13 +35,13 @@ def shown(text: str | None) -> str:
 
 def draw(claim: Row, records: Sequence[Row], numbers: Numbers) -> str:
     """Draw one claim (of `Result.claims`) and the rows of `Result.evidence` weighed for it; `numbers` are its windows."""
-    zone = claim["start"].tzinfo if claim["start"] else UTC
-    began = claim["start"] or bounds.midnight(claim["service_date"], zone)
-    spans = bounds.spans(numbers, began, claim["end"], claim["service_date"], zone)
+    zone = claim["call_start"].tzinfo if claim["call_start"] else UTC
+    began = claim["call_start"] or bounds.midnight(claim["service_date"], zone)
+    spans = bounds.spans(numbers, began, claim["call_end"], claim["service_date"], zone)
     back, ahead, later, period = (
         bounds.Span(*map(_local, spans[name])) for name in ("lookback", "ahead", "later", "period")
     )
-    start, end = ahead.first, _local(claim["end"]) or ahead.first
+    start, end = ahead.first, _local(claim["call_end"]) or ahead.first
     day = datetime.combine(start.date(), time())
     own = {("call", name) for name in claim["call_ids"]}
     marks = [mark for mark in _strongest(records) if (mark["kind"], mark["id"]) not in own]
@@ -119,10 +119,10 @@ def _short(day: date) -> str:
 
 def _own_call(claim: Row, scale: _Scale, start: datetime, end: datetime) -> Iterable[str]:
     x, y = scale(start), _LANES["call"]
-    if claim["start"] is None:
+    if claim["call_start"] is None:
         yield f'<text class="note" x="{x + 4}" y="{y - 6}">no call; service date</text>'
     else:
-        title = f"call {start:%Y-%m-%d %H:%M}" + (f" to {end:%H:%M}" if claim["end"] else ", end unknown")
+        title = f"call {start:%Y-%m-%d %H:%M}" + (f" to {end:%H:%M}" if claim["call_end"] else ", end unknown")
         width = round(max(4.0, scale(end) - x), 1)
         yield f'<rect class="own" x="{x}" y="{y - 9}" width="{width}" height="18"><title>{title}</title></rect>'
     yield f'<line class="now" x1="{x}" x2="{x}" y1="22" y2="{_FOOT}"/>'

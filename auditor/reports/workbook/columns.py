@@ -6,7 +6,7 @@ FINDINGS = (
     Column("link", "Claim", "link", 7),
     Column("claim_id", "Claim id", width=16),
     Column("mark", "Since last run", width=9),
-    Column("case", "Case", "number", 6),
+    Column("case_number", "Case", "number", 6),
     Column("outcome", "Outcome", width=9),
     Column("rule", "Rule", width=8),
     Column("service_date", "Service date", "date", 11),
@@ -33,7 +33,7 @@ FINDINGS = (
     Column("source_record", "Record", "number", 8),
 )
 """The columns that a reviewer reads and fills in fit a screen of 1366 pixels; the others are to the right."""
-LEDGER = ("mark", "case", "state", "former", "first_run")
+LEDGER = ("mark", "case_number", "state", "former", "first_run")
 """Columns of the findings that exist only with a ledger."""
 MISSING = (
     Column("number", "Case", "number", 7),
@@ -57,8 +57,8 @@ CLAIMS = (
     Column("provider_id", "Provider id", width=14),
     Column("patient_id", "Patient id", width=14),
     Column("service_date", "Service date", "date", 11),
-    Column("start", "Call start", "instant", 16),
-    Column("end", "Call end", "instant", 16),
+    Column("call_start", "Call start", "instant", 16),
+    Column("call_end", "Call end", "instant", 16),
     Column("minutes", "Minutes", "number", 8),
     Column("findings", "Findings", "number", 9),
     Column("violations", "Violation", width=20),

@@ -15,7 +15,7 @@ _NOTE = (
     "password."
 )
 _WIDTHS = {
-    "order": 6,
+    "draw_order": 6,
     "kind": 8,
     "claims": 7,
     "claim_lines": 11,

@@ -28,7 +28,7 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     claims, money, cover = summary.claims, summary.money, summary.coverage
     at.line("Audit of telephone claims", None, "title")
     if summary.ledger.run:
-        for mark, counts in summary.ledger.tonight.items():
+        for mark, counts in summary.ledger.this_run.items():
             at.line(f"This run: {mark}", _tallied(counts))
         for state, counts in summary.ledger.work.items():
             due = f", the next due on {counts.next_due}" if counts.next_due else ""
@@ -65,7 +65,7 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
         ("claims in violation", "violation", "at_risk"),
         ("separately: claims to review", "review", "review"),
     ):
-        missing, all_ = getattr(money, f"{key}_without_amount"), getattr(summary.standing, name)
+        missing, all_ = getattr(money, f"{key}_without_amount"), getattr(summary.after_decisions, name)
         at.cells(label, (getattr(money, key) if missing < all_ or not all_ else None, "money"), (missing, "number"))
     if summary.ledger.run:
         at.cells("returned (sum of refunds)", (money.returned, "money"))

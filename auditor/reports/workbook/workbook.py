@@ -64,10 +64,10 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
 
 def _linked(result: Result, cases: pl.DataFrame | None, rows: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The worst claims, and the findings in the order of work, each with the sheet where its link leads, if it is there."""
-    begun = pl.DataFrame(schema={"first_run": pl.String, "case": pl.Int64, "former": pl.String})
+    begun = pl.DataFrame(schema={"first_run": pl.String, "case_number": pl.Int64, "former": pl.String})
     if cases is not None:
-        begun = cases.select("first_run", case="number", former=FORMER)
-    findings = result.findings.join(begun, on="case", how="left", maintain_order="left")
+        begun = cases.select("first_run", case_number="number", former=FORMER)
+    findings = result.findings.join(begun, on="case_number", how="left", maintain_order="left")
     findings = urgent_first(findings, rows, 0, "first_run")
     claims = worst_first(result.claims, "disposition", rows)
     counted = result.findings.group_by(KEYS).agg(findings=pl.len())

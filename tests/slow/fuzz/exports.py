@@ -37,7 +37,7 @@ DELIMITERS = (",", "\t", "|", ";")
 Fact = dict[str, str]
 _WHOLE = ("call_minutes", "discussion_minutes", "units")
 _TIMES = ("call_start", "call_end", "visit_end")
-_DATES = ("service_date", "licence_start", "licence_end")
+_DATES = ("service_date", "license_start", "license_end")
 _AMOUNTS = ("billed_amount", "paid_amount")
 
 

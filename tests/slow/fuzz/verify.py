@@ -79,7 +79,7 @@ def accounting(ran: Ran, reported: dict[str, Any], raw: dict[str, Table | None])
     by_file: dict[tuple[str, str], list[int]] = {}
     by_table: Counter[str] = Counter()
     for reject in rejects:
-        by_file.setdefault((reject["table"], reject["source_file"]), []).append(int(reject["source_record"]))
+        by_file.setdefault((reject["table_name"], reject["source_file"]), []).append(int(reject["source_record"]))
     for file in reported["inputs"]:
         table, rows = file["table"], file["rows"]
         records = by_file.pop((table, file["path"]), [])
@@ -200,7 +200,7 @@ def rejected_rows(ran: Ran, after: Facts, by_file: Facts, touched: Touched) -> l
     found = []
     with (ran.folder / "rejects.csv").open(newline="", encoding="utf-8") as stream:
         for reject in csv.DictReader(stream):
-            name, rows = reject["table"], after[reject["table"]]
+            name, rows = reject["table_name"], after[reject["table_name"]]
             row = by_file[reject["source_file"]][int(reject["source_record"]) - 1]
             provider = name == "providers" and _bare(row.get("provider_id", "")) in touched.providers
             copies = reject["reason"] == "duplicate row" and rows.count(row) > 1
@@ -213,7 +213,7 @@ def _reasons(ran: Ran) -> str:
     """Why rows of the providers were rejected."""
     assert ran.folder
     with (ran.folder / "rejects.csv").open(newline="", encoding="utf-8") as stream:
-        return " ".join(reject["reason"] for reject in csv.DictReader(stream) if reject["table"] == "providers")
+        return " ".join(reject["reason"] for reject in csv.DictReader(stream) if reject["table_name"] == "providers")
 
 
 def verdicts(
@@ -256,7 +256,7 @@ def verdicts(
 
 
 def _comparable(frame: pl.DataFrame, busy: bool) -> pl.DataFrame:
-    frame = frame.drop("source_file", "source_record", "case", strict=False)
+    frame = frame.drop("source_file", "source_record", "case_number", strict=False)
     if not busy:
         return frame
     if "rule" in frame.columns:

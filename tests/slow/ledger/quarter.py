@@ -168,7 +168,7 @@ class Quarter:
         self._published(ledger_run, latest, summary, reported, code)
         self.tally["nights run"] += 1
         self.tally.update(reported.counts)
-        self.tally.update(why for mark, why in reported.marks.values() if mark == "not seen")
+        self.tally.update(why for mark, why in reported.marks.values() if mark == "not_seen")
         self.tally["undecided claims settled"] += reported.settled
 
     def _run_again(self, ledger_run: int) -> None:

@@ -15,24 +15,24 @@ import polars as pl
 from auditor.rules.reasons import always
 from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
-_BEFORE = pl.col("service_date") < pl.col("licence_start")
-_AFTER = pl.col("service_date") > pl.col("licence_end")
+_BEFORE = pl.col("service_date") < pl.col("license_start")
+_AFTER = pl.col("service_date") > pl.col("license_end")
 
 RULE = Rule(
     code="ELG004",
-    name="licence-not-in-force",
+    name="license-not-in-force",
     page=__doc__,
     over="claim",
     violation=_BEFORE.fill_null(False) | _AFTER.fill_null(False),
-    unknown=(pl.col("licence_start").is_null() & pl.col("licence_end").is_null()) | pl.col("provider_unsure"),
-    needs=(("providers.licence_start", "providers.licence_end"),),
+    unknown=(pl.col("license_start").is_null() & pl.col("license_end").is_null()) | pl.col("provider_unsure"),
+    needs=(("providers.license_start", "providers.license_end"),),
     message=pl.lit("the service date is outside the provider's license"),
     nothing="the service date is within the provider's license",
     why_unknown=always("the provider is not in the providers table, or both license dates are blank"),
     errs="neither",
     cites=(f"{TELEPHONE_SERVICES}: guidelines, qualified professional; state licensing law",),
     examples="""
-    record | patient | start            | provider | licence_start | licence_end | expect
+    record | patient | start            | provider | license_start | license_end | expect
     a      |         |                  |          | 2026-01-01    | 2026-03-02  |
     b      |         |                  |          |               | 2026-03-01  |
     d      |         |                  |          | 2026-03-02    |             |
