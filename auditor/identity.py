@@ -26,7 +26,7 @@ class Identity:
 
     @property
     def key_id(self) -> str | None:
-        """What tells one key from another, without telling the key."""
+        """An id that distinguishes keys without revealing them."""
         return hashlib.sha256(b"key id" + self.key).hexdigest()[:12] if self.key else None
 
     def shown(self, column: str, kind: str) -> pl.Expr:
@@ -62,7 +62,7 @@ class Identity:
 
 
 def read_key(path: Path) -> Identity:
-    """The identity of a key file, which nobody but its owner may read. Raises UsageError."""
+    """The identity of a key file, which only its owner may read. Raises UsageError."""
     try:
         mode, key = path.stat().st_mode, path.read_bytes().strip()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What an audit was asked to do."""
+"""The settings of an audit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

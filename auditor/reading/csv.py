@@ -30,18 +30,18 @@ CHUNK = 1 << 24
 _LONGEST = 64_000_000
 """Bytes of a record."""
 _SAMPLE = 1 << 20
-"""Bytes that tell which columns repeat a few values."""
+"""Bytes from which columns with few distinct values are detected."""
 _ROWS_PER_VALUE = 20
-"""Rows per different value, at least, in a column that repeats a few values."""
+"""Least rows per distinct value in such a column."""
 
 _DELIMITERS = (",", "\t", "|", ";")
 _SEPARATOR = re.compile(r'"?sep=([,;|\t])"?[,;|\t]*', re.IGNORECASE)
 """A first line that names the delimiter."""
 _LINES = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)")
 _HEAD = 1 << 16
-"""Bytes in which a header is looked for that does not stand in the first line."""
+"""Bytes that are searched for a header below the first line."""
 _TITLES = 100
-"""Lines among which a header is looked for by the number of its cells."""
+"""Lines that are searched for a header by the number of cells."""
 _HEADER = re.compile(rb'(?:[^\r\n"]++|"[^"]*+")*+(?:\r\n|\r|\n|$)')
 
 csv.field_size_limit(sys.maxsize)
@@ -93,7 +93,7 @@ def open_text(
 
 
 def lines_above(text: CsvText, fits: Callable[[Sequence[str]], bool]) -> int | None:
-    """How many lines stand above the first one of the file's head that fits as a header; None: no line does."""
+    """The number of lines above the first one that fits as a header; None if no line does."""
     for above, line in enumerate(text.head.splitlines()):
         for delimiter in _DELIMITERS:
             with contextlib.suppress(csv.Error, UnicodeDecodeError):
@@ -104,7 +104,7 @@ def lines_above(text: CsvText, fits: Callable[[Sequence[str]], bool]) -> int | N
 
 
 def lines_above_widest(head: bytes) -> int:
-    """How many lines stand above the first one that has as many cells as most lines of a file's first text have."""
+    """The number of lines above the first one that has the most frequent number of cells."""
     rows = head.decode(errors="replace").splitlines()[:_TITLES]
     if not rows or _SEPARATOR.fullmatch(rows[0]):
         return 0

@@ -35,21 +35,21 @@ _FOREIGN = {
     b"<": "an HTML or XML page",
     b"{": "a JSON document",
 }
-"""What a file is that begins so: exports of other kinds, and the log-in page that a download saved instead."""
+"""File kinds by their first bytes: other kinds of exports, and a log-in page that was saved in place of a download."""
 _MESSAGES = (
     (re.compile(rb"ISA[^\w\s-]"), "an X12 interchange, such as an 837 or 835"),
     (re.compile(rb"(?:MSH|FHS|BHS)\|"), "a file of HL7 messages"),
     (re.compile(rb"\[\s*\{"), "a JSON document"),
 )
-"""The same of files that a CSV could begin like: one cell more or less, with names and birth dates in it."""
+"""The same for text formats whose first line could be a CSV header with names and birth dates in it."""
 _OPENING = 64
-"""Bytes that tell what a file is."""
+"""Bytes that identify the kind of a file."""
 _BLANK = 1 << 16
 """Bytes in which white space may come before them."""
 EXPANSION = 500
-"""How many times its size a compressed file may hold."""
+"""Largest unpacked size of a file, as a multiple of its compressed size."""
 _HARMLESS = 1 << 27
-"""Bytes of text that a compressed file may hold, whatever its size."""
+"""Unpacked size in bytes that is allowed for every compressed file."""
 
 
 class Source(io.BufferedIOBase):
@@ -111,7 +111,7 @@ class Source(io.BufferedIOBase):
             )
 
     def finish(self) -> tuple[int, str]:
-        """Read what is left: the number of all bytes, and their SHA-256 in hexadecimal."""
+        """Read the rest: the number of all bytes, and their SHA-256 in hexadecimal."""
         while self.read(1 << 20):
             pass
         return self._size, self._digest.hexdigest()

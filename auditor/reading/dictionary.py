@@ -9,9 +9,9 @@ import pyarrow as pa
 from polars import selectors as cs
 
 _MOST_VALUES = 1 << 16
-"""Of different numbers, that are dictionary-encoded."""
+"""Most distinct numbers of a column that is dictionary-encoded."""
 _INLINE = 12
-"""Bytes of a text that polars keeps in the column itself."""
+"""Length in bytes of a text that polars stores in the column itself."""
 
 
 class ByteRange(NamedTuple):
@@ -22,22 +22,22 @@ class ByteRange(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether all is printed, and nothing a blank or a quote: there is nothing to trim or to take off."""
+        """Whether all characters are printable and none is a blank or a quote, so that nothing is stripped."""
         return self.least > ord("'") and self.greatest <= ord("~")
 
     @property
     def is_number(self) -> bool:
-        """Whether there are but digits and signs."""
+        """Whether all characters are digits or signs."""
         return self.is_plain and self.greatest <= ord("9")
 
     @property
     def is_digits(self) -> bool:
-        """Whether there are but digits."""
+        """Whether all characters are digits."""
         return self.least >= ord("0") and self.greatest <= ord("9")
 
 
 ANY_BYTES, NUMBERS = ByteRange(0, 255), ByteRange(ord("-"), ord("9"))
-"""Of texts that nobody looked at, and of whole numbers."""
+"""The range of texts that were not examined, and of whole numbers."""
 
 
 class ColumnHints(NamedTuple):
@@ -50,7 +50,7 @@ class ColumnHints(NamedTuple):
     byte_ranges: Mapping[str, ByteRange] = {}
 
     def byte_range(self, name: str) -> ByteRange:
-        """What a column's texts, as they were read, are made of."""
+        """The byte range of a column's texts as they were read."""
         return self.byte_ranges.get(name, ANY_BYTES)
 
     def renamed(self, names: Mapping[str, str]) -> "ColumnHints":

@@ -24,7 +24,7 @@ _ALIASES = {fold(name) for column in _COLUMNS for name in (column.name, *column.
 
 @dataclass(frozen=True)
 class HeaderMap:
-    """Canonical column → positions of the headers that make it up, and the headers that nobody needs."""
+    """Canonical column → positions of the headers that make it up, and the unused headers."""
 
     positions: Mapping[str, tuple[int, ...]]
     unused: tuple[str, ...]
