@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from auditor.engines import Engine
+from auditor.parsing.instants import MidnightCounts
 from auditor.parsing.normalise import Table
-from auditor.quality.coverage import CoverageBounds
+from auditor.quality.coverage_bounds import CoverageBounds
 from auditor.quality.report import Profiles, QualityReport
 from auditor.reading.ingest import SourceFile
 
@@ -18,6 +19,7 @@ class Inputs:
     files: Mapping[str, tuple[SourceFile, ...]]
     coverage_bounds: CoverageBounds
     duration_counts: Mapping[str, int]
+    midnights: Mapping[str, Mapping[str, MidnightCounts]]
     profiles: Profiles
     quality: QualityReport
     engine: Engine

@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from auditor.billing.lines import with_end_and_time
-from auditor.parsing import duplicates, instants, normalise
+from auditor.parsing import duplicates, normalise
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
 from auditor.parsing.instants import MidnightCounts
 from auditor.parsing.normalise import Table, TypedChunk, type_rows
@@ -15,8 +15,8 @@ from auditor.parsing.values import ROW_SOURCE
 from auditor.policy import Policy
 from auditor.prefilter.key_scan import KeyScan
 from auditor.prefilter.membership_filter import DateRangeFilter, MembershipFilter
-from auditor.quality import coverage, duration_units, profile
-from auditor.quality.coverage import CoverageBounds
+from auditor.quality import coverage_bounds, duration_units, profile
+from auditor.quality.coverage_bounds import CoverageBounds
 from auditor.quality.relationships import Lookups
 from auditor.reading.dictionary import detached
 from auditor.reading.ingest import Chunk, SourceFile
@@ -101,7 +101,7 @@ class ChunkTyper:
             if self.with_spans and scan.table == "calls"
             else profile_rows
         )
-        coverage_bounds, spans, counts = self._measure(timed.filter(single))
+        bounds, spans, counts = self._measure(timed.filter(single))
         repeats = typed.rows(typed.is_valid & may_repeat)
         duplicate_keys = duplicates.duplicate_keys(TABLES[scan.table], repeats, *_DUPLICATE_COLUMNS[scan.table])
         deferred_rows = repeats.filter(self.row_filter(repeats))
@@ -125,7 +125,7 @@ class ChunkTyper:
             table,
             detached(duplicate_keys),
             detached(deferred_rows),
-            coverage_bounds,
+            bounds,
             detached(spans),
             typed.midnights,
             counts,
@@ -138,7 +138,7 @@ class ChunkTyper:
         scan = self.scan
         ids = duplicates.resolve(pl.concat([part.duplicate_keys for part in parts]))
         rows = duplicates.merge_lists(TABLES[scan.table], pl.concat([part.deferred_rows for part in parts]), ids.kept)
-        coverage_bounds, spans, counts = self._measure(ids.representatives)
+        bounds, spans, counts = self._measure(ids.representatives)
         counts = {name: count + sum(part.duration_counts[name] for part in parts) for name, count in counts.items()}
         profiles = [part.profile for part in parts]
         if scan.bills:
@@ -149,24 +149,14 @@ class ChunkTyper:
         table = normalise.merge([part.table for part in parts])
         if files and not any(file.rows for file in files):  # nothing is blank where nothing is
             table = replace(table, columns=frozenset(name for file in files for name in file.mapping))
-        notes = table.notes
         midnights: dict[str, MidnightCounts] = {}
         for name, midnight_counts in (item for part in parts for item in part.midnights.items()):
             midnights[name] = midnight_counts.plus(midnights[name]) if name in midnights else midnight_counts
-        if count := counts.get("lost hours", 0):
-            text = f"calls.call_minutes: {count} stated times fall short of end - start by whole hours, as if a spreadsheet"
-            notes = (*notes, f"{text} had dropped them; those calls have no time")
-        lost_times = (
-            (name, _lost_times(name, midnight_counts))
-            for name, midnight_counts in midnights.items()
-            if name != "visit_end"
-        )  # no rule's
-        notes = (*notes, *(f"{scan.table}.{name}: {note}" for name, note in lost_times if note))
         return rows, ChunkSummary(
-            replace(table, rejects=normalise.all_rejects(table.rejects, [ids.rejects]), notes=notes),
+            replace(table, rejects=normalise.all_rejects(table.rejects, [ids.rejects])),
             ids.kept.clear(),
             rows.clear(),
-            coverage.merge([*(part.coverage_bounds for part in parts), coverage_bounds]),
+            coverage_bounds.merge([*(part.coverage_bounds for part in parts), bounds]),
             pl.concat([*(part.spans for part in parts), spans]),
             midnights,
             counts,
@@ -189,7 +179,7 @@ class ChunkTyper:
             spans = call_windows.spans(timed) if self.with_spans else spans
             rows = pl.concat([timed, with_end_and_time(own).select(timed.columns)])
         return (
-            coverage.coverage_bounds(scan.table, rows, scan.policy, bills=scan.bills, until=self.until),
+            coverage_bounds.coverage_bounds(scan.table, rows, scan.policy, bills=scan.bills, until=self.until),
             spans,
             counts,
         )
@@ -211,19 +201,6 @@ def without_copies(parts: Sequence[ChunkSummary]) -> list[ChunkSummary]:
             last, duplicate_keys=duplicate_keys, deferred_rows=deferred_rows, table=replace(last.table, rejects=rejects)
         ),
     ]
-
-
-def _lost_times(name: str, counts: MidnightCounts) -> str | None:
-    """What is to be said of a column whose times seem lost: midnights of all values, or of too many for real ones."""
-    clock = counts.midnights - counts.dates
-    if counts.date_only and clock:
-        count_as = "times" if name == "call_start" else "dates without a time"
-        return f"{clock} values are midnight, as if the times were lost; they count as {count_as}"
-    if counts.date_only or counts.values < instants.MIDNIGHT_COLUMN or counts.midnights * 10 < counts.values:
-        return None
-    if clock * 10 >= counts.values:
-        return f"{clock} of {counts.values} values are midnight; they count as times, if they are none, export dates"
-    return f"{counts.dates} of {counts.values} values have no time; they count as dates"
 
 
 def with_any_id(**members: pl.Series) -> RowFilter:

@@ -1,14 +1,22 @@
-"""In which unit stated lengths are: compared with the calls' own ends, else by their size.
+"""Stated lengths of calls are in the unit in which they are read.
+
+What it checks: stated lengths against the end of the same call, against each other, and by their size: whether 9 of 10
+differ by a factor of 60 or 1,440. It also counts stated times that are short by whole hours.
+
+Why it matters: 1,260 seconds that are read as minutes make every call long enough, and hours make every call too short.
+
+What to do: name the unit in the policy (`[units]`), or export times of over an hour as text.
 
 Source: docs/specification.md#units-of-length.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
 
 from auditor.billing.lines import MINUTE
+from auditor.quality.issue import Check, Exports, Issue, Stage
 
 STATED = ("call_minutes", "call_seconds", "discussion_minutes")
 _FACTORS = {"seconds": 60.0, "hours": 1 / 60, "days": 1 / 1440}
@@ -69,3 +77,26 @@ def _near(length: pl.Expr, reference: pl.Expr, factor: float) -> pl.Expr:
 
 def _most(matching: int, total: int, enough: int) -> bool:
     return total >= enough and matching * 10 >= total * 9
+
+
+def judge(exports: Exports) -> Iterator[Issue]:
+    """A column in another unit, and times that lost their hours."""
+    counts = exports.duration_counts
+    if found := suspected_unit(counts, exports.policy.units):
+        column, symptom, unit = found
+        yield CHECK.refuse(
+            f"calls: 9 of 10 values of {column} {symptom}, as if they were {unit}",
+            f'say in the policy what they are: [units] {column} = "{unit}"',
+            table="calls",
+            column=column,
+        )
+    if count := counts.get("lost hours", 0):
+        yield CHECK.warn(
+            f"calls.call_minutes: {count} stated times fall short of end - start by whole hours, as if a spreadsheet had "
+            "dropped them; those calls have no time",
+            table="calls",
+            column="call_minutes",
+        )
+
+
+CHECK = Check("Q13", __name__, __doc__, judge, Stage.READ, by_table=True)

@@ -17,7 +17,7 @@ from auditor import __version__
 from auditor.audit import Result
 from auditor.inputs import Inputs
 from auditor.judging.findings import AMOUNT, NOT_APPLICABLE
-from auditor.quality import profile, report
+from auditor.quality import link_vocabularies, profile, rejects, unlisted_codes
 from auditor.quality.coverage import Coverage
 from auditor.quality.relationships import BY_NAME
 from auditor.reading import ingest
@@ -170,7 +170,7 @@ def joins_of(result: Result) -> list[Summary]:
     pairs = result.joins.select("pair", "values", "found", "near", "how").iter_rows()
     found = [(BY_NAME[pair].first, BY_NAME[pair].second, *counts) for pair, *counts in pairs]
     found += [
-        (report.LINKED[name], f"visits.{name}", links.call_side, links.shared, None, None)
+        (link_vocabularies.LINKED[name], f"visits.{name}", links.call_side, links.shared, None, None)
         for name, links in result.inputs.quality.links.items()
         if links.call_side and links.visit_side
     ]
@@ -179,7 +179,7 @@ def joins_of(result: Result) -> list[Summary]:
 
 def _rejected(inputs: Inputs, settings: Settings) -> int:
     """Rejected rows with an audited code, in the table that holds the lines."""
-    return report.billed(inputs.profiles["claims" if "claims" in inputs.profiles else "calls"], settings.codes)[1]
+    return rejects.billed(inputs.profiles["claims" if "claims" in inputs.profiles else "calls"], settings.codes)[1]
 
 
 def rejects_of(inputs: Inputs) -> Summary:
@@ -197,7 +197,7 @@ def rejects_of(inputs: Inputs) -> Summary:
 def unrecognised_of(inputs: Inputs, settings: Settings) -> list[Summary]:
     """Values outside their vocabularies, with counts; a mismapped column may hold identifiers, so tokens hide them."""
     rows = [row for table in inputs.tables.values() for row in table.unrecognised.sort("column", "value").to_dicts()]
-    for code, count in report.unlisted_codes(inputs.profiles["visits"]).items():
+    for code, count in unlisted_codes.unlisted_codes(inputs.profiles["visits"]).items():
         rows.append({"table": "visits", "column": "cpt_codes", "value": code, "count": count})
     return [row | {"value": "(hidden)"} for row in rows] if settings.identity.key else rows
 
