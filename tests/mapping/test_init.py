@@ -57,7 +57,7 @@ def test_an_odd_export_runs_at_once(tmp_path: Path) -> None:
     assert visits["status"] == ("Outcome",)
     assert [table.rejects.height for table in inputs.tables.values()] == [0, 0]
     assert inputs.tables["visits"].unrecognised["value"].to_list() == ["Left early"]
-    assert "conclusive" in line_of(text, "patient_id = ")
+    assert "certain" in line_of(text, "patient_id = ")
     assert "likely" in line_of(text, "call_start = ")
     assert visits["provider_id"] == ("dr_code",)
     assert "# left unused: check_in_time, notes" in text

@@ -67,11 +67,11 @@ def in_chunks(frame: pl.DataFrame, size: int, policy: Policy) -> tuple[pl.DataFr
     ids = repeated_hashes([look(chunk)[0] for chunk in chunks])
     work = ChunkTyper(scan=look, repeated=MembershipFilter(ids), row_filter=everything, with_spans=False, lookups={})
     kept, message_text = zip(*map(work, chunks), strict=True)
-    rows, whole = work.together(message_text, ())
+    rows, whole = work.merge(message_text, ())
     if whole.date_only:
         work = replace(work, date_only=whole.date_only)
         kept, message_text = zip(*map(work, chunks), strict=True)
-        rows, whole = work.together(message_text, ())
+        rows, whole = work.merge(message_text, ())
     return pl.concat([*kept, rows]), whole
 
 

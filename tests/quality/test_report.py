@@ -187,7 +187,7 @@ def test_a_patient_with_most_rows_is_nobody(tmp_path: Path):
     assert result.inputs.quality.placeholders.to_list() == ["clinic"]
 
 
-@pytest.mark.parametrize(("hours", "told"), [(0, False), (2, False), (3, True), (5, True), (-4, True)])
+@pytest.mark.parametrize(("hours", "reported"), [(0, False), (2, False), (3, True), (5, True), (-4, True)])
 def test_visits_in_another_zone_are_reported(tmp_path: Path, hours: int, reported: bool):
     world = clinic()
     for row in world.visits.rows:

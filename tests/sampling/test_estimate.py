@@ -273,7 +273,7 @@ def test_spares_enlarge_the_sample_in_their_order(drawn: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         (lambda rows: rows[3].update(error_amount=""), "record 4: no error_amount; write 0"),
         (lambda rows: rows[3].update(error_amount="ten"), "record 4: error_amount is no amount of money"),
@@ -323,7 +323,7 @@ def test_the_file_that_is_filled_in_is_found(drawn: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "error", "told"),
+    ("name", "old", "new", "error", "reported"),
     [
         ("frame.csv", "31.25", "31.26", InputRefused, "its SHA-256 is not the one in frame.json"),
         ("frame.json", '"frame_sha256"', '"other"', InputRefused, "not as it was written"),

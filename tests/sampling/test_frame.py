@@ -325,7 +325,7 @@ def test_the_work_paper(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("design", "error", "told"),
+    ("design", "error", "reported"),
     [
         ({"unit": "visit"}, UsageError, "--unit: `visit` is none of claim, patient"),
         ({"of": "all"}, UsageError, "--of: `all` is none of audited, flagged"),
