@@ -7,7 +7,7 @@ midnight counts as dates, and gaps of hours are then unknown.
 
 What to do: export the times; if there are none, export dates.
 
-Source: docs/specification.md#dates-and-times.
+Source: docs/specification.md#instants.
 """
 
 from collections.abc import Iterator

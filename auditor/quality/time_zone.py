@@ -6,7 +6,7 @@ Why it matters: they are taken as UTC, so that an evening visit falls on the nex
 
 What to do: give `--timezone`, or set it in the policy.
 
-Source: docs/specification.md#dates-and-times.
+Source: docs/specification.md#instants.
 """
 
 from collections.abc import Iterator

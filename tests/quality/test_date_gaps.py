@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor import policy as policies
-from auditor.quality.coverage import Coverage, cover, coverage_bounds
+from auditor.quality.coverage import Coverage, cover
+from auditor.quality.coverage_bounds import coverage_bounds
 from auditor.quality.date_gaps import date_gaps
 from auditor.windows import bounds
 from auditor.windows.columns import INSTANT
@@ -164,7 +165,7 @@ def open_windows(start: date, end: date) -> list[str]:
         schema_overrides={"start": INSTANT, "end": INSTANT},
     )
     touched = claim.select(**bounds.not_covered(covered, policies.load("default", timezone="UTC"))).row(0, named=True)
-    return [name.removesuffix("_open") for name, is_open in touched.items() if is_open]
+    return [name.removesuffix("_not_covered") for name, is_open in touched.items() if is_open]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Result
 from auditor.errors import InputRefused
-from auditor.quality import profile, refusals
+from auditor.quality import checks, profile
+from auditor.quality.issue import Stage
 from auditor.rules import select
 from tests.reference import Table, World
 from tests.support import compare
@@ -221,10 +222,10 @@ def test_dates_that_read_both_ways(tmp_path: Path, days: Sequence[int], form: st
     settings = compare.settings_of(world, compare.written(world, tmp_path))
     inputs = auditing.read(settings, lambda _: None)
     if refusal is None:
-        refusals.require_usable_inputs(inputs, settings)
+        checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
     else:
         with pytest.raises(InputRefused, match=refusal):
-            refusals.require_usable_inputs(inputs, settings)
+            checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
 
 
 def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
@@ -236,7 +237,7 @@ def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
     settings = replace(compare.settings_of(world, compare.written(world, tmp_path)), max_rejects="1%")
     inputs = auditing.read(settings, lambda _: None)
     with pytest.raises(InputRefused, match="calls: 1 of 20 billed rows rejected, more than --max-rejects 1%"):
-        refusals.require_usable_inputs(inputs, settings)
+        checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
 
 
 def test_dates_with_slashes_are_found_in_whatever_file_they_are() -> None:
