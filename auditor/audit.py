@@ -20,7 +20,7 @@ from auditor.prefilter import row_filter
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult
 from auditor.prefilter.membership_filter import MembershipFilter
-from auditor.quality import checks, coverage, coverage_bounds, profile, relationships
+from auditor.quality import checks, coverage, coverage_bounds, relationships
 from auditor.quality.coverage import Coverage
 from auditor.quality.issue import Exports, Stage
 from auditor.reading import ingest
@@ -77,7 +77,7 @@ def read(settings: Settings, progress: Progress, given_engine: Engine | None = N
     lines = scans["claims" if with_claims else "calls"][1]
     for name, (scan, scan_result) in scans.items():
         is_relevant = row_filter.row_filter_for(name, settings, engine, lines)
-        until = summaries["calls"].coverage_bounds.latest_end if name == "visits" else None
+        until = summaries["calls"].profile.coverage.latest_end if name == "visits" else None
         repeated = MembershipFilter(scan_result.repeated)
         lookups = row_filter.lookups_for(name, engine, lines.billed, settings)
         typer = ChunkTyper(
@@ -92,9 +92,6 @@ def read(settings: Settings, progress: Progress, given_engine: Engine | None = N
     return Inputs(
         {name: tables[name] for name in settings.paths},
         {name: files[name] for name in settings.paths},
-        coverage_bounds.merge([summary.coverage_bounds for summary in summaries.values()]),
-        summaries["calls"].duration_counts,
-        {name: summaries[name].midnights for name in settings.paths if name in summaries},
         profiles,
         checks.quality_report(profiles, lines.billed, provider_rows(tables.get("providers")), policy),
         engine,
@@ -140,9 +137,6 @@ def exports_of(inputs: Inputs, settings: Settings, result: Result | None = None)
         files=inputs.files,
         profiles=inputs.profiles,
         report=inputs.quality,
-        coverage_bounds=inputs.coverage_bounds,
-        duration_counts=inputs.duration_counts,
-        midnights=inputs.midnights,
     )
     if result is None:
         return exports
@@ -158,10 +152,9 @@ def exports_of(inputs: Inputs, settings: Settings, result: Result | None = None)
 
 def cover(inputs: Inputs, settings: Settings) -> Coverage:
     """The coverage of the inputs under the settings."""
-    days = {name: profile.days(table_profile) for name, table_profile in inputs.profiles.items()}
-    return coverage.cover(
-        inputs.coverage_bounds, days, settings.policy, settings.as_of, settings.visits_since, settings.claims_since
-    )
+    days = {name: profile.rows_by_date for name, profile in inputs.profiles.items()}
+    bounds = coverage_bounds.merge([profile.coverage for profile in inputs.profiles.values()])
+    return coverage.cover(bounds, days, settings.policy, settings.as_of, settings.visits_since, settings.claims_since)
 
 
 def _in_order(claims: list[pl.DataFrame]) -> pl.DataFrame:
@@ -199,7 +192,10 @@ def _merged(inputs: Inputs, covered: Coverage, not_evaluable: Mapping[str, str],
         pl.concat(outcomes),
         not_evaluable,
         relationships.match_rates(
-            claimed, inputs.quality.ids, existing(inputs), profile.call_hashes(pl.concat(inputs.profiles.values()))
+            claimed,
+            inputs.quality.ids,
+            existing(inputs),
+            pl.concat([profile.call_hashes for profile in inputs.profiles.values()]),
         ),
         inactive,
         absent,

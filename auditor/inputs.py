@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from auditor.engines import Engine
-from auditor.parsing.instants import MidnightCounts
 from auditor.parsing.normalise import Table
-from auditor.quality.coverage_bounds import CoverageBounds
-from auditor.quality.report import Profiles, QualityReport
+from auditor.quality.profile import Profiles
+from auditor.quality.report import QualityReport
 from auditor.reading.ingest import SourceFile
 
 
@@ -17,9 +16,6 @@ class Inputs:
 
     tables: Mapping[str, Table]
     files: Mapping[str, tuple[SourceFile, ...]]
-    coverage_bounds: CoverageBounds
-    duration_counts: Mapping[str, int]
-    midnights: Mapping[str, Mapping[str, MidnightCounts]]
     profiles: Profiles
     quality: QualityReport
     engine: Engine

@@ -11,7 +11,7 @@ from auditor import audit as auditing
 from auditor import evaluated
 from auditor.audit import Result
 from auditor.inputs import Inputs
-from auditor.quality import checks, clock_offset, duration_units, rejects, unlisted_codes
+from auditor.quality import checks, clock_offset, duration_units, rejects
 from auditor.quality.issue import Stage
 from auditor.reading.headers import shown
 from auditor.reports import summary, text
@@ -83,14 +83,15 @@ def _units(inputs: Inputs, settings: Settings) -> Iterator[str]:
     for name in duration_units.STATED:
         if name in inputs.tables["calls"].columns:
             unit = settings.policy.units.get(name, "seconds" if name == "call_seconds" else "minutes")  # type: ignore[call-overload]
-            timed, agree = inputs.duration_counts[f"{name} timed"], inputs.duration_counts[f"{name} agrees"]
+            calls = inputs.profiles["calls"]
+            timed, agree = (calls.count(duration_units.COUNTS[f"{name} {what}"]) for what in ("timed", "agrees"))
             yield f"calls.{name}: read as {unit}; {agree:,} of {timed:,} agree with start and end"
 
 
 def _codes(inputs: Inputs) -> Iterator[str]:
     """Whether the lists know the visits' codes."""
     if "cpt_codes" in inputs.tables["visits"].columns:
-        codes = unlisted_codes.unlisted_codes(inputs.profiles["visits"])
+        codes = inputs.profiles["visits"].unlisted_codes
         coverage_text = (
             f"{len(codes):,} codes, {sum(codes.values()):,} times, are in no list" if codes else "all are in a list"
         )
@@ -110,7 +111,7 @@ def _extent(result: Result, settings: Settings) -> Iterator[str]:
     """Lines by code, coverage, local hours, the zone, and how ids join."""
     inputs = result.inputs
     profile = inputs.profiles.get("claims", inputs.profiles["calls"])
-    for code in sorted({*settings.codes, *profile.filter(pl.col("what").is_in(["used", "lost"]))["name"]} - {""}):
+    for code in sorted({*settings.codes, *profile.billed_used, *profile.billed_rejected} - {""}):
         used, lost = rejects.billed(profile, [code])
         yield f"rows with {code}: {used:,} used, {lost:,} rejected{'' if code in settings.codes else ' (not audited)'}"
     covered: Summary = summary.coverage_of(result.coverage, settings)

@@ -10,14 +10,11 @@ What to do: say in the policy how dates are written: `instant_formats`.
 Source: docs/specification.md#slashed-dates.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import date
 
-import polars as pl
-
 from auditor.quality.issue import Check, Exports, Issue, Stage
-from auditor.quality.profile import days as rows_by_date
-from auditor.quality.report import Profiles
+from auditor.quality.profile import Profiles
 
 _REMEDY = 'say in the policy how they are written: instant_formats = ["%m/%d/%Y %H:%M", "%m/%d/%Y"], or with %d/%m'
 
@@ -25,10 +22,9 @@ _REMEDY = 'say in the policy how they are written: instant_formats = ["%m/%d/%Y 
 def judge(exports: Exports) -> Iterator[Issue]:
     """Tables all of whose dates with slashes read both ways."""
     for table, profile in exports.profiles.items():
-        slashed = profile.filter(pl.col("what") == "slashed")["value"]
-        if slashed.is_empty() or "sure" in slashed:
+        if profile.slashes_decided or not profile.slashed_dates:
             continue
-        why = _day_first([date.fromisoformat(text) for text in slashed], _other_days(table, exports.profiles))
+        why = _day_first(profile.slashed_dates, _other_days(table, exports.profiles))
         both_ways = f"{table}: all dates with slashes, such as 3/4/2026, read both ways"
         if why:
             yield CHECK.refuse(f"{both_ways}, and {why}", _REMEDY, table=table)
@@ -37,10 +33,10 @@ def judge(exports: Exports) -> Iterator[Issue]:
 
 
 def _other_days(table: str, profiles: Profiles) -> list[date]:
-    return [day for name, rows in profiles.items() if name != table for day in rows_by_date(rows)]
+    return [day for name, rows in profiles.items() if name != table for day in rows.rows_by_date]
 
 
-def _day_first(dates: Sequence[date], other_days: Sequence[date]) -> str | None:
+def _day_first(dates: Collection[date], other_days: Collection[date]) -> str | None:
     """What speaks for day first; None where nothing does. `dates`: as read month first."""
     swapped = [day.replace(month=day.day, day=day.month) for day in dates]
     month_first, day_first = (max(dates) - min(dates)).days, (max(swapped) - min(swapped)).days
@@ -51,7 +47,7 @@ def _day_first(dates: Sequence[date], other_days: Sequence[date]) -> str | None:
     return None
 
 
-def _within(dates: Sequence[date], days: Sequence[date]) -> bool:
+def _within(dates: Collection[date], days: Collection[date]) -> bool:
     return min(days) <= min(dates) and max(dates) <= max(days)
 
 

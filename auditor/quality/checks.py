@@ -29,7 +29,8 @@ from auditor.quality import (
 )
 from auditor.quality.id_sets import IdSet
 from auditor.quality.issue import Check, Effect, Exports, Issue, Stage
-from auditor.quality.report import Profiles, QualityReport
+from auditor.quality.profile import Count, Profiles, no_matches
+from auditor.quality.report import QualityReport
 
 ALL: tuple[Check, ...] = (
     shrinkage.CHECK,
@@ -51,6 +52,13 @@ ALL: tuple[Check, ...] = (
     time_zone.CHECK,
     missing_columns.CHECK,
 )
+
+
+def counts(table: str, *, of_records: bool = False) -> tuple[Count, ...]:
+    """What all checks count in a table."""
+    return tuple(
+        count for check in ALL for count in check.counts if count.table == table and count.of_records == of_records
+    )
 
 
 def issues(exports: Exports) -> Iterator[Issue]:
@@ -76,11 +84,7 @@ def warnings(exports: Exports) -> tuple[str, ...]:
 
 def quality_report(profiles: Profiles, lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy) -> QualityReport:
     """Assess the profiles of all tables. `lines`: patient_id and provider_id of all lines of the family."""
-    no_match = pl.DataFrame(schema={"name": pl.String, "value": pl.String, "how": pl.String})
-    ids = [
-        no_match,
-        *(profile.filter(pl.col("what") == "id").select(no_match.columns) for profile in profiles.values()),
-    ]
+    ids = [no_matches(), *(profile.id_matches for profile in profiles.values())]
     for pair, values, candidates in (
         ("patient in lines", lines["patient_id"], lines["patient_id"]),
         ("provider in providers", lines["provider_id"], providers["provider_id"]),

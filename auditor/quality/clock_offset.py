@@ -12,9 +12,8 @@ Source: docs/specification.md#warnings.
 
 from collections.abc import Iterator, Sequence
 
-import polars as pl
-
 from auditor.quality.issue import Check, Exports, Issue
+from auditor.quality.profile import TableProfile
 
 _HOURS_APART = 3
 
@@ -37,13 +36,10 @@ def judge(exports: Exports) -> Iterator[Issue]:
         return  # what moved the visits moved their bookings, too
 
 
-def hours(profile: pl.DataFrame, column: str) -> tuple[int, int] | None:
+def hours(profile: TableProfile, column: str) -> tuple[int, int] | None:
     """The local hours between which 9 of 10 times of a column lie, both included: the shortest such stretch of a day."""
-    counts = [0] * 24
-    of_column = profile.filter((pl.col("what") == "hour") & (pl.col("name") == column))
-    for hour, count in of_column.select("value", "count").iter_rows():
-        counts[int(hour)] += count
-    return busiest_hours(counts)
+    by_hour = profile.rows_by_hour.get(column, {})
+    return busiest_hours([by_hour.get(hour, 0) for hour in range(24)])
 
 
 def busiest_hours(counts: Sequence[int]) -> tuple[int, int] | None:

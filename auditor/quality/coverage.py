@@ -21,6 +21,7 @@ import polars as pl
 from auditor.errors import UsageError
 from auditor.parsing import instants
 from auditor.policy import Policy
+from auditor.quality import coverage_bounds
 from auditor.quality.coverage_bounds import CoverageBounds, upto
 from auditor.quality.date_gaps import DateRange, Days, date_gaps
 from auditor.quality.issue import Check, Exports, Issue
@@ -88,7 +89,7 @@ def cover(
 
 def judge(exports: Exports) -> Iterator[Issue]:
     """An `--as-of` that is cut, and defaults that rest on an isolated date."""
-    settings, bounds = exports.settings, exports.coverage_bounds
+    settings, bounds = exports.settings, coverage_bounds.merge([table.coverage for table in exports.profiles.values()])
     if exports.coverage is None:
         return
     if settings.as_of:

@@ -37,6 +37,10 @@ class CoverageBounds:
         return latest
 
 
+NO_BOUNDS = CoverageBounds(_NO_DAYS, _NO_DAYS, _NO_DAYS, pl.Series(dtype=pl.Date), pl.Series(dtype=pl.Date))
+"""Of no rows."""
+
+
 def coverage_bounds(
     table: str, rows: pl.DataFrame, policy: Policy, *, bills: bool, until: datetime | None = None
 ) -> CoverageBounds:
@@ -63,6 +67,8 @@ def coverage_bounds(
 
 def merge(parts: Sequence[CoverageBounds]) -> CoverageBounds:
     """Merge the bounds of parts of a table."""
+    if not parts:
+        return NO_BOUNDS
 
     def last(frames: list[pl.DataFrame]) -> pl.DataFrame:
         return _last_days(pl.concat(frames), pl.lit(True)).group_by("date").agg(pl.col("at").max())

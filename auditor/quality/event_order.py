@@ -11,22 +11,43 @@ Source: docs/specification.md#warnings.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import polars as pl
 
 from auditor.quality.issue import Check, Exports, Issue
+from auditor.quality.profile import Count
+
+
+class _Order(NamedTuple):
+    """Two times, of which the first should not be after the second; rows that have both, and those in the wrong order."""
+
+    first: str
+    second: str
+    rows: Count
+    wrong: Count
+
+
+def _order(first: str, second: str) -> _Order:
+    timed = ~pl.col(f"{first}_date_only") & ~pl.col(f"{second}_date_only")
+    after = pl.when(timed).then(pl.col(first) > pl.col(second))
+    rows, wrong = f"{first} and {second}", f"{first} after {second}"
+    return _Order(first, second, Count("visits", rows, after.count()), Count("visits", wrong, after.sum()))
+
+
+_ORDERS = (_order("booked_at", "visit_start"), _order("visit_start", "visit_end"))
 
 
 def judge(exports: Exports) -> Iterator[Issue]:
     """Pairs of columns that are in the wrong order in more than 1 in 5 rows."""
-    orders = exports.profiles["visits"].filter(pl.col("what") == "order").group_by("name", maintain_order=True).agg(
-        pl.sum("count"), wrong=pl.col("count").filter(pl.col("value") == "wrong").sum()
-    ).sort("name")  # fmt: skip
-    for name, count, wrong in orders.iter_rows():
-        if wrong * 5 > count:
-            first, second = name.split(" and ")
-            message = f"visits.{first}: {wrong:,} of {count:,} are after {second}"
-            yield CHECK.warn(message, "are two columns swapped?", table="visits", column=first)
+    visits = exports.profiles["visits"]
+    for order in _ORDERS:
+        rows, wrong = visits.count(order.rows), visits.count(order.wrong)
+        if wrong * 5 > rows:
+            message = f"visits.{order.first}: {wrong:,} of {rows:,} are after {order.second}"
+            yield CHECK.warn(message, "are two columns swapped?", table="visits", column=order.first)
 
 
-CHECK = Check("Q07", __name__, __doc__, judge)
+CHECK = Check(
+    "Q07", __name__, __doc__, judge, counts=tuple(count for order in _ORDERS for count in (order.rows, order.wrong))
+)

@@ -14,12 +14,11 @@ if TYPE_CHECKING:  # the windows import checks, and most of these import the win
 
     import polars as pl
 
-    from auditor.parsing.instants import MidnightCounts
     from auditor.parsing.normalise import Table
     from auditor.policy import Policy
     from auditor.quality.coverage import Coverage
-    from auditor.quality.coverage_bounds import CoverageBounds
-    from auditor.quality.report import Profiles, QualityReport
+    from auditor.quality.profile import Count, Profiles
+    from auditor.quality.report import QualityReport
     from auditor.reading.ingest import SourceFile
     from auditor.runs.past import Past
     from auditor.settings import Settings
@@ -77,9 +76,6 @@ class Exports:
     files: Mapping[str, tuple[SourceFile, ...]]
     profiles: Profiles
     report: QualityReport
-    coverage_bounds: CoverageBounds
-    duration_counts: Mapping[str, int]
-    midnights: Mapping[str, Mapping[str, MidnightCounts]]
     not_evaluated: Mapping[str, str] | None = None
     coverage: Coverage | None = None
     match_rates: pl.DataFrame | None = None
@@ -98,7 +94,8 @@ class Exports:
 class Check:
     """A check of the exports: permanent code, module (its last part is the name), page, and what it finds.
 
-    `by_table`: its warnings are listed table by table, beside those of other such checks.
+    `counts`: what it counts in every chunk of a table. `by_table`: its warnings are listed table by table, beside those of
+    other such checks.
     """
 
     code: str
@@ -107,6 +104,7 @@ class Check:
     judge: Callable[[Exports], Iterable[Issue]]
     stage: Stage = Stage.JUDGED
     by_table: bool = False
+    counts: tuple[Count, ...] = ()
 
     @property
     def name(self) -> str:

@@ -15,8 +15,8 @@ Source: docs/specification.md#links-in-another-vocabulary.
 from collections.abc import Iterator
 
 from auditor.quality.issue import Check, Exports, Issue
-from auditor.quality.profile import SKETCH_SIZE, smallest_hashes
-from auditor.quality.report import INCOMPATIBLE, Links, Profiles
+from auditor.quality.profile import SKETCH_SIZE, Profiles
+from auditor.quality.report import INCOMPATIBLE, Links
 
 LINKED = {"problem_id": "problems of calls and claims", "diagnosis_codes": "diagnosis categories of calls and claims"}
 """Columns of visits that calls and claims have too, and what is sought in them."""
@@ -27,7 +27,7 @@ _NOTABLE = {"problem_id": 2, "diagnosis_codes": 8}
 def links(profiles: Profiles) -> Iterator[tuple[str, Links]]:
     """The links of each column of visits that relates them to calls and claims."""
     for name in LINKED:
-        by_table = {table: set(smallest_hashes(profile, name)) for table, profile in profiles.items()}
+        by_table = {table: set(profile.sketches.get(name, ())) for table, profile in profiles.items()}
         last = min((max(hashes) for hashes in by_table.values() if len(hashes) >= SKETCH_SIZE), default=None)
         by_table = {
             table: {value for value in hashes if not last or value <= last} for table, hashes in by_table.items()

@@ -22,8 +22,8 @@ _NOT_JUDGED = "visit_end"
 
 def judge(exports: Exports) -> Iterator[Issue]:
     """Each column whose times seem lost."""
-    for table, midnights in exports.midnights.items():
-        for name, counts in midnights.items():
+    for table, profile in exports.profiles.items():
+        for name, counts in profile.midnights.items():
             if name != _NOT_JUDGED and (found := lost_times(name, counts)):
                 yield CHECK.warn(f"{table}.{name}: {found[0]}", found[1], table=table, column=name)
 

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 import polars as pl
 
 from auditor.policy import Policy
-from auditor.quality import profile as profiles
 from auditor.quality.issue import Check, Exports, Issue
+from auditor.quality.profile import TableProfile
 
 MANY_PATIENTS = 2_000
 """With so many patients, one with a hundredth of the rows has more than twenty times the mean of the others."""
@@ -48,12 +48,14 @@ def placeholder_ids(patients: pl.DataFrame, distinct: int, rows: int, policy: Po
     )
 
 
-def of_profile(profile: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+def of_profile(profile: TableProfile, policy: Policy) -> pl.DataFrame:
     """The placeholders of a table."""
-    measure = pl.col("what")
-    patients = profile.filter(measure == "patient")
-    distinct = min(len(profiles.smallest_hashes(profile, "patient_id")), MANY_PATIENTS)
-    return placeholder_ids(patients, distinct, int(profile.filter(measure == "day")["count"].sum()), policy)
+    by_patient = profile.rows_by_patient
+    patients = pl.DataFrame(
+        {"value": list(by_patient), "count": list(by_patient.values())}, schema={"value": pl.String, "count": pl.Int64}
+    )
+    distinct = min(len(profile.sketches.get("patient_id", ())), MANY_PATIENTS)
+    return placeholder_ids(patients, distinct, sum(profile.rows_by_date.values()), policy)
 
 
 def judge(exports: Exports) -> Iterator[Issue]:

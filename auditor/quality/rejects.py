@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from auditor.quality.issue import Check, Exports, Issue, Stage
+from auditor.quality.profile import TableProfile
 from auditor.reading import ingest
 
 _REASONS = 3
@@ -45,11 +46,12 @@ def judge(exports: Exports) -> Iterator[Issue]:
                 )
 
 
-def billed(profile: pl.DataFrame, codes: Sequence[str]) -> tuple[int, int]:
+def billed(profile: TableProfile, codes: Sequence[str]) -> tuple[int, int]:
     """The rows of a table with one of the codes: used, and rejected other than as duplicates."""
-    counts = profile.filter(pl.col("name").is_in(codes)).group_by("what").agg(pl.sum("count"))
-    by_what = dict(counts.iter_rows())
-    return by_what.get("used", 0), by_what.get("lost", 0)
+    used, rejected = (
+        sum(by_code.get(code, 0) for code in codes) for by_code in (profile.billed_used, profile.billed_rejected)
+    )
+    return used, rejected
 
 
 def _most_frequent(reasons: pl.Series) -> list[str]:

@@ -14,9 +14,6 @@ from auditor.quality.relationships import PREVIOUS_RECORD
 INCOMPATIBLE = 20
 """So many different links of each side, and none in common: the vocabularies differ."""
 
-Profiles = Mapping[str, pl.DataFrame]
-"""Table → its profile, as `profile.SCHEMA`."""
-
 
 class Links(NamedTuple):
     """Different links of calls and claims, of visits, and how many of the first are among the second.

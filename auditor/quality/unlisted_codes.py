@@ -11,20 +11,12 @@ Source: docs/specification.md#warnings.
 
 from collections.abc import Iterator
 
-import polars as pl
-
 from auditor.quality.issue import Check, Exports, Issue
-
-
-def unlisted_codes(visits: pl.DataFrame) -> dict[str, int]:
-    """Codes of visits that no list of the policy knows, with their counts."""
-    rows = visits.filter(pl.col("what") == "code").sort("value").select("value", "count").iter_rows()
-    return dict(rows)
 
 
 def judge(exports: Exports) -> Iterator[Issue]:
     """All such codes in one issue."""
-    if codes := unlisted_codes(exports.profiles["visits"]):
+    if codes := exports.profiles["visits"].unlisted_codes:
         yield CHECK.undecidable(
             f"visits.cpt_codes: {len(codes):,} codes, {sum(codes.values()):,} times, are in no list of the policy; a visit "
             "without others counts for review at most",

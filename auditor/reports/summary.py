@@ -17,8 +17,9 @@ from auditor import __version__
 from auditor.audit import Result
 from auditor.inputs import Inputs
 from auditor.judging.findings import AMOUNT, NOT_APPLICABLE
-from auditor.quality import link_vocabularies, profile, rejects, unlisted_codes
+from auditor.quality import link_vocabularies, rejects
 from auditor.quality.coverage import Coverage
+from auditor.quality.profile import TableProfile
 from auditor.quality.relationships import BY_NAME
 from auditor.reading import ingest
 from auditor.reports import outputs
@@ -144,8 +145,8 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
     covered, reaches = result.coverage, {}
     until = covered.as_of.astimezone(ZoneInfo(settings.policy.timezone)).date() if covered.as_of else None
     for table, read in result.inputs.tables.items():
-        says = result.inputs.profiles.get(table, pl.DataFrame(schema=profile.SCHEMA))
-        days = profile.days(says)
+        profile = result.inputs.profiles.get(table, TableProfile(table=table))
+        days = profile.rows_by_date
         months: Counter[str] = Counter()
         for day, rows in days.items():
             months[f"{day:%Y-%m}"] += rows
@@ -158,8 +159,8 @@ def reaches_of(result: Result, settings: Settings) -> Summary:
             "first": first.isoformat() if first else None,
             "last": last.isoformat() if last else None,
             "months": dict(sorted(months.items())),
-            "different": profile.distinct_counts(says),
-            "timed": sorted(says.filter(pl.col("what") == "hour")["name"].unique()),
+            "different": profile.distinct_counts(),
+            "timed": sorted(profile.rows_by_hour),
             "columns": sorted(read.columns),
         }
     return reaches
@@ -197,7 +198,7 @@ def rejects_of(inputs: Inputs) -> Summary:
 def unrecognised_of(inputs: Inputs, settings: Settings) -> list[Summary]:
     """Values outside their vocabularies, with counts; a mismapped column may hold identifiers, so tokens hide them."""
     rows = [row for table in inputs.tables.values() for row in table.unrecognised.sort("column", "value").to_dicts()]
-    for code, count in unlisted_codes.unlisted_codes(inputs.profiles["visits"]).items():
+    for code, count in sorted(inputs.profiles["visits"].unlisted_codes.items()):
         rows.append({"table": "visits", "column": "cpt_codes", "value": code, "count": count})
     return [row | {"value": "(hidden)"} for row in rows] if settings.identity.key else rows
 

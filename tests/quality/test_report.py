@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +12,7 @@ from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Result
 from auditor.errors import InputRefused
-from auditor.quality import checks, profile
+from auditor.quality import checks, measure
 from auditor.quality.issue import Stage
 from auditor.rules import select
 from tests.reference import Table, World
@@ -245,8 +246,8 @@ def test_dates_with_slashes_are_found_in_whatever_file_they_are() -> None:
     dates = [("a", "2026-03-01 09:00"), ("a", "2026-03-02 09:00"), ("b", ""), ("b", "03/04/2026 09:00")]
     written = pl.DataFrame(dates, schema=["source_file", "visit_start"], orient="row")
     policy = policies.load("default", select, "UTC")
-    assert profile.of_dates("visits", written, policy)["value"].to_list() == ["2026-03-04"]
-    assert profile.of_dates("visits", written.head(3), policy).is_empty()
+    assert measure.slashed_dates("visits", written, policy) == ({date(2026, 3, 4)}, False)
+    assert measure.slashed_dates("visits", written.head(3), policy) == (frozenset(), False)
 
 
 def other_line(world: World, **cells: str) -> World:
