@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.quality import checks
 from tests.support.catalogue import CANARY, FOLDER, PREPARED, Case, cases
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,17 @@ def test_every_message_of_the_program_is_in_the_catalogue():
     assert not missing
 
 
+def test_every_check_that_can_refuse_has_its_least_input():
+    refusals = [case.golden for case in cases() if case.golden.startswith("exit 3")]
+    refusing = set()
+    for check in checks.ALL:
+        path = ROOT / "auditor" / "quality" / f"{check.name}.py"
+        for line, pattern in _messages(path):
+            refusing.add(check.name)
+            assert any(re.search(pattern, text) for text in refusals), f"{path.name}:{line}"
+    assert {"rejects", "id_matching", "shrinkage", "ambiguous_dates", "duration_units", "missing_columns"} <= refusing
+
+
 def _messages(path: Path) -> Iterator[tuple[int, str]]:
     """Line and pattern of every message that stops the program or rejects a row."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -81,6 +93,8 @@ def _messages(path: Path) -> Iterator[tuple[int, str]]:
                 message = node.args[0]
             elif name in ("reject", "_as_rejects"):
                 message = node.args[1]
+            elif name == "refuse" and path.parent.name == "quality":
+                yield node.lineno, f"{_pattern(node.args[0], constants)}; {_pattern(node.args[1], constants)}"
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
             message = node.value if getattr(node.targets[0].value, "id", "") == "lost" else None
         if message is not None and (pattern := _pattern(message, constants)).strip(".*"):
