@@ -59,7 +59,7 @@ def test_every_message_of_the_program_is_in_the_catalogue():
         f"{path.relative_to(ROOT)}:{line}"
         for package in ("auditor", "cli")
         for path in sorted((ROOT / package).rglob("*.py"))
-        for line, pattern in _messages(path)
+        for line, pattern in (*_messages(path), *_refusals(path))
         if not re.search(pattern, reported)
     }
     assert not missing
@@ -70,10 +70,17 @@ def test_every_check_that_can_refuse_has_its_least_input():
     refusing = set()
     for check in checks.ALL:
         path = ROOT / "auditor" / "quality" / f"{check.name}.py"
-        for line, pattern in _messages(path):
+        for line, pattern in _refusals(path):
             refusing.add(check.name)
             assert any(re.search(pattern, text) for text in refusals), f"{path.name}:{line}"
     assert {"rejects", "id_matching", "shrinkage", "ambiguous_dates", "duration_units", "missing_columns"} <= refusing
+
+
+def _refusals(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and pattern of every issue that refuses the exports: its message and its remedy."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "CHECK.refuse":
+            yield node.lineno, f"{_pattern(node.args[0], {})}; {_pattern(node.args[1], {})}"
 
 
 def _messages(path: Path) -> Iterator[tuple[int, str]]:
@@ -93,8 +100,6 @@ def _messages(path: Path) -> Iterator[tuple[int, str]]:
                 message = node.args[0]
             elif name in ("reject", "_as_rejects"):
                 message = node.args[1]
-            elif name == "refuse" and path.parent.name == "quality":
-                yield node.lineno, f"{_pattern(node.args[0], constants)}; {_pattern(node.args[1], constants)}"
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
             message = node.value if getattr(node.targets[0].value, "id", "") == "lost" else None
         if message is not None and (pattern := _pattern(message, constants)).strip(".*"):
