@@ -17,13 +17,13 @@ from auditor.judging.patients import Judged
 from auditor.parsing.readers import blank_row
 from auditor.parsing.typed_chunk import type_table
 from auditor.parsing.typed_table import Table
-from auditor.policy import Policy
 from auditor.prefilter import row_filter
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult
 from auditor.prefilter.membership_filter import MembershipFilter
-from auditor.quality import coverage, profile, refusals, relationships, report
+from auditor.quality import checks, coverage, coverage_bounds, relationships
 from auditor.quality.coverage import Coverage
+from auditor.quality.issue import Exports, Stage
 from auditor.reading import ingest
 from auditor.reading.ingest import SourceFile
 from auditor.settings import Settings
@@ -78,7 +78,7 @@ def read(settings: Settings, progress: Progress, given_engine: Engine | None = N
     lines = scans["claims" if with_claims else "calls"][1]
     for name, (scan, scan_result) in scans.items():
         is_relevant = row_filter.row_filter_for(name, settings, engine, lines)
-        until = summaries["calls"].coverage_bounds.latest_end if name == "visits" else None
+        until = summaries["calls"].profile.coverage.latest_end if name == "visits" else None
         repeated = MembershipFilter(scan_result.repeated)
         lookups = row_filter.lookups_for(name, engine, lines.billed, settings)
         typer = ChunkTyper(
@@ -93,10 +93,8 @@ def read(settings: Settings, progress: Progress, given_engine: Engine | None = N
     return Inputs(
         {name: tables[name] for name in settings.paths},
         {name: files[name] for name in settings.paths},
-        coverage.merge([summary.coverage_bounds for summary in summaries.values()]),
-        summaries["calls"].duration_counts,
         profiles,
-        report.quality_report(profiles, lines.billed, provider_rows(tables.get("providers")), policy),
+        checks.quality_report(profiles, lines.billed, provider_rows(tables.get("providers")), policy),
         engine,
     )
 
@@ -108,7 +106,8 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     """
     policy, tables = settings.policy, inputs.tables
     not_evaluable = evaluated.not_evaluated(inputs, settings)
-    refusals.require_rules(not_evaluable, settings)
+    exports = replace(exports_of(inputs, settings), not_evaluated=not_evaluable)
+    checks.refuse(exports, Stage.PLANNED)
     covered = cover(inputs, settings)
     context = AuditContext(
         policy=policy,
@@ -126,28 +125,37 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
     for name, files in inputs.files.items():
         for file in files:
             ingest.confirm(name, file)
-    refusals.require_matching_ids(result.joins, settings)
-    doubts = report.warnings(inputs.quality, result.joins, inputs.profiles, result.absent)
-    more = (*covered.warnings, *_table_warnings(inputs, policy, result.unmatched))
-    return replace(result, warnings=(*doubts, *more))
+    exports = exports_of(inputs, settings, result)
+    checks.refuse(exports, Stage.JUDGED)
+    return replace(result, warnings=checks.warnings(exports))
+
+
+def exports_of(inputs: Inputs, settings: Settings, result: Result | None = None) -> Exports:
+    """What the checks judge: the inputs, and what the audit learned of them."""
+    exports = Exports(
+        settings=settings,
+        tables=inputs.tables,
+        files=inputs.files,
+        profiles=inputs.profiles,
+        report=inputs.quality,
+    )
+    if result is None:
+        return exports
+    return replace(
+        exports,
+        not_evaluated=result.not_evaluated,
+        coverage=result.coverage,
+        match_rates=result.joins,
+        clear_by_absence=result.absent,
+        unmatched_adjustments=result.unmatched,
+    )
 
 
 def cover(inputs: Inputs, settings: Settings) -> Coverage:
     """The coverage of the inputs under the settings."""
-    days = {name: profile.days(table_profile) for name, table_profile in inputs.profiles.items()}
-    return coverage.cover(
-        inputs.coverage_bounds, days, settings.policy, settings.as_of, settings.visits_since, settings.claims_since
-    )
-
-
-def _table_warnings(inputs: Inputs, policy: Policy, unmatched: int) -> list[str]:
-    warnings = [f"{unmatched:,} replacements, voids or reversals name no line of the inputs"] if unmatched else []
-    warnings += [warning for table in inputs.tables.values() for warning in table.warnings]
-    if policy.timezone_defaulted and any(table.has_local_times for table in inputs.tables.values()):
-        warnings.append(
-            "no time zone given: times without an offset are taken as UTC; give --timezone or set it in the policy"
-        )
-    return warnings
+    days = {name: profile.rows_by_date for name, profile in inputs.profiles.items()}
+    bounds = coverage_bounds.merge([profile.coverage for profile in inputs.profiles.values()])
+    return coverage.cover(bounds, days, settings.policy, settings.as_of, settings.visits_since, settings.claims_since)
 
 
 def _in_order(claims: list[pl.DataFrame]) -> pl.DataFrame:
@@ -185,7 +193,10 @@ def _merged(inputs: Inputs, covered: Coverage, not_evaluable: Mapping[str, str],
         pl.concat(outcomes),
         not_evaluable,
         relationships.match_rates(
-            claimed, inputs.quality.ids, existing(inputs), profile.call_hashes(pl.concat(inputs.profiles.values()))
+            claimed,
+            inputs.quality.ids,
+            existing(inputs),
+            pl.concat([profile.call_hashes for profile in inputs.profiles.values()]),
         ),
         inactive,
         absent,

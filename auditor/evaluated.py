@@ -8,30 +8,20 @@ from auditor.judging.findings import KEYS
 from auditor.judging.judge import not_evaluable
 from auditor.quality import coverage
 from auditor.quality.coverage import Coverage
-from auditor.rules import ALL, CODES
+from auditor.rules import ALL
 from auditor.rules.rule import Rule
 from auditor.settings import Settings
 
 
 def not_evaluated(inputs: Inputs, settings: Settings) -> dict[str, str]:
     """The rules that cannot be evaluated on these inputs, with the reasons."""
-    return not_evaluable(ALL, _skipped(settings), existing(inputs), settings.policy)
+    return not_evaluable(ALL, settings.skipped_rules, existing(inputs), settings.policy)
 
 
 def enabled_rules(settings: Settings) -> list[Rule]:
     """The rules that every run needs."""
-    disabled = disabled_rules(settings)
+    disabled = settings.disabled_rules
     return [rule for rule in ALL if rule.code not in disabled]
-
-
-def disabled_rules(settings: Settings) -> frozenset[str]:
-    """The rules that the user or the policy turns off."""
-    return frozenset({*_skipped(settings), *(code for code, to in settings.policy.severity.items() if to == "off")})
-
-
-def _skipped(settings: Settings) -> dict[str, str]:
-    skipped = {code: "not selected" for code in CODES if code not in settings.selected}
-    return skipped | dict.fromkeys(settings.ignored, "ignored")
 
 
 def in_service_range(settings: Settings) -> pl.Expr:

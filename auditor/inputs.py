@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from auditor.engines import Engine
 from auditor.parsing.typed_table import Table
-from auditor.quality.coverage import CoverageBounds
-from auditor.quality.report import Profiles, QualityReport
+from auditor.quality.profile import Profiles
+from auditor.quality.report import QualityReport
 from auditor.reading.ingest import SourceFile
 
 
@@ -16,8 +16,6 @@ class Inputs:
 
     tables: Mapping[str, Table]
     files: Mapping[str, tuple[SourceFile, ...]]
-    coverage_bounds: CoverageBounds
-    duration_counts: Mapping[str, int]
     profiles: Profiles
     quality: QualityReport
     engine: Engine

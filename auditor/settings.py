@@ -42,3 +42,14 @@ class Settings:
     write: tuple[str, ...] = WRITABLE
     undecided: pl.DataFrame | None = None
     related: pl.DataFrame | None = None
+
+    @property
+    def skipped_rules(self) -> dict[str, str]:
+        """The rules that the user left out, with the reasons."""
+        skipped = {code: "not selected" for code in CODES if code not in self.selected}
+        return skipped | dict.fromkeys(self.ignored, "ignored")
+
+    @property
+    def disabled_rules(self) -> frozenset[str]:
+        """The rules that the user, or the policy, does without."""
+        return frozenset({*self.skipped_rules, *(code for code, to in self.policy.severity.items() if to == "off")})

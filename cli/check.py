@@ -11,7 +11,8 @@ from auditor import audit as auditing
 from auditor import evaluated
 from auditor.audit import Result
 from auditor.inputs import Inputs
-from auditor.quality import duration_units, refusals, report
+from auditor.quality import checks, clock_offset, duration_units, rejects
+from auditor.quality.issue import Stage
 from auditor.reading.headers import shown
 from auditor.reports import summary, text
 from auditor.rules import ALL
@@ -36,14 +37,14 @@ def check(options: Options) -> int:
             out.print(line)
         for line in (*_units(inputs, settings), *_codes(inputs), *_rules(inputs, settings)):
             out.print(line)
-        refusals.require_usable_inputs(inputs, settings)
+        checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
         result = auditing.audit(inputs, replace(settings, allow_unjoined=True), log.stage)
     log.stop_progress()
     figures = summary.of_result(result, settings, run_of(started, inputs, settings))
     for line in _extent(result, settings):
         out.print(line)
-    refusals.require_matching_ids(result.joins, settings)
-    compare_with_the_run_before(options, figures)
+    checks.refuse(auditing.exports_of(inputs, settings, result), Stage.JUDGED)
+    compare_with_the_run_before(options, result, figures)
     for warning in figures.warnings:
         out.print(f"Warning: {warning}")
         log.warn(warning, aloud=False)
@@ -81,18 +82,17 @@ def _units(inputs: Inputs, settings: Settings) -> Iterator[str]:
     for name in duration_units.STATED:
         if name in inputs.tables["calls"].columns:
             unit = settings.policy.units.get(name, "seconds" if name == "call_seconds" else "minutes")  # type: ignore[call-overload]
-            timed, agree = inputs.duration_counts[f"{name} timed"], inputs.duration_counts[f"{name} agrees"]
+            calls = inputs.profiles["calls"]
+            timed, agree = (calls.count(duration_units.COUNTS[f"{name} {what}"]) for what in ("timed", "agrees"))
             yield f"calls.{name}: read as {unit}; {agree:,} of {timed:,} agree with start and end"
 
 
 def _codes(inputs: Inputs) -> Iterator[str]:
     """Whether the lists know the visits' codes."""
     if "cpt_codes" in inputs.tables["visits"].columns:
-        unlisted = report.unlisted_codes(inputs.profiles["visits"])
+        codes = inputs.profiles["visits"].unlisted_codes
         coverage_text = (
-            f"{len(unlisted):,} codes, {sum(unlisted.values()):,} times, are in no list"
-            if unlisted
-            else "all are in a list"
+            f"{len(codes):,} codes, {sum(codes.values()):,} times, are in no list" if codes else "all are in a list"
         )
         yield f"visits.cpt_codes: {coverage_text} of the policy"
 
@@ -110,8 +110,8 @@ def _extent(result: Result, settings: Settings) -> Iterator[str]:
     """Lines by code, coverage, local hours, the zone, and how ids join."""
     inputs = result.inputs
     profile = inputs.profiles.get("claims", inputs.profiles["calls"])
-    for code in sorted({*settings.codes, *profile.filter(pl.col("what").is_in(["used", "lost"]))["name"]} - {""}):
-        used, lost = report.billed(profile, [code])
+    for code in sorted({*settings.codes, *profile.billed_used, *profile.billed_rejected} - {""}):
+        used, lost = rejects.billed(profile, [code])
         yield f"rows with {code}: {used:,} used, {lost:,} rejected{'' if code in settings.codes else ' (not audited)'}"
     covered = summary.coverage_of(result.coverage, settings)
     yield from (f"{name}: {value}" for name, value in covered.model_dump(exclude={"holes"}).items())
@@ -119,7 +119,7 @@ def _extent(result: Result, settings: Settings) -> Iterator[str]:
     assumed = " (assumed)" if settings.policy.timezone_defaulted else ""
     yield f"timezone: {settings.policy.timezone}{assumed}"
     for table, column in (("calls", "call_start"), ("visits", "visit_start"), ("visits", "booked_at")):
-        if table in inputs.profiles and (hours := report.hours(inputs.profiles[table], column)):
+        if table in inputs.profiles and (hours := clock_offset.hours(inputs.profiles[table], column)):
             yield f"{table}.{column}: 9 of 10 are from {hours[0]}:00 to {hours[1]}:59"
     for join in summary.joins_of(result):
         nearly = f", {join.nearly_equal:,} nearly ({join.differ_in})" if join.nearly_equal else ""

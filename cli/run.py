@@ -19,7 +19,8 @@ from auditor.engines import Engine
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
 from auditor.inputs import Inputs
-from auditor.quality import refusals, shrinkage
+from auditor.quality import checks, shrinkage
+from auditor.quality.issue import Stage
 from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Run
@@ -100,10 +101,10 @@ def _audit(options: Options, settings: Settings, engine: Engine, started: dateti
         inputs = auditing.read(settings, log.stage, engine)
         log.context["run_id"] = run_of(started, inputs, settings).run_id
         log_inputs(inputs)
-        refusals.require_usable_inputs(inputs, settings)
+        checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
         result = auditing.audit(inputs, settings, log.stage)
         figures = summary.of_result(result, settings, run_of(started, inputs, settings))
-        compare_with_the_run_before(options, figures)
+        compare_with_the_run_before(options, result, figures)
     except InputRefused as refusal:
         if options.out:
             refused = summary.of_refusal(inputs, settings, run_of(started, inputs, settings), str(refusal))
@@ -119,16 +120,19 @@ def _audit(options: Options, settings: Settings, engine: Engine, started: dateti
     return result, figures
 
 
-def compare_with_the_run_before(options: Options, figures: Summary) -> None:
+def compare_with_the_run_before(options: Options, result: Result, figures: Summary) -> None:
     """With a ledger, refuse exports that lost rows since the run before, as far as its summary is there; warn of less."""
     if not (options.ledger and options.out):
         return
     with suppress(OSError, ValueError):
-        earlier = past.read(options.out / "latest" / "summary.json")
-        allowed = float(options.settings.max_shrink[:-1]) / 100
-        if shrunken := shrinkage.shrunken_table(earlier, figures.reaches, allowed):
-            raise InputRefused(f"{shrunken}; is the export cut short? If it is right, give --max-shrink 100%")
-        figures.warnings = [*shrinkage.losses(earlier, figures, allowed), *figures.warnings]
+        exports = replace(
+            auditing.exports_of(result.inputs, options.settings),
+            earlier=past.read(options.out / "latest" / "summary.json"),
+            now=figures,
+        )
+        checks.refuse(exports, Stage.COMPARED)
+        found = [issue.text for issue in shrinkage.judge(exports)]
+        figures.warnings = [*found, *figures.warnings]
 
 
 def _publish(

@@ -8,6 +8,7 @@ from typing import get_args, get_origin
 
 from pydantic import BaseModel
 
+from auditor.quality import checks
 from auditor.reports import outputs
 from auditor.rules import ALL, pages
 from auditor.run_options import RUN_OPTIONS
@@ -136,6 +137,20 @@ def _keys(place: str, model: type[BaseModel]) -> Iterator[str]:
             yield from _keys(f"{key}.", inner)
 
 
+def quality_page() -> str:
+    """Every check of the exports: its page, when it judges, and the section of the specification."""
+    parts = [
+        "# Checks of the exports",
+        "A run refuses exports, warns about them, or leaves rules unknown where a check finds a problem. `audit98968 check` "
+        "shows what the checks see. `make docs` writes this page from `auditor/quality/`.",
+    ]
+    for check in sorted(checks.ALL, key=lambda check: check.code):
+        judged = f"Judged {check.stage.value}; see the [specification]"
+        page = re.sub(r"Source: docs/(\S+)\.$", rf"{judged}(\1).", (check.page or "").strip())
+        parts.append(f"## {check.code} {check.name.replace('_', ' ')}\n\n{page}")
+    return "\n\n".join(parts) + "\n"
+
+
 def policy_page() -> str:
     """Every key of a policy with its default and meaning, and an example."""
     parts = [
@@ -179,6 +194,7 @@ PAGES = {
     "errors.md": errors_page,
     "outputs.md": outputs_page,
     "policy.md": policy_page,
+    "quality.md": quality_page,
 }
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGES = {
     "Start": "index.md", "Specification": "specification.md", "Policies": "policy.md", "Tables": "tables.md",
-    "Rules": "rules.md", "Outputs": "outputs.md", "Cases": "cases.md", "Running unattended": "unattended.md",
+    "Rules": "rules.md", "Outputs": "outputs.md", "Checks of the exports": "quality.md",
+    "Cases": "cases.md", "Running unattended": "unattended.md",
     "Sampling": "sampling.md", "Running on Spark": "cluster.md", "Messages": "errors.md", "Benchmarks": "benchmarks.md",
     "Security": "security.md", "Glossary": "glossary.md", "Changes": "CHANGELOG.md", "Decisions": "DECISIONS.md",
     "Releases": "releases.md", "Contributing": "CONTRIBUTING.md",

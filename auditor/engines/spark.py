@@ -6,6 +6,7 @@ as well (`--master sc://HOST:15002`). What a lost worker held is made again by a
 """
 
 import hashlib
+import pickle
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from auditor.engines.session import SparkFailed, connect, errors_explained
 from auditor.engines.worker import MESSAGE_SCHEMA, PART
 from auditor.errors import InputRefused
 from auditor.judging.patients import Judged
-from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, from_frames
+from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates
 from auditor.reading import headers, ingest
 from auditor.reading.ingest import Part, SourceFile
@@ -131,7 +132,7 @@ class Spark:
         rows_back = self._rows(typed)
         files = _files(parts, rows_back, digested=True)
         file_order = {file.path: number for number, file in enumerate(files)}
-        summaries = [from_frames(typer, frames) for frames in _chunks(rows_back, file_order)]
+        summaries = _summaries(rows_back, file_order)
         deferred_rows = self._fetched(typed.filter("kind = 'deferred'").select(blanks.columns)).cast(blanks.schema)
         in_order = pl.col("source_file").replace_strict(file_order, default=None, return_dtype=pl.Int64)
         summaries[-1] = replace(summaries[-1], deferred_rows=deferred_rows.sort(in_order, "source_record"))
@@ -319,12 +320,10 @@ def _files(parts: Sequence[Part], rows_back: Iterable[Any], *, digested: bool) -
     return tuple(files[path] for path in [*local_parts, *sorted(files.keys() - local_parts.keys())])
 
 
-def _chunks(rows_back: Iterable[Any], file_order: Mapping[str, int]) -> list[dict[str, pl.DataFrame]]:
-    """The messages, chunk by chunk, in the order of files and records."""
-    frames: dict[tuple[int, int], dict[str, pl.DataFrame]] = {}
-    for row in (row for row in rows_back if row["kind"] != "file"):
-        frames.setdefault((file_order[row["file"]], row["record"]), {})[row["kind"]] = pl.read_ipc(row["body"])
-    return [frames[at] for at in sorted(frames)]
+def _summaries(rows_back: Iterable[Any], file_order: Mapping[str, int]) -> list[ChunkSummary]:
+    """The summaries of chunks that our own workers pickled, in the order of files and records."""
+    rows = [row for row in rows_back if row["kind"] == "summary"]
+    return [pickle.loads(row["body"]) for row in sorted(rows, key=lambda row: (file_order[row["file"]], row["record"]))]
 
 
 def _is_parquet(part: Part) -> bool:

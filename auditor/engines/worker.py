@@ -1,14 +1,16 @@
 """What a worker of Spark does: batches → chunks → rows, and the records of some patients → what is found.
 
-A worker sends the driver messages beside rows: frames in Arrow's format, each with its kind and first record.
+A worker also sends the driver frames in Arrow's format and pickled summaries of chunks, each with its kind and first record.
 """
 
 import contextlib
 import io
 import os
+import pickle
 import resource
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -20,7 +22,7 @@ from auditor.billing.lines import bill, with_end_and_time
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.patients import judge_patients
 from auditor.policy import Policy
-from auditor.prefilter.chunk_typer import ChunkTyper, to_frames
+from auditor.prefilter.chunk_typer import ChunkTyper
 from auditor.prefilter.key_scan import KeyScan
 from auditor.reading import ingest
 from auditor.reading.dictionary import from_arrow
@@ -36,11 +38,11 @@ _ROWS = ("row", "deferred", "span")
 
 ReadChunks = Callable[[Iterable[pa.RecordBatch]], Iterator[tuple[str, int, Chunk | pl.DataFrame]]]
 """Batches → file, first record, and a chunk, or a file's columns and rows (`file_frame`)."""
-ChunkWork = Callable[[Chunk], Iterator[tuple[str, pl.DataFrame]]]
-"""A chunk → frames by kind."""
+ChunkWork = Callable[[Chunk], Iterator[tuple[str, pl.DataFrame | bytes]]]
+"""A chunk → frames by kind, or one pickled object."""
 
 
-def scan_chunk(scan: KeyScan, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
+def scan_chunk(scan: KeyScan, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame | bytes]]:
     """Scan the keys of a chunk."""
     ids, billed, days = scan(chunk)
     yield "row", ids.reinterpret(signed=True).to_frame("id")
@@ -48,13 +50,14 @@ def scan_chunk(scan: KeyScan, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]
     yield "row", days.with_columns(pl.col(pl.UInt64).reinterpret(signed=True))
 
 
-def type_chunk(typer: ChunkTyper, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame]]:
+def type_chunk(typer: ChunkTyper, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame | bytes]]:
     """Type a chunk: rows to keep, deferred rows, spans, and the summary of all rows."""
     rows, summary = typer(chunk)
     yield "row", rows
     yield "deferred", summary.deferred_rows
     yield "span", summary.spans.rename({"id": "call_id", "from": "call_start", "to": "call_end"}, strict=False)
-    yield from to_frames(summary).items()
+    rest = replace(summary, deferred_rows=summary.deferred_rows.clear(), spans=summary.spans.clear())
+    yield "summary", pickle.dumps(rest)
 
 
 def run_worker(
@@ -69,8 +72,11 @@ def run_worker(
     def messages() -> Iterator[pl.DataFrame]:
         for file, record, item in read(batches):
             frames = work(item) if isinstance(item, Chunk) else iter([("file", item)])
-            for kind, frame in frames:
-                yield frame.with_columns(kind=pl.lit(kind)) if kind in _ROWS else _message(kind, file, record, frame)
+            for kind, found in frames:
+                if isinstance(found, pl.DataFrame) and kind in _ROWS:
+                    yield found.with_columns(kind=pl.lit(kind))
+                else:
+                    yield _message(kind, file, record, found)
 
     empty = pl.DataFrame(schema={**_MESSAGE_COLUMNS, **schema})
     for frame in _guarded(messages(), driver_versions):
@@ -183,10 +189,12 @@ def _spark_type(kind: pa.DataType) -> pa.DataType:
     return plain.get(kind, kind)
 
 
-def _message(kind: str, file: str, record: int, frame: pl.DataFrame) -> pl.DataFrame:
-    stream = io.BytesIO()
-    frame.write_ipc(stream, compression="lz4")
-    return pl.DataFrame([(kind, file, record, stream.getvalue())], schema=_MESSAGE_COLUMNS, orient="row")
+def _message(kind: str, file: str, record: int, found: pl.DataFrame | bytes) -> pl.DataFrame:
+    if isinstance(found, pl.DataFrame):
+        stream = io.BytesIO()
+        found.write_ipc(stream, compression="lz4")
+        found = stream.getvalue()
+    return pl.DataFrame([(kind, file, record, found)], schema=_MESSAGE_COLUMNS, orient="row")
 
 
 def _part(records: pa.Table) -> int:

@@ -22,7 +22,7 @@ from auditor.mapping.known import MEANINGS, ZONES
 from auditor.mapping.values import Source
 from auditor.parsing import instants
 from auditor.policy import Policy
-from auditor.quality import report
+from auditor.quality import clock_offset
 from auditor.reading import headers
 from auditor.schema.names import is_word, without_credentials
 from auditor.schema.tables import TABLES, Kind, fold
@@ -184,12 +184,12 @@ def _zones_of_hours(found: Mapping[str, Mapping[str, Guess]], reader: Policy) ->
             return []
         read = instants.read(suggest_values.joined(guess.sources), reader)
         hours = read.local.filter(~read.date_only & read.utc.is_not_null()).dt.hour()
-        span = report.busiest_hours([int((hours == hour).sum()) for hour in range(24)])
+        span = clock_offset.busiest_hours([int((hours == hour).sum()) for hour in range(24)])
         if span is None or not read.has_local or len(hours) < _ENOUGH:
             return []
         spans.append(span)
     calls, visits = spans
-    if report.hours_apart(calls, visits) < 3:
+    if not clock_offset.differ(calls, visits):
         return []
     why = f"9 of 10 calls start from {calls[0]} to {calls[1]} o'clock, visits from {visits[0]} to {visits[1]}"
     return [_commented('# visits = "UTC"', f"ARE THE CALLS OR THE VISITS IN ANOTHER ZONE? {why}")]

@@ -39,7 +39,12 @@ class Table:
     @property
     def warnings(self) -> tuple[str, ...]:
         """The notes and the tallies as text."""
-        return (*self.notes, *(text.replace("{count}", str(count)) for text, count in self.tallies.items()))
+        return (*self.notes, *self.tallied)
+
+    @property
+    def tallied(self) -> tuple[str, ...]:
+        """The tallies as text."""
+        return tuple(text.replace("{count}", str(count)) for text, count in self.tallies.items())
 
     @property
     def patients_with_rejects(self) -> pl.Series:

@@ -1,29 +1,27 @@
 """A chunk → the rows that can matter, and a summary of all its rows. Source: docs/specification.md#tables-and-values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
 
 from auditor.billing.lines import with_end_and_time
-from auditor.parsing import duplicates, instants, typed_table
+from auditor.parsing import duplicates, typed_table
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
-from auditor.parsing.instants import MidnightCounts
 from auditor.parsing.table_parser import ROW_SOURCE
-from auditor.parsing.typed_chunk import TypedChunk, type_rows
+from auditor.parsing.typed_chunk import type_rows
 from auditor.parsing.typed_table import Table
-from auditor.policy import Policy
 from auditor.prefilter.key_scan import KeyScan
 from auditor.prefilter.membership_filter import DateRangeFilter, MembershipFilter
-from auditor.quality import coverage, duration_units, profile
-from auditor.quality.coverage import CoverageBounds
+from auditor.quality import checks, measure, profile
+from auditor.quality.coverage_bounds import coverage_bounds
+from auditor.quality.profile import TableProfile
 from auditor.quality.relationships import Lookups
 from auditor.reading.dictionary import detached
 from auditor.reading.ingest import Chunk, SourceFile
 from auditor.schema.tables import TABLES
 from auditor.windows import calls as call_windows
-from auditor.windows import visits as visit_windows
 
 _SPAN_COLUMNS = ("provider_id", "call_id")
 """The columns of spans (stretches of time)."""
@@ -39,7 +37,7 @@ _PROFILE_COLUMNS = {
 }  # fmt: skip
 """The columns that the summary and the row filters need, beside those of the profile."""
 _DUPLICATE_COLUMNS = {
-    "calls": (*_PROFILE_COLUMNS["calls"], *profile.TIMES["calls"], *_SPAN_COLUMNS),
+    "calls": (*_PROFILE_COLUMNS["calls"], *measure.TIMES["calls"], *_SPAN_COLUMNS),
     "visits": ("status", "visit_start", "visit_start_date_only", "visit_start_date"),
     "claims": ("service_date", "cpt_code"),
 }
@@ -50,25 +48,22 @@ _DUPLICATE_COLUMNS = {
 class ChunkSummary:
     """The summary of a chunk, or of a whole table. `duplicate_keys`: rows whose id others may have, which do not count yet.
 
-    `deferred_rows`: those of them that can matter, in full.
-    `spans`: of all calls (`windows.calls`), if a rule asks; `duration_counts`: of the calls, as
-    `duration_units.duration_counts`; `profile`: as `quality.profile`.
+    `deferred_rows`: those of them that can matter, in full. `spans`: of all calls (`windows.calls`), if a rule asks.
     """
 
     table: Table
     duplicate_keys: pl.DataFrame
     deferred_rows: pl.DataFrame
-    coverage_bounds: CoverageBounds
     spans: pl.DataFrame
-    midnights: Mapping[str, MidnightCounts]
-    duration_counts: Mapping[str, int]
-    profile: pl.DataFrame
+    profile: TableProfile
     files: tuple[SourceFile, ...] = ()
 
     @property
     def date_only(self) -> frozenset[str]:
         """The columns whose midnights are dates; those of calls stay times."""
-        return frozenset(name for name, found in self.midnights.items() if found.date_only and name != "call_start")
+        return frozenset(
+            name for name, found in self.profile.midnights.items() if found.date_only and name != "call_start"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +89,7 @@ class ChunkTyper:
         may_repeat = self.repeated.may_contain(typed.ids())
         single = typed.is_valid & ~may_repeat
         profile_rows = typed.columns(
-            *profile.TIMES[scan.table], *_PROFILE_COLUMNS[scan.table], ids=profile.IDS[scan.table]
+            *measure.TIMES[scan.table], *_PROFILE_COLUMNS[scan.table], ids=measure.IDS[scan.table]
         )
         kept = typed.rows(self.row_filter(profile_rows) & single)
         timed = (
@@ -102,35 +97,36 @@ class ChunkTyper:
             if self.with_spans and scan.table == "calls"
             else profile_rows
         )
-        coverage_bounds, spans, counts = self._measure(timed.filter(single))
+        spans, of_records = self._of_records(timed.filter(single))
         repeats = typed.rows(typed.is_valid & may_repeat)
         duplicate_keys = duplicates.duplicate_keys(TABLES[scan.table], repeats, *_DUPLICATE_COLUMNS[scan.table])
         deferred_rows = repeats.filter(self.row_filter(repeats))
         valid_rows = profile_rows if typed.is_valid.all() else profile_rows.filter(typed.is_valid)
+        slashed_dates, decided = measure.slashed_dates(scan.table, chunk.frame, scan.policy)
+        codes = typed.column("cpt_code") if scan.bills else None
+        of_cells = TableProfile(
+            table=scan.table,
+            midnights=typed.midnights,
+            slashed_dates=slashed_dates,
+            slashes_decided=decided,
+            unlisted_codes=measure.unlisted_codes(typed, scan.policy) if scan.table == "visits" else {},
+            billed_used={} if codes is None else measure.by_code(codes.filter(single)),
+            billed_rejected={} if codes is None else measure.by_code(codes.filter(~typed.is_valid)),
+        )
         profiles = [
-            profile.of_times(scan.table, valid_rows, scan.policy),
-            profile.of_ids(typed, valid_rows, scan.policy, self.lookups),
-            profile.of_dates(scan.table, chunk.frame, scan.policy),
+            measure.of_rows(scan.table, valid_rows, checks.counts(scan.table), scan.policy),
+            measure.of_ids(typed, valid_rows, scan.policy, self.lookups),
+            of_cells,
+            of_records,
         ]
-        if scan.table == "visits":
-            profiles.append(_codes(typed, scan.policy))
-        if scan.bills:
-            codes = typed.column("cpt_code")
-            profiles += [
-                profile.of_codes("used", codes.filter(single)),
-                profile.of_codes("lost", codes.filter(~typed.is_valid)),
-            ]
         table = typed.table()
         table = replace(table, rejects=detached(table.rejects))
         summary = ChunkSummary(
             table,
             detached(duplicate_keys),
             detached(deferred_rows),
-            coverage_bounds,
             detached(spans),
-            typed.midnights,
-            counts,
-            detached(pl.concat(profiles)),
+            profile.merge(profiles),
         )
         return detached(kept), summary
 
@@ -139,61 +135,43 @@ class ChunkTyper:
         scan = self.scan
         ids = duplicates.resolve(pl.concat([part.duplicate_keys for part in parts]))
         rows = duplicates.merge_lists(TABLES[scan.table], pl.concat([part.deferred_rows for part in parts]), ids.kept)
-        coverage_bounds, spans, counts = self._measure(ids.representatives)
-        counts = {name: count + sum(part.duration_counts[name] for part in parts) for name, count in counts.items()}
-        profiles = [part.profile for part in parts]
+        spans, of_records = self._of_records(ids.representatives)
         if scan.bills:
-            profiles += [
-                profile.of_codes("used", ids.representatives["cpt_code"]),
-                profile.of_codes("lost", ids.conflicts["cpt_code"]),
-            ]
+            of_records = replace(
+                of_records,
+                billed_used=measure.by_code(ids.representatives["cpt_code"]),
+                billed_rejected=measure.by_code(ids.conflicts["cpt_code"]),
+            )
+        whole = profile.merge([*(part.profile for part in parts), of_records])
         table = typed_table.merge([part.table for part in parts])
         if files and not any(file.rows for file in files):  # nothing is blank where nothing is
             table = replace(table, columns=frozenset(name for file in files for name in file.mapping))
-        notes = table.notes
-        midnights: dict[str, MidnightCounts] = {}
-        for name, midnight_counts in (item for part in parts for item in part.midnights.items()):
-            midnights[name] = midnight_counts.plus(midnights[name]) if name in midnights else midnight_counts
-        if count := counts.get("lost hours", 0):
-            text = f"calls.call_minutes: {count} stated times fall short of end - start by whole hours, as if a spreadsheet"
-            notes = (*notes, f"{text} had dropped them; those calls have no time")
-        lost_times = (
-            (name, _lost_times(name, midnight_counts))
-            for name, midnight_counts in midnights.items()
-            if name != "visit_end"
-        )  # no rule's
-        notes = (*notes, *(f"{scan.table}.{name}: {note}" for name, note in lost_times if note))
         return rows, ChunkSummary(
-            replace(table, rejects=typed_table.all_rejects(table.rejects, [ids.rejects]), notes=notes),
+            replace(table, rejects=typed_table.all_rejects(table.rejects, [ids.rejects])),
             ids.kept.clear(),
             rows.clear(),
-            coverage.merge([*(part.coverage_bounds for part in parts), coverage_bounds]),
             pl.concat([*(part.spans for part in parts), spans]),
-            midnights,
-            counts,
-            profile.resolve_ids(profile.merge(profiles), self.lookups),
+            whole.resolved(self.lookups),
             tuple(files),
         )
 
-    def _measure(self, rows: pl.DataFrame) -> tuple[CoverageBounds, pl.DataFrame, dict[str, int]]:
-        """Measure valid rows: the coverage bounds, the spans, and the counts of durations.
+    def _of_records(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, TableProfile]:
+        """The stretches of time of valid records, and what they say of the coverage and of their lengths.
 
         The coverage knows voids and reversals with a call_id of their own, too: they are calls, if for no rule.
         """
-        spans, counts, scan = call_windows.NO_SPANS, {}, self.scan
+        spans, scan = call_windows.NO_SPANS, self.scan
+        calls = rows
         if scan.table == "calls":
             calls = that_are_calls(rows)
             own = rows.filter(is_adjustment())
             own = own.join(calls.join(own, on="call_id", how="semi"), on="call_id", how="anti")
-            timed = with_end_and_time(calls.lazy()).select(*rows.columns, "end", "lost_hours").collect()
-            counts = duration_units.duration_counts(timed) | {"lost hours": int(timed["lost_hours"].sum())}
-            spans = call_windows.spans(timed) if self.with_spans else spans
-            rows = pl.concat([timed, with_end_and_time(own).select(timed.columns)])
-        return (
-            coverage.coverage_bounds(scan.table, rows, scan.policy, bills=scan.bills, until=self.until),
-            spans,
-            counts,
-        )
+            calls = with_end_and_time(calls.lazy()).select(*rows.columns, "end", "lost_hours").collect()
+            spans = call_windows.spans(calls) if self.with_spans else spans
+            rows = pl.concat([calls, with_end_and_time(own).select(calls.columns)])
+        bounds = coverage_bounds(scan.table, rows, scan.policy, bills=scan.bills, until=self.until)
+        counts = measure.counted(calls, checks.counts(scan.table, of_records=True))
+        return spans, TableProfile(table=scan.table, counts=counts, coverage=bounds)
 
 
 def without_copies(parts: Sequence[ChunkSummary]) -> list[ChunkSummary]:
@@ -212,19 +190,6 @@ def without_copies(parts: Sequence[ChunkSummary]) -> list[ChunkSummary]:
             last, duplicate_keys=duplicate_keys, deferred_rows=deferred_rows, table=replace(last.table, rejects=rejects)
         ),
     ]
-
-
-def _lost_times(name: str, counts: MidnightCounts) -> str | None:
-    """A note on a column whose times seem lost: midnights of all values, or of too many for real ones."""
-    clock = counts.midnights - counts.dates
-    if counts.date_only and clock:
-        count_as = "times" if name == "call_start" else "dates without a time"
-        return f"{clock} values are midnight, as if the times were lost; they count as {count_as}"
-    if counts.date_only or counts.values < instants.MIDNIGHT_COLUMN or counts.midnights * 10 < counts.values:
-        return None
-    if clock * 10 >= counts.values:
-        return f"{clock} of {counts.values} values are midnight; they count as times, if they are none, export dates"
-    return f"{counts.dates} of {counts.values} values have no time; they count as dates"
 
 
 def with_any_id(**members: pl.Series) -> RowFilter:
@@ -261,71 +226,3 @@ def calls_near_lines(lines: pl.DataFrame, spans: pl.DataFrame, *names: str) -> R
         return named_by_lines(rows) | claims(rows) | within(rows) | (billed & patients(rows))
 
     return mask
-
-
-def _codes(typed: TypedChunk, policy: Policy) -> pl.DataFrame:
-    """How many sound visits have each code that no list of the policy knows."""
-    if "cpt_codes" not in typed.parser.columns:
-        return profile.of_values("code", "visits.cpt_codes", pl.Series(dtype=pl.String))
-    codes = typed.parser.columns["cpt_codes"]
-    unlisted = visit_windows.unlisted(codes.values, policy.lists)
-    has_unlisted = codes._replace(values=codes.values.list.set_intersection(unlisted.unique().to_list()).list.len() > 0)
-    all_codes = codes.decode(has_unlisted.decode().fill_null(False) & typed.is_valid).explode().drop_nulls()
-    return profile.of_values("code", "visits.cpt_codes", all_codes.filter(all_codes.is_in(unlisted.unique().implode())))
-
-
-def to_frames(summary: ChunkSummary) -> dict[str, pl.DataFrame]:
-    """A summary as frames that `from_frames` reads: without the deferred rows and without spans."""
-    table, coverage_bounds = summary.table, summary.coverage_bounds
-    counts = [("column", name, 0) for name in sorted(table.columns)]
-    counts += [("tally", text, count) for text, count in table.tallies.items()]
-    counts += [(measure, name, count) for name, midnight_counts in summary.midnights.items()
-               for measure, count in midnight_counts._asdict().items()]  # fmt: skip
-    counts += [("length", name, count) for name, count in summary.duration_counts.items()]
-    counts.append(("local", "", int(table.has_local_times)))
-    return {
-        "duplicate_keys": summary.duplicate_keys,
-        "rejects": table.rejects,
-        "unrecognised": table.unrecognised,
-        "counts": pl.DataFrame(counts, schema=["what", "name", "count"], orient="row"),
-        "completed": coverage_bounds.completed,
-        "ends": coverage_bounds.calls,
-        "passed": coverage_bounds.passed,
-        "visits": coverage_bounds.visits.to_frame("date"),
-        "lines": coverage_bounds.lines.to_frame("date"),
-        "profile": summary.profile,
-    }
-
-
-def from_frames(typer: ChunkTyper, frames: Mapping[str, pl.DataFrame]) -> ChunkSummary:
-    """The summary that `to_frames` was given."""
-    counts: dict[str, dict[str, int]] = {}
-    for measure, name, count in frames["counts"].iter_rows():
-        counts.setdefault(measure, {})[name] = count
-    table = Table(
-        TABLES[typer.scan.table],
-        frozenset(counts["column"]),
-        typer.scan.blanks.clear(),
-        frames["rejects"],
-        frames["unrecognised"],
-        (),
-        counts.get("tally", {}),
-        bool(counts["local"][""]),
-    )
-    coverage_bounds = CoverageBounds(
-        frames["completed"], frames["ends"], frames["passed"], frames["visits"]["date"], frames["lines"]["date"]
-    )
-    midnights = {
-        name: MidnightCounts(*(counts[measure][name] for measure in MidnightCounts._fields))
-        for name in counts.get("midnights", {})
-    }
-    return ChunkSummary(
-        table,
-        frames["duplicate_keys"],
-        typer.scan.blanks.clear(),
-        coverage_bounds,
-        call_windows.NO_SPANS,
-        midnights,
-        counts.get("length", {}),
-        frames["profile"],
-    )

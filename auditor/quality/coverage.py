@@ -1,11 +1,19 @@
-"""What the exports cover: as_of, visits_since, claims_since. Never taken from the clock.
+"""The exports cover the dates that they seem to cover.
+
+What it checks: whether the first or last date that a coverage value rests on is more than 31 days from the next
+date, and whether `--as-of` is after the day of the last visit. Coverage is never taken from the clock.
+
+Why it matters: one date with a typing error makes the exports look complete for months that they do not hold, and a claim
+without a visit in such a month looks clean.
+
+What to do: correct the date in the export, or give the value with `--as-of`, `--visits-since`, or `--claims-since`.
 
 Source: docs/specification.md#coverage.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -13,11 +21,13 @@ import polars as pl
 from auditor.errors import UsageError
 from auditor.parsing import instants
 from auditor.policy import Policy
+from auditor.quality import coverage_bounds
+from auditor.quality.coverage_bounds import CoverageBounds, upto
 from auditor.quality.date_gaps import DateRange, Days, date_gaps
+from auditor.quality.issue import Check, Exports, Issue
 
 ISOLATED_DAYS = 31
 """A default further than this from the next date is isolated, and warned about."""
-_NO_DAYS = pl.DataFrame(schema={"date": pl.Date, "at": pl.Datetime("us", "UTC")})
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,6 @@ class Coverage:
     claims_since: date | None
     visit_gaps: tuple[DateRange, ...] = ()
     line_gaps: tuple[DateRange, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 def parse_date(option: str, text: str, policy: Policy) -> date:
@@ -50,91 +59,8 @@ def parse_as_of(text: str, policy: Policy) -> datetime:
     if read.utc[0] is None:
         raise UsageError("--as-of: not a date or time; write it as 2026-03-31 or 2026-03-31T18:00:00-05:00")
     frame = pl.DataFrame({"at": read.utc, "at_date_only": read.date_only})
-    at: datetime = frame.select(_upto(policy.timezone, "at"))[0, 0]
+    at: datetime = frame.select(upto(policy.timezone, "at"))[0, 0]
     return at.astimezone(UTC)
-
-
-@dataclass(frozen=True)
-class CoverageBounds:
-    """The first and last dates that bound the coverage, of any number of rows: two days of each kind.
-
-    `completed`, `calls` and `passed` have the last two `date`s, and the latest instant `at` of each: of completed visits,
-    of the ends of calls, and of visits that are not after the last of these. `visits` are the first two dates and the
-    last, `lines` the first two.
-    """
-
-    completed: pl.DataFrame
-    calls: pl.DataFrame
-    passed: pl.DataFrame
-    visits: pl.Series
-    lines: pl.Series
-
-    @property
-    def latest_end(self) -> datetime | None:
-        """The latest end of a call."""
-        latest: datetime | None = self.calls["at"].max()  # type: ignore[assignment]
-        return latest
-
-
-def coverage_bounds(
-    table: str, rows: pl.DataFrame, policy: Policy, *, bills: bool, until: datetime | None = None
-) -> CoverageBounds:
-    """What rows of a table say of the coverage. Calls carry their `end`; `bills`: the table holds the lines.
-
-    `until`: the latest end of a call, where visits are asked.
-    """
-    completed, ends, passed = _NO_DAYS, _NO_DAYS, _NO_DAYS
-    visits, lines = pl.Series(dtype=pl.Date), pl.Series(dtype=pl.Date)
-    if table == "visits":
-        last = pl.lit(until, pl.Datetime("us", "UTC"))
-        dated = rows.select("status", "visit_start", "visit_start_date_only", date="visit_start_date")
-        completed, passed = (
-            _last_days(dated, condition).select("date", at=_upto(policy.timezone))
-            for condition in (pl.col("status") == "completed", pl.col("visit_start") <= last)
-        )
-        visits = rows["visit_start_date"]
-    elif table == "calls":
-        ends = _last_instants(rows.select(at=pl.coalesce("end", "call_start"))["at"], policy.timezone)
-    if bills:
-        lines = rows["service_date" if table == "claims" else "call_start_date"]
-    return merge([CoverageBounds(completed, ends, passed, visits, lines)])
-
-
-def merge(parts: Sequence[CoverageBounds]) -> CoverageBounds:
-    """Merge the bounds of parts of a table."""
-
-    def last(frames: list[pl.DataFrame]) -> pl.DataFrame:
-        return _last_days(pl.concat(frames), pl.lit(True)).group_by("date").agg(pl.col("at").max())
-
-    def first(dates: list[pl.Series]) -> pl.Series:
-        day = pl.col("date")
-        bounds = pl.concat(dates).alias("date").to_frame()
-        bounds = bounds.select(day.min(), second=day.filter(day > day.min()).min(), last=day.max())
-        return pl.Series(bounds.row(0), dtype=pl.Date).drop_nulls().unique(maintain_order=True)
-
-    return CoverageBounds(
-        last([part.completed for part in parts]),
-        last([part.calls for part in parts]),
-        last([part.passed for part in parts]),
-        first([part.visits for part in parts]),
-        first([part.lines for part in parts]),
-    )
-
-
-def _last_instants(at: pl.Series, zone: str) -> pl.DataFrame:
-    """The last instant of all, and the last one before its local date begins."""
-    last: datetime | None = at.max()  # type: ignore[assignment]
-    if last is None:
-        return _NO_DAYS
-    begin = datetime.combine(last.astimezone(ZoneInfo(zone)), time(), ZoneInfo(zone)).astimezone(UTC)
-    two = pl.Series([last, at.filter(at < begin).max()], dtype=at.dtype).drop_nulls()
-    return pl.DataFrame({"date": two.dt.convert_time_zone(zone).dt.date(), "at": two})
-
-
-def _last_days(frame: pl.DataFrame, condition: pl.Expr) -> pl.DataFrame:
-    """Some rows, those of their last two different dates."""
-    day = pl.when(condition).then("date")
-    return frame.filter(day >= pl.coalesce(day.filter(day < day.max()).max(), day.max()))
 
 
 def cover(
@@ -146,75 +72,67 @@ def cover(
     claims_since: str | None,
 ) -> Coverage:
     """Work out the coverage from the options, else from the tables. `days`: rows by local date, table by table."""
-    warnings: list[str] = []
-    upto = _within(bounds, parse_as_of(as_of, policy), policy, warnings) if as_of else _default_as_of(bounds, warnings)
-    since = parse_date("--visits-since", visits_since, policy) if visits_since else None
-    if since is None:
-        since = _first(bounds.visits, "visits_since", warnings)
-    lines_since = parse_date("--claims-since", claims_since, policy) if claims_since else None
-    if lines_since is None:
-        lines_since = _first(bounds.lines, "claims_since", warnings)
+    upto = _within(bounds, parse_as_of(as_of, policy), policy) if as_of else _default_as_of(bounds)
+    since = parse_date("--visits-since", visits_since, policy) if visits_since else _earliest(bounds.visits)
+    lines_since = parse_date("--claims-since", claims_since, policy) if claims_since else _earliest(bounds.lines)
     last = upto.astimezone(ZoneInfo(policy.timezone)).date() if upto else None
     lines, visits = "claims" if "claims" in days else "calls", days.get("visits", {})
     closed = policy.coverage.closed_dates
-    gaps_by_table = {
-        "visits": date_gaps(visits, days.get("calls") or days[lines], (since, last), closed),
-        lines: date_gaps(days[lines], visits, (lines_since, None), closed),
-    }
-    meant = "the rules that need them are unknown" if policy.coverage.holes == "unknown" else "the rules ignore it"
-    warnings += [
-        f"{table}: none from {first} to {final}, although rows are expected on these days; {meant}; if the practice was "
-        f'closed, say so in the policy: [coverage] closed = ["{first}/{final}"]'
-        for table, gaps in gaps_by_table.items()
-        for first, final in gaps
-    ]
     return Coverage(
-        upto, since, lines_since, tuple(gaps_by_table["visits"]), tuple(gaps_by_table[lines]), tuple(warnings)
+        upto,
+        since,
+        lines_since,
+        tuple(date_gaps(visits, days.get("calls") or days[lines], (since, last), closed)),
+        tuple(date_gaps(days[lines], visits, (lines_since, None), closed)),
     )
 
 
-def _within(bounds: CoverageBounds, at: datetime, policy: Policy, warnings: list[str]) -> datetime:
+def judge(exports: Exports) -> Iterator[Issue]:
+    """An `--as-of` that is cut, and defaults that rest on an isolated date."""
+    settings, bounds = exports.settings, coverage_bounds.merge([table.coverage for table in exports.profiles.values()])
+    if exports.coverage is None:
+        return
+    if settings.as_of:
+        if _within(bounds, at := parse_as_of(settings.as_of, settings.policy), settings.policy) < at:
+            last: date = bounds.visits.max()  # type: ignore[assignment]
+            yield CHECK.warn(f"--as-of is after the last visit, of {last}, and is cut to the end of that day")
+    else:
+        yield from _isolated("as_of", _ends(bounds)["date"], latest=True)
+    if not settings.visits_since:
+        yield from _isolated("visits_since", bounds.visits)
+    if not settings.claims_since:
+        yield from _isolated("claims_since", bounds.lines)
+
+
+def _within(bounds: CoverageBounds, at: datetime, policy: Policy) -> datetime:
     """No later than the end of the last visit's day: nothing says that the export would hold what came after."""
     if bounds.visits.is_empty():
         return at
     last: date = bounds.visits.max()  # type: ignore[assignment]
-    end = parse_as_of(last.isoformat(), policy)
-    if at > end:
-        warnings.append(f"--as-of is after the last visit, of {last}, and is cut to the end of that day")
-    return min(at, end)
+    return min(at, parse_as_of(last.isoformat(), policy))
 
 
-def _default_as_of(bounds: CoverageBounds, warnings: list[str]) -> datetime | None:
-    ends = bounds.passed if bounds.completed.is_empty() else bounds.completed
-    if ends.is_empty():
-        return None
-    _warn_if_isolated(ends["date"], "as_of", warnings, descending=True)
-    latest: datetime = ends["at"].max()  # type: ignore[assignment]
-    return latest.astimezone(UTC)
+def _ends(bounds: CoverageBounds) -> pl.DataFrame:
+    return bounds.passed if bounds.completed.is_empty() else bounds.completed
 
 
-def _upto(zone: str, at: str = "visit_start") -> pl.Expr:
-    """The instant itself, or the last microsecond of its local day where only the date is known."""
-    next_day = pl.col(at).dt.convert_time_zone(zone).dt.date().dt.offset_by("1d").cast(pl.Datetime("us"))
-    midnight = pl.coalesce(
-        next_day.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null"),
-        next_day.dt.offset_by("-3h").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-        + pl.duration(hours=3),
-    )
-    last = midnight.dt.convert_time_zone("UTC") - pl.duration(microseconds=1)
-    return pl.when(pl.col(f"{at}_date_only")).then(last).otherwise(pl.col(at)).alias("at")
+def _default_as_of(bounds: CoverageBounds) -> datetime | None:
+    latest: datetime | None = _ends(bounds)["at"].max()  # type: ignore[assignment]
+    return latest and latest.astimezone(UTC)
 
 
-def _first(dates: pl.Series, option: str, warnings: list[str]) -> date | None:
-    _warn_if_isolated(dates, option, warnings, descending=False)
+def _earliest(dates: pl.Series) -> date | None:
     first: date | None = dates.min()  # type: ignore[assignment]
     return first
 
 
-def _warn_if_isolated(dates: pl.Series, option: str, warnings: list[str], *, descending: bool) -> None:
-    nearest = dates.drop_nulls().unique().sort(descending=descending).head(2).to_list()
-    if len(nearest) == 2 and abs((nearest[0] - nearest[1]).days) > ISOLATED_DAYS:
-        warnings.append(
-            f"{option} rests on {nearest[0]}, {abs((nearest[0] - nearest[1]).days)} days from the next date; "
-            f"if that is a typing error, give --{option.replace('_', '-')}"
+def _isolated(option: str, dates: pl.Series, *, latest: bool = False) -> Iterator[Issue]:
+    nearest = dates.drop_nulls().unique().sort(descending=latest).head(2).to_list()
+    if len(nearest) == 2 and (days := abs((nearest[0] - nearest[1]).days)) > ISOLATED_DAYS:
+        yield CHECK.warn(
+            f"{option} rests on {nearest[0]}, {days} days from the next date",
+            f"if that is a typing error, give --{option.replace('_', '-')}",
         )
+
+
+CHECK = Check("Q09", __name__, __doc__, judge)

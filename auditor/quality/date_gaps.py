@@ -1,10 +1,23 @@
-"""Date ranges that an export lacks although the practice was open. Source: docs/specification.md#date-gaps."""
+"""No export lacks days on which the practice was open.
+
+What it checks: runs of days without a row, of visits or of billed lines, on which as many rows as on other days of the
+same weekday are expected, unless the other export is quiet too.
+
+Why it matters: a visit that is not in the export is not found, so a claim of these days looks clean. With
+`coverage.holes = "unknown"`, the rules that need these days are unknown.
+
+What to do: export the days again. If the practice was closed, list them in the policy: `[coverage] closed`.
+
+Source: docs/specification.md#date-gaps.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
+
+from auditor.quality.issue import Check, Exports, Issue
 
 Days = Mapping[date, int]
 """Rows by local date."""
@@ -92,3 +105,21 @@ def _by_weekday(rows: Days, stretch: DateRange, closed: frozenset[date]) -> tupl
         totals[day.weekday()] += rows.get(day, 0)
         dates[day.weekday()] += 1
     return totals, dates
+
+
+def judge(exports: Exports) -> Iterator[Issue]:
+    """Each gap of the visits, then of the lines."""
+    if (coverage := exports.coverage) is None:
+        return
+    unknown = exports.policy.coverage.holes == "unknown"
+    meant = "the rules that need them are unknown" if unknown else "the rules ignore it"
+    lines = "claims" if "claims" in exports.profiles else "calls"
+    for table, gaps in (("visits", coverage.visit_gaps), (lines, coverage.line_gaps)):
+        for first, final in gaps:
+            message = f"{table}: none from {first} to {final}, although rows are expected on these days; {meant}"
+            remedy = f'if the practice was closed, say so in the policy: [coverage] closed = ["{first}/{final}"]'
+            affects = ("the rules that need these days",) if unknown else ()
+            yield CHECK.undecidable(message, remedy, affects, table=table)
+
+
+CHECK = Check("Q10", __name__, __doc__, judge)

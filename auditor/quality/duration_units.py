@@ -1,14 +1,23 @@
-"""In which unit stated lengths are: compared with the calls' own ends, else by their size.
+"""Stated lengths of calls are in the unit in which they are read.
+
+What it checks: stated lengths against the end of the same call, against each other, and by their size: whether 9 of 10
+differ by a factor of 60 or 1,440. It also counts stated times that are short by whole hours.
+
+Why it matters: 1,260 seconds that are read as minutes make every call long enough, and hours make every call too short.
+
+What to do: name the unit in the policy (`[units]`), or export times of over an hour as text.
 
 Source: docs/specification.md#units-of-length.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
 
 from auditor.billing.lines import MINUTE
+from auditor.quality.issue import Check, Exports, Issue, Stage
+from auditor.quality.profile import Count
 
 STATED = ("call_minutes", "call_seconds", "discussion_minutes")
 _FACTORS = {"seconds": 60.0, "hours": 1 / 60, "days": 1 / 1440}
@@ -17,10 +26,10 @@ _ENOUGH, _SHORT = 2, 10
 """Lengths that tell: by a factor or by being long, and by being short."""
 
 
-def duration_counts(rows: pl.DataFrame) -> dict[str, int]:
-    """How many lengths of each column there are, and how many are what they would be in another unit. Parts add up.
+def _expressions() -> dict[str, pl.Expr]:
+    """How many lengths of each column there are, and how many are what they would be in another unit.
 
-    `rows` have the STATED columns in microseconds, `call_start` and `call_end`.
+    Rows have the STATED columns in microseconds, `call_start` and `call_end`.
     """
     clock = (pl.col("call_end") - pl.col("call_start")).dt.total_microseconds()
     minutes, seconds = pl.col("call_minutes"), pl.col("call_seconds")
@@ -36,7 +45,15 @@ def duration_counts(rows: pl.DataFrame) -> dict[str, int]:
         exprs[f"{name} alone"] = ((length > 0) & clock.is_null()).sum()
         exprs[f"{name} long"] = ((length > 180 * MINUTE) & clock.is_null()).sum()
         exprs[f"{name} short"] = ((length > 0) & (length < 2 * MINUTE) & clock.is_null()).sum()
-    return {name: int(count) for name, count in rows.select(**exprs).row(0, named=True).items()}
+    return exprs
+
+
+def _near(length: pl.Expr, reference: pl.Expr, factor: float) -> pl.Expr:
+    return ((reference > 0) & ((length / (reference * factor) - 1).abs() <= 0.1)).fill_null(False)
+
+
+COUNTS = {name: Count("calls", name, expression, of_records=True) for name, expression in _expressions().items()}
+_LOST_HOURS = Count("calls", "lost hours", pl.col("lost_hours").sum(), of_records=True)
 
 
 def suspected_unit(counts: Mapping[str, int], declared_units: Mapping[Any, str]) -> tuple[str, str, str] | None:
@@ -63,9 +80,29 @@ def suspected_unit(counts: Mapping[str, int], declared_units: Mapping[Any, str])
     return None
 
 
-def _near(length: pl.Expr, reference: pl.Expr, factor: float) -> pl.Expr:
-    return ((reference > 0) & ((length / (reference * factor) - 1).abs() <= 0.1)).fill_null(False)
-
-
 def _most(matching: int, total: int, enough: int) -> bool:
     return total >= enough and matching * 10 >= total * 9
+
+
+def judge(exports: Exports) -> Iterator[Issue]:
+    """A column in another unit, and times that lost their hours."""
+    calls = exports.profiles["calls"]
+    counts = {name: calls.count(count) for name, count in COUNTS.items()}
+    if found := suspected_unit(counts, exports.policy.units):
+        column, symptom, unit = found
+        yield CHECK.refuse(
+            f"calls: 9 of 10 values of {column} {symptom}, as if they were {unit}",
+            f'say in the policy what they are: [units] {column} = "{unit}"',
+            table="calls",
+            column=column,
+        )
+    if count := calls.count(_LOST_HOURS):
+        yield CHECK.warn(
+            f"calls.call_minutes: {count} stated times fall short of end - start by whole hours, as if a spreadsheet had "
+            "dropped them; those calls have no time",
+            table="calls",
+            column="call_minutes",
+        )
+
+
+CHECK = Check("Q13", __name__, __doc__, judge, Stage.READ, by_table=True, counts=(*COUNTS.values(), _LOST_HOURS))

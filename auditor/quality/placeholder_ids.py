@@ -1,12 +1,29 @@
-"""Placeholder patient ids: their rows may belong to any patient. Source: docs/specification.md#placeholder-patients."""
+"""A patient id belongs to one patient.
+
+What it checks: patient ids that are words or numbers for nobody (`0`, `-1`, `9999`, `unknown`, `test`), that lost digits in
+a spreadsheet, or that have far more rows than any other patient.
+
+Why it matters: rows with a placeholder may belong to any patient. Rules that compare a patient's records give such claims
+review at most.
+
+What to do: correct the ids in the export. Name placeholders of your own in the policy (`[ids] placeholders`), and real
+patients in `[ids] not_placeholders`.
+
+Source: docs/specification.md#placeholder-patients.
+"""
+
+from collections.abc import Iterator
 
 import polars as pl
 
 from auditor.parsing.numbers import SCIENTIFIC
 from auditor.policy import Policy
+from auditor.quality.issue import Check, Exports, Issue
+from auditor.quality.profile import TableProfile
 
 MANY_PATIENTS = 2_000
 """With so many patients, one with a hundredth of the rows has more than twenty times the mean of the others."""
+_AFFECTS = ("LBK001", "LBK002", "LAH001", "LAH002", "FRQ001", "FRQ002", "FRQ005", "EXC001")
 _WORDS = r"(?i)^(?:0|-1|9{3,}|unknown|test)$"
 
 
@@ -32,3 +49,29 @@ def placeholder_ids(patients: pl.DataFrame, distinct: int, rows: int, policy: Po
     return patients.filter((heavy | looks_like_placeholder(pl.col("value"), policy)) & ~taken_out).select(
         "value", "count"
     )
+
+
+def of_profile(profile: TableProfile, policy: Policy) -> pl.DataFrame:
+    """The placeholders of a table."""
+    by_patient = profile.rows_by_patient
+    patients = pl.DataFrame(
+        {"value": list(by_patient), "count": list(by_patient.values())}, schema={"value": pl.String, "count": pl.Int64}
+    )
+    distinct = min(len(profile.sketches.get("patient_id", ())), MANY_PATIENTS)
+    return placeholder_ids(patients, distinct, sum(profile.rows_by_date.values()), policy)
+
+
+def judge(exports: Exports) -> Iterator[Issue]:
+    """Each table with placeholders."""
+    for table, found in exports.report.placeholders_by_table.items():
+        yield CHECK.undecidable(
+            f"{table}.patient_id: {found['count'].sum():,} rows have a placeholder for a patient; they may belong to any "
+            "patient, and their claims are review at most",
+            "if it is a patient, name it in the policy: [ids] not_placeholders",
+            _AFFECTS,
+            table=table,
+            column="patient_id",
+        )
+
+
+CHECK = Check("Q04", __name__, __doc__, judge)

@@ -1,266 +1,151 @@
-"""The profile of a table: mergeable statistics of all its rows, as one tall frame.
+"""The profile of a table: statistics of all its rows, typed. Profiles of parts add up in any order.
 
 Source: docs/specification.md#data-quality.
-
-Merging is commutative and associative: parts add up in any order.
-
-`what` | `name`                          | `value`               | `how`
--------|---------------------------------|-----------------------|------------------------------------
-id     | name of a relationship          | an id that matches    | what a normalized match differs in
-patient| -                               | with a share of rows  | -
-few    | a column of ids, or diagnoses   | -                     | -
-day    | -                               | local date            | -
-hour   | column of instants              | local hour            | -
-order  | two columns of times            | `right` or `wrong`    | -
-slashed| -                               | date read month first, or `sure` | -
-code   | column of codes                 | in no list            | -
-call   | blank, or claim: of claim_ids   | -                     | -
-used   | code of the family, or blank    | -                     | -
-lost   | code of the family, or blank    | -                     | -
-
-`count` are rows, but for ids, whose presence counts. `few` has the sketch of the distinct values in one row, calls
-those of all, and so have ids that match exactly, until `resolve_ids` puts the ids in their place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import TypeVar
 
-import numpy as np
 import polars as pl
 
-from auditor.parsing.duplicates import hashed
-from auditor.parsing.microseconds import HOUR
-from auditor.parsing.typed_chunk import TypedChunk
-from auditor.policy import Policy
-from auditor.quality import placeholder_ids
+from auditor.parsing.instants import MidnightCounts
+from auditor.quality.coverage_bounds import NO_BOUNDS, CoverageBounds
+from auditor.quality.coverage_bounds import merge as merge_bounds
 from auditor.quality.relationships import Lookups
-from auditor.schema.codes import FAMILY
-from auditor.schema.tables import TABLES, Kind
 
-SCHEMA = {"what": pl.String(), "name": pl.String(), "value": pl.String(), "how": pl.String(),
-          "hashes": pl.List(pl.UInt64), "count": pl.Int64()}  # fmt: skip
-_NOTABLE_SHARE = 1_000
-"""A patient with fewer than one row of so many is not counted in a chunk."""
-_BITS = 14
-"""Of a patient's hash: where all with the same are fewer rows than are worth counting, none is looked at."""
 SKETCH_SIZE = 20_000
 """Size of the KMV sketch (the k smallest hashes) that is kept per column."""
-_SKETCHED = ("patient_id", "provider_id", "problem_id")
-_DAYS = {"calls": "call_start_date", "visits": "visit_start_date", "claims": "service_date"}
-_TIMED = {"calls": ("call_start",), "visits": ("visit_start", "booked_at")}
-_ORDERED = (("booked_at", "visit_start"), ("visit_start", "visit_end"))
-"""Two times, of which the first should not be after the second."""
-_SLASHED = r"^\s*(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})\b"
+MATCHES = {"name": pl.String(), "value": pl.String(), "how": pl.String()}
+"""Ids that match: the relationship, the id, and what a normalized match differs in; blank for an exact one."""
 
-TIMES: Mapping[str, tuple[str, ...]] = {
-    "calls": ("call_start", "call_start_date_only", "call_start_date"),
-    "visits": ("visit_start_date",
-               *(f"{name}{only}" for name in ("visit_start", "visit_end", "booked_at") for only in ("", "_date_only"))),
-    "claims": ("service_date",),
-}  # fmt: skip
-IDS: Mapping[str, tuple[str, ...]] = {
-    "calls": ("patient_id", "call_id", "claim_id"),
-    "visits": ("patient_id", "visit_id"),
-    "claims": ("patient_id", "claim_id", "call_id"),
-}
-"""The columns that are looked at in every row; of the ids, their hashes."""
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
-def of_times(table: str, rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """What the TIMES of sound rows of a table say."""
-    parts = [_rows("day", "", _counted(rows[_DAYS[table]]))]
-    for name in _TIMED.get(table, ()):
-        times = rows[name].to_physical().filter(~rows[f"{name}_date_only"]).drop_nulls()
-        hours = (times // HOUR * HOUR).alias("hour").value_counts(name="count")
-        local = pl.col("hour").cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(policy.timezone).dt.hour()
-        parts.append(_rows("hour", name, hours.group_by(value=local.cast(pl.String)).agg(pl.sum("count"))))
-    for first, second in _ORDERED if table == "visits" else ():
-        timed = ~pl.col(f"{first}_date_only") & ~pl.col(f"{second}_date_only")
-        wrong = rows.lazy().select(wrong=pl.when(timed).then(pl.col(first) > pl.col(second))).drop_nulls().collect()
-        verdict = pl.when(pl.col("wrong")).then(pl.lit("wrong")).otherwise(pl.lit("right"))
-        counts = wrong["wrong"].value_counts(name="count").select("count", value=verdict)
-        parts.append(_rows("order", f"{first} and {second}", counts))
-    return pl.concat(parts)
+@dataclass(frozen=True, eq=False)
+class Count:
+    """A number that an expression over the rows of a table gives; those of parts are added.
 
-
-def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, lookups: Lookups) -> pl.DataFrame:
-    """What the ids of sound rows say. `rows`: the hashes of their IDS."""
-    hashes = {name: rows[name] for name in IDS[typed.spec.name]}
-    sketched = [name for name in _SKETCHED if name in typed.blanks.columns]
-    for name in {*sketched, *(column for column, _ in lookups.values())} - hashes.keys():
-        hashes[name] = hashed([typed.values_where(name, typed.is_valid)])
-    hashes["diagnosis_codes"] = hashed([typed.values_where("diagnosis_codes", typed.is_valid).explode()])
-    parts = [
-        _rows(
-            "patient",
-            "",
-            _notable_patients(typed.column("patient_id").filter(typed.is_valid), hashes["patient_id"], policy),
-        ),
-        *(_hashes("few", name, _smallest(hashes[name])) for name in (*sketched, "diagnosis_codes")),
-    ]
-    if typed.spec.name == "calls":
-        parts.append(_hashes("call", "", hashes["call_id"]))
-    if typed.spec.name in ("calls", "claims"):  # a visit may say by either id where it came from
-        parts.append(_hashes("call", "claim", hashes["claim_id"].drop_nulls()))
-    for pair, (column, ids) in lookups.items():
-        if pair == "patient in other lines":
-            codes = typed.column("cpt_code")
-            others = typed.is_valid & codes.is_not_null() & ~codes.is_in(FAMILY).fill_null(False)
-            parts.append(
-                _rows(
-                    "id",
-                    pair,
-                    ids.normalized_matches(typed.values_where(column, others), typed.chunk.hints.byte_range(column)),
-                )
-            )
-            continue
-        parts.append(_hashes("id", pair, ids.exact_matches(hashes[column])))
-        parts.append(
-            _rows(
-                "id",
-                pair,
-                ids.normalized_matches(
-                    typed.values_where(column, typed.is_valid), typed.chunk.hints.byte_range(column)
-                ),
-            )
-        )
-    return pl.concat(parts)
-
-
-def _notable_patients(patients: pl.Series, hashes: pl.Series, policy: Policy) -> pl.DataFrame:
-    """The patients with a share of the rows, and those that are placeholders by their looks: `value` and `count`."""
-    distinct = patients.filter(hashes.is_first_distinct() & hashes.is_not_null()).to_frame("value")
-    placeholders = distinct.filter(placeholder_ids.looks_like_placeholder(pl.col("value"), policy))["value"].implode()
-    bucket = (hashes.fill_null(0) // (1 << 64 - _BITS)).cast(pl.UInt32)
-    crowded = pl.Series(np.bincount(bucket.to_numpy(), minlength=1 << _BITS) * _NOTABLE_SHARE > len(hashes))
-    counts = _counted(patients.filter(crowded.gather(bucket) | patients.is_in(placeholders)))
-    return counts.filter((pl.col("count") * _NOTABLE_SHARE > len(hashes)) | pl.col("value").is_in(placeholders))
-
-
-def days(profile: pl.DataFrame) -> dict[date, int]:
-    """Rows by local date, of what a table's rows say."""
-    rows = profile.filter(pl.col("what") == "day").select("value", "count").iter_rows()
-    return {date.fromisoformat(day): count for day, count in rows}
-
-
-def distinct_counts(profile: pl.DataFrame) -> dict[str, int]:
-    """How many different patients, providers, problems and diagnosis categories there are, about as many where many."""
-    counts = {}
-    for name in sorted(profile.filter(what="few")["name"].unique()):
-        hashes = smallest_hashes(profile, name)
-        if count := len(hashes):  # of all hashes, up to the last that is kept
-            counts[name] = count if count < SKETCH_SIZE else round((count - 1) / max(hashes) * 2**64)
-    return counts
-
-
-def smallest_hashes(profile: pl.DataFrame, name: str) -> list[int]:
-    """The hashes of a column that are kept."""
-    return profile.filter(what="few", name=name)["hashes"].explode().drop_nulls().to_list()
-
-
-def of_dates(table: str, written: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """The dates with slashes that can be read both ways, month first; `sure` where one of them cannot, and tells.
-
-    `written`: a table's rows as they were read. Nothing where the policy says how such dates are to be read.
+    `of_records`: over one row per id, calls with their `end` and `lost_hours`, instead of all valid rows.
     """
-    parts = []
-    for name, column in TABLES[table].columns.items():
-        if column.kind not in (Kind.INSTANT, Kind.DATE) or name not in written.columns or _says_slashes(policy):
-            continue
-        values = written[name]
-        if values.dtype != pl.String or "/" not in "".join(_first_texts(values, written["source_file"])):
-            continue
-        parts_of = values.str.extract_groups(_SLASHED).struct.unnest().drop_nulls().cast(pl.Int32).unique()
-        month, day, year = pl.col("1"), pl.col("2"), pl.col("3")
-        if parts_of.select(((month > 12) | (day > 12)).any()).item():
-            dates = pl.Series(["sure"])
-        else:
-            whole = pl.date(year + pl.when(year < 100).then(2000).otherwise(0), month, day)
-            dates = parts_of.filter((month > 0) & (day > 0)).select(whole.cast(pl.String)).to_series()
-        parts.append(of_values("slashed", "", dates))
-    return merge(parts)
+
+    table: str
+    name: str
+    expression: pl.Expr
+    of_records: bool = False
 
 
-def _first_texts(values: pl.Series, files: pl.Series) -> pl.Series:
-    """The first text of each file, about."""
-    texts = values.set(values == "", None).fill_null(strategy="backward")
-    return texts.filter((files != files.shift(1)).fill_null(True)).drop_nulls()
+def _no_hashes() -> pl.Series:
+    return pl.Series(dtype=pl.UInt64)
 
 
-def _says_slashes(policy: Policy) -> bool:
-    return any("/" in form for form in policy.instant_formats)
+def no_matches() -> pl.DataFrame:
+    """No id that matches."""
+    return pl.DataFrame(schema=MATCHES)
 
 
-def of_codes(measure: str, codes: pl.Series) -> pl.DataFrame:
-    """How many rows there are with each code of the family, and with none of them."""
-    code = pl.when(codes.is_in(FAMILY)).then(codes).otherwise(pl.lit("")).alias("name")
-    return codes.to_frame().select(code).group_by("name").agg(count=pl.len()).select(
-        what=pl.lit(measure), name="name", value=pl.lit(""), how=pl.lit(""), hashes=pl.lit(None, SCHEMA["hashes"]),
-        count=pl.col("count").cast(pl.Int64),
-    )  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class TableProfile:
+    """Statistics of a table's valid rows. Counts are rows.
+
+    `counts`: of the checks' `Count`s, by name. `rows_by_hour`: column of instants → local hour → rows with a time.
+    `slashed_dates`: dates with slashes that read both ways, month first; `slashes_decided`: one of them does not.
+    `unlisted_codes`: visit codes in no list of the policy. `billed_used` and `billed_rejected` (duplicates aside): rows by
+    code of the family, blank for all others. `rows_by_patient`: patients with a share of the rows, and placeholders.
+    `sketches`: the smallest hashes of a column's values. `id_hashes`: by relationship, hashes of looked-up ids that match
+    exactly, until `resolved` puts the ids into `id_matches` (MATCHES). `call_hashes`: of ids that a visit may come from.
+    """
+
+    table: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    rows_by_date: Mapping[date, int] = field(default_factory=dict)
+    rows_by_hour: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    midnights: Mapping[str, MidnightCounts] = field(default_factory=dict)
+    slashed_dates: frozenset[date] = frozenset()
+    slashes_decided: bool = False
+    unlisted_codes: Mapping[str, int] = field(default_factory=dict)
+    billed_used: Mapping[str, int] = field(default_factory=dict)
+    billed_rejected: Mapping[str, int] = field(default_factory=dict)
+    rows_by_patient: Mapping[str, int] = field(default_factory=dict)
+    sketches: Mapping[str, pl.Series] = field(default_factory=dict)
+    id_hashes: Mapping[str, pl.Series] = field(default_factory=dict)
+    id_matches: pl.DataFrame = field(default_factory=no_matches)
+    call_hashes: pl.Series = field(default_factory=_no_hashes)
+    coverage: CoverageBounds = NO_BOUNDS
+
+    def count(self, measure: Count) -> int:
+        """What a check counted."""
+        return self.counts.get(measure.name, 0)
+
+    def distinct_counts(self) -> dict[str, int]:
+        """How many different patients, providers, problems and diagnosis categories there are; an estimate where many."""
+        sizes = {name: len(hashes) for name, hashes in sorted(self.sketches.items()) if len(hashes)}
+        return {  # of all hashes, up to the last that is kept
+            name: size if size < SKETCH_SIZE else round((size - 1) / max(self.sketches[name]) * 2**64)
+            for name, size in sizes.items()
+        }
+
+    def resolved(self, lookups: Lookups) -> "TableProfile":
+        """The same with the ids that were looked up in place of their hashes."""
+        found = [
+            lookups[pair][1].of(hashes).select(name=pl.lit(pair), value="value", how=pl.lit(""))
+            for pair, hashes in self.id_hashes.items()
+        ]
+        return replace(self, id_hashes={}, id_matches=pl.concat([self.id_matches, *found]))
 
 
-def of_values(measure: str, name: str, values: pl.Series) -> pl.DataFrame:
-    """How many rows there are with each value."""
-    return _rows(measure, name, _counted(values))
+Profiles = Mapping[str, TableProfile]
+"""Table → its profile."""
 
 
-def merge(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Merge profiles of parts of a table."""
-    rows, hashes = pl.concat([pl.DataFrame(schema=SCHEMA), *parts]), pl.col("hashes")
-    counted = (
-        rows.filter(hashes.is_null()).group_by("what", "name", "value", "how").agg(hashes.first(), pl.sum("count"))
+def merge(profiles: Sequence[TableProfile]) -> TableProfile:
+    """Merge profiles of parts of one table."""
+    matches = pl.concat(part.id_matches for part in profiles)
+    return TableProfile(
+        table=profiles[0].table,
+        counts=_added(part.counts for part in profiles),
+        rows_by_date=_added(part.rows_by_date for part in profiles),
+        rows_by_hour={name: _added(hours) for name, hours in _by_name(part.rows_by_hour for part in profiles).items()},
+        midnights={
+            name: MidnightCounts(*map(sum, zip(*counts, strict=True)))
+            for name, counts in _by_name(part.midnights for part in profiles).items()
+        },
+        slashed_dates=frozenset[date]().union(*(part.slashed_dates for part in profiles)),
+        slashes_decided=any(part.slashes_decided for part in profiles),
+        unlisted_codes=_added(part.unlisted_codes for part in profiles),
+        billed_used=_added(part.billed_used for part in profiles),
+        billed_rejected=_added(part.billed_rejected for part in profiles),
+        rows_by_patient=_added(part.rows_by_patient for part in profiles),
+        sketches={
+            name: hashes[0] if len(hashes) == 1 else smallest(pl.concat(hashes))
+            for name, hashes in _by_name(part.sketches for part in profiles).items()
+        },
+        id_hashes={name: pl.concat(hashes) for name, hashes in _by_name(part.id_hashes for part in profiles).items()},
+        id_matches=matches.unique() if matches.height else matches,
+        call_hashes=pl.concat([part.call_hashes for part in profiles]),
+        coverage=merge_bounds([part.coverage for part in profiles if part.coverage is not NO_BOUNDS]),
     )
-    merged = [counted]
-    for (measure, name), sketches in (
-        rows.filter(hashes.is_not_null()).partition_by("what", "name", as_dict=True).items()
-    ):
-        all_hashes = sketches["hashes"].explode()
-        merged.append(_hashes(str(measure), str(name), _smallest(all_hashes) if measure == "few" else all_hashes))
-    return pl.concat(merged)
 
 
-def call_hashes(profile: pl.DataFrame) -> pl.Series:
-    """The hashes of the ids that a visit may have come from: of all calls, and of their claims."""
-    return profile.filter(what="call")["hashes"].explode().drop_nulls()
+def smallest(hashes: pl.Series) -> pl.Series:
+    """The KMV sketch of a column: the smallest of its different hashes, sorted."""
+    return hashes.drop_nulls().unique().bottom_k(SKETCH_SIZE).sort()
 
 
-def resolve_ids(profile: pl.DataFrame, lookups: Lookups) -> pl.DataFrame:
-    """Put the ids that were looked up in place of their hashes."""
-    of_ids = (pl.col("what") == "id") & pl.col("hashes").is_not_null()
-    hashes = profile.filter(of_ids).select("name", "hashes")
-    found = (
-        _rows("id", pair, ids.of(hashes.filter(name=pair)["hashes"].explode())) for pair, (_, ids) in lookups.items()
-    )
-    return pl.concat([profile.filter(~of_ids), *found])
+def _added(parts: Iterable[Mapping[_Key, int]]) -> dict[_Key, int]:
+    total = Counter[_Key]()
+    for part in parts:
+        total.update(part)
+    return dict(total)
 
 
-def _rows(measure: str, name: str, values: pl.DataFrame) -> pl.DataFrame:
-    """Values, with how many or how, as rows of the tall frame."""
-    columns = set(values.columns)
-    return values.select(
-        what=pl.lit(measure),
-        name=pl.lit(name),
-        value="value",
-        how="how" if "how" in columns else pl.lit(""),
-        hashes=pl.lit(None, SCHEMA["hashes"]),
-        count=(pl.col("count") if "count" in columns else pl.lit(1)).cast(pl.Int64),
-    )
-
-
-def _hashes(measure: str, name: str, hashes: pl.Series) -> pl.DataFrame:
-    """Hashes as a row of the tall frame."""
-    return pl.DataFrame(
-        {"what": [measure], "name": [name], "value": [""], "how": [""], "hashes": hashes.implode(), "count": [1]},
-        schema=SCHEMA,
-    )
-
-
-def _counted(values: pl.Series) -> pl.DataFrame:
-    counts = values.drop_nulls().alias("value").value_counts(name="count")
-    return counts.with_columns(pl.col("value").cast(pl.String))
-
-
-def _smallest(hashes: pl.Series) -> pl.Series:
-    """The smallest of the different hashes."""
-    return hashes.drop_nulls().unique().bottom_k(SKETCH_SIZE)
+def _by_name(parts: Iterable[Mapping[str, _Value]]) -> dict[str, list[_Value]]:
+    """Name → its values in all parts that have it."""
+    found: dict[str, list[_Value]] = {}
+    for part in parts:
+        for name, value in part.items():
+            found.setdefault(name, []).append(value)
+    return found

@@ -5,37 +5,30 @@ Source: docs/specification.md#match-rates.
 A wrong key reads like a clean record: no visit is found, so nothing is wrong.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import combinations
 
 import polars as pl
 
-from auditor.parsing.duplicates import hashed
-from auditor.parsing.identifiers import DIFFERENCES, are_digits, folded
-from auditor.parsing.numbers import SCIENTIFIC
-from auditor.prefilter.membership_filter import MembershipFilter
-from auditor.reading.dictionary import ANY_BYTES, ByteRange
+from auditor.quality.id_sets import IdSet
 
 MANY_CLAIMS = 20
 """Of one provider."""
-_ROUNDING = "rounding"
 
 
 @dataclass(frozen=True)
 class Relationship:
     """Ids of audited claims, or of their calls (`first`), that are sought in a column of another table (`second`).
 
-    `ids`: the policy's word for them. `refused`: where hardly any is found, the run is refused.
+    `ids`: the policy's word for them. `affects`: the rules that are unknown where ids match only once normalized.
+    `refused`: where hardly any is found, the run is refused.
     """
 
     name: str
     ids: str
     first: str
     second: str
-    affected_rules: str
+    affects: tuple[str, ...]
     refused: bool = False
 
     @property
@@ -49,23 +42,25 @@ class Relationship:
         return self.second.partition(".")[2]
 
 
-_VISITS = "LBK001, LBK002, LAH001, LAH002 and EXC001"
-_CALLS = "INT001, INT002 and the rules that read the call"
+_VISITS = ("LBK001", "LBK002", "LAH001", "LAH002", "EXC001")
+_CALLS = ("INT001", "INT002", "the rules that read the call")
 _PATIENTS, _PROVIDERS = "patients of audited claims", "providers of audited claims"
 RELATIONSHIPS = (
     Relationship("patient in visits", "patient_id", _PATIENTS, "visits.patient_id", _VISITS, refused=True),
-    Relationship("patient in lines", "patient_id", _PATIENTS, "lines.patient_id", "FRQ001, FRQ002, FRQ005 and EXC001"),
-    Relationship("patient in other lines", "patient_id", _PATIENTS, "lines.patient_id", "EXC001"),
-    Relationship("provider in lines", "provider_id", _PROVIDERS, "lines.provider_id", "FRQ001, FRQ002 and EXC001"),
-    Relationship("provider in visits", "provider_id", _PROVIDERS, "visits.provider_id", "LBK002 and EXC001"),
-    Relationship("provider in providers", "provider_id", _PROVIDERS, "providers.provider_id", "ELG003 and ELG004"),
+    Relationship(
+        "patient in lines", "patient_id", _PATIENTS, "lines.patient_id", ("FRQ001", "FRQ002", "FRQ005", "EXC001")
+    ),
+    Relationship("patient in other lines", "patient_id", _PATIENTS, "lines.patient_id", ("EXC001",)),
+    Relationship("provider in lines", "provider_id", _PROVIDERS, "lines.provider_id", ("FRQ001", "FRQ002", "EXC001")),
+    Relationship("provider in visits", "provider_id", _PROVIDERS, "visits.provider_id", ("LBK002", "EXC001")),
+    Relationship("provider in providers", "provider_id", _PROVIDERS, "providers.provider_id", ("ELG003", "ELG004")),
     Relationship("call in calls", "call_id", "calls that audited claims name", "calls.call_id", _CALLS, refused=True),
     Relationship("patient in calls", "patient_id", _PATIENTS, "calls.patient_id", _CALLS, refused=True),
     Relationship("provider in calls", "provider_id", _PROVIDERS, "calls.provider_id", _CALLS, refused=True),
     Relationship(
-        "call in visits", "call_id", "calls that visits came from", "calls.call_id", "LBK001, LAH001 and LAH002"
+        "call in visits", "call_id", "calls that visits came from", "calls.call_id", ("LBK001", "LAH001", "LAH002")
     ),
-    Relationship("visit in visits", "visit_id", "visits that calls name", "visits.visit_id", "LBK001 and LBK002"),
+    Relationship("visit in visits", "visit_id", "visits that calls name", "visits.visit_id", ("LBK001", "LBK002")),
 )
 BY_NAME = {pair.name: pair for pair in RELATIONSHIPS}
 OF_LINES = ("patient in lines", "patient in other lines", "provider in lines")
@@ -73,50 +68,6 @@ OF_LINES = ("patient in lines", "patient in other lines", "provider in lines")
 
 PREVIOUS_RECORD = "again "
 """Begins the names of records that are sought because earlier findings rest on them."""
-
-
-class IdSet:
-    """Ids that others are compared with."""
-
-    def __init__(self, values: pl.Series) -> None:
-        """The different ones are kept; nulls are none."""
-        different = values.drop_nulls().unique().alias("value")
-        self._values = pl.DataFrame([different, hashed([different]).alias("hash")])
-        self._filter, self._digits = MembershipFilter(self._values["hash"]), _digits(different)
-
-    def exact_matches(self, hashes: pl.Series) -> pl.Series:
-        """The different ones of some texts' hashes that are those of ids; a few others may be among them."""
-        return hashes.filter(self._filter.may_contain(hashes)).unique()
-
-    def of(self, hashes: pl.Series) -> pl.DataFrame:
-        """The ids that have these hashes (`value`)."""
-        return self._values.filter(pl.col("hash").is_in(hashes.implode())).select("value")
-
-    def normalized_matches(self, texts: pl.Series, byte_range: ByteRange = ANY_BYTES) -> pl.DataFrame:
-        """Which of the ids (`value`) are among the texts of an extent nearly, and `how` they differ."""
-        return self.pairs(texts, byte_range).select("value", "how").unique()
-
-    def pairs(self, texts: pl.Series, extent: ByteRange = ANY_BYTES) -> pl.DataFrame:
-        """The ids (`value`) with each `text` of an extent that they nearly equal, and `how` they differ."""
-        nothing = pl.DataFrame(schema={"value": pl.String, "text": pl.String, "how": pl.String})
-        if self._values.is_empty() or (self._digits and _digits(texts, extent) == self._digits):
-            return nothing
-        values, alike = self._folded
-        others = _folded(texts.drop_nulls().alias("text"))
-        near = others.filter(alike.may_contain(others["folded"]))
-        pairs = values.join(near, on="folded").filter(pl.col("value") != pl.col("text"))
-        pairs = pairs.select("value", "text", how=_difference())
-        return pl.concat([pairs, _rounded(self._values["value"], others["text"])])
-
-    @cached_property
-    def _folded(self) -> tuple[pl.DataFrame, MembershipFilter]:
-        values = _folded(self._values["value"])
-        return values, MembershipFilter(values["folded"])
-
-    def matches(self, texts: pl.Series) -> pl.DataFrame:
-        """Which of the ids (`value`) are among the texts, and `how` they differ: blank where they do not."""
-        exact = self.of(self.exact_matches(hashed([texts])))
-        return pl.concat([exact.with_columns(how=pl.lit("")), self.normalized_matches(texts)])
 
 
 Lookups = Mapping[str, tuple[str, IdSet]]
@@ -136,72 +87,6 @@ def lookups_of_previous_records(table: str, related: pl.DataFrame, *, with_claim
         columns["calls"] += [("claim", "claim_id"), ("claim", "call_id")]
     ids = {kind: related.filter(pl.col("kind") == kind)["id"] for kind in ("visit", "call", "claim")}
     return {f"{PREVIOUS_RECORD}{kind} {column}": (column, IdSet(ids[kind])) for kind, column in columns[table]}
-
-
-def _digits(texts: pl.Series, byte_range: ByteRange = ANY_BYTES) -> int:
-    """How many digits each of the texts is, where all are as many and nothing else: such texts are equal, or not near."""
-    sizes = texts.str.len_bytes()
-    least: int = sizes.min() or 0  # type: ignore[assignment]
-    return least if least == sizes.max() and (byte_range.is_digits or are_digits(texts)) else 0
-
-
-def _folded(texts: pl.Series) -> pl.DataFrame:
-    """Texts under their name, and `folded`."""
-    ids, text = texts.cast(pl.String).to_frame(), pl.col(texts.name)
-    if are_digits(ids[texts.name]):  # numbers differ in zeros only
-        return ids.with_columns(folded=folded(text, ["zeros"]))
-    split = text.str.contains("-", literal=True).any() | text.str.contains(" ", literal=True).any()
-    asked = {  # what none of them has need not be taken off
-        "punctuation": split,
-        "zeros": split | text.str.starts_with("0").any(),
-        "decimal": split | text.str.ends_with(".0").any(),
-        "case": text.str.contains("[A-Z]").any() | (text.str.len_bytes() != text.str.len_chars()).any(),
-    }
-    needed = [name for name, occurs in ids.select(**asked).row(0, named=True).items() if occurs]
-    return ids.with_columns(folded=folded(text, needed))
-
-
-def _difference() -> pl.Expr:
-    """The least that two texts differ in, in words."""
-    value, text = pl.col("value"), pl.col("text")
-    several = [
-        differences for count in range(1, len(DIFFERENCES) + 1) for differences in combinations(DIFFERENCES, count)
-    ]
-    ways = (
-        pl.when(folded(value, differences) == folded(text, differences)).then(pl.lit(" and ".join(differences)))
-        for differences in several
-    )
-    return pl.coalesce(*ways, pl.lit(" and ".join(DIFFERENCES)))
-
-
-def _rounded(values: pl.Series, texts: pl.Series) -> pl.DataFrame:
-    """Pairs of which one is the other as a spreadsheet shows it."""
-    digits = {
-        1 + len(match[2] or "")
-        for ids in (values, texts)
-        for match in map(re.compile(SCIENTIFIC).match, ids.filter(ids.str.contains(SCIENTIFIC)))
-        if match
-    }
-    if not digits:
-        return pl.DataFrame(schema=dict.fromkeys(("value", "text", "how"), pl.String))
-    keyed = [
-        pl.DataFrame(
-            [(text, key) for text in ids for key in _keys(text, digits)],
-            schema=dict.fromkeys((name, "key"), pl.String),
-            orient="row",
-        )
-        for name, ids in (("value", values), ("text", texts))
-    ]
-    pairs = keyed[0].join(keyed[1], on="key").filter(pl.col("value") != pl.col("text"))
-    scientific = pl.col("value").str.contains(SCIENTIFIC) | pl.col("text").str.contains(SCIENTIFIC)
-    return pairs.filter(scientific).select("value", "text", how=pl.lit(_ROUNDING))
-
-
-def _keys(text: str, digits: Iterable[int]) -> Iterator[str]:
-    if match := re.match(SCIENTIFIC, text):
-        yield f"{float(f'{match[1]}.{match[2] or 0}e{match[3]}'):.{len(match[2] or '')}e}"
-    elif text.isdecimal() and len(text) < 16:
-        yield from (f"{int(text):.{count - 1}e}" for count in digits)
 
 
 def near_providers(lines: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,11 @@
-"""Whether an export lost rows since the run before: months that both cover are compared.
+"""The exports hold what the run before had.
+
+What it checks: months that both runs cover. It refuses a month of 20 rows or more that lost more than `--max-shrink` of
+them, and warns about columns, times, and matches that are gone, about small months, and about ids that multiply.
+
+Why it matters: an export that is cut short has fewer visits, so more claims look clean than the night before.
+
+What to do: export the table again. If it is right, give `--max-shrink 100%`.
 
 Source: docs/specification.md#shrinkage.
 """
@@ -6,6 +13,7 @@ Source: docs/specification.md#shrinkage.
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
+from auditor.quality.issue import Check, Exports, Issue, Stage
 from auditor.run_summary import Summary, TableExtent
 
 _COMPARABLE_ROWS = 20
@@ -16,8 +24,17 @@ _NOTABLE_ROWS = 5
 """Rows of a month, or ids, that do not vanish by chance."""
 
 
-def shrunken_table(earlier: Summary, reaches: Mapping[str, TableExtent], allowed: float) -> str | None:
-    """The first table that lost more than the allowed share of a month that the earlier run had, and its months; or None."""
+def judge(exports: Exports) -> Iterator[Issue]:
+    """Tables that shrank, and what else is gone."""
+    earlier, now = exports.earlier, exports.now
+    if earlier and now:
+        allowed = float(exports.settings.max_shrink[:-1]) / 100
+        yield from shrunken_tables(earlier, now.reaches, allowed)
+        yield from losses(earlier, now, allowed)
+
+
+def shrunken_tables(earlier: Summary, reaches: Mapping[str, TableExtent], allowed: float) -> Iterator[Issue]:
+    """Tables that lost more than the allowed share of a month that the earlier run had, with these months."""
     for table, extent in reaches.items():
         previous = earlier.reaches.get(table)
         if previous is None:
@@ -28,11 +45,14 @@ def shrunken_table(earlier: Summary, reaches: Mapping[str, TableExtent], allowed
             if rows >= _COMPARABLE_ROWS and extent.months.get(month, 0) < rows * (1 - allowed)
         ]
         if shrunken_months:
-            return f"{table}: rows of {', '.join(shrunken_months)} that the run {earlier.run_id} had are gone"
-    return None
+            yield CHECK.refuse(
+                f"{table}: rows of {', '.join(shrunken_months)} that the run {earlier.run_id} had are gone",
+                "is the export cut short? If it is right, give --max-shrink 100%",
+                table=table,
+            )
 
 
-def losses(earlier: Summary, now: Summary, allowed: float) -> Iterator[str]:
+def losses(earlier: Summary, now: Summary, allowed: float) -> Iterator[Issue]:
     """What else there was in the earlier run and is no more: columns, rows of months too small to tell alone, joins."""
     previous_joins = {(join.of, join.column): join for join in earlier.joins}
     for join in now.joins:
@@ -42,7 +62,7 @@ def losses(earlier: Summary, now: Summary, allowed: float) -> Iterator[str]:
             and join.values >= _COMPARABLE_ROWS
             and join.found * previous.values < previous.found * join.values * (1 - allowed)
         ):
-            yield (
+            yield CHECK.warn(
                 f"{join.column}: of {join.values:,} {join.of} {join.found:,} are found there; the run {earlier.run_id} "
                 f"found {previous.found:,} of {previous.values:,}"
             )
@@ -50,12 +70,14 @@ def losses(earlier: Summary, now: Summary, allowed: float) -> Iterator[str]:
         yield from _row_losses(table, earlier, extent, allowed)
 
 
-def _row_losses(table: str, earlier: Summary, extent: TableExtent, allowed: float) -> Iterator[str]:
+def _row_losses(table: str, earlier: Summary, extent: TableExtent, allowed: float) -> Iterator[Issue]:
     previous = earlier.reaches.get(table, TableExtent())
     for column in sorted({*previous.columns} - {*extent.columns}):
-        yield f"{table}.{column}: the run {earlier.run_id} had this column, and this one has it not, or blank"
+        gone = f"{table}.{column}: the run {earlier.run_id} had this column, and this one has it not, or blank"
+        yield CHECK.warn(gone, table=table, column=column)
     for column in sorted(({*previous.timed} - {*extent.timed}) & {*extent.columns}):
-        yield f"{table}.{column}: the run {earlier.run_id} had times in it, and this one has dates only"
+        dates = f"{table}.{column}: the run {earlier.run_id} had times in it, and this one has dates only"
+        yield CHECK.warn(dates, table=table, column=column)
     previous_rows, rows = sum(previous.months.values()), sum(extent.months.values())
     for column, ids in extent.different.items():
         previous_count = previous.different.get(column, 0)
@@ -64,18 +86,21 @@ def _row_losses(table: str, earlier: Summary, extent: TableExtent, allowed: floa
             and ids >= previous_count + _NOTABLE_IDS
             and ids * previous_rows > previous_count * rows * (1 + allowed)
         ):
-            yield (
+            yield CHECK.warn(
                 f"{table}.{column}: {ids:,} different ones in {rows:,} rows; the run {earlier.run_id} had "
-                f"{previous_count:,} in "
-                f"{previous_rows:,}; are some written otherwise than before?"
+                f"{previous_count:,} in {previous_rows:,}",
+                "are some written otherwise than before?",
+                table=table,
+                column=column,
             )
     shared = _shared(previous, extent)
     then, now = sum(shared.values()), sum(extent.months.get(month, 0) for month in shared)
     empty = [month for month, rows in shared.items() if rows >= _NOTABLE_ROWS and not extent.months.get(month)]
     if empty:
-        yield f"{table}: no row of {', '.join(empty)}, which the run {earlier.run_id} had"
+        yield CHECK.warn(f"{table}: no row of {', '.join(empty)}, which the run {earlier.run_id} had", table=table)
     elif then >= _COMPARABLE_ROWS and now < then * (1 - allowed):
-        yield f"{table}: {now:,} rows of months of which the run {earlier.run_id} had {then:,}; is the export cut short?"
+        fewer = f"{table}: {now:,} rows of months of which the run {earlier.run_id} had {then:,}"
+        yield CHECK.warn(fewer, "is the export cut short?", table=table)
 
 
 def _shared(previous: TableExtent, extent: TableExtent) -> dict[str, int]:
@@ -94,3 +119,6 @@ def _covers_month(month: str, extent: TableExtent) -> bool:
     if extent.first is None or extent.last is None:
         return False
     return extent.first <= first and extent.last >= after - timedelta(days=1)
+
+
+CHECK = Check("Q18", __name__, __doc__, judge, Stage.COMPARED)

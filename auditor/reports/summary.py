@@ -17,8 +17,9 @@ from auditor import __version__
 from auditor.audit import Result
 from auditor.inputs import Inputs
 from auditor.judging.findings import AMOUNT, NOT_APPLICABLE
-from auditor.quality import profile, report
+from auditor.quality import link_vocabularies, rejects
 from auditor.quality.coverage import Coverage
+from auditor.quality.profile import TableProfile
 from auditor.quality.relationships import BY_NAME
 from auditor.reading import ingest
 from auditor.reports import outputs
@@ -166,8 +167,8 @@ def reaches_of(result: Result, settings: Settings) -> dict[str, TableExtent]:
     covered, reaches = result.coverage, {}
     until = covered.as_of.astimezone(ZoneInfo(settings.policy.timezone)).date() if covered.as_of else None
     for table, read in result.inputs.tables.items():
-        says = result.inputs.profiles.get(table, pl.DataFrame(schema=profile.SCHEMA))
-        days = profile.days(says)
+        profile = result.inputs.profiles.get(table, TableProfile(table=table))
+        days = profile.rows_by_date
         months: Counter[str] = Counter()
         for day, rows in days.items():
             months[f"{day:%Y-%m}"] += rows
@@ -180,8 +181,8 @@ def reaches_of(result: Result, settings: Settings) -> dict[str, TableExtent]:
             first=first,
             last=last,
             months=dict(sorted(months.items())),
-            different=profile.distinct_counts(says),
-            timed=sorted(says.filter(pl.col("what") == "hour")["name"].unique()),
+            different=profile.distinct_counts(),
+            timed=sorted(profile.rows_by_hour),
             columns=sorted(read.columns),
         )
     return reaches
@@ -192,7 +193,7 @@ def joins_of(result: Result) -> list[Join]:
     pairs = result.joins.select("pair", "values", "found", "near", "how").iter_rows()
     found = [(BY_NAME[pair].first, BY_NAME[pair].second, *counts) for pair, *counts in pairs]
     found += [
-        (report.LINKED[name], f"visits.{name}", links.call_side, links.shared, None, None)
+        (link_vocabularies.LINKED[name], f"visits.{name}", links.call_side, links.shared, None, None)
         for name, links in result.inputs.quality.links.items()
         if links.call_side and links.visit_side
     ]
@@ -202,7 +203,7 @@ def joins_of(result: Result) -> list[Join]:
 
 def _rejected(inputs: Inputs, settings: Settings) -> int:
     """Rejected rows with an audited code, in the table that holds the lines."""
-    return report.billed(inputs.profiles["claims" if "claims" in inputs.profiles else "calls"], settings.codes)[1]
+    return rejects.billed(inputs.profiles["claims" if "claims" in inputs.profiles else "calls"], settings.codes)[1]
 
 
 def rejects_of(inputs: Inputs) -> dict[str, RejectCounts]:
@@ -220,7 +221,7 @@ def rejects_of(inputs: Inputs) -> dict[str, RejectCounts]:
 def unrecognised_of(inputs: Inputs, settings: Settings) -> list[UnrecognizedValue]:
     """Values outside their vocabularies, with counts; a mismapped column may hold identifiers, so tokens hide them."""
     rows = [row for table in inputs.tables.values() for row in table.unrecognised.sort("column", "value").to_dicts()]
-    for code, count in report.unlisted_codes(inputs.profiles["visits"]).items():
+    for code, count in sorted(inputs.profiles["visits"].unlisted_codes.items()):
         rows.append({"table": "visits", "column": "cpt_codes", "value": code, "count": count})
     hidden = {"value": "(hidden)"} if settings.identity.key else {}
     return [UnrecognizedValue(**row | hidden) for row in rows]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.quality import checks
 from tests.support.catalogue import CANARY, FOLDER, PREPARED, Case, cases
 
 ROOT = Path(__file__).parents[2]
@@ -58,10 +59,28 @@ def test_every_message_of_the_program_is_in_the_catalogue():
         f"{path.relative_to(ROOT)}:{line}"
         for package in ("auditor", "cli")
         for path in sorted((ROOT / package).rglob("*.py"))
-        for line, pattern in _messages(path)
+        for line, pattern in (*_messages(path), *_refusals(path))
         if not re.search(pattern, reported)
     }
     assert not missing
+
+
+def test_every_check_that_can_refuse_has_its_least_input():
+    refusals = [case.golden for case in cases() if case.golden.startswith("exit 3")]
+    refusing = set()
+    for check in checks.ALL:
+        path = ROOT / "auditor" / "quality" / f"{check.name}.py"
+        for line, pattern in _refusals(path):
+            refusing.add(check.name)
+            assert any(re.search(pattern, text) for text in refusals), f"{path.name}:{line}"
+    assert {"rejects", "id_matching", "shrinkage", "ambiguous_dates", "duration_units", "missing_columns"} <= refusing
+
+
+def _refusals(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and pattern of every issue that refuses the exports: its message and its remedy."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "CHECK.refuse":
+            yield node.lineno, f"{_pattern(node.args[0], {})}; {_pattern(node.args[1], {})}"
 
 
 def _messages(path: Path) -> Iterator[tuple[int, str]]:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor import policy as policies
-from auditor.quality.coverage import Coverage, cover, coverage_bounds
+from auditor.quality.coverage import Coverage, cover
+from auditor.quality.coverage_bounds import coverage_bounds
 from auditor.quality.date_gaps import date_gaps
 from auditor.windows import bounds
 from auditor.windows.columns import INSTANT

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from auditor.billing.lines import MINUTE, with_end_and_time
-from auditor.quality.duration_units import duration_counts, suspected_unit
+from auditor.quality.duration_units import COUNTS, suspected_unit
+from auditor.quality.measure import counted
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 INSTANT = pl.Datetime("us", "UTC")
@@ -38,9 +39,9 @@ def calls(stated: list[float | None], clock: list[float | None], column: str = "
     ],
 )
 def test_another_unit(stated: list[float | None], clock: list[float | None], unit: str | None) -> None:
-    found = suspected_unit(duration_counts(calls(stated, clock)), {})
+    found = suspected_unit(counted(calls(stated, clock), [*COUNTS.values()]), {})
     assert (found and found[2]) == unit
-    assert suspected_unit(duration_counts(calls(stated, clock)), {"call_minutes": "minutes"}) is None
+    assert suspected_unit(counted(calls(stated, clock), [*COUNTS.values()]), {"call_minutes": "minutes"}) is None
 
 
 @pytest.mark.parametrize(

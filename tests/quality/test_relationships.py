@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from auditor.quality.relationships import IdSet
+from auditor.quality.id_sets import IdSet
 
 
 def found(ids: list[str | None], texts: list[str | None]) -> list[tuple[str, str]]:

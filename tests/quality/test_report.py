@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +12,8 @@ from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Result
 from auditor.errors import InputRefused
-from auditor.quality import profile, refusals
+from auditor.quality import checks, measure
+from auditor.quality.issue import Stage
 from auditor.rules import select
 from tests.reference import Table, World
 from tests.support import compare
@@ -221,10 +223,10 @@ def test_dates_that_read_both_ways(tmp_path: Path, days: Sequence[int], form: st
     settings = compare.settings_of(world, compare.written(world, tmp_path))
     inputs = auditing.read(settings, lambda _: None)
     if refusal is None:
-        refusals.require_usable_inputs(inputs, settings)
+        checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
     else:
         with pytest.raises(InputRefused, match=refusal):
-            refusals.require_usable_inputs(inputs, settings)
+            checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
 
 
 def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
@@ -236,7 +238,7 @@ def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
     settings = replace(compare.settings_of(world, compare.written(world, tmp_path)), max_rejects="1%")
     inputs = auditing.read(settings, lambda _: None)
     with pytest.raises(InputRefused, match="calls: 1 of 20 billed rows rejected, more than --max-rejects 1%"):
-        refusals.require_usable_inputs(inputs, settings)
+        checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
 
 
 def test_dates_with_slashes_are_found_in_whatever_file_they_are() -> None:
@@ -244,8 +246,8 @@ def test_dates_with_slashes_are_found_in_whatever_file_they_are() -> None:
     dates = [("a", "2026-03-01 09:00"), ("a", "2026-03-02 09:00"), ("b", ""), ("b", "03/04/2026 09:00")]
     written = pl.DataFrame(dates, schema=["source_file", "visit_start"], orient="row")
     policy = policies.load("default", select, "UTC")
-    assert profile.of_dates("visits", written, policy)["value"].to_list() == ["2026-03-04"]
-    assert profile.of_dates("visits", written.head(3), policy).is_empty()
+    assert measure.slashed_dates("visits", written, policy) == ({date(2026, 3, 4)}, False)
+    assert measure.slashed_dates("visits", written.head(3), policy) == (frozenset(), False)
 
 
 def other_line(world: World, **cells: str) -> World:

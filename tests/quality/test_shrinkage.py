@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.quality.shrinkage import losses, shrunken_table
+from auditor.quality.shrinkage import losses, shrunken_tables
 from auditor.run_summary import Summary, TableExtent
 from tests.support.catalogue import command
 
@@ -39,9 +39,9 @@ BEFORE = reach("2026-01-01", "2026-03-31", m01=100, m02=100, m03=19)
     ],
 )
 def test_months_that_both_cover_are_compared(this_run: dict[str, TableExtent], lost: str | None):
-    reported = shrunken_table(earlier(BEFORE), this_run, 0.2)
-    assert reported == (None if lost is None else f"visits: rows of {lost} that the run before had are gone")
-    assert shrunken_table(earlier(BEFORE), this_run, 1.0) is None
+    reported = [issue.message for issue in shrunken_tables(earlier(BEFORE), this_run, 0.2)]
+    assert reported == ([] if lost is None else [f"visits: rows of {lost} that the run before had are gone"])
+    assert list(shrunken_tables(earlier(BEFORE), this_run, 1.0)) == []
 
 
 def export(folder: Path, keep: float) -> None:
@@ -104,20 +104,20 @@ def test_columns_and_small_months_that_are_gone_are_reported():
     before["visits"] = before["visits"].model_copy(update={"columns": ["status", "visit_id"]})
     this_run = reach("2026-01-01", "2026-03-31", m01=9, m02=9)
     this_run["visits"] = this_run["visits"].model_copy(update={"columns": ["visit_id"]})
-    reported = list(losses(earlier(before), earlier(this_run), 0.2))
+    reported = [issue.text for issue in losses(earlier(before), earlier(this_run), 0.2)]
     assert [text.partition(":")[0] for text in reported] == ["visits.status", "visits"]
     assert "2026-03" in reported[1]
     assert list(losses(earlier(before), earlier(before), 0.2)) == []
     thin = reach("2026-01-01", "2026-03-31", m01=7, m02=6, m03=8)
-    assert "21 rows" in list(losses(earlier(before), earlier(thin), 0.2))[-1]
+    assert "21 rows" in list(losses(earlier(before), earlier(thin), 0.2))[-1].text
 
 
 def test_ids_that_became_others_are_reported():
     before, this_run = reach("2026-01-01", "2026-03-31", m01=90), reach("2026-01-01", "2026-03-31", m01=90)
     before["visits"] = before["visits"].model_copy(update={"different": {"patient_id": 40, "provider_id": 3}})
     this_run["visits"] = this_run["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 5}})
-    [message_text] = losses(earlier(before), earlier(this_run), 0.2)
-    assert message_text.startswith("visits.patient_id: 60 different ones in 90 rows; the run before had 40 in 90")
+    [issue] = losses(earlier(before), earlier(this_run), 0.2)
+    assert issue.text.startswith("visits.patient_id: 60 different ones in 90 rows; the run before had 40 in 90")
     more = reach("2026-01-01", "2026-03-31", m01=135)
     more["visits"] = more["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 4}})
     assert list(losses(earlier(before), earlier(more), 0.2)) == []
@@ -128,7 +128,7 @@ def test_times_that_became_dates_are_reported():
     columns = ["booked_at", "visit_start"]
     before["visits"] = before["visits"].model_copy(update={"columns": columns, "timed": columns})
     this_run["visits"] = this_run["visits"].model_copy(update={"columns": columns, "timed": ["booked_at"]})
-    assert [text.partition(":")[0] for text in losses(earlier(before), earlier(this_run), 0.2)] == [
+    assert [issue.text.partition(":")[0] for issue in losses(earlier(before), earlier(this_run), 0.2)] == [
         "visits.visit_start"
     ]
     assert list(losses(earlier(this_run), earlier(before), 0.2)) == []
@@ -147,7 +147,7 @@ def test_ids_that_were_found_and_are_no_more_are_reported():
         )
 
     [reported] = losses(joined(40), joined(31), 0.2)
-    assert reported.startswith(
+    assert reported.text.startswith(
         "visits.problem_id: of 40 problems of calls and claims 31 are found there; the run before found 40"
     )
     assert list(losses(joined(40), joined(32), 0.2)) == list(losses(joined(4, 4), joined(1, 4), 0.2)) == []

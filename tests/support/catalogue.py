@@ -28,7 +28,8 @@ from filelock import FileLock
 
 from auditor.cases import store
 from auditor.engines import local
-from auditor.quality import refusals
+from auditor.quality import checks
+from auditor.quality.issue import Stage
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding
 from auditor.reports.workbook.sample_book import HEADER_ROW
@@ -264,7 +265,7 @@ def file_gone(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _while_auditing(action: Callable[[], object]) -> Iterator[None]:
-    with mock.patch.object(refusals, "require_usable_inputs", side_effect=lambda *_: action()):
+    with mock.patch.object(checks, "refuse", side_effect=lambda _, stage: action() if stage is Stage.READ else None):
         yield
 
 

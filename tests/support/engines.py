@@ -1,5 +1,6 @@
 """An audit at a place, and two audits compared whole."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from auditor.engines.local import Local
 from auditor.engines.partitions import Partitions
 from auditor.judging.findings import EVIDENCE_ORDER
 from auditor.prefilter.chunk_typer import RowFilter
+from auditor.quality.coverage_bounds import CoverageBounds
+from auditor.quality.profile import TableProfile
 from auditor.settings import Settings
 
 
@@ -72,5 +75,22 @@ def _messages(result: Result) -> list[Any]:
         result.not_evaluated,
         [(table.columns, table.warnings, table.has_local_times) for table in tables],
         result.inputs.files,
-        {name: message_text.sort(message_text.columns).rows() for name, message_text in result.inputs.profiles.items()},
+        {name: plain(profile) for name, profile in result.inputs.profiles.items()},
     ]
+
+
+def plain(profile: TableProfile) -> dict[str, Any]:
+    """A profile's fields, to be compared: frames and series as sorted rows."""
+
+    def comparable(value: Any) -> Any:
+        if isinstance(value, pl.DataFrame):
+            return sorted(value.rows())
+        if isinstance(value, pl.Series):
+            return value.sort().to_list()
+        if isinstance(value, CoverageBounds):
+            return {name: comparable(part) for name, part in vars(value).items()}
+        if isinstance(value, Mapping):
+            return {name: comparable(part) for name, part in value.items()}
+        return value
+
+    return {name: comparable(value) for name, value in vars(profile).items()}

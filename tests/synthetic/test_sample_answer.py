@@ -11,7 +11,8 @@ import pytest
 from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.audit import Result
-from auditor.quality import refusals
+from auditor.quality import checks
+from auditor.quality.issue import Stage
 from auditor.reports import summary
 from auditor.rules import CODES, select
 from auditor.rules.rule import Outcome
@@ -43,7 +44,7 @@ def settings_of(folder: Path, suffix: str) -> Settings:
 def audit_folder(folder: Path, suffix: str) -> tuple[Result, Settings]:
     settings = settings_of(folder, suffix)
     inputs = auditing.read(settings, lambda stage: None)
-    refusals.require_usable_inputs(inputs, settings)
+    checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
     return auditing.audit(inputs, settings, lambda stage: None), settings
 
 

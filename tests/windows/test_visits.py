@@ -5,7 +5,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor.quality import report
 from tests.support import compare
 from tests.support.claims import audit, rows
 from tests.synthetic.test_sample_answer import FOLDERS, audit_folder
@@ -67,7 +66,7 @@ def test_codes_in_no_list_are_tallied(tmp_path: Path):
         "v4 | p | 2026-03-01 09:00 | 98968\nv5 | p | 2026-03-01 09:00 |\nv6 | p | 2026-03-01 09:00 | 00002"
     )
     result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
-    assert report.unlisted_codes(result.inputs.profiles["visits"]) == {"00001": 2, "00002": 1}
+    assert result.inputs.profiles["visits"].unlisted_codes == {"00001": 2, "00002": 1}
     assert any(warning.startswith("visits.cpt_codes: 2 codes, 3 times, are in no list") for warning in result.warnings)
 
 
@@ -89,7 +88,7 @@ def test_codes_in_no_list_are_tallied_beside_others(tmp_path: Path):
         "visit_id | patient_id | visit_start | cpt_codes\nv1 | p | 2026-03-01 09:00 | 98966;00001\nv2 | p | 2026-03-01 09:00 | G0250;00001"
     )
     result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
-    assert report.unlisted_codes(result.inputs.profiles["visits"]) == {"00001": 2}
+    assert result.inputs.profiles["visits"].unlisted_codes == {"00001": 2}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,99 @@
+"""Every check of the exports, in the order in which warnings are listed. A new check is its file and its line in `ALL`."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import polars as pl
+
+from auditor.errors import InputRefused
+from auditor.policy import Policy
+from auditor.quality import (
+    ambiguous_dates,
+    cell_values,
+    clock_offset,
+    coverage,
+    date_gaps,
+    duration_units,
+    event_order,
+    id_matching,
+    link_vocabularies,
+    midnight_columns,
+    missing_columns,
+    placeholder_ids,
+    rejects,
+    shrinkage,
+    skipped_files,
+    time_zone,
+    unlisted_codes,
+    unmatched_adjustments,
+)
+from auditor.quality.id_sets import IdSet
+from auditor.quality.issue import Check, Effect, Exports, Issue, Stage
+from auditor.quality.profile import Count, Profiles, no_matches
+from auditor.quality.report import QualityReport
+
+ALL: tuple[Check, ...] = (
+    shrinkage.CHECK,
+    rejects.CHECK,
+    id_matching.CHECK,
+    link_vocabularies.CHECK,
+    placeholder_ids.CHECK,
+    unlisted_codes.CHECK,
+    ambiguous_dates.CHECK,
+    event_order.CHECK,
+    clock_offset.CHECK,
+    coverage.CHECK,
+    date_gaps.CHECK,
+    unmatched_adjustments.CHECK,
+    skipped_files.CHECK,
+    duration_units.CHECK,
+    midnight_columns.CHECK,
+    cell_values.CHECK,
+    time_zone.CHECK,
+    missing_columns.CHECK,
+)
+
+
+def counts(table: str, *, of_records: bool = False) -> tuple[Count, ...]:
+    """What all checks count in a table."""
+    return tuple(
+        count for check in ALL for count in check.counts if count.table == table and count.of_records == of_records
+    )
+
+
+def issues(exports: Exports) -> Iterator[Issue]:
+    """What all checks find; the issues of checks `by_table` are in the order of the tables."""
+    for by_table, checks in groupby(ALL, key=lambda check: check.by_table):
+        found = [issue for check in checks for issue in check.judge(exports)]
+        order = list(exports.tables)
+        yield from sorted(found, key=lambda issue: order.index(issue.table or "")) if by_table else found
+
+
+def refuse(exports: Exports, stage: Stage) -> None:
+    """Refuse exports in which a check of the stage finds a reason. Raises InputRefused with the first one."""
+    for check in (check for check in ALL if check.stage == stage):
+        for issue in check.judge(exports):
+            if issue.effect is Effect.REFUSE:
+                raise InputRefused(issue.text)
+
+
+def warnings(exports: Exports) -> tuple[str, ...]:
+    """What a person should know of exports that are not refused."""
+    return tuple(issue.text for issue in issues(exports) if issue.effect is not Effect.REFUSE)
+
+
+def quality_report(profiles: Profiles, lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy) -> QualityReport:
+    """Assess the profiles of all tables. `lines`: patient_id and provider_id of all lines of the family."""
+    ids = [no_matches(), *(profile.id_matches for profile in profiles.values())]
+    for pair, values, candidates in (
+        ("patient in lines", lines["patient_id"], lines["patient_id"]),
+        ("provider in providers", lines["provider_id"], providers["provider_id"]),
+    ):
+        matches = IdSet(values).matches(candidates.unique())
+        ids.append(matches.select(name=pl.lit(pair), value="value", how="how"))
+    placeholders_by_table = {table: placeholder_ids.of_profile(profile, policy) for table, profile in profiles.items()}
+    return QualityReport(
+        pl.concat(ids),
+        {table: matches for table, matches in placeholders_by_table.items() if matches.height},
+        dict(link_vocabularies.links(profiles)),
+    )

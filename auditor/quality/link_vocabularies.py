@@ -1,0 +1,60 @@
+"""Problem ids and diagnoses of visits are those of calls and claims.
+
+What it checks: whether the different problem ids (or diagnosis categories) of the visits, and those of calls and claims,
+have any in common.
+
+Why it matters: a visit is related to a call by its problem or diagnosis. If the two exports use different vocabularies,
+none ever matches, and no visit seems related.
+
+What to do: export the same kind of id in both. From 20 different ones on each side, with none shared, the column of the
+visits counts as blank.
+
+Source: docs/specification.md#links-in-another-vocabulary.
+"""
+
+from collections.abc import Iterator
+
+from auditor.quality.issue import Check, Exports, Issue
+from auditor.quality.profile import SKETCH_SIZE, Profiles
+from auditor.quality.report import INCOMPATIBLE, Links
+
+LINKED = {"problem_id": "problems of calls and claims", "diagnosis_codes": "diagnosis categories of calls and claims"}
+"""Columns of visits that calls and claims have too, and what is sought in them."""
+_NOTABLE = {"problem_id": 2, "diagnosis_codes": 8}
+"""So many different links of each side, and none in common, are worth a word."""
+
+
+def links(profiles: Profiles) -> Iterator[tuple[str, Links]]:
+    """The links of each column of visits that relates them to calls and claims."""
+    for name in LINKED:
+        by_table = {table: set(profile.sketches.get(name, ())) for table, profile in profiles.items()}
+        last = min((max(hashes) for hashes in by_table.values() if len(hashes) >= SKETCH_SIZE), default=None)
+        by_table = {
+            table: {value for value in hashes if not last or value <= last} for table, hashes in by_table.items()
+        }
+        visit_side = by_table.pop("visits")
+        call_side = set[int]().union(*by_table.values())
+        yield name, Links(len(call_side), len(visit_side), len(call_side & visit_side))
+
+
+def judge(exports: Exports) -> Iterator[Issue]:
+    """Columns that share no value: those that count as blank first."""
+    for name in sorted(exports.report.incompatible_links):
+        yield CHECK.undecidable(
+            f"visits.{name}: no value is in the calls or claims too, as if written in other words; they count as blank",
+            "",
+            ("related",),
+            table="visits",
+            column=name,
+        )
+    for name, found in exports.report.links.items():
+        if _NOTABLE[name] <= found.disjoint < INCOMPATIBLE:
+            yield CHECK.warn(
+                f"visits.{name}: no value is in the calls or claims too",
+                "are they the same kind of id?",
+                table="visits",
+                column=name,
+            )
+
+
+CHECK = Check("Q03", __name__, __doc__, judge)

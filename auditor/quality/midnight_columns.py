@@ -1,0 +1,45 @@
+"""Columns of times hold times.
+
+What it checks: how many values of a column are midnight, as if the export had lost the times, and how many have no time.
+
+Why it matters: at midnight a visit seems to be before a call of the same day. A column in which 99 of 100 values are
+midnight counts as dates, and gaps of hours are then unknown.
+
+What to do: export the times; if there are none, export dates.
+
+Source: docs/specification.md#instants.
+"""
+
+from collections.abc import Iterator
+
+from auditor.parsing import instants
+from auditor.parsing.instants import MidnightCounts
+from auditor.quality.issue import Check, Exports, Issue
+
+_NOT_JUDGED = "visit_end"
+"""No rule reads its time."""
+
+
+def judge(exports: Exports) -> Iterator[Issue]:
+    """Each column whose times seem lost."""
+    for table, profile in exports.profiles.items():
+        for name, counts in profile.midnights.items():
+            if name != _NOT_JUDGED and (found := lost_times(name, counts)):
+                yield CHECK.warn(f"{table}.{name}: {found[0]}", found[1], table=table, column=name)
+
+
+def lost_times(name: str, counts: MidnightCounts) -> tuple[str, str] | None:
+    """What a column whose times seem lost holds, and as what it counts: all are midnight, or too many for real ones."""
+    clock = counts.midnights - counts.dates
+    if counts.date_only and clock:
+        count_as = "times" if name == "call_start" else "dates without a time"
+        return f"{clock} values are midnight, as if the times were lost", f"they count as {count_as}"
+    if counts.date_only or counts.values < instants.MIDNIGHT_COLUMN or counts.midnights * 10 < counts.values:
+        return None
+    if clock * 10 >= counts.values:
+        remedy = "they count as times, if they are none, export dates"
+        return f"{clock} of {counts.values} values are midnight", remedy
+    return f"{counts.dates} of {counts.values} values have no time", "they count as dates"
+
+
+CHECK = Check("Q14", __name__, __doc__, judge, by_table=True)

@@ -1,0 +1,37 @@
+"""The exports have the columns that the rules need.
+
+What it checks: whether any rule can be evaluated, and whether each rule of `--require` can.
+
+Why it matters: a rule without its columns finds nothing, which reads like a clean result.
+
+What to do: map the columns in the policy, supply the table, or leave the rule out of `--require`.
+
+Source: docs/specification.md#refusals.
+"""
+
+from collections.abc import Iterator
+
+from auditor.quality.issue import Check, Exports, Issue, Stage
+from auditor.rules import CODES
+from auditor.run_options import REQUIRED_RULES
+
+
+def judge(exports: Exports) -> Iterator[Issue]:
+    """No rule at all, or a required one that lacks columns."""
+    settings, missing = exports.settings, exports.not_evaluated or {}
+    if len(missing) == len(CODES):
+        reasons = {f"{code}: {reason}": None for code, reason in missing.items() if code in settings.selected}
+        yield CHECK.refuse(
+            f"no rule can be evaluated, so nothing would be audited ({'; '.join(reasons)})",
+            "map these columns in the policy or select other rules",
+        )
+    default = tuple(code for code in REQUIRED_RULES if code not in settings.disabled_rules)
+    for code in default if settings.required is None else settings.required:
+        if reason := missing.get(code):
+            yield CHECK.refuse(
+                f"required rule {code} cannot be evaluated: {reason}",
+                "supply it, or leave the rule out of --require",
+            )
+
+
+CHECK = Check("Q17", __name__, __doc__, judge, Stage.PLANNED)

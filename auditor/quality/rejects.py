@@ -1,0 +1,66 @@
+"""Nearly all rows can be used.
+
+What it checks: whether a table has rows, whether more of its rows are rejected (duplicates aside) than `--max-rejects`
+allows, and whether more of its rows with an audited code are.
+
+Why it matters: a rejected visit is not found, and a rejected call is not audited. Many rejects are the mark of a wrong
+column, unit, or format, not of single typing errors.
+
+What to do: look at the reasons (`audit98968 check`, `rejects.csv`) and correct the policy or the export. Give
+`--max-rejects` or `--allow-empty` if it is right.
+
+Source: docs/specification.md#refusals.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from auditor.quality.issue import Check, Exports, Issue, Stage
+from auditor.quality.profile import TableProfile
+from auditor.reading import ingest
+
+_REASONS = 3
+"""Reasons that a message names at most."""
+
+
+def judge(exports: Exports) -> Iterator[Issue]:
+    """Tables without rows, or with too many rejects."""
+    settings = exports.settings
+    for name, table in exports.tables.items():
+        rows = sum(file.rows for file in exports.files[name])
+        if not rows and not settings.allow_empty:
+            paths = ", ".join(map(ingest.shown, settings.paths[name]))
+            yield CHECK.refuse(f"{name}: no rows in {paths}", "if that is right, give --allow-empty", table=name)
+        used, rejected_billed = billed(exports.profiles[name], settings.codes) if name in exports.profiles else (0, 0)
+        for rejected, total, kind in (
+            (table.faulty.height, rows, "rows"),
+            (rejected_billed, used + rejected_billed, "billed rows"),
+        ):
+            if rejected > _allowed(settings.max_rejects, total):
+                yield CHECK.refuse(
+                    f"{name}: {rejected} of {total} {kind} rejected, more than --max-rejects {settings.max_rejects}; "
+                    f"most often: {'; '.join(_most_frequent(table.faulty['reason']))}",
+                    "`audit98968 check` shows the rest",
+                    table=name,
+                )
+
+
+def billed(profile: TableProfile, codes: Sequence[str]) -> tuple[int, int]:
+    """The rows of a table with one of the codes: used, and rejected other than as duplicates."""
+    used, rejected = (
+        sum(by_code.get(code, 0) for code in codes) for by_code in (profile.billed_used, profile.billed_rejected)
+    )
+    return used, rejected
+
+
+def _most_frequent(reasons: pl.Series) -> list[str]:
+    counts = reasons.value_counts().sort("count", "reason", descending=[True, False])
+    return counts["reason"].head(_REASONS).to_list()
+
+
+def _allowed(max_rejects: str, rows: int) -> float:
+    return float(max_rejects[:-1]) / 100 * rows if max_rejects.endswith("%") else float(max_rejects)
+
+
+CHECK = Check("Q01", __name__, __doc__, judge, Stage.READ)
