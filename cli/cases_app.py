@@ -10,7 +10,7 @@ from cli.choice_options import choice
 from cli.guard import guarded
 
 cases_app = typer.Typer(
-    help="The case ledger: what is new, what is settled, and who decided it.",
+    help="Track findings across runs: list cases, decide them, verify the ledger.",
     epilog="Example: audit98968 cases list audit_out --state open",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -19,7 +19,7 @@ cases_app = typer.Typer(
 Location = Annotated[Path, typer.Argument(metavar="DIR", help="The folder given to --out, or a ledger file.")]
 Case = Annotated[str, typer.Argument(metavar="CASE", help="A case's number, or its finding id.")]
 By = Annotated[
-    str | None, typer.Option(metavar="NAME", envvar="AUDIT98968_BY", show_envvar=True, help="Who decides or writes.")
+    str | None, typer.Option(metavar="NAME", envvar="AUDIT98968_BY", show_envvar=True, help="The reviewer or author.")
 ]
 
 
@@ -28,28 +28,28 @@ By = Annotated[
 def listing(
     location: Location,
     state: Annotated[str | None, choice(State, "Only cases in this state.")] = None,
-    mark: Annotated[str | None, choice(Mark, "Only cases that the last run marked so.")] = None,
+    mark: Annotated[str | None, choice(Mark, "Only cases with this mark.")] = None,
     rule: Annotated[
         str | None,
-        typer.Option(metavar="RULES", help="Only cases of these rules: codes, prefixes or names, with commas."),
+        typer.Option(metavar="RULES", help="Only cases of these rules: codes, prefixes or names, separated by commas."),
     ] = None,
     due: Annotated[
-        str | None, typer.Option(metavar="DAYS", help="Only confirmed cases whose 60 days run out within this, as 14d.")
+        str | None, typer.Option(metavar="DAYS", help="Only cases due within this many days, such as 14d.")
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="DATE|RUN", help="Only cases that got their mark in this run, or from this day on."),
+        typer.Option(metavar="DATE|RUN", help="Only cases marked in or after this run, or since this day."),
     ] = None,
-    sort: Annotated[str, choice(CaseOrder, "Order [default: due].")] = "due",
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many cases.")] = None,
-    format: Annotated[str, choice(ListFormat, "Standard output [default: text].")] = "text",
+    sort: Annotated[str, choice(CaseOrder, "Sort order [default: due].")] = "due",
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show at most N cases.")] = None,
+    format: Annotated[str, choice(ListFormat, "Output format [default: text].")] = "text",
     show_ids: Annotated[
-        bool, typer.Option("--show-ids", help="Show claims, patients, providers and dates too.")
+        bool, typer.Option("--show-ids", help="Also show claims, patients, providers and dates.")
     ] = False,
 ) -> int:
-    """List the cases, those that run out first at the top; numbers stand for them unless --show-ids is given.
+    """List cases by number, earliest due date first.
 
-    Open are those that are still found.
+    `--show-ids` adds identifiers. `--state open` lists only cases that the last run found.
     """
     given = dict(locals())
     from cli import cases
@@ -60,7 +60,7 @@ def listing(
 @cases_app.command(epilog="Example: audit98968 cases show audit_out 17")
 @guarded
 def show(location: Location, case: Case) -> int:
-    """Tell a case's facts and its whole history. It shows identifiers, because that is what was asked for."""
+    """Show a case's facts and history, with identifiers."""
     from cli import cases
 
     return cases.show(location, case)
@@ -75,31 +75,32 @@ def decide(
     decision: Annotated[
         str, typer.Argument(metavar="DECISION", help="open, confirmed, corrected, refunded, dismissed.")
     ],
-    case: Annotated[list[str], typer.Argument(metavar="CASE...", help="Numbers of cases, or finding ids.")],
+    case: Annotated[list[str], typer.Argument(metavar="CASE...", help="Case numbers or finding ids.")],
     by: By = None,
-    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Reason for the decision.")] = None,
     on: Annotated[str | None, typer.Option(metavar="D", help="Day of the decision [default: today, UTC].")] = None,
     until: Annotated[str | None, typer.Option(metavar="D", help="Last day of a dismissal.")] = None,
     investigated_from: Annotated[
         str | None,
-        typer.Option(metavar="D", help="Related overpayments are investigated from here: suspends the 60 days."),
+        typer.Option(metavar="D", help="Start of an investigation of related overpayments; suspends the 60 days."),
     ] = None,
     investigated_to: Annotated[
-        str | None, typer.Option(metavar="D", help="Day that investigation ended [default: the 180th day].")
+        str | None, typer.Option(metavar="D", help="End of the investigation [default: the 180th day].")
     ] = None,
     identified_on: Annotated[
         str | None,
-        typer.Option(metavar="D", help="Day the overpayment was identified, for a case that nobody confirmed before."),
+        typer.Option(metavar="D", help="Day the overpayment was identified; for a case that is not confirmed."),
     ] = None,
     amount: Annotated[
         str | None,
-        typer.Option(metavar="DOLLARS", help="What was refunded [default: what is left of the claim's amount]."),
+        typer.Option(metavar="DOLLARS", help="Amount refunded [default: the rest of the claim's amount]."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Enter a refund of more than is left without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Accept a refund of more than the rest without asking.")] = False,
 ) -> int:
-    """Decide cases, all of them or none. `confirmed` or --identified-on starts the 60 days of 42 CFR 401.305.
+    """Enter a decision for all the cases, or for none if one fails.
 
-    A case can be corrected or refunded once it is confirmed, or with --identified-on.
+    `confirmed` or --identified-on starts the 60 days of 42 CFR 401.305.
+    A case can be corrected or refunded after it is confirmed, or with --identified-on.
     """
     given = dict(locals())
     from cli import cases
@@ -125,10 +126,13 @@ def note(
 @guarded
 def import_workbook(
     location: Location,
-    workbook: Annotated[Path, typer.Argument(metavar="XLSX", help="A run's report.xlsx with decisions filled in.")],
+    workbook: Annotated[Path, typer.Argument(metavar="XLSX", help="A run's report.xlsx with decisions entered.")],
     by: By = None,
 ) -> int:
-    """Enter the Decision, Note and Decided on columns of a reviewed report.xlsx, all rows or none."""
+    """Enter the decisions and notes of a reviewed report.xlsx.
+
+    The import enters all rows or none.
+    """
     from cli import cases
 
     return cases.import_workbook(location, workbook, by)
@@ -137,9 +141,9 @@ def import_workbook(
 @cases_app.command(epilog="Example: audit98968 cases export audit_out --format jsonl > cases.jsonl")
 @guarded
 def export(
-    location: Location, format: Annotated[str, choice(ExportFormat, "Standard output [default: csv].")] = "csv"
+    location: Location, format: Annotated[str, choice(ExportFormat, "Output format [default: csv].")] = "csv"
 ) -> int:
-    """Write every case with its facts and identifiers on standard output."""
+    """Write all cases, with facts and identifiers, to standard output."""
     from cli import cases
 
     return cases.export(location, format)
@@ -151,10 +155,13 @@ def verify(
     location: Location,
     head: Annotated[
         str | None,
-        typer.Option(metavar="HASH", help="A hash that verify printed before; the history must still have it."),
+        typer.Option(metavar="HASH", help="A hash that verify printed earlier; the history must still contain it."),
     ] = None,
 ) -> int:
-    """Prove that the history was not edited: recompute its hashes, replay it, and look for what the runs saw of it."""
+    """Verify that nobody edited the ledger.
+
+    Recomputes its hashes, replays its history, and looks for the hashes that the runs recorded.
+    """
     from cli import cases
 
     return cases.verify(location, head)
@@ -163,7 +170,10 @@ def verify(
 @cases_app.command(epilog="Example: audit98968 cases repair audit_out")
 @guarded
 def repair(location: Location) -> int:
-    """Make damaged cases anew from the history and the run folders; a copy of the ledger is kept beside it."""
+    """Rebuild damaged cases from the history and the run folders.
+
+    A copy of the ledger is kept beside it.
+    """
     from cli import cases
 
     return cases.repair(location)
@@ -172,7 +182,10 @@ def repair(location: Location) -> int:
 @cases_app.command(epilog="Example: audit98968 cases restore audit_out")
 @guarded
 def restore(location: Location) -> int:
-    """Make a ledger that is gone anew from what the run folders know; one that is still there is kept aside."""
+    """Rebuild a lost ledger from the run folders.
+
+    An existing ledger is kept under another name.
+    """
     from cli import cases
 
     return cases.restore(location)
