@@ -31,7 +31,7 @@ class Decision:
     def __post_init__(self) -> None:
         if self.state not in STATES:
             raise UsageError(
-                f"{self.state!r} is no decision{nearest(self.state, STATES)}; decisions are {', '.join(STATES)}"
+                f"{self.state!r} is not a decision{nearest(self.state, STATES)}; decisions are {', '.join(STATES)}"
             )
         if not self.reviewer.strip():
             raise UsageError("a decision needs its reviewer: --by NAME")
@@ -63,8 +63,8 @@ def decide(connection: sqlite3.Connection, number: int, decision: Decision, *, m
     before = State(*columns)
     if decision.state in RETURNABLE and not (decision.identified_on or before.confirmed_on):
         raise UsageError(
-            f"case {number}: only a confirmed case can be {decision.state}; decide `confirmed` first, or say with "
-            "--identified-on when the overpayment was identified"
+            f"case {number}: only a confirmed case can be {decision.state}; decide `confirmed` first, or give "
+            "the day of identification with --identified-on"
         )
     if decision.state == "refunded":
         decision = replace(decision, amount=_refund(connection, number, decision.amount, more=more))
@@ -98,11 +98,13 @@ def refundable(connection: sqlite3.Connection, number: int) -> Decimal | None:
 def _refund(connection: sqlite3.Connection, number: int, amount: Decimal | None, *, more: bool) -> Decimal:
     left = refundable(connection, number)
     if amount is None and left is None:
-        raise UsageError(f"case {number}: its claim has no amount in the export; say with --amount what was refunded")
+        raise UsageError(
+            f"case {number}: its claim has no amount in the export; give the amount refunded with --amount"
+        )
     if amount is None:
         return left  # type: ignore[return-value]
     if left is not None and amount > left and not more:
         raise UsageError(
-            f"case {number}: --amount is more than what is left to refund for its claim; check it, or enter it with --yes"
+            f"case {number}: --amount is more than the rest of its claim's amount; check it, or enter it with --yes"
         )
     return amount

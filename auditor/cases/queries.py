@@ -27,9 +27,7 @@ SCHEMA = {
 }  # fmt: skip
 """A case as it is listed; the facts are spread into columns of their own."""
 
-_REMEDIES = (
-    "make it anew with `audit98968 cases restore` from what the run folders know, or begin another with --ledger new"
-)
+_REMEDIES = "rebuild it from the run folders with `audit98968 cases restore`, or start another with --ledger new"
 _ENTERED = ".entered"
 """In an output folder: the last run that its ledger has."""
 _WHY = "it was cut short or written anew, or that run was killed before the ledger had it, and its folder may go"
@@ -169,8 +167,8 @@ def require_sound_ledger(connection: sqlite3.Connection, path: Path, out: Path |
         fault = next(_history_faults(connection), None)
     if fault:
         raise LedgerDamaged(
-            f"{path}: the ledger is damaged: {fault}; `audit98968 cases verify` tells all, `audit98968 cases repair` "
-            "makes the cases anew from the history"
+            f"{path}: the ledger is damaged: {fault}; `audit98968 cases verify` lists all faults, `audit98968 cases repair` "
+            "rebuilds the cases from the history"
         )
     latest = _latest(out)
     for run in _foreign_runs(connection, dict([latest]), _entered(out)) if out and latest else ():

@@ -50,12 +50,12 @@ def import_workbook(connection: sqlite3.Connection, path: Path, reviewer: str, t
             [row[name] for name in _KEYS.values()],
         ).fetchone()
         if case is None:
-            raise InputRefused(f"{where}: the ledger has no such case; import the work paper of one of its own runs")
+            raise InputRefused(f"{where}: the ledger has no such case; import a report.xlsx of one of its own runs")
         number, state, reason, decided_on, finding = case
         note, on = (row["note"] or "").strip(), _day(where, row["on"], today)
         decision = (row["decision"] or "").strip().casefold()
         if decision and decision not in STATES:
-            raise InputRefused(f"{where}: the decision is none of {', '.join(STATES)}; correct that cell")
+            raise InputRefused(f"{where}: the decision is not one of {', '.join(STATES)}; correct that cell")
         dated = bool((row["on"] or "").strip())
         is_current = (decision, note or reason) == (state, reason) and (not dated or on.isoformat() == decided_on)
         if not decision and dated:
@@ -156,7 +156,7 @@ def _day(where: str, text: str | None, today: date) -> date:
     try:
         on = datetime.fromisoformat(text.strip()).date()
     except ValueError:
-        raise InputRefused(f"{where}: 'Decided on' is no date; write it as 2026-03-31") from None
+        raise InputRefused(f"{where}: 'Decided on' is not a valid date; write it as 2026-03-31") from None
     if on > today:
-        raise InputRefused(f"{where}: 'Decided on' lies in the future; correct that cell")
+        raise InputRefused(f"{where}: 'Decided on' is in the future; correct that cell")
     return on

@@ -120,7 +120,7 @@ def test_a_ledger_that_is_gone_is_missed(
     assert ledger_run() == 0
     (out / store.NAME).rename(tmp_path / "kept.sqlite")
     assert ledger_run() == 4
-    assert "is gone; put it back, make it anew" in capfd.readouterr().err
+    assert "is gone; put it back, rebuild it" in capfd.readouterr().err
     assert not (out / store.NAME).exists()
     assert ledger_run("--ledger", "none") == 0
     shutil.rmtree(out / "latest" / ".." / (out / "latest").resolve().name)

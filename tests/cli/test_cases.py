@@ -259,7 +259,7 @@ def test_a_refund_of_more_than_is_left_needs_a_yes(cases: Program):
     decide(cases, "confirmed", "1", "2")
     words = ["--by", "Ann", "--reason", "paid"]
     code, _, error = cases("decide", "refunded", "1", "--amount", "30.01", *words)
-    assert (code, "more than what is left to refund" in error) == (2, True)
+    assert (code, "more than the rest of its claim's amount" in error) == (2, True)
     assert cases("decide", "refunded", "1", "2", "--amount", "5", *words)[0] == 2
     for amount in ("0", "-5", "1e3", "5.001", "five"):
         assert cases("decide", "refunded", "1", "--amount", amount, *words)[0] == 2
