@@ -139,7 +139,7 @@ def _money_line(summary: Summary) -> str:
 
 
 def _ledger_lines(out: Console, summary: Summary, findings: pl.DataFrame, folder: Path | None, show_ids: bool) -> None:
-    """What the ledger knows: the cases by mark and by state, and tonight's findings one by one."""
+    """What the ledger knows: the cases by mark and by state, and this run's urgent findings one by one."""
     ledger = summary.ledger
     marks = ", ".join(f"{count:,} {mark.replace('_', ' ')}" for mark, count in ledger.marks.items())
     before = f"Since the run {ledger.previous_run}" if ledger.previous_run else "First run of this ledger"
@@ -158,7 +158,7 @@ def _ledger_lines(out: Console, summary: Summary, findings: pl.DataFrame, folder
         out.print(f"  {row['mark']}: case {row['case_number']}, {row['rule']} {row['name']}{on}{amount}{former}")
     if more := alarms.height - rows.height:
         out.print(f"  and {more:,} more: audit98968 cases list {shown(folder.parent) if folder else 'DIR'} --mark new")
-    out.print(f"Tonight: {'; '.join(_tallied(counts, mark) for mark, counts in ledger.this_run.items())}")
+    out.print(f"This run: {'; '.join(_tallied(counts, mark) for mark, counts in ledger.this_run.items())}")
 
 
 def _state(state: str, counts: Tally, money: Money) -> str:

@@ -62,7 +62,7 @@ def test_a_dismissed_finding_leaves_headline_money_and_exit_code(out: Path) -> N
     assert {rule["code"]: rule["dismissed"] for rule in reported["rules"]}["DUR002"] == 1
     page = (out / "latest" / "report.html").read_text()
     assert "1 of 3 claims in violation" in page
-    assert "Left out here and in the headline: 1 finding that is corrected, refunded or dismissed" in page
+    assert "These amounts and the headline do not include 1 finding that is corrected, refunded or dismissed" in page
     findings = pl.read_parquet(out / "latest" / "findings.parquet")
     assert findings["at_risk_amount"].sum() == 40
     dismiss(out, of(out, "DUR001"), of(out, "ELG001"))
@@ -119,7 +119,7 @@ def test_this_run_and_open_work_are_counted(out: Path) -> None:
     assert ledger["work"]["confirmed"] == {"findings": 1, "claims": 1, "amount": 30, "next_due": "2026-08-30"}
     page = (out / "latest" / "report.html").read_text()
     assert '<h1 id="h-night" class="violation">2 new on 1 claim, $15.00</h1>' in page
-    assert "the next due on <b>2026-08-30</b>" in page
+    assert "next deadline <b>2026-08-30</b>" in page
 
 
 def settle(out: Path, state: str, *words: str) -> int:
@@ -195,7 +195,7 @@ def test_what_a_smaller_refund_leaves_stays_at_risk(out: Path) -> None:
         findings["at_risk_amount"].sum() == pl.read_parquet(out / "latest" / "claims.parquet")["at_risk_amount"].sum()
     )
     assert float(findings["at_risk_amount"].sum()) == 57.5
-    assert "with $17.50 that refunds left" in (out / "latest" / "report.html").read_text()
+    assert "including $17.50 not yet refunded" in (out / "latest" / "report.html").read_text()
     assert settle(out, "refunded", case) == 0
     assert ledger_run(out) == 1
     assert summary(out)["money"]["at_risk"] == 40
@@ -243,7 +243,7 @@ def test_a_settled_finding_that_is_worse_is_announced_with_the_decision_beside_i
     assert (reported["money"]["at_risk"], reported["money"]["returned"]) == (15, 70)
     assert (out / "latest" / "report.html").read_text().count("was refunded on 2026-07-01 by Ann: read the record") == 2
     heads, *rows = sheet(out, "Findings").rows()[1:]
-    at = heads.index("Decision before")
+    at = heads.index("Previous decision")
     assert [row[at] for row in rows if row[at]] == ["was refunded on 2026-07-01 by Ann: read the record"]
     assert ledger_run(out, "--fail-on", "new") == 0
     assert summary(out)["ledger"]["marks"]["reopened"] == 1
@@ -255,7 +255,7 @@ def test_the_deadline_of_a_confirmed_case_that_is_reopened_is_reported(out: Path
     ledger_run(out)
     work = summary(out)["ledger"]["work"]
     assert (work["open"]["next_due"], work["confirmed"]["next_due"]) == ("2026-08-30", None)
-    assert "the next due on <b>2026-08-30</b>" in (out / "latest" / "report.html").read_text()
+    assert "next deadline <b>2026-08-30</b>" in (out / "latest" / "report.html").read_text()
 
 
 def test_the_ledger_s_proof_knows_refunds(out: Path) -> None:
