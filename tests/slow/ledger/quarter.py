@@ -325,7 +325,7 @@ class Quarter:
     def _counted(self, ledger_run: int, summary: dict[str, Any], reported: Recorded) -> None:
         """Money, claims and work of summary.json, once people's decisions count."""
         self._same(ledger_run, "findings announced", summary["ledger"]["announced"], reported.announced)
-        for name, expected in (("money", reported.money), ("standing", reported.after_decisions)):
+        for name, expected in (("money", reported.money), ("after_decisions", reported.after_decisions)):
             shown = {key: round(summary[name][key], 2) for key in expected}
             self._each(ledger_run, name, shown, {key: round(value, 2) for key, value in expected.items()})
         work = {state: (line["findings"], line["claims"], round(line["amount"], 2))
