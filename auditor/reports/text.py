@@ -154,7 +154,7 @@ def _ledger_lines(out: Console, summary: Summary, findings: pl.DataFrame, folder
         out.print(f"  {row['mark']}: case {row['case']}, {row['rule']} {row['name']}{on}{amount}{former}")
     if more := alarms.height - rows.height:
         out.print(f"  and {more:,} more: audit98968 cases list {shown(folder.parent) if folder else 'DIR'} --mark new")
-    out.print(f"Tonight: {'; '.join(_tallied(counts, mark) for mark, counts in ledger['tonight'].items())}")
+    out.print(f"This run: {'; '.join(_tallied(counts, mark) for mark, counts in ledger['tonight'].items())}")
 
 
 def _state(state: str, counts: dict[str, Any], money: dict[str, Any]) -> str:
