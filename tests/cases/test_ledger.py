@@ -141,7 +141,7 @@ def test_what_is_worse(was: dict[str, str], now: dict[str, str], worse: bool):
 def test_resolved_only_where_the_rule_was_clear_for_the_claim(ledger_runs: LedgerRuns):
     ledger_runs.run(SHORT, LONG)
     reported = ledger_runs.run(SHORT.replace(",12,", ",22,"))
-    assert reported == {"K1 DUR001": "resolved", "K2 DUR002": "not seen"}
+    assert reported == {"K1 DUR001": "resolved", "K2 DUR002": "not_seen"}
     assert ledger_runs.ledger_run.cases.filter(rule="DUR002")["why"].item() == "claim not audited"
     assert ledger_runs.run(SHORT, LONG) == {"K1 DUR001": "reopened", "K2 DUR002": "persisting"}
 
@@ -157,7 +157,7 @@ def test_resolved_only_where_the_rule_was_clear_for_the_claim(ledger_runs: Ledge
 )
 def test_not_found_says_why(ledger_runs: LedgerRuns, row: str, selected: tuple[str, ...], why: str):
     ledger_runs.run(SHORT)
-    assert ledger_runs.run(row, selected=selected)["K1 DUR001"] == "not seen"
+    assert ledger_runs.run(row, selected=selected)["K1 DUR001"] == "not_seen"
     assert ledger_runs.ledger_run.cases.filter(claim_id="K1")["why"].item() == why
     assert ledger_runs.run(SHORT)["K1 DUR001"] == "persisting"
 
@@ -169,7 +169,7 @@ MARKED_ABSENT = VISITS + "V3,P3,2026-03-08 09:00,completed\n"
 @pytest.mark.parametrize(
     ("visits", "mark", "why"),
     [
-        (VISITS, "not seen", "its related record is no longer in the export"),
+        (VISITS, "not_seen", "its related record is no longer in the export"),
         (MARKED_ABSENT.replace("03-08", "01-20"), "resolved", None),
         (
             MARKED_ABSENT.replace("V3,P3,2026-03-08 09:00,completed", "V3,P3,2026-03-08 09:00,cancelled"),
@@ -278,7 +278,7 @@ def test_a_dismissal_holds_up_to_its_last_day(ledger_runs: LedgerRuns):
 def test_a_confirmed_case_stays_confirmed_whatever_the_runs_bring(ledger_runs: LedgerRuns):
     ledger_runs.run(SHORT)
     ledger_runs.decide("1", "confirmed")
-    for row, mark in ((SHORT.replace(",12,", ",22,"), "resolved"), (SHORT, "reopened"), (GOOD, "not seen")):
+    for row, mark in ((SHORT.replace(",12,", ",22,"), "resolved"), (SHORT, "reopened"), (GOOD, "not_seen")):
         assert ledger_runs.run(row)["K1 DUR001"] == mark
         assert ledger_runs.state("1") == "confirmed"
 
@@ -297,7 +297,7 @@ def test_refunds_of_a_claim_add_up_to_its_amount(ledger_runs: LedgerRuns):
     ledger_runs.run(SHORT)
     ledger_runs.decide("1", "confirmed")
     assert ledger_runs.decide("1", "refunded", amount=Decimal("10.5")).refunded_amount == "10.5"
-    with pytest.raises(UsageError, match="more than what is left"):
+    with pytest.raises(UsageError, match="more than the rest"):
         ledger_runs.decide("1", "refunded", amount=Decimal("19.51"))
     assert ledger_runs.decide("1", "refunded").refunded_amount == "30.00"
     assert ledger_runs.decide("1", "refunded").refunded_amount == "30.00"
@@ -310,7 +310,7 @@ def test_refunds_of_a_claim_add_up_to_its_amount(ledger_runs: LedgerRuns):
 def test_a_claim_without_an_amount_needs_one_for_its_refund(ledger_runs: LedgerRuns):
     ledger_runs.run(SHORT.replace(",30", ","))
     ledger_runs.decide("1", "confirmed")
-    with pytest.raises(UsageError, match="say with --amount"):
+    with pytest.raises(UsageError, match="with --amount"):
         ledger_runs.decide("1", "refunded")
     assert ledger_runs.decide("1", "refunded", amount=Decimal(5)).refunded_amount == "5"
 
