@@ -15,10 +15,10 @@ State = Literal["open", "confirmed", "corrected", "refunded", "dismissed"]
 """In this order: a claim's money is in the line of its first state."""
 SETTLED: tuple[State, ...] = ("corrected", "refunded", "dismissed")
 """States of findings that are left out of the headline, the money at risk, the work and the exit code."""
-Mark = Literal["new", "worse", "reopened", "persisting", "changed", "resolved", "not seen"]
+Mark = Literal["new", "worse", "reopened", "persisting", "changed", "resolved", "not_seen"]
 ALARMS: tuple[Mark, ...] = ("new", "worse", "reopened")
 """Marks that `--fail-on new` exits 1 for, in the order of work."""
-GONE: tuple[Mark, ...] = ("resolved", "not seen")
+GONE: tuple[Mark, ...] = ("resolved", "not_seen")
 """Marks of cases without a finding."""
 Unit = Literal["claim", "patient"]
 Population = Literal["audited", "flagged", "violation", "review"]

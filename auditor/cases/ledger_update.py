@@ -250,7 +250,7 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
         before="mark", why_before="why", why=why, outcome=pl.col("facts").str.json_path_match("$.outcome")
     )
     return rows.with_columns(
-        mark=pl.when(pl.col("why").is_null()).then(pl.lit("resolved")).otherwise(pl.lit("not seen"))
+        mark=pl.when(pl.col("why").is_null()).then(pl.lit("resolved")).otherwise(pl.lit("not_seen"))
     )
 
 
@@ -280,7 +280,7 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, missing: pl.Dat
     )
 
 
-_HAS_CHANGED = (pl.col("event") != "persisting") | (pl.col("before") == "not seen") | pl.col("quiet")
+_HAS_CHANGED = (pl.col("event") != "persisting") | (pl.col("before") == "not_seen") | pl.col("quiet")
 _HAS_NEW_MARK = pl.col("mark") != pl.col("before")
 """What has an entry: a case that had a finding in the last run, or is still not seen, has none."""
 

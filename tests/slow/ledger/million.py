@@ -66,7 +66,7 @@ def main() -> int:
     ledger_runs = (
         ((0, 0, 0, 0), {"new": many}),
         ((part, part, part // 4, part),
-         {"new": part, "worse": part, "resolved": part, "not seen": part, "persisting": many - 3 * part}),
+         {"new": part, "worse": part, "resolved": part, "not_seen": part, "persisting": many - 3 * part}),
     )  # fmt: skip
     policy = policies.load("default", select, "UTC")
     failed = False

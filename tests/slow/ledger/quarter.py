@@ -168,7 +168,7 @@ class Quarter:
         self._published(ledger_run, latest, summary, reported, code)
         self.tally["nights run"] += 1
         self.tally.update(reported.counts)
-        self.tally.update(why for mark, why in reported.marks.values() if mark == "not seen")
+        self.tally.update(why for mark, why in reported.marks.values() if mark == "not_seen")
         self.tally["undecided claims settled"] += reported.settled
 
     def _run_again(self, ledger_run: int) -> None:
@@ -342,7 +342,7 @@ class Quarter:
             reported.counts,
         )
         rows = re.findall(
-            r'<tr><td class="\w+">\w+</td><td><a href="#rule-(\w+)">.*?<bdi class="id">(\w+)</bdi>.*?<td data-mark="([a-z ]+)">.*?<td data-state="(\w+)">',
+            r'<tr><td class="\w+">\w+</td><td><a href="#rule-(\w+)">.*?<bdi class="id">(\w+)</bdi>.*?<td data-mark="([a-z_]+)">.*?<td data-state="(\w+)">',
             page,
         )
         shown = {(claim, "1", "98968", rule): (mark, state) for rule, claim, mark, state in rows}

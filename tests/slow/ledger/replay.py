@@ -17,7 +17,7 @@ import polars as pl
 
 FACTS = ("outcome", "service_date", "minutes", "billed_amount", "paid_amount", "patient_id", "provider_id",
          "related_kind", "related_id", "related_at", "gap_days", "basis")  # fmt: skip
-MARKS = ("new", "worse", "reopened", "persisting", "changed", "resolved", "not seen")
+MARKS = ("new", "worse", "reopened", "persisting", "changed", "resolved", "not_seen")
 STATES = ("open", "confirmed", "corrected", "refunded", "dismissed")
 SETTLED = STATES[2:]
 
@@ -131,7 +131,7 @@ class Replay:
         self.last: dict[Key, tuple[str, str | None]] = {}
 
     def ledger_run(self, folder: Path, *, again: bool = False) -> Recorded:
-        """One published run. Returns its marks by case, each with the reason of `not seen`.
+        """One published run. Returns its marks by case, each with the reason of `not_seen`.
 
         `again`: with the inputs and settings of the run before it, whose marks it repeats where nobody decided since.
         """
@@ -235,16 +235,16 @@ class Replay:
             return None  # told once
         claim = claims.get(key[:3])
         if claim is None:
-            return "not seen", "claim not audited"
+            return "not_seen", "claim not audited"
         if not evaluated[rule]:
-            return "not seen", "rule not evaluated"
+            return "not_seen", "rule not evaluated"
         if rule in claim["unknowns"]:
-            return "not seen", "rule could not be decided"
+            return "not_seen", "rule could not be decided"
         if rule in claim["not_applicable"] or claim["disposition"] == "not_applicable":
-            return "not seen", "rule does not apply"
+            return "not_seen", "rule does not apply"
         related = case.facts["related_kind"], case.facts["related_id"]
         if related[1] is not None and related not in there:
-            return "not seen", "its related record is no longer in the export"
+            return "not_seen", "its related record is no longer in the export"
         case.gone = True
         return "resolved", None
 
