@@ -343,7 +343,7 @@ class Quarter:
             reported.counts,
         )
         rows = re.findall(
-            r'<tr><td class="\w+">\w+</td><td><a href="#rule-(\w+)">.*?<bdi class="id">(\w+)</bdi>.*?<td data-mark="([a-z ]+)">.*?<td data-state="(\w+)">',
+            r'<tr><td class="\w+">\w+</td><td><a href="#rule-(\w+)">.*?<bdi class="id">(\w+)</bdi>.*?<td data-mark="([a-z_]+)">.*?<td data-state="(\w+)">',
             page,
         )
         shown = {(claim, "1", "98968", rule): (mark, state) for rule, claim, mark, state in rows}
