@@ -9,7 +9,8 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.parsing import values
+from auditor.parsing.readers import blank_row
+from auditor.parsing.table_parser import ROW_SOURCE
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, with_any_id
 from auditor.prefilter.key_scan import KeyScan, repeated_hashes
 from auditor.prefilter.membership_filter import MembershipFilter
@@ -48,8 +49,8 @@ def summaries(table: str, size: int) -> tuple[ChunkTyper, list[ChunkSummary]]:
     """A table of the sample, typed in chunks of so many rows."""
     frame = ingest.read_table(table, [str(SAMPLE / f"{table}.csv")], POLICY).frame
     chunks = [Chunk(rows, pl.DataFrame(schema=REJECT_SCHEMA)) for rows in frame.iter_slices(size)]
-    scan = KeyScan(table, POLICY, table == "calls", False, values.blanks(table, POLICY))
-    keys = [name for name in frame.columns if name in (*scan.columns, *values.ROW_SOURCE)]
+    scan = KeyScan(table, POLICY, table == "calls", False, blank_row(table, POLICY))
+    keys = [name for name in frame.columns if name in (*scan.columns, *ROW_SOURCE)]
     ids = repeated_hashes([scan(replace(chunk, frame=chunk.frame.select(keys)))[0] for chunk in chunks])
     patients = pl.read_csv(SAMPLE / "calls.csv", infer_schema=False)["patient_id"]
     pair = "patient in visits" if table == "visits" else "patient in other lines"
