@@ -1,9 +1,7 @@
 """The whole path on one screen: scan keys → type and filter rows → cover → judge (bill, window, judge, find) → merge."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-
-import polars as pl
+from collections.abc import Mapping
+from dataclasses import replace
 
 from auditor import evaluated
 from auditor.audit_context import AuditContext
@@ -11,48 +9,22 @@ from auditor.billing.lines import provider_rows
 from auditor.engines import Engine, Progress
 from auditor.engines.local import Local
 from auditor.errors import UsageError
-from auditor.inputs import Inputs, existing
-from auditor.judging.findings import FINDINGS_ORDER, KEYS
-from auditor.judging.patients import Judged
+from auditor.inputs import Inputs
 from auditor.parsing.readers import blank_row
 from auditor.parsing.typed_chunk import type_table
 from auditor.parsing.typed_table import Table
 from auditor.prefilter import row_filter
-from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
+from auditor.prefilter.chunk_typer import ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult
 from auditor.prefilter.membership_filter import MembershipFilter
-from auditor.quality import checks, coverage, coverage_bounds, relationships
+from auditor.quality import checks, coverage, coverage_bounds
 from auditor.quality.coverage import Coverage
 from auditor.quality.issue import Exports, Stage
+from auditor.quality.profile import TableProfile
 from auditor.reading import ingest
-from auditor.reading.ingest import SourceFile
+from auditor.reading.ingest import Part, SourceFile
+from auditor.result import Result, merged
 from auditor.settings import Settings
-
-_BIG = ("calls", "claims", "visits")
-"""Read order: the calls kept decide which claims are needed; both decide which visits."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """A finished audit. Frames as `findings.py` and `judge.py` describe them.
-
-    `evidence` is sorted within the claims of a partition only; with more than one it lies on disk.
-
-    `outcomes` has one row per claim (`line`) and a column per evaluated rule; `not_evaluated` is rule code → reason.
-    """
-
-    inputs: Inputs
-    coverage: Coverage
-    claims: pl.DataFrame
-    findings: pl.DataFrame
-    evidence: pl.LazyFrame
-    outcomes: pl.DataFrame
-    not_evaluated: Mapping[str, str]
-    joins: pl.DataFrame
-    inactive: Mapping[str, int]
-    absent: int
-    unmatched: int
-    warnings: tuple[str, ...] = field(default=())
 
 
 def read(settings: Settings, progress: Progress, given_engine: Engine | None = None) -> Inputs:
@@ -60,43 +32,54 @@ def read(settings: Settings, progress: Progress, given_engine: Engine | None = N
     if sum(paths.count("-") for paths in settings.paths.values()) > 1:
         raise UsageError("-: standard input can hold one table only; name files for the others")
     engine: Engine = given_engine or Local(progress=progress)
-    policy, with_claims = settings.policy, "claims" in settings.paths
     parts = {name: engine.parts(name, paths) for name, paths in settings.paths.items()}
-    with_spans = any(rule.over == "overlap" for rule in evaluated.enabled_rules(settings))
-    tables: dict[str, Table] = {}
-    files: dict[str, tuple[SourceFile, ...]] = {}
-    scans: dict[str, tuple[KeyScan, KeyScanResult]] = {}
-    summaries: dict[str, ChunkSummary] = {}
-    if "providers" in settings.paths:
-        extract = ingest.read_table("providers", settings.paths["providers"], policy)
-        tables["providers"], files["providers"] = type_table(extract, policy), extract.files
-    for name in (name for name in _BIG if name in settings.paths):
-        bills = name == ("claims" if with_claims else "calls")
-        scan = KeyScan(name, policy, bills, with_claims and name == "calls", blank_row(name, policy))
-        scans[name] = scan, engine.scan_keys(scan, parts[name][0])
-        ingest.check_mapping(name, scans[name][1].files, policy, without_billing=scan.without_billing)
-    lines = scans["claims" if with_claims else "calls"][1]
-    for name, (scan, scan_result) in scans.items():
-        is_relevant = row_filter.row_filter_for(name, settings, engine, lines)
-        until = summaries["calls"].profile.coverage.latest_end if name == "visits" else None
-        repeated = MembershipFilter(scan_result.repeated)
-        lookups = row_filter.lookups_for(name, engine, lines.billed, settings)
+    providers, provider_files = _read_providers(settings)
+    scans = _scan_keys(settings, parts, engine)
+    lines = scans["claims" if "claims" in scans else "calls"][1]
+    tables, files, profiles = dict(providers), dict(provider_files), dict[str, TableProfile]()
+    for name, (scan, scanned) in scans.items():
         typer = ChunkTyper(
-            scan=scan, repeated=repeated, row_filter=is_relevant, with_spans=with_spans, lookups=lookups, until=until
+            scan=scan,
+            repeated=MembershipFilter(scanned.repeated),
+            row_filter=row_filter.row_filter_for(name, settings, engine, lines),
+            with_spans=any(rule.over == "overlap" for rule in evaluated.enabled_rules(settings)),
+            lookups=row_filter.lookups_for(name, engine, lines.billed, settings),
+            until=profiles["calls"].coverage.latest_end if name == "visits" else None,
         )
-        summaries[name] = engine.type_chunks(typer, parts[name][0])
-        tables[name] = replace(summaries[name].table, notes=(*parts[name][1], *summaries[name].table.notes))
+        summary = engine.type_chunks(typer, parts[name][0])
+        profiles[name] = summary.profile
+        tables[name] = replace(summary.table, notes=(*parts[name][1], *summary.table.notes))
         files[name] = tuple(replace(file, signature=first.signature)
-                            for file, first in zip(summaries[name].files, scan_result.files, strict=True))  # fmt: skip
+                            for file, first in zip(summary.files, scanned.files, strict=True))  # fmt: skip
         progress(f"read {name}: {sum(file.rows for file in files[name]):,} rows")
-    profiles = {name: summary.profile for name, summary in summaries.items()}
     return Inputs(
         {name: tables[name] for name in settings.paths},
         {name: files[name] for name in settings.paths},
         profiles,
-        checks.quality_report(profiles, lines.billed, provider_rows(tables.get("providers")), policy),
+        checks.quality_report(profiles, lines.billed, provider_rows(tables.get("providers")), settings.policy),
         engine,
     )
+
+
+def _read_providers(settings: Settings) -> tuple[dict[str, Table], dict[str, tuple[SourceFile, ...]]]:
+    """The provider table, whole; nothing where none is given."""
+    if "providers" not in settings.paths:
+        return {}, {}
+    extract = ingest.read_table("providers", settings.paths["providers"], settings.policy)
+    return {"providers": type_table(extract, settings.policy)}, {"providers": extract.files}
+
+
+def _scan_keys(
+    settings: Settings, parts: Mapping[str, tuple[list[Part], tuple[str, ...]]], engine: Engine
+) -> dict[str, tuple[KeyScan, KeyScanResult]]:
+    """The key scan of each large table, in read order: the calls kept decide which claims are needed; both which visits."""
+    policy, with_claims, scans = settings.policy, "claims" in settings.paths, dict[str, tuple[KeyScan, KeyScanResult]]()
+    for name in (name for name in ("calls", "claims", "visits") if name in settings.paths):
+        bills = name == ("claims" if with_claims else "calls")
+        scan = KeyScan(name, policy, bills, with_claims and name == "calls", blank_row(name, policy))
+        scans[name] = scan, engine.scan_keys(scan, parts[name][0])
+        ingest.check_mapping(name, scans[name][1].files, policy, without_billing=scan.without_billing)
+    return scans
 
 
 def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
@@ -121,7 +104,7 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
         patients_with_rejected_visits=tables["visits"].patients_with_rejects,
         patients_with_rejected_lines=tables.get("claims", tables["calls"]).patients_with_rejects,
     )
-    result = _merged(inputs, covered, not_evaluable, inputs.engine.judge(context))
+    result = merged(inputs, covered, not_evaluable, inputs.engine.judge(context))
     for name, files in inputs.files.items():
         for file in files:
             ingest.confirm(name, file)
@@ -156,49 +139,3 @@ def cover(inputs: Inputs, settings: Settings) -> Coverage:
     days = {name: profile.rows_by_date for name, profile in inputs.profiles.items()}
     bounds = coverage_bounds.merge([profile.coverage for profile in inputs.profiles.values()])
     return coverage.cover(bounds, days, settings.policy, settings.as_of, settings.visits_since, settings.claims_since)
-
-
-def _in_order(claims: list[pl.DataFrame]) -> pl.DataFrame:
-    """The claims of all partitions, which are let go, column by column: they are the largest part of a result.
-
-    Each in one piece: lists in several are picked ten times slower.
-    """
-    whole = pl.concat(claims)
-    claims.clear()
-    order = whole.select(pl.arg_sort_by(*KEYS)).to_series()
-    return pl.DataFrame([whole.drop_in_place(name).rechunk().gather(order) for name in whole.columns])
-
-
-def _merged(inputs: Inputs, covered: Coverage, not_evaluable: Mapping[str, str], parts: Iterable[Judged]) -> Result:
-    """The partitions as one: lines numbered through, rows in the order in which they are published."""
-    before = 0
-    claims, found, outcomes, evidence, claimed, absent, unmatched = [], [], [], [], [], 0, 0
-    inactive = dict.fromkeys(("void", "denied"), 0)
-    for part in parts:
-        claims.append(part.claims.with_columns(pl.col("line") + before))
-        outcomes.append(part.outcomes.with_columns(pl.col("line") + before))
-        before += 1 + max(part.outcomes["line"].to_list(), default=-1)
-        found.append(part.findings)
-        inactive = {status: count + part.inactive[status] for status, count in inactive.items()}
-        evidence.append(inputs.engine.spill(part.evidence))
-        claimed.append(part.claimed)
-        absent += part.absent
-        unmatched += part.unmatched
-    return Result(
-        inputs,
-        covered,
-        _in_order(claims),
-        pl.concat(found).sort(*FINDINGS_ORDER),
-        pl.concat(evidence),
-        pl.concat(outcomes),
-        not_evaluable,
-        relationships.match_rates(
-            claimed,
-            inputs.quality.ids,
-            existing(inputs),
-            pl.concat([profile.call_hashes for profile in inputs.profiles.values()]),
-        ),
-        inactive,
-        absent,
-        unmatched,
-    )

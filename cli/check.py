@@ -9,12 +9,12 @@ import polars as pl
 
 from auditor import audit as auditing
 from auditor import evaluated
-from auditor.audit import Result
 from auditor.inputs import Inputs
 from auditor.quality import checks, clock_offset, duration_units, rejects
 from auditor.quality.issue import Stage
 from auditor.reading.headers import shown
 from auditor.reports import summary, text
+from auditor.result import Result
 from auditor.rules import ALL
 from auditor.settings import Settings
 from cli.log import log

@@ -13,7 +13,6 @@ from sqlite3 import Connection
 import polars as pl
 
 from auditor import audit as auditing
-from auditor.audit import Result
 from auditor.cases import after_decisions, ledger_update, queries, store
 from auditor.engines import Engine
 from auditor.engines.local import Local
@@ -24,6 +23,7 @@ from auditor.quality.issue import Stage
 from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Run
+from auditor.result import Result
 from auditor.run_summary import Summary
 from auditor.runs import past
 from auditor.schema.names import without_credentials

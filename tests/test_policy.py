@@ -7,9 +7,9 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Result
 from auditor.errors import UsageError
 from auditor.reports import summary
+from auditor.result import Result
 from auditor.rules import select
 from auditor.settings import Settings
 from tests.reference import Table, World

@@ -11,7 +11,6 @@ from typing import Any
 
 import polars as pl
 
-from auditor.audit import Result
 from auditor.cases import queries
 from auditor.cases.ledger_update import LedgerUpdate
 from auditor.cases.states import STATES
@@ -19,6 +18,7 @@ from auditor.choices import ALARMS, GONE, SETTLED
 from auditor.judging.findings import AMOUNT, KEYS
 from auditor.reports.summary import amounts_by_rule, money_of
 from auditor.reports.tables import IS_SETTLED, URGENT
+from auditor.result import Result
 from auditor.run_summary import AfterDecisions, LedgerPart, RuleResult, Summary, Tally
 
 _DOLLARS = pl.Decimal(18, 2)

@@ -15,7 +15,6 @@ from typing import Any
 
 import polars as pl
 
-from auditor.audit import Result
 from auditor.cases import chain, states
 from auditor.cases.chain import Entry
 from auditor.cases.states import COLUMNS, DECIDED, MARKS, State, after
@@ -23,6 +22,7 @@ from auditor.choices import ALARMS, GONE
 from auditor.judging.finding_id import joined
 from auditor.judging.findings import AMOUNT, CASE, KEYS
 from auditor.policy import Policy
+from auditor.result import Result
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
 from auditor.run_summary import Summary

@@ -82,6 +82,7 @@ def _runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
             run, cases = past.read(run_folder / "summary.json"), past.scan(run_folder, "cases").collect()
             ledger_update.facts(cases)
             cases.select(COLUMNS)
+            cases = cases.with_columns(pl.col("mark").replace("not seen", "not_seen"))  # as version 1 has it
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise InputRefused(
                 f"{run_folder}: its cases cannot be read, or an older version wrote them ({type(error).__name__}); "

@@ -20,7 +20,6 @@ from typing import Any
 import polars as pl
 from filelock import FileLock, Timeout
 
-from auditor.audit import Result
 from auditor.errors import FolderLocked, OutputFailed
 from auditor.inputs import Inputs
 from auditor.reading.ingest import REJECT_SCHEMA
@@ -28,6 +27,7 @@ from auditor.reports.outputs import TABLES
 from auditor.reports.page import page as html
 from auditor.reports.tables import write_csv, write_evidence, write_parquet
 from auditor.reports.workbook import workbook as xlsx
+from auditor.result import Result
 from auditor.run_options import WRITABLE
 from auditor.run_summary import RefusalSummary, Summary
 

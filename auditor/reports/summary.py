@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from auditor import __version__
-from auditor.audit import Result
 from auditor.inputs import Inputs
 from auditor.judging.findings import AMOUNT, NOT_APPLICABLE
 from auditor.quality import link_vocabularies, rejects
@@ -23,6 +22,7 @@ from auditor.quality.profile import TableProfile
 from auditor.quality.relationships import BY_NAME
 from auditor.reading import ingest
 from auditor.reports import outputs
+from auditor.result import Result
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
 from auditor.run_summary import (

@@ -297,7 +297,7 @@ def test_refunds_of_a_claim_add_up_to_its_amount(ledger_runs: LedgerRuns):
     ledger_runs.run(SHORT)
     ledger_runs.decide("1", "confirmed")
     assert ledger_runs.decide("1", "refunded", amount=Decimal("10.5")).refunded_amount == "10.5"
-    with pytest.raises(UsageError, match="more than what is left"):
+    with pytest.raises(UsageError, match="more than the rest"):
         ledger_runs.decide("1", "refunded", amount=Decimal("19.51"))
     assert ledger_runs.decide("1", "refunded").refunded_amount == "30.00"
     assert ledger_runs.decide("1", "refunded").refunded_amount == "30.00"
@@ -310,7 +310,7 @@ def test_refunds_of_a_claim_add_up_to_its_amount(ledger_runs: LedgerRuns):
 def test_a_claim_without_an_amount_needs_one_for_its_refund(ledger_runs: LedgerRuns):
     ledger_runs.run(SHORT.replace(",30", ","))
     ledger_runs.decide("1", "confirmed")
-    with pytest.raises(UsageError, match="say with --amount"):
+    with pytest.raises(UsageError, match="with --amount"):
         ledger_runs.decide("1", "refunded")
     assert ledger_runs.decide("1", "refunded", amount=Decimal(5)).refunded_amount == "5"
 

@@ -133,7 +133,7 @@ def test_too_many_rejects_are_refused_and_listed(exports: Path):
     (refused,) = (exports / "out" / "refused").iterdir()
     rejects = (refused / "rejects.csv").read_text().splitlines()
     assert rejects == [
-        "table,source_file,source_record,column,reason",
+        "table_name,source_file,source_record,column_name,reason",
         "calls,calls.csv,2,call_minutes,call_minutes is negative",
     ]
     assert run(exports, "--max-rejects", "1").returncode == 1

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from auditor import audit as auditing
-from auditor.audit import Result
+from auditor.result import Result
 from tests.reference import Table, World
 from tests.support import compare
 from tests.synthetic.test_sample_answer import SAMPLE, sample_world

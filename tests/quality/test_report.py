@@ -10,10 +10,10 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Result
 from auditor.errors import InputRefused
 from auditor.quality import checks, measure
 from auditor.quality.issue import Stage
+from auditor.result import Result
 from auditor.rules import select
 from tests.reference import Table, World
 from tests.support import compare

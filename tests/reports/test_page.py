@@ -18,6 +18,7 @@ from auditor.reports.page.charts import hours, trend
 from auditor.reports.page.providers import overall_rate, ranking
 from auditor.reports.page.timeline import shown
 from auditor.reports.tables import urgent_first, worst_first
+from auditor.result import Result
 from auditor.run_summary import Summary
 from cli.options import resolve
 
@@ -26,7 +27,7 @@ VOID = {"meta", "link", "br", "img", "input", "hr"}
 HOSTILE = ("<script>alert(1)</script>", "p<b>gpj.exe", '"><img src=x onerror=alert(1)>', "=HYPERLINK(1)", "i" * 100)
 
 
-def run(folder: Path, **flags: object) -> tuple[audit.Result, Summary]:
+def run(folder: Path, **flags: object) -> tuple[Result, Summary]:
     """Audit the exports in a folder."""
     given = {name: [str(folder / f"{name}.csv")] for name in ("calls", "visits", "claims", "providers")}
     paths = {name: paths for name, paths in given.items() if Path(paths[0]).exists()}
@@ -84,12 +85,12 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def sample() -> tuple[audit.Result, Summary, str]:
+def sample() -> tuple[Result, Summary, str]:
     result, reported = run(SAMPLE)
     return result, reported, html.render(result, reported)
 
 
-def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Summary, str]) -> None:
+def test_numbers_are_those_of_the_summary(sample: tuple[Result, Summary, str]) -> None:
     _, reported, text = sample
     written = reported.published()
     page, claims = Page(text), written["claims"]
@@ -116,7 +117,7 @@ def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Summary, s
     assert written["policy"]["sha256"] in text and written["run_id"] in text
 
 
-def test_first_words_say_how_many_rules_were_evaluated(sample: tuple[audit.Result, Summary, str]) -> None:
+def test_first_words_say_how_many_rules_were_evaluated(sample: tuple[Result, Summary, str]) -> None:
     _, reported, text = sample
     written = reported.published()
     assert (
@@ -126,7 +127,7 @@ def test_first_words_say_how_many_rules_were_evaluated(sample: tuple[audit.Resul
     assert "conclusion" in text and "Potential overpayment" in text
 
 
-def test_policy_allows_the_inlined_blocks_and_nothing_else(sample: tuple[audit.Result, Summary, str]) -> None:
+def test_policy_allows_the_inlined_blocks_and_nothing_else(sample: tuple[Result, Summary, str]) -> None:
     page = Page(sample[2])
     policy = next(has["content"] for tag, has in page.elements if has.get("http-equiv") == "Content-Security-Policy")
     assert policy and policy.startswith("default-src 'none'; ") and "unsafe" not in policy
@@ -136,7 +137,7 @@ def test_policy_allows_the_inlined_blocks_and_nothing_else(sample: tuple[audit.R
         assert len(blocks) == 1 and f"{directive} 'sha256-{hashed}'" in policy
 
 
-def test_nothing_is_asked_of_the_network(sample: tuple[audit.Result, Summary, str]) -> None:
+def test_nothing_is_asked_of_the_network(sample: tuple[Result, Summary, str]) -> None:
     for tag, has in Page(sample[2]).elements:
         assert tag not in ("link", "iframe", "object", "embed", "base", "img")
         assert "style" not in has and not any(name.startswith("on") for name in has)
@@ -145,7 +146,7 @@ def test_nothing_is_asked_of_the_network(sample: tuple[audit.Result, Summary, st
     assert "url(" not in sample[2] and "@import" not in sample[2]
 
 
-def test_every_finding_and_time_line_is_there_without_javascript(sample: tuple[audit.Result, Summary, str]) -> None:
+def test_every_finding_and_time_line_is_there_without_javascript(sample: tuple[Result, Summary, str]) -> None:
     result, _, text = sample
     page = Page(text)
     ids = {has.get("id") for _, has in page.elements}
@@ -158,21 +159,21 @@ def test_every_finding_and_time_line_is_there_without_javascript(sample: tuple[a
     assert all(has.get("scope") for tag, has in page.elements if tag == "th")
 
 
-def test_findings_stand_worst_first(sample: tuple[audit.Result, Summary, str]) -> None:
+def test_findings_stand_worst_first(sample: tuple[Result, Summary, str]) -> None:
     _, _, text = sample
     body = text[text.index('<table id="table">') :]
     outcomes = re.findall(r'<tr><td class="(violation|review)">', body)
     assert outcomes == sorted(outcomes, key=("violation", "review").index)
 
 
-def test_only_so_many_findings_are_inlined(sample: tuple[audit.Result, Summary, str]) -> None:
+def test_only_so_many_findings_are_inlined(sample: tuple[Result, Summary, str]) -> None:
     result, reported, _ = sample
     text = html.render(result, reported, findings=10, lines=3)
     assert f"Showing 10 of {result.findings.height}, worst first" in text and "findings.parquet" in text
     assert text.count('<svg class="line"') == 3
 
 
-def test_what_is_new_is_in_the_page_however_little_fits(sample: tuple[audit.Result, Summary, str]) -> None:
+def test_what_is_new_is_in_the_page_however_little_fits(sample: tuple[Result, Summary, str]) -> None:
     """The least of all findings is the one that is new; and of each rule the first are there."""
     result, reported, _ = sample
     last = worst_first(result.findings, "outcome", 100, last=("rule",))[-1, "finding_id"]
@@ -189,7 +190,7 @@ def test_what_is_new_is_in_the_page_however_little_fits(sample: tuple[audit.Resu
     assert f'data-rest="{result.findings.height - 30}"' in text
 
 
-def test_bytes_are_limited_too(sample: tuple[audit.Result, Summary, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_are_limited_too(sample: tuple[Result, Summary, str], monkeypatch: pytest.MonkeyPatch) -> None:
     result, reported, _ = sample
     monkeypatch.setattr(html, "FINDING_BYTES", 4_000)
     text = html.render(result, reported)
@@ -223,11 +224,11 @@ def test_amounts_that_are_not_in_the_export_are_not_zero(tmp_path: Path) -> None
     )
 
 
-def test_equal_results_give_equal_files(sample: tuple[audit.Result, Summary, str]) -> None:
+def test_equal_results_give_equal_files(sample: tuple[Result, Summary, str]) -> None:
     assert html.render(*run(SAMPLE)) == sample[2]
 
 
-def test_one_claim_is_no_pattern(sample: tuple[audit.Result, Summary, str]) -> None:
+def test_one_claim_is_no_pattern(sample: tuple[Result, Summary, str]) -> None:
     ranked, overall = ranking(sample[0].claims), overall_rate(sample[0].claims)
     rows = {row["provider_id"]: row for row in ranked.to_dicts()}
     assert ranked["claims"].sum() == 125 and overall == 35 / 125
@@ -252,7 +253,7 @@ def test_only_what_chance_does_not_explain_is_marked() -> None:
     assert ranked["at_risk"].null_count() == ranked.height
 
 
-def test_trend_holds_every_claim_and_hours_need_a_reason(sample: tuple[audit.Result, Summary, str]) -> None:
+def test_trend_holds_every_claim_and_hours_need_a_reason(sample: tuple[Result, Summary, str]) -> None:
     unit, periods = trend(sample[0].claims)
     assert unit == "month" and periods["claims"].sum() == 125 and periods["violation"].sum() == 35
     assert hours(sample[0].claims) is None

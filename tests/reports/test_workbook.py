@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import polars as pl
 import pytest
 
-from auditor import audit
 from auditor.reports.workbook import workbook as xlsx
+from auditor.result import Result
 from auditor.run_summary import Summary
 from tests.reports.test_page import HOSTILE, SAMPLE, exports, run
 
@@ -60,14 +60,14 @@ class Book:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[audit.Result, Summary, Book]:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Summary, Book]:
     path = tmp_path_factory.mktemp("xlsx") / "report.xlsx"
     result, reported = run(SAMPLE)
     xlsx.write(path, result, reported)
     return result, reported, Book(path)
 
 
-def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Summary, Book]) -> None:
+def test_numbers_are_those_of_the_summary(sample: tuple[Result, Summary, Book]) -> None:
     _, reported, book = sample
     written = reported.published()
     pairs = book.pairs()
@@ -88,7 +88,7 @@ def test_numbers_are_those_of_the_summary(sample: tuple[audit.Result, Summary, B
     assert len(book.rows("Rejects")) == sum(entry["rejected"] for entry in written["rejects"].values())
 
 
-def test_findings_and_claims_are_complete_and_typed(sample: tuple[audit.Result, Summary, Book]) -> None:
+def test_findings_and_claims_are_complete_and_typed(sample: tuple[Result, Summary, Book]) -> None:
     result, reported, book = sample
     written = reported.published()
     findings, claims = book.rows("Findings"), book.rows("Claims")
@@ -109,7 +109,7 @@ def _day(serial: object) -> datetime:
     return datetime.combine(date(1899, 12, 30), datetime.min.time()) + timedelta(seconds=round(serial * 86400))
 
 
-def test_links_find_their_claim_in_any_order(sample: tuple[audit.Result, Summary, Book]) -> None:
+def test_links_find_their_claim_in_any_order(sample: tuple[Result, Summary, Book]) -> None:
     book = sample[2]
     for sheet, other in (("Findings", "Claims"), ("Claims", "Findings")):
         links = re.findall(
@@ -124,7 +124,7 @@ def test_links_find_their_claim_in_any_order(sample: tuple[audit.Result, Summary
         assert book.xml[sheet].count("<f>") == len(links)
 
 
-def test_the_reviewers_columns_stand_beside_the_reason(sample: tuple[audit.Result, Summary, Book]) -> None:
+def test_the_reviewers_columns_stand_beside_the_reason(sample: tuple[Result, Summary, Book]) -> None:
     result, _, book = sample
     text, last = book.xml["Findings"], sample[0].findings.height + 2
     heads = [head for where, head in book.sheets["Findings"].items() if where[1:] == "2"]
@@ -142,7 +142,7 @@ def test_the_reviewers_columns_stand_beside_the_reason(sample: tuple[audit.Resul
     assert result.findings.height == 65
 
 
-def test_what_is_new_comes_first(sample: tuple[audit.Result, Summary, Book], tmp_path: Path) -> None:
+def test_what_is_new_comes_first(sample: tuple[Result, Summary, Book], tmp_path: Path) -> None:
     result, reported, _ = sample
     marks = ["persisting", "new", "worse", "reopened", "persisting"]
     states = ["open", "open", "open", "open", "dismissed"]
@@ -169,7 +169,7 @@ def test_what_is_new_comes_first(sample: tuple[audit.Result, Summary, Book], tmp
     assert len(set(rows)) == 5
 
 
-def test_charts_are_native(sample: tuple[audit.Result, Summary, Book]) -> None:
+def test_charts_are_native(sample: tuple[Result, Summary, Book]) -> None:
     assert {f"xl/charts/chart{at}.xml" for at in (1, 2, 3)} <= set(sample[2].parts)
 
 
@@ -188,9 +188,7 @@ def test_hostile_ids_are_text(tmp_path: Path) -> None:
     )
 
 
-def test_long_tables_are_cut_to_the_worst_and_say_so(
-    sample: tuple[audit.Result, Summary, Book], tmp_path: Path
-) -> None:
+def test_long_tables_are_cut_to_the_worst_and_say_so(sample: tuple[Result, Summary, Book], tmp_path: Path) -> None:
     result, reported, whole = sample
     xlsx.write(tmp_path / "r.xlsx", result, reported, rows=30)
     book = Book(tmp_path / "r.xlsx")
@@ -205,7 +203,7 @@ def test_long_tables_are_cut_to_the_worst_and_say_so(
     assert f"{result.claims.height - 30:,} more rows are in claims.csv" in str(book.sheets["Claims"]["A1"])
 
 
-def test_of_equal_findings_the_newest_come_first(sample: tuple[audit.Result, Summary, Book], tmp_path: Path) -> None:
+def test_of_equal_findings_the_newest_come_first(sample: tuple[Result, Summary, Book], tmp_path: Path) -> None:
     result, reported, _ = sample
     findings = result.findings.with_columns(
         mark=pl.lit("persisting"), state=pl.lit("open"), case_number=pl.int_range(pl.len())
@@ -225,7 +223,7 @@ def test_of_equal_findings_the_newest_come_first(sample: tuple[audit.Result, Sum
     assert order == sorted(order) and len(set(order)) < len(order)
 
 
-def test_numbers_that_excel_would_round_are_text(sample: tuple[audit.Result, Summary, Book], tmp_path: Path) -> None:
+def test_numbers_that_excel_would_round_are_text(sample: tuple[Result, Summary, Book], tmp_path: Path) -> None:
     result, reported, _ = sample
     long = replace(
         result, findings=result.findings.with_columns(paid_amount=pl.lit("12345678901234.56").cast(pl.Decimal(18, 2)))
@@ -248,7 +246,7 @@ def test_amounts_that_are_not_in_the_export_are_not_zero(tmp_path: Path) -> None
     assert Book(tmp_path / "r.xlsx").pairs()["claims in violation"] == "not known"
 
 
-def test_equal_results_give_equal_files(sample: tuple[audit.Result, Summary, Book], tmp_path: Path) -> None:
+def test_equal_results_give_equal_files(sample: tuple[Result, Summary, Book], tmp_path: Path) -> None:
     result, reported, _ = sample
     for name in ("a.xlsx", "b.xlsx"):
         xlsx.write(tmp_path / name, result, reported)

@@ -34,7 +34,7 @@ def out(tmp_path: Path) -> Path:
 def test_a_claim_is_explained_with_its_calls_and_what_was_weighed(out: Path) -> None:
     [explanation] = explain(out, "k3")
     assert [(event.kind, event.id) for event in explanation.events] == [("call", "k3"), ("visit", "v5")]
-    assert explanation.events[1].notes == ("LAH001: no, did not take place",)
+    assert explanation.events[1].notes == ("LAH001: does not count (did not take place)",)
     with (out / "text").open("w", encoding="utf-8") as stream:
         write(stream, [explanation])
     assert "2026-03-04 09:00 to 09:25 CALL k3" in (out / "text").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from auditor.audit import Result
+from auditor.result import Result
 from tests.reference import Table, World
 from tests.support import compare
 

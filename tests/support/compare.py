@@ -9,7 +9,7 @@ import polars as pl
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Result
+from auditor.result import Result
 from auditor.rules import select
 from auditor.rules.rule import Outcome
 from auditor.settings import Settings

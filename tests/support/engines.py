@@ -8,7 +8,6 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 from auditor import audit as auditing
-from auditor.audit import Result
 from auditor.engines import Engine
 from auditor.engines.local import Local
 from auditor.engines.partitions import Partitions
@@ -16,6 +15,7 @@ from auditor.judging.findings import EVIDENCE_ORDER
 from auditor.prefilter.chunk_typer import RowFilter
 from auditor.quality.coverage_bounds import CoverageBounds
 from auditor.quality.profile import TableProfile
+from auditor.result import Result
 from auditor.settings import Settings
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
-from auditor.audit import Result
 from auditor.quality import checks
 from auditor.quality.issue import Stage
 from auditor.reports import summary
+from auditor.result import Result
 from auditor.rules import CODES, select
 from auditor.rules.rule import Outcome
 from auditor.settings import Settings

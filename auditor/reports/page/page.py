@@ -13,13 +13,13 @@ import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from auditor.audit import Result
 from auditor.cases.states import STATES
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reports.page import charts, phrases
 from auditor.reports.page.providers import FEW, overall_rate, ranking
 from auditor.reports.page.timeline import draw, draw_minutes, shown
 from auditor.reports.tables import FORMER, urgent_first
+from auditor.result import Result
 from auditor.run_summary import Summary
 from auditor.runs import past
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from auditor.audit import Result
 from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import wilson
 from auditor.reports.tables import FORMER
+from auditor.result import Result
 from auditor.rules import ALL
 from auditor.rules import pages as pages_module
 from auditor.rules.rule import BASIS_WORDS

@@ -7,10 +7,10 @@ from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from auditor.audit import Result
 from auditor.reports.page import charts
 from auditor.reports.page.phrases import counted
 from auditor.reports.workbook.sheets import WorkbookWriter
+from auditor.result import Result
 from auditor.run_summary import Summary, Tally
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from auditor.audit import Result
 from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import ranking
 from auditor.reports.tables import FORMER, urgent_first, worst_first
 from auditor.reports.workbook import columns, summary_sheet
 from auditor.reports.workbook.sheets import ROWS_ABOVE, opened
+from auditor.result import Result
 from auditor.run_summary import Summary
 
 ROWS = 2_000

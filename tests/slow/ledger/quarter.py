@@ -325,7 +325,7 @@ class Quarter:
     def _counted(self, ledger_run: int, summary: dict[str, Any], reported: Recorded) -> None:
         """Money, claims and work of summary.json, once people's decisions count."""
         self._same(ledger_run, "findings announced", summary["ledger"]["announced"], reported.announced)
-        for name, expected in (("money", reported.money), ("standing", reported.after_decisions)):
+        for name, expected in (("money", reported.money), ("after_decisions", reported.after_decisions)):
             shown = {key: round(summary[name][key], 2) for key in expected}
             self._each(ledger_run, name, shown, {key: round(value, 2) for key, value in expected.items()})
         work = {state: (line["findings"], line["claims"], round(line["amount"], 2))
@@ -334,15 +334,16 @@ class Quarter:
             state: (cases, claims, round(amount, 2)) for state, (cases, claims, amount) in reported.work.items()})  # fmt: skip
 
     def _html(self, ledger_run: int, page: str, reported: Recorded, here: dict[Key, Any], gone: dict[Key, Any]) -> None:
-        counts = re.findall(rf"<b>([\d,]+)</b> ({'|'.join(MARKS)})", page)
+        words = {mark.replace("_", " "): mark for mark in MARKS}  # as the page shows them
+        counts = re.findall(rf"<b>([\d,]+)</b> ({'|'.join(words)})", page)
         self._same(
             ledger_run,
             "counts in the HTML",
-            {mark: int(number.replace(",", "")) for number, mark in counts},
+            {words[mark]: int(number.replace(",", "")) for number, mark in counts},
             reported.counts,
         )
         rows = re.findall(
-            r'<tr><td class="\w+">\w+</td><td><a href="#rule-(\w+)">.*?<bdi class="id">(\w+)</bdi>.*?<td data-mark="([a-z ]+)">.*?<td data-state="(\w+)">',
+            r'<tr><td class="\w+">\w+</td><td><a href="#rule-(\w+)">.*?<bdi class="id">(\w+)</bdi>.*?<td data-mark="([a-z_]+)">.*?<td data-state="(\w+)">',
             page,
         )
         shown = {(claim, "1", "98968", rule): (mark, state) for rule, claim, mark, state in rows}
@@ -354,7 +355,7 @@ class Quarter:
             re.findall(r"<t[dh].*?>(.*?)</t[dh]>", row)
             for row in re.findall(r"<tr>(.*?)</tr>", table.split("<tbody>")[-1])
         ]
-        shown = {(re.sub("<.*?>", "", cell[2]), "1", "98968", cell[1]): (cell[3], cell[4]) for cell in cells}
+        shown = {(re.sub("<.*?>", "", cell[2]), "1", "98968", cell[1]): (words[cell[3]], cell[4]) for cell in cells}
         expected = {key: gone[key] for key in shown if key in gone}
         self._each(ledger_run, "HTML cases without a finding", shown, expected)
         if f"{len(gone):,} cases without" not in page and gone:
@@ -373,10 +374,7 @@ class Quarter:
         """The ledger by `cases export`, and its proof by `cases verify`."""
         code, text = audit98968("cases", "export", str(self.out), "--format", "jsonl")
         self._same(ledger_run, "exit code of cases export", code, 0)
-        rows = [json.loads(line) for line in text.splitlines()]
-        rows = [
-            row | {name: row[name] and Decimal(row[name]) for name in ("amount", "refunded_amount")} for row in rows
-        ]
+        rows = [json.loads(line, parse_float=Decimal) for line in text.splitlines()]
         shown = {(row["claim_id"], row["claim_line"], row["cpt_code"], row["rule"]): row for row in rows}
         cases = self.replay.cases
         for column, value in CASE_COLUMNS.items():
