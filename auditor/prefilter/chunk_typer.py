@@ -88,9 +88,9 @@ class ChunkTyper:
         typed = type_rows(TABLES[scan.table], chunk, scan.policy, scan.blanks, self.date_only)
         may_repeat = self.repeated.may_contain(typed.ids())
         single = typed.is_valid & ~may_repeat
-        profile_rows = typed.columns(
-            *measure.TIMES[scan.table], *_PROFILE_COLUMNS[scan.table], ids=measure.IDS[scan.table]
-        )
+        counted = {name for count in checks.counts(scan.table) for name in count.expression.meta.root_names()}
+        names = dict.fromkeys([*measure.TIMES[scan.table], *_PROFILE_COLUMNS[scan.table], *sorted(counted)])
+        profile_rows = typed.columns(*names, ids=measure.IDS[scan.table])
         kept = typed.rows(self.row_filter(profile_rows) & single)
         timed = (
             profile_rows.with_columns(typed.columns(*_SPAN_COLUMNS))

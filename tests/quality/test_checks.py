@@ -16,6 +16,7 @@ from auditor.prefilter.key_scan import KeyScan, repeated_hashes
 from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.quality import checks, placeholder_ids, profile, relationships
 from auditor.quality.issue import Check, Stage
+from auditor.quality.profile import Count
 from auditor.reading import ingest
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk
 from auditor.rules import select
@@ -62,6 +63,15 @@ def summaries(table: str, size: int) -> tuple[ChunkTyper, list[ChunkSummary]]:
         lookups=relationships.lookups({pair: patients}),
     )
     return typer, [typer(chunk)[1] for chunk in chunks]
+
+
+def test_a_check_may_count_a_column_that_no_other_reads(monkeypatch: pytest.MonkeyPatch):
+    days = Count("visits", "days", pl.col("global_days").count())
+    check = Check("Q99", "new", "", lambda _: [], counts=(days,))
+    monkeypatch.setattr(checks, "ALL", (*checks.ALL, check))
+    typer, parts = summaries("visits", 50)
+    written = pl.read_csv(SAMPLE / "visits.csv", infer_schema=False)["global_days"].drop_nulls()
+    assert typer.merge(parts, ())[1].profile.count(days) == len(written) > 0
 
 
 @pytest.mark.parametrize("table", ["calls", "visits"])
