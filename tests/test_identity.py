@@ -55,7 +55,7 @@ def test_tokens_are_stable_and_differ_by_key_and_kind():
 
 @pytest.mark.parametrize(
     ("key", "mode", "says"),
-    [(b"0123456789abcdef", 0o640, "chmod 600"), (b"short", 0o600, "too short"), (None, 0, "cannot be read")],
+    [(b"0123456789abcdef", 0o640, "chmod 600"), (b"short", 0o600, "too few"), (None, 0, "cannot be read")],
 )
 def test_a_key_file_must_be_private_and_long_enough(tmp_path: Path, key: bytes | None, mode: int, says: str):
     path = tmp_path / "key"

@@ -138,7 +138,7 @@ def test_open_means_still_found(cases: Program, out: Path):
     words = ["--calls", str(out.parent / "calls.csv"), "--visits", str(out.parent / "visits.csv"), "--timezone", "UTC"]
     words += ["--select", "DUR001", "--out", str(out), "--format", "none", "--fail-on", "never", "--max-shrink", "100%"]
     assert command(["run", *words]) == 0
-    assert cases("list")[1].splitlines()[0] == "5 cases: 3 open, 2 not_seen; 90.00 on 3 claims"
+    assert cases("list")[1].splitlines()[0] == "5 cases: 3 open, 2 not seen; 90.00 on 3 claims"
     assert cases("list", "--state", "open")[1].startswith("3 cases")
 
 

@@ -394,7 +394,7 @@ def test_check_shows_no_row_that_slipped_into_the_header(exports: Path):
     whole = (exports / "visits.csv").read_text()
     (exports / "visits.csv").write_text(whole.replace("\n", ",", 1))
     done = audit98968("check", "--calls", "calls.csv", "--visits", "visits.csv", "--allow-empty", folder=exports)
-    assert "headers look like data" in done.stdout
+    assert "headers that look like data" in done.stdout
     assert "P1" not in done.stdout + done.stderr
 
 

@@ -56,7 +56,7 @@ def test_0_is_no_instant_and_a_whole_day_is_a_date(tmp_path: Path) -> None:
 
 def test_names_of_zones_are_never_thrown_away(tmp_path: Path) -> None:
     form = 'instant_formats = ["%Y-%m-%d %H:%M:%S %Z"]\n'
-    with pytest.raises(UsageError, match=r"%Z needs the names and their offsets"):
+    with pytest.raises(UsageError, match=r"%Z needs the zone names and their offsets"):
         policy_of(tmp_path, form)
     policy = policy_of(tmp_path, f'{form}[zone_names]\nEST = "-05:00"\nGMT = "+00:00"\n')
     assert read_instants(policy, "2026-03-02 09:05:09 EST", "2026-03-02 14:05:09 GMT", "2026-03-02 09:05:09 CET") == [

@@ -11,7 +11,7 @@ from auditor import audit as auditing
 from auditor.engines import Engine
 from auditor.engines.local import Local
 from auditor.engines.partitions import Partitions
-from auditor.judging.findings import EVIDENCE_ORDER
+from auditor.judging.findings import EVIDENCE_ORDER, KEYS
 from auditor.prefilter.chunk_typer import RowFilter
 from auditor.quality.coverage_bounds import CoverageBounds
 from auditor.quality.profile import TableProfile
@@ -55,10 +55,8 @@ def same(one: tuple[Result, pl.DataFrame], other: tuple[Result, pl.DataFrame]) -
     assert_frame_equal(left.findings, right.findings)
     assert_frame_equal(left_evidence, right_evidence)
     assert _messages(left) == _messages(right)
-    outcomes = [
-        result.claims.select("line", *auditing.KEYS).join(result.outcomes, on="line") for result in (left, right)
-    ]
-    assert_frame_equal(*(frame.drop("line").sort(auditing.KEYS) for frame in outcomes))
+    outcomes = [result.claims.select("line", *KEYS).join(result.outcomes, on="line") for result in (left, right)]
+    assert_frame_equal(*(frame.drop("line").sort(KEYS) for frame in outcomes))
     for name, table in left.inputs.tables.items():
         order = ("source_file", "source_record", "column", "reason")
         assert_frame_equal(table.rejects.sort(order), right.inputs.tables[name].rejects.sort(order))

@@ -117,7 +117,7 @@ def test_debug_lets_them_through_and_says_so(clinic: Clinic):
     assert done.code == 4
     assert "panicked at" in done.err
     assert CANARY in done.err
-    assert "they may quote data" in " ".join(clinic.run("--help").out.split())
+    assert "which may quote data" in " ".join(clinic.run("--help").out.split())
 
 
 def test_no_command_reaches_for_the_network(clinic: Clinic):

@@ -76,7 +76,7 @@ class Bench:
         inputs = self._read(*asked)
         for name, files in inputs.files.items():
             table = inputs.tables[name]
-            rows = table.rows if name == "providers" else inputs.engine.kept(name, pl.all())
+            rows = table.rows if name == "providers" else inputs.engine.select_kept(name, pl.all())
             self._observed[name] = verify.Inside(table.spec, rows, tuple(file.path for file in files))
         return inputs
 
