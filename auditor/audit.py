@@ -36,13 +36,14 @@ def read(settings: Settings, progress: Progress, given_engine: Engine | None = N
     providers, provider_files = _read_providers(settings)
     scans = _scan_keys(settings, parts, engine)
     lines = scans["claims" if "claims" in scans else "calls"][1]
+    with_spans = any(rule.over == "overlap" for rule in evaluated.enabled_rules(settings))
     tables, files, profiles = dict(providers), dict(provider_files), dict[str, TableProfile]()
     for name, (scan, scanned) in scans.items():
         typer = ChunkTyper(
             scan=scan,
             repeated=MembershipFilter(scanned.repeated),
             row_filter=row_filter.row_filter_for(name, settings, engine, lines),
-            with_spans=any(rule.over == "overlap" for rule in evaluated.enabled_rules(settings)),
+            with_spans=with_spans,
             lookups=row_filter.lookups_for(name, engine, lines.billed, settings),
             until=profiles["calls"].coverage.latest_end if name == "visits" else None,
         )

@@ -12,12 +12,10 @@ import polars as pl
 
 from auditor.billing import adjustments
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
+from auditor.parsing.microseconds import MINUTE
 from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
 from auditor.schema.codes import FAMILY, CodeList, credential_parts
-
-MINUTE = 60_000_000
-"""Microseconds in a minute."""
 
 _Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 _KEY = ("claim_id", "claim_line", "cpt_code")

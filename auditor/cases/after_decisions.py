@@ -13,7 +13,7 @@ import polars as pl
 
 from auditor.cases import queries
 from auditor.cases.ledger_update import LedgerUpdate
-from auditor.cases.states import STATES
+from auditor.cases.states import DOLLARS, STATES
 from auditor.choices import ALARMS, GONE, SETTLED
 from auditor.judging.findings import AMOUNT, KEYS
 from auditor.reports.summary import amounts_by_rule, money_of
@@ -21,7 +21,6 @@ from auditor.reports.tables import IS_SETTLED, URGENT
 from auditor.result import Result
 from auditor.run_summary import AfterDecisions, LedgerPart, RuleResult, Summary, Tally
 
-_DOLLARS = pl.Decimal(18, 2)
 _ORDER = pl.Enum(STATES)
 
 
@@ -30,7 +29,7 @@ def with_decisions(
 ) -> tuple[Result, Summary]:
     """The result, with what the ledger says of its findings and what is still at risk, and the summary after decisions."""
     decided = queries.list_cases(connection, decided=True)
-    decided = decided.with_columns(pl.col("paid_amount", "billed_amount", "refunded_amount").cast(_DOLLARS))
+    decided = decided.with_columns(pl.col("paid_amount", "billed_amount", "refunded_amount").cast(DOLLARS))
     findings = result.findings.drop("mark", "case_number", "state").join(
         update.cases.select(*KEYS, "rule", "mark", "state", case_number="number"), on=[*KEYS, "rule"], how="left",
         maintain_order="left",
@@ -84,11 +83,11 @@ def _claims(findings: pl.DataFrame, claims: pl.DataFrame, refunds: pl.DataFrame)
         .when(remaining.len() > 0).then(pl.lit("review")),
     )  # fmt: skip
     rows = rows.join(refunds, on=KEYS, how="left").join(claims.select(*KEYS, "unknowns"), on=KEYS, how="left")
-    left = pl.max_horizontal(pl.col("amount") - pl.col("refunded").fill_null(0), pl.lit(0, _DOLLARS)).cast(_DOLLARS)
+    left = pl.max_horizontal(pl.col("amount") - pl.col("refunded").fill_null(0), pl.lit(0, DOLLARS)).cast(DOLLARS)
     left = pl.when(pl.col("amount").is_not_null()).then(left)
     rows = rows.with_columns(left=left, remaining=pl.coalesce("remaining", "settled_as"))
     owed = pl.when(remaining="refunded").then("remainder").otherwise("remaining")
-    nothing = pl.when(pl.col("amount").is_not_null()).then(pl.lit(0, _DOLLARS))
+    nothing = pl.when(pl.col("amount").is_not_null()).then(pl.lit(0, DOLLARS))
     return rows.with_columns(
         at_risk=pl.when(owed == "violation").then("left").when("violation").then(nothing),
         to_review=pl.when(owed == "review").then("left").when(~pl.col("violation")).then(nothing),

@@ -65,10 +65,7 @@ def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
 def related(connection: sqlite3.Connection) -> pl.DataFrame:
     """The records that the findings of current cases rest on: `kind` (visit, claim or call) and `id`."""
     facts = _read(connection, "SELECT facts FROM current_cases WHERE mark <> 'resolved'", {"facts": pl.String})
-    paths = {"kind": "$.related_kind", "id": "$.related_id"}
-    return facts.select(
-        pl.col("facts").str.json_path_match(path).alias(name) for name, path in paths.items()
-    ).drop_nulls()
+    return facts.select(kind=states.fact_in("related_kind"), id=states.fact_in("related_id")).drop_nulls()
 
 
 def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, policy: Policy) -> LedgerUpdate:
@@ -153,7 +150,7 @@ def due_dates(cases: pl.DataFrame) -> pl.DataFrame:
 
 def _fact(name: str, dtype: pl.DataType) -> pl.Expr:
     """One of a case's facts, typed as findings have it."""
-    text = pl.col("facts").str.json_path_match(f"$.{name}").alias(name)
+    text = states.fact_in(name).alias(name)
     if isinstance(dtype, pl.Datetime):
         return text.str.to_datetime(_INSTANT, time_unit="us").dt.replace_time_zone("UTC")
     return text.str.to_date() if dtype == pl.Date else text.cast(dtype)
@@ -238,7 +235,7 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
     outcomes = result.outcomes.join(rows.select("line"), on="line", how="semi")
     outcome_by_rule = outcomes.unpivot(index="line", variable_name="rule", value_name="outcome_now")
     rows = rows.join(outcome_by_rule, on=["line", "rule"], how="left", maintain_order="left")
-    at = [pl.col("facts").str.json_path_match(f"$.related_{name}").alias(f"_{name}") for name in ("kind", "id")]
+    at = [states.fact_in(f"related_{name}").alias(f"_{name}") for name in ("kind", "id")]
     still_present = pl.struct("_kind", "_id").is_in(
         result.inputs.quality.previous_records_present().to_struct().implode()
     )
@@ -256,9 +253,7 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
         .when(pl.col("outcome_now") == Outcome.NOT_APPLICABLE).then(pl.lit("rule does not apply any more"))
         .when(pl.col("related_lost")).then(pl.lit("its related record is no longer in the export"))
     )  # fmt: skip
-    rows = rows.with_columns(
-        before="mark", why_before="why", why=why, outcome=pl.col("facts").str.json_path_match("$.outcome")
-    )
+    rows = rows.with_columns(before="mark", why_before="why", why=why, outcome=states.fact_in("outcome"))
     return rows.with_columns(
         mark=pl.when(pl.col("why").is_null()).then(pl.lit("resolved")).otherwise(pl.lit("not_seen"))
     )

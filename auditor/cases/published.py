@@ -5,10 +5,11 @@ from pathlib import Path
 
 import polars as pl
 
+from auditor.cases.states import DOLLARS
 from auditor.reports.outputs import TABLES
 from auditor.runs import past
 
-_TYPES = {"whole number": pl.Int64(), "dollars": pl.Decimal(18, 2), "text": pl.String()}
+_TYPES = {"whole number": pl.Int64(), "dollars": DOLLARS, "text": pl.String()}
 _FROM_RUN = ("payer", "policy", "message")
 """What the ledger does not keep: the latest run has it, of cases with a finding."""
 

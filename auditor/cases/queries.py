@@ -12,7 +12,7 @@ import polars as pl
 
 from auditor.cases import chain, replay, store
 from auditor.cases.ledger_update import FACTS, due_dates
-from auditor.cases.states import COLUMNS, HAS_DECISION, IS_OPEN
+from auditor.cases.states import COLUMNS, HAS_DECISION, IS_OPEN, fact_in
 from auditor.errors import LedgerDamaged, UsageError
 from auditor.judging.findings import AMOUNT
 from auditor.run_summary import LedgerPart
@@ -67,7 +67,7 @@ def list_cases(
         filters | {"since": since},
     ).fetchall()
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
-    facts = [pl.col("facts").str.json_path_match(f"$.{name}").alias(name) for name in FACTS]
+    facts = [fact_in(name).alias(name) for name in FACTS]
     frame = (
         frame.join(due_dates(frame), on="number", how="left")
         .with_columns(facts)

@@ -25,7 +25,7 @@ RETURNABLE = ("corrected", "refunded")
 """Decisions about an overpayment that was identified."""
 _RETURN = timedelta(days=60)
 _SUSPENSION = timedelta(days=180)
-_DOLLARS = pl.Decimal(18, 2)
+DOLLARS = pl.Decimal(18, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ COLUMNS = tuple(field.name for field in fields(State))
 DECIDED: dict[str, Any] = {
     **dict.fromkeys(COLUMNS, pl.String),
     **dict.fromkeys(("decided_on", "until", "confirmed_on", "investigated_from", "investigated_to"), pl.Date),
-    **dict.fromkeys(("decided_amount", "refunded_amount"), _DOLLARS),
+    **dict.fromkeys(("decided_amount", "refunded_amount"), DOLLARS),
 }
 """The types of COLUMNS in what is published."""
 
@@ -166,7 +166,7 @@ def overtaken(today: str) -> pl.Expr:
     lapsed = (pl.col("state") == "dismissed") & (pl.col("until") < today).fill_null(False)
     record = pl.concat_str(fact_in("related_kind"), pl.lit(":"), fact_in("related_id"))
     another = record.is_not_null() & record.ne_missing(pl.col("decided_record"))
-    differs = worse(pl.col("decided_outcome"), pl.col("decided_amount").cast(_DOLLARS)) | another
+    differs = worse(pl.col("decided_outcome"), pl.col("decided_amount").cast(DOLLARS)) | another
     return (_IS_DECIDED & (pl.col("facts") != pl.col("was")) & differs) | lapsed
 
 
@@ -188,4 +188,4 @@ def fact_in(name: str, column: str = "facts") -> pl.Expr:
 
 def amount_in(column: str) -> pl.Expr:
     """What was paid, else billed."""
-    return pl.coalesce(fact_in("paid_amount", column), fact_in("billed_amount", column)).cast(_DOLLARS)
+    return pl.coalesce(fact_in("paid_amount", column), fact_in("billed_amount", column)).cast(DOLLARS)

@@ -24,12 +24,12 @@ from auditor.engines.session import SparkFailed, connect, errors_explained
 from auditor.engines.worker import MESSAGE_SCHEMA, PART
 from auditor.errors import InputRefused
 from auditor.judging.patients import Judged
+from auditor.parsing.microseconds import HOUR
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates
 from auditor.reading import headers, ingest
 from auditor.reading.ingest import Part, SourceFile
 from auditor.schema.tables import TABLES
-from auditor.windows.records import HOUR
 
 __all__ = ["Spark", "SparkFailed"]
 

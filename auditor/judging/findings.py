@@ -8,11 +8,11 @@ import polars as pl
 from auditor.identity import Identity
 from auditor.judging.finding_id import joined
 from auditor.judging.judge import KINDS, Judgement, in_force
+from auditor.parsing.microseconds import HOUR
 from auditor.policy import Policy
 from auditor.rules import ALL, CODES
 from auditor.rules.rule import Outcome
 from auditor.schema.codes import FAMILY
-from auditor.windows import HOUR
 
 AMOUNT = pl.coalesce("paid_amount", "billed_amount")
 """What was paid for a claim's line, else what was billed."""

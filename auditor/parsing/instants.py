@@ -35,10 +35,6 @@ class MidnightCounts(NamedTuple):
         """Whether the column holds dates, so that every midnight in it is a date."""
         return self.values >= MIDNIGHT_COLUMN and self.midnights * 100 >= self.values * 99
 
-    def plus(self, more: "MidnightCounts") -> "MidnightCounts":
-        """The counts of both parts."""
-        return MidnightCounts(*(first + another for first, another in zip(self, more, strict=True)))
-
 
 @dataclass(frozen=True)
 class Instants:

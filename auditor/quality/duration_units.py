@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from auditor.billing.lines import MINUTE
+from auditor.parsing.microseconds import MINUTE
 from auditor.quality.issue import Check, Exports, Issue, Stage
 from auditor.quality.profile import Count
 

@@ -102,7 +102,7 @@ def near_providers(lines: pl.DataFrame) -> pl.DataFrame:
 def claimed_ids(claims: pl.DataFrame, visits: pl.DataFrame, near: pl.DataFrame, *, with_table: bool) -> pl.DataFrame:
     """The ids of audited claims that are sought: `pair`, `value`, the `claims` that have it, and `how` one is near.
 
-    `visits`: those of the claims' patients; `normalized_matches`: as `near_providers`; `with_table`: the claims come
+    `visits`: those of the claims' patients; `near`: as `near_providers`; `with_table`: the claims come
     from a claims table.
     """
     columns = {

@@ -12,9 +12,9 @@ stated minutes and an end.
 
 import polars as pl
 
+from auditor.parsing.microseconds import MINUTE
 from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
 
-_MINUTE = 60_000_000
 _STATED = pl.max_horizontal("discussion_minutes", "stated")
 
 RULE = Rule(
@@ -23,7 +23,7 @@ RULE = Rule(
     page=__doc__,
     over="own_call",
     considered=pl.col("clock").is_not_null(),
-    review=pl.col("clock") + _MINUTE < _STATED,
+    review=pl.col("clock") + MINUTE < _STATED,
     applies=pl.col("has_both_times").fill_null(False) | (~pl.col("has_call") & HAS_CALL),
     message=pl.lit("the stated or discussion minutes exceed the time between the call's start and end"),
     nothing="no call's stated minutes exceed the time between its start and end by more than a minute",

@@ -15,9 +15,9 @@ import polars as pl
 
 from auditor.windows import calls, lines, visits
 from auditor.windows.columns import RELATED, Columns
-from auditor.windows.records import HOUR, PatientRecords
+from auditor.windows.records import PatientRecords
 
-__all__ = ["HOUR", "LISTED", "PatientRecords", "RecordSet", "RecordSets", "check"]
+__all__ = ["LISTED", "PatientRecords", "RecordSet", "RecordSets", "check"]
 
 RecordSet = Literal[
     "claim", "visit_before", "visit_after", "line_before", "shared_call", "same_day", "own_call", "overlap"

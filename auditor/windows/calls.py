@@ -2,9 +2,10 @@
 
 import polars as pl
 
+from auditor.parsing.microseconds import HOUR
 from auditor.windows import bounds
 from auditor.windows.columns import FLAG, NUMBER, RECORD, TEXT, Columns
-from auditor.windows.records import HOUR, PatientRecords
+from auditor.windows.records import PatientRecords
 
 OWN_CALL: Columns = RECORD | {
     "initiated_by": (TEXT, "patient, provider or callback; null where blank or not recognised"),

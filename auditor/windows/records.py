@@ -7,9 +7,6 @@ import polars as pl
 from auditor.audit_context import AuditContext
 from auditor.billing.lines import Billing
 
-HOUR = 3_600_000_000
-"""Microseconds in an hour."""
-
 
 @dataclass(frozen=True)
 class PatientRecords:

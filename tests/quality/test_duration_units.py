@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from auditor.billing.lines import MINUTE, with_end_and_time
+from auditor.billing.lines import with_end_and_time
+from auditor.parsing.microseconds import MINUTE
 from auditor.quality.duration_units import COUNTS, suspected_unit
 from auditor.quality.measure import counted
 
