@@ -64,8 +64,7 @@ def main(
 def run(
     *,
     print_settings: Annotated[
-        bool,
-        typer.Option("--print-settings", help="Print each setting and where it came from, without an audit."),
+        bool, typer.Option("--print-settings", help="Print each setting and where it came from, without an audit.")
     ] = False,
     **given: Any,
 ) -> int:

@@ -68,10 +68,7 @@ def listing(location: Path, filters: Mapping[str, Any], given: Mapping[str, Any]
         cases = queries.list_cases(ledger, by, since, **filters)
     if codes:
         cases = cases.filter(pl.col("rule").is_in(codes))
-    cases = cases.with_columns(
-        left=(pl.col("due") - today()).dt.total_days(),
-        found=past.day_of("first_run"),
-    )
+    cases = cases.with_columns(left=(pl.col("due") - today()).dt.total_days(), found=past.day_of("first_run"))
     whole = _sorted(cases, given["sort"])
     cases = whole.head(given["limit"] or whole.height)
     headings = _LABELS | ({name: name.replace("_", " ") for name in _IDS} if given["show_ids"] else {})

@@ -92,8 +92,7 @@ def decide(
         typer.Option(metavar="D", help="Date the overpayment was identified, if the case was never confirmed."),
     ] = None,
     amount: Annotated[
-        str | None,
-        typer.Option(metavar="DOLLARS", help="Amount refunded [default: the rest of the claim's amount]."),
+        str | None, typer.Option(metavar="DOLLARS", help="Amount refunded [default: the rest of the claim's amount].")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a refund of more than the rest.")] = False,
 ) -> int:

@@ -8,14 +8,8 @@ from auditor.choices import EstimateFormat
 from cli.flags import choice, completing, group, policy_names, require_choice, rule_names
 from cli.guard import guarded
 
-rules_app = group(
-    help="List the rules and show their pages.",
-    epilog="Example: audit98968 rules show LBK001",
-)
-policies_app = group(
-    help="List and show the built-in policies.",
-    epilog="Example: audit98968 policies show bcbs-ma",
-)
+rules_app = group(help="List the rules and show their pages.", epilog="Example: audit98968 rules show LBK001")
+policies_app = group(help="List and show the built-in policies.", epilog="Example: audit98968 policies show bcbs-ma")
 _rules, _policies = completing(rule_names), completing(policy_names)
 
 

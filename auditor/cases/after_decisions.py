@@ -125,10 +125,7 @@ def _money(claims: pl.DataFrame, decided: pl.DataFrame) -> dict[str, Any]:
     return (
         money_of(claims)
         | {name: float(column.sum()) for name, column in owed.items()}
-        | {
-            "returned": float(returned.sum()),
-            "not_returned": float(partly.sum()),
-        }
+        | {"returned": float(returned.sum()), "not_returned": float(partly.sum())}
     )
 
 

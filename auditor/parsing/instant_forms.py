@@ -44,10 +44,7 @@ _ISO_12_HOURS = (  # a date and a time joined from two columns
 )
 _DIGITS = ((r"^\d{14}$", "%Y%m%d%H%M%S"),)
 _MAIL = r"^\d{1,2} [A-Za-z]{3} \d{4} \d\d:\d\d"  # RFC 2822, without the day of the week
-_MAIL_OFFSET = (
-    (f"{_MAIL}{_SECOND} [+-]\\d{{4}}$", "%d %b %Y %H:%M:%S"),
-    (f"{_MAIL} [+-]\\d{{4}}$", "%d %b %Y %H:%M"),
-)
+_MAIL_OFFSET = ((f"{_MAIL}{_SECOND} [+-]\\d{{4}}$", "%d %b %Y %H:%M:%S"), (f"{_MAIL} [+-]\\d{{4}}$", "%d %b %Y %H:%M"))
 _OFFSET_DIRECTIVE = re.compile(r"%:{0,3}#?z|%\+|%s")
 _DAY_FIRST = re.compile(r"%[-_0]?[de]/%[-_0]?m")
 

@@ -107,11 +107,7 @@ class TypedChunk:
 
 
 def type_rows(
-    spec: TableSpec,
-    chunk: Chunk,
-    policy: Policy,
-    blanks: pl.DataFrame,
-    date_columns: frozenset[str] | None = None,
+    spec: TableSpec, chunk: Chunk, policy: Policy, blanks: pl.DataFrame, date_columns: frozenset[str] | None = None
 ) -> TypedChunk:
     """Type rows of a table as they were read. Never raises on a value.
 

@@ -72,11 +72,7 @@ those lost.
 
 
 def open_text(
-    where: str,
-    source: Source,
-    encoding: str = "utf-8",
-    chunk: int = CHUNK,
-    skip: int | Callable[[bytes], int] = 0,
+    where: str, source: Source, encoding: str = "utf-8", chunk: int = CHUNK, skip: int | Callable[[bytes], int] = 0
 ) -> CsvText:
     """Decompress, decode and find the header, below `skip` lines, or as many as that makes of the first text.
 

@@ -187,12 +187,7 @@ def _dates_only(file: pq.ParquetFile, name: str) -> bool:
 
 
 def as_text(
-    where: str,
-    name: str,
-    column: pl.Expr,
-    dtype: pl.DataType,
-    joined: bool,
-    dates_only: pl.Expr | None = None,
+    where: str, name: str, column: pl.Expr, dtype: pl.DataType, joined: bool, dates_only: pl.Expr | None = None
 ) -> pl.Expr:
     """A column as text; dates and times stay what they are unless they are to be joined.
 
