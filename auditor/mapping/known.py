@@ -38,21 +38,9 @@ HEADERS: Mapping[str, Mapping[str, Sequence[str]]] = {
 }  # fmt: skip
 """Canonical column → headers, or two that are joined, the better ones first."""
 
-ZONES = {
-    "UTC": "+00:00",
-    "GMT": "+00:00",
-    "EST": "-05:00",
-    "EDT": "-04:00",
-    "CST": "-06:00",
-    "CDT": "-05:00",
-    "MST": "-07:00",
-    "MDT": "-06:00",
-    "PST": "-08:00",
-    "PDT": "-07:00",
-    "AKST": "-09:00",
-    "AKDT": "-08:00",
-    "HST": "-10:00",
-}
+ZONES = {"UTC": "+00:00", "GMT": "+00:00", "EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00",
+         "MST": "-07:00", "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00", "AKST": "-09:00", "AKDT": "-08:00",
+         "HST": "-10:00"}  # fmt: skip
 """Names of zones that times of the United States end with, and their offsets."""
 
 MEANINGS: Mapping[str, Sequence[tuple[str, str]]] = {

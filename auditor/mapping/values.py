@@ -33,31 +33,14 @@ TERMS = 40
 _DATES = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d.%m.%Y", "%Y/%m/%d", "%Y.%m.%d", "%d/%m/%Y",
           "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d%b%Y", "%d%b%y", "%m/%d/%y", "%d/%m/%y", "%a %m/%d/%Y",
           "%a, %d %b %Y", "%a %d %b %Y", "%Y-%m-%d", "%m/%d/%Y")  # fmt: skip
-_TIMES = (
-    "",
-    " %H:%M:%S",
-    " %H:%M",
-    " %I:%M%p",
-    " %I:%M:%S%p",
-    " %H:%M:%S%.f",
-    ":%H:%M:%S",
-    " %H%M",
-    ", %I:%M:%S%p",
-    ", %I:%M%p",
-    " %I.%M.%S%.f%p",
-    "T%H%M%S",
-    "T%H%M%S%#z",
-)
-
-
+_TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M%p", " %I:%M:%S%p", " %H:%M:%S%.f", ":%H:%M:%S", " %H%M",
+          ", %I:%M:%S%p", ", %I:%M%p", " %I.%M.%S%.f%p", "T%H%M%S", "T%H%M%S%#z")  # fmt: skip
 _SERIALS = {"epoch": r"^1[0-9]{9}(\.\d+)?$", "epoch_ms": r"^1[0-9]{12}$", "excel": r"^4[0-9]{4}(\.\d+)?$"}
 """Numbers that are instants of this century, wherever a header speaks of dates or times."""
 _MOSTLY = 0.6
 _PHONE = r"\+\d{8,15}\b|^(1[-. ])?\(?\d{3}\)?[-. ]\s?\d{3}[-. ]\d{4}$"
 _PARTY = r"(?i)phone|tel|mobile|cell|\bani\b|\bdnis\b|clid|party|^from|^to\b|^src|^dst|dial|caller"
 _TIMELY = r"(?i)date|time|stamp|start|end|connect|begin|answer|created|booked"
-
-
 GUESS = "cp1252"
 """What text that is not UTF-8 most often is."""
 

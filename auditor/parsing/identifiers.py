@@ -12,12 +12,8 @@ from auditor.schema.tables import Column
 
 LOOKS_LIKE = r"^[^\s]{1,40}( [^\s]{1,20})?$"
 
-DIFFERENCES: Mapping[str, str] = {
-    "case": "case",
-    "zeros": "leading zeros",
-    "decimal": "a trailing .0",
-    "punctuation": "blanks or hyphens",
-}
+DIFFERENCES: Mapping[str, str] = {"case": "case", "zeros": "leading zeros", "decimal": "a trailing .0",
+                                "punctuation": "blanks or hyphens"}  # fmt: skip
 """What two nearly equal ids may differ in: the policy's word → words of messages."""
 
 _MEANS = {"originating_call_id": "call_id", "related_visit_id": "visit_id"}

@@ -109,13 +109,8 @@ class Extract:
     warnings: tuple[str, ...] = ()
 
 
-REJECT_SCHEMA = {
-    "source_file": pl.String(),
-    "source_record": pl.UInt32(),
-    "column": pl.String(),
-    "reason": pl.String(),
-    "patient_id": pl.String(),
-}
+REJECT_SCHEMA = {"source_file": pl.String(), "source_record": pl.UInt32(), "column": pl.String(),
+                 "reason": pl.String(), "patient_id": pl.String()}  # fmt: skip
 
 
 def parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:

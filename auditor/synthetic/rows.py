@@ -37,13 +37,8 @@ COLUMNS = {
         *(*BILLED, "diagnosis_codes"),
     ),
 }
-INSTANTS = {
-    "call_start": "form",
-    "call_end": "form",
-    "visit_start": "form",
-    "visit_end": "form",
-    "booked_at": "booked_form",
-}
+INSTANTS = {"call_start": "form", "call_end": "form", "visit_start": "form", "visit_end": "form",
+            "booked_at": "booked_form"}  # fmt: skip
 LOCAL = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -82,13 +77,8 @@ def joined(template: pl.DataFrame, patients: pl.DataFrame, name: str) -> pl.Data
         columns |= {"call_id": _id("k", "key"), "call_start": _at("start"), "call_end": _at("end"), "group_id": group}
         columns |= {"related_visit_id": _id("v", "related_visit"), "claim_id": _id("c", "claim")}
     else:
-        columns |= {
-            "visit_id": _id("v", "key"),
-            "visit_start": _at("start"),
-            "visit_end": _at("end"),
-            "group_id": group,
-        }
-        columns |= {"booked_at": _at("booked"), "originating_call_id": _id("k", "originating_call")}
+        columns |= {"visit_id": _id("v", "key"), "visit_start": _at("start"), "visit_end": _at("end")}
+        columns |= {"booked_at": _at("booked"), "originating_call_id": _id("k", "originating_call"), "group_id": group}
     return patients.join(template, on="scenario").with_columns(**columns)
 
 

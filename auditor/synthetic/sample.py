@@ -140,19 +140,16 @@ def _tally(scenarios: list[cases.Scenario], drawn: Counter[int], *, table: bool)
         for part, amount in scenarios[number].money.items():
             money[part] += amount * times
     evaluated = [rule for rule in CODES if table or rule != "INT001"]
-    day = [cases.VISITS_SINCE + timedelta(days=days) for days in (0, cases.CLAIMS_SINCE_DAY, cases.AS_OF_DAY)]
-    as_of = datetime.combine(day[2], time(), ZoneInfo(generated.TIMEZONE)) + timedelta(minutes=cases.AS_OF_MINUTE)
+    days = [cases.VISITS_SINCE + timedelta(days=number) for number in (0, cases.CLAIMS_SINCE_DAY, cases.AS_OF_DAY)]
+    as_of = datetime.combine(days[2], time(), ZoneInfo(generated.TIMEZONE)) + timedelta(minutes=cases.AS_OF_MINUTE)
+    outcomes = ("violation", "review", "unknown")
     states = ("audited", "violation", "review", "incomplete", "clear", "void", "denied")
     return {
         "claims": {state: counts["claims", state] for state in states},
-        "rules": {
-            rule: {outcome: counts[rule, outcome] for outcome in ("violation", "review", "unknown")}
-            for rule in evaluated
-        },
+        "rules": {rule: {outcome: counts[rule, outcome] for outcome in outcomes} for rule in evaluated},
         "coverage": {
-            "as_of": as_of.isoformat(),
-            "visits_since": day[0].isoformat(),
-            "claims_since": day[1].isoformat(),
+            name: day.isoformat()
+            for name, day in (("as_of", as_of), ("visits_since", days[0]), ("claims_since", days[1]))
         },
         "money": {part: str(amount) for part, amount in money.items()},
     }

@@ -4,7 +4,7 @@ import polars as pl
 
 from auditor.parsing.microseconds import HOUR
 from auditor.windows import bounds
-from auditor.windows.columns import FLAG, NUMBER, RECORD, TEXT, Columns
+from auditor.windows.columns import FLAG, INSTANT, NUMBER, RECORD, TEXT, Columns
 from auditor.windows.records import PatientRecords
 
 OWN_CALL: Columns = RECORD | {
@@ -48,14 +48,7 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     )
 
 
-NO_SPANS = pl.DataFrame(
-    schema={
-        "provider_id": pl.String(),
-        "id": pl.String(),
-        "from": pl.Datetime("us", "UTC"),
-        "to": pl.Datetime("us", "UTC"),
-    }
-)
+NO_SPANS = pl.DataFrame(schema={"provider_id": TEXT, "id": TEXT, "from": INSTANT, "to": INSTANT})
 """As `spans` of no call."""
 
 

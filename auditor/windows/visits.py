@@ -100,39 +100,13 @@ def _any_of(codes: set[str]) -> pl.Expr:
     return pl.col("cpt_codes").list.eval(pl.element().is_in(sorted(codes))).list.any()
 
 
-_VISIT_COLUMNS = (
-    "provider_id",
-    "modality",
-    "status",
-    "booked_at",
-    "booked_at_date_only",
-    "booked_at_date",
-    "soonest_available",
-    "originating_call_id",
-    "diagnosis_codes",
-    "problem_id",
-    "group_id",
-    "specialty",
-    "global_days",
-)
+_VISIT_COLUMNS = ("provider_id", "modality", "status", "booked_at", "booked_at_date_only", "booked_at_date",
+                  "soonest_available", "originating_call_id", "diagnosis_codes", "problem_id", "group_id",
+                  "specialty", "global_days")  # fmt: skip
 
-_CLAIM_COLUMNS = (
-    "line",
-    "claim_id",
-    "patient_id",
-    "provider_id",
-    "start",
-    "end_or_start",
-    "start_date",
-    "end_date",
-    "call_ids",
-    "related_visit_ids",
-    "problems",
-    "diagnoses",
-    "group_id",
-    "specialty",
-    "is_placeholder",
-)
+_CLAIM_COLUMNS = ("line", "claim_id", "patient_id", "provider_id", "start", "end_or_start", "start_date",
+                  "end_date", "call_ids", "related_visit_ids", "problems", "diagnoses", "group_id", "specialty",
+                  "is_placeholder")  # fmt: skip
 
 
 def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
