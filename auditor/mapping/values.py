@@ -14,7 +14,7 @@ import polars as pl
 
 from auditor.mapping.known import ZONES
 from auditor.parsing import instants
-from auditor.parsing.clock_times import TIME_OF_DAY
+from auditor.parsing.instant_columns import TIME_OF_DAY
 from auditor.parsing.readers import READERS
 from auditor.policy import Policy
 from auditor.reading import csv as csvfile

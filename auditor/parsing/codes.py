@@ -1,4 +1,7 @@
-"""Which CPT or HCPCS codes a cell holds. Source: docs/specification.md#lists-codes-and-diagnoses."""
+"""Which CPT or HCPCS codes, or categories of diagnoses, a cell holds.
+
+Source: docs/specification.md#lists-codes-and-diagnoses.
+"""
 
 import polars as pl
 
@@ -40,3 +43,23 @@ def split_items(text: pl.Expr) -> pl.Expr:
 def _plain_code(text: pl.Expr) -> pl.Expr:
     """The code in upper-case text, without what precedes it, up to the first character that is no letter or digit."""
     return text.str.replace(_BEFORE, "").str.replace(rf"^{_SYSTEM}[:\s-]*", "").str.extract(r"^([A-Z0-9]+)")
+
+
+_CATEGORY = r"^[^A-Z0-9]*([A-Z]\d[A-Z0-9])"
+"""How ICD-10 codes begin, without their dots."""
+DIAGNOSES_LOOK_LIKE = r"^(?i)[A-Z]\d[\dA-Z](\.?[\dA-Z]{1,4})?\b"
+
+
+def read_diagnoses(parser: TableParser, column: Column, values: pl.Series) -> None:
+    """The ICD-10 categories (3 characters) of each cell, as a sorted list without repeats; empty for a blank.
+
+    Other items are left out, and their rows are counted in a warning.
+    """
+    items = split_items(pl.col("v").fill_null("").str.to_uppercase())
+    category = pl.element().str.replace_all(".", "", literal=True).str.extract(_CATEGORY)
+    categories = items.list.eval(category).list.drop_nulls()
+    written = items.list.eval(pl.element().str.contains("[A-Z0-9]")).list.sum()
+    cells = values.to_frame("v")
+    problem = "diagnoses that are not ICD-10 codes count as blank (rows: {count})"
+    parser.warn(column, cells.select(written > categories.list.len()).to_series(), problem)
+    parser.add(column.name, cells.select(categories.list.unique().list.sort()).to_series())

@@ -8,20 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from auditor.parsing import (
-    cells,
-    clock_times,
-    codes,
-    dates,
-    diagnoses,
-    durations,
-    flags,
-    identifiers,
-    instant_columns,
-    money,
-    numbers,
-    vocabularies,
-)
+from auditor.parsing import cells, codes, durations, identifiers, instant_columns, numbers, vocabularies
 from auditor.parsing.table_parser import TableParser
 from auditor.policy import Policy
 from auditor.reading.dictionary import ColumnHints, byte_range_of
@@ -46,21 +33,21 @@ READERS: dict[Kind, Reader] = {
     Kind.ID: Reader(identifiers.read, identifiers.LOOKS_LIKE, encode=False),
     Kind.TEXT: Reader(identifiers.read, encode=False),
     Kind.INSTANT: Reader(instant_columns.read, encode=False, keeps_times=True),
-    Kind.DATE: Reader(dates.read, encode=False, keeps_times=True),
-    Kind.CLOCK: Reader(clock_times.read, clock_times.TIME_OF_DAY, encode=False),
+    Kind.DATE: Reader(instant_columns.read_date, encode=False, keeps_times=True),
+    Kind.CLOCK: Reader(instant_columns.read_clock, instant_columns.TIME_OF_DAY, encode=False),
     Kind.MINUTES: Reader(durations.read_minutes, durations.MINUTES_LOOK_LIKE),
     Kind.SECONDS: Reader(durations.read_seconds, durations.SECONDS_LOOK_LIKE),
     Kind.TERM: Reader(vocabularies.read, encode=True),
-    Kind.FLAG: Reader(flags.read, encode=True),
-    Kind.DOCUMENTED: Reader(flags.read_documented, encode=True),
+    Kind.FLAG: Reader(vocabularies.read_flag, encode=True),
+    Kind.DOCUMENTED: Reader(vocabularies.read_documented, encode=True),
     Kind.CODE: Reader(codes.read, codes.LOOKS_LIKE),
     Kind.CODES: Reader(codes.read_list, codes.LOOKS_LIKE, encode=True),
-    Kind.DIAGNOSES: Reader(diagnoses.read, diagnoses.LOOKS_LIKE, encode=True),
-    Kind.MONEY: Reader(money.read, money.LOOKS_LIKE),
+    Kind.DIAGNOSES: Reader(codes.read_diagnoses, codes.DIAGNOSES_LOOK_LIKE, encode=True),
+    Kind.MONEY: Reader(numbers.read_money, numbers.MONEY_LOOKS_LIKE),
     Kind.NUMBER: Reader(numbers.read, numbers.LOOKS_LIKE),
     Kind.DAYS: Reader(numbers.read_days, numbers.DAYS_LOOK_LIKE),
 }
-"""A new kind of value is its file, its line here and its name in `Kind`."""
+"""A new kind of value is its reader, its line here and its name in `Kind`."""
 
 
 def read_column(parser: TableParser, column: Column, values: pl.Series, hints: ColumnHints) -> None:

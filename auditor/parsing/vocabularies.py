@@ -1,4 +1,7 @@
-"""Which term of a vocabulary a word means. Source: docs/specification.md#vocabularies."""
+"""Which term of a vocabulary a word means, yes or no, and whether a cell documents something.
+
+Source: docs/specification.md#vocabularies.
+"""
 
 from collections.abc import Sequence
 
@@ -38,3 +41,21 @@ def recognized(parser: TableParser, column: Column, values: pl.Series) -> list[s
         counted = parser.encoded(values).decode(parser.encoded(unknown).decode()).value_counts(name="count").rows()
         parser.unrecognised += [(parser.table, column.name, text, count) for text, count in sorted(counted)]
     return terms
+
+
+_NOT_DOCUMENTED = ("", "n/a", "na", "none", "null", "-")
+
+
+def read_flag(parser: TableParser, column: Column, values: pl.Series) -> None:
+    """True and false as Boolean; null for blank and unrecognized words."""
+    parser.add(column.name, pl.Series(recognized(parser, column, values), dtype=pl.String) == "true")
+
+
+def read_documented(parser: TableParser, column: Column, values: pl.Series) -> None:
+    """Whether anything is documented, never null: any text but a word for false or for nothing."""
+    texts: list[str | None] = values.to_list()
+    documented = [
+        text is not None and term != "false" and text.casefold() not in _NOT_DOCUMENTED
+        for text, term in zip(texts, terms_of(parser, column, texts), strict=True)
+    ]
+    parser.add(column.name, pl.Series(documented, dtype=pl.Boolean))
