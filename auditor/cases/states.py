@@ -73,7 +73,7 @@ DECIDED: dict[str, Any] = {
 """The types of COLUMNS in what is published."""
 
 CURRENT_CASES = f"""
-    CREATE VIEW current_cases AS
+    CREATE VIEW IF NOT EXISTS current_cases AS
       SELECT cases.number, finding_id, rule, claim_id, claim_line, cpt_code, facts, first_run, why, marked_run,
         {", ".join(COLUMNS)},
         iif(mark IN {GONE}, last_run, latest) AS last_run,

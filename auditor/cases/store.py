@@ -15,6 +15,8 @@ NAME = "ledger.sqlite"
 """The ledger's file in an output folder."""
 
 _APPLICATION = 98968
+_VERSION = 5
+"""The version of the schema. A change of a released schema adds a script that lifts it by one version."""
 _LONGEST = 500
 """Bytes of a path that SQLite opens, with what it adds to the name."""
 _WAIT = 30.0
@@ -26,11 +28,12 @@ _PAGE, _CACHE = 1 << 14, 1 << 16
 """Bytes of a page, which holds some twenty entries; KiB of pages in memory, so that a run does not write them twice."""
 
 _SCHEMA = f"""
-    CREATE TABLE runs (
+    BEGIN IMMEDIATE;
+    CREATE TABLE IF NOT EXISTS runs (
       number INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, started TEXT NOT NULL, version TEXT NOT NULL,
       policy_sha256 TEXT NOT NULL, inputs_sha256 TEXT NOT NULL, as_of TEXT, counts TEXT NOT NULL, repeats INTEGER
     );
-    CREATE TABLE cases (
+    CREATE TABLE IF NOT EXISTS cases (
       number INTEGER PRIMARY KEY, rule TEXT NOT NULL, claim_id TEXT NOT NULL,
       claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, facts TEXT NOT NULL,
       finding_id TEXT GENERATED ALWAYS AS ({joined_in_sql("rule", "claim_id", "claim_line")}),
@@ -41,21 +44,24 @@ _SCHEMA = f"""
       UNIQUE (claim_id, claim_line, cpt_code, rule)
     );
     {CURRENT_CASES}
-    CREATE TABLE undecided (
+    CREATE TABLE IF NOT EXISTS undecided (
       claim_id TEXT NOT NULL, claim_line TEXT NOT NULL, cpt_code TEXT NOT NULL, closes TEXT NOT NULL,
       unknowns TEXT NOT NULL, since_run INTEGER NOT NULL, PRIMARY KEY (claim_id, claim_line, cpt_code)
     );
-    CREATE TABLE history (
+    CREATE TABLE IF NOT EXISTS history (
       number INTEGER PRIMARY KEY, at TEXT NOT NULL, by TEXT NOT NULL, what TEXT NOT NULL, finding TEXT NOT NULL,
       details TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL
     );
-    CREATE INDEX history_of ON history (finding);
-    CREATE TRIGGER history_is_kept BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
-    CREATE TRIGGER history_is_fixed BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+    CREATE INDEX IF NOT EXISTS history_of ON history (finding);
+    CREATE TRIGGER IF NOT EXISTS history_is_kept BEFORE DELETE ON history
+      BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+    CREATE TRIGGER IF NOT EXISTS history_is_fixed BEFORE UPDATE ON history
+      BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+    PRAGMA application_id = {_APPLICATION};
+    PRAGMA user_version = {_VERSION};
+    COMMIT;
     """
-"""A run that repeats another (`repeats`) repeats the marks since that one."""
-_VERSION = 5
-"""The version of the schema. A change of a released schema adds a script here that lifts it by one version."""
+"""A run that repeats another (`repeats`) repeats the marks since that one. Two programs may run the script at once."""
 
 
 def require_short_path(path: Path) -> None:
@@ -161,25 +167,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")
-    if connection.execute("PRAGMA user_version").fetchone()[0]:
-        return
-    with writing(connection):
-        if connection.execute("PRAGMA user_version").fetchone()[0]:
-            return  # another program was first
-        for statement in _statements(_SCHEMA):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
-
-
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script one by one: sqlite3's own executescript would end the transaction."""
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+    if not connection.execute("PRAGMA user_version").fetchone()[0]:
+        connection.executescript(_SCHEMA)
 
 
 @contextlib.contextmanager
