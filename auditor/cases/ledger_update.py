@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from auditor.cases import chain, states
+from auditor.cases import chain, states, store
 from auditor.cases.chain import Entry
 from auditor.cases.states import COLUMNS, DECIDED, MARKS, State, after
 from auditor.choices import ALARMS, GONE
@@ -55,10 +55,9 @@ class LedgerUpdate:
 
 
 def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
-    """Claims that earlier runs left incomplete while a window was open: keys and `closes`, the instant it closes."""
-    frame = _undecided(connection)
-    return frame.select(
-        *KEYS, pl.col("closes").str.to_datetime("%FT%T%.fZ", time_unit="us").dt.replace_time_zone("UTC")
+    """Claims that earlier runs left incomplete while a window was open: keys, `unknowns`, and when it `closes`."""
+    return _read(connection, f"SELECT {', '.join(_UNDECIDED)} FROM undecided", _UNDECIDED).with_columns(
+        states.instant(pl.col("closes"))
     )
 
 
@@ -96,11 +95,7 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
         "run": summary.run_id, "started": summary.started_utc, "version": summary.version,
         "policy_sha256": summary.policy.sha256, "inputs_sha256": inputs, "as_of": as_of.isoformat() if as_of else None,
     }  # fmt: skip
-    connection.execute(
-        "INSERT INTO runs (number, run_id, started, version, policy_sha256, inputs_sha256, as_of, counts, repeats)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (number, *run.values(), json.dumps(counts), base),
-    )
+    store.insert_runs(connection, [(number, *run.values(), json.dumps(counts), base)])
     run |= {"marks": counts, "repeats": base}
     _write(connection, marked, missing, number)
     waiting = _update_undecided(connection, result, policy, number)
@@ -122,15 +117,12 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
 def _cases(marked: pl.DataFrame, missing: pl.DataFrame, runs: pl.DataFrame, zone: str) -> pl.DataFrame:
     """The cases of a run, sorted by claim and rule; the facts of missing ones are the last ones known."""
     last = [_fact(name, marked.schema[name]) for name in FACTS]
-    missing = missing.with_columns(
-        *last, *(pl.lit(None, pl.String).alias(name) for name in ("message", "payer", "policy"))
-    )
+    blank = pl.lit(None, pl.String)
+    missing = missing.with_columns(*last, message=blank, payer=blank, policy=blank)
     columns = ("number", *CASE, "payer", "policy", "mark", "why", *COLUMNS, "first_run", "last_run", *FACTS, "message")
     both = pl.concat([frame.select(columns) for frame in (marked, missing)])
-    run_names = [pl.col(name).replace_strict(runs["number"], runs["run_id"], return_dtype=pl.String)
-             for name in ("first_run", "last_run")]  # fmt: skip
     both = both.with_columns(
-        *run_names,
+        pl.col("first_run", "last_run").replace_strict(runs["number"], runs["run_id"], return_dtype=pl.String),
         pl.col("related_at").dt.convert_time_zone(zone),
         finding_id=joined("rule", "claim_id", "claim_line"),
         amount=AMOUNT,
@@ -152,7 +144,7 @@ def _fact(name: str, dtype: pl.DataType) -> pl.Expr:
     """One of a case's facts, typed as findings have it."""
     text = states.fact_in(name).alias(name)
     if isinstance(dtype, pl.Datetime):
-        return text.str.to_datetime(_INSTANT, time_unit="us").dt.replace_time_zone("UTC")
+        return states.instant(text)
     return text.str.to_date() if dtype == pl.Date else text.cast(dtype)
 
 
@@ -162,13 +154,12 @@ def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) ->
 
 def facts(findings: pl.DataFrame) -> pl.DataFrame:
     """The findings' keys, FACTS and message, and what makes one the same as in the last run, as one text."""
-    plain = [
+    related_at = pl.col("related_at").dt.convert_time_zone("UTC")
+    plain = pl.struct(
         pl.col(name).dt.to_string(_INSTANT) if name == "related_at" else pl.col(name).cast(pl.String) for name in FACTS
-    ]
-    rows = findings.select(*CASE, *FACTS, "message", "payer", "policy").with_columns(
-        pl.col("related_at").dt.convert_time_zone("UTC")
     )
-    return rows.with_columns(facts=pl.struct(plain).struct.json_encode())
+    rows = findings.select(*CASE, *FACTS, "message", "payer", "policy").with_columns(related_at)
+    return rows.with_columns(facts=plain.struct.json_encode())
 
 
 def _digest(run_id: str | None) -> str:
@@ -209,10 +200,8 @@ def _reopened(rows: pl.DataFrame) -> pl.DataFrame:
     columns = ("number", "decision", *COLUMNS)
     reopened = []
     for number, decision, *state in rows.select(columns).iter_rows():
-        now = "open" if decision or state[0] == "open" else state[0]
-        reopened.append(
-            (number, *astuple(after(State(*state), "reopened", "audit", {"state": now, "decision": decision})))
-        )
+        details = {"state": "open" if decision else state[0], "decision": decision}
+        reopened.append((number, *astuple(after(State(*state), "reopened", "audit", details))))
     return pl.DataFrame(reopened, {"number": pl.Int64, **dict.fromkeys(COLUMNS, pl.String)}, orient="row")
 
 
@@ -236,14 +225,9 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
     outcome_by_rule = outcomes.unpivot(index="line", variable_name="rule", value_name="outcome_now")
     rows = rows.join(outcome_by_rule, on=["line", "rule"], how="left", maintain_order="left")
     at = [states.fact_in(f"related_{name}").alias(f"_{name}") for name in ("kind", "id")]
-    still_present = pl.struct("_kind", "_id").is_in(
-        result.inputs.quality.previous_records_present().to_struct().implode()
-    )
-    rows = (
-        rows.with_columns(at)
-        .with_columns(related_lost=pl.lit(plain) & pl.col("_id").is_not_null() & ~still_present)
-        .drop("_kind", "_id")
-    )
+    present = result.inputs.quality.previous_records_present().to_struct().implode()
+    lost = pl.lit(plain) & pl.col("_id").is_not_null() & ~pl.struct("_kind", "_id").is_in(present)
+    rows = rows.with_columns(at).with_columns(related_lost=lost).drop("_kind", "_id")
     skipped = {rule: f"rule not evaluated: {reason}" for rule, reason in result.not_evaluated.items()}
     why = (
         pl.when(mark="resolved").then(None)  # a run repeats it
@@ -260,7 +244,6 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
 
 
 def _write(connection: sqlite3.Connection, marked: pl.DataFrame, missing: pl.DataFrame, number: int) -> None:
-    """Write the cases that changed in this run."""
     new, old = marked.filter(event="new"), marked.filter(pl.col("event") != "new")
     connection.executemany(
         "INSERT INTO cases (number, claim_id, claim_line, cpt_code, rule, facts, first_run, last_run, mark,"
@@ -300,11 +283,8 @@ def _entries(marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any]) -
         span = {"run": run["run"], "first": new["number"][0], "last": new["number"][-1], "sha256": sealed}
         yield Entry("audit", "new", details=json.dumps(span))
     before = pl.when(pl.col("was") != pl.col("facts")).then(pl.format(', "before": {}', "was")).otherwise(pl.lit(""))
-    decision = (
-        pl.when(event="reopened")
-        .then(pl.format(', "decision": {}', pl.format('"{}"', "decision").fill_null(pl.lit("null"))))
-        .otherwise(pl.lit(""))
-    )
+    ended = pl.format(', "decision": {}', pl.format('"{}"', "decision").fill_null(pl.lit("null")))
+    decision = pl.when(event="reopened").then(ended).otherwise(pl.lit(""))
     details = pl.concat_str(
         pl.lit(f'{{"run": {run_id}, "state": "'), "state", pl.lit('"'), decision, pl.lit(', "facts": '), "facts", before,
         pl.lit("}"),
@@ -313,10 +293,6 @@ def _entries(marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any]) -
     yield from changed.select(pl.lit("audit").alias("by"), "event", _CASE_ID, details.alias("details")).iter_rows()
     for mark, case, why in missing.filter(_HAS_NEW_MARK).select("mark", _CASE_ID, "why").iter_rows():
         yield Entry("audit", mark, case, json.dumps({"run": run["run"], "why": why}))
-
-
-def _undecided(connection: sqlite3.Connection) -> pl.DataFrame:
-    return _read(connection, f"SELECT {', '.join(_UNDECIDED)} FROM undecided", _UNDECIDED)
 
 
 def _update_undecided(connection: sqlite3.Connection, result: Result, policy: Policy, number: int) -> dict[str, int]:
@@ -328,7 +304,7 @@ def _update_undecided(connection: sqlite3.Connection, result: Result, policy: Po
     claims = result.claims.select(*KEYS, closes.alias("closes"), pl.col("unknowns").list.join(" "), late=late)
     waiting = claims.filter(pl.col("unknowns") != "", pl.col("closes") > as_of)
     waiting = waiting.select(*KEYS, pl.col("closes").dt.to_string(_CLOSES), "unknowns")
-    earlier = _undecided(connection)
+    earlier = undecided(connection)
     # A rule that this run leaves out has not been decided.
     skipped = pl.col("unknowns").str.contains_any(pl.Series([*result.not_evaluated], dtype=pl.String).implode())
     settled = earlier.join(waiting, on=KEYS, how="anti").join(claims.select(*KEYS, "late"), on=KEYS)

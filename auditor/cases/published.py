@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from auditor.cases.states import DOLLARS
+from auditor.cases.states import DOLLARS, instant
 from auditor.reports.outputs import TABLES
 from auditor.runs import past
 
@@ -27,9 +27,7 @@ def published(cases: pl.DataFrame, folder: Path) -> pl.DataFrame:
 def _typed(name: str, kind: str, dtype: pl.DataType, zone: str) -> pl.Expr:
     column = pl.col(name)
     if kind == "instant":
-        return (
-            column.str.to_datetime("%FT%T%.fZ", time_unit="us").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
-        )
+        return instant(column).dt.convert_time_zone(zone)
     if kind == "date":
         return column.str.to_date() if dtype == pl.String else column
     return column.cast(_TYPES[kind])

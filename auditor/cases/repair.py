@@ -1,7 +1,6 @@
 """Cases made anew from the history, with the facts of new ones from the ledger itself or from the folder of their run."""
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from auditor.cases import chain, ledger_update
-from auditor.cases.replay import CaseHistory, Replay, Span, first_facts, replay, seal_holds
+from auditor.cases import chain, ledger_update, store
+from auditor.cases.replay import CaseHistory, Replay, Span, as_text, first_facts, replay, seal_holds
 from auditor.cases.states import COLUMNS
 from auditor.errors import LedgerDamaged
 from auditor.judging.finding_id import joined_texts
@@ -45,20 +44,17 @@ def repair(connection: sqlite3.Connection, folder: Path) -> int:
     history = replay(connection)
     rows = [_row(case, span, history.histories.get(case.finding, CaseHistory()))
             for span in history.spans for case in _new_cases(connection, span, history, folder)]  # fmt: skip
-    columns = ", ".join(("number", *CASE, "facts", *_MARK_COLUMNS, *COLUMNS))
-    before = set(connection.execute(f"SELECT {columns} FROM cases"))
+    columns = ("number", *CASE, "facts", *_MARK_COLUMNS, *COLUMNS)
+    before = set(connection.execute(f"SELECT {', '.join(columns)} FROM cases"))
     connection.execute("DELETE FROM cases")
-    marks = ", ".join("?" * len(columns.split(",")))
-    connection.executemany(f"INSERT INTO cases ({columns}) VALUES ({marks})", rows)
+    store.insert_cases(connection, columns, rows)
     connection.execute("DELETE FROM runs")
-    connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", history.runs)
+    store.insert_runs(connection, history.runs)
     return len(before ^ set(rows))
 
 
 def _row(case: NewCase, span: Span, history: CaseHistory) -> tuple[object, ...]:
-    facts = (
-        case.facts if history.facts is None else json.dumps(history.facts, ensure_ascii=False, separators=(",", ":"))
-    )
+    facts = case.facts if history.facts is None else as_text(history.facts)
     first, last, marked, mark, *state = history.row(span.run)
     return *case[:5], facts, first, last, marked, mark, history.why, *state
 
@@ -84,9 +80,8 @@ def _new_cases(connection: sqlite3.Connection, span: Span, history: Replay, fold
 def _published(run: Path) -> list[NewCase]:
     """The cases that were new in a run, as its folder has them; none where it cannot be read."""
     with contextlib.suppress(OSError, pl.exceptions.PolarsError):
-        begun = pl.read_parquet(run / "cases.parquet").filter(mark="new", first_run=run.name).sort("number")
-        found = begun.join(
-            ledger_update.facts(pl.read_parquet(run / "findings.parquet")).select(*CASE, "facts"), on=CASE
-        )
+        begun = pl.read_parquet(run / "cases.parquet").filter(mark="new", first_run=run.name)
+        facts = ledger_update.facts(pl.read_parquet(run / "findings.parquet")).select(*CASE, "facts")
+        found = begun.join(facts, on=CASE)
         return [NewCase(*row) for row in found.sort("number").select("number", *CASE, "facts").iter_rows()]
     return []

@@ -49,7 +49,7 @@ class CaseHistory:
         self.state = after(self.state, event, by, details)
         self.facts = details.get("facts", self.facts)
         if "before" in details and self.first_facts is None:
-            self.first_facts = json.dumps(details["before"], ensure_ascii=False, separators=(",", ":"))
+            self.first_facts = as_text(details["before"])
 
     @classmethod
     def of(cls, details: dict[str, Any]) -> "CaseHistory":
@@ -132,6 +132,11 @@ def seal_holds(connection: sqlite3.Connection, span: Span, histories: Mapping[st
     rows = connection.execute(query, (span.first, span.last))
     first = ((number, finding, first_facts(histories.get(finding), facts)) for number, finding, facts in rows)
     return chain.seal(first) == span.seal
+
+
+def as_text(facts: Mapping[str, Any]) -> str:
+    """Facts as the ledger's cases have them."""
+    return json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
 
 
 def first_facts(history: CaseHistory | None, facts: str) -> str:

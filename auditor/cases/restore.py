@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from auditor.cases import chain, ledger_update, replay
+from auditor.cases import chain, ledger_update, replay, store
 from auditor.cases.chain import Entry
 from auditor.cases.states import COLUMNS
 from auditor.errors import InputRefused
@@ -30,45 +30,25 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     if not runs:
         raise InputRefused(f"{folder}: no run with cases here; name the folder that was given to --out")
     known_runs = {run.run_id: run for run, _ in runs}
-    cases = pl.concat([frame.with_columns(last_recorded=pl.lit(run.run_id)) for run, frame in runs], how="diagonal")
+    cases = pl.concat([frame.with_columns(marked_run=pl.lit(run.run_id)) for run, frame in runs], how="diagonal")
     cases = cases.unique("number", keep="last", maintain_order=True).sort("number")
     if cases.select(CASE).is_duplicated().any():
         raise InputRefused(f"{folder}: the runs here know a case by two numbers; put a copy of the ledger back")
     names = sorted({*known_runs, *cases["first_run"], *cases["last_run"]})
     numbers = {name: number for number, name in enumerate(names, 1)}
-    rows = (
-        ledger_update.facts(cases)
-        .select("facts")
-        .hstack(
-            cases.select(
-                "number",
-                *CASE,
-                "mark",
-                "why",
-                pl.col(COLUMNS).cast(pl.String),
-                *(
-                    pl.col(name).replace_strict(numbers, return_dtype=pl.Int64).alias(number)
-                    for name, number in (
-                        ("first_run", "began"),
-                        ("last_run", "last_run"),
-                        ("last_recorded", "marked_run"),
-                    )
-                ),
-                finding=joined("rule", *KEYS),
-            )
-        )
-    )
+    rows = cases.select(
+        "number", *CASE, "mark", "why", pl.col(COLUMNS).cast(pl.String), ledger_update.facts(cases)["facts"],
+        pl.col("first_run", "last_run", "marked_run").replace_strict(numbers, return_dtype=pl.Int64),
+        finding=joined("rule", *KEYS),
+    )  # fmt: skip
     entries = list(_runs(names, known_runs, rows))
     chain_heads = [run.ledger.head for run, _ in runs if run.ledger.head]
     entries.append(Entry("audit", "restored", details=json.dumps({"runs": len(runs), "heads": chain_heads})))
     entries += _case_entries(rows)
     chain.append(connection, entries)
-    connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", replay.replay(connection).runs)
-    columns = ("number", *CASE, "facts", "began", "last_run", "marked_run", "mark", "why", *COLUMNS)
-    connection.executemany(
-        f"INSERT INTO cases ({', '.join(columns).replace('began', 'first_run')}) VALUES ({', '.join('?' * len(columns))})",
-        rows.select(columns).iter_rows(),
-    )
+    store.insert_runs(connection, replay.replay(connection).runs)
+    columns = ("number", *CASE, "facts", "first_run", "last_run", "marked_run", "mark", "why", *COLUMNS)
+    store.insert_cases(connection, columns, rows.select(columns).iter_rows())
     return rows.height, len(runs), runs[-1][0].run_id
 
 
@@ -82,12 +62,10 @@ def _runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
             run, cases = past.read(run_folder / "summary.json"), past.scan(run_folder, "cases").collect()
             ledger_update.facts(cases)
             cases.select(COLUMNS)
-            cases = cases.with_columns(pl.col("mark").replace("not seen", "not_seen"))  # as version 1 has it
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise InputRefused(
                 f"{run_folder}: its cases cannot be read, or an older version wrote them ({type(error).__name__}); "
-                f"put a copy "
-                "of the ledger back, or move this folder away"
+                "put a copy of the ledger back, or move this folder away"
             ) from None
         if run.ledger.previous_run is None:
             runs = []  # another ledger began
@@ -99,15 +77,11 @@ def _runs(names: Sequence[str], known_runs: dict[str, Summary], rows: pl.DataFra
     """Each run and the cases that it began, as far as they are known: numbers that follow each other are one entry."""
     for number, name in enumerate(names, 1):
         run = known_runs.get(name)
-        entry: dict[str, Any] = {
-            "run": name,
-            "started": run.started_utc if run else "",
-            "version": "",
-            "policy_sha256": "",
-        }
-        entry |= {"inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}, "repeats": None}
+        entry: dict[str, Any] = {"run": name, "started": run.started_utc if run else "", "version": ""}
+        entry |= {"policy_sha256": "", "inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}}
+        entry |= {"repeats": None}
         yield Entry("audit", "run", details=json.dumps(entry))
-        begun = rows.filter(began=number).select("number", "finding", "facts").rows()
+        begun = rows.filter(first_run=number).select("number", "finding", "facts").rows()
         for _, span in groupby(enumerate(begun), key=lambda pair: pair[1][0] - pair[0]):
             cases = [case for _, case in span]
             details = {"run": name, "first": cases[0][0], "last": cases[-1][0], "sha256": chain.seal(cases)}

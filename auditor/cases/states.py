@@ -92,15 +92,11 @@ def after(state: State, event: str, by: str, details: Mapping[str, Any]) -> Stat
     if event == "new":
         return State()
     if event == "reopened" and details["state"] == "open":
-        return _reopened(state, details)
+        # The clock of an overpayment that was confirmed runs on: it is still to be returned.
+        confirmed_on = None if state.state in SETTLED else state.confirmed_on
+        before = details["decision"] or state.reopened_from
+        return replace(state, state="open", confirmed_on=confirmed_on, reopened_from=before)
     return _decided(state, by, details) if event == "decided" else state
-
-
-def _reopened(state: State, details: Mapping[str, Any]) -> State:
-    """Open again. The clock of an overpayment that was confirmed runs on: it is still to be returned."""
-    if state.state in SETTLED:
-        state = replace(state, confirmed_on=None)
-    return replace(state, state="open", reopened_from=details["decision"] or state.reopened_from)
 
 
 def _decided(state: State, by: str, details: Mapping[str, Any]) -> State:
@@ -179,6 +175,11 @@ def worse(outcome: pl.Expr, amount: pl.Expr) -> pl.Expr:
     """Whether a finding has a stronger outcome than this, or a larger amount."""
     stronger = (outcome == "review") & (fact_in("outcome") == "violation")
     return stronger.fill_null(False) | (amount_in("facts") > amount).fill_null(False)
+
+
+def instant(text: pl.Expr) -> pl.Expr:
+    """An instant in UTC, of text as the ledger has it."""
+    return text.str.to_datetime("%FT%T%.fZ", time_unit="us").dt.replace_time_zone("UTC")
 
 
 def fact_in(name: str, column: str = "facts") -> pl.Expr:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -140,6 +140,17 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def insert_runs(connection: sqlite3.Connection, runs: Iterable[Sequence[object]]) -> None:
+    """Add rows to the table of runs, in the caller's transaction."""
+    connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", runs)
+
+
+def insert_cases(connection: sqlite3.Connection, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Add rows of these columns to the table of cases, in the caller's transaction."""
+    marks = ", ".join("?" * len(columns))
+    connection.executemany(f"INSERT INTO cases ({', '.join(columns)}) VALUES ({marks})", rows)
 
 
 def _check(path: Path, connection: sqlite3.Connection) -> None:
