@@ -24,7 +24,7 @@ from auditor.errors import UsageError
 from auditor.run_options import RUN_OPTIONS, RunOption
 from auditor.schema.codes import FAMILY, form
 from auditor.schema.names import nearest
-from auditor.schema.tables import TABLES, YES_NO, Kind, Vocabulary, fold_term
+from auditor.schema.tables import TABLES, YES_NO, Kind, fold_term
 
 Unit = Literal["minutes", "seconds", "hours", "days", "h:mm"]
 Severity = Literal["violation", "review", "off"]
@@ -129,11 +129,6 @@ class Frequency(_Strict):
 Differences = tuple[Literal["case", "zeros", "decimal", "punctuation"], ...]
 
 
-def _closed(text: str) -> str:
-    _dates(text)
-    return text
-
-
 def _dates(text: str) -> list[date]:
     """The dates of `2025-12-24`, or of `2025-12-24/2026-01-01`. Raises ValueError."""
     first, _, last = text.partition("/")
@@ -149,7 +144,7 @@ def _dates(text: str) -> list[date]:
 class Closures(_Strict):
     """When the practice was closed, and whether other date gaps make rules unknown."""
 
-    closed: tuple[Annotated[str, AfterValidator(_closed)], ...]
+    closed: tuple[Annotated[str, AfterValidator(lambda text: _dates(text) and text)], ...]
     holes: Literal["unknown", "warn"]
 
     @property
@@ -258,14 +253,12 @@ class Policy(_Strict):
 
     def terms(self, table: str, column: str) -> dict[str, str]:
         """Folded value → term for a vocabulary column, the policy's own values included."""
-        vocabulary = _vocabulary(table, column)
+        vocabulary = TABLES[table].columns[column].vocabulary or YES_NO
         by_text = {fold_term(text): term for term, texts in vocabulary.items() for text in (term, *texts)}
         for key, value in self.values.get(table, {}).get(column, {}).items():
             pairs = {fold_term(text): term for text, term in _term_pairs(key, value, by_text)}
-            if any(
-                by_text.get(text) not in (None, term) and text in map(fold_term, vocabulary)
-                for text, term in pairs.items()
-            ):
+            own_terms = pairs.keys() & set(map(fold_term, vocabulary))
+            if any(by_text.get(text) not in (None, pairs[text]) for text in own_terms):
                 raise ValueError(f"{key!r} is a term itself and cannot mean another term")
             by_text |= pairs
         return by_text
@@ -275,10 +268,6 @@ _INSTANTS = {
     name: {column.name for column in table.columns.values() if column.kind in (Kind.INSTANT, Kind.DATE)}
     for name, table in TABLES.items()
 }
-
-
-def _vocabulary(table: str, column: str) -> Vocabulary:
-    return TABLES[table].columns[column].vocabulary or YES_NO
 
 
 def _term_pairs(key: str, value: str | tuple[str, ...], terms: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -292,9 +281,8 @@ def _term_pairs(key: str, value: str | tuple[str, ...], terms: Mapping[str, str]
 
 def shipped() -> tuple[str, ...]:
     """Names of the policies that ship with the package."""
-    return tuple(
-        sorted(entry.name.removesuffix(".toml") for entry in _SHIPPED.iterdir() if entry.name.endswith(".toml"))
-    )
+    names = (Path(entry.name) for entry in _SHIPPED.iterdir())
+    return tuple(sorted(name.stem for name in names if name.suffix == ".toml"))
 
 
 def load(name_or_file: str = "default", find_rules: FindRules | None = None, timezone: str | None = None) -> Policy:
@@ -327,12 +315,12 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
         policy = Policy.model_validate(merged)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        path = tuple(str(part) for part in first["loc"])
+        path, problem = tuple(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
         if timezone is not None and path == ("timezone",):
-            raise UsageError(f"--timezone: {_plain(first['msg'])}") from None
-        hint = _suggestion(path) if first["type"] == "extra_forbidden" else ""
-        problem = "unknown key" if first["type"] == "extra_forbidden" else _plain(first["msg"])
-        raise UsageError(_at(where, text, path, problem + hint)) from None
+            raise UsageError(f"--timezone: {problem}") from None
+        if first["type"] == "extra_forbidden":
+            problem = f"unknown key{_suggestion(path)}"
+        raise UsageError(_at(where, text, path, problem)) from None
     _check_names(policy, where, text)
     if find_rules is None:
         return policy
@@ -370,10 +358,12 @@ def leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
 def source(name: str) -> str:
     """The text of a shipped policy. Raises UsageError."""
     if name not in shipped():
-        raise UsageError(
-            f"no policy {name!r}{nearest(name, shipped())}; the included policies are {', '.join(shipped())}"
-        )
+        raise UsageError(f"no policy {name!r}{_included(name)}")
     return _read(name)[1].decode()
+
+
+def _included(name: str) -> str:
+    return f"{nearest(name, shipped())}; the included policies are {', '.join(shipped())}"
 
 
 def _read(name_or_file: str) -> tuple[str, bytes]:
@@ -382,10 +372,8 @@ def _read(name_or_file: str) -> tuple[str, bytes]:
     try:
         return name_or_file, Path(name_or_file).read_bytes()
     except OSError as error:
-        hint = nearest(name_or_file, shipped())
-        raise UsageError(
-            f"{name_or_file}: no such policy ({error.strerror}){hint}; the included policies are {', '.join(shipped())}"
-        ) from None
+        problem = f"no such policy ({error.strerror}){_included(name_or_file)}"
+        raise UsageError(f"{name_or_file}: {problem}") from None
 
 
 def _with_whole_lists(
@@ -476,10 +464,6 @@ def _suggestion(path: tuple[str, ...]) -> str:
             return ""
         model = annotation
     return nearest(path[-1], tuple(model.model_fields))
-
-
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")
 
 
 def _at(where: str, text: str, path: tuple[str, ...], problem: str) -> str:

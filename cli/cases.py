@@ -18,19 +18,19 @@ from auditor.cases import chain, queries, reviewed, store
 from auditor.cases import repair as repairing
 from auditor.cases import restore as restoring
 from auditor.cases.decide import Decision, decide, refundable
-from auditor.cases.published import published
+from auditor.cases.queries import published
 from auditor.cases.states import MARKS, STATES
-from auditor.choices import GONE, CaseOrder, ListFormat
+from auditor.choices import GONE, CaseOrder, ExportFormat, ListFormat
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import KEYS
 from auditor.reading.files import shown
 from auditor.reports import folder, tables, text
 from auditor.rules import select
 from auditor.runs import past
-from auditor.schema.names import harmless, nearest
+from auditor.schema.names import harmless
+from cli.flags import require_choice
 from cli.streams import data
 
-FORMATS = ("csv", "jsonl")
 _LABELS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "found": "first found",
           "due": "due", "left": "days left", "amount": "amount"}  # fmt: skip
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
@@ -38,7 +38,7 @@ _ABOUT_A_PATIENT = ("finding_id", "related_id", "related_at", "decided_record", 
 """Columns that are left blank without --show-ids, beside the identifiers."""
 _NUMBERS = ("number", "left", "amount")
 """Columns aligned to the right."""
-_SPANS = ("until", "investigated_from", "investigated_to", "identified_on", "amount")
+_SPANS = ("until", "investigated_from", "investigated_to", "identified_on")
 _WIDE = 10_000
 
 
@@ -47,25 +47,23 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def day(flag: str, value: str | None) -> date | None:
-    """A date as it was given. Raises UsageError."""
+def _day(name: str, value: str | None) -> date | None:
     try:
         return date.fromisoformat(value) if value else None
     except ValueError:
-        raise UsageError(f"{flag}: a date expected, such as 2026-03-31") from None
+        raise UsageError(f"--{name.replace('_', '-')}: a date expected, such as 2026-03-31") from None
 
 
-def listing(location: Path, filters: Mapping[str, Any], given: Mapping[str, Any]) -> int:
+def listing(location: Path, given: Mapping[str, Any]) -> int:
     """Print the cases that pass the filters."""
-    _require_choice("--state", filters["state"], STATES)
-    _require_choice("--mark", filters["mark"], MARKS)
-    _require_choice("--sort", given["sort"], get_args(CaseOrder))
-    _require_choice("--format", given["format"], get_args(ListFormat))
+    choices = {"state": STATES, "mark": MARKS, "sort": get_args(CaseOrder), "format": get_args(ListFormat)}
+    for name in (name for name in choices if given[name] is not None):
+        require_choice(f"--{name}", given[name], choices[name])
     codes = select("--rule", given["rule"].split(",")) if given["rule"] is not None else None
     by = today() + queries.days(given["due"]) if given["due"] else None
     with store.opened(queries.ledger_of(location)) as ledger:
         since = queries.run_since(ledger, given["since"]) if given["since"] else None
-        cases = queries.list_cases(ledger, by, since, **filters)
+        cases = queries.list_cases(ledger, by, since, state=given["state"], mark=given["mark"])
     if codes:
         cases = cases.filter(pl.col("rule").is_in(codes))
     cases = cases.with_columns(left=(pl.col("due") - today()).dt.total_days(), found=past.day_of("first_run"))
@@ -127,7 +125,7 @@ def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, st
 
 def export(location: Path, form: str) -> int:
     """Write every case as CSV or JSON Lines."""
-    _require_choice("--format", form, FORMATS)
+    require_choice("--format", form, get_args(ExportFormat))
     with store.opened(queries.ledger_of(location)) as ledger:
         cases = published(queries.list_cases(ledger), queries.ledger_of(location).parent)
     data(tables.to_csv(cases) if form == "csv" else tables.to_jsonl(cases))
@@ -151,12 +149,11 @@ def show(location: Path, case_text: str) -> int:
 
 
 def _history_entry(event: str, details: Mapping[str, Any]) -> Iterator[str]:
-    """An entry of the history in words."""
     if event == "note":
         yield f"note: {details['text']}"
     elif event == "decided":
         yield f"{details['state']} on {details['on']}, because: {details['reason']}"
-        yield from (f"{name.replace('_', ' ')} {details[name]}" for name in _SPANS if name in details)
+        yield from (f"{name.replace('_', ' ')} {details[name]}" for name in (*_SPANS, "amount") if name in details)
     elif event == "restored":
         yield f"restored from the run folders: {details['state']}, {details['mark']}"
     else:
@@ -176,17 +173,11 @@ def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) ->
     amount = _dollars(given["amount"])
     if amount is not None and len(case_names) > 1:
         raise UsageError("--amount is the refund of one case; decide the cases one by one")
-    new_decision = Decision(
-        state=given["decision"],
-        reviewer=given["by"] or "",
-        reason=given["reason"] or "",
-        on=_not_future(day("--on", given["on"]) or today()),
-        until=day("--until", given["until"]),
-        investigated_from=day("--investigated-from", given["investigated_from"]),
-        investigated_to=day("--investigated-to", given["investigated_to"]),
-        identified_on=day("--identified-on", given["identified_on"]),
-        amount=amount,
-    )
+    if (on := _day("on", given["on"]) or today()) > today():
+        raise UsageError("--on: a decision cannot be dated in the future")
+    days = {name: _day(name, given[name]) for name in _SPANS}
+    by, reason = given["by"] or "", given["reason"] or ""
+    new_decision = Decision(given["decision"], by, reason, on, **days, amount=amount)
     with store.opened(queries.ledger_of(location)) as ledger:
         numbers = list(dict.fromkeys(queries.find(ledger, case) for case in case_names))
         more = given["yes"] or (amount is not None and _asked(refundable(ledger, numbers[0]), amount))
@@ -246,9 +237,9 @@ def verify(location: Path, head: str | None) -> int:
         if head and not chain.known_hashes(ledger, {head}):
             faults.append("no entry has the hash of --head: the history was cut short or written anew since")
         entries, last = chain.last(ledger)
+    for fault in faults:
+        print_line(fault)
     if faults:
-        for fault in faults:
-            print_line(fault)
         raise InputRefused(f"{path}: the history does not hold, as told above; keep this file as evidence")
     print_line(f"{entries:,} entries: the history holds, up to the hash {last}")
     return 0
@@ -294,14 +285,3 @@ def restore(location: Path) -> int:
 def print_line(line: str) -> None:
     """One line on standard output."""
     text.console(sys.stdout).print(line)
-
-
-def _not_future(on: date) -> date:
-    if on > today():
-        raise UsageError("--on: a decision cannot be dated in the future")
-    return on
-
-
-def _require_choice(flag: str, value: str | None, allowed: tuple[str, ...]) -> None:
-    if value is not None and value not in allowed:
-        raise UsageError(f"{flag}: {value!r} is not one of {', '.join(allowed)}{nearest(value, allowed)}")

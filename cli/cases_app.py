@@ -54,7 +54,7 @@ def listing(
     given = dict(locals())
     from cli import cases
 
-    return cases.listing(location, {"state": state, "mark": mark}, given)
+    return cases.listing(location, given)
 
 
 @cases_app.command(epilog="Example: audit98968 cases show audit_out 17")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -32,8 +32,7 @@ def compare(first: Path, second: Path | None, form: str, show_ids: bool) -> int:
         for line in _lines(comparison, show_ids):
             out.print(harmless(line), soft_wrap=True)
         return 0
-    output = tables.to_csv(comparison.findings) if form == "csv" else tables.to_jsonl(comparison.findings)
-    data(output)
+    data((tables.to_csv if form == "csv" else tables.to_jsonl)(comparison.findings))
     return 0
 
 
@@ -78,16 +77,10 @@ def _causes(causes: Causes) -> Iterator[str]:
         yield f"  policy: {_pair(causes.policy_file['name'])}"
     elif causes.policy_file:
         yield "  policy: its file changed" + ("" if causes.policy else ", but nothing that is in force")
-    yield from _pairs("policy", causes.policy)
-    yield from _pairs("setting", causes.settings)
-    yield from _pairs("coverage", causes.coverage)
+    for subject, pairs in (("policy", causes.policy), ("setting", causes.settings), ("coverage", causes.coverage)):
+        yield from (f"  {subject} {name}: {_pair(pair)}" for name, pair in pairs.items())
     for code, (first, second) in causes.rules.items():
         yield f"  rule {code}: {_evaluated(first)} -> {_evaluated(second)}"
-
-
-def _pairs(subject: str, pairs: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
-    for name, pair in pairs.items():
-        yield f"  {subject} {name}: {_pair(pair)}"
 
 
 def _pair(pair: tuple[Any, Any]) -> str:
@@ -97,14 +90,11 @@ def _pair(pair: tuple[Any, Any]) -> str:
         lost, won = ([x for x in a if x not in b] for a, b in ((first, second), (second, first)))
         parts = [f"{text} {', '.join(map(str, items))}" for text, items in (("without", lost), ("with", won)) if items]
         return "; ".join(map(_cut, parts)) or "another order"
-    return " -> ".join("unset" if value is None else _cut(_plain(value)) for value in pair)
+    return " -> ".join("unset" if value is None else _cut(value) for value in pair)
 
 
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _cut(text: str) -> str:
+def _cut(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 

@@ -12,9 +12,10 @@ import polars as pl
 
 from auditor.cases import chain, replay, store
 from auditor.cases.ledger_update import FACTS, due_dates
-from auditor.cases.states import COLUMNS, HAS_DECISION, IS_OPEN, fact_in
+from auditor.cases.states import COLUMNS, DOLLARS, HAS_DECISION, IS_OPEN, fact_in, instant
 from auditor.errors import LedgerDamaged, UsageError
 from auditor.judging.findings import AMOUNT
+from auditor.reports.outputs import TABLES
 from auditor.run_summary import LedgerPart
 from auditor.runs import past
 
@@ -211,3 +212,27 @@ def days(text: str) -> timedelta:
     if not number.isdecimal() or len(number) > 4:
         raise UsageError("--due: a number of days expected, such as 14d")
     return timedelta(days=int(number))
+
+
+_TYPES = {"whole number": pl.Int64(), "dollars": DOLLARS, "text": pl.String()}
+_FROM_RUN = ("payer", "policy", "message")
+"""What the ledger does not keep: the latest run has it, of cases with a finding."""
+
+
+def published(cases: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """`cases` as `queries.list_cases` has them; `folder`: the output folder, of whose latest run the time zone is taken."""
+    zone, found = "UTC", pl.DataFrame(schema={"number": pl.Int64, **dict.fromkeys(_FROM_RUN, pl.String)})
+    with contextlib.suppress(OSError, ValueError, pl.exceptions.PolarsError):
+        zone = past.read(folder / "latest" / "summary.json").timezone
+        found = past.scan(folder / "latest", "cases").select("number", *_FROM_RUN).collect()
+    rows = cases.join(found, on="number", how="left", maintain_order="left")
+    return rows.select(_typed(name, column.type, rows.schema[name], zone) for name, column in TABLES["cases"].items())
+
+
+def _typed(name: str, kind: str, dtype: pl.DataType, zone: str) -> pl.Expr:
+    column = pl.col(name)
+    if kind == "instant":
+        return instant(column).dt.convert_time_zone(zone)
+    if kind == "date":
+        return column.str.to_date() if dtype == pl.String else column
+    return column.cast(_TYPES[kind])

@@ -107,13 +107,9 @@ def _settle_key(spec: TableSpec, found: dict[str, Guess]) -> None:
     whole = Source("", suggest_values.joined(parts))
     again = round((1 - whole.unique) * whole.values.count())
     if again:
-        guess = found[name]
+        guess, rows = found[name], "row REPEATS" if again == 1 else "rows REPEAT"
         sure = LIKELY if guess.sure == CERTAIN else guess.sure
-        found[name] = replace(
-            guess,
-            sure=sure,
-            why=f"{guess.why}; {again:,} {'row REPEATS' if again == 1 else 'rows REPEAT'} AN ID and must agree",
-        )
+        found[name] = replace(guess, sure=sure, why=f"{guess.why}; {again:,} {rows} AN ID and must agree")
 
 
 def _by_name(column: Column, sources: Sequence[Source]) -> Guess | None:
@@ -141,9 +137,8 @@ def _by_system(spec: TableSpec, column: Column, sources: Sequence[Source], polic
         elif column.vocabulary:
             fits = columns[0].values.n_unique() <= suggest_values.TERMS
         else:
-            fits = (
-                _may_be(spec, column, columns[0]) and suggest_values.fit(columns[0], column, spec.name, policy) >= 0.5
-            )
+            fits = suggest_values.fit(columns[0], column, spec.name, policy) >= 0.5
+            fits = fits and _may_be(spec, column, columns[0])
         if fits or not len(columns[0].values):
             guess = Guess(column, tuple(columns), LIKELY, "header of a widespread system")
             return _with_siblings(guess, sources) if column.is_list else guess
@@ -244,7 +239,7 @@ def _settle(column: Column, sources: Sequence[Source], guesses: dict[str, Guess]
     settled = {value for candidate in candidates for value in candidate.sources[0].values.drop_nulls().unique()}
     current = guesses.get(column.name)
     if current and current.sure != GUESS:
-        share = overlap(current.sources[0], settled)
+        share = _overlap(current.sources[0], settled)
         note = f"{share:.0%} of its values are in another table"
         sure = current.sure
         if not share:
@@ -253,7 +248,7 @@ def _settle(column: Column, sources: Sequence[Source], guesses: dict[str, Guess]
         guesses[column.name] = replace(current, sure=sure, why=f"{current.why}; {note}")
         return
     taken = {source.name for guess in guesses.values() for source in guess.sources if guess is not current}
-    ranked = sorted(((overlap(source, settled), source) for source in sources if source.name not in taken and
+    ranked = sorted(((_overlap(source, settled), source) for source in sources if source.name not in taken and
                      source.values.n_unique() > 1), key=lambda pair: -pair[0])  # fmt: skip
     telling = len(settled) > 20 or all(len(value) >= 5 for value in settled)  # small numbers meet by chance
     if ranked and ranked[0][0] > 0.3 and telling:
@@ -262,7 +257,7 @@ def _settle(column: Column, sources: Sequence[Source], guesses: dict[str, Guess]
         guesses[column.name] = Guess(column, (source,), LIKELY if share > 0.6 else GUESS, why)
 
 
-def overlap(source: Source, reference: set[str]) -> float:
+def _overlap(source: Source, reference: set[str]) -> float:
     """Share of a column's distinct values that are known elsewhere."""
     own = set(source.values.drop_nulls().unique())
     return len(own & reference) / max(len(own), 1)

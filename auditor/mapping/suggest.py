@@ -118,9 +118,8 @@ def save(text: str, path: Path) -> None:
     except FileExistsError:
         raise UsageError(f"{path}: this file exists; choose another name or move the file") from None
     except OSError as error:
-        raise OutputFailed(
-            f"{path}: cannot be written ({error.strerror}); check the path and its permissions"
-        ) from error
+        problem = f"cannot be written ({error.strerror}); check the path and its permissions"
+        raise OutputFailed(f"{path}: {problem}") from error
 
 
 def command(paths: Mapping[str, Sequence[str]], policy_file: str) -> str:
@@ -159,9 +158,7 @@ def _section(name: str, lines: Sequence[str]) -> list[str]:
 
 def _zone_names(active: Sequence[tuple[str, Guess]]) -> list[str]:
     columns = [suggest_values.joined(guess.sources) for _, guess in active if guess.column.kind is Kind.INSTANT]
-    names = {
-        name for values in columns for name in suggest_values.zone_names(values.drop_nulls()).drop_nulls().unique()
-    }
+    names = {name for values in columns for name in suggest_values.zone_names(values).drop_nulls().unique()}
     return [f'{name} = "{ZONES[name.upper()]}"' for name in sorted(names)]
 
 
@@ -235,8 +232,7 @@ def _notes(guess: Guess, guesses: Mapping[str, Guess], reader: Policy) -> list[s
             notes.append("CALLS NEED A TIME OF DAY" if guess.column.name == "call_start" else "dates without times")
         if guess.column.name == "call_end" and (start := guesses.get("call_start")):
             began = instants.read(suggest_values.joined(start.sources), reader).utc
-            before = (read.utc < began).sum()
-            if before:
+            if before := (read.utc < began).sum():
                 notes.append(f"{before} of {len(began)} end before they start (after midnight?) and are rejected")
     return notes
 
@@ -253,31 +249,24 @@ def _values(table: str, guesses: Mapping[str, Guess], base: Policy, show_ids: bo
         if unknown and (rows < read or rows >= 3 * len(unknown)):  # else it may hold names or notes
             terms = sorted(set(base.terms(table, name).values()))
             lines += ["", f"# [values.{table}.{name}]", f"# map each value to one of: {', '.join(terms)}"]
-            shown_values = [(value, count) for value, count in unknown
-                     if show_ids or is_word(value, count)]  # fmt: skip
+            shown_values = [(value, count) for value, count in unknown if show_ids or is_word(value, count)]
             if hidden := len(unknown) - len(shown_values):
                 lines.append(f"# rare values and values with digits: {hidden}; init --show-ids shows them")
             for value, count in shown_values:
-                term = _meaning(name, value)
+                meanings = (term for terms, term in MEANINGS.get(name, ()) if re.search(terms, value, re.IGNORECASE))
+                term = next(meanings, "")
                 why = f"{'likely, according to its words; ' if term else ''}{count} of the rows read"
                 lines.append(_commented(f'# {_quoted(value)} = "{term}"', why))
     return lines
 
 
-def _meaning(column: str, value: str) -> str:
-    """The term that a value most likely means; blank if unknown."""
-    return next((term for terms, term in MEANINGS.get(column, ()) if re.search(terms, value, re.IGNORECASE)), "")
-
-
 def _formats(found: Mapping[str, Mapping[str, Guess]], base: Policy) -> list[str]:
     """Formats that the chosen columns need, in the order in which they are needed."""
     formats: list[str] = []
-    for guesses in found.values():
-        for guess in guesses.values():
-            if guess.column.kind in (Kind.INSTANT, Kind.DATE) and (guess.active or guess.column.required):
-                reader = base.model_copy(update={"instant_formats": tuple(formats)})
-                values = suggest_values.joined(guess.sources).drop_nulls()
-                formats += suggest_values.missing_formats(values, reader)
+    for guess in (guess for guesses in found.values() for guess in guesses.values()):
+        if guess.column.kind in (Kind.INSTANT, Kind.DATE) and (guess.active or guess.column.required):
+            reader = base.model_copy(update={"instant_formats": tuple(formats)})
+            formats += suggest_values.missing_formats(suggest_values.joined(guess.sources).drop_nulls(), reader)
     return formats
 
 

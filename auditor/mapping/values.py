@@ -125,7 +125,9 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> Export:
         heads.append(pl.DataFrame(named).head(max(SAMPLE - rows, 0)))
         rows += frame.height
     parsed = [
-        Source(values.name, _stripped(values), declared=values.name in declared)
+        Source(
+            values.name, _without_blanks(values.str.strip_chars()).alias(values.name), declared=values.name in declared
+        )
         for values in pl.concat(heads, how="diagonal")
         if values.name and values.name not in twice
     ]
@@ -140,16 +142,14 @@ def _csv(text: csvfile.CsvText, rows: int) -> tuple[list[str], pl.DataFrame]:
     return headers, pl.DataFrame(columns)
 
 
-def _stripped(values: pl.Series) -> pl.Series:
-    stripped = values.cast(pl.String).str.strip_chars()
-    return stripped.to_frame("v").select(pl.when(pl.col("v") != "").then("v"))["v"]
+def _without_blanks(texts: pl.Series) -> pl.Series:
+    return texts.to_frame("v").select(pl.when(pl.col("v") != "").then("v"))["v"]
 
 
 def joined(sources: Sequence[Source]) -> pl.Series:
     """The columns' values joined with a space, as the reader will join them."""
     frame = pl.DataFrame([source.values.alias(str(i)) for i, source in enumerate(sources)])
-    text = frame.select(pl.concat_str(pl.all(), separator=" ", ignore_nulls=True).alias("v"))
-    return text.select(pl.when(pl.col("v") != "").then("v"))["v"]
+    return _without_blanks(frame.select(pl.concat_str(pl.all(), separator=" ", ignore_nulls=True)).to_series())
 
 
 def missing_formats(values: pl.Series, policy: Policy) -> list[str]:

@@ -177,21 +177,15 @@ def within(policy: Policy) -> pl.Expr:
     """Whether a visit starts from the claim's start up to the hours after its end; date-only: on those days."""
     at, days = pl.col("at"), pl.col("after_days")
     by_day = (days <= ahead_days(policy)) & ((days >= 0) | (at >= pl.col("start")))
-    return (
-        pl.when(pl.col("date_only"))
-        .then(by_day)
-        .otherwise(at.is_between(pl.col("start"), hours_after("end_or_start", policy.lookahead.hours)))
-    )
+    by_hour = at.is_between(pl.col("start"), hours_after("end_or_start", policy.lookahead.hours))
+    return pl.when(pl.col("date_only")).then(by_day).otherwise(by_hour)
 
 
 def beyond(policy: Policy) -> pl.Expr:
     """Whether a visit starts after those hours and up to the horizon; date-only: on the days after."""
-    at, horizon = pl.col("at"), hours_after("end_or_start", 24 * policy.horizon_days)
-    return (
-        pl.when(pl.col("date_only"))
-        .then(pl.col("after_days").is_between(ahead_days(policy) + 1, policy.horizon_days))
-        .otherwise((at > hours_after("end_or_start", policy.lookahead.hours)) & (at <= horizon))
-    )
+    at, (ahead, horizon) = pl.col("at"), closing(pl.col("end_or_start"), policy)
+    by_day = pl.col("after_days").is_between(ahead_days(policy) + 1, policy.horizon_days)
+    return pl.when(pl.col("date_only")).then(by_day).otherwise((at > ahead) & (at <= horizon))
 
 
 def in_period(policy: Policy, days: pl.Expr) -> pl.Expr:
@@ -215,18 +209,16 @@ def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
         return pl.any_horizontal(*met).fill_null(False) if met else pl.lit(False)
 
     def back(days: int) -> pl.Expr:
-        return touches(days_before("start_date", days), pl.col("start_date"), coverage.visit_gaps)
+        first = days_before("start_date", days)
+        uncovered = unless_known(first < visits_since) | unless_known(pl.col("start") > as_of)
+        return uncovered | touches(first, pl.col("start_date"), coverage.visit_gaps)
 
     ahead = unless_known(hours_after("end", numbers.hours) > as_of)
     first = days_before("service_date", numbers.last_day)
     lines = unless_known(first < claims_since) | touches(first, day, coverage.line_gaps)
     return {
-        "lookback_not_covered": unless_known(days_before("start_date", numbers.lookback) < visits_since)
-        | unless_known(pl.col("start") > as_of)
-        | back(numbers.lookback),
-        "postoperative_not_covered": unless_known(days_before("start_date", numbers.postoperative) < visits_since)
-        | unless_known(pl.col("start") > as_of)
-        | back(numbers.postoperative),
+        "lookback_not_covered": back(numbers.lookback),
+        "postoperative_not_covered": back(numbers.postoperative),
         "ahead_not_covered": ahead
         | touches(pl.col("start_date"), days_after("end_date", ahead_days(policy)), coverage.visit_gaps),
         "later_not_covered": ahead

@@ -115,22 +115,22 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
         for patients in (records.context.patients_with_rejected_visits, records.context.patients_with_rejected_lines)
     )
     quality = records.context.quality
-    placeholders, patient, provider = quality.placeholders, pl.col("patient_id"), pl.col("provider_id")
 
     def any_normalized(names: str, pair: str) -> pl.Expr:
         matches = quality.normalized_matches(pair)
         return pl.col(names).list.set_intersection(matches.implode()).list.len() > 0 if len(matches) else pl.lit(False)
 
-    is_placeholder = patient.is_in(placeholders.implode())
-    visits = visits | is_placeholder | patient.is_in(quality.normalized_matches("patient in visits").implode())
-    of_family = patient.is_in(quality.normalized_matches("patient in lines").implode())
-    of_others = patient.is_in(quality.normalized_matches("patient in other lines").implode())
+    def nearly_in(column: str, pair: str) -> pl.Expr:
+        return pl.col(column).is_in(quality.normalized_matches(pair).implode())
+
+    is_placeholder = pl.col("patient_id").is_in(quality.placeholders.implode())
+    visits = visits | is_placeholder | nearly_in("patient_id", "patient in visits")
+    of_family = nearly_in("patient_id", "patient in lines")
+    of_others = nearly_in("patient_id", "patient in other lines")
     lines = lines | is_placeholder | of_family
-    by_provider = provider.is_in(quality.normalized_matches("provider in visits").implode())
-    came_from, visit_named_by_call = (
-        any_normalized("call_ids", "call in visits"),
-        any_normalized("related_visit_ids", "visit in visits"),
-    )
+    by_provider = nearly_in("provider_id", "provider in visits")
+    came_from = any_normalized("call_ids", "call in visits")
+    visit_named_by_call = any_normalized("related_visit_ids", "visit in visits")
     may_be_missing = {
         "lookback_not_covered": visits | came_from | visit_named_by_call,
         "postoperative_not_covered": visits | by_provider | visit_named_by_call,
@@ -140,32 +140,26 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
         "lines_not_covered": lines | pl.col("near_provider").fill_null(False),
         "group_lines_not_covered": lines,
     }
-    bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
 
-    def of_band(limits: dict[str, int]) -> pl.Expr:
+    def of_band(limit: str) -> pl.Expr:
+        limits = {code: getattr(policy.bands[code], limit) for code in FAMILY}  # type: ignore[index]
         return pl.col("cpt_code").replace_strict(limits, return_dtype=pl.Int64)
 
+    calls = (("own_call_id", "call"), ("patient_id", "patient"), ("provider_id", "provider"))
+    call_unsure = pl.any_horizontal(nearly_in(column, f"{kind} in calls") for column, kind in calls)
+    not_covered = bounds.not_covered(records.context.coverage, policy)
     keys = ["patient_id", "provider_id"]
     near = records.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
     billed = records.billing.lines.join(near, on=keys, how="left", maintain_order="left")
     return billed.with_columns(
-        low=of_band({code: band.low for code, band in bands.items()}),
-        high=of_band({code: band.high for code, band in bands.items()}),
+        low=of_band("low"),
+        high=of_band("high"),
         max_units=pl.lit(policy.frequency.max_units),
         hours_ahead=pl.lit(policy.lookahead.hours),
         is_placeholder=is_placeholder.fill_null(False),
-        provider_unsure=provider.is_in(quality.normalized_matches("provider in providers").implode()).fill_null(False),
-        call_unsure=(
-            pl.lit(False)
-            if not records.has_claims_table
-            else pl.col("own_call_id").is_in(quality.normalized_matches("call in calls").implode())
-            | patient.is_in(quality.normalized_matches("patient in calls").implode())
-            | provider.is_in(quality.normalized_matches("provider in calls").implode())
-        ).fill_null(False),
-        **{
-            name: not_covered | may_be_missing[name]
-            for name, not_covered in bounds.not_covered(records.context.coverage, policy).items()
-        },
+        provider_unsure=nearly_in("provider_id", "provider in providers").fill_null(False),
+        call_unsure=call_unsure.fill_null(False) if records.has_claims_table else pl.lit(False),
+        **{name: uncovered | may_be_missing[name] for name, uncovered in not_covered.items()},
     ).drop("near_provider")
 
 
@@ -235,6 +229,7 @@ def _line_record(zone: str) -> list[pl.Expr]:
 
 
 def _as_records(pairs: pl.DataFrame) -> pl.DataFrame:
+    same_group = (pl.col("group_id") == pl.col("e_group_id")) & (pl.col("specialty") == pl.col("e_specialty"))
     return pairs.with_columns(
         kind=pl.lit("claim"),
         date_only=pl.lit(False),
@@ -245,10 +240,8 @@ def _as_records(pairs: pl.DataFrame) -> pl.DataFrame:
         elapsed=bounds.elapsed("start", "e_start"),
         same_provider=pl.col("provider_id") == pl.col("e_provider_id"),
         same_code=pl.col("cpt_code") == pl.col("e_cpt_code"),
-        same_group=(
-            (pl.col("group_id") == pl.col("e_group_id")) & (pl.col("specialty") == pl.col("e_specialty"))
-        ).fill_null(False),
-    )  # fmt: skip
+        same_group=same_group.fill_null(False),
+    )
 
 
 def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:

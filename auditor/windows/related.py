@@ -43,24 +43,16 @@ def relate(pairs: pl.DataFrame, relatedness: str, calls: pl.DataFrame, line_call
     same_problem = pl.col("problems").list.contains(pl.col("v_problem_id"))
     same_diagnosis = shares("diagnoses", "v_diagnosis_codes")
     ladder = (
-        pl.when(both_problems & same_problem)
-        .then(_step(YES, "same problem"))
-        .when(both_problems & both_diagnoses & same_diagnosis)
-        .then(_step(UNKNOWN, "conflicting"))
-        .when(both_problems & nearly("v_problem_id", "problems"))
-        .then(_step(UNKNOWN, "unknown"))
-        .when(both_problems)
-        .then(_step(NO, "different problem"))
-        .when(both_diagnoses & same_diagnosis)
-        .then(_step(YES, "same diagnosis category"))
-        .when(both_diagnoses)
-        .then(_step(NO, "different diagnosis category"))
-        .when(pl.col("same_provider"))
-        .then(_step(YES, "same provider"))
-        .when(same_group.fill_null(False))
-        .then(_step(UNKNOWN, "same group"))
+        pl.when(both_problems & same_problem).then(_step(YES, "same problem"))
+        .when(both_problems & both_diagnoses & same_diagnosis).then(_step(UNKNOWN, "conflicting"))
+        .when(both_problems & nearly("v_problem_id", "problems")).then(_step(UNKNOWN, "unknown"))
+        .when(both_problems).then(_step(NO, "different problem"))
+        .when(both_diagnoses & same_diagnosis).then(_step(YES, "same diagnosis category"))
+        .when(both_diagnoses).then(_step(NO, "different diagnosis category"))
+        .when(pl.col("same_provider")).then(_step(YES, "same provider"))
+        .when(same_group.fill_null(False)).then(_step(UNKNOWN, "same group"))
         .otherwise(_step(UNKNOWN, "unknown"))
-    )
+    )  # fmt: skip
     rest = ladder if relatedness == "evidence" else _step(YES, "any")
     step = pl.when("linked").then(_step(YES, "linked")).otherwise(rest)
     pairs = pairs.with_columns(step.alias("step")).unnest("step").drop("from_claim")
@@ -89,9 +81,8 @@ def _flag(pairs: pl.DataFrame, name: str, some: pl.DataFrame) -> pl.DataFrame:
     if some.is_empty():
         return pairs.with_columns(pl.lit(False).alias(name))
     found = some.select("line", "id", pl.lit(True).alias(name)).unique()
-    return pairs.join(found, on=["line", "id"], how="left", maintain_order="left").with_columns(
-        pl.col(name).fill_null(False)
-    )
+    pairs = pairs.join(found, on=["line", "id"], how="left", maintain_order="left")
+    return pairs.with_columns(pl.col(name).fill_null(False))
 
 
 def _step(relation: str, basis: str) -> pl.Expr:

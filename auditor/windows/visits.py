@@ -174,14 +174,11 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
 def _exclusion_reason() -> pl.Expr:
     """Why a visit supports nothing, where the rule finds that it does not."""
     return (
-        pl.when(~pl.col("qualifies"))
-        .then(pl.lit("does not count as a visit"))
-        .when(~pl.col("may_be_related"))
-        .then(pl.lit("unrelated"))
-        .when(~pl.col("not_cancelled"))
-        .then(pl.lit("did not take place"))
+        pl.when(~pl.col("qualifies")).then(pl.lit("does not count as a visit"))
+        .when(~pl.col("may_be_related")).then(pl.lit("unrelated"))
+        .when(~pl.col("not_cancelled")).then(pl.lit("did not take place"))
         .otherwise(pl.lit("the rule does not apply to its booking, status or date"))
-    )
+    )  # fmt: skip
 
 
 def before(pairs: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
