@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import get_args, get_origin
 
@@ -45,21 +45,24 @@ def tables_page() -> str:
             f"{', '.join(f'`{alias}`' for alias in column.aliases)} |"
             for column in table.columns.values()
         ]
-        head = "| column | kind | meaning | other headers |\n|---|---|---|---|\n"
-        parts.append(
-            f"## {table.name}\n\nOne record per {' and '.join(f'`{key}`' for key in table.key)}.\n\n{head}"
-            + "\n".join(rows)
-        )
+        keys = " and ".join(f"`{key}`" for key in table.key)
+        parts += [
+            f"## {table.name}",
+            f"One record per {keys}.",
+            _table("column | kind | meaning | other headers", rows),
+        ]
     return "\n\n".join(parts) + "\n"
+
+
+def _table(heads: str, rows: Iterable[str]) -> str:
+    return "\n".join([f"| {heads} |", f"|{'---|' * len(heads.split(' | '))}", *rows])
 
 
 def _meaning(column: Column) -> str:
     if not column.vocabulary:
         return column.meaning
-    words = "; ".join(
-        f"**{term}**" + (f" ({', '.join(also)})" if also else "") for term, also in column.vocabulary.items()
-    )
-    return f"{column.meaning}: {words}"
+    words = (f"**{term}**" + (f" ({', '.join(also)})" if also else "") for term, also in column.vocabulary.items())
+    return f"{column.meaning}: {'; '.join(words)}"
 
 
 def errors_page() -> str:
@@ -116,9 +119,9 @@ def outputs_page() -> str:
             f"| `{column}` | {told.type} | {told.meaning} | {told.null or 'never'} |"
             for column, told in columns.items()
         ]
-        head = "| column | type | meaning | null |\n|---|---|---|---|\n"
-        parts.append(f"## {name}\n\n{', '.join(f'`{name}.{form}`' for form in forms)}\n\n{head}" + "\n".join(rows))
-    parts.append("## summary.json\n\n| key | type | meaning |\n|---|---|---|\n" + "\n".join(_keys("", Summary)))
+        files = ", ".join(f"`{name}.{form}`" for form in forms)
+        parts += [f"## {name}", files, _table("column | type | meaning | null", rows)]
+    parts += ["## summary.json", _table("key | type | meaning", _keys("", Summary))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -172,8 +175,7 @@ def policy_page() -> str:
             default = "not set" if line.startswith("#") else "a list" if found[2] == "[" else f"`{found[2]}`"
             rows[section].append(f"| `{found[1]}` | {default} | {(found[3] or '').replace('|', 'or')} |")
     for name, lines in rows.items():
-        head = f"## [{name}]" if name else "## Top-level keys"
-        parts.append(f"{head}\n\n| key | default | meaning |\n|---|---|---|\n" + "\n".join(lines))
+        parts += [f"## [{name}]" if name else "## Top-level keys", _table("key | default | meaning", lines)]
     options = [f"| `{option.name}` | {option.help_text} |" for option in RUN_OPTIONS if option.in_policy]
     example = (root / "sample_data" / "policy.toml").read_text(encoding="utf-8").strip()
     parts += [
@@ -182,7 +184,8 @@ def policy_page() -> str:
         "## [values.TABLE.COLUMN]\n\nThe meaning of a value in the export: "
         '`seen = "completed"`, or `completed = ["seen", "arrived"]`.',
         "## [run]\n\nOptions of `audit98968 run`. A flag overrides a variable such as `AUDIT98968_FAIL_ON`; a variable "
-        "overrides these keys.\n\n| key | meaning |\n|---|---|\n" + "\n".join(options),
+        "overrides these keys.",
+        _table("key | meaning", options),
         f"## An example\n\n```toml\n{example}\n```",
     ]
     return "\n\n".join(parts) + "\n"

@@ -36,11 +36,8 @@ def _without_armor(parser: TableParser, column: Column, values: pl.Series) -> pl
     bare = bare.str.replace(r'^="(.*)"$', "${1}").str.strip_prefix("'")
     if column.name.endswith("_id"):
         changed = armored & (bare != values.str.strip_chars())
-        parser.warn(
-            column,
-            changed,
-            'invisible characters or spreadsheet armor (="00123") removed from identifiers (rows: {count})',
-        )
+        problem = 'invisible characters or spreadsheet armor (="00123") removed from identifiers (rows: {count})'
+        parser.warn(column, changed, problem)
     return bare
 
 
@@ -65,8 +62,7 @@ def _without_blanks(parser: TableParser, column: Column, values: pl.Series) -> p
 
 def _count_rounded(parser: TableParser, column: Column, values: pl.Series) -> None:
     if column.name.endswith("_id"):
-        parser.warn(
-            column,
-            values.str.contains(ROUNDED_ID),
-            "identifiers look like rounded numbers, such as 2.98725E+13 (rows: {count}); export the column as text",
+        problem = (
+            "identifiers look like rounded numbers, such as 2.98725E+13 (rows: {count}); export the column as text"
         )
+        parser.warn(column, values.str.contains(ROUNDED_ID), problem)

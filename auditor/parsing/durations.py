@@ -31,11 +31,8 @@ def _read(parser: TableParser, column: Column, values: pl.Series, default_unit: 
     length = _length(_UNITS.get(unit, default_unit), 60 if unit == "h:mm" else 1).alias("v")
     values = with_decimal_point(parser, values)
     lengths = values.to_frame("v").select(length)["v"]
-    parser.reject(
-        column.name,
-        f"{column.name} is not a valid duration, such as 21, 21:30 or PT21M30S",
-        values.is_not_null() & lengths.is_null(),
-    )
+    invalid = values.is_not_null() & lengths.is_null()
+    parser.reject(column.name, f"{column.name} is not a valid duration, such as 21, 21:30 or PT21M30S", invalid)
     parser.reject(column.name, f"{column.name} is negative", lengths < 0)
     parser.reject(column.name, f"{column.name} is over 24 h", lengths > DAY)
     parser.add(column.name, lengths)

@@ -60,17 +60,13 @@ def _why_unreadable(column: Column, values: pl.Series, mask: pl.Series) -> pl.Se
     if values.dtype.is_temporal():
         reason = pl.lit(f"{what}: out of range")
     else:
+        no_digit = "it has no digit (add its format to instant_formats, or its text to nulls if it means blank)"
+        too_long = f"longer than {_LONGEST_SHAPE} characters (add its format to instant_formats)"
         reason = (
-            pl.when(pl.col("shape").is_null())
-            .then(
-                pl.lit(
-                    f"{what}: it has no digit (add its format to instant_formats, or its text to nulls if it means blank)"
-                )
-            )
-            .when(pl.col("shape") == "")
-            .then(pl.lit(f"{what}: longer than {_LONGEST_SHAPE} characters (add its format to instant_formats)"))
-            .otherwise(pl.format(f"{what}: {{}} (add its format to instant_formats)", pl.col("shape")))
-        )
+            pl.when(pl.col("shape").is_null()).then(pl.lit(f"{what}: {no_digit}"))
+            .when(pl.col("shape") == "").then(pl.lit(f"{what}: {too_long}"))
+            .otherwise(pl.format(f"{what}: {{}} (add its format to instant_formats)", "shape"))
+        )  # fmt: skip
         nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(values))
         values = _shapes(values.zip_with(mask, nothing))
     return pl.DataFrame({"shape": values, "mask": mask}).select(pl.when("mask").then(reason)).to_series()
@@ -105,12 +101,13 @@ def read_clock(parser: TableParser, column: Column, values: pl.Series) -> None:
     A full date and time is read as an instant. An end without seconds in the minute of the start is the start. A time that
     cannot be read rejects its row; so does one before the start that is more than 12 hours after it on the next day.
     """
-    stated = _stated_end(parser, len(values))
+    zone, start = parser.policy.zone_of(parser.table, "call_start"), parser.columns["call_start"].decode()
+    nothing = pl.Series([None], dtype=start.dtype).new_from_index(0, len(values))
+    stated = parser.columns["call_end"].decode() if "call_end" in parser.columns else nothing
     if values.null_count() == len(values):
         parser.add("call_end", stated)
         return
     values = values.set(stated.is_not_null(), None)
-    zone, start = parser.policy.zone_of(parser.table, "call_start"), parser.columns["call_start"].decode()
     day, clock = start.dt.convert_time_zone(zone).dt.date(), values.str.contains(TIME_OF_DAY).fill_null(False)
 
     def ending(days: int) -> instants.Instants:
@@ -129,10 +126,3 @@ def read_clock(parser: TableParser, column: Column, values: pl.Series) -> None:
     parser.reject(column.name, f"{column.name} is not a valid time of day", same.problem > 0)
     parser.add("call_end", stated.zip_with(stated.is_not_null(), end))
     parser.filled.add("call_end")
-
-
-def _stated_end(parser: TableParser, rows: int) -> pl.Series:
-    """The column `call_end` as it is; nulls if the export has none."""
-    if "call_end" in parser.columns:
-        return parser.columns["call_end"].decode()
-    return pl.Series([None], dtype=parser.columns["call_start"].values.dtype).new_from_index(0, rows)

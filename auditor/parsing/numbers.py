@@ -61,7 +61,6 @@ def read_money(parser: TableParser, column: Column, values: pl.Series) -> None:
     plain = text.str.replace_all(r"[^\d.]", "").cast(pl.Decimal(18, 2), strict=False)
     amount = pl.when(minus).then(-plain).otherwise(plain).alias("v")
     amounts = with_decimal_point(parser, values).to_frame("v").select(amount)["v"]
-    parser.reject(
-        column.name, f"{column.name} is not a valid amount of money", values.is_not_null() & amounts.is_null()
-    )
+    invalid = values.is_not_null() & amounts.is_null()
+    parser.reject(column.name, f"{column.name} is not a valid amount of money", invalid)
     parser.add(column.name, amounts)

@@ -77,12 +77,7 @@ class TypedChunk:
             return self.blanks.clear()
         wanted_rows = None if mask.all() else mask
         columns = {name: column.decode(wanted_rows) for name, column in self.parser.columns.items()}
-        row_sources = {name: self.chunk.frame[name] for name in ROW_SOURCE}
-        columns |= (
-            row_sources
-            if wanted_rows is None
-            else {name: source.filter(wanted_rows) for name, source in row_sources.items()}
-        )
+        columns |= {name: DictionaryColumn(self.chunk.frame[name]).decode(wanted_rows) for name in ROW_SOURCE}
         blank = [pl.lit(self.blanks[name]).first().alias(name) for name in self.blanks.columns if name not in columns]
         return pl.DataFrame(columns).select(*columns, *blank).select(self.blanks.columns)
 
@@ -134,7 +129,6 @@ def type_table(extract: Extract, policy: Policy) -> Table:
 
 
 def _check_spans(parser: TableParser) -> None:
-    """Reject calls that end before they start, or last over 24 hours."""
     if parser.table == "calls" and "call_end" in parser.columns:
         length = (parser.columns["call_end"].decode() - parser.columns["call_start"].decode()).dt.total_microseconds()
         parser.reject("call_end", "call_end is before call_start", length < 0)
@@ -149,16 +143,13 @@ def _rejects(parser: TableParser, faulty: pl.DataFrame, frame: pl.DataFrame) -> 
     problem = parser.problem.filter(parser.problem > 0) - 1
     column, reason = (pl.Series(texts, dtype=pl.String).gather(problem) for texts in zip(*parser.problems, strict=True))
     blank = pl.lit(None, pl.String)
-    cells = [
-        written_out(name, frame.schema[name]) if name in frame.columns else blank
-        for name in TABLES[parser.table].columns
-    ]
+    cells = [written_out(name, frame.schema[name]) if name in frame.columns else blank
+             for name in TABLES[parser.table].columns]  # fmt: skip
     written = frame.select(pl.concat_str([text.fill_null("\0") for text in cells], separator="\1"))
     return faulty.select(
-        "source_file",
-        "source_record",
+        *ROW_SOURCE,
         column=column,
         reason=reason,
-        patient_id=pl.col("patient_id") if "patient_id" in faulty.columns else pl.lit(None, pl.String),
+        patient_id=pl.col("patient_id") if "patient_id" in faulty.columns else blank,
         written=written.to_series(),
     )

@@ -3,8 +3,9 @@
 Source: docs/specification.md#duplicates-and-conflicts.
 """
 
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -62,7 +63,8 @@ def merge(tables: Sequence[Table]) -> Table:
     first = tables[0]
     if len(tables) == 1:
         return first
-    column_order = pl.col("column").replace_strict(list(first.spec.columns), range(len(first.spec.columns)))
+    names = list(first.spec.columns)
+    column_order = pl.col("column").replace_strict(names, range(len(names)))
     unrecognised = pl.concat([table.unrecognised for table in tables])
     tallies = sum((Counter(table.tallies) for table in tables), Counter[str]())
     return Table(
@@ -72,7 +74,7 @@ def merge(tables: Sequence[Table]) -> Table:
         pl.concat([table.rejects for table in tables]),
         unrecognised.group_by("table", "column", "value").agg(pl.col("count").sum()).sort(column_order, "value"),
         tuple(dict.fromkeys(note for table in tables for note in table.notes)),
-        {text: tallies[text] for text in sorted(tallies, key=_column_order(first.spec))},
+        {text: tallies[text] for text in sorted(tallies, key=lambda text: names.index(re.split("[.:]", text)[1]))},
         any(table.has_local_times for table in tables),
     )
 
@@ -85,9 +87,3 @@ def all_rejects(rejects: pl.DataFrame, more: Sequence[pl.DataFrame]) -> pl.DataF
         reason=pl.when(written_before).then(pl.lit(DUPLICATE)).otherwise("reason"),
     ).drop("written")
     return pl.concat([plain, *more]).sort("source_file", "source_record")
-
-
-def _column_order(spec: TableSpec) -> Callable[[str], int]:
-    """The position in the table of the column that a tally begins with."""
-    names = list(spec.columns)
-    return lambda text: names.index(text.partition(":")[0].partition(".")[2])

@@ -87,11 +87,8 @@ def _parse_text(values: pl.Series, policy: Policy) -> Written:
     rows = pl.DataFrame({"row": pl.int_range(len(values), dtype=pl.UInt32, eager=True)})
     joined = rows.join(pl.concat(done, how="diagonal"), on="row", how="left", maintain_order="left")
     date_only = joined.get_column("date_only", default=None)
-    return Written(
-        joined["wall"],
-        joined.get_column("utc", default=None),
-        None if date_only is None else date_only.fill_null(False),
-    )
+    date_only = None if date_only is None else date_only.fill_null(False)
+    return Written(joined["wall"], joined.get_column("utc", default=None), date_only)
 
 
 def _plainer(text: pl.Expr) -> pl.Expr:

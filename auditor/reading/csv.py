@@ -167,13 +167,11 @@ def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[
             yield from _slow(text, chain((data,), text.records), positions, before)
             return
         whole = memoryview(data)[:end]
-        low_cardinality = (
-            _low_cardinality(text, data, positions, repeating) if low_cardinality is None else low_cardinality
-        )
+        if low_cardinality is None:
+            low_cardinality = _low_cardinality(text, data, positions, repeating)
         try:
-            chunks: Iterable[Columns] = [
-                (*_fast(text, whole, positions, (quoted, newlines), low_cardinality, before), {})
-            ]
+            frame, hints = _fast(text, whole, positions, (quoted, newlines), low_cardinality, before)
+            chunks: Iterable[Columns] = [(frame, hints, {})]
         except pa.ArrowInvalid:
             chunks = _slow(text, (whole,), positions, before)
         for frame, hints, malformed in chunks:
@@ -253,19 +251,16 @@ def _fast(
     quoted, newlines = quotes
     names = [str(position) for position in range(len(text.headers))]
     wanted = [str(position) for position in positions]
-    types = dict.fromkeys(wanted, pa.large_string()) | dict.fromkeys(
-        low_cardinality, pa.dictionary(pa.int32(), pa.string())
-    )
+    encoded = dict.fromkeys(low_cardinality, pa.dictionary(pa.int32(), pa.string()))
     table = pacsv.read_csv(
         pa.py_buffer(data),
-        read_options=pacsv.ReadOptions(column_names=names),
-        parse_options=pacsv.ParseOptions(
-            delimiter=text.delimiter, quote_char='"' if quoted else False, newlines_in_values=newlines
+        pacsv.ReadOptions(column_names=names),
+        pacsv.ParseOptions(delimiter=text.delimiter, quote_char='"' if quoted else False, newlines_in_values=newlines),
+        pacsv.ConvertOptions(
+            column_types=dict.fromkeys(wanted, pa.large_string()) | encoded,
+            include_columns=wanted, strings_can_be_null=False, check_utf8=False,
         ),
-        convert_options=pacsv.ConvertOptions(
-            column_types=types, include_columns=wanted, strings_can_be_null=False, check_utf8=False
-        ),
-    )
+    )  # fmt: skip
     frame, hints = from_arrow(table, low_cardinality)
     return frame.with_row_index("record", offset=before + 1), hints
 
@@ -345,10 +340,8 @@ def _slow(
 
 
 def _frame(columns: list[list[str]], positions: Sequence[int], records: list[int]) -> pl.DataFrame:
-    series = [
-        pl.Series(str(position), column, dtype=pl.String) for position, column in zip(positions, columns, strict=True)
-    ]
-    return pl.DataFrame([pl.Series("record", records, dtype=pl.UInt32), *series])
+    texts = {str(position): pl.String for position in positions}
+    return pl.DataFrame([records, *columns], schema={"record": pl.UInt32, **texts}, orient="col")
 
 
 def _endless(where: str) -> InputRefused:

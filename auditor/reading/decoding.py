@@ -42,6 +42,7 @@ _MESSAGES = (
     (re.compile(rb"\[\s*\{"), "a JSON document"),
 )
 """The same for text formats whose first line could be a CSV header with names and birth dates in it."""
+_NOT_UTF8 = 'not UTF-8 text; export the file as UTF-8, or set its encoding in the policy: encoding = "cp1252"'
 _OPENING = 64
 """Bytes that identify the kind of a file."""
 _BLANK = 1 << 16
@@ -93,9 +94,8 @@ class Source(io.BufferedIOBase):
         try:
             data = self.stream.read(size)
         except OSError as error:
-            raise InputRefused(
-                f"{self._where}: cannot be read ({error.strerror}); check the path and its permissions"
-            ) from None
+            problem = f"cannot be read ({error.strerror}); check the path and its permissions"
+            raise InputRefused(f"{self._where}: {problem}") from None
         if self._digested:
             self._digest.update(data)
         self._size += len(data)
@@ -165,7 +165,7 @@ def blocks(where: str, source: Source, size: int, encoding: str = "utf-8") -> It
 
 
 def _texts(where: str, source: Source, size: int, encoding: str) -> Iterator[bytes]:
-    """As `blocks`. Raises _Spoilt for what stands in a line."""
+    """As `blocks`. Raises _Undecodable for what stands in a line."""
     decoder, marked = None, False
     opening = rest = b""
     for block in _decompressed(where, source, size):
@@ -191,7 +191,7 @@ def _texts(where: str, source: Source, size: int, encoding: str) -> Iterator[byt
     if marked and decoder:
         _utf16(where, decoder, b"", final=True)
     if rest:
-        raise _not_utf8(b"")
+        raise _Undecodable(_NOT_UTF8, b"")
 
 
 def _whole(text: bytes) -> tuple[bytes, bytes]:
@@ -200,24 +200,17 @@ def _whole(text: bytes) -> tuple[bytes, bytes]:
         text.decode()
     except UnicodeDecodeError as error:
         if error.end < len(text) or error.reason != "unexpected end of data":
-            raise _not_utf8(text[: error.start]) from None
+            raise _Undecodable(_NOT_UTF8, text[: error.start]) from None
         return text[: error.start], text[error.start :]
     return text, b""
-
-
-def _not_utf8(before: bytes) -> _Undecodable:
-    return _Undecodable(
-        'not UTF-8 text; export the file as UTF-8, or set its encoding in the policy: encoding = "cp1252"', before
-    )
 
 
 def _declared(text: bytes, encoding: str) -> bytes:
     try:
         return text.decode(encoding).encode()
     except UnicodeDecodeError as error:
-        raise _Undecodable(
-            f"neither UTF-8 nor {encoding} text; export the file as UTF-8", text[: error.start]
-        ) from None
+        problem = f"neither UTF-8 nor {encoding} text; export the file as UTF-8"
+        raise _Undecodable(problem, text[: error.start]) from None
 
 
 def _utf16(where: str, decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bytes:

@@ -40,9 +40,8 @@ class Found:
         data, strays = _inside(name, path)
         self.strays += strays
         if not data:
-            raise InputRefused(
-                f"{name}: {shown(path)}: this folder has no CSV or Parquet file; name the files themselves"
-            )
+            problem = "this folder has no CSV or Parquet file; name the files themselves"
+            raise InputRefused(f"{name}: {shown(path)}: {problem}")
         self.paths += data
 
 
@@ -89,13 +88,8 @@ def _matches(pattern: str) -> list[str]:
     if "**" not in pattern:
         return glob.glob(pattern)  # noqa: PTH207 (absolute)
     root, given = Path(Path(pattern).anchor), Path(pattern).parts
-    found = root.glob(str(Path(pattern).relative_to(root)))
-    hidden = [part for part in given if part.startswith(".")]
-    return [
-        str(path)
-        for path in found
-        if not path.is_dir() and not any(part.startswith(".") and part not in hidden for part in path.parts)
-    ]
+    found = (path for path in root.glob(str(Path(pattern).relative_to(root))) if not path.is_dir())
+    return [str(path) for path in found if not any(part.startswith(".") and part not in given for part in path.parts)]
 
 
 def _is_data(path: Path) -> bool:

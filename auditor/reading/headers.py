@@ -64,9 +64,8 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
         if hits:
             found[column.name] = (hits[0],)
     if missing := [column for column in spec.columns.values() if column.required and column.name not in found]:
-        expected = [
-            ", ".join((*policy.sources_of(spec.name, column.name), column.name, *column.aliases)) for column in missing
-        ]
+        accepted_headers = ((*policy.sources_of(spec.name, one.name), one.name, *one.aliases) for one in missing)
+        expected = map(", ".join, accepted_headers)
         raise InputRefused(
             f"{where}: no column for {', '.join(f'{spec.name}.{column.name}' for column in missing)}; the file has: "
             f"{shown(names)}; accepted headers are: {'; or '.join(expected)}; rename a header or map it in the policy under "
@@ -82,9 +81,7 @@ def fits(spec: TableSpec, headers: Sequence[str], policy: Policy) -> bool:
 
     def has(column: Column) -> bool:
         mapped = {fold(source) for source in policy.sources_of(spec.name, column.name)}
-        return (bool(mapped) and mapped <= folded) or any(
-            fold(name) in folded for name in (column.name, *column.aliases)
-        )
+        return bool(mapped and mapped <= folded) or not folded.isdisjoint(map(fold, (column.name, *column.aliases)))
 
     return all(has(column) for column in spec.columns.values() if column.required)
 
@@ -98,16 +95,13 @@ def _fitting(spec: TableSpec, headers: Sequence[str], policy: Policy) -> str:
     return ""
 
 
-def _columns(names: Sequence[str]) -> str:
-    return "1 column" if len(names) == 1 else f"{len(names)} columns"
-
-
 def shown(names: Sequence[str]) -> str:
     """Headers for a message; only their number if they may be data, as in a file without a header line."""
+    columns = "1 column" if len(names) == 1 else f"{len(names)} columns"
     if like_data(names):
-        return f"{_columns(names)} with headers that look like data; is the header line missing?"
+        return f"{columns} with headers that look like data; is the header line missing?"
     if not any(fold(name) in _ALIASES for name in names):
-        return f"{_columns(names)} without a known header; is the header line missing?"
+        return f"{columns} without a known header; is the header line missing?"
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(map(repr, names[:_SHOWN])) + more
 

@@ -23,12 +23,10 @@ from auditor.reading import headers
 from auditor.reading import parquet as parquetfile
 from auditor.reading.decoding import Source
 from auditor.reading.dictionary import NO_HINTS, ColumnHints, concat
-from auditor.reading.files import Signature, buffered, expand, opened, shown, signature, where
+from auditor.reading.files import Signature, buffered, expand, opened, signature
+from auditor.reading.files import shown as shown
+from auditor.reading.files import where as where
 from auditor.schema.tables import TABLES, Kind, TableSpec, fold
-
-__all__ = ["REJECT_SCHEMA", "Chunk", "Chunks", "Extract", "Part", "SourceFile", "canonical", "check_mapping", "confirm",
-           "expand", "ignored", "of_canonical", "parts", "read_part", "read_table", "shown", "stack", "where",
-           "written_out"]  # fmt: skip
 
 _PARQUET = b"PAR1"
 _LONGEST = 1_000_000
@@ -160,9 +158,8 @@ def read_part(
                 yield Chunk(frame, rejects, stream.tell() / whole, hints)
             size, digest = source.finish() if only is None else (0, "")
     except MemoryError:
-        raise InputRefused(
-            f"{source_name}: there is not enough memory to read it; export it in several files or as Parquet"
-        ) from None
+        problem = "there is not enough memory to read it; export it in several files or as Parquet"
+        raise InputRefused(f"{source_name}: {problem}") from None
     mapping = {column: tuple(names[p] for p in many) for column, many in mapped.positions.items()}
     yield SourceFile(path, size, digest, rows, mapping, mapped.unused, part.path, touched)
 
@@ -243,9 +240,9 @@ def canonical(
     `hints`: the canonical ones.
     """
     columns = [_join([pl.col(str(p)) for p in many]).alias(name) for name, many in wanted.items()]
-    columns_and_source = frame.select(*columns, "source_record", "source_file")
-    _check_lengths(source_name, columns_and_source, hints.texts)
-    return columns_and_source
+    frame = frame.select(*columns, "source_record", "source_file")
+    _check_lengths(source_name, frame, hints.texts)
+    return frame
 
 
 def of_canonical(hints: ColumnHints, wanted: Mapping[str, tuple[int, ...]]) -> ColumnHints:
@@ -279,12 +276,7 @@ class Chunks:
     """The chunks of a table's files, in order; `files` fills with those that were read to their end."""
 
     def __init__(
-        self,
-        parts: Sequence[Part],
-        policy: Policy,
-        *,
-        without_billing: bool = False,
-        only: Collection[str] | None = None,
+        self, parts: Sequence[Part], policy: Policy, *, without_billing: bool = False, only: _Only = None
     ) -> None:
         """As `read_part`."""
         self._read = (read_part(part, policy, without_billing=without_billing, only=only) for part in parts)
@@ -398,14 +390,10 @@ def stack(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     for frame in frames:
         for name, dtype in frame.schema.items():
             dtypes.setdefault(name, set()).add(dtype)
-    mixed = [name for name, kinds in dtypes.items() if len(kinds) > 1]
-    return pl.concat(
-        [
-            frame.with_columns(written_out(name, frame.schema[name]) for name in mixed if name in frame.columns)
-            for frame in frames
-        ],
-        how="diagonal",
-    )
+    mixed = {name for name, kinds in dtypes.items() if len(kinds) > 1}
+    alike = [frame.with_columns(written_out(name, frame.schema[name]) for name in mixed & {*frame.columns})
+             for frame in frames]  # fmt: skip
+    return pl.concat(alike, how="diagonal")
 
 
 def written_out(name: str, dtype: pl.DataType) -> pl.Expr:

@@ -32,9 +32,8 @@ def opened(where: str, stream: BinaryIO) -> Iterator[pq.ParquetFile]:
     try:
         yield pq.ParquetFile(stream)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, UnicodeError) as error:
-        raise InputRefused(
-            f"{where}: cannot be read as Parquet, because it is damaged or cut short; export it again"
-        ) from error
+        problem = "cannot be read as Parquet, because it is damaged or cut short; export it again"
+        raise InputRefused(f"{where}: {problem}") from error
 
 
 def headers(where: str, stream: BinaryIO) -> tuple[tuple[str, ...], int]:
@@ -169,7 +168,6 @@ def _low_cardinality(file: pq.ParquetFile) -> list[str]:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    """Whether the column holds flags, whole numbers or amounts."""
     return bool(pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
@@ -214,9 +212,8 @@ def as_text(
     if dtype.is_float():
         column = column.fill_nan(None)
         whole = (column == column.round(0)) & (column.abs() < 2**53)
-        return (
-            pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(column.cast(pl.String))
-        )
+        integers = column.cast(pl.Int64, strict=False).cast(pl.String)
+        return pl.when(whole).then(integers).otherwise(column.cast(pl.String))
     if dtype == pl.Binary:
         return column.cast(pl.String, strict=False)
     if dtype.is_nested() or dtype == pl.Object:

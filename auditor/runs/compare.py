@@ -17,7 +17,7 @@ from polars import selectors as cs
 
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import CASE, KEYS
-from auditor.run_summary import Money, Summary
+from auditor.run_summary import Summary
 from auditor.runs.compare_causes import LIMITS, Causes, between
 from auditor.runs.compare_findings import FACTS, RECORD, UNDECIDED, changed, missing_findings
 from auditor.runs.explain import find_run
@@ -98,9 +98,7 @@ def before(folder: Path) -> Path:
     """The finished run before the given one, or before the latest in an output folder. Raises UsageError."""
     run = find_run(folder)
     earlier = [
-        candidate
-        for candidate in folders(run.parent)
-        if candidate.name < run.name and (candidate / "findings.parquet").exists()
+        other for other in folders(run.parent) if other.name < run.name and (other / "findings.parquet").exists()
     ]
     if not earlier:
         raise UsageError(f"{run}: no run before it to compare it with; name two runs")
@@ -122,30 +120,26 @@ def _open(folder: Path) -> _Run:
 
 def _compare(runs: tuple[_Run, _Run], causes: Causes) -> Comparison:
     first, second = runs
-    money = [run.recorded.money for run in runs]
     claims = [run.scan("claims", *KEYS, "disposition") for run in runs]
     pairs = claims[0].join(claims[1], on=KEYS, how="full", coalesce=True, validate="1:1")
     counts = pairs.group_by(before="disposition", after="disposition_right").agg(claims=pl.len()).collect()
     before, after = pl.col("before"), pl.col("after")
-    sides = {
-        "both": before.is_not_null() & after.is_not_null(),
-        "first only": after.is_null(),
-        "second only": before.is_null(),
-    }
+    either = before.is_null() | after.is_null()
+    sides = {"both": ~either, "first only": after.is_null(), "second only": before.is_null()}
     return Comparison(
         runs=(first.recorded.run_id, second.recorded.run_id),
         causes=causes,
         claims={name: int(counts.filter(side)["claims"].sum()) for name, side in sides.items()},
         moves=counts.filter(before != after).sort("before", "after"),
-        money={name: (_exact(money[0], name), _exact(money[1], name)) for name in ("at_risk", "review")},
+        money={name: (_amount(first, name), _amount(second, name)) for name in ("at_risk", "review")},
         findings=_findings(runs, causes),
         totals=(first.findings, second.findings),
     )
 
 
-def _exact(money: Money, name: str) -> Decimal:
+def _amount(run: _Run, name: str) -> Decimal:
     """An amount as summary.json writes it."""
-    return Decimal(str(getattr(money, name)))
+    return Decimal(str(getattr(run.recorded.money, name)))
 
 
 def _findings(runs: tuple[_Run, _Run], causes: Causes) -> pl.DataFrame:

@@ -38,9 +38,8 @@ def missing_findings(
     reasons = {rule: pair[side] for rule, pair in causes.rules.items()}
     audited_claims = claims.rename({name: f"{name}_there" for name in FACTS}).with_columns(audited=True)
     reason = pl.col("rule").replace_strict(list(reasons), list(reasons.values()), default=None, return_dtype=pl.String)
-    rows = found.join(audited_claims, on=KEYS, how="left").with_columns(
-        pl.col("audited").fill_null(False), reason=reason
-    )
+    rows = found.join(audited_claims, on=KEYS, how="left")
+    rows = rows.with_columns(pl.col("audited").fill_null(False), reason=reason)
     there = (
         pl.when(~pl.col("audited")).then(pl.lit(_ABSENT))
         .when(pl.col("reason").is_not_null()).then(pl.lit(_SKIPPED))

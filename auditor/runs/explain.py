@@ -84,16 +84,12 @@ def explain(folder: Path, claim_id: str) -> list[ClaimExplanation]:
             past.scan(run, name).filter(pl.col("claim_id") == claim_id).collect() for name in _TABLES
         )
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise InputRefused(
-            f"{run}: the run's files cannot be read ({type(error).__name__}); run the audit again"
-        ) from None
+        problem = f"the run's files cannot be read ({type(error).__name__}); run the audit again"
+        raise InputRefused(f"{run}: {problem}") from None
     if claims.is_empty():
-        ids = pl.scan_parquet(run / "claims.parquet").select("claim_id").collect()["claim_id"].unique()
-        pool = (
-            ids.filter(ids.str.slice(0, 3) == claim_id[:3]).head(_SUGGESTION_POOL)
-            if len(ids) > _SUGGESTION_POOL
-            else ids
-        )
+        pool = pl.scan_parquet(run / "claims.parquet").select("claim_id").collect()["claim_id"].unique()
+        if len(pool) > _SUGGESTION_POOL:
+            pool = pool.filter(pool.str.slice(0, 3) == claim_id[:3]).head(_SUGGESTION_POOL)
         raise UsageError(
             f"{run}: this run audited no claim with that id; check the id, including upper and lower case"
             f"{nearest(claim_id, pool, 0.8)}"

@@ -121,9 +121,8 @@ def write(out: Path, drawn: Drawn) -> None:
     seeds give equal bytes. Raises UsageError where `out` exists, OutputFailed where it cannot be written.
     """
     if out.exists() or out.is_symlink():
-        raise UsageError(
-            f"--out: {out}: this folder exists; name a new folder, because a drawn sample is never replaced"
-        )
+        problem = "this folder exists; name a new folder, because a drawn sample is never replaced"
+        raise UsageError(f"--out: {out}: {problem}")
     units = to_csv(drawn.frame).encode()
     manifest = drawn.manifest | {"frame_sha256": hashlib.sha256(units).hexdigest()}
     empty = (pl.lit(None, pl.String).alias(name) for name in sample_book.REVIEW)
@@ -168,9 +167,9 @@ def chosen(
 def _check(design: Design) -> None:
     values = (("--unit", design.unit, get_args(Unit)), ("--of", design.of, POPULATIONS),
              ("--strata", design.strata, get_args(Strata)))  # fmt: skip
-    for flag, value, columns in values:
-        if value not in columns:
-            raise UsageError(f"{flag}: `{value}` must be one of {', '.join(columns)}")
+    for flag, value, accepted in values:
+        if value not in accepted:
+            raise UsageError(f"{flag}: `{value}` must be one of {', '.join(accepted)}")
     if not LEAST <= design.size <= _LARGEST:
         raise UsageError(f"--size: {design.size} must be from {LEAST} to {_LARGEST:,}; one unit has no variance")
     if not 0 <= design.spares <= _LARGEST:
@@ -189,9 +188,8 @@ def _read(run: Path) -> tuple[pl.DataFrame, Summary, str]:
         raw = (run / "claims.parquet").read_bytes()
         return pl.read_parquet(raw), past.read(run / "summary.json"), hashlib.sha256(raw).hexdigest()
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise InputRefused(
-            f"{run}: the run's files cannot be read ({type(error).__name__}); run the audit again"
-        ) from None
+        problem = f"the run's files cannot be read ({type(error).__name__}); run the audit again"
+        raise InputRefused(f"{run}: {problem}") from None
 
 
 def _with_units(claims: pl.DataFrame, unit: str) -> pl.DataFrame:
@@ -201,21 +199,19 @@ def _with_units(claims: pl.DataFrame, unit: str) -> pl.DataFrame:
     return claims.with_columns(pl.Series("unit_id", ids, dtype=pl.String), amount=AMOUNT)
 
 
-def _has_amount(name: str) -> pl.Expr:
+def _known_sum(name: str) -> pl.Expr:
     """The sum of the amounts that are known, null where none is."""
     return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
 
 
 def _units(claims: pl.DataFrame) -> pl.DataFrame:
     """One row per sampling unit: claims, amount, worst disposition; provider and month, which a claim alone has."""
-    worst = pl.col("disposition").cast(pl.Enum(POPULATIONS["audited"])).min().cast(pl.String)
-    month = pl.col("service_date").first().dt.strftime("%Y-%m").fill_null("unknown")
     return claims.group_by("unit_id").agg(
         pl.len().alias("claims"),
-        _has_amount("amount"),
-        disposition=worst,
+        _known_sum("amount"),
+        disposition=pl.col("disposition").cast(pl.Enum(POPULATIONS["audited"])).min().cast(pl.String),
         provider=pl.col("provider_id").first().fill_null("unknown"),
-        month=month,
+        month=pl.col("service_date").first().dt.strftime("%Y-%m").fill_null("unknown"),
     )
 
 
@@ -237,9 +233,8 @@ def _sample(claims: pl.DataFrame, drawn: Iterable[tuple[str, str, str]]) -> pl.D
     per_unit = claims.join(order, on="unit_id", how="semi").sort("unit_id", "service_date", *KEYS).group_by("unit_id").agg(
         pl.len().alias("claims"),
         *(text.fill_null("unknown").str.join("; ").alias(name) for name, text in texts.items()),
-        *map(_has_amount, ("billed_amount", "paid_amount", "amount")),
+        *map(_known_sum, ("billed_amount", "paid_amount", "amount")),
     )  # fmt: skip
     joined = order.with_row_index("draw_order", offset=1).join(per_unit, on="unit_id", how="left").sort("draw_order")
-    return joined.select(
-        "draw_order", "kind", "unit_id", "stratum", pl.all().exclude("draw_order", "kind", "unit_id", "stratum")
-    )
+    first = ("draw_order", "kind", "unit_id", "stratum")
+    return joined.select(*first, pl.exclude(first))

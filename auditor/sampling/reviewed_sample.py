@@ -54,9 +54,8 @@ def review(folder: Path, reviewed: Path | None = None) -> Reviewed:
         sizes, spares = ({each["name"]: int(each[key]) for each in manifest["strata"]} for key in ("drawn", "spares"))
         drawn = chosen(int(manifest["seed"]), frame, sizes, spares)
     except (KeyError, TypeError, ValueError):
-        raise InputRefused(
-            f"{folder / MANIFEST}: does not match {FRAME}, because it was changed; draw the sample again"
-        ) from None
+        problem = f"does not match {FRAME}, because it was changed; draw the sample again"
+        raise InputRefused(f"{folder / MANIFEST}: {problem}") from None
     raw = _bytes(path)
     found = _found(path, raw, drawn)
     errors: dict[str, list[Decimal]] = {name: [] for name in sizes}
@@ -94,9 +93,8 @@ def _frame(folder: Path) -> tuple[dict[str, Any], pl.DataFrame]:
         manifest: dict[str, Any] = json.loads(_bytes(folder / MANIFEST))
         kept = manifest["frame_sha256"]
     except (ValueError, KeyError, TypeError):
-        raise InputRefused(
-            f"{folder / MANIFEST}: the file was changed; draw the sample again, or restore the file from a backup"
-        ) from None
+        problem = "the file was changed; draw the sample again, or restore the file from a backup"
+        raise InputRefused(f"{folder / MANIFEST}: {problem}") from None
     if hashlib.sha256(raw).hexdigest() != kept:
         raise InputRefused(
             f"{folder / FRAME}: its SHA-256 is not the one in {MANIFEST}, so it is not the frame that was sampled; "
@@ -111,13 +109,10 @@ def _filled_in(folder: Path) -> Path:
     filled = [path for path in both if path.is_file() and any(error for _, _, error in _rows(path, _bytes(path)))]
     if len(filled) == 1:
         return filled[0]
+    problem = f"{_ERROR} is blank in every row; fill in {SAMPLE}.xlsx, or name the file with --reviewed"
     if filled:
-        raise UsageError(
-            f"{folder}: {SAMPLE}.xlsx and {SAMPLE}.csv both have error amounts; choose one with --reviewed"
-        )
-    raise UsageError(
-        f"{folder}: {_ERROR} is blank in every row; fill in {SAMPLE}.xlsx, or name the file with --reviewed"
-    )
+        problem = f"{SAMPLE}.xlsx and {SAMPLE}.csv both have error amounts; choose one with --reviewed"
+    raise UsageError(f"{folder}: {problem}")
 
 
 def _rows(path: Path, raw: bytes) -> Iterator[tuple[str, str, str]]:
@@ -126,9 +121,8 @@ def _rows(path: Path, raw: bytes) -> Iterator[tuple[str, str, str]]:
         try:
             frame = fastexcel.read_excel(raw).load_sheet(SHEET, header_row=HEADER_ROW, dtypes="string").to_polars()
         except fastexcel.FastExcelError:
-            raise InputRefused(
-                f"{path}: not a workbook with a sheet {SHEET}; restore the workbook as it was drawn"
-            ) from None
+            problem = f"not a workbook with a sheet {SHEET}; restore the workbook as it was drawn"
+            raise InputRefused(f"{path}: {problem}") from None
         heads, unit_name = frame.columns, "row"
         numbers: Iterable[int] = range(HEADER_ROW + 2, HEADER_ROW + 2 + frame.height)
     else:
@@ -146,10 +140,8 @@ def _rows(path: Path, raw: bytes) -> Iterator[tuple[str, str, str]]:
                 f"{path}: the header has {names.count(name)} columns {name}, not one; restore the header as it was drawn"
             )
     units, errors = (frame.to_series(names.index(name)).fill_null("").str.strip_chars() for name in (_ID, _ERROR))
-    return (
-        (f"{path}, {unit_name} {number}", unit, error)
-        for number, unit, error in zip(numbers, units, errors, strict=True)
-    )
+    places = (f"{path}, {unit_name} {number}" for number in numbers)
+    return zip(places, units, errors, strict=True)
 
 
 def _found(path: Path, raw: bytes, drawn: Sequence[tuple[str, str, str]]) -> dict[str, Decimal]:
@@ -161,9 +153,8 @@ def _found(path: Path, raw: bytes, drawn: Sequence[tuple[str, str, str]]) -> dic
         if not unit and not error:
             continue
         if unit not in kinds:
-            raise InputRefused(
-                f"{where}: the unit_id is not one of the drawn units; restore it from the file as it was drawn"
-            )
+            problem = "the unit_id is not one of the drawn units; restore it from the file as it was drawn"
+            raise InputRefused(f"{where}: {problem}")
         if unit in units:
             raise InputRefused(f"{where}: the same unit as in {units[unit].rsplit(', ', 1)[1]}; keep one of the two")
         units[unit] = where
@@ -174,9 +165,8 @@ def _found(path: Path, raw: bytes, drawn: Sequence[tuple[str, str, str]]) -> dic
     skipped: set[str] = set()
     for order, (kind, stratum, unit) in enumerate(drawn, 1):
         if unit not in found and kind == "sample":
-            raise InputRefused(
-                f"{path}: the unit of order {order} is missing; restore its row from the file as it was drawn"
-            )
+            problem = f"the unit of order {order} is missing; restore its row from the file as it was drawn"
+            raise InputRefused(f"{path}: {problem}")
         if unit not in found:
             skipped.add(stratum)
         elif stratum in skipped:

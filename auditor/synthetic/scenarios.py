@@ -1,8 +1,7 @@
 """The catalogue of planted cases (scenarios.toml) and the ordinary rows around them.
 
-Every expected outcome is written by hand in the catalogue
-from docs/specification.md#rules; only dispositions and tallies are
-derived here.
+Every expected outcome is written by hand in the catalogue from docs/specification.md#rules; only dispositions and tallies
+are derived here.
 """
 
 from __future__ import annotations
@@ -79,9 +78,7 @@ def context(*, table: bool, thin: bool) -> Catalogue:
         row |= {"purpose": purposes[i % 4], "initiated_by": ("outgoing", "patient", "callback")[i % 3]}
         rows.rows["calls"].append(templates.call(0, 50 + i, row | {"problem_id": f"{i % 3:02}"}, table=table))
     for i in range(9 if thin else 34):
-        day, spread = (
-            (60, 15) if i % 8 == 4 else (-9, 240) if i % 8 == 0 else (40, 80)
-        )  # own after, own before, others'
+        day, spread = {4: (60, 15), 0: (-9, 240)}.get(i % 8, (40, 80))  # own after, own before, others'
         row = {"who": i % 4, "by": "AABC"[i % 4], "day": day, "spread": spread, "minute": 25 * (i % 12) - 120}
         row |= {"modality": ("in_person", "video", "telephone")[i % 3], "status": statuses[i % 7 % 4]}
         row |= {"cpt_codes": ("90834", "99213;36415", "", "97110|97140")[i % 4], "global_days": ("", "000")[i % 2]}
@@ -98,10 +95,8 @@ def edges(*, table: bool) -> Catalogue:
         rows.rows["calls"].append(templates.call(0, i, row, table=table))
         if table:
             rows.rows["lines"].append(templates.line(0, {"day": day, "who": i % 4, "claim": i, "cpt_code": "99213"}))
-    days = [*((day, 570) for day in range(0, AS_OF_DAY, 9)), (AS_OF_DAY, AS_OF_MINUTE)]
-    rows.rows["visits"] = [
-        templates.visit(0, i, {"day": day, "who": i % 4, "minute": at}) for i, (day, at) in enumerate(days, 1)
-    ]
+    for i, (day, at) in enumerate([*((day, 570) for day in range(0, AS_OF_DAY, 9)), (AS_OF_DAY, AS_OF_MINUTE)], 1):
+        rows.rows["visits"].append(templates.visit(0, i, {"day": day, "who": i % 4, "minute": at}))
     return rows
 
 
