@@ -41,11 +41,8 @@ def _lines(comparison: Comparison, show_ids: bool) -> Iterator[str]:
     if not comparison.causes and comparison.same_results:
         yield "No difference: equal inputs, settings and version, and the same claims, findings and amounts."
         return
-    yield (
-        "What differs between the runs:"
-        if comparison.causes
-        else "Nothing recorded differs between the runs' inputs or settings."
-    )
+    nothing = "Nothing recorded differs between the runs' inputs or settings."
+    yield "What differs between the runs:" if comparison.causes else nothing
     yield from _causes(comparison.causes)
     if comparison.same_results:
         yield "No difference in the results: the same claims, findings and amounts."
@@ -109,14 +106,12 @@ def _money(label: str, comparison: Comparison, kind: str) -> str:
 
 def _tally(findings: pl.DataFrame, by: str) -> Iterator[str]:
     """New, gone and changed findings by a column, aligned."""
-    counted = (
-        findings.group_by(by).agg((pl.col("change") == change).sum().alias(change) for change in _CHANGES).sort(by)
-    )
+    counts = [(pl.col("change") == change).sum().alias(change) for change in _CHANGES]
+    counted = findings.group_by(by).agg(counts).sort(by)
     width = max(len(by), *(len(name) for name in counted[by]))
     yield f"{by:<{width}}" + "".join(f"{change:>9}" for change in _CHANGES)
-    yield from (
-        f"{name:<{width}}" + "".join(f"{count:>9,}" for count in counts) for name, *counts in counted.iter_rows()
-    )
+    for name, *numbers in counted.iter_rows():
+        yield f"{name:<{width}}" + "".join(f"{number:>9,}" for number in numbers)
 
 
 def _listed(findings: pl.DataFrame) -> Iterator[str]:

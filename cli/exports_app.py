@@ -60,9 +60,8 @@ def sample(
     try:
         tally = sampling.write(folder, claims, seed)
     except OSError as error:
-        raise OutputFailed(
-            f"{folder}: cannot be written ({error.strerror}); check the path and its permissions"
-        ) from error
+        problem = f"cannot be written ({error.strerror}); check the path and its permissions"
+        raise OutputFailed(f"{folder}: {problem}") from error
     typer.echo(f"{shown(folder)}: {tally['claims']['audited']} claims; expected.json has the expected findings")
     return 0
 

@@ -37,9 +37,8 @@ def frame(run: Path, out: Path, design: Design, *, show_ids: bool = False) -> in
         text.print(f"  {name}: {stratum['drawn']:,} of {stratum['units']:,}{spares}")
     origin = "drawn from the system's randomness" if manifest["seed_from"] == "system" else "as given"
     text.print(f"Seed {manifest['seed']}, {origin}")
-    text.print(
-        f"Fill in error_amount in {shown(out / 'sample.xlsx')} or sample.csv, then: audit98968 estimate {shown(out)}"
-    )
+    workbook = shown(out / "sample.xlsx")
+    text.print(f"Fill in error_amount in {workbook} or sample.csv, then: audit98968 estimate {shown(out)}")
     return 0
 
 
@@ -95,9 +94,8 @@ def _print(found: Reviewed, show_ids: bool) -> None:
     if design != "none":
         for number, stratum in enumerate(found.strata, 1):
             name = _stratum(number, stratum.name, design, show_ids)
-            text.print(
-                f"  {name}: {len(stratum.errors):,} of {stratum.units:,} reviewed, {stratum.wrong:,} with an error"
-            )
+            reviewed = f"{len(stratum.errors):,} of {stratum.units:,} reviewed"
+            text.print(f"  {name}: {reviewed}, {stratum.wrong:,} with an error")
     for caution in result.cautions:
         text.print(f"Caution: {caution}")
     text.print("This is an estimate of the error amount that reviewers found; it establishes no overpayment.")

@@ -160,9 +160,8 @@ def _open(path: str) -> int:
         # Without blocking: a pipe that nobody reads must not hold the audit up.
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     except OSError as error:
-        raise OutputFailed(
-            f"--log-file: {path}: cannot be opened ({error.strerror}); its folder must exist and be writable"
-        ) from None
+        problem = f"cannot be opened ({error.strerror}); its folder must exist and be writable"
+        raise OutputFailed(f"--log-file: {path}: {problem}") from None
     size = os.fstat(file).st_size
     if size and not _OWN_LINE.match(os.pread(file, 40, 0)):
         os.close(file)

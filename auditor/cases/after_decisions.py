@@ -5,6 +5,7 @@ Source: docs/specification.md#decisions.
 """
 
 import sqlite3
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -34,7 +35,8 @@ def with_decisions(
         update.cases.select(*KEYS, "rule", "mark", "state", case_number="number"), on=[*KEYS, "rule"], how="left",
         maintain_order="left",
     )  # fmt: skip
-    claims = _claims(findings, result.claims, _refunds(decided))
+    refunds = decided.group_by(KEYS).agg(refunded=pl.col("refunded_amount").sum())
+    claims = _claims(findings, result.claims, refunds)
     findings = _at_risk(findings, claims).select(result.findings.columns)
     changes = {
         "after_decisions": summary.after_decisions.model_copy(update=_counts(claims, summary.after_decisions)),
@@ -55,11 +57,6 @@ def tally(rows: pl.DataFrame) -> Tally:
     """Findings or cases, their claims, and the claims' amounts, each once."""
     claims = rows.unique(KEYS)
     return Tally(findings=rows.height, claims=claims.height, amount=float(claims.select(AMOUNT.sum()).item()))
-
-
-def _refunds(decided: pl.DataFrame) -> pl.DataFrame:
-    """Claim and `refunded`, the sum of its refunds."""
-    return decided.group_by(KEYS).agg(refunded=pl.col("refunded_amount").sum())
 
 
 def _claims(findings: pl.DataFrame, claims: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
@@ -119,27 +116,25 @@ def _counts(claims: pl.DataFrame, before: AfterDecisions) -> dict[str, Any]:
 
 
 def _money(claims: pl.DataFrame, decided: pl.DataFrame) -> dict[str, Any]:
-    owed = {"at_risk": claims["at_risk"], "review": claims["to_review"]}
-    partly = claims.filter(remaining="refunded")["left"]
-    returned = _refunds(decided)["refunded"]
-    return (
-        money_of(claims)
-        | {name: float(column.sum()) for name, column in owed.items()}
-        | {"returned": float(returned.sum()), "not_returned": float(partly.sum())}
-    )
+    sums = {
+        "at_risk": claims["at_risk"],
+        "review": claims["to_review"],
+        "returned": decided["refunded_amount"],
+        "not_returned": claims.filter(remaining="refunded")["left"],
+    }
+    return money_of(claims) | {name: float(amounts.sum()) for name, amounts in sums.items()}
 
 
 def _rules(rules: list[RuleResult], findings: pl.DataFrame) -> list[RuleResult]:
     """The rules of a summary, with how many of their findings are settled, and the amounts of the others."""
     amounts = amounts_by_rule(findings.filter(~IS_SETTLED))
-    dismissed = dict(findings.filter(state="dismissed").group_by("rule").len().iter_rows())
-    settled = dict(findings.filter(IS_SETTLED).group_by("rule").len().iter_rows())
+    dismissed, settled = (
+        Counter(findings.filter(those)["rule"]) for those in (pl.col("state") == "dismissed", IS_SETTLED)
+    )
     return [
-        rule.model_copy(update=amounts[rule.code] | {
-            "dismissed": dismissed.get(rule.code, 0), "settled": settled.get(rule.code, 0)
-        })
+        rule.model_copy(update=amounts[rule.code] | {"dismissed": dismissed[rule.code], "settled": settled[rule.code]})
         for rule in rules
-    ]  # fmt: skip
+    ]
 
 
 def _work(decided: pl.DataFrame, cases: pl.DataFrame) -> dict[str, Tally]:
@@ -150,7 +145,8 @@ def _work(decided: pl.DataFrame, cases: pl.DataFrame) -> dict[str, Tally]:
     columns = (*KEYS, "state", "paid_amount", "billed_amount", "due")
     open_ = cases.filter(~pl.col("mark").is_in(GONE), state="open").with_columns(due=pl.lit(None, pl.Date))
     rows = pl.concat([open_.select(columns), decided.filter(pl.col("state") != "open").select(columns)])
-    first = rows.filter(pl.col("state").cast(_ORDER) == pl.col("state").cast(_ORDER).min().over(KEYS))
+    order = pl.col("state").cast(_ORDER)
+    first = rows.filter(order == order.min().over(KEYS))
     work = {
         state: tally(rows.filter(state=state)).model_copy(update={"amount": tally(first.filter(state=state)).amount})
         for state in STATES

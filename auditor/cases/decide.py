@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -30,9 +30,8 @@ class Decision:
 
     def __post_init__(self) -> None:
         if self.state not in STATES:
-            raise UsageError(
-                f"{self.state!r} is not a decision{nearest(self.state, STATES)}; decisions are {', '.join(STATES)}"
-            )
+            near = nearest(self.state, STATES)
+            raise UsageError(f"{self.state!r} is not a decision{near}; decisions are {', '.join(STATES)}")
         if not self.reviewer.strip():
             raise UsageError("a decision needs its reviewer: --by NAME")
         if not self.reason.strip():
@@ -77,8 +76,7 @@ def decide(connection: sqlite3.Connection, number: int, decision: Decision, *, m
     state = after(before, "decided", decision.reviewer, details)
     chain.append(connection, [Entry(decision.reviewer, "decided", finding, json.dumps(details, ensure_ascii=False))])
     assignments = ", ".join(f"{name} = ?" for name in COLUMNS)
-    values = [getattr(state, name) for name in COLUMNS]
-    connection.execute(f"UPDATE cases SET {assignments} WHERE number = ?", (*values, number))
+    connection.execute(f"UPDATE cases SET {assignments} WHERE number = ?", (*astuple(state), number))
     return state
 
 
@@ -98,13 +96,11 @@ def refundable(connection: sqlite3.Connection, number: int) -> Decimal | None:
 def _refund(connection: sqlite3.Connection, number: int, amount: Decimal | None, *, more: bool) -> Decimal:
     left = refundable(connection, number)
     if amount is None and left is None:
-        raise UsageError(
-            f"case {number}: its claim has no amount in the export; give the amount refunded with --amount"
-        )
+        problem = "its claim has no amount in the export; give the amount refunded with --amount"
+        raise UsageError(f"case {number}: {problem}")
     if amount is None:
         return left  # type: ignore[return-value]
     if left is not None and amount > left and not more:
-        raise UsageError(
-            f"case {number}: --amount is more than the rest of its claim's amount; check it, or enter it with --yes"
-        )
+        problem = "--amount is more than the rest of its claim's amount; check it, or enter it with --yes"
+        raise UsageError(f"case {number}: {problem}")
     return amount

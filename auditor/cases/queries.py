@@ -69,13 +69,8 @@ def list_cases(
     ).fetchall()
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
     facts = [fact_in(name).alias(name) for name in FACTS]
-    frame = (
-        frame.join(due_dates(frame), on="number", how="left")
-        .with_columns(facts)
-        .with_columns(amount=AMOUNT)
-        .drop("facts")
-    )
-    frame = frame.sort("due", "number", nulls_last=True)
+    frame = frame.join(due_dates(frame), on="number", how="left").with_columns(facts).with_columns(amount=AMOUNT)
+    frame = frame.drop("facts").sort("due", "number", nulls_last=True)
     return frame if due_by is None else frame.filter(pl.col("due") <= due_by)
 
 

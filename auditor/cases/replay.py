@@ -85,9 +85,8 @@ def replay(connection: sqlite3.Connection) -> Replay:
     runs: list[tuple[object, ...]] = []
     spans: list[Span] = []
     histories: dict[str, CaseHistory] = {}
-    for by, event, finding, text in connection.execute(
-        "SELECT by, what, finding, details FROM history ORDER BY number"
-    ):
+    query = "SELECT by, what, finding, details FROM history ORDER BY number"
+    for by, event, finding, text in connection.execute(query):
         details = json.loads(text)
         if event == "run":
             marks, repeats = details.pop("marks"), details.pop("repeats")
@@ -112,9 +111,8 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"cases {span.first} to {span.last} are not those that the history says were new"
     spans, missing = iter(history.spans), sum(span.last - span.first + 1 for span in history.spans)
     not_found, span = set(history.histories), Span(0, 0, 0, "")
-    for finding, facts, number, *row in connection.execute(
-        f"SELECT finding, facts, number, {ROW} FROM cases ORDER BY number"
-    ):
+    query = f"SELECT finding, facts, number, {ROW} FROM cases ORDER BY number"
+    for finding, facts, number, *row in connection.execute(query):
         while number > span.last and (following := next(spans, None)):
             span = following
         in_span = span.first <= number <= span.last

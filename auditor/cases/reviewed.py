@@ -40,8 +40,7 @@ def import_workbook(connection: sqlite3.Connection, path: Path, reviewer: str, t
     made on other facts. Raises InputRefused with the sheet and row of the first entry that cannot be taken.
     A refund is of what is left of the claim's amount.
     """
-    tally = Tally()
-    workbook = _opened(path)
+    tally, workbook = Tally(), _opened(path)
     run = _run(connection, path, workbook)
     for where, row in _filled(path, workbook):
         case = connection.execute(
@@ -84,11 +83,8 @@ def add_note(connection: sqlite3.Connection, finding: str, by: str, text: str) -
 
 def _note(connection: sqlite3.Connection, finding: str, by: str, text: str) -> bool:
     """Add a note unless the case has it already."""
-    existing = connection.execute(
-        "SELECT 1 FROM history WHERE finding = ? AND what = 'note' AND json_extract(details, '$.text') = ?",
-        (finding, text),
-    ).fetchone()
-    if existing:
+    query = "SELECT 1 FROM history WHERE finding = ? AND what = 'note' AND json_extract(details, '$.text') = ?"
+    if connection.execute(query, (finding, text)).fetchone():
         return False
     add_note(connection, finding, by, text)
     return True
@@ -127,9 +123,8 @@ def _run(connection: sqlite3.Connection, path: Path, workbook: fastexcel.ExcelRe
     query = "SELECT number FROM history WHERE what = 'run' AND json_extract(details, '$.run') = ?"
     entry = connection.execute(query, (run_id,)).fetchone()
     if entry is None:
-        raise InputRefused(
-            f"{path}: the ledger does not know the run that wrote it; import the work paper of one of its own"
-        )
+        problem = "the ledger does not know the run that wrote it; import the work paper of one of its own"
+        raise InputRefused(f"{path}: {problem}")
     return int(entry[0])
 
 

@@ -120,9 +120,8 @@ def read_clock(parser: TableParser, column: Column, values: pl.Series) -> None:
     end = same.utc.zip_with(~next_day, ending(1).utc) if next_day.any() else same.utc
     end = end.zip_with(~(clock & (end < start)).fill_null(False), start)
     too_late = next_day & (end - start > _LONGEST_CALL_PAST_MIDNIGHT)
-    parser.reject(
-        column.name, f"{column.name} is before the start, and on the next day it is over 12 h after the start", too_late
-    )
+    reason = f"{column.name} is before the start, and on the next day it is over 12 h after the start"
+    parser.reject(column.name, reason, too_late)
     parser.reject(column.name, f"{column.name} is not a valid time of day", same.problem > 0)
     parser.add("call_end", stated.zip_with(stated.is_not_null(), end))
     parser.filled.add("call_end")

@@ -60,9 +60,8 @@ def spans(calls: pl.DataFrame) -> pl.DataFrame:
 
 def own_spans(lines: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
     """The spans of the lines' calls, with `line`, the line's provider and `call_ids`."""
-    own = line_calls.filter(pl.col("end") > pl.col("call_start")).select(
-        "line", **{"from": "call_start", "to": "end"}
-    )  # fmt: skip
+    own = line_calls.filter(pl.col("end") > pl.col("call_start"))
+    own = own.select("line", **{"from": "call_start", "to": "end"})
     return own.join(lines.select("line", "call_ids", "provider_id"), on="line")
 
 
@@ -79,14 +78,9 @@ def touching(own: pl.DataFrame, other_spans: pl.DataFrame) -> pl.LazyFrame:
         later = begun.filter(last > first).with_columns(hour=pl.int_ranges(first + 1, last + 1))
         return pl.concat([begun, later.explode("hour", empty_as_null=False)])
 
-    return (
-        by_hour(own)
-        .join(by_hour(other_spans), on=["provider_id", "hour"], how="inner", suffix="_other")
-        .filter(
-            (pl.max_horizontal("from", "from_other") < pl.min_horizontal("to", "to_other"))
-            & ~pl.col("call_ids").list.contains(pl.col("id"))
-        )
-    )
+    pairs = by_hour(own).join(by_hour(other_spans), on=["provider_id", "hour"], how="inner", suffix="_other")
+    overlaps = pl.max_horizontal("from", "from_other") < pl.min_horizontal("to", "to_other")
+    return pairs.filter(overlaps & ~pl.col("call_ids").list.contains(pl.col("id")))
 
 
 def overlap(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:

@@ -188,12 +188,11 @@ def sequence(lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         counted = _counted(claims, last_day)
         unknown = pl.col("counted") & pl.col("lines_not_covered")
         earlier = unknown.cum_sum() - unknown
-        marks = claims.with_columns(counted=pl.col("line").is_in(counted.implode())).select(
-            "line", "counted", depends_on_unknown=earlier > pl.when(_FIRST).then(earlier).forward_fill()
-        )
-    return lines.join(marks, on="line", how="left", maintain_order="left").with_columns(
-        pl.col("counted", "depends_on_unknown").fill_null(False)
-    )
+        depends = earlier > pl.when(_FIRST).then(earlier).forward_fill()
+        marks = claims.with_columns(counted=pl.col("line").is_in(counted.implode()))
+        marks = marks.select("line", "counted", depends_on_unknown=depends)
+    marked = lines.join(marks, on="line", how="left", maintain_order="left")
+    return marked.with_columns(pl.col("counted", "depends_on_unknown").fill_null(False))
 
 
 _FIRST = (pl.col("run") != pl.col("run").shift(1)).fill_null(True)
@@ -220,12 +219,9 @@ def _midnight(date: str, zone: str) -> pl.Expr:
 def _line_record(zone: str) -> list[pl.Expr]:
     """A line as a record; `at` is its start, or the midnight of its date if the start is unknown."""
     at = pl.coalesce("start", _midnight("service_date", zone))
-    names = [
-        pl.col(name).alias(f"e_{name}")
-        for name in (*_LINE_COLUMNS, "counted", "start", "claim_status_sure", "unmatched")
-        if name != "patient_id"
-    ]
-    return [pl.col("patient_id"), *names, pl.col("claim_id").alias("id"), at.alias("at")]
+    names = (*_LINE_COLUMNS, "counted", "start", "claim_status_sure", "unmatched")
+    earlier = [pl.col(name).alias(f"e_{name}") for name in names if name != "patient_id"]
+    return [pl.col("patient_id"), *earlier, pl.col("claim_id").alias("id"), at.alias("at")]
 
 
 def _as_records(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -308,9 +304,8 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords)
         "patient_id", "kind", "id", "at", "date_only", provider_id="v_provider_id", day="v_date",
         is_0="v_ncci_0", is_1="v_ncci_1", status_known=(pl.col("v_status") != "unrecognised").fill_null(True),
     )  # fmt: skip
-    lines_too = pl.concat(
-        [records.billing.other_lines, lines.select(records.billing.other_lines.columns)]
-    ).rename({"service_date": "day"})  # fmt: skip
+    other_lines = records.billing.other_lines
+    lines_too = pl.concat([other_lines, lines.select(other_lines.columns)]).rename({"service_date": "day"})
     different = lines_too["cpt_code"].unique().to_list()
     on_0, on_1 = ([code for code in different if code in ncci[name]] for name in ("ncci_0", "ncci_1"))
     code = pl.col("cpt_code")
