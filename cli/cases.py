@@ -14,8 +14,7 @@ import polars as pl
 import typer
 from rich.table import Table
 
-from auditor.cases import chain, queries, reviewed, store
-from auditor.cases import repair as repairing
+from auditor.cases import chain, queries, replay, reviewed, store
 from auditor.cases import restore as restoring
 from auditor.cases.decide import Decision, decide, refundable
 from auditor.cases.queries import published
@@ -251,7 +250,7 @@ def repair(location: Path) -> int:
     with store.opened(path) as ledger:
         copy = store.back_up(ledger, path)
         with store.writing(ledger):
-            changed = repairing.repair(ledger, path.parent)
+            changed = replay.repair(ledger, path.parent)
         faults = list(queries.faults(ledger, path.parent))
     print_line(f"{changed:,} cases put right; the ledger as it was: {copy}")
     for fault in faults:

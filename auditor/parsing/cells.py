@@ -1,7 +1,4 @@
-"""What a cell holds once padding, spreadsheet armor and words for null are gone.
-
-Source: docs/specification.md#cells.
-"""
+"""What a cell holds once padding, spreadsheet armor and words for null are gone. Source: docs/specification.md#cells."""
 
 import polars as pl
 

@@ -1,7 +1,4 @@
-"""A CSV file's bytes → blocks of valid UTF-8 text, in bounded memory.
-
-Source: docs/specification.md#files.
-"""
+"""A CSV file's bytes → blocks of valid UTF-8 text, in bounded memory. Source: docs/specification.md#files."""
 
 import codecs
 import gzip

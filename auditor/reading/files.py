@@ -1,7 +1,4 @@
-"""Which files a table is made of, and how one is opened and named.
-
-Source: docs/specification.md#files.
-"""
+"""Which files a table is made of, and how one is opened and named. Source: docs/specification.md#files."""
 
 import contextlib
 import glob

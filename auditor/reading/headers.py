@@ -1,7 +1,4 @@
-"""Match a file's headers to the canonical columns.
-
-Source: docs/specification.md#headers.
-"""
+"""Match a file's headers to the canonical columns. Source: docs/specification.md#headers."""
 
 import re
 from collections.abc import Mapping, Sequence

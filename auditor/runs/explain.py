@@ -3,6 +3,7 @@
 Source: docs/specification.md#evidence. It shows what the run published and audits nothing again.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +14,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from auditor.errors import InputRefused, UsageError
+from auditor.rules import ALL
 from auditor.run_summary import RuleResult, Summary
 from auditor.runs import past
-from auditor.runs.explain_phrases import NOT_APPLICABLE, clear, not_applicable, unknown
 from auditor.schema.names import nearest
 from auditor.windows import bounds
 
@@ -26,6 +27,8 @@ _TABLES = ("claims", "findings", "evidence")
 _ALWAYS = ("claims.parquet", "findings.parquet", "summary.json")
 """Files of every run, even if `--write` leaves out others."""
 _KEYS = ("claim_id", "claim_line", "cpt_code")
+NOT_APPLICABLE = "not applicable"
+_RULES = {rule.code: rule for rule in ALL}
 
 
 @dataclass(frozen=True)
@@ -170,14 +173,45 @@ def _verdict(rule: RuleResult, claim: Row, findings: Sequence[Row], evidence: Se
         outcome = "violation" if code in claim["violations"] else "review"
         reason = "; ".join(_finding_text(row) for row in findings if row["rule"] == code)
     elif code in claim["unknowns"]:
-        outcome, reason = "unknown", unknown(code, claim, considered, run)
+        outcome, reason = "unknown", _unknown(code, claim, considered, run)
     elif code in claim["not_applicable"]:
-        outcome, reason = NOT_APPLICABLE, not_applicable(code, claim)
+        outcome, reason = NOT_APPLICABLE, _not_applicable(code, claim)
     else:
-        outcome, reason = "clear", clear(code, claim, considered, run)
+        outcome, reason = "clear", _clear(code, claim, considered, run)
     return Verdict(code, rule.name, outcome, reason)
 
 
 def _finding_text(finding: Mapping[str, Any]) -> str:
     more = (finding["related_count"] or 1) - 1
     return str(finding["message"]) + (f"; {more} more record{'s' if more > 1 else ''} like it" if more else "")
+
+
+def _clear(code: str, claim: Row, considered: Sequence[Row], run: Summary) -> str:
+    """What a rule considered that found nothing. A rule that no longer exists has no text."""
+    rule = _RULES.get(code)
+    if rule is None:
+        return "nothing found"
+    if rule.explains_rejected_records and considered:
+        kinds = Counter("line" if row["kind"] == "claim" else row["kind"] for row in considered)
+        counted = " and ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
+        why = Counter(str(row["exclusion_reason"]) for row in considered)
+        return f"{counted} considered, none counts: " + ", ".join(
+            reason if len(why) == 1 else f"{count} {reason}" for reason, count in why.most_common()
+        )
+    return rule.nothing.format(**(dict(claim) | run.numbers.filled(claim["cpt_code"])))
+
+
+def _not_applicable(code: str, claim: Row) -> str:
+    """Why a rule does not apply to the claim."""
+    if claim["disposition"] == NOT_APPLICABLE:
+        return "the service date is outside the policy's dates"
+    rule = _RULES.get(code)
+    if not claim["call_ids"] and (rule is None or rule.reads_calls):
+        return "the claim has no call"
+    return rule.not_applicable if rule else "the rule does not apply to this claim"
+
+
+def _unknown(code: str, claim: Row, considered: Sequence[Row], run: Summary) -> str:
+    """Why a rule is unknown. If the coverage is not the reason, a row of the patient may be missing."""
+    rule = _RULES.get(code)
+    return rule.why_unknown(claim, considered, run) if rule else "the export does not show it"
