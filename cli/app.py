@@ -9,7 +9,7 @@ import typer
 from auditor.run_options import LOG, RUN_OPTIONS
 from cli import exports_app, runs_app
 from cli.cases_app import cases_app
-from cli.flags import GroupedCommand, group, with_options
+from cli.flags import GroupedCommand, group, switch, with_options
 from cli.guard import guarded, show_tracebacks
 from cli.log import log
 from cli.rules_app import policies_app, rules_app
@@ -47,9 +47,7 @@ def main(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks and library messages, which may quote data.")
-    ] = False,
+    debug: Annotated[bool, switch("--debug", "Show tracebacks and library messages, which may quote data.")] = False,
 ) -> None:
     """Audit telephone claims billed as CPT 98968 against calls and visits."""
     show_tracebacks(debug)
@@ -64,7 +62,7 @@ def main(
 def run(
     *,
     print_settings: Annotated[
-        bool, typer.Option("--print-settings", help="Print each setting and where it came from, without an audit.")
+        bool, switch("--print-settings", "Print each setting and where it came from, without an audit.")
     ] = False,
     **given: Any,
 ) -> int:

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from auditor.choices import CaseOrder, ExportFormat, ListFormat, Mark, State
-from cli.flags import choice, group
+from cli.flags import argument, choice, group, option, switch
 from cli.guard import guarded
 
 cases_app = group(
@@ -14,12 +12,10 @@ cases_app = group(
     epilog="Example: audit98968 cases list audit_out --state open",
 )
 
-Location = Annotated[Path, typer.Argument(metavar="DIR", help="The folder given to --out, or a ledger file.")]
-Case = Annotated[str, typer.Argument(metavar="CASE", help="A case number or finding id.")]
-By = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", envvar="AUDIT98968_BY", show_envvar=True, help="Who decides, or writes the note."),
-]
+Text = str | None
+Location = Annotated[Path, argument("DIR", "The folder given to --out, or a ledger file.")]
+Case = Annotated[str, argument("CASE", "A case number or finding id.")]
+By = Annotated[Text, option("NAME", "Who decides, or writes the note.", envvar="AUDIT98968_BY", show_envvar=True)]
 
 
 @cases_app.command("list", epilog="Example: audit98968 cases list audit_out --state confirmed --due 14d")
@@ -28,24 +24,15 @@ def listing(
     location: Location,
     state: Annotated[str | None, choice(State, "Only cases in this state.")] = None,
     mark: Annotated[str | None, choice(Mark, "Only cases with this mark in the last run.")] = None,
-    rule: Annotated[
-        str | None,
-        typer.Option(metavar="RULES", help="Only these rules: codes, prefixes or names, separated by commas."),
-    ] = None,
-    due: Annotated[
-        str | None,
-        typer.Option(metavar="DAYS", help="Only confirmed cases whose 60 days end within this, such as 14d."),
-    ] = None,
+    rule: Annotated[Text, option("RULES", "Only these rules: codes, prefixes or names, separated by commas.")] = None,
+    due: Annotated[Text, option("DAYS", "Only confirmed cases whose 60 days end within this, such as 14d.")] = None,
     since: Annotated[
-        str | None,
-        typer.Option(metavar="DATE|RUN", help="Only cases whose mark is from this run, or from this date or later."),
+        Text, option("DATE|RUN", "Only cases whose mark is from this run, or from this date or later.")
     ] = None,
     sort: Annotated[str, choice(CaseOrder, "Sort order [default: due].")] = "due",
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show at most N cases.")] = None,
+    limit: Annotated[int | None, option("N", "Show at most N cases.", min=1)] = None,
     format: Annotated[str, choice(ListFormat, "Output format [default: text].")] = "text",
-    show_ids: Annotated[
-        bool, typer.Option("--show-ids", help="Also show claims, patients, providers and dates.")
-    ] = False,
+    show_ids: Annotated[bool, switch("--show-ids", "Also show claims, patients, providers and dates.")] = False,
 ) -> int:
     """List the cases, earliest deadline first.
 
@@ -72,29 +59,21 @@ def show(location: Location, case: Case) -> int:
 @guarded
 def decide(
     location: Location,
-    decision: Annotated[
-        str, typer.Argument(metavar="DECISION", help="open, confirmed, corrected, refunded, dismissed.")
-    ],
-    case: Annotated[list[str], typer.Argument(metavar="CASE...", help="Case numbers or finding ids.")],
+    decision: Annotated[str, argument("DECISION", "open, confirmed, corrected, refunded, dismissed.")],
+    case: Annotated[list[str], argument("CASE...", "Case numbers or finding ids.")],
     by: By = None,
-    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Reason for the decision.")] = None,
-    on: Annotated[str | None, typer.Option(metavar="D", help="Date of the decision [default: today, UTC].")] = None,
-    until: Annotated[str | None, typer.Option(metavar="D", help="Last date of a dismissal.")] = None,
+    reason: Annotated[Text, option("TEXT", "Reason for the decision.")] = None,
+    on: Annotated[Text, option("D", "Date of the decision [default: today, UTC].")] = None,
+    until: Annotated[Text, option("D", "Last date of a dismissal.")] = None,
     investigated_from: Annotated[
-        str | None,
-        typer.Option(metavar="D", help="First date of an investigation of related overpayments; suspends the 60 days."),
+        Text, option("D", "First date of an investigation of related overpayments; suspends the 60 days.")
     ] = None,
-    investigated_to: Annotated[
-        str | None, typer.Option(metavar="D", help="Last date of that investigation [default: the 180th day].")
-    ] = None,
+    investigated_to: Annotated[Text, option("D", "Last date of that investigation [default: the 180th day].")] = None,
     identified_on: Annotated[
-        str | None,
-        typer.Option(metavar="D", help="Date the overpayment was identified, if the case was never confirmed."),
+        Text, option("D", "Date the overpayment was identified, if the case was never confirmed.")
     ] = None,
-    amount: Annotated[
-        str | None, typer.Option(metavar="DOLLARS", help="Amount refunded [default: the rest of the claim's amount].")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a refund of more than the rest.")] = False,
+    amount: Annotated[Text, option("DOLLARS", "Amount refunded [default: the rest of the claim's amount].")] = None,
+    yes: Annotated[bool, switch("--yes", "Do not ask before a refund of more than the rest.")] = False,
 ) -> int:
     """Record a decision on one or more cases.
 
@@ -109,12 +88,7 @@ def decide(
 
 @cases_app.command(epilog='Example: audit98968 cases note audit_out 17 "asked the provider" --by "A. Reviewer"')
 @guarded
-def note(
-    location: Location,
-    case: Case,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="The note.")],
-    by: By = None,
-) -> int:
+def note(location: Location, case: Case, text: Annotated[str, argument("TEXT", "The note.")], by: By = None) -> int:
     """Add a note to a case's history."""
     from cli import cases
 
@@ -125,7 +99,7 @@ def note(
 @guarded
 def import_workbook(
     location: Location,
-    workbook: Annotated[Path, typer.Argument(metavar="XLSX", help="A report.xlsx with decisions filled in.")],
+    workbook: Annotated[Path, argument("XLSX", "A report.xlsx with decisions filled in.")],
     by: By = None,
 ) -> int:
     """Import decisions from a reviewed report.xlsx.
@@ -152,10 +126,7 @@ def export(
 @guarded
 def verify(
     location: Location,
-    head: Annotated[
-        str | None,
-        typer.Option(metavar="HASH", help="A hash that `verify` printed before; the history must contain it."),
-    ] = None,
+    head: Annotated[Text, option("HASH", "A hash that `verify` printed before; the history must contain it.")] = None,
 ) -> int:
     """Verify that nobody edited the history.
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from auditor.run_options import RUN_OPTIONS
-from cli.flags import require_choice, with_options
+from cli.flags import argument, option, require_choice, switch, with_options
 from cli.guard import guarded
 
 
@@ -14,10 +14,8 @@ from cli.guard import guarded
 @with_options(option for option in RUN_OPTIONS if option.kind == "paths")
 def init(
     *,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write to this new file [default: standard output].")
-    ] = None,
-    show_ids: Annotated[bool, typer.Option("--show-ids", help="Also quote rare values of coded columns.")] = False,
+    out: Annotated[Path | None, option("FILE", "Write to this new file [default: standard output].")] = None,
+    show_ids: Annotated[bool, switch("--show-ids", "Also quote rare values of coded columns.")] = False,
     **given: Any,
 ) -> int:
     """Suggest a policy for your exports.
@@ -45,9 +43,9 @@ def init(
 
 @guarded
 def sample(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.")],
-    claims: Annotated[int, typer.Option(min=1, metavar="N", help="Number of claims.")] = 125,
-    seed: Annotated[int, typer.Option(metavar="S", help="The same seed writes the same files.")] = 98968,
+    folder: Annotated[Path, argument("DIR", "Folder to write to.")],
+    claims: Annotated[int, option("N", "Number of claims.", min=1)] = 125,
+    seed: Annotated[int, option("S", "The same seed writes the same files.")] = 98968,
 ) -> int:
     """Write synthetic exports with known findings.
 
@@ -68,9 +66,7 @@ def sample(
 
 @guarded
 def schema(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="findings, claims, evidence, cases, rejects or summary.")
-    ] = None,
+    name: Annotated[str | None, argument("[NAME]", "findings, claims, evidence, cases, rejects or summary.")] = None,
 ) -> int:
     """Print the JSON Schemas of a run's output files.
 

@@ -47,6 +47,21 @@ def completing(candidates: Callable[[], Iterable[str]]) -> Callable[[str], list[
     return completions
 
 
+def argument(metavar: str, help: str, **more: Any) -> Any:
+    """An argument with its help."""
+    return typer.Argument(metavar=metavar, help=help, **more)
+
+
+def option(metavar: str, help: str, **more: Any) -> Any:
+    """An option that takes a value."""
+    return typer.Option(metavar=metavar, help=help, **more)
+
+
+def switch(flag: str, help: str) -> Any:
+    """An option that is given or not."""
+    return typer.Option(flag, help=help)
+
+
 def choice(literal: Any, help: str) -> Any:
     """An option that takes one of the words of a Literal."""
     accepted = get_args(literal)

@@ -5,7 +5,7 @@ from typing import Annotated, get_args
 import typer
 
 from auditor.choices import EstimateFormat
-from cli.flags import choice, completing, group, policy_names, require_choice, rule_names
+from cli.flags import argument, choice, completing, group, option, policy_names, require_choice, rule_names
 from cli.guard import guarded
 
 rules_app = group(help="List the rules and show their pages.", epilog="Example: audit98968 rules show LBK001")
@@ -17,10 +17,7 @@ _rules, _policies = completing(rule_names), completing(policy_names)
 @guarded
 def rules_list(
     policy: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE|NAME", help="Show the severities of this policy [default: default].", autocompletion=_policies
-        ),
+        str, option("FILE|NAME", "Show the severities of this policy [default: default].", autocompletion=_policies)
     ] = "default",
     format: Annotated[str, choice(EstimateFormat, "Output format [default: text].")] = "text",
 ) -> int:
@@ -52,9 +49,7 @@ def rules_list(
 
 @rules_app.command("show", epilog="Example: audit98968 rules show LBK001")
 @guarded
-def rules_show(
-    code: Annotated[str, typer.Argument(metavar="CODE", help="A rule's code, prefix or name.", autocompletion=_rules)],
-) -> int:
+def rules_show(code: Annotated[str, argument("CODE", "A rule's code, prefix or name.", autocompletion=_rules)]) -> int:
     """Print a rule's page.
 
     The page says what the rule checks, why it matters, how to resolve a finding and what the rule cannot see, and has
@@ -80,9 +75,7 @@ def policies_list() -> int:
 
 @policies_app.command("show", epilog="Example: audit98968 policies show bcbs-ma")
 @guarded
-def policies_show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A policy's name.", autocompletion=_policies)],
-) -> int:
+def policies_show(name: Annotated[str, argument("NAME", "A policy's name.", autocompletion=_policies)]) -> int:
     """Print a built-in policy, ready to copy."""
     from auditor import policy
 

@@ -8,7 +8,7 @@ import typer
 
 from auditor.choices import CompareFormat, EstimateFormat, Population, Strata, Unit
 from auditor.run_options import BY_NAME
-from cli.flags import choice
+from cli.flags import argument, choice, option
 from cli.guard import guarded
 
 ShowIds = Annotated[bool, typer.Option("--show-ids", help=BY_NAME["show_ids"].help_text)]
@@ -16,8 +16,8 @@ ShowIds = Annotated[bool, typer.Option("--show-ids", help=BY_NAME["show_ids"].he
 
 @guarded
 def explain(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder given to --out, or one run in it.")],
-    claim_id: Annotated[str, typer.Argument(metavar="CLAIM_ID", help="The exact claim id.")],
+    folder: Annotated[Path, argument("DIR", "The folder given to --out, or one run in it.")],
+    claim_id: Annotated[str, argument("CLAIM_ID", "The exact claim id.")],
 ) -> int:
     """Explain the outcome of every rule for one claim.
 
@@ -32,13 +32,8 @@ def explain(
 
 @guarded
 def compare(
-    first: Annotated[
-        Path,
-        typer.Argument(metavar="[RUN]", help="A run's folder, or the folder given to --out.", envvar="AUDIT98968_OUT"),
-    ],
-    second: Annotated[
-        Path | None, typer.Argument(metavar="[RUN]", help="The run to compare with [default: the run before].")
-    ] = None,
+    first: Annotated[Path, argument("[RUN]", "A run's folder, or the folder given to --out.", envvar="AUDIT98968_OUT")],
+    second: Annotated[Path | None, argument("[RUN]", "The run to compare with [default: the run before].")] = None,
     format: Annotated[str, choice(CompareFormat, "Output format [default: text].")] = "text",
     show_ids: ShowIds = False,
 ) -> int:
@@ -55,14 +50,14 @@ def compare(
 
 @guarded
 def frame(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or the folder given to --out.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the frame and the sample.")],
-    size: Annotated[int, typer.Option(min=1, metavar="N", help="Units to draw.")] = 100,
-    seed: Annotated[int | None, typer.Option(metavar="S", help="The same seed draws the same sample.")] = None,
+    run: Annotated[Path, argument("RUN", "A run's folder, or the folder given to --out.")],
+    out: Annotated[Path, option("DIR", "New folder for the frame and the sample.")],
+    size: Annotated[int, option("N", "Units to draw.", min=1)] = 100,
+    seed: Annotated[int | None, option("S", "The same seed draws the same sample.")] = None,
     unit: Annotated[str, choice(Unit, "Unit to draw [default: claim].")] = "claim",
     of: Annotated[str, choice(Population, "Claims to draw from [default: audited].")] = "audited",
     strata: Annotated[str, choice(Strata, "Stratify by this [default: none].")] = "none",
-    spares: Annotated[int, typer.Option(min=0, metavar="K", help="Spare units to draw, to use in order.")] = 0,
+    spares: Annotated[int, option("K", "Spare units to draw, to use in order.", min=0)] = 0,
     show_ids: ShowIds = False,
 ) -> int:
     """Draw a random sample of claims for a probe review."""
@@ -75,10 +70,8 @@ def frame(
 
 @guarded
 def estimate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `frame` wrote.")],
-    reviewed: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The reviewed sample [default: the one in DIR].")
-    ] = None,
+    folder: Annotated[Path, argument("DIR", "The folder that `frame` wrote.")],
+    reviewed: Annotated[Path | None, option("FILE", "The reviewed sample [default: the one in DIR].")] = None,
     format: Annotated[str, choice(EstimateFormat, "Output format [default: text].")] = "text",
     show_ids: ShowIds = False,
 ) -> int:
