@@ -149,7 +149,6 @@ class Closures(_Strict):
 
     @property
     def closed_dates(self) -> frozenset[date]:
-        """All the dates."""
         return frozenset(day for text in self.closed for day in _dates(text))
 
 

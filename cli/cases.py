@@ -73,7 +73,9 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
         rows = published(cases, queries.ledger_of(location).parent)
         if not given["show_ids"]:
             rows = rows.with_columns(pl.lit(None, rows.schema[name]).alias(name) for name in (*_IDS, *_ABOUT_A_PATIENT))
-        data(tables.to_csv(rows) if given["format"] == "csv" else _to_json(rows))
+        records = [json.loads(line) for line in tables.to_jsonl(rows).splitlines()]
+        as_json = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
+        data(tables.to_csv(rows) if given["format"] == "csv" else as_json)
         return 0
     _print_list(cases, whole, headings, show_ids=given["show_ids"])
     return 0
@@ -86,11 +88,6 @@ def _sorted(cases: pl.DataFrame, order: str | None) -> pl.DataFrame:
     if order == "amount":
         return cases.sort(pl.col("amount").cast(pl.Float64), "number", descending=[True, False], nulls_last=True)
     return cases.sort("number" if order == "case" else order, "number", nulls_last=True)
-
-
-def _to_json(cases: pl.DataFrame) -> str:
-    rows = [json.loads(line) for line in tables.to_jsonl(cases).splitlines()]
-    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
 
 def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, str], *, show_ids: bool) -> None:

@@ -143,7 +143,6 @@ class Log:
         self._log(logging.ERROR, "error", message, True, {})
 
     def give_up(self, file: logging.Handler, reason: str) -> None:
-        """Go on without the file."""
         self._logger.removeHandler(file)
         self._given_up, self._quiet = True, False
         self.warn(f"--log-file: could not be written ({reason}); the rest of this run is not in it")

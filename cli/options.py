@@ -37,7 +37,6 @@ class Options:
 
     @property
     def out(self) -> Path | None:
-        """The output folder, if any."""
         return Path(self.values["out"]) if self.values["out"] else None
 
     @property

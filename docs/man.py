@@ -22,7 +22,7 @@ def page() -> str:
     runs = dict(commands)["audit98968 run"]
     lines = [
         f'.TH AUDIT98968 1 {_DATE} "audit98968 {__version__}"',
-        *_section("NAME", f"audit98968 - {_first_small(root.help.rstrip('.'))}"),
+        *_section("NAME", f"audit98968 - {root.help[0].lower()}{root.help[1:].rstrip('.')}"),
         ".SH SYNOPSIS",
         *_joined([f"\\fB{_plain(name)}\\fR {_plain(_usage(command, name))}" for name, command in commands]),
         *_section("DESCRIPTION", _paragraph("A batch auditor")),
@@ -94,10 +94,6 @@ def _bare(markdown: str) -> str:
 def _plain(text: str) -> str:
     """Text that roff takes as it is."""
     return re.sub(r"^(?=[.'])", r"\\&", text.replace("\\", "\\e").replace("-", "\\-"))
-
-
-def _first_small(text: str) -> str:
-    return text[0].lower() + text[1:]
 
 
 if __name__ == "__main__":

@@ -56,9 +56,8 @@ class LedgerUpdate:
 
 def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
     """Claims that earlier runs left incomplete while a window was open: keys, `unknowns`, and when it `closes`."""
-    return _read(connection, f"SELECT {', '.join(_UNDECIDED)} FROM undecided", _UNDECIDED).with_columns(
-        states.instant(pl.col("closes"))
-    )
+    frame = _read(connection, f"SELECT {', '.join(_UNDECIDED)} FROM undecided", _UNDECIDED)
+    return frame.with_columns(states.instant(pl.col("closes")))
 
 
 def related(connection: sqlite3.Connection) -> pl.DataFrame:
@@ -84,9 +83,8 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
     marked_since_base = pl.col("marked_run") >= pl.lit(base, pl.Int64)
     if base is not None:
         marked_since_base &= ~(pl.col("decided_run") >= pl.col("marked_run")).fill_null(False)
-    candidates = cases.join(marked, on=CASE, how="anti").filter(
-        (pl.col("mark") != "resolved") | marked_since_base.fill_null(False)
-    )
+    is_candidate = (pl.col("mark") != "resolved") | marked_since_base.fill_null(False)
+    candidates = cases.join(marked, on=CASE, how="anti").filter(is_candidate)
     missing = _missing(candidates, result, plain=summary.pseudonym_key_id is None)
     counts = {name: (missing if name in GONE else marked).filter(mark=name).height for name in MARKS}
     inputs = hashlib.sha256("".join(entry.sha256 for entry in summary.inputs).encode()).hexdigest()
@@ -238,18 +236,15 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
         .when(pl.col("related_lost")).then(pl.lit("its related record is no longer in the export"))
     )  # fmt: skip
     rows = rows.with_columns(before="mark", why_before="why", why=why, outcome=states.fact_in("outcome"))
-    return rows.with_columns(
-        mark=pl.when(pl.col("why").is_null()).then(pl.lit("resolved")).otherwise(pl.lit("not_seen"))
-    )
+    mark = pl.when(pl.col("why").is_null()).then(pl.lit("resolved")).otherwise(pl.lit("not_seen"))
+    return rows.with_columns(mark=mark)
 
 
 def _write(connection: sqlite3.Connection, marked: pl.DataFrame, missing: pl.DataFrame, number: int) -> None:
     new, old = marked.filter(event="new"), marked.filter(pl.col("event") != "new")
-    connection.executemany(
-        "INSERT INTO cases (number, claim_id, claim_line, cpt_code, rule, facts, first_run, last_run, mark,"
-        f" marked_run, state) VALUES (?, ?, ?, ?, ?, ?, {number}, {number}, 'new', {number}, 'open')",
-        new.select("number", *CASE, "facts").iter_rows(),
-    )
+    columns = ("number", *CASE, "facts", "first_run", "last_run", "mark", "marked_run", "state")
+    new = new.with_columns(marked_run=pl.lit(number)).select(columns)
+    store.insert_cases(connection, columns, new.iter_rows())
     connection.executemany(
         f"UPDATE cases SET mark = ?, why = NULL, facts = ?, last_run = {number}, marked_run = {number} WHERE number = ?",
         old.filter(_HAS_CHANGED).select("event", "facts", "number").iter_rows(),
@@ -309,9 +304,8 @@ def _update_undecided(connection: sqlite3.Connection, result: Result, policy: Po
     skipped = pl.col("unknowns").str.contains_any(pl.Series([*result.not_evaluated], dtype=pl.String).implode())
     settled = earlier.join(waiting, on=KEYS, how="anti").join(claims.select(*KEYS, "late"), on=KEYS)
     settled = settled.filter((pl.col("late") <= as_of) | ~skipped)
-    connection.executemany(
-        "DELETE FROM undecided WHERE claim_id = ? AND claim_line = ? AND cpt_code = ?", settled.select(KEYS).iter_rows()
-    )
+    forget = "DELETE FROM undecided WHERE claim_id = ? AND claim_line = ? AND cpt_code = ?"
+    connection.executemany(forget, settled.select(KEYS).iter_rows())
     connection.executemany(
         f"INSERT INTO undecided VALUES (?, ?, ?, ?, ?, {number})"
         " ON CONFLICT DO UPDATE SET closes = excluded.closes, unknowns = excluded.unknowns",

@@ -82,7 +82,6 @@ def add_note(connection: sqlite3.Connection, finding: str, by: str, text: str) -
 
 
 def _note(connection: sqlite3.Connection, finding: str, by: str, text: str) -> bool:
-    """Add a note unless the case has it already."""
     query = "SELECT 1 FROM history WHERE finding = ? AND what = 'note' AND json_extract(details, '$.text') = ?"
     if connection.execute(query, (finding, text)).fetchone():
         return False

@@ -173,7 +173,6 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Set the connection up, and make the tables of a new file."""
     connection.execute(f"PRAGMA page_size = {_PAGE}")  # of a file that is made now
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")

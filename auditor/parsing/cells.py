@@ -18,8 +18,11 @@ def clean(parser: TableParser, column: Column, values: pl.Series, byte_range: By
     if not byte_range.is_plain:
         values = _without_armor(parser, column, values).str.strip_chars()
     values = _without_blanks(parser, column, values)
-    if not byte_range.is_number:
-        _count_rounded(parser, column, values)
+    if column.name.endswith("_id") and not byte_range.is_number:
+        problem = (
+            "identifiers look like rounded numbers, such as 2.98725E+13 (rows: {count}); export the column as text"
+        )
+        parser.warn(column, values.str.contains(ROUNDED_ID), problem)
     return values
 
 
@@ -55,11 +58,3 @@ def _without_blanks(parser: TableParser, column: Column, values: pl.Series) -> p
         mask = mask.scatter(short.filter(is_null_word & ~empty), True)
         parser.warn(column, mask, "null words such as NULL or nan count as blank (rows: {count})")
     return values.scatter(short.filter(is_null_word | empty), None)
-
-
-def _count_rounded(parser: TableParser, column: Column, values: pl.Series) -> None:
-    if column.name.endswith("_id"):
-        problem = (
-            "identifiers look like rounded numbers, such as 2.98725E+13 (rows: {count}); export the column as text"
-        )
-        parser.warn(column, values.str.contains(ROUNDED_ID), problem)

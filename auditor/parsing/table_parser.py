@@ -88,7 +88,6 @@ class TableParser:
         return any(mask.gather(some).any() for some in (self.codes.head(_FIRST_ROWS), self.codes))
 
     def add(self, name: str, values: pl.Series) -> None:
-        """Add a typed column."""
         self.columns[name] = self.encoded(values)
 
     def warn(self, column: Column, mask: pl.Series, problem: str) -> None:

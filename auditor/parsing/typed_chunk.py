@@ -37,7 +37,6 @@ class TypedChunk:
 
     @property
     def midnights(self) -> Mapping[str, MidnightCounts]:
-        """Counts of midnights, by column of instants."""
         return self.parser.midnights
 
     def ids(self) -> pl.Series:

@@ -44,7 +44,6 @@ class Table:
 
     @property
     def tallied(self) -> tuple[str, ...]:
-        """The tallies as text."""
         return tuple(text.replace("{count}", str(count)) for text, count in self.tallies.items())
 
     @property

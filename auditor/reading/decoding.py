@@ -71,7 +71,6 @@ class Source(io.BufferedIOBase):
         self._ahead = b""
 
     def readable(self) -> bool:
-        """As for every stream that is read."""
         return True
 
     def close(self) -> None:
@@ -114,7 +113,6 @@ class Source(io.BufferedIOBase):
         return self._size, self._digest.hexdigest()
 
     def rewind(self) -> None:
-        """Begin again at the front."""
         self.stream.seek(0)
         self._start()
 

@@ -311,13 +311,11 @@ class Chunks:
 
 
 def _alike(left: Chunk, right: Chunk) -> bool:
-    """Whether two chunks have the same columns of the same types."""
     first, second = (chunk.frame.schema | dict.fromkeys(chunk.hints.texts, pl.String()) for chunk in (left, right))
     return list(first.items()) == list(second.items())
 
 
 def _joined(chunks: Sequence[Chunk]) -> Chunk:
-    """Chunks that are alike as one."""
     if len(chunks) == 1:
         return chunks[0]
     frame, hints = concat([(chunk.frame, chunk.hints) for chunk in chunks])

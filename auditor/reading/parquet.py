@@ -172,8 +172,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return is_text(kind)
+    return is_text(kind.value_type if pa.types.is_dictionary(kind) else kind)
 
 
 def _dates_only(file: pq.ParquetFile, name: str) -> bool:

@@ -195,9 +195,8 @@ def _clear(code: str, claim: Row, considered: Sequence[Row], run: Summary) -> st
         kinds = Counter("line" if row["kind"] == "claim" else row["kind"] for row in considered)
         counted = " and ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
         why = Counter(str(row["exclusion_reason"]) for row in considered)
-        return f"{counted} considered, none counts: " + ", ".join(
-            reason if len(why) == 1 else f"{count} {reason}" for reason, count in why.most_common()
-        )
+        reasons = (reason if len(why) == 1 else f"{count} {reason}" for reason, count in why.most_common())
+        return f"{counted} considered, none counts: {', '.join(reasons)}"
     return rule.nothing.format(**(dict(claim) | run.numbers.filled(claim["cpt_code"])))
 
 

@@ -57,7 +57,6 @@ class RecordSets:
         self.claims = self.lines.filter(audited & pl.col("cpt_code").is_in(codes))
 
     def __getitem__(self, record_set: RecordSet) -> pl.DataFrame:
-        """The frame of a record set."""
         return _BUILDERS[record_set](self)
 
     @cached_property

@@ -251,9 +251,8 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -
         .collect()
     )
     unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
-    return _as_records(pairs).with_columns(
-        status_known=pl.col("e_claim_status_sure") & ~pl.col("is_placeholder"), may_replace=unmatched
-    )
+    status_known = pl.col("e_claim_status_sure") & ~pl.col("is_placeholder")
+    return _as_records(pairs).with_columns(status_known=status_known, may_replace=unmatched)
 
 
 def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
@@ -298,9 +297,8 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords)
     ncci = {name: CodeList.of(getattr(records.context.policy.lists, name)) for name in ("ncci_0", "ncci_1")}
     names = ("line", "patient_id", "provider_id", "is_placeholder", "call_ids", "start")
     own = claims.select(*names, day="service_date", end="end_or_start")
-    visit_rows = records.visits.filter(
-        (pl.col("v_ncci_0") | pl.col("v_ncci_1")) & ~pl.col("v_status").is_in(["cancelled", "no_show"]).fill_null(False)
-    ).select(
+    took_place = ~pl.col("v_status").is_in(["cancelled", "no_show"]).fill_null(False)
+    visit_rows = records.visits.filter((pl.col("v_ncci_0") | pl.col("v_ncci_1")) & took_place).select(
         "patient_id", "kind", "id", "at", "date_only", provider_id="v_provider_id", day="v_date",
         is_0="v_ncci_0", is_1="v_ncci_1", status_known=(pl.col("v_status") != "unrecognised").fill_null(True),
     )  # fmt: skip

@@ -112,21 +112,19 @@ _CLAIM_COLUMNS = ("line", "claim_id", "patient_id", "provider_id", "start", "end
 def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     """Each claim with its patient's visits from the longest lookback to the horizon, related and flagged."""
     policy = records.context.policy
+    back_days, after_days = bounds.days_between("start_date", "v_date"), bounds.days_between("v_date", "end_date")
     pairs = (
         claims.lazy()
         .filter("has_call")
         .select(_CLAIM_COLUMNS)
         .join(records.visits.lazy(), on="patient_id", how="inner")
-        .with_columns(
-            back_days=bounds.days_between("start_date", "v_date"), after_days=bounds.days_between("v_date", "end_date")
-        )
+        .with_columns(back_days=back_days, after_days=after_days)
         .filter(bounds.near(policy))
         .collect()
     )
     groups = records.context.providers.select(v_provider_id="provider_id", _group="group_id", _specialty="specialty")
-    pairs = pairs.join(groups, on="v_provider_id", how="left").with_columns(
-        v_group_id=pl.coalesce("v_group_id", "_group"), v_specialty=pl.coalesce("v_specialty", "_specialty")
-    )
+    group_id, specialty = pl.coalesce("v_group_id", "_group"), pl.coalesce("v_specialty", "_specialty")
+    pairs = pairs.join(groups, on="v_provider_id", how="left").with_columns(v_group_id=group_id, v_specialty=specialty)
     pairs = related.relate(pairs, policy.relatedness, records.calls, records.billing.line_calls)
     on_the_day = pl.col("v_booked_at_date_only") & (pl.col("v_booked_at_date") == pl.col("start_date"))
     status = pl.col("v_status")
