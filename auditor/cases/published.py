@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from auditor.cases.states import DOLLARS
-from auditor.reports.outputs import TABLES
 from auditor.runs import past
+from auditor.schema.outputs import TABLES
 
 _TYPES = {"whole number": pl.Int64(), "dollars": DOLLARS, "text": pl.String()}
 _FROM_RUN = ("payer", "policy", "message")

@@ -21,7 +21,6 @@ from auditor.quality.coverage import Coverage
 from auditor.quality.profile import TableProfile
 from auditor.quality.relationships import BY_NAME
 from auditor.reading import ingest
-from auditor.reports import outputs
 from auditor.result import Result
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
@@ -43,6 +42,7 @@ from auditor.run_summary import (
 )
 from auditor.schema.codes import CODE
 from auditor.schema.names import is_word
+from auditor.schema.outputs import VERSION
 from auditor.schema.tables import TABLES
 from auditor.settings import Settings
 
@@ -115,7 +115,7 @@ def of_refusal(inputs: Inputs | None, settings: Settings, run: Run, reason: str)
 def _head(settings: Settings, run: Run) -> dict[str, Any]:
     policy = settings.policy
     return {
-        "schema_version": outputs.VERSION,
+        "schema_version": VERSION,
         "run_id": run.run_id,
         "version": __version__,
         "started": run.started.astimezone(ZoneInfo(policy.timezone)).isoformat(),

@@ -10,7 +10,6 @@ import polars as pl
 from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import wilson
-from auditor.reports.tables import FORMER
 from auditor.result import Result
 from auditor.rules import ALL
 from auditor.rules import pages as pages_module
@@ -144,14 +143,12 @@ def tables(summary: Summary) -> Iterator[Row]:
 
 
 def ledger_section(summary: Summary, cases: pl.DataFrame | None, findings: pl.DataFrame) -> Row | None:
-    """The run's urgent findings, open cases, and cases without a finding in this run. `findings`: `urgent_first`."""
+    """The run's urgent findings, open cases, and cases without a finding in this run. `findings`: in the order of work."""
     if cases is None:
         return None
     ledger = summary.ledger
     missing = cases.filter(pl.col("mark").is_in(GONE))
-    urgent = findings.filter("_urgent").join(
-        cases.select(case_number="number", former=FORMER), on="case_number", how="left", maintain_order="left"
-    )
+    urgent = findings.filter("_urgent")
     counts_by_mark = [f"{counts.findings:,} {mark}" for mark, counts in ledger.this_run.items() if counts.findings]
     claims = urgent.unique(KEYS)
     paid = claims.select(pl.col("amount").sum()).item()
