@@ -97,7 +97,7 @@ def money_of(claims: pl.DataFrame) -> dict[str, Any]:
     sums: dict[str, Any] = {}
     for key, name in (("at_risk", "violation"), ("review", "review")):
         amounts = claims.filter(pl.col("remaining") == name).select(AMOUNT).to_series()
-        sums |= {key: _total(amounts), f"{key}_without_amount": amounts.null_count()}
+        sums |= {key: float(amounts.sum()), f"{key}_without_amount": amounts.null_count()}
     return sums | {"without_amount": sums["at_risk_without_amount"] + sums["review_without_amount"]}
 
 
@@ -255,14 +255,14 @@ def shown_unrecognised(rows: list[UnrecognizedValue]) -> list[UnrecognizedValue]
 
 def coverage_of(coverage: Coverage, settings: Settings) -> CoverageDates:
     """Coverage; `as_of` in the policy's time zone."""
-    as_of = pl.Series([coverage.as_of], dtype=pl.Datetime("us", "UTC")).dt.convert_time_zone(settings.policy.timezone)
+    as_of = coverage.as_of.astimezone(ZoneInfo(settings.policy.timezone)) if coverage.as_of else None
     holes = [
         DateGap(table=table, first=first, last=last)
         for table, stretches in (("visits", coverage.visit_gaps), ("lines", coverage.line_gaps))
         for first, last in stretches
     ]
     return CoverageDates(
-        as_of=as_of[0], visits_since=coverage.visits_since, claims_since=coverage.claims_since, holes=holes
+        as_of=as_of, visits_since=coverage.visits_since, claims_since=coverage.claims_since, holes=holes
     )
 
 
@@ -281,18 +281,13 @@ def _rules(result: Result) -> list[RuleResult]:
     amounts = amounts_by_rule(result.findings)
     rules = []
     for rule in ALL:
-        counted: dict[str, Any] = {"applicable": 0, "violation": 0, "review": 0, "unknown": 0}
         reason = result.not_evaluated.get(rule.code)
-        if reason is None:
-            outcomes = result.outcomes[rule.code]
-            counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
-            for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN):
-                counted[outcome.label] = int((outcomes == outcome).sum())
-        counted |= amounts[rule.code] | {"dismissed": 0, "settled": 0}
-        rules.append(RuleResult(code=rule.code, name=rule.name, evaluated=reason is None, reason=reason, **counted))
+        outcomes = result.outcomes.get_column(rule.code, default=pl.Series(dtype=pl.UInt8))
+        counted = {
+            outcome.label: int((outcomes == outcome).sum())
+            for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN)
+        }
+        counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
+        rules.append(RuleResult(code=rule.code, name=rule.name, evaluated=reason is None, reason=reason, dismissed=0,
+                                settled=0, **counted, **amounts[rule.code]))  # fmt: skip
     return rules
-
-
-def _total(amounts: pl.Series) -> float:
-    """Sum of decimals; JSON has only one kind of number, and two decimal places survive it."""
-    return float(amounts.sum())

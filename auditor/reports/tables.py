@@ -127,12 +127,4 @@ def _csv(frame: pl.DataFrame, *, header: bool = True) -> io.BytesIO:
 
 def to_jsonl(frame: pl.DataFrame) -> str:
     """JSON Lines text; money is a number with at most two decimal places."""
-    columns = [
-        pl.col(name).dt.to_string(_INSTANT)
-        if isinstance(dtype, pl.Datetime)
-        else pl.col(name).cast(pl.Float64)
-        if isinstance(dtype, pl.Decimal)
-        else pl.col(name)
-        for name, dtype in frame.schema.items()
-    ]
-    return frame.select(columns).write_ndjson()
+    return frame.with_columns(cs.datetime().dt.to_string(_INSTANT), cs.decimal().cast(pl.Float64)).write_ndjson()

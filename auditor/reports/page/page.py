@@ -16,8 +16,8 @@ from markupsafe import Markup
 from auditor.cases.states import STATES
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reports.page import charts, phrases
-from auditor.reports.page.providers import FEW, overall_rate, ranking
-from auditor.reports.page.timeline import draw, draw_minutes, shown
+from auditor.reports.page.providers import AUDITED, FEW, overall_rate, ranking
+from auditor.reports.page.timeline import draw, draw_minutes, shown, strength
 from auditor.reports.tables import urgent_first, with_history
 from auditor.result import Result
 from auditor.run_summary import Summary
@@ -55,7 +55,7 @@ def render(
     """The report's text, with at most so many findings and time lines."""
     env = _environment()
     css, js = _inline(env, "report.css"), _inline(env, "report.js")
-    audited = result.claims.filter(pl.col("disposition") != "not applicable")
+    audited = result.claims.filter(AUDITED)
     pages = list(phrases.pages(summary))
     ordered = urgent_first(with_history(result.findings, cases), result.findings.height, _QUOTA)
     anchors, drawn = _lines(result, summary, _first_claims(ordered, result.claims, lines), phrases.remedies(pages))
@@ -73,7 +73,7 @@ def render(
         **phrases.verdict(summary),
         money=phrases.money_facts(summary),
         movers=list(phrases.movers(audited, summary, providers, overall or 0.0)),
-        period=phrases.period(audited),
+        period=phrases.period(audited) or "none",
         tables=list(phrases.tables(summary)),
         fired=[rule for rule in summary.rules if rule.violation or rule.review],
         skipped=[rule for rule in summary.rules if not rule.evaluated],
@@ -175,7 +175,7 @@ def _lines(
     def rows() -> Iterator[Row]:
         for number, claim in enumerate(claims.iter_rows(named=True), 1):
             key = tuple(claim[name] for name in KEYS)
-            ranked = sorted(records_of.get(key, []), key=lambda record: _RANK.get(record["outcome"], 3))
+            ranked = sorted(records_of.get(key, []), key=strength, reverse=True)
             yield claim | {
                 "anchor": f"claim-{number}",
                 "picture": Markup(draw(claim, ranked, numbers)),
@@ -193,9 +193,6 @@ def _first_claims(ordered: pl.DataFrame, claims: pl.DataFrame, limit: int) -> pl
     """The claims of the findings that come first, in their order, with their amounts."""
     order = ordered.select(KEYS).unique(maintain_order=True).head(limit)
     return order.join(claims.with_columns(amount=AMOUNT), on=KEYS, how="left", maintain_order="left")
-
-
-_RANK = {"violation": 0, "review": 1, "unknown": 2}
 
 
 def _pictures(summary: Summary, periods: pl.DataFrame, providers: pl.DataFrame, overall: float | None,

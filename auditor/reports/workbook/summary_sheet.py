@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-import polars as pl
 from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from auditor.reports.page import charts
-from auditor.reports.page.phrases import counted
+from auditor.reports.page.phrases import counted, money_facts, period
 from auditor.reports.workbook.sheets import WorkbookWriter
 from auditor.result import Result
 from auditor.run_summary import Summary, Tally
@@ -37,8 +36,7 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     judged, rules = summary.rules_evaluated, summary.rules_total
     other_rules = "; the others (see sheet Rules) are not clear" if judged < rules else ""
     at.line("Rules evaluated", f"{judged} of {rules}{other_rules}")
-    days = result.claims["service_date"].cast(pl.String).drop_nulls().sort().to_list()
-    at.line("Service dates", f"{days[0]} to {days[-1]}" if days else "no claim was audited")
+    at.line("Service dates", period(result.claims) or "no claim was audited")
     at.line("Visits cover", f"{cover.visits_since} to {f'{cover.as_of:%Y-%m-%d %H:%M}' if cover.as_of else 'unknown'}")
     at.line("Billed lines since", str(cover.claims_since))
     at.line("Policy", f"{summary.policy.name}, {summary.timezone}")
@@ -61,12 +59,8 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
         at.cells(f"not audited: {name.replace('_', ' ')}", (getattr(claims, name), "number"))
     at.gap()
     at.heads("Potential overpayment", "Amount", "Without amount")
-    for label, name, key in (
-        ("claims in violation", "violation", "at_risk"),
-        ("separately: claims to review", "review", "review"),
-    ):
-        missing, all_ = getattr(money, f"{key}_without_amount"), getattr(summary.after_decisions, name)
-        at.cells(label, (getattr(money, key) if missing < all_ or not all_ else None, "money"), (missing, "number"))
+    for label, fact in zip(("claims in violation", "separately: claims to review"), money_facts(summary), strict=True):
+        at.cells(label, (fact["amount"], "money"), (fact["missing"], "number"))
     if summary.ledger.run:
         at.cells("returned (sum of refunds)", (money.returned, "money"))
         at.cells("still at risk after partial refunds", (money.not_returned, "money"))
@@ -74,8 +68,7 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     at.gap()
     at.heads("Rule", "Violation", "Review", "Amount")
     rules_at = at.row
-    fired = [rule for rule in summary.rules if rule.violation or rule.review]
-    fired.sort(key=lambda rule: (-rule.violation, -rule.review, rule.code))
+    fired = charts.most_findings_first(summary.rules)
     for rule in fired:
         at.cells(
             f"{rule.code} {rule.name}",
