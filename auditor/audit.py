@@ -1,89 +1,67 @@
 """The whole path on one screen: scan keys → type and filter rows → cover → judge (bill, window, judge, find) → merge."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from auditor import evaluated
 from auditor.audit_context import AuditContext
 from auditor.billing.lines import provider_rows
-from auditor.engines import Engine, Progress
-from auditor.engines.local import Local
+from auditor.engines import Engine, KeptRows
 from auditor.errors import UsageError
 from auditor.inputs import Inputs
 from auditor.parsing.readers import blank_row
 from auditor.parsing.typed_chunk import type_table
-from auditor.parsing.typed_table import Table
-from auditor.prefilter import row_filter
-from auditor.prefilter.chunk_typer import ChunkTyper
+from auditor.policy import Policy
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult
-from auditor.prefilter.membership_filter import MembershipFilter
+from auditor.prefilter.typers import Typers
 from auditor.quality import checks, coverage, coverage_bounds
 from auditor.quality.coverage import Coverage
 from auditor.quality.issue import Exports, Stage
-from auditor.quality.profile import TableProfile
 from auditor.reading import ingest
-from auditor.reading.ingest import Part, SourceFile
+from auditor.reading.ingest import Part
 from auditor.result import Result, merged
 from auditor.settings import Settings
 
 
-def read(settings: Settings, progress: Progress, given_engine: Engine | None = None) -> Inputs:
-    """Scan and type the given tables, here if no engine is given; keep the rows that can matter. Raises InputRefused."""
+def read(settings: Settings, engine: Engine) -> Inputs:
+    """Scan and type the given tables; the engine keeps the rows that can matter. Raises InputRefused."""
     if sum(paths.count("-") for paths in settings.paths.values()) > 1:
         raise UsageError("-: standard input can hold one table only; name files for the others")
-    engine: Engine = given_engine or Local(progress=progress)
-    parts = {name: engine.parts(name, paths) for name, paths in settings.paths.items()}
-    providers, provider_files = _read_providers(settings)
-    scans = _scan_keys(settings, parts, engine)
-    lines = scans["claims" if "claims" in scans else "calls"][1]
-    with_spans = any(rule.over == "overlap" for rule in evaluated.enabled_rules(settings))
-    tables, files, profiles = dict(providers), dict(provider_files), dict[str, TableProfile]()
-    for name, (scan, scanned) in scans.items():
-        typer = ChunkTyper(
-            scan=scan,
-            repeated=MembershipFilter(scanned.repeated),
-            row_filter=row_filter.row_filter_for(name, settings, engine, lines),
-            with_spans=with_spans,
-            lookups=row_filter.lookups_for(name, engine, lines.billed, settings),
-            until=profiles["calls"].coverage.latest_end if name == "visits" else None,
-        )
-        summary = engine.type_chunks(typer, parts[name][0])
-        profiles[name] = summary.profile
-        tables[name] = replace(summary.table, notes=(*parts[name][1], *summary.table.notes))
-        files[name] = tuple(replace(file, signature=first.signature)
-                            for file, first in zip(summary.files, scanned.files, strict=True))  # fmt: skip
-        progress(f"read {name}: {sum(file.rows for file in files[name]):,} rows")
+    policy, paths = settings.policy, settings.paths
+    sources = {name: engine.parts(name, paths[name]) for name in paths}
+    parts = {name: found for name, (found, _) in sources.items()}
+    extracts = [ingest.read_table(name, paths[name], policy) for name in paths if name == "providers"]
+    scans = _scan_keys(policy, parts, engine)
+    typers = Typers(scans, policy, evaluated.enabled_rules(settings), settings.related)
+    calls = engine.type_chunks(typers.calls(), parts["calls"])
+    claims = engine.type_chunks(typers.claims(calls), parts["claims"]) if typers.with_claims else None
+    visits = engine.type_chunks(typers.visits(calls, claims), parts["visits"])
+    kept: dict[str, KeptRows] = {"calls": calls, **({"claims": claims} if claims else {}), "visits": visits}
+    tables = {extract.spec.name: type_table(extract, policy) for extract in extracts}
+    files = {extract.spec.name: extract.files for extract in extracts}
+    for name, rows in kept.items():
+        table = rows.summary.table
+        tables[name] = replace(table, notes=(*sources[name][1], *table.notes))
+        files[name] = ingest.signed_at_first(rows.summary.files, scans[name].files)
+    profiles = {name: rows.summary.profile for name, rows in kept.items()}
+    quality = checks.quality_report(profiles, typers.lines.billed, provider_rows(tables.get("providers")), policy)
     return Inputs(
-        {name: tables[name] for name in settings.paths},
-        {name: files[name] for name in settings.paths},
-        profiles,
-        checks.quality_report(profiles, lines.billed, provider_rows(tables.get("providers")), settings.policy),
-        engine,
+        {name: tables[name] for name in paths}, {name: files[name] for name in paths}, profiles, quality, kept
     )
 
 
-def _read_providers(settings: Settings) -> tuple[dict[str, Table], dict[str, tuple[SourceFile, ...]]]:
-    """The provider table, whole; nothing where none is given."""
-    if "providers" not in settings.paths:
-        return {}, {}
-    extract = ingest.read_table("providers", settings.paths["providers"], settings.policy)
-    return {"providers": type_table(extract, settings.policy)}, {"providers": extract.files}
-
-
-def _scan_keys(
-    settings: Settings, parts: Mapping[str, tuple[list[Part], tuple[str, ...]]], engine: Engine
-) -> dict[str, tuple[KeyScan, KeyScanResult]]:
+def _scan_keys(policy: Policy, parts: Mapping[str, Sequence[Part]], engine: Engine) -> dict[str, KeyScanResult]:
     """The key scan of each large table, in read order: the calls kept decide which claims are needed; both which visits."""
-    policy, with_claims, scans = settings.policy, "claims" in settings.paths, dict[str, tuple[KeyScan, KeyScanResult]]()
-    for name in (name for name in ("calls", "claims", "visits") if name in settings.paths):
+    with_claims, scans = "claims" in parts, dict[str, KeyScanResult]()
+    for name in (name for name in ("calls", "claims", "visits") if name in parts):
         bills = name == ("claims" if with_claims else "calls")
         scan = KeyScan(name, policy, bills, with_claims and name == "calls", blank_row(name, policy))
-        scans[name] = scan, engine.scan_keys(scan, parts[name][0])
-        ingest.check_mapping(name, scans[name][1].files, policy, without_billing=scan.without_billing)
+        scans[name] = engine.scan_keys(scan, parts[name])
+        ingest.check_mapping(name, scans[name].files, policy, without_billing=scan.without_billing)
     return scans
 
 
-def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
+def audit(inputs: Inputs, settings: Settings, engine: Engine) -> Result:
     """Audit the claims of the inputs, once: their rows are gone afterwards.
 
     Raises InputRefused where a required rule cannot be evaluated, or a file is no longer what was read.
@@ -105,7 +83,7 @@ def audit(inputs: Inputs, settings: Settings, progress: Progress) -> Result:
         patients_with_rejected_visits=tables["visits"].patients_with_rejects,
         patients_with_rejected_lines=tables.get("claims", tables["calls"]).patients_with_rejects,
     )
-    result = merged(inputs, covered, not_evaluable, inputs.engine.judge(context))
+    result = merged(inputs, covered, not_evaluable, engine.judge(inputs.kept, context), engine)
     for name, files in inputs.files.items():
         for file in files:
             ingest.confirm(name, file)

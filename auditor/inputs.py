@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from auditor.engines import Engine
+from auditor.engines import KeptRows
 from auditor.parsing.typed_table import Table
 from auditor.quality.profile import Profiles
 from auditor.quality.report import QualityReport
@@ -12,13 +12,13 @@ from auditor.reading.ingest import SourceFile
 
 @dataclass(frozen=True)
 class Inputs:
-    """The exports as read. `tables` have no rows: those that can matter are kept where the work is done."""
+    """The exports as read. `tables` have no rows; `kept` are those that can matter, of calls, visits and claims."""
 
     tables: Mapping[str, Table]
     files: Mapping[str, tuple[SourceFile, ...]]
     profiles: Profiles
     quality: QualityReport
-    engine: Engine
+    kept: Mapping[str, KeptRows]
 
 
 def existing(inputs: Inputs) -> frozenset[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from auditor.engines import Engine
 from auditor.inputs import Inputs, existing
 from auditor.judging.findings import FINDINGS_ORDER, KEYS
 from auditor.judging.patients import Judged
@@ -35,7 +36,9 @@ class Result:
     warnings: tuple[str, ...] = field(default=())
 
 
-def merged(inputs: Inputs, covered: Coverage, not_evaluable: Mapping[str, str], parts: Iterable[Judged]) -> Result:
+def merged(
+    inputs: Inputs, covered: Coverage, not_evaluable: Mapping[str, str], parts: Iterable[Judged], engine: Engine
+) -> Result:
     """The partitions as one: lines numbered through, rows in the order in which they are published."""
     before = 0
     claims, found, outcomes, evidence, claimed, absent, unmatched = [], [], [], [], [], 0, 0
@@ -46,7 +49,7 @@ def merged(inputs: Inputs, covered: Coverage, not_evaluable: Mapping[str, str], 
         before += 1 + max(part.outcomes["line"].to_list(), default=-1)
         found.append(part.findings)
         inactive = {status: count + part.inactive[status] for status, count in inactive.items()}
-        evidence.append(inputs.engine.spill(part.evidence))
+        evidence.append(engine.spill(part.evidence))
         claimed.append(part.claimed)
         absent += part.absent
         unmatched += part.unmatched

@@ -30,7 +30,7 @@ def check(options: Options) -> int:
     settings, started = options.settings, datetime.now(UTC)
     out = text.console(sys.stdout)
     with engine_of(options) as engine:
-        inputs = auditing.read(settings, log.stage, engine)
+        inputs = auditing.read(settings, engine)
         log_inputs(inputs)
         log.stop_progress()
         for line in _tables(inputs, settings, show_ids=options.values["show_ids"]):
@@ -38,7 +38,7 @@ def check(options: Options) -> int:
         for line in (*_units(inputs, settings), *_codes(inputs), *_rules(inputs, settings)):
             out.print(line)
         checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
-        result = auditing.audit(inputs, replace(settings, allow_unjoined=True), log.stage)
+        result = auditing.audit(inputs, replace(settings, allow_unjoined=True), engine)
     log.stop_progress()
     figures = summary.of_result(result, settings, run_of(started, inputs, settings))
     for line in _extent(result, settings):

@@ -98,11 +98,11 @@ def _audit(options: Options, settings: Settings, engine: Engine, started: dateti
     """The finished audit and its summary; a refusal is published before it is raised."""
     inputs: Inputs | None = None
     try:
-        inputs = auditing.read(settings, log.stage, engine)
+        inputs = auditing.read(settings, engine)
         log.context["run_id"] = run_of(started, inputs, settings).run_id
         log_inputs(inputs)
         checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
-        result = auditing.audit(inputs, settings, log.stage)
+        result = auditing.audit(inputs, settings, engine)
         figures = summary.of_result(result, settings, run_of(started, inputs, settings))
         compare_with_the_run_before(options, result, figures)
     except InputRefused as refusal:

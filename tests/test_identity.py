@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor import audit as auditing
 from auditor.errors import UsageError
 from auditor.identity import Identity, read_key
 from auditor.reports import folder, summary, tables
+from tests.support.engines import audited_here
 from tests.synthetic.test_sample_answer import FOLDERS, audit_folder
 
 
@@ -23,7 +23,7 @@ def quiet(stage: str) -> None:
 def test_no_output_holds_an_identifier_and_no_verdict_changes(source: Path, tmp_path: Path):
     plain, settings = audit_folder(source, "csv")
     settings = replace(settings, identity=Identity(b"0123456789abcdef"))
-    result = auditing.audit(auditing.read(settings, quiet), settings, quiet)
+    result = audited_here(settings)
     reported = summary.of_result(result, settings, summary.Run("r", datetime.now(UTC)))
     with folder.locked(tmp_path / "out"):
         published = folder.publish(tmp_path / "out", result, reported)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.errors import UsageError
 from auditor.reports import summary
@@ -14,6 +13,7 @@ from auditor.rules import select
 from auditor.settings import Settings
 from tests.reference import Table, World
 from tests.support import compare
+from tests.support.engines import audited_here
 
 MISTAKES = {
     'relatednes = "any"': "line 1: relatednes: unknown key; did you mean relatedness?",
@@ -89,7 +89,7 @@ def audit(
     loaded = policies.load(policy, select, "UTC")
     loaded = loaded.model_copy(update={"coverage": loaded.coverage.model_copy(update={"holes": "warn"})})
     settings = Settings(paths=paths, policy=loaded, **(coverage | given))
-    return auditing.audit(auditing.read(settings, lambda stage: None), settings, lambda stage: None)
+    return audited_here(settings)
 
 
 def outcomes(result: Result, rule: str) -> dict[str, str]:

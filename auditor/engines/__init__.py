@@ -1,6 +1,6 @@
 """Engines: this process, or Spark. Both do the same: scan keys, type chunks, judge patients."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, Self
 
 import polars as pl
@@ -12,6 +12,17 @@ from auditor.prefilter.key_scan import KeyScan, KeyScanResult
 from auditor.reading.ingest import Part
 
 Progress = Callable[[str], None]
+
+
+class KeptRows(Protocol):
+    """The rows of a table that can matter, where the engine keeps them, and the summary of all its rows."""
+
+    @property
+    def summary(self) -> ChunkSummary:
+        """The summary of the whole table."""
+
+    def select(self, *columns: str, **aliases: str) -> pl.DataFrame:
+        """Some columns of the kept rows."""
 
 
 class Engine(Protocol):
@@ -29,14 +40,11 @@ class Engine(Protocol):
     def scan_keys(self, scan: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
         """Scan the keys of a table."""
 
-    def type_chunks(self, typer: ChunkTyper, parts: Sequence[Part]) -> ChunkSummary:
+    def type_chunks(self, typer: ChunkTyper, parts: Sequence[Part]) -> KeptRows:
         """Type a table, and keep the rows that can matter."""
 
-    def select_kept(self, table: str, *columns: str, **aliases: str) -> pl.DataFrame:
-        """Some columns of the rows that were kept."""
-
-    def judge(self, context: AuditContext) -> Iterator[Judged]:
-        """Judge all patients whose records were kept."""
+    def judge(self, rows: Mapping[str, KeptRows], context: AuditContext) -> Iterator[Judged]:
+        """Judge all patients whose records were kept, once: the rows of the tables are gone afterwards."""
 
     def spill(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """A frame that is needed once more before the block is left."""

@@ -1,23 +1,22 @@
 """The work done in this process: chunks are typed two at a time, and of each only the rows that can matter are kept."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
 import polars as pl
 
 from auditor.audit_context import AuditContext
-from auditor.engines import Progress
+from auditor.engines import KeptRows, Progress
 from auditor.engines.partitions import Partitions
 from auditor.judging.patients import Judged, judge_patients
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, without_copies
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated_hashes
 from auditor.reading import ingest
 from auditor.reading.ingest import Chunk, Chunks, Part
-from auditor.windows.calls import NO_SPANS
 
 _SHARE = 4
 """The part of a bounded memory that kept rows may take: what is typed and judged takes room too."""
@@ -29,6 +28,18 @@ _COPIES = 2_000_000
 """Rows that may be held because others have their ids, beside two for each id."""
 
 _Output = TypeVar("_Output")
+
+
+@dataclass(frozen=True)
+class PartitionRows:
+    """The kept rows of one table among the partitions."""
+
+    partitions: Partitions
+    summary: ChunkSummary
+
+    def select(self, *columns: str, **aliases: str) -> pl.DataFrame:
+        """Some columns of the kept rows."""
+        return self.partitions.select(self.summary.table.spec.name, *columns, **aliases)
 
 
 class Local:
@@ -46,7 +57,6 @@ class Local:
     ) -> None:
         """Without rows yet. `progress` hears of each stage, `share` how much of it is done."""
         self._rows = Partitions(None if memory is None else memory // _SHARE, spill_folder)
-        self._spans = NO_SPANS
         self._progress, self._share = progress, share
 
     def __enter__(self) -> Self:
@@ -72,9 +82,9 @@ class Local:
             billed.append(lines)
             days.append(dates)
             self._share(f"reading {scan.table}", source.share)
-        return KeyScanResult(repeated_hashes(ids), pl.concat(billed), pl.concat(days), tuple(source.files))
+        return KeyScanResult(scan, repeated_hashes(ids), pl.concat(billed), pl.concat(days), tuple(source.files))
 
-    def type_chunks(self, typer: ChunkTyper, parts: Sequence[Part]) -> ChunkSummary:
+    def type_chunks(self, typer: ChunkTyper, parts: Sequence[Part]) -> PartitionRows:
         """Type a table, and keep the rows that can matter."""
         self._progress(f"typing {typer.scan.table}")
         source = Chunks(parts, typer.scan.policy, without_billing=typer.scan.without_billing)
@@ -90,19 +100,15 @@ class Local:
             self._rows.drop(typer.scan.table)
             return self.type_chunks(replace(typer, date_only=whole.date_only), parts)
         self._rows.add(typer.scan.table, rows)
-        if typer.scan.table == "calls":
-            self._spans = whole.spans
-        return whole
+        self._progress(f"read {typer.scan.table}: {sum(file.rows for file in whole.files):,} rows")
+        return PartitionRows(self._rows, whole)
 
-    def select_kept(self, table: str, *columns: str, **aliases: str) -> pl.DataFrame:
-        """Some columns of the rows that were kept."""
-        return self._rows.select(table, *columns, **aliases)
-
-    def judge(self, context: AuditContext) -> Iterator[Judged]:
+    def judge(self, rows: Mapping[str, KeptRows], context: AuditContext) -> Iterator[Judged]:
         """Judge all patients, partition after partition."""
         self._progress("judging")
-        for rows in self._rows.each():
-            yield judge_patients(rows["calls"], rows["visits"], rows.get("claims"), self._spans, context)
+        spans = rows["calls"].summary.spans
+        for part in self._rows.each():
+            yield judge_patients(part["calls"], part["visits"], part.get("claims"), spans, context)
 
     def spill(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """The frame, in memory or on disk."""

@@ -10,7 +10,7 @@ import pickle
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any, Self
@@ -18,7 +18,7 @@ from typing import Any, Self
 import polars as pl
 
 from auditor.audit_context import AuditContext
-from auditor.engines import Progress, worker
+from auditor.engines import KeptRows, Progress, worker
 from auditor.engines.partitions import Partitions, linked_patients
 from auditor.engines.session import SparkFailed, connect, errors_explained
 from auditor.engines.worker import MESSAGE_SCHEMA, PART
@@ -45,6 +45,23 @@ _AT_ONCE = 8
 _IS_LINKED = "audit98968_meets"
 
 
+@dataclass(frozen=True)
+class SparkRows:
+    """The kept rows of one table as Spark's DataFrame, with the types of `blanks`; `spans`: those of all calls."""
+
+    frame: Any
+    summary: ChunkSummary
+    blanks: pl.DataFrame
+    fetch: Callable[[Any], pl.DataFrame]
+    spans: Any = None
+
+    def select(self, *columns: str, **aliases: str) -> pl.DataFrame:
+        """Some columns of the kept rows."""
+        names = [*columns, *aliases.values()]
+        schema = {name: self.blanks.schema[name] for name in names}
+        return self.fetch(self.frame.select(*names)).cast(schema).select(*columns, **aliases)  # type: ignore[arg-type]
+
+
 class Spark:
     """`master` as Spark writes it: `local[2]`, `spark://HOST:7077`, `sc://HOST:15002`. `settings` are Spark's own, by name.
 
@@ -63,9 +80,6 @@ class Spark:
         self._progress = progress
         self._settings = dict(settings or {})
         self._disk = Partitions(0, spill_folder)
-        self._kept: dict[str, Any] = {}
-        self._blanks: dict[str, pl.DataFrame] = {}
-        self._spans: Any = None
 
     def __enter__(self) -> Self:
         """Start or join Spark. Raises UsageError where it is not installed, SparkFailed where nobody answers."""
@@ -116,6 +130,7 @@ class Spark:
             for empty_frame in (no_billed_ids(), no_line_dates())
         )
         result = KeyScanResult(
+            scan,
             self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False),
             self._fetched(billed).cast(pl.String),
             self._fetched(days).with_columns(pl.col(pl.Int64).reinterpret(signed=False)).cast(no_line_dates().schema),
@@ -124,7 +139,7 @@ class Spark:
         rows.unpersist()
         return result
 
-    def type_chunks(self, typer: ChunkTyper, parts: Sequence[Part]) -> ChunkSummary:
+    def type_chunks(self, typer: ChunkTyper, parts: Sequence[Part]) -> SparkRows:
         """Type a table, and keep the rows that can matter."""
         self._progress(f"typing {typer.scan.table}")
         scan, blanks = typer.scan, typer.scan.blanks
@@ -140,31 +155,28 @@ class Spark:
         if whole.date_only != typer.date_only:  # now that it is known: once more
             typed.unpersist()
             return self.type_chunks(replace(typer, date_only=whole.date_only), parts)
-        self._blanks[scan.table] = blanks
-        self._kept[scan.table] = typed.filter("kind = 'row'").select(blanks.columns).union(self._frame(rows))
+        frame, spans = typed.filter("kind = 'row'").select(blanks.columns).union(self._frame(rows)), None
         if typer.with_spans and scan.table == "calls":
             names = {"provider_id": "provider_id", "call_id": "id", "call_start": "from", "call_end": "to"}
             spans = typed.filter("kind = 'span'").select(*names).withColumnsRenamed(names)
-            self._spans = spans.union(self._frame(whole.spans.select(names.values())))
-        return whole
+            spans = spans.union(self._frame(whole.spans.select(names.values())))
+        self._progress(f"read {scan.table}: {sum(file.rows for file in whole.files):,} rows")
+        return SparkRows(frame, whole, blanks, self._fetched, spans)
 
-    def select_kept(self, table: str, *columns: str, **aliases: str) -> pl.DataFrame:
-        """Some columns of the rows that were kept."""
-        names = [*columns, *aliases.values()]
-        schema = {name: self._blanks[table].schema[name] for name in names}
-        return self._fetched(self._kept[table].select(*names)).cast(schema).select(*columns, **aliases)  # type: ignore[arg-type]
-
-    def judge(self, context: AuditContext) -> Iterator[Judged]:
+    def judge(self, rows: Mapping[str, KeptRows], context: AuditContext) -> Iterator[Judged]:
         """Judge all patients, those of a part together, on as many parts at once as there are cores."""
         self._progress("judging")
-        count = max(_FEWEST, sum(self._wait(rows.count) for rows in self._kept.values()) // _ROWS)
-        parts = self._parted(count)
-        spans = [] if self._spans is None else [self._overlapping(parts, context)]
-        judged = self._grouped([*parts, *spans], partial(worker.judge_part, self._blanks, context), MESSAGE_SCHEMA)
+        kept = {table: rows for table, rows in rows.items() if isinstance(rows, SparkRows)}
+        blanks = {table: rows.blanks for table, rows in kept.items()}
+        count = max(_FEWEST, sum(self._wait(rows.frame.count) for rows in kept.values()) // _ROWS)
+        parts = self._parted(kept, count)
+        spans = kept["calls"].spans
+        overlapping = [] if spans is None else [self._overlapping(parts, spans, blanks, context)]
+        judged = self._grouped([*parts, *overlapping], partial(worker.judge_part, blanks, context), MESSAGE_SCHEMA)
         for first in range(0, count + 1, _AT_ONCE):
-            rows = self._collected(judged.filter(f"record between {first} and {first + _AT_ONCE - 1}"))
-            for number in sorted({row["record"] for row in rows}):
-                frames = {row["kind"]: pl.read_ipc(row["body"]) for row in rows if row["record"] == number}
+            found = self._collected(judged.filter(f"record between {first} and {first + _AT_ONCE - 1}"))
+            for number in sorted({row["record"] for row in found}):
+                frames = {row["kind"]: pl.read_ipc(row["body"]) for row in found if row["record"] == number}
                 counts = dict(frames.pop("counts").iter_rows())
                 absent, unmatched = counts.pop("absent"), counts.pop("unmatched")
                 yield Judged(**frames, inactive=counts, absent=absent, unmatched=unmatched)
@@ -173,7 +185,7 @@ class Spark:
         """The frame, on the driver's disk."""
         return self._disk.spill(frame)
 
-    def _parted(self, count: int) -> list[Any]:
+    def _parted(self, kept: Mapping[str, SparkRows], count: int) -> list[Any]:
         """The kept rows of every table, as structs named for it, and the part in which their patients are judged.
 
         Patients who share a call or a claim are judged together.
@@ -183,31 +195,31 @@ class Spark:
         from pyspark.sql import functions as sql
 
         ids = ("patient_id", "call_id", "claim_id", "original_claim_id")
-        linked = linked_patients(
-            {table: self.select_kept(table, *ids).lazy() for table in self._kept if table != "visits"}
-        )
+        linked = linked_patients({table: rows.select(*ids).lazy() for table, rows in kept.items() if table != "visits"})
         is_linked = self._frame(linked.to_frame()).withColumn(_IS_LINKED, sql.lit(True))
         part = sql.when(sql.col(_IS_LINKED), count).otherwise(sql.pmod(sql.xxhash64("patient_id"), sql.lit(count)))
         return [
-            rows.join(sql.broadcast(is_linked), "patient_id", "left").select(
-                part.cast("long").alias(PART), sql.struct(*self._blanks[table].columns).alias(table)
+            rows.frame.join(sql.broadcast(is_linked), "patient_id", "left").select(
+                part.cast("long").alias(PART), sql.struct(*rows.blanks.columns).alias(table)
             )
-            for table, rows in self._kept.items()
+            for table, rows in kept.items()
         ]
 
-    def _overlapping(self, parts: list[Any], context: AuditContext) -> Any:
+    def _overlapping(
+        self, parts: list[Any], spans: Any, blanks: Mapping[str, pl.DataFrame], context: AuditContext
+    ) -> Any:
         """For every part the calls that overlap its lines' calls: they meet in the hours that both touch."""
         from pyspark.sql import functions as sql
 
         schema = "part long, provider_id string, `from` timestamp, `to` timestamp"
-        own = self._grouped(parts, partial(worker.own_spans, self._blanks, context), schema)
+        own = self._grouped(parts, partial(worker.own_spans, blanks, context), schema)
 
         def by_hour(rows: Any) -> Any:
             first, last = (sql.floor(sql.unix_micros(at) / HOUR) for at in ("from", "to"))
             return rows.withColumn("hour", sql.explode(sql.sequence(first, last)))
 
         own_hours = by_hour(own).select("part", "provider_id", "hour").distinct()
-        overlapping = by_hour(self._spans).join(own_hours, ["provider_id", "hour"]).drop("hour").distinct()
+        overlapping = by_hour(spans).join(own_hours, ["provider_id", "hour"]).drop("hour").distinct()
         return overlapping.select(
             sql.col("part").alias(PART), sql.struct("provider_id", "id", "from", "to").alias(worker.SPANS)
         )

@@ -18,19 +18,6 @@ _DAY = {"calls": ("call_start", "call_start_date"), "claims": ("service_date", "
 
 
 @dataclass(frozen=True)
-class KeyScanResult:
-    """`repeated`: the hashes of ids that several rows may have; `billed`: the ids that lines of the family name.
-
-    `days`: the dates of those lines, and of calls without a code that may be theirs, and the hash of the `claim`.
-    """
-
-    repeated: pl.Series
-    billed: pl.DataFrame
-    days: pl.DataFrame
-    files: tuple[SourceFile, ...]
-
-
-@dataclass(frozen=True)
 class KeyScan:
     """Scans the keys of a chunk.
 
@@ -65,6 +52,20 @@ class KeyScan:
         dates = type_rows(spec, when, self.policy, self.blanks).column(day)
         days = pl.DataFrame({"claim": hashed([rows["claim_id"]]), "day": dates})
         return typed.ids(), detached(rows.drop_nulls("cpt_code").select(_BILLED)), days
+
+
+@dataclass(frozen=True)
+class KeyScanResult:
+    """`repeated`: the hashes of ids that several rows may have; `billed`: the ids that lines of the family name.
+
+    `days`: the dates of those lines, and of calls without a code that may be theirs, and the hash of the `claim`.
+    """
+
+    scan: KeyScan
+    repeated: pl.Series
+    billed: pl.DataFrame
+    days: pl.DataFrame
+    files: tuple[SourceFile, ...]
 
 
 def no_billed_ids() -> pl.DataFrame:

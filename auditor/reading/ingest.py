@@ -10,7 +10,7 @@ import hashlib
 import io
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -369,6 +369,11 @@ def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billi
     check_mapping(name, source.files, policy, without_billing=without_billing)
     frame = stack([chunk.written() for chunk in chunks])
     return Extract(TABLES[name], tuple(source.files), frame, pl.concat(chunk.malformed for chunk in chunks), warnings)
+
+
+def signed_at_first(files: Sequence[SourceFile], first: Sequence[SourceFile]) -> tuple[SourceFile, ...]:
+    """Files that were read twice, with the signatures from before they were read first."""
+    return tuple(replace(file, signature=before.signature) for file, before in zip(files, first, strict=True))
 
 
 def confirm(name: str, file: SourceFile) -> None:

@@ -17,6 +17,7 @@ from auditor.cases import chain, ledger_update, queries, states, store
 from auditor.cases.decide import Decision, decide
 from auditor.cases.ledger_update import LedgerUpdate
 from auditor.cases.states import State
+from auditor.engines.local import Local
 from auditor.errors import AuditError, FolderLocked, InputRefused, LedgerDamaged, UsageError
 from auditor.reports import summary
 from auditor.rules import select
@@ -48,8 +49,8 @@ class LedgerRuns:
         with store.opened(self.path, create=True) as ledger, store.writing(ledger):
             settings = Settings(paths=paths, policy=policy, selected=selected, required=(), as_of=as_of,
                                 service_from=since, undecided=ledger_update.undecided(ledger), related=ledger_update.related(ledger))  # fmt: skip
-            inputs = auditing.read(settings, lambda stage: None)
-            self.result = auditing.audit(inputs, settings, lambda stage: None)
+            inputs = auditing.read(settings, engine := Local())
+            self.result = auditing.audit(inputs, settings, engine)
             started = datetime.fromisoformat(f"{day}T02:00:00+00:00").astimezone(UTC)
             number = ledger.execute("SELECT count(*) FROM runs").fetchone()[0]
             reported = summary.of_result(self.result, settings, summary.Run(f"run{number + 1}{digest}", started))

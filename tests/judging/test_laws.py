@@ -9,10 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor import audit as auditing
 from auditor.result import Result
 from tests.reference import Table, World
 from tests.support import compare
+from tests.support.engines import audited_here
 from tests.synthetic.test_sample_answer import SAMPLE, sample_world
 
 EXACT = ("source_file", "source_record")
@@ -63,7 +63,7 @@ def test_many_files(world: World, base: Result, tmp_path: Path):
             write(Table(table.columns, table.rows[part::3]), tmp_path / name / f"part{part}.{suffix}")
         paths[name] = (str(tmp_path / name),)
     settings = compare.settings_of(world, paths)
-    same(base, auditing.audit(auditing.read(settings, lambda stage: None), settings, lambda stage: None))
+    same(base, audited_here(settings))
 
 
 def test_other_patients(world: World, base: Result, tmp_path: Path):

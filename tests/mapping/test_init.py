@@ -10,6 +10,7 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
+from auditor.engines.local import Local
 from auditor.errors import InputRefused, UsageError
 from auditor.inputs import Inputs
 from auditor.mapping import suggest
@@ -41,7 +42,7 @@ def settled(folder: Path, paths: dict[str, tuple[str, ...]]) -> tuple[str, Input
     text = suggest.suggest(paths).text
     suggest.save(text, folder / "suggested.toml")
     policy = policies.load(str(folder / "suggested.toml"), select)
-    return text, auditing.read(Settings(paths=paths, policy=policy), lambda stage: None)
+    return text, auditing.read(Settings(paths=paths, policy=policy), Local())
 
 
 def line_of(text: str, start: str) -> str:

@@ -108,12 +108,13 @@ def test_rows_of_one_id_in_several_exports(tmp_path: Path) -> None:
     )
     asked = settings_of(FOLDERS[0], "csv")
     asked, place = replace(asked, paths={"calls": (str(calls),), "visits": tuple(paths)}), Local()
-    visits = auditing.read(asked, lambda _: None, place).tables["visits"]
+    inputs = auditing.read(asked, place)
+    visits = inputs.tables["visits"]
     assert visits.rejects.select("source_file", "reason").rows() == [
         (paths[2], "conflicting rows for one id"),
         (paths[3], "conflicting rows for one id"),
         (paths[4], DUPLICATE),
         (paths[5], DUPLICATE),
     ]
-    assert place.select_kept("visits", "visit_id", "cpt_codes").rows() == [("1", ["99213", "99214"])]
+    assert inputs.kept["visits"].select("visit_id", "cpt_codes").rows() == [("1", ["99213", "99214"])]
     assert sorted(visits.patients_with_rejects) == ["a", "b"]

@@ -9,6 +9,7 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
+from auditor.engines.local import Local
 from auditor.parsing.readers import blank_row
 from auditor.parsing.table_parser import ROW_SOURCE
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, with_any_id
@@ -103,16 +104,16 @@ def test_a_sound_year_raises_no_issue(tmp_path: Path):
     export(tmp_path, LAST)
     paths = {name: (str(tmp_path / f"{name}.csv"),) for name in ("calls", "visits")}
     settings = Settings(paths=paths, policy=POLICY)
-    inputs = auditing.read(settings, lambda _: None)
+    inputs = auditing.read(settings, engine := Local())
     assert [issue for check in checks.ALL for issue in check.judge(auditing.exports_of(inputs, settings))] == []
-    result = auditing.audit(inputs, settings, lambda _: None)
+    result = auditing.audit(inputs, settings, engine)
     assert list(checks.issues(auditing.exports_of(inputs, settings, result))) == []
 
 
 def test_a_check_without_its_stage_finds_nothing(tmp_path: Path):
     """Before the claims are judged, only what was read is judged."""
     settings = Settings(paths={name: (str(SAMPLE / f"{name}.csv"),) for name in ("calls", "visits")}, policy=POLICY)
-    exports = auditing.exports_of(auditing.read(settings, lambda _: None), settings)
+    exports = auditing.exports_of(auditing.read(settings, Local()), settings)
     for check in checks.ALL:
         if check.stage in (Stage.PLANNED, Stage.COMPARED) or check.name in ("id_matching", "coverage", "date_gaps"):
             assert list(check.judge(exports)) == []

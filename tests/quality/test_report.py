@@ -10,6 +10,7 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
+from auditor.engines.local import Local
 from auditor.errors import InputRefused
 from auditor.quality import checks, measure
 from auditor.quality.issue import Stage
@@ -17,6 +18,7 @@ from auditor.result import Result
 from auditor.rules import select
 from tests.reference import Table, World
 from tests.support import compare
+from tests.support.engines import audited_here
 
 COVERED = {"as_of": "2026-03-31", "visits_since": "2026-02-20", "claims_since": "2026-02-20"}
 
@@ -53,7 +55,7 @@ def outcomes(result: Result, rule: str) -> set[str]:
 def refused(world: World, folder: Path) -> str:
     settings = replace(compare.settings_of(world, compare.written(world, folder)), allow_unjoined=False)
     with pytest.raises(InputRefused) as error:
-        auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+        audited_here(settings)
     return str(error.value)
 
 
@@ -104,7 +106,7 @@ def test_the_policy_makes_ids_equal(tmp_path: Path):
     settings = compare.settings_of(world, compare.written(world, tmp_path))
     ids = settings.policy.ids.model_copy(update={"patient_id": ("zeros",)})
     settings = replace(settings, policy=settings.policy.model_copy(update={"ids": ids}))
-    result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+    result = audited_here(settings)
     assert outcomes(result, "LBK001") == {"violation"}
     assert result.warnings == ()
 
@@ -221,7 +223,7 @@ def test_dates_that_read_both_ways(tmp_path: Path, days: Sequence[int], form: st
     for number, row in enumerate(world.calls.rows):
         row["call_start"] = f"{form.format(day=days[number % len(days)])} 09:00"
     settings = compare.settings_of(world, compare.written(world, tmp_path))
-    inputs = auditing.read(settings, lambda _: None)
+    inputs = auditing.read(settings, Local())
     if refusal is None:
         checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
     else:
@@ -236,7 +238,7 @@ def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
     rows[0]["call_start"] = "soon"
     world = replace(world, calls=table(rows))
     settings = replace(compare.settings_of(world, compare.written(world, tmp_path)), max_rejects="1%")
-    inputs = auditing.read(settings, lambda _: None)
+    inputs = auditing.read(settings, Local())
     with pytest.raises(InputRefused, match="calls: 1 of 20 billed rows rejected, more than --max-rejects 1%"):
         checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor import audit
 from auditor.reports import summary
 from auditor.reports.page import page as html
 from auditor.reports.page.charts import hours, trend
@@ -21,6 +20,7 @@ from auditor.reports.tables import urgent_first, worst_first
 from auditor.result import Result
 from auditor.run_summary import Summary
 from cli.options import resolve
+from tests.support.engines import audited_here
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -32,7 +32,7 @@ def run(folder: Path, **flags: object) -> tuple[Result, Summary]:
     given = {name: [str(folder / f"{name}.csv")] for name in ("calls", "visits", "claims", "providers")}
     paths = {name: paths for name, paths in given.items() if Path(paths[0]).exists()}
     settings = resolve({"timezone": "America/New_York", **paths, **flags}).settings
-    result = audit.audit(audit.read(settings, print), settings, print)
+    result = audited_here(settings)
     started = datetime(2026, 7, 1, 6, tzinfo=UTC)
     return result, summary.of_result(result, settings, summary.Run("20260701T060000Z-0123abcd", started))
 

@@ -29,6 +29,7 @@ from auditor.runs.compare_findings import FACTS, RECORD
 from auditor.settings import Settings
 from auditor.synthetic import sample
 from cli.compare_command import compare as command
+from tests.support.engines import audited_here
 
 CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,claim_id,cpt_code,initiated_by,paid_amount
 k1,p1,a,2026-03-09 09:00,25,SHORTLY,98968,patient,10
@@ -69,7 +70,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[aud
             max_rejects="100%",
             **options,
         )
-        return auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None), settings
+        return audited_here(settings), settings
 
     return run
 
@@ -356,7 +357,7 @@ def test_a_cause_named_alone_suffices(root: str, tmp_path: Path) -> None:
             rows = pl.read_csv(calls, infer_schema=False).with_columns(discussion_minutes=minutes)
             rows.filter(number % 11 > 0).write_csv(calls)
         for how, used in (("old", settings), ("new", asked)):
-            result = auditing.audit(auditing.read(used, lambda _: None), used, lambda _: None)
+            result = audited_here(used)
             publish(tmp_path / (data + how), result, used)
             whole = result.findings.select(*CASE, "outcome", *FACTS, *RECORD)
             found[data, how] = {row[:4]: row for row in whole.iter_rows()}

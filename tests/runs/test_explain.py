@@ -11,7 +11,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.errors import InputRefused, UsageError
 from auditor.reports import folder, summary
@@ -21,6 +20,7 @@ from auditor.reports.text import harmless
 from auditor.rules import CODES, select
 from auditor.runs.explain import ClaimExplanation, explain
 from auditor.settings import Settings
+from tests.support.engines import audited_here
 
 CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,claim_id,cpt_code,initiated_by,units,problem_id
 k1,p1,a,2026-03-09 09:00,25,F1,98968,patient,1,
@@ -56,7 +56,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         policy=policies.load("default", select, "America/New_York"),
         max_rejects="100%",
     )
-    result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+    result = audited_here(settings)
     with folder.locked(made / "out"):
         reported = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
         folder.publish(made / "out", result, reported)
@@ -242,7 +242,7 @@ def test_numbers_in_words_are_the_policy_s(tmp_path: Path) -> None:
     })  # fmt: skip
     paths = {name: (str(tmp_path / f"{name}.csv"),) for name in ("calls", "visits")}
     settings = Settings(paths=paths, policy=policy, max_rejects="100%")
-    result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+    result = audited_here(settings)
     with folder.locked(tmp_path / "out"):
         reported = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
         folder.publish(tmp_path / "out", result, reported)
@@ -266,7 +266,7 @@ def test_a_procedure_that_supports_nothing_is_not_stated_not_to_count(tmp_path: 
         paths={name: (str(tmp_path / f"{name}.csv"),) for name in ("calls", "visits")},
         policy=policies.load("default", select, "UTC"),
     )
-    result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+    result = audited_here(settings)
     with folder.locked(tmp_path / "out"):
         reported = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
         folder.publish(tmp_path / "out", result, reported)

@@ -24,7 +24,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.errors import AuditError, InputRefused, OutputFailed, UsageError
 from auditor.reports import folder, summary
@@ -37,6 +36,7 @@ from auditor.sampling.strata import allocate, cuts
 from auditor.settings import Settings
 from cli import frame_command
 from tests.runs.test_explain import CALLS, VISITS
+from tests.support.engines import audited_here
 
 SCHEMA = {
     "claim_id": pl.String,
@@ -405,7 +405,7 @@ def test_a_real_run_is_sampled_by_its_output_folder(tmp_path: Path):
     calls = tmp_path / "calls.csv"
     header, *rows = calls.read_text().splitlines()
     calls.write_text("\n".join([f"{header},paid_amount", *(f"{row},31.25" for row in rows)]) + "\n")
-    result = auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+    result = audited_here(settings)
     with folder.locked(tmp_path / "out"):
         reported = summary.of_result(result, settings, Run("r1", datetime(2026, 4, 1, tzinfo=UTC)))
         folder.publish(tmp_path / "out", result, reported)

@@ -7,7 +7,6 @@ from typing import Any
 
 import polars as pl
 
-from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.result import Result
 from auditor.rules import select
@@ -15,6 +14,7 @@ from auditor.rules.rule import Outcome
 from auditor.settings import Settings
 from tests import reference
 from tests.reference import Table, World
+from tests.support.engines import audited_here
 
 TABLES = ("calls", "visits", "claims", "providers")
 Verdicts = dict[tuple[str, str, str], dict[str, Any]]
@@ -82,7 +82,7 @@ def written(world: World, folder: Path, suffix: str = "csv") -> dict[str, tuple[
 
 def run(world: World, folder: Path, suffix: str = "csv") -> Result:
     settings = settings_of(world, written(world, folder, suffix))
-    return auditing.audit(auditing.read(settings, lambda stage: None), settings, lambda stage: None)
+    return audited_here(settings)
 
 
 def verdicts(result: Result) -> Verdicts:

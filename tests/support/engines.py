@@ -1,6 +1,7 @@
 """An audit at a place, and two audits compared whole."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,15 @@ from auditor.engines import Engine
 from auditor.engines.local import Local
 from auditor.engines.partitions import Partitions
 from auditor.judging.findings import EVIDENCE_ORDER, KEYS
-from auditor.prefilter.chunk_typer import RowFilter
+from auditor.prefilter.chunk_typer import ChunkTyper, RowFilter
+from auditor.prefilter.typers import Typers
 from auditor.quality.coverage_bounds import CoverageBounds
 from auditor.quality.profile import TableProfile
 from auditor.result import Result
 from auditor.settings import Settings
+
+TYPER = Typers.typer
+"""As it is, while a test has `keep_all` in its place."""
 
 
 class Spilled(Local):
@@ -37,14 +42,21 @@ class Divided(Local):
         self._rows = Partitions(None, None, rows_at_once=4)
 
 
-def keep_all(*_: object) -> RowFilter:
-    """In place of `row_filter.row_filter_for`: every row matters."""
-    return lambda rows: pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)
+def keep_all(typers: Typers, table: str, near: RowFilter, ids: Mapping[str, pl.Series]) -> ChunkTyper:
+    """In place of `Typers.typer`: every row matters."""
+    typer = TYPER(typers, table, near, ids)
+    return replace(typer, row_filter=lambda rows: pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True))
+
+
+def audited_here(settings: Settings) -> Result:
+    """The result of an audit in this process."""
+    engine = Local()
+    return auditing.audit(auditing.read(settings, engine), settings, engine)
 
 
 def audited(settings: Settings, place: Engine) -> tuple[Result, pl.DataFrame]:
     """The result and its evidence, which may go with the engine."""
-    result = auditing.audit(auditing.read(settings, lambda _: None, place), settings, lambda _: None)
+    result = auditing.audit(auditing.read(settings, place), settings, place)
     return result, result.evidence.collect().sort(EVIDENCE_ORDER)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from auditor import audit as auditing
 from auditor import policy as policies
+from auditor.engines.local import Local
 from auditor.quality import checks
 from auditor.quality.issue import Stage
 from auditor.reports import summary
@@ -43,9 +44,9 @@ def settings_of(folder: Path, suffix: str) -> Settings:
 
 def audit_folder(folder: Path, suffix: str) -> tuple[Result, Settings]:
     settings = settings_of(folder, suffix)
-    inputs = auditing.read(settings, lambda stage: None)
+    inputs = auditing.read(settings, engine := Local())
     checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
-    return auditing.audit(inputs, settings, lambda stage: None), settings
+    return auditing.audit(inputs, settings, engine), settings
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

@@ -5,12 +5,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.rules import ALL, select
 from auditor.rules.rule import Rule
 from auditor.settings import Settings
 from auditor.windows import LISTED, RecordSets
+from tests.support.engines import audited_here
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 
@@ -30,7 +30,7 @@ def test_the_frames_have_what_is_listed(monkeypatch: pytest.MonkeyPatch) -> None
         policy=policies.load(str(SAMPLE / "policy.toml"), select),
         max_rejects="100%",
     )
-    auditing.audit(auditing.read(settings, lambda _: None), settings, lambda _: None)
+    audited_here(settings)
     assert observed.keys() == LISTED.keys()
     for record_set, columns in LISTED.items():
         assert {name: observed[record_set].get(name) for name in columns} == {

@@ -33,7 +33,7 @@ import polars as pl  # noqa: E402
 
 from auditor import audit as auditing  # noqa: E402
 from auditor.inputs import Inputs  # noqa: E402
-from auditor.prefilter import row_filter  # noqa: E402
+from auditor.prefilter.typers import Typers  # noqa: E402
 from auditor.reports.page import page as html  # noqa: E402
 from cli.__main__ import main as command  # noqa: E402
 from tests.slow.fuzz import exports, mutate, verify  # noqa: E402
@@ -57,7 +57,7 @@ class Bench:
         self._observed: dict[str, verify.Inside] = {}
         self._read = auditing.read
         auditing.read = self._spy
-        row_filter.row_filter_for = keep_all
+        Typers.typer = keep_all
         self.bases: list[tuple[Export, verify.Facts, dict[str, pl.DataFrame]]] = []
         for base in exports.bases():
             with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
@@ -76,7 +76,7 @@ class Bench:
         inputs = self._read(*asked)
         for name, files in inputs.files.items():
             table = inputs.tables[name]
-            rows = table.rows if name == "providers" else inputs.engine.select_kept(name, pl.all())
+            rows = table.rows if name == "providers" else inputs.kept[name].select(pl.all())
             self._observed[name] = verify.Inside(table.spec, rows, tuple(file.path for file in files))
         return inputs
 

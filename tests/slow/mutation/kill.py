@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
+from tests.support.engines import audited_here
+
 ROOT = Path.cwd()
 sys.path.insert(0, str(ROOT))
 
@@ -51,7 +53,7 @@ def _sample(folder: Path) -> None:
              if (path := folder / f"{name}.csv").exists()}  # fmt: skip
     settings = audit.Settings(paths=paths, policy=policy.load(str(folder / "policy.toml"), select), max_rejects="100%")
     try:
-        result = audit.audit(audit.read(settings, lambda _: None), settings, lambda _: None)
+        result = audited_here(settings)
     except BaseException as error:
         _killed("sample", type(error).__name__)
     for name, frame in (("findings", result.findings), ("claims", result.claims)):

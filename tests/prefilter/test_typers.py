@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from auditor import audit as auditing
 from auditor.engines.local import Local
-from auditor.prefilter import row_filter
+from auditor.prefilter.typers import Typers
 from auditor.settings import Settings
 from tests.reference import Table, World
 from tests.support import compare
@@ -26,7 +26,7 @@ def _is_as_with_all(asked: Settings) -> None:
     with Local() as held:
         kept = audited(asked, held)
     with pytest.MonkeyPatch.context() as patched, Local() as place:
-        patched.setattr(row_filter, "row_filter_for", keep_all)
+        patched.setattr(Typers, "typer", keep_all)
         same(kept, audited(asked, place))
 
 
@@ -63,8 +63,8 @@ def test_calls_that_are_kept(tmp_path: Path) -> None:
     world = World(calls, visits)
     with Local() as place:
         asked = compare.settings_of(world, compare.written(world, tmp_path))
-        inputs = auditing.read(asked, lambda _: None, place)
-        kept = place.select_kept("calls", "call_id")["call_id"]
-        result = auditing.audit(inputs, asked, lambda _: None)
+        inputs = auditing.read(asked, place)
+        kept = inputs.kept["calls"].select("call_id")["call_id"]
+        result = auditing.audit(inputs, asked, place)
     assert result.claims["minutes"].to_list() == [22]
     assert set(kept) == {"coded", "same claim", "in its period", "another code"}

@@ -1,0 +1,108 @@
+"""The typer of each table: which rows can matter to a billed claim, and which ids are looked up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from auditor.engines import KeptRows
+from auditor.parsing.duplicates import hashed
+from auditor.policy import Policy
+from auditor.prefilter import chunk_typer
+from auditor.prefilter.chunk_typer import ChunkTyper, RowFilter
+from auditor.prefilter.key_scan import KeyScanResult
+from auditor.prefilter.membership_filter import MembershipFilter
+from auditor.quality import relationships
+from auditor.rules.rule import Rule
+from auditor.windows import bounds
+
+
+@dataclass(frozen=True)
+class Typers:
+    """The typers of the tables, each from the rows that were kept of the tables before it.
+
+    `scans`: the key scan of each table; `rules`: those of the run; `related`: records that earlier findings rest on (kind
+    and id), None without a ledger.
+    """
+
+    scans: Mapping[str, KeyScanResult]
+    policy: Policy
+    rules: Sequence[Rule]
+    related: pl.DataFrame | None
+
+    def calls(self) -> ChunkTyper:
+        """Calls near the dates of billed lines."""
+        billed = self.lines.billed
+        patients = billed.select("patient_id", claim=hashed([billed["claim_id"]])).unique()
+        days = self.lines.days.group_by("claim").agg(first=pl.min("day"), last=pl.max("day"))
+        spans = _widened(patients.join(days, on="claim"), *bounds.longest_of_calls(self.policy))
+        named = ("claim_id", "call_id") if self.with_claims else ("claim_id",)
+        ids = {
+            "call in calls": billed["call_id"],
+            "patient in calls": billed["patient_id"],
+            "provider in calls": billed["provider_id"],
+        }
+        return self.typer("calls", chunk_typer.calls_near_lines(billed, spans, *named), ids)
+
+    def claims(self, calls: KeptRows) -> ChunkTyper:
+        """Claims of the patients, calls and claim ids of the kept calls."""
+        ids = calls.select("call_id", "claim_id")
+        near = chunk_typer.with_any_id(
+            patient_id=self.lines.billed["patient_id"], call_id=ids["call_id"], claim_id=ids["claim_id"]
+        )
+        return self.typer("claims", near, {})
+
+    def visits(self, calls: KeptRows, claims: KeptRows | None) -> ChunkTyper:
+        """Visits within the windows of the dates of kept calls and claims."""
+        dated = calls.select("patient_id", "call_id", "claim_id", "cpt_code", day="call_start_date")
+        if claims:
+            lines = claims.select("patient_id", "claim_id", "call_id", day="service_date")
+            dated = dated.filter(pl.col("call_id").is_in(lines["call_id"].implode())
+                                 | pl.col("claim_id").is_in(lines["claim_id"].implode()))  # fmt: skip
+            dated = pl.concat([dated.select("patient_id", "day"), lines.select("patient_id", "day")])
+        else:
+            dated = dated.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
+        postoperative = any("in_global_period" in rule.considered.meta.root_names() for rule in self.rules)
+        dated = dated.select("patient_id", first="day", last="day")
+        spans = _widened(dated, *bounds.longest(self.policy, postoperative=postoperative))
+        links = calls.select("call_id", "related_visit_id")
+        ids = {
+            "patient in visits": self.lines.billed["patient_id"],
+            "provider in visits": self.lines.billed["provider_id"],
+            "visit in visits": links["related_visit_id"],
+            "call in visits": links["call_id"],
+        }
+        typer = self.typer("visits", chunk_typer.within_dates(spans, "visit_start_date"), ids)
+        return replace(typer, until=calls.summary.profile.coverage.latest_end)
+
+    @property
+    def with_claims(self) -> bool:
+        """Whether there is a claims table."""
+        return "claims" in self.scans
+
+    @property
+    def lines(self) -> KeyScanResult:
+        """The scan of the table that has the billed lines."""
+        return self.scans["claims" if self.with_claims else "calls"]
+
+    def typer(self, table: str, near: RowFilter, ids: Mapping[str, pl.Series]) -> ChunkTyper:
+        """The typer of a table; the table of lines is looked through for their patients' other lines."""
+        result = self.scans[table]
+        if result is self.lines:
+            ids = {"patient in other lines": result.billed["patient_id"]}
+        earlier: relationships.Lookups = {}
+        if self.related is not None:
+            earlier = relationships.lookups_of_previous_records(table, self.related, with_claims=self.with_claims)
+        return ChunkTyper(
+            scan=result.scan,
+            repeated=MembershipFilter(result.repeated),
+            row_filter=near,
+            with_spans=any(rule.over == "overlap" for rule in self.rules),
+            lookups={**relationships.lookups(ids), **earlier},
+        )
+
+
+def _widened(spans: pl.DataFrame, back: int, ahead: int) -> pl.DataFrame:
+    """The patients' spans of days, longer."""
+    first, last = bounds.days_before("first", back), bounds.days_after("last", ahead)
+    return spans.select("patient_id", first=first, last=last)
