@@ -113,8 +113,8 @@ def outputs_page() -> str:
     for name, columns in outputs.TABLES.items():
         forms = {"rejects": ("csv",), "evidence": ("parquet",)}.get(name, ("parquet", "csv"))
         rows = [
-            f"| `{column}` | {told.type} | {told.meaning} | {told.null or 'never'} |"
-            for column, told in columns.items()
+            f"| `{column.name}` | {column.type} | {column.meaning} | {column.null or 'never'} |"
+            for column in columns.values()
         ]
         head = "| column | type | meaning | null |\n|---|---|---|---|\n"
         parts.append(f"## {name}\n\n{', '.join(f'`{name}.{form}`' for form in forms)}\n\n{head}" + "\n".join(rows))

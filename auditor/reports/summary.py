@@ -60,11 +60,11 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     claims = result.claims
     counts = {str(name): count for name, count in claims["disposition"].value_counts().iter_rows()}
     dispositions = {name: counts.get(name, 0) for name in ("violation", "review", "incomplete", "clear")}
-    skipped = result.not_evaluated
+    profiles = result.inputs.profiles
     money = money_of(claims.rename({"disposition": "remaining"}))
     return Summary(
         **_head(settings, run),
-        rules_evaluated=len(ALL) - len(skipped),
+        rules_evaluated=len(ALL) - len(result.not_evaluated),
         rules_total=len(ALL),
         inputs=inputs_of(result.inputs),
         coverage=coverage_of(result.coverage, settings),
@@ -75,7 +75,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
             **dispositions,
             not_applicable=counts.get(NOT_APPLICABLE, 0),
             **result.inactive,
-            rejected=_rejected(result.inputs, settings),
+            rejected=rejects.billed(profiles["claims" if "claims" in profiles else "calls"], settings.codes)[1],
             clear_by_absence=result.absent,
         ),
         after_decisions=AfterDecisions(
@@ -199,11 +199,6 @@ def joins_of(result: Result) -> list[Join]:
     ]
     names = ("of", "in", "values", "found", "nearly_equal", "differ_in")
     return [Join.model_validate(dict(zip(names, row, strict=True))) for row in found]
-
-
-def _rejected(inputs: Inputs, settings: Settings) -> int:
-    """Rejected rows with an audited code, in the table that holds the lines."""
-    return rejects.billed(inputs.profiles["claims" if "claims" in inputs.profiles else "calls"], settings.codes)[1]
 
 
 def rejects_of(inputs: Inputs) -> dict[str, RejectCounts]:

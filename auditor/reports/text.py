@@ -55,8 +55,7 @@ def write(
     """Print the summary of a finished audit: blocks of 80 columns on a terminal, unwrapped in a pipe, the conclusion last.
 
     `providers` is `providers.ranking`; without `show_ids` they are numbered by rank. `cases` are the run's cases in the
-    ledger (`Night.cases`). `warnings_shown_elsewhere`: the warnings
-    are on the same terminal.
+    ledger (`LedgerUpdate.cases`). `warnings_shown_elsewhere`: the warnings are on the same terminal.
     """
     out = console(stream)
     most = _ROWS if stream.isatty() else None

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from rich.text import Text
 
-from auditor.reports.page.phrases import reach
+from auditor.reports.page.phrases import counted, reach
 from auditor.reports.text import STYLES, console
 from auditor.runs.explain import ClaimExplanation, Event, Window
 from auditor.schema.names import harmless
@@ -137,15 +137,12 @@ def _gap(event: Event, explanation: ClaimExplanation) -> str:
     before = event.at < start
     days = (start.date() - event.at.date()).days if before else (event.at.date() - end.date()).days
     apart = _distance(start, event.at) if before else max(_distance(event.at, end), timedelta())
-    if days < 1 and not event.date_only:
-        minutes = int(apart.total_seconds() // 60)
-        sentence = f"{minutes // 60} h {minutes % 60:02} min"
-    else:
-        sentence = "the same day" if days < 1 else f"{days} day{'s' if days > 1 else ''}"
-    if sentence == "the same day":
+    if days < 1 and event.date_only:
         return ", the same day"
     if not before and not apart:
         return ", during the call"
+    minutes = int(apart.total_seconds() // 60)
+    sentence = f"{minutes // 60} h {minutes % 60:02} min" if days < 1 else counted(days, "day")
     return f", {sentence} {'before' if before else 'after'}"
 
 

@@ -41,7 +41,7 @@ Row = dict[str, Any]
 
 
 def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | None = None) -> None:
-    """Write the report of a finished audit; `cases` are its cases in the ledger (`Night.cases`). Raises OSError."""
+    """Write the report of a finished audit; `cases` are its cases in the ledger (`LedgerUpdate.cases`). Raises OSError."""
     path.write_text(render(result, summary, cases), encoding="utf-8", newline="")
 
 
@@ -92,7 +92,7 @@ def render(
         anchors=anchors,
         flagged=audited.filter(pl.col("disposition").is_in(["violation", "review"])).height,
         numbers=summary.numbers,
-        night=phrases.ledger_section(summary, cases, ordered),
+        ledger=phrases.ledger_section(summary, cases, ordered),
         states=STATES,
         rejects=phrases.rejects(result),
         pages=pages,

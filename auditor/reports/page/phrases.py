@@ -78,12 +78,14 @@ def verdict(summary: Summary) -> Row:
 
 def money_facts(summary: Summary) -> Iterator[Row]:
     """Potential overpayment, and separately the amount under review; None if no claim has an amount."""
-    for name, key in (("violation", "at_risk"), ("review", "review")):
+    for name, key, where, how in (
+        ("violation", "at_risk", "in", "in violation"),
+        ("review", "review", "separately, in", "to review"),
+    ):
         claims = getattr(summary.after_decisions, name)
         missing = getattr(summary.money, f"{key}_without_amount")
         amount = getattr(summary.money, key) if missing < claims or not claims else None
-        sentence = f"{'in' if name == 'violation' else 'separately, in'} {counted(claims, 'claim')} "
-        sentence += "in violation" if name == "violation" else "to review"
+        sentence = f"{where} {counted(claims, 'claim')} {how}"
         if name == "violation" and (owed := summary.money.not_returned):
             sentence += f", including ${owed:,.2f} not yet refunded"
         if missing:
@@ -156,8 +158,7 @@ def ledger_section(summary: Summary, cases: pl.DataFrame | None, findings: pl.Da
     urgent = findings.filter("_urgent")
     counts_by_mark = [f"{counts.findings:,} {mark}" for mark, counts in ledger.this_run.items() if counts.findings]
     claims = urgent.unique(KEYS)
-    paid = claims.select(pl.col("amount").sum()).item()
-    every = f" on {counted(claims.height, 'claim')}, ${paid:,.2f}" if counts_by_mark else ""
+    every = f" on {counted(claims.height, 'claim')}, ${claims['amount'].sum():,.2f}" if counts_by_mark else ""
     return vars(ledger) | {
         "previous": ledger.previous_run,
         "headline": (", ".join(counts_by_mark) or "Nothing new, worse or reopened") + every,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from xlsxwriter import Workbook
+from xlsxwriter.chart import Chart
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
@@ -132,26 +133,32 @@ def _bar(book: Workbook, sheet: Worksheet, title: str, where: str, rows: tuple[i
     for at, name in zip(range(1, series + 1), ("violation", "review"), strict=False):
         points = [{"fill": {"color": charts.INK[key]}} for key in ("violation", "review", "incomplete", "clear")]
         chart.add_series({
-            "name": name if series > 1 else "claims", "categories": ["Summary", rows[0], 0, rows[1], 0],
-            "values": ["Summary", rows[0], at, rows[1], at], "fill": {"color": charts.INK[name]}, "gap": 60,
+            "name": name if series > 1 else "claims", "categories": _cells(rows, 0), "values": _cells(rows, at),
+            "fill": {"color": charts.INK[name]}, "gap": 60,
             **({"points": points, "data_labels": {"value": True}} if series == 1 else {}),
         })  # fmt: skip
-    chart.set_title({"name": title, "name_font": {"size": 12}})
     chart.set_y_axis({"reverse": True})
     chart.set_x_axis({"major_gridlines": {"visible": False}, "num_format": "#,##0"})
     chart.set_legend({"position": "bottom"} if series > 1 else {"none": True})
-    chart.set_size({"width": 640, "height": 280 if series == 1 else 370})
-    sheet.insert_chart(where, chart)
+    _place(sheet, chart, title, where, 280 if series == 1 else 370)
 
 
 def _line(book: Workbook, sheet: Worksheet, title: str, where: str, rows: tuple[int, int]) -> None:
     chart = book.add_chart({"type": "line"})
     chart.add_series({
-        "name": "violation rate", "categories": ["Summary", rows[0], 0, rows[1], 0],
-        "values": ["Summary", rows[0], 1, rows[1], 1], "line": {"color": charts.INK["violation"], "width": 1.75},
+        "name": "violation rate", "categories": _cells(rows, 0), "values": _cells(rows, 1),
+        "line": {"color": charts.INK["violation"], "width": 1.75},
     })  # fmt: skip
-    chart.set_title({"name": title, "name_font": {"size": 12}})
     chart.set_y_axis({"num_format": "0%", "min": 0, "major_gridlines": {"visible": True, "line": {"color": "#E4E7EC"}}})
     chart.set_legend({"none": True})
-    chart.set_size({"width": 640, "height": 260})
+    _place(sheet, chart, title, where, 260)
+
+
+def _cells(rows: tuple[int, int], column: int) -> list[str | int]:
+    return ["Summary", rows[0], column, rows[1], column]
+
+
+def _place(sheet: Worksheet, chart: Chart, title: str, where: str, height: int) -> None:
+    chart.set_title({"name": title, "name_font": {"size": 12}})
+    chart.set_size({"width": 640, "height": height})
     sheet.insert_chart(where, chart)

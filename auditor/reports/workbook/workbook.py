@@ -36,7 +36,7 @@ _RUN_NOTE = "Settings and inputs of the run. This file contains identifiers and 
 def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | None = None, rows: int = ROWS) -> None:
     """Write the workbook of a finished audit, at most so many rows a sheet. Raises OSError.
 
-    `cases` are the run's cases in the ledger (`Night.cases`).
+    `cases` are the run's cases in the ledger (`LedgerUpdate.cases`).
     """
     claims, findings = _linked(result, cases, rows)
     with opened(path, "Audit of telephone claims", summary.run_id, summary.started) as book:
