@@ -7,12 +7,14 @@ a person stays protected health information without its identifiers.
 import hashlib
 import hmac
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from auditor.errors import UsageError
+from auditor.schema.outputs import Columns
 
 _PREFIX = {"patient": "pt", "provider": "pr", "claim": "cl", "call": "ca", "visit": "vi"}
 _SHORTEST = 16
@@ -42,6 +44,13 @@ class Identity:
         return pl.col(column).list.eval(
             pl.element().map_batches(lambda ids: self._tokens(ids, kind), return_dtype=pl.String).sort()
         )
+
+    def shown_columns(self, columns: Columns) -> Iterator[pl.Expr]:
+        """The identifiers of one kind among the columns of an output, as they are published."""
+        for column in columns.values():
+            if column.identifies in _PREFIX:
+                shown = self.shown_list if column.type == "list of text" else self.shown
+                yield shown(column.name, column.identifies)
 
     def shown_record(self, column: str, kind: str) -> pl.Expr:
         """A column of identifiers whose kind (visit, claim or call) stands in another column."""

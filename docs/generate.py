@@ -9,10 +9,10 @@ from typing import get_args, get_origin
 from pydantic import BaseModel
 
 from auditor.quality import checks
-from auditor.reports import outputs
 from auditor.rules import ALL, pages
 from auditor.run_options import RUN_OPTIONS
 from auditor.run_summary import Summary
+from auditor.schema import outputs
 from auditor.schema.tables import TABLES, Column
 from tests.support.catalogue import CANARY, Case, cases
 
@@ -106,7 +106,7 @@ def outputs_page() -> str:
     parts = [
         "# Outputs",
         "This page lists every file that a run writes for other programs. `report.html` and `report.xlsx` are for people. "
-        "`make docs` writes this page from `auditor/reports/outputs.py` and `auditor/run_summary.py`; `audit98968 schema` "
+        "`make docs` writes this page from `auditor/schema/outputs.py` and `auditor/run_summary.py`; `audit98968 schema` "
         "prints the same content as JSON Schemas.",
         f"The schema_version is {outputs.VERSION}. It is in `summary.json` and in the metadata of every Parquet file.",
         "- Dollars are decimals with two places in Parquet and numbers in JSON.\n"
@@ -116,8 +116,8 @@ def outputs_page() -> str:
     for name, columns in outputs.TABLES.items():
         forms = {"rejects": ("csv",), "evidence": ("parquet",)}.get(name, ("parquet", "csv"))
         rows = [
-            f"| `{column}` | {told.type} | {told.meaning} | {told.null or 'never'} |"
-            for column, told in columns.items()
+            f"| `{column.name}` | {column.type} | {column.meaning} | {column.null or 'never'} |"
+            for column in columns.values()
         ]
         files = ", ".join(f"`{name}.{form}`" for form in forms)
         parts += [f"## {name}", files, _table("column | type | meaning | null", rows)]

@@ -11,8 +11,11 @@ import pytest
 from auditor.errors import UsageError
 from auditor.identity import Identity, read_key
 from auditor.reports import folder, summary, tables
+from auditor.schema.outputs import TABLES
 from tests.support.engines import audited_here
 from tests.synthetic.test_sample_answer import FOLDERS, audit_folder
+
+TOKEN = re.compile(r"(pt|pr|cl|ca|vi)-[0-9a-f]{20}")
 
 
 def quiet(stage: str) -> None:
@@ -35,6 +38,13 @@ def test_no_output_holds_an_identifier_and_no_verdict_changes(source: Path, tmp_
         for name in ("findings.csv", "claims.csv", "report.html", "summary.json", "rejects.csv")
     )
     text += tables.to_csv(pl.read_parquet(published / "evidence.parquet"))
+    for table in ("findings", "claims", "evidence"):
+        frame = pl.read_parquet(published / f"{table}.parquet")
+        identifiers = [column for column in TABLES[table].values() if column.identifies]
+        assert len(identifiers) >= 2
+        for column in identifiers:
+            values = frame[column.name].explode() if column.type == "list of text" else frame[column.name]
+            assert all(TOKEN.fullmatch(value) for value in values.drop_nulls()), column.name
     words = set(re.findall(r"[\w.]+", text))  # a picture's coordinates may hold the same digits
     assert sorted(ids & words) == []
     facts = ("service_date", "disposition", "minutes", "violations", "reviews", "unknowns", "source_record")

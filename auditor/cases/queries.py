@@ -15,9 +15,9 @@ from auditor.cases.ledger_update import FACTS, due_dates
 from auditor.cases.states import COLUMNS, DOLLARS, HAS_DECISION, IS_OPEN, fact_in, instant
 from auditor.errors import LedgerDamaged, UsageError
 from auditor.judging.findings import AMOUNT
-from auditor.reports.outputs import TABLES
 from auditor.run_summary import LedgerPart
 from auditor.runs import past
+from auditor.schema.outputs import TABLES
 
 Row = dict[str, Any]
 

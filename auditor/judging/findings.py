@@ -11,8 +11,9 @@ from auditor.judging.judge import KINDS, Judgement, in_force
 from auditor.parsing.microseconds import HOUR
 from auditor.policy import Policy
 from auditor.rules import ALL, CODES
-from auditor.rules.rule import Outcome
+from auditor.rules.rule import Outcome, Rule
 from auditor.schema.codes import FAMILY
+from auditor.schema.outputs import TABLES
 
 AMOUNT = pl.coalesce("paid_amount", "billed_amount")
 """What was paid for a claim's line, else what was billed."""
@@ -64,34 +65,16 @@ def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy, ide
         disposition=pl.when(in_force(policy)).then("disposition").otherwise(pl.lit(NOT_APPLICABLE))
     )
     at = pl.col("disposition")
-    return rows.select(
-        "line",
-        identity.shown("claim_id", "claim"),
-        "claim_line",
-        "cpt_code",
-        "payer",
-        pl.lit(policy.name).alias("policy"),
-        identity.shown("patient_id", "patient"),
-        identity.shown("provider_id", "provider"),
-        "service_date",
-        _local("start", policy).alias("call_start"),
-        _local("end", policy).alias("call_end"),
-        "minutes",
-        "minutes_source",
-        identity.shown_list("call_ids", "call").fill_null([]),
-        "disposition",
-        "violations",
-        "reviews",
-        "unknowns",
-        "not_applicable",
-        "billed_amount",
-        "paid_amount",
+    rows = rows.with_columns(
+        *identity.shown_columns(TABLES["claims"]),
+        policy=pl.lit(policy.name),
+        call_start=_local("start", policy),
+        call_end=_local("end", policy),
         at_risk_amount=pl.when(at == "violation").then(AMOUNT),
         review_amount=pl.when(at == "review").then(AMOUNT),
         supportable_code=_supportable(policy),
-        source_file="source_file",
-        source_record="source_record",
-    ).sort(*KEYS)
+    )
+    return rows.select("line", *TABLES["claims"]).with_columns(pl.col("call_ids").fill_null([])).sort(*KEYS)
 
 
 def _supportable(policy: Policy) -> pl.Expr:
@@ -113,56 +96,35 @@ def findings_table(
     best = judgement.best.rename({"kind": "related_kind", "id": "related_id", "at": "related_at"})
     best = best.with_columns(identity.shown_record("related_id", "related_kind"))
     judged = claims.join(judgement.outcomes, on="line", how="inner").join(_positions(published), on="line", how="inner")
-    parts = [_no_findings()]
-    for rule in ALL:
-        if rule.code in judgement.outcomes.columns:
-            message_columns = [name for name in rule.message.meta.root_names() if name in claims.columns]
-            found = judged.select({*_POSITION, *message_columns}, outcome=rule.code).filter(
-                pl.col("outcome") >= Outcome.REVIEW
-            )
-            rows = found.join(best.filter(pl.col("rule") == rule.code).drop("rule"), on="line", how="left")
-            parts.append(rows.select(
-                *_POSITION, "outcome", "related_kind", "related_id", "related_at", "related_count", "gap_days", "elapsed",
-                "basis", rule=pl.lit(rule.code, _RULES), name=pl.lit(rule.name), message=rule.message,
-            ))  # fmt: skip
-    rows = pl.concat(parts).sort("bill", "rule", "position")
+    rows = pl.concat([_found(judged, best, rule) for rule in ALL]).sort("bill", "rule", "position")
     rows = rows.join(published.select(~pl.selectors.list()), on="line", how="left", maintain_order="left")
     violation = pl.col("outcome") == Outcome.VIOLATION
     first = violation & pl.when(violation).then("line").is_first_distinct()
     outcomes = {int(outcome): outcome.label for outcome in Outcome}
-    code = pl.col("rule").cast(pl.String)
-    return rows.select(
+    rows = rows.with_columns(
+        pl.col("rule").cast(pl.String),
+        _local("related_at", policy),
         finding_id=joined("rule", "claim_id", "claim_line"),
-        rule=code,
-        name="name",
         outcome=pl.col("outcome").replace_strict(outcomes, return_dtype=pl.String),
-        claim_id="claim_id",
-        claim_line="claim_line",
-        payer="payer",
-        policy="policy",
         mark=pl.lit(None, pl.String),
         case_number=pl.lit(None, pl.Int64),
         state=pl.lit(None, pl.String),
-        patient_id="patient_id",
-        provider_id="provider_id",
-        service_date="service_date",
-        cpt_code="cpt_code",
-        minutes="minutes",
-        related_kind="related_kind",
-        related_id="related_id",
-        related_at=_local("related_at", policy),
-        related_count="related_count",
-        gap_days="gap_days",
         gap_hours=_hours(),
-        basis="basis",
-        message="message",
-        billed_amount="billed_amount",
-        paid_amount="paid_amount",
         at_risk_amount=pl.when(first).then("at_risk_amount"),
-        supportable_code="supportable_code",
-        source_file="source_file",
-        source_record="source_record",
     )
+    return rows.select(*TABLES["findings"])
+
+
+def _found(judged: pl.DataFrame, best: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """The findings of a rule with their strongest records; none of a rule that was not evaluated."""
+    outcome = pl.col(rule.code) if rule.code in judged.columns else pl.lit(Outcome.CLEAR, pl.UInt8)
+    named = [name for name in rule.message.meta.root_names() if name in judged.columns]
+    found = judged.select({*_POSITION, *named}, outcome=outcome).filter(pl.col("outcome") >= Outcome.REVIEW)
+    rows = found.join(best.filter(pl.col("rule") == rule.code).drop("rule"), on="line", how="left")
+    return rows.select(
+        *_POSITION, "outcome", "related_kind", "related_id", "related_at", "related_count", "gap_days", "elapsed",
+        "basis", rule=pl.lit(rule.code, _RULES), name=pl.lit(rule.name), message=rule.message,
+    )  # fmt: skip
 
 
 def evidence_table(
@@ -189,19 +151,14 @@ def evidence_table(
         pl.col("rule").cast(_RULES), pl.col("kind").cast(_KINDS), id=identity.shown_record("id", "kind")
     )
     rows = rows.join(_positions(keys), on="line", how="inner").sort("bill", "rule", "position", "kind", "id", "at")
-    return rows.join(keys, on="line", how="left", maintain_order="left").select(
-        *KEYS,
+    rows = rows.join(keys, on="line", how="left", maintain_order="left").with_columns(
         pl.col("rule", "kind").cast(pl.String),
-        "id",
         _local("at", policy),
-        "date_only",
-        "gap_days",
-        _hours().alias("gap_hours"),
-        "basis",
-        pl.col("outcome").replace_strict(labels, return_dtype=pl.String),
-        "exclusion_reason",
         _local("until", policy),
+        gap_hours=_hours(),
+        outcome=pl.col("outcome").replace_strict(labels, return_dtype=pl.String),
     )
+    return rows.select(*TABLES["evidence"])
 
 
 _POSITION = ("line", "bill", "position")
@@ -219,25 +176,3 @@ def _hours() -> pl.Expr:
 
 def _local(name: str, policy: Policy) -> pl.Expr:
     return pl.col(name).dt.convert_time_zone(policy.timezone)
-
-
-def _no_findings() -> pl.DataFrame:
-    text = pl.String()
-    return pl.DataFrame(
-        schema={
-            "line": pl.UInt32(),
-            "bill": pl.UInt32(),
-            "position": pl.Int64(),
-            "outcome": pl.UInt8(),
-            "related_kind": text,
-            "related_id": text,
-            "related_at": pl.Datetime("us", "UTC"),
-            "related_count": pl.UInt32(),
-            "gap_days": pl.Int64(),
-            "elapsed": pl.Int64(),
-            "basis": text,
-            "rule": _RULES,
-            "name": text,
-            "message": text,
-        }
-    )

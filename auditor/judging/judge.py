@@ -12,7 +12,13 @@ from auditor.windows import RecordSets
 KINDS = ("visit", "claim", "call")
 """Records of one gap: visits before lines before calls."""
 
-_RECORD = ("line", "kind", "id", "at", "date_only", "gap_days", "order", "basis")
+_RECORD: dict[str, pl.DataType] = {
+    "line": pl.UInt32(), "kind": pl.String(), "id": pl.String(), "at": pl.Datetime("us", "UTC"), "date_only": pl.Boolean(),
+    "gap_days": pl.Int64(), "order": pl.Int64(), "basis": pl.String(),
+}  # fmt: skip
+_EVIDENCE: dict[str, pl.DataType] = _RECORD | {
+    "outcome": pl.UInt8(), "rule": pl.String(), "elapsed": pl.Int64(), "exclusion_reason": pl.String(),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ def not_evaluable(
 def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy) -> Judgement:
     """Evaluate the rules."""
     outcomes = record_sets.claims.select("line", **{rule.code: _own(rule, policy) for rule in rules})
-    considered = [_no_evidence()]
+    considered = [pl.DataFrame(schema=_EVIDENCE)]
     for record_set in dict.fromkeys(rule.over for rule in rules):
         over = [rule for rule in rules if rule.over == record_set]
         supported = {rule.code: pl.when(rule.considered).then(rule.outcome(policy.severity)) for rule in over}
@@ -109,24 +115,4 @@ def _best(evidence: pl.DataFrame) -> pl.DataFrame:
     grouped = strong.group_by("rule", "line", maintain_order=True)
     return grouped.agg(
         pl.col("kind", "id", "at", "gap_days", "elapsed", "basis", "date_only").first(), related_count=pl.len()
-    )
-
-
-def _no_evidence() -> pl.DataFrame:
-    text, number = pl.String(), pl.Int64()
-    return pl.DataFrame(
-        schema={
-            "line": pl.UInt32(),
-            "kind": text,
-            "id": text,
-            "at": pl.Datetime("us", "UTC"),
-            "date_only": pl.Boolean(),
-            "gap_days": number,
-            "order": number,
-            "basis": text,
-            "outcome": pl.UInt8(),
-            "rule": text,
-            "elapsed": number,
-            "exclusion_reason": text,
-        }
     )

@@ -22,10 +22,8 @@ from filelock import FileLock, Timeout
 
 from auditor.errors import FolderLocked, OutputFailed
 from auditor.inputs import Inputs
-from auditor.reading.ingest import REJECT_SCHEMA
-from auditor.reports.outputs import TABLES
 from auditor.reports.page import page as html
-from auditor.reports.tables import write_csv, write_evidence, write_parquet
+from auditor.reports.tables import rejects, write_csv, write_evidence, write_parquet
 from auditor.reports.workbook import workbook as xlsx
 from auditor.result import Result
 from auditor.run_options import WRITABLE
@@ -149,7 +147,7 @@ def _write_tables(
             write_csv(frame, folder / f"{name}.csv")
     if "evidence" in write:
         write_evidence(result.evidence, result.claims["claim_id"], folder / "evidence.parquet")
-    _write_rejects(result.inputs, folder)
+    write_csv(rejects(result.inputs), folder / "rejects.csv")
     write_json(summary, folder / "summary.json")
     if cases is not None:
         write_parquet(cases, folder / "cases.parquet")
@@ -162,7 +160,7 @@ def publish_refusal(out: Path, inputs: Inputs | None, summary: RefusalSummary) -
     with _as_output_failure(out):
         refused.mkdir(mode=0o700, exist_ok=True)
     with building(refused, summary.run_id) as folder:
-        _write_rejects(inputs, folder)
+        write_csv(rejects(inputs), folder / "rejects.csv")
         write_json(summary, folder / "summary.json")
     return refused / summary.run_id
 
@@ -175,16 +173,6 @@ def write_json(summary: Summary | RefusalSummary, path: Path) -> None:
 def to_json(content: dict[str, Any]) -> str:
     """The text of a JSON file."""
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-def _write_rejects(inputs: Inputs | None, folder: Path) -> None:
-    """Table, file, record, column and reason of every rejected row; never the patient, never a value."""
-    columns = list(TABLES["rejects"])
-    tables = inputs.tables.items() if inputs else ()
-    empty = pl.DataFrame(schema={"table_name": pl.String(), **REJECT_SCHEMA})
-    parts = [table.rejects.select(pl.lit(name).alias("table_name"), *REJECT_SCHEMA) for name, table in tables]
-    rows = pl.concat([empty, *parts]).rename({"column": "column_name"})
-    write_csv(rows.select(columns).sort(columns), folder / "rejects.csv")
 
 
 @contextlib.contextmanager

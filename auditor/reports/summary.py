@@ -21,7 +21,6 @@ from auditor.quality.coverage import Coverage
 from auditor.quality.profile import TableProfile
 from auditor.quality.relationships import BY_NAME
 from auditor.reading import ingest
-from auditor.reports import outputs
 from auditor.result import Result
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
@@ -43,6 +42,7 @@ from auditor.run_summary import (
 )
 from auditor.schema.codes import CODE
 from auditor.schema.names import is_word
+from auditor.schema.outputs import VERSION
 from auditor.schema.tables import TABLES
 from auditor.settings import Settings
 
@@ -60,11 +60,11 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     claims = result.claims
     counts = {str(name): count for name, count in claims["disposition"].value_counts().iter_rows()}
     dispositions = {name: counts.get(name, 0) for name in ("violation", "review", "incomplete", "clear")}
-    skipped = result.not_evaluated
+    profiles = result.inputs.profiles
     money = money_of(claims.rename({"disposition": "remaining"}))
     return Summary(
         **_head(settings, run),
-        rules_evaluated=len(ALL) - len(skipped),
+        rules_evaluated=len(ALL) - len(result.not_evaluated),
         rules_total=len(ALL),
         inputs=inputs_of(result.inputs),
         coverage=coverage_of(result.coverage, settings),
@@ -75,7 +75,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
             **dispositions,
             not_applicable=counts.get(NOT_APPLICABLE, 0),
             **result.inactive,
-            rejected=_rejected(result.inputs, settings),
+            rejected=rejects.billed(profiles["claims" if "claims" in profiles else "calls"], settings.codes)[1],
             clear_by_absence=result.absent,
         ),
         after_decisions=AfterDecisions(
@@ -97,7 +97,7 @@ def money_of(claims: pl.DataFrame) -> dict[str, Any]:
     sums: dict[str, Any] = {}
     for key, name in (("at_risk", "violation"), ("review", "review")):
         amounts = claims.filter(pl.col("remaining") == name).select(AMOUNT).to_series()
-        sums |= {key: _total(amounts), f"{key}_without_amount": amounts.null_count()}
+        sums |= {key: float(amounts.sum()), f"{key}_without_amount": amounts.null_count()}
     return sums | {"without_amount": sums["at_risk_without_amount"] + sums["review_without_amount"]}
 
 
@@ -115,7 +115,7 @@ def of_refusal(inputs: Inputs | None, settings: Settings, run: Run, reason: str)
 def _head(settings: Settings, run: Run) -> dict[str, Any]:
     policy = settings.policy
     return {
-        "schema_version": outputs.VERSION,
+        "schema_version": VERSION,
         "run_id": run.run_id,
         "version": __version__,
         "started": run.started.astimezone(ZoneInfo(policy.timezone)).isoformat(),
@@ -201,11 +201,6 @@ def joins_of(result: Result) -> list[Join]:
     return [Join.model_validate(dict(zip(names, row, strict=True))) for row in found]
 
 
-def _rejected(inputs: Inputs, settings: Settings) -> int:
-    """Rejected rows with an audited code, in the table that holds the lines."""
-    return rejects.billed(inputs.profiles["claims" if "claims" in inputs.profiles else "calls"], settings.codes)[1]
-
-
 def rejects_of(inputs: Inputs) -> dict[str, RejectCounts]:
     """Rejects by table: how many, duplicates among them, and how many have no readable patient."""
     return {
@@ -255,14 +250,14 @@ def shown_unrecognised(rows: list[UnrecognizedValue]) -> list[UnrecognizedValue]
 
 def coverage_of(coverage: Coverage, settings: Settings) -> CoverageDates:
     """Coverage; `as_of` in the policy's time zone."""
-    as_of = pl.Series([coverage.as_of], dtype=pl.Datetime("us", "UTC")).dt.convert_time_zone(settings.policy.timezone)
+    as_of = coverage.as_of.astimezone(ZoneInfo(settings.policy.timezone)) if coverage.as_of else None
     holes = [
         DateGap(table=table, first=first, last=last)
         for table, stretches in (("visits", coverage.visit_gaps), ("lines", coverage.line_gaps))
         for first, last in stretches
     ]
     return CoverageDates(
-        as_of=as_of[0], visits_since=coverage.visits_since, claims_since=coverage.claims_since, holes=holes
+        as_of=as_of, visits_since=coverage.visits_since, claims_since=coverage.claims_since, holes=holes
     )
 
 
@@ -281,18 +276,13 @@ def _rules(result: Result) -> list[RuleResult]:
     amounts = amounts_by_rule(result.findings)
     rules = []
     for rule in ALL:
-        counted: dict[str, Any] = {"applicable": 0, "violation": 0, "review": 0, "unknown": 0}
         reason = result.not_evaluated.get(rule.code)
-        if reason is None:
-            outcomes = result.outcomes[rule.code]
-            counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
-            for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN):
-                counted[outcome.label] = int((outcomes == outcome).sum())
-        counted |= amounts[rule.code] | {"dismissed": 0, "settled": 0}
-        rules.append(RuleResult(code=rule.code, name=rule.name, evaluated=reason is None, reason=reason, **counted))
+        outcomes = result.outcomes.get_column(rule.code, default=pl.Series(dtype=pl.UInt8))
+        counted = {
+            outcome.label: int((outcomes == outcome).sum())
+            for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN)
+        }
+        counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
+        rules.append(RuleResult(code=rule.code, name=rule.name, evaluated=reason is None, reason=reason, dismissed=0,
+                                settled=0, **counted, **amounts[rule.code]))  # fmt: skip
     return rules
-
-
-def _total(amounts: pl.Series) -> float:
-    """Sum of decimals; JSON has only one kind of number, and two decimal places survive it."""
-    return float(amounts.sum())

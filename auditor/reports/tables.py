@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 from polars import selectors as cs
 
 from auditor.choices import ALARMS, SETTLED
+from auditor.inputs import Inputs
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
-from auditor.reports import outputs
+from auditor.reading.ingest import REJECT_SCHEMA
+from auditor.schema.outputs import TABLES, VERSION
 
 _ROWS_AT_ONCE = 50_000
 _WORST = {"violation": 0, "review": 1, "incomplete": 2, "clear": 3}
@@ -19,13 +21,20 @@ IS_SETTLED = pl.col("state").is_in(SETTLED).fill_null(False)
 """Whether a finding was corrected, refunded or dismissed."""
 URGENT = pl.col("mark").is_in(ALARMS) & ~IS_SETTLED
 """Whether a finding is new, worse or reopened, and not settled."""
-FORMER = pl.when(pl.col("reopened_from").is_not_null()).then(
-    pl.format("was {} on {} by {}: {}", "reopened_from", pl.col("decided_on").cast(pl.String), "reviewer", "reason")
-)
-"""The decision that a case was reopened from, in words."""
 _FORMULA = r"^[=+\-@\t\r]"
-_METADATA = {"schema_version": str(outputs.VERSION)}
+_METADATA = {"schema_version": str(VERSION)}
 _INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
+
+
+def with_history(findings: pl.DataFrame, cases: pl.DataFrame | None) -> pl.DataFrame:
+    """Findings with their `first_run` and `former`, the decision that was reopened, in words; null without a ledger."""
+    if cases is None:
+        return findings.with_columns(first_run=pl.lit(None, pl.String), former=pl.lit(None, pl.String))
+    decided_on = pl.col("decided_on").cast(pl.String)
+    former = pl.format("was {} on {} by {}: {}", "reopened_from", decided_on, "reviewer", "reason")
+    former = pl.when(pl.col("reopened_from").is_not_null()).then(former)
+    history = cases.select("first_run", case_number="number", former=former)
+    return findings.join(history, on="case_number", how="left", maintain_order="left")
 
 
 def worst_first(rows: pl.DataFrame, outcome: str, limit: int, *newest: str, last: tuple[str, ...] = ()) -> pl.DataFrame:
@@ -60,6 +69,15 @@ def _in_order(
     keys = rows.select(*KEYS, *last, *newest, group=group, rank=rank, amount=AMOUNT).with_row_index("at")
     by = ["group", "rank", "amount", *newest, *KEYS, *last]
     return keys.sort(by, descending=[name in ("amount", *newest) for name in by], nulls_last=True)
+
+
+def rejects(inputs: Inputs | None) -> pl.DataFrame:
+    """Table, file, record, column and reason of every rejected row; never the patient, never a value."""
+    columns = list(TABLES["rejects"])
+    empty = pl.DataFrame(schema={"table_name": pl.String(), **REJECT_SCHEMA})
+    tables = inputs.tables if inputs else {}
+    parts = [table.rejects.select(pl.lit(name).alias("table_name"), *REJECT_SCHEMA) for name, table in tables.items()]
+    return pl.concat([empty, *parts]).rename({"column": "column_name"}).select(columns).sort(columns)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
@@ -109,12 +127,4 @@ def _csv(frame: pl.DataFrame, *, header: bool = True) -> io.BytesIO:
 
 def to_jsonl(frame: pl.DataFrame) -> str:
     """JSON Lines text; money is a number with at most two decimal places."""
-    columns = [
-        pl.col(name).dt.to_string(_INSTANT)
-        if isinstance(dtype, pl.Datetime)
-        else pl.col(name).cast(pl.Float64)
-        if isinstance(dtype, pl.Decimal)
-        else pl.col(name)
-        for name, dtype in frame.schema.items()
-    ]
-    return frame.select(columns).write_ndjson()
+    return frame.with_columns(cs.datetime().dt.to_string(_INSTANT), cs.decimal().cast(pl.Float64)).write_ndjson()

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from auditor.cases.states import STATES
 from auditor.reading.files import shown
-from auditor.reports.page.phrases import counted, verdict
+from auditor.reports.page.phrases import counted, reach, tables, verdict, why_none_audited
 from auditor.reports.tables import URGENT, worst_first
 from auditor.run_summary import Join, Money, RuleResult, Summary, Tally
 from auditor.schema.names import harmless
@@ -24,7 +24,7 @@ _ROWS = 9
 _URGENT_SHOWN = 10
 """Urgent findings of the run that are listed."""
 
-_STYLES = {"violation": "bold red", "review": "yellow", "incomplete": "cyan", "clear": "green"}
+STYLES = {"violation": "bold red", "review": "yellow", "unknown": "cyan", "incomplete": "cyan", "clear": "green"}
 
 
 class _Console(Console):
@@ -55,29 +55,16 @@ def write(
     """Print the summary of a finished audit: blocks of 80 columns on a terminal, unwrapped in a pipe, the conclusion last.
 
     `providers` is `providers.ranking`; without `show_ids` they are numbered by rank. `cases` are the run's cases in the
-    ledger (`Night.cases`). `warnings_shown_elsewhere`: the warnings
-    are on the same terminal.
+    ledger (`LedgerUpdate.cases`). `warnings_shown_elsewhere`: the warnings are on the same terminal.
     """
     out = console(stream)
     most = _ROWS if stream.isatty() else None
     out.print(f"{summary.rules_evaluated} of {summary.rules_total} rules evaluated")
     out.print(_claims_line(summary))
     if not summary.claims.audited:
-        codes = ", ".join(summary.settings["codes"])
-        lost = summary.claims.rejected
-        why = (
-            f"all rows with {codes} were rejected ({lost:,})"
-            if lost
-            else f"the inputs have no active line with {codes}"
-        )
-        out.print(f"No claim was audited: {why} in the audited dates.")
+        out.print(f"No claim was audited: {why_none_audited(summary)}")
     out.print(_money_line(summary))
-    coverage = summary.coverage
-    as_of = coverage.as_of.isoformat() if coverage.as_of else None
-    out.print(
-        f"Visits cover {coverage.visits_since} to {as_of}; billed lines since {coverage.claims_since}; "
-        f"policy {summary.policy.name}, {summary.timezone}"
-    )
+    out.print(f"Visits cover {reach(summary.coverage)}; policy {summary.policy.name}, {summary.timezone}")
     out.print(_rows_line(summary))
     if most is None and summary.joins:
         out.print(_joins_line(summary.joins))
@@ -93,9 +80,8 @@ def write(
             out.print(f"- {warning}")
     if summary.ledger.run and cases is not None:
         decided = cases.select("reopened_from", "decided_on", case_number="number")
-        _ledger_lines(
-            out, summary, findings.join(decided, on="case_number", how="left", maintain_order="left"), folder, show_ids
-        )
+        urgent = findings.filter(URGENT).join(decided, on="case_number", how="left", maintain_order="left")
+        _ledger_lines(out, summary, urgent, folder, show_ids)
     out.print(Text(verdict(summary)["headline"], style="bold"))
     if folder:
         page = folder / "report.html"
@@ -107,7 +93,7 @@ def _claims_line(summary: Summary) -> Text:
     line = Text(f"{claims.audited:,} claims audited:")
     for name in ("violation", "review", "incomplete", "clear"):
         count = getattr(claims, name)
-        line.append(f" {count:,} {name}", style=_STYLES[name] if count else "")
+        line.append(f" {count:,} {name}", style=STYLES[name] if count else "")
         line.append("," if name != "clear" else "")
     if claims.clear and summary.rules_evaluated < summary.rules_total:
         count = summary.rules_evaluated
@@ -138,7 +124,7 @@ def _money_line(summary: Summary) -> str:
     return line
 
 
-def _ledger_lines(out: Console, summary: Summary, findings: pl.DataFrame, folder: Path | None, show_ids: bool) -> None:
+def _ledger_lines(out: Console, summary: Summary, urgent: pl.DataFrame, folder: Path | None, show_ids: bool) -> None:
     """What the ledger knows: the cases by mark and by state, and this run's urgent findings one by one."""
     ledger = summary.ledger
     marks = ", ".join(f"{count:,} {mark.replace('_', ' ')}" for mark, count in ledger.marks.items())
@@ -149,14 +135,13 @@ def _ledger_lines(out: Console, summary: Summary, findings: pl.DataFrame, folder
     out.print("Cases by state, each claim's money once:")
     for state in STATES:
         out.print(f"  {_state(state, ledger.work[state], summary.money)}")
-    alarms = findings.filter(URGENT)
-    rows = worst_first(alarms, "outcome", _URGENT_SHOWN, last=("rule",))
+    rows = worst_first(urgent, "outcome", _URGENT_SHOWN, last=("rule",))
     for row in rows.iter_rows(named=True):
         on = f" of {row['service_date']}" if show_ids else ""
         amount = f", {row['amount']:,.2f}" if row["amount"] is not None else ""
         former = f" (was {row['reopened_from']} on {row['decided_on']})" if row["reopened_from"] else ""
         out.print(f"  {row['mark']}: case {row['case_number']}, {row['rule']} {row['name']}{on}{amount}{former}")
-    if more := alarms.height - rows.height:
+    if more := urgent.height - rows.height:
         out.print(f"  and {more:,} more: audit98968 cases list {shown(folder.parent) if folder else 'DIR'} --mark new")
     out.print(f"This run: {'; '.join(_tallied(counts, mark) for mark, counts in ledger.this_run.items())}")
 
@@ -182,14 +167,12 @@ def _tallied(counts: Tally, mark: str) -> str:
 def _rows_line(summary: Summary) -> str:
     """Rows in = rows used + rejected, table by table, and the values that no vocabulary knows."""
     parts = []
-    for table, rejects in summary.rejects.items():
-        files = [entry for entry in summary.inputs if entry.table == table]
-        rows, used = (sum(getattr(entry, name) for entry in files) for name in ("rows", "used"))
-        details = [counted(rejects.duplicates, "duplicate")] if rejects.duplicates else []
-        if rejects.without_patient:
-            details.append(f"{rejects.without_patient:,} WITHOUT A VALID PATIENT ID")
-        details_text = f" ({', '.join(details)})" if details else ""
-        parts.append(f"{table} {rows:,} rows = {used:,} used + {rejects.rejected:,} rejected{details_text}")
+    for table in tables(summary):
+        details = [counted(table["duplicates"], "duplicate")] if table["duplicates"] else []
+        if table["without_patient"]:
+            details.append(f"{table['without_patient']:,} WITHOUT A VALID PATIENT ID")
+        part = f"{table['name']} {table['rows']:,} rows = {table['used']:,} used + {table['rejected']:,} rejected"
+        parts.append(f"{part} ({', '.join(details)})" if details else part)
     unknown = sum(value.count for value in summary.unrecognised)
     return "; ".join(parts) + (f"; {counted(unknown, 'unrecognized value')}" if unknown else "")
 

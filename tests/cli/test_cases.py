@@ -16,7 +16,8 @@ import pytest
 
 from auditor.cases import store
 from auditor.cases.states import State
-from auditor.reports import outputs
+from auditor.reports.outputs import schemas
+from auditor.schema import outputs
 from tests.support.catalogue import command
 from tests.support.program import HANG
 from tests.support.workpaper import fill
@@ -198,7 +199,7 @@ def test_export_and_list_have_the_types_of_the_schema(cases: Program, out: Path)
     listed = json.loads(cases("list", "--format", "json", "--show-ids")[1])
     assert sorted(listed, key=lambda row: row["number"]) == sorted(lines, key=lambda row: row["number"])
     last = pl.read_parquet(out / "latest" / "cases.parquet")
-    schema = outputs.schemas()["cases"]
+    schema = schemas()["cases"]
     kinds = {"string": str, "integer": int, "number": int | float, "null": type(None)}
     for row in lines:
         assert list(row) == schema["required"]

@@ -9,8 +9,9 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from auditor.reports import outputs
+from auditor.reports.outputs import schemas
 from auditor.run_summary import Summary
+from auditor.schema import outputs
 from tests.support.catalogue import command
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
@@ -63,7 +64,7 @@ def test_the_rejects_have_the_columns_that_are_reported(run: Path) -> None:
 def test_the_summary_has_the_keys_that_are_reported(run: Path) -> None:
     written = json.loads((run / "summary.json").read_text())
     assert Summary.model_validate(written).published() == written
-    holds(written, schema := outputs.schemas()["summary"], schema["$defs"])
+    holds(written, schema := schemas()["summary"], schema["$defs"])
 
 
 def holds(value: Any, schema: dict[str, Any], parts: dict[str, Any]) -> None:
@@ -83,7 +84,7 @@ def holds(value: Any, schema: dict[str, Any], parts: dict[str, Any]) -> None:
 
 
 def test_a_summary_that_lacks_a_key_or_has_another_is_not_of_the_schema(run: Path) -> None:
-    written, schema = json.loads((run / "summary.json").read_text()), outputs.schemas()["summary"]
+    written, schema = json.loads((run / "summary.json").read_text()), schemas()["summary"]
     for change in (lambda part: part.pop("sha256"), lambda part: part.update(other=1)):
         changed = copy.deepcopy(written)
         change(changed["inputs"][0])
@@ -105,7 +106,7 @@ def test_json_lines_are_rows_of_the_schema(capfd: pytest.CaptureFixture[str]) ->
     words = ["run", "--calls", str(SAMPLE / "calls.csv"), "--visits", str(SAMPLE / "visits.csv"), "--timezone", "UTC"]
     command([*words, "--format", "jsonl", "--max-rejects", "100%", "--quiet"])
     rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    schema = outputs.schemas()["findings"]
+    schema = schemas()["findings"]
     kinds = {"string": str, "integer": int, "number": int | float, "array": list, "boolean": bool, "null": type(None)}
     assert rows
     for row in rows:

@@ -10,12 +10,13 @@ import pytest
 
 from auditor.cases import restore, store
 from auditor.quality.shrinkage import losses
-from auditor.reports import outputs
+from auditor.reports.outputs import schemas
 from auditor.reports.page.explanation import write
 from auditor.runs import past
 from auditor.runs.compare import compare
 from auditor.runs.explain import explain
 from auditor.sampling.frame import Design, draw
+from auditor.schema import outputs
 from auditor.schema.tables import TABLES
 
 RUNS = Path(__file__).parent / "version1"
@@ -105,7 +106,7 @@ def test_no_column_of_a_comparison_or_a_sample_is_a_reserved_word(out: Path, res
 
 @pytest.mark.parametrize("name", [*outputs.TABLES, "summary"])
 def test_a_schema_has_an_id_with_its_version(name: str) -> None:
-    assert outputs.schemas()[name]["$id"] == f"urn:audit98968:schema:{name}:2"
+    assert schemas()[name]["$id"] == f"urn:audit98968:schema:{name}:2"
 
 
 def test_the_older_spelling_of_a_provider_s_license_is_read() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from auditor.reports.page.providers import wilson
+from auditor.reports.page.providers import violation_rates
 from auditor.run_summary import ClaimCounts, RuleResult
 
 Spec = dict[str, Any]
@@ -33,18 +33,11 @@ SCORED_CELL = 10
 
 def trend(claims: pl.DataFrame) -> tuple[str, pl.DataFrame]:
     """`week` or `month`, and one row per such period: start (date), claims, violation, rate, low, high."""
-    audited = claims.filter(pl.col("disposition") != "not applicable")
-    violation = (pl.col("disposition") == "violation").sum().cast(pl.Int64).alias("violation")
-    low, high = wilson(pl.col("violation"), pl.col("claims"))
-
-    def by(every: str) -> pl.DataFrame:
-        starts = audited.with_columns(start=pl.col("service_date").dt.truncate(every))
-        counted = starts.group_by("start").agg(pl.len().cast(pl.Int64).alias("claims"), violation)
-        return counted.with_columns(rate=pl.col("violation") / pl.col("claims"), low=low, high=high).sort("start")
-
-    weeks = by("1w")
-    enough = weeks.height < 3 or audited.height >= FEW_PER_WEEK * weeks.height
-    return ("week", weeks) if enough else ("month", by("1mo"))
+    day = pl.col("service_date").dt
+    weeks = violation_rates(claims, [day.truncate("1w").alias("start")]).sort("start")
+    if weeks.height < 3 or weeks["claims"].sum() >= FEW_PER_WEEK * weeks.height:
+        return "week", weeks
+    return "month", violation_rates(claims, [day.truncate("1mo").alias("start")]).sort("start")
 
 
 def hours(claims: pl.DataFrame) -> pl.DataFrame | None:
@@ -53,11 +46,8 @@ def hours(claims: pl.DataFrame) -> pl.DataFrame | None:
     They tell something where they differ by more than chance would make them: a chi-squared statistic above its mean by
     three standard deviations, over at least eight cells of `SCORED_CELL` claims or more.
     """
-    timed = claims.filter((pl.col("disposition") != "not applicable") & pl.col("call_start").is_not_null())
-    cells = timed.group_by(weekday=pl.col("call_start").dt.weekday(), hour=pl.col("call_start").dt.hour()).agg(
-        pl.len().cast(pl.Int64).alias("claims"),
-        (pl.col("disposition") == "violation").sum().cast(pl.Int64).alias("violation"),
-    )
+    timed, start = claims.filter(pl.col("call_start").is_not_null()), pl.col("call_start").dt
+    cells = violation_rates(timed, [start.weekday().alias("weekday"), start.hour().alias("hour")])
     cells = cells.filter(pl.col("claims") >= SCORED_CELL).sort("weekday", "hour")
     count, hits = int(cells["claims"].sum()), int(cells["violation"].sum())
     if cells.height < 8 or hits in (0, count):
@@ -66,7 +56,7 @@ def hours(claims: pl.DataFrame) -> pl.DataFrame | None:
     spread = float(((cells["violation"] - cells["claims"] * rate) ** 2 / (cells["claims"] * rate * (1 - rate))).sum())
     if spread < free + 3 * (2 * free) ** 0.5:
         return None
-    return cells.with_columns(rate=pl.col("violation") / pl.col("claims"))
+    return cells
 
 
 def draw_dispositions(claims: ClaimCounts) -> str:
@@ -81,13 +71,17 @@ def draw_dispositions(claims: ClaimCounts) -> str:
     return _svg(rows, bar | {"width": 1000, "height": 22}, stretched=True)
 
 
-def draw_rules(rules: Sequence[RuleResult]) -> str:
-    """Claims in violation and review by rule, the most first; rules without findings are left to the table."""
+def most_findings_first(rules: Sequence[RuleResult]) -> list[RuleResult]:
+    """The rules with findings."""
     fired = [rule for rule in rules if rule.violation or rule.review]
-    fired.sort(key=lambda rule: (-rule.violation, -rule.review, rule.code))
+    return sorted(fired, key=lambda rule: (-rule.violation, -rule.review, rule.code))
+
+
+def draw_rules(rules: Sequence[RuleResult]) -> str:
+    """Claims in violation and review by rule; rules without findings are left to the table."""
     rows = [
         {"rule": f"{rule.code} {rule.name}", "outcome": name, "claims": getattr(rule, name), "order": order}
-        for rule in fired
+        for rule in most_findings_first(rules)
         for order, name in enumerate(("violation", "review"))
     ]
     bar = _mark("bar", height={"band": 0.7}) | {"encoding": {
@@ -96,7 +90,7 @@ def draw_rules(rules: Sequence[RuleResult]) -> str:
         "color": _coloured("outcome", ["violation", "review"]),
         "order": _number("order"),
     }}  # fmt: skip
-    return _svg(rows, bar | {"width": 420, "height": max(60, 19 * len(fired))})
+    return _svg(rows, bar | {"width": 420, "height": max(60, 19 * len(rows) // 2)})
 
 
 def draw_trend(frame: pl.DataFrame, overall: float) -> str:

@@ -12,14 +12,14 @@ from typing import Any, TextIO
 
 from rich.text import Text
 
-from auditor.reports.text import console
+from auditor.reports.page.phrases import counted, reach
+from auditor.reports.text import STYLES, console
 from auditor.runs.explain import ClaimExplanation, Event, Window
 from auditor.schema.names import harmless
 
 _UNWRAPPED, _DRAWN, _WIDEST = 100_000, 80, 140
 _ASCII = str.maketrans({"█": "=", "●": "o", "│": "|", "┆": ":", "─": "-", "├": "<", "┤": ">", "·": "-"})
 _ORDER = ("violation", "review", "unknown", "clear", "not applicable", "not evaluated")
-_STYLES = {"violation": "bold red", "review": "yellow", "unknown": "cyan", "incomplete": "cyan", "clear": "green"}
 
 
 def write(stream: TextIO, stories: Sequence[ClaimExplanation]) -> None:
@@ -53,7 +53,7 @@ def _lines(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
 
 def _header(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
     claim, run = explanation.claim, explanation.run
-    style = _STYLES.get(claim["disposition"], "")
+    style = STYLES.get(claim["disposition"], "")
     yield Text.assemble(
         f"claim {claim['claim_id']} line {claim['claim_line']} · {claim['cpt_code']} · ", (claim["disposition"], style)
     )
@@ -65,9 +65,8 @@ def _header(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
         f"calls {', '.join(claim['call_ids']) or 'none'}",
         f"from {claim['source_file']}, record {claim['source_record']}",
         f"run {run.run_id}, policy {run.policy.name}, {run.timezone}",
+        f"visits cover {reach(run.coverage)}",
     ]
-    as_of = run.coverage.as_of.isoformat() if run.coverage.as_of else None
-    facts.append(f"visits cover {run.coverage.visits_since} to {as_of}; billed lines since {run.coverage.claims_since}")
     for fact in facts:
         yield from map(Text, _wrap(fact, width, "", "  "))
 
@@ -138,15 +137,12 @@ def _gap(event: Event, explanation: ClaimExplanation) -> str:
     before = event.at < start
     days = (start.date() - event.at.date()).days if before else (event.at.date() - end.date()).days
     apart = _distance(start, event.at) if before else max(_distance(event.at, end), timedelta())
-    if days < 1 and not event.date_only:
-        minutes = int(apart.total_seconds() // 60)
-        sentence = f"{minutes // 60} h {minutes % 60:02} min"
-    else:
-        sentence = "the same day" if days < 1 else f"{days} day{'s' if days > 1 else ''}"
-    if sentence == "the same day":
+    if days < 1 and event.date_only:
         return ", the same day"
     if not before and not apart:
         return ", during the call"
+    minutes = int(apart.total_seconds() // 60)
+    sentence = f"{minutes // 60} h {minutes % 60:02} min" if days < 1 else counted(days, "day")
     return f", {sentence} {'before' if before else 'after'}"
 
 
@@ -161,7 +157,7 @@ def _verdicts(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
             lead = f"{verdict.code}  {outcome:<14}  "
             lines = _wrap(f"{verdict.name}: {verdict.reason}", width, lead, " " * len(lead))
             head = Text(lines[0])
-            head.stylize(_STYLES.get(outcome, ""), len(verdict.code) + 2, len(verdict.code) + 2 + len(outcome))
+            head.stylize(STYLES.get(outcome, ""), len(verdict.code) + 2, len(verdict.code) + 2 + len(outcome))
             yield head
             yield from map(Text, lines[1:])
 

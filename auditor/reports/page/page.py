@@ -16,9 +16,9 @@ from markupsafe import Markup
 from auditor.cases.states import STATES
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reports.page import charts, phrases
-from auditor.reports.page.providers import FEW, overall_rate, ranking
-from auditor.reports.page.timeline import draw, draw_minutes, shown
-from auditor.reports.tables import FORMER, urgent_first
+from auditor.reports.page.providers import AUDITED, FEW, overall_rate, ranking
+from auditor.reports.page.timeline import draw, draw_minutes, shown, strength
+from auditor.reports.tables import urgent_first, with_history
 from auditor.result import Result
 from auditor.run_summary import Summary
 from auditor.runs import past
@@ -41,7 +41,7 @@ Row = dict[str, Any]
 
 
 def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | None = None) -> None:
-    """Write the report of a finished audit; `cases` are its cases in the ledger (`Night.cases`). Raises OSError."""
+    """Write the report of a finished audit; `cases` are its cases in the ledger (`LedgerUpdate.cases`). Raises OSError."""
     path.write_text(render(result, summary, cases), encoding="utf-8", newline="")
 
 
@@ -55,11 +55,11 @@ def render(
     """The report's text, with at most so many findings and time lines."""
     env = _environment()
     css, js = _inline(env, "report.css"), _inline(env, "report.js")
-    audited = result.claims.filter(pl.col("disposition") != "not applicable")
+    audited = result.claims.filter(AUDITED)
     pages = list(phrases.pages(summary))
-    ordered = urgent_first(result.findings, result.findings.height, _QUOTA)
+    ordered = urgent_first(with_history(result.findings, cases), result.findings.height, _QUOTA)
     anchors, drawn = _lines(result, summary, _first_claims(ordered, result.claims, lines), phrases.remedies(pages))
-    inlined = _findings(ordered.filter(pl.col("_turn") < findings), cases, summary.started_utc, anchors)
+    inlined = _findings(ordered.filter(pl.col("_turn") < findings), summary.started_utc, anchors)
     unit, periods = charts.trend(result.claims)
     providers, overall = ranking(result.claims), overall_rate(result.claims)
     hours = charts.hours(result.claims)
@@ -73,7 +73,7 @@ def render(
         **phrases.verdict(summary),
         money=phrases.money_facts(summary),
         movers=list(phrases.movers(audited, summary, providers, overall or 0.0)),
-        period=phrases.period(audited),
+        period=phrases.period(audited) or "none",
         tables=list(phrases.tables(summary)),
         fired=[rule for rule in summary.rules if rule.violation or rule.review],
         skipped=[rule for rule in summary.rules if not rule.evaluated],
@@ -92,7 +92,7 @@ def render(
         anchors=anchors,
         flagged=audited.filter(pl.col("disposition").is_in(["violation", "review"])).height,
         numbers=summary.numbers,
-        night=phrases.ledger_section(summary, cases, ordered),
+        ledger=phrases.ledger_section(summary, cases, ordered),
         states=STATES,
         rejects=phrases.rejects(result),
         pages=pages,
@@ -152,22 +152,13 @@ def _within(rows: Iterable[Row], template: str, name: str, budget: int) -> list[
     return rendered
 
 
-def _findings(
-    rows: pl.DataFrame, cases: pl.DataFrame | None, started: str, anchors: dict[tuple[str, ...], str]
-) -> list[Markup]:
+def _findings(rows: pl.DataFrame, started: str, anchors: dict[tuple[str, ...], str]) -> list[Markup]:
     """The findings in the order of work, as many as fit: urgent ones whatever, a quota of each rule, then the worst."""
-    if cases is not None:
-        age = (pl.lit(date.fromisoformat(started[:10])) - past.day_of("first_run")).dt.total_days()
-        known = cases.select(case_number="number", age=age, former=FORMER)
-        rows = rows.join(known, on="case_number", how="left", maintain_order="left")
-    else:
-        rows = rows.with_columns(age=pl.lit(None, pl.Int64), former=pl.lit(None, pl.String))
-    sort_columns = rows.with_row_index("place").sort("_turn")
-    in_turn = (
-        row | {"anchor": anchors.get(tuple(row[key] for key in KEYS))} for row in sort_columns.iter_rows(named=True)
-    )
+    age = (pl.lit(date.fromisoformat(started[:10])) - past.day_of("first_run")).dt.total_days()
+    rows = rows.with_columns(age=age).with_row_index("place").sort("_turn")
+    in_turn = (row | {"anchor": anchors.get(tuple(row[key] for key in KEYS))} for row in rows.iter_rows(named=True))
     rendered = _within(in_turn, "finding.html.j2", "f", FINDING_BYTES)
-    return [text for _, text in sorted(zip(sort_columns["place"], rendered, strict=False))]
+    return [text for _, text in sorted(zip(rows["place"], rendered, strict=False))]
 
 
 def _lines(
@@ -177,20 +168,21 @@ def _lines(
     numbers = summary.numbers
     chosen = claims.select(KEYS)
     considered = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")
-    records = _by_claim(considered.collect().sort(EVIDENCE_ORDER), chosen)
-    found = _by_claim(result.findings, chosen)
+    found = result.findings.join(chosen, on=KEYS, how="semi", maintain_order="left")
+    records_of = considered.collect().sort(EVIDENCE_ORDER).rows_by_key(KEYS, named=True, include_key=True)
+    findings_of = found.rows_by_key(KEYS, named=True, include_key=True)
 
     def rows() -> Iterator[Row]:
         for number, claim in enumerate(claims.iter_rows(named=True), 1):
             key = tuple(claim[name] for name in KEYS)
-            ranked = sorted(records.get(key, []), key=lambda record: _RANK.get(record["outcome"], 3))
+            ranked = sorted(records_of.get(key, []), key=strength, reverse=True)
             yield claim | {
                 "anchor": f"claim-{number}",
                 "picture": Markup(draw(claim, ranked, numbers)),
                 "length": Markup(draw_minutes(claim["minutes"], claim["cpt_code"], numbers)),
                 "records": ranked[:_RECORDS],
                 "more": max(0, len(ranked) - _RECORDS),
-                "findings": [row | {"remedy": remedies[row["rule"]]} for row in found.get(key, [])],
+                "findings": [row | {"remedy": remedies[row["rule"]]} for row in findings_of.get(key, [])],
             }
 
     drawn = _within(rows(), "claim.html.j2", "c", LINE_BYTES)
@@ -201,16 +193,6 @@ def _first_claims(ordered: pl.DataFrame, claims: pl.DataFrame, limit: int) -> pl
     """The claims of the findings that come first, in their order, with their amounts."""
     order = ordered.select(KEYS).unique(maintain_order=True).head(limit)
     return order.join(claims.with_columns(amount=AMOUNT), on=KEYS, how="left", maintain_order="left")
-
-
-_RANK = {"violation": 0, "review": 1, "unknown": 2}
-
-
-def _by_claim(frame: pl.DataFrame, chosen: pl.DataFrame) -> dict[tuple[str, ...], list[Row]]:
-    grouped: dict[tuple[str, ...], list[Row]] = {}
-    for row in frame.join(chosen, on=KEYS, how="semi", maintain_order="left").iter_rows(named=True):
-        grouped.setdefault(tuple(row[key] for key in KEYS), []).append(row)
-    return grouped
 
 
 def _pictures(summary: Summary, periods: pl.DataFrame, providers: pl.DataFrame, overall: float | None,

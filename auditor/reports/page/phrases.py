@@ -9,13 +9,12 @@ import polars as pl
 
 from auditor.choices import GONE
 from auditor.judging.findings import KEYS
-from auditor.reports.page.providers import wilson
-from auditor.reports.tables import FORMER
+from auditor.reports.page.providers import violation_rates
 from auditor.result import Result
 from auditor.rules import ALL
 from auditor.rules import pages as pages_module
 from auditor.rules.rule import BASIS_WORDS
-from auditor.run_summary import Summary
+from auditor.run_summary import CoverageDates, Summary
 
 Row = dict[str, Any]
 
@@ -33,19 +32,26 @@ def counted(number: int, noun: str) -> str:
     return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def why_none_audited(summary: Summary) -> str:
+    """Why there is no claim to audit."""
+    codes, lost = ", ".join(summary.settings["codes"]), summary.claims.rejected
+    why = f"all rows with {codes} were rejected ({lost:,})" if lost else f"the inputs have no active line with {codes}"
+    return f"{why} in the audited dates."
+
+
+def reach(coverage: CoverageDates) -> str:
+    """What the visits and the billed lines cover."""
+    as_of = coverage.as_of.isoformat() if coverage.as_of else None
+    return f"{coverage.visits_since} to {as_of}; billed lines since {coverage.claims_since}"
+
+
 def verdict(summary: Summary) -> Row:
     """The headline, its level and the sentence below it."""
     claims, rules = summary.claims, f"{summary.rules_evaluated} of {summary.rules_total} rules"
     audited = claims.audited
     if not audited:
-        codes = ", ".join(summary.settings["codes"])
-        lost = claims.rejected
-        why = (
-            f"All rows with {codes} were rejected ({lost:,})"
-            if lost
-            else f"The inputs have no active line with {codes}"
-        )
-        sentence = f"{why} in the audited dates. That is not a clear result."
+        why = why_none_audited(summary)
+        sentence = f"{why[0].upper()}{why[1:]} That is not a clear result."
         return {"level": "incomplete", "headline": "No claim was audited", "lead": sentence}
     counts, every = summary.after_decisions, counted(audited, "claim")
     review, undecided, settled = counts.review, counts.incomplete, counts.settled
@@ -71,18 +77,20 @@ def verdict(summary: Summary) -> Row:
 
 
 def money_facts(summary: Summary) -> Iterator[Row]:
-    """Potential overpayment, and separately the amount under review; `not known` if no claim has an amount."""
-    for name, key in (("violation", "at_risk"), ("review", "review")):
+    """Potential overpayment, and separately the amount under review; None if no claim has an amount."""
+    for name, key, where, how in (
+        ("violation", "at_risk", "in", "in violation"),
+        ("review", "review", "separately, in", "to review"),
+    ):
         claims = getattr(summary.after_decisions, name)
         missing = getattr(summary.money, f"{key}_without_amount")
-        amount = f"${getattr(summary.money, key):,.2f}" if missing < claims or not claims else "not known"
-        sentence = f"{'in' if name == 'violation' else 'separately, in'} {counted(claims, 'claim')} "
-        sentence += "in violation" if name == "violation" else "to review"
+        amount = getattr(summary.money, key) if missing < claims or not claims else None
+        sentence = f"{where} {counted(claims, 'claim')} {how}"
         if name == "violation" and (owed := summary.money.not_returned):
             sentence += f", including ${owed:,.2f} not yet refunded"
         if missing:
             sentence += f"; {missing:,} without an amount"
-        yield {"name": name, "amount": amount, "sentence": sentence}
+        yield {"name": name, "amount": amount, "missing": missing, "sentence": sentence}
 
 
 def movers(audited: pl.DataFrame, summary: Summary, providers: pl.DataFrame, overall: float) -> Iterator[Row]:
@@ -115,21 +123,19 @@ def _recent(audited: pl.DataFrame) -> str:
     """The last four weeks compared with the time before."""
     last = audited["service_date"].max()
     late = pl.col("service_date") > pl.lit(last - timedelta(days=28))  # type: ignore[operator]
-    low, high = wilson(pl.col("hits"), pl.col("claims"))
-    hits = (pl.col("disposition") == "violation").sum().cast(pl.Int64)
-    parts = audited.group_by(late=late).agg(hits=hits, claims=pl.len().cast(pl.Int64)).sort("late")
-    if parts.height < 2:
+    parts = violation_rates(audited, [late.alias("late")]).sort("late").to_dicts()
+    if len(parts) < 2:
         return ""
-    before, now = parts.with_columns(low=low, high=high, rate=pl.col("hits") / pl.col("claims")).to_dicts()
+    before, now = parts
     verdict = "higher" if now["low"] > before["high"] else "lower" if now["high"] < before["low"] else "no clear change"
-    counted = f"{now['hits']:,} of {now['claims']:,}"
+    counted = f"{now['violation']:,} of {now['claims']:,}"
     return f"{share(now['rate'])} in violation ({counted}), {share(before['rate'])} before: {verdict}"
 
 
-def period(audited: pl.DataFrame) -> str:
-    """First to last service date."""
-    days = audited["service_date"].cast(pl.String).drop_nulls().sort().to_list()
-    return f"{days[0]} to {days[-1]}" if days else "none"
+def period(claims: pl.DataFrame) -> str | None:
+    """First to last service date; None if there is none."""
+    first, last = claims.select(pl.col("service_date").min().alias("first"), pl.col("service_date").max()).row(0)
+    return f"{first} to {last}" if first else None
 
 
 def tables(summary: Summary) -> Iterator[Row]:
@@ -144,18 +150,15 @@ def tables(summary: Summary) -> Iterator[Row]:
 
 
 def ledger_section(summary: Summary, cases: pl.DataFrame | None, findings: pl.DataFrame) -> Row | None:
-    """The run's urgent findings, open cases, and cases without a finding in this run. `findings`: `urgent_first`."""
+    """The run's urgent findings, open cases, and cases without a finding in this run. `findings`: in the order of work."""
     if cases is None:
         return None
     ledger = summary.ledger
     missing = cases.filter(pl.col("mark").is_in(GONE))
-    urgent = findings.filter("_urgent").join(
-        cases.select(case_number="number", former=FORMER), on="case_number", how="left", maintain_order="left"
-    )
+    urgent = findings.filter("_urgent")
     counts_by_mark = [f"{counts.findings:,} {mark}" for mark, counts in ledger.this_run.items() if counts.findings]
     claims = urgent.unique(KEYS)
-    paid = claims.select(pl.col("amount").sum()).item()
-    every = f" on {counted(claims.height, 'claim')}, ${paid:,.2f}" if counts_by_mark else ""
+    every = f" on {counted(claims.height, 'claim')}, ${claims['amount'].sum():,.2f}" if counts_by_mark else ""
     return vars(ledger) | {
         "previous": ledger.previous_run,
         "headline": (", ".join(counts_by_mark) or "Nothing new, worse or reopened") + every,

@@ -4,8 +4,12 @@ from statistics import NormalDist
 
 import polars as pl
 
+from auditor.judging.findings import NOT_APPLICABLE
+
 Z_95 = 1.959964
 """The normal quantile of a 95% interval."""
+AUDITED = pl.col("disposition") != NOT_APPLICABLE
+"""Whether a claim is among those whose rates are shown."""
 FEW = 5
 """Providers with fewer claims are ranked last and never marked, whatever their rate."""
 
@@ -22,6 +26,18 @@ def wilson(hits: pl.Expr, trials: pl.Expr, z: float = Z_95) -> tuple[pl.Expr, pl
     return pl.when(hits == 0).then(0.0 * n).otherwise(low), pl.when(hits == trials).then(0.0 * n + 1).otherwise(high)
 
 
+def violation_rates(claims: pl.DataFrame, by: list[pl.Expr], *more: pl.Expr) -> pl.DataFrame:
+    """One row per group of audited claims: claims, violation, rate, `low` and `high` of its 95% interval, and `more`."""
+    violation, n = pl.col("violation"), pl.col("claims")
+    low, high = wilson(violation, n)
+    counted = claims.filter(AUDITED).group_by(by).agg(
+        *more,
+        claims=pl.len().cast(pl.Int64),
+        violation=(pl.col("disposition") == "violation").sum().cast(pl.Int64),
+    )  # fmt: skip
+    return counted.with_columns(rate=violation / n, low=low, high=high)
+
+
 def ranking(claims: pl.DataFrame) -> pl.DataFrame:
     """One row per provider of the audited claims (`Result.claims`), the surest high rate first.
 
@@ -34,15 +50,11 @@ def ranking(claims: pl.DataFrame) -> pl.DataFrame:
     """
     at, n = pl.col("disposition"), pl.col("claims")
     amounts = pl.col("at_risk_amount")
-    counted = claims.filter(at != "not applicable").group_by("provider_id").agg(
-        pl.len().cast(pl.Int64).alias("claims"),
-        *((at == name).sum().cast(pl.Int64).alias(name) for name in ("violation", "review", "incomplete", "clear")),
-        pl.when((amounts.count() > 0) | ~(at == "violation").any()).then(amounts.sum()).alias("at_risk"),
-    )  # fmt: skip
+    others = ((at == name).sum().cast(pl.Int64).alias(name) for name in ("review", "incomplete", "clear"))
+    at_risk = pl.when((amounts.count() > 0) | ~(at == "violation").any()).then(amounts.sum()).alias("at_risk")
+    rated = violation_rates(claims, [pl.col("provider_id")], *others, at_risk)
     hits = pl.col("violation")
-    low, high = wilson(hits, n)
-    strict, _ = wilson(hits, n, NormalDist().inv_cdf(1 - 0.025 / max(1, counted.height)))
-    rated = counted.with_columns(rate=hits / n, low=low, high=high)
+    strict, _ = wilson(hits, n, NormalDist().inv_cdf(1 - 0.025 / max(1, rated.height)))
     rated = rated.with_columns(above=(n >= FEW) & (strict > hits.sum() / n.sum()))
     order = (n < FEW, pl.col("low"), hits, n, pl.col("provider_id"))
     return rated.sort(*order, descending=[False, True, True, True, False])
@@ -50,5 +62,5 @@ def ranking(claims: pl.DataFrame) -> pl.DataFrame:
 
 def overall_rate(claims: pl.DataFrame) -> float | None:
     """The share of all audited claims whose disposition is violation; None without claims."""
-    audited = claims.filter(pl.col("disposition") != "not applicable")
-    return int((audited["disposition"] == "violation").sum()) / audited.height if audited.height else None
+    rate: float | None = claims.filter(AUDITED).select((pl.col("disposition") == "violation").mean()).item()
+    return rate

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from html import escape
 from typing import Any
 
@@ -84,12 +84,13 @@ def _strongest(records: Iterable[Row]) -> list[Row]:
     best: dict[tuple[str, str], Row] = {}
     for record in records:
         key = (record["kind"], record["id"] or "")
-        if key not in best or _strength(record) > _strength(best[key]):
+        if key not in best or strength(record) > strength(best[key]):
             best[key] = record
-    return sorted(best.values(), key=lambda mark: (_strength(mark), mark["kind"], mark["id"] or ""))
+    return sorted(best.values(), key=lambda mark: (strength(mark), mark["kind"], mark["id"] or ""))
 
 
-def _strength(record: Row) -> int:
+def strength(record: Row) -> int:
+    """A record that supports a finding outweighs the others."""
     return _STRENGTH.get(record["outcome"], 0)
 
 
@@ -109,12 +110,9 @@ def _days(scale: _Scale, day: datetime, numbers: Numbers, late: bool) -> Iterabl
         x = scale(day + timedelta(days=number))
         yield f'<line class="tick" x1="{x}" x2="{x}" y1="{_FOOT}" y2="{_FOOT + (6 if number in offsets else 3)}"/>'
         if number in offsets and (number != 1 or not late):
-            label = (day + timedelta(days=number)).date()
-            yield f'<text class="day" x="{x}" y="{_FOOT + 17}">{_short(label)}{f" ({number:+d})" if number else ""}</text>'
-
-
-def _short(day: date) -> str:
-    return f"{day.day} {day:%b}"
+            at = day + timedelta(days=number)
+            label = f"{at.day} {at:%b} ({number:+d})" if number else f"{at.day} {at:%b}"
+            yield f'<text class="day" x="{x}" y="{_FOOT + 17}">{label}</text>'
 
 
 def _own_call(claim: Row, scale: _Scale, start: datetime, end: datetime) -> Iterable[str]:
@@ -129,13 +127,13 @@ def _own_call(claim: Row, scale: _Scale, start: datetime, end: datetime) -> Iter
 
 
 def _marks(scale: _Scale, marks: Sequence[Row]) -> Iterable[str]:
-    labelled = [mark for mark in marks if _strength(mark)][-_LABELLED:]
+    labelled = [mark for mark in marks if strength(mark)][-_LABELLED:]
     for mark in marks:
         at = _local(mark["at"])
         if at is None:
             continue
         x, y = scale(at), _LANES[mark["kind"]]
-        kind = mark["outcome"] if _strength(mark) else "none"
+        kind = mark["outcome"] if strength(mark) else "none"
         when = f"{at:%Y-%m-%d}" if mark["date_only"] else f"{at:%Y-%m-%d %H:%M}"
         outside = "" if scale.holds(at) else ", outside the timeline"
         title = escape(f"{mark['kind']} {shown(mark['id'])}, {when}: {mark['outcome']}{outside}")

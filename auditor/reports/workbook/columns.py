@@ -1,77 +1,47 @@
-"""The columns of report.xlsx, sheet by sheet."""
+"""The columns of report.xlsx in their order, sheet by sheet: those of the published tables, and some of its own."""
 
 from auditor.reports.workbook.sheets import Column
+from auditor.schema.outputs import TABLES
+
+_KINDS = {"whole number": "number", "dollars": "money", "date": "date", "instant": "instant"}
+
+
+def _published(table: str, **widths: int) -> tuple[Column, ...]:
+    """Columns of a published table, with their widths."""
+    columns = [(TABLES[table][name], width) for name, width in widths.items()]
+    return tuple(Column(told.name, told.heading, _KINDS.get(told.type, "text"), width) for told, width in columns)
+
 
 FINDINGS = (
     Column("link", "Claim", "link", 7),
-    Column("claim_id", "Claim id", width=16),
-    Column("mark", "Since last run", width=9),
-    Column("case_number", "Case", "number", 6),
-    Column("outcome", "Outcome", width=9),
-    Column("rule", "Rule", width=8),
-    Column("service_date", "Service date", "date", 11),
-    Column("amount", "Claim amount", "money", 10),
-    Column("message", "What was found", width=44),
+    *_published("findings", claim_id=16, mark=9, case_number=6, outcome=9, rule=8, service_date=11),
+    *_published("cases", amount=10),
+    *_published("findings", message=44),
     Column("decision", "Decision", "open", 12),
     Column("note", "Note", "open", 28),
     Column("decided_on", "Decided on", "open_date", 11),
-    Column("state", "State", width=10),
+    *_published("findings", state=10),
     Column("former", "Previous decision", width=28),
-    Column("name", "Rule name", width=28),
-    Column("claim_line", "Line", width=6),
-    Column("cpt_code", "Code", width=7),
-    Column("provider_id", "Provider id", width=14),
-    Column("patient_id", "Patient id", width=14),
-    Column("payer", "Payer", width=14),
-    Column("minutes", "Minutes", "number", 8),
-    Column("related_id", "Related record", width=18),
-    Column("related_at", "Time of related record", "instant", 16),
-    Column("gap_days", "Days apart", "number", 8),
-    Column("at_risk_amount", "Potential overpayment (once per claim)", "money", 14),
-    Column("first_run", "First found in", width=24),
-    Column("source_file", "Source file", width=24),
-    Column("source_record", "Record", "number", 8),
-)
+    *_published("findings", name=28, claim_line=6, cpt_code=7, provider_id=14, patient_id=14, payer=14, minutes=8,
+                related_id=18, related_at=16, gap_days=8, at_risk_amount=14),
+    *_published("cases", first_run=24),
+    *_published("findings", source_file=24, source_record=8),
+)  # fmt: skip
 """The columns that a reviewer reads and fills in fit a screen of 1366 pixels; the others are to the right."""
 LEDGER = ("mark", "case_number", "state", "former", "first_run")
 """Columns of the findings that exist only with a ledger."""
-MISSING = (
-    Column("number", "Case", "number", 7),
-    Column("rule", "Rule", width=9),
-    Column("claim_id", "Claim id", width=18),
-    Column("claim_line", "Line", width=6),
-    Column("cpt_code", "Code", width=7),
-    Column("outcome", "Outcome when last found", width=12),
-    Column("mark", "Since last run", width=11),
-    Column("why", "Reason not seen", width=44),
-    Column("state", "State", width=10),
-    Column("first_run", "First found in", width=24),
-    Column("last_run", "Last found in", width=24),
-)
+MISSING = _published("cases", number=7, rule=9, claim_id=18, claim_line=6, cpt_code=7, outcome=12, mark=11, why=44,
+                     state=10, first_run=24, last_run=24)  # fmt: skip
 CLAIMS = (
     Column("link", "Findings", "link", 9),
-    Column("claim_id", "Claim id", width=18),
-    Column("disposition", "Disposition", width=12),
-    Column("claim_line", "Line", width=6),
-    Column("cpt_code", "Code", width=7),
-    Column("provider_id", "Provider id", width=14),
-    Column("patient_id", "Patient id", width=14),
-    Column("service_date", "Service date", "date", 11),
-    Column("call_start", "Call start", "instant", 16),
-    Column("call_end", "Call end", "instant", 16),
-    Column("minutes", "Minutes", "number", 8),
+    *_published("claims", claim_id=18, disposition=12, claim_line=6, cpt_code=7, provider_id=14, patient_id=14,
+                service_date=11, call_start=16, call_end=16, minutes=8),
     Column("findings", "Findings", "number", 9),
-    Column("violations", "Violation", width=20),
-    Column("reviews", "Review", width=20),
-    Column("unknowns", "Unknown", width=20),
-    Column("supportable_code", "Supportable code", width=11),
-    Column("billed_amount", "Billed", "money", 11),
-    Column("paid_amount", "Paid", "money", 11),
-    Column("at_risk_amount", "Potential overpayment", "money", 13),
-    Column("review_amount", "Under review", "money", 11),
-)
+    *_published("claims", violations=20, reviews=20, unknowns=20, supportable_code=11, billed_amount=11, paid_amount=11,
+                at_risk_amount=13, review_amount=11),
+)  # fmt: skip
 PROVIDERS = (
-    Column("provider_id", "Provider id", width=18),
+    *_published("claims", provider_id=18),
     Column("claims", "Claims", "number"),
     Column("violation", "Violation", "number"),
     Column("review", "Review", "number"),
@@ -82,11 +52,6 @@ PROVIDERS = (
     Column("high", "95% interval, high", "share"),
     Column("above", "Above all claims", width=10),
     Column("at_risk", "Potential overpayment", "money", 14),
-)
-PROVIDERS_NOTE = (
-    "Providers are ranked by the lower bound of the 95% Wilson interval, so that a few claims do not look like a pattern; "
-    "providers with few claims come last. Above all claims: the rate exceeds that of all claims by more than chance "
-    "explains."
 )
 RULES = (
     Column("code", "Rule", width=9),
@@ -103,11 +68,5 @@ RULES = (
     Column("dismissed", "Dismissed findings", "number"),
     Column("settled", "Corrected, refunded or dismissed", "number"),
 )
-REJECTS = (
-    Column("table", "Table", width=10),
-    Column("source_file", "File", width=40),
-    Column("source_record", "Record", "number"),
-    Column("column", "Column", width=20),
-    Column("reason", "Reason", width=60),
-)
+REJECTS = _published("rejects", table_name=10, source_file=40, source_record=12, column_name=20, reason=60)
 RUN = (Column("name", "Name", width=34), Column("value", "Value", width=110))

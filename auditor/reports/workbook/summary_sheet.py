@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-import polars as pl
 from xlsxwriter import Workbook
+from xlsxwriter.chart import Chart
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from auditor.reports.page import charts
-from auditor.reports.page.phrases import counted
+from auditor.reports.page.phrases import counted, money_facts, period
 from auditor.reports.workbook.sheets import WorkbookWriter
 from auditor.result import Result
 from auditor.run_summary import Summary, Tally
@@ -37,8 +37,7 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     judged, rules = summary.rules_evaluated, summary.rules_total
     other_rules = "; the others (see sheet Rules) are not clear" if judged < rules else ""
     at.line("Rules evaluated", f"{judged} of {rules}{other_rules}")
-    days = result.claims["service_date"].cast(pl.String).drop_nulls().sort().to_list()
-    at.line("Service dates", f"{days[0]} to {days[-1]}" if days else "no claim was audited")
+    at.line("Service dates", period(result.claims) or "no claim was audited")
     at.line("Visits cover", f"{cover.visits_since} to {f'{cover.as_of:%Y-%m-%d %H:%M}' if cover.as_of else 'unknown'}")
     at.line("Billed lines since", str(cover.claims_since))
     at.line("Policy", f"{summary.policy.name}, {summary.timezone}")
@@ -61,12 +60,8 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
         at.cells(f"not audited: {name.replace('_', ' ')}", (getattr(claims, name), "number"))
     at.gap()
     at.heads("Potential overpayment", "Amount", "Without amount")
-    for label, name, key in (
-        ("claims in violation", "violation", "at_risk"),
-        ("separately: claims to review", "review", "review"),
-    ):
-        missing, all_ = getattr(money, f"{key}_without_amount"), getattr(summary.after_decisions, name)
-        at.cells(label, (getattr(money, key) if missing < all_ or not all_ else None, "money"), (missing, "number"))
+    for label, fact in zip(("claims in violation", "separately: claims to review"), money_facts(summary), strict=True):
+        at.cells(label, (fact["amount"], "money"), (fact["missing"], "number"))
     if summary.ledger.run:
         at.cells("returned (sum of refunds)", (money.returned, "money"))
         at.cells("still at risk after partial refunds", (money.not_returned, "money"))
@@ -74,8 +69,7 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     at.gap()
     at.heads("Rule", "Violation", "Review", "Amount")
     rules_at = at.row
-    fired = [rule for rule in summary.rules if rule.violation or rule.review]
-    fired.sort(key=lambda rule: (-rule.violation, -rule.review, rule.code))
+    fired = charts.most_findings_first(summary.rules)
     for rule in fired:
         at.cells(
             f"{rule.code} {rule.name}",
@@ -139,26 +133,32 @@ def _bar(book: Workbook, sheet: Worksheet, title: str, where: str, rows: tuple[i
     for at, name in zip(range(1, series + 1), ("violation", "review"), strict=False):
         points = [{"fill": {"color": charts.INK[key]}} for key in ("violation", "review", "incomplete", "clear")]
         chart.add_series({
-            "name": name if series > 1 else "claims", "categories": ["Summary", rows[0], 0, rows[1], 0],
-            "values": ["Summary", rows[0], at, rows[1], at], "fill": {"color": charts.INK[name]}, "gap": 60,
+            "name": name if series > 1 else "claims", "categories": _cells(rows, 0), "values": _cells(rows, at),
+            "fill": {"color": charts.INK[name]}, "gap": 60,
             **({"points": points, "data_labels": {"value": True}} if series == 1 else {}),
         })  # fmt: skip
-    chart.set_title({"name": title, "name_font": {"size": 12}})
     chart.set_y_axis({"reverse": True})
     chart.set_x_axis({"major_gridlines": {"visible": False}, "num_format": "#,##0"})
     chart.set_legend({"position": "bottom"} if series > 1 else {"none": True})
-    chart.set_size({"width": 640, "height": 280 if series == 1 else 370})
-    sheet.insert_chart(where, chart)
+    _place(sheet, chart, title, where, 280 if series == 1 else 370)
 
 
 def _line(book: Workbook, sheet: Worksheet, title: str, where: str, rows: tuple[int, int]) -> None:
     chart = book.add_chart({"type": "line"})
     chart.add_series({
-        "name": "violation rate", "categories": ["Summary", rows[0], 0, rows[1], 0],
-        "values": ["Summary", rows[0], 1, rows[1], 1], "line": {"color": charts.INK["violation"], "width": 1.75},
+        "name": "violation rate", "categories": _cells(rows, 0), "values": _cells(rows, 1),
+        "line": {"color": charts.INK["violation"], "width": 1.75},
     })  # fmt: skip
-    chart.set_title({"name": title, "name_font": {"size": 12}})
     chart.set_y_axis({"num_format": "0%", "min": 0, "major_gridlines": {"visible": True, "line": {"color": "#E4E7EC"}}})
     chart.set_legend({"none": True})
-    chart.set_size({"width": 640, "height": 260})
+    _place(sheet, chart, title, where, 260)
+
+
+def _cells(rows: tuple[int, int], column: int) -> list[str | int]:
+    return ["Summary", rows[0], column, rows[1], column]
+
+
+def _place(sheet: Worksheet, chart: Chart, title: str, where: str, height: int) -> None:
+    chart.set_title({"name": title, "name_font": {"size": 12}})
+    chart.set_size({"width": 640, "height": height})
     sheet.insert_chart(where, chart)

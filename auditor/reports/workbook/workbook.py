@@ -9,7 +9,7 @@ import polars as pl
 from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import ranking
-from auditor.reports.tables import FORMER, urgent_first, worst_first
+from auditor.reports.tables import rejects, urgent_first, with_history, worst_first
 from auditor.reports.workbook import columns, summary_sheet
 from auditor.reports.workbook.sheets import ROWS_ABOVE, opened
 from auditor.result import Result
@@ -19,20 +19,26 @@ ROWS = 2_000
 """Rows of a sheet: reviewers work through hundreds; the CSV and Parquet files have all rows."""
 
 DECISIONS = ["confirmed", "corrected", "refunded", "dismissed"]
-_MISSING_SHOWN = (
+_MISSING_NOTE = (
     "Cases without a finding in this run. Resolved: the claim was audited again and the rule found nothing. Not seen: "
     "this run could not check the case, for the reason shown."
 )
+_PROVIDERS_NOTE = (
+    "Providers are ranked by the lower bound of the 95% Wilson interval, so that a few claims do not look like a pattern; "
+    "providers with few claims come last. Above all claims: the rate exceeds that of all claims by more than chance "
+    "explains."
+)
+_RULES_NOTE = "A rule that was not evaluated was not checked for any claim."
+_REJECTS_NOTE = "Rejected rows, which were not used. Their values are not shown."
+_RUN_NOTE = "Settings and inputs of the run. This file contains identifiers and dates: handle it as PHI."
 
 
 def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | None = None, rows: int = ROWS) -> None:
     """Write the workbook of a finished audit, at most so many rows a sheet. Raises OSError.
 
-    `cases` are the run's cases in the ledger (`Night.cases`).
+    `cases` are the run's cases in the ledger (`LedgerUpdate.cases`).
     """
     claims, findings = _linked(result, cases, rows)
-    missing = cases.filter(pl.col("mark").is_in(GONE)) if cases is not None else None
-    providers, rejects = ranking(result.claims), _rejects(result)
     with opened(path, "Audit of telephone claims", summary.run_id, summary.started) as book:
         summary_sheet.write(book, result, summary)
         heads = [head for head in columns.FINDINGS if cases is not None or head.name not in columns.LEDGER]
@@ -44,31 +50,23 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
                 "error_message": "Choose " + ", ".join(DECISIONS) + ", or leave it blank.",
             })  # fmt: skip
         book.table("Claims", claims, columns.CLAIMS, _claims_note(result.claims.height, rows), frozen=2)
-        if missing is not None:
-            book.table(
-                "Gone", missing.head(rows), columns.MISSING, _MISSING_SHOWN + _rest(missing.height, rows, "cases.csv")
-            )
-        note = columns.PROVIDERS_NOTE + (
-            f" The first {rows:,} of {providers.height:,}." if providers.height > rows else ""
-        )
-        book.table("Providers", providers.head(rows), columns.PROVIDERS, note)
-        note = "A rule that was not evaluated was not checked for any claim."
-        book.table("Rules", _rules(summary), columns.RULES, note)
-        note = "Rejected rows, which were not used. Their values are not shown." + _rest(
-            rejects.height, rows, "rejects.csv"
-        )
-        book.table("Rejects", rejects.head(rows), columns.REJECTS, note)
-        note = "Settings and inputs of the run. This file contains identifiers and dates: handle it as PHI."
-        book.table("Run", _run(summary).head(rows), columns.RUN, note)
+        if cases is not None:
+            missing = cases.filter(pl.col("mark").is_in(GONE))
+            note = _MISSING_NOTE + _rest(missing.height, rows, "cases.csv")
+            book.table("Gone", missing.head(rows), columns.MISSING, note)
+        providers = ranking(result.claims)
+        more = f" The first {rows:,} of {providers.height:,}." if providers.height > rows else ""
+        book.table("Providers", providers.head(rows), columns.PROVIDERS, _PROVIDERS_NOTE + more)
+        book.table("Rules", _rules(summary), columns.RULES, _RULES_NOTE)
+        rejected = rejects(result.inputs)
+        note = _REJECTS_NOTE + _rest(rejected.height, rows, "rejects.csv")
+        book.table("Rejects", rejected.head(rows), columns.REJECTS, note)
+        book.table("Run", _run(summary).head(rows), columns.RUN, _RUN_NOTE)
 
 
 def _linked(result: Result, cases: pl.DataFrame | None, rows: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The worst claims, and the findings in the order of work, each with the sheet where its link leads, if it is there."""
-    begun = pl.DataFrame(schema={"first_run": pl.String, "case_number": pl.Int64, "former": pl.String})
-    if cases is not None:
-        begun = cases.select("first_run", case_number="number", former=FORMER)
-    findings = result.findings.join(begun, on="case_number", how="left", maintain_order="left")
-    findings = urgent_first(findings, rows, 0, "first_run")
+    findings = urgent_first(with_history(result.findings, cases), rows, 0, "first_run")
     claims = worst_first(result.claims, "disposition", rows)
     counted = result.findings.group_by(KEYS).agg(findings=pl.len())
     claims = claims.join(counted, on=KEYS, how="left", maintain_order="left")
@@ -111,12 +109,6 @@ def _rules(summary: Summary) -> pl.DataFrame:
     rows = rows.with_columns(pl.when("evaluated").then(pl.col(name)).alias(name) for name in counts)
     share = pl.when(pl.col("applicable") > 0).then(pl.col("violation") / pl.col("applicable"))
     return rows.with_columns(rate=share, evaluated=yes)
-
-
-def _rejects(result: Result) -> pl.DataFrame:
-    names = ("source_file", "source_record", "column", "reason")
-    parts = [table.rejects.select(pl.lit(name).alias("table"), *names) for name, table in result.inputs.tables.items()]
-    return pl.concat(parts).sort("table", *names)
 
 
 def _run(summary: Summary) -> pl.DataFrame:
