@@ -38,7 +38,7 @@ def row_filter_for(name: str, settings: Settings, engine: Engine, lines: KeyScan
         dated = pl.concat([calls.select("patient_id", "day"), claims.select("patient_id", "day")])
     else:
         dated = calls.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
-    postoperative = any("in_global_period" in rule.considered.meta.root_names() for rule in enabled_rules(settings))
+    postoperative = any(rule.window == "postoperative" for rule in enabled_rules(settings))
     dated = dated.select("patient_id", first="day", last="day")
     return chunk_typer.within_dates(
         _widened(dated, *bounds.longest(settings.policy, postoperative=postoperative)), "visit_start_date"
