@@ -92,7 +92,7 @@ def _codes(inputs: Inputs) -> Iterator[str]:
     if "cpt_codes" in inputs.tables["visits"].columns:
         codes = inputs.profiles["visits"].unlisted_codes
         coverage_text = (
-            f"{len(codes):,} codes, {sum(codes.values()):,} times, are in no list" if codes else "all are in a list"
+            f"{len(codes):,} codes ({sum(codes.values()):,} uses) are not on a list" if codes else "all are on a list"
         )
         yield f"visits.cpt_codes: {coverage_text} of the policy"
 

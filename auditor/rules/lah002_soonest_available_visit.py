@@ -39,7 +39,10 @@ RULE = Rule(
     reads_calls=True,
     needs=(("visits.soonest_available", "visits.booked_at", "visits.originating_call_id"),),
     message=pl.format(
-        "visit {} ({}) is {} after the call and may be the soonest available appointment", "related_id", RELATION, _GAP
+        "visit {} ({}) starts {} after the call and may have been the soonest available appointment",
+        "related_id",
+        RELATION,
+        _GAP,
     ),
     nothing="no visit up to {horizon} days after the call may be the soonest available appointment",
     why_unknown=visits_ahead,

@@ -117,7 +117,7 @@ def test_ids_that_became_others_are_reported():
     before["visits"] = before["visits"].model_copy(update={"different": {"patient_id": 40, "provider_id": 3}})
     this_run["visits"] = this_run["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 5}})
     [issue] = losses(earlier(before), earlier(this_run), 0.2)
-    assert issue.text.startswith("visits.patient_id: 60 different ones in 90 rows; the run before had 40 in 90")
+    assert issue.text.startswith("visits.patient_id: 60 different values in 90 rows; the run before had 40 in 90")
     more = reach("2026-01-01", "2026-03-31", m01=135)
     more["visits"] = more["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 4}})
     assert list(losses(earlier(before), earlier(more), 0.2)) == []
@@ -148,6 +148,6 @@ def test_ids_that_were_found_and_are_no_more_are_reported():
 
     [reported] = losses(joined(40), joined(31), 0.2)
     assert reported.text.startswith(
-        "visits.problem_id: of 40 problems of calls and claims 31 are found there; the run before found 40"
+        "visits.problem_id: this column contains 31 of 40 problems of calls and claims; in the run before it had 40"
     )
     assert list(losses(joined(40), joined(32), 0.2)) == list(losses(joined(4, 4), joined(1, 4), 0.2)) == []
