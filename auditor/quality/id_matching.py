@@ -53,7 +53,7 @@ def _refusal(pair: Relationship, values: int, found: int, near: int, kinds: Sequ
         "so few matches are correct, give --allow-unjoined"
     )
     if near:
-        problem, remedy = f"{problem}, and {near:,} more except for {_differing(kinds)}", _remedy(pair, kinds)
+        problem, remedy = f"{problem}, and {near:,} more if the audit ignores {_differing(kinds)}", _remedy(pair, kinds)
     return CHECK.refuse(problem, remedy, table=pair.table, column=pair.column)
 
 
@@ -65,8 +65,8 @@ def _normalized(pair: Relationship, values: int, near: int, kinds: Sequence[str]
     *others, last = pair.affects
     affected = f"{', '.join(others)} and {last}" if others else last
     return CHECK.undecidable(
-        f"{pair.second}: this column contains {near:,} of {values:,} {pair.first} only except for {_differing(kinds)}; "
-        f"{affected} are unknown for their claims",
+        f"{pair.second}: this column contains {near:,} of {values:,} {pair.first} only if the audit "
+        f"ignores {_differing(kinds)}; {affected} are unknown for their claims",
         _remedy(pair, kinds),
         pair.affects,
         table=pair.table,

@@ -228,7 +228,7 @@ def verdicts(
     """
     assert ran.folder
     doubted = re.search(
-        r"provider\S*( of audited claims only except for|_id: the export has no visit of \d+ providers)|conflicting",
+        r"provider\S*( of audited claims only if the audit ignores|_id: the export has no visit of \d+ providers)|conflicting",
         ran.err + _reasons(ran),
     )
     now = {name: pl.read_parquet(ran.folder / f"{name}.parquet") for name in TABLES}
