@@ -91,8 +91,8 @@ def _codes(inputs: Inputs) -> Iterator[str]:
     """Whether the lists know the visits' codes."""
     if "cpt_codes" in inputs.tables["visits"].columns:
         codes = inputs.profiles["visits"].unlisted_codes
-        unlisted = f"{len(codes):,} codes, {sum(codes.values()):,} times, are in no list"
-        yield f"visits.cpt_codes: {unlisted if codes else 'all are in a list'} of the policy"
+        unlisted = f"{len(codes):,} codes ({sum(codes.values()):,} uses) are not on a list"
+        yield f"visits.cpt_codes: {unlisted if codes else 'all are on a list'} of the policy"
 
 
 def _rules(inputs: Inputs, settings: Settings) -> Iterator[str]:

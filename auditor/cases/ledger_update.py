@@ -294,7 +294,7 @@ def _update_undecided(connection: sqlite3.Connection, result: Result, policy: Po
     """Remember claims with an unknown outcome whose window is still open; forget those that were audited and have none."""
     as_of, end = result.coverage.as_of, pl.coalesce("call_end", "call_start").dt.convert_time_zone("UTC")
     soon, late = bounds.closing(end, policy)
-    waits = pl.any_horizontal(pl.col("unknowns").list.contains(rule.code) for rule in ALL if rule.waits_for_the_horizon)
+    waits = pl.any_horizontal(pl.col("unknowns").list.contains(rule.code) for rule in ALL if rule.window == "later")
     closes = pl.when((soon <= as_of) & waits).then(late).otherwise(soon)
     claims = result.claims.select(*KEYS, closes.alias("closes"), pl.col("unknowns").list.join(" "), late=late)
     waiting = claims.filter(pl.col("unknowns") != "", pl.col("closes") > as_of)

@@ -112,7 +112,7 @@ def _require_answer(master: str) -> None:
         with contextlib.suppress(OSError, ValueError, OverflowError):
             socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
             return
-    raise SparkFailed(f"--master {master}: nobody answers there; check the address, and that the master runs")
+    raise SparkFailed(f"--master {master}: no Spark master answers; check the address and that the master is running")
 
 
 @contextlib.contextmanager

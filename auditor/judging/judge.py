@@ -65,9 +65,9 @@ def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy) -> Jud
 def _own(rule: Rule, policy: Policy) -> pl.Expr:
     """The outcome of the claim by itself, whatever its records support."""
     return (
-        pl.when(~(in_force(policy) & rule.applies))
+        pl.when(~(in_force(policy) & rule.is_applicable))
         .then(Outcome.NOT_APPLICABLE)
-        .when(rule.unknown | (pl.col("call_unsure") if rule.reads_calls else False))
+        .when(rule.is_unknown)
         .then(Outcome.UNKNOWN)
         .otherwise(Outcome.CLEAR)
         .cast(pl.UInt8)

@@ -188,7 +188,7 @@ def _zones_of_hours(found: Mapping[str, Mapping[str, Guess]], reader: Policy) ->
     calls, visits = spans
     if not clock_offset.differ(calls, visits):
         return []
-    why = f"9 of 10 calls start from {calls[0]} to {calls[1]} o'clock, visits from {visits[0]} to {visits[1]}"
+    why = f"9 of 10 calls start between {clock_offset.clock(calls)}, visits between {clock_offset.clock(visits)}"
     return [_commented('# visits = "UTC"', f"ARE THE CALLS OR THE VISITS IN ANOTHER ZONE? {why}")]
 
 

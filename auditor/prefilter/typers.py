@@ -62,7 +62,7 @@ class Typers:
             dated = pl.concat([dated.select("patient_id", "day"), lines.select("patient_id", "day")])
         else:
             dated = dated.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
-        postoperative = any("in_global_period" in rule.considered.meta.root_names() for rule in self.rules)
+        postoperative = any(rule.window == "postoperative" for rule in self.rules)
         dated = dated.select("patient_id", first="day", last="day")
         spans = _widened(dated, *bounds.longest(self.policy, postoperative=postoperative))
         links = calls.select("call_id", "related_visit_id")

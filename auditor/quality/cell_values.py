@@ -1,11 +1,11 @@
 """Cells hold values of their column's kind.
 
-What it checks: cells that are read in a way of their own: null words, rounded identifiers, texts that are no code, and
-other forms that a column should not have.
+What it checks: cells with values that the column should not have, such as null words, rounded identifiers, and texts
+without a code.
 
-Why it matters: such a cell counts as blank, or as something that the clinic may not mean.
+Why it matters: the audit treats such a cell as blank, or gives it a meaning that the clinic may not intend.
 
-What to do: correct the export, or the words in the policy.
+What to do: correct the export, or list the words in the policy.
 
 Source: docs/specification.md#warnings.
 """

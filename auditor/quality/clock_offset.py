@@ -5,7 +5,7 @@ more apart.
 
 Why it matters: an export in UTC moves visits across midnight and out of the 24 hours after a call.
 
-What to do: say in the policy in which zone a table or a column is: `[timezones]`.
+What to do: set the zone of the table or column in the policy: `[timezones]`.
 
 Source: docs/specification.md#warnings.
 """
@@ -21,19 +21,18 @@ _HOURS_APART = 3
 def judge(exports: Exports) -> Iterator[Issue]:
     """The visits, else their bookings, at other hours than the calls."""
     call_hours = hours(exports.profiles["calls"], "call_start")
-    for column, subject in (("visit_start", "visits start"), ("booked_at", "visits are booked")):
+    for column, subject in (("visit_start", "visits start"), ("booked_at", "bookings are made")):
         visit_hours = hours(exports.profiles["visits"], column)
         if not call_hours or not visit_hours or not differ(call_hours, visit_hours):
             continue
         key = "visits" if column == "visit_start" else f'"visits.{column}"'
         yield CHECK.warn(
-            f"visits.{column}: most calls start from {call_hours[0]} to {call_hours[1]} o'clock, {subject} from "
-            f"{visit_hours[0]} to {visit_hours[1]}",
-            f'is one of them in another zone? Say so in the policy: [timezones] {key} = "UTC"',
+            f"visits.{column}: most calls start between {clock(call_hours)}, most {subject} between {clock(visit_hours)}",
+            f'if one of them is in another time zone, set it in the policy: [timezones] {key} = "UTC"',
             table="visits",
             column=column,
         )
-        return  # what moved the visits moved their bookings, too
+        return  # the same offset usually moved the bookings too
 
 
 def hours(profile: TableProfile, column: str) -> tuple[int, int] | None:
@@ -51,6 +50,11 @@ def busiest_hours(counts: Sequence[int]) -> tuple[int, int] | None:
                  if sum(counts[(first + hour) % 24] for hour in range(length + 1)) * 10 >= total * 9)  # fmt: skip
     length, first = next(ranges)
     return first, (first + length) % 24
+
+
+def clock(hours: tuple[int, int]) -> str:
+    """A stretch of hours in messages: `08:00 and 17:59`."""
+    return f"{hours[0]:02}:00 and {hours[1]:02}:59"
 
 
 def differ(left: tuple[int, int], right: tuple[int, int]) -> bool:

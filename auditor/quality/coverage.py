@@ -1,9 +1,9 @@
-"""The exports cover the dates that they seem to cover.
+"""No isolated date extends the coverage.
 
-What it checks: whether the first or last date that a coverage value rests on is more than 31 days from the next
+What it checks: whether the first or last date that a coverage value is based on is more than 31 days from the next
 date, and whether `--as-of` is after the day of the last visit. Coverage is never taken from the clock.
 
-Why it matters: one date with a typing error makes the exports look complete for months that they do not hold, and a claim
+Why it matters: one date with a typing error makes the exports look complete for months that they do not contain, and a claim
 without a visit in such a month looks clean.
 
 What to do: correct the date in the export, or give the value with `--as-of`, `--visits-since`, or `--claims-since`.
@@ -95,7 +95,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
     if settings.as_of:
         if _within(bounds, at := parse_as_of(settings.as_of, settings.policy), settings.policy) < at:
             last: date = bounds.visits.max()  # type: ignore[assignment]
-            yield CHECK.warn(f"--as-of is after the last visit, of {last}, and is cut to the end of that day")
+            yield CHECK.warn(f"--as-of is after the last visit, so the audit uses the end of that visit's day, {last}")
     else:
         yield from _isolated("as_of", _ends(bounds)["date"], latest=True)
     if not settings.visits_since:
@@ -130,8 +130,8 @@ def _isolated(option: str, dates: pl.Series, *, latest: bool = False) -> Iterato
     nearest = dates.drop_nulls().unique().sort(descending=latest).head(2).to_list()
     if len(nearest) == 2 and (days := abs((nearest[0] - nearest[1]).days)) > ISOLATED_DAYS:
         yield CHECK.warn(
-            f"{option} rests on {nearest[0]}, {days} days from the next date",
-            f"if that is a typing error, give --{option.replace('_', '-')}",
+            f"{option} is based on {nearest[0]}, which is {days} days from the next date",
+            f"if that date is wrong, correct it or give --{option.replace('_', '-')}",
         )
 
 

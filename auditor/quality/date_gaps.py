@@ -1,9 +1,9 @@
 """No export lacks days on which the practice was open.
 
 What it checks: runs of days without a row, of visits or of billed lines, on which as many rows as on other days of the
-same weekday are expected, unless the other export is quiet too.
+same weekday are expected, unless the other export also has few rows on these days.
 
-Why it matters: a visit that is not in the export is not found, so a claim of these days looks clean. With
+Why it matters: the audit cannot find a visit that is not in the export, so a claim of these days looks clean. With
 `coverage.holes = "unknown"`, the rules that need these days are unknown.
 
 What to do: export the days again. If the practice was closed, list them in the policy: `[coverage] closed`.
@@ -112,12 +112,16 @@ def judge(exports: Exports) -> Iterator[Issue]:
     if (coverage := exports.coverage) is None:
         return
     unknown = exports.policy.coverage.holes == "unknown"
-    meant = "the rules that need them are unknown" if unknown else "the rules ignore it"
+    meant = "rules that need these days are unknown" if unknown else "the rules ignore this gap"
     lines = "claims" if "claims" in exports.profiles else "calls"
     for table, gaps in (("visits", coverage.visit_gaps), (lines, coverage.line_gaps)):
         for first, final in gaps:
-            message = f"{table}: none from {first} to {final}, although rows are expected on these days; {meant}"
-            remedy = f'if the practice was closed, say so in the policy: [coverage] closed = ["{first}/{final}"]'
+            message = (
+                f"{table}: the export has no rows from {first} to {final}, although other weeks have rows; {meant}"
+            )
+            remedy = (
+                f'export them; if the practice was closed, set in the policy: [coverage] closed = ["{first}/{final}"]'
+            )
             affects = ("the rules that need these days",) if unknown else ()
             yield CHECK.undecidable(message, remedy, affects, table=table)
 

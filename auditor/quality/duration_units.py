@@ -1,4 +1,4 @@
-"""Stated lengths of calls are in the unit in which they are read.
+"""Stated lengths of calls have the expected unit.
 
 What it checks: stated lengths against the end of the same call, against each other, and by their size: whether 9 of 10
 differ by a factor of 60 or 1,440. It also counts stated times that are short by whole hours.
@@ -66,7 +66,11 @@ def suspected_unit(counts: Mapping[str, int], declared_units: Mapping[Any, str])
             continue
         for unit in _FACTORS:
             if _most(counts[f"{name} timed {unit}"], counts[f"{name} timed"], _ENOUGH):
-                return name, "differ from end - start by one factor", unit if name != "call_seconds" else "minutes"
+                return (
+                    name,
+                    "differ from end - start by the same factor",
+                    unit if name != "call_seconds" else "minutes",
+                )
         if counts[f"{name} timed"] == 0:
             alone = counts[f"{name} alone"]
             if _most(counts[f"{name} long"], alone, _ENOUGH):
@@ -76,7 +80,7 @@ def suspected_unit(counts: Mapping[str, int], declared_units: Mapping[Any, str])
     if not {"call_minutes", "call_seconds"} & declared_units.keys():
         for unit in _FACTORS:
             if _most(counts[f"both {unit}"], counts["both"], _ENOUGH):
-                return "call_minutes", "differ from call_seconds by one factor", unit
+                return "call_minutes", "differ from call_seconds by the same factor", unit
     return None
 
 
@@ -91,15 +95,16 @@ def judge(exports: Exports) -> Iterator[Issue]:
     if found := suspected_unit(counts, exports.policy.units):
         column, symptom, unit = found
         yield CHECK.refuse(
-            f"calls: 9 of 10 values of {column} {symptom}, as if they were {unit}",
-            f'say in the policy what they are: [units] {column} = "{unit}"',
+            f"calls.{column}: at least 9 of 10 values {symptom}, so they may be {unit}",
+            f'set the unit in the policy: [units] {column} = "{unit}"',
             table="calls",
             column=column,
         )
     if count := calls.count(_LOST_HOURS):
         yield CHECK.warn(
-            f"calls.call_minutes: {count} stated times fall short of end - start by whole hours, as if a spreadsheet had "
-            "dropped them; those calls have no time",
+            f"calls.call_minutes: {count} stated times are whole hours shorter than the time between start and end, perhaps "
+            "because a spreadsheet dropped the hours; the audit does not use these times",
+            "export times of over an hour as text",
             table="calls",
             column="call_minutes",
         )

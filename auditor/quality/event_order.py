@@ -45,7 +45,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
         rows, wrong = visits.count(order.rows), visits.count(order.wrong)
         if wrong * 5 > rows:
             message = f"visits.{order.first}: {wrong:,} of {rows:,} are after {order.second}"
-            yield CHECK.warn(message, "are two columns swapped?", table="visits", column=order.first)
+            yield CHECK.warn(message, "check whether two columns are swapped", table="visits", column=order.first)
 
 
 CHECK = Check(

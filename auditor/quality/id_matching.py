@@ -1,13 +1,13 @@
 """Ids of audited claims are found in the other exports.
 
-What it checks: for each relationship between the exports, how many different ids are found as they are, and how many only
-once both are normalized (case, leading zeros, a trailing `.0`, blanks and hyphens, rounding by a spreadsheet). It also
-counts clear claims whose patient is in no visit.
+What it checks: for each relationship between the exports, how many different ids match exactly, and how many match only
+after both are normalized (case, leading zeros, a trailing `.0`, blanks and hyphens, rounding by a spreadsheet). It also
+counts clear claims whose patient has no visit.
 
-Why it matters: a wrong key reads like a clean record. No visit is found, so nothing is wrong.
+Why it matters: if the ids do not match, the audit finds no visit, and every claim looks clean.
 
-What to do: say in the policy that ids are the same (`[ids]`), export them as text, or export the tables of one practice
-together. Give `--allow-unjoined` if it is right.
+What to do: set in the policy which differences to ignore (`[ids]`), export the ids as text, or export the tables of one
+practice together. If it is correct that few ids match, give `--allow-unjoined`.
 
 Source: docs/specification.md#match-rates.
 """
@@ -28,8 +28,10 @@ def judge(exports: Exports) -> Iterator[Issue]:
         return
     if exports.clear_by_absence:
         yield CHECK.warn(
-            f"{exports.clear_by_absence:,} claims are clear although their patient is in no visit at all: nothing was "
-            "there to find"
+            f"visits.patient_id: {exports.clear_by_absence:,} clear claims have a patient without any visit in the export",
+            "check that the export has all visits and that the patient ids match",
+            table="visits",
+            column="patient_id",
         )
     for name, values, found, near, how, unmatched in exports.match_rates.iter_rows():
         pair, kinds = BY_NAME[name], how.split(" and ") if how else []
@@ -38,36 +40,33 @@ def judge(exports: Exports) -> Iterator[Issue]:
         if near:
             yield _normalized(pair, values, near, kinds)
         if found * 2 < values and name not in OF_LINES:
-            yield _warning(pair, f"{pair.second}: of {values:,} {pair.first} {found:,} are found there")
+            yield _warning(pair, _matched(pair, values, found))
         elif unmatched and name == "provider in visits":
-            providers = f"{unmatched:,} providers of {MANY_CLAIMS} or more audited claims"
-            yield _warning(pair, f"{pair.second}: {providers} are in no visit")
+            providers = f"{unmatched:,} providers with {MANY_CLAIMS} or more audited claims"
+            yield _warning(pair, f"{pair.second}: the export has no visit of {providers}")
 
 
 def _refusal(pair: Relationship, values: int, found: int, near: int, kinds: Sequence[str]) -> Issue:
-    problem, table, column = (
-        f"{pair.second}: of {values:,} {pair.first} {found:,} are found there",
-        pair.table,
-        pair.column,
+    problem = _matched(pair, values, found)
+    remedy = (
+        "check that the exports belong together and use the same kind of id (`audit98968 check` shows how ids match); if "
+        "so few matches are correct, give --allow-unjoined"
     )
     if near:
-        problem += f", and {near:,} nearly ({_differing(kinds)})"
-        return CHECK.refuse(problem, _remedy(pair, kinds), table=table, column=column)
-    return CHECK.refuse(
-        problem,
-        "do the exports belong together, and is it the same kind of id? `audit98968 check` shows how ids join; if it is "
-        "right, give --allow-unjoined",
-        table=table,
-        column=column,
-    )
+        problem, remedy = f"{problem}, and {near:,} more if the audit ignores {_differing(kinds)}", _remedy(pair, kinds)
+    return CHECK.refuse(problem, remedy, table=pair.table, column=pair.column)
+
+
+def _matched(pair: Relationship, values: int, found: int) -> str:
+    return f"{pair.second}: this column contains {found:,} of {values:,} {pair.first}"
 
 
 def _normalized(pair: Relationship, values: int, near: int, kinds: Sequence[str]) -> Issue:
     *others, last = pair.affects
     affected = f"{', '.join(others)} and {last}" if others else last
     return CHECK.undecidable(
-        f"{pair.second}: {near:,} of {values:,} {pair.first} are there nearly, but not as they stand "
-        f"({_differing(kinds)}); {affected} are unknown for their claims",
+        f"{pair.second}: this column contains {near:,} of {values:,} {pair.first} only if the audit "
+        f"ignores {_differing(kinds)}; {affected} are unknown for their claims",
         _remedy(pair, kinds),
         pair.affects,
         table=pair.table,
@@ -76,7 +75,7 @@ def _normalized(pair: Relationship, values: int, near: int, kinds: Sequence[str]
 
 
 def _warning(pair: Relationship, message: str) -> Issue:
-    return CHECK.warn(message, table=pair.table, column=pair.column)
+    return CHECK.warn(message, "check that the exports use the same ids", table=pair.table, column=pair.column)
 
 
 def _differing(kinds: Sequence[str]) -> str:
@@ -87,7 +86,7 @@ def _remedy(pair: Relationship, kinds: Sequence[str]) -> str:
     if not set(kinds) <= set(DIFFERENCES):
         return "export the ids as text"
     listed = ", ".join(f'"{kind}"' for kind in kinds)
-    return f"if they are the same, say so in the policy: [ids] {pair.ids} = [{listed}]"
+    return f"if the ids mean the same, set this in the policy: [ids] {pair.ids} = [{listed}]"
 
 
 CHECK = Check("Q02", __name__, __doc__, judge, Stage.JUDGED)

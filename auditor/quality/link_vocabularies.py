@@ -1,4 +1,4 @@
-"""Problem ids and diagnoses of visits are those of calls and claims.
+"""Visits use the problem ids and diagnoses of calls and claims.
 
 What it checks: whether the different problem ids (or diagnosis categories) of the visits, and those of calls and claims,
 have any in common.
@@ -41,8 +41,8 @@ def judge(exports: Exports) -> Iterator[Issue]:
     """Columns that share no value: those that count as blank first."""
     for name in sorted(exports.report.incompatible_links):
         yield CHECK.undecidable(
-            f"visits.{name}: no value is in the calls or claims too, as if written in other words; they count as blank",
-            "",
+            f"visits.{name}: no value of this column occurs in the calls or claims; the audit treats the column as blank",
+            "export the same kind of value in both",
             ("related",),
             table="visits",
             column=name,
@@ -50,8 +50,8 @@ def judge(exports: Exports) -> Iterator[Issue]:
     for name, found in exports.report.links.items():
         if _NOTABLE[name] <= found.disjoint < INCOMPATIBLE:
             yield CHECK.warn(
-                f"visits.{name}: no value is in the calls or claims too",
-                "are they the same kind of id?",
+                f"visits.{name}: no value of this column occurs in the calls or claims",
+                "check that both exports use the same kind of value",
                 table="visits",
                 column=name,
             )

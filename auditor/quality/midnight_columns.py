@@ -1,6 +1,7 @@
 """Columns of times hold times.
 
-What it checks: how many values of a column are midnight, as if the export had lost the times, and how many have no time.
+What it checks: how many times in a column are midnight, which suggests that the export dropped the times, and how many
+values have no time.
 
 Why it matters: at midnight a visit seems to be before a call of the same day. A column in which 99 of 100 values are
 midnight counts as dates, and gaps of hours are then unknown.
@@ -33,13 +34,13 @@ def lost_times(name: str, counts: MidnightCounts) -> tuple[str, str] | None:
     clock = counts.midnights - counts.dates
     if counts.date_only and clock:
         count_as = "times" if name == "call_start" else "dates without a time"
-        return f"{clock} values are midnight, as if the times were lost", f"they count as {count_as}"
+        return f"{clock} values are midnight, so the export may lack times", f"the audit treats them as {count_as}"
     if counts.date_only or counts.values < instants.MIDNIGHT_COLUMN or counts.midnights * 10 < counts.values:
         return None
     if clock * 10 >= counts.values:
-        remedy = "they count as times, if they are none, export dates"
+        remedy = "the audit treats them as times; if they are only dates, export dates"
         return f"{clock} of {counts.values} values are midnight", remedy
-    return f"{counts.dates} of {counts.values} values have no time", "they count as dates"
+    return f"{counts.dates} of {counts.values} values have no time", "the audit treats them as dates"
 
 
 CHECK = Check("Q14", __name__, __doc__, judge, by_table=True)

@@ -2,7 +2,7 @@
 
 What it checks: whether any rule can be evaluated, and whether each rule of `--require` can.
 
-Why it matters: a rule without its columns finds nothing, which reads like a clean result.
+Why it matters: a rule without its columns finds nothing, which looks like a clean result.
 
 What to do: map the columns in the policy, supply the table, or leave the rule out of `--require`.
 
@@ -30,7 +30,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
         if reason := missing.get(code):
             yield CHECK.refuse(
                 f"required rule {code} cannot be evaluated: {reason}",
-                "supply it, or leave the rule out of --require",
+                "export this data, or leave the rule out of --require",
             )
 
 

@@ -1,6 +1,6 @@
 """A patient id belongs to one patient.
 
-What it checks: patient ids that are words or numbers for nobody (`0`, `-1`, `9999`, `unknown`, `test`), that lost digits in
+What it checks: patient ids that identify no patient (`0`, `-1`, `9999`, `unknown`, `test`), that lost digits in
 a spreadsheet, or that have far more rows than any other patient.
 
 Why it matters: rows with a placeholder may belong to any patient. Rules that compare a patient's records give such claims
@@ -65,9 +65,9 @@ def judge(exports: Exports) -> Iterator[Issue]:
     """Each table with placeholders."""
     for table, found in exports.report.placeholders_by_table.items():
         yield CHECK.undecidable(
-            f"{table}.patient_id: {found['count'].sum():,} rows have a placeholder for a patient; they may belong to any "
-            "patient, and their claims are review at most",
-            "if it is a patient, name it in the policy: [ids] not_placeholders",
+            f"{table}.patient_id: {found['count'].sum():,} rows have a placeholder instead of a patient's id; they may "
+            "belong to any patient, so their claims get review at most",
+            "if the id is a real patient's, add it to the policy: [ids] not_placeholders",
             _AFFECTS,
             table=table,
             column="patient_id",

@@ -3,11 +3,11 @@
 What it checks: whether a table has rows, whether more of its rows are rejected (duplicates aside) than `--max-rejects`
 allows, and whether more of its rows with an audited code are.
 
-Why it matters: a rejected visit is not found, and a rejected call is not audited. Many rejects are the mark of a wrong
-column, unit, or format, not of single typing errors.
+Why it matters: a rejected visit is not found, and a rejected call is not audited. Many rejects usually
+mean a wrong column, unit, or format, not single typing errors.
 
 What to do: look at the reasons (`audit98968 check`, `rejects.csv`) and correct the policy or the export. Give
-`--max-rejects` or `--allow-empty` if it is right.
+`--max-rejects` or `--allow-empty` if the export is correct.
 
 Source: docs/specification.md#refusals.
 """
@@ -31,7 +31,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
         rows = sum(file.rows for file in exports.files[name])
         if not rows and not settings.allow_empty:
             paths = ", ".join(map(ingest.shown, settings.paths[name]))
-            yield CHECK.refuse(f"{name}: no rows in {paths}", "if that is right, give --allow-empty", table=name)
+            yield CHECK.refuse(f"{name}: no rows in {paths}", "if that is correct, give --allow-empty", table=name)
         used, rejected_billed = billed(exports.profiles[name], settings.codes) if name in exports.profiles else (0, 0)
         for rejected, total, kind in (
             (table.faulty.height, rows, "rows"),
@@ -39,8 +39,8 @@ def judge(exports: Exports) -> Iterator[Issue]:
         ):
             if rejected > _allowed(settings.max_rejects, total):
                 yield CHECK.refuse(
-                    f"{name}: {rejected} of {total} {kind} rejected, more than --max-rejects {settings.max_rejects}; "
-                    f"most often: {'; '.join(_most_frequent(table.faulty['reason']))}",
+                    f"{name}: {rejected} of {total} {kind} were rejected, more than --max-rejects {settings.max_rejects}; "
+                    f"the most frequent reasons: {'; '.join(_most_frequent(table.faulty['reason']))}",
                     "`audit98968 check` shows the rest",
                     table=name,
                 )

@@ -1,11 +1,11 @@
-"""The exports hold what the run before had.
+"""The exports still contain what the previous run had.
 
 What it checks: months that both runs cover. It refuses a month of 20 rows or more that lost more than `--max-shrink` of
-them, and warns about columns, times, and matches that are gone, about small months, and about ids that multiply.
+them, and warns about missing columns, times, and matches, about small months, and about a jump in the number of ids.
 
-Why it matters: an export that is cut short has fewer visits, so more claims look clean than the night before.
+Why it matters: an export that is cut short has fewer visits, so more claims look clean than in the previous run.
 
-What to do: export the table again. If it is right, give `--max-shrink 100%`.
+What to do: export the table again. If the rows were removed on purpose, give `--max-shrink 100%`.
 
 Source: docs/specification.md#shrinkage.
 """
@@ -46,8 +46,8 @@ def shrunken_tables(earlier: Summary, reaches: Mapping[str, TableExtent], allowe
         ]
         if shrunken_months:
             yield CHECK.refuse(
-                f"{table}: rows of {', '.join(shrunken_months)} that the run {earlier.run_id} had are gone",
-                "is the export cut short? If it is right, give --max-shrink 100%",
+                f"{table}: this export has fewer rows than the run {earlier.run_id} for {', '.join(shrunken_months)}",
+                "export the table again; if the rows were removed on purpose, give --max-shrink 100%",
                 table=table,
             )
 
@@ -63,8 +63,9 @@ def losses(earlier: Summary, now: Summary, allowed: float) -> Iterator[Issue]:
             and join.found * previous.values < previous.found * join.values * (1 - allowed)
         ):
             yield CHECK.warn(
-                f"{join.column}: of {join.values:,} {join.of} {join.found:,} are found there; the run {earlier.run_id} "
-                f"found {previous.found:,} of {previous.values:,}"
+                f"{join.column}: this column contains {join.found:,} of {join.values:,} {join.of}; in the run "
+                f"{earlier.run_id} it had {previous.found:,} of {previous.values:,}",
+                "check that the exports use the same ids",
             )
     for table, extent in now.reaches.items():
         yield from _row_losses(table, earlier, extent, allowed)
@@ -73,11 +74,11 @@ def losses(earlier: Summary, now: Summary, allowed: float) -> Iterator[Issue]:
 def _row_losses(table: str, earlier: Summary, extent: TableExtent, allowed: float) -> Iterator[Issue]:
     previous = earlier.reaches.get(table, TableExtent())
     for column in sorted({*previous.columns} - {*extent.columns}):
-        gone = f"{table}.{column}: the run {earlier.run_id} had this column, and this one has it not, or blank"
-        yield CHECK.warn(gone, table=table, column=column)
+        gone = f"{table}.{column}: this column is missing or blank; the run {earlier.run_id} had values in it"
+        yield CHECK.warn(gone, "check the export", table=table, column=column)
     for column in sorted(({*previous.timed} - {*extent.timed}) & {*extent.columns}):
-        dates = f"{table}.{column}: the run {earlier.run_id} had times in it, and this one has dates only"
-        yield CHECK.warn(dates, table=table, column=column)
+        dates = f"{table}.{column}: this column has only dates; the run {earlier.run_id} had times in it"
+        yield CHECK.warn(dates, "export the times", table=table, column=column)
     previous_rows, rows = sum(previous.months.values()), sum(extent.months.values())
     for column, ids in extent.different.items():
         previous_count = previous.different.get(column, 0)
@@ -87,9 +88,9 @@ def _row_losses(table: str, earlier: Summary, extent: TableExtent, allowed: floa
             and ids * previous_rows > previous_count * rows * (1 + allowed)
         ):
             yield CHECK.warn(
-                f"{table}.{column}: {ids:,} different ones in {rows:,} rows; the run {earlier.run_id} had "
+                f"{table}.{column}: {ids:,} different values in {rows:,} rows; the run {earlier.run_id} had "
                 f"{previous_count:,} in {previous_rows:,}",
-                "are some written otherwise than before?",
+                "check whether the export writes some of them differently than before",
                 table=table,
                 column=column,
             )
@@ -97,10 +98,11 @@ def _row_losses(table: str, earlier: Summary, extent: TableExtent, allowed: floa
     then, now = sum(shared.values()), sum(extent.months.get(month, 0) for month in shared)
     empty = [month for month, rows in shared.items() if rows >= _NOTABLE_ROWS and not extent.months.get(month)]
     if empty:
-        yield CHECK.warn(f"{table}: no row of {', '.join(empty)}, which the run {earlier.run_id} had", table=table)
+        none = f"{table}: this export has no rows for {', '.join(empty)}; the run {earlier.run_id} had rows for them"
+        yield CHECK.warn(none, "check whether the export is cut short", table=table)
     elif then >= _COMPARABLE_ROWS and now < then * (1 - allowed):
-        fewer = f"{table}: {now:,} rows of months of which the run {earlier.run_id} had {then:,}"
-        yield CHECK.warn(fewer, "is the export cut short?", table=table)
+        fewer = f"{table}: this export has {now:,} rows for months for which the run {earlier.run_id} had {then:,}"
+        yield CHECK.warn(fewer, "check whether the export is cut short", table=table)
 
 
 def _shared(previous: TableExtent, extent: TableExtent) -> dict[str, int]:

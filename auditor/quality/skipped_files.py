@@ -1,10 +1,10 @@
 """Every file of a folder is read.
 
-What it checks: files in a given folder that are not exports by their kind, and are left alone.
+What it checks: files in a given folder that the program does not read, because they are hidden or not CSV or Parquet.
 
 Why it matters: an export under an unusual name is not audited.
 
-What to do: name the file, or rename it.
+What to do: give the path of the file, or rename it.
 
 Source: docs/specification.md#tables-and-values.
 """

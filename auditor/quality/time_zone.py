@@ -1,8 +1,8 @@
 """The time zone of the exports is known.
 
-What it checks: whether times without an offset are read although neither the policy nor `--timezone` names a zone.
+What it checks: whether the exports have times without an offset while neither the policy nor `--timezone` names a zone.
 
-Why it matters: they are taken as UTC, so that an evening visit falls on the next local date.
+Why it matters: the audit reads such times as UTC, so an evening visit may have the wrong local date.
 
 What to do: give `--timezone`, or set it in the policy.
 
@@ -18,7 +18,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
     """One issue for all tables."""
     if exports.policy.timezone_defaulted and any(table.has_local_times for table in exports.tables.values()):
         yield CHECK.warn(
-            "no time zone given: times without an offset are taken as UTC",
+            "no time zone is given, so the audit reads times without an offset as UTC",
             "give --timezone or set it in the policy",
         )
 

@@ -2,9 +2,9 @@
 
 What it checks: codes of visits that no list of the policy contains.
 
-Why it matters: nobody knows whether such a code is a visit. A visit without other codes counts for review at most.
+Why it matters: such a code does not show whether it is a visit. A visit without other codes supports review at most.
 
-What to do: say what the codes are in the policy: `[lists] visit_codes.add` or `no_visit.add`.
+What to do: add the codes to a list of the policy: `[lists] visit_codes.add` or `no_visit.add`.
 
 Source: docs/specification.md#warnings.
 """
@@ -18,9 +18,9 @@ def judge(exports: Exports) -> Iterator[Issue]:
     """All such codes in one issue."""
     if codes := exports.profiles["visits"].unlisted_codes:
         yield CHECK.undecidable(
-            f"visits.cpt_codes: {len(codes):,} codes, {sum(codes.values()):,} times, are in no list of the policy; a visit "
-            "without others counts for review at most",
-            "say what they are: [lists] visit_codes.add or no_visit.add",
+            f"visits.cpt_codes: {len(codes):,} codes ({sum(codes.values()):,} uses) are not on a list of the policy; a "
+            "visit without other codes supports review at most",
+            "add each code to a list in the policy: [lists] visit_codes.add or no_visit.add",
             ("LBK001", "LBK002", "LAH001", "LAH002"),
             table="visits",
             column="cpt_codes",

@@ -17,7 +17,10 @@ from auditor.quality.issue import Check, Exports, Issue
 def judge(exports: Exports) -> Iterator[Issue]:
     """All such adjustments in one issue."""
     if count := exports.unmatched_adjustments:
-        yield CHECK.warn(f"{count:,} replacements, voids or reversals name no line of the inputs")
+        yield CHECK.warn(
+            f"{count:,} replacements, voids, or reversals refer to lines that are not in the exports",
+            "export the claims from the date of the first version",
+        )
 
 
 CHECK = Check("Q11", __name__, __doc__, judge)

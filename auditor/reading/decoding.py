@@ -102,8 +102,8 @@ class Source(io.BufferedIOBase):
         size = self._size if size is None else size
         if expanded > max(_HARMLESS, self._expansion * size):
             raise InputRefused(
-                f"{self._where}: its {size:,} bytes unpack to more than {self._expansion:,} times as many; if that is "
-                f"right, raise the limit in the policy, for example max_expansion = {20 * self._expansion}"
+                f"{self._where}: its {size:,} bytes decompress to more than {self._expansion:,} times that size; if that is "
+                f"correct, raise the limit in the policy, for example max_expansion = {20 * self._expansion}"
             )
 
     def finish(self) -> tuple[int, str]:

@@ -88,7 +88,7 @@ def _fitting(spec: TableSpec, headers: Sequence[str], policy: Policy) -> str:
     for table in TABLES.values():
         telling = sum(column.required for column in table.columns.values()) > 1
         if table is not spec and telling and fits(table, headers, policy):
-            return f"; the file fits --{table.name}: are two files swapped?"
+            return f"; the file fits --{table.name}, so two files may be swapped"
     return ""
 
 

@@ -117,9 +117,9 @@ def parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]
     Raises InputRefused for paths that lead nowhere.
     """
     found = expand(name, paths)
-    files = "file" if found.strays == 1 else "files"
-    warnings = (f"{name}: ignored {found.strays} other {files} in the folder",) if found.strays else ()
-    return [Part(name, path) for path in found.paths], warnings
+    files = "1 other file" if found.strays == 1 else f"{found.strays} other files"
+    skipped = f"{name}: skipped {files} in the folder; to audit one, give its path"
+    return [Part(name, path) for path in found.paths], (skipped,) if found.strays else ()
 
 
 def read_part(

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
 
 def documented(code: str, column: str, meaning: str, page: str) -> Rule:
@@ -13,7 +13,7 @@ def documented(code: str, column: str, meaning: str, page: str) -> Rule:
         page=page,
         over="claim",
         review=~pl.col(column),
-        applies=HAS_CALL,
+        reads_calls=True,
         needs=((f"calls.{column}",),),
         message=pl.lit(f"no call of the claim documents {meaning}"),
         nothing=f"a call of the claim documents {meaning}",

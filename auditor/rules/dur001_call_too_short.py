@@ -17,7 +17,7 @@ What it cannot see: minutes that were spent but not recorded, and whether the st
 import polars as pl
 
 from auditor.rules.reasons import always
-from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, TIMES, Rule
 
 RULE = Rule(
     code="DUR001",
@@ -27,8 +27,9 @@ RULE = Rule(
     violation=(pl.col("minutes") < pl.col("low")) & (pl.col("period_minutes") < pl.col("low")),
     review=pl.col("minutes") < pl.col("low"),
     conclusive=(pl.col("period_plain") < pl.col("low")).fill_null(True),
+    reads=TIMES,
     unknown=pl.col("minutes").is_null(),
-    applies=HAS_CALL,
+    reads_calls=True,
     message=pl.format("the calls add up to {} min; {} needs at least {} min", "minutes", "cpt_code", "low"),
     nothing="the calls add up to {minutes} min ({minutes_source}); {cpt_code} needs at least {low} min",
     why_unknown=always("the minutes are unknown because a call has neither minutes nor an end"),

@@ -15,7 +15,7 @@ What it cannot see: payers that accept the code for longer calls.
 import polars as pl
 
 from auditor.rules.reasons import always
-from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, TIMES, Rule
 
 RULE = Rule(
     code="DUR002",
@@ -24,8 +24,9 @@ RULE = Rule(
     over="claim",
     violation=pl.col("minutes") > pl.col("high"),
     review=pl.col("plain_minutes") > pl.col("high"),
+    reads=TIMES,
     unknown=pl.col("minutes").is_null(),
-    applies=HAS_CALL,
+    reads_calls=True,
     message=pl.when(pl.col("minutes") > pl.col("high"))
     .then(pl.format("the calls add up to {} min; {} allows at most {} min", "minutes", "cpt_code", "high"))
     .otherwise(

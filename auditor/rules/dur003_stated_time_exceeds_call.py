@@ -13,7 +13,7 @@ stated minutes and an end.
 import polars as pl
 
 from auditor.parsing.microseconds import MINUTE
-from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, TIMES, Rule
 
 _STATED = pl.max_horizontal("discussion_minutes", "stated")
 
@@ -24,7 +24,9 @@ RULE = Rule(
     over="own_call",
     considered=pl.col("clock").is_not_null(),
     review=pl.col("clock") + MINUTE < _STATED,
-    applies=pl.col("has_both_times").fill_null(False) | (~pl.col("has_call") & HAS_CALL),
+    reads=TIMES,
+    reads_calls=True,
+    applies=~pl.col("has_call") | pl.col("has_both_times"),
     message=pl.lit("the stated or discussion minutes exceed the time between the call's start and end"),
     nothing="no call's stated minutes exceed the time between its start and end by more than a minute",
     not_applicable="no call has both stated minutes and an end",

@@ -13,7 +13,7 @@ What it cannot see: a request that the patient made in another way and that was 
 import polars as pl
 
 from auditor.rules.reasons import blank
-from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="ELG001",
@@ -23,9 +23,9 @@ RULE = Rule(
     violation=pl.col("initiated_by") == "provider",
     review=pl.col("initiated_by") == "callback",
     doubt=pl.col("initiated_by").is_null(),
-    applies=HAS_CALL,
+    reads_calls=True,
     needs=(("calls.initiated_by",),),
-    message=pl.lit("the provider's side started a call of the claim, or the call was a callback"),
+    message=pl.lit("the patient did not start a call of the claim: the provider started it, or it was a callback"),
     nothing="the patient, a parent or a guardian started every call",
     why_unknown=blank("who started the call"),
     errs="neither",

@@ -12,7 +12,7 @@ What it cannot see: whether the export and the payer define an established patie
 import polars as pl
 
 from auditor.rules.reasons import blank
-from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="ELG002",
@@ -21,7 +21,7 @@ RULE = Rule(
     over="own_call",
     violation=~pl.col("established"),
     doubt=pl.col("established").is_null(),
-    applies=HAS_CALL,
+    reads_calls=True,
     needs=(("calls.established",),),
     message=pl.lit("the patient was not an established patient"),
     nothing="the patient was an established patient",

@@ -12,7 +12,7 @@ What it cannot see: whether the caller had the legal right to speak for the pati
 import polars as pl
 
 from auditor.rules.reasons import blank
-from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="ELG005",
@@ -21,7 +21,7 @@ RULE = Rule(
     over="own_call",
     violation=pl.col("caller") == "other",
     doubt=pl.col("caller").is_null(),
-    applies=HAS_CALL,
+    reads_calls=True,
     needs=(("calls.caller",),),
     message=pl.lit("someone other than the patient, a parent or a guardian called"),
     nothing="the patient, a parent or a guardian spoke in every call",

@@ -12,7 +12,7 @@ What it cannot see: what was said in the call.
 import polars as pl
 
 from auditor.rules.reasons import blank
-from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="ELG006",
@@ -21,7 +21,7 @@ RULE = Rule(
     over="own_call",
     violation=pl.col("purpose").is_in(["scheduling", "administrative", "follow_up"]),
     doubt=pl.col("purpose").is_null(),
-    applies=HAS_CALL,
+    reads_calls=True,
     needs=(("calls.purpose",),),
     message=pl.lit("a call of the claim was for scheduling, administration or follow-up, not clinical"),
     nothing="every call was clinical",

@@ -23,7 +23,8 @@ RULE = Rule(
     conclusive=pl.col("status_known"),
     violation=pl.col("is_0"),
     review=pl.col("is_1"),
-    unknown=pl.col("same_day_not_covered"),
+    reads=("visits.provider_id", "visits.status"),
+    window="same_day",
     needs=(("visits.cpt_codes",),),
     message=pl.format(
         "{} {} of the same day has a code that is bundled with {}", "related_kind", "related_id", "cpt_code"

@@ -12,7 +12,7 @@ What it cannot see: calls that were entered twice under different ids; INT003 ma
 
 import polars as pl
 
-from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="FRQ004",
@@ -22,7 +22,7 @@ RULE = Rule(
     conclusive=pl.col("status_known"),
     violation=pl.col("is_telephone"),
     review=pl.lit(True),
-    applies=HAS_CALL,
+    reads_calls=True,
     message=pl.format("a call of this claim also supports claim {}", "related_id"),
     nothing="the claim's calls support no other line",
     errs="under",

@@ -12,7 +12,7 @@ What it cannot see: calls that were matched by patient, provider and date, becau
 
 import polars as pl
 
-from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="INT002",
@@ -20,7 +20,7 @@ RULE = Rule(
     page=__doc__,
     over="own_call",
     violation=pl.col("other_party") | pl.col("none_on_date"),
-    applies=HAS_CALL,
+    reads_calls=True,
     message=pl.format("the patient, provider or date of call {} differs from the claim's", "related_id"),
     nothing="the calls have the claim's patient, provider and service date",
     errs="neither",

@@ -12,7 +12,7 @@ What it cannot see: calls without a recorded end.
 import polars as pl
 
 from auditor.rules.reasons import always
-from auditor.rules.rule import HAS_CALL, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import TELEPHONE_SERVICES, TIMES, Rule
 
 RULE = Rule(
     code="INT003",
@@ -20,8 +20,9 @@ RULE = Rule(
     page=__doc__,
     over="overlap",
     review=pl.lit(True),
+    reads=TIMES,
     unknown=pl.col("end").is_null(),
-    applies=HAS_CALL,
+    reads_calls=True,
     message=pl.format("call {} of the same provider overlaps a call of this claim", "related_id"),
     nothing="no other call of the provider overlaps a call of this claim",
     why_unknown=always("the end of a call of the claim is unknown"),

@@ -16,7 +16,7 @@ What it cannot see: visits at other practices, and visits after the export ends.
 import polars as pl
 
 from auditor.rules.reasons import visits_ahead
-from auditor.rules.rule import DAYS, HAS_CALL, HOURS, RELATION, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import DAYS, HOURS, RELATION, RELATION_READS, TELEPHONE_SERVICES, TIMES, Rule
 
 _FROM_CALL = pl.col("from_call")
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
@@ -45,8 +45,9 @@ RULE = Rule(
     & (pl.col("linked") | (_RELATED & (pl.col("not_booked") | _FROM_CALL)) | (_MAYBE & _FROM_CALL)),
     review=(_NOT_CANCELLED & (_MAYBE | (_FROM_CALL & pl.col("unrelated_supports"))))
     | (_CANCELLED & _FROM_CALL & _MAYBE),
-    unknown=pl.col("ahead_not_covered"),
-    applies=HAS_CALL,
+    reads=(*RELATION_READS, *TIMES, "visits.booked_at"),
+    window="ahead",
+    reads_calls=True,
     message=pl.format("visit {} ({}) {}", "related_id", RELATION, _WHEN),
     nothing="no visit of the patient from the start of the call to {hours} hours after its end",
     why_unknown=visits_ahead,

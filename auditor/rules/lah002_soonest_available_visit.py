@@ -14,7 +14,7 @@ What it cannot see: whether an earlier appointment was free; it relies on the ex
 import polars as pl
 
 from auditor.rules.reasons import visits_ahead
-from auditor.rules.rule import DAYS, HAS_CALL, HOURS, RELATION, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import DAYS, HOURS, RELATION, RELATION_READS, TELEPHONE_SERVICES, TIMES, Rule
 
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
 _NOT_CANCELLED = pl.col("qualifies") & pl.col("not_cancelled")
@@ -34,11 +34,15 @@ RULE = Rule(
     violation=_AVAILABLE & ((_IN_SPAN & _MAYBE) | (pl.col("not_booked") & _RELATED)),
     review=(_AVAILABLE & (_IN_SPAN | (pl.col("not_booked") & _MAYBE))) | _FOUND | (_CALLED_OFF & _IN_SPAN & _MAYBE),
     doubt=_NOT_CANCELLED & _MAYBE & pl.col("not_booked") & pl.col("soonest_blank"),
-    unknown=pl.col("later_not_covered"),
-    applies=HAS_CALL,
+    reads=(*RELATION_READS, *TIMES),
+    window="later",
+    reads_calls=True,
     needs=(("visits.soonest_available", "visits.booked_at", "visits.originating_call_id"),),
     message=pl.format(
-        "visit {} ({}) is {} after the call and may be the soonest available appointment", "related_id", RELATION, _GAP
+        "visit {} ({}) starts {} after the call and may have been the soonest available appointment",
+        "related_id",
+        RELATION,
+        _GAP,
     ),
     nothing="no visit up to {horizon} days after the call may be the soonest available appointment",
     why_unknown=visits_ahead,

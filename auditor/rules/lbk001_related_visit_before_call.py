@@ -16,7 +16,7 @@ provider and nothing else to compare, the rule assumes that they are about the s
 import polars as pl
 
 from auditor.rules.reasons import visits_back
-from auditor.rules.rule import DAYS, HAS_CALL, HOURS, RELATION, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import DAYS, HOURS, RELATION, RELATION_READS, TELEPHONE_SERVICES, Rule
 
 _TOOK_PLACE = pl.col("qualifies") & pl.col("took_place")
 _WHEN = (
@@ -38,8 +38,9 @@ RULE = Rule(
     review=pl.col("qualifies")
     & (pl.col("took_place") | (pl.col("scheduled") & pl.col("has_started")))
     & pl.col("may_be_related"),
-    unknown=pl.col("lookback_not_covered"),
-    applies=HAS_CALL,
+    reads=RELATION_READS,
+    window="lookback",
+    reads_calls=True,
     message=pl.format("visit {} ({}) {}", "related_id", RELATION, _WHEN),
     nothing="no visit of the patient in the {lookback} days before the call",
     why_unknown=visits_back("lookback"),

@@ -13,7 +13,7 @@ What it cannot see: procedures without `global_days` in the export, and procedur
 import polars as pl
 
 from auditor.rules.reasons import visits_back
-from auditor.rules.rule import DAYS, HAS_CALL, RELATION, Rule
+from auditor.rules.rule import DAYS, RELATION, RELATION_READS, Rule
 
 _IN_PERIOD = (
     pl.col("took_place") & (pl.col("same_provider") | pl.col("same_group")) & pl.col("certainly_before")
@@ -41,8 +41,10 @@ RULE = Rule(
     violation=_IN_PERIOD & _FIRM,
     conclusive=pl.col("status_known"),
     review=_IN_PERIOD & pl.col("may_be_related"),
-    unknown=pl.col("postoperative_not_covered"),
-    applies=HAS_CALL & ~pl.col("modifiers").list.contains("24"),
+    reads=(*RELATION_READS, "calls.modifiers", "claims.modifiers"),
+    window="postoperative",
+    reads_calls=True,
+    applies=~pl.col("modifiers").list.contains("24"),
     needs=(("visits.global_days",),),
     message=pl.format(
         "the call is {} procedure visit {} ({}), within its global period", _WHEN, "related_id", RELATION

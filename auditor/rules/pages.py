@@ -24,6 +24,7 @@ def page(rule: Rule, numbers: Numbers | None = None) -> str:
         text,
         f"If data is missing: {_ERRS[rule.errs]}",
         f"Needs: {needs}" if needs else "",
+        f"Also reads, if the export has them: {', '.join(sorted({*rule.reads}))}" if rule.reads else "",
         "Sources:\n" + "\n".join(f"- {cite}" for cite in rule.cites),
         "Examples:\n" + textwrap.indent(textwrap.dedent(rule.examples).strip("\n"), "    "),
     ]

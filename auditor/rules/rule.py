@@ -11,7 +11,8 @@ from typing import Any, Literal
 import polars as pl
 
 from auditor.policy import Severity
-from auditor.windows import RecordSet, check
+from auditor.schema.tables import TABLES
+from auditor.windows import CoverageWindow, RecordSet, check
 
 Row = Mapping[str, Any]
 Why = Callable[[Row, Sequence[Row], Any], str]
@@ -39,9 +40,14 @@ class Rule:
 
     `over` names the record set that `violation`, `review` and `doubt` are evaluated on, one row per record; `considered`
     selects its records, and `conclusive` those that can support more than review, whatever the policy's severity.
-    `unknown` and `applies` are evaluated on the claim's own row. `needs` are alternatives, at least one of which must
-    exist for the rule to be evaluated: a column as `table.column`, or a table. `errs` says which way the rule is wrong
-    when the export has little data. The module's docstring is the rule's page.
+    `unknown` and `applies` are evaluated on the claim's own row. `errs` says which way the rule is wrong when the export
+    has little data. The module's docstring is the rule's page.
+
+    What the rule reads: `needs` are alternatives, at least one of which must exist for the rule to be evaluated: a
+    column as `table.column`, or a table; `lines.units` and the like are columns of the claims table, or of the calls
+    without one. `reads` are other columns that change its outcome; every rule also reads required columns and `BILLED`.
+    If the exports do not cover `window`, the rule is unknown. `reads_calls`: it does not apply to a claim without a call,
+    and is unknown if the claim's ids may match one.
 
     The texts that `explain` prints: `nothing` if the rule found nothing, `why_unknown` if it is unknown,
     `not_applicable` if it does not apply to a claim that has a call, and `exclusion_reason` for a record that supports
@@ -64,7 +70,10 @@ class Rule:
     unknown: pl.Expr = field(default_factory=lambda: pl.lit(False))
     considered: pl.Expr = field(default_factory=lambda: pl.lit(True))
     applies: pl.Expr = field(default_factory=lambda: pl.lit(True))
+    reads: tuple[str, ...] = ()
     needs: tuple[tuple[str, ...], ...] = ()
+    window: CoverageWindow | None = None
+    reads_calls: bool = False
     shows_record: bool = True
     nothing: str = "nothing found"
     why_unknown: Why = lambda *_: "the export does not show it"
@@ -73,30 +82,43 @@ class Rule:
     explains_rejected_records: bool = False
 
     def __post_init__(self) -> None:
-        """Every column that the rule names must be listed in windows/. Raises ValueError."""
+        """Every column that the rule names must be listed in windows/ or the schema. Raises ValueError."""
+        if unlisted := self.inputs - _INPUTS:
+            raise ValueError(f"{self.code} reads {min(unlisted)!r}, which is no table or column of schema/tables.py")
         explained = () if self.over == "claim" else (self.exclusion_reason,)
         check(
             self.code,
             self.over,
             (self.violation, self.review, self.conclusive, self.doubt, self.considered, *explained),
         )
-        check(self.code, "claim", (self.unknown, self.applies))
+        check(self.code, "claim", (self.is_unknown, self.is_applicable))
         check(self.code, "claim", (self.message,), message=True)
 
     @property
-    def waits_for_the_horizon(self) -> bool:
-        """Whether the rule is unknown until the horizon of a claim has passed, not only the lookahead hours."""
-        return "later_not_covered" in self.unknown.meta.root_names()
+    def inputs(self) -> frozenset[str]:
+        """Every optional column that can change the outcome, as `table.column`, and the table that it needs."""
+        needed = {name for alternatives in self.needs for name in alternatives}
+        of_lines = {name.partition(".")[2] for name in needed if name.startswith("lines.")}
+        billing = {f"{table}.{column}" for table in ("calls", "claims") for column in of_lines}
+        return frozenset(BILLED) | {*self.reads, *needed, *billing} - {f"lines.{column}" for column in of_lines}
+
+    @property
+    def is_unknown(self) -> pl.Expr:
+        """Whether a claim is unknown by itself: its window is not covered, its call is unsure, or `unknown` holds."""
+        unknown = self.unknown
+        if self.window:
+            unknown = pl.col(f"{self.window}_not_covered") | unknown
+        return unknown | pl.col("call_unsure") if self.reads_calls else unknown
+
+    @property
+    def is_applicable(self) -> pl.Expr:
+        """Whether the rule applies to a claim."""
+        return HAS_CALL & self.applies if self.reads_calls else self.applies
 
     @property
     def strongest(self) -> Literal["violation", "review"]:
         """The strongest outcome that the rule gives, unless the policy sets another."""
         return "review" if self.violation.meta.eq(pl.lit(False)) else "violation"
-
-    @property
-    def reads_calls(self) -> bool:
-        """Whether the rule applies only to claims with a call."""
-        return "has_call" in self.applies.meta.root_names()
 
     def outcome(self, severity: Mapping[str, Severity]) -> pl.Expr:
         """The outcome that one record supports, with the policy's severity; CLEAR if it supports none."""
@@ -125,11 +147,39 @@ class Rule:
         return None
 
 
+_INPUTS = frozenset(f"{table.name}.{column}" for table in TABLES.values() for column in table.columns) | TABLES.keys()
+
 TELEPHONE_SERVICES = "CPT 2020 Professional Edition (AMA), Medicine, Telephone Services 98966-98968"
 """The source of most rules, as rules cite it."""
 
 HAS_CALL = pl.col("has_call") | pl.col("call_unsure")
-"""Rules that read calls do not apply to a claim without one; they are unknown if its ids may match a call."""
+"""A call supports the claim, or may support it: its ids match one but for the way they are written."""
+
+_BILLING = ("cpt_code", "claim_id", "claim_line", "claim_status", "frequency_code", "original_claim_id", "billed_amount",
+            "paid_amount")  # fmt: skip
+BILLED = (
+    *(f"{table}.{column}" for table in ("calls", "claims") for column in _BILLING),
+    "claims.call_id",
+    "calls.purpose",
+)
+"""The optional columns from which every rule has the lines and their calls."""
+
+TIMES = (
+    "calls.call_end",
+    "calls.call_end_time",
+    "calls.call_minutes",
+    "calls.call_seconds",
+    "calls.discussion_minutes",
+)
+"""The columns from which rules have the end and the minutes of calls."""
+
+GROUPS = ("calls.group_id", "calls.specialty", "providers.group_id", "providers.specialty")
+"""The columns from which rules have the group and specialty of a claim's provider."""
+
+RELATION_READS = (*GROUPS, "calls.related_visit_id", "calls.problem_id", "calls.diagnosis_codes", "claims.diagnosis_codes",
+    "visits.provider_id", "visits.originating_call_id", "visits.problem_id", "visits.diagnosis_codes", "visits.group_id",
+    "visits.specialty", "visits.modality", "visits.cpt_codes", "visits.status")  # fmt: skip
+"""The columns from which rules have whether a visit took place, counts, and is related."""
 
 DAYS = pl.format(
     "{} {}", "gap_days", pl.when(pl.col("gap_days").abs() == 1).then(pl.lit("day")).otherwise(pl.lit("days"))

@@ -17,11 +17,13 @@ from auditor.windows import calls, lines, visits
 from auditor.windows.columns import RELATED, Columns
 from auditor.windows.records import PatientRecords
 
-__all__ = ["LISTED", "PatientRecords", "RecordSet", "RecordSets", "check"]
+__all__ = ["LISTED", "CoverageWindow", "PatientRecords", "RecordSet", "RecordSets", "check"]
 
 RecordSet = Literal[
     "claim", "visit_before", "visit_after", "line_before", "shared_call", "same_day", "own_call", "overlap"
 ]
+CoverageWindow = Literal["lookback", "postoperative", "ahead", "later", "same_day", "lines", "group_lines"]
+"""The windows that the exports must cover: a column of `claim` each, such as `lookback_not_covered`."""
 
 LISTED: Mapping[RecordSet, Columns] = {
     "claim": lines.CLAIM,

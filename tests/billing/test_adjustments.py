@@ -63,7 +63,7 @@ def test_the_line_that_is_left(tmp_path: Path, rows: tuple[str, ...], left: set[
     assert compare.differences(made, result) == []
     assert set(result.claims["claim_id"]) == left
     assert (result.inactive["void"], result.unmatched) == (void, unmatched)
-    assert any("name no line" in text for text in result.warnings) is bool(unmatched)
+    assert any("refer to lines that are not in" in text for text in result.warnings) is bool(unmatched)
 
 
 def test_a_replacement_that_found_nothing_asks_for_review(tmp_path: Path):

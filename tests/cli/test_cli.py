@@ -177,13 +177,13 @@ def test_no_identifier_in_text_and_on_standard_error(exports: Path):
 
 
 def test_warnings_are_reported_on_standard_error_and_in_the_report(exports: Path):
-    warning = "visits_since rests on 2026-01-05, 59 days from the next date"
+    warning = "visits_since is based on 2026-01-05, which is 59 days from the next date"
     done = run(exports)
     assert f"warning: {warning}" in done.stderr
     assert f"- {warning}" in done.stdout
     quiet = run(exports, "--quiet")
     assert (quiet.stderr, f"- {warning}" in quiet.stdout) == ("", True)
-    assert "rests on" not in run(exports, "--format", "csv").stdout
+    assert "is based on" not in run(exports, "--format", "csv").stdout
     reported = json.loads(run(exports, "--format", "json").stdout)["warnings"]
     assert any(text.startswith(warning) for text in reported)
 

@@ -35,6 +35,12 @@ def cited() -> list[tuple[str, str]]:
     return found + [("docs/specification.md", anchor) for anchor in re.findall(r"\]\(#([\w-]+)\)", PAGE)]
 
 
+def _codes(cell: str) -> set[str]:
+    """The codes of rules that a cell names: `DOC001-005` names five."""
+    named = re.findall(r"([A-Z]{3})(\d{3})(?:-(\d{3}))?", cell)
+    return {f"{kind}{number:03}" for kind, first, last in named for number in range(int(first), int(last or first) + 1)}
+
+
 def test_headings_differ():
     assert len(set(ANCHORS)) == len(ANCHORS) > 30
 
@@ -55,11 +61,31 @@ def test_every_rule_is_in_the_table_with_its_strongest_outcome(rule):
 
 def test_rules_that_read_calls_are_not_applicable_without_one():
     [row] = [row for row in ROWS if row[1] == "the claim has no call"]
-    named = re.findall(r"([A-Z]{3})(\d{3})(?:-(\d{3}))?", row[0])
-    codes = {
-        f"{kind}{number:03}" for kind, first, last in named for number in range(int(first), int(last or first) + 1)
-    }
-    assert codes == {rule.code for rule in ALL if rule.reads_calls}
+    assert _codes(row[0]) == {rule.code for rule in ALL if rule.reads_calls}
+
+
+@pytest.mark.parametrize(
+    ("codes", "windows"),
+    [
+        ("LBK001", {"lookback"}),
+        ("LBK002", {"postoperative"}),
+        ("LAH001, LAH002", {"ahead", "later"}),
+        ("EXC001", {"same_day"}),
+        ("FRQ001, FRQ002, FRQ005", {"lines", "group_lines"}),
+    ],
+)
+def test_coverage_by_rule_is_what_rules_declare(codes: str, windows: set[str]):
+    assert [row for row in ROWS if row[0] == codes and re.search("visits_since|claims_since|as_of", row[1])]
+    assert {rule.code for rule in ALL if rule.window in windows} == set(codes.split(", "))
+
+
+@pytest.mark.parametrize("rule", [rule for rule in ALL if rule.needs], ids=lambda rule: rule.code)
+def test_needed_columns_are_in_the_specification(rule):
+    heading = ROWS.index(["rules", "need"])
+    named = {code: row[1] for row in ROWS[heading + 1 : heading + 11] for code in _codes(row[0])}
+    columns = [name.partition(".")[2] for alternatives in rule.needs for name in alternatives if "." in name]
+    own = named[rule.code] == "their column of the calls" and [f"calls.{columns[0]}"] == [*rule.needs[0]]
+    assert own or rule.code == "INT001" or all(column in named[rule.code] for column in columns)
 
 
 @pytest.mark.parametrize(("key", "default"), THRESHOLDS, ids=[key for key, _ in THRESHOLDS])

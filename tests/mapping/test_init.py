@@ -379,7 +379,7 @@ def test_visits_at_other_hours_ask_for_a_zone(tmp_path: Path) -> None:
     visits += "".join(f"V{n},A{n},2026-03-{n:02} {13 + n % 8:02}:10:00\n" for n in range(1, 29))
     policy, text = of_calls(tmp_path, calls, visits)
     assert "timezones" not in policy
-    assert "ARE THE CALLS OR THE VISITS IN ANOTHER ZONE? 9 of 10 calls start from 8 to 15 o'clock" in line_of(
+    assert "ARE THE CALLS OR THE VISITS IN ANOTHER ZONE? 9 of 10 calls start between 08:00 and 15:59" in line_of(
         text, '# visits = "UTC"'
     )
     assert "ANOTHER ZONE" not in of_calls(tmp_path, calls, visits.replace(" 2", " 1").replace(" 19", " 12"))[1]

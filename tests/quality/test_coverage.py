@@ -37,7 +37,7 @@ def test_both_ends_of_the_visits_are_warned_about_where_lonely(tmp_path: Path, a
         visits=rows("\n".join(["visit_id | patient_id | provider_id | visit_start | status", *visits])),
     )
     result = compare.run(world, tmp_path)
-    rests = [warning for warning in result.warnings if " rests on " in warning]
+    rests = [warning for warning in result.warnings if " is based on " in warning]
     assert {warning.split()[0] for warning in rests} == warned
 
 
@@ -72,7 +72,9 @@ def test_as_of_is_cut_to_the_day_of_the_last_visit(tmp_path: Path):
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
     assert compare.verdicts(result)[("k1", "1", "98968")]["LAH001"][0] == "unknown"
-    assert "--as-of is after the last visit, of 2026-01-01, and is cut to the end of that day" in result.warnings
+    assert (
+        "--as-of is after the last visit, so the audit uses the end of that visit's day, 2026-01-01" in result.warnings
+    )
 
 
 @pytest.mark.parametrize(("since", "expected"), [("2026-03-02", "clear"), ("2026-03-03", "unknown")])

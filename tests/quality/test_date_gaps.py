@@ -138,7 +138,9 @@ def test_a_lost_fortnight_of_visits_leaves_the_windows_open(tmp_path: Path):
     verdicts = {key[0]: rules for key, rules in compare.verdicts(result).items()}
     assert verdicts["k2026-02-16-0"]["LBK001"][0] == "unknown"
     assert verdicts["k2026-02-06-0"]["LAH001"][0] == "clear"
-    assert any(text.startswith("visits: none from 2026-02-09 to 2026-02-20") for text in result.warnings)
+    assert any(
+        text.startswith("visits: the export has no rows from 2026-02-09 to 2026-02-20") for text in result.warnings
+    )
 
 
 def test_a_lost_fortnight_of_lines_leaves_the_period_open(tmp_path: Path):
@@ -211,7 +213,9 @@ def test_what_the_options_say_is_covered_is_looked_at_too(
     assert compare.differences(world, result) == []
     stretch = (date.fromisoformat(hole[0]), date.fromisoformat(hole[1]))
     assert stretch in result.coverage.visit_gaps
-    assert any(text.startswith(f"visits: none from {hole[0]} to {hole[1]}") for text in result.warnings)
+    assert any(
+        text.startswith(f"visits: the export has no rows from {hole[0]} to {hole[1]}") for text in result.warnings
+    )
     reported = compare.verdicts(result)[(claim, "1", "98968")]
     assert [reported[rule][0] for rule in rules] == ["unknown"] * len(rules)
 

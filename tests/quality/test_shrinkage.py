@@ -40,7 +40,7 @@ BEFORE = reach("2026-01-01", "2026-03-31", m01=100, m02=100, m03=19)
 )
 def test_months_that_both_cover_are_compared(this_run: dict[str, TableExtent], lost: str | None):
     reported = [issue.message for issue in shrunken_tables(earlier(BEFORE), this_run, 0.2)]
-    assert reported == ([] if lost is None else [f"visits: rows of {lost} that the run before had are gone"])
+    assert reported == ([] if lost is None else [f"visits: this export has fewer rows than the run before for {lost}"])
     assert list(shrunken_tables(earlier(BEFORE), this_run, 1.0)) == []
 
 
@@ -69,7 +69,7 @@ def test_a_second_run_with_a_sixth_of_the_visits_is_refused(tmp_path: Path, capf
     export(tmp_path, 1 / 6)
     capfd.readouterr()
     assert run(tmp_path) == 3
-    assert "visits: rows of 2026-01 (" in capfd.readouterr().err
+    assert "visits: this export has fewer rows than the run " in capfd.readouterr().err
     assert len([*(tmp_path / "out" / "refused").iterdir()]) == 1
     assert run(tmp_path, "--ledger", "none") == 0
     export(tmp_path, 1 / 6)
@@ -94,7 +94,7 @@ def test_check_tells_what_shrank_and_refuses_it(tmp_path: Path, capfd: pytest.Ca
     capfd.readouterr()
     there = sorted((tmp_path / "out").iterdir())
     assert command(["check", *paths]) == 3
-    assert "visits: rows of 2026-01 (" in capfd.readouterr().err
+    assert "visits: this export has fewer rows than the run " in capfd.readouterr().err
     assert command(["check", *paths, "--max-shrink", "100%"]) == 0
     assert sorted((tmp_path / "out").iterdir()) == there
 
@@ -117,7 +117,7 @@ def test_ids_that_became_others_are_reported():
     before["visits"] = before["visits"].model_copy(update={"different": {"patient_id": 40, "provider_id": 3}})
     this_run["visits"] = this_run["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 5}})
     [issue] = losses(earlier(before), earlier(this_run), 0.2)
-    assert issue.text.startswith("visits.patient_id: 60 different ones in 90 rows; the run before had 40 in 90")
+    assert issue.text.startswith("visits.patient_id: 60 different values in 90 rows; the run before had 40 in 90")
     more = reach("2026-01-01", "2026-03-31", m01=135)
     more["visits"] = more["visits"].model_copy(update={"different": {"patient_id": 60, "provider_id": 4}})
     assert list(losses(earlier(before), earlier(more), 0.2)) == []
@@ -148,6 +148,6 @@ def test_ids_that_were_found_and_are_no_more_are_reported():
 
     [reported] = losses(joined(40), joined(31), 0.2)
     assert reported.text.startswith(
-        "visits.problem_id: of 40 problems of calls and claims 31 are found there; the run before found 40"
+        "visits.problem_id: this column contains 31 of 40 problems of calls and claims; in the run before it had 40"
     )
     assert list(losses(joined(40), joined(32), 0.2)) == list(losses(joined(4, 4), joined(1, 4), 0.2)) == []

@@ -21,7 +21,7 @@ def test_a_directory_is_read_with_strays_named(tmp_path: Path, policy: Policy):
     (tmp_path / "data" / "readme.txt").write_text("no data")
     table = read_table(tmp_path / "data", policy)
     assert sorted(table.rows["visit_id"]) == ["007", "008"]
-    assert table.warnings == ("visits: ignored 1 other file in the folder",)
+    assert table.warnings == ("visits: skipped 1 other file in the folder; to audit one, give its path",)
     assert read_table(tmp_path / "data" / "*.csv", policy).rows.height == 1
 
 
@@ -55,7 +55,7 @@ def test_hidden_entries_are_passed_over_and_links_to_folders_are_strays(tmp_path
     (tmp_path / "data" / "circle").symlink_to(tmp_path / "data", target_is_directory=True)
     table = read_table(tmp_path / "data", policy)
     assert table.rows["source_file"].to_list() == [str(tmp_path / "data" / "march" / "a.csv")]
-    assert table.warnings == ("visits: ignored 1 other file in the folder",)
+    assert table.warnings == ("visits: skipped 1 other file in the folder; to audit one, give its path",)
 
 
 def test_a_glob_follows_no_circle_of_links(tmp_path: Path, policy: Policy):

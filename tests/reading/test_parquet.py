@@ -83,7 +83,7 @@ def test_a_small_file_of_many_equal_rows_is_refused(tmp_path: Path, policy: Poli
     with pq.ParquetWriter(tmp_path / "visits.parquet", rows.schema) as file:
         for _ in range(8):
             file.write_table(rows)
-    with pytest.raises(InputRefused, match=r"unpack to more than 500 times as many"):
+    with pytest.raises(InputRefused, match=r"decompress to more than 500 times that size"):
         read_table(tmp_path / "visits.parquet", policy)
 
 

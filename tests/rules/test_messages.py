@@ -73,7 +73,7 @@ def test_a_visit_before_the_call_is_placed_in_days(row: dict[str, Any], words: s
         (
             "LAH002",
             VISIT | {"gap_days": 11, "elapsed": 0},
-            "visit v1 (linked to the call) is 11 days after the call and may be the soonest available appointment",
+            "visit v1 (linked to the call) starts 11 days after the call and may have been the soonest available appointment",
         ),
         ("FRQ001", CLAIM, "billed 1 day after claim k1 of the same patient, provider and code"),
         (

@@ -67,7 +67,9 @@ def test_codes_in_no_list_are_tallied(tmp_path: Path):
     )
     result = audit(tmp_path, f"{CALL}k1 | p | a | 2026-03-02 09:00 | 25 | 98968 | |", visits)
     assert result.inputs.profiles["visits"].unlisted_codes == {"00001": 2, "00002": 1}
-    assert any(warning.startswith("visits.cpt_codes: 2 codes, 3 times, are in no list") for warning in result.warnings)
+    assert any(
+        warning.startswith("visits.cpt_codes: 2 codes (3 uses) are not on a list") for warning in result.warnings
+    )
 
 
 def test_a_visit_ahead_without_a_status_counts(tmp_path: Path):

@@ -69,7 +69,7 @@ def connect(folder: Path) -> None:
 def nobody(folder: Path) -> None:
     """Masters that are not there, that are no masters, or that have no worker are told of soon."""
     spark._PATIENCE = 10
-    for workers, words in ((0, "no worker has come"), (None, "nobody answers there")):
+    for workers, words in ((0, "no worker has come"), (None, "no Spark master answers")):
         began = time.monotonic()
         try:
             if workers is None:

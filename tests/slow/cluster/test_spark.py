@@ -86,5 +86,5 @@ def test_an_error_in_a_worker_quotes_no_data(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("master", ["spark://127.0.0.1:1", "spark://127.0.0.1", "sc://127.0.0.1:1"])
 def test_a_master_that_does_not_answer(master: str) -> None:
-    with pytest.raises(SparkFailed, match="nobody answers there"), Spark(master):
+    with pytest.raises(SparkFailed, match="no Spark master answers"), Spark(master):
         pass

@@ -228,7 +228,8 @@ def verdicts(
     """
     assert ran.folder
     doubted = re.search(
-        r"provider\S*( of audited claims are there nearly|_id: \d+ providers of)|conflicting", ran.err + _reasons(ran)
+        r"provider\S*( of audited claims only if the audit ignores|_id: the export has no visit of \d+ providers)|conflicting",
+        ran.err + _reasons(ran),
     )
     now = {name: pl.read_parquet(ran.folder / f"{name}.parquet") for name in TABLES}
     apart = pl.col("patient_id").is_in(list(touched.patients)).not_()
