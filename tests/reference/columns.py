@@ -40,6 +40,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "claim_status": "claim_status",
         "frequency_code": "vocabulary",
         "original_claim_id": "text",
+        "payer": "text",
     },
     "visits": {
         "visit_id": "text",
@@ -75,6 +76,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "frequency_code": "vocabulary",
         "original_claim_id": "text",
         "diagnosis_codes": "diagnoses",
+        "payer": "text",
     },
     "providers": {
         "provider_id": "text",

@@ -68,6 +68,7 @@ class Line:
     modifiers: frozenset[str]
     billed: Decimal | None
     paid: Decimal | None
+    payer: str | None
     calls: tuple[Call, ...]
     named: tuple[Call, ...]
     own_call: str | None
@@ -530,6 +531,7 @@ class Book:
             modifiers=billing["modifiers"],
             billed=billing["billed_amount"],
             paid=billing["paid_amount"],
+            payer=billing["payer"] or next((call.row["payer"] for call in ordered if call.row["payer"]), None),
             calls=ordered,
             named=tuple(named),
             own_call=billing.get("call_id") if self.has_claims else None,

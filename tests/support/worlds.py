@@ -68,6 +68,7 @@ CLAIM_STATUS = ("", "", "", "", "", "", "", "", "paid", "void", "Denied", "re-ve
 UNITS = words("1 1 1 2 _ 1.0 1.5 0")
 MODIFIERS = ("", "", "", "95", "24", "GT,24", "24-x")
 AMOUNTS = ("", "75.25", "$1,234.50", "(75.25)", "0", "0.00", "40")
+PAYERS = ("", "", "", "Medicare", "medi-care", "Medicaid")
 INITIATED = words("patient patient patient Guardian provider callback _ robot IN-BOUND staff")
 CALLERS = words("patient patient self mother Legal_Guardian other _ martian Spouse")
 PURPOSES = words("clinical clinical clinical scheduling administrative follow-up _ chat")
@@ -249,6 +250,7 @@ def draw_billing(scene: Scene, row: Row) -> None:
     row["billed_amount"] = pick(scene.draw, AMOUNTS)
     row["paid_amount"] = pick(scene.draw, AMOUNTS)
     row["claim_status"] = scene.fact(CLAIM_STATUS)
+    row["payer"] = pick(scene.draw, PAYERS)
 
 
 # ----- visits -----
