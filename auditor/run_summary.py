@@ -71,6 +71,13 @@ class PolicyName(Part):
     sha256: str = Field(default="", description="of the policy's file")
 
 
+class ZoneRules(Part):
+    """Whose time zone rules the audit computed with, and the IANA version that they were compared with."""
+
+    computed: str = ""
+    tzdata: str = ""
+
+
 class InputFile(Part):
     table: str
     path: str
@@ -229,6 +236,7 @@ class _Head(Part):
     policy: PolicyName = PolicyName()
     settings: dict[str, Any] = {}
     timezone: str = "UTC"
+    zone_rules: ZoneRules = ZoneRules()
     pseudonym_key_id: Text = None
 
     @property
