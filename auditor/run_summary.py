@@ -5,7 +5,6 @@ Source: docs/specification.md#outputs.
 A file of an older version may lack keys: they have defaults here, and `model_fields_set` has what the file has.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar
 
@@ -36,34 +35,6 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="ignore", json_schema_extra=_publish)
     may_lack: ClassVar[tuple[str, ...]] = ()
-
-
-class _Band(Part):
-    low: int
-    high: int
-
-
-class _Lookback(Part):
-    days: int = Numbers.lookback
-    postoperative_days: tuple[int, ...] = (10, Numbers.postoperative)
-
-
-class _Lookahead(Part):
-    hours: int = Numbers.hours
-
-
-class _Frequency(Part):
-    period_days: int = Numbers.period
-
-
-class _Policy(Part):
-    """The keys of a policy that its numbers are made of."""
-
-    horizon_days: int = Numbers.horizon
-    lookback: _Lookback = _Lookback()
-    lookahead: _Lookahead = _Lookahead()
-    frequency: _Frequency = _Frequency()
-    bands: Mapping[str, _Band] = {}
 
 
 class PolicyName(Part):
@@ -278,8 +249,7 @@ class Summary(_Head):
 
     def model_post_init(self, _: Any) -> None:
         """Raises ValueError where the settings have no numbers of a policy."""
-        policy = _Policy.model_validate(self.settings.get("policy", {}))
-        self._numbers = Numbers.of(policy)  # type: ignore[arg-type]  # has a policy's own keys
+        self._numbers = Numbers.of(self.settings.get("policy", {}))
 
     @property
     def numbers(self) -> Numbers:
