@@ -16,10 +16,10 @@ from datetime import date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from auditor import zones
 from auditor.errors import UsageError
 from auditor.run_options import RUN_OPTIONS, RunOption
 from auditor.schema.codes import FAMILY, form
@@ -35,8 +35,8 @@ _SHIPPED = resources.files("auditor") / "policies"
 
 
 def _valid_timezone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError(f"not an IANA time zone{nearest(name, available_timezones())}")
+    if name not in zones.names():
+        raise ValueError(f"not an IANA time zone{nearest(name, zones.names())}")
     return name
 
 

@@ -29,9 +29,9 @@ def policy_names() -> Iterable[str]:
 
 
 def _timezones() -> Iterable[str]:
-    from zoneinfo import available_timezones
+    from auditor import zones
 
-    return sorted(available_timezones())
+    return sorted(zones.names())
 
 
 _TYPES = {"rules": rule_names, "policy": policy_names, "timezone": _timezones}

@@ -26,6 +26,7 @@ from auditor.quality import (
     time_zone,
     unlisted_codes,
     unmatched_adjustments,
+    zone_rules,
 )
 from auditor.quality.id_sets import IdSet
 from auditor.quality.issue import Check, Effect, Exports, Issue, Stage
@@ -51,6 +52,7 @@ ALL: tuple[Check, ...] = (
     cell_values.CHECK,
     time_zone.CHECK,
     missing_columns.CHECK,
+    zone_rules.CHECK,
 )
 
 

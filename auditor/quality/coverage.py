@@ -14,7 +14,6 @@ Source: docs/specification.md#coverage.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -25,6 +24,7 @@ from auditor.quality import coverage_bounds
 from auditor.quality.coverage_bounds import CoverageBounds, upto
 from auditor.quality.date_gaps import DateRange, Days, date_gaps
 from auditor.quality.issue import Check, Exports, Issue
+from auditor.zones import zone
 
 ISOLATED_DAYS = 31
 """A default further than this from the next date is isolated, and warned about."""
@@ -75,7 +75,7 @@ def cover(
     upto = _within(bounds, parse_as_of(as_of, policy), policy) if as_of else _default_as_of(bounds)
     since = parse_date("--visits-since", visits_since, policy) if visits_since else _earliest(bounds.visits)
     lines_since = parse_date("--claims-since", claims_since, policy) if claims_since else _earliest(bounds.lines)
-    last = upto.astimezone(ZoneInfo(policy.timezone)).date() if upto else None
+    last = upto.astimezone(zone(policy.timezone)).date() if upto else None
     lines, visits = "claims" if "claims" in days else "calls", days.get("visits", {})
     closed = policy.coverage.closed_dates
     return Coverage(

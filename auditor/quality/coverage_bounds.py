@@ -6,10 +6,10 @@ Source: docs/specification.md#coverage.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from auditor import zones
 from auditor.policy import Policy
 
 _NO_DAYS = pl.DataFrame(schema={"date": pl.Date, "at": pl.Datetime("us", "UTC")})
@@ -93,7 +93,7 @@ def _last_instants(at: pl.Series, zone: str) -> pl.DataFrame:
     last: datetime | None = at.max()  # type: ignore[assignment]
     if last is None:
         return _NO_DAYS
-    begin = datetime.combine(last.astimezone(ZoneInfo(zone)), time(), ZoneInfo(zone)).astimezone(UTC)
+    begin = datetime.combine(last.astimezone(zones.zone(zone)), time(), zones.zone(zone)).astimezone(UTC)
     two = pl.Series([last, at.filter(at < begin).max()], dtype=at.dtype).drop_nulls()
     return pl.DataFrame({"date": two.dt.convert_time_zone(zone).dt.date(), "at": two})
 

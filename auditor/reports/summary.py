@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -21,6 +20,7 @@ from auditor.quality import link_vocabularies, rejects
 from auditor.quality.coverage import Coverage
 from auditor.quality.profile import TableProfile
 from auditor.quality.relationships import BY_NAME
+from auditor.quality.zone_rules import VERSIONS
 from auditor.reading import ingest
 from auditor.result import Result
 from auditor.rules import ALL
@@ -41,12 +41,14 @@ from auditor.run_summary import (
     Summary,
     TableExtent,
     UnrecognizedValue,
+    ZoneRules,
 )
 from auditor.schema.codes import CODE
 from auditor.schema.names import is_word
 from auditor.schema.outputs import VERSION
 from auditor.schema.tables import TABLES
 from auditor.settings import Settings
+from auditor.zones import zone
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,11 @@ def _head(settings: Settings, run: Run) -> dict[str, Any]:
         "schema_version": VERSION,
         "run_id": run.run_id,
         "version": __version__,
-        "started": run.started.astimezone(ZoneInfo(policy.timezone)).isoformat(),
+        "started": run.started.astimezone(zone(policy.timezone)).isoformat(),
         "policy": PolicyName(name=policy.name, sha256=policy.sha256),
         "settings": settings_of(settings),
         "timezone": policy.timezone,
+        "zone_rules": ZoneRules(**VERSIONS),
         "pseudonym_key_id": settings.identity.key_id,
     }
 
@@ -168,7 +171,7 @@ def blank_columns_of(inputs: Inputs) -> list[str]:
 def reaches_of(result: Result, settings: Settings) -> dict[str, TableExtent]:
     """How far each table reaches, visits to `as_of`, its rows by month, its columns that are not blank, those of times."""
     covered, reaches = result.coverage, {}
-    until = covered.as_of.astimezone(ZoneInfo(settings.policy.timezone)).date() if covered.as_of else None
+    until = covered.as_of.astimezone(zone(settings.policy.timezone)).date() if covered.as_of else None
     for table, read in result.inputs.tables.items():
         profile = result.inputs.profiles.get(table, TableProfile(table=table))
         days = profile.rows_by_date
@@ -263,7 +266,7 @@ def shown_unrecognised(rows: list[UnrecognizedValue]) -> list[UnrecognizedValue]
 
 def coverage_of(coverage: Coverage, settings: Settings) -> CoverageDates:
     """Coverage; `as_of` in the policy's time zone."""
-    as_of = coverage.as_of.astimezone(ZoneInfo(settings.policy.timezone)) if coverage.as_of else None
+    as_of = coverage.as_of.astimezone(zone(settings.policy.timezone)) if coverage.as_of else None
     holes = [
         DateGap(table=table, first=first, last=last)
         for table, stretches in (("visits", coverage.visit_gaps), ("lines", coverage.line_gaps))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -19,6 +18,7 @@ from auditor.run_summary import RuleResult, Summary
 from auditor.runs import past
 from auditor.schema.names import nearest
 from auditor.windows import bounds
+from auditor.zones import zone
 
 Row = dict[str, Any]
 _SUGGESTION_POOL = 20_000
@@ -132,7 +132,7 @@ def _windows(claim: Row, run: Summary) -> list[Window]:
         "ahead": f"call and {numbers.hours} hours after",
         "later": f"soonest available, {numbers.horizon} days",
     }
-    spans = bounds.spans(numbers, claim["call_start"], claim["call_end"], claim["service_date"], ZoneInfo(run.timezone))
+    spans = bounds.spans(numbers, claim["call_start"], claim["call_end"], claim["service_date"], zone(run.timezone))
     return [Window(names[name], *span) for name, span in spans.items()]
 
 

@@ -18,7 +18,6 @@ from decimal import Decimal
 from itertools import accumulate, count, islice
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -26,6 +25,7 @@ from auditor.rules import CODES
 from auditor.synthetic import rows as generated
 from auditor.synthetic import scenarios as cases
 from auditor.synthetic.templates import ABSENT_ROLE, COMMON_ROLES, ROLES, frame
+from auditor.zones import zone
 
 CHUNK = 4_000  # patients
 SLOTS = 10  # hours of a provider's day from 09:00, one patient each
@@ -141,7 +141,7 @@ def _tally(scenarios: list[cases.Scenario], drawn: Counter[int], *, table: bool)
             money[part] += amount * times
     evaluated = [rule for rule in CODES if table or rule != "INT001"]
     days = [cases.VISITS_SINCE + timedelta(days=number) for number in (0, cases.CLAIMS_SINCE_DAY, cases.AS_OF_DAY)]
-    as_of = datetime.combine(days[2], time(), ZoneInfo(generated.TIMEZONE)) + timedelta(minutes=cases.AS_OF_MINUTE)
+    as_of = datetime.combine(days[2], time(), zone(generated.TIMEZONE)) + timedelta(minutes=cases.AS_OF_MINUTE)
     outcomes = ("violation", "review", "unknown")
     states = ("audited", "violation", "review", "incomplete", "clear", "void", "denied")
     return {

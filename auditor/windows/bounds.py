@@ -9,9 +9,10 @@ days are local dates, hours are elapsed time. `Numbers` are the same lengths for
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
+from pydantic import TypeAdapter
 
 from auditor.policy import Policy
 from auditor.quality.coverage import Coverage
@@ -36,16 +37,15 @@ class Numbers:
     )
 
     @classmethod
-    def of(cls, policy: Policy) -> "Numbers":
-        """Those of a policy."""
-        return cls(
-            lookback=policy.lookback.days,
-            postoperative=max(policy.lookback.postoperative_days, default=0),
-            hours=policy.lookahead.hours,
-            horizon=policy.horizon_days,
-            period=policy.frequency.period_days,
-            bands=cls().bands | {code: (band.low, band.high) for code, band in policy.bands.items()},  # type: ignore[operator]
-        )
+    def of(cls, policy: "Policy | Mapping[str, Any]") -> "Numbers":
+        """Those of a policy, or of its keys as a run recorded them. Raises ValueError for another kind of value."""
+        found = {name: value for name, keys in _KEYS.items() if (value := _value(policy, keys)) is not None}
+        bands = {
+            code: (_value(band, ("low",)), _value(band, ("high",))) for code, band in found.pop("bands", {}).items()
+        }
+        found["postoperative"] = max(found.get("postoperative", (cls.postoperative,)), default=0)
+        numbers: Numbers = TypeAdapter(Numbers).validate_python(found | {"bands": {**cls().bands, **bands}})
+        return numbers
 
     @property
     def last_day(self) -> int:
@@ -55,8 +55,28 @@ class Numbers:
     def filled(self, code: str = "98968") -> dict[str, int]:
         """What stands in braces in a rule's words; `low` and `high` are those of the code."""
         low, high = self.bands[code]
-        names = ("lookback", "postoperative", "hours", "horizon", "period", "last_day")
-        return {name: getattr(self, name) for name in names} | {"low": low, "high": high}
+        return {name: getattr(self, name) for name in (*(_KEYS.keys() - {"bands"}), "last_day")} | {
+            "low": low,
+            "high": high,
+        }
+
+
+_KEYS = {
+    "lookback": ("lookback", "days"),
+    "postoperative": ("lookback", "postoperative_days"),
+    "hours": ("lookahead", "hours"),
+    "horizon": ("horizon_days",),
+    "period": ("frequency", "period_days"),
+    "bands": ("bands",),
+}
+"""Where the policy has each of the numbers."""
+
+
+def _value(part: Any, keys: Sequence[str]) -> Any:
+    """A policy's value, or one of its keys as recorded; None where there is none."""
+    for key in keys:
+        part = part.get(key) if isinstance(part, Mapping) else getattr(part, key, None)
+    return part
 
 
 CALL_ITSELF = timedelta(minutes=15)
