@@ -166,6 +166,12 @@ class UnrecognizedValue(Part):
     hidden: int = Field(default=1, description="number of values that are hidden behind a null")
 
 
+class BlankWords(Part):
+    table: str
+    column: str
+    count: int = Field(description="rows whose text is a null word, or has no letter or digit")
+
+
 class Tally(Part):
     may_lack = ("next_due",)
 
@@ -242,6 +248,7 @@ class Summary(_Head):
     joins: list[Join] = []
     rejects: dict[str, RejectCounts] = {}
     unrecognised: list[UnrecognizedValue] = []
+    null_words: list[BlankWords] = []
     warnings: list[str] = []
     ledger: LedgerPart = LedgerPart()
 

@@ -343,12 +343,12 @@ def _with_provider(lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy)
     parts = {text: credential_parts(text, policy.credentials) for text in written}
     credential = pl.col("credential")
 
-    def holds(listed: CodeList) -> pl.Expr:
-        matching = [text for text in written if any(part in listed for part in parts[text])]
+    def holds(listed: CodeList, name: str) -> pl.Expr:
+        matching = [text for text in written if any(part in listed or part == name for part in parts[text])]
         return pl.when(credential.is_not_null()).then(credential.is_in(matching))
 
     return lines.drop(f"_{name}" for name in columns).with_columns(
-        physician=holds(physicians), qualified=holds(qualified)
+        physician=holds(physicians, "physician"), qualified=holds(qualified, "qualified")
     )
 
 

@@ -14,6 +14,7 @@ import polars as pl
 
 from auditor.mapping.known import ZONES
 from auditor.parsing import instants
+from auditor.parsing.cells import ANY_SIGN, blank_pattern
 from auditor.parsing.instant_columns import TIME_OF_DAY
 from auditor.parsing.readers import READERS
 from auditor.policy import Policy
@@ -126,7 +127,9 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> Export:
         rows += frame.height
     parsed = [
         Source(
-            values.name, _without_blanks(values.str.strip_chars()).alias(values.name), declared=values.name in declared
+            values.name,
+            _without_blanks(values.str.strip_chars(), policy).alias(values.name),
+            declared=values.name in declared,
         )
         for values in pl.concat(heads, how="diagonal")
         if values.name and values.name not in twice
@@ -142,14 +145,15 @@ def _csv(text: csvfile.CsvText, rows: int) -> tuple[list[str], pl.DataFrame]:
     return headers, pl.DataFrame(columns)
 
 
-def _without_blanks(texts: pl.Series) -> pl.Series:
-    return texts.to_frame("v").select(pl.when(pl.col("v") != "").then("v"))["v"]
+def _without_blanks(texts: pl.Series, policy: Policy) -> pl.Series:
+    return texts.set(texts.str.contains(blank_pattern(policy.nulls, ANY_SIGN)), None)
 
 
 def joined(sources: Sequence[Source]) -> pl.Series:
     """The columns' values joined with a space, as the reader will join them."""
     frame = pl.DataFrame([source.values.alias(str(i)) for i, source in enumerate(sources)])
-    return _without_blanks(frame.select(pl.concat_str(pl.all(), separator=" ", ignore_nulls=True)).to_series())
+    together = frame.select(pl.concat_str(pl.all(), separator=" ", ignore_nulls=True)).to_series()
+    return together.set(together == "", None)
 
 
 def missing_formats(values: pl.Series, policy: Policy) -> list[str]:

@@ -1,5 +1,8 @@
 """What a cell holds once padding, spreadsheet armor and words for null are gone. Source: docs/specification.md#cells."""
 
+import re
+from collections.abc import Iterable
+
 import polars as pl
 
 from auditor.parsing.numbers import ROUNDED_ID
@@ -7,6 +10,10 @@ from auditor.parsing.table_parser import TableParser
 from auditor.reading.dictionary import ByteRange
 from auditor.schema.tables import Column, Kind
 
+ANY_SIGN = r"\S"
+"""For `blank_pattern`: every sign means something."""
+_YES_NO_SIGNS = "✓✔☑✗✘☐"
+NULL_WORDS = "null words such as NULL or nan, and texts without a letter or digit, count as blank (rows: {count})"
 _INVISIBLE = r"[\p{Cf}\p{Cc}]"
 _INVISIBLE_IN_LISTS = r"[\p{Cf}\p{Cc}--\s]"
 """In lists, line ends and tabs separate items."""
@@ -41,20 +48,24 @@ def _without_armor(parser: TableParser, column: Column, values: pl.Series) -> pl
     return bare
 
 
+def blank_pattern(null_words: Iterable[str], marks: str = "") -> str:
+    """A pattern of trimmed texts that are blank: null words in any case, and texts without a letter, a digit or a mark."""
+    words = "".join(f"|{re.escape(word)}" for word in null_words)
+    return rf"(?i)^(?:[^\p{{L}}\p{{N}}{marks}]*{words})$"
+
+
+def _marks(parser: TableParser, column: Column) -> str:
+    """The signs that are words in a column: of yes and no, and those that the policy maps."""
+    if column.kind not in (Kind.FLAG, Kind.DOCUMENTED, Kind.TERM):
+        return ""
+    signs = [term for term in parser.policy.terms(parser.table, column.name) if not re.search(r"\w", term)]
+    return ("" if column.kind is Kind.TERM else _YES_NO_SIGNS) + re.escape("".join(signs))
+
+
 def _without_blanks(parser: TableParser, column: Column, values: pl.Series) -> pl.Series:
-    """Null for trimmed texts that are empty, or equal to a null word of the policy, in any case."""
-    null_words = {word.lower() for word in parser.policy.nulls}
-    if parser.codes is not None and not any(
-        text is not None and (not text or text.lower() in null_words) for text in values
-    ):
+    """Null for trimmed texts that are blank; those that are not empty are counted."""
+    blank = values.str.contains(blank_pattern(parser.policy.nulls, _marks(parser, column)))
+    if not blank.any():
         return values
-    short = (values.str.len_bytes() <= max((len(word.encode()) for word in null_words), default=0)).arg_true()
-    if short.is_empty():
-        return values
-    short_texts = values.gather(short)
-    empty, is_null_word = short_texts == "", short_texts.str.to_lowercase().is_in(null_words)
-    if column.kind is not Kind.DOCUMENTED:  # where "none" is an answer, and means what a blank does
-        mask = pl.repeat(False, len(values), dtype=pl.Boolean, eager=True)
-        mask = mask.scatter(short.filter(is_null_word & ~empty), True)
-        parser.warn(column, mask, "null words such as NULL or nan count as blank (rows: {count})")
-    return values.scatter(short.filter(is_null_word | empty), None)
+    parser.warn(column, blank & (values != ""), NULL_WORDS)
+    return values.set(blank.fill_null(False), None)

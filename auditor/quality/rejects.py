@@ -41,7 +41,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
                 yield CHECK.refuse(
                     f"{name}: {rejected} of {total} {kind} were rejected, more than --max-rejects {settings.max_rejects}; "
                     f"the most frequent reasons: {'; '.join(_most_frequent(table.faulty['reason']))}",
-                    "`audit98968 check` shows the rest",
+                    "`audit98968 check` shows the rest" + _null_word(table.faulty["reason"]),
                     table=name,
                 )
 
@@ -57,6 +57,14 @@ def billed(profile: TableProfile, codes: Sequence[str]) -> tuple[int, int]:
 def _most_frequent(reasons: pl.Series) -> list[str]:
     counts = reasons.value_counts().sort("count", "reason", descending=[True, False])
     return counts["reason"].head(_REASONS).to_list()
+
+
+def _null_word(reasons: pl.Series) -> str:
+    """What to do where a value that means a blank repeats."""
+    unread = reasons.filter(reasons.str.contains(" is not a")).is_duplicated().any()
+    return (
+        "; if a value that cannot be read repeats and means a blank, add it to `nulls` in the policy" if unread else ""
+    )
 
 
 def _allowed(max_rejects: str, rows: int) -> float:

@@ -15,6 +15,7 @@ import polars as pl
 from auditor import __version__
 from auditor.inputs import Inputs
 from auditor.judging.findings import AMOUNT, NOT_APPLICABLE
+from auditor.parsing import cells
 from auditor.quality import link_vocabularies, rejects
 from auditor.quality.coverage import Coverage
 from auditor.quality.profile import TableProfile
@@ -26,6 +27,7 @@ from auditor.rules import ALL
 from auditor.rules.rule import Outcome
 from auditor.run_summary import (
     AfterDecisions,
+    BlankWords,
     ClaimCounts,
     CoverageDates,
     DateGap,
@@ -90,6 +92,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         joins=joins_of(result),
         rejects=rejects_of(result.inputs),
         unrecognised=unrecognised_of(result.inputs, settings),
+        null_words=null_words_of(result.inputs),
         warnings=list(result.warnings),
     )
 
@@ -223,6 +226,16 @@ def unrecognised_of(inputs: Inputs, settings: Settings) -> list[UnrecognizedValu
         rows.append({"table": "visits", "column": "cpt_codes", "value": code, "count": count})
     hidden = {"value": "(hidden)"} if settings.identity.key else {}
     return [UnrecognizedValue(**row | hidden) for row in rows]
+
+
+def null_words_of(inputs: Inputs) -> list[BlankWords]:
+    """The columns with texts that count as blank, in the order of the tables and their columns."""
+    return [
+        BlankWords(table=name, column=column, count=table.tallies[text])
+        for name, table in inputs.tables.items()
+        for column in TABLES[name].columns
+        if (text := f"{name}.{column}: {cells.NULL_WORDS}") in table.tallies
+    ]
 
 
 def without_ids(whole: Summary) -> Summary:

@@ -9,13 +9,16 @@ import pytest
 from auditor.parsing.readers import read_column
 from auditor.parsing.table_parser import TableParser
 from auditor.policy import Policy
-from auditor.reading.dictionary import ColumnHints, byte_range
+from auditor.reading.dictionary import NO_HINTS, ColumnHints, byte_range
 from auditor.schema.tables import TABLES
-from tests.support.parsing import POLICY, typed
+from tests.support.parsing import POLICY, policy_of, typed
 from tests.support.reading import TEXT, one
 
+WORDS = ["NULL", "\\N", "<null>", "(null)", "[null]", "nil", "nan", "NaT", "None", "NA", "N/A", "<NA>", "#N/A", "#NULL!",
+         "(blank)", "*Unspecified", "UNK", "-", "?", ".", "--------------------", "—", "✓"]  # fmt: skip
 
-@pytest.mark.parametrize("word", ["NULL", "null", " nan ", "\\N", "<null>", "(NULL)", "None", "#N/A", "#n/a"])
+
+@pytest.mark.parametrize("word", [*WORDS, *(f" {word.swapcase()} " for word in WORDS)])
 @pytest.mark.parametrize(
     "column", ["claim_id", "problem_id", "call_end", "call_minutes", "paid_amount", "purpose", "units"]
 )
@@ -25,13 +28,34 @@ def test_null_words_are_blank_in_every_column_and_counted(column: str, word: str
     assert work.problem.to_list() == [0, 0]
     assert work.unrecognised == []
     assert list(work.tallies.values()) == [1]
-    assert f"calls.{column}: null words such as NULL or nan count as blank" in next(iter(work.tallies))
+    assert f"calls.{column}: null words such as NULL or nan, and texts without a letter" in next(iter(work.tallies))
 
 
-@pytest.mark.parametrize("word", ["none", "NULL", "nan", ""])
-def test_none_is_an_answer_to_what_is_documented(word: str) -> None:
+@pytest.mark.parametrize("word", [*WORDS[:-1], ""])
+def test_a_null_word_documents_nothing(word: str) -> None:
     work, values = typed("calls", "doc_advice", word, "rest")
-    assert values == [False, True] and not work.tallies
+    assert values == [False, True] and list(work.tallies.values()) == [1] * bool(word)
+
+
+@pytest.mark.parametrize("word", ["n/a", "NA", "none", "null", "-"])
+def test_words_for_nothing_document_nothing_whatever_the_policy_says(word: str) -> None:
+    work = TableParser(POLICY.model_copy(update={"nulls": ()}), "calls", 1)
+    read_column(work, TABLES["calls"].columns["doc_advice"], pl.Series([word]), NO_HINTS)
+    assert work.columns["doc_advice"].decode().to_list() == [False]
+
+
+@pytest.mark.parametrize("mark", ["✓", "✔", "☑", "✗", "✘", "☐"])
+@pytest.mark.parametrize("column", ["established", "doc_advice"])
+def test_signs_that_say_yes_or_no_are_no_blanks(column: str, mark: str) -> None:
+    work, _ = typed("calls", column, mark)
+    assert column in work.filled and not work.tallies
+
+
+def test_a_sign_that_the_policy_maps_is_a_word(tmp_path: Path) -> None:
+    policy = policy_of(tmp_path, '[values.visits.status]\n">" = "completed"\n')
+    work = TableParser(policy, "visits", 2)
+    read_column(work, TABLES["visits"].columns["status"], pl.Series([">", "<"]), NO_HINTS)
+    assert work.columns["status"].decode().to_list() == ["completed", None]
 
 
 def test_a_null_word_in_a_required_column_rejects_its_row() -> None:
@@ -53,7 +77,7 @@ def test_null_words_of_the_policy_are_found_whatever_else_the_column_holds(word:
     assert work.columns["originating_call_id"].decode().to_list() == [None, *others]
 
 
-@pytest.mark.parametrize("word", ["nil", "NULLA", "N", "0", "P-NULL"])
+@pytest.mark.parametrize("word", ["NULLA", "N", "0", "P-NULL", "NA-1", "UNKN", "Ä"])
 def test_other_words_are_values(word: str) -> None:
     assert typed("calls", "claim_id", word)[1] == [word]
 

@@ -41,5 +41,5 @@ def test_in_lists_line_ends_divide(written: str) -> None:
 
 
 def test_a_code_column_without_a_code_is_warned_about(tmp_path: Path, policy: Policy):
-    table = one(tmp_path, policy, f"{CALL},cpt_code\n1,P1,D,2026-03-02 09:00,??\n".encode(), "calls")
+    table = one(tmp_path, policy, f"{CALL},cpt_code\n1,P1,D,2026-03-02 09:00,CPT\n".encode(), "calls")
     assert table.warnings == ("calls.cpt_code: values without a code (rows: 1); those calls count as not billed",)

@@ -171,4 +171,6 @@ class Instant:
     date_only: bool
 
 
-NULL_WORDS = ("null", "\\n", "<null>", "(null)", "nan", "none", "#n/a")
+NULL_WORDS = ("null", "\\n", "<null>", "(null)", "[null]", "nil", "nan", "nat", "none", "na", "n/a", "<na>", "#n/a", "#null!",
+              "(blank)", "*unspecified", "unk")  # fmt: skip
+TICKS = "✓✔☑✗✘☐"

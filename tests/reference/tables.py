@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.reference.columns import BILLING_COLUMNS, COLUMNS, KEYS, LIST_COLUMNS, NULL_WORDS, REQUIRED, RowError
-from tests.reference.values import Clock, column_is_date_only, read_value, read_word, undress
+from tests.reference.columns import BILLING_COLUMNS, COLUMNS, KEYS, LIST_COLUMNS, REQUIRED, RowError
+from tests.reference.values import Clock, column_is_date_only, read_value, read_word, says_nothing, undress
 from tests.reference.world import DAY, Table
 
 
@@ -53,7 +53,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
     def reject(record: int, reason: str) -> None:
         rejects.append((record, reason))
         patient = undress(table.rows[record - 1].get("patient_id", ""))
-        if reason != "duplicate row" and "patient_id" in exists and patient and patient.casefold() not in NULL_WORDS:
+        if reason != "duplicate row" and "patient_id" in exists and not says_nothing("", patient):
             tainted.add(patient)
 
     good: list[tuple[int, dict[str, Any]]] = []
@@ -62,12 +62,11 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
             values: dict[str, Any] = {}
             for column, kind in kinds.items():
                 text = undress(row.get(column, "")) if column in exists else ""
-                text = "" if text.strip().casefold() in NULL_WORDS else text
+                text = "" if says_nothing(column, text) else text
                 values[column] = read_value(kind, column, text, clock, date_only.get(column, False))
             if "claim_status" in kinds:
                 word = undress(row.get("claim_status", "")) if "claim_status" in exists else ""
-                blank = word.casefold() in NULL_WORDS or not word
-                values["claim_status_sure"] = blank or read_word("claim_status", word) is not None
+                values["claim_status_sure"] = says_nothing("", word) or read_word("claim_status", word) is not None
             for column in REQUIRED[name]:
                 if values[column] is None:
                     raise RowError("blank")
@@ -112,8 +111,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
 
 def is_blank(table: Table, column: str) -> bool:
     """Whether no row says anything in the column."""
-    texts = (undress(row.get(column, "")) for row in table.rows)
-    return all(not text or text.casefold() in NULL_WORDS for text in texts)
+    return all(says_nothing(column, undress(row.get(column, ""))) for row in table.rows)
 
 
 def adjusts(values: dict[str, Any]) -> bool:

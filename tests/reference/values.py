@@ -12,7 +12,16 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.reference.columns import FALSE_WORDS, NOTHING_WORDS, TRUE_WORDS, VOCABULARIES, Instant, RowError
+from tests.reference.columns import (
+    FALSE_WORDS,
+    NOTHING_WORDS,
+    NULL_WORDS,
+    TICKS,
+    TRUE_WORDS,
+    VOCABULARIES,
+    Instant,
+    RowError,
+)
 from tests.reference.world import MICROSECOND, Table
 
 
@@ -244,6 +253,12 @@ def read_global_days(text: str) -> Fraction | None:
         return read_number(text)
     except RowError:
         return None
+
+
+def says_nothing(column: str, text: str) -> bool:
+    """Whether a cell is empty, has no letter or digit, or is a null word; signs for yes and no say something."""
+    signs = TICKS if column in ("established", "soonest_available") or column.startswith("doc_") else ""
+    return not any(sign.isalnum() or sign in signs for sign in text) or text.strip().casefold() in NULL_WORDS
 
 
 def read_value(kind: str, column: str, text: str, clock: Clock, date_only: bool) -> Any:
