@@ -96,9 +96,9 @@ class Local:
                 summaries = without_copies(summaries)
             self._share(f"typing {typer.scan.table}", source.share)
         rows, whole = typer.merge(summaries, source.files)
-        if whole.date_only != typer.date_only:  # now that it is known: once more
+        if whole.date_columns != typer.date_columns:  # now that it is known: once more
             self._rows.drop(typer.scan.table)
-            return self.type_chunks(replace(typer, date_only=whole.date_only), parts)
+            return self.type_chunks(replace(typer, date_columns=whole.date_columns), parts)
         self._rows.add(typer.scan.table, rows)
         self._progress(f"read {typer.scan.table}: {sum(file.rows for file in whole.files):,} rows")
         return PartitionRows(self._rows, whole)
