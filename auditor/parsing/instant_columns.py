@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from auditor.parsing import instants
+from auditor.parsing import digit_dates, instants
 from auditor.parsing.instants import UNREADABLE, ColumnDates, Instants
 from auditor.parsing.table_parser import TableParser
 from auditor.parsing.time_zones import REPEATED, SKIPPED
@@ -97,12 +97,25 @@ def _shapes(values: pl.Series) -> pl.Series:
 
 
 def read_date(parser: TableParser, column: Column, values: pl.Series) -> None:
-    """Dates as Date. Midnights and times without an offset are dates as written; other times are moved to `timezone`."""
+    """Dates as Date. Midnights and times without an offset are dates as written; other times are moved to `timezone`.
+
+    A `service_date` may be a range, which is its first day; of a longer one than a day `service_date_last` is the last.
+    """
+    ranges = digit_dates.ranges(values) if column.name == "service_date" else None
+    if ranges is not None:
+        values = values.set(ranges["first"].is_not_null(), None)
     zone = parser.policy.zone_of(parser.table, column.name)
     found = instants.read(values, parser.policy, days=True, kind=parser.dates_of(column), zone=zone, count=parser.count)
     _reject_times(parser, column, values, found)
     parser.date_counts[column.name] = found.counts
-    parser.add(column.name, found.local.dt.date())
+    dates = found.local.dt.date()
+    if ranges is not None:
+        dates = dates.zip_with(ranges["first"].is_null(), ranges["first"])
+        parser.warn(column, ranges["last"].is_not_null(), "ranges of days count as their first day (rows: {count})")
+    parser.add(column.name, dates)
+    if column.name == "service_date":
+        nothing = pl.Series([None], dtype=pl.Date).new_from_index(0, len(values))
+        parser.add("service_date_last", nothing if ranges is None else ranges["last"])
 
 
 TIME_OF_DAY = r"^\d{1,2}:[0-5]\d(:[0-5]\d(\.\d+)?)?( ?[AaPp][Mm])?$"

@@ -26,7 +26,7 @@ class ColumnDates(NamedTuple):
     """How a whole column states dates, over all files of its table.
 
     `date_only`: every midnight as written is a date; `in_zone`: every midnight in the policy's zone is one; `mixed`: some
-    values have 8 or 12 digits but not all values are dates in digits, so that those are none.
+    values have 8 or 12 digits or are zeros, but not all values are dates in digits, so that those are unreadable.
     """
 
     date_only: bool = False
@@ -38,8 +38,8 @@ class DateCounts(NamedTuple):
     """Counts of a column's values; those of a table's parts add up.
 
     `midnights`: as written, values without a time included; `dates`: without a time; `instants`: with an offset or in UTC;
-    `local_midnights`: as `midnights`, on the clock in the policy's zone; `short`: of 8 or 12 digits; `others`: that are
-    anything but a date in 8, 12 or 14 digits (if all have such a length; else those of another length).
+    `local_midnights`: as `midnights`, on the clock in the policy's zone; `doubtful` and `others`: as in
+    `DigitCounts`.
     """
 
     midnights: int = 0
@@ -47,7 +47,7 @@ class DateCounts(NamedTuple):
     dates: int = 0
     instants: int = 0
     local_midnights: int = 0
-    short: int = 0
+    doubtful: int = 0
     others: int = 0
 
     @property
@@ -55,7 +55,7 @@ class DateCounts(NamedTuple):
         """What the counts of a whole column say."""
         date_only = self._mostly(self.midnights)
         in_zone = not date_only and self.instants > 0 and self._mostly(self.local_midnights)
-        return ColumnDates(date_only, in_zone, self.short > 0 and self.others > 0)
+        return ColumnDates(date_only, in_zone, self.doubtful > 0 and self.others > 0)
 
     def _mostly(self, count: int) -> bool:
         return self.values >= MIDNIGHT_COLUMN and count * 100 >= self.values * 99
@@ -98,7 +98,7 @@ def read(
     """
     zone = zone or policy.timezone
     digits = digit_dates.count(values, count)
-    in_digits = digits.short > 0 and not digits.others and not (kind and kind.mixed)
+    in_digits = digits.doubtful > 0 and not digits.others and not (kind and kind.mixed)
     written = parse(values, policy, in_digits=in_digits)
     bounds = _ANY_DATE if any_date else policy.placeholder_dates
     placeholder = written.placeholders(*bounds, clock_zero=not any_date)
@@ -106,7 +106,7 @@ def read(
         placeholder = zeros if placeholder is None else placeholder | zeros
     if placeholder is not None:
         written, values = written.without(placeholder), values.set(placeholder, None)
-    counts = DateCounts(short=digits.short, others=digits.others)
+    counts = DateCounts(doubtful=digits.doubtful, others=digits.others)
     if days:
         written = written.as_days(moved=zone != policy.timezone)
     else:
