@@ -64,8 +64,16 @@ def judge_patients(
         ),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
         _absent(record_sets.claims, published, context.quality),
-        sum(int(lines["unmatched"].sum()) for lines in (billed.inactive, billed.lines, billed.other_lines)),
+        _unmatched(billed),
     )
+
+
+def _unmatched(billed: Billing) -> int:
+    """Number of adjustments that find nothing, of patients with a telephone line: those of others need not be kept."""
+    names = ("patient_id", "cpt_code", "unmatched")
+    lines = pl.concat([each.select(names) for each in (billed.inactive, billed.lines, billed.other_lines)])
+    patients = lines.filter(pl.col("cpt_code").is_in(FAMILY))["patient_id"]
+    return int(lines.filter(pl.col("patient_id").is_in(patients.implode()))["unmatched"].sum())
 
 
 def _absent(claims: pl.DataFrame, published: pl.DataFrame, quality: QualityReport) -> int:
