@@ -340,7 +340,7 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords)
     took_place = ~pl.col("v_status").is_in(["cancelled", "no_show"]).fill_null(False)
     visit_rows = records.visits.filter((pl.col("v_ncci_0") | pl.col("v_ncci_1")) & took_place).select(
         "patient_id", "kind", "id", "at", "date_only", provider_id="v_provider_id", day="v_date",
-        is_0="v_ncci_0", is_1="v_ncci_1", status_known=(pl.col("v_status") != "unrecognised").fill_null(True),
+        is_0="v_ncci_0", is_1="v_ncci_1", status_known="v_status_sure",
     )  # fmt: skip
     other_lines = records.billing.other_lines
     lines_too = pl.concat([other_lines, lines.select(other_lines.columns)]).rename({"service_date": "day"})

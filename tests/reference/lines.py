@@ -323,7 +323,7 @@ class Book:
             start=row["visit_start"].at,
             date_only=row["visit_start"].date_only,
             day=self.clock.day(row["visit_start"].at),
-            status=row["status"],
+            status="scheduled" if row["status"] == "tentative" else row["status"],
             codes=row["cpt_codes"],
             categories=categories_of(row["diagnosis_codes"]),
             group=row["group_id"] or self.provider_value(row["provider_id"], "group_id"),

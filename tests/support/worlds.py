@@ -82,8 +82,9 @@ CREDENTIALS = ("LCSW", "", "PA-C", "M.D.", "XYZ", "Ph.D.", "PT, DPT", "R.N.", "m
 STATUS = (
     *("completed", "completed", "completed", "completed", "", "scheduled", "cancelled", "no_show", "weird", "Arrived"),
     *("did-not-attend", "Booked", "entered in error", "scheduled", "on hold", ""),
+    *("in-progress", "proposed", "waitlist", "Discontinued"),
 )
-MODALITIES = ("", "", "in_person", "phone", "Video", "telephone", "fax", "in-person")
+MODALITIES = ("", "", "in_person", "AMB", "VR", "phone", "Video", "telephone", "fax", "in-person")
 VISIT_CODES = (
     *words(
         "_ _ 99213 99213 99213 98968 98966,98967 A0001 36415 10004 69990 10003 99421 93792 36591 g0402 98016 98015 _"
