@@ -214,6 +214,7 @@ class Policy(_Strict):
     skip_rows: Mapping[Literal["calls", "visits", "claims", "providers"], Annotated[int, Field(ge=0, le=1000)]]
     units: Mapping[Literal["call_minutes", "call_seconds", "discussion_minutes"], Unit]
     relatedness: Literal["evidence", "any"]
+    reversals: Literal["ask", "real"]
     horizon_days: int = Field(ge=1, le=366, strict=True)
     coverage: Closures
     ids: Ids

@@ -61,7 +61,9 @@ def _table(heads: str, rows: Iterable[str]) -> str:
 def _meaning(column: Column) -> str:
     if not column.vocabulary:
         return column.meaning
-    words = (f"**{term}**" + (f" ({', '.join(also)})" if also else "") for term, also in column.vocabulary.items())
+    words = (
+        f"**{term or 'blank'}**" + (f" ({', '.join(also)})" if also else "") for term, also in column.vocabulary.items()
+    )
     return f"{column.meaning}: {'; '.join(words)}"
 
 

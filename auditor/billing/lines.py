@@ -68,6 +68,7 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
         pl.coalesce("payer", "call_payer"),
         diagnoses=pl.when(pl.col("own_diagnoses").list.len() > 0).then("own_diagnoses").otherwise("call_diagnoses"),
         has_call=pl.col("start").is_not_null(),
+        names_call=pl.col("names_call").fill_null(False),
     )
     lines = _with_provider(lines, providers, policy)
     order = ["service_date", "start", "claim_id", "claim_line", "cpt_code"]
@@ -75,27 +76,24 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     line_calls = line_calls.join(lines.select("row", "line"), on="row", how="inner").drop("row")
     lines = _with_period(lines, line_calls, calls, pairs.join(active, on="row", how="semi"), policy)
     other_lines = active.filter(~pl.col("cpt_code").is_in(FAMILY))
-    other_calls = (
-        other_lines.select(
-            "row",
-            "claim_id",
-            "claim_line",
-            "cpt_code",
-            "service_date",
-            "claim_status_sure",
-            "provider_id",
-            "own_call_id",
-        )
-        .join(pairs, on="row")
-        .select(
-            pl.exclude("row", "own_call_id", "named_by_id"),
-            named_by_id=(pl.col("own_call_id") == pl.col("call_id")).fill_null(False),
-        )
+    facts_of_others = ("row", *_KEY, "service_date", "claim_status_sure", "provider_id", "payer", "paid_amount")
+    other_calls = other_lines.select(*facts_of_others, "own_call_id").join(pairs.drop("named_by_id"), on="row")
+    other_calls = _with_payer(other_calls, calls).select(
+        pl.exclude("row", "own_call_id"),
+        named_by_id=(pl.col("own_call_id") == pl.col("call_id")).fill_null(False),
     )
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
     inactive = claim_lines.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
     lines = lines.drop("row", "own_diagnoses", "call_diagnoses", "call_payer")
     return Billing(lines, line_calls, other_lines.select(*keys, "unmatched"), other_calls, inactive)
+
+
+def _with_payer(pairs: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of `row` and `call_id` whose row's own `payer`, where it is blank, is that of its earliest call with one."""
+    stated = calls.select("call_id", "call_start", call_payer="payer").drop_nulls("call_payer")
+    found = pairs.select("row", "call_id").join(stated, on="call_id").sort("call_start", "call_id")
+    found = found.select("row", "call_payer").unique("row", keep="first", maintain_order=True)
+    return pairs.join(found, on="row", how="left").with_columns(pl.coalesce("payer", "call_payer")).drop("call_payer")
 
 
 def with_end_and_time(calls: _Frame) -> _Frame:
@@ -269,6 +267,7 @@ def _call_facts(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) 
         plain_minutes=times["plain"] // MINUTE,
         minutes_source=times["source"],
         call_ids=texts("call_id"),
+        names_call=pl.col("named_by_id").any(),
         related_visit_ids=texts("related_visit_id"),
         problems=texts("problem_id"),
         call_diagnoses=listed(pl.col("diagnosis_codes").explode().drop_nulls()),
@@ -344,12 +343,12 @@ def _with_provider(lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy)
     parts = {text: credential_parts(text, policy.credentials) for text in written}
     credential = pl.col("credential")
 
-    def holds(listed: CodeList) -> pl.Expr:
-        matching = [text for text in written if any(part in listed for part in parts[text])]
+    def holds(listed: CodeList, name: str) -> pl.Expr:
+        matching = [text for text in written if any(part in listed or part == name for part in parts[text])]
         return pl.when(credential.is_not_null()).then(credential.is_in(matching))
 
     return lines.drop(f"_{name}" for name in columns).with_columns(
-        physician=holds(physicians), qualified=holds(qualified)
+        physician=holds(physicians, "physician"), qualified=holds(qualified, "qualified")
     )
 
 

@@ -13,8 +13,12 @@ _TIMES = ("call_start", "call_end", "call_minutes", "call_seconds", "discussion_
 
 def is_adjustment() -> pl.Expr:
     """Whether a row replaces or voids others, or takes an amount back: a record of its own, whatever its id."""
-    negative = pl.any_horizontal((pl.col(amount) < 0).fill_null(False) for amount in AMOUNTS)
-    return pl.col("frequency_code").is_in(["replacement", "void"]).fill_null(False) | negative
+    return pl.col("frequency_code").is_in(["replacement", "void"]).fill_null(False) | has_negative_amount()
+
+
+def has_negative_amount() -> pl.Expr:
+    """Whether a row takes an amount back."""
+    return pl.any_horizontal((pl.col(amount) < 0).fill_null(False) for amount in AMOUNTS)
 
 
 def that_are_calls(calls: pl.DataFrame) -> pl.DataFrame:

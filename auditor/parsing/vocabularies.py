@@ -8,14 +8,15 @@ from collections.abc import Sequence
 import polars as pl
 
 from auditor.parsing.table_parser import TableParser
-from auditor.schema.tables import Column, fold_term
+from auditor.schema.tables import TENTATIVE, Column, fold_term
 
 
 def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     """Terms as text; blank and unrecognized words are null, with two exceptions.
 
     A `claim_status` is then active, and `claim_status_sure` says whether the word was recognized or blank. A `status` is
-    `unrecognised`, which differs from null: the visit may not have taken place.
+    `unrecognised`, which differs from null: the visit may not have taken place. `status_sure` says whether it can support
+    more than review.
     """
     terms = recognized(parser, column, values)
     known = [term is not None or text is None for text, term in zip(values, terms, strict=True)]
@@ -23,12 +24,17 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
         parser.add("claim_status_sure", pl.Series(known, dtype=pl.Boolean))
         terms = [term or "active" for term in terms]
     elif column.name == "status":
+        sure = [
+            is_known and (text is None or fold_term(text) not in TENTATIVE)
+            for text, is_known in zip(values, known, strict=True)
+        ]
+        parser.add("status_sure", pl.Series(sure, dtype=pl.Boolean))
         terms = [term if is_known else "unrecognised" for term, is_known in zip(terms, known, strict=True)]
-    parser.add(column.name, pl.Series(terms, dtype=pl.String))
+    parser.add(column.name, pl.Series([term or None for term in terms], dtype=pl.String))
 
 
 def terms_of(parser: TableParser, column: Column, texts: Sequence[str | None]) -> list[str | None]:
-    """The term of each text; None for blank and unrecognized ones."""
+    """The term of each text, blank for a word that says nothing; None for blank and unrecognized texts."""
     terms = parser.policy.terms(parser.table, column.name)
     return [None if text is None else terms.get(fold_term(text)) for text in texts]
 

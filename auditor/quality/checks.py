@@ -16,6 +16,7 @@ from auditor.quality import (
     duration_units,
     event_order,
     id_matching,
+    ledgers,
     link_vocabularies,
     midnight_columns,
     missing_columns,
@@ -53,6 +54,7 @@ ALL: tuple[Check, ...] = (
     time_zone.CHECK,
     missing_columns.CHECK,
     zone_rules.CHECK,
+    ledgers.CHECK,
 )
 
 

@@ -16,7 +16,7 @@ the earlier line is not recognized.
 import polars as pl
 
 from auditor.rules.reasons import series
-from auditor.rules.rule import AFTER_CLAIM, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import AFTER_CLAIM, BILLED_AGAIN, ONCE, TELEPHONE_SERVICES, Rule
 
 _SAME = pl.col("same_provider") & pl.col("same_code") & pl.col("e_counted")
 
@@ -26,12 +26,12 @@ RULE = Rule(
     page=__doc__,
     over="line_before",
     considered=pl.col("same_provider") & pl.col("same_code"),
-    conclusive=~pl.col("depends_on_unknown") & pl.col("status_known") & ~pl.col("may_replace"),
+    conclusive=~pl.col("depends_on_unknown") & pl.col("status_known") & ~pl.col("may_replace") & ONCE,
     violation=_SAME,
     review=_SAME,
     window="lines",
     unknown=pl.col("depends_on_unknown"),
-    message=pl.format("{} of the same patient, provider and code", AFTER_CLAIM),
+    message=pl.format("{} of the same patient, provider and code{}", AFTER_CLAIM, BILLED_AGAIN),
     nothing="no earlier line of the same patient, provider and code within {period} days",
     why_unknown=series(("FRQ002",)),
     exclusion_reason=pl.lit("flagged by this rule, so it does not count against later claims"),

@@ -13,7 +13,7 @@ What it cannot see: lines before the export begins.
 import polars as pl
 
 from auditor.rules.reasons import lines_back
-from auditor.rules.rule import AFTER_CLAIM, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import AFTER_CLAIM, BILLED_AGAIN, ONCE, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="FRQ002",
@@ -22,9 +22,9 @@ RULE = Rule(
     over="line_before",
     considered=pl.col("same_provider") & ~pl.col("same_code"),
     review=pl.lit(True),
-    conclusive=pl.col("status_known"),
+    conclusive=pl.col("status_known") & ONCE,
     window="lines",
-    message=pl.format("{}, which has another code of the family 98966-98968", AFTER_CLAIM),
+    message=pl.format("{}, which has another code of the family 98966-98968{}", AFTER_CLAIM, BILLED_AGAIN),
     nothing="no earlier line of the same patient and provider with another code of the family within {period} days",
     why_unknown=lines_back,
     explains_rejected_records=True,

@@ -12,18 +12,18 @@ What it cannot see: calls that were entered twice under different ids; INT003 ma
 
 import polars as pl
 
-from auditor.rules.rule import TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import BILLED_AGAIN, ONCE, TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
     code="FRQ004",
     name="call-billed-twice",
     page=__doc__,
     over="shared_call",
-    conclusive=pl.col("status_known"),
+    conclusive=pl.col("status_known") & ONCE,
     violation=pl.col("is_telephone"),
     review=pl.lit(True),
     reads_calls=True,
-    message=pl.format("a call of this claim also supports claim {}", "related_id"),
+    message=pl.format("a call of this claim also supports claim {}{}", "related_id", BILLED_AGAIN),
     nothing="the claim's calls support no other line",
     errs="under",
     cites=(f"{TELEPHONE_SERVICES}: time of medical discussion, reported once",),

@@ -14,7 +14,7 @@ specialty is blank.
 import polars as pl
 
 from auditor.rules.reasons import lines_back
-from auditor.rules.rule import AFTER_CLAIM, Rule
+from auditor.rules.rule import AFTER_CLAIM, BILLED_AGAIN, ONCE, Rule
 
 RULE = Rule(
     code="FRQ005",
@@ -23,11 +23,11 @@ RULE = Rule(
     over="line_before",
     considered=pl.col("same_code") & ~pl.col("same_provider"),
     review=pl.col("same_group"),
-    conclusive=pl.col("status_known"),
+    conclusive=pl.col("status_known") & ONCE,
     window="group_lines",
     applies=pl.col("group_id").is_not_null() & pl.col("specialty").is_not_null(),
     needs=(("calls.group_id", "providers.group_id"), ("calls.specialty", "providers.specialty")),
-    message=pl.format("{}, which is by another provider of the same group and specialty", AFTER_CLAIM),
+    message=pl.format("{}, which is by another provider of the same group and specialty{}", AFTER_CLAIM, BILLED_AGAIN),
     nothing="no earlier line of the same patient and code by another provider within {period} days",
     why_unknown=lines_back,
     exclusion_reason=pl.lit("has another group or specialty"),

@@ -201,6 +201,18 @@ AFTER_CLAIM = (
 )
 """How far an earlier line is from the claim in messages."""
 
+ONCE = pl.col("billed_again").is_null()
+"""Whether another line does not bill the claim's service to another payer, or again after nothing was paid."""
+
+BILLED_AGAIN = (
+    pl.when("billed_again")
+    .then(pl.lit(", but to another payer"))
+    .when(~pl.col("billed_again"))
+    .then(pl.lit(", but just one of the two has a paid amount of 0"))
+    .otherwise(pl.lit(""))
+)
+"""Why an earlier line of the same service supports review at most, in messages."""
+
 BASIS_WORDS = {
     "linked": "linked to the call",
     "any": "the policy treats every visit as related",

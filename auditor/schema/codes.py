@@ -58,17 +58,32 @@ class CodeList:
         )
 
 
+_TAXONOMY = re.compile(r"\b(?:\d{3}|\d{2}[A-Z])[A-Z0-9]{6}X\b")
+"""A taxonomy code (NUCC)."""
+
+
 def credential_parts(credential: str, meanings: Mapping[str, str] = MappingProxyType({})) -> frozenset[str]:
     """The runs of letters of a credential, dots removed: `PA-C` is PA and C, `Ph.D.` is PHD; and what its words mean.
 
-    `meanings`: words or codes → credential. Of several that fit, those of more words are taken, and their words once.
+    `meanings`: words, or the first characters of taxonomy codes → a credential, or `physician` or `qualified` (a part in
+    lower case). Of several words that fit, those of more words are taken, and their words once; of a taxonomy code, the
+    longest beginning. A taxonomy code has no other part.
     """
     text = credential.replace(".", "").upper()
-    parts = set(re.findall(r"[A-Z]+", text))
+    means = {phrase.upper(): _on_list(meaning) for phrase, meaning in meanings.items()}
+    codes = _TAXONOMY.findall(text)
+    beginnings = [[code[:size] for size in range(len(code), 0, -1) if code[:size] in means] for code in codes]
+    parts = {means[found[0]] for found in beginnings if found}
+    text = _TAXONOMY.sub(" ", text)
+    parts.update(re.findall(r"[A-Z]+", text))
     phrase_text = f" {' '.join(re.findall(r'[A-Z0-9]+', text))} "
-    for phrase in sorted(meanings, key=lambda phrase: (-len(phrase.split()), phrase)):
-        sought = f" {' '.join(re.findall(r'[A-Z0-9]+', phrase.upper()))} "
+    for phrase in sorted(means, key=lambda phrase: (-len(phrase.split()), phrase)):
+        sought = f" {' '.join(re.findall(r'[A-Z0-9]+', phrase))} "
         if sought in phrase_text:
             phrase_text = phrase_text.replace(sought, "  ")
-            parts.add(meanings[phrase].upper())
+            parts.add(means[phrase])
     return frozenset(parts)
+
+
+def _on_list(meaning: str) -> str:
+    return meaning.lower() if meaning.lower() in ("physician", "qualified") else meaning.upper()

@@ -33,12 +33,21 @@ class Kind(StrEnum):
 Vocabulary = Mapping[str, tuple[str, ...]]
 
 STATUS: Vocabulary = {
-    "completed": ("arrived", "attended", "checked_in", "checked_out", "fulfilled", "kept", "seen"),
-    "scheduled": ("booked", "pending", "confirmed"),
-    "cancelled": ("canceled", "rescheduled", "entered-in-error"),
+    "completed": ("arrived", "attended", "checked_in", "checked_out", "fulfilled", "kept", "seen", "finished", "discharged",
+                  "in-progress", "triaged", "onleave"),
+    "scheduled": ("booked", "pending", "confirmed", "planned", "proposed", "waitlist"),
+    "cancelled": ("canceled", "rescheduled", "discontinued", "entered-in-error"),
     "no_show": ("noshow", "no-showed", "did not attend", "dna"),
+}  # fmt: skip
+TENTATIVE = ("proposed", "waitlist")
+"""Words for a scheduled visit that nobody has confirmed."""
+MODALITY: Vocabulary = {
+    "in_person": ("AMB", "EMER", "IMP", "HH", "ACUTE", "NONAC", "OBSENC", "SS"),
+    "telehealth": ("video",),
+    "phone": ("telephone", "audio"),
+    "": ("VR",),
 }
-MODALITY: Vocabulary = {"in_person": (), "telehealth": ("video",), "phone": ("telephone", "audio")}
+"""FHIR's classes of encounters too; VR, which may be by phone or video, counts as blank."""
 INITIATED_BY: Vocabulary = {
     "patient": ("guardian", "parent", "inbound", "incoming"),
     "provider": ("staff", "outbound", "outgoing"),
@@ -51,7 +60,7 @@ CALLER: Vocabulary = {
     "guardian": ("legal guardian",),
     "other": ("spouse", "child", "sibling", "friend", "caregiver", "neighbour", "pharmacy", "facility"),
 }
-YES_NO: Vocabulary = {"true": ("yes", "y", "t", "1"), "false": ("no", "n", "f", "0")}
+YES_NO: Vocabulary = {"true": ("yes", "y", "t", "1", *"✓✔☑"), "false": ("no", "n", "f", "0", *"✗✘☐")}
 CLAIM_STATUS: Vocabulary = {
     "void": ("voided", "reversed", "deleted", "cancelled", "canceled"),
     "denied": ("rejected", "4"),

@@ -50,6 +50,7 @@ CLAIM: Columns = {
     "has_call": (FLAG, "a call supports it"),
     "has_both_times": (FLAG, "a call has both a clock time and a stated one"),
     "payer": (TEXT, "the insurer billed"),
+    "names_call": (FLAG, "its ids name one of its calls"),
     "group_id": (TEXT, "billing group of its provider"),
     "specialty": (TEXT, "specialty of its provider"),
     "credential": (TEXT, "credential of its provider, as written"),
@@ -79,11 +80,17 @@ CLAIM: Columns = {
 }
 """The audited claims, one row each."""
 
+BILLED_AGAIN = (
+    FLAG,
+    "the same service, billed again: true to another payer, false where just one of the two was paid nothing, else null",
+)
+
 LINE_BEFORE: Columns = RECORD | {
     "depends_on_unknown": (FLAG, "an earlier claim of the claim's run is unknown"),
     "e_counted": (FLAG, "FRQ001 counts the earlier line"),
     "status_known": (FLAG, "the earlier line's status is blank or recognized, and the patient id is not a placeholder"),
     "may_replace": (FLAG, "of the same date, and one of the two replaces a line that was not found"),
+    "billed_again": BILLED_AGAIN,
     "same_provider": (FLAG, "of the same provider"),
     "same_code": (FLAG, "of the same code"),
     "same_group": (FLAG, "of the same group and specialty"),
@@ -93,6 +100,7 @@ LINE_BEFORE: Columns = RECORD | {
 SHARED_CALL: Columns = RECORD | {
     "is_telephone": (FLAG, "the other line has a code of the family, or a telephone code of the policy's list"),
     "status_known": (FLAG, "the earlier line's status is blank or recognized"),
+    "billed_again": BILLED_AGAIN,
 }
 """Other active lines that one of the claim's calls supports too: earlier ones of the family, and any of other codes."""
 
@@ -211,6 +219,8 @@ def _counted(claims: pl.DataFrame, last_day: int) -> pl.Series:
     return pl.concat(rounds) if rounds else claims["line"]
 
 
+_BILLED_AGAIN = ("payer", "paid_amount", "names_call", "call_ids")
+"""What tells whether one service was billed again, beside the `_LINE_COLUMNS`."""
 _LINE_COLUMNS = ("line", "patient_id", "provider_id", "service_date", "cpt_code", "group_id", "specialty")
 
 
@@ -222,7 +232,7 @@ def _midnight(date: str, zone: str) -> pl.Expr:
 def _line_record(zone: str) -> list[pl.Expr]:
     """A line as a record; `at` is its start, or the midnight of its date if the start is unknown."""
     at = pl.coalesce("start", _midnight("service_date", zone))
-    names = (*_LINE_COLUMNS, "counted", "start", "claim_status_sure", "unmatched")
+    names = (*_LINE_COLUMNS, *_BILLED_AGAIN, "counted", "start", "claim_status_sure", "unmatched")
     earlier = [pl.col(name).alias(f"e_{name}") for name in names if name != "patient_id"]
     return [pl.col("patient_id"), *earlier, pl.col("claim_id").alias("id"), at.alias("at")]
 
@@ -243,19 +253,37 @@ def _as_records(pairs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _billed_again() -> pl.Expr:
+    """For two lines of one service: true to another payer, false where just one of them was paid nothing, else null."""
+    payer, e_payer = (pl.col(name).str.to_lowercase().str.replace_all(r"[\s_-]", "") for name in ("payer", "e_payer"))
+    paid_nothing, e_paid_nothing = ((pl.col(name) == 0).fill_null(False) for name in ("paid_amount", "e_paid_amount"))
+    return pl.when(payer != e_payer).then(True).when(paid_nothing != e_paid_nothing).then(False)
+
+
+def _same_service() -> pl.Expr:
+    """Whether two lines of one patient have a call in common, or one names no call and they are alike."""
+    shared = pl.col("call_ids").list.set_intersection("e_call_ids").list.len() > 0
+    alike = pl.all_horizontal(
+        pl.col(name) == pl.col(f"e_{name}") for name in ("provider_id", "service_date", "cpt_code")
+    )
+    return shared.fill_null(False) | (~(pl.col("names_call") & pl.col("e_names_call")) & alike)
+
+
 def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     """Earlier active lines of the family for the claim's patient, within the frequency period."""
     days = bounds.days_between("service_date", "e_service_date")
     pairs = (
         claims.lazy()
-        .select(*_LINE_COLUMNS, "start", "depends_on_unknown", "is_placeholder", "unmatched")
+        .select(*_LINE_COLUMNS, *_BILLED_AGAIN, "start", "depends_on_unknown", "is_placeholder", "unmatched")
         .join(lines.lazy().select(_line_record(records.context.policy.timezone)), on="patient_id", how="inner")
         .filter((pl.col("e_line") < pl.col("line")) & bounds.in_period(records.context.policy, days))
         .collect()
     )
     unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
     status_known = pl.col("e_claim_status_sure") & ~pl.col("is_placeholder")
-    return _as_records(pairs).with_columns(status_known=status_known, may_replace=unmatched)
+    return _as_records(pairs).with_columns(
+        status_known=status_known, may_replace=unmatched, billed_again=pl.when(_same_service()).then(_billed_again())
+    )
 
 
 def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
@@ -263,7 +291,16 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
     telephone = CodeList.of(records.context.policy.lists.telephone)
     family, other_calls = records.billing.line_calls, records.billing.other_calls
     listed = [code for code in other_calls["cpt_code"].unique() if code in telephone]
-    keys = ["claim_id", "claim_line", "cpt_code", "service_date", "claim_status_sure", "provider_id"]
+    keys = [
+        "claim_id",
+        "claim_line",
+        "cpt_code",
+        "service_date",
+        "claim_status_sure",
+        "provider_id",
+        "payer",
+        "paid_amount",
+    ]
     of_family = family.select("line", "call_id", "named_by_id").join(lines.select("line", "start", *keys), on="line")
     candidates = pl.concat([
         of_family.with_columns(is_telephone=pl.lit(True), by_id=pl.lit(True)).select(pl.exclude("named_by_id")),
@@ -273,7 +310,9 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
             is_telephone=pl.col("cpt_code").is_in(listed), by_id="named_by_id",
         ),
     ]).rename({name: f"e_{name}" for name in ("line", "start", *keys)})  # fmt: skip
-    shared = family.select("line", "call_id").join(claims.select(*_LINE_COLUMNS, "start"), on="line")
+    shared = family.select("line", "call_id").join(
+        claims.select(*_LINE_COLUMNS, "payer", "paid_amount", "start"), on="line"
+    )
     shared = shared.join(candidates, on="call_id", how="inner").filter(
         pl.when(pl.col("e_line").is_null())
         .then(pl.col("is_telephone") | pl.col("by_id"))
@@ -292,6 +331,7 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
         order=-pl.col("position").cast(pl.Int64),
         elapsed=bounds.elapsed("start", "e_start"),
         status_known="e_claim_status_sure",
+        billed_again=_billed_again(),
     )
 
 
@@ -303,7 +343,7 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords)
     took_place = ~pl.col("v_status").is_in(["cancelled", "no_show"]).fill_null(False)
     visit_rows = records.visits.filter((pl.col("v_ncci_0") | pl.col("v_ncci_1")) & took_place).select(
         "patient_id", "kind", "id", "at", "date_only", provider_id="v_provider_id", day="v_date",
-        is_0="v_ncci_0", is_1="v_ncci_1", status_known=(pl.col("v_status") != "unrecognised").fill_null(True),
+        is_0="v_ncci_0", is_1="v_ncci_1", status_known="v_status_sure",
     )  # fmt: skip
     other_lines = records.billing.other_lines
     lines_too = pl.concat([other_lines, lines.select(other_lines.columns)]).rename({"service_date": "day"})

@@ -101,7 +101,7 @@ def _any_of(codes: set[str]) -> pl.Expr:
     return pl.col("cpt_codes").list.eval(pl.element().is_in(sorted(codes))).list.any()
 
 
-_VISIT_COLUMNS = ("provider_id", "modality", "status", "booked_at", "booked_at_date_only", "booked_at_date",
+_VISIT_COLUMNS = ("provider_id", "modality", "status", "status_sure", "booked_at", "booked_at_date_only", "booked_at_date",
                   "soonest_available", "originating_call_id", "diagnosis_codes", "problem_id", "group_id",
                   "specialty", "global_days")  # fmt: skip
 
@@ -150,7 +150,7 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         has_started=has_started,
         scheduled=(status == "scheduled").fill_null(False),
         not_cancelled=~status.is_in(["cancelled", "no_show"]).fill_null(False),
-        status_known=(status != "unrecognised").fill_null(True) & ~pl.col("is_placeholder") & ~pl.col("may_be_call")
+        status_known=pl.col("v_status_sure") & ~pl.col("is_placeholder") & ~pl.col("may_be_call")
         & ~related.nearly("id", "call_ids"),
         provider_blank=pl.col("v_provider_id").is_null(),
         postoperative=bounds.is_postoperative(policy),

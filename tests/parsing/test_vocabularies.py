@@ -37,3 +37,28 @@ def test_a_text_that_no_row_has_says_nothing() -> None:
     work, known = TableParser(POLICY, "visits", 2), ColumnHints({"status": pl.Series(["completed", "strange", None])})
     read_column(work, TABLES["visits"].columns["status"], pl.Series([2, 2], dtype=pl.UInt32), known)
     assert (work.filled, work.unrecognised, work.columns["status"].decode().to_list()) == (set(), [], [None, None])
+
+
+@pytest.mark.parametrize(
+    ("column", "words", "term"),
+    [
+        ("status", ("finished", "Discharged", "in-progress", "triaged", "onleave"), "completed"),
+        ("status", ("planned", "proposed", "waitlist"), "scheduled"),
+        ("status", ("discontinued", "entered-in-error"), "cancelled"),
+        ("modality", ("AMB", "EMER", "IMP", "HH", "acute", "NONAC", "OBSENC", "SS"), "in_person"),
+        ("soonest_available", ("✓", "✔", "☑"), True),
+        ("soonest_available", ("✗", "✘", "☐"), False),
+    ],
+)
+def test_words_of_fhir_and_ticks(column: str, words: tuple[str, ...], term: object) -> None:
+    work, values = typed("visits", column, *words)
+    assert set(values) == {term} and work.unrecognised == []
+
+
+def test_a_tentative_status_and_a_class_that_says_nothing() -> None:
+    """VR is by phone or by video."""
+    work, values = typed("visits", "status", "waitlist", "booked", "perhaps", None)
+    assert values == ["scheduled", "scheduled", "unrecognised", None]
+    assert work.columns["status_sure"].decode().to_list() == [False, True, False, True]
+    work, values = typed("visits", "modality", "VR", "AMB")
+    assert values == [None, "in_person"] and work.unrecognised == []

@@ -40,6 +40,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "claim_status": "claim_status",
         "frequency_code": "vocabulary",
         "original_claim_id": "text",
+        "payer": "text",
     },
     "visits": {
         "visit_id": "text",
@@ -75,6 +76,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "frequency_code": "vocabulary",
         "original_claim_id": "text",
         "diagnosis_codes": "diagnoses",
+        "payer": "text",
     },
     "providers": {
         "provider_id": "text",
@@ -111,12 +113,20 @@ BILLING_COLUMNS = (
 
 VOCABULARIES: dict[str, dict[str, tuple[str, ...]]] = {
     "status": {
-        "completed": ("arrived", "attended", "checked_in", "checked_out", "fulfilled", "kept", "seen"),
-        "scheduled": ("booked", "pending", "confirmed"),
-        "cancelled": ("canceled", "rescheduled", "entered-in-error"),
+        "completed": (
+            *("arrived", "attended", "checked_in", "checked_out", "fulfilled", "kept", "seen"),
+            *("finished", "discharged", "in-progress", "triaged", "onleave"),
+        ),
+        "scheduled": ("booked", "pending", "confirmed", "planned"),
+        "tentative": ("proposed", "waitlist"),
+        "cancelled": ("canceled", "rescheduled", "discontinued", "entered-in-error"),
         "no_show": ("noshow", "no-showed", "did not attend", "dna"),
     },
-    "modality": {"in_person": (), "telehealth": ("video",), "phone": ("telephone", "audio")},
+    "modality": {
+        "in_person": ("AMB", "EMER", "IMP", "HH", "ACUTE", "NONAC", "OBSENC", "SS"),
+        "telehealth": ("video",),
+        "phone": ("telephone", "audio"),
+    },
     "initiated_by": {
         "patient": ("guardian", "parent", "inbound", "incoming"),
         "provider": ("staff", "outbound", "outgoing"),
@@ -152,8 +162,8 @@ VOCABULARIES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
 }
-TRUE_WORDS = ("true", "yes", "y", "t", "1")
-FALSE_WORDS = ("false", "no", "n", "f", "0")
+TRUE_WORDS = ("true", "yes", "y", "t", "1", *"✓✔☑")
+FALSE_WORDS = ("false", "no", "n", "f", "0", *"✗✘☐")
 NOTHING_WORDS = ("", "n/a", "na", "none", "null", "-")
 
 

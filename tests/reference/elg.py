@@ -14,8 +14,8 @@ WRITTEN_OUT = {
     "pmhnp-bc": {"NP"},
     "physical therapist": {"PT"},
     "physician assistant": {"PA"},
-    "207q00000x": {"MD"},
 }
+TAXONOMY = {"207": "MD", "208": "MD", "2251": "PT", "363L": "NP"}
 
 
 def elg001(claim: Line, book: Book) -> Verdict:
@@ -33,6 +33,8 @@ def elg003(claim: Line, book: Book) -> Verdict:
         return from_fact("ELG003", "unknown", book)
     fine = "unknown" if book.quality.provider_unsure(claim) else "clear"
     parts = set(re.findall(r"[A-Z]+", claim.credential.replace(".", "").upper()))
+    if re.fullmatch(r"(\d{3}|\d{2}[A-Z])[A-Z0-9]{6}X", claim.credential.upper()):
+        parts = {meaning for start, meaning in TAXONOMY.items() if claim.credential.upper().startswith(start)}
     parts |= WRITTEN_OUT.get(claim.credential.casefold(), set())
     if parts & PHYSICIANS:
         return from_fact("ELG003", "violation", book)

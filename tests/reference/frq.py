@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from tests.reference.evidence import Support, from_fact, from_records
 from tests.reference.lines import Book, Line
 from tests.reference.lists import FAMILY, TELEPHONE_TEXT, in_list
+from tests.reference.values import fold
 from tests.reference.world import Verdict
 
 
@@ -46,6 +47,19 @@ def as_line(line: Line, earlier: Line, outcome: str, at_most_review: bool) -> Su
 def in_doubt(claim: Line, earlier: Line, book: Book) -> bool:
     """Review at most: of a status that nobody knows, or of a patient who is nobody."""
     return not earlier.status_sure or claim.patient in book.quality.placeholders_by_table
+
+
+def billed_again(line: Line, earlier: Line) -> bool:
+    """One service billed to another payer, or again after nothing was paid: review at most."""
+    names_no_call = not line.named or not earlier.named
+    alike = all(
+        getattr(line, name) == getattr(earlier, name) for name in ("patient", "provider", "service_date", "code")
+    )
+    if not (line.call_ids & earlier.call_ids or (names_no_call and alike)):
+        return False
+    # CHOICE: payers are compared as words of a vocabulary are.
+    payers = {fold(one.payer) for one in (line, earlier) if one.payer is not None}
+    return len(payers) == 2 or (line.paid == 0) != (earlier.paid == 0)
 
 
 def may_replace(line: Line, earlier: Line) -> bool:
@@ -88,7 +102,13 @@ def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
                     spread = True
             supports = [
                 as_line(
-                    line, earlier, "violation", doubtful or in_doubt(line, earlier, book) or may_replace(line, earlier)
+                    line,
+                    earlier,
+                    "violation",
+                    doubtful
+                    or in_doubt(line, earlier, book)
+                    or may_replace(line, earlier)
+                    or billed_again(line, earlier),
                 )
                 for earlier in anchors
             ]
@@ -107,7 +127,7 @@ def frq002(claim: Line, book: Book) -> Verdict:
         same = line.patient == claim.patient and line.provider == claim.provider
         other_code = line.code in FAMILY and line.code != claim.code
         if same and other_code and 0 <= days_after(claim, line) <= 6:
-            supports.append(as_line(claim, line, "review", in_doubt(claim, line, book)))
+            supports.append(as_line(claim, line, "review", in_doubt(claim, line, book) or billed_again(claim, line)))
     return from_records("FRQ002", supports, repeat_unknown(claim, book), book, latest=True)
 
 
@@ -131,9 +151,9 @@ def frq004(claim: Line, book: Book) -> Verdict:
             outcome = "review" if line.own_call in shared else None
         if outcome is not None:
             gap = abs(days_after(claim, line))
-            found.append(
-                (gap, line, Support(outcome, "claim", line.claim_id, gap, at_most_review=not line.status_sure))
-            )
+            # CHOICE: a line of another telephone code counts likewise where it is the later one.
+            doubtful = not line.status_sure or billed_again(claim, line)
+            found.append((gap, line, Support(outcome, "claim", line.claim_id, gap, at_most_review=doubtful)))
     # CHOICE: of other lines the one nearest in days is named, of several the latest, whose start is not asked.
     found.sort(key=lambda item: (-item[0], line_place(item[1])))
     return from_records("FRQ004", [support for _, _, support in found], False, book, latest=True)
@@ -154,5 +174,5 @@ def frq005(claim: Line, book: Book) -> Verdict:
         same = line.patient == claim.patient and line.code == claim.code and line.provider != claim.provider
         same_group = line.group == claim.group and line.specialty == claim.specialty
         if same and same_group and 0 <= days_after(claim, line) <= 6:
-            supports.append(as_line(claim, line, "review", in_doubt(claim, line, book)))
+            supports.append(as_line(claim, line, "review", in_doubt(claim, line, book) or billed_again(claim, line)))
     return from_records("FRQ005", supports, frequency_unknown(claim, book), book, latest=True)

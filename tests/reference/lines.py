@@ -68,6 +68,7 @@ class Line:
     modifiers: frozenset[str]
     billed: Decimal | None
     paid: Decimal | None
+    payer: str | None
     calls: tuple[Call, ...]
     named: tuple[Call, ...]
     own_call: str | None
@@ -322,7 +323,7 @@ class Book:
             start=row["visit_start"].at,
             date_only=row["visit_start"].date_only,
             day=self.clock.day(row["visit_start"].at),
-            status=row["status"],
+            status="scheduled" if row["status"] == "tentative" else row["status"],
             codes=row["cpt_codes"],
             categories=categories_of(row["diagnosis_codes"]),
             group=row["group_id"] or self.provider_value(row["provider_id"], "group_id"),
@@ -530,6 +531,7 @@ class Book:
             modifiers=billing["modifiers"],
             billed=billing["billed_amount"],
             paid=billing["paid_amount"],
+            payer=billing["payer"] or next((call.row["payer"] for call in ordered if call.row["payer"]), None),
             calls=ordered,
             named=tuple(named),
             own_call=billing.get("call_id") if self.has_claims else None,

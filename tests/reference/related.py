@@ -69,11 +69,11 @@ def ladder(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
 
 
 def review_at_most(visit: Visit, claim: Line, book: Book) -> bool:
-    """Of unrecognised status, of a patient who is nobody, or perhaps the call itself."""
+    """Of unrecognised or tentative status, of a patient who is nobody, or perhaps the call itself."""
     nobody = claim.patient in book.quality.placeholders_by_table
     if may_be_the_call_itself(visit, claim):
         return True
-    return visit.status == "unrecognised" or nobody or book.quality.is_call_itself(visit, claim)
+    return visit.row["status"] in ("unrecognised", "tentative") or nobody or book.quality.is_call_itself(visit, claim)
 
 
 def counts(visit: Visit, claim: Line) -> bool:

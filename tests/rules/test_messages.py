@@ -17,11 +17,11 @@ VISIT = {
     "date_only": False,
     "end": datetime(2026, 3, 9, tzinfo=UTC),
 }
-CLAIM = {"related_id": "k1", "gap_days": 1}
+CLAIM = {"related_id": "k1", "gap_days": 1, "billed_again": None}
 
 
 def message(code: str, **row: Any) -> str:
-    text: str = pl.DataFrame([row]).select(RULES[code].message).item()
+    text: str = pl.DataFrame([row], schema_overrides={"billed_again": pl.Boolean}).select(RULES[code].message).item()
     return text
 
 

@@ -68,6 +68,7 @@ CLAIM_STATUS = ("", "", "", "", "", "", "", "", "paid", "void", "Denied", "re-ve
 UNITS = words("1 1 1 2 _ 1.0 1.5 0")
 MODIFIERS = ("", "", "", "95", "24", "GT,24", "24-x")
 AMOUNTS = ("", "75.25", "$1,234.50", "(75.25)", "0", "0.00", "40")
+PAYERS = ("", "", "", "Medicare", "medi-care", "Medicaid")
 INITIATED = words("patient patient patient Guardian provider callback _ robot IN-BOUND staff")
 CALLERS = words("patient patient self mother Legal_Guardian other _ martian Spouse")
 PURPOSES = words("clinical clinical clinical scheduling administrative follow-up _ chat")
@@ -81,8 +82,9 @@ CREDENTIALS = ("LCSW", "", "PA-C", "M.D.", "XYZ", "Ph.D.", "PT, DPT", "R.N.", "m
 STATUS = (
     *("completed", "completed", "completed", "completed", "", "scheduled", "cancelled", "no_show", "weird", "Arrived"),
     *("did-not-attend", "Booked", "entered in error", "scheduled", "on hold", ""),
+    *("in-progress", "proposed", "waitlist", "Discontinued"),
 )
-MODALITIES = ("", "", "in_person", "phone", "Video", "telephone", "fax", "in-person")
+MODALITIES = ("", "", "in_person", "AMB", "VR", "phone", "Video", "telephone", "fax", "in-person")
 VISIT_CODES = (
     *words(
         "_ _ 99213 99213 99213 98968 98966,98967 A0001 36415 10004 69990 10003 99421 93792 36591 g0402 98016 98015 _"
@@ -249,6 +251,7 @@ def draw_billing(scene: Scene, row: Row) -> None:
     row["billed_amount"] = pick(scene.draw, AMOUNTS)
     row["paid_amount"] = pick(scene.draw, AMOUNTS)
     row["claim_status"] = scene.fact(CLAIM_STATUS)
+    row["payer"] = pick(scene.draw, PAYERS)
 
 
 # ----- visits -----

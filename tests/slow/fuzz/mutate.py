@@ -32,6 +32,7 @@ WORDS = tuple(
     for column in spec.columns.values()
     for term, also in (column.vocabulary or {}).items()
     for word in (term, *also, term.upper(), f" {term} ", f"{term}x")
+    if term
 )
 _FIT = (
     *((part, TIMES) for part in ("_start", "_end", "_at", "_date")),
