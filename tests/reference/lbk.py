@@ -87,5 +87,7 @@ def lbk002(claim: Line, book: Book) -> Verdict:
         else:
             nobody_knows = True
     quality = book.quality
-    unknown = nobody_knows or back_unknown(claim, 90, book) or quality.provider_astray(claim) or quality.named_astray(claim)
+    unknown = (
+        nobody_knows or back_unknown(claim, 90, book) or quality.provider_astray(claim) or quality.named_astray(claim)
+    )
     return from_records("LBK002", supports, unknown, book)
