@@ -85,7 +85,7 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
     inactive = claim_lines.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
     lines = lines.drop("row", "own_diagnoses", "call_diagnoses", "call_payer")
-    return Billing(lines, line_calls, other_lines.select(*keys, "unmatched"), other_calls, inactive)
+    return Billing(lines, line_calls, other_lines.select(keys), other_calls, inactive)
 
 
 def _with_payer(pairs: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
