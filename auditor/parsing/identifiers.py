@@ -16,6 +16,9 @@ DIFFERENCES: Mapping[str, str] = {"case": "case", "zeros": "leading zeros", "dec
                                 "punctuation": "blanks or hyphens"}  # fmt: skip
 """What two nearly equal ids may differ in: the policy's word → words of messages."""
 
+_NO_RECORD = ("-1", "-2", "-3", *("0" * digits for digits in range(1, 21)))
+"""Keys by which a warehouse points to nothing."""
+
 _MEANS = {"originating_call_id": "call_id", "related_visit_id": "visit_id"}
 """Columns whose ids are those of another column."""
 
@@ -33,14 +36,14 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
 
 
 def without_keys_of_nothing(parser: TableParser, column: Column, values: pl.Series) -> pl.Series:
-    """Null for the keys 0, -1, -2 and -3, by which a warehouse points to nothing.
+    """Null for the keys 0, -1, -2 and -3.
 
     In the key of calls, visits and claims they reject the row. A row without a required provider is used: it is equal
     to nobody.
     """
     if column.name in ("patient_id", "claim_line"):
         return values
-    nothing = values.str.contains(r"^(?:0+|-[123])$").fill_null(False)
+    nothing = values.is_in(_NO_RECORD).fill_null(False)
     if not nothing.any():
         return values
     if column.name in TABLES[parser.table].key and parser.table != "providers":
