@@ -37,7 +37,9 @@ class Billing:
 
     `lines`: the active lines with a code of the family, in the order in which one is *earlier*; `line` is that order.
     `line_calls`: one row per line and call of it. `other_lines`: active lines with other codes, and `other_calls`
-    which of the calls they bill, `named_by_id` where by the call's id.
+    which of the calls they bill, `named_by_id` where by the call's id. `visit_lines`: those of them whose claims-table row
+    bills a visit, with their `call_ids`; lines of the family have their `named_calls` likewise: the ids of their calls, or
+    of the call that the row names where none is found.
     `inactive`: void and denied lines, keys and status.
     """
 
@@ -45,6 +47,7 @@ class Billing:
     line_calls: pl.DataFrame
     other_lines: pl.DataFrame
     other_calls: pl.DataFrame
+    visit_lines: pl.DataFrame
     inactive: pl.DataFrame
 
 
@@ -66,6 +69,9 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     lines = family.join(facts, on="row", how="left").with_columns(
         pl.col("service_date").fill_null(pl.col("start_date")),
         pl.coalesce("payer", "call_payer"),
+        pl.coalesce("start_date", "service_date"),
+        pl.coalesce("end_date", "service_date"),
+        named_calls=_named("call_ids"),
         diagnoses=pl.when(pl.col("own_diagnoses").list.len() > 0).then("own_diagnoses").otherwise("call_diagnoses"),
         has_call=pl.col("start").is_not_null(),
         names_call=pl.col("names_call").fill_null(False),
@@ -85,7 +91,19 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
     inactive = claim_lines.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
     lines = lines.drop("row", "own_diagnoses", "call_diagnoses", "call_payer")
-    return Billing(lines, line_calls, other_lines.select(*keys, "unmatched"), other_calls, inactive)
+    visit_lines = other_lines.filter(pl.col("cpt_code").is_in(policy.lists.visits_among(other_lines["cpt_code"])))
+    visit_lines = visit_lines.clear() if claims is None else visit_lines
+    theirs = pairs.join(visit_lines, on="row", how="semi").group_by("row").agg(call_ids="call_id")
+    visit_lines = visit_lines.join(theirs, on="row", how="left").select(
+        "patient_id", "provider_id", "service_date", "claim_id", "claim_status_sure", "own_diagnoses", "call_ids"
+    )
+    return Billing(lines, line_calls, other_lines.select(*keys, "unmatched"), other_calls, visit_lines, inactive)
+
+
+def _named(calls: str) -> pl.Expr:
+    """The ids of a line's calls; where there is none, of the call that its row names."""
+    own = pl.concat_list(pl.col("own_call_id")).list.drop_nulls()
+    return pl.when(pl.col(calls).list.len().fill_null(0) > 0).then(calls).otherwise(own)
 
 
 def _with_payer(pairs: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:

@@ -48,6 +48,7 @@ RULE = Rule(
     reads=(*RELATION_READS, *TIMES, "visits.booked_at"),
     window="ahead",
     reads_calls=True,
+    by_days=True,
     message=pl.format("visit {} ({}) {}", "related_id", RELATION, _WHEN),
     nothing="no visit of the patient from the start of the call to {hours} hours after its end",
     why_unknown=visits_ahead,

@@ -33,10 +33,11 @@ RULE = Rule(
     conclusive=pl.col("conclusive"),
     violation=_AVAILABLE & ((_IN_SPAN & _MAYBE) | (pl.col("not_booked") & _RELATED)),
     review=(_AVAILABLE & (_IN_SPAN | (pl.col("not_booked") & _MAYBE))) | _FOUND | (_CALLED_OFF & _IN_SPAN & _MAYBE),
-    doubt=_NOT_CANCELLED & _MAYBE & pl.col("not_booked") & pl.col("soonest_blank"),
+    doubt=(pl.col("kind") == "visit") & _NOT_CANCELLED & _MAYBE & pl.col("not_booked") & pl.col("soonest_blank"),
     reads=(*RELATION_READS, *TIMES),
     window="later",
     reads_calls=True,
+    by_days=True,
     needs=(("visits.soonest_available", "visits.booked_at", "visits.originating_call_id"),),
     message=pl.format(
         "visit {} ({}) starts {} after the call and may have been the soonest available appointment",

@@ -41,6 +41,7 @@ RULE = Rule(
     reads=RELATION_READS,
     window="lookback",
     reads_calls=True,
+    by_days=True,
     message=pl.format("visit {} ({}) {}", "related_id", RELATION, _WHEN),
     nothing="no visit of the patient in the {lookback} days before the call",
     why_unknown=visits_back("lookback"),

@@ -44,6 +44,7 @@ RULE = Rule(
     reads=(*RELATION_READS, "calls.modifiers", "claims.modifiers"),
     window="postoperative",
     reads_calls=True,
+    by_days=True,
     applies=~pl.col("modifiers").list.contains("24"),
     needs=(("visits.global_days",),),
     message=pl.format(
