@@ -187,6 +187,18 @@ DAYS = pl.format(
 )
 """The gap to the record in messages: `1 day`, `3 days`."""
 
+VISIT = (
+    pl.when(pl.col("related_kind") == "line")
+    .then(pl.format("visit billed on claim {}", "related_id"))
+    .otherwise(pl.format("visit {}", "related_id"))
+)
+"""The related visit in messages; of a billed one, the claim."""
+
+THE_CALL = (
+    pl.when("has_call").then(pl.lit("the call")).otherwise(pl.lit("the service date of the claim, which has no call"))
+)
+"""From what days are counted in messages."""
+
 _WHOLE_MINUTES = pl.col("elapsed") // 60_000_000
 HOURS = (
     pl.when(_WHOLE_MINUTES < 60)

@@ -112,12 +112,19 @@ class Span(NamedTuple):
 def spans(
     numbers: Numbers, start: datetime | None, end: datetime | None, service_date: date, zone: tzinfo
 ) -> dict[str, Span]:
-    """The windows of one claim, for words and pictures: `period`, and with a start `lookback`, `ahead` and `later`."""
+    """The windows of one claim, for words and pictures; without a start, they hold days."""
+
+    def end_of(days: int) -> datetime:
+        return midnight(service_date + timedelta(days + 1), zone)
+
     period = Span(
         midnight(first_day(service_date, numbers.last_day), zone), midnight(service_date + timedelta(1), zone)
     )
     if start is None:
-        return {"period": period}
+        first, ahead = midnight(service_date, zone), end_of(-(-numbers.hours // 24))
+        lookback = Span(midnight(first_day(service_date, numbers.lookback), zone), end_of(0))
+        horizon = Span(ahead, max(end_of(numbers.horizon), ahead))
+        return {"period": period, "lookback": lookback, "ahead": Span(first, ahead), "later": horizon}
     ahead = later(end or start, numbers.hours)
     return {
         "period": period,

@@ -70,7 +70,9 @@ def _call_itself(pairs: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
     """Pairs whose visit may be the entry that the visits export has for one of the claim's calls."""
     provider = pl.col("v_provider_id").is_null() | pl.col("same_provider")
     modality = pl.col("v_modality").is_null() | (pl.col("v_modality") == "unrecognised")
-    alike = pairs.filter(~pl.col("linked") & ~pl.col("v_has_codes") & provider & modality).select("line", "kind", "id", "at")
+    alike = pairs.filter(~pl.col("linked") & ~pl.col("v_has_codes") & provider & modality).select(
+        "line", "kind", "id", "at"
+    )
     near = alike.join(line_calls.select("line", "call_start", "end"), on="line")
     apart, at = (pl.col("at") - pl.col("call_start")).abs(), pl.col("at")
     return near.filter((apart <= bounds.CALL_ITSELF) | at.is_between("call_start", "end").fill_null(False))

@@ -152,7 +152,9 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     group_id, specialty = pl.coalesce("v_group_id", "_group"), pl.coalesce("v_specialty", "_specialty")
     pairs = pairs.join(groups, on="v_provider_id", how="left").with_columns(v_group_id=group_id, v_specialty=specialty)
     pairs = related.relate(pairs, policy.relatedness, records.calls, records.billing.line_calls)
-    on_the_day = (pl.col("v_booked_at_date_only") | pl.col("by_days")) & (pl.col("v_booked_at_date") == pl.col("start_date"))
+    on_the_day = (pl.col("v_booked_at_date_only") | pl.col("by_days")) & (
+        pl.col("v_booked_at_date") == pl.col("start_date")
+    )
     status = pl.col("v_status")
     has_started = (pl.col("at") <= pl.lit(records.context.coverage.as_of, pl.Datetime("us", "UTC"))).fill_null(False)
     in_person = (pl.col("v_modality") != "phone").fill_null(True)

@@ -33,7 +33,11 @@ def is_before(visit: Visit, claim: Line) -> bool:
 
 def back_unknown(claim: Line, days: int, book: Book) -> bool:
     """Is the time before the claim not fully covered by the visits export?"""
-    if not book.has_visits or book.visits_since is None or book.clock.day(claim.first) - timedelta(days=days) < book.visits_since:
+    if (
+        not book.has_visits
+        or book.visits_since is None
+        or book.clock.day(claim.first) - timedelta(days=days) < book.visits_since
+    ):
         return True
     if book.as_of is None or claim.first > book.as_of:
         return True

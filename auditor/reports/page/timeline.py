@@ -36,8 +36,7 @@ def shown(text: str | None) -> str:
 def draw(claim: Row, records: Sequence[Row], numbers: Numbers) -> str:
     """Draw one claim (of `Result.claims`) and the rows of `Result.evidence` weighed for it; `numbers` are its windows."""
     zone = claim["call_start"].tzinfo if claim["call_start"] else UTC
-    began = claim["call_start"] or bounds.midnight(claim["service_date"], zone)
-    spans = bounds.spans(numbers, began, claim["call_end"], claim["service_date"], zone)
+    spans = bounds.spans(numbers, claim["call_start"], claim["call_end"], claim["service_date"], zone)
     back, ahead, later, period = (
         bounds.Span(*map(_local, spans[name])) for name in ("lookback", "ahead", "later", "period")
     )
