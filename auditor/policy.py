@@ -40,6 +40,15 @@ def _valid_timezone(name: str) -> str:
     return name
 
 
+def _bounds(dates: tuple[date, date]) -> tuple[date, date]:
+    first, last = dates
+    if first > last:
+        raise ValueError("the first date is after the last one")
+    if first.year < 2 or last.year > 9998:
+        raise ValueError("dates must be from the year 2 to 9998")
+    return dates
+
+
 def _whole_date(form: str) -> str:
     if form in ("epoch", "epoch_ms", "excel"):
         return form
@@ -219,6 +228,7 @@ class Policy(_Strict):
     max_expansion: Annotated[int, Field(ge=2)]
     decimal: Literal[".", ","]
     nulls: tuple[str, ...]
+    placeholder_dates: Annotated[tuple[date, date], AfterValidator(_bounds)]
     timezone: Timezone
     dst: Literal["reject", "first", "second"]
     instant_formats: tuple[InstantFormat, ...]

@@ -172,6 +172,12 @@ class BlankWords(Part):
     count: int = Field(description="rows whose text is a null word, or has no letter or digit")
 
 
+class BlankDates(Part):
+    table: str
+    column: str
+    count: int = Field(description="rows with a placeholder date")
+
+
 class Tally(Part):
     may_lack = ("next_due",)
 
@@ -249,6 +255,7 @@ class Summary(_Head):
     rejects: dict[str, RejectCounts] = {}
     unrecognised: list[UnrecognizedValue] = []
     null_words: list[BlankWords] = []
+    placeholder_dates: list[BlankDates] = []
     warnings: list[str] = []
     ledger: LedgerPart = LedgerPart()
 

@@ -91,13 +91,25 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
     inactive = claim_lines.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
     lines = lines.drop("row", "own_diagnoses", "call_diagnoses", "call_payer")
-    visit_lines = other_lines.filter(pl.col("cpt_code").is_in(policy.lists.visits_among(other_lines["cpt_code"])))
-    visit_lines = visit_lines.clear() if claims is None else visit_lines
-    theirs = pairs.join(visit_lines, on="row", how="semi").group_by("row").agg(call_ids="call_id")
-    visit_lines = visit_lines.join(theirs, on="row", how="left").select(
-        "patient_id", "provider_id", "service_date", "claim_id", "claim_status_sure", "own_diagnoses", "call_ids"
-    )
-    return Billing(lines, line_calls, other_lines.select(*keys, "unmatched"), other_calls, visit_lines, inactive)
+    visit_lines = _visit_lines(other_lines, pairs, policy) if claims is not None else _NO_VISIT_LINES
+    return Billing(lines, line_calls, other_lines.select(keys), other_calls, visit_lines, inactive)
+
+
+_NO_VISIT_LINES = pl.DataFrame(
+    schema={
+        **dict.fromkeys(("patient_id", "provider_id", "claim_id"), pl.String()),
+        "service_date": pl.Date(),
+        "claim_status_sure": pl.Boolean(),
+        **dict.fromkeys(("own_diagnoses", "call_ids"), pl.List(pl.String())),
+    }
+)
+
+
+def _visit_lines(others: pl.DataFrame, pairs: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """As `Billing.visit_lines`."""
+    billing = others.filter(pl.col("cpt_code").is_in(policy.lists.visits_among(others["cpt_code"].unique())))
+    calls = pairs.join(billing, on="row", how="semi").group_by("row").agg(call_ids="call_id")
+    return billing.join(calls, on="row", how="left").select(_NO_VISIT_LINES.columns)
 
 
 def _named(calls: str) -> pl.Expr:

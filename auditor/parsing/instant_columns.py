@@ -13,6 +13,7 @@ from auditor.parsing.table_parser import TableParser
 from auditor.parsing.time_zones import REPEATED, SKIPPED
 from auditor.schema.tables import Column, Kind
 
+PLACEHOLDER_DATES = "placeholder dates such as 1900-01-01 or 9999-12-31 count as blank (rows: {count})"
 _LONGEST_SHAPE = 40
 """Characters."""
 _WITH_LOCAL_DATE = ("call_start", "visit_start", "booked_at")
@@ -41,8 +42,18 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
 
 
 def _reject_times(parser: TableParser, column: Column, values: pl.Series, found: Instants) -> None:
-    """Reject the rows whose date or time is unreadable, skipped or repeated; `found` is what `values` state."""
+    """Reject the rows whose date or time is unreadable, skipped or repeated; `found` is what `values` state.
+
+    A placeholder date is blank, and rejects the row where the column is required.
+    """
     name = column.name
+    if found.placeholder is not None:
+        parser.warn(column, found.placeholder, PLACEHOLDER_DATES)
+        if column.required:
+            reason = f"{name} is a placeholder date (placeholder_dates in the policy has the bounds of real ones)"
+            parser.reject(name, reason, found.placeholder)
+        if not parser.has_row(values.is_not_null() & ~found.placeholder):
+            parser.filled.discard(name)
     zone = parser.policy.zone_of(parser.table, name)
     parser.has_local_times |= found.has_local and not parser.policy.has_zone(parser.table, name)
     if not found.problem.max():

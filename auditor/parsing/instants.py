@@ -4,7 +4,7 @@ Source: docs/specification.md#instants.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import polars as pl
@@ -40,7 +40,8 @@ class MidnightCounts(NamedTuple):
 class Instants:
     """Series of one length, and counts of the values.
 
-    `utc`: Datetime in UTC, null where blank or wrong; `date_only`: Boolean; `problem`: 0, UNREADABLE, SKIPPED or REPEATED;
+    `utc`: Datetime in UTC, null where blank or wrong; `placeholder`: which values are placeholder dates, which are blank
+    (None: none); `date_only`: Boolean; `problem`: 0, UNREADABLE, SKIPPED or REPEATED;
     `local`: the same instants as times on the clock in the policy's zone. `has_local`: some value carries no offset.
     """
 
@@ -50,6 +51,7 @@ class Instants:
     has_local: bool
     local: pl.Series
     midnights: MidnightCounts
+    placeholder: pl.Series | None
 
 
 def read(
@@ -67,11 +69,11 @@ def read(
     has a `zone` of its own; any other time is moved to the policy's zone. `date_only`: whether the column holds dates; None:
     the values decide. `zone`: of values without an offset; None: the policy's. `count`: the rows of the values that a mask
     picks.
-
-    Years before 2 and after 9998 (9999 for `days`) are unreadable: they cannot be moved between time zones.
     """
     zone = zone or policy.timezone
-    written = parse(values, policy).possible(9999 if days else 9998)
+    written = parse(values, policy)
+    if (placeholder := written.placeholders(*policy.placeholder_dates)) is not None:
+        written, values = written.without(placeholder), values.set(placeholder, None)
     if days:
         written = written.as_days(moved=zone != policy.timezone)
     timed = written.wall.to_physical() % DAY != 0
@@ -82,7 +84,7 @@ def read(
     midnights = MidnightCounts(there - (count(timed.fill_null(False)) if timed.any() else 0), there, dates)
     if midnights.date_only if date_only is None else date_only:
         written = written._replace(date_only=(~timed).fill_null(False))
-    return _localized(values, written, policy, zone, midnights)
+    return replace(_localized(values, written, policy, zone, midnights), placeholder=placeholder)
 
 
 def _localized(values: pl.Series, written: Written, policy: Policy, zone: str, midnights: MidnightCounts) -> Instants:
@@ -109,4 +111,6 @@ def _localized(values: pl.Series, written: Written, policy: Policy, zone: str, m
         instants, problem = instants.scatter(odd, settled["utc"]), problem.scatter(odd, settled["problem"])
         is_local_as_written = False
     local_times = wall if is_local_as_written else instants.dt.convert_time_zone(policy.timezone)
-    return Instants(instants, no_dates if date_only is None else date_only, problem, has_local, local_times, midnights)
+    return Instants(
+        instants, no_dates if date_only is None else date_only, problem, has_local, local_times, midnights, None
+    )

@@ -46,10 +46,10 @@ class TableParser:
     masks and typed values have the length of those texts; the methods here apply them to rows.
 
     `columns`: typed columns by name. `problem`: for each row 0, or the number from 1 of its first entry in `problems`
-    (column, reason). `unrecognised`: table, column, word outside the vocabulary, rows. `tallies`: warnings with a
-    `{count}`, and that count. `midnights`: of the columns of instants and dates. `filled`: columns with a value that is not
-    blank. `has_local_times`: whether a time without an offset was read in the policy's default zone. `date_columns`: the
-    date-only columns, if that is known before these rows are read.
+    (column, reason). `unrecognised`: table, column, word outside the vocabulary, rows. `recognized`: columns with a
+    word of their vocabulary. `tallies`: warnings with a `{count}`, and that count. `midnights`: of the columns of instants
+    and dates. `filled`: columns with a value that is not blank. `has_local_times`: whether a time without an offset was read
+    in the policy's default zone. `date_columns`: the date-only columns, if that is known before these rows are read.
     """
 
     policy: Policy
@@ -60,6 +60,7 @@ class TableParser:
     problems: list[tuple[str, str]] = field(default_factory=list)
     problem: pl.Series = field(init=False)
     unrecognised: list[tuple[str, str, str, int]] = field(default_factory=list)
+    recognized: set[str] = field(default_factory=set)
     tallies: dict[str, int] = field(default_factory=dict)
     has_local_times: bool = False
     midnights: dict[str, MidnightCounts] = field(default_factory=dict)

@@ -97,6 +97,7 @@ class TypedChunk:
             (),
             self.parser.tallies,
             self.parser.has_local_times,
+            frozenset(self.parser.recognized),
         )
 
 

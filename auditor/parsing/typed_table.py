@@ -25,7 +25,7 @@ class Table:
     `<name>_date_only`, dates are Date, durations are integer microseconds, money is Decimal, lists are sorted and without
     repeats. `columns`: those that exist; an optional one that is blank in every row does not. `rejects`: as in
     `ingest.Extract`. `unrecognised`: as UNRECOGNISED. `tallies`: warnings with a `{count}`, and that count; `notes`: the
-    other warnings.
+    other warnings. `recognized`: columns with a word of their vocabulary.
     """
 
     spec: TableSpec
@@ -36,6 +36,7 @@ class Table:
     notes: tuple[str, ...]
     tallies: Mapping[str, int]
     has_local_times: bool
+    recognized: frozenset[str] = frozenset()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -75,6 +76,7 @@ def merge(tables: Sequence[Table]) -> Table:
         tuple(dict.fromkeys(note for table in tables for note in table.notes)),
         {text: tallies[text] for text in sorted(tallies, key=lambda text: names.index(re.split("[.:]", text)[1]))},
         any(table.has_local_times for table in tables),
+        frozenset[str]().union(*(table.recognized for table in tables)),
     )
 
 

@@ -42,7 +42,10 @@ def terms_of(parser: TableParser, column: Column, texts: Sequence[str | None]) -
 def recognized(parser: TableParser, column: Column, values: pl.Series) -> list[str | None]:
     """As `terms_of`; the unrecognized words and their rows are added to the parser."""
     terms = terms_of(parser, column, values.to_list())
-    unknown = values.is_not_null() & pl.Series(terms, dtype=pl.String).is_null()
+    known = pl.Series(terms, dtype=pl.String).is_not_null()
+    unknown = values.is_not_null() & ~known
+    if parser.has_row(known):
+        parser.recognized.add(column.name)
     if unknown.any():
         counted = parser.encoded(values).decode(parser.encoded(unknown).decode()).value_counts(name="count").rows()
         parser.unrecognised += [(parser.table, column.name, text, count) for text, count in sorted(counted)]

@@ -5,6 +5,7 @@ Source: docs/specification.md#instants.
 
 import re
 from collections.abc import Mapping
+from datetime import date, datetime, time
 from typing import NamedTuple, Self
 
 import polars as pl
@@ -13,6 +14,8 @@ from auditor.parsing.instant_forms import NUMBERS, OFFSET, Form, forms
 from auditor.parsing.microseconds import DAY
 from auditor.policy import Policy
 
+_CLOCK_ZERO = datetime(1969, 12, 31), datetime(1970, 1, 1, 23, 59, 59, 999_999)
+"""The day on which clocks count from 0, in UTC and west of it."""
 _EXCEL_DAY_0 = -25_569 * DAY
 _TIME_DIRECTIVE = re.compile(r"%[-_0]?[HIklTRXcsr+]")
 _EPOCH_OR_SERIAL = r"^\d{1,15}(\.\d+)?$"
@@ -37,22 +40,21 @@ class Written(NamedTuple):
         days = (days & self.wall.is_not_null()).fill_null(False)
         return self._replace(date_only=days if self.date_only is None else self.date_only | days)
 
-    def possible(self, last_year: int) -> Self:
-        """Without years before 2 and after `last_year`, which cannot be moved between time zones."""
-        years = pl.col("wall").min().dt.year().alias("first"), pl.col("wall").max().dt.year().alias("last")
-        first, last = self.wall.to_frame("wall").select(years).row(0)
-        if first is None or (first >= 2 and last <= last_year):
-            return self
-        possible = self.wall.dt.year().is_between(2, last_year).fill_null(False)
+    def placeholders(self, first: date, last: date) -> pl.Series | None:
+        """Which dates are before `first`, after `last`, or a clock's zero; None if there are none."""
+        low, high = datetime.combine(first, time()), datetime.combine(last, time.max)
+        wall = pl.col("wall")
+        outside = ~wall.is_between(low, high) | wall.is_between(*_CLOCK_ZERO)
+        found = self.wall.to_frame("wall").select(outside.fill_null(False)).to_series()
+        return found if found.any() else None
+
+    def without(self, mask: pl.Series) -> Self:
+        """Blank where the mask is True."""
         return self._replace(
-            wall=_where(possible, self.wall),
-            utc=None if self.utc is None else _where(possible, self.utc),
-            date_only=None if self.date_only is None else self.date_only & possible,
+            wall=self.wall.set(mask, None),
+            utc=None if self.utc is None else self.utc.set(mask, None),
+            date_only=None if self.date_only is None else self.date_only & ~mask,
         )
-
-
-def _where(mask: pl.Series, values: pl.Series) -> pl.Series:
-    return values.zip_with(mask, pl.repeat(None, len(values), dtype=values.dtype, eager=True))
 
 
 def parse(values: pl.Series, policy: Policy) -> Written:
@@ -140,9 +142,9 @@ def _before_offset(text: pl.Expr, written_as: str) -> tuple[pl.Expr, pl.Expr]:
 
 
 def _read_number(form: str) -> list[pl.Expr]:
-    """The same for a form that is a number. 0 is unreadable: systems write it where there is no time."""
+    """The same for a form that is a number."""
     number = pl.when(pl.col("v").str.contains(_EPOCH_OR_SERIAL)).then("v").cast(pl.Float64, strict=False)
-    at = (pl.when(number > 0).then(number) * NUMBERS[form]).round(0).cast(pl.Int64)
+    at = (number * NUMBERS[form]).round(0).cast(pl.Int64)
     if form == "excel":
         whole = (at % DAY == 0).fill_null(False)
         return [(at + _EXCEL_DAY_0).cast(pl.Datetime("us")).alias("wall"), whole.alias("date_only")]

@@ -25,6 +25,7 @@ from auditor.quality import (
     shrinkage,
     skipped_files,
     time_zone,
+    unknown_words,
     unlisted_codes,
     unmatched_adjustments,
     zone_rules,
@@ -55,6 +56,7 @@ ALL: tuple[Check, ...] = (
     missing_columns.CHECK,
     zone_rules.CHECK,
     ledgers.CHECK,
+    unknown_words.CHECK,
 )
 
 

@@ -15,7 +15,8 @@ import polars as pl
 from auditor import __version__
 from auditor.inputs import Inputs
 from auditor.judging.findings import AMOUNT, NOT_APPLICABLE
-from auditor.parsing import cells
+from auditor.parsing.cells import NULL_WORDS
+from auditor.parsing.instant_columns import PLACEHOLDER_DATES
 from auditor.quality import link_vocabularies, rejects
 from auditor.quality.coverage import Coverage
 from auditor.quality.profile import TableProfile
@@ -27,6 +28,7 @@ from auditor.rules import ALL
 from auditor.rules.rule import Outcome
 from auditor.run_summary import (
     AfterDecisions,
+    BlankDates,
     BlankWords,
     ClaimCounts,
     CoverageDates,
@@ -92,7 +94,8 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         joins=joins_of(result),
         rejects=rejects_of(result.inputs),
         unrecognised=unrecognised_of(result.inputs, settings),
-        null_words=null_words_of(result.inputs),
+        null_words=[BlankWords(**cells) for cells in blanks_of(result.inputs, NULL_WORDS)],
+        placeholder_dates=[BlankDates(**cells) for cells in blanks_of(result.inputs, PLACEHOLDER_DATES)],
         warnings=list(result.warnings),
     )
 
@@ -228,13 +231,13 @@ def unrecognised_of(inputs: Inputs, settings: Settings) -> list[UnrecognizedValu
     return [UnrecognizedValue(**row | hidden) for row in rows]
 
 
-def null_words_of(inputs: Inputs) -> list[BlankWords]:
-    """The columns with texts that count as blank, in the order of the tables and their columns."""
+def blanks_of(inputs: Inputs, problem: str) -> list[dict[str, Any]]:
+    """The columns with cells that count as blank for the problem, in the order of the tables and their columns."""
     return [
-        BlankWords(table=name, column=column, count=table.tallies[text])
+        {"table": name, "column": column, "count": table.tallies[text]}
         for name, table in inputs.tables.items()
         for column in TABLES[name].columns
-        if (text := f"{name}.{column}: {cells.NULL_WORDS}") in table.tallies
+        if (text := f"{name}.{column}: {problem}") in table.tallies
     ]
 
 

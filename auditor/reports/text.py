@@ -11,10 +11,10 @@ from rich.text import Text
 
 from auditor.cases.states import STATES
 from auditor.reading.files import shown
-from auditor.reports.page.phrases import counted, reach, tables, verdict, why_none_audited
+from auditor.reports.page.phrases import reach, tables, verdict, why_none_audited
 from auditor.reports.tables import URGENT, worst_first
 from auditor.run_summary import Join, Money, RuleResult, Summary, Tally
-from auditor.schema.names import harmless
+from auditor.schema.names import counted, harmless
 
 _PIPE_WIDTH = 240
 """Columns where no terminal limits them: nothing is cut or wrapped in a pipe."""

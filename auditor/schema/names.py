@@ -1,4 +1,4 @@
-"""The nearest known name to a mistyped one, and text that is safe to show."""
+"""The nearest known name to a mistyped one, numbers with their nouns, and text that is safe to show."""
 
 import difflib
 import re
@@ -16,6 +16,11 @@ def nearest(text: str, candidates: Iterable[str], alike: float = 0.5) -> str:
     by_fold = {name.casefold(): name for name in sorted(candidates)}
     found = difflib.get_close_matches(text.casefold(), list(by_fold), n=1, cutoff=alike)
     return f"; did you mean {by_fold[found[0]]}?" if found else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, such as `1 claim` or `2,000 claims`."""
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def is_word(text: str, rows: int) -> bool:

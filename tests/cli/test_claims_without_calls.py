@@ -9,7 +9,9 @@ import polars as pl
 
 from tests.support.program import audit98968
 
-CALLS = "call_id,patient_id,provider_id,call_start,call_minutes\nk1,p1,a,2026-03-09 09:00,25\nk2,p2,a,2026-03-09 09:00,25\n"
+CALLS = (
+    "call_id,patient_id,provider_id,call_start,call_minutes\nk1,p1,a,2026-03-09 09:00,25\nk2,p2,a,2026-03-09 09:00,25\n"
+)
 VISITS = """visit_id,patient_id,visit_start,status,provider_id
 w1,p9,2025-11-01 09:00,completed,z
 w2,p9,2026-06-01 09:00,completed,z

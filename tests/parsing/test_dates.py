@@ -50,10 +50,11 @@ def test_a_date_whose_midnight_the_zone_of_the_audit_skips_is_itself_in_a_column
     assert [str(day) for day in table.rows["service_date"]] == ["2024-04-26"]
 
 
-def test_the_last_years_that_there_are_stay_dates(tmp_path: Path):
-    rows = "D1,9999-12-31\nD2,9999-12-31T00:00:00Z\nD3,9999-12-31 23:59:59\n"
+def test_a_license_without_a_real_end_has_none(tmp_path: Path):
+    rows = "D1,9999-12-31\nD2,9999-12-31T00:00:00Z\nD3,9999-12-31 23:59:59\nD4,12/31/9999\n"
     table = one(tmp_path, policy_of(tmp_path), f"provider_id,license_end\n{rows}".encode(), "providers")
-    assert {str(day) for day in table.rows["license_end"]} == {"9999-12-31"}
+    assert table.rows["license_end"].to_list() == [None] * 4
+    assert "license_end" not in table.columns
 
 
 def test_a_text_that_is_no_date_rejects_its_row(tmp_path: Path):

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.reference.columns import BILLING_COLUMNS, COLUMNS, KEYS, LIST_COLUMNS, REQUIRED, RowError
-from tests.reference.values import Clock, column_is_date_only, read_value, read_word, says_nothing, undress
+from tests.reference.values import (
+    Clock,
+    column_is_date_only,
+    is_placeholder_date,
+    read_value,
+    read_word,
+    says_nothing,
+    undress,
+)
 from tests.reference.world import DAY, Table
 
 
@@ -42,7 +50,8 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
     exists = {
         column
         for column in kinds
-        if column in table.columns and (column in REQUIRED[name] or not table.rows or not is_blank(table, column))
+        if column in table.columns
+        and (column in REQUIRED[name] or not table.rows or not is_blank(table, column, kinds[column]))
     }
     date_only = {c: column_is_date_only(table, c) for c in exists if kinds[c] == "instant" and c != "call_start"}
     default_line = name == "claims" or (name == "calls" and not with_claims_table)
@@ -62,7 +71,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
             values: dict[str, Any] = {}
             for column, kind in kinds.items():
                 text = undress(row.get(column, "")) if column in exists else ""
-                text = "" if says_nothing(column, text) else text
+                text = "" if says_nothing(column, text) or is_no_date(kind, text) else text
                 values[column] = read_value(kind, column, text, clock, date_only.get(column, False))
             if "claim_status" in kinds:
                 word = undress(row.get("claim_status", "")) if "claim_status" in exists else ""
@@ -109,9 +118,15 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
     return Loaded(records, sorted(rejects), tainted, exists, [values for _, values in good])
 
 
-def is_blank(table: Table, column: str) -> bool:
+def is_blank(table: Table, column: str, kind: str) -> bool:
     """Whether no row says anything in the column."""
-    return all(says_nothing(column, undress(row.get(column, ""))) for row in table.rows)
+    texts = (undress(row.get(column, "")) for row in table.rows)
+    return all(says_nothing(column, text) or is_no_date(kind, text) for text in texts)
+
+
+def is_no_date(kind: str, text: str) -> bool:
+    """Whether the text is a placeholder in a column of dates or instants."""
+    return kind in ("date", "instant") and is_placeholder_date(text)
 
 
 def adjusts(values: dict[str, Any]) -> bool:

@@ -117,6 +117,15 @@ def read_offset(zone: str | None) -> timedelta | None:
     return -size if zone[0] == "-" else size
 
 
+def is_placeholder_date(text: str) -> bool:
+    """Whether the text is a date before 1950, of a clock's zero, or after 2100, all as written."""
+    try:
+        day = read_written(text).wall.date()
+    except RowError:
+        return False
+    return not 1950 <= day.year <= 2100 or day in (date(1969, 12, 31), date(1970, 1, 1))
+
+
 def read_instant(text: str, clock: Clock, whole_column_date_only: bool) -> Instant:
     """An instant; without a time, or in a date-only column, the first instant of its day as written."""
     written = read_written(text)
@@ -145,7 +154,7 @@ def column_is_date_only(table: Table, column: str) -> bool:
     count = midnights = 0
     for row in table.rows:
         text = undress(row.get(column, ""))
-        if text == "":
+        if text == "" or is_placeholder_date(text):
             continue
         try:
             written = read_written(text)

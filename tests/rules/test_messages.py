@@ -81,7 +81,8 @@ def test_a_visit_before_the_call_is_placed_in_days(row: dict[str, Any], words: s
         ),
         (
             "LBK001",
-            VISIT | {"related_kind": "line", "related_id": "c1", "basis": "same provider", "date_only": True, "elapsed": 0},
+            VISIT
+            | {"related_kind": "line", "related_id": "c1", "basis": "same provider", "date_only": True, "elapsed": 0},
             "visit billed on claim c1 (same provider) started 1 day before the call",
         ),
         ("LBK001", WITHOUT_CALL, f"visit v1 (linked to the call) started 1 day before {BY_DAYS}"),

@@ -12,10 +12,10 @@ from typing import Any, TextIO
 
 from rich.text import Text
 
-from auditor.reports.page.phrases import counted, reach
+from auditor.reports.page.phrases import reach
 from auditor.reports.text import STYLES, console
 from auditor.runs.explain import ClaimExplanation, Event, Window
-from auditor.schema.names import harmless
+from auditor.schema.names import counted, harmless
 
 _UNWRAPPED, _DRAWN, _WIDEST = 100_000, 80, 140
 _ASCII = str.maketrans({"█": "=", "●": "o", "│": "|", "┆": ":", "─": "-", "├": "<", "┤": ">", "·": "-"})

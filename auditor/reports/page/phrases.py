@@ -15,6 +15,7 @@ from auditor.rules import ALL
 from auditor.rules import pages as pages_module
 from auditor.rules.rule import BASIS_WORDS
 from auditor.run_summary import CoverageDates, Summary
+from auditor.schema.names import counted
 
 Row = dict[str, Any]
 
@@ -25,11 +26,6 @@ _MISSING_SHOWN, _URGENT_SHOWN = 200, 50
 def share(part: float) -> str:
     """A share as a percentage, with a decimal where it is small."""
     return f"{100 * part:.2g}%" if part < 0.0995 else f"{100 * part:.0f}%"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun, such as `1 claim` or `2,000 claims`."""
-    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def why_none_audited(summary: Summary) -> str:

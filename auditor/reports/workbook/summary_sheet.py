@@ -8,10 +8,11 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from auditor.reports.page import charts
-from auditor.reports.page.phrases import counted, money_facts, period
+from auditor.reports.page.phrases import money_facts, period
 from auditor.reports.workbook.sheets import WorkbookWriter
 from auditor.result import Result
 from auditor.run_summary import Summary, Tally
+from auditor.schema.names import counted
 
 
 def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
