@@ -49,8 +49,8 @@ class TableParser:
     (column, reason). `unrecognised`: table, column, word outside the vocabulary, rows. `recognized`: columns with a
     word of their vocabulary. `tallies`: warnings with a `{count}`, and that count. `midnights`: of the columns of instants
     and dates. `filled`: columns with a value that is not blank. `has_local_times`: whether a time without an offset was read
-    in the policy's default zone. `date_columns`: the date-only columns, if that is known before these rows are read. `status_numbers`: whether numbers in `claim_status` are
-    those of an 835.
+    in the policy's default zone. `date_columns`: the date-only columns, if that is known before these rows are read.
+    `status_numbers`: whether numbers in `claim_status` are those of an 835.
     """
 
     policy: Policy
