@@ -24,7 +24,7 @@ from auditor.errors import UsageError
 from auditor.run_options import RUN_OPTIONS, RunOption
 from auditor.schema.codes import FAMILY, CodeList, form
 from auditor.schema.names import nearest
-from auditor.schema.tables import TABLES, YES_NO, Kind, fold_term
+from auditor.schema.tables import TABLES, YES_NO, Kind, fold_term, is_number
 
 Unit = Literal["minutes", "seconds", "hours", "days", "h:mm"]
 Severity = Literal["violation", "review", "off"]
@@ -274,10 +274,14 @@ class Policy(_Strict):
         """The zone of a column's values without an offset."""
         return self.timezones.get(f"{table}.{column}", self.timezones.get(table, self.timezone))
 
-    def terms(self, table: str, column: str) -> dict[str, str]:
-        """Folded value → term for a vocabulary column, the policy's own values included."""
+    def terms(self, table: str, column: str, *, numbers: bool = True) -> dict[str, str]:
+        """Folded value → term for a vocabulary column, the policy's own values included.
+
+        `numbers`: whether the numbers of the vocabulary count, too.
+        """
         vocabulary = TABLES[table].columns[column].vocabulary or YES_NO
-        by_text = {fold_term(text): term for term, texts in vocabulary.items() for text in (term, *texts)}
+        by_text = {fold_term(text): term for term, texts in vocabulary.items() for text in (term, *texts)
+                   if numbers or not is_number(text)}  # fmt: skip
         for key, value in self.values.get(table, {}).get(column, {}).items():
             pairs = {fold_term(text): term for text, term in _term_pairs(key, value, by_text)}
             own_terms = pairs.keys() & set(map(fold_term, vocabulary))
