@@ -12,18 +12,25 @@ import polars as pl
 from auditor.quality.relationships import PREVIOUS_RECORD
 
 INCOMPATIBLE = 20
-"""So many different links of each side, and none in common: the vocabularies differ."""
+"""So many different links of each side, of which fewer than one in as many is in common: the vocabularies differ."""
 
 
 class Links(NamedTuple):
     """Different links of calls and claims, of visits, and how many of the first are among the second.
 
+    Nearly equal ones are one.
     Where a profile keeps a sketch only, the links that both sketches would keep.
     """
 
     call_side: int
     visit_side: int
     shared: int
+
+    @property
+    def incompatible(self) -> bool:
+        """Whether the two sides use different vocabularies."""
+        smaller = min(self.call_side, self.visit_side)
+        return smaller >= INCOMPATIBLE and self.shared * INCOMPATIBLE < smaller
 
     @property
     def disjoint(self) -> int:
@@ -46,8 +53,8 @@ class QualityReport:
 
     @property
     def incompatible_links(self) -> frozenset[str]:
-        """The link columns whose vocabularies are incompatible; they count as blank."""
-        return frozenset(name for name, links in self.links.items() if links.disjoint >= INCOMPATIBLE)
+        """The link columns whose vocabularies are incompatible."""
+        return frozenset(name for name, links in self.links.items() if links.incompatible)
 
     def normalized_matches(self, pair: str) -> pl.Series:
         """The ids of a relationship that match an id of the second column only once both are normalized."""

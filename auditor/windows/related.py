@@ -22,17 +22,30 @@ def nearly(text: str, several: str) -> pl.Expr:
     return (like & ~pl.col(several).list.contains(pl.col(text))).fill_null(False)
 
 
-def relate(pairs: pl.DataFrame, relatedness: str, calls: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
+def relate(
+    pairs: pl.DataFrame, relatedness: str, calls: pl.DataFrame, line_calls: pl.DataFrame, incompatible: frozenset[str]
+) -> pl.DataFrame:
     """Add `linked`, `relation` (yes, no, unknown), `basis` and `may_be_call` to (claim, visit) pairs.
 
     The claim's side is unprefixed, the visit's is prefixed `v_`. `calls`: patient_id and call_id of all calls;
-    `line_calls`: `line`, `call_start` and `end` of the lines' calls.
+    `line_calls`: `line`, `call_start` and `end` of the lines' calls; `incompatible`: columns of visits in another
+    vocabulary, whose steps are passed over.
     """
     pairs = _flag(pairs, "from_claim", _from_claim(pairs, calls))
     from_call = pl.col("call_ids").list.contains(pl.col("v_originating_call_id"))
     named_by_call = pl.col("related_visit_ids").list.contains(pl.col("id"))
     both_problems = (pl.col("problems").list.len() > 0) & pl.col("v_problem_id").is_not_null()
     both_diagnoses = (pl.col("diagnoses").list.len().fill_null(0) > 0) & (pl.col("v_diagnosis_codes").list.len() > 0)
+    passed_over = pl.any_horizontal(
+        pl.lit(False),
+        *(
+            both
+            for name, both in (("problem_id", both_problems), ("diagnosis_codes", both_diagnoses))
+            if name in incompatible
+        ),
+    )
+    both_problems &= "problem_id" not in incompatible
+    both_diagnoses &= "diagnosis_codes" not in incompatible
     same_group = (pl.col("group_id") == pl.col("v_group_id")) & (pl.col("specialty") == pl.col("v_specialty"))
     pairs = pairs.with_columns(
         linked=(from_call & pl.col("v_originating_call_id").is_not_null()).fill_null(False)
@@ -49,6 +62,7 @@ def relate(pairs: pl.DataFrame, relatedness: str, calls: pl.DataFrame, line_call
         .when(both_problems).then(_step(NO, "different problem"))
         .when(both_diagnoses & same_diagnosis).then(_step(YES, "same diagnosis category"))
         .when(both_diagnoses).then(_step(NO, "different diagnosis category"))
+        .when(passed_over).then(_step(UNKNOWN, "another vocabulary"))
         .when(pl.col("same_provider")).then(_step(YES, "same provider"))
         .when(same_group.fill_null(False)).then(_step(UNKNOWN, "same group"))
         .otherwise(_step(UNKNOWN, "unknown"))

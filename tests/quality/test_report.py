@@ -160,17 +160,29 @@ def test_a_visit_with_a_call_id_nearly_is_no_violation(tmp_path: Path):
     assert outcomes(result, "EXC001") == {"review"}
 
 
-def test_links_in_other_words_count_as_blank(tmp_path: Path):
-    world = clinic(claims=20, problem="EP{}")
+@pytest.mark.parametrize(("claims", "shared"), [(20, 0), (21, 1)])
+def test_links_in_another_vocabulary_show_no_relation(tmp_path: Path, claims: int, shared: int):
+    world = clinic(claims=claims, problem="EP{}")
+    for call, visit in [*zip(world.calls.rows, world.visits.rows, strict=False)][:shared]:
+        visit["problem_id"] = call["problem_id"]
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
-    assert outcomes(result, "LBK001") == {"violation"}  # of the same provider: nothing else is left to go by
-    assert any(
-        text.startswith("visits.problem_id: no value of this column occurs in the calls") for text in result.warnings
-    )
-    nineteen = tmp_path / "nineteen"
-    nineteen.mkdir()
-    assert outcomes(compare.run(clinic(claims=19, problem="EP{}"), nineteen), "LBK001") == {"clear"}
+    assert outcomes(result, "LBK001") == {"review"}  # the same provider does not show it either
+    assert result.findings.filter(rule="LBK001")["basis"].unique().to_list() == ["another vocabulary"]
+    assert any(text.startswith("visits.problem_id: hardly any value of this column occurs") for text in result.warnings)
+
+
+def test_one_in_twenty_shared_is_the_same_vocabulary(tmp_path: Path):
+    world = clinic(claims=20, problem="EP{}")
+    world.visits.rows[0]["problem_id"] = world.calls.rows[0]["problem_id"].lower()  # nearly equal
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert outcomes(result, "LBK001") == {"clear", "review"}
+    assert not any("hardly any value" in text for text in result.warnings)
+
+
+def test_few_links_in_another_vocabulary_are_different_ones(tmp_path: Path):
+    assert outcomes(compare.run(clinic(claims=19, problem="EP{}"), tmp_path), "LBK001") == {"clear"}
 
 
 @pytest.mark.parametrize("nobody", ["0", "-1", "999", "Unknown", "TEST", "2.98E+13"])

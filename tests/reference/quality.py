@@ -69,18 +69,20 @@ class QualityIssues:
         return found
 
     def speaks_otherwise(self, column: str) -> bool:
-        """Many different values on both sides, and not one in common."""
+        """Many different values on both sides, and fewer than one in twenty in common. Nearly equal ones are one."""
 
         def values(tables: Iterable[str]) -> set[Any]:
             found: set[Any] = set()
             for table in tables:
                 for row in self.book.tables[table].sound:
                     cell = row.get(column)
-                    found |= {code[:3] for code in cell} if isinstance(cell, frozenset) else {cell} - {None}
+                    texts = {code[:3] for code in cell} if isinstance(cell, frozenset) else {cell} - {None}
+                    found |= {plain(text) for text in texts}
             return found
 
         ours, theirs = values(("calls", "claims")), values(("visits",))
-        return min(len(ours), len(theirs)) >= ENOUGH and not ours & theirs
+        smaller = min(len(ours), len(theirs))
+        return smaller >= ENOUGH and len(ours & theirs) * 20 < smaller
 
     def patient_astray(self, claim: Line) -> bool:
         """In no visit, or not only, as it stands, but nearly."""
