@@ -12,11 +12,11 @@ HEAD = ("claim_id", "claim_line", "paid_amount", "frequency_code", "original_cla
 ORIGINAL = "c1 | 1 | 30 | | |"
 
 
-def world(*rows: str) -> World:
+def world(*rows: str, head: tuple[str, ...] = HEAD) -> World:
     """A call of each claim's day, and these lines."""
-    lines = [dict(zip(HEAD, (cell.strip() for cell in row.split("|")), strict=True)) for row in rows]
+    lines = [dict(zip(head, (cell.strip() for cell in row.split("|")), strict=True)) for row in rows]
     shared = {"patient_id": "p", "provider_id": "a", "service_date": "2026-03-02", "cpt_code": "98968"}
-    claims = Table((*HEAD, *shared), tuple(line | shared for line in lines))
+    claims = Table((*head, *shared), tuple(line | shared for line in lines))
     call = {
         "call_id": "k",
         "patient_id": "p",
@@ -66,6 +66,57 @@ def test_the_line_that_is_left(tmp_path: Path, rows: tuple[str, ...], left: set[
     assert any("refer to lines that are not in" in text for text in result.warnings) is bool(unmatched)
 
 
+CHAIN = ("claim_id", "claim_line", "paid_amount", "claim_status", "processed_date", "frequency_code")
+
+
+@pytest.mark.parametrize(
+    ("rows", "left", "inactive"),
+    [
+        # a correction: paid, taken back, paid again
+        (("c1 | 1 | 31 | | 2026-03-14 |", "c1 | 1 | -31 | 22 | 2026-03-20 |", "c1 | 1 | 28 | | 2026-03-20 |"), [28], (2, 0)),
+        (("c1 | 1 | 31 | | |", "c1 | 1 | -31 | reversed | |", "c1 | 1 | 28 | | |"), [28], (2, 0)),
+        # the latest stands
+        (("c1 | 1 | 31 | | 2026-03-14 |", "c1 | 1 | 28 | | 2026-03-20 |"), [28], (0, 0)),
+        (("c1 | 1 | 0 | denied | 2026-03-14 |", "c1 | 1 | 28 | | 2026-03-20 |"), [28], (0, 0)),
+        (("c1 | 1 | 31 | | 2026-03-14 |", "c1 | 1 | 0 | denied | 2026-03-20 |"), [], (0, 1)),
+        (("c1 | 1 | 31 | | |", "c1 | 1 | 0 | denied | 2026-03-20 |"), [31], (0, 0)),
+        (("c1 | 1 | 31 | | 2026-03-20 |", "c1 | 1 | 0 | denied | 2026-03-20 |"), [31], (0, 0)),
+        # a void that came last voids the others; one of an earlier day, or without one, does not
+        (("c1 | 1 | 31 | | 2026-03-14 |", "c1 | 1 | 31 | void | 2026-03-20 |"), [], (2, 0)),
+        (("c1 | 1 | 31 | | 2026-03-20 |", "c1 | 1 | 31 | void | 2026-03-14 |"), [31], (1, 0)),
+        (("c1 | 1 | 31 | | |", "c1 | 1 | 31 | void | |"), [31], (1, 0)),
+        # a void (8) of the same claim voids the replacements that came before it
+        (("c1 | 1 | 31 | | 2026-03-01 |", "c1 | 1 | 28 | | 2026-03-14 | 7", "c1 | 1 | 0 | | 2026-03-16 | 8"), [], (3, 0)),
+        (("c1 | 1 | 31 | | 2026-03-01 |", "c1 | 1 | 28 | | 2026-03-16 | 7", "c1 | 1 | 0 | | 2026-03-14 | 8"), [28], (2, 0)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("backwards", [False, True])
+def test_rows_of_one_line(
+    tmp_path: Path, rows: tuple[str, ...], left: list[int], inactive: tuple[int, int], backwards: bool
+):
+    made = world(*(rows[::-1] if backwards else rows), head=CHAIN)
+    result = compare.run(made, tmp_path)
+    assert compare.differences(made, result) == []
+    assert result.claims["paid_amount"].to_list() == left
+    assert (result.inactive["void"], result.inactive["denied"]) == inactive
+    assert result.inputs.tables["claims"].rejects.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        (("c1 | 1 | 31 | | |", "c1 | 1 | 28 | | |"), "paid_amount"),
+        (("c1 | 1 | 31 | | 2026-03-14 |", "c1 | 1 | 28 | | |"), "paid_amount, processed_date"),
+        (("c1 | 1 | 31 | | 2026-03-14 |", "c1 | 1 | 28 | other | 2026-03-14 |"), "paid_amount, claim_status"),
+    ],
+)
+def test_active_rows_of_one_line_without_an_order_conflict(tmp_path: Path, rows: tuple[str, ...], columns: str):
+    made = world(*rows, "c2 | 1 | 31 | | |", head=CHAIN)
+    result = compare.run(made, tmp_path)
+    assert compare.differences(made, result) == []
+    assert set(result.inputs.tables["claims"].rejects["reason"]) == {f"conflicting rows for one id: {columns} differ"}
+
+
 def test_a_replacement_that_found_nothing_asks_for_review(tmp_path: Path):
     result = compare.run(world(ORIGINAL, "c2 | 1 | 35 | 7 | c9 |"), tmp_path)
     assert compare.verdicts(result)["c2", "1", "98968"]["FRQ001"][:3] == ("review", "claim", "c1")
@@ -104,3 +155,25 @@ def test_of_several_replacements_with_one_call_id_one_is_the_call(tmp_path: Path
     result = compare.run(made, tmp_path)
     assert compare.differences(made, result) == []
     assert result.claims.select("claim_id", "minutes").rows() == [("C3", 12)]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "left", "warned"),
+    [
+        (("1", "4", "22", "23"), {"c0"}, 3),
+        (("1", "4", "22", "paid"), {"c0", "c3"}, 2),
+        (("1", "4", "22", "99"), {"c0", "c1", "c2", "c3"}, 0),  # a list of its own: none of its numbers is an 835's
+        (("1", "denied", "22", "99"), {"c0", "c2", "c3"}, 0),
+    ],
+)
+def test_numbers_of_a_status_are_those_of_an_835(
+    tmp_path: Path, statuses: tuple[str, ...], left: set[str], warned: int
+):
+    made = world(*(f"c{number} | 1 | 30 | | | {status}" for number, status in enumerate(statuses)))
+    result = compare.run(made, tmp_path)
+    assert compare.differences(made, result) == []
+    assert set(result.claims["claim_id"]) == left
+    tallies = result.inputs.tables["claims"].tallies
+    assert [count for text, count in tallies.items() if "mean void or denied in an 835" in text] == [warned] * bool(
+        warned
+    )
