@@ -135,7 +135,7 @@ class Frequency(_Strict):
         return self.period_days - 1
 
 
-Differences = tuple[Literal["case", "zeros", "decimal", "punctuation"], ...]
+Differences = tuple[Literal["case", "zeros", "decimal", "punctuation", "reference"], ...]
 
 
 def _dates(text: str) -> list[date]:

@@ -1,8 +1,8 @@
 """Ids of audited claims are found in the other exports.
 
 What it checks: for each relationship between the exports, how many different ids match exactly, and how many match only
-after both are normalized (case, leading zeros, a trailing `.0`, blanks and hyphens, rounding by a spreadsheet). It also
-counts clear claims whose patient has no visit.
+after both are normalized (case, leading zeros, a trailing `.0`, blanks, hyphens and commas, a reference's form, rounding by
+a spreadsheet). It also counts clear claims whose patient has no visit.
 
 Why it matters: if the ids do not match, the audit finds no visit, and every claim looks clean.
 
