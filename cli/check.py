@@ -56,7 +56,9 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
     rejects = summary.rejects_of(inputs)
     for table, files in inputs.files.items():
         rows, lost = sum(file.rows for file in files), rejects[table].rejected
-        yield f"{table}: {rows:,} rows = {rows - lost:,} used + {lost:,} rejected"
+        left_out = sum(file.facts.left_out for file in files)
+        others = f" + {left_out:,} left out" if left_out else ""
+        yield f"{table}: {rows:,} rows = {rows - left_out - lost:,} used + {lost:,} rejected{others}"
         for file in files:
             yield f"  {file.path}: {file.rows:,} rows"
             renamed = {column: names for column, names in file.mapping.items() if names != (column,)}
