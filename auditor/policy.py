@@ -22,7 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from auditor import zones
 from auditor.errors import UsageError
 from auditor.run_options import RUN_OPTIONS, RunOption
-from auditor.schema.codes import FAMILY, form
+from auditor.schema.codes import FAMILY, CodeList, form
 from auditor.schema.names import nearest
 from auditor.schema.tables import TABLES, YES_NO, Kind, fold_term, is_number
 
@@ -184,6 +184,19 @@ class Lists(_Strict):
     ncci_1: tuple[Code, ...]
     physicians: tuple[str, ...]
     qualified: tuple[str, ...]
+
+    def no_visits_among(self, codes: Iterable[str]) -> set[str]:
+        """The codes that are listed as no visit, or of the family."""
+        no_visit = CodeList.of(self.no_visit)
+        return {code for code in codes if code in no_visit or code in FAMILY}
+
+    def visits_among(self, codes: Iterable[str]) -> set[str]:
+        """The codes of visits and procedures."""
+        different = {code for code in codes if code is not None}
+        visits, procedures = CodeList.of(self.visit_codes), CodeList.of(self.procedures)
+        no_visit = self.no_visits_among(different)
+        found = {code for code in different if code in visits or (code in procedures and code not in no_visit)}
+        return found - set(FAMILY)
 
 
 def _run_type(option: RunOption) -> Any:

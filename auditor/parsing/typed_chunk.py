@@ -131,7 +131,8 @@ def type_table(extract: Extract, policy: Policy) -> Table:
     typed = type_rows(extract.spec, chunk, policy, blanks)
     if not status_numbers_hold(typed.parser.unrecognised):
         typed = type_rows(extract.spec, chunk, policy, blanks, status_numbers=False)
-    repeats = typed.is_valid & typed.ids().is_duplicated()
+    ids = typed.ids()
+    repeats = typed.is_valid & ids.is_duplicated() & ids.is_not_null()
     rows, rejects = duplicates.one_per_id(extract.spec, typed.rows(typed.is_valid & ~repeats), typed.rows(repeats))
     table = typed.table()
     if extract.frame.is_empty():  # nothing is blank where nothing is

@@ -438,6 +438,28 @@ def draw_claim(scene: Scene, number: int, calls: list[Row]) -> Row:
     return row
 
 
+def draw_billed_visit(scene: Scene, number: int, calls: list[Row]) -> Row:
+    """A line that bills a visit, on days around a call; sometimes of the call itself."""
+    draw = scene.draw
+    which = draw(indices(len(calls)))
+    call, (start, _) = calls[which], scene.spans[which]
+    row: Row = {
+        "claim_id": f"V{number}",
+        "claim_line": pick(draw, ("", "1", "2")),
+        "patient_id": call["patient_id"],
+        "provider_id": pick(draw, (call["provider_id"], call["provider_id"], "b", "c")),
+        "service_date": str(scene.day(start) + timedelta(days=pick(draw, (-3, 1, -7, -8, -1, 0, 2, 5, 14, 15)))),
+        "cpt_code": pick(draw, ("99213", "99213", "97110", "10004", "99441", "98016", "A0001", "99484")),
+        "diagnosis_codes": pick(draw, (*DIAGNOSES, call["diagnosis_codes"])),
+        "claim_status": scene.fact(CLAIM_STATUS),
+    }
+    if chance(draw, 6):
+        row["call_id"] = call["call_id"]
+    if chance(draw, 8):
+        row["claim_id"] = pick(draw, ("L1", call.get("related_visit_id") or "L2", call["call_id"]))
+    return row
+
+
 def draw_provider(scene: Scene, provider: str) -> Row:
     """One provider's row."""
     draw = scene.draw
@@ -742,6 +764,7 @@ def worlds(draw: Draw) -> World:
     claims = None
     if with_claims:
         claims = [draw_claim(scene, number, calls) for number in range(1, 1 + pick(draw, (0, 1, 2, 2, 3, 3, 4, 5)))]
+        claims += [draw_billed_visit(scene, number, calls) for number in range(1, 1 + pick(draw, (0, 0, 1, 1, 2, 3)))]
         claims = distinct(claims, "claim_id", "claim_line")
     providers = None
     if not chance(draw, 3):
