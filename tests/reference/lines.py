@@ -385,7 +385,7 @@ class Book:
     def find_as_of(self) -> datetime | None:
         text = self.settings["as_of"]
         if text is not None:
-            given = read_instant(text, self.clock, False)
+            given = read_instant(text, self.clock, "no")
             asked = self.clock.last_instant(self.clock.day(given.at)) if given.date_only else given.at
             return min([asked, *(self.clock.last_instant(max(v.day for v in self.visits)) for _ in self.visits[:1])])
         completed = [visit for visit in self.visits if visit.status == "completed"]

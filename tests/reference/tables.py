@@ -8,13 +8,14 @@ from typing import Any
 from tests.reference.columns import BILLING_COLUMNS, COLUMNS, KEYS, LIST_COLUMNS, REQUIRED, RowError
 from tests.reference.values import (
     Clock,
-    column_is_date_only,
+    column_dates,
     is_placeholder_date,
     read_billed_codes,
     read_value,
     read_word,
     says_nothing,
     undress,
+    with_dates_in_iso,
 )
 from tests.reference.world import DAY, Table
 
@@ -45,6 +46,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
     if missing:
         raise ValueError(f"{name}: required columns missing: {missing}")
     kinds = dict(COLUMNS[name])
+    table = with_dates_in_iso(table, {c for c, kind in kinds.items() if kind in ("instant", "date")})
     if name == "calls" and with_claims_table:
         for column in BILLING_COLUMNS:
             del kinds[column]
@@ -54,7 +56,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
         if column in table.columns
         and (column in REQUIRED[name] or not table.rows or not is_blank(table, column, kinds[column]))
     }
-    date_only = {c: column_is_date_only(table, c) for c in exists if kinds[c] == "instant" and c != "call_start"}
+    dates = {c: column_dates(table, c, clock) for c in exists if kinds[c] == "instant" and c != "call_start"}
     default_line = name == "claims" or (name == "calls" and not with_claims_table)
 
     rejects: list[tuple[int, str]] = []
@@ -76,7 +78,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
             for column, kind in kinds.items():
                 text = undress(row.get(column, "")) if column in exists else ""
                 text = "" if says_nothing(column, text) or is_no_date(kind, text) else text
-                values[column] = read_value(kind, column, text, clock, date_only.get(column, False))
+                values[column] = read_value(kind, column, text, clock, dates.get(column, "no"))
             if "cpt_code" in kinds:
                 cell = read_billed_codes(undress(row.get("cpt_code", ""))) if values["cpt_code"] else {}
                 values["billed_codes"] = tuple(sorted((code, tuple(sorted(mods))) for code, mods in cell.items()))
