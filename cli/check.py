@@ -79,8 +79,8 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
         if show_ids:
             yield from (f"unrecognized {column}: {value.value!r} in {counted(value.count, 'row')}" for value in values)
         else:
-            rows = counted(sum(value.count for value in values), "row")
-            yield f"unrecognized {column}: {counted(len(values), 'value')} in {rows}; --show-ids shows values"
+            total = counted(sum(value.count for value in values), "row")
+            yield f"unrecognized {column}: {counted(len(values), 'value')} in {total}; --show-ids shows values"
 
 
 def _files(files: Sequence[SourceFile]) -> Iterator[str]:
