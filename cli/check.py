@@ -11,14 +11,14 @@ import polars as pl
 from auditor import audit as auditing
 from auditor import evaluated
 from auditor.inputs import Inputs
-from auditor.quality import checks, clock_offset, duration_units, rejects
+from auditor.quality import checks, clock_offset, duration_units, rejects, unlisted_codes
 from auditor.quality.issue import Stage
 from auditor.reading.headers import like_data, listed
 from auditor.reading.ingest import SourceFile
 from auditor.reports import summary, text
 from auditor.result import Result
 from auditor.rules import ALL
-from auditor.schema.names import counted
+from auditor.schema.names import counted, found_of
 from auditor.settings import Settings
 from cli.log import log
 from cli.options import Options
@@ -61,7 +61,7 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
     rejects = summary.rejects_of(inputs)
     for table, files in inputs.files.items():
         rows, lost = sum(file.rows for file in files), rejects[table].rejected
-        yield f"{table}: {rows:,} rows = {rows - lost:,} used + {lost:,} rejected"
+        yield f"{table}: {counted(rows, 'row')} = {rows - lost:,} used + {lost:,} rejected"
         yield from _files(files)
         reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
         common = reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").head(_REASONS)
@@ -121,7 +121,7 @@ def _codes(inputs: Inputs) -> Iterator[str]:
     """Whether the lists know the visits' codes."""
     if "cpt_codes" in inputs.tables["visits"].columns:
         codes = inputs.profiles["visits"].unlisted_codes
-        unlisted = f"{len(codes):,} codes ({sum(codes.values()):,} uses) are not on a list"
+        unlisted = f"{unlisted_codes.described(codes)} not on a list"
         yield f"visits.cpt_codes: {unlisted if codes else 'all are on a list'} of the policy"
 
 
@@ -151,4 +151,4 @@ def _extent(result: Result, settings: Settings) -> Iterator[str]:
             yield f"{table}.{column}: 9 of 10 are from {hours[0]}:00 to {hours[1]}:59"
     for join in summary.joins_of(result):
         nearly = f", {join.nearly_equal:,} nearly ({join.differ_in})" if join.nearly_equal else ""
-        yield f"{join.column}: {join.found:,} of {join.values:,} {join.of} are found{nearly}"
+        yield f"{join.column}: {found_of(join.found, join.values, join.of)} found{nearly}"

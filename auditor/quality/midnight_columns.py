@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from auditor.parsing import instants
 from auditor.parsing.instants import MidnightCounts
 from auditor.quality.issue import Check, Exports, Issue
+from auditor.schema.names import counted
 
 _NOT_JUDGED = "visit_end"
 """No rule reads its time."""
@@ -34,7 +35,10 @@ def lost_times(name: str, counts: MidnightCounts) -> tuple[str, str] | None:
     clock = counts.midnights - counts.dates
     if counts.date_only and clock:
         count_as = "times" if name == "call_start" else "dates without a time"
-        return f"{clock} values are midnight, so the export may lack times", f"the audit treats them as {count_as}"
+        return (
+            f"{counted(clock, 'value')} at midnight, so the export may lack times",
+            f"the audit treats them as {count_as}",
+        )
     if counts.date_only or counts.values < instants.MIDNIGHT_COLUMN or counts.midnights * 10 < counts.values:
         return None
     if clock * 10 >= counts.values:

@@ -344,7 +344,7 @@ def test_check_shows_mapping_coverage_and_rejects(exports: Path):
     assert "calls.call_minutes: read as minutes; 0 of 0 agree with start and end" in done.stdout
     assert "  INT001 claim-without-call: no claims in the inputs" in done.stdout
     assert "rows with 98968: 2 used, 0 rejected" in done.stdout
-    assert "visits.patient_id: 2 of 2 patients of audited claims are found" in done.stdout
+    assert "visits.patient_id: 2 of 2 patients of audited claims found" in done.stdout
     assert "timezone: UTC (assumed)" in done.stdout
     assert "visits_since: 2026-01-05" in done.stdout
     assert "calls: 2 rows = 2 used + 0 rejected" in done.stdout
