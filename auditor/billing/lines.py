@@ -85,7 +85,7 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
     inactive = claim_lines.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
     lines = lines.drop("row", "own_diagnoses", "call_diagnoses", "call_payer")
-    return Billing(lines, line_calls, other_lines.select(*keys, "unmatched"), other_calls, inactive)
+    return Billing(lines, line_calls, other_lines.select(keys), other_calls, inactive)
 
 
 def _with_payer(pairs: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
@@ -169,7 +169,13 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
     By the line's call, else by the calls' claim, else by patient, provider and date.
     """
     claim_lines = claims.select(
-        *_KEY, "service_date", "call_id", *_LINE_COLUMNS, own_diagnoses="diagnosis_codes", own_call_id="call_id"
+        *_KEY,
+        "service_date",
+        "call_id",
+        *_LINE_COLUMNS,
+        own_diagnoses="diagnosis_codes",
+        own_call_id="call_id",
+        processed_date="processed_date",
     )
     claim_lines = adjustments.settle(claim_lines.with_row_index("row"))
     active = claim_lines.filter(pl.col("claim_status") == "active")
@@ -197,7 +203,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
         .select("row", "call_id")
     )
     pairs = pl.concat([by_id.with_columns(named_by_id=pl.lit(True)), by_date.with_columns(named_by_id=pl.lit(False))])
-    return claim_lines.drop("call_id"), pairs
+    return claim_lines.drop("call_id", "processed_date"), pairs
 
 
 def _facts(line_calls: pl.DataFrame, timezone: str) -> pl.DataFrame:

@@ -64,8 +64,14 @@ def judge_patients(
         ),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
         _absent(record_sets.claims, published, context.quality),
-        sum(int(lines["unmatched"].sum()) for lines in (billed.inactive, billed.lines, billed.other_lines)),
+        _unmatched(billed),
     )
+
+
+def _unmatched(billed: Billing) -> int:
+    """Number of adjustments of telephone lines that found no line. Those of other lines are not all read."""
+    lines = pl.concat([some.select("cpt_code", "unmatched") for some in (billed.inactive, billed.lines)])
+    return int(lines.filter(pl.col("cpt_code").is_in(FAMILY))["unmatched"].sum())
 
 
 def _absent(claims: pl.DataFrame, published: pl.DataFrame, quality: QualityReport) -> int:

@@ -1,7 +1,6 @@
 """The program from outside: commands, streams, exit codes, run folders."""
 
 import contextlib
-import functools
 import json
 import os
 import re
@@ -246,9 +245,11 @@ def reading_a_pipe(exports: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A run that holds its folder and waits for an export that never comes."""
     os.mkfifo(exports / "slow.csv")
     command = [sys.executable, "-m", "cli", "run", "--calls", "slow.csv", "--visits", "visits.csv", "--out", "out"]
-    usual = functools.partial(
-        signal.signal, signal.SIGINT, signal.default_int_handler
-    )  # CI may start us with it ignored
+
+    def usual() -> None:  # CI may start us with these ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
     process = subprocess.Popen(command, cwd=exports, stderr=subprocess.DEVNULL, preexec_fn=usual)
     try:
         while not (exports / "out" / ".lock").exists():
