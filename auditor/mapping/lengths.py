@@ -27,7 +27,7 @@ def settle(found: dict[str, Guess], sources: Sequence[Source], clock: pl.Series 
 
     `clock` as `clock` has it.
     """
-    by_name = next((name for name in STATED if name in found), None)
+    by_name = next((name for name in STATED if name in found and found[name].filled), None)
     if by_name is None:
         return
     guess = found.pop(by_name)

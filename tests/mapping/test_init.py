@@ -528,6 +528,12 @@ def test_rows_without_a_patient_may_be_left_out(tmp_path: Path) -> None:
     assert line_of(text, '# drop = { "patient" = [""] }')
 
 
+def test_a_blank_column_of_lengths_does_not_take_the_place_of_the_other(tmp_path: Path) -> None:
+    calls = "call_id,patient,provider,start,call_minutes,call_seconds\nc1,p1,a,2026-03-12 09:00,21,\n"
+    columns = tomllib.loads(suggest.suggest(written(tmp_path, calls=calls)).text)["columns"]["calls"]
+    assert (columns["call_minutes"], columns["call_seconds"]) == ("call_minutes", "call_seconds")
+
+
 def test_four_digits_are_a_time_only_where_the_header_says_so(tmp_path: Path) -> None:
     visits = "visit_id,patient,provider,appt_date,{}\nv1,p1,a,20260201,0900\nv2,p2,a,20260202,1130\n"
     for header, mapped in (("begin_time", ["appt_date", "begin_time"]), ("room", "appt_date")):
