@@ -53,12 +53,12 @@ class Identity:
                 yield shown(column.name, column.identifies)
 
     def shown_record(self, column: str, kind: str) -> pl.Expr:
-        """A column of identifiers whose kind (visit, claim or call) stands in another column."""
+        """A column of identifiers whose kind (visit, line, claim or call) stands in another column."""
         if not self.key:
             return pl.col(column)
-        kinds = ("visit", "claim", "call")
+        kinds = {"visit": "visit", "claim": "claim", "line": "claim", "call": "call"}
         return pl.coalesce(
-            pl.when(pl.col(kind) == record_kind).then(self.shown(column, record_kind)) for record_kind in kinds
+            pl.when(pl.col(kind) == record_kind).then(self.shown(column, of)) for record_kind, of in kinds.items()
         )
 
     def _tokens(self, ids: pl.Series, kind: str) -> pl.Series:

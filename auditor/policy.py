@@ -22,9 +22,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from auditor import zones
 from auditor.errors import UsageError
 from auditor.run_options import RUN_OPTIONS, RunOption
-from auditor.schema.codes import FAMILY, form
+from auditor.schema.codes import FAMILY, CodeList, form
 from auditor.schema.names import nearest
-from auditor.schema.tables import TABLES, YES_NO, Kind, fold_term
+from auditor.schema.tables import TABLES, YES_NO, Kind, fold_term, is_number
 
 Unit = Literal["minutes", "seconds", "hours", "days", "h:mm"]
 Severity = Literal["violation", "review", "off"]
@@ -185,6 +185,19 @@ class Lists(_Strict):
     physicians: tuple[str, ...]
     qualified: tuple[str, ...]
 
+    def no_visits_among(self, codes: Iterable[str]) -> set[str]:
+        """The codes that are listed as no visit, or of the family."""
+        no_visit = CodeList.of(self.no_visit)
+        return {code for code in codes if code in no_visit or code in FAMILY}
+
+    def visits_among(self, codes: Iterable[str]) -> set[str]:
+        """The codes of visits and procedures."""
+        different = {code for code in codes if code is not None}
+        visits, procedures = CodeList.of(self.visit_codes), CodeList.of(self.procedures)
+        no_visit = self.no_visits_among(different)
+        found = {code for code in different if code in visits or (code in procedures and code not in no_visit)}
+        return found - set(FAMILY)
+
 
 def _run_type(option: RunOption) -> Any:
     """What the policy's [run] table may hold for an option."""
@@ -261,10 +274,14 @@ class Policy(_Strict):
         """The zone of a column's values without an offset."""
         return self.timezones.get(f"{table}.{column}", self.timezones.get(table, self.timezone))
 
-    def terms(self, table: str, column: str) -> dict[str, str]:
-        """Folded value → term for a vocabulary column, the policy's own values included."""
+    def terms(self, table: str, column: str, *, numbers: bool = True) -> dict[str, str]:
+        """Folded value → term for a vocabulary column, the policy's own values included.
+
+        `numbers`: whether the numbers of the vocabulary count, too.
+        """
         vocabulary = TABLES[table].columns[column].vocabulary or YES_NO
-        by_text = {fold_term(text): term for term, texts in vocabulary.items() for text in (term, *texts)}
+        by_text = {fold_term(text): term for term, texts in vocabulary.items() for text in (term, *texts)
+                   if numbers or not is_number(text)}  # fmt: skip
         for key, value in self.values.get(table, {}).get(column, {}).items():
             pairs = {fold_term(text): term for text, term in _term_pairs(key, value, by_text)}
             own_terms = pairs.keys() & set(map(fold_term, vocabulary))

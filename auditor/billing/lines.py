@@ -37,7 +37,9 @@ class Billing:
 
     `lines`: the active lines with a code of the family, in the order in which one is *earlier*; `line` is that order.
     `line_calls`: one row per line and call of it. `other_lines`: active lines with other codes, and `other_calls`
-    which of the calls they bill, `named_by_id` where by the call's id.
+    which of the calls they bill, `named_by_id` where by the call's id. `visit_lines`: those of them whose claims-table row
+    bills a visit, with their `call_ids`; lines of the family have their `named_calls` likewise: the ids of their calls, or
+    of the call that the row names where none is found.
     `inactive`: void and denied lines, keys and status.
     """
 
@@ -45,6 +47,7 @@ class Billing:
     line_calls: pl.DataFrame
     other_lines: pl.DataFrame
     other_calls: pl.DataFrame
+    visit_lines: pl.DataFrame
     inactive: pl.DataFrame
 
 
@@ -66,6 +69,9 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     lines = family.join(facts, on="row", how="left").with_columns(
         pl.col("service_date").fill_null(pl.col("start_date")),
         pl.coalesce("payer", "call_payer"),
+        pl.coalesce("start_date", "service_date"),
+        pl.coalesce("end_date", "service_date"),
+        named_calls=_named("call_ids"),
         diagnoses=pl.when(pl.col("own_diagnoses").list.len() > 0).then("own_diagnoses").otherwise("call_diagnoses"),
         has_call=pl.col("start").is_not_null(),
         names_call=pl.col("names_call").fill_null(False),
@@ -85,7 +91,31 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
     inactive = claim_lines.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
     lines = lines.drop("row", "own_diagnoses", "call_diagnoses", "call_payer")
-    return Billing(lines, line_calls, other_lines.select(keys), other_calls, inactive)
+    visit_lines = _visit_lines(other_lines, pairs, policy) if claims is not None else _NO_VISIT_LINES
+    return Billing(lines, line_calls, other_lines.select(keys), other_calls, visit_lines, inactive)
+
+
+_NO_VISIT_LINES = pl.DataFrame(
+    schema={
+        **dict.fromkeys(("patient_id", "provider_id", "claim_id"), pl.String()),
+        "service_date": pl.Date(),
+        "claim_status_sure": pl.Boolean(),
+        **dict.fromkeys(("own_diagnoses", "call_ids"), pl.List(pl.String())),
+    }
+)
+
+
+def _visit_lines(others: pl.DataFrame, pairs: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """As `Billing.visit_lines`."""
+    billing = others.filter(pl.col("cpt_code").is_in(policy.lists.visits_among(others["cpt_code"].unique())))
+    calls = pairs.join(billing, on="row", how="semi").group_by("row").agg(call_ids="call_id")
+    return billing.join(calls, on="row", how="left").select(_NO_VISIT_LINES.columns)
+
+
+def _named(calls: str) -> pl.Expr:
+    """The ids of a line's calls; where there is none, of the call that its row names."""
+    own = pl.concat_list(pl.col("own_call_id")).list.drop_nulls()
+    return pl.when(pl.col(calls).list.len().fill_null(0) > 0).then(calls).otherwise(own)
 
 
 def _with_payer(pairs: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:

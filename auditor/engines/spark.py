@@ -152,9 +152,9 @@ class Spark:
         in_order = pl.col("source_file").replace_strict(file_order, default=None, return_dtype=pl.Int64)
         summaries[-1] = replace(summaries[-1], deferred_rows=deferred_rows.sort(in_order, "source_record"))
         rows, whole = typer.merge(summaries, files)
-        if whole.date_only != typer.date_only:  # now that it is known: once more
+        if again := typer.again(whole):
             typed.unpersist()
-            return self.type_chunks(replace(typer, date_only=whole.date_only), parts)
+            return self.type_chunks(again, parts)
         frame, spans = typed.filter("kind = 'row'").select(blanks.columns).union(self._frame(rows)), None
         if typer.with_spans and scan.table == "calls":
             names = {"provider_id": "provider_id", "call_id": "id", "call_start": "from", "call_end": "to"}

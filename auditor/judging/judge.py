@@ -9,7 +9,7 @@ from auditor.policy import Policy
 from auditor.rules.rule import Outcome, Rule
 from auditor.windows import RecordSets
 
-KINDS = ("visit", "claim", "call")
+KINDS = ("visit", "line", "claim", "call")
 """Records of one gap: visits before lines before calls."""
 
 _RECORD: dict[str, pl.DataType] = {

@@ -50,12 +50,14 @@ class TableParser:
     word of their vocabulary. `tallies`: warnings with a `{count}`, and that count. `midnights`: of the columns of instants
     and dates. `filled`: columns with a value that is not blank. `has_local_times`: whether a time without an offset was read
     in the policy's default zone. `date_columns`: the date-only columns, if that is known before these rows are read.
+    `status_numbers`: whether numbers in `claim_status` are those of an 835.
     """
 
     policy: Policy
     table: str
     rows: int
     date_columns: frozenset[str] | None = None
+    status_numbers: bool = True
     columns: dict[str, DictionaryColumn] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
     problem: pl.Series = field(init=False)

@@ -15,6 +15,7 @@ from auditor.parsing.microseconds import DAY
 from auditor.parsing.readers import blank_row, read_column
 from auditor.parsing.table_parser import ROW_SOURCE, DictionaryColumn, TableParser
 from auditor.parsing.typed_table import UNRECOGNISED, Table, all_rejects
+from auditor.parsing.vocabularies import status_numbers_hold
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, Extract, written_out
 from auditor.schema.tables import TABLES, TableSpec
@@ -102,13 +103,20 @@ class TypedChunk:
 
 
 def type_rows(
-    spec: TableSpec, chunk: Chunk, policy: Policy, blanks: pl.DataFrame, date_columns: frozenset[str] | None = None
+    spec: TableSpec,
+    chunk: Chunk,
+    policy: Policy,
+    blanks: pl.DataFrame,
+    date_columns: frozenset[str] | None = None,
+    *,
+    status_numbers: bool = True,
 ) -> TypedChunk:
     """Type rows of a table as they were read. Never raises on a value.
 
     `blanks`: `readers.blank_row` of the table. `date_columns`: its columns that are date-only; None: these rows decide.
+    `status_numbers`: whether numbers in `claim_status` are those of an 835.
     """
-    parser = TableParser(policy, spec.name, chunk.frame.height, date_columns)
+    parser = TableParser(policy, spec.name, chunk.frame.height, date_columns, status_numbers)
     for name, column in spec.columns.items():
         if name in chunk.frame.columns:
             read_column(parser, column, chunk.frame[name], chunk.hints)
@@ -119,7 +127,10 @@ def type_rows(
 def type_table(extract: Extract, policy: Policy) -> Table:
     """Type a whole table in memory: reject rows that cannot be used, merge rows with one id."""
     chunk = Chunk(extract.frame, extract.rejects)
-    typed = type_rows(extract.spec, chunk, policy, blank_row(extract.spec.name, policy))
+    blanks = blank_row(extract.spec.name, policy)
+    typed = type_rows(extract.spec, chunk, policy, blanks)
+    if not status_numbers_hold(typed.parser.unrecognised):
+        typed = type_rows(extract.spec, chunk, policy, blanks, status_numbers=False)
     ids = typed.ids()
     repeats = typed.is_valid & ids.is_duplicated() & ids.is_not_null()
     rows, rejects = duplicates.one_per_id(extract.spec, typed.rows(typed.is_valid & ~repeats), typed.rows(repeats))

@@ -12,6 +12,7 @@ from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
 from auditor.parsing.table_parser import ROW_SOURCE
 from auditor.parsing.typed_chunk import type_rows
 from auditor.parsing.typed_table import Table
+from auditor.parsing.vocabularies import status_numbers_hold
 from auditor.prefilter.key_scan import KeyScan
 from auditor.prefilter.membership_filter import DateRangeFilter, MembershipFilter
 from auditor.quality import checks, measure, profile
@@ -65,6 +66,11 @@ class ChunkSummary:
             name for name, found in self.profile.midnights.items() if found.date_only and name != "call_start"
         )
 
+    @property
+    def status_numbers(self) -> bool:
+        """Whether numbers in `claim_status` are those of an 835."""
+        return status_numbers_hold(self.table.unrecognised.iter_rows())
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkTyper:
@@ -81,11 +87,14 @@ class ChunkTyper:
     lookups: Lookups
     until: datetime | None = None
     date_only: frozenset[str] = frozenset()
+    status_numbers: bool = True
 
     def __call__(self, chunk: Chunk) -> tuple[pl.DataFrame, ChunkSummary]:
         """The rows that can matter, and the summary of all rows."""
         scan = self.scan
-        typed = type_rows(TABLES[scan.table], chunk, scan.policy, scan.blanks, self.date_only)
+        typed = type_rows(
+            TABLES[scan.table], chunk, scan.policy, scan.blanks, self.date_only, status_numbers=self.status_numbers
+        )
         may_repeat = self.repeated.may_contain(typed.ids())
         single = typed.is_valid & ~may_repeat
         counted = {name for count in checks.counts(scan.table) for name in count.expression.meta.root_names()}
@@ -154,6 +163,12 @@ class ChunkTyper:
             whole.resolved(self.lookups),
             tuple(files),
         )
+
+    def again(self, whole: ChunkSummary) -> "ChunkTyper | None":
+        """The typer that knows what the whole table shows of its columns; None if this one does."""
+        known = replace(self, date_only=whole.date_only, status_numbers=whole.status_numbers)
+        facts = ("date_only", "status_numbers")
+        return None if all(getattr(known, fact) == getattr(self, fact) for fact in facts) else known
 
     def _of_records(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, TableProfile]:
         """The stretches of time of valid records, and what they say of the coverage and of their lengths.

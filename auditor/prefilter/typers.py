@@ -89,7 +89,8 @@ class Typers:
         """The typer of a table; the table of lines is looked through for their patients' other lines."""
         result = self.scans[table]
         if result is self.lines:
-            ids = {"patient in other lines": result.billed["patient_id"]}
+            pairs = ("patient in other lines", *(("patient in billed visits",) if self.with_claims else ()))
+            ids = dict.fromkeys(pairs, result.billed["patient_id"])
         earlier: relationships.Lookups = {}
         if self.related is not None:
             earlier = relationships.lookups_of_previous_records(table, self.related, with_claims=self.with_claims)

@@ -106,11 +106,20 @@ def _last_days(frame: pl.DataFrame, condition: pl.Expr) -> pl.DataFrame:
 
 def upto(zone: str, at: str = "visit_start") -> pl.Expr:
     """The instant itself, or the last microsecond of its local day where only the date is known."""
-    next_day = pl.col(at).dt.convert_time_zone(zone).dt.date().dt.offset_by("1d").cast(pl.Datetime("us"))
-    midnight = pl.coalesce(
-        next_day.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null"),
-        next_day.dt.offset_by("-3h").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-        + pl.duration(hours=3),
-    )
-    last = midnight.dt.convert_time_zone("UTC") - pl.duration(microseconds=1)
+    last = last_instant(pl.col(at).dt.convert_time_zone(zone).dt.date(), zone)
     return pl.when(pl.col(f"{at}_date_only")).then(last).otherwise(pl.col(at)).alias("at")
+
+
+def first_instant(day: pl.Expr, zone: str) -> pl.Expr:
+    """The first instant of a local date, in UTC; a change of the clock may skip midnight."""
+    midnight = day.cast(pl.Datetime("us"))
+    return pl.coalesce(
+        midnight.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null"),
+        midnight.dt.offset_by("-3h").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        + pl.duration(hours=3),
+    ).dt.convert_time_zone("UTC")
+
+
+def last_instant(day: pl.Expr, zone: str) -> pl.Expr:
+    """The last microsecond of a local date, in UTC."""
+    return first_instant(day.dt.offset_by("1d"), zone) - pl.duration(microseconds=1)

@@ -15,7 +15,7 @@ from auditor.parsing.typed_chunk import TypedChunk
 from auditor.policy import Policy
 from auditor.quality import placeholder_ids
 from auditor.quality.profile import Count, TableProfile, no_matches, smallest
-from auditor.quality.relationships import Lookups
+from auditor.quality.relationships import OF_LINES, Lookups
 from auditor.reading.dictionary import detached
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES, Kind
@@ -94,9 +94,8 @@ def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, lookups: Looku
     exact, matches = {}, []
     for pair, (column, ids) in lookups.items():
         wanted = typed.is_valid
-        if pair == "patient in other lines":
-            codes = typed.column("cpt_code")
-            wanted = wanted & codes.is_not_null() & ~codes.is_in(FAMILY).fill_null(False)
+        if pair in OF_LINES:
+            wanted = wanted & _of_other_lines(typed, policy, visits=pair == "patient in billed visits")
         else:
             exact[pair] = ids.exact_matches(hashes[column])
         near = ids.normalized_matches(typed.values_where(column, wanted), typed.chunk.hints.byte_range(column))
@@ -114,6 +113,16 @@ def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, lookups: Looku
         id_hashes=exact,
         id_matches=detached(pl.concat([no_matches(), *matches])),
     )
+
+
+def _of_other_lines(typed: TypedChunk, policy: Policy, *, visits: bool) -> pl.Series:
+    """Which rows are lines with codes outside the family; or of these the active ones that bill visits."""
+    codes = typed.column("cpt_code")
+    if not visits:
+        return codes.is_not_null() & ~codes.is_in(FAMILY).fill_null(False)
+    rows = typed.columns("claim_status", "frequency_code")
+    active = (pl.col("claim_status") == "active") & pl.col("frequency_code").ne_missing("void")
+    return codes.is_in(policy.lists.visits_among(codes.unique())).fill_null(False) & rows.select(active).to_series()
 
 
 def _notable_patients(patients: pl.Series, hashes: pl.Series, policy: Policy) -> dict[str, int]:

@@ -51,6 +51,7 @@ RELATIONSHIPS = (
         "patient in lines", "patient_id", _PATIENTS, "lines.patient_id", ("FRQ001", "FRQ002", "FRQ005", "EXC001")
     ),
     Relationship("patient in other lines", "patient_id", _PATIENTS, "lines.patient_id", ("EXC001",)),
+    Relationship("patient in billed visits", "patient_id", _PATIENTS, "lines.patient_id", ("LBK001", "LAH001")),
     Relationship("provider in lines", "provider_id", _PROVIDERS, "lines.provider_id", ("FRQ001", "FRQ002", "EXC001")),
     Relationship("provider in visits", "provider_id", _PROVIDERS, "visits.provider_id", ("LBK002", "EXC001")),
     Relationship("provider in providers", "provider_id", _PROVIDERS, "providers.provider_id", ("ELG003", "ELG004")),
@@ -63,8 +64,8 @@ RELATIONSHIPS = (
     Relationship("visit in visits", "visit_id", "visits that calls name", "visits.visit_id", ("LBK001", "LBK002")),
 )
 BY_NAME = {pair.name: pair for pair in RELATIONSHIPS}
-OF_LINES = ("patient in lines", "patient in other lines", "provider in lines")
-"""Pairs of which only nearly equal ids count. The lines: of the family, with other codes, and of the patient."""
+OF_LINES = ("patient in lines", "patient in other lines", "patient in billed visits", "provider in lines")
+"""Pairs of which only nearly equal ids count. Lines: of the family, with other codes, that bill visits, of the patient."""
 
 PREVIOUS_RECORD = "again "
 """Begins the names of records that are sought because earlier findings rest on them."""
@@ -83,9 +84,10 @@ def lookups(ids: Mapping[str, pl.Series]) -> Lookups:
 def lookups_of_previous_records(table: str, related: pl.DataFrame, *, with_claims: bool) -> Lookups:
     """Records (`kind` and `id`) of earlier findings that a table may still hold."""
     columns = {"visits": [("visit", "visit_id")], "calls": [("call", "call_id")], "claims": [("claim", "claim_id")]}
+    columns["claims"] += [("line", "claim_id")]
     if not with_claims:  # a billed call without a claim is its own
         columns["calls"] += [("claim", "claim_id"), ("claim", "call_id")]
-    ids = {kind: related.filter(pl.col("kind") == kind)["id"] for kind in ("visit", "call", "claim")}
+    ids = {kind: related.filter(pl.col("kind") == kind)["id"] for kind in ("visit", "call", "claim", "line")}
     return {f"{PREVIOUS_RECORD}{kind} {column}": (column, IdSet(ids[kind])) for kind, column in columns[table]}
 
 
@@ -109,6 +111,7 @@ def claimed_ids(claims: pl.DataFrame, visits: pl.DataFrame, near: pl.DataFrame, 
         "patient in visits": "patient_id",
         "patient in lines": "patient_id",
         "patient in other lines": "patient_id",
+        "patient in billed visits": "patient_id",
         "provider in lines": "provider_id",
         "provider in visits": "provider_id",
         "provider in providers": "provider_id",

@@ -3,7 +3,8 @@
 What it checks: no visit that the call led to starts between the start of the call and {hours} elapsed hours after its
 end. The rule requests review if the visit was booked before the call, if it cannot be told whether the visit and the call
 are related, or if only the date of the visit is known. It also requests review of a visit without codes and modality at
-the time of the call, because the visit may be the call itself.
+the time of the call, because the visit may be the call itself, and if the claim has no call: then the visit is on the
+service date or the day after.
 
 Why it matters: a call that leads to a visit within {hours} hours is part of that visit.
 
@@ -16,14 +17,28 @@ What it cannot see: visits at other practices, and visits after the export ends.
 import polars as pl
 
 from auditor.rules.reasons import visits_ahead
-from auditor.rules.rule import DAYS, HOURS, RELATION, RELATION_READS, TELEPHONE_SERVICES, TIMES, Rule
+from auditor.rules.rule import (
+    DAYS,
+    HOURS,
+    RELATION,
+    RELATION_READS,
+    TELEPHONE_SERVICES,
+    THE_CALL,
+    TIMES,
+    VISIT,
+    Rule,
+)
 
 _FROM_CALL = pl.col("from_call")
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
 _NOT_CANCELLED = pl.col("qualifies") & pl.col("not_cancelled")
 _CANCELLED = pl.col("qualifies") & ~pl.col("not_cancelled")
 _WHEN = (
-    pl.when(pl.col("date_only") & (pl.col("gap_days") == 0))
+    pl.when(~pl.col("has_call") & (pl.col("gap_days") == 0))
+    .then(pl.format("is on {}", THE_CALL))
+    .when(~pl.col("has_call"))
+    .then(pl.format("is {} after {}", DAYS, THE_CALL))
+    .when(pl.col("date_only") & (pl.col("gap_days") == 0))
     .then(pl.lit("is on the day of the call, at an unknown time"))
     .when(pl.col("date_only"))
     .then(pl.format("is {} after the call, at an unknown time", DAYS))
@@ -48,7 +63,8 @@ RULE = Rule(
     reads=(*RELATION_READS, *TIMES, "visits.booked_at"),
     window="ahead",
     reads_calls=True,
-    message=pl.format("visit {} ({}) {}", "related_id", RELATION, _WHEN),
+    by_days=True,
+    message=pl.format("{} ({}) {}", VISIT, RELATION, _WHEN),
     nothing="no visit of the patient from the start of the call to {hours} hours after its end",
     why_unknown=visits_ahead,
     explains_rejected_records=True,

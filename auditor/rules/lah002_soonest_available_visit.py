@@ -14,7 +14,17 @@ What it cannot see: whether an earlier appointment was free; it relies on the ex
 import polars as pl
 
 from auditor.rules.reasons import visits_ahead
-from auditor.rules.rule import DAYS, HOURS, RELATION, RELATION_READS, TELEPHONE_SERVICES, TIMES, Rule
+from auditor.rules.rule import (
+    DAYS,
+    HOURS,
+    RELATION,
+    RELATION_READS,
+    TELEPHONE_SERVICES,
+    THE_CALL,
+    TIMES,
+    VISIT,
+    Rule,
+)
 
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
 _NOT_CANCELLED = pl.col("qualifies") & pl.col("not_cancelled")
@@ -33,16 +43,18 @@ RULE = Rule(
     conclusive=pl.col("conclusive"),
     violation=_AVAILABLE & ((_IN_SPAN & _MAYBE) | (pl.col("not_booked") & _RELATED)),
     review=(_AVAILABLE & (_IN_SPAN | (pl.col("not_booked") & _MAYBE))) | _FOUND | (_CALLED_OFF & _IN_SPAN & _MAYBE),
-    doubt=_NOT_CANCELLED & _MAYBE & pl.col("not_booked") & pl.col("soonest_blank"),
+    doubt=(pl.col("kind") == "visit") & _NOT_CANCELLED & _MAYBE & pl.col("not_booked") & pl.col("soonest_blank"),
     reads=(*RELATION_READS, *TIMES),
     window="later",
     reads_calls=True,
+    by_days=True,
     needs=(("visits.soonest_available", "visits.booked_at", "visits.originating_call_id"),),
     message=pl.format(
-        "visit {} ({}) starts {} after the call and may have been the soonest available appointment",
-        "related_id",
+        "{} ({}) starts {} after {} and may have been the soonest available appointment",
+        VISIT,
         RELATION,
         _GAP,
+        THE_CALL,
     ),
     nothing="no visit up to {horizon} days after the call may be the soonest available appointment",
     why_unknown=visits_ahead,

@@ -2,7 +2,8 @@
 
 What it checks: no related visit took place in the {lookback} calendar days before the claim. The rule requests review if
 it cannot be told whether the visit is related: if another provider saw the patient and there is no problem or diagnosis
-to compare, or if the problems differ but the diagnosis category is the same.
+to compare, or if the problems differ but the diagnosis category is the same. It also requests review if the claim has no
+call: then it compares dates. A line of the claims table with a visit code is a visit, too, unless the visits have it.
 
 Why it matters: the call is then follow-up of the earlier visit and is not paid separately.
 
@@ -16,12 +17,23 @@ provider and nothing else to compare, the rule assumes that they are about the s
 import polars as pl
 
 from auditor.rules.reasons import visits_back
-from auditor.rules.rule import DAYS, HOURS, RELATION, RELATION_READS, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import (
+    DAYS,
+    HOURS,
+    RELATION,
+    RELATION_READS,
+    TELEPHONE_SERVICES,
+    THE_CALL,
+    VISIT,
+    Rule,
+)
 
 _TOOK_PLACE = pl.col("qualifies") & pl.col("took_place")
 _WHEN = (
     pl.when(pl.col("gap_days") > 0)
-    .then(pl.format("started {} before the call", DAYS))
+    .then(pl.format("started {} before {}", DAYS, THE_CALL))
+    .when(~pl.col("has_call"))
+    .then(pl.format("was on {}", THE_CALL))
     .when("date_only")
     .then(pl.lit("was on the day of the call, at an unknown time"))
     .otherwise(pl.format("started {} before the call", HOURS))
@@ -41,7 +53,8 @@ RULE = Rule(
     reads=RELATION_READS,
     window="lookback",
     reads_calls=True,
-    message=pl.format("visit {} ({}) {}", "related_id", RELATION, _WHEN),
+    by_days=True,
+    message=pl.format("{} ({}) {}", VISIT, RELATION, _WHEN),
     nothing="no visit of the patient in the {lookback} days before the call",
     why_unknown=visits_back("lookback"),
     explains_rejected_records=True,
@@ -62,5 +75,16 @@ RULE = Rule(
     v6     | p6      | 2026-03-09 09:00 | a        | completed |
     k6     | p6      | 2026-03-09 09:00 | a        |           | clear
     k7     | p7      | 2025-01-03 09:00 | a        |           | unknown
+
+    policy: relatedness = "evidence"
+    record | patient | start            | provider | cpt_code | status    | expect
+    u1     | p1      | 2026-03-09 09:00 | a        |          |           |
+    b1     | p1      | 2026-03-09       | a        |          |           | violation b2
+    b2     | p1      | 2026-03-06       | a        | 99213    |           |
+    u3     | p2      | 2026-03-09 09:00 | a        |          |           |
+    b3     | p2      | 2026-03-09       | a        |          |           | clear
+    b4     | p2      | 2026-03-01       | a        | 99213    |           |
+    b5     | p3      | 2026-03-09       | a        |          |           | review v5
+    v5     | p3      | 2026-03-09 15:00 | a        |          | completed |
     """,
 )

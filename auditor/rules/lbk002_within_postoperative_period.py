@@ -13,7 +13,7 @@ What it cannot see: procedures without `global_days` in the export, and procedur
 import polars as pl
 
 from auditor.rules.reasons import visits_back
-from auditor.rules.rule import DAYS, RELATION, RELATION_READS, Rule
+from auditor.rules.rule import DAYS, RELATION, RELATION_READS, THE_CALL, Rule
 
 _BEFORE = pl.col("took_place") & pl.col("certainly_before")
 _IN_PERIOD = _BEFORE & (pl.col("same_provider") | pl.col("same_group"))
@@ -44,10 +44,11 @@ RULE = Rule(
     reads=(*RELATION_READS, "calls.modifiers", "claims.modifiers"),
     window="postoperative",
     reads_calls=True,
+    by_days=True,
     applies=~pl.col("modifiers").list.contains("24"),
     needs=(("visits.global_days",),),
     message=pl.format(
-        "the call is {} procedure visit {} ({}), within its global period", _WHEN, "related_id", RELATION
+        "{} is {} procedure visit {} ({}), within its global period", THE_CALL, _WHEN, "related_id", RELATION
     ),
     nothing="the call is not within the global period of a procedure of the patient",
     why_unknown=visits_back("postoperative"),

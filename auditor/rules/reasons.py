@@ -6,15 +6,17 @@ A reason is computed from the claim (a row of claims.parquet), the records consi
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from auditor.rules.rule import Row, Why
 from auditor.windows import bounds
+from auditor.zones import zone
 
 if TYPE_CHECKING:
     from auditor.run_summary import Summary
 
+_INSTANT = timedelta(microseconds=1)
 _REJECTED = (
     "some of the patient's {} may be missing: a row was rejected (see rejects.csv), an id may be written differently "
     "in another table, or the export has a date gap"
@@ -37,11 +39,12 @@ def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
     """Visits before the call: the window begins before the visits export, or the call is after the export ends."""
 
     def reason_of(claim: Row, records: Sequence[Row], run: "Summary") -> str:
-        first = bounds.first_day(claim["call_start"].date(), getattr(run.numbers, window))
+        start = claim["call_start"] or bounds.midnight(claim["service_date"], zone(run.timezone))
+        first = bounds.first_day(start.date(), getattr(run.numbers, window))
         since, as_of = run.coverage.visits_since, run.coverage.as_of
         if since is None or first < since:
             return f"the window begins on {first}, but the visits export {_begins(since)}"
-        if as_of is None or claim["call_start"] > as_of:
+        if as_of is None or start > as_of:
             return f"the visits export is complete only up to {_short(as_of)}, before the call"
         if any(row["outcome"] == "unknown" for row in records):
             return _NO_PROVIDER
@@ -52,12 +55,11 @@ def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
 
 def visits_ahead(claim: Row, records: Sequence[Row], run: "Summary") -> str:
     """Visits after the call: its end is unknown, the export ends too early, or visits of the window lack data."""
-    if claim["call_end"] is None:
+    if claim["call_start"] is not None and claim["call_end"] is None:
         return "the end of the call is unknown, so it cannot be told which visits are after it"
-    if (
-        run.coverage.as_of is None
-        or bounds.later(claim["call_end"].astimezone(UTC), run.numbers.hours) > run.coverage.as_of
-    ):
+    times = claim["call_start"], claim["call_end"], claim["service_date"]
+    last = bounds.spans(run.numbers, *times, zone(run.timezone))["ahead"].last
+    if run.coverage.as_of is None or last - _INSTANT * (claim["call_start"] is None) > run.coverage.as_of:
         return f"the visits export is complete only up to {_short(run.coverage.as_of)}, before the window ends"
     doubts = sum(row["outcome"] == "unknown" for row in records)
     if doubts:

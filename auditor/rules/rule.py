@@ -46,8 +46,8 @@ class Rule:
     What the rule reads: `needs` are alternatives, at least one of which must exist for the rule to be evaluated: a
     column as `table.column`, or a table; `lines.units` and the like are columns of the claims table, or of the calls
     without one. `reads` are other columns that change its outcome; every rule also reads required columns and `BILLED`.
-    If the exports do not cover `window`, the rule is unknown. `reads_calls`: it does not apply to a claim without a call,
-    and is unknown if the claim's ids may match one.
+    If the exports do not cover `window`, the rule is unknown. `reads_calls`: it does not apply to a claim without a call
+    unless it weighs it `by_days`, and is unknown if the claim's ids may match one.
 
     The texts that `explain` prints: `nothing` if the rule found nothing, `why_unknown` if it is unknown,
     `not_applicable` if it does not apply to a claim that has a call, and `exclusion_reason` for a record that supports
@@ -74,6 +74,7 @@ class Rule:
     needs: tuple[tuple[str, ...], ...] = ()
     window: CoverageWindow | None = None
     reads_calls: bool = False
+    by_days: bool = False
     shows_record: bool = True
     nothing: str = "nothing found"
     why_unknown: Why = lambda *_: "the export does not show it"
@@ -113,7 +114,7 @@ class Rule:
     @property
     def is_applicable(self) -> pl.Expr:
         """Whether the rule applies to a claim."""
-        return HAS_CALL & self.applies if self.reads_calls else self.applies
+        return HAS_CALL & self.applies if self.reads_calls and not self.by_days else self.applies
 
     @property
     def strongest(self) -> Literal["violation", "review"]:
@@ -185,6 +186,18 @@ DAYS = pl.format(
     "{} {}", "gap_days", pl.when(pl.col("gap_days").abs() == 1).then(pl.lit("day")).otherwise(pl.lit("days"))
 )
 """The gap to the record in messages: `1 day`, `3 days`."""
+
+VISIT = (
+    pl.when(pl.col("related_kind") == "line")
+    .then(pl.format("visit billed on claim {}", "related_id"))
+    .otherwise(pl.format("visit {}", "related_id"))
+)
+"""The related visit in messages; of a billed one, the claim."""
+
+THE_CALL = (
+    pl.when("has_call").then(pl.lit("the call")).otherwise(pl.lit("the service date of the claim, which has no call"))
+)
+"""From what days are counted in messages."""
 
 _WHOLE_MINUTES = pl.col("elapsed") // 60_000_000
 HOURS = (

@@ -28,6 +28,7 @@ _ALWAYS = ("claims.parquet", "findings.parquet", "summary.json")
 """Files of every run, even if `--write` leaves out others."""
 _KEYS = ("claim_id", "claim_line", "cpt_code")
 NOT_APPLICABLE = "not applicable"
+_KIND_WORDS = {"claim": "line", "line": "billed visit"}
 _RULES = {rule.code: rule for rule in ALL}
 
 
@@ -192,7 +193,7 @@ def _clear(code: str, claim: Row, considered: Sequence[Row], run: Summary) -> st
     if rule is None:
         return "nothing found"
     if rule.explains_rejected_records and considered:
-        kinds = Counter("line" if row["kind"] == "claim" else row["kind"] for row in considered)
+        kinds = Counter(_KIND_WORDS.get(row["kind"], row["kind"]) for row in considered)
         counted = " and ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
         why = Counter(str(row["exclusion_reason"]) for row in considered)
         reasons = (reason if len(why) == 1 else f"{count} {reason}" for reason, count in why.most_common())
@@ -205,7 +206,7 @@ def _not_applicable(code: str, claim: Row) -> str:
     if claim["disposition"] == NOT_APPLICABLE:
         return "the service date is outside the policy's dates"
     rule = _RULES.get(code)
-    if not claim["call_ids"] and (rule is None or rule.reads_calls):
+    if not claim["call_ids"] and (rule is None or (rule.reads_calls and not rule.by_days)):
         return "the claim has no call"
     return rule.not_applicable if rule else "the rule does not apply to this claim"
 

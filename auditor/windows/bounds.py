@@ -2,8 +2,9 @@
 
 Source: docs/specification.md#date-gaps, docs/specification.md#coverage-by-rule.
 
-Expressions speak of a claim's columns (`start`, `end_or_start`, `end`, `start_date`, `end_date`, `service_date`);
-days are local dates, hours are elapsed time. `Numbers` are the same lengths for words and pictures.
+Expressions speak of a claim's columns (`window_start`, `window_end`, `end`, `start_date`, `end_date`, `service_date`);
+days are local dates, hours are elapsed time. A claim without a call is weighed `by_days`: it starts and ends on its
+service date, and its windows hold days. `Numbers` are the same lengths for words and pictures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter
 
 from auditor.policy import Policy
 from auditor.quality.coverage import Coverage
+from auditor.quality.coverage_bounds import first_instant, last_instant
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,19 @@ class Span(NamedTuple):
 def spans(
     numbers: Numbers, start: datetime | None, end: datetime | None, service_date: date, zone: tzinfo
 ) -> dict[str, Span]:
-    """The windows of one claim, for words and pictures: `period`, and with a start `lookback`, `ahead` and `later`."""
+    """The windows of one claim, for words and pictures; without a start, they hold days."""
+
+    def end_of(days: int) -> datetime:
+        return midnight(service_date + timedelta(days + 1), zone)
+
     period = Span(
         midnight(first_day(service_date, numbers.last_day), zone), midnight(service_date + timedelta(1), zone)
     )
     if start is None:
-        return {"period": period}
+        first, ahead = midnight(service_date, zone), end_of(-(-numbers.hours // 24))
+        lookback = Span(midnight(first_day(service_date, numbers.lookback), zone), end_of(0))
+        horizon = Span(ahead, max(end_of(numbers.horizon), ahead))
+        return {"period": period, "lookback": lookback, "ahead": Span(first, ahead), "later": horizon}
     ahead = later(end or start, numbers.hours)
     return {
         "period": period,
@@ -193,19 +202,40 @@ def in_global_period(policy: Policy) -> pl.Expr:
     return is_postoperative(policy) & (pl.col("back_days") <= pl.col("v_global_days"))
 
 
+def window_edges(zone: str) -> dict[str, pl.Expr]:
+    """The instants from which the windows of a line are measured: those of its calls, else its service date's first."""
+    midnight = first_instant(pl.col("service_date"), zone)
+    return {
+        "by_days": ~pl.col("has_call"),
+        "window_start": pl.coalesce("start", midnight),
+        "window_end": pl.coalesce("end_or_start", midnight),
+    }
+
+
+def before() -> pl.Expr:
+    """Whether a visit starts before the claim; by days, on its day too."""
+    return pl.when("by_days").then(pl.col("back_days") >= 0).otherwise(pl.col("at") < pl.col("window_start"))
+
+
+def ahead(policy: Policy) -> pl.Expr:
+    """The end of the hours after a claim; by days, of the last day that they touch."""
+    last_day = last_instant(days_after("end_date", ahead_days(policy)), policy.timezone)
+    return pl.when("by_days").then(last_day).otherwise(hours_after("window_end", policy.lookahead.hours))
+
+
 def within(policy: Policy) -> pl.Expr:
     """Whether a visit starts from the claim's start up to the hours after its end; date-only: on those days."""
     at, days = pl.col("at"), pl.col("after_days")
-    by_day = (days <= ahead_days(policy)) & ((days >= 0) | (at >= pl.col("start")))
-    by_hour = at.is_between(pl.col("start"), hours_after("end_or_start", policy.lookahead.hours))
-    return pl.when(pl.col("date_only")).then(by_day).otherwise(by_hour)
+    by_day = (days <= ahead_days(policy)) & ((days >= 0) | (at >= pl.col("window_start")))
+    by_hour = at.is_between(pl.col("window_start"), hours_after("window_end", policy.lookahead.hours))
+    return pl.when(pl.col("date_only") | pl.col("by_days")).then(by_day).otherwise(by_hour)
 
 
 def beyond(policy: Policy) -> pl.Expr:
     """Whether a visit starts after those hours and up to the horizon; date-only: on the days after."""
-    at, (ahead, horizon) = pl.col("at"), closing(pl.col("end_or_start"), policy)
+    at, (ahead, horizon) = pl.col("at"), closing(pl.col("window_end"), policy)
     by_day = pl.col("after_days").is_between(ahead_days(policy) + 1, policy.horizon_days)
-    return pl.when(pl.col("date_only")).then(by_day).otherwise((at > ahead) & (at <= horizon))
+    return pl.when(pl.col("date_only") | pl.col("by_days")).then(by_day).otherwise((at > ahead) & (at <= horizon))
 
 
 def in_period(policy: Policy, days: pl.Expr) -> pl.Expr:
@@ -230,18 +260,19 @@ def not_covered(coverage: Coverage, policy: Policy) -> dict[str, pl.Expr]:
 
     def back(days: int) -> pl.Expr:
         first = days_before("start_date", days)
-        uncovered = unless_known(first < visits_since) | unless_known(pl.col("start") > as_of)
+        uncovered = unless_known(first < visits_since) | unless_known(pl.col("window_start") > as_of)
         return uncovered | touches(first, pl.col("start_date"), coverage.visit_gaps)
 
-    ahead = unless_known(hours_after("end", numbers.hours) > as_of)
+    ends = pl.when("by_days").then(ahead(policy)).otherwise(hours_after("end", numbers.hours))
+    open_ahead = unless_known(ends > as_of)
     first = days_before("service_date", numbers.last_day)
     lines = unless_known(first < claims_since) | touches(first, day, coverage.line_gaps)
     return {
         "lookback_not_covered": back(numbers.lookback),
         "postoperative_not_covered": back(numbers.postoperative),
-        "ahead_not_covered": ahead
+        "ahead_not_covered": open_ahead
         | touches(pl.col("start_date"), days_after("end_date", ahead_days(policy)), coverage.visit_gaps),
-        "later_not_covered": ahead
+        "later_not_covered": open_ahead
         | touches(days_after("end_date", 1), days_after("end_date", numbers.horizon), coverage.visit_gaps),
         "same_day_not_covered": unless_known((day < visits_since) | (day > last_day))
         | touches(day, day, coverage.visit_gaps),

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from auditor.quality.coverage_bounds import first_instant
 from auditor.schema.codes import FAMILY, CodeList
 from auditor.windows import bounds
 from auditor.windows.columns import (
@@ -36,8 +37,8 @@ CLAIM: Columns = {
     "start": (INSTANT, "earliest start of its calls; null without a call"),
     "end": (INSTANT, "latest end of its calls; null if one is unknown"),
     "end_or_start": (INSTANT, "the end, or the start where the end is unknown"),
-    "start_date": (DATE, "local date of the start"),
-    "end_date": (DATE, "local date of the reach"),
+    "start_date": (DATE, "local date of the start; the service date without a call"),
+    "end_date": (DATE, "local date of the end, else of the start; the service date without a call"),
     "minutes": (NUMBER, "cumulative time of its calls in whole minutes"),
     "plain_minutes": (NUMBER, "the plain sum of its calls' times, if it is unknown how much of an overlap counts"),
     "period_minutes": (NUMBER, "the minutes with those of the period's calls that no active line bills"),
@@ -140,12 +141,13 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
     by_provider = nearly_in("provider_id", "provider in visits") | pl.col("provider_id").is_null()
     is_nobody = pl.col("provider_id").is_null()
     lines = lines | pl.col("patient_id").is_in(records.billing.lines.filter(is_nobody)["patient_id"].implode())
+    of_billed_visits = nearly_in("patient_id", "patient in billed visits")
     came_from = any_normalized("call_ids", "call in visits")
     visit_named_by_call = any_normalized("related_visit_ids", "visit in visits")
     may_be_missing = {
-        "lookback_not_covered": visits | came_from | visit_named_by_call,
+        "lookback_not_covered": visits | came_from | visit_named_by_call | of_billed_visits,
         "postoperative_not_covered": visits | by_provider | visit_named_by_call,
-        "ahead_not_covered": visits | came_from,
+        "ahead_not_covered": visits | came_from | of_billed_visits,
         "later_not_covered": visits | came_from,
         "same_day_not_covered": visits | by_provider | of_family | of_others | pl.col("near_provider").is_not_null(),
         "lines_not_covered": lines | pl.col("near_provider").fill_null(False),
@@ -162,6 +164,7 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
     keys = ["patient_id", "provider_id"]
     near = records.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
     billed = records.billing.lines.join(near, on=keys, how="left", maintain_order="left")
+    billed = billed.with_columns(**bounds.window_edges(policy.timezone))
     return billed.with_columns(
         low=of_band("low"),
         high=of_band("high"),
@@ -224,14 +227,9 @@ _BILLED_AGAIN = ("payer", "paid_amount", "names_call", "call_ids")
 _LINE_COLUMNS = ("line", "patient_id", "provider_id", "service_date", "cpt_code", "group_id", "specialty")
 
 
-def _midnight(date: str, zone: str) -> pl.Expr:
-    start = pl.col(date).cast(pl.Datetime("us")).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    return start.dt.convert_time_zone("UTC")
-
-
 def _line_record(zone: str) -> list[pl.Expr]:
     """A line as a record; `at` is its start, or the midnight of its date if the start is unknown."""
-    at = pl.coalesce("start", _midnight("service_date", zone))
+    at = pl.coalesce("start", first_instant(pl.col("service_date"), zone))
     names = (*_LINE_COLUMNS, *_BILLED_AGAIN, "counted", "start", "claim_status_sure", "unmatched")
     earlier = [pl.col(name).alias(f"e_{name}") for name in names if name != "patient_id"]
     return [pl.col("patient_id"), *earlier, pl.col("claim_id").alias("id"), at.alias("at")]
@@ -323,7 +321,7 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
     return shared.with_columns(
         kind=pl.lit("claim"),
         id="e_claim_id",
-        at=pl.coalesce("e_start", _midnight("e_service_date", records.context.policy.timezone)),
+        at=pl.coalesce("e_start", first_instant(pl.col("e_service_date"), records.context.policy.timezone)),
         date_only=pl.lit(False),
         basis=pl.lit(None, pl.String),
         exclusion_reason=pl.lit("does not meet the rule"),

@@ -29,7 +29,7 @@ def relate(pairs: pl.DataFrame, relatedness: str, calls: pl.DataFrame, line_call
     `line_calls`: `line`, `call_start` and `end` of the lines' calls.
     """
     pairs = _flag(pairs, "from_claim", _from_claim(pairs, calls))
-    from_call = pl.col("call_ids").list.contains(pl.col("v_originating_call_id"))
+    from_call = pl.col("named_calls").list.contains(pl.col("v_originating_call_id"))
     named_by_call = pl.col("related_visit_ids").list.contains(pl.col("id"))
     both_problems = (pl.col("problems").list.len() > 0) & pl.col("v_problem_id").is_not_null()
     both_diagnoses = (pl.col("diagnoses").list.len().fill_null(0) > 0) & (pl.col("v_diagnosis_codes").list.len() > 0)
@@ -70,18 +70,21 @@ def _call_itself(pairs: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
     """Pairs whose visit may be the entry that the visits export has for one of the claim's calls."""
     provider = pl.col("v_provider_id").is_null() | pl.col("same_provider")
     modality = pl.col("v_modality").is_null() | (pl.col("v_modality") == "unrecognised")
-    alike = pairs.filter(~pl.col("linked") & ~pl.col("v_has_codes") & provider & modality).select("line", "id", "at")
+    alike = pairs.filter(~pl.col("linked") & ~pl.col("v_has_codes") & provider & modality).select(
+        "line", "kind", "id", "at"
+    )
     near = alike.join(line_calls.select("line", "call_start", "end"), on="line")
     apart, at = (pl.col("at") - pl.col("call_start")).abs(), pl.col("at")
     return near.filter((apart <= bounds.CALL_ITSELF) | at.is_between("call_start", "end").fill_null(False))
 
 
 def _flag(pairs: pl.DataFrame, name: str, some: pl.DataFrame) -> pl.DataFrame:
-    """Add a flag: whether a pair is among some, by `line` and the visit's `id`."""
+    """Add a flag: whether a pair is among some, by `line` and the visit's `kind` and `id`."""
     if some.is_empty():
         return pairs.with_columns(pl.lit(False).alias(name))
-    found = some.select("line", "id", pl.lit(True).alias(name)).unique()
-    pairs = pairs.join(found, on=["line", "id"], how="left", maintain_order="left")
+    key = ["line", "kind", "id"]
+    found = some.select(*key, pl.lit(True).alias(name)).unique()
+    pairs = pairs.join(found, on=key, how="left", maintain_order="left")
     return pairs.with_columns(pl.col(name).fill_null(False))
 
 

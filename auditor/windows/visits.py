@@ -3,6 +3,7 @@
 import polars as pl
 
 from auditor.policy import Lists
+from auditor.quality.coverage_bounds import first_instant
 from auditor.schema.codes import FAMILY, CodeList
 from auditor.windows import bounds, related
 from auditor.windows.columns import FLAG, RECORD, Columns
@@ -80,15 +81,35 @@ def classified(rows: pl.DataFrame, lists: Lists, incompatible_links: frozenset[s
     )
 
 
+def billed(lines: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """The visits that lines bill (`Billing.visit_lines`) with columns of classified visits, and the lines' `v_call_ids`."""
+    return lines.select(
+        "patient_id",
+        kind=pl.lit("line"),
+        id="claim_id",
+        at=first_instant(pl.col("service_date"), zone),
+        date_only=pl.lit(True),
+        v_date="service_date",
+        v_has_codes=pl.lit(True),
+        v_only_family=pl.lit(False),
+        v_has_visit_code=pl.lit(True),
+        v_may_have_visit_code=pl.lit(False),
+        v_provider_id="provider_id",
+        v_status=pl.lit("completed"),
+        v_status_sure="claim_status_sure",
+        v_diagnosis_codes="own_diagnoses",
+        v_call_ids="call_ids",
+    )
+
+
 class _ListedCodes:
     """The different codes of some visits, and which of them the lists of the policy know."""
 
     def __init__(self, codes: pl.Series, lists: Lists) -> None:
         self.different = set(codes.explode().drop_nulls().unique().to_list())
         self.family = set(FAMILY)
-        no_visit = self._listed(lists.no_visit) | self.family
-        self.visit = (self._listed(lists.visit_codes) | (self._listed(lists.procedures) - no_visit)) - self.family
-        self.maybe = self.different - self.visit - no_visit
+        self.visit = lists.visits_among(self.different)
+        self.maybe = self.different - self.visit - lists.no_visits_among(self.different)
         self.ncci_0, self.ncci_1 = self._listed(lists.ncci_0), self._listed(lists.ncci_1)
 
     def _listed(self, entries: tuple[str, ...]) -> set[str]:
@@ -105,43 +126,50 @@ _VISIT_COLUMNS = ("provider_id", "modality", "status", "status_sure", "booked_at
                   "soonest_available", "originating_call_id", "diagnosis_codes", "problem_id", "group_id",
                   "specialty", "global_days")  # fmt: skip
 
-_CLAIM_COLUMNS = ("line", "claim_id", "patient_id", "provider_id", "start", "end_or_start", "start_date",
-                  "end_date", "call_ids", "related_visit_ids", "problems", "diagnoses", "group_id", "specialty",
+_CLAIM_COLUMNS = ("line", "claim_id", "patient_id", "provider_id", "by_days", "window_start", "window_end", "start_date",
+                  "end_date", "named_calls", "related_visit_ids", "problems", "diagnoses", "group_id", "specialty",
                   "is_placeholder")  # fmt: skip
 
 
 def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
-    """Each claim with its patient's visits from the longest lookback to the horizon, related and flagged."""
+    """Each claim with its patient's visits from the longest lookback to the horizon, related and flagged.
+
+    So are the visits that lines bill, where they share no call with the claim and the visits export lacks them.
+    """
     policy = records.context.policy
     back_days, after_days = bounds.days_between("start_date", "v_date"), bounds.days_between("v_date", "end_date")
+    billed_visits = billed(records.billing.visit_lines, policy.timezone)
+    visits = pl.concat([records.visits, billed_visits], how="diagonal")
+    shares_call = pl.lit(False) if billed_visits.is_empty() else related.shares("named_calls", "v_call_ids")
     pairs = (
         claims.lazy()
-        .filter("has_call")
         .select(_CLAIM_COLUMNS)
-        .join(records.visits.lazy(), on="patient_id", how="inner")
+        .join(visits.lazy(), on="patient_id", how="inner")
         .with_columns(back_days=back_days, after_days=after_days)
-        .filter(bounds.near(policy))
+        .filter(bounds.near(policy) & ~shares_call)
         .collect()
     )
     groups = records.context.providers.select(v_provider_id="provider_id", _group="group_id", _specialty="specialty")
     group_id, specialty = pl.coalesce("v_group_id", "_group"), pl.coalesce("v_specialty", "_specialty")
     pairs = pairs.join(groups, on="v_provider_id", how="left").with_columns(v_group_id=group_id, v_specialty=specialty)
     pairs = related.relate(pairs, policy.relatedness, records.calls, records.billing.line_calls)
-    on_the_day = pl.col("v_booked_at_date_only") & (pl.col("v_booked_at_date") == pl.col("start_date"))
+    on_the_day = (pl.col("v_booked_at_date_only") | pl.col("by_days")) & (
+        pl.col("v_booked_at_date") == pl.col("start_date")
+    )
     status = pl.col("v_status")
     has_started = (pl.col("at") <= pl.lit(records.context.coverage.as_of, pl.Datetime("us", "UTC"))).fill_null(False)
     in_person = (pl.col("v_modality") != "phone").fill_null(True)
     surely_qualifies = pl.col("linked") | (in_person & ~pl.col("v_has_codes")) | pl.col("v_has_visit_code")
-    return pairs.with_columns(
+    pairs = pairs.with_columns(
         booked_at=pl.when(on_the_day).then(None).otherwise("v_booked_at"),
-        before=pl.col("at") < pl.col("start"),
-        back_elapsed=bounds.elapsed("start", "at"),
+        before=bounds.before(),
+        back_elapsed=bounds.elapsed("window_start", "at").clip(lower_bound=0),
         after_days=pl.col("after_days").clip(lower_bound=0),
-        after_elapsed=bounds.elapsed("at", "end_or_start").clip(lower_bound=0),
+        after_elapsed=bounds.elapsed("at", "window_end").clip(lower_bound=0),
         within=bounds.within(policy),
         later=bounds.beyond(policy),
-        ahead=bounds.hours_after("end_or_start", policy.lookahead.hours),
-        qualifies=~pl.col("call_ids").list.contains(pl.col("id"))
+        ahead=bounds.ahead(policy),
+        qualifies=~pl.col("named_calls").list.contains(pl.col("id"))
         & ~pl.col("v_only_family")
         & (surely_qualifies | (in_person & pl.col("v_may_have_visit_code"))),
         surely_qualifies=surely_qualifies,
@@ -151,7 +179,7 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         scheduled=(status == "scheduled").fill_null(False),
         not_cancelled=~status.is_in(["cancelled", "no_show"]).fill_null(False),
         status_known=pl.col("v_status_sure") & ~pl.col("is_placeholder") & ~pl.col("may_be_call")
-        & ~related.nearly("id", "call_ids"),
+        & ~related.nearly("id", "named_calls") & ~pl.col("by_days"),
         provider_blank=pl.col("v_provider_id").is_null(),
         postoperative=bounds.is_postoperative(policy),
         same_group=(pl.col("group_id") == pl.col("v_group_id")).fill_null(False),
@@ -161,14 +189,26 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     ).with_columns(
         conclusive=pl.col("status_known") & pl.col("surely_qualifies"),
         took_place=pl.col("completed") | (pl.col("undone") & has_started),
-        from_call=pl.col("linked") | (pl.col("booked_at") >= pl.col("start")).fill_null(False),
-        in_span=pl.col("linked") | pl.col("booked_at").is_between("start", "ahead").fill_null(False),
+        from_call=pl.col("linked") | (pl.col("booked_at") >= pl.col("window_start")).fill_null(False),
+        in_span=pl.col("linked") | pl.col("booked_at").is_between("window_start", "ahead").fill_null(False),
         not_booked=pl.col("booked_at").is_null(),
         soonest=pl.col("v_soonest_available").fill_null(False),
         not_soonest=~pl.col("v_soonest_available").fill_null(True),
         soonest_blank=pl.col("v_soonest_available").is_null(),
         exclusion_reason=_exclusion_reason(),
     ).drop(pl.selectors.list())  # fmt: skip
+    return _without_known(pairs)
+
+
+def _without_known(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs without the billed visits that the visits export has: of one date, and of one provider or none."""
+    billed_pairs, key = pairs.filter(kind="line"), ["line", "v_date"]
+    if billed_pairs.is_empty():
+        return pairs
+    counting = pairs.filter((pl.col("kind") == "visit") & pl.col("qualifies") & pl.col("not_cancelled"))
+    of_any, of_one = (counting.filter(pl.col("v_provider_id").is_null() == blank) for blank in (True, False))
+    billed_pairs = billed_pairs.join(of_any, on=key, how="anti").join(of_one, on=[*key, "v_provider_id"], how="anti")
+    return pl.concat([pairs.filter(kind="visit"), billed_pairs])
 
 
 def _exclusion_reason() -> pl.Expr:

@@ -163,9 +163,17 @@ def open_windows(start: date, end: date) -> list[str]:
     covered = Coverage(datetime(2027, 1, 1, tzinfo=UTC), date(2025, 1, 1), date(2025, 1, 1), (LOST,), (LOST,))
     times = [datetime(day.year, day.month, day.day, 12, tzinfo=UTC) for day in (start, end)]
     claim = pl.DataFrame(
-        {"start": times[:1], "end": times[1:], "start_date": [start], "end_date": [end], "service_date": [start]},
-        schema_overrides={"start": INSTANT, "end": INSTANT},
-    )
+        {
+            "start": times[:1],
+            "end": times[1:],
+            "end_or_start": times[1:],
+            "start_date": [start],
+            "end_date": [end],
+            "service_date": [start],
+            "has_call": [True],
+        },
+        schema_overrides={"start": INSTANT, "end": INSTANT, "end_or_start": INSTANT},
+    ).with_columns(**bounds.window_edges("UTC"))
     touched = claim.select(**bounds.not_covered(covered, policies.load("default", timezone="UTC"))).row(0, named=True)
     return [name.removesuffix("_not_covered") for name, is_open in touched.items() if is_open]
 

@@ -17,7 +17,7 @@ from tests.reference.dur import dur001, dur002, dur003
 from tests.reference.elg import elg001, elg002, elg003, elg004, elg005, elg006
 from tests.reference.evidence import worst
 from tests.reference.exc import exc001
-from tests.reference.frq import frq001_all, frq002, frq003, frq004, frq005
+from tests.reference.frq import calls_of, frq001_all, frq002, frq003, frq004, frq005
 from tests.reference.int import int001, int002, int003
 from tests.reference.lah import lah001, lah002
 from tests.reference.lbk import lbk001, lbk002
@@ -37,9 +37,18 @@ RULES = (
 # CHOICE: ELG003 and FRQ005 can be answered from the provider's row, ELG004, FRQ001-3 and EXC001 from the line: these
 # stay applicable for a claim without a call.
 READS_CALLS = {
-    *("DUR001", "DUR002", "DUR003", "LBK001", "LBK002", "LAH001", "LAH002", "FRQ004"),
+    *("DUR001", "DUR002", "DUR003", "FRQ004"),
     *("ELG001", "ELG002", "ELG005", "ELG006", "DOC001", "DOC002", "DOC003", "DOC004", "DOC005", "INT002", "INT003"),
 }
+
+BY_DAYS = {"LBK001", "LBK002", "LAH001", "LAH002"}
+"""Rules that read calls, and weigh a claim without one by days."""
+
+NEED_CALLS = {
+    *("DUR001", "DUR002", "DUR003", "ELG001", "ELG002", "ELG005", "ELG006"),
+    *("DOC001", "DOC002", "DOC003", "DOC004", "DOC005", "INT001", "INT002", "INT003"),
+}
+"""Not evaluated where there is no table of calls."""
 
 RULE_FUNCTIONS = {
     "DUR001": dur001,
@@ -87,18 +96,20 @@ def find_not_evaluated(book: Book) -> set[str]:
             book.exists("visits", column) for column in ("soonest_available", "booked_at", "originating_call_id")
         ),
         "INT001": book.has_claims,
+        "FRQ004": book.has_calls or book.exists("claims", "call_id"),
     }
     missing = {rule for rule, enough in needs.items() if not enough}
+    missing |= set() if book.has_calls else NEED_CALLS
+    missing |= set() if book.has_visits else {"LBK002", "LAH002", "EXC001"}
     off = {rule for rule, severity in book.settings["severity"].items() if severity == "off"}
     return missing | off
 
 
 def judge(rule: str, claim: Line, book: Book, frq001: dict[tuple[str, str, str], Verdict]) -> Verdict:
     """One rule for one claim; not applicable wins over everything."""
-    astray = rule in READS_CALLS and book.quality.call_astray(claim)
-    if not claim.calls and rule in READS_CALLS:
-        off = rule == "LBK002" and "24" in claim.modifiers
-        return Verdict("unknown" if astray and not off else "not applicable")
+    astray = rule in READS_CALLS | BY_DAYS and book.quality.call_astray(claim)
+    if not claim.calls and rule in READS_CALLS and not (rule == "FRQ004" and calls_of(claim, book)):
+        return Verdict("unknown" if astray else "not applicable")
     if rule == "FRQ001":
         return frq001[claim.key]
     verdict = doc(rule, claim, book) if rule in DOC_COLUMNS else RULE_FUNCTIONS[rule](claim, book)

@@ -49,13 +49,18 @@ def in_doubt(claim: Line, earlier: Line, book: Book) -> bool:
     return not earlier.status_sure or claim.patient in book.quality.placeholders_by_table
 
 
-def billed_again(line: Line, earlier: Line) -> bool:
+def calls_of(line: Line, book: Book) -> set[str]:
+    """Its calls; where there is no table of calls, the one that its row names."""
+    return line.call_ids if book.has_calls else line.named_ids
+
+
+def billed_again(line: Line, earlier: Line, book: Book) -> bool:
     """One service billed to another payer, or again after nothing was paid: review at most."""
     names_no_call = not line.named or not earlier.named
     alike = all(
         getattr(line, name) == getattr(earlier, name) for name in ("patient", "provider", "service_date", "code")
     )
-    if not (line.call_ids & earlier.call_ids or (names_no_call and alike)):
+    if not (calls_of(line, book) & calls_of(earlier, book) or (names_no_call and alike)):
         return False
     # CHOICE: payers are compared as words of a vocabulary are.
     payers = {fold(one.payer) for one in (line, earlier) if one.payer is not None}
@@ -108,7 +113,7 @@ def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
                     doubtful
                     or in_doubt(line, earlier, book)
                     or may_replace(line, earlier)
-                    or billed_again(line, earlier),
+                    or billed_again(line, earlier, book),
                 )
                 for earlier in anchors
             ]
@@ -127,7 +132,8 @@ def frq002(claim: Line, book: Book) -> Verdict:
         same = line.patient == claim.patient and line.provider == claim.provider
         other_code = line.code in FAMILY and line.code != claim.code
         if same and other_code and 0 <= days_after(claim, line) <= 6:
-            supports.append(as_line(claim, line, "review", in_doubt(claim, line, book) or billed_again(claim, line)))
+            doubtful = in_doubt(claim, line, book) or billed_again(claim, line, book)
+            supports.append(as_line(claim, line, "review", doubtful))
     return from_records("FRQ002", supports, repeat_unknown(claim, book), book, latest=True)
 
 
@@ -140,7 +146,7 @@ def frq003(claim: Line, book: Book) -> Verdict:
 def frq004(claim: Line, book: Book) -> Verdict:
     found = []
     for line in book.active:
-        shared = line.call_ids & claim.call_ids
+        shared = calls_of(line, book) & calls_of(claim, book)
         if not shared or line.key == claim.key:
             continue
         if line.code in FAMILY:
@@ -152,7 +158,7 @@ def frq004(claim: Line, book: Book) -> Verdict:
         if outcome is not None:
             gap = abs(days_after(claim, line))
             # CHOICE: a line of another telephone code counts likewise where it is the later one.
-            doubtful = not line.status_sure or billed_again(claim, line)
+            doubtful = not line.status_sure or billed_again(claim, line, book)
             found.append((gap, line, Support(outcome, "claim", line.claim_id, gap, at_most_review=doubtful)))
     # CHOICE: of other lines the one nearest in days is named, of several the latest, whose start is not asked.
     found.sort(key=lambda item: (-item[0], line_place(item[1])))
@@ -174,5 +180,6 @@ def frq005(claim: Line, book: Book) -> Verdict:
         same = line.patient == claim.patient and line.code == claim.code and line.provider != claim.provider
         same_group = line.group == claim.group and line.specialty == claim.specialty
         if same and same_group and 0 <= days_after(claim, line) <= 6:
-            supports.append(as_line(claim, line, "review", in_doubt(claim, line, book) or billed_again(claim, line)))
+            doubtful = in_doubt(claim, line, book) or billed_again(claim, line, book)
+            supports.append(as_line(claim, line, "review", doubtful))
     return from_records("FRQ005", supports, frequency_unknown(claim, book), book, latest=True)

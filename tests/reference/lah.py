@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from tests.reference.evidence import Support, from_records
 from tests.reference.lines import Book, Line, Visit
-from tests.reference.related import booked_for, counts, may_count, relate, review_at_most
+from tests.reference.related import booked_for, counts, may_count, relate, review_at_most, visits_of
 from tests.reference.world import DAY, Verdict
 
 
@@ -16,14 +16,17 @@ def ahead(rule: str, visit: Visit, claim: Line, outcome: str, basis: str, book: 
     end = claim.last
     gap = max(0, (visit.day - book.clock.day(end)).days)
     doubt = review_at_most(visit, claim, book) or may_count(visit, claim) or (rule == "LAH001" and visit.date_only)
-    return Support(outcome, "visit", visit.id, gap, visit.date_only, max(timedelta(0), visit.start - end), basis, doubt)
+    elapsed = max(timedelta(0), visit.start - end)
+    return Support(outcome, visit.kind, visit.id, gap, visit.date_only, elapsed, basis, doubt)
 
 
 def ahead_unknown(claim: Line, book: Book, first: date, last: date) -> bool:
     """Is the day after the claim, or are these dates, not fully covered by the visits export?"""
     if book.lacks_visits(first, last):
         return True
-    if claim.end is None or book.as_of is None or claim.end + ahead_hours(book) > book.as_of:
+    if not book.has_visits or book.as_of is None or window_end(claim, book) > book.as_of:
+        return True
+    if claim.end is None and not claim.by_days:
         return True
     if claim.patient in book.tainted_visits or claim.patient in book.quality.placeholders_by_table:
         return True
@@ -39,9 +42,16 @@ def ahead_days(book: Book) -> int:
     return math.ceil(ahead_hours(book) / DAY)
 
 
+def window_end(claim: Line, book: Book) -> datetime:
+    """The end of the hours ahead; by days, that of the last day that they touch."""
+    if claim.by_days:
+        return book.clock.last_instant(claim.service_date + timedelta(days=ahead_days(book)))
+    return claim.last + ahead_hours(book)
+
+
 def in_lah001_window(visit: Visit, claim: Line, book: Book) -> bool:
     end = claim.last
-    if visit.date_only:
+    if visit.date_only or claim.by_days:
         last = book.clock.day(end)
         if last <= visit.day <= last + timedelta(days=ahead_days(book)):
             return True
@@ -53,7 +63,7 @@ def in_lah001_window(visit: Visit, claim: Line, book: Book) -> bool:
 def in_lah002_window(visit: Visit, claim: Line, book: Book) -> bool:
     end = claim.last
     horizon: int = book.settings["horizon_days"]
-    if visit.date_only:
+    if visit.date_only or claim.by_days:
         last = book.clock.day(end)
         return last + timedelta(days=ahead_days(book) + 1) <= visit.day <= last + timedelta(days=horizon)
     return end + ahead_hours(book) < visit.start <= end + horizon * DAY
@@ -61,8 +71,8 @@ def in_lah002_window(visit: Visit, claim: Line, book: Book) -> bool:
 
 def lah001(claim: Line, book: Book) -> Verdict:
     supports = []
-    for visit in book.visits:
-        if visit.row["patient_id"] != claim.patient or not counts(visit, claim):
+    for visit in visits_of(claim, book):
+        if not counts(visit, claim):
             continue
         if not in_lah001_window(visit, claim, book):
             continue
@@ -87,15 +97,16 @@ def lah001(claim: Line, book: Book) -> Verdict:
         if outcome is not None:
             supports.append(ahead("LAH001", visit, claim, outcome, basis, book))
     first, last = book.clock.day(claim.first), book.clock.day(claim.last) + timedelta(days=ahead_days(book))
-    return from_records("LAH001", supports, ahead_unknown(claim, book, first, last), book)
+    unknown = ahead_unknown(claim, book, first, last) or book.quality.billed_visits_astray(claim)
+    return from_records("LAH001", supports, unknown, book)
 
 
 def lah002(claim: Line, book: Book) -> Verdict:
     supports = []
     undated = False
     end = claim.last
-    for visit in book.visits:
-        if visit.row["patient_id"] != claim.patient or not counts(visit, claim):
+    for visit in visits_of(claim, book):
+        if not counts(visit, claim):
             continue
         soonest = visit.row["soonest_available"]
         if soonest is False or not in_lah002_window(visit, claim, book):
@@ -103,7 +114,7 @@ def lah002(claim: Line, book: Book) -> Verdict:
         related, basis = relate(visit, claim, book)
         linked = basis == "linked"
         booked = booked_for(visit, claim, book)
-        in_span = linked or (booked is not None and claim.first <= booked <= end + ahead_hours(book))
+        in_span = linked or (booked is not None and claim.first <= booked <= window_end(claim, book))
         outcome = None
         if visit.status in ("completed", "scheduled", None, "unrecognised"):
             if soonest is True:
@@ -114,7 +125,7 @@ def lah002(claim: Line, book: Book) -> Verdict:
             elif linked or (in_span and related != "no"):
                 outcome = "review"
             # CHOICE: "kept" is the word of section 4 here; the note (start <= as_of) belongs to LBK001 and LBK002.
-            if related != "no" and booked is None and soonest is None:
+            if related != "no" and booked is None and soonest is None and visit.kind == "visit":
                 undated = True
         elif linked or (in_span and related != "no"):
             outcome = "review"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from tests.reference.evidence import Support, from_records
 from tests.reference.lines import Book, Line, Visit
-from tests.reference.related import counts, may_count, relate, review_at_most
+from tests.reference.related import counts, may_count, relate, review_at_most, visits_of
 from tests.reference.world import Verdict
 
 
@@ -21,12 +21,23 @@ def behind(rule: str, visit: Visit, claim: Line, outcome: str, basis: str, book:
     """A visit before the claim as evidence; gaps run from the visit to the claim's start."""
     gap = (book.clock.day(claim.first) - visit.day).days
     doubt = review_at_most(visit, claim, book) or (rule == "LBK001" and may_count(visit, claim))
-    return Support(outcome, "visit", visit.id, gap, visit.date_only, claim.first - visit.start, basis, doubt)
+    # CHOICE: by days the claim starts with its service date, and a visit of that day is no time before it.
+    elapsed = max(timedelta(0), claim.first - visit.start)
+    return Support(outcome, visit.kind, visit.id, gap, visit.date_only, elapsed, basis, doubt)
+
+
+def is_before(visit: Visit, claim: Line) -> bool:
+    """Does the visit start before the claim? By days, not after the service date."""
+    return visit.day <= claim.service_date if claim.by_days else visit.start < claim.first
 
 
 def back_unknown(claim: Line, days: int, book: Book) -> bool:
     """Is the time before the claim not fully covered by the visits export?"""
-    if book.visits_since is None or book.clock.day(claim.first) - timedelta(days=days) < book.visits_since:
+    if (
+        not book.has_visits
+        or book.visits_since is None
+        or book.clock.day(claim.first) - timedelta(days=days) < book.visits_since
+    ):
         return True
     if book.as_of is None or claim.first > book.as_of:
         return True
@@ -42,8 +53,8 @@ def back_unknown(claim: Line, days: int, book: Book) -> bool:
 
 def lbk001(claim: Line, book: Book) -> Verdict:
     supports = []
-    for visit in book.visits:
-        if visit.row["patient_id"] != claim.patient or not counts(visit, claim) or not visit.start < claim.first:
+    for visit in visits_of(claim, book):
+        if not counts(visit, claim) or not is_before(visit, claim):
             continue
         gap = (book.clock.day(claim.first) - visit.day).days
         if not 0 <= gap <= 7:
@@ -58,6 +69,7 @@ def lbk001(claim: Line, book: Book) -> Verdict:
             supports.append(behind("LBK001", visit, claim, "review", basis, book))
     quality = book.quality
     unknown = back_unknown(claim, 7, book) or quality.came_from_astray(claim) or quality.named_astray(claim)
+    unknown = unknown or quality.billed_visits_astray(claim)
     return from_records("LBK001", supports, unknown, book)
 
 
@@ -73,10 +85,10 @@ def lbk002(claim: Line, book: Book) -> Verdict:
         same_provider = visit.row["provider_id"] is not None and visit.row["provider_id"] == claim.provider
         same_group = visit.group is not None and visit.group == claim.group
         blank = visit.row["provider_id"] is None
-        if not (same_provider or same_group or blank) or not visit.start < claim.first:
+        if not (same_provider or same_group or blank) or not is_before(visit, claim):
             continue
         gap = (book.clock.day(claim.first) - visit.day).days
-        if not (1 if visit.date_only else 0) <= gap <= days:
+        if not (1 if visit.date_only or claim.by_days else 0) <= gap <= days:
             continue
         related, basis = relate(visit, claim, book)
         if related == "no":

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.reference.adjustments import Draft, settle
 from tests.reference.date_gaps import find_holes
-from tests.reference.lists import FAMILY
+from tests.reference.lists import FAMILY, is_visit_code
 from tests.reference.quality import QualityIssues
 from tests.reference.tables import adjusts, load
 from tests.reference.values import Clock, read_date, read_instant
@@ -36,7 +36,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Visit:
-    """One used visit, its group and specialty filled from its provider's row."""
+    """One used visit, its group and specialty filled from its provider's row; of kind ``line``, a billed one."""
 
     id: str
     row: dict[str, Any]
@@ -49,6 +49,10 @@ class Visit:
     group: str | None
     specialty: str | None
     origin_claim: str | None
+    kind: str = "visit"
+    status_sure: bool = True
+    calls: frozenset[str] = frozenset()
+    """Of a billed visit, the calls that its line has or names."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +76,14 @@ class Line:
     calls: tuple[Call, ...]
     named: tuple[Call, ...]
     own_call: str | None
+    midnight: datetime
+    """The first instant of the service date."""
     start: datetime | None
     end: datetime | None
     problems: frozenset[str]
     categories: frozenset[str]
+    own_categories: frozenset[str]
+    """Those of the line itself."""
     group: str | None
     specialty: str | None
     credential: str | None
@@ -91,10 +99,14 @@ class Line:
         return (self.claim_id, self.claim_line, self.code)
 
     @property
+    def by_days(self) -> bool:
+        """Without a call it starts and ends on its service date, date-only."""
+        return not self.calls
+
+    @property
     def first(self) -> datetime:
-        """The start, for rules that read calls."""
-        assert self.start is not None
-        return self.start
+        """The start; without a call, the first instant of the service date."""
+        return self.start or self.midnight
 
     @property
     def last(self) -> datetime:
@@ -104,6 +116,14 @@ class Line:
     @property
     def call_ids(self) -> set[str]:
         return {call.id for call in self.calls}
+
+    @property
+    def named_ids(self) -> set[str]:
+        """The ids of its calls; without one, the id that its row names."""
+        # CHOICE: the call that a line names is the claim's call although it is not in the inputs: a visit of that id is
+        # the call itself, and lines that name it share it.
+        own = {self.own_call} if self.own_call is not None else set()
+        return self.call_ids or own
 
     @property
     def order(self) -> tuple[Any, ...]:
@@ -254,6 +274,7 @@ class Book:
         self.settings = {**SETTINGS, **world.settings}
         self.clock = Clock(self.settings["timezone"], self.settings["dst"])
         self.has_claims = world.claims is not None
+        self.has_calls, self.has_visits = world.calls is not None, world.visits is not None
         self.tables = {
             "calls": load("calls", world.calls, self.clock, self.has_claims),
             "visits": load("visits", world.visits, self.clock, self.has_claims),
@@ -277,7 +298,31 @@ class Book:
         self.visits_since = self.find_visits_since()
         self.claims_since = self.find_claims_since()
         self.visit_holes, self.line_holes = self.find_holes()
+        self.billed_visits = [self.billed_visit(line) for line in self.active if self.has_claims]
+        self.billed_visits = [visit for visit in self.billed_visits if any(map(is_visit_code, visit.codes))]
         self.quality = QualityIssues(self)
+
+    def billed_visit(self, line: Line) -> Visit:
+        """A line as the visit that it bills."""
+        blank = dict.fromkeys(
+            ("originating_call_id", "problem_id", "modality", "booked_at", "soonest_available", "global_days")
+        )
+        return Visit(
+            id=line.claim_id,
+            row=blank | {"patient_id": line.patient, "provider_id": line.provider, "status": "completed"},
+            start=line.midnight,
+            date_only=True,
+            day=line.service_date,
+            status="completed",
+            codes=frozenset({line.code}),
+            categories=line.own_categories,
+            group=self.provider_value(line.provider, "group_id"),
+            specialty=self.provider_value(line.provider, "specialty"),
+            origin_claim=None,
+            kind="line",
+            status_sure=line.status_sure,
+            calls=frozenset(line.named_ids),
+        )
 
     def rows_that_are_calls(self) -> list[dict[str, Any]]:
         """A void or reversal is no call; a replacement is one unless it repeats a call's id."""
@@ -344,6 +389,9 @@ class Book:
         if ends:
             return max(ends)
         until = max((call.end or call.start for call in self.calls_of_the_export()), default=None)
+        if not self.has_calls:
+            dates = [line.service_date for line in self.lines]
+            until = self.clock.last_instant(max(dates)) if dates else None
         passed = [visit for visit in self.visits if until is not None and visit.start <= until]
         # CHOICE: of a visit known by its day only, the end of that day, as for completed ones.
         return max((self.clock.last_instant(v.day) if v.date_only else v.start for v in passed), default=None)
@@ -517,6 +565,7 @@ class Book:
             return self.provider_value(provider, provider_column)
 
         counted = count_together(list(ordered), self.clock)
+        own_categories = categories_of(billing["diagnosis_codes"] if self.has_claims else frozenset())
         return Line(
             claim_id=draft.claim_id,
             claim_line=draft.claim_line,
@@ -535,6 +584,8 @@ class Book:
             calls=ordered,
             named=tuple(named),
             own_call=billing.get("call_id") if self.has_claims else None,
+            midnight=self.clock.first_instant(draft.service_date),
+            own_categories=own_categories,
             start=start,
             end=end,
             problems=frozenset(call.row["problem_id"] for call in ordered if call.row["problem_id"] is not None),

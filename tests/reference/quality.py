@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from tests.reference.lists import is_visit_code
+
 if TYPE_CHECKING:
     from tests.reference.lines import Book, Line, Visit
 
@@ -108,6 +110,15 @@ class QualityIssues:
             nearly(claim.patient, line.patient)
             or (line.patient == claim.patient and nearly(claim.provider, line.provider))
             for line in self.book.lines
+        )
+
+    def billed_visits_astray(self, claim: Line) -> bool:
+        """The patient of a line that bills a visit may be the claim's."""
+        # CHOICE: such a line is one whose own row is active, whatever other rows make of it.
+        return any(
+            nearly(claim.patient, row["patient_id"])
+            for row in self.book.tables["claims"].sound
+            if row["claim_status"] == "active" and row["frequency_code"] != "void" and is_visit_code(row["cpt_code"])
         )
 
     def came_from_astray(self, claim: Line) -> bool:

@@ -12,7 +12,7 @@ from tests.reference.quality import nearly
 
 def is_linked(visit: Visit, claim: Line) -> bool:
     """A link in either direction between the visit and one of the claim's calls, or from the visit to the claim."""
-    if visit.row["originating_call_id"] is not None and visit.row["originating_call_id"] in claim.call_ids:
+    if visit.row["originating_call_id"] is not None and visit.row["originating_call_id"] in claim.named_ids:
         return True
     if visit.origin_claim is not None and visit.origin_claim == claim.claim_id:
         return True
@@ -47,7 +47,8 @@ def ladder(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
         return "yes", "any"
     # CHOICE: the specification names no basis for "no".
     problem = None if "problem_id" in book.quality.mute else visit.row["problem_id"]
-    categories = frozenset() if "diagnosis_codes" in book.quality.mute else visit.categories
+    mute = "diagnosis_codes" in book.quality.mute and visit.kind == "visit"
+    categories = frozenset() if mute else visit.categories
     if claim.problems and problem is not None:
         if problem in claim.problems:
             return "yes", "same problem"
@@ -69,16 +70,16 @@ def ladder(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
 
 
 def review_at_most(visit: Visit, claim: Line, book: Book) -> bool:
-    """Of unrecognised or tentative status, of a patient who is nobody, or perhaps the call itself."""
+    """Of unrecognised or tentative status, of a patient who is nobody, perhaps the call itself, or weighed by days."""
     nobody = claim.patient in book.quality.placeholders_by_table
-    if may_be_the_call_itself(visit, claim):
+    if may_be_the_call_itself(visit, claim) or claim.by_days or not visit.status_sure:
         return True
     return visit.row["status"] in ("unrecognised", "tentative") or nobody or book.quality.is_call_itself(visit, claim)
 
 
 def counts(visit: Visit, claim: Line) -> bool:
     """Does the visit count for the claim at all?"""
-    if visit.id in claim.call_ids:
+    if visit.id in claim.named_ids:
         return False
     if visit.codes and all(code in FAMILY for code in visit.codes):
         return False
@@ -97,8 +98,26 @@ def may_count(visit: Visit, claim: Line) -> bool:
 
 
 def booked_for(visit: Visit, claim: Line, book: Book) -> datetime | None:
-    """booked_at as the claim sees it: a date-only value on D(claim start) counts as blank."""
+    """booked_at as the claim sees it: a date-only value on D(claim start) counts as blank; by days any on that day."""
     booked: Instant | None = visit.row["booked_at"]
-    if booked is None or (booked.date_only and book.clock.day(booked.at) == book.clock.day(claim.first)):
+    if booked is None:
         return None
-    return booked.at
+    on_the_day = book.clock.day(booked.at) == book.clock.day(claim.first)
+    return None if on_the_day and (booked.date_only or claim.by_days) else booked.at
+
+
+def visits_of(claim: Line, book: Book) -> list[Visit]:
+    """The patient's visits, and the billed ones that share no call with the claim and are not among them already."""
+    visits = [visit for visit in book.visits if visit.row["patient_id"] == claim.patient]
+    billed = [
+        visit
+        for visit in book.billed_visits
+        if visit.row["patient_id"] == claim.patient and not visit.calls & claim.named_ids
+    ]
+    return visits + [one for one in billed if not any(is_the_same(visit, one, claim) for visit in visits)]
+
+
+def is_the_same(visit: Visit, billed: Visit, claim: Line) -> bool:
+    """Does the visits export hold the billed visit: of its provider or none, its date, not called off, and counting?"""
+    same = visit.row["provider_id"] in (None, billed.row["provider_id"]) and visit.day == billed.day
+    return same and visit.status not in ("cancelled", "no_show") and counts(visit, claim)

@@ -65,6 +65,9 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
         if reason != "duplicate row" and "patient_id" in exists and not says_nothing("", patient):
             tainted.add(patient)
 
+    statuses = [undress(row.get("claim_status", "")) for row in table.rows]
+    numbers = all(read_word("claim_status", word) is not None for word in statuses if is_number(word))
+
     good: list[tuple[int, dict[str, Any]]] = []
     for record, row in enumerate(table.rows, start=1):
         try:
@@ -75,7 +78,9 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
                 values[column] = read_value(kind, column, text, clock, date_only.get(column, False))
             if "claim_status" in kinds:
                 word = undress(row.get("claim_status", "")) if "claim_status" in exists else ""
-                values["claim_status_sure"] = says_nothing("", word) or read_word("claim_status", word) is not None
+                known = read_word("claim_status", word) is not None and (numbers or not is_number(word))
+                values["claim_status"] = values["claim_status"] if known else "active"
+                values["claim_status_sure"] = says_nothing("", word) or known
             for column in REQUIRED[name]:
                 if values[column] is None:
                     raise RowError("blank")
@@ -125,6 +130,10 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
             merged["global_days"] = max(days, default=None)
         records.append(merged)
     return Loaded(records, sorted(rejects), tainted, exists, [values for _, values in good])
+
+
+def is_number(word: str) -> bool:
+    return word.strip().replace(".", "").isdecimal()
 
 
 def is_blank(table: Table, column: str, kind: str) -> bool:

@@ -24,8 +24,8 @@ class Table:
 class World:
     """Everything that one audit sees. For the keys of ``settings`` see ``SETTINGS``."""
 
-    calls: Table
-    visits: Table
+    calls: Table | None
+    visits: Table | None
     claims: Table | None = None
     providers: Table | None = None
     settings: dict[str, Any] = field(default_factory=dict)

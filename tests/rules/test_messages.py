@@ -16,7 +16,11 @@ VISIT = {
     "gap_days": 1,
     "date_only": False,
     "end": datetime(2026, 3, 9, tzinfo=UTC),
+    "related_kind": "visit",
+    "has_call": True,
 }
+WITHOUT_CALL = VISIT | {"has_call": False, "end": None, "elapsed": 0}
+BY_DAYS = "the service date of the claim, which has no call"
 CLAIM = {"related_id": "k1", "gap_days": 1, "billed_again": None}
 
 
@@ -75,6 +79,16 @@ def test_a_visit_before_the_call_is_placed_in_days(row: dict[str, Any], words: s
             VISIT | {"gap_days": 11, "elapsed": 0},
             "visit v1 (linked to the call) starts 11 days after the call and may have been the soonest available appointment",
         ),
+        (
+            "LBK001",
+            VISIT
+            | {"related_kind": "line", "related_id": "c1", "basis": "same provider", "date_only": True, "elapsed": 0},
+            "visit billed on claim c1 (same provider) started 1 day before the call",
+        ),
+        ("LBK001", WITHOUT_CALL, f"visit v1 (linked to the call) started 1 day before {BY_DAYS}"),
+        ("LBK001", WITHOUT_CALL | {"gap_days": 0}, f"visit v1 (linked to the call) was on {BY_DAYS}"),
+        ("LAH001", WITHOUT_CALL, f"visit v1 (linked to the call) is 1 day after {BY_DAYS}"),
+        ("LAH001", WITHOUT_CALL | {"gap_days": 0}, f"visit v1 (linked to the call) is on {BY_DAYS}"),
         ("FRQ001", CLAIM, "billed 1 day after claim k1 of the same patient, provider and code"),
         (
             "FRQ001",

@@ -64,7 +64,26 @@ TIMES = ("m", "me", "d", "e", "e", "s", "de", "mde", "", "d+", "m+", "md", "ms",
 CALL_CODES = words(
     "98968 98968 98968 98968 98968 98968 98968 98967 98966 98968-95 98967 98966 _ 99213 G2012 99441 99421 93792 99439 G0511"
 )
-CLAIM_STATUS = ("", "", "", "", "", "", "", "", "paid", "void", "Denied", "re-versed", "rejected", "active")
+CLAIM_STATUS = (
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "paid",
+    "void",
+    "Denied",
+    "re-versed",
+    "rejected",
+    "active",
+    "4",
+    "22",
+    "1",
+    "99",
+)
 UNITS = words("1 1 1 2 _ 1.0 1.5 0")
 MODIFIERS = ("", "", "", "95", "24", "GT,24", "24-x")
 AMOUNTS = ("", "75.25", "$1,234.50", "(75.25)", "0", "0.00", "40")
@@ -418,6 +437,28 @@ def draw_claim(scene: Scene, number: int, calls: list[Row]) -> Row:
     return row
 
 
+def draw_billed_visit(scene: Scene, number: int, calls: list[Row]) -> Row:
+    """A line that bills a visit, on days around a call; sometimes of the call itself."""
+    draw = scene.draw
+    which = draw(indices(len(calls)))
+    call, (start, _) = calls[which], scene.spans[which]
+    row: Row = {
+        "claim_id": f"V{number}",
+        "claim_line": pick(draw, ("", "1", "2")),
+        "patient_id": call["patient_id"],
+        "provider_id": pick(draw, (call["provider_id"], call["provider_id"], "b", "c")),
+        "service_date": str(scene.day(start) + timedelta(days=pick(draw, (-3, 1, -7, -8, -1, 0, 2, 5, 14, 15)))),
+        "cpt_code": pick(draw, ("99213", "99213", "97110", "10004", "99441", "98016", "A0001", "99484")),
+        "diagnosis_codes": pick(draw, (*DIAGNOSES, call["diagnosis_codes"])),
+        "claim_status": scene.fact(CLAIM_STATUS),
+    }
+    if chance(draw, 6):
+        row["call_id"] = call["call_id"]
+    if chance(draw, 8):
+        row["claim_id"] = pick(draw, ("L1", call.get("related_visit_id") or "L2", call["call_id"]))
+    return row
+
+
 def draw_provider(scene: Scene, provider: str) -> Row:
     """One provider's row."""
     draw = scene.draw
@@ -722,6 +763,7 @@ def worlds(draw: Draw) -> World:
     claims = None
     if with_claims:
         claims = [draw_claim(scene, number, calls) for number in range(1, 1 + pick(draw, (0, 1, 2, 2, 3, 3, 4, 5)))]
+        claims += [draw_billed_visit(scene, number, calls) for number in range(1, 1 + pick(draw, (0, 0, 1, 1, 2, 3)))]
         claims = distinct(claims, "claim_id", "claim_line")
     providers = None
     if not chance(draw, 3):

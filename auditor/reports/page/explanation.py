@@ -124,7 +124,9 @@ def _event_text(event: Event, explanation: ClaimExplanation) -> str:
     )
     if event.until:
         when += f" to {event.until:%H:%M}"
-    kind = {"call": "call" if event.notes else "CALL", "claim": "line of claim"}.get(event.kind, event.kind)
+    kind = {"call": "call" if event.notes else "CALL", "claim": "line of claim", "line": "visit billed on claim"}.get(
+        event.kind, event.kind
+    )
     gap = "" if event.kind == "call" and not event.notes else _gap(event, explanation)
     return f"{when} {kind} {event.id}{gap}" + (f"; {'; '.join(event.notes)}" if event.notes else "")
 

@@ -11,7 +11,7 @@ from auditor.windows import bounds
 from auditor.windows.bounds import Numbers
 
 _LEFT, _RIGHT, _WIDTH = 74, 8, 760
-_LANES = {"visit": 44, "claim": 82, "call": 120}
+_LANES = {"visit": 44, "line": 44, "claim": 82, "call": 120}
 _NAMES = {"visit": "visits", "claim": "other lines", "call": "calls"}
 _FOOT = 142
 _STRENGTH = {"violation": 3, "review": 2, "unknown": 1}
@@ -36,8 +36,7 @@ def shown(text: str | None) -> str:
 def draw(claim: Row, records: Sequence[Row], numbers: Numbers) -> str:
     """Draw one claim (of `Result.claims`) and the rows of `Result.evidence` weighed for it; `numbers` are its windows."""
     zone = claim["call_start"].tzinfo if claim["call_start"] else UTC
-    began = claim["call_start"] or bounds.midnight(claim["service_date"], zone)
-    spans = bounds.spans(numbers, began, claim["call_end"], claim["service_date"], zone)
+    spans = bounds.spans(numbers, claim["call_start"], claim["call_end"], claim["service_date"], zone)
     back, ahead, later, period = (
         bounds.Span(*map(_local, spans[name])) for name in ("lookback", "ahead", "later", "period")
     )
@@ -56,7 +55,7 @@ def draw(claim: Row, records: Sequence[Row], numbers: Numbers) -> str:
         bands.append(_band(scale, "visit", later, "later"))
     lanes = [f'<text class="lane" x="0" y="{y + 4}">{_NAMES[kind]}</text>'
              f'<line class="rail" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>'
-             for kind, y in _LANES.items()]  # fmt: skip
+             for kind, y in _LANES.items() if kind in _NAMES]  # fmt: skip
     label = f"Timeline of the claim of {claim['service_date']}; other records considered: {len(marks)}"
     body = "".join(
         [*bands, *lanes, *_days(scale, day, numbers, late), *_own_call(claim, scale, start, end), *_marks(scale, marks)]
