@@ -534,6 +534,12 @@ def test_a_blank_column_of_lengths_does_not_take_the_place_of_the_other(tmp_path
     assert (columns["call_minutes"], columns["call_seconds"]) == ("call_minutes", "call_seconds")
 
 
+def test_minutes_that_are_hours_long_are_seconds(tmp_path: Path) -> None:
+    rows = "".join(f"c{n},p1,a,2026-03-12 09:00,{1260 + n}\n" for n in range(3))
+    text = suggest.suggest(written(tmp_path, calls=f"call_id,patient,provider,start,call_minutes\n{rows}")).text
+    assert "seconds, according to the size" in line_of(text, 'call_seconds = "call_minutes"')
+
+
 def test_four_digits_are_a_time_only_where_the_header_says_so(tmp_path: Path) -> None:
     visits = "visit_id,patient,provider,appt_date,{}\nv1,p1,a,20260201,0900\nv2,p2,a,20260202,1130\n"
     for header, mapped in (("begin_time", ["appt_date", "begin_time"]), ("room", "appt_date")):
