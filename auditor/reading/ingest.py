@@ -363,7 +363,7 @@ def check_mapping(name: str, files: Sequence[SourceFile], policy: Policy, *, wit
     if missing:
         raise InputRefused(
             f"{name}: the policy maps columns that are in no file: {', '.join(missing)}; "
-            f"the last file has: {headers.shown(_all_headers(files[-1]))}; correct [columns.{name}] in the policy"
+            f"the last file has: {headers.shown(_all_headers(files[-1]), policy)}; correct [columns.{name}] in the policy"
         )
 
 
