@@ -64,7 +64,8 @@ _BASIS = Column(
     "basis",
     "text",
     "why the visit is related: linked, same problem, same diagnosis category, same provider, any; or why it cannot be "
-    "told: conflicting (different problems, same diagnosis category), same group, may be the call itself, unknown",
+    "told: conflicting (different problems, same diagnosis category), same group, another "
+    "vocabulary, may be the call itself, unknown",
     "not a visit that is compared",
 )
 _AMOUNTS = (

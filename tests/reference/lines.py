@@ -552,6 +552,23 @@ class Book:
             lines.append(self.finish(draft, calls, named or []))
         return lines
 
+    def claim_rows(self) -> list[dict[str, Any]]:
+        """Claims rows with an audited code, in the audited range, that are neither denied nor void by themselves."""
+        first, last = (
+            date.fromisoformat(self.settings[name]) if self.settings[name] else None
+            for name in ("service_from", "service_to")
+        )
+        return [
+            row
+            for row in self.tables["claims"].records
+            if row["cpt_code"] in self.settings["codes"]
+            and row["claim_status"] == "active"
+            and row["frequency_code"] != "void"
+            and all(row[amount] is None or row[amount] >= 0 for amount in ("billed_amount", "paid_amount"))
+            and (first is None or row["service_date"] >= first)
+            and (last is None or row["service_date"] <= last)
+        ]
+
     def finish(self, draft: Draft, calls: list[Call], named: list[Call]) -> Line:
         """A draft with its calls."""
         diagnoses = draft.row["diagnosis_codes"] if self.has_claims else frozenset()
