@@ -61,7 +61,9 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
     rejects = summary.rejects_of(inputs)
     for table, files in inputs.files.items():
         rows, lost = sum(file.rows for file in files), rejects[table].rejected
-        yield f"{table}: {counted(rows, 'row')} = {rows - lost:,} used + {lost:,} rejected"
+        left_out = sum(file.facts.left_out for file in files)
+        others = f" + {left_out:,} left out" if left_out else ""
+        yield f"{table}: {counted(rows, 'row')} = {rows - left_out - lost:,} used + {lost:,} rejected{others}"
         yield from _files(files)
         reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
         common = reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").head(_REASONS)

@@ -176,6 +176,7 @@ def log_inputs(inputs: Inputs) -> None:
     """Every file, with its rows in, used and rejected."""
     for file in summary.inputs_of(inputs):
         used = f"{counted(file.rows, 'row')} = {file.used:,} used + {file.rejected:,} rejected"
+        used += f" + {file.left_out:,} left out" if file.left_out else ""
         log.info("input", f"{file.table}: {file.path}: {used}", **vars(file))
 
 

@@ -116,7 +116,8 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> Export:
         where = ingest.where(table, part.path)
         with part.opened(where) as (stream, _):
             raw = decoding.Source(where, stream, digested=False)
-            if raw.head == b"PAR1":
+            if raw.head in ingest.PARQUET:
+                parquetfile.refuse_encrypted(where, raw.stream)
                 headers, frame = parquetfile.head(where, raw.stream, SAMPLE)
             else:
                 text = csvfile.open_text(where, raw, GUESS, skip=csvfile.lines_above_widest)

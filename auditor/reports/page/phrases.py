@@ -135,13 +135,13 @@ def period(claims: pl.DataFrame) -> str | None:
 
 
 def tables(summary: Summary) -> Iterator[Row]:
-    """Rows, used and rejected by table."""
+    """Rows, used, rejected and left out by table."""
     for name, rejects in summary.rejects.items():
         files = [entry for entry in summary.inputs if entry.table == name]
         yield {
             "name": name,
             **vars(rejects),
-            **{key: sum(getattr(entry, key) for entry in files) for key in ("rows", "used")},
+            **{key: sum(getattr(entry, key) for entry in files) for key in ("rows", "used", "left_out")},
         }
 
 
