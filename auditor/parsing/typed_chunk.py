@@ -10,7 +10,7 @@ import polars as pl
 
 from auditor.parsing import duplicates
 from auditor.parsing.duplicates import hashed
-from auditor.parsing.instants import MidnightCounts
+from auditor.parsing.instants import ColumnDates, DateCounts
 from auditor.parsing.microseconds import DAY
 from auditor.parsing.readers import blank_row, read_column
 from auditor.parsing.table_parser import ROW_SOURCE, DictionaryColumn, TableParser
@@ -37,8 +37,8 @@ class TypedChunk:
     _hashes: dict[str, pl.Series] = field(default_factory=dict)
 
     @property
-    def midnights(self) -> Mapping[str, MidnightCounts]:
-        return self.parser.midnights
+    def date_counts(self) -> Mapping[str, DateCounts]:
+        return self.parser.date_counts
 
     def ids(self) -> pl.Series:
         """64 bits of each row's id; null where a part of it is blank. The same in every process of one version."""
@@ -107,13 +107,13 @@ def type_rows(
     chunk: Chunk,
     policy: Policy,
     blanks: pl.DataFrame,
-    date_columns: frozenset[str] | None = None,
+    date_columns: Mapping[str, ColumnDates] | None = None,
     *,
     status_numbers: bool = True,
 ) -> TypedChunk:
     """Type rows of a table as they were read. Never raises on a value.
 
-    `blanks`: `readers.blank_row` of the table. `date_columns`: its columns that are date-only; None: these rows decide.
+    `blanks`: `readers.blank_row` of the table. `date_columns`: how its columns state dates; None: these rows decide.
     `status_numbers`: whether numbers in `claim_status` are those of an 835.
     """
     parser = TableParser(policy, spec.name, chunk.frame.height, date_columns, status_numbers)

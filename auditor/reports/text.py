@@ -173,8 +173,9 @@ def _rows_line(summary: Summary) -> str:
         details = [counted(table["duplicates"], "duplicate")] if table["duplicates"] else []
         if table["without_patient"]:
             details.append(f"{table['without_patient']:,} WITHOUT A VALID PATIENT ID")
-        part = f"{table['name']} {counted(table['rows'], 'row')} = {table['used']:,} used"
-        part += f" + {table['rejected']:,} rejected"
+        part = (
+            f"{table['name']} {counted(table['rows'], 'row')} = {table['used']:,} used + {table['rejected']:,} rejected"
+        )
         part += f" + {table['left_out']:,} left out" if table["left_out"] else ""
         parts.append(f"{part} ({', '.join(details)})" if details else part)
     unknown = sum(value.count for value in summary.unrecognised)
