@@ -29,7 +29,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
         return
     if exports.clear_by_absence:
         yield CHECK.warn(
-            f"visits.patient_id: {counted(exports.clear_by_absence, 'claim')} clear because the patient has no visit",
+            f"visits.patient_id: {counted(exports.clear_by_absence, 'clear claim')} of a patient without any visit",
             "check that the export has all visits and that the patient ids match",
             table="visits",
             column="patient_id",
