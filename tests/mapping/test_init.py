@@ -319,6 +319,7 @@ HEAD = "call_id,patient_id,provider_id,call_start,call_end,Duration\n"
     [
         ("24", "call_minutes", None),
         ("1440", "call_seconds", None),
+        ("1440000", "call_minutes", {"call_minutes": "milliseconds"}),
         ("0.4", "call_minutes", {"call_minutes": "hours"}),
         ("0.016667", "call_minutes", {"call_minutes": "days"}),
         ("24:00", "call_minutes", None),
