@@ -135,7 +135,7 @@ class Frequency(_Strict):
         return self.period_days - 1
 
 
-Differences = tuple[Literal["case", "zeros", "decimal", "punctuation"], ...]
+Differences = tuple[Literal["case", "zeros", "decimal", "punctuation", "reference"], ...]
 
 
 def _dates(text: str) -> list[date]:
@@ -171,6 +171,13 @@ class Ids(_Strict):
     problem_id: Differences = ()
     placeholders: tuple[str, ...] = ()
     not_placeholders: tuple[str, ...] = ()
+
+
+class RowChoice(_Strict):
+    """Rows to keep and to drop: header of the export → words, as vocabularies are written; "" is a blank cell."""
+
+    keep: Mapping[str, tuple[str, ...]] = {}
+    drop: Mapping[str, tuple[str, ...]] = {}
 
 
 class Lists(_Strict):
@@ -235,6 +242,7 @@ class Policy(_Strict):
     zone_names: Mapping[str, Offset]
     timezones: Mapping[str, Timezone]
     skip_rows: Mapping[Literal["calls", "visits", "claims", "providers"], Annotated[int, Field(ge=0, le=1000)]]
+    rows: Mapping[str, RowChoice]
     units: Mapping[Literal["call_minutes", "call_seconds", "discussion_minutes"], Unit]
     relatedness: Literal["evidence", "any"]
     reversals: Literal["ask", "real"]
@@ -455,6 +463,8 @@ def _check_names(policy: Policy, where: str, text: str) -> None:
         if path[-1] not in names:
             raise UsageError(_at(where, text, path, f"unknown name{nearest(path[-1], names)}"))
 
+    for table in policy.rows:
+        accepted(("rows", table), tuple(TABLES))
     for table, columns in policy.columns.items():
         accepted(("columns", table), tuple(TABLES))
         for column in columns:

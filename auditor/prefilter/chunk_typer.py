@@ -155,7 +155,7 @@ class ChunkTyper:
             )
         whole = profile.merge([*(part.profile for part in parts), of_records])
         table = typed_table.merge([part.table for part in parts])
-        if files and not any(file.rows for file in files):  # nothing is blank where nothing is
+        if files and not any(file.records for file in files):  # nothing is blank where nothing is
             table = replace(table, columns=frozenset(name for file in files for name in file.mapping))
         return rows, ChunkSummary(
             replace(table, rejects=typed_table.all_rejects(table.rejects, [ids.rejects])),

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from auditor.parsing import instants
 from auditor.parsing.instants import DateCounts
 from auditor.quality.issue import Check, Exports, Issue
+from auditor.schema.names import counted
 
 _NOT_JUDGED = "visit_end"
 """No rule reads its time."""
@@ -38,7 +39,7 @@ def lost_times(name: str, counts: DateCounts) -> tuple[str, str] | None:
     if holds_dates and clock:
         count_as = "times" if name == "call_start" else "dates without a time"
         return (
-            f"{clock} values are midnight{where}, so the export may lack times",
+            f"{counted(clock, 'value')} at midnight{where}, so the export may lack times",
             f"the audit treats them as {count_as}",
         )
     if holds_dates or counts.values < instants.MIDNIGHT_COLUMN or midnights * 10 < counts.values:

@@ -18,6 +18,8 @@ from auditor.quality.relationships import Lookups
 
 SKETCH_SIZE = 20_000
 """Size of the KMV sketch (the k smallest hashes) that is kept per column."""
+NORMALIZED_PROBLEMS = "normalized problem_id"
+"""The sketch of problem ids, of which nearly equal ones are one."""
 MATCHES = {"name": pl.String(), "value": pl.String(), "how": pl.String()}
 """Ids that match: the relationship, the id, and what a normalized match differs in; blank for an exact one."""
 
@@ -82,7 +84,11 @@ class TableProfile:
 
     def distinct_counts(self) -> dict[str, int]:
         """How many different patients, providers, problems and diagnosis categories there are; an estimate where many."""
-        sizes = {name: len(hashes) for name, hashes in sorted(self.sketches.items()) if len(hashes)}
+        sizes = {
+            name: len(hashes)
+            for name, hashes in sorted(self.sketches.items())
+            if len(hashes) and name != NORMALIZED_PROBLEMS
+        }
         return {  # of all hashes, up to the last that is kept
             name: size if size < SKETCH_SIZE else round((size - 1) / max(self.sketches[name]) * 2**64)
             for name, size in sizes.items()

@@ -10,6 +10,7 @@ from tests.reference.values import (
     Clock,
     column_dates,
     is_placeholder_date,
+    read_billed_codes,
     read_value,
     read_word,
     says_nothing,
@@ -78,6 +79,9 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
                 text = undress(row.get(column, "")) if column in exists else ""
                 text = "" if says_nothing(column, text) or is_no_date(kind, text) else text
                 values[column] = read_value(kind, column, text, clock, dates.get(column, "no"))
+            if "cpt_code" in kinds:
+                cell = read_billed_codes(undress(row.get("cpt_code", ""))) if values["cpt_code"] else {}
+                values["billed_codes"] = tuple(sorted((code, tuple(sorted(mods))) for code, mods in cell.items()))
             if "claim_status" in kinds:
                 word = undress(row.get("claim_status", "")) if "claim_status" in exists else ""
                 known = read_word("claim_status", word) is not None and (numbers or not is_number(word))
@@ -138,6 +142,22 @@ def is_number(word: str) -> bool:
     return word.strip().replace(".", "").isdecimal()
 
 
+def each_code(row: dict[str, Any], numbered: bool) -> list[dict[str, Any]]:
+    """A row for each code of its cell; the code is added to a numbered line."""
+    rows = []
+    for code, modifiers in row["billed_codes"]:
+        several = len(row["billed_codes"]) > 1
+        line = f"{row['claim_line']}/{code}" if several and numbered else row["claim_line"]
+        facts = {
+            "cpt_code": code,
+            "claim_line": line,
+            "modifiers": row["modifiers"] | set(modifiers),
+            "source": id(row),
+        }
+        rows.append(row | facts | {"own_line": row["claim_line"], "shares_cell": several})
+    return rows
+
+
 def is_blank(table: Table, column: str, kind: str) -> bool:
     """Whether no row says anything in the column."""
     texts = (undress(row.get(column, "")) for row in table.rows)
@@ -166,8 +186,8 @@ def is_own_record(name: str, values: dict[str, Any]) -> bool:
 
 def differs(column: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Do two rows differ in a column? A list differs in no row."""
-    sure = column == "claim_status" and one["claim_status_sure"] != other["claim_status_sure"]
-    return column in one and (one[column] != other[column] or sure)
+    beside = {"claim_status": "claim_status_sure", "cpt_code": "billed_codes"}.get(column, column)
+    return column in one and (one[column] != other[column] or one[beside] != other[beside])
 
 
 MAY_CHANGE = (
@@ -178,6 +198,7 @@ MAY_CHANGE = (
     "units",
     "modifiers",
     "processed_date",
+    "source",
 )
 
 

@@ -280,9 +280,36 @@ def read_word(column: str, text: str) -> str | None:
     return None
 
 
+FAMILY_CODES = ("98966", "98967", "98968")
+
+
+def read_billed_codes(text: str) -> dict[str, frozenset[str]]:
+    """The codes of a cell of lines, and the modifiers that follow each.
+
+    CHOICE: words beside a code that do not look like codes are a description; of a cell without any, the first word counts.
+    """
+    found: dict[str, frozenset[str]] = {}
+    joined = re.sub(r"\b(HCPCS|HCPC|CPT)\s+", "", text.upper())
+    for item in re.split(r"[;,|\s]+", joined):
+        code = read_code(item)
+        if code is None or not re.fullmatch(r"\d{4}[A-Z0-9]|[A-Z]\d{4}", code):
+            continue
+        modifiers = set()
+        for part in [part for part in re.split(r"[^A-Z0-9]+", item.partition(code)[2]) if part][:4]:
+            if len(part) != 2:
+                break
+            modifiers.add(part)
+        found[code] = found.get(code, frozenset()) | modifiers
+    if not found:
+        single = read_code(text)
+        return {single: frozenset()} if single else {}
+    return found
+
+
 def read_code(text: str) -> str | None:
     """Upper case, what stands before it and the words CPT, HCPCS, HCPC left out, cut at the first other character."""
     text = re.sub(r"^[^A-Z0-9]+", "", text.strip().upper())
+    text = re.sub(r"^(HC|HP|ER|WK|N4)[^A-Z0-9\s]+", "", text)
     for word in ("HCPCS", "HCPC", "CPT"):
         if text.startswith(word):
             text = text.removeprefix(word).lstrip(":- \t")
@@ -298,7 +325,9 @@ def read_codes(text: str, dots: bool) -> frozenset[str]:
         text = re.sub(r"\b(HCPCS|HCPC|CPT)\s+", "", text, flags=re.IGNORECASE)
     for part in re.split(r"[;,|\s]+", text):
         if dots:
-            found = re.match(r"[^A-Z0-9]*([A-Z][0-9][A-Z0-9])", part.replace(".", "").upper())
+            found = re.match(
+                r"[^A-Z0-9]*(?:(?:ABK|ABF|BK|BF)[^A-Z0-9]+)?([A-Z][0-9][A-Z0-9])", part.replace(".", "").upper()
+            )
             code = found.group(1) if found else None
         else:
             code = read_code(part)
@@ -335,7 +364,8 @@ def read_value(kind: str, column: str, text: str, clock: Clock, midnights_are_da
     if kind == "text":
         return text
     if kind == "code":
-        return read_code(text)
+        codes = read_billed_codes(text)
+        return max((code for code in codes if code in FAMILY_CODES), default=min(codes, default=None))
     if kind == "instant":
         return read_instant(text, clock, midnights_are_dates)
     if kind == "date":

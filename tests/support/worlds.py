@@ -64,6 +64,7 @@ MINUTES = (*words(
 TIMES = ("m", "me", "d", "e", "e", "s", "de", "mde", "", "d+", "m+", "md", "ms", "s!", "d!", "m!", "m-", "m~", "d~")
 CALL_CODES = words(
     "98968 98968 98968 98968 98968 98968 98968 98967 98966 98968-95 98967 98966 _ 99213 G2012 99441 99421 93792 99439 G0511"
+    " 99213;98968 HC:98968:24 98966|98968 98968-24-57 98968,G2012"
 )
 CLAIM_STATUS = (
     "",
@@ -630,7 +631,8 @@ ASTRAY = (
     ("providers", "provider_id"),
 )
 SPELLINGS: tuple[Callable[[str], str], ...] = (
-    str.upper, lambda text: f"0{text}", lambda text: f"{text}.0", lambda text: f"{text[:1]}-{text[1:]}"
+    str.upper, lambda text: f"0{text}", lambda text: f"{text}.0", lambda text: f"{text[:1]}-{text[1:]}",
+    lambda text: f"{text[:1]},{text[1:]}", lambda text: f"Patient/{text}", lambda text: f"urn:uuid:{text}",
 )  # fmt: skip
 DRESSES: tuple[Callable[[str], str], ...] = (
     lambda text: f'="{text}"', lambda text: f"'{text}", lambda text: f"{text[:1]}\u200b{text[1:]}\u00a0"
