@@ -199,7 +199,13 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
     By the line's call, else by the calls' claim, else by patient, provider and date.
     """
     claim_lines = claims.select(
-        *_KEY, "service_date", "call_id", *_LINE_COLUMNS, own_diagnoses="diagnosis_codes", own_call_id="call_id"
+        *_KEY,
+        "service_date",
+        "call_id",
+        *_LINE_COLUMNS,
+        own_diagnoses="diagnosis_codes",
+        own_call_id="call_id",
+        processed_date="processed_date",
     )
     claim_lines = adjustments.settle(claim_lines.with_row_index("row"))
     active = claim_lines.filter(pl.col("claim_status") == "active")
@@ -227,7 +233,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
         .select("row", "call_id")
     )
     pairs = pl.concat([by_id.with_columns(named_by_id=pl.lit(True)), by_date.with_columns(named_by_id=pl.lit(False))])
-    return claim_lines.drop("call_id"), pairs
+    return claim_lines.drop("call_id", "processed_date"), pairs
 
 
 def _facts(line_calls: pl.DataFrame, timezone: str) -> pl.DataFrame:

@@ -13,7 +13,8 @@ _TIMES = ("call_start", "call_end", "call_minutes", "call_seconds", "discussion_
 
 def is_adjustment() -> pl.Expr:
     """Whether a row replaces or voids others, or takes an amount back: a record of its own, whatever its id."""
-    return pl.col("frequency_code").is_in(["replacement", "void"]).fill_null(False) | has_negative_amount()
+    by_code = pl.col("frequency_code").is_in(["replacement", "void"]).fill_null(False)
+    return by_code | has_negative_amount() | (pl.col("claim_status") == "reversed").fill_null(False)
 
 
 def has_negative_amount() -> pl.Expr:

@@ -8,13 +8,18 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from auditor.parsing.table_parser import TableParser
-from auditor.schema.tables import Column
+from auditor.schema.tables import TABLES, Column
 
 LOOKS_LIKE = r"^[^\s]{1,40}( [^\s]{1,20})?$"
 
 DIFFERENCES: Mapping[str, str] = {"case": "case", "zeros": "leading zeros", "decimal": "a trailing .0",
                                 "punctuation": "blanks or hyphens"}  # fmt: skip
 """What two nearly equal ids may differ in: the policy's word → words of messages."""
+
+_NO_RECORD = ("0", "-1", "-2", "-3")
+"""Keys by which a warehouse points to nothing."""
+_ZEROS = tuple("0" * digits for digits in range(4, 21))
+"""Texts that may mean the same; an export whose numbers begin at zero has them, too."""
 
 _MEANS = {"originating_call_id": "call_id", "related_visit_id": "visit_id"}
 """Columns whose ids are those of another column."""
@@ -30,6 +35,30 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     if differences := getattr(parser.policy.ids, _MEANS.get(column.name, column.name), ()):
         values = values.to_frame("id").select(folded(pl.col("id"), differences)).to_series()
     parser.add(column.name, values)
+
+
+def without_keys_of_nothing(parser: TableParser, column: Column, values: pl.Series) -> pl.Series:
+    """Null for the keys 0, -1, -2 and -3.
+
+    In the key of calls, visits and claims they reject the row. A row without a required provider is used: it is equal
+    to nobody.
+    """
+    if column.name in ("patient_id", "claim_line"):
+        return values
+    is_key = column.name in TABLES[parser.table].key
+    if not is_key and column.name != "provider_id":
+        zeros = (
+            "ids of only zeros are read as ids (rows: {count}); if they mean blank, add them to `nulls` in the policy"
+        )
+        parser.warn(column, values.is_in(_ZEROS).fill_null(False), zeros)
+    nothing = values.is_in(_NO_RECORD).fill_null(False)
+    if not nothing.any():
+        return values
+    if is_key and parser.table != "providers":
+        parser.reject(column.name, f"{column.name} is a key of no record, such as 0 or -1", nothing)
+    else:
+        parser.warn(column, nothing, "keys that point to no record (0, -1, -2 or -3) count as blank (rows: {count})")
+    return values.set(nothing, None)
 
 
 def are_digits(texts: pl.Series) -> bool:

@@ -60,10 +60,12 @@ def read_column(parser: TableParser, column: Column, values: pl.Series, hints: C
         values, parser.codes = _dictionary_encoded(values, hints.texts.get(column.name), reader.encode)
         byte_range = hints.byte_range(column.name) if parser.codes is None else byte_range_of(values.to_list())
         values = cells.clean(parser, column, values, byte_range)
-    if parser.rows and (not values.null_count() or parser.has_row(values.is_not_null())):
-        parser.filled.add(column.name)
     if column.required and values.null_count():
         parser.reject(column.name, f"{column.name} is blank", values.is_null())
+    if column.kind is Kind.ID:
+        values = identifiers.without_keys_of_nothing(parser, column, values)
+    if parser.rows and (not values.null_count() or parser.has_row(values.is_not_null())):
+        parser.filled.add(column.name)
     reader.read(parser, column, values)
     parser.codes = None
 

@@ -120,7 +120,8 @@ def type_table(extract: Extract, policy: Policy) -> Table:
     """Type a whole table in memory: reject rows that cannot be used, merge rows with one id."""
     chunk = Chunk(extract.frame, extract.rejects)
     typed = type_rows(extract.spec, chunk, policy, blank_row(extract.spec.name, policy))
-    repeats = typed.is_valid & typed.ids().is_duplicated()
+    ids = typed.ids()
+    repeats = typed.is_valid & ids.is_duplicated() & ids.is_not_null()
     rows, rejects = duplicates.one_per_id(extract.spec, typed.rows(typed.is_valid & ~repeats), typed.rows(repeats))
     table = typed.table()
     if extract.frame.is_empty():  # nothing is blank where nothing is

@@ -30,8 +30,8 @@ RowFilter = Callable[[pl.DataFrame], pl.Series]
 """Some columns of rows → a mask of those that can matter."""
 
 _PROFILE_COLUMNS = {
-    "calls": ("cpt_code", "frequency_code", "billed_amount", "paid_amount", "call_end", "call_minutes", "call_seconds",
-              "discussion_minutes"),
+    "calls": ("cpt_code", "frequency_code", "claim_status", "billed_amount", "paid_amount", "call_end", "call_minutes",
+              "call_seconds", "discussion_minutes"),
     "visits": ("status",),
     "claims": (),
 }  # fmt: skip
@@ -133,7 +133,7 @@ class ChunkTyper:
     def merge(self, parts: Sequence[ChunkSummary], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, ChunkSummary]:
         """Merge the summaries of chunks, in order; also returns the deferred rows that can matter."""
         scan = self.scan
-        ids = duplicates.resolve(pl.concat([part.duplicate_keys for part in parts]))
+        ids = duplicates.resolve(TABLES[scan.table], pl.concat([part.duplicate_keys for part in parts]))
         rows = duplicates.merge_lists(TABLES[scan.table], pl.concat([part.deferred_rows for part in parts]), ids.kept)
         spans, of_records = self._of_records(ids.representatives)
         if scan.bills:

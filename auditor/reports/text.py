@@ -66,6 +66,8 @@ def write(
     out.print(_money_line(summary))
     out.print(f"Visits cover {reach(summary.coverage)}; policy {summary.policy.name}, {summary.timezone}")
     out.print(_rows_line(summary))
+    if summary.blank_columns:
+        out.print(f"Blank in every row, so absent: {', '.join(summary.blank_columns)}")
     if most is None and summary.joins:
         out.print(_joins_line(summary.joins))
     for table in (_rules(summary.rules, most), _providers(providers, most, show_ids)):

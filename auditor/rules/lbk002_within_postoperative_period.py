@@ -15,9 +15,8 @@ import polars as pl
 from auditor.rules.reasons import visits_back
 from auditor.rules.rule import DAYS, RELATION, RELATION_READS, THE_CALL, Rule
 
-_IN_PERIOD = (
-    pl.col("took_place") & (pl.col("same_provider") | pl.col("same_group")) & pl.col("certainly_before")
-)  # fmt: skip
+_BEFORE = pl.col("took_place") & pl.col("certainly_before")
+_IN_PERIOD = _BEFORE & (pl.col("same_provider") | pl.col("same_group"))
 _FIRM = pl.col("basis").is_in(["linked", "same problem", "same diagnosis category", "any"])
 _EXCLUSION_REASON = (
     pl.when(~pl.col("took_place"))
@@ -41,6 +40,7 @@ RULE = Rule(
     violation=_IN_PERIOD & _FIRM,
     conclusive=pl.col("status_known"),
     review=_IN_PERIOD & pl.col("may_be_related"),
+    doubt=_BEFORE & pl.col("provider_blank") & pl.col("may_be_related"),
     reads=(*RELATION_READS, "calls.modifiers", "claims.modifiers"),
     window="postoperative",
     reads_calls=True,

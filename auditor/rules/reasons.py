@@ -22,6 +22,8 @@ _REJECTED = (
     "in another table, or the export has a date gap"
 )
 
+_NO_PROVIDER = "the provider of a visit is blank, so it cannot be told whether it is the claim's"
+
 
 def always(text: str) -> Why:
     """The same text for every claim."""
@@ -36,7 +38,7 @@ def blank(column: str) -> Why:
 def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
     """Visits before the call: the window begins before the visits export, or the call is after the export ends."""
 
-    def reason_of(claim: Row, _: Sequence[Row], run: "Summary") -> str:
+    def reason_of(claim: Row, records: Sequence[Row], run: "Summary") -> str:
         start = claim["call_start"] or bounds.midnight(claim["service_date"], zone(run.timezone))
         first = bounds.first_day(start.date(), getattr(run.numbers, window))
         since, as_of = run.coverage.visits_since, run.coverage.as_of
@@ -44,6 +46,8 @@ def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
             return f"the window begins on {first}, but the visits export {_begins(since)}"
         if as_of is None or start > as_of:
             return f"the visits export is complete only up to {_short(as_of)}, before the call"
+        if any(row["outcome"] == "unknown" for row in records):
+            return _NO_PROVIDER
         return _REJECTED.format("visits")
 
     return reason_of
@@ -92,11 +96,13 @@ def series(beside: Sequence[str]) -> Why:
     return reason_of
 
 
-def same_day(claim: Row, _: Sequence[Row], run: "Summary") -> str:
+def same_day(claim: Row, records: Sequence[Row], run: "Summary") -> str:
     """Visits and lines of the service date."""
     since, as_of, day = run.coverage.visits_since, run.coverage.as_of, claim["service_date"]
     if since is None or as_of is None or not since <= day <= as_of.date():
         return f"the visits export covers {since or 'an unknown day'} to {_short(as_of)}, not the service date"
+    if any(row["outcome"] == "unknown" for row in records):
+        return _NO_PROVIDER
     return _REJECTED.format("visits or lines")
 
 

@@ -62,7 +62,8 @@ CALLER: Vocabulary = {
 }
 YES_NO: Vocabulary = {"true": ("yes", "y", "t", "1", *"✓✔☑"), "false": ("no", "n", "f", "0", *"✗✘☐")}
 CLAIM_STATUS: Vocabulary = {
-    "void": ("voided", "reversed", "deleted", "cancelled", "canceled"),
+    "void": ("voided", "deleted", "cancelled", "canceled", "23", "25"),
+    "reversed": ("22",),
     "denied": ("rejected", "4"),
     "active": (
         "paid",
@@ -77,9 +78,16 @@ CLAIM_STATUS: Vocabulary = {
         "1",
         "2",
         "3",
+        "5",
+        "10",
+        "13",
+        "15",
+        "16",
+        "17",
         "19",
         "20",
         "21",
+        "27",
     ),
 }
 
@@ -154,7 +162,15 @@ def _billing(*, billing: bool) -> tuple[Column, ...]:
         Column("units", Kind.NUMBER, "units billed", ("unit_count", "quantity", "service_units"), billing=billing),
         Column("billed_amount", Kind.MONEY, "amount billed", ("charge", "charge_amount", "billed"), billing=billing),
         Column("paid_amount", Kind.MONEY, "amount paid", ("payment", "payment_amount", "paid"), billing=billing),
-        Column("claim_status", Kind.TERM, "void, denied, or active", ("line_status",), False, CLAIM_STATUS, billing),
+        Column(
+            "claim_status",
+            Kind.TERM,
+            "void, reversed, denied, or active",
+            ("line_status",),
+            False,
+            CLAIM_STATUS,
+            billing,
+        ),
         Column(
             "frequency_code",
             Kind.TERM,
@@ -259,6 +275,8 @@ CLAIMS = _table(
     Column("cpt_code", Kind.CODE, "code billed", _CODE_ALIASES, required=True),
     Column("call_id", Kind.ID, "the call that the line bills", ("call", "call_no", "call_number")),
     *_billing(billing=False),
+    Column("processed_date", Kind.DATE, "when the payer decided on the row", ("date_processed", "adjudication_date")),
+    Column("place_of_service", Kind.TEXT, "place of service code", ("pos", "pos_code", "place_of_service_code")),
     _PAYER,
     _DIAGNOSES,
 )

@@ -106,6 +106,7 @@ SHARED_CALL: Columns = RECORD | {
 """Other active lines that one of the claim's calls supports too: earlier ones of the family, and any of other codes."""
 
 SAME_DAY: Columns = RECORD | {
+    "provider_blank": (FLAG, "a visit without a provider, which may be the claim's"),
     "is_0": (FLAG, "a code is on NCCI list 0"),
     "is_1": (FLAG, "a code is on NCCI list 1"),
     "status_known": (
@@ -137,8 +138,10 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
     of_family = nearly_in("patient_id", "patient in lines")
     of_others = nearly_in("patient_id", "patient in other lines")
     lines = lines | is_placeholder | of_family
-    by_provider = nearly_in("provider_id", "provider in visits")
     of_billed_visits = nearly_in("patient_id", "patient in billed visits")
+    by_provider = nearly_in("provider_id", "provider in visits") | pl.col("provider_id").is_null()
+    is_nobody = pl.col("provider_id").is_null()
+    lines = lines | pl.col("patient_id").is_in(records.billing.lines.filter(is_nobody)["patient_id"].implode())
     came_from = any_normalized("call_ids", "call in visits")
     visit_named_by_call = any_normalized("related_visit_ids", "visit in visits")
     may_be_missing = {
@@ -156,7 +159,7 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
         return pl.col("cpt_code").replace_strict(limits, return_dtype=pl.Int64)
 
     calls = (("own_call_id", "call"), ("patient_id", "patient"), ("provider_id", "provider"))
-    call_unsure = pl.any_horizontal(nearly_in(column, f"{kind} in calls") for column, kind in calls)
+    call_unsure = pl.any_horizontal(nearly_in(column, f"{kind} in calls") for column, kind in calls) | is_nobody
     not_covered = bounds.not_covered(records.context.coverage, policy)
     keys = ["patient_id", "provider_id"]
     near = records.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
@@ -168,7 +171,7 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
         max_units=pl.lit(policy.frequency.max_units),
         hours_ahead=pl.lit(policy.lookahead.hours),
         is_placeholder=is_placeholder.fill_null(False),
-        provider_unsure=nearly_in("provider_id", "provider in providers").fill_null(False),
+        provider_unsure=nearly_in("provider_id", "provider in providers").fill_null(True),
         call_unsure=call_unsure.fill_null(False) if records.has_claims_table else pl.lit(False),
         **{name: uncovered | may_be_missing[name] for name, uncovered in not_covered.items()},
     ).drop("near_provider")
@@ -357,7 +360,9 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords)
         is_1=code.is_in(on_1),
         status_known=pl.lit(True),
     )
-    pairs = own.join(pl.concat([visit_rows, line_rows]), on=["patient_id", "provider_id", "day"], how="inner")
+    by_day = own.join(pl.concat([visit_rows, line_rows]), on=["patient_id", "day"], how="inner", suffix="_other")
+    same_or_blank = (pl.col("provider_id_other") == pl.col("provider_id")).fill_null(pl.col("kind") == "visit")
+    pairs = by_day.filter(same_or_blank).with_columns(provider_blank=pl.col("provider_id_other").is_null())
     back, after = pl.col("start") - pl.col("at"), pl.col("at") - pl.col("end")
     elapsed = pl.max_horizontal(back, after, pl.duration()).dt.total_microseconds()
     is_call = (pl.col("kind") == "visit") & nearly("id", "call_ids")

@@ -15,6 +15,7 @@ VISIT: Columns = RECORD | {
     "may_be_related": (FLAG, "related, or it cannot be told"),
     "same_provider": (FLAG, "the claim's provider"),
     "same_group": (FLAG, "the claim's group"),
+    "provider_blank": (FLAG, "its provider is blank, and may be the claim's"),
     "qualifies": (FLAG, "it is or may be a visit by its codes and its modality, and not the call itself"),
     "completed": (FLAG, "its status is completed"),
     "scheduled": (FLAG, "its status is scheduled"),
@@ -179,6 +180,7 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         not_cancelled=~status.is_in(["cancelled", "no_show"]).fill_null(False),
         status_known=pl.col("v_status_sure") & ~pl.col("is_placeholder") & ~pl.col("may_be_call")
         & ~related.nearly("id", "named_calls") & ~pl.col("by_days"),
+        provider_blank=pl.col("v_provider_id").is_null(),
         postoperative=bounds.is_postoperative(policy),
         same_group=(pl.col("group_id") == pl.col("v_group_id")).fill_null(False),
         may_be_related=pl.col("relation") != related.NO,

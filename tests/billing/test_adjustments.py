@@ -12,11 +12,11 @@ HEAD = ("claim_id", "claim_line", "paid_amount", "frequency_code", "original_cla
 ORIGINAL = "c1 | 1 | 30 | | |"
 
 
-def world(*rows: str) -> World:
+def world(*rows: str, head: tuple[str, ...] = HEAD) -> World:
     """A call of each claim's day, and these lines."""
-    lines = [dict(zip(HEAD, (cell.strip() for cell in row.split("|")), strict=True)) for row in rows]
+    lines = [dict(zip(head, (cell.strip() for cell in row.split("|")), strict=True)) for row in rows]
     shared = {"patient_id": "p", "provider_id": "a", "service_date": "2026-03-02", "cpt_code": "98968"}
-    claims = Table((*HEAD, *shared), tuple(line | shared for line in lines))
+    claims = Table((*head, *shared), tuple(line | shared for line in lines))
     call = {
         "call_id": "k",
         "patient_id": "p",
@@ -64,6 +64,57 @@ def test_the_line_that_is_left(tmp_path: Path, rows: tuple[str, ...], left: set[
     assert set(result.claims["claim_id"]) == left
     assert (result.inactive["void"], result.unmatched) == (void, unmatched)
     assert any("refer to lines that are not in" in text for text in result.warnings) is bool(unmatched)
+
+
+CHAIN = ("claim_id", "claim_line", "paid_amount", "claim_status", "processed_date", "frequency_code")
+
+
+@pytest.mark.parametrize(
+    ("rows", "left", "inactive"),
+    [
+        # a correction: paid, taken back, paid again
+        (("c1 | 1 | 31 | | 2026-03-14 |", "c1 | 1 | -31 | 22 | 2026-03-20 |", "c1 | 1 | 28 | | 2026-03-20 |"), [28], (2, 0)),
+        (("c1 | 1 | 31 | | |", "c1 | 1 | -31 | reversed | |", "c1 | 1 | 28 | | |"), [28], (2, 0)),
+        # the latest stands
+        (("c1 | 1 | 31 | | 2026-03-14 |", "c1 | 1 | 28 | | 2026-03-20 |"), [28], (0, 0)),
+        (("c1 | 1 | 0 | denied | 2026-03-14 |", "c1 | 1 | 28 | | 2026-03-20 |"), [28], (0, 0)),
+        (("c1 | 1 | 31 | | 2026-03-14 |", "c1 | 1 | 0 | denied | 2026-03-20 |"), [], (0, 1)),
+        (("c1 | 1 | 31 | | |", "c1 | 1 | 0 | denied | 2026-03-20 |"), [31], (0, 0)),
+        (("c1 | 1 | 31 | | 2026-03-20 |", "c1 | 1 | 0 | denied | 2026-03-20 |"), [31], (0, 0)),
+        # a void that came last voids the others; one of an earlier day, or without one, does not
+        (("c1 | 1 | 31 | | 2026-03-14 |", "c1 | 1 | 31 | void | 2026-03-20 |"), [], (2, 0)),
+        (("c1 | 1 | 31 | | 2026-03-20 |", "c1 | 1 | 31 | void | 2026-03-14 |"), [31], (1, 0)),
+        (("c1 | 1 | 31 | | |", "c1 | 1 | 31 | void | |"), [31], (1, 0)),
+        # a void (8) of the same claim voids the replacements that came before it
+        (("c1 | 1 | 31 | | 2026-03-01 |", "c1 | 1 | 28 | | 2026-03-14 | 7", "c1 | 1 | 0 | | 2026-03-16 | 8"), [], (3, 0)),
+        (("c1 | 1 | 31 | | 2026-03-01 |", "c1 | 1 | 28 | | 2026-03-16 | 7", "c1 | 1 | 0 | | 2026-03-14 | 8"), [28], (2, 0)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("backwards", [False, True])
+def test_rows_of_one_line(
+    tmp_path: Path, rows: tuple[str, ...], left: list[int], inactive: tuple[int, int], backwards: bool
+):
+    made = world(*(rows[::-1] if backwards else rows), head=CHAIN)
+    result = compare.run(made, tmp_path)
+    assert compare.differences(made, result) == []
+    assert result.claims["paid_amount"].to_list() == left
+    assert (result.inactive["void"], result.inactive["denied"]) == inactive
+    assert result.inputs.tables["claims"].rejects.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        (("c1 | 1 | 31 | | |", "c1 | 1 | 28 | | |"), "paid_amount"),
+        (("c1 | 1 | 31 | | 2026-03-14 |", "c1 | 1 | 28 | | |"), "paid_amount, processed_date"),
+        (("c1 | 1 | 31 | | 2026-03-14 |", "c1 | 1 | 28 | other | 2026-03-14 |"), "paid_amount, claim_status"),
+    ],
+)
+def test_active_rows_of_one_line_without_an_order_conflict(tmp_path: Path, rows: tuple[str, ...], columns: str):
+    made = world(*rows, "c2 | 1 | 31 | | |", head=CHAIN)
+    result = compare.run(made, tmp_path)
+    assert compare.differences(made, result) == []
+    assert set(result.inputs.tables["claims"].rejects["reason"]) == {f"conflicting rows for one id: {columns} differ"}
 
 
 def test_a_replacement_that_found_nothing_asks_for_review(tmp_path: Path):

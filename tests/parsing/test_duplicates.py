@@ -22,8 +22,8 @@ def test_rows_of_one_id(tmp_path: Path, policy: Policy):
     ]
     assert table.rejects.select("source_record", "reason").rows() == [
         (3, "duplicate row"),
-        (4, "conflicting rows for one id"),
-        (5, "conflicting rows for one id"),
+        (4, "conflicting rows for one id: visit_start differ"),
+        (5, "conflicting rows for one id: visit_start differ"),
         (7, "duplicate row"),
     ]
     assert table.patients_with_rejects.to_list() == ["P2"]

@@ -27,6 +27,50 @@ def test_a_blank_line_of_a_claim_is_line_1() -> None:
     assert typed("calls", "claim_line", None, "2")[1] == [None, "2"]
 
 
+@pytest.mark.parametrize("key", ["0", "-1", "-2", "-3"])
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("calls", "claim_id"), ("calls", "problem_id"), ("calls", "group_id"), ("visits", "originating_call_id"),
+     ("visits", "provider_id"), ("calls", "provider_id"), ("claims", "call_id"), ("claims", "provider_id")],
+)  # fmt: skip
+def test_keys_of_no_record_are_blank_and_counted(table: str, column: str, key: str) -> None:
+    parser, values = typed(table, column, key, "n1", key)
+    assert values == [None, "n1", None]
+    assert parser.problem.to_list() == [0, 0, 0]
+    (message,) = parser.tallies
+    assert parser.tallies[message] == 2 and message.startswith(f"{table}.{column}: keys that point to no record")
+
+
+@pytest.mark.parametrize("key", ["0", "-1"])
+@pytest.mark.parametrize(("table", "column"), [("calls", "call_id"), ("visits", "visit_id"), ("claims", "claim_id")])
+def test_a_record_without_a_key_is_rejected(table: str, column: str, key: str) -> None:
+    assert typed(table, column, key, "n1")[0].problem.to_list() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "text"),
+    [
+        ("claims", "claim_line", "0"),
+        ("calls", "patient_id", "-1"),
+        ("calls", "claim_id", "-4"),
+        ("calls", "claim_id", "10"),
+        ("calls", "problem_id", "00"),
+        ("calls", "provider_id", "00000000"),
+    ],
+)
+def test_other_ids_are_values(table: str, column: str, text: str) -> None:
+    parser, values = typed(table, column, text)
+    assert values == [text] and not parser.tallies
+
+
+def test_ids_of_many_zeros_are_values_and_counted() -> None:
+    parser, values = typed("calls", "claim_id", "00000000", "C1")
+    assert values == ["00000000", "C1"]
+    assert [message.split(" (")[0] for message in parser.tallies] == [
+        "calls.claim_id: ids of only zeros are read as ids"
+    ]
+
+
 @pytest.mark.parametrize(
     ("ids", "digits"), [(["007", None], True), (["7", "+7"], False), (["9" * 25], False), (["7a"], False)]
 )

@@ -29,7 +29,7 @@ from tests.support.reading import CALL, one
         ("doc_reason", "see note", True),
         ("cpt_code", "98968-95", "98968"),
         ("cpt_code", "g0250", "G0250"),
-        ("claim_status", "Reversed", "void"),
+        ("claim_status", "Reversed", "reversed"),
         ("claim_status", "paid", "active"),
     ],
 )

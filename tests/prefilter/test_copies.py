@@ -111,8 +111,8 @@ def test_rows_of_one_id_in_several_exports(tmp_path: Path) -> None:
     inputs = auditing.read(asked, place)
     visits = inputs.tables["visits"]
     assert visits.rejects.select("source_file", "reason").rows() == [
-        (paths[2], "conflicting rows for one id"),
-        (paths[3], "conflicting rows for one id"),
+        (paths[2], "conflicting rows for one id: patient_id differ"),
+        (paths[3], "conflicting rows for one id: patient_id differ"),
         (paths[4], DUPLICATE),
         (paths[5], DUPLICATE),
     ]

@@ -1,5 +1,6 @@
 """Parquet: types that are read as their text would be, and files that cannot be read."""
 
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -24,7 +25,7 @@ def test_parquet_types_give_the_rows_of_their_text(tmp_path: Path, policy: Polic
 
 
 def test_parquet_of_unusual_types(tmp_path: Path, policy: Policy):
-    day = pl.Series([0, 1]).cast(pl.Datetime("ms"))
+    day = pl.Series([datetime(2026, 3, 2, 9), datetime(2026, 3, 2, 10)], dtype=pl.Datetime("ms"))
     frame = pl.DataFrame({"call_id": ["1", "2"], "patient_id": [float("nan"), 7.0], "provider_id": ["1.00", "2.00"],
                           "call_seconds": [1_500_000, 1_500_500], "call_start": day})  # fmt: skip
     frame = frame.with_columns(
@@ -60,7 +61,8 @@ def test_parquet_that_cannot_be_text_is_refused(tmp_path: Path, policy: Policy, 
 )
 def test_dates_of_no_calendar_are_text(tmp_path: Path, policy: Policy, far: int, column: str, dtype: pl.DataType):
     """Where they are ids they are as good as any; where a date is wanted they are rejected, and their neighbours are not."""
-    values = [max(-(2**31), min(2**31 - 1, far)) if dtype == pl.Date else far, 3, 5]
+    near = pl.Series([date(2026, 3, 2), date(2026, 3, 4)]).cast(dtype).to_physical()
+    values = [max(-(2**31), min(2**31 - 1, far)) if dtype == pl.Date else far, *near]
     frame = pl.DataFrame(
         {"visit_id": ["1", "2", "3"], "patient_id": ["a", "b", "c"], "visit_start": ["2026-03-02"] * 3}
     )

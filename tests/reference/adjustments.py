@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from tests.reference.tables import unchanging
+
 if TYPE_CHECKING:
     from tests.reference.lines import Call
 
@@ -53,7 +55,8 @@ def settle(drafts: list[Draft]) -> None:
         for other in in_order:
             if other is draft or other.claim_id != named:
                 continue
-            if other.row["frequency_code"] == "replacement" and other.claim_id == draft.claim_id:
+            own = other.row["frequency_code"] == "replacement" and other.claim_id == draft.claim_id
+            if own and not (frequency == "void" and came_before(other, draft)):
                 continue
             found = True
             if other.status == "active":
@@ -62,14 +65,17 @@ def settle(drafts: list[Draft]) -> None:
             draft.status = "void"
         draft.unmatched = not found
     for draft in in_order:
-        if draft.status != "active" or not any(amount is not None and amount < 0 for amount in draft.amounts):
+        negative = any(amount is not None and amount < 0 for amount in draft.amounts)
+        if draft.status != "reversed" and not (draft.status == "active" and negative):
             continue
         draft.status = "void"
         undone = undone_by(draft, in_order)
         if undone is None:
-            draft.unmatched = True
+            # CHOICE: a reversed line without a negative amount says that it is void itself, which is no fault.
+            draft.unmatched = negative
         else:
             undone.status = "void"  # which it may be already
+    follow(in_order)
     # CHOICE: two active lines cannot have one claim, line and code: the last stands.
     current: dict[tuple[str, str, str], Draft] = {}
     for draft in (draft for draft in in_order if draft.status == "active"):
@@ -77,6 +83,52 @@ def settle(drafts: list[Draft]) -> None:
         if key in current:
             current[key].status = "void"
         current[key] = draft
+
+
+def came_before(one: Draft, other: Draft) -> bool:
+    first, second = one.row.get("processed_date"), other.row.get("processed_date")
+    return first is not None and second is not None and first < second
+
+
+def follow(drafts: list[Draft]) -> None:
+    """Of rows of one line the latest stands; the others are no lines."""
+    chains: dict[tuple[Any, ...], list[Draft]] = {}
+    for draft in drafts:
+        own = draft.row["claim_status"]
+        if "processed_date" not in draft.row or draft.row["frequency_code"] in ("replacement", "void"):
+            continue
+        if own == "void" and draft.status == "void":
+            for other in drafts:
+                same = (other.claim_id, other.claim_line) == (draft.claim_id, draft.claim_line)
+                if same and other.status == "active" and came_before(other, draft):
+                    other.status = "void"
+    for draft in drafts:
+        if "processed_date" not in draft.row or draft.row["frequency_code"] in ("replacement", "void"):
+            continue
+        if draft.status in ("active", "denied"):
+            chains.setdefault((draft.claim_id, draft.claim_line), []).append(draft)
+    for chain in chains.values():
+        for same in alike_in(chain):
+            dates = [draft.row["processed_date"] for draft in same]
+            if None not in dates and len(set(dates)) == len(dates):
+                standing = max(same, key=lambda draft: draft.row["processed_date"])
+            else:
+                standing = max(same, key=lambda draft: draft.status == "active")
+            for draft in same:
+                if draft is not standing:
+                    draft.status = "superseded"
+
+
+def alike_in(chain: list[Draft]) -> list[list[Draft]]:
+    groups: list[list[Draft]] = []
+    for draft in chain:
+        for group in groups:
+            if unchanging(group[0].row) == unchanging(draft.row):
+                group.append(draft)
+                break
+        else:
+            groups.append([draft])
+    return groups
 
 
 def undone_by(draft: Draft, drafts: list[Draft]) -> Draft | None:
@@ -102,7 +154,8 @@ def undone_by(draft: Draft, drafts: list[Draft]) -> Draft | None:
         [other for other in own_line if other.status == "active"],
         [other for other in own_line if other.row["claim_status"] == "void"],
         [other for other in candidates if other.claim_id == draft.claim_id],
-        [other for other in candidates if alike(other)],
+        # CHOICE: of another claim only where an amount is taken back
+        [other for other in candidates if any((amount or 0) < 0 for amount in draft.amounts) and alike(other)],
     ):
         if wanted:
             return wanted[-1]

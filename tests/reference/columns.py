@@ -77,6 +77,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "original_claim_id": "text",
         "diagnosis_codes": "diagnoses",
         "payer": "text",
+        "processed_date": "date",
+        "place_of_service": "text",
     },
     "providers": {
         "provider_id": "text",
@@ -141,7 +143,8 @@ VOCABULARIES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "frequency_code": {"original": ("1", "5"), "replacement": ("7", "6"), "void": ("8",)},
     "claim_status": {
-        "void": ("voided", "reversed", "deleted", "cancelled", "canceled"),
+        "void": ("voided", "deleted", "cancelled", "canceled", "23", "25"),
+        "reversed": ("22",),
         "denied": ("rejected", "4"),
         "active": (
             "paid",
@@ -156,9 +159,16 @@ VOCABULARIES: dict[str, dict[str, tuple[str, ...]]] = {
             "1",
             "2",
             "3",
+            "5",
+            "10",
+            "13",
+            "15",
+            "16",
+            "17",
             "19",
             "20",
             "21",
+            "27",
         ),
     },
 }

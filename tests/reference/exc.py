@@ -30,14 +30,17 @@ def same_day_gap(claim: Line, visit: Visit) -> timedelta:
 
 
 def exc001(claim: Line, book: Book) -> Verdict:
-    supports = []
+    supports, nobody_knows = [], False
     nobody = claim.patient in book.quality.placeholders_by_table
     for visit in book.visits:
-        same = visit.row["patient_id"] == claim.patient and visit.row["provider_id"] == claim.provider
+        same = visit.row["patient_id"] == claim.patient and visit.row["provider_id"] in (claim.provider, None)
         if not same or visit.day != claim.service_date or visit.status in ("cancelled", "no_show"):
             continue
         outcome = exclusion(visit.codes)
         if outcome is not None:
+            if visit.row["provider_id"] is None:
+                nobody_knows = True
+                continue
             doubt = review_at_most(visit, claim, book)
             gap = same_day_gap(claim, visit)
             supports.append(Support(outcome, "visit", visit.id, 0, visit.date_only, gap, at_most_review=doubt))
@@ -47,7 +50,8 @@ def exc001(claim: Line, book: Book) -> Verdict:
         if same and line.service_date == claim.service_date and outcome is not None:
             supports.append(Support(outcome, "claim", line.claim_id, 0, at_most_review=nobody))
     unknown = (
-        book.visits_since is None
+        nobody_knows
+        or book.visits_since is None
         or claim.service_date < book.visits_since
         or book.as_of is None
         or claim.service_date > book.clock.day(book.as_of)

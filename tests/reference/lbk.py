@@ -76,7 +76,7 @@ def lbk001(claim: Line, book: Book) -> Verdict:
 def lbk002(claim: Line, book: Book) -> Verdict:
     if "24" in claim.modifiers:
         return Verdict("not applicable")
-    supports = []
+    supports, nobody_knows = [], False
     for visit in book.visits:
         # CHOICE: the specification says "a visit", not "a counting visit": any visit with global days is weighed.
         days = visit.row["global_days"]
@@ -84,7 +84,8 @@ def lbk002(claim: Line, book: Book) -> Verdict:
             continue
         same_provider = visit.row["provider_id"] is not None and visit.row["provider_id"] == claim.provider
         same_group = visit.group is not None and visit.group == claim.group
-        if not (same_provider or same_group) or not is_before(visit, claim):
+        blank = visit.row["provider_id"] is None
+        if not (same_provider or same_group or blank) or not is_before(visit, claim):
             continue
         gap = (book.clock.day(claim.first) - visit.day).days
         if not (1 if visit.date_only or claim.by_days else 0) <= gap <= days:
@@ -93,7 +94,12 @@ def lbk002(claim: Line, book: Book) -> Verdict:
         if related == "no":
             continue
         sure = basis in ("linked", "same problem", "same diagnosis category", "any")
-        supports.append(behind("LBK002", visit, claim, "violation" if sure else "review", basis, book))
+        if same_provider or same_group:
+            supports.append(behind("LBK002", visit, claim, "violation" if sure else "review", basis, book))
+        else:
+            nobody_knows = True
     quality = book.quality
-    unknown = back_unknown(claim, 90, book) or quality.provider_astray(claim) or quality.named_astray(claim)
+    unknown = (
+        nobody_knows or back_unknown(claim, 90, book) or quality.provider_astray(claim) or quality.named_astray(claim)
+    )
     return from_records("LBK002", supports, unknown, book)

@@ -101,19 +101,28 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
                 reject(record, "duplicate row")
             else:
                 distinct.append((record, values))
-        records += [values for _, values in distinct if adjusts(values)]
-        distinct = [(record, values) for record, values in distinct if not adjusts(values)]
+        own = [values for _, values in distinct if is_own_record(name, values)]
+        records += own
+        distinct = [(record, values) for record, values in distinct if not is_own_record(name, values)]
         if not distinct:
             continue
-        plain = [{c: v for c, v in values.items() if c not in LIST_COLUMNS} for _, values in distinct]
+        united = (*LIST_COLUMNS, *(("global_days",) if name == "visits" else ()))
+        plain = [{c: v for c, v in values.items() if c not in united} for _, values in distinct]
         if any(one != plain[0] for one in plain):
+            if name == "claims" and is_chain([values for _, values in distinct], own):
+                records += [values for _, values in distinct]
+                continue
+            different = [c for c in kinds if any(differs(c, one, plain[0]) for one in plain)]
             for record, _ in distinct:
-                reject(record, "conflicting rows for one id")
+                reject(record, f"conflicting rows for one id: {', '.join(different)} differ")
             continue
         merged = dict(plain[0])
         for column in LIST_COLUMNS:
             if column in kinds:
                 merged[column] = frozenset().union(*(values[column] for _, values in distinct))
+        if name == "visits":
+            days = [values["global_days"] for _, values in distinct if values["global_days"] is not None]
+            merged["global_days"] = max(days, default=None)
         records.append(merged)
     return Loaded(records, sorted(rejects), tainted, exists, [values for _, values in good])
 
@@ -133,7 +142,74 @@ def adjusts(values: dict[str, Any]) -> bool:
     """A replacement, a void, or a negative amount: a record of its own."""
     amounts = [values.get(name) for name in ("billed_amount", "paid_amount")]
     negative = any(amount is not None and amount < 0 for amount in amounts)
-    return values.get("frequency_code") in ("replacement", "void") or negative
+    return (
+        values.get("frequency_code") in ("replacement", "void") or negative or values.get("claim_status") == "reversed"
+    )
+
+
+def is_own_record(name: str, values: dict[str, Any]) -> bool:
+    """Adjustments conflict with no row of their id; nor do void and denied rows of a claims table."""
+    # CHOICE: a call is a call whatever its line's status, so rows of one call_id conflict as before.
+    return adjusts(values) or (name == "claims" and values["claim_status"] in ("void", "denied"))
+
+
+def differs(column: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Do two rows differ in a column? A list differs in no row."""
+    sure = column == "claim_status" and one["claim_status_sure"] != other["claim_status_sure"]
+    return column in one and (one[column] != other[column] or sure)
+
+
+MAY_CHANGE = (
+    "claim_status",
+    "claim_status_sure",
+    "billed_amount",
+    "paid_amount",
+    "units",
+    "modifiers",
+    "processed_date",
+)
+
+
+def unchanging(values: dict[str, Any]) -> dict[str, Any]:
+    """What the rows of one line have in common, however it is paid."""
+    return {column: value for column, value in values.items() if column not in MAY_CHANGE}
+
+
+def is_chain(active: list[dict[str, Any]], own: list[dict[str, Any]]) -> bool:
+    """Do active rows of one id follow one another: by their dates, or because reversals leave one of them?"""
+    # CHOICE: adjustments of other lines of the claim are not asked, so that a table can be read by itself.
+    acting = [
+        row for row in own if row["frequency_code"] in ("replacement", "void") and row["claim_status"] != "denied"
+    ]
+    if any(row["original_claim_id"] in (None, row["claim_id"]) for row in acting):
+        return True
+    if any(unchanging(row) != unchanging(active[0]) for row in active):
+        return False
+    left = sorted(active, key=place_in_chain)
+    for reversal in own:
+        if reversal in acting or reversal["claim_status"] not in ("active", "reversed"):
+            continue
+        undone = [row for row in left if takes_back(reversal, row)]
+        if undone:
+            left.remove(undone[-1])
+    if all(
+        {c: v for c, v in row.items() if c not in LIST_COLUMNS}
+        == {c: v for c, v in left[0].items() if c not in LIST_COLUMNS}
+        for row in left
+    ):
+        return True
+    dates = [row["processed_date"] for row in left]
+    return None not in dates and len(set(dates)) == len(dates)
+
+
+def place_in_chain(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (row["processed_date"] is not None, row["processed_date"] or 0)
+
+
+def takes_back(reversal: dict[str, Any], row: dict[str, Any]) -> bool:
+    """Are the amounts opposite where the reversal's are negative?"""
+    pairs = [(reversal[name], row[name]) for name in ("billed_amount", "paid_amount")]
+    return all(theirs == -mine for mine, theirs in pairs if mine is not None and mine < 0)
 
 
 def check_call(values: dict[str, Any]) -> None:

@@ -620,7 +620,15 @@ def add_adjustment(draw: Draw, name: str, rows: list[Row]) -> None:
     adjusted = pick(draw, rows)
     row = dict(adjusted)
     key = REQUIRED[name][0]
-    how = pick(draw, ("7", "7", "8", "void", "negative", "negative"))
+    how = pick(draw, ("7", "7", "8", "void", "negative", "negative", *(("again",) if name == "claims" else ())))
+    if name == "claims":
+        for one in (adjusted, row):
+            one["processed_date"] = pick(draw, ("", "2026-03-14", "2026-03-15", "2026-03-16"))
+    if how == "again":
+        row["paid_amount"] = pick(draw, ("28", row.get("paid_amount", "")))
+        row["claim_status"] = pick(draw, ("", "denied", "void", "reversed"))
+        rows.append(row)
+        return
     if how == "negative" and chance(draw, 3):
         adjusted["claim_status"] = "void"
     own_claim = pick(draw, (False, True))
@@ -635,7 +643,7 @@ def add_adjustment(draw: Draw, name: str, rows: list[Row]) -> None:
         row["original_claim_id"] = pick(draw, (row.get("claim_id", ""), row.get("claim_id", ""), "L99", ""))
         row["claim_id"] = "A1"
     if pick(draw, (False, False, True)):
-        row["claim_status"] = pick(draw, ("denied", "void", ""))
+        row["claim_status"] = pick(draw, ("denied", "void", "reversed", ""))
     if name == "calls" and pick(draw, (False, True)):
         row[key] = row[key] + "a"
         if how == "7":

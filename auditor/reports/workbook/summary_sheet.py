@@ -46,6 +46,8 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     for join in summary.joins:
         nearly = f", {join.nearly_equal:,} written differently" if join.nearly_equal else ""
         at.line(f"Ids in {join.column}", f"{join.found:,} of {join.values:,} {join.of}{nearly}")
+    if summary.blank_columns:
+        at.line("Blank in every row, so absent", ", ".join(summary.blank_columns))
     at.gap()
     at.heads("Claims", "Number", "Share")
     first = at.row
