@@ -21,6 +21,7 @@ RULE = Rule(
     over="own_call",
     violation=pl.col("other_party") | pl.col("none_on_date"),
     reads_calls=True,
+    needs=(("calls",),),
     message=pl.format("the patient, provider or date of call {} differs from the claim's", "related_id"),
     nothing="the calls have the claim's patient, provider and service date",
     errs="neither",

@@ -44,9 +44,9 @@ RULE = Rule(
     reads=(*RELATION_READS, "calls.modifiers", "claims.modifiers"),
     window="postoperative",
     reads_calls=True,
-    by_days=True,
+    without_call=True,
     applies=~pl.col("modifiers").list.contains("24"),
-    needs=(("visits.global_days",),),
+    needs=(("visits",), ("visits.global_days",)),
     message=pl.format(
         "{} is {} procedure visit {} ({}), within its global period", THE_CALL, _WHEN, "related_id", RELATION
     ),

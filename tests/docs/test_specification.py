@@ -61,7 +61,7 @@ def test_every_rule_is_in_the_table_with_its_strongest_outcome(rule):
 
 def test_rules_that_read_calls_are_not_applicable_without_one():
     [row] = [row for row in ROWS if row[1] == "the claim has no call"]
-    assert _codes(row[0]) == {rule.code for rule in ALL if rule.reads_calls and not rule.by_days}
+    assert _codes(row[0]) == {rule.code for rule in ALL if rule.reads_calls and not rule.without_call}
 
 
 @pytest.mark.parametrize(
