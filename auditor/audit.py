@@ -11,6 +11,7 @@ from auditor.billing.lines import provider_rows
 from auditor.engines import Engine, KeptRows, no_rows
 from auditor.errors import UsageError
 from auditor.inputs import Inputs
+from auditor.parsing.adjustment_rows import AMOUNTS, may_be_audited
 from auditor.parsing.readers import blank_row
 from auditor.parsing.typed_chunk import type_table
 from auditor.parsing.typed_table import Table
@@ -21,6 +22,7 @@ from auditor.prefilter.typers import Typers
 from auditor.quality import checks, coverage, coverage_bounds
 from auditor.quality.coverage import Coverage
 from auditor.quality.issue import Exports, Stage
+from auditor.quality.relationships import CLAIMED
 from auditor.reading import ingest
 from auditor.reading.ingest import Part
 from auditor.result import Result, merged
@@ -84,13 +86,27 @@ def audit(inputs: Inputs, settings: Settings, engine: Engine) -> Result:
     exports = replace(exports_of(inputs, settings), not_evaluated=not_evaluable)
     checks.refuse(exports, Stage.PLANNED)
     covered = cover(inputs, settings)
+    audited = evaluated.in_service_range(settings) | evaluated.due_undecided(settings, covered)
+    quality = inputs.quality
+    if claims := inputs.kept.get("claims"):
+        names = (
+            *CLAIMED,
+            "claim_id",
+            "claim_line",
+            "cpt_code",
+            "service_date",
+            "claim_status",
+            "frequency_code",
+            *AMOUNTS,
+        )
+        quality = quality.with_claims(claims.select(*names).filter(may_be_audited(settings.codes) & audited))
     context = AuditContext(
         policy=policy,
         providers=provider_rows(tables.get("providers")),
         codes=settings.codes,
-        audited=evaluated.in_service_range(settings) | evaluated.due_undecided(settings, covered),
+        audited=audited,
         coverage=covered,
-        quality=inputs.quality,
+        quality=quality,
         not_evaluated=not_evaluable,
         identity=settings.identity,
         has_calls="calls" in tables,

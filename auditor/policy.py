@@ -24,7 +24,7 @@ from auditor.errors import UsageError
 from auditor.run_options import RUN_OPTIONS, RunOption
 from auditor.schema.codes import FAMILY, CodeList, form
 from auditor.schema.names import nearest
-from auditor.schema.tables import TABLES, YES_NO, Kind, fold_term
+from auditor.schema.tables import TABLES, YES_NO, Kind, fold_term, is_number
 
 Unit = Literal["minutes", "seconds", "hours", "days", "h:mm"]
 Severity = Literal["violation", "review", "off"]
@@ -173,6 +173,13 @@ class Ids(_Strict):
     not_placeholders: tuple[str, ...] = ()
 
 
+class RowChoice(_Strict):
+    """Rows to keep and to drop: header of the export → words, as vocabularies are written; "" is a blank cell."""
+
+    keep: Mapping[str, tuple[str, ...]] = {}
+    drop: Mapping[str, tuple[str, ...]] = {}
+
+
 class Lists(_Strict):
     """Code lists and credentials."""
 
@@ -235,6 +242,7 @@ class Policy(_Strict):
     zone_names: Mapping[str, Offset]
     timezones: Mapping[str, Timezone]
     skip_rows: Mapping[Literal["calls", "visits", "claims", "providers"], Annotated[int, Field(ge=0, le=1000)]]
+    rows: Mapping[str, RowChoice]
     units: Mapping[Literal["call_minutes", "call_seconds", "discussion_minutes"], Unit]
     relatedness: Literal["evidence", "any"]
     reversals: Literal["ask", "real"]
@@ -274,10 +282,14 @@ class Policy(_Strict):
         """The zone of a column's values without an offset."""
         return self.timezones.get(f"{table}.{column}", self.timezones.get(table, self.timezone))
 
-    def terms(self, table: str, column: str) -> dict[str, str]:
-        """Folded value → term for a vocabulary column, the policy's own values included."""
+    def terms(self, table: str, column: str, *, numbers: bool = True) -> dict[str, str]:
+        """Folded value → term for a vocabulary column, the policy's own values included.
+
+        `numbers`: whether the numbers of the vocabulary count, too.
+        """
         vocabulary = TABLES[table].columns[column].vocabulary or YES_NO
-        by_text = {fold_term(text): term for term, texts in vocabulary.items() for text in (term, *texts)}
+        by_text = {fold_term(text): term for term, texts in vocabulary.items() for text in (term, *texts)
+                   if numbers or not is_number(text)}  # fmt: skip
         for key, value in self.values.get(table, {}).get(column, {}).items():
             pairs = {fold_term(text): term for text, term in _term_pairs(key, value, by_text)}
             own_terms = pairs.keys() & set(map(fold_term, vocabulary))
@@ -451,6 +463,8 @@ def _check_names(policy: Policy, where: str, text: str) -> None:
         if path[-1] not in names:
             raise UsageError(_at(where, text, path, f"unknown name{nearest(path[-1], names)}"))
 
+    for table in policy.rows:
+        accepted(("rows", table), tuple(TABLES))
     for table, columns in policy.columns.items():
         accepted(("columns", table), tuple(TABLES))
         for column in columns:

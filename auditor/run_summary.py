@@ -57,6 +57,7 @@ class InputFile(Part):
     rows: int
     used: int = 0
     rejected: int = 0
+    left_out: int = Field(default=0, description="rows that the policy's [rows] leaves out, and repeated headers")
 
 
 class DateGap(Part):

@@ -26,7 +26,7 @@ from auditor.reading.files import shown
 from auditor.reports import folder, tables, text
 from auditor.rules import select
 from auditor.runs import past
-from auditor.schema.names import harmless
+from auditor.schema.names import counted, harmless
 from cli.flags import require_choice
 from cli.streams import data
 
@@ -101,8 +101,8 @@ def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, st
     claims = found.unique(KEYS)
     amount = claims.select(pl.col("amount").cast(pl.Decimal(18, 2)).sum()).item()
     out = text.console(sys.stdout)
-    totals = f"{whole.height:,} {'case' if whole.height == 1 else 'cases'}{': ' if counts else ''}{', '.join(counts)}"
-    out.print(f"{totals}; {amount:,.2f} on {claims.height:,} claims" if amount else totals)
+    totals = f"{counted(whole.height, 'case')}{': ' if counts else ''}{', '.join(counts)}"
+    out.print(f"{totals}; {amount:,.2f} on {counted(claims.height, 'claim')}" if amount else totals)
     if cases.is_empty():
         return
     if not cases["due"].count():
@@ -249,7 +249,7 @@ def repair(location: Path) -> int:
         with store.writing(ledger):
             changed = replay.repair(ledger, path.parent)
         faults = list(queries.faults(ledger, path.parent))
-    print_line(f"{changed:,} cases put right; the ledger as it was: {copy}")
+    print_line(f"{counted(changed, 'case')} put right; the ledger as it was: {copy}")
     for fault in faults:
         print_line(fault)
     return 0
@@ -274,7 +274,9 @@ def restore(location: Path) -> int:
                 unfinished.with_name(unfinished.name + rest).unlink(missing_ok=True)
     if archived:
         print_line(f"the ledger that was there: {shown(archived)}")
-    print_line(f"{cases:,} cases restored from {runs:,} runs; enter again what was decided after {last}")
+    print_line(
+        f"{counted(cases, 'case')} restored from {counted(runs, 'run')}; enter again what was decided after {last}"
+    )
     return 0
 
 

@@ -1,21 +1,24 @@
 """`audit98968 check`: would tonight's run be worth reading? Everything but the verdicts."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
 
 import polars as pl
 
 from auditor import audit as auditing
 from auditor import evaluated
 from auditor.inputs import Inputs
-from auditor.quality import checks, clock_offset, duration_units, rejects
+from auditor.quality import checks, clock_offset, duration_units, rejects, unlisted_codes
 from auditor.quality.issue import Stage
-from auditor.reading.headers import shown
+from auditor.reading.headers import like_data, listed
+from auditor.reading.ingest import SourceFile
 from auditor.reports import summary, text
 from auditor.result import Result
 from auditor.rules import ALL
+from auditor.schema.names import counted, found_of
 from auditor.settings import Settings
 from cli.log import log
 from cli.options import Options
@@ -23,6 +26,8 @@ from cli.run import compare_with_the_run_before, engine_of, log_inputs, run_of
 
 _REASONS = 20
 """Reasons that are listed of a table, the most frequent ones."""
+_FILES = 10
+"""Files of a table that are listed."""
 
 
 def check(options: Options) -> int:
@@ -56,13 +61,10 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
     rejects = summary.rejects_of(inputs)
     for table, files in inputs.files.items():
         rows, lost = sum(file.rows for file in files), rejects[table].rejected
-        yield f"{table}: {rows:,} rows = {rows - lost:,} used + {lost:,} rejected"
-        for file in files:
-            yield f"  {file.path}: {file.rows:,} rows"
-            renamed = {column: names for column, names in file.mapping.items() if names != (column,)}
-            yield from (f"    {column} <- {' + '.join(names)}" for column, names in renamed.items())
-            if file.unused:
-                yield f"    not used: {shown(file.unused)}"
+        left_out = sum(file.facts.left_out for file in files)
+        others = f" + {left_out:,} left out" if left_out else ""
+        yield f"{table}: {counted(rows, 'row')} = {rows - left_out - lost:,} used + {lost:,} rejected{others}"
+        yield from _files(files)
         reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
         common = reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").head(_REASONS)
         for column, reason, count in common.iter_rows():
@@ -72,9 +74,39 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
             yield f"  rejected {rest:,} for {more:,} other reasons; --out DIR of `run` lists them in rejects.csv"
     if blank := summary.blank_columns_of(inputs):
         yield f"blank in every row, so absent: {', '.join(blank)}"
-    for value in summary.unrecognised_of(inputs, settings):
-        written = repr(value.value) if show_ids else "a value (--show-ids names it)"
-        yield f"unrecognised {value.table}.{value.column}: {written} ({value.count:,})"
+    for column, of_column in groupby(
+        summary.unrecognised_of(inputs, settings), key=lambda one: f"{one.table}.{one.column}"
+    ):
+        values = list(of_column)
+        if show_ids:
+            yield from (f"unrecognized {column}: {value.value!r} in {counted(value.count, 'row')}" for value in values)
+        else:
+            total = counted(sum(value.count for value in values), "row")
+            yield f"unrecognized {column}: {counted(len(values), 'value')} in {total}; --show-ids shows values"
+
+
+def _files(files: Sequence[SourceFile]) -> Iterator[str]:
+    """The first files with their rows, then how their columns are read: what several files share is one line."""
+    for file in files[:_FILES]:
+        yield f"  {file.path}: {counted(file.rows, 'row')}"
+    if others := files[_FILES:]:
+        yield f"  and {counted(len(others), 'more file')}: {counted(sum(file.rows for file in others), 'row')}"
+    lines: dict[str, list[str]] = {}
+    for file in files:
+        renamed = (f"{column} <- {' + '.join(names)}" for column, names in file.mapping.items() if names != (column,))
+        for line in (*renamed, *_not_used(file)):
+            lines.setdefault(line, []).append(file.path)
+    for line, paths in lines.items():
+        where = "" if len(paths) == len(files) else f" ({paths[0] if len(paths) == 1 else f'{len(paths):,} files'})"
+        yield f"    {line}{where}"
+
+
+def _not_used(file: SourceFile) -> Iterator[str]:
+    """The columns of a file that nothing reads; only their number where a header may be data."""
+    if like_data(file.unused):
+        yield f"not used: {counted(len(file.unused), 'column')} with headers that look like data"
+    elif file.unused:
+        yield f"not used: {listed(file.unused, len(file.unused))}"
 
 
 def _units(inputs: Inputs, settings: Settings) -> Iterator[str]:
@@ -91,7 +123,7 @@ def _codes(inputs: Inputs) -> Iterator[str]:
     """Whether the lists know the visits' codes."""
     if "visits" in inputs.tables and "cpt_codes" in inputs.tables["visits"].columns:
         codes = inputs.profiles["visits"].unlisted_codes
-        unlisted = f"{len(codes):,} codes ({sum(codes.values()):,} uses) are not on a list"
+        unlisted = f"{unlisted_codes.described(codes)} not on a list"
         yield f"visits.cpt_codes: {unlisted if codes else 'all are on a list'} of the policy"
 
 
@@ -121,4 +153,4 @@ def _extent(result: Result, settings: Settings) -> Iterator[str]:
             yield f"{table}.{column}: 9 of 10 are from {hours[0]}:00 to {hours[1]}:59"
     for join in summary.joins_of(result):
         nearly = f", {join.nearly_equal:,} nearly ({join.differ_in})" if join.nearly_equal else ""
-        yield f"{join.column}: {join.found:,} of {join.values:,} {join.of} are found{nearly}"
+        yield f"{join.column}: {found_of(join.found, join.values, join.of)} found{nearly}"

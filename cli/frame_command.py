@@ -14,7 +14,7 @@ from auditor.sampling import frame as framing
 from auditor.sampling.estimate import CONFIDENCE
 from auditor.sampling.frame import Design
 from auditor.sampling.reviewed_sample import Reviewed, review
-from auditor.schema.names import harmless
+from auditor.schema.names import counted, harmless
 from cli.flags import require_choice
 from cli.streams import data
 
@@ -24,11 +24,11 @@ def frame(run: Path, out: Path, design: Design, *, show_ids: bool = False) -> in
     drawn = framing.draw(run, design)
     framing.write(out, drawn)
     manifest, text = drawn.manifest, console(sys.stdout)
-    drawn_of = f"{manifest['size']:,} of {manifest['units']:,} {manifest['unit']}s drawn"
+    drawn_of = f"{manifest['size']:,} of {counted(manifest['units'], manifest['unit'])} drawn"
     text.print(f"{drawn_of}; population {manifest['population']}")
-    text.print(f"Frame: {manifest['claims']:,} claims, {Decimal(manifest['amount']):,}")
+    text.print(f"Frame: {counted(manifest['claims'], 'claim')}, {Decimal(manifest['amount']):,}")
     if unknown := manifest["without_amount"]:
-        text.print(f"{unknown:,} {manifest['unit']}s have no amount")
+        text.print(f"{counted(unknown, manifest['unit'])} without an amount")
     if manifest["size"] == manifest["units"]:
         text.print("Every unit is drawn: this is a full review, not a sample")
     for number, stratum in enumerate(manifest["strata"], 1):

@@ -26,7 +26,7 @@ from auditor.reports.summary import Run
 from auditor.result import Result
 from auditor.run_summary import Summary
 from auditor.runs import past
-from auditor.schema.names import without_credentials
+from auditor.schema.names import counted, without_credentials
 from auditor.settings import Settings
 from cli.log import log
 from cli.options import Options
@@ -175,7 +175,8 @@ def run_of(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
 def log_inputs(inputs: Inputs) -> None:
     """Every file, with its rows in, used and rejected."""
     for file in summary.inputs_of(inputs):
-        used = f"{file.rows:,} rows = {file.used:,} used + {file.rejected:,} rejected"
+        used = f"{counted(file.rows, 'row')} = {file.used:,} used + {file.rejected:,} rejected"
+        used += f" + {file.left_out:,} left out" if file.left_out else ""
         log.info("input", f"{file.table}: {file.path}: {used}", **vars(file))
 
 

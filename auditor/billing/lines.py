@@ -85,8 +85,8 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     facts_of_others = ("row", *_KEY, "service_date", "claim_status_sure", "provider_id", "payer", "paid_amount")
     other_calls = other_lines.select(*facts_of_others, "own_call_id").join(pairs.drop("named_by_id"), on="row")
     other_calls = _with_payer(other_calls, calls).select(
-        pl.exclude("row", "own_call_id"),
-        named_by_id=(pl.col("own_call_id") == pl.col("call_id")).fill_null(False),
+        pl.exclude("row", "own_call_id", "shares_cell"),
+        named_by_id=pl.col("shares_cell") | (pl.col("own_call_id") == pl.col("call_id")).fill_null(False),
     )
     keys = [*_KEY, "patient_id", "provider_id", "service_date"]
     inactive = claim_lines.filter(pl.col("claim_status") != "active").select(*keys, "claim_status", "unmatched")
@@ -155,16 +155,41 @@ def with_end_and_time(calls: _Frame) -> _Frame:
     )
 
 
+def _each_code(rows: pl.DataFrame, *, numbered: bool) -> pl.DataFrame:
+    """Rows whose cell holds several codes, once for each; `own_line` is the row's, and `shares_cell` marks them.
+
+    Modifiers in the cell join those of the row. `numbered`: the code is added to the line.
+    """
+    rows = rows.with_columns(own_line=pl.col("claim_line"), shares_cell=pl.lit(False))
+    single, several = (
+        rows.filter(pl.col("cpt_code_parts").is_null()),
+        rows.filter(pl.col("cpt_code_parts").is_not_null()),
+    )
+    if several.is_empty():
+        return rows
+    several = several.with_columns(part=pl.col("cpt_code_parts").str.split(" "))
+    several = several.with_columns(shares_cell=pl.col("part").list.len() > 1).explode("part")
+    part = pl.col("part").str.split(":")
+    line = pl.concat_str(pl.col("claim_line").fill_null("1"), pl.lit("/"), part.list.first())
+    several = several.with_columns(
+        cpt_code=part.list.first(),
+        claim_line=pl.when(pl.col("shares_cell") & numbered).then(line).otherwise("claim_line"),
+        modifiers=pl.concat_list("modifiers", part.list.slice(1)).list.unique().list.sort(),
+    )
+    return pl.concat([single, several.select(rows.columns)])
+
+
 def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Claim lines and (row, call_id) pairs: calls of one claim, line and code; a codeless call joins its claim's line.
 
     `rows`: all of them; an adjustment is a line of its own.
     """
-    billed = [*_KEY, "call_id", "call_start", "call_start_date", *_LINE_COLUMNS]
-    rows = rows.filter(pl.col("cpt_code").is_not_null()).with_columns(pl.coalesce("claim_id", "call_id"))
+    billed = [*_KEY, "call_id", "call_start", "call_start_date", *_LINE_COLUMNS, "shares_cell"]
+    rows = _each_code(rows.filter(pl.col("cpt_code").is_not_null()), numbered=False)
+    rows = rows.with_columns(pl.coalesce("claim_id", "call_id"))
     adjusts = rows.select(is_adjustment()).to_series()
     rows = rows.select(billed).with_columns(pl.col("claim_line").fill_null("1"))
-    calls = calls.select(billed).with_columns(pl.col("claim_line").fill_null("1"))
+    calls = calls.with_columns(pl.col("claim_line").fill_null("1"), shares_cell=pl.lit(False)).select(billed)
     coded, adjusting = rows.filter(~adjusts), rows.filter(adjusts)
     codeless = calls.filter(pl.col("cpt_code").is_null() & pl.col("claim_id").is_not_null()).drop("cpt_code")
     keys = coded.select(_KEY).join(codeless, on="claim_id", how="semi").unique()
@@ -183,14 +208,17 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
         .sort("call_start", "call_id", "own")
         .group_by(*_KEY, "own", maintain_order=True)
         .agg(
-            "call_id", *(pl.col(fact).first() for fact in _LINE_COLUMNS), service_date=pl.col("call_start_date").first()
+            "call_id",
+            "shares_cell",
+            *(pl.col(fact).first() for fact in _LINE_COLUMNS),
+            service_date=pl.col("call_start_date").first(),
         )
         .with_columns(own_diagnoses=pl.lit([], pl.List(pl.String)), own_call_id=pl.lit(None, pl.String))
         .drop("own")
         .with_row_index("row")
     )
-    pairs = claim_lines.select("row", "call_id").explode("call_id").with_columns(named_by_id=pl.lit(True))
-    return adjustments.settle(claim_lines.drop("call_id")), pairs
+    pairs = claim_lines.select("row", "call_id", "shares_cell").explode("call_id", "shares_cell")
+    return adjustments.settle(claim_lines.drop("call_id", "shares_cell")), pairs.with_columns(named_by_id=pl.lit(True))
 
 
 def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -198,7 +226,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
 
     By the line's call, else by the calls' claim, else by patient, provider and date.
     """
-    claim_lines = claims.select(
+    claim_lines = _each_code(claims, numbered=True).select(
         *_KEY,
         "service_date",
         "call_id",
@@ -206,6 +234,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
         own_diagnoses="diagnosis_codes",
         own_call_id="call_id",
         processed_date="processed_date",
+        own_line="own_line",
     )
     claim_lines = adjustments.settle(claim_lines.with_row_index("row"))
     active = claim_lines.filter(pl.col("claim_status") == "active")
@@ -213,7 +242,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
     rest = active.filter(pl.col("call_id").is_null())
     claimed = calls.filter(pl.col("claim_id").is_not_null()).select("call_id", "claim_id", call_line="claim_line")
     by_claim = (
-        rest.select("row", "claim_id", "claim_line")
+        rest.select("row", "claim_id", claim_line="own_line")
         .join(claimed, on="claim_id", how="inner")
         .filter(pl.col("call_line").is_null() | (pl.col("call_line") == pl.col("claim_line")))
         .select("row", "call_id")
@@ -233,7 +262,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
         .select("row", "call_id")
     )
     pairs = pl.concat([by_id.with_columns(named_by_id=pl.lit(True)), by_date.with_columns(named_by_id=pl.lit(False))])
-    return claim_lines.drop("call_id", "processed_date"), pairs
+    return claim_lines.drop("call_id", "processed_date", "own_line"), pairs.with_columns(shares_cell=pl.lit(False))
 
 
 def _facts(line_calls: pl.DataFrame, timezone: str) -> pl.DataFrame:

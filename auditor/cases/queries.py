@@ -88,7 +88,7 @@ def run_since(connection: sqlite3.Connection, text: str) -> int:
 
 def find(connection: sqlite3.Connection, text: str) -> int:
     """The number of a case, given as that number or as a finding_id. Raises UsageError."""
-    query = "SELECT number FROM cases WHERE finding_id = ?1 OR CAST(number AS TEXT) = ?1"
+    query = "SELECT number FROM cases WHERE ?1 IN (finding_id, finding) OR CAST(number AS TEXT) = ?1"
     rows = connection.execute(query, (text.removeprefix("#"),)).fetchall()
     if not rows:
         which = f"{text}: " if text.isdecimal() else ""  # a finding id names a claim

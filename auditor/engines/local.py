@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -96,9 +96,9 @@ class Local:
                 summaries = without_copies(summaries)
             self._share(f"typing {typer.scan.table}", source.share)
         rows, whole = typer.merge(summaries, source.files)
-        if whole.date_only != typer.date_only:  # now that it is known: once more
+        if again := typer.again(whole):
             self._rows.drop(typer.scan.table)
-            return self.type_chunks(replace(typer, date_only=whole.date_only), parts)
+            return self.type_chunks(again, parts)
         self._rows.add(typer.scan.table, rows)
         self._progress(f"read {typer.scan.table}: {sum(file.rows for file in whole.files):,} rows")
         return PartitionRows(self._rows, whole)

@@ -27,9 +27,11 @@ from auditor.judging.patients import Judged
 from auditor.parsing.microseconds import HOUR
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates
-from auditor.reading import headers, ingest
+from auditor.reading import ingest
+from auditor.reading import parquet as parquetfile
 from auditor.reading.ingest import Part, SourceFile
-from auditor.schema.tables import TABLES
+from auditor.reading.layout import layout
+from auditor.reading.path_columns import of_path
 
 __all__ = ["Spark", "SparkFailed"]
 
@@ -38,6 +40,9 @@ _PATIENCE = 120
 
 _ROWS, _FEWEST = 200_000, 4
 """Kept rows of a part of patients, about, and the least number of parts, beside that of those who share a call or claim."""
+
+_NESTED = ("array", "struct", "map", "binary", "variant")
+"""How the types begin of columns that are no plain values."""
 
 _AT_ONCE = 8
 """Parts whose findings come to the driver at once."""
@@ -152,9 +157,9 @@ class Spark:
         in_order = pl.col("source_file").replace_strict(file_order, default=None, return_dtype=pl.Int64)
         summaries[-1] = replace(summaries[-1], deferred_rows=deferred_rows.sort(in_order, "source_record"))
         rows, whole = typer.merge(summaries, files)
-        if whole.date_only != typer.date_only:  # now that it is known: once more
+        if again := typer.again(whole):
             typed.unpersist()
-            return self.type_chunks(replace(typer, date_only=whole.date_only), parts)
+            return self.type_chunks(again, parts)
         frame, spans = typed.filter("kind = 'row'").select(blanks.columns).union(self._frame(rows)), None
         if typer.with_spans and scan.table == "calls":
             names = {"provider_id": "provider_id", "call_id": "id", "call_start": "from", "call_end": "to"}
@@ -266,20 +271,37 @@ class Spark:
         """A Parquet file's wanted columns, by their places, and how a worker makes chunks of them."""
         from pyspark.sql import functions as sql
 
-        frame = self._session.read.option("mergeSchema", "true").parquet(_address(part))
+        self._session.conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
         source_name, ignored = ingest.where(part.table, part.path), ingest.ignored(part.table, scan.without_billing)
-        mapped = headers.match(source_name, TABLES[part.table], frame.columns, scan.policy, ignored)
-        wanted = {name: many for name, many in mapped.positions.items() if only is None or name in only}
-        quoted = [f"`{name.replace('`', '``')}`" for name in frame.columns]
+        footer = None
+        if not part.address:
+            with part.opened(source_name) as (stream, _):
+                footer = parquetfile.headers(source_name, stream)
+        frame = self._session.read.option("mergeSchema", "true").parquet(_address(part))
         types = [kind for _, kind in frame.dtypes]
-        times = [p for many in wanted.values() if len(many) > 1 for p in many if types[p].startswith("timestamp")]
+        path = {} if part.address else of_path(part.path)
+        found = layout(
+            source_name, part.table, scan.policy, frame.columns, path, ignored, only,
+            lambda at: at < len(types) and not types[at].startswith(_NESTED),
+        )  # fmt: skip
+        if footer:
+            ingest.in_utc(found, footer)
+        wanted, mapped = found.wanted, found.mapped
+        quoted = [f"`{name.replace('`', '``')}`" for name in frame.columns]
+        times = [
+            p
+            for many in wanted.values()
+            if len(many) > 1
+            for p in many
+            if p in found.read and types[p].startswith("timestamp")
+        ]
         days = [sql.every(sql.col(quoted[p]) == sql.date_trunc("day", quoted[p])).alias(str(p)) for p in times]
         dates_only = self._collected(frame.select(*days))[0].asDict() if days else {}
-        columns = [sql.col(quoted[p]).alias(str(p)) for p in sorted({p for many in wanted.values() for p in many})]
+        columns = [sql.col(quoted[p]).alias(str(p)) for p in found.read]
         row_source = sql.col("_metadata.file_path").alias("path"), sql.col("_metadata.row_index").alias("record")
-        mapping = {name: tuple(frame.columns[p] for p in many) for name, many in mapped.positions.items()}
+        mapping = {name: tuple(found.names[p] for p in many) for name, many in mapped.positions.items()}
         return frame.select(*columns, *row_source), partial(
-            worker.parquet_chunks, part, wanted, dates_only, worker.file_frame(mapping, mapped.unused)
+            worker.parquet_chunks, part, found, dates_only, worker.file_frame(mapping, found.unused)
         )
 
     def _rows(self, results: Any) -> list[Any]:
@@ -320,8 +342,10 @@ def _files(parts: Sequence[Part], rows_back: Iterable[Any], *, digested: bool) -
         mapping: dict[str, tuple[str, ...]] = {}
         for column, header in pairs.select("column", "header").iter_rows():
             mapping[column] = (*mapping.get(column, ()), header)
-        unused, rows = mapping.pop("", ()), pairs["rows"][0] + (files[path].rows if path in files else 0)
-        files[path] = SourceFile(path, 0, "", rows, mapping, unused, Path(path), None)
+        unused, rows, facts = mapping.pop("", ()), pairs["rows"][0], pickle.loads(pairs["facts"][0])
+        if path in files:
+            rows, facts = files[path].rows + rows, files[path].facts + facts
+        files[path] = SourceFile(path, 0, "", rows, mapping, unused, Path(path), None, facts)
     for path, part in local_parts.items():
         with part.opened(path) as (stream, touched):
             digest, size = hashlib.sha256(), 0

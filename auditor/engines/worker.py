@@ -26,7 +26,9 @@ from auditor.prefilter.chunk_typer import ChunkTyper
 from auditor.prefilter.key_scan import KeyScan
 from auditor.reading import ingest
 from auditor.reading.dictionary import from_arrow
+from auditor.reading.file_facts import FileFacts
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Part
+from auditor.reading.layout import Layout
 from auditor.reading.parquet import as_text
 from auditor.windows import calls as call_windows
 from auditor.windows.calls import NO_SPANS
@@ -85,13 +87,13 @@ def run_worker(
 
 def parquet_chunks(
     part: Part,
-    wanted: Mapping[str, tuple[int, ...]],
+    found: Layout,
     dates_only: Mapping[str, bool],
     file_columns: pl.DataFrame,
     batches: Iterable[pa.RecordBatch],
 ) -> Iterator[tuple[str, int, Chunk | pl.DataFrame]]:
     """Rows of Spark's Parquet reader: columns by their places, `path` and `record`. `file_columns`: the file's columns."""
-    source_name = ingest.where(part.table, part.path)
+    source_name, wanted = found.where, found.wanted
     joined = {str(p) for many in wanted.values() if len(many) > 1 for p in many}
     path = pl.col("path") if part.address else pl.lit(ingest.shown(part.path))
     for batch in batches:
@@ -106,12 +108,17 @@ def parquet_chunks(
             source_file=path,
             source_record=(pl.col("record") + 1).cast(pl.UInt32),
         )
-        hints = ingest.of_canonical(hints, wanted)
-        chunk = ingest.canonical(source_name, texts, wanted, hints)
-        for (file,), rows in chunk.group_by("source_file", maintain_order=True):
-            first = rows["source_record"][0]
-            yield str(file), first, Chunk(rows, pl.DataFrame(schema=REJECT_SCHEMA), hints=hints)
-            yield str(file), first, file_columns.with_columns(rows=pl.lit(rows.height))
+        for (file,), all_rows in texts.group_by("source_file", maintain_order=True):
+            first = all_rows["source_record"][0]
+            rows, left, facts = found.records(all_rows, hints)
+            left = ingest.of_canonical(left, wanted)
+            chunk = ingest.canonical(source_name, rows, wanted, left)
+            yield str(file), first, Chunk(chunk, pl.DataFrame(schema=REJECT_SCHEMA), hints=left)
+            yield (
+                str(file),
+                first,
+                _counted(file_columns, all_rows.height, facts + FileFacts(zoned=ingest.zoned(chunk))),
+            )
 
 
 def text_chunks(
@@ -126,7 +133,11 @@ def text_chunks(
                 yield ingest.shown(copy.path), record, item
                 record += item.frame.height + item.malformed.height
             else:
-                yield item.path, 1, file_frame(item.mapping, item.unused).with_columns(rows=pl.lit(item.rows))
+                yield item.path, 1, _counted(file_frame(item.mapping, item.unused), item.rows, item.facts)
+
+
+def _counted(file_columns: pl.DataFrame, rows: int, facts: FileFacts) -> pl.DataFrame:
+    return file_columns.with_columns(rows=pl.lit(rows), facts=pl.lit(pickle.dumps(facts)))
 
 
 def file_frame(mapping: Mapping[str, Sequence[str]], unused: Sequence[str]) -> pl.DataFrame:

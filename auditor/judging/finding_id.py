@@ -1,6 +1,7 @@
-"""Finding ids: `RULE:claim_id:claim_line`, in which a colon within an id is `%3A` and a percent sign `%25`.
+"""Finding ids: `RULE:claim_id:claim_line`, and `:CODE` where that line has two audited codes.
 
-So no two differ only by where a colon stands. The ledger's history adds the code.
+A colon within an id is `%3A` and a percent sign `%25`, so no two differ only by where a colon stands. The ledger's history
+adds the code always.
 
 Source: docs/specification.md#outputs.
 """
@@ -21,6 +22,12 @@ def joined(*columns: str) -> pl.Expr:
             part = part.str.replace_all(sign, escape, literal=True)
         parts.append(part)
     return pl.concat_str(parts, separator=":")
+
+
+def finding_ids(has_code: pl.Expr) -> pl.Expr:
+    """The ids of findings; `has_code`: which of them end in the code."""
+    keys = ("rule", "claim_id", "claim_line")
+    return pl.when(has_code).then(joined(*keys, "cpt_code")).otherwise(joined(*keys))
 
 
 def joined_texts(*texts: str) -> str:

@@ -6,7 +6,7 @@ Source: docs/specification.md#evidence, docs/specification.md#severity-and-dispo
 import polars as pl
 
 from auditor.identity import Identity
-from auditor.judging.finding_id import joined
+from auditor.judging.finding_id import finding_ids
 from auditor.judging.judge import KINDS, Judgement, in_force
 from auditor.parsing.microseconds import HOUR
 from auditor.policy import Policy
@@ -65,7 +65,7 @@ def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy, ide
         disposition=pl.when(in_force(policy)).then("disposition").otherwise(pl.lit(NOT_APPLICABLE))
     )
     at = pl.col("disposition")
-    rows = rows.with_columns(
+    rows = _amounts_once(rows).with_columns(
         *identity.shown_columns(TABLES["claims"]),
         policy=pl.lit(policy.name),
         call_start=_local("start", policy),
@@ -75,6 +75,18 @@ def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy, ide
         supportable_code=_supportable(policy),
     )
     return rows.select("line", *TABLES["claims"]).with_columns(pl.col("call_ids").fill_null([])).sort(*KEYS)
+
+
+def _amounts_once(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of the claims that one row of the export bills with several codes, only the first of the worst has its amounts."""
+    source = ("source_file", "source_record")
+    if not rows.select(pl.struct(*source).is_duplicated().any()).item():
+        return rows
+    worst = pl.col("disposition").replace_strict({"violation": 0, "review": 1}, default=2, return_dtype=pl.Int64)
+    first = pl.struct(*source).is_first_distinct()
+    return rows.sort(worst, *KEYS).with_columns(
+        pl.when(first).then(name).alias(name) for name in ("billed_amount", "paid_amount")
+    )
 
 
 def _supportable(policy: Policy) -> pl.Expr:
@@ -104,7 +116,7 @@ def findings_table(
     rows = rows.with_columns(
         pl.col("rule").cast(pl.String),
         _local("related_at", policy),
-        finding_id=joined("rule", "claim_id", "claim_line"),
+        finding_id=finding_ids(pl.col("line").is_in(_of_several_codes(claims).implode())),
         outcome=pl.col("outcome").replace_strict(outcomes, return_dtype=pl.String),
         mark=pl.lit(None, pl.String),
         case_number=pl.lit(None, pl.Int64),
@@ -113,6 +125,11 @@ def findings_table(
         at_risk_amount=pl.when(first).then("at_risk_amount"),
     )
     return rows.select(*TABLES["findings"])
+
+
+def _of_several_codes(claims: pl.DataFrame) -> pl.Series:
+    """The lines whose claim_id and claim_line another audited code of the patient has, too."""
+    return claims.filter(pl.struct("patient_id", "claim_id", "claim_line").is_duplicated())["line"]
 
 
 def _found(judged: pl.DataFrame, best: pl.DataFrame, rule: Rule) -> pl.DataFrame:

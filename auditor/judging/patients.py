@@ -45,7 +45,7 @@ def judge_patients(
         context=context,
         billing=billed,
         near_providers=_near_providers(billed),
-        visits=classified(visits, policy.lists, context.quality.incompatible_links),
+        visits=classified(visits, policy.lists),
         calls=that_are_calls(calls).select("patient_id", "call_id"),
         provider_calls=spans,
         has_claims_table=claims is not None,

@@ -1,7 +1,8 @@
 """What a canonical column may be in an export, and the words of headers."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from auditor.mapping.values import Source
 from auditor.schema.tables import Column
@@ -22,13 +23,17 @@ _SHORT = {"amt": "amount", "appt": "appointment", "apt": "appointment", "cd": "c
 
 @dataclass(frozen=True)
 class Guess:
-    """A canonical column's sources, how sure that is, and why. `unit`: what its lengths are, where minutes are not meant."""
+    """A canonical column's sources, how sure that is, and why.
+
+    `unit`: what its lengths are, where minutes are not meant. `values`: of joined flags, what each combination means.
+    """
 
     column: Column
     sources: tuple[Source, ...]
     sure: str
     why: str
     unit: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def active(self) -> bool:

@@ -27,7 +27,7 @@ def settle(found: dict[str, Guess], sources: Sequence[Source], clock: pl.Series 
 
     `clock` as `clock` has it.
     """
-    by_name = next((name for name in STATED if name in found), None)
+    by_name = next((name for name in STATED if name in found and found[name].filled), None)
     if by_name is None:
         return
     guess = found.pop(by_name)
@@ -82,7 +82,10 @@ def _unit(source: Source, clock: pl.Series | None) -> tuple[str, str]:
             return unit, f"{unit}, according to start and end"
     spelt = set(tokens(source.name)) & _SPELT.keys()
     if spelt or source.name.casefold().endswith("sec"):
-        return _SPELT[min(spelt)] if spelt else "seconds", ""
+        unit = _SPELT[min(spelt)] if spelt else "seconds"
+        if unit == "minutes" and (length.drop_nulls() > 180).mean() >= 0.9:  # type: ignore[operator]
+            return "seconds", "seconds, according to the size of the values"
+        return unit, ""
     if "h:mm" in readings:
         hours = parts["1"].drop_nulls()
         if (hours > 3).mean() > 0.5:  # type: ignore[operator]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-from auditor.mapping import lengths
+from auditor.mapping import lengths, row_flags
 from auditor.mapping import values as suggest_values
 from auditor.mapping.guess import CERTAIN, GUESS, LIKELY, Guess, tokens
 from auditor.mapping.known import HEADERS
@@ -89,6 +89,9 @@ def match(table: str, sources: Sequence[Source], policy: Policy, *, without_bill
         lengths.settle_ends(found, clock)
         if "cpt_code" not in found:  # what a telephone company charges is no billed line
             found = {name: guess for name, guess in found.items() if not guess.column.billing or guess.sure == CERTAIN}
+    if table == "visits" and "status" not in found and (flags := row_flags.status(sources)):
+        found["status"] = flags
+    row_flags.settle_amounts(found)
     _settle_key(spec, found)
     return {name: found[name] for name in spec.columns if name in found}
 
@@ -193,6 +196,8 @@ def _by_joining(column: Column, dates: Sequence[Source], times: Sequence[Source]
     for date in dates:
         for time in times:
             by_name = likeness(column, [date, time])
+            if len(times) == 1:  # the time of no other date
+                by_name = max(by_name, likeness(column, [date]))
             score = 0.6 * by_name + 0.2 * time.filled + 0.2 * date.filled
             sure = LIKELY if score >= _LIKELY else GUESS
             why = f"a date and a time of day; names {by_name:.0%} similar"

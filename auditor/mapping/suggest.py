@@ -16,6 +16,7 @@ from pathlib import Path
 from auditor import policy
 from auditor.errors import InputRefused, OutputFailed, UsageError
 from auditor.mapping import match as suggest_match
+from auditor.mapping import row_flags
 from auditor.mapping import values as suggest_values
 from auditor.mapping.guess import Guess
 from auditor.mapping.known import MEANINGS, ZONES
@@ -77,6 +78,7 @@ def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Su
         *_section("units", units),
     ]
     for table, export in exports.items():
+        lines += [*_row_choices(table, export.sources, found[table])]
         lines += ["", *_table(table, export.sources, found[table], reader, show_ids)]
     for table in exports:
         lines += _values(table, found[table], base, show_ids)
@@ -244,7 +246,9 @@ def _values(table: str, guesses: Mapping[str, Guess], base: Policy, show_ids: bo
     lines = []
     for name, guess in guesses.items():
         column = guess.column
-        if column.kind not in (Kind.TERM, Kind.FLAG) or name == "claim_status" or not guess.active:
+        if guess.values:
+            lines += _combinations(table, guess)
+        if column.kind not in (Kind.TERM, Kind.FLAG) or name == "claim_status" or not guess.active or guess.values:
             continue
         unknown = suggest_values.unknown_terms(guess.sources[0], column, table, base)
         rows, read = sum(count for _, count in unknown), guess.sources[0].values.count()
@@ -260,6 +264,27 @@ def _values(table: str, guesses: Mapping[str, Guess], base: Policy, show_ids: bo
                 why = f"{'likely, according to its words; ' if term else ''}{count} of the rows read"
                 lines.append(_commented(f'# {_quoted(value)} = "{term}"', why))
     return lines
+
+
+def _combinations(table: str, guess: Guess) -> list[str]:
+    """What the combinations of joined flags mean; those that are not clear are comments."""
+    counts = dict(suggest_values.joined(guess.sources).drop_nulls().value_counts().rows())
+    lines = []
+    for text, term in guess.values.items():
+        mark = "" if term and guess.active else "# "
+        why = "likely, according to the headers" if term else "WHAT BECAME OF THESE VISITS?"
+        lines.append(_commented(f'{mark}{_quoted(text)} = "{term}"', f"{why}; {counts[text]} of the rows read"))
+    return _section(f"values.{table}.{guess.column.name}", lines)
+
+
+def _row_choices(table: str, sources: Sequence[Source], guesses: Mapping[str, Guess]) -> list[str]:
+    """The rows that the policy may choose, as comments."""
+    why = {"keep": "WHICH ROWS ARE CHARGES? keep them only", "drop": "ARE THESE ROWS NO RECORDS? leave them out"}
+    lines = []
+    for mode, words in row_flags.choices(sources, guesses).items():
+        columns = ", ".join(f"{_quoted(name)} = [{', '.join(map(_quoted, some))}]" for name, some in words.items())
+        lines.append(_commented(f"# {mode} = {{ {columns} }}", why[mode]))
+    return _section(f"rows.{table}", lines)
 
 
 def _formats(found: Mapping[str, Mapping[str, Guess]], base: Policy) -> list[str]:

@@ -42,6 +42,7 @@ _MOSTLY = 0.6
 _PHONE = r"\+\d{8,15}\b|^(1[-. ])?\(?\d{3}\)?[-. ]\s?\d{3}[-. ]\d{4}$"
 _PARTY = r"(?i)phone|tel|mobile|cell|\bani\b|\bdnis\b|clid|party|^from|^to\b|^src|^dst|dial|caller"
 _TIMELY = r"(?i)date|time|stamp|start|end|connect|begin|answer|created|booked"
+_CLOCK, _FOUR_DIGITS = r"(?i)time|hour|begin|start", r"^([01]\d|2[0-3])[0-5]\d$"
 GUESS = "cp1252"
 """What text that is not UTF-8 most often is."""
 
@@ -77,8 +78,9 @@ class Source:
 
     @property
     def is_time(self) -> bool:
-        """Times of day without a date."""
-        return self.share(TIME_OF_DAY) > 0.95
+        """Times of day without a date; four digits only where the header speaks of a time."""
+        digits = re.search(_CLOCK, self.name) is not None and self.share(_FOUR_DIGITS) > 0.95
+        return digits or self.share(TIME_OF_DAY) > 0.95
 
     @property
     def serial(self) -> str:
@@ -114,7 +116,8 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> Export:
         where = ingest.where(table, part.path)
         with part.opened(where) as (stream, _):
             raw = decoding.Source(where, stream, digested=False)
-            if raw.head == b"PAR1":
+            if raw.head in ingest.PARQUET:
+                parquetfile.refuse_encrypted(where, raw.stream)
                 headers, frame = parquetfile.head(where, raw.stream, SAMPLE)
             else:
                 text = csvfile.open_text(where, raw, GUESS, skip=csvfile.lines_above_widest)

@@ -3,6 +3,8 @@
 Source: docs/specification.md#replacements-and-reversals.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 import polars.selectors as cs
 
@@ -20,6 +22,12 @@ def is_adjustment() -> pl.Expr:
 def has_negative_amount() -> pl.Expr:
     """Whether a row takes an amount back."""
     return pl.any_horizontal((pl.col(amount) < 0).fill_null(False) for amount in AMOUNTS)
+
+
+def may_be_audited(codes: Sequence[str]) -> pl.Expr:
+    """Whether a row has one of the codes and is neither denied nor void by itself. Another row may still void it."""
+    voids = (pl.col("frequency_code") == "void").fill_null(False) | has_negative_amount()
+    return pl.col("cpt_code").is_in(codes) & (pl.col("claim_status") == "active") & ~voids
 
 
 def that_are_calls(calls: pl.DataFrame) -> pl.DataFrame:

@@ -12,12 +12,12 @@ from auditor.schema.tables import Column, Kind
 
 ANY_SIGN = r"\S"
 """For `blank_pattern`: every sign means something."""
-_YES_NO_SIGNS = "✓✔☑✗✘☐"
+YES_NO_SIGNS = "✓✔☑✗✘☐"
 NULL_WORDS = "null words such as NULL or nan, and texts without a letter or digit, count as blank (rows: {count})"
-_INVISIBLE = r"[\p{Cf}\p{Cc}]"
+INVISIBLE = r"[\p{Cf}\p{Cc}]"
 _INVISIBLE_IN_LISTS = r"[\p{Cf}\p{Cc}--\s]"
 """In lists, line ends and tabs separate items."""
-_ARMORED = rf"""{_INVISIBLE}|^\s*(?:="|')"""
+_ARMORED = rf"""{INVISIBLE}|^\s*(?:="|')"""
 
 
 def clean(parser: TableParser, column: Column, values: pl.Series, byte_range: ByteRange) -> pl.Series:
@@ -38,7 +38,7 @@ def _without_armor(parser: TableParser, column: Column, values: pl.Series) -> pl
     armored = values.str.contains(_ARMORED).fill_null(False)
     if not armored.any():
         return values
-    invisible = _INVISIBLE_IN_LISTS if column.is_list else _INVISIBLE
+    invisible = _INVISIBLE_IN_LISTS if column.is_list else INVISIBLE
     bare = values.str.replace_all(invisible, "").str.strip_chars()
     bare = bare.str.replace(r'^="(.*)"$', "${1}").str.strip_prefix("'")
     if column.name.endswith("_id"):
@@ -59,7 +59,7 @@ def _marks(parser: TableParser, column: Column) -> str:
     if column.kind not in (Kind.FLAG, Kind.DOCUMENTED, Kind.TERM):
         return ""
     signs = [term for term in parser.policy.terms(parser.table, column.name) if not re.search(r"\w", term)]
-    return ("" if column.kind is Kind.TERM else _YES_NO_SIGNS) + re.escape("".join(signs))
+    return ("" if column.kind is Kind.TERM else YES_NO_SIGNS) + re.escape("".join(signs))
 
 
 def _without_blanks(parser: TableParser, column: Column, values: pl.Series) -> pl.Series:

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import polars as pl
 
-from auditor.parsing import instants
-from auditor.parsing.instants import UNREADABLE, Instants
+from auditor.parsing import digit_dates, instants
+from auditor.parsing.instants import UNREADABLE, ColumnDates, Instants
 from auditor.parsing.table_parser import TableParser
 from auditor.parsing.time_zones import REPEATED, SKIPPED
 from auditor.schema.tables import Column, Kind
@@ -26,10 +26,12 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     does not say when the call ended.
     """
     zone = parser.policy.zone_of(parser.table, column.name)
-    is_date_only = False if column.name == "call_start" else parser.is_date_only(column)
-    found = instants.read(values, parser.policy, date_only=is_date_only, zone=zone, count=parser.count)
+    kind = parser.dates_of(column)
+    if column.name == "call_start":
+        kind = ColumnDates(mixed=kind is not None and kind.mixed)
+    found = instants.read(values, parser.policy, kind=kind, zone=zone, count=parser.count)
     _reject_times(parser, column, values, found)
-    parser.midnights[column.name] = found.midnights
+    parser.date_counts[column.name] = found.counts
     utc, date_only = found.utc, found.date_only
     if column.name == "call_start":
         parser.reject(column.name, f"{column.name} has a date but no time", date_only)
@@ -95,11 +97,25 @@ def _shapes(values: pl.Series) -> pl.Series:
 
 
 def read_date(parser: TableParser, column: Column, values: pl.Series) -> None:
-    """Dates as Date. Midnights and times without an offset are dates as written; other times are moved to `timezone`."""
+    """Dates as Date. Midnights and times without an offset are dates as written; other times are moved to `timezone`.
+
+    A `service_date` may be a range, which is its first day; of a longer one than a day `service_date_last` is the last.
+    """
+    ranges = digit_dates.ranges(values) if column.name == "service_date" else None
+    if ranges is not None:
+        values = values.set(ranges["first"].is_not_null(), None)
     zone = parser.policy.zone_of(parser.table, column.name)
-    found = instants.read(values, parser.policy, days=True, date_only=False, zone=zone, count=parser.count)
+    found = instants.read(values, parser.policy, days=True, kind=parser.dates_of(column), zone=zone, count=parser.count)
     _reject_times(parser, column, values, found)
-    parser.add(column.name, found.local.dt.date())
+    parser.date_counts[column.name] = found.counts
+    dates = found.local.dt.date()
+    if ranges is not None:
+        dates = dates.zip_with(ranges["first"].is_null(), ranges["first"])
+        parser.warn(column, ranges["last"].is_not_null(), "ranges of days count as their first day (rows: {count})")
+    parser.add(column.name, dates)
+    if column.name == "service_date":
+        nothing = pl.Series([None], dtype=pl.Date).new_from_index(0, len(values))
+        parser.add("service_date_last", nothing if ranges is None else ranges["last"])
 
 
 TIME_OF_DAY = r"^\d{1,2}:[0-5]\d(:[0-5]\d(\.\d+)?)?( ?[AaPp][Mm])?$"
@@ -124,7 +140,7 @@ def read_clock(parser: TableParser, column: Column, values: pl.Series) -> None:
     def ending(days: int) -> instants.Instants:
         dated = (day + timedelta(days=days)).dt.to_string("%Y-%m-%d ") + values
         text = values.to_frame("v").select(pl.when(clock).then(dated).otherwise("v")).to_series()
-        return instants.read(text, parser.policy, date_only=False, zone=zone)
+        return instants.read(text, parser.policy, kind=ColumnDates(), zone=zone)
 
     same = ending(0)
     next_day = clock & (same.utc < start.dt.truncate("1m")).fill_null(False)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from auditor.parsing import digit_dates
 from auditor.parsing.microseconds import DAY, MILLISECOND, SECOND
 from auditor.policy import Policy
 
@@ -42,7 +43,6 @@ _ISO_12_HOURS = (  # a date and a time joined from two columns
     (f"^{_ISO_TIME} ?[AaPp][Mm]$", "%Y-%m-%d %I:%M%p"),
     (f"^{_ISO_TIME}{_SECOND} ?[AaPp][Mm]$", "%Y-%m-%d %I:%M:%S%p"),
 )
-_DIGITS = ((r"^\d{14}$", "%Y%m%d%H%M%S"),)
 _MAIL = r"^\d{1,2} [A-Za-z]{3} \d{4} \d\d:\d\d"  # RFC 2822, without the day of the week
 _MAIL_OFFSET = ((f"{_MAIL}{_SECOND} [+-]\\d{{4}}$", "%d %b %Y %H:%M:%S"), (f"{_MAIL} [+-]\\d{{4}}$", "%d %b %Y %H:%M"))
 _OFFSET_DIRECTIVE = re.compile(r"%:{0,3}#?z|%\+|%s")
@@ -57,13 +57,16 @@ class Form(NamedTuple):
     has_offset: bool
 
 
-def forms(values: pl.Series, policy: Policy) -> list[Form]:
+def forms(values: pl.Series, policy: Policy, in_digits: bool) -> list[Form]:
     """The policy's forms, then those built in, of which at most one fits a text. The form of the first text comes first.
+
+    `in_digits`: 8 and 12 digits are a date.
 
     If a form of the policy reads the day before the month, US dates are not read: one export must not be read both ways.
     """
+    digits = tuple((rf"^\d{{{n}}}$", text) for n, text in digit_dates.FORMATS.items() if in_digits or n == 14)
     own = [Form(None, text, bool(_OFFSET_DIRECTIVE.search(text))) for text in policy.instant_formats]
-    built_in = [Form(*pair, False) for pair in _ISO + _ISO_12_HOURS + _DIGITS]
+    built_in = [Form(*pair, False) for pair in _ISO + _ISO_12_HOURS + digits]
     built_in += [Form(*pair, True) for pair in _ISO_OFFSET + _MAIL_OFFSET]
     if not any(_DAY_FIRST.search(text) for text in policy.instant_formats):
         built_in += [Form(*pair, False) for pair in _US_FORMS]

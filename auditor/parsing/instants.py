@@ -4,36 +4,61 @@ Source: docs/specification.md#instants.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 import polars as pl
 
-from auditor.parsing.microseconds import DAY
+from auditor.parsing import digit_dates
 from auditor.parsing.time_zones import at_clock_change, in_zone
 from auditor.parsing.written_times import Written, parse
 from auditor.policy import Policy
 
 MIDNIGHT_COLUMN = 20
-"""A column of at least this many values, 99 of 100 midnight as written, holds dates, and perhaps a few times."""
+"""A column of at least this many values, 99 of 100 of them midnight, holds dates, and perhaps a few times."""
+_ANY_DATE = date(2, 1, 1), date(9998, 12, 31)
 UNREADABLE = 1
 """The problem of a value in no known form; `time_zones` has those of local times."""
 
 
-class MidnightCounts(NamedTuple):
-    """Counts of a column: values that are midnight as written or have no time, all values, and values without a time.
+class ColumnDates(NamedTuple):
+    """How a whole column states dates, over all files of its table.
 
-    The counts of a table's parts add up.
+    `date_only`: every midnight as written is a date; `in_zone`: every midnight in the policy's zone is one; `mixed`: some
+    values have 8 or 12 digits or are zeros, but not all values are dates in digits, so that those are unreadable.
     """
 
-    midnights: int
-    values: int
-    dates: int
+    date_only: bool = False
+    in_zone: bool = False
+    mixed: bool = False
+
+
+class DateCounts(NamedTuple):
+    """Counts of a column's values; those of a table's parts add up.
+
+    `midnights`: as written, values without a time included; `dates`: without a time; `instants`: with an offset or in UTC;
+    `local_midnights`: as `midnights`, on the clock in the policy's zone; `doubtful` and `others`: as in
+    `DigitCounts`.
+    """
+
+    midnights: int = 0
+    values: int = 0
+    dates: int = 0
+    instants: int = 0
+    local_midnights: int = 0
+    doubtful: int = 0
+    others: int = 0
 
     @property
-    def date_only(self) -> bool:
-        """Whether the column holds dates, so that every midnight in it is a date."""
-        return self.values >= MIDNIGHT_COLUMN and self.midnights * 100 >= self.values * 99
+    def kind(self) -> ColumnDates:
+        """What the counts of a whole column say."""
+        date_only = self._mostly(self.midnights)
+        in_zone = not date_only and self.instants > 0 and self._mostly(self.local_midnights)
+        return ColumnDates(date_only, in_zone, self.doubtful > 0 and self.others > 0)
+
+    def _mostly(self, count: int) -> bool:
+        return self.values >= MIDNIGHT_COLUMN and count * 100 >= self.values * 99
 
 
 @dataclass(frozen=True)
@@ -50,7 +75,7 @@ class Instants:
     problem: pl.Series
     has_local: bool
     local: pl.Series
-    midnights: MidnightCounts
+    counts: DateCounts
     placeholder: pl.Series | None
 
 
@@ -59,35 +84,67 @@ def read(
     policy: Policy,
     *,
     days: bool = False,
-    date_only: bool | None = None,
+    kind: ColumnDates | None = None,
     zone: str | None = None,
+    any_date: bool = False,
     count: Callable[[pl.Series], int] = lambda mask: int(mask.sum()),
 ) -> Instants:
     """Read text (null: blank), dates or datetimes. Never raises on a value.
 
     `days`: a column of dates: every midnight is the date as written, and so is a time without an offset unless the column
-    has a `zone` of its own; any other time is moved to the policy's zone. `date_only`: whether the column holds dates; None:
-    the values decide. `zone`: of values without an offset; None: the policy's. `count`: the rows of the values that a mask
-    picks.
+    has a `zone` of its own; any other time is moved to the policy's zone. `kind`: what is known of the column; None: the
+    values decide. `zone`: of values without an offset; None: the policy's. `any_date`: no date from the year 2 to 9998 is a
+    placeholder. `count`: the rows of the values that a mask picks.
     """
     zone = zone or policy.timezone
-    written = parse(values, policy)
-    if (placeholder := written.placeholders(*policy.placeholder_dates)) is not None:
+    digits = digit_dates.count(values, count)
+    in_digits = digits.doubtful > 0 and not digits.others and not (kind and kind.mixed)
+    written = parse(values, policy, in_digits=in_digits)
+    bounds = _ANY_DATE if any_date else policy.placeholder_dates
+    placeholder = written.placeholders(*bounds, clock_zero=not any_date)
+    if in_digits and (zeros := values.str.contains(digit_dates.ZEROS).fill_null(False)).any():
+        placeholder = zeros if placeholder is None else placeholder | zeros
+    if placeholder is not None:
         written, values = written.without(placeholder), values.set(placeholder, None)
+    counts = DateCounts(doubtful=digits.doubtful, others=digits.others)
     if days:
         written = written.as_days(moved=zone != policy.timezone)
-    timed = written.wall.to_physical() % DAY != 0
-    if written.date_only is not None:
-        timed = timed & ~written.date_only
-    there = count(written.wall.is_not_null())
-    dates = count(written.date_only) if written.date_only is not None else 0
-    midnights = MidnightCounts(there - (count(timed.fill_null(False)) if timed.any() else 0), there, dates)
-    if midnights.date_only if date_only is None else date_only:
-        written = written._replace(date_only=(~timed).fill_null(False))
-    return replace(_localized(values, written, policy, zone, midnights), placeholder=placeholder)
+    else:
+        counts, written = _with_dates(written, policy, zone, kind, counts, count)
+    return _localized(values, written, policy, zone, counts, placeholder)
 
 
-def _localized(values: pl.Series, written: Written, policy: Policy, zone: str, midnights: MidnightCounts) -> Instants:
+def _with_dates(
+    written: Written,
+    policy: Policy,
+    zone: str,
+    kind: ColumnDates | None,
+    counts: DateCounts,
+    count: Callable[[pl.Series], int],
+) -> tuple[DateCounts, Written]:
+    """The counts of midnights, and the values with the midnights of a column of dates marked as dates."""
+    midnight, local = written.at_midnight(), written
+    zoned = 0 if written.utc is None else count(written.utc.is_not_null())
+    if zoned or zone != policy.timezone:
+        local = written.on_clock(policy.timezone, zone)
+    counts = counts._replace(
+        midnights=count(midnight),
+        values=count(written.wall.is_not_null()),
+        dates=0 if written.date_only is None else count(written.date_only),
+        instants=zoned,
+        local_midnights=count(midnight if local is written else local.at_midnight()),
+    )
+    kind = kind or counts.kind
+    if kind.date_only or kind.in_zone:
+        there = written if kind.date_only else local
+        dates = there.at_midnight()
+        written = written._replace(wall=there.wall.zip_with(dates, written.wall), date_only=dates)
+    return counts, written
+
+
+def _localized(
+    values: pl.Series, written: Written, policy: Policy, zone: str, counts: DateCounts, placeholder: pl.Series | None
+) -> Instants:
     """Move times without an offset from the zone to UTC; a date is the first instant of its day in the policy's zone."""
     wall, utc, date_only = written
     no_dates = pl.repeat(False, len(values), dtype=pl.Boolean, eager=True)
@@ -111,6 +168,5 @@ def _localized(values: pl.Series, written: Written, policy: Policy, zone: str, m
         instants, problem = instants.scatter(odd, settled["utc"]), problem.scatter(odd, settled["problem"])
         is_local_as_written = False
     local_times = wall if is_local_as_written else instants.dt.convert_time_zone(policy.timezone)
-    return Instants(
-        instants, no_dates if date_only is None else date_only, problem, has_local, local_times, midnights, None
-    )
+    dates = no_dates if date_only is None else date_only
+    return Instants(instants, dates, problem, has_local, local_times, counts, placeholder)

@@ -3,12 +3,13 @@
 Source: docs/specification.md#tables-and-values.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import polars as pl
 
-from auditor.parsing.instants import MidnightCounts
+from auditor.parsing.instants import ColumnDates, DateCounts
 from auditor.policy import Policy
 from auditor.schema.tables import Column
 
@@ -47,15 +48,17 @@ class TableParser:
 
     `columns`: typed columns by name. `problem`: for each row 0, or the number from 1 of its first entry in `problems`
     (column, reason). `unrecognised`: table, column, word outside the vocabulary, rows. `recognized`: columns with a
-    word of their vocabulary. `tallies`: warnings with a `{count}`, and that count. `midnights`: of the columns of instants
+    word of their vocabulary. `tallies`: warnings with a `{count}`, and that count. `date_counts`: of the columns of instants
     and dates. `filled`: columns with a value that is not blank. `has_local_times`: whether a time without an offset was read
-    in the policy's default zone. `date_columns`: the date-only columns, if that is known before these rows are read.
+    in the policy's default zone. `date_columns`: how the whole columns state dates, if that is known before these rows are
+    read. `status_numbers`: whether numbers in `claim_status` are those of an 835.
     """
 
     policy: Policy
     table: str
     rows: int
-    date_columns: frozenset[str] | None = None
+    date_columns: Mapping[str, ColumnDates] | None = None
+    status_numbers: bool = True
     columns: dict[str, DictionaryColumn] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
     problem: pl.Series = field(init=False)
@@ -63,16 +66,16 @@ class TableParser:
     recognized: set[str] = field(default_factory=set)
     tallies: dict[str, int] = field(default_factory=dict)
     has_local_times: bool = False
-    midnights: dict[str, MidnightCounts] = field(default_factory=dict)
+    date_counts: dict[str, DateCounts] = field(default_factory=dict)
     filled: set[str] = field(default_factory=set)
     codes: pl.Series | None = None
 
     def __post_init__(self) -> None:
         self.problem = pl.repeat(0, self.rows, dtype=pl.UInt32, eager=True)
 
-    def is_date_only(self, column: Column) -> bool | None:
-        """Whether the whole column holds dates; None if these rows decide."""
-        return None if self.date_columns is None else column.name in self.date_columns
+    def dates_of(self, column: Column) -> ColumnDates | None:
+        """How the whole column states dates; None if these rows decide."""
+        return None if self.date_columns is None else self.date_columns.get(column.name, ColumnDates())
 
     def encoded(self, values: pl.Series) -> DictionaryColumn:
         """Values of the current column's texts, as a column of the table."""

@@ -10,11 +10,12 @@ import polars as pl
 
 from auditor.parsing import duplicates
 from auditor.parsing.duplicates import hashed
-from auditor.parsing.instants import MidnightCounts
+from auditor.parsing.instants import ColumnDates, DateCounts
 from auditor.parsing.microseconds import DAY
 from auditor.parsing.readers import blank_row, read_column
 from auditor.parsing.table_parser import ROW_SOURCE, DictionaryColumn, TableParser
 from auditor.parsing.typed_table import UNRECOGNISED, Table, all_rejects
+from auditor.parsing.vocabularies import status_numbers_hold
 from auditor.policy import Policy
 from auditor.reading.ingest import Chunk, Extract, written_out
 from auditor.schema.tables import TABLES, TableSpec
@@ -36,8 +37,8 @@ class TypedChunk:
     _hashes: dict[str, pl.Series] = field(default_factory=dict)
 
     @property
-    def midnights(self) -> Mapping[str, MidnightCounts]:
-        return self.parser.midnights
+    def date_counts(self) -> Mapping[str, DateCounts]:
+        return self.parser.date_counts
 
     def ids(self) -> pl.Series:
         """64 bits of each row's id; null where a part of it is blank. The same in every process of one version."""
@@ -102,13 +103,20 @@ class TypedChunk:
 
 
 def type_rows(
-    spec: TableSpec, chunk: Chunk, policy: Policy, blanks: pl.DataFrame, date_columns: frozenset[str] | None = None
+    spec: TableSpec,
+    chunk: Chunk,
+    policy: Policy,
+    blanks: pl.DataFrame,
+    date_columns: Mapping[str, ColumnDates] | None = None,
+    *,
+    status_numbers: bool = True,
 ) -> TypedChunk:
     """Type rows of a table as they were read. Never raises on a value.
 
-    `blanks`: `readers.blank_row` of the table. `date_columns`: its columns that are date-only; None: these rows decide.
+    `blanks`: `readers.blank_row` of the table. `date_columns`: how its columns state dates; None: these rows decide.
+    `status_numbers`: whether numbers in `claim_status` are those of an 835.
     """
-    parser = TableParser(policy, spec.name, chunk.frame.height, date_columns)
+    parser = TableParser(policy, spec.name, chunk.frame.height, date_columns, status_numbers)
     for name, column in spec.columns.items():
         if name in chunk.frame.columns:
             read_column(parser, column, chunk.frame[name], chunk.hints)
@@ -119,7 +127,10 @@ def type_rows(
 def type_table(extract: Extract, policy: Policy) -> Table:
     """Type a whole table in memory: reject rows that cannot be used, merge rows with one id."""
     chunk = Chunk(extract.frame, extract.rejects)
-    typed = type_rows(extract.spec, chunk, policy, blank_row(extract.spec.name, policy))
+    blanks = blank_row(extract.spec.name, policy)
+    typed = type_rows(extract.spec, chunk, policy, blanks)
+    if not status_numbers_hold(typed.parser.unrecognised):
+        typed = type_rows(extract.spec, chunk, policy, blanks, status_numbers=False)
     ids = typed.ids()
     repeats = typed.is_valid & ids.is_duplicated() & ids.is_not_null()
     rows, rejects = duplicates.one_per_id(extract.spec, typed.rows(typed.is_valid & ~repeats), typed.rows(repeats))

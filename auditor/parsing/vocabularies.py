@@ -3,12 +3,12 @@
 Source: docs/specification.md#vocabularies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
 from auditor.parsing.table_parser import TableParser
-from auditor.schema.tables import TENTATIVE, Column, fold_term
+from auditor.schema.tables import TENTATIVE, Column, fold_term, is_number
 
 
 def read(parser: TableParser, column: Column, values: pl.Series) -> None:
@@ -22,6 +22,12 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     known = [term is not None or text is None for text, term in zip(values, terms, strict=True)]
     if column.name == "claim_status":
         parser.add("claim_status_sure", pl.Series(known, dtype=pl.Boolean))
+        by_number = [
+            term in ("void", "reversed", "denied") and text is not None and is_number(text)
+            for text, term in zip(values, terms, strict=True)
+        ]
+        problem = "numbers that mean void or denied in an 835 are read so (rows: {count}); [values] maps them"
+        parser.warn(column, pl.Series(by_number, dtype=pl.Boolean), problem)
         terms = [term or "active" for term in terms]
     elif column.name == "status":
         sure = [
@@ -35,8 +41,14 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
 
 def terms_of(parser: TableParser, column: Column, texts: Sequence[str | None]) -> list[str | None]:
     """The term of each text, blank for a word that says nothing; None for blank and unrecognized texts."""
-    terms = parser.policy.terms(parser.table, column.name)
+    numbers = parser.status_numbers or column.name != "claim_status"
+    terms = parser.policy.terms(parser.table, column.name, numbers=numbers)
     return [None if text is None else terms.get(fold_term(text)) for text in texts]
+
+
+def status_numbers_hold(unrecognised: Iterable[tuple[str, str, str, int]]) -> bool:
+    """Whether all numbers of a `claim_status` are those of an 835: no word that is unrecognized is a number."""
+    return not any(column == "claim_status" and is_number(text) for _, column, text, _ in unrecognised)
 
 
 def recognized(parser: TableParser, column: Column, values: pl.Series) -> list[str | None]:

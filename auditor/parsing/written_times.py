@@ -12,6 +12,7 @@ import polars as pl
 
 from auditor.parsing.instant_forms import NUMBERS, OFFSET, Form, forms
 from auditor.parsing.microseconds import DAY
+from auditor.parsing.time_zones import in_zone
 from auditor.policy import Policy
 
 _CLOCK_ZERO = datetime(1969, 12, 31), datetime(1970, 1, 1, 23, 59, 59, 999_999)
@@ -40,11 +41,23 @@ class Written(NamedTuple):
         days = (days & self.wall.is_not_null()).fill_null(False)
         return self._replace(date_only=days if self.date_only is None else self.date_only | days)
 
-    def placeholders(self, first: date, last: date) -> pl.Series | None:
+    def at_midnight(self) -> pl.Series:
+        """Which times are midnight, as written; values without a time are."""
+        midnight = (self.wall.to_physical() % DAY == 0).fill_null(False)
+        return midnight if self.date_only is None else midnight | self.date_only
+
+    def on_clock(self, timezone: str, zone: str) -> Self:
+        """The times on the clock in `timezone`; those without an offset are of `zone`, and dates stay as written."""
+        wall = self.wall if zone == timezone else _moved(in_zone(self.wall, zone), timezone)
+        if self.utc is not None:
+            wall = _moved(self.utc, timezone).zip_with(self.utc.is_not_null(), wall)
+        return self._replace(wall=wall if self.date_only is None else self.wall.zip_with(self.date_only, wall))
+
+    def placeholders(self, first: date, last: date, *, clock_zero: bool) -> pl.Series | None:
         """Which dates are before `first`, after `last`, or a clock's zero; None if there are none."""
         low, high = datetime.combine(first, time()), datetime.combine(last, time.max)
         wall = pl.col("wall")
-        outside = ~wall.is_between(low, high) | wall.is_between(*_CLOCK_ZERO)
+        outside = ~wall.is_between(low, high) | (wall.is_between(*_CLOCK_ZERO) & clock_zero)
         found = self.wall.to_frame("wall").select(outside.fill_null(False)).to_series()
         return found if found.any() else None
 
@@ -57,22 +70,29 @@ class Written(NamedTuple):
         )
 
 
-def parse(values: pl.Series, policy: Policy) -> Written:
-    """Parse text, dates or datetimes. A datetime with a time zone is an instant, one without is a time on the clock."""
+def _moved(instants: pl.Series, timezone: str) -> pl.Series:
+    return instants.dt.convert_time_zone(timezone).dt.replace_time_zone(None)
+
+
+def parse(values: pl.Series, policy: Policy, *, in_digits: bool = False) -> Written:
+    """Parse text, dates or datetimes. A datetime with a time zone is an instant, one without is a time on the clock.
+
+    `in_digits`: 8 and 12 digits are a date.
+    """
     if isinstance(values.dtype, pl.Date):
         return Written(values.cast(pl.Datetime("us"), strict=False), None, values.is_not_null())
     if isinstance(dtype := values.dtype, pl.Datetime):
         values = values.cast(pl.Datetime("us", dtype.time_zone))
         zoned = dtype.time_zone is not None
         return Written(values.dt.replace_time_zone(None), values.dt.convert_time_zone("UTC") if zoned else None)
-    return _parse_text(values, policy)
+    return _parse_text(values, policy, in_digits)
 
 
-def _parse_text(values: pl.Series, policy: Policy) -> Written:
+def _parse_text(values: pl.Series, policy: Policy, in_digits: bool) -> Written:
     """Try each form on the texts that no form before it reads; then all forms again on the rest in plainer spelling."""
     rest = pl.DataFrame({"v": values}).with_row_index("row")
     done: list[pl.DataFrame] = []
-    for form in forms(values, policy):
+    for form in forms(values, policy, in_digits):
         read = rest.select("row", *_read_form(form, policy.zone_names))
         left = read["wall"].is_null() & rest["v"].is_not_null()
         if not done and not left.any():
@@ -83,7 +103,7 @@ def _parse_text(values: pl.Series, policy: Policy) -> Written:
             break
     plainer = rest["v"].to_frame("v").select(_plainer(pl.col("v"))).to_series()
     if (plainer != rest["v"]).any():
-        again = _parse_text(plainer, policy)
+        again = _parse_text(plainer, policy, in_digits)
         read = pl.DataFrame({"row": rest["row"], **{n: v for n, v in again._asdict().items() if v is not None}})
         done.append(read.filter(pl.col("wall").is_not_null()))
     rows = pl.DataFrame({"row": pl.int_range(len(values), dtype=pl.UInt32, eager=True)})

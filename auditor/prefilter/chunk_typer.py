@@ -1,7 +1,7 @@
 """A chunk → the rows that can matter, and a summary of all its rows. Source: docs/specification.md#tables-and-values."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
@@ -9,9 +9,11 @@ import polars as pl
 from auditor.billing.lines import with_end_and_time
 from auditor.parsing import duplicates, typed_table
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
+from auditor.parsing.instants import ColumnDates
 from auditor.parsing.table_parser import ROW_SOURCE
 from auditor.parsing.typed_chunk import type_rows
 from auditor.parsing.typed_table import Table
+from auditor.parsing.vocabularies import status_numbers_hold
 from auditor.prefilter.key_scan import KeyScan
 from auditor.prefilter.membership_filter import DateRangeFilter, MembershipFilter
 from auditor.quality import checks, measure, profile
@@ -59,19 +61,25 @@ class ChunkSummary:
     files: tuple[SourceFile, ...] = ()
 
     @property
-    def date_only(self) -> frozenset[str]:
-        """The columns whose midnights are dates; those of calls stay times."""
-        return frozenset(
-            name for name, found in self.profile.midnights.items() if found.date_only and name != "call_start"
-        )
+    def date_columns(self) -> dict[str, ColumnDates]:
+        """How the columns state dates, if not as times in forms that say so by themselves; starts of calls stay times."""
+        kinds = {name: found.kind for name, found in self.profile.date_counts.items()}
+        if "call_start" in kinds:
+            kinds["call_start"] = ColumnDates(mixed=kinds["call_start"].mixed)
+        return {name: kind for name, kind in kinds.items() if any(kind)}
+
+    @property
+    def status_numbers(self) -> bool:
+        """Whether numbers in `claim_status` are those of an 835."""
+        return status_numbers_hold(self.table.unrecognised.iter_rows())
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkTyper:
     """Types the chunks of the table that was looked at.
 
-    `repeated`: ids that several rows may have; `date_only`: its columns that are known to be so as a whole; `with_spans`:
-    whether a rule asks; `lookups`: ids of other tables; `until`: the latest end of a call, for visits.
+    `repeated`: ids that several rows may have; `date_columns`: what is known of whole columns; `with_spans`: whether a rule
+    asks; `lookups`: ids of other tables; `until`: the latest end of a call, for visits.
     """
 
     scan: KeyScan
@@ -80,12 +88,15 @@ class ChunkTyper:
     with_spans: bool
     lookups: Lookups
     until: datetime | None = None
-    date_only: frozenset[str] = frozenset()
+    date_columns: Mapping[str, ColumnDates] = field(default_factory=dict)
+    status_numbers: bool = True
 
     def __call__(self, chunk: Chunk) -> tuple[pl.DataFrame, ChunkSummary]:
         """The rows that can matter, and the summary of all rows."""
         scan = self.scan
-        typed = type_rows(TABLES[scan.table], chunk, scan.policy, scan.blanks, self.date_only)
+        typed = type_rows(
+            TABLES[scan.table], chunk, scan.policy, scan.blanks, self.date_columns, status_numbers=self.status_numbers
+        )
         may_repeat = self.repeated.may_contain(typed.ids())
         single = typed.is_valid & ~may_repeat
         counted = {name for count in checks.counts(scan.table) for name in count.expression.meta.root_names()}
@@ -106,7 +117,7 @@ class ChunkTyper:
         codes = typed.column("cpt_code") if scan.bills else None
         of_cells = TableProfile(
             table=scan.table,
-            midnights=typed.midnights,
+            date_counts=typed.date_counts,
             slashed_dates=slashed_dates,
             slashes_decided=decided,
             unlisted_codes=measure.unlisted_codes(typed, scan.policy) if scan.table == "visits" else {},
@@ -144,7 +155,7 @@ class ChunkTyper:
             )
         whole = profile.merge([*(part.profile for part in parts), of_records])
         table = typed_table.merge([part.table for part in parts])
-        if files and not any(file.rows for file in files):  # nothing is blank where nothing is
+        if files and not any(file.records for file in files):  # nothing is blank where nothing is
             table = replace(table, columns=frozenset(name for file in files for name in file.mapping))
         return rows, ChunkSummary(
             replace(table, rejects=typed_table.all_rejects(table.rejects, [ids.rejects])),
@@ -154,6 +165,12 @@ class ChunkTyper:
             whole.resolved(self.lookups),
             tuple(files),
         )
+
+    def again(self, whole: ChunkSummary) -> "ChunkTyper | None":
+        """The typer that knows what the whole table shows of its columns; None if this one does."""
+        known = replace(self, date_columns=whole.date_columns, status_numbers=whole.status_numbers)
+        facts = ("date_columns", "status_numbers")
+        return None if all(getattr(known, fact) == getattr(self, fact) for fact in facts) else known
 
     def _of_records(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, TableProfile]:
         """The stretches of time of valid records, and what they say of the coverage and of their lengths.

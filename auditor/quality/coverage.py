@@ -46,7 +46,7 @@ class Coverage:
 
 def parse_date(option: str, text: str, policy: Policy) -> date:
     """A local date given as an option. Raises UsageError."""
-    read = instants.read(pl.Series([text]), policy)
+    read = instants.read(pl.Series([text]), policy, any_date=True)
     if read.utc[0] is None:
         raise UsageError(f"{option}: not a date; write it as 2026-03-31")
     local: date = read.utc.dt.convert_time_zone(policy.timezone).dt.date()[0]
@@ -55,7 +55,7 @@ def parse_date(option: str, text: str, policy: Policy) -> date:
 
 def parse_as_of(text: str, policy: Policy) -> datetime:
     """An instant given as an option; a date means its end. Raises UsageError."""
-    read = instants.read(pl.Series([text]), policy)
+    read = instants.read(pl.Series([text]), policy, any_date=True)
     if read.utc[0] is None:
         raise UsageError("--as-of: not a date or time; write it as 2026-03-31 or 2026-03-31T18:00:00-05:00")
     frame = pl.DataFrame({"at": read.utc, "at_date_only": read.date_only})

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from auditor.parsing.identifiers import DIFFERENCES
 from auditor.quality.issue import Check, Exports, Issue, Stage
 from auditor.quality.relationships import BY_NAME, MANY_CLAIMS, OF_LINES, Relationship
+from auditor.schema.names import counted, found_of
 
 _ENOUGH = 20
 """Ids from which on it shows that something is wrong with all."""
@@ -28,7 +29,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
         return
     if exports.clear_by_absence:
         yield CHECK.warn(
-            f"visits.patient_id: {exports.clear_by_absence:,} clear claims have a patient without any visit in the export",
+            f"visits.patient_id: {counted(exports.clear_by_absence, 'claim')} clear because the patient has no visit",
             "check that the export has all visits and that the patient ids match",
             table="visits",
             column="patient_id",
@@ -42,7 +43,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
         if found * 2 < values and name not in OF_LINES:
             yield _warning(pair, _matched(pair, values, found))
         elif unmatched and name == "provider in visits":
-            providers = f"{unmatched:,} providers with {MANY_CLAIMS} or more audited claims"
+            providers = f"{counted(unmatched, 'provider')} with {MANY_CLAIMS} or more audited claims"
             yield _warning(pair, f"{pair.second}: the export has no visit of {providers}")
 
 
@@ -58,14 +59,14 @@ def _refusal(pair: Relationship, values: int, found: int, near: int, kinds: Sequ
 
 
 def _matched(pair: Relationship, values: int, found: int) -> str:
-    return f"{pair.second}: this column contains {found:,} of {values:,} {pair.first}"
+    return f"{pair.second}: this column contains {found_of(found, values, pair.first)}"
 
 
 def _normalized(pair: Relationship, values: int, near: int, kinds: Sequence[str]) -> Issue:
     *others, last = pair.affects
     affected = f"{', '.join(others)} and {last}" if others else last
     return CHECK.undecidable(
-        f"{pair.second}: this column contains {near:,} of {values:,} {pair.first} only if the audit "
+        f"{pair.second}: this column contains {found_of(near, values, pair.first)} only if the audit "
         f"ignores {_differing(kinds)}; {affected} are unknown for their claims",
         _remedy(pair, kinds),
         pair.affects,

@@ -1,13 +1,13 @@
 """Visits use the problem ids and diagnoses of calls and claims.
 
 What it checks: whether the different problem ids (or diagnosis categories) of the visits, and those of calls and claims,
-have any in common.
+have hardly any in common.
 
 Why it matters: a visit is related to a call by its problem or diagnosis. If the two exports use different vocabularies,
 none ever matches, and no visit seems related.
 
-What to do: export the same kind of id in both. From 20 different ones on each side, with none shared, the column of the
-visits counts as blank.
+What to do: export the same kind of id in both. From 20 different ones on each side, with fewer than 1 in 20 shared, the
+column relates no visit to a claim, and no provider or group shows that it does.
 
 Source: docs/specification.md#links-in-another-vocabulary.
 """
@@ -15,7 +15,7 @@ Source: docs/specification.md#links-in-another-vocabulary.
 from collections.abc import Iterator
 
 from auditor.quality.issue import Check, Exports, Issue
-from auditor.quality.profile import SKETCH_SIZE, Profiles
+from auditor.quality.profile import NORMALIZED_PROBLEMS, SKETCH_SIZE, Profiles
 from auditor.quality.report import INCOMPATIBLE, Links
 
 LINKED = {"problem_id": "problems of calls and claims", "diagnosis_codes": "diagnosis categories of calls and claims"}
@@ -26,8 +26,8 @@ _NOTABLE = {"problem_id": 2, "diagnosis_codes": 8}
 
 def links(profiles: Profiles) -> Iterator[tuple[str, Links]]:
     """The links of each column of visits that relates them to calls and claims."""
-    for name in LINKED:
-        by_table = {table: set(profile.sketches.get(name, ())) for table, profile in profiles.items()}
+    for name, sketch in (("problem_id", NORMALIZED_PROBLEMS), ("diagnosis_codes", "diagnosis_codes")):
+        by_table = {table: set(profile.sketches.get(sketch, ())) for table, profile in profiles.items()}
         last = min((max(hashes) for hashes in by_table.values() if len(hashes) >= SKETCH_SIZE), default=None)
         by_table = {
             table: {value for value in hashes if not last or value <= last} for table, hashes in by_table.items()
@@ -38,10 +38,11 @@ def links(profiles: Profiles) -> Iterator[tuple[str, Links]]:
 
 
 def judge(exports: Exports) -> Iterator[Issue]:
-    """Columns that share no value: those that count as blank first."""
+    """Columns that share hardly any value: those in another vocabulary first."""
     for name in sorted(exports.report.incompatible_links):
         yield CHECK.undecidable(
-            f"visits.{name}: no value of this column occurs in the calls or claims; the audit treats the column as blank",
+            f"visits.{name}: hardly any value of this column occurs in the calls or claims; where both state one, a "
+            "visit is related only by a link or by the other of problem and diagnosis",
             "export the same kind of value in both",
             ("related",),
             table="visits",

@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 
 from auditor.parsing.duplicates import hashed
+from auditor.parsing.identifiers import folded
 from auditor.parsing.microseconds import HOUR
 from auditor.parsing.typed_chunk import TypedChunk
 from auditor.policy import Policy
 from auditor.quality import placeholder_ids
-from auditor.quality.profile import Count, TableProfile, no_matches, smallest
+from auditor.quality.profile import NORMALIZED_PROBLEMS, Count, TableProfile, no_matches, smallest
 from auditor.quality.relationships import OF_LINES, Lookups
 from auditor.reading.dictionary import detached
 from auditor.schema.codes import FAMILY
@@ -91,6 +92,10 @@ def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, lookups: Looku
     for name in {*sketched, *(column for column, _ in lookups.values())} - hashes.keys():
         hashes[name] = hashed([typed.values_where(name, typed.is_valid)])
     hashes["diagnosis_codes"] = hashed([typed.values_where("diagnosis_codes", typed.is_valid).explode()])
+    if "problem_id" in sketched:
+        problems = typed.values_where("problem_id", typed.is_valid).unique().to_frame("id").select(folded(pl.col("id")))
+        hashes[NORMALIZED_PROBLEMS] = hashed([problems.to_series()])
+        sketched.append(NORMALIZED_PROBLEMS)
     exact, matches = {}, []
     for pair, (column, ids) in lookups.items():
         wanted = typed.is_valid

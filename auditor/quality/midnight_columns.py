@@ -14,8 +14,9 @@ Source: docs/specification.md#instants.
 from collections.abc import Iterator
 
 from auditor.parsing import instants
-from auditor.parsing.instants import MidnightCounts
+from auditor.parsing.instants import DateCounts
 from auditor.quality.issue import Check, Exports, Issue
+from auditor.schema.names import counted
 
 _NOT_JUDGED = "visit_end"
 """No rule reads its time."""
@@ -24,22 +25,28 @@ _NOT_JUDGED = "visit_end"
 def judge(exports: Exports) -> Iterator[Issue]:
     """Each column whose times seem lost."""
     for table, profile in exports.profiles.items():
-        for name, counts in profile.midnights.items():
+        for name, counts in profile.date_counts.items():
             if name != _NOT_JUDGED and (found := lost_times(name, counts)):
                 yield CHECK.warn(f"{table}.{name}: {found[0]}", found[1], table=table, column=name)
 
 
-def lost_times(name: str, counts: MidnightCounts) -> tuple[str, str] | None:
+def lost_times(name: str, counts: DateCounts) -> tuple[str, str] | None:
     """What a column whose times seem lost holds, and as what it counts: all are midnight, or too many for real ones."""
-    clock = counts.midnights - counts.dates
-    if counts.date_only and clock:
+    in_zone = counts.instants > 0 and counts.local_midnights > counts.midnights
+    midnights = counts.local_midnights if in_zone else counts.midnights
+    clock, where = midnights - counts.dates, " in the audit's time zone" if in_zone else ""
+    holds_dates = counts.kind.date_only or counts.kind.in_zone
+    if holds_dates and clock:
         count_as = "times" if name == "call_start" else "dates without a time"
-        return f"{clock} values are midnight, so the export may lack times", f"the audit treats them as {count_as}"
-    if counts.date_only or counts.values < instants.MIDNIGHT_COLUMN or counts.midnights * 10 < counts.values:
+        return (
+            f"{counted(clock, 'value')} at midnight{where}, so the export may lack times",
+            f"the audit treats them as {count_as}",
+        )
+    if holds_dates or counts.values < instants.MIDNIGHT_COLUMN or midnights * 10 < counts.values:
         return None
     if clock * 10 >= counts.values:
         remedy = "the audit treats them as times; if they are only dates, export dates"
-        return f"{clock} of {counts.values} values are midnight", remedy
+        return f"{clock} of {counts.values} values are midnight{where}", remedy
     return f"{counts.dates} of {counts.values} values have no time", "the audit treats them as dates"
 
 

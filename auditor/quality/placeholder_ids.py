@@ -20,6 +20,7 @@ from auditor.parsing.numbers import SCIENTIFIC
 from auditor.policy import Policy
 from auditor.quality.issue import Check, Exports, Issue
 from auditor.quality.profile import TableProfile
+from auditor.schema.names import counted
 
 MANY_PATIENTS = 2_000
 """With so many patients, one with a hundredth of the rows has more than twenty times the mean of the others."""
@@ -65,8 +66,8 @@ def judge(exports: Exports) -> Iterator[Issue]:
     """Each table with placeholders."""
     for table, found in exports.report.placeholders_by_table.items():
         yield CHECK.undecidable(
-            f"{table}.patient_id: {found['count'].sum():,} rows have a placeholder instead of a patient's id; they may "
-            "belong to any patient, so their claims get review at most",
+            f"{table}.patient_id: {counted(int(found['count'].sum()), 'row')} with a placeholder instead of a patient's id, "
+            "which may belong to any patient, so these claims get review at most",
             "if the id is a real patient's, add it to the policy: [ids] not_placeholders",
             _AFFECTS,
             table=table,

@@ -11,13 +11,15 @@ from typing import TypeVar
 
 import polars as pl
 
-from auditor.parsing.instants import MidnightCounts
+from auditor.parsing.instants import DateCounts
 from auditor.quality.coverage_bounds import NO_BOUNDS, CoverageBounds
 from auditor.quality.coverage_bounds import merge as merge_bounds
 from auditor.quality.relationships import Lookups
 
 SKETCH_SIZE = 20_000
 """Size of the KMV sketch (the k smallest hashes) that is kept per column."""
+NORMALIZED_PROBLEMS = "normalized problem_id"
+"""The sketch of problem ids, of which nearly equal ones are one."""
 MATCHES = {"name": pl.String(), "value": pl.String(), "how": pl.String()}
 """Ids that match: the relationship, the id, and what a normalized match differs in; blank for an exact one."""
 
@@ -63,7 +65,7 @@ class TableProfile:
     counts: Mapping[str, int] = field(default_factory=dict)
     rows_by_date: Mapping[date, int] = field(default_factory=dict)
     rows_by_hour: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
-    midnights: Mapping[str, MidnightCounts] = field(default_factory=dict)
+    date_counts: Mapping[str, DateCounts] = field(default_factory=dict)
     slashed_dates: frozenset[date] = frozenset()
     slashes_decided: bool = False
     unlisted_codes: Mapping[str, int] = field(default_factory=dict)
@@ -82,7 +84,11 @@ class TableProfile:
 
     def distinct_counts(self) -> dict[str, int]:
         """How many different patients, providers, problems and diagnosis categories there are; an estimate where many."""
-        sizes = {name: len(hashes) for name, hashes in sorted(self.sketches.items()) if len(hashes)}
+        sizes = {
+            name: len(hashes)
+            for name, hashes in sorted(self.sketches.items())
+            if len(hashes) and name != NORMALIZED_PROBLEMS
+        }
         return {  # of all hashes, up to the last that is kept
             name: size if size < SKETCH_SIZE else round((size - 1) / max(self.sketches[name]) * 2**64)
             for name, size in sizes.items()
@@ -109,9 +115,9 @@ def merge(profiles: Sequence[TableProfile]) -> TableProfile:
         counts=_added(part.counts for part in profiles),
         rows_by_date=_added(part.rows_by_date for part in profiles),
         rows_by_hour={name: _added(hours) for name, hours in _by_name(part.rows_by_hour for part in profiles).items()},
-        midnights={
-            name: MidnightCounts(*map(sum, zip(*counts, strict=True)))
-            for name, counts in _by_name(part.midnights for part in profiles).items()
+        date_counts={
+            name: DateCounts(*map(sum, zip(*counts, strict=True)))
+            for name, counts in _by_name(part.date_counts for part in profiles).items()
         },
         slashed_dates=frozenset[date]().union(*(part.slashed_dates for part in profiles)),
         slashes_decided=any(part.slashes_decided for part in profiles),

@@ -19,6 +19,7 @@ import polars as pl
 from auditor.quality.issue import Check, Exports, Issue, Stage
 from auditor.quality.profile import TableProfile
 from auditor.reading import ingest
+from auditor.reading.ingest import SourceFile
 
 _REASONS = 3
 """Reasons that a message names at most."""
@@ -28,7 +29,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
     """Tables without rows, or with too many rejects."""
     settings = exports.settings
     for name, table in exports.tables.items():
-        rows = sum(file.rows for file in exports.files[name])
+        rows = sum(file.records for file in exports.files[name])
         if not rows and not settings.allow_empty:
             paths = ", ".join(map(ingest.shown, settings.paths[name]))
             yield CHECK.refuse(f"{name}: no rows in {paths}", "if that is correct, give --allow-empty", table=name)
@@ -41,9 +42,20 @@ def judge(exports: Exports) -> Iterator[Issue]:
                 yield CHECK.refuse(
                     f"{name}: {rejected} of {total} {kind} were rejected, more than --max-rejects {settings.max_rejects}; "
                     f"the most frequent reasons: {'; '.join(_most_frequent(table.faulty['reason']))}",
-                    "`audit98968 check` shows the rest" + _null_word(table.faulty["reason"]),
+                    f"{_way_out(name, table.faulty, exports.files[name])}`audit98968 check` shows the rest"
+                    + _null_word(table.faulty["reason"]),
                     table=name,
                 )
+
+
+def _way_out(name: str, faulty: pl.DataFrame, files: Sequence[SourceFile]) -> str:
+    """How to leave out rows that are no records, where a required cell is blank in the most of them."""
+    common = faulty["reason"].value_counts().sort("count", "reason", descending=[True, False])["reason"].first()
+    column = str(common).removesuffix(" is blank")
+    headers = next((file.mapping[column] for file in files if column in file.mapping), ())
+    if common != f"{column} is blank" or len(headers) != 1:
+        return ""
+    return f'if these rows are no records, leave them out: [rows.{name}] drop = {{ "{headers[0]}" = [""] }}; '
 
 
 def billed(profile: TableProfile, codes: Sequence[str]) -> tuple[int, int]:

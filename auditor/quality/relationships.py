@@ -63,6 +63,8 @@ RELATIONSHIPS = (
     ),
     Relationship("visit in visits", "visit_id", "visits that calls name", "visits.visit_id", ("LBK001", "LBK002")),
 )
+CLAIMED = {"call_id": "call in calls", "patient_id": "patient in calls", "provider_id": "provider in calls"}
+"""Columns of claims whose ids the calls have, and the relationships."""
 BY_NAME = {pair.name: pair for pair in RELATIONSHIPS}
 OF_LINES = ("patient in lines", "patient in other lines", "patient in billed visits", "provider in lines")
 """Pairs of which only nearly equal ids count. Lines: of the family, with other codes, that bill visits, of the patient."""

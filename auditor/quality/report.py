@@ -4,26 +4,33 @@ Source: docs/specification.md#data-quality.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import polars as pl
 
-from auditor.quality.relationships import PREVIOUS_RECORD
+from auditor.quality.relationships import CLAIMED, PREVIOUS_RECORD
 
 INCOMPATIBLE = 20
-"""So many different links of each side, and none in common: the vocabularies differ."""
+"""So many different links of each side, of which fewer than one in as many is in common: the vocabularies differ."""
 
 
 class Links(NamedTuple):
     """Different links of calls and claims, of visits, and how many of the first are among the second.
 
+    Nearly equal ones are one.
     Where a profile keeps a sketch only, the links that both sketches would keep.
     """
 
     call_side: int
     visit_side: int
     shared: int
+
+    @property
+    def incompatible(self) -> bool:
+        """Whether the two sides use different vocabularies."""
+        smaller = min(self.call_side, self.visit_side)
+        return smaller >= INCOMPATIBLE and self.shared * INCOMPATIBLE < smaller
 
     @property
     def disjoint(self) -> int:
@@ -37,17 +44,26 @@ class QualityReport:
 
     `ids`: pairs (`name`), ids (`value`) and `how` they differ from what was found, blank where they do not.
     `placeholders_by_table`: by table the patient ids that are placeholders. `links`: by column of visits, those that
-    relate them to calls and claims.
+    relate them to calls and claims. `unjoined`: columns of claims of whose different ids the calls have under half.
     """
 
     ids: pl.DataFrame
     placeholders_by_table: Mapping[str, pl.DataFrame]
     links: Mapping[str, Links]
+    unjoined: frozenset[str] = frozenset()
+
+    def with_claims(self, claims: pl.DataFrame) -> "QualityReport":
+        """The same with the columns of some claims that are `unjoined`."""
+        sought = {column: claims[column].drop_nulls().unique() for column in CLAIMED}
+        found = {
+            column: ids.is_in(self.exact_matches(CLAIMED[column]).implode()).sum() for column, ids in sought.items()
+        }
+        return replace(self, unjoined=frozenset(name for name, ids in sought.items() if 2 * found[name] < len(ids)))
 
     @property
     def incompatible_links(self) -> frozenset[str]:
-        """The link columns whose vocabularies are incompatible; they count as blank."""
-        return frozenset(name for name, links in self.links.items() if links.disjoint >= INCOMPATIBLE)
+        """The link columns whose vocabularies are incompatible."""
+        return frozenset(name for name, links in self.links.items() if links.incompatible)
 
     def normalized_matches(self, pair: str) -> pl.Series:
         """The ids of a relationship that match an id of the second column only once both are normalized."""

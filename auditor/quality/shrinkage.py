@@ -15,6 +15,7 @@ from datetime import date, timedelta
 
 from auditor.quality.issue import Check, Exports, Issue, Stage
 from auditor.run_summary import Summary, TableExtent
+from auditor.schema.names import counted, found_of
 
 _COMPARABLE_ROWS = 20
 """Rows of a month below which it is not compared."""
@@ -63,7 +64,7 @@ def losses(earlier: Summary, now: Summary, allowed: float) -> Iterator[Issue]:
             and join.found * previous.values < previous.found * join.values * (1 - allowed)
         ):
             yield CHECK.warn(
-                f"{join.column}: this column contains {join.found:,} of {join.values:,} {join.of}; in the run "
+                f"{join.column}: this column contains {found_of(join.found, join.values, join.of)}; in the run "
                 f"{earlier.run_id} it had {previous.found:,} of {previous.values:,}",
                 "check that the exports use the same ids",
             )
@@ -88,8 +89,8 @@ def _row_losses(table: str, earlier: Summary, extent: TableExtent, allowed: floa
             and ids * previous_rows > previous_count * rows * (1 + allowed)
         ):
             yield CHECK.warn(
-                f"{table}.{column}: {ids:,} different values in {rows:,} rows; the run {earlier.run_id} had "
-                f"{previous_count:,} in {previous_rows:,}",
+                f"{table}.{column}: {counted(ids, 'different value')} in {counted(rows, 'row')}; the run "
+                f"{earlier.run_id} had {previous_count:,} in {previous_rows:,}",
                 "check whether the export writes some of them differently than before",
                 table=table,
                 column=column,
@@ -101,7 +102,9 @@ def _row_losses(table: str, earlier: Summary, extent: TableExtent, allowed: floa
         none = f"{table}: this export has no rows for {', '.join(empty)}; the run {earlier.run_id} had rows for them"
         yield CHECK.warn(none, "check whether the export is cut short", table=table)
     elif then >= _COMPARABLE_ROWS and now < then * (1 - allowed):
-        fewer = f"{table}: this export has {now:,} rows for months for which the run {earlier.run_id} had {then:,}"
+        fewer = (
+            f"{table}: this export has {counted(now, 'row')} for months for which the run {earlier.run_id} had {then:,}"
+        )
         yield CHECK.warn(fewer, "check whether the export is cut short", table=table)
 
 

@@ -18,7 +18,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
     """All such adjustments in one issue."""
     if count := exports.unmatched_adjustments:
         yield CHECK.warn(
-            f"{count:,} replacements, voids, or reversals refer to lines that are not in the exports",
+            f"replacements, voids, or reversals that refer to lines that are not in the exports: {count:,}",
             "export the claims from the date of the first version",
         )
 

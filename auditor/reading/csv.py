@@ -274,6 +274,7 @@ class _Text(io.RawIOBase):
         self._block = memoryview(b"")
         self.given = self.mark = 0
         self.record = 1
+        self.last = b""
 
     def readable(self) -> bool:
         return True
@@ -287,6 +288,7 @@ class _Text(io.RawIOBase):
         room[:size] = self._block[:size]
         self._block = self._block[size:]
         self.given += size
+        self.last = bytes(room[:size][-1:])
         if self.given - self.mark > _LONGEST:
             raise _endless(f"{self._where}, record {self.record}")
         return size
@@ -302,7 +304,7 @@ def _slow(
     columns: list[list[str]] = [[] for _ in positions]
     records: list[int] = []
     malformed: dict[int, str] = {}
-    number, began = before, 0
+    number, began, fields = before, 0, width
     while True:
         if stream.given - began > text.chunk // 4:
             yield _frame(columns, positions, records), NO_HINTS, malformed
@@ -312,6 +314,11 @@ def _slow(
         try:
             row = next(reader)
         except StopIteration:
+            if fields < width and stream.last not in (b"\n", b"\r"):
+                raise InputRefused(
+                    f"{where}: the file is cut off: its last record has {fields} of {width} fields and no line end; "
+                    "export it again"
+                ) from None
             break
         except csv.Error as error:
             if "unexpected end" in str(error):
@@ -329,9 +336,9 @@ def _slow(
             continue
         if not row:
             continue
-        number += 1
-        if len(row) < width or any(cell.strip() for cell in row[width:]):
-            malformed[number] = f"the record has {len(row)} field{'s' * (len(row) != 1)}, but the header has {width}"
+        number, fields = number + 1, len(row)
+        if fields < width or any(cell.strip() for cell in row[width:]):
+            malformed[number] = f"the record has {fields} field{'s' * (fields != 1)}, but the header has {width}"
             continue
         records.append(number)
         for column, position in zip(columns, positions, strict=True):

@@ -9,14 +9,21 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from auditor.errors import InputRefused, OutputFailed
-from auditor.schema.names import without_credentials
+from auditor.reading import table_formats
+from auditor.reading.paths import shown as shown
 
 _SUFFIXES = (".csv", ".tsv", ".psv", ".parquet", ".pq")
 _COMPRESSED = (".gz", ".zst")
+_HIDDEN = (".", "_")
+"""How the names begin that folders keep for their programs."""
+_NAMED = 5
+"""Most paths that a warning names."""
 
 Signature = tuple[int, int, int, int]
 """Values that change when a file is changed."""
@@ -24,43 +31,90 @@ Signature = tuple[int, int, int, int]
 
 @dataclass
 class Found:
-    """The files of a table, and the number of other entries in its folders."""
+    """The files of a table, the other entries of its folders, and the folders of unfinished jobs."""
 
     paths: list[Path] = field(default_factory=list)
-    strays: int = 0
+    strays: list[Path] = field(default_factory=list)
+    unfinished: list[Path] = field(default_factory=list)
 
     def add(self, name: str, path: Path) -> None:
         """A file as it is, or the data files below a folder; links to folders and hidden entries stay out."""
         if not os.path.isdir(path):  # noqa: PTH112 (a closed folder on the way raises nothing)
+            table_formats.refuse_files_of(name, path)
             self.paths.append(path)
             return
-        data, strays = _inside(name, path)
+        data, strays, unfinished = _inside(name, path)
         self.strays += strays
+        self.unfinished += unfinished
         if not data:
             problem = "this folder has no CSV or Parquet file; name the files themselves"
             raise InputRefused(f"{name}: {shown(path)}: {problem}")
         self.paths += data
 
+    def warnings(self, name: str) -> tuple[str, ...]:
+        """What a person should know of the folders."""
+        texts = []
+        if self.strays:
+            texts.append(f"{name}: skipped in the folder: {_named(self.strays)}; to audit one, give its path")
+        if self.unfinished:
+            texts.append(
+                f"{name}: the job that writes {_named(self.unfinished)} has not finished (_temporary is there, or _SUCCESS "
+                "is missing); run again when it has"
+            )
+        return tuple(texts)
 
-def _inside(name: str, folder: Path) -> tuple[list[Path], int]:
-    """The data files below a folder, sorted, and the number of other entries. Raises InputRefused if one is unreadable."""
+
+def _named(paths: Sequence[Path]) -> str:
+    more = len(paths) - _NAMED
+    return ", ".join(map(shown, sorted(paths)[:_NAMED])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _inside(name: str, folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """The data files below a folder, sorted, other entries, and the folders of unfinished jobs.
+
+    Raises InputRefused if one is unreadable, or belongs to a table format.
+    """
 
     def refuse(error: OSError) -> None:
         where = shown(Path(error.filename or folder))
         raise InputRefused(f"{name}: {where}: cannot be read ({error.strerror}); check the permissions and links")
 
-    data, strays = [], 0
+    data: list[Path] = []
+    strays: list[Path] = []
+    unfinished: list[Path] = []
+    written: dict[Path, bool] = {}
     for at, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(entry for entry in folders if not entry.startswith("."))
-        strays += sum((Path(at) / entry).is_symlink() for entry in folders)
-        for entry in (Path(at) / file for file in files if not file.startswith(".")):
+        here = Path(at)
+        table_formats.refuse(name, here)
+        if "_temporary" in folders:
+            unfinished.append(here)
+        strays += [here / entry for entry in folders if (here / entry).is_symlink() or _holds_data(here / entry)]
+        folders[:] = sorted(entry for entry in folders if not entry.startswith(_HIDDEN))
+        found: list[Path] = []
+        for entry in (here / file for file in files):
+            if entry.name.startswith(_HIDDEN):
+                strays += [entry] * _is_data(entry)
+                continue
             try:
                 regular = _is_data(entry) and stat.S_ISREG(entry.stat().st_mode)
             except OSError as error:
                 refuse(error)
-            data += [entry] * regular
-            strays += not regular
-    return sorted(data), strays
+            (found if regular else strays).append(entry)
+        data += found
+        if found:
+            written[here] = "_SUCCESS" in files
+    finished = {at.parent for at, success in written.items() if success and at != folder}
+    unfinished += [
+        at for at, success in written.items() if not success and at.parent in finished and at not in unfinished
+    ]
+    return sorted(data), strays, unfinished
+
+
+def _holds_data(folder: Path) -> bool:
+    """Whether a folder that is left out for its name holds data; that of a job's parts never does."""
+    if not folder.name.startswith("_") or folder.name == "_temporary":
+        return False
+    return any(_is_data(path) for path in folder.rglob("*"))
 
 
 def expand(name: str, paths: Sequence[str]) -> Found:
@@ -82,11 +136,17 @@ def expand(name: str, paths: Sequence[str]) -> Found:
 
 def _matches(pattern: str) -> list[str]:
     """The files of a glob. `**` follows no links to folders, which could form a circle."""
-    if "**" not in pattern:
-        return glob.glob(pattern)  # noqa: PTH207 (absolute)
     root, given = Path(Path(pattern).anchor), Path(pattern).parts
-    found = (path for path in root.glob(str(Path(pattern).relative_to(root))) if not path.is_dir())
-    return [str(path) for path in found if not any(part.startswith(".") and part not in given for part in path.parts)]
+    if "**" not in pattern:
+        found = [Path(path) for path in glob.glob(pattern)]  # noqa: PTH207 (absolute)
+    else:
+        found = [path for path in root.glob(str(Path(pattern).relative_to(root))) if not path.is_dir()]
+    hidden = [part for part in given if part.startswith(_HIDDEN)]
+    return [
+        str(path)
+        for path in found
+        if not any(part.startswith(_HIDDEN) and not any(map(partial(fnmatch, part), hidden)) for part in path.parts)
+    ]
 
 
 def _is_data(path: Path) -> bool:
@@ -147,8 +207,3 @@ def signature(found: os.stat_result) -> Signature:
 def where(name: str, path: Path) -> str:
     """How messages about a file begin: its table and path."""
     return f"{name}: {'standard input' if str(path) == '-' else shown(path)}"
-
-
-def shown(path: str | Path) -> str:
-    """The path as text, whatever bytes its name holds; a URL without its user and password."""
-    return without_credentials(os.fsencode(path).decode("utf-8", "backslashreplace"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
+from auditor.schema.names import counted
 from auditor.schema.tables import TABLES, Column, TableSpec, fold
 
 _SHOWN = 50
@@ -65,8 +66,8 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
         expected = map(", ".join, accepted_headers)
         raise InputRefused(
             f"{where}: no column for {', '.join(f'{spec.name}.{column.name}' for column in missing)}; the file has: "
-            f"{shown(names)}; accepted headers are: {'; or '.join(expected)}; rename a header or map it in the policy under "
-            f"[columns.{spec.name}], which `audit98968 init` suggests{_fitting(spec, names, policy)}"
+            f"{shown(names, policy)}; accepted headers are: {'; or '.join(expected)}; rename a header or map it in the "
+            f"policy under [columns.{spec.name}], which `audit98968 init` suggests{_fitting(spec, names, policy)}"
         )
     used = {position for positions in found.values() for position in positions}
     return HeaderMap(found, tuple(header for index, header in enumerate(names) if index not in used))
@@ -92,15 +93,24 @@ def _fitting(spec: TableSpec, headers: Sequence[str], policy: Policy) -> str:
     return ""
 
 
-def shown(names: Sequence[str]) -> str:
-    """Headers for a message; only their number if they may be data, as in a file without a header line."""
-    columns = "1 column" if len(names) == 1 else f"{len(names)} columns"
-    if like_data(names):
-        return f"{columns} with headers that look like data; is the header line missing?"
-    if not any(fold(name) in _ALIASES for name in names):
-        return f"{columns} without a known header; is the header line missing?"
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(repr, names[:_SHOWN])) + more
+def shown(names: Sequence[str], policy: Policy) -> str:
+    """A file's headers for a message; only their number where none is known or mapped, as in a file without a header line.
+
+    Where one looks like data, only the known and mapped ones are named.
+    """
+    mapped = {fold(source) for table, columns in policy.columns.items() for name in columns
+              for source in policy.sources_of(table, name)}  # fmt: skip
+    known = [name for name in names if fold(name) in _ALIASES | mapped]
+    if not known:
+        which = "with headers that look like data" if like_data(names) else "without a known header"
+        return f"{counted(len(names), 'column')} {which}; is the header line missing?"
+    return listed([name for name in known if not like_data([name])] if like_data(names) else names, len(names))
+
+
+def listed(names: Sequence[str], number: int) -> str:
+    """The first of the names, and how many more of this number there are."""
+    more = number - len(names[:_SHOWN])
+    return ", ".join(map(repr, names[:_SHOWN])) + (f" and {more:,} more" if more else "")
 
 
 def like_data(names: Sequence[str]) -> bool:

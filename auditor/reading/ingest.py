@@ -10,7 +10,7 @@ import hashlib
 import io
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,12 +23,16 @@ from auditor.reading import headers
 from auditor.reading import parquet as parquetfile
 from auditor.reading.decoding import Source
 from auditor.reading.dictionary import NO_HINTS, ColumnHints, concat
+from auditor.reading.file_facts import FileFacts
 from auditor.reading.files import Signature, buffered, expand, opened, signature
 from auditor.reading.files import shown as shown
 from auditor.reading.files import where as where
+from auditor.reading.layout import Layout, layout
+from auditor.reading.path_columns import of_path
 from auditor.schema.tables import TABLES, Kind, TableSpec, fold
 
-_PARQUET = b"PAR1"
+PARQUET = b"PAR1", parquetfile.ENCRYPTED
+"""How Parquet files begin."""
 _LONGEST = 1_000_000
 """Bytes of a cell."""
 _SMALL_FILE = 200_000
@@ -91,6 +95,12 @@ class SourceFile:
     unused: tuple[str, ...]
     origin: Path
     signature: Signature | None
+    facts: FileFacts = field(default_factory=FileFacts)
+
+    @property
+    def records(self) -> int:
+        """The rows that are used or rejected."""
+        return self.rows - self.facts.left_out
 
 
 @dataclass(frozen=True)
@@ -118,9 +128,7 @@ def parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]
     Raises InputRefused for paths that lead nowhere.
     """
     found = expand(name, paths)
-    files = "1 other file" if found.strays == 1 else f"{found.strays} other files"
-    skipped = f"{name}: skipped {files} in the folder; to audit one, give its path"
-    return [Part(name, path) for path in found.paths], (skipped,) if found.strays else ()
+    return [Part(name, path) for path in found.paths], found.warnings(name)
 
 
 def read_part(
@@ -140,73 +148,97 @@ def read_part(
     """
     source_name, path = where(part.table, part.path), shown(part.path)
     ignored_columns = ignored(part.table, without_billing)
-    rows = 0
+    rows, facts = 0, FileFacts()
     try:
         with part.opened(source_name) as (stream, touched):
             whole = stream.seek(0, io.SEEK_END) or 1
             stream.seek(0)
             source = Source(source_name, stream, digested=only is None, expansion=policy.max_expansion)
-            reading = _parquet if source.head == _PARQUET else _csv
-            names, mapped, frames = reading(source_name, part.table, source, policy, ignored_columns, chunk_bytes, only)
-            wanted = {name: many for name, many in mapped.positions.items() if only is None or name in only}
-            for wide, hints, reasons in frames:
+            reading = _parquet if source.head in PARQUET else _csv
+            columns, frames = reading(source_name, part, source, policy, ignored_columns, chunk_bytes, only)
+            wanted = columns.wanted
+            for all_rows, hints, reasons in frames:
+                rows += all_rows.height + len(reasons)
+                wide, hints, found = columns.records(all_rows, hints)
                 placed = wide.rename({"record": "source_record"}).with_columns(source_file=pl.lit(path))
                 hints = of_canonical(hints, wanted)
                 frame = canonical(source_name, placed, wanted, hints)
+                facts = facts + found + FileFacts(zoned=zoned(frame))
                 malformed = [(path, record, "", reason, None) for record, reason in reasons.items()]
-                rows += frame.height + len(malformed)
                 rejects = pl.DataFrame(malformed, schema=REJECT_SCHEMA, orient="row")
                 yield Chunk(frame, rejects, stream.tell() / whole, hints)
             size, digest = source.finish() if only is None else (0, "")
     except MemoryError:
         problem = "there is not enough memory to read it; export it in several files or as Parquet"
         raise InputRefused(f"{source_name}: {problem}") from None
-    mapping = {column: tuple(names[p] for p in many) for column, many in mapped.positions.items()}
-    yield SourceFile(path, size, digest, rows, mapping, mapped.unused, part.path, touched)
+    mapping = {column: tuple(columns.names[p] for p in many) for column, many in columns.mapped.positions.items()}
+    yield SourceFile(path, size, digest, rows, mapping, columns.unused, part.path, touched, facts)
 
 
-_Opened = tuple[Sequence[str], headers.HeaderMap, Iterator[csvfile.Columns]]
-"""The headers, what they mean, and the wanted columns."""
+_Opened = tuple[Layout, Iterator[csvfile.Columns]]
+"""What the columns are for, and those that are read."""
 
 _Only = Collection[str] | None
 
 
+def zoned(frame: pl.DataFrame) -> dict[str, bool]:
+    """Whether the columns of instants have a zone, of those that are no text."""
+    return {name: bool(dtype.time_zone) for name, dtype in frame.schema.items() if isinstance(dtype, pl.Datetime)}
+
+
 def _csv(
-    source_name: str, table: str, source: Source, policy: Policy, ignored: frozenset[str], chunk: int, only: _Only
+    source_name: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], chunk: int, only: _Only
 ) -> _Opened:
+    table, path = part.table, of_path(part.path)
     text = csvfile.open_text(source_name, source, policy.encoding, chunk, policy.rows_above(table))
     try:
-        mapped = headers.match(source_name, TABLES[table], text.headers, policy, ignored)
+        found = layout(source_name, table, policy, text.headers, path, ignored, only)
     except InputRefused as refusal:
-        above = csvfile.lines_above(text, lambda row: headers.fits(TABLES[table], row, policy))
+        above = csvfile.lines_above(text, lambda row: headers.fits(TABLES[table], [*row, *path], policy))
         if above is None or above == policy.rows_above(table):
             raise
         raise InputRefused(
             f"{source_name}: the header is in line {above + 1}, below other lines; set this in the policy: "
             f"[skip_rows] {table} = {above}"
         ) from refusal
-    return text.headers, mapped, csvfile.read_columns(text, _wanted(mapped, only), _repeating(table, mapped, only))
+    return found, csvfile.read_columns(text, found.read, _repeating(table, found))
 
 
 def _parquet(
-    source_name: str, table: str, source: Source, policy: Policy, ignored: frozenset[str], _: int, only: _Only
+    source_name: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], _: int, only: _Only
 ) -> _Opened:
-    names, cells = parquetfile.headers(source_name, source.stream)
-    source.require_size(cells * _CELL, source.stream.seek(0, io.SEEK_END))
-    mapped = headers.match(source_name, TABLES[table], names, policy, ignored)
-    return names, mapped, _numbered(source_name, table, source, names, mapped, only)
+    parquetfile.refuse_encrypted(source_name, source.stream)
+    footer = parquetfile.headers(source_name, source.stream)
+    source.require_size(footer.cells * _CELL, source.stream.seek(0, io.SEEK_END))
+    found = layout(
+        source_name, part.table, policy, footer.names, of_path(part.path), ignored, only,
+        lambda at: at >= len(footer.names) or footer.names[at] not in footer.odd,
+    )  # fmt: skip
+    return found, _numbered(source, found, in_utc(found, footer))
 
 
-def _numbered(
-    source_name: str, table: str, source: Source, names: Sequence[str], mapped: headers.HeaderMap, only: _Only
-) -> Iterator[csvfile.Columns]:
-    wanted = _wanted(mapped, only)
-    joined = {names[position] for many in mapped.positions.values() if len(many) > 1 for position in many}
-    repeating = {names[position] for position in _repeating(table, mapped, only)}
+def in_utc(found: Layout, footer: parquetfile.Headers) -> frozenset[str]:
+    """The columns with the form INT96 that are in UTC. Raises InputRefused where nothing says in which zone they are."""
+    for column, many in found.mapped.positions.items():
+        for name in (found.names[place] for place in many):
+            if name in footer.int96 and not footer.by_spark and not found.policy.has_zone(found.table, column):
+                raise InputRefused(
+                    f"{found.where}: the column {name!r} has times in the form INT96, which some programs write in UTC and "
+                    f'some in local time; say which in the policy: [timezones] "{found.table}.{column}" = "UTC"'
+                )
+    return footer.int96 if footer.by_spark else frozenset()
+
+
+def _numbered(source: Source, found: Layout, utc: frozenset[str]) -> Iterator[csvfile.Columns]:
+    names = found.names
+    joined = {names[position] for many in found.mapped.positions.values() if len(many) > 1 for position in many}
+    repeating = {names[position] for position in _repeating(found.table, found)}
     record = 1
-    columns = [names[position] for position in wanted]
-    for frame, hints in parquetfile.read_columns(source_name, source.stream, columns, joined, repeating):
-        at = dict(zip(map(str, wanted), frame.columns, strict=True))
+    columns = [names[position] for position in found.read]
+    for frame, hints in parquetfile.read_columns(
+        found.where, source.stream, columns, joined & set(columns), repeating, in_utc=utc
+    ):
+        at = dict(zip(map(str, found.read), frame.columns, strict=True))
         yield (
             pl.DataFrame({new: frame[old] for new, old in at.items()}).with_row_index("record", offset=record),
             hints.renamed(at),
@@ -216,18 +248,14 @@ def _numbered(
     source.rewind()
 
 
-def _wanted(mapped: headers.HeaderMap, only: _Only) -> list[int]:
-    return sorted({p for name, many in mapped.positions.items() if only is None or name in only for p in many})
-
-
-def _repeating(table: str, mapped: headers.HeaderMap, only: _Only) -> list[int]:
+def _repeating(table: str, found: Layout) -> list[int]:
     """Places of the columns that may be dictionary-encoded: none joined, no instant, no time of day, no key, no patient."""
     spec = TABLES[table]
     return [
         many[0]
-        for name, many in mapped.positions.items()
+        for name, many in found.wanted.items()
         if len(many) == 1
-        and (only is None or name in only)
+        and many[0] not in found.in_path
         and name not in (*spec.key, "patient_id")
         and spec.columns[name].kind not in (Kind.INSTANT, Kind.DATE, Kind.CLOCK)
     ]
@@ -336,7 +364,7 @@ def check_mapping(name: str, files: Sequence[SourceFile], policy: Policy, *, wit
     if missing:
         raise InputRefused(
             f"{name}: the policy maps columns that are in no file: {', '.join(missing)}; "
-            f"the last file has: {headers.shown(_all_headers(files[-1]))}; correct [columns.{name}] in the policy"
+            f"the last file has: {headers.shown(_all_headers(files[-1]), policy)}; correct [columns.{name}] in the policy"
         )
 
 

@@ -6,7 +6,9 @@ Arrow alone reads the pages: on damaged ones it raises an error where polars may
 """
 
 import contextlib
+import io
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from typing import BinaryIO
@@ -17,10 +19,15 @@ import pyarrow.parquet as pq
 from polars import selectors as cs
 
 from auditor.errors import InputRefused
+from auditor.reading import parquet_types
 from auditor.reading.dictionary import NUMBERS, ColumnHints, factorize, from_arrow, is_text
 
 CHUNK = 500_000
 """Rows of a chunk, about."""
+ENCRYPTED = b"PARE"
+"""How a Parquet file begins and ends whose footer is encrypted."""
+_SIGNATURE = 28
+"""Bytes of the signature behind the footer of an encrypted file."""
 _INT64 = -(2**63), 2**63 - 1
 _ROWS_PER_VALUE = 16
 """Rows per byte of the dictionary-encoded dictionary, at least, in a column that repeats a few values."""
@@ -30,17 +37,50 @@ _ROWS_PER_VALUE = 16
 def opened(where: str, stream: BinaryIO) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file; every way in which it can be damaged raises InputRefused, here and in the block."""
     try:
-        yield pq.ParquetFile(stream)
+        file = pq.ParquetFile(stream)
+        refuse_encrypted(where, stream, file.metadata.serialized_size)
+        yield file
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, UnicodeError) as error:
         problem = "cannot be read as Parquet, because it is damaged or cut short; export it again"
         raise InputRefused(f"{where}: {problem}") from error
 
 
-def headers(where: str, stream: BinaryIO) -> tuple[tuple[str, ...], int]:
-    """The names of a file's columns, and the number of its cells."""
+def refuse_encrypted(where: str, stream: BinaryIO, size: int | None = None) -> None:
+    """Raises InputRefused for encrypted files: Arrow ends the process when it looks at an encrypted column.
+
+    `size`: bytes of the footer's fields. An encrypted file's footer is signed, so that it is longer, or encrypted itself.
+    """
+    at = stream.tell()
+    stream.seek(-8, io.SEEK_END)
+    end = stream.read(8)
+    stream.seek(at)
+    if end[4:] == ENCRYPTED or (size is not None and int.from_bytes(end[:4], "little") == size + _SIGNATURE):
+        raise InputRefused(f"{where}: the Parquet file is encrypted; export it without encryption")
+
+
+@dataclass(frozen=True)
+class Headers:
+    """A file's column names, the number of its cells, and its columns of instants in the form INT96.
+
+    `by_spark`: whether the footer names Spark, whose INT96 is in UTC. `odd`: nested columns and those of bytes.
+    """
+
+    names: tuple[str, ...]
+    cells: int
+    int96: frozenset[str]
+    by_spark: bool
+    odd: frozenset[str]
+
+
+def headers(where: str, stream: BinaryIO) -> Headers:
+    """What a file's footer says of its columns."""
     with opened(where, stream) as file:
-        names = tuple(file.schema_arrow.names)
-        return names, len(names) * file.metadata.num_rows
+        schema, keys = file.schema_arrow, file.metadata.metadata or {}
+        columns = map(file.schema.column, range(len(file.schema)))
+        int96 = frozenset(column.path for column in columns if column.physical_type == "INT96")
+        made_by = b" ".join((file.metadata.created_by.encode(), *keys)).lower()
+        odd = frozenset(field.name for field in schema if not _is_plain(field.type))
+        return Headers(tuple(schema.names), len(schema.names) * file.metadata.num_rows, int96, b"spark" in made_by, odd)
 
 
 def read_columns(
@@ -50,10 +90,12 @@ def read_columns(
     joined: Collection[str] = (),
     repeating: Collection[str] = (),
     rows: int = CHUNK,
+    in_utc: Collection[str] = (),
 ) -> Iterator[tuple[pl.DataFrame, ColumnHints]]:
     """The wanted columns, each by its place among them, in chunks, at least one.
 
-    Those of `joined` become text whatever they hold; those of `repeating` that repeat a few values are dictionary-encoded.
+    Those of `joined` become text whatever they hold; those of `repeating` that repeat a few values are dictionary-encoded;
+    the instants of `in_utc` are in UTC, although their type does not say so.
     """
     with opened(where, stream) as file:
         low_cardinality = [name for name in _low_cardinality(file) if name in repeating]
@@ -62,9 +104,12 @@ def read_columns(
         file = pq.ParquetFile(
             stream, metadata=file.metadata, read_dictionary=low_cardinality, coerce_int96_timestamp_unit="us"
         )
-        for frame, hints in _frames(file, list(wanted), rows, low_cardinality):
+        for frame, hints in _frames(where, file, list(wanted), rows, low_cardinality):
             columns, texts, byte_ranges = [], dict(hints.texts), dict(hints.byte_ranges)
             for name, column in zip(wanted, frame, strict=True):
+                if name in in_utc:
+                    column = column.dt.replace_time_zone("UTC")
+                    frame = frame.with_columns(column)
                 at, dtype = column.name, column.dtype
                 if at not in texts and dtype != pl.String:
                     text = as_text(where, name, pl.col(at), dtype, name in joined, dates_only.get(name)).alias(at)
@@ -80,40 +125,37 @@ def read_columns(
 def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFrame]:
     """The stripped names of the columns that can be text, and the first rows as text; rows: about as many, if there are."""
     with opened(where, stream) as file:
-        names = [name.strip() for name in file.schema_arrow.names]
-        frame = next(_frames(file, None, 2 * rows))[0].head(rows)
-        readable = [
-            (name, as_text(where, name, pl.col(at), dtype, True).cast(pl.String).alias(at))
-            for name, (at, dtype) in zip(names, frame.schema.items(), strict=True)
-            if not (dtype.is_nested() and not isinstance(dtype, pl.List)) and dtype != pl.Object
-        ]
-        return [name for name, _ in readable], frame.select(text for _, text in readable)
+        readable: dict[str, pl.Series] = {}
+        for name in file.schema_arrow.names:
+            with contextlib.suppress(InputRefused):
+                cells = next(_frames(where, file, [name], 2 * rows))[0].head(rows)
+                text = as_text(where, name, pl.col("0"), cells.schema["0"], True).cast(pl.String)
+                readable[name.strip()] = cells.select(text.alias(str(len(readable)))).to_series()
+        return list(readable), pl.DataFrame(list(readable.values()))
 
 
 def _frames(
-    file: pq.ParquetFile, wanted: list[str] | None, rows: int, low_cardinality: Collection[str] = ()
+    where: str, file: pq.ParquetFile, wanted: list[str], rows: int, low_cardinality: Collection[str] = ()
 ) -> Iterator[tuple[pl.DataFrame, ColumnHints]]:
     batches: list[pa.RecordBatch] = []
     yielded = False
     each = range(file.num_row_groups)
     for batch in chain.from_iterable(file.iter_batches(rows, [group], wanted, use_threads=False) for group in each):
-        batches.append(batch.select(wanted) if wanted else batch)
+        batches.append(batch.select(wanted))
         if sum(part.num_rows for part in batches) * 2 >= rows:
-            yield _frame(pa.Table.from_batches(batches), low_cardinality)
+            yield _frame(where, pa.Table.from_batches(batches), low_cardinality)
             batches, yielded = [], True
     if batches or not yielded:
-        schema = file.schema_arrow
-        schema = pa.schema([schema.field(name) for name in wanted]) if wanted else schema
-        yield _frame(pa.Table.from_batches(batches, None if batches else schema), low_cardinality)
+        schema = pa.schema([file.schema_arrow.field(name) for name in wanted])
+        yield _frame(where, pa.Table.from_batches(batches, None if batches else schema), low_cardinality)
 
 
-def _frame(table: pa.Table, low_cardinality: Collection[str]) -> tuple[pl.DataFrame, ColumnHints]:
+def _frame(where: str, table: pa.Table, low_cardinality: Collection[str]) -> tuple[pl.DataFrame, ColumnHints]:
     """Columns named by their places. Neither Arrow nor polars looks whether text is UTF-8 unless told to."""
     columns = []
-    for column in table.columns:
-        if pa.types.is_decimal256(column.type):
-            column = column.cast(pa.decimal128(38, column.type.scale))
-        elif not pa.types.is_primitive(column.type) and not is_text(column.type):
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        column = parquet_types.readable(where, name, column)
+        if not pa.types.is_primitive(column.type) and not is_text(column.type):
             column.validate(full=True)
         columns.append(column)
     encoded = [str(position) for position, name in enumerate(table.column_names) if name in low_cardinality]
@@ -167,6 +209,14 @@ def _low_cardinality(file: pq.ParquetFile) -> list[str]:
     return [name for name, left in rows.items() if left > 0]
 
 
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether a column can be read as text whatever it holds."""
+    is_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    return not (
+        is_bytes or pa.types.is_nested(kind) or pa.types.is_decimal256(kind) or isinstance(kind, pa.BaseExtensionType)
+    )
+
+
 def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
@@ -180,7 +230,7 @@ def _dates_only(file: pq.ParquetFile, name: str) -> bool:
     if not pa.types.is_timestamp(file.schema_arrow.field(name).type):
         return False
     midnight = pl.col("0").dt.time() == pl.time(0)
-    return all(bool(frame.select(midnight.all()).item()) for frame, _ in _frames(file, [name], CHUNK))
+    return all(bool(frame.select(midnight.all()).item()) for frame, _ in _frames("", file, [name], CHUNK))
 
 
 def as_text(
@@ -214,7 +264,7 @@ def as_text(
         integers = column.cast(pl.Int64, strict=False).cast(pl.String)
         return pl.when(whole).then(integers).otherwise(column.cast(pl.String))
     if dtype == pl.Binary:
-        return column.cast(pl.String, strict=False)
+        return column.cast(pl.String)
     if dtype.is_nested() or dtype == pl.Object:
         raise InputRefused(f"{where}: column {name!r} has nested data; export it as text, a number, a date or a list")
     return column.cast(pl.String)

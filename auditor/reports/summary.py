@@ -150,14 +150,14 @@ def settings_of(settings: Settings) -> dict[str, Any]:
 
 
 def inputs_of(inputs: Inputs) -> list[InputFile]:
-    """Each file with its rows in, used and rejected."""
+    """Each file with its rows in, used, rejected and left out."""
     rows = []
     for name, files in inputs.files.items():
         rejected = dict(inputs.tables[name].rejects["source_file"].value_counts().iter_rows())
         for file in files:
             lost = int(rejected.get(file.path, 0))
             rows.append(InputFile(table=name, path=file.path, bytes=file.bytes, sha256=file.sha256, rows=file.rows,
-                                  used=file.rows - lost, rejected=lost))  # fmt: skip
+                                  used=file.records - lost, rejected=lost, left_out=file.facts.left_out))  # fmt: skip
     return rows
 
 

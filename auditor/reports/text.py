@@ -14,7 +14,7 @@ from auditor.reading.files import shown
 from auditor.reports.page.phrases import evaluated, reach, tables, verdict, why_none_audited
 from auditor.reports.tables import URGENT, worst_first
 from auditor.run_summary import Join, Money, RuleResult, Summary, Tally
-from auditor.schema.names import counted, harmless
+from auditor.schema.names import counted, found_of, harmless
 
 _PIPE_WIDTH = 240
 """Columns where no terminal limits them: nothing is cut or wrapped in a pipe."""
@@ -92,7 +92,7 @@ def write(
 
 def _claims_line(summary: Summary) -> Text:
     claims = summary.claims
-    line = Text(f"{claims.audited:,} claims audited:")
+    line = Text(f"{counted(claims.audited, 'claim')} audited:")
     for name in ("violation", "review", "incomplete", "clear"):
         count = getattr(claims, name)
         line.append(f" {count:,} {name}", style=STYLES[name] if count else "")
@@ -167,13 +167,16 @@ def _tallied(counts: Tally, mark: str) -> str:
 
 
 def _rows_line(summary: Summary) -> str:
-    """Rows in = rows used + rejected, table by table, and the values that no vocabulary knows."""
+    """Rows in = rows used + rejected + left out, table by table, and the values that no vocabulary knows."""
     parts = []
     for table in tables(summary):
         details = [counted(table["duplicates"], "duplicate")] if table["duplicates"] else []
         if table["without_patient"]:
             details.append(f"{table['without_patient']:,} WITHOUT A VALID PATIENT ID")
-        part = f"{table['name']} {table['rows']:,} rows = {table['used']:,} used + {table['rejected']:,} rejected"
+        part = (
+            f"{table['name']} {counted(table['rows'], 'row')} = {table['used']:,} used + {table['rejected']:,} rejected"
+        )
+        part += f" + {table['left_out']:,} left out" if table["left_out"] else ""
         parts.append(f"{part} ({', '.join(details)})" if details else part)
     unknown = sum(value.count for value in summary.unrecognised)
     return "; ".join(parts) + (f"; {counted(unknown, 'unrecognized value')}" if unknown else "")
@@ -184,7 +187,7 @@ def _joins_line(joins: Sequence[Join]) -> str:
     sentences = []
     for join in joins:
         nearly = f" and {join.nearly_equal:,} written differently" if join.nearly_equal else ""
-        sentences.append(f"{join.found:,} of {join.values:,} {join.of} in {join.column}{nearly}")
+        sentences.append(f"{found_of(join.found, join.values, join.of)} in {join.column}{nearly}")
     return f"Matching ids: {'; '.join(sentences)}"
 
 

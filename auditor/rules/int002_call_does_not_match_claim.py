@@ -12,6 +12,7 @@ What it cannot see: calls that were matched by patient, provider and date, becau
 
 import polars as pl
 
+from auditor.rules.reasons import always
 from auditor.rules.rule import TELEPHONE_SERVICES, Rule
 
 RULE = Rule(
@@ -20,10 +21,12 @@ RULE = Rule(
     page=__doc__,
     over="own_call",
     violation=pl.col("other_party") | pl.col("none_on_date"),
+    doubt=pl.col("party_unsure"),
     reads_calls=True,
     needs=(("calls",),),
     message=pl.format("the patient, provider or date of call {} differs from the claim's", "related_id"),
     nothing="the calls have the claim's patient, provider and service date",
+    why_unknown=always("an id of the claim's call, patient or provider may be written differently in the calls export"),
     errs="neither",
     cites=(f"{TELEPHONE_SERVICES}: guidelines, one provider and one patient",),
     examples="""
@@ -34,5 +37,9 @@ RULE = Rule(
     b2     | p3      | 2026-03-03       | a        | u2      | violation u2
     u3     | p4      | 2026-03-02 09:00 | a        |         |
     b3     | p4      | 2026-03-02       | a        | u3      | clear
+    u4     | p5      | 2026-03-02 10:00 | a        |         |
+    b4     | p5      | 2026-03-02       | n4       | u4      | unknown
+    u5     | p6      | 2026-03-02 11:00 | a        |         |
+    b5     | p6      | 2026-03-02       | n5       | u5      | unknown
     """,
 )

@@ -238,6 +238,7 @@ BASIS_WORDS = {
     "any": "the policy treats every visit as related",
     "conflicting": "different problems, but the same diagnosis category",
     "same group": "same group, but no problem or diagnosis shows whether they are related",
+    "another vocabulary": "the problems or diagnoses of the two exports are of different kinds",
     "unknown": "no problem or diagnosis shows whether they are related",
     "may be the call itself": "may be the call itself, because it starts when the call does and has no code or modality",
 }

@@ -23,6 +23,12 @@ def counted(number: int, noun: str) -> str:
     return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def found_of(found: int, number: int, nouns: str) -> str:
+    """How many of a number of things are found, such as `0 of 1 patient of audited claims`; `nouns` has the plural."""
+    singular = re.sub(r"ies\b|(?<!i)s\b", lambda end: "y" if end.group() == "ies" else "", nouns, count=1)
+    return f"{found:,} of {number:,} {singular if number == 1 else nouns}"
+
+
 def is_word(text: str, rows: int) -> bool:
     """Whether a value may be shown without --show-ids: it is frequent and has no digit. Others may be names or ids."""
     return rows >= _OFTEN and not re.search(r"\d", text)

@@ -64,7 +64,8 @@ _BASIS = Column(
     "basis",
     "text",
     "why the visit is related: linked, same problem, same diagnosis category, same provider, any; or why it cannot be "
-    "told: conflicting (different problems, same diagnosis category), same group, may be the call itself, unknown",
+    "told: conflicting (different problems, same diagnosis category), same group, another "
+    "vocabulary, may be the call itself, unknown",
     "not a visit that is compared",
 )
 _AMOUNTS = (
@@ -79,7 +80,11 @@ _SOURCE = (
 )
 
 _FINDINGS = (
-    Column("finding_id", "text", "RULE:claim_id:claim_line; a colon in an id is %3A, a percent sign %25"),
+    Column(
+        "finding_id",
+        "text",
+        "RULE:claim_id:claim_line, and :CODE where two audited codes have these; in an id, : is %3A and % is %25",
+    ),
     Column("rule", "text", "the rule's code", heading="Rule"),
     Column("name", "text", "the rule's name", heading="Rule name"),
     Column("outcome", "text", "violation or review", heading="Outcome"),

@@ -132,6 +132,11 @@ def fold_term(text: str) -> str:
     return text.strip().casefold().translate(str.maketrans("", "", "_- "))
 
 
+def is_number(text: str) -> bool:
+    """Whether a word is a number, such as a payer's code of a claim's status."""
+    return fold_term(text).replace(".", "").isdecimal()
+
+
 def _table(name: str, key: tuple[str, ...], *columns: Column) -> TableSpec:
     return TableSpec(name, key, {column.name: column for column in columns})
 

@@ -16,6 +16,7 @@ OWN_CALL: Columns = RECORD | {
     "discussion_minutes": (NUMBER, "discussion, in microseconds"),
     "clock": (NUMBER, "end less start, in microseconds"),
     "other_party": (FLAG, "the claim names it, and its patient or provider is another"),
+    "party_unsure": (FLAG, "the claim names it, and hardly any patient or provider of claims is in the calls"),
     "none_on_date": (FLAG, "there is a claims table, and no call of the claim is on the service date"),
 }
 """The claim's own calls."""
@@ -30,7 +31,11 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         "line", "named_by_id", "initiated_by", "established", "caller", "purpose", "stated", "discussion_minutes", "clock",
         id="call_id", at="call_start", call_patient="patient_id", call_provider="provider_id", call_date="call_start_date",
     )  # fmt: skip
-    own = claims.select("line", "patient_id", "provider_id", "service_date", "call_dates", "call_unsure")
+    own = claims.select("line", "patient_id", "provider_id", "service_date", "call_dates", "call_unsure",
+        "patient_unjoined", "provider_unjoined",
+    )  # fmt: skip
+    other_patient = pl.col("call_patient") != pl.col("patient_id")
+    other_provider = pl.col("call_provider") != pl.col("provider_id")
     return calls.join(own, on="line", how="inner").with_columns(
         kind=pl.lit("call"),
         date_only=pl.lit(False),
@@ -41,7 +46,9 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         elapsed=pl.lit(None, pl.Int64),
         other_party=pl.col("named_by_id")
         & ~pl.col("call_unsure")
-        & ((pl.col("call_patient") != pl.col("patient_id")) | (pl.col("call_provider") != pl.col("provider_id"))),
+        & ((other_patient & ~pl.col("patient_unjoined")) | (other_provider & ~pl.col("provider_unjoined"))),
+        party_unsure=pl.col("named_by_id")
+        & ((other_patient & pl.col("patient_unjoined")) | (other_provider & pl.col("provider_unjoined"))),
         none_on_date=pl.lit(records.has_claims_table)
         & ~pl.col("call_unsure")
         & ~pl.col("call_dates").list.contains(pl.col("service_date")),

@@ -3,6 +3,7 @@
 import polars as pl
 
 from auditor.quality.coverage_bounds import first_instant
+from auditor.quality.relationships import CLAIMED
 from auditor.schema.codes import FAMILY, CodeList
 from auditor.windows import bounds
 from auditor.windows.columns import (
@@ -76,7 +77,12 @@ CLAIM: Columns = {
     ),
     "group_lines_not_covered": (FLAG, "the same for lines of the patient and any provider"),
     "provider_unsure": (FLAG, "a row of the providers table may be its provider's, written differently"),
-    "call_unsure": (FLAG, "a call, or its patient or provider, may be the claim's, written differently"),
+    "call_unsure": (
+        FLAG,
+        "a call may be the claim's: ids are written differently, or hardly any of them is in the calls",
+    ),
+    "patient_unjoined": (FLAG, "the patient is not in the calls, and under half of the claims' patients are"),
+    "provider_unjoined": (FLAG, "the same for the provider"),
     "counted": (FLAG, "FRQ001 counts it against later ones"),
     "depends_on_unknown": (FLAG, "an earlier claim of its run is unknown"),
 }
@@ -141,10 +147,10 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
     of_family = nearly_in("patient_id", "patient in lines")
     of_others = nearly_in("patient_id", "patient in other lines")
     lines = lines | is_placeholder | of_family
-    of_billed_visits = nearly_in("patient_id", "patient in billed visits")
     by_provider = nearly_in("provider_id", "provider in visits") | pl.col("provider_id").is_null()
     is_nobody = pl.col("provider_id").is_null()
     lines = lines | pl.col("patient_id").is_in(records.billing.lines.filter(is_nobody)["patient_id"].implode())
+    of_billed_visits = nearly_in("patient_id", "patient in billed visits")
     came_from = any_normalized("call_ids", "call in visits")
     visit_named_by_call = any_normalized("related_visit_ids", "visit in visits")
     may_be_missing = {
@@ -163,6 +169,13 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
 
     calls = (("own_call_id", "call"), ("patient_id", "patient"), ("provider_id", "provider"))
     call_unsure = pl.any_horizontal(nearly_in(column, f"{kind} in calls") for column, kind in calls) | is_nobody
+    unjoined = {
+        column: ~pl.col("own_call_id" if column == "call_id" else column).is_in(quality.exact_matches(pair).implode())
+        if column in quality.unjoined else pl.lit(False)
+        for column, pair in CLAIMED.items()
+    }  # fmt: skip
+    by_other_ids = pl.lit(bool(quality.unjoined & {"patient_id", "provider_id"}))
+    call_unsure |= ~pl.col("has_call") & (by_other_ids | unjoined["call_id"].fill_null(False))
     not_covered = bounds.not_covered(records.context.coverage, policy)
     keys = ["patient_id", "provider_id"]
     near = records.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
@@ -178,8 +191,10 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
         hours_ahead=pl.lit(policy.lookahead.hours),
         is_placeholder=is_placeholder.fill_null(False),
         provider_unsure=nearly_in("provider_id", "provider in providers").fill_null(True),
-        call_unsure=call_unsure.fill_null(False) if records.has_claims_table else pl.lit(False),
+        call_unsure=call_unsure.fill_null(False) if records.compares_calls else pl.lit(False),
         has_shared_calls=pl.col("shared_calls").list.len().fill_null(0) > 0,
+        patient_unjoined=unjoined["patient_id"],
+        provider_unjoined=unjoined["provider_id"].fill_null(True),
         **{name: uncovered | may_be_missing[name] for name, uncovered in not_covered.items()},
     ).drop("near_provider")
 

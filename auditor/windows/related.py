@@ -22,17 +22,25 @@ def nearly(text: str, several: str) -> pl.Expr:
     return (like & ~pl.col(several).list.contains(pl.col(text))).fill_null(False)
 
 
-def relate(pairs: pl.DataFrame, relatedness: str, calls: pl.DataFrame, line_calls: pl.DataFrame) -> pl.DataFrame:
+def relate(
+    pairs: pl.DataFrame, relatedness: str, calls: pl.DataFrame, line_calls: pl.DataFrame, incompatible: frozenset[str]
+) -> pl.DataFrame:
     """Add `linked`, `relation` (yes, no, unknown), `basis` and `may_be_call` to (claim, visit) pairs.
 
     The claim's side is unprefixed, the visit's is prefixed `v_`. `calls`: patient_id and call_id of all calls;
-    `line_calls`: `line`, `call_start` and `end` of the lines' calls.
+    `line_calls`: `line`, `call_start` and `end` of the lines' calls; `incompatible`: columns of visits in another
+    vocabulary, whose steps are passed over.
     """
     pairs = _flag(pairs, "from_claim", _from_claim(pairs, calls))
     from_call = pl.col("named_calls").list.contains(pl.col("v_originating_call_id"))
     named_by_call = pl.col("related_visit_ids").list.contains(pl.col("id"))
     both_problems = (pl.col("problems").list.len() > 0) & pl.col("v_problem_id").is_not_null()
     both_diagnoses = (pl.col("diagnoses").list.len().fill_null(0) > 0) & (pl.col("v_diagnosis_codes").list.len() > 0)
+    of_visit = pl.col("kind") == "visit"
+    skip_problems = both_problems & of_visit & pl.lit("problem_id" in incompatible)
+    skip_diagnoses = both_diagnoses & of_visit & pl.lit("diagnosis_codes" in incompatible)
+    both_problems &= ~skip_problems
+    both_diagnoses &= ~skip_diagnoses
     same_group = (pl.col("group_id") == pl.col("v_group_id")) & (pl.col("specialty") == pl.col("v_specialty"))
     pairs = pairs.with_columns(
         linked=(from_call & pl.col("v_originating_call_id").is_not_null()).fill_null(False)
@@ -49,6 +57,7 @@ def relate(pairs: pl.DataFrame, relatedness: str, calls: pl.DataFrame, line_call
         .when(both_problems).then(_step(NO, "different problem"))
         .when(both_diagnoses & same_diagnosis).then(_step(YES, "same diagnosis category"))
         .when(both_diagnoses).then(_step(NO, "different diagnosis category"))
+        .when(skip_problems | skip_diagnoses).then(_step(UNKNOWN, "another vocabulary"))
         .when(pl.col("same_provider")).then(_step(YES, "same provider"))
         .when(same_group.fill_null(False)).then(_step(UNKNOWN, "same group"))
         .otherwise(_step(UNKNOWN, "unknown"))

@@ -59,9 +59,8 @@ def unlisted(codes: pl.Series, lists: Lists) -> pl.Series:
     return all_codes.filter(all_codes.is_in(sorted(unlisted_codes)))
 
 
-def classified(rows: pl.DataFrame, lists: Lists, incompatible_links: frozenset[str]) -> pl.DataFrame:
-    """Visits with columns prefixed `v_`, and what their codes say. Columns that are `incompatible_links` count as blank."""
-    rows = rows.with_columns(pl.lit(None, rows.schema[name]).alias(name) for name in sorted(incompatible_links))
+def classified(rows: pl.DataFrame, lists: Lists) -> pl.DataFrame:
+    """Visits with columns prefixed `v_`, and what their codes say."""
     listed = _ListedCodes(rows["cpt_codes"], lists)
     has_codes = pl.col("cpt_codes").list.len() > 0
     return rows.select(
@@ -152,7 +151,8 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     groups = records.context.providers.select(v_provider_id="provider_id", _group="group_id", _specialty="specialty")
     group_id, specialty = pl.coalesce("v_group_id", "_group"), pl.coalesce("v_specialty", "_specialty")
     pairs = pairs.join(groups, on="v_provider_id", how="left").with_columns(v_group_id=group_id, v_specialty=specialty)
-    pairs = related.relate(pairs, policy.relatedness, records.calls, records.billing.line_calls)
+    incompatible = records.context.quality.incompatible_links
+    pairs = related.relate(pairs, policy.relatedness, records.calls, records.billing.line_calls, incompatible)
     on_the_day = (pl.col("v_booked_at_date_only") | pl.col("by_days")) & (
         pl.col("v_booked_at_date") == pl.col("start_date")
     )

@@ -155,3 +155,25 @@ def test_of_several_replacements_with_one_call_id_one_is_the_call(tmp_path: Path
     result = compare.run(made, tmp_path)
     assert compare.differences(made, result) == []
     assert result.claims.select("claim_id", "minutes").rows() == [("C3", 12)]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "left", "warned"),
+    [
+        (("1", "4", "22", "23"), {"c0"}, 3),
+        (("1", "4", "22", "paid"), {"c0", "c3"}, 2),
+        (("1", "4", "22", "99"), {"c0", "c1", "c2", "c3"}, 0),  # a list of its own: none of its numbers is an 835's
+        (("1", "denied", "22", "99"), {"c0", "c2", "c3"}, 0),
+    ],
+)
+def test_numbers_of_a_status_are_those_of_an_835(
+    tmp_path: Path, statuses: tuple[str, ...], left: set[str], warned: int
+):
+    made = world(*(f"c{number} | 1 | 30 | | | {status}" for number, status in enumerate(statuses)))
+    result = compare.run(made, tmp_path)
+    assert compare.differences(made, result) == []
+    assert set(result.claims["claim_id"]) == left
+    tallies = result.inputs.tables["claims"].tallies
+    assert [count for text, count in tallies.items() if "mean void or denied in an 835" in text] == [warned] * bool(
+        warned
+    )

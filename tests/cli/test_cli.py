@@ -345,7 +345,7 @@ def test_check_shows_mapping_coverage_and_rejects(exports: Path):
     assert "calls.call_minutes: read as minutes; 0 of 0 agree with start and end" in done.stdout
     assert "  INT001 claim-without-call: no claims in the inputs" in done.stdout
     assert "rows with 98968: 2 used, 0 rejected" in done.stdout
-    assert "visits.patient_id: 2 of 2 patients of audited claims are found" in done.stdout
+    assert "visits.patient_id: 2 of 2 patients of audited claims found" in done.stdout
     assert "timezone: UTC (assumed)" in done.stdout
     assert "visits_since: 2026-01-05" in done.stdout
     assert "calls: 2 rows = 2 used + 0 rejected" in done.stdout
@@ -396,7 +396,30 @@ def test_check_shows_no_row_that_slipped_into_the_header(exports: Path):
     (exports / "visits.csv").write_text(whole.replace("\n", ",", 1))
     done = audit98968("check", "--calls", "calls.csv", "--visits", "visits.csv", "--allow-empty", folder=exports)
     assert "headers that look like data" in done.stdout
+    assert "header line" not in done.stdout
     assert "P1" not in done.stdout + done.stderr
+
+
+def test_check_writes_what_several_files_share_once(exports: Path):
+    header, *rows = (exports / "visits.csv").read_text().splitlines()
+    (exports / "visits").mkdir()
+    for number in range(12):
+        name, cell = ("Room", "") if number else ("Floor", "")
+        lines = [f"{header},{name}", *(f"V{number}{row},{cell}" for row in rows)]
+        (exports / "visits" / f"{number:02}.csv").write_text("\n".join(lines) + "\n")
+    done = audit98968("check", "--calls", "calls.csv", "--visits", "visits", folder=exports)
+    assert done.returncode == 0
+    assert "  visits/09.csv: 3 rows\n  and 2 more files: 6 rows\n" in done.stdout
+    assert "    not used: 'Floor' (visits/00.csv)\n    not used: 'Room' (11 files)\n" in done.stdout
+
+
+def test_check_counts_unknown_words_that_it_does_not_show(exports: Path):
+    rows = "".join(f"V{n},P{n},2026-03-05 09:00,{word}\n" for n, word in enumerate(("Ann", "Bob", "Bob", "x1")))
+    (exports / "visits.csv").write_text(f"visit_id,patient_id,visit_start,status\n{rows}")
+    done = audit98968("check", "--calls", "calls.csv", "--visits", "visits.csv", folder=exports)
+    assert "unrecognized visits.status: 3 values in 4 rows; --show-ids shows values" in done.stdout
+    named = audit98968("check", "--calls", "calls.csv", "--visits", "visits.csv", "--show-ids", folder=exports)
+    assert "unrecognized visits.status: 'Bob' in 2 rows" in named.stdout
 
 
 def test_a_ledger_that_a_killed_run_left_empty_is_filled(exports: Path):

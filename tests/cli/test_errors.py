@@ -45,7 +45,9 @@ def test_the_message(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[st
     for summary in tmp_path.glob("out/**/summary.json"):
         if text := summary.read_text(encoding="utf-8"):
             reported = json.loads(text)
-            assert all(entry["rows"] == entry["used"] + entry["rejected"] for entry in reported["inputs"])
+            assert all(
+                entry["rows"] == entry["used"] + entry["rejected"] + entry["left_out"] for entry in reported["inputs"]
+            )
             assert "refused" not in reported or CANARY not in text
     for path in written:
         assert CANARY not in path.read_text(encoding="utf-8")

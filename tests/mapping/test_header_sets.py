@@ -45,3 +45,28 @@ def test_a_required_column_that_is_missing_is_exit_2(tmp_path: Path, capsys: pyt
     message_text = capsys.readouterr()
     assert "calls.patient_id, calls.provider_id: no column matches with certainty" in message_text.err
     assert message_text.out.count("REQUIRED, ") == 2
+
+
+def answered(text: str) -> str:
+    """A suggestion whose REQUIRED guesses are confirmed, as the person would who removes the #."""
+    return "\n".join(line.removeprefix("# ") if "REQUIRED, guess" in line else line for line in text.splitlines())
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_a_suggestion_runs_once_its_questions_are_answered(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exports = {"calls": EXPORTS["five9"], "visits": EXPORTS["kareo"], EXPORTS[name].table: EXPORTS[name]}
+    for table, export in exports.items():
+        write(export, tmp_path / f"{table}.csv")
+    tables = [part for table in exports for part in (f"--{table}", str(tmp_path / f"{table}.csv"))]
+    policy = tmp_path / "policy.toml"
+    assert command(["init", *tables, "--out", str(policy)]) in (0, 2)
+    policy.write_text(answered(policy.read_text()))
+    code = command(["check", "--policy", str(policy), *tables])
+    shown = capsys.readouterr()
+    if "REQUIRED, not found" in policy.read_text():
+        assert (code, "no column for" in shown.err) == (3, True)
+    else:
+        assert code == 0
+        assert f"{EXPORTS[name].table}: 40 rows = 40 used + 0 rejected" in shown.out

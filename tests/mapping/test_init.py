@@ -14,6 +14,8 @@ from auditor.engines.local import Local
 from auditor.errors import InputRefused, UsageError
 from auditor.inputs import Inputs
 from auditor.mapping import suggest
+from auditor.parsing.typed_chunk import type_table
+from auditor.reading import ingest
 from auditor.rules import select
 from auditor.settings import Settings
 from tests.support.program import audit98968
@@ -465,3 +467,81 @@ def test_a_header_that_looks_like_data_is_counted_only(tmp_path: Path) -> None:
     text = suggest.suggest(files).text
     assert "CANARY" not in text and "# unused columns with headers that look like data: 1" in text
     assert "CANARY" in suggest.suggest(files, show_ids=True).text
+
+
+FLAGS = "appt_id,patient,provider,appt_date,begintime,appt_kept_ind,cancel_ind,no_show_ind,delete_ind\n"
+
+
+def test_flags_of_states_are_joined_and_their_combinations_mapped(tmp_path: Path) -> None:
+    rows = ("v1,p1,a,20260309,0900,Y,N,N,N", "v2,p1,a,20260310,1415,N,Y,N,N", "v3,p2,a,20260311,1415,N,N,Y,Y",
+            "v4,p3,a,20260312,0905,N,N,N,N")  # fmt: skip
+    calls = "call_id,patient,provider,start\nc1,p1,a,2026-03-12 09:00\n"
+    paths = written(tmp_path, calls=calls, visits=FLAGS + "\n".join(rows) + "\n")
+    text, _ = settled(tmp_path, paths)
+    policy = policies.load(str(tmp_path / "suggested.toml"), select)
+    visits = type_table(ingest.read_table("visits", paths["visits"], policy), policy).rows.sort("visit_id")
+    assert visits["status"].to_list() == ["completed", "cancelled", "no_show", "unrecognised"]
+    assert visits["visit_start"].dt.strftime("%m-%d %H:%M").to_list() == [
+        "03-09 09:00", "03-10 14:15", "03-11 14:15", "03-12 09:05"
+    ]  # fmt: skip
+    assert "WHAT BECAME OF THESE VISITS?" in line_of(text, '# "N N N" = ""')
+    assert "ARE THESE ROWS NO RECORDS?" in line_of(text, '# drop = { "delete_ind" = ["Y"] }')
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "line"),
+    [
+        ("cancel_ind", ("N", "Y"), '# status = "cancel_ind"'),
+        ("cancel_ind,kept_ind", (",Y", "Y,"), ""),
+        ("cancel_reason", ("moved", "N"), ""),
+    ],
+)
+def test_flags_that_do_not_say_which_visits_were_kept_are_asked_about(
+    tmp_path: Path, header: str, rows: tuple[str, ...], line: str
+) -> None:
+    """Joined, `Y` beside a blank cell reads the same whichever of the two is blank."""
+    visits = f"visit_id,patient,provider,visit_start,{header}\n" + "".join(
+        f"v{number},p1,a,2026-02-0{number + 1} 09:00,{row}\n" for number, row in enumerate(rows)
+    )
+    text = suggest.suggest(written(tmp_path, visits=visits)).text
+    assert "status" not in tomllib.loads(text)["columns"]["visits"]
+    assert not line or "WHICH WERE KEPT?" in line_of(text, line)
+
+
+def ledger(folder: Path, header: str, *amounts: str) -> str:
+    rows = (f"c{n},p1,a,2026-03-10,98968,{'Charge' if n else 'Payment'},{amount}\n" for n, amount in enumerate(amounts))
+    text = f"claim_id,patient,provider,service_date,cpt_code,trans_type,{header}\n{''.join(rows)}"
+    return suggest.suggest(written(folder, claims=text)).text
+
+
+def test_the_amounts_of_a_ledger_are_asked_about(tmp_path: Path) -> None:
+    text = ledger(tmp_path, "amount", "(31.00)", "45", "45", "45", "45")
+    assert "A LEDGER? 20% OF THE AMOUNTS ARE NEGATIVE" in line_of(text, '# billed_amount = "amount"')
+    assert "WHICH ROWS ARE CHARGES?" in line_of(text, '# keep = { "trans_type" = ["Charge"] }')
+    assert line_of(ledger(tmp_path, "amount", "-31.00", "45", "45", "45", "45", "1"), "billed_amount")
+    assert "A LEDGER?" in line_of(ledger(tmp_path, "billed_amount", "-31.00", "45"), "billed_amount")
+
+
+def test_rows_without_a_patient_may_be_left_out(tmp_path: Path) -> None:
+    visits = "visit_id,patient,provider,visit_start\nv1,p1,a,2026-02-01 09:00\nv2,,a,2026-02-02 12:00\n"
+    text = suggest.suggest(written(tmp_path, visits=visits)).text
+    assert line_of(text, '# drop = { "patient" = [""] }')
+
+
+def test_a_blank_column_of_lengths_does_not_take_the_place_of_the_other(tmp_path: Path) -> None:
+    calls = "call_id,patient,provider,start,call_minutes,call_seconds\nc1,p1,a,2026-03-12 09:00,21,\n"
+    columns = tomllib.loads(suggest.suggest(written(tmp_path, calls=calls)).text)["columns"]["calls"]
+    assert (columns["call_minutes"], columns["call_seconds"]) == ("call_minutes", "call_seconds")
+
+
+def test_minutes_that_are_hours_long_are_seconds(tmp_path: Path) -> None:
+    rows = "".join(f"c{n},p1,a,2026-03-12 09:00,{1260 + n}\n" for n in range(3))
+    text = suggest.suggest(written(tmp_path, calls=f"call_id,patient,provider,start,call_minutes\n{rows}")).text
+    assert "seconds, according to the size" in line_of(text, 'call_seconds = "call_minutes"')
+
+
+def test_four_digits_are_a_time_only_where_the_header_says_so(tmp_path: Path) -> None:
+    visits = "visit_id,patient,provider,appt_date,{}\nv1,p1,a,20260201,0900\nv2,p2,a,20260202,1130\n"
+    for header, mapped in (("begin_time", ["appt_date", "begin_time"]), ("room", "appt_date")):
+        text = suggest.suggest(written(tmp_path, visits=visits.format(header))).text
+        assert tomllib.loads(text)["columns"]["visits"]["visit_start"] == mapped

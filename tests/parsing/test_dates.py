@@ -60,3 +60,23 @@ def test_a_license_without_a_real_end_has_none(tmp_path: Path):
 def test_a_text_that_is_no_date_rejects_its_row(tmp_path: Path):
     table = one(tmp_path, policy_of(tmp_path), f"{CLAIMS}\nK1,P1,D1,98968,soon\n".encode(), "claims")
     assert table.rejects["reason"][0].startswith("service_date is not a valid date: it has no digit")
+
+
+def test_a_range_that_is_none_rejects_its_row(tmp_path: Path):
+    rows = ("2026-03-01", "20260305-20260301", "20260230-20260301", "19000101-19000102")
+    lines = "".join(f"C{number},P1,A,{day},98968\n" for number, day in enumerate(rows))
+    head = "claim_id,patient_id,provider_id,service_date,cpt_code\n"
+    table = one(tmp_path, policy_of(tmp_path), f"{head}{lines}".encode(), "claims")
+    reason = "service_date is not a valid date: 99999999-99999999 (add its format to instant_formats)"
+    assert table.rejects["reason"].to_list() == [reason] * 3
+    assert table.rows["service_date_last"].to_list() == [None]
+
+
+def test_ranges_stand_beside_single_days(tmp_path: Path):
+    rows = ("20260301-20260305", "20260302-20260302", "20260303")
+    lines = "".join(f"C{number},P1,A,{day},98968\n" for number, day in enumerate(rows))
+    head = "claim_id,patient_id,provider_id,service_date,cpt_code\n"
+    table = one(tmp_path, policy_of(tmp_path), f"{head}{lines}".encode(), "claims")
+    assert [str(day) for day in table.rows["service_date"]] == ["2026-03-01", "2026-03-02", "2026-03-03"]
+    assert [day and str(day) for day in table.rows["service_date_last"]] == ["2026-03-05", None, None]
+    assert table.warnings == ("claims.service_date: ranges of days count as their first day (rows: 1)",)

@@ -113,7 +113,7 @@ def test_a_placeholder_date_of_parquet_is_named_so(tmp_path: Path):
 def test_placeholder_dates_are_blank_and_reject_a_row_that_needs_them(written: str) -> None:
     work, values = typed("visits", "booked_at", written, "2026-03-02 09:00", None)
     assert values[0] is None and values[1] is not None and work.problem.max() == 0
-    assert work.tallies == {f"visits.booked_at: {PLACEHOLDER_DATES}": 1} and work.midnights["booked_at"].values == 1
+    assert work.tallies == {f"visits.booked_at: {PLACEHOLDER_DATES}": 1} and work.date_counts["booked_at"].values == 1
     work, _ = typed("visits", "visit_start", written)
     assert work.problems == [("visit_start", _PLACEHOLDER)] and work.problem.to_list() == [1]
 

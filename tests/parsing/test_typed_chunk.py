@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from auditor.parsing.instants import ColumnDates
 from auditor.parsing.readers import blank_row
 from auditor.parsing.typed_chunk import type_rows, type_table
 from auditor.parsing.typed_table import Table
@@ -20,6 +21,8 @@ from auditor.schema.tables import TABLES
 from tests.support.reading import HEADER, ROWS, one
 
 MIDNIGHTS = [f"2026-03-{day:02} 00:00:00" for day in range(1, 25)]
+IN_ZONE = [f"2026-03-{day:02}T0{5 if day <= 8 else 4}:00:00Z" for day in range(1, 25)]
+"""Midnights in New York."""
 
 
 def visits(**columns: object) -> pl.DataFrame:
@@ -52,7 +55,7 @@ def same(one: Table, other: Table) -> None:
 
 
 def in_chunks(frame: pl.DataFrame, size: int, policy: Policy) -> tuple[pl.DataFrame, ChunkSummary]:
-    """The table typed chunk after chunk, every row kept; once more where that tells which columns are date-only."""
+    """The table typed chunk after chunk, every row kept; once more where that tells how columns state dates."""
     everything = lambda rows: pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)  # noqa: E731
     look = KeyScan("visits", policy, False, False, blank_row("visits", policy))
     chunks = [Chunk(some, pl.DataFrame(schema=REJECT_SCHEMA)) for some in frame.iter_slices(size)]
@@ -61,8 +64,8 @@ def in_chunks(frame: pl.DataFrame, size: int, policy: Policy) -> tuple[pl.DataFr
     work = ChunkTyper(scan=look, repeated=MembershipFilter(ids), row_filter=everything, with_spans=False, lookups={})
     kept, message_text = zip(*map(work, chunks), strict=True)
     rows, whole = work.merge(message_text, ())
-    if whole.date_only:
-        work = replace(work, date_only=whole.date_only)
+    while whole.date_columns != work.date_columns:
+        work = replace(work, date_columns=whole.date_columns)
         kept, message_text = zip(*map(work, chunks), strict=True)
         rows, whole = work.merge(message_text, ())
     return pl.concat([*kept, rows]), whole
@@ -77,11 +80,20 @@ def _thin(frame: pl.DataFrame) -> pl.DataFrame:
 @pytest.mark.parametrize(
     ("columns", "dates"),
     [
-        ({}, set()),
-        ({"booked_at": MIDNIGHTS}, {"booked_at"}),
-        ({"booked_at": ["soon", *MIDNIGHTS[:20], "", "", ""]}, {"booked_at"}),
-        ({"booked_at": [*MIDNIGHTS[:10], *["soon"] * 14]}, set()),
-        ({"visit_end": [*MIDNIGHTS[:23], "2026-03-08 02:30"]}, set()),
+        ({}, {}),
+        ({"booked_at": MIDNIGHTS}, {"booked_at": ColumnDates(date_only=True)}),
+        ({"booked_at": ["soon", *MIDNIGHTS[:20], "", "", ""]}, {"booked_at": ColumnDates(date_only=True)}),
+        ({"booked_at": [*MIDNIGHTS[:10], *["soon"] * 14]}, {}),
+        ({"visit_end": [*MIDNIGHTS[:23], "2026-03-08 02:30"]}, {}),
+        ({"booked_at": [*IN_ZONE[:20], *MIDNIGHTS[20:]]}, {"booked_at": ColumnDates(in_zone=True)}),
+        ({"booked_at": [*["20260301", "202603020930", "20260303000000"] * 7, "00000000", "18991230", ""]}, {}),
+        ({"booked_at": ["20260301"] * 24}, {"booked_at": ColumnDates(date_only=True)}),
+        ({"booked_at": [*["20260301"] * 23, "2026-03-01"]}, {"booked_at": ColumnDates(mixed=True)}),
+        ({"booked_at": [*["20260301"] * 23, "03012026"]}, {"booked_at": ColumnDates(mixed=True)}),
+        (
+            {"booked_at": [*MIDNIGHTS[:20], "2026-03-08 09:30", "20260301", "20260301", ""]},
+            {"booked_at": ColumnDates(mixed=True)},
+        ),
     ],
 )
 def test_a_table_in_chunks_is_the_table(policy: Policy, columns: dict[str, object], dates: set[str], size: int):
@@ -90,7 +102,7 @@ def test_a_table_in_chunks_is_the_table(policy: Policy, columns: dict[str, objec
     rows, message_text = in_chunks(frame, size, policy)
     same(replace(message_text.table, notes=()), whole)  # lost times are told of the whole
     assert_frame_equal(rows.sort("source_record"), whole.rows.sort("source_record"))
-    assert message_text.date_only == dates
+    assert message_text.date_columns == dates
 
 
 def test_counts_of_parts_add_up(policy: Policy):

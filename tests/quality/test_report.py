@@ -117,7 +117,7 @@ def test_patients_who_are_never_found_are_refused_from_twenty_on(tmp_path: Path)
     result = compare.run(clinic(claims=19, patient="MRN-{}"), few)
     assert outcomes(result, "LBK001") == {"clear"}
     assert result.absent == 19
-    assert result.warnings[0].startswith("visits.patient_id: 19 clear claims have a patient without any visit")
+    assert result.warnings[0].startswith("visits.patient_id: 19 claims clear because the patient has no visit")
     assert "this column contains 0 of 20 patients of audited claims" in refused(
         clinic(claims=20, patient="MRN-{}"), many
     )
@@ -139,7 +139,7 @@ def test_clear_claims_are_counted_by_their_own_patient(tmp_path: Path):
         "a": "violation", "m": "violation", "z": "clear"
     }  # fmt: skip
     assert result.absent == 1
-    assert any(text.startswith("visits.patient_id: 1 clear claims have") for text in result.warnings)
+    assert any(text.startswith("visits.patient_id: 1 claim clear because") for text in result.warnings)
 
 
 def test_a_nearly_equal_problem_is_no_other_problem(tmp_path: Path):
@@ -160,17 +160,71 @@ def test_a_visit_with_a_call_id_nearly_is_no_violation(tmp_path: Path):
     assert outcomes(result, "EXC001") == {"review"}
 
 
-def test_links_in_other_words_count_as_blank(tmp_path: Path):
-    world = clinic(claims=20, problem="EP{}")
+@pytest.mark.parametrize(("claims", "shared"), [(20, 0), (21, 1)])
+def test_links_in_another_vocabulary_show_no_relation(tmp_path: Path, claims: int, shared: int):
+    world = clinic(claims=claims, problem="EP{}")
+    for call, visit in [*zip(world.calls.rows, world.visits.rows, strict=False)][:shared]:
+        visit["problem_id"] = call["problem_id"]
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
-    assert outcomes(result, "LBK001") == {"violation"}  # of the same provider: nothing else is left to go by
-    assert any(
-        text.startswith("visits.problem_id: no value of this column occurs in the calls") for text in result.warnings
-    )
-    nineteen = tmp_path / "nineteen"
-    nineteen.mkdir()
-    assert outcomes(compare.run(clinic(claims=19, problem="EP{}"), nineteen), "LBK001") == {"clear"}
+    assert outcomes(result, "LBK001") == {"review"}  # the same provider does not show it either
+    assert result.findings.filter(rule="LBK001")["basis"].unique().to_list() == ["another vocabulary"]
+    assert any(text.startswith("visits.problem_id: hardly any value of this column occurs") for text in result.warnings)
+
+
+def test_one_in_twenty_shared_is_the_same_vocabulary(tmp_path: Path):
+    world = clinic(claims=20, problem="EP{}")
+    world.visits.rows[0]["problem_id"] = world.calls.rows[0]["problem_id"].lower()  # nearly equal
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert outcomes(result, "LBK001") == {"clear", "review"}
+    assert not any("hardly any value" in text for text in result.warnings)
+
+
+def test_few_links_in_another_vocabulary_are_different_ones(tmp_path: Path):
+    assert outcomes(compare.run(clinic(claims=19, problem="EP{}"), tmp_path), "LBK001") == {"clear"}
+
+
+def claimed(named: bool = True, **damaged: str) -> World:
+    """The clinic with a claims table; `damaged`: columns of the claims that are numbered otherwise than the calls'."""
+    world = clinic()
+    rows = []
+    for number, call in enumerate(world.calls.rows):
+        row = {"claim_id": f"C{number}", "patient_id": call["patient_id"], "provider_id": "a", "cpt_code": "98968",
+               "service_date": call["call_start"][:10], "call_id": call["call_id"] if named else ""}  # fmt: skip
+        rows.append(row | {column: text.format(number) for column, text in damaged.items()})
+    calls = table([{name: text for name, text in row.items() if name != "cpt_code"} for row in world.calls.rows])
+    return replace(world, calls=calls, claims=table(rows))
+
+
+@pytest.mark.parametrize(
+    ("world", "int001", "int002"),
+    [
+        (claimed(), "clear", "clear"),
+        (claimed(provider_id="N77"), "clear", "unknown"),
+        (claimed(patient_id="P-{}"), "clear", "unknown"),
+        (claimed(call_id="Z{}"), "unknown", "unknown"),
+        (claimed(named=False, provider_id="N77"), "unknown", "unknown"),
+        (claimed(named=False, service_date="2026-03-29"), "violation", "not applicable"),
+        (claimed(service_date="2026-03-29", provider_id="N77"), "clear", "violation"),
+    ],
+)
+def test_claims_numbered_otherwise_than_the_calls_accuse_nobody(tmp_path: Path, world: World, int001: str, int002: str):
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert (outcomes(result, "INT001"), outcomes(result, "INT002")) == ({int001}, {int002})
+
+
+@pytest.mark.parametrize("found", [5, 6])
+def test_half_of_the_ids_found_is_enough(tmp_path: Path, found: int):
+    world = claimed()
+    for number, row in enumerate(world.claims.rows if world.claims else ()):
+        row["provider_id"] = "a" if number == 0 else f"N{number}"
+    for number, row in enumerate(world.calls.rows):  # 12 different providers of claims, of which so many have calls
+        row["provider_id"] = f"N{number - 1}" if 1 < number < found + 1 else "a"
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert outcomes(result, "INT002") == {"clear", "violation", *(("unknown",) if found == 5 else ())}
 
 
 @pytest.mark.parametrize("nobody", ["0", "-1", "999", "Unknown", "TEST", "2.98E+13"])
@@ -183,7 +237,7 @@ def test_a_placeholder_is_nobody(tmp_path: Path, nobody: str):
     verdicts = compare.verdicts(result)
     assert verdicts["k10", "1", "98968"]["LBK001"][0] == "review"
     assert verdicts["k11", "1", "98968"]["LBK001"][0] == "violation"
-    assert any(text.startswith("calls.patient_id: 1 rows have a placeholder") for text in result.warnings)
+    assert any(text.startswith("calls.patient_id: 1 row with a placeholder") for text in result.warnings)
 
 
 def test_a_patient_with_most_rows_is_nobody(tmp_path: Path):

@@ -187,7 +187,7 @@ def test_chunks_of_any_size_hold_the_same_records(tmp_path: Path, policy: Policy
         assert as_rows(made) == as_rows(whole)
         assert again == file
         assert size == 1000 or len(made) > 1 or not file.rows
-    assert sum(chunk.frame.height + chunk.malformed.height for chunk in whole) == file.rows
+    assert sum(chunk.frame.height + chunk.malformed.height for chunk in whole) == file.records
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,9 @@ def test_a_directory_is_read_with_strays_named(tmp_path: Path, policy: Policy):
     (tmp_path / "data" / "readme.txt").write_text("no data")
     table = read_table(tmp_path / "data", policy)
     assert sorted(table.rows["visit_id"]) == ["007", "008"]
-    assert table.warnings == ("visits: skipped 1 other file in the folder; to audit one, give its path",)
+    assert table.warnings == (
+        f"visits: skipped in the folder: {tmp_path}/data/readme.txt; to audit one, give its path",
+    )
     assert read_table(tmp_path / "data" / "*.csv", policy).rows.height == 1
 
 
@@ -55,7 +57,57 @@ def test_hidden_entries_are_passed_over_and_links_to_folders_are_strays(tmp_path
     (tmp_path / "data" / "circle").symlink_to(tmp_path / "data", target_is_directory=True)
     table = read_table(tmp_path / "data", policy)
     assert table.rows["source_file"].to_list() == [str(tmp_path / "data" / "march" / "a.csv")]
-    assert table.warnings == ("visits: skipped 1 other file in the folder; to audit one, give its path",)
+    skipped = f"{tmp_path}/data/.a.csv, {tmp_path}/data/circle"
+    assert table.warnings == (f"visits: skipped in the folder: {skipped}; to audit one, give its path",)
+
+
+def test_names_that_begin_with_an_underscore_are_left_out_and_named(tmp_path: Path, policy: Policy):
+    for name in ("a.csv", "_b.csv", "_old/c.csv", "_SUCCESS", "_metadata", ".a.csv.crc"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_text(TEXT)
+    data = tmp_path / "data"
+    skipped = (f"visits: skipped in the folder: {data}/_b.csv, {data}/_old; to audit one, give its path",)
+    table = read_table(data, policy)
+    assert (set(table.rows["source_file"]), table.warnings) == ({f"{data}/a.csv"}, skipped)
+    assert read_table(data / "**" / "*.csv", policy).rows["source_file"].to_list() == [f"{data}/a.csv"]
+    assert read_table(data / "*.csv", policy).rows["source_file"].to_list() == [f"{data}/a.csv"]
+    assert read_table(data / "_*.csv", policy).rows["source_file"].to_list() == [f"{data}/_b.csv"]
+
+
+def test_at_most_five_other_files_are_named(tmp_path: Path, policy: Policy):
+    (tmp_path / "a.csv").write_text(TEXT)
+    for number in range(7):
+        (tmp_path / f"{number}.txt").touch()
+    (warning,) = read_table(tmp_path, policy).warnings
+    assert warning.endswith(f"{tmp_path}/4.txt and 2 more; to audit one, give its path")
+
+
+@pytest.mark.parametrize("names", [("_temporary/0/b.csv", "a.csv"), ("a/a.csv", "a/_SUCCESS", "b/a.csv")])
+def test_an_unfinished_spark_job_is_said(tmp_path: Path, policy: Policy, names: tuple[str, ...]):
+    for name in names:
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_text(TEXT)
+    (warning,) = read_table(tmp_path / "data", policy).warnings
+    at = tmp_path / "data" / ("b" if "b/a.csv" in names else "")
+    assert warning.startswith(f"visits: the job that writes {at} has not finished")
+
+
+@pytest.mark.parametrize(
+    ("log", "kind"),
+    [
+        ("_delta_log/0.json", "a Delta"),
+        ("metadata/v1.metadata.json", "an Iceberg"),
+        (".hoodie/hoodie.properties", "a Hudi"),
+    ],
+)
+def test_folders_of_table_formats_are_refused(tmp_path: Path, policy: Policy, log: str, kind: str):
+    table = tmp_path / "visits"
+    for name in ("data/a.csv", "day=1/a.csv", log):
+        (table / name).parent.mkdir(parents=True, exist_ok=True)
+        (table / name).write_text(TEXT)
+    for given in (table, tmp_path, table / "*" / "*.csv", table / "day=1" / "a.csv", table / "data" / "a.csv"):
+        with pytest.raises(InputRefused, match=f"this folder is {kind} table"):
+            read_table(given, policy)
 
 
 def test_a_glob_follows_no_circle_of_links(tmp_path: Path, policy: Policy):

@@ -72,3 +72,16 @@ def test_a_header_never_shows_what_a_stray_quote_swallowed(tmp_path: Path, polic
         with pytest.raises(InputRefused) as refusal:
             one(tmp_path, policy, data.encode())
         assert "CANARY" not in str(refusal.value)
+
+
+def test_a_file_with_a_known_or_a_mapped_column_has_a_header_line(tmp_path: Path, policy: Policy):
+    """Beside a header that looks like data, others are not named: they may be data too."""
+    with pytest.raises(InputRefused) as refusal:
+        one(tmp_path, policy, b"visit_id,CANARY,2025 total\n")
+    assert "the file has: 'visit_id' and 2 more; accepted" in str(refusal.value)
+    mapped = own_policy(tmp_path, '[columns.visits]\nvisit_id = "cid"\n')
+    with pytest.raises(InputRefused, match="the file has: 'cid', 'Day'; accepted"):
+        one(tmp_path, mapped, b"cid,Day\n")
+    other_table = own_policy(tmp_path, '[columns.calls]\ncall_id = "cid"\n')
+    with pytest.raises(InputRefused, match="the file has: 'cid', 'Day'; accepted"):
+        one(tmp_path, other_table, b"cid,Day\n")

@@ -1,6 +1,8 @@
 """Parquet: types that are read as their text would be, and files that cannot be read."""
 
-from datetime import date, datetime
+import uuid
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -9,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from auditor.errors import InputRefused
+from auditor.mapping import values
 from auditor.policy import Policy
-from tests.support.reading import read_table
+from auditor.reading import parquet
+from tests.support.reading import own_policy, read_table
 
 
 def test_parquet_types_give_the_rows_of_their_text(tmp_path: Path, policy: Policy):
@@ -114,3 +118,100 @@ def test_parquet_text_that_is_not_utf_8_is_refused(tmp_path: Path, policy: Polic
     pq.write_table(pa.table([keys, keys, start, text], names), tmp_path / "a.parquet")
     with pytest.raises(InputRefused, match="cannot be read as Parquet"):
         read_table(tmp_path / "a.parquet", policy)
+
+
+def calls(tmp_path: Path, policy: Policy, **columns: pa.Array) -> dict[str, object]:
+    """The typed row of a call with these columns."""
+    start = pa.array([datetime(2026, 3, 9, 14)], pa.timestamp("us"))
+    plain = {"call_id": ["K"], "patient_id": ["P"], "provider_id": ["D"], "call_start": start}
+    pq.write_table(pa.table({**plain, **columns}), tmp_path / "calls.parquet")
+    return read_table(tmp_path / "calls.parquet", policy, "calls").rows.row(0, named=True)
+
+
+UUID = uuid.UUID("12345678-1234-5678-9abc-000000000001")
+
+
+def test_uuids_are_text_in_the_usual_form(tmp_path: Path, policy: Policy):
+    row = calls(tmp_path, policy, patient_id=pa.array([UUID.bytes], pa.uuid()))
+    assert row["patient_id"] == str(UUID)
+
+
+def test_extension_types_are_read_by_their_storage(tmp_path: Path, policy: Policy):
+    stored = pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1], pa.int8()))
+    assert calls(tmp_path, policy, established=stored)["established"] is True
+
+
+def test_numbers_of_many_digits_that_fit_are_read(tmp_path: Path, policy: Policy):
+    row = calls(tmp_path, policy, paid_amount=pa.array([Decimal("31.10")], pa.decimal256(50, 2)))
+    assert str(row["paid_amount"]) == "31.10"
+
+
+def test_bytes_that_are_text_are_read(tmp_path: Path, policy: Policy):
+    assert calls(tmp_path, policy, claim_id=pa.array([b"C1"], pa.binary()))["claim_id"] == "C1"
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        (pa.array([UUID.bytes], pa.binary(16)), "holds bytes"),
+        (pa.array([b"\xff\xfe"], pa.binary()), "holds bytes"),
+        (pa.array(['{"a": 1}'], pa.json_()), "holds JSON"),
+        (pa.array([Decimal(10) ** 45], pa.decimal256(50, 2)), "holds numbers of more than 38 digits"),
+        (pa.array([["a"]], pa.list_view(pa.string())), "holds a view of lists"),
+    ],
+    ids=lambda value: str(value.type) if isinstance(value, pa.Array) else "",
+)
+def test_columns_that_are_no_text_are_refused_with_the_cast(
+    tmp_path: Path, policy: Policy, column: pa.Array, says: str
+):
+    with pytest.raises(InputRefused, match=f"column 'claim_id' {says}.*in the query of the export"):
+        calls(tmp_path, policy, claim_id=column)
+    assert calls(tmp_path, policy, **{"nobody reads": column})["call_id"] == "K"
+    assert calls(tmp_path, policy, **{"void reason": column})["call_id"] == "K"
+
+
+def test_fixed_offsets_are_instants(tmp_path: Path, policy: Policy):
+    start = pa.array([datetime(2026, 3, 9, 14, tzinfo=UTC)], pa.timestamp("us", "-04:00"))
+    assert calls(tmp_path, policy, call_start=start)["call_start"] == datetime(2026, 3, 9, 14, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("footer", "zone", "hour"),
+    [
+        ({b"org.apache.spark.version": b"4.0.0"}, "", 14),
+        ({b"org.apache.spark.version": b"4.0.0"}, '[timezones]\ncalls = "America/Chicago"', 14),
+        ({}, '[timezones]\ncalls = "UTC"', 14),
+        ({}, '[timezones]\n"calls.call_start" = "America/New_York"', 18),
+        ({}, '[timezones]\nvisits = "UTC"', None),
+        ({}, "", None),
+    ],
+)
+def test_int96_is_in_utc_where_spark_wrote_it_else_where_the_policy_says(
+    tmp_path: Path, footer: dict[bytes, bytes], zone: str, hour: int | None
+):
+    policy = own_policy(tmp_path, zone)
+    start = pa.array([datetime(2026, 3, 9, 14)], pa.timestamp("us"))
+    table = pa.table({"call_id": ["K"], "patient_id": ["P"], "provider_id": ["D"], "call_start": start})
+    pq.write_table(table.replace_schema_metadata(footer), tmp_path / "c.parquet", use_deprecated_int96_timestamps=True)
+    if hour is None:
+        with pytest.raises(InputRefused, match=r"INT96.*\[timezones\] \"calls.call_start\" = \"UTC\""):
+            read_table(tmp_path / "c.parquet", policy, "calls")
+    else:
+        found = read_table(tmp_path / "c.parquet", policy, "calls").rows["call_start"].to_list()
+        assert found == [datetime(2026, 3, 9, hour, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize("magic", [b"PAR1", b"PARE"])
+def test_encrypted_files_are_refused_before_any_column_is_looked_at(
+    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch, magic: bytes
+):
+    """The stand-in is a plain file with the longer footer of a signed one, or with the mark of an encrypted footer."""
+    calls(tmp_path, policy)
+    data = (tmp_path / "calls.parquet").read_bytes()
+    size = int.from_bytes(data[-8:-4], "little") + 28
+    signed = magic + data[4:-8] + bytes(28) + size.to_bytes(4, "little") + magic
+    (tmp_path / "calls.parquet").write_bytes(signed)
+    monkeypatch.setattr(parquet, "_low_cardinality", pytest.fail)
+    for read in (read_table, lambda path, _, table: values.read(table, (str(path),), policy)):
+        with pytest.raises(InputRefused, match="the Parquet file is encrypted"):
+            read(tmp_path / "calls.parquet", policy, "calls")

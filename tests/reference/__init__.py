@@ -9,7 +9,9 @@ Entry point: ``audit(World) -> Result``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from tests.reference.columns import COLUMNS, REQUIRED
 from tests.reference.doc import DOC_COLUMNS, doc
@@ -133,6 +135,16 @@ def in_service_range(line: Line, book: Book) -> bool:
     return not (last is not None and line.service_date > date.fromisoformat(last))
 
 
+def once_per_row(claims: dict[Any, ClaimResult], sources: dict[Any, int]) -> None:
+    """Of the claims that one row bills with several codes, only the first of the worst has its amounts."""
+    worst_first = {"violation": 0, "review": 1}
+    seen = set()
+    for key in sorted(claims, key=lambda key: (worst_first.get(claims[key].disposition, 2), key)):
+        if sources[key] in seen:
+            claims[key] = replace(claims[key], at_risk_amount=None, review_amount=None)
+        seen.add(sources[key])
+
+
 def audit(world: World) -> Result:
     """Audit one world by the letter of docs/specification.md."""
     book = Book(world)
@@ -162,6 +174,7 @@ def audit(world: World) -> Result:
             outcomes=outcomes,
             review_amount=amount if disposition == "review" else None,
         )
+    once_per_row(claims, {line.key: line.source for line in wanted if line.status == "active"})
     return Result(
         coverage={"as_of": book.as_of, "visits_since": book.visits_since, "claims_since": book.claims_since},
         not_evaluated=not_evaluated,

@@ -25,6 +25,7 @@ class Draft:
     status: str = ""
     unmatched: bool = False
     place: tuple[Any, ...] = field(default=())
+    own_calls: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.status = self.row["claim_status"]

@@ -154,7 +154,7 @@ def frq004(claim: Line, book: Book) -> Verdict:
         elif in_list(line.code, TELEPHONE_TEXT):
             outcome = "violation"
         else:
-            outcome = "review" if line.own_call in shared else None
+            outcome = "review" if line.own_calls & shared else None
         if outcome is not None:
             gap = abs(days_after(claim, line))
             # CHOICE: a line of another telephone code counts likewise where it is the later one.

@@ -15,12 +15,17 @@ def int001(claim: Line, book: Book) -> Verdict:
 def int002(claim: Line, book: Book) -> Verdict:
     days = {call.id: book.clock.day(call.start) for call in claim.calls}
     off_date = book.has_claims and claim.service_date not in days.values()
-    supports = []
+    supports, unsure = [], False
     for call in claim.calls if not book.quality.call_astray(claim) else ():
-        wrong = call in claim.named and (call.patient != claim.patient or call.provider != claim.provider)
+        patient_differs, provider_differs = call.patient != claim.patient, call.provider != claim.provider
+        lost_patient = book.quality.not_found("patient_id", claim.patient)
+        lost_provider = book.quality.not_found("provider_id", claim.provider)
+        named = call in claim.named
+        wrong = named and ((patient_differs and not lost_patient) or (provider_differs and not lost_provider))
+        unsure |= named and ((patient_differs and lost_patient) or (provider_differs and lost_provider))
         if wrong or off_date:
             supports.append(Support("violation", "call", call.id, abs((days[call.id] - claim.service_date).days)))
-    return from_records("INT002", supports, False, book)
+    return from_records("INT002", supports, unsure, book)
 
 
 def int003(claim: Line, book: Book) -> Verdict:

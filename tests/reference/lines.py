@@ -13,7 +13,7 @@ from tests.reference.adjustments import Draft, settle
 from tests.reference.date_gaps import find_holes
 from tests.reference.lists import FAMILY, is_visit_code
 from tests.reference.quality import QualityIssues
-from tests.reference.tables import adjusts, load
+from tests.reference.tables import adjusts, each_code, load
 from tests.reference.values import Clock, read_date, read_instant
 from tests.reference.world import MICROSECOND, MINUTE_US, SETTINGS, World
 
@@ -76,6 +76,10 @@ class Line:
     calls: tuple[Call, ...]
     named: tuple[Call, ...]
     own_call: str | None
+    own_calls: frozenset[str]
+    """The calls that the line itself names."""
+    source: int
+    """The row that it comes from."""
     midnight: datetime
     """The first instant of the service date."""
     start: datetime | None
@@ -381,7 +385,7 @@ class Book:
     def find_as_of(self) -> datetime | None:
         text = self.settings["as_of"]
         if text is not None:
-            given = read_instant(text, self.clock, False)
+            given = read_instant(text, self.clock, "no")
             asked = self.clock.last_instant(self.clock.day(given.at)) if given.date_only else given.at
             return min([asked, *(self.clock.last_instant(max(v.day for v in self.visits)) for _ in self.visits[:1])])
         completed = [visit for visit in self.visits if visit.status == "completed"]
@@ -467,15 +471,15 @@ class Book:
 
     def lines_from_calls(self) -> list[Line]:
         """No claims table: calls sharing claim_id (else call_id), claim_line and code are one line."""
-        members: dict[tuple[str, str, str], list[Call]] = {}
+        members: dict[tuple[str, str, str], list[tuple[Call, dict[str, Any]]]] = {}
         codes_of_claim: dict[str, set[str]] = {}
         for call in self.calls:
-            code = call.row["cpt_code"]
-            if code is None or adjusts(call.row):
+            if adjusts(call.row):
                 continue
             claim_id = call.row["claim_id"] or call.id
-            members.setdefault((claim_id, call.row["claim_line"], code), []).append(call)
-            codes_of_claim.setdefault(claim_id, set()).add(code)
+            for row in each_code(call.row, numbered=False):
+                members.setdefault((claim_id, row["claim_line"], row["cpt_code"]), []).append((call, row))
+                codes_of_claim.setdefault(claim_id, set()).add(row["cpt_code"])
         for call in self.calls:
             if adjusts(call.row) or call.row["cpt_code"] is not None or call.row["claim_id"] is None:
                 continue
@@ -483,16 +487,20 @@ class Book:
             if len(codes) == 1:
                 key = (call.row["claim_id"], call.row["claim_line"], next(iter(codes)))
                 if key in members:
-                    members[key].append(call)
+                    members[key].append((call, call.row | {"source": id(call.row), "shares_cell": False}))
         drafts = []
-        for (claim_id, claim_line, code), calls in members.items():
-            earliest = min(calls, key=lambda call: (call.start, call.id))
-            drafts.append(Draft(claim_id, claim_line, code, earliest.row, self.clock.day(earliest.start), calls))
-        for row in self.tables["calls"].records:
-            if adjusts(row) and row["cpt_code"] is not None:
-                claim_id, day = row["claim_id"] or row["call_id"], self.clock.day(row["call_start"].at)
-                mine = [call for call in self.calls if call.id == row["call_id"]]
-                drafts.append(Draft(claim_id, row["claim_line"], row["cpt_code"], row, day, mine))
+        for (claim_id, claim_line, code), pairs in members.items():
+            earliest, row = min(pairs, key=lambda pair: (pair[0].start, pair[0].id))
+            draft = Draft(claim_id, claim_line, code, row, self.clock.day(earliest.start), [call for call, _ in pairs])
+            draft.own_calls = frozenset(call.id for call, row in pairs if row["shares_cell"])
+            drafts.append(draft)
+        adjusting = [row for row in self.tables["calls"].records if adjusts(row)]
+        for row in (each for one in adjusting for each in each_code(one, numbered=False)):
+            claim_id, day = row["claim_id"] or row["call_id"], self.clock.day(row["call_start"].at)
+            mine = [call for call in self.calls if call.id == row["call_id"]]
+            draft = Draft(claim_id, row["claim_line"], row["cpt_code"], row, day, mine)
+            draft.own_calls = frozenset(call.id for call in mine if row["shares_cell"])
+            drafts.append(draft)
         settle(drafts)
         return [self.finish(draft, draft.calls, draft.calls) for draft in drafts]
 
@@ -500,8 +508,11 @@ class Book:
         """A claims table: a line's calls by call_id, else by claim_id, else by patient, provider and date."""
         drafts = [
             Draft(row["claim_id"], row["claim_line"], row["cpt_code"], row, row["service_date"], [])
-            for row in self.tables["claims"].records
+            for record in self.tables["claims"].records
+            for row in each_code(record, numbered=True)
         ]
+        for draft in drafts:
+            draft.own_calls = frozenset({draft.row["call_id"]} - {None})
         settle(drafts)
         named_by: list[list[Call] | None] = []
         taken: set[str] = set()
@@ -514,7 +525,7 @@ class Book:
                 sharing = [
                     call
                     for call in self.calls
-                    if call.row["claim_id"] == row["claim_id"] and call.row["claim_line"] in (None, row["claim_line"])
+                    if call.row["claim_id"] == row["claim_id"] and call.row["claim_line"] in (None, row["own_line"])
                 ]
                 if sharing:
                     named = sharing
@@ -540,6 +551,23 @@ class Book:
                 ]
             lines.append(self.finish(draft, calls, named or []))
         return lines
+
+    def claim_rows(self) -> list[dict[str, Any]]:
+        """Claims rows with an audited code, in the audited range, that are neither denied nor void by themselves."""
+        first, last = (
+            date.fromisoformat(self.settings[name]) if self.settings[name] else None
+            for name in ("service_from", "service_to")
+        )
+        return [
+            row
+            for row in self.tables["claims"].records
+            if row["cpt_code"] in self.settings["codes"]
+            and row["claim_status"] == "active"
+            and row["frequency_code"] != "void"
+            and all(row[amount] is None or row[amount] >= 0 for amount in ("billed_amount", "paid_amount"))
+            and (first is None or row["service_date"] >= first)
+            and (last is None or row["service_date"] <= last)
+        ]
 
     def finish(self, draft: Draft, calls: list[Call], named: list[Call]) -> Line:
         """A draft with its calls."""
@@ -584,6 +612,8 @@ class Book:
             calls=ordered,
             named=tuple(named),
             own_call=billing.get("call_id") if self.has_claims else None,
+            own_calls=draft.own_calls,
+            source=billing["source"],
             midnight=self.clock.first_instant(draft.service_date),
             own_categories=own_categories,
             start=start,

@@ -71,18 +71,20 @@ class QualityIssues:
         return found
 
     def speaks_otherwise(self, column: str) -> bool:
-        """Many different values on both sides, and not one in common."""
+        """Many different values on both sides, and fewer than one in twenty in common. Nearly equal ones are one."""
 
         def values(tables: Iterable[str]) -> set[Any]:
             found: set[Any] = set()
             for table in tables:
                 for row in self.book.tables[table].sound:
                     cell = row.get(column)
-                    found |= {code[:3] for code in cell} if isinstance(cell, frozenset) else {cell} - {None}
+                    texts = {code[:3] for code in cell} if isinstance(cell, frozenset) else {cell} - {None}
+                    found |= {plain(text) for text in texts}
             return found
 
         ours, theirs = values(("calls", "claims")), values(("visits",))
-        return min(len(ours), len(theirs)) >= ENOUGH and not ours & theirs
+        smaller = min(len(ours), len(theirs))
+        return smaller >= ENOUGH and len(ours & theirs) * 20 < smaller
 
     def patient_astray(self, claim: Line) -> bool:
         """In no visit, or not only, as it stands, but nearly."""
@@ -133,14 +135,40 @@ class QualityIssues:
 
     def call_astray(self, claim: Line) -> bool:
         """With a claims table: the call, or its patient or provider, may be written differently."""
-        if not self.book.has_claims:
+        if not self.book.has_claims or not self.book.has_calls:
             return False
+        if self.call_unjoined(claim):
+            return True
         for row in self.book.tables["calls"].sound:
             if nearly(claim.own_call, row["call_id"]) or nearly(claim.patient, row["patient_id"]):
                 return True
             if nearly(claim.provider, row["provider_id"]):
                 return True
         return False
+
+    def unjoined(self, column: str) -> bool:
+        """Under half of the different ids of audited claims are in the calls.
+
+        CHOICE: of the claims that are not void or denied by their own row.
+        """
+        if not self.book.has_claims:
+            return False
+        calls = {row[column] for row in self.book.tables["calls"].sound}
+        ids = {row[column] for row in self.book.claim_rows()} - {None}
+        return 2 * len(ids & calls) < len(ids)
+
+    def not_found(self, column: str, value: str | None) -> bool:
+        """An id of an unjoined column that is not in the calls."""
+        if value is None or not self.unjoined(column):
+            return False
+        return value not in {row[column] for row in self.book.tables["calls"].sound}
+
+    def call_unjoined(self, claim: Line) -> bool:
+        """A claim without a call, of which too few ids join to say that it has none."""
+        if claim.calls:
+            return False
+        others = self.unjoined("patient_id") or self.unjoined("provider_id")
+        return others or self.not_found("call_id", claim.own_call)
 
     def is_call_itself(self, visit: Visit, claim: Line) -> bool:
         """The visits export may hold the call, under an id that is written differently."""

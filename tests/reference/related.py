@@ -46,21 +46,24 @@ def ladder(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
     if book.settings["relatedness"] == "any":
         return "yes", "any"
     # CHOICE: the specification names no basis for "no".
-    problem = None if "problem_id" in book.quality.mute else visit.row["problem_id"]
-    mute = "diagnosis_codes" in book.quality.mute and visit.kind == "visit"
-    categories = frozenset() if mute else visit.categories
-    if claim.problems and problem is not None:
+    problem, categories = visit.row["problem_id"], visit.categories
+    mute = book.quality.mute if visit.kind == "visit" else frozenset()
+    both_problems = bool(claim.problems) and problem is not None
+    both_categories = bool(claim.categories and categories)
+    if both_problems and "problem_id" not in mute:
         if problem in claim.problems:
             return "yes", "same problem"
-        if claim.categories & categories:
+        if claim.categories & categories and "diagnosis_codes" not in mute:
             return "unknown", "conflicting"
         # CHOICE: ids that are nearly equal (section 11) weaken a "no" only: the ladder's own words come first.
         if any(nearly(problem, other) for other in claim.problems):
             return "unknown", "unknown"
         return "no", "different problem"
-    if claim.categories and categories:
+    if both_categories and "diagnosis_codes" not in mute:
         shared = bool(claim.categories & categories)
         return ("yes", "same diagnosis category") if shared else ("no", "different diagnosis category")
+    if (both_problems and "problem_id" in mute) or (both_categories and "diagnosis_codes" in mute):
+        return "unknown", "another vocabulary"
     if visit.row["provider_id"] is not None and visit.row["provider_id"] == claim.provider:
         return "yes", "same provider"
     same_group = visit.group is not None and visit.group == claim.group

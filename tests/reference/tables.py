@@ -8,12 +8,14 @@ from typing import Any
 from tests.reference.columns import BILLING_COLUMNS, COLUMNS, KEYS, LIST_COLUMNS, REQUIRED, RowError
 from tests.reference.values import (
     Clock,
-    column_is_date_only,
+    column_dates,
     is_placeholder_date,
+    read_billed_codes,
     read_value,
     read_word,
     says_nothing,
     undress,
+    with_dates_in_iso,
 )
 from tests.reference.world import DAY, Table
 
@@ -44,6 +46,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
     if missing:
         raise ValueError(f"{name}: required columns missing: {missing}")
     kinds = dict(COLUMNS[name])
+    table = with_dates_in_iso(table, {c for c, kind in kinds.items() if kind in ("instant", "date")})
     if name == "calls" and with_claims_table:
         for column in BILLING_COLUMNS:
             del kinds[column]
@@ -53,7 +56,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
         if column in table.columns
         and (column in REQUIRED[name] or not table.rows or not is_blank(table, column, kinds[column]))
     }
-    date_only = {c: column_is_date_only(table, c) for c in exists if kinds[c] == "instant" and c != "call_start"}
+    dates = {c: column_dates(table, c, clock) for c in exists if kinds[c] == "instant" and c != "call_start"}
     default_line = name == "claims" or (name == "calls" and not with_claims_table)
 
     rejects: list[tuple[int, str]] = []
@@ -65,6 +68,9 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
         if reason != "duplicate row" and "patient_id" in exists and not says_nothing("", patient):
             tainted.add(patient)
 
+    statuses = [undress(row.get("claim_status", "")) for row in table.rows]
+    numbers = all(read_word("claim_status", word) is not None for word in statuses if is_number(word))
+
     good: list[tuple[int, dict[str, Any]]] = []
     for record, row in enumerate(table.rows, start=1):
         try:
@@ -72,10 +78,15 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
             for column, kind in kinds.items():
                 text = undress(row.get(column, "")) if column in exists else ""
                 text = "" if says_nothing(column, text) or is_no_date(kind, text) else text
-                values[column] = read_value(kind, column, text, clock, date_only.get(column, False))
+                values[column] = read_value(kind, column, text, clock, dates.get(column, "no"))
+            if "cpt_code" in kinds:
+                cell = read_billed_codes(undress(row.get("cpt_code", ""))) if values["cpt_code"] else {}
+                values["billed_codes"] = tuple(sorted((code, tuple(sorted(mods))) for code, mods in cell.items()))
             if "claim_status" in kinds:
                 word = undress(row.get("claim_status", "")) if "claim_status" in exists else ""
-                values["claim_status_sure"] = says_nothing("", word) or read_word("claim_status", word) is not None
+                known = read_word("claim_status", word) is not None and (numbers or not is_number(word))
+                values["claim_status"] = values["claim_status"] if known else "active"
+                values["claim_status_sure"] = says_nothing("", word) or known
             for column in REQUIRED[name]:
                 if values[column] is None:
                     raise RowError("blank")
@@ -127,6 +138,26 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
     return Loaded(records, sorted(rejects), tainted, exists, [values for _, values in good])
 
 
+def is_number(word: str) -> bool:
+    return word.strip().replace(".", "").isdecimal()
+
+
+def each_code(row: dict[str, Any], numbered: bool) -> list[dict[str, Any]]:
+    """A row for each code of its cell; the code is added to a numbered line."""
+    rows = []
+    for code, modifiers in row["billed_codes"]:
+        several = len(row["billed_codes"]) > 1
+        line = f"{row['claim_line']}/{code}" if several and numbered else row["claim_line"]
+        facts = {
+            "cpt_code": code,
+            "claim_line": line,
+            "modifiers": row["modifiers"] | set(modifiers),
+            "source": id(row),
+        }
+        rows.append(row | facts | {"own_line": row["claim_line"], "shares_cell": several})
+    return rows
+
+
 def is_blank(table: Table, column: str, kind: str) -> bool:
     """Whether no row says anything in the column."""
     texts = (undress(row.get(column, "")) for row in table.rows)
@@ -155,8 +186,8 @@ def is_own_record(name: str, values: dict[str, Any]) -> bool:
 
 def differs(column: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Do two rows differ in a column? A list differs in no row."""
-    sure = column == "claim_status" and one["claim_status_sure"] != other["claim_status_sure"]
-    return column in one and (one[column] != other[column] or sure)
+    beside = {"claim_status": "claim_status_sure", "cpt_code": "billed_codes"}.get(column, column)
+    return column in one and (one[column] != other[column] or one[beside] != other[beside])
 
 
 MAY_CHANGE = (
@@ -167,6 +198,7 @@ MAY_CHANGE = (
     "units",
     "modifiers",
     "processed_date",
+    "source",
 )
 
 

@@ -126,12 +126,59 @@ def is_placeholder_date(text: str) -> bool:
     return not 1950 <= day.year <= 2100 or day in (date(1969, 12, 31), date(1970, 1, 1))
 
 
-def read_instant(text: str, clock: Clock, whole_column_date_only: bool) -> Instant:
-    """An instant; without a time, or in a date-only column, the first instant of its day as written."""
+DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+
+
+def with_dates_in_iso(table: Table, columns: set[str]) -> Table:
+    """The table with the columns of dates that are written in digits throughout in another form; zeros are blank there."""
+    rows = [dict(row) for row in table.rows]
+    for column in columns & set(table.columns):
+        texts = {row.get(column, ""): undress(row.get(column, "")) for row in rows}
+        said = [text for text in texts.values() if not says_nothing(column, text)]
+        if all(is_in_digits(text) for text in said):
+            for row in rows:
+                text = texts[row.get(column, "")]
+                row[column] = "" if says_nothing(column, text) or int(text) == 0 else in_iso(text)
+    return Table(table.columns, tuple(rows))
+
+
+def is_in_digits(text: str) -> bool:
+    """Whether the text is 8, 12 or 14 digits that are a date, or zeros."""
+    if not re.fullmatch(r"[0-9]{8}|[0-9]{12}|[0-9]{14}", text):
+        return False
+    if int(text) == 0:
+        return True
+    try:
+        year = datetime.strptime(text, DIGITS[len(text)]).year
+    except ValueError:
+        return False
+    return 1950 <= year <= 2100 or year in (1, 1753, 1899, 1900, 9999)
+
+
+def in_iso(text: str) -> str:
+    """A date in digits with dashes and colons."""
+    day = f"{text[:4]}-{text[4:6]}-{text[6:8]}"
+    return day + (f" {text[8:10]}:{text[10:12]}:{text[12:] or '00'}" if len(text) > 8 else "")
+
+
+def local_wall(written: Written, clock: Clock) -> datetime:
+    """The time on the clock in the policy's zone."""
+    if written.offset is None or not written.has_time:
+        return written.wall
+    return (written.wall - written.offset).replace(tzinfo=UTC).astimezone(clock.zone).replace(tzinfo=None)
+
+
+def read_instant(text: str, clock: Clock, midnights_are_dates: str) -> Instant:
+    """An instant; without a time, the first instant of its day.
+
+    `midnights_are_dates`: of the column: "no"; as "written"; or in the policy's "zone", on their days there.
+    """
     written = read_written(text)
-    if not written.has_time or (whole_column_date_only and written.wall.time() == time()):
+    if not written.has_time or (midnights_are_dates == "written" and written.wall.time() == time()):
         # CHOICE: in an all-midnight column the day is the day as written, whatever its offset.
         return Instant(clock.first_instant(written.wall.date()), True)
+    if midnights_are_dates == "zone" and (wall := local_wall(written, clock)).time() == time():
+        return Instant(clock.first_instant(wall.date()), True)
     if written.offset is not None:
         return Instant((written.wall - written.offset).replace(tzinfo=UTC), False)
     return Instant(clock.from_local(written.wall), False)
@@ -145,13 +192,13 @@ def read_date(text: str, clock: Clock) -> date:
     return written.wall.date()  # CHOICE: a local wall time's date needs no DST decision
 
 
-def column_is_date_only(table: Table, column: str) -> bool:
-    """Does the column hold 20 or more values, 99 of 100 of them midnight as written?
+def column_dates(table: Table, column: str, clock: Clock) -> str:
+    """Which midnights of the column are dates (see `read_instant`): it has 20 values or more, 99 of 100 of them midnight.
 
     CHOICE: blanks and unreadable values do not count; every row counts, also one that is rejected for another reason; a
     value without a time counts as midnight.
     """
-    count = midnights = 0
+    count = midnights = in_zone = instants = 0
     for row in table.rows:
         text = undress(row.get(column, ""))
         if text == "" or is_placeholder_date(text):
@@ -161,8 +208,12 @@ def column_is_date_only(table: Table, column: str) -> bool:
         except RowError:
             continue
         midnights += written.wall.time() == time()
+        in_zone += local_wall(written, clock).time() == time()
+        instants += written.offset is not None
         count += 1
-    return count >= 20 and midnights * 100 >= count * 99
+    if count < 20:
+        return "no"
+    return "written" if midnights * 100 >= count * 99 else "zone" if instants and in_zone * 100 >= count * 99 else "no"
 
 
 def undress(text: str) -> str:
@@ -229,9 +280,36 @@ def read_word(column: str, text: str) -> str | None:
     return None
 
 
+FAMILY_CODES = ("98966", "98967", "98968")
+
+
+def read_billed_codes(text: str) -> dict[str, frozenset[str]]:
+    """The codes of a cell of lines, and the modifiers that follow each.
+
+    CHOICE: words beside a code that do not look like codes are a description; of a cell without any, the first word counts.
+    """
+    found: dict[str, frozenset[str]] = {}
+    joined = re.sub(r"\b(HCPCS|HCPC|CPT)\s+", "", text.upper())
+    for item in re.split(r"[;,|\s]+", joined):
+        code = read_code(item)
+        if code is None or not re.fullmatch(r"\d{4}[A-Z0-9]|[A-Z]\d{4}", code):
+            continue
+        modifiers = set()
+        for part in [part for part in re.split(r"[^A-Z0-9]+", item.partition(code)[2]) if part][:4]:
+            if len(part) != 2:
+                break
+            modifiers.add(part)
+        found[code] = found.get(code, frozenset()) | modifiers
+    if not found:
+        single = read_code(text)
+        return {single: frozenset()} if single else {}
+    return found
+
+
 def read_code(text: str) -> str | None:
     """Upper case, what stands before it and the words CPT, HCPCS, HCPC left out, cut at the first other character."""
     text = re.sub(r"^[^A-Z0-9]+", "", text.strip().upper())
+    text = re.sub(r"^(HC|HP|ER|WK|N4)[^A-Z0-9\s]+", "", text)
     for word in ("HCPCS", "HCPC", "CPT"):
         if text.startswith(word):
             text = text.removeprefix(word).lstrip(":- \t")
@@ -247,7 +325,9 @@ def read_codes(text: str, dots: bool) -> frozenset[str]:
         text = re.sub(r"\b(HCPCS|HCPC|CPT)\s+", "", text, flags=re.IGNORECASE)
     for part in re.split(r"[;,|\s]+", text):
         if dots:
-            found = re.match(r"[^A-Z0-9]*([A-Z][0-9][A-Z0-9])", part.replace(".", "").upper())
+            found = re.match(
+                r"[^A-Z0-9]*(?:(?:ABK|ABF|BK|BF)[^A-Z0-9]+)?([A-Z][0-9][A-Z0-9])", part.replace(".", "").upper()
+            )
             code = found.group(1) if found else None
         else:
             code = read_code(part)
@@ -270,7 +350,7 @@ def says_nothing(column: str, text: str) -> bool:
     return not any(sign.isalnum() or sign in signs for sign in text) or text.strip().casefold() in NULL_WORDS
 
 
-def read_value(kind: str, column: str, text: str, clock: Clock, date_only: bool) -> Any:
+def read_value(kind: str, column: str, text: str, clock: Clock, midnights_are_dates: str) -> Any:
     """One cell as its normalised value; None is blank. Raises RowError where the cell rejects its row."""
     text = text.strip()
     if kind == "documented":
@@ -284,9 +364,10 @@ def read_value(kind: str, column: str, text: str, clock: Clock, date_only: bool)
     if kind == "text":
         return text
     if kind == "code":
-        return read_code(text)
+        codes = read_billed_codes(text)
+        return max((code for code in codes if code in FAMILY_CODES), default=min(codes, default=None))
     if kind == "instant":
-        return read_instant(text, clock, date_only)
+        return read_instant(text, clock, midnights_are_dates)
     if kind == "date":
         return read_date(text, clock)
     if kind == "minutes":

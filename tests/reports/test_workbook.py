@@ -199,8 +199,8 @@ def test_long_tables_are_cut_to_the_worst_and_say_so(sample: tuple[Result, Summa
     violations = [row["Claim amount"] for row in whole.rows("Findings") if row["Outcome"] == "violation"]
     assert violations == sorted(violations, reverse=True)  # type: ignore[type-var]
     assert "30 of 65 findings" in str(book.sheets["Findings"]["A1"])
-    assert "35 more rows are in findings.csv" in str(book.sheets["Findings"]["A1"])
-    assert f"{result.claims.height - 30:,} more rows are in claims.csv" in str(book.sheets["Claims"]["A1"])
+    assert "findings.csv has 35 more rows" in str(book.sheets["Findings"]["A1"])
+    assert f"claims.csv has {result.claims.height - 30:,} more rows" in str(book.sheets["Claims"]["A1"])
 
 
 def test_of_equal_findings_the_newest_come_first(sample: tuple[Result, Summary, Book], tmp_path: Path) -> None:

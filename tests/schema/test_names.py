@@ -2,7 +2,7 @@
 
 import pytest
 
-from auditor.schema.names import without_credentials
+from auditor.schema.names import counted, found_of, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,10 @@ def test_a_url_shows_its_host_and_path_alone(written: str, shown: str):
 )  # fmt: skip
 def test_what_holds_no_credential_stays_as_it_is(text: str):
     assert without_credentials(text) == text
+
+
+def test_numbers_have_their_nouns():
+    assert (counted(1, "claim"), counted(2_000, "claim")) == ("1 claim", "2,000 claims")
+    assert found_of(1, 1, "visits that calls name") == "1 of 1 visit that calls name"
+    assert found_of(0, 1, "diagnosis categories of calls") == "0 of 1 diagnosis category of calls"
+    assert found_of(1, 2, "patients of audited claims") == "1 of 2 patients of audited claims"

@@ -28,7 +28,7 @@ def read_table(path: Path, policy: Policy, table: str = "visits") -> Table:
     made = type_table(extract, policy)
     merged = extract.frame.height + extract.rejects.height - made.rejects.height - made.rows.height
     assert merged >= 0
-    assert sum(file.rows for file in extract.files) == made.rows.height + merged + made.rejects.height
+    assert sum(file.records for file in extract.files) == made.rows.height + merged + made.rejects.height
     return made
 
 

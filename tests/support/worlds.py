@@ -10,6 +10,7 @@ In a *calm* world most facts are plain, so that every disposition occurs and one
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -63,8 +64,28 @@ MINUTES = (*words(
 TIMES = ("m", "me", "d", "e", "e", "s", "de", "mde", "", "d+", "m+", "md", "ms", "s!", "d!", "m!", "m-", "m~", "d~")
 CALL_CODES = words(
     "98968 98968 98968 98968 98968 98968 98968 98967 98966 98968-95 98967 98966 _ 99213 G2012 99441 99421 93792 99439 G0511"
+    " 99213;98968 HC:98968:24 98966|98968 98968-24-57 98968,G2012"
 )
-CLAIM_STATUS = ("", "", "", "", "", "", "", "", "paid", "void", "Denied", "re-versed", "rejected", "active")
+CLAIM_STATUS = (
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "paid",
+    "void",
+    "Denied",
+    "re-versed",
+    "rejected",
+    "active",
+    "4",
+    "22",
+    "1",
+    "99",
+)
 UNITS = words("1 1 1 2 _ 1.0 1.5 0")
 MODIFIERS = ("", "", "", "95", "24", "GT,24", "24-x")
 AMOUNTS = ("", "75.25", "$1,234.50", "(75.25)", "0", "0.00", "40")
@@ -580,17 +601,27 @@ def busy(scene: Scene, visits: list[Row], lines: list[Row]) -> None:
 
 
 def make_midnight(scene: Scene, rows: list[Row], column: str, key: str, total: int) -> None:
-    """Turns a column into midnights only, and adds bystanders up to ``total`` values."""
-    have = 0
+    """Turns a column into midnights only, and adds bystanders up to ``total`` values.
+
+    They are written as local times, as UTC, or in 8 digits.
+    """
+    have, form = 0, pick(scene.draw, ("local", "UTC", "local", "digits"))
+
+    def midnight(day: str) -> str:
+        if form == "UTC":
+            return scene.write(scene.at(date.fromisoformat(day), "00:00"), 2)
+        return day.replace("-", "") if form == "digits" else f"{day} 00:00"
+
     for row in rows:
         if row.get(column):
-            row[column] = row[column][:10] + " 00:00"
+            day = row[column][:10]
+            row[column] = midnight(day) if re.fullmatch(r"\d{4}-\d\d-\d\d", day) else day + " 00:00"
             have += 1
     for number in range(total - have):
         filler = {key: f"{column}-{number}", "patient_id": "p9", "provider_id": "z", "status": "completed"}
         if column == "booked_at":
             filler["visit_start"] = f"{scene.base - 119 * DAY} 10:00"
-        rows.append({**filler, column: f"{scene.base - (100 - number % 3) * DAY} 00:00"})
+        rows.append({**filler, column: midnight(str(scene.base - (100 - number % 3) * DAY))})
 
 
 ASTRAY = (

@@ -115,7 +115,7 @@ def movers(audited: pl.DataFrame, summary: Summary, providers: pl.DataFrame, ove
     chance = "beyond" if first["above"] else "within"
     interval = f"95% interval {share(first['low'])} to {share(first['high'])}; all claims {share(overall)}"
     sentence = (
-        f"{first['violation']:,} of {first['claims']:,} claims, {share(first['rate'])} ({interval}), "
+        f"{first['violation']:,} of {counted(first['claims'], 'claim')}, {share(first['rate'])} ({interval}), "
         f"{chance} what chance explains among {counted(providers.height, 'provider')}"
     )
     yield {"title": "Provider ranked first:", "id": first["provider_id"], "sentence": sentence}
@@ -143,13 +143,13 @@ def period(claims: pl.DataFrame) -> str | None:
 
 
 def tables(summary: Summary) -> Iterator[Row]:
-    """Rows, used and rejected by table."""
+    """Rows, used, rejected and left out by table."""
     for name, rejects in summary.rejects.items():
         files = [entry for entry in summary.inputs if entry.table == name]
         yield {
             "name": name,
             **vars(rejects),
-            **{key: sum(getattr(entry, key) for entry in files) for key in ("rows", "used")},
+            **{key: sum(getattr(entry, key) for entry in files) for key in ("rows", "used", "left_out")},
         }
 
 

@@ -12,7 +12,7 @@ from auditor.reports.page.phrases import evaluated, money_facts, period
 from auditor.reports.workbook.sheets import WorkbookWriter
 from auditor.result import Result
 from auditor.run_summary import Summary, Tally
-from auditor.schema.names import counted
+from auditor.schema.names import counted, found_of
 
 
 def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
@@ -46,7 +46,7 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     at.line("Run", f"{summary.run_id}, audit98968 {summary.version}")
     for join in summary.joins:
         nearly = f", {join.nearly_equal:,} written differently" if join.nearly_equal else ""
-        at.line(f"Ids in {join.column}", f"{join.found:,} of {join.values:,} {join.of}{nearly}")
+        at.line(f"Ids in {join.column}", f"{found_of(join.found, join.values, join.of)}{nearly}")
     if summary.blank_columns:
         at.line("Blank in every row, so absent", ", ".join(summary.blank_columns))
     at.gap()

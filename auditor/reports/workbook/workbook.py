@@ -14,6 +14,7 @@ from auditor.reports.workbook import columns, summary_sheet
 from auditor.reports.workbook.sheets import ROWS_ABOVE, opened
 from auditor.result import Result
 from auditor.run_summary import Summary
+from auditor.schema.names import counted
 
 ROWS = 2_000
 """Rows of a sheet: reviewers work through hundreds; the CSV and Parquet files have all rows."""
@@ -68,8 +69,8 @@ def _linked(result: Result, cases: pl.DataFrame | None, rows: int) -> tuple[pl.D
     """The worst claims, and the findings in the order of work, each with the sheet where its link leads, if it is there."""
     findings = urgent_first(with_history(result.findings, cases), rows, 0, "first_run")
     claims = worst_first(result.claims, "disposition", rows)
-    counted = result.findings.group_by(KEYS).agg(findings=pl.len())
-    claims = claims.join(counted, on=KEYS, how="left", maintain_order="left")
+    numbers = result.findings.group_by(KEYS).agg(findings=pl.len())
+    claims = claims.join(numbers, on=KEYS, how="left", maintain_order="left")
 
     def leads(sheet: str, ids: pl.Series) -> pl.Expr:
         return pl.when(pl.col("claim_id").is_in(ids.implode())).then(pl.lit(sheet)).alias("link")
@@ -81,11 +82,11 @@ def _linked(result: Result, cases: pl.DataFrame | None, rows: int) -> tuple[pl.D
 
 
 def _rest(height: int, rows: int, file: str) -> str:
-    return f" {height - rows:,} more rows are in {file}." if height > rows else ""
+    return f" {file} has {counted(height - rows, 'more row')}." if height > rows else ""
 
 
 def _findings_note(height: int, rows: int) -> str:
-    shown = f"{height:,} findings" if height <= rows else f"{rows:,} of {height:,} findings"
+    shown = counted(height, "finding") if height <= rows else f"{rows:,} of {height:,} findings"
     return (
         f"{shown}, sorted by mark and state (new, worse, reopened, open, confirmed, others), then the worst first."
         f"{_rest(height, rows, 'findings.csv')} "

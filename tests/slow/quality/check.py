@@ -29,7 +29,7 @@ from pathlib import Path
 import polars as pl
 
 from auditor.synthetic import sample
-from tests.slow.quality.damage import Damage, Export, damage
+from tests.slow.quality.damage import Damage, Export, Rows, damage
 from tests.support.catalogue import command
 
 TABLES = ("calls", "visits", "claims", "providers")
@@ -67,10 +67,21 @@ def write(export: Export, folder: Path) -> None:
             writer.writerows(rows)
 
 
+def write_by_folder(rows: Rows, folder: Path, column: str) -> None:
+    """A table as CSV in folders named for a column's values, which the files lack."""
+    for value in sorted({row.get(column, "") for row in rows}):
+        part = folder / f"{column}={value or '__HIVE_DEFAULT_PARTITION__'}"
+        part.mkdir(parents=True)
+        some = [
+            {name: cell for name, cell in row.items() if name != column} for row in rows if row.get(column, "") == value
+        ]
+        write({"part-0": some}, part)
+
+
 def audit(folder: Path, out: Path) -> int:
     """One night. Returns the exit code."""
-    tables = [word for table in TABLES if (folder / f"{table}.csv").exists()
-              for word in (f"--{table}", str(folder / f"{table}.csv"))]  # fmt: skip
+    paths = {table: path for table in TABLES for path in (folder / table, folder / f"{table}.csv") if path.exists()}
+    tables = [word for table, path in paths.items() for word in (f"--{table}", str(path))]
     options = [
         "--policy",
         str(folder / "policy.toml"),
@@ -122,6 +133,9 @@ def _case(base: Path, work: Path, rng: random.Random) -> Observed | None:
     if done is None:
         return None
     write(export, work)
+    if done.kind == "value in the path":
+        (work / f"{done.table}.csv").unlink()
+        write_by_folder(export[done.table], work / done.table, done.column)
     (work / "policy.toml").write_text((base / "policy.toml").read_text())
     out = work / "out"
     shutil.copytree(base / "out", out, symlinks=True)

@@ -27,6 +27,10 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "armour": lambda text: f'="{text}"',
     "apostrophe": lambda text: f"'{text}",
     "zero width": lambda text: f"\u200b{text}",
+    "reference": lambda text: f"Patient/{text}",
+    "urn": lambda text: f"urn:uuid:{text}",
+    "version": lambda text: f"https://ehr.example/fhir/Patient/{text}/_history/2",
+    "commas": lambda text: f"{text[:-3]},{text[-3:]}" if text[-3:].isdecimal() else text,
     "rounded": lambda text: f"{float('1' + text):.2E}" if text.isdecimal() else text,
     "another id": lambda text: f"X{sum(map(ord, text)) * 7919 % 99991}-{text[::-1]}",
 }
@@ -39,6 +43,13 @@ FORMS: dict[str, Callable[[datetime], str]] = {
     "midnight": lambda at: f"{at:%Y-%m-%d} 00:00:00",
     "words": lambda at: f"{at:%B %d, %Y %H:%M}",
     "two digit year": lambda at: f"{at:%d/%m/%y %H:%M}",
+    "14 digits": lambda at: f"{at:%Y%m%d%H%M%S}",
+    "12 digits": lambda at: f"{at:%Y%m%d%H%M}",
+    "8 digits": lambda at: f"{at:%Y%m%d}",
+    "epoch milliseconds": lambda at: f"{(at - datetime(1970, 1, 1)).total_seconds():.0f}000",
+    "DB2": lambda at: f"{at:%Y-%m-%d-%H.%M.%S}.000000",
+    "Oracle": lambda at: f"{at:%d-%b-%y %I.%M.%S.000000 %p}",
+    "JavaScript": lambda at: f"{at:%a %b %d %Y %H:%M:%S} GMT-0500 (Eastern Standard Time)",
     "zone name": lambda at: f"{at:%Y-%m-%d %H:%M:%S} EST",
 }
 UNITS: dict[str, Callable[[float], str]] = {
@@ -56,7 +67,11 @@ CODES: dict[str, Callable[[str], str]] = {
     "SNOMED": lambda code: f"{sum(map(ord, code)) * 104729}",
     "local code": lambda code: f"OV{code[-2:]}",
 }
-WORDS = ("NULL", "\\N", "nan", "None", "#N/A")
+WORDS = ("NULL", "\\N", "nan", "None", "#N/A", "NA", "N/A", "<NA>", "NaT", "[NULL]", "(blank)", "*Unspecified", "UNK", ".", "?",
+         "-", "--------")  # fmt: skip
+KEYS = ("0", "-1", "-2", "-3")
+"""A warehouse's keys of rows that mean not applicable."""
+PLACEHOLDER_DATES = ("1900-01-01", "1900-01-01T00:00:00", "1753-01-01", "1970-01-01", "9999-12-31", "0001-01-01")
 
 
 @dataclass(frozen=True)
@@ -71,8 +86,9 @@ class Damage:
 def damage(export: Export, rng: random.Random) -> Damage | None:
     """Damage the export in place; None where the table or column drawn is not there."""
     make = rng.choice(
-        (_ids, _ids, _ids, _times, _times, _shift, _units, _month, _cut, _codes, _drop, _swap, _null, _nobody, _status)
-    )
+        (_ids, _ids, _ids, _times, _times, _shift, _units, _month, _cut, _codes, _drop, _swap, _null, _null, _nobody, _status,
+         _keys, _placeholder_dates, _headers_again, _ledger, _flags, _deleted, _blocked, _doubles, _folder_value, _amounts)
+    )  # fmt: skip
     return make(export, rng)
 
 
@@ -196,3 +212,105 @@ def _status(export: Export, rng: random.Random) -> Damage | None:
     for row in export["visits"]:
         row["status"] = words.get(row["status"], row["status"])
     return Damage("status words", "visits", "status")
+
+
+def _keys(export: Export, rng: random.Random) -> Damage | None:
+    """Every third value of an id column is a warehouse's key; where nothing was, it says what the blank said."""
+    (table, column), key = rng.choice(IDS), rng.choice(KEYS)
+    if table not in export or column not in export[table][0]:
+        return None
+    rows, only_blanks = export[table], rng.random() < 0.5
+    for row in rows if only_blanks else rows[::3]:
+        row[column] = (row[column] or key) if only_blanks else key
+    return Damage("warehouse key", table, column)
+
+
+def _placeholder_dates(export: Export, rng: random.Random) -> Damage | None:
+    """Blanks of a column of dates are written as a date; or some dates are lost to one."""
+    table, column = rng.choice((("visits", "booked_at"), ("visits", "visit_end"), ("calls", "call_end"),
+                                ("visits", "visit_start"), ("providers", "license_end")))  # fmt: skip
+    if table not in export or column not in export[table][0]:
+        return None
+    text, rows = rng.choice(PLACEHOLDER_DATES), export[table]
+    for row in rows[::4]:
+        row[column] = text
+    for row in rows:
+        row[column] = row[column] or text
+    return Damage("placeholder date", table, column)
+
+
+def _headers_again(export: Export, rng: random.Random) -> Damage | None:
+    """Files were put together: the header stands among the rows."""
+    table = rng.choice([table for table in export if table != "providers"])
+    for at in sorted(rng.sample(range(1, len(export[table])), 3), reverse=True):
+        export[table].insert(at, {name: name for name in export[table][0]})
+    return Damage("header again", table, "")
+
+
+def _ledger(export: Export, rng: random.Random) -> Damage | None:
+    """A claim's payment follows as a row of its own, with a negative amount."""
+    if "claims" not in export:
+        return None
+    with_payments: Rows = []
+    for row in export["claims"]:
+        payment = row | {name: f"-{row[name]}" for name in ("billed_amount", "paid_amount") if row.get(name)}
+        with_payments += [row | {"Trans Type": "Charge"}, payment | {"Trans Type": "Payment"}]
+    export["claims"][:] = with_payments
+    return Damage("payments negative", "claims", "")
+
+
+def _flags(export: Export, rng: random.Random) -> Damage | None:
+    """Flags instead of a status."""
+    for row in export["visits"]:
+        status = row.pop("status", "")
+        row |= {"kept_ind": "NY"[status == "completed"], "cancel_ind": "NY"[status == "cancelled"]}
+    return Damage("status in flags", "visits", "status")
+
+
+def _deleted(export: Export, rng: random.Random) -> Damage | None:
+    """Rows that the source deleted are still there, with a flag: visits of other days, charges of other claims."""
+    table = rng.choice([table for table in ("visits", "claims") if table in export])
+    key, moved = ("visit_id", "visit_start") if table == "visits" else ("claim_id", "service_date")
+    rows = export[table]
+    ghosts = []
+    for row in rows[:: rng.choice((3, 9))]:
+        if at := _read(row[moved]):
+            day = (at - timedelta(days=2)).isoformat()
+            ghosts.append(row | {key: f"{row[key]}x", moved: day[: len(row[moved])]})
+    rows[:] = [row | {"Is Deleted": "0"} for row in rows] + [row | {"Is Deleted": "1"} for row in ghosts]
+    return Damage("deleted rows", table, "Is Deleted")
+
+
+def _blocked(export: Export, rng: random.Random) -> Damage | None:
+    """Slots of a schedule that no patient has."""
+    rows = export["visits"]
+    for at in sorted(rng.sample(range(len(rows)), 6), reverse=True):
+        slot = {name: rows[at][name] if name in ("provider_id", "visit_start") else "" for name in rows[at]}
+        rows.insert(at, slot | {"visit_id": f"slot{at}", "status": "Lunch"})
+    return Damage("blocked slots", "visits", "patient_id")
+
+
+def _doubles(export: Export, rng: random.Random) -> Damage | None:
+    """Every table's ids of a kind went through a double: neighbors became one number."""
+    column = rng.choice(("patient_id", "provider_id"))
+    ids = sorted({row[column] for rows in export.values() for row in rows if row.get(column)})
+    double = {text: str(int(float(10**17 + 7 * number))) for number, text in enumerate(ids)}
+    for rows in export.values():
+        for row in rows:
+            row |= {column: double[row[column]]} if row.get(column) else {}
+    return Damage("ids as doubles", "calls", column)
+
+
+def _folder_value(export: Export, rng: random.Random) -> Damage | None:
+    """A column's value stands in the names of the folders alone, as Hive writes it."""
+    return Damage("value in the path", "visits", rng.choice(("status", "modality")))
+
+
+def _amounts(export: Export, rng: random.Random) -> Damage | None:
+    """Amounts in cents, with another sign, or with a currency."""
+    table = "claims" if "claims" in export else "calls"
+    name, write = rng.choice((("trailing minus", lambda text: f"{text}-"), ("parentheses", lambda text: f"({text})"),
+                              ("currency", lambda text: f"USD {text}")))  # fmt: skip
+    for row in export[table]:
+        row |= {column: write(row[column]) for column in ("billed_amount", "paid_amount") if row.get(column)}
+    return Damage(f"amounts with {name}", table, "billed_amount")
