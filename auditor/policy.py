@@ -26,7 +26,7 @@ from auditor.schema.codes import FAMILY, CodeList, form
 from auditor.schema.names import nearest
 from auditor.schema.tables import TABLES, YES_NO, Kind, fold_term, is_number
 
-Unit = Literal["minutes", "seconds", "hours", "days", "h:mm"]
+Unit = Literal["minutes", "seconds", "milliseconds", "hours", "days", "h:mm"]
 Severity = Literal["violation", "review", "off"]
 FindRules = Callable[[str, Iterable[str]], tuple[str, ...]]
 """`rules.select`: codes, prefixes and names → rule codes."""
@@ -135,7 +135,7 @@ class Frequency(_Strict):
         return self.period_days - 1
 
 
-Differences = tuple[Literal["case", "zeros", "decimal", "punctuation"], ...]
+Differences = tuple[Literal["case", "zeros", "decimal", "punctuation", "reference"], ...]
 
 
 def _dates(text: str) -> list[date]:

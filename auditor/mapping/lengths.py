@@ -16,9 +16,10 @@ from auditor.schema.tables import TABLES
 _TALK = ("billsec", "talk", "billable", "billed", "conversation")
 LENGTH = re.compile(r"(?i)dur|length|sec|minute|talk|handle")
 STATED = ("call_seconds", "call_minutes")
-_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
+_SECONDS = {"milliseconds": 0.001, "seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 _SPELT = {"minutes": "minutes", "minute": "minutes", "seconds": "seconds", "second": "seconds", "sec": "seconds",
-          "sekunden": "seconds", "hours": "hours", "hour": "hours"}  # fmt: skip
+          "sekunden": "seconds", "hours": "hours", "hour": "hours", "milliseconds": "milliseconds", "ms": "milliseconds",
+          "msec": "milliseconds", "millis": "milliseconds"}  # fmt: skip
 """What the words of a header say that lengths are."""
 
 
@@ -67,7 +68,7 @@ def _is_talk(column: Source, source: Source) -> bool:
 
 
 def _unit(source: Source, clock: pl.Series | None) -> tuple[str, str]:
-    """What lengths are, and why: minutes, seconds, hours, days or h:mm; blank where nothing tells."""
+    """What lengths are, and why: milliseconds, seconds, minutes, hours, days or h:mm; blank where nothing tells."""
     length = suggest_values.numbers(source)
     parts = source.values.str.extract_groups(r"^(\d+):(\d\d)$").struct.unnest().cast(pl.Int64)
     readings = {name: length * seconds for name, seconds in _SECONDS.items()}

@@ -2,17 +2,17 @@
 
 import polars as pl
 
-from auditor.parsing.microseconds import DAY, HOUR, MINUTE, SECOND
+from auditor.parsing.microseconds import DAY, HOUR, MILLISECOND, MINUTE, SECOND
 from auditor.parsing.numbers import NUMBER, UNSIGNED, with_decimal_point
 from auditor.parsing.table_parser import TableParser
 from auditor.schema.tables import Column
 
-_UNITS = {"seconds": SECOND, "minutes": MINUTE, "h:mm": MINUTE, "hours": HOUR, "days": DAY}
+_UNITS = {"milliseconds": MILLISECOND, "seconds": SECOND, "minutes": MINUTE, "h:mm": MINUTE, "hours": HOUR, "days": DAY}
 """Units of plain numbers in the policy."""
 _CLOCK = r"^(?:(\d{1,4}):)?(\d{1,6}):([0-5]?\d(?:\.\d+)?)$"
 _ISO = rf"(?i)^PT(?:({UNSIGNED})H)?(?:({UNSIGNED})M)?(?:({UNSIGNED})S)?$"
 _MINUTES = rf"(?i)^({UNSIGNED}) ?min(?:ute)?s?\.?$"
-MINUTES_LOOK_LIKE, SECONDS_LOOK_LIKE = r"^(\d{1,4}([.,]\d+)?|(\d+:)?\d+:[0-5]\d)$", r"^\d{1,5}(\.\d+)?$"
+MINUTES_LOOK_LIKE, SECONDS_LOOK_LIKE = r"^(\d{1,4}([.,]\d+)?|(\d+:)?\d+:[0-5]\d)$", r"^\d{1,8}(\.\d+)?$"
 
 
 def read_minutes(parser: TableParser, column: Column, values: pl.Series) -> None:

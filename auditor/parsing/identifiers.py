@@ -13,8 +13,11 @@ from auditor.schema.tables import TABLES, Column
 LOOKS_LIKE = r"^[^\s]{1,40}( [^\s]{1,20})?$"
 
 DIFFERENCES: Mapping[str, str] = {"case": "case", "zeros": "leading zeros", "decimal": "a trailing .0",
-                                "punctuation": "blanks or hyphens"}  # fmt: skip
+                                "punctuation": "blanks, hyphens or commas", "reference": "a reference's form"}  # fmt: skip
 """What two nearly equal ids may differ in: the policy's word → words of messages."""
+
+REFERENCE = r"^(?:urn:(?:uuid|oid):|(?:https?://\S*/)?[A-Z][A-Za-z]+/)|/_history/[^/]*$"
+"""What a FHIR reference has around an id: `Patient/10001`, `https://example.org/fhir/Patient/10001/_history/2`."""
 
 _NO_RECORD = ("0", "-1", "-2", "-3")
 """Keys by which a warehouse points to nothing."""
@@ -72,8 +75,11 @@ def are_digits(texts: pl.Series) -> bool:
 def folded(text: pl.Expr, differences: Iterable[str] = DIFFERENCES) -> pl.Expr:
     """The text without these differences, so that nearly equal ids become equal."""
     wanted = set(differences)
+    if "reference" in wanted:
+        text = text.str.replace_all(REFERENCE, "")
     if "punctuation" in wanted:
-        text = text.str.replace_all("-", "", literal=True).str.replace_all(" ", "", literal=True)
+        for sign in "- ,":
+            text = text.str.replace_all(sign, "", literal=True)
     if "case" in wanted:
         text = text.str.to_lowercase()
     if "decimal" in wanted:

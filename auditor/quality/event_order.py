@@ -1,7 +1,7 @@
 """Visits are booked before they start, and start before they end.
 
-What it checks: visits whose `booked_at` is after `visit_start`, or whose `visit_start` is after `visit_end`, where both
-have a time.
+What it checks: visits whose `booked_at` is at or after `visit_start`, or on a later date where one has no time, and visits
+whose `visit_start` is after `visit_end`, where both have a time.
 
 Why it matters: if two columns are swapped, visits are looked for at the wrong time.
 
@@ -20,22 +20,37 @@ from auditor.quality.profile import Count
 
 
 class _Order(NamedTuple):
-    """Two times, of which the first should not be after the second; rows that have both, and those in the wrong order."""
+    """Two times, of which the first should be before the second; rows that have both, and those in the wrong order."""
 
     first: str
-    second: str
+    how: str
     rows: Count
     wrong: Count
 
 
-def _order(first: str, second: str) -> _Order:
-    timed = ~pl.col(f"{first}_date_only") & ~pl.col(f"{second}_date_only")
-    after = pl.when(timed).then(pl.col(first) > pl.col(second))
-    rows, wrong = f"{first} and {second}", f"{first} after {second}"
-    return _Order(first, second, Count("visits", rows, after.count()), Count("visits", wrong, after.sum()))
+def _order(first: str, how: str, second: str, wrong: pl.Expr) -> _Order:
+    rows = Count("visits", f"{first} and {second}", wrong.count())
+    return _Order(first, f"{how} {second}", rows, Count("visits", f"{first} {how} {second}", wrong.sum()))
 
 
-_ORDERS = (_order("booked_at", "visit_start"), _order("visit_start", "visit_end"))
+def _timed(first: str, second: str) -> pl.Expr:
+    return ~pl.col(f"{first}_date_only") & ~pl.col(f"{second}_date_only")
+
+
+_BOOKED = (
+    pl.when(_timed("booked_at", "visit_start"))
+    .then(pl.col("booked_at") >= pl.col("visit_start"))
+    .otherwise(pl.col("booked_at_date") > pl.col("visit_start_date"))
+)
+_ORDERS = (
+    _order("booked_at", "at or after", "visit_start", _BOOKED),
+    _order(
+        "visit_start",
+        "after",
+        "visit_end",
+        pl.when(_timed("visit_start", "visit_end")).then(pl.col("visit_start") > pl.col("visit_end")),
+    ),
+)
 
 
 def judge(exports: Exports) -> Iterator[Issue]:
@@ -44,7 +59,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
     for order in _ORDERS:
         rows, wrong = visits.count(order.rows), visits.count(order.wrong)
         if wrong * 5 > rows:
-            message = f"visits.{order.first}: {wrong:,} of {rows:,} are after {order.second}"
+            message = f"visits.{order.first}: {wrong:,} of {rows:,} are {order.how}"
             yield CHECK.warn(message, "check whether two columns are swapped", table="visits", column=order.first)
 
 

@@ -1,8 +1,8 @@
 """Ids of audited claims are found in the other exports.
 
 What it checks: for each relationship between the exports, how many different ids match exactly, and how many match only
-after both are normalized (case, leading zeros, a trailing `.0`, blanks and hyphens, rounding by a spreadsheet). It also
-counts clear claims whose patient has no visit.
+after both are normalized (case, leading zeros, a trailing `.0`, blanks, hyphens and commas, a reference's form, rounding by
+a spreadsheet). It also counts clear claims whose patient has no visit.
 
 Why it matters: if the ids do not match, the audit finds no visit, and every claim looks clean.
 
@@ -29,7 +29,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
         return
     if exports.clear_by_absence:
         yield CHECK.warn(
-            f"visits.patient_id: {counted(exports.clear_by_absence, 'claim')} clear because the patient has no visit",
+            f"visits.patient_id: {counted(exports.clear_by_absence, 'clear claim')} of a patient without any visit",
             "check that the export has all visits and that the patient ids match",
             table="visits",
             column="patient_id",

@@ -11,7 +11,7 @@ from itertools import combinations
 import polars as pl
 
 from auditor.parsing.duplicates import hashed
-from auditor.parsing.identifiers import DIFFERENCES, are_digits, folded
+from auditor.parsing.identifiers import DIFFERENCES, REFERENCE, are_digits, folded
 from auditor.parsing.numbers import SCIENTIFIC
 from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.reading.dictionary import ANY_BYTES, ByteRange
@@ -75,9 +75,12 @@ def _folded(texts: pl.Series) -> pl.DataFrame:
     ids, text = texts.cast(pl.String).to_frame(), pl.col(texts.name)
     if are_digits(ids[texts.name]):  # numbers differ in zeros only
         return ids.with_columns(folded=folded(text, ["zeros"]))
-    split = text.str.contains("-", literal=True).any() | text.str.contains(" ", literal=True).any()
+    signs = pl.any_horizontal(text.str.contains(sign, literal=True).any() for sign in "- ,")
+    refers = text.str.contains(REFERENCE).any()
+    split = signs | refers
     asked = {  # what none of them has need not be taken off
-        "punctuation": split,
+        "reference": refers,
+        "punctuation": signs,
         "zeros": split | text.str.starts_with("0").any(),
         "decimal": split | text.str.ends_with(".0").any(),
         "case": text.str.contains("[A-Z]").any() | (text.str.len_bytes() != text.str.len_chars()).any(),

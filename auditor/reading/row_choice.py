@@ -22,7 +22,8 @@ def positions(where: str, table: str, names: Sequence[str], policy: Policy) -> d
         if len(hits) != 1:
             raise InputRefused(
                 f"{where}: the policy chooses rows by {header!r}, but the file has {len(hits) or 'no'} such "
-                f"column{'s' * (len(hits) > 1)}; the file has: {headers.shown(names)}; correct [rows.{table}] in the policy"
+                f"column{'s' * (len(hits) > 1)}; the file has: {headers.shown(names, policy)}; correct [rows.{table}] "
+                "in the policy"
             )
         found[header] = hits[0]
     return found

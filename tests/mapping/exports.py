@@ -301,6 +301,7 @@ TUVA = Export(
         "paid_amount": "paid_amount",
         "billed_amount": "charge_amount",
         "payer": "payer",
+        "place_of_service": "place_of_service_code",
         "diagnosis_codes": ["diagnosis_code_1", "diagnosis_code_2"],
     },
 )

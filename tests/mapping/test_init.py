@@ -319,6 +319,7 @@ HEAD = "call_id,patient_id,provider_id,call_start,call_end,Duration\n"
     [
         ("24", "call_minutes", None),
         ("1440", "call_seconds", None),
+        ("1440000", "call_minutes", {"call_minutes": "milliseconds"}),
         ("0.4", "call_minutes", {"call_minutes": "hours"}),
         ("0.016667", "call_minutes", {"call_minutes": "days"}),
         ("24:00", "call_minutes", None),
@@ -523,9 +524,15 @@ def test_the_amounts_of_a_ledger_are_asked_about(tmp_path: Path) -> None:
 
 
 def test_rows_without_a_patient_may_be_left_out(tmp_path: Path) -> None:
+    """The proposed lines are valid as soon as the # is removed."""
     visits = "visit_id,patient,provider,visit_start\nv1,p1,a,2026-02-01 09:00\nv2,,a,2026-02-02 12:00\n"
-    text = suggest.suggest(written(tmp_path, visits=visits)).text
+    paths = written(tmp_path, visits=visits)
+    text = suggest.suggest(paths).text
     assert line_of(text, '# drop = { "patient" = [""] }')
+    (tmp_path / "chosen.toml").write_text(text.replace("# [rows", "[rows").replace("# drop", "drop"))
+    policy = policies.load(str(tmp_path / "chosen.toml"), select)
+    table = type_table(ingest.read_table("visits", paths["visits"], policy), policy)
+    assert (table.rows["visit_id"].to_list(), table.rejects.height) == (["v1"], 0)
 
 
 def test_a_blank_column_of_lengths_does_not_take_the_place_of_the_other(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """How long a text says that a call was."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.support.parsing import typed
+from tests.support.parsing import call, policy_of, typed
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,9 @@ def test_lengths_that_are_none(written: str) -> None:
     work, values = typed("calls", "call_minutes", written)
     assert values == [None]
     assert work.problems == [("call_minutes", "call_minutes is not a valid duration, such as 21, 21:30 or PT21M30S")]
+
+
+def test_milliseconds(tmp_path: Path) -> None:
+    policy = policy_of(tmp_path, '[units]\ncall_minutes = "milliseconds"')
+    read = call(policy, call_start="2026-03-02 09:00", call_minutes="1260500")
+    assert read.column("call_minutes").to_list() == [1_260_500_000]

@@ -12,7 +12,13 @@ from tests.support.parsing import POLICY, typed
 
 
 @pytest.mark.parametrize(
-    ("allowed", "expected"), [((), ["a-007.0"]), (("case",), ["a-007.0"]), (("decimal", "punctuation"), ["a007"])]
+    ("allowed", "expected"),
+    [
+        ((), ["a-007.0"]),
+        (("case",), ["a-007.0"]),
+        (("decimal", "punctuation"), ["a007"]),
+        (("reference",), ["a-007.0"]),
+    ],
 )
 def test_ids_stay_as_written_but_for_what_the_policy_allows(allowed: tuple[str, ...], expected: list[str]) -> None:
     ids = POLICY.ids.model_copy(update={"call_id": allowed})

@@ -17,8 +17,9 @@ WORDS = ("0", "-1", "unknown", "test")
 
 
 def plain(text: str) -> str:
-    """Without case, blanks, hyphens, a trailing .0, leading zeros."""
-    bare = re.sub(r"[\s-]", "", text).lower()
+    """Without a reference's form, case, blanks, hyphens, commas, a trailing .0, leading zeros."""
+    bare = re.sub(r"^(https?://\S*/)?[A-Z][A-Za-z]+/|^urn:(uuid|oid):|/_history/[^/]*$", "", text)
+    bare = re.sub(r"[\s,-]", "", bare).lower()
     bare = bare.removesuffix(".0")
     return bare.lstrip("0") or "0"
 

@@ -631,7 +631,8 @@ ASTRAY = (
     ("providers", "provider_id"),
 )
 SPELLINGS: tuple[Callable[[str], str], ...] = (
-    str.upper, lambda text: f"0{text}", lambda text: f"{text}.0", lambda text: f"{text[:1]}-{text[1:]}"
+    str.upper, lambda text: f"0{text}", lambda text: f"{text}.0", lambda text: f"{text[:1]}-{text[1:]}",
+    lambda text: f"{text[:1]},{text[1:]}", lambda text: f"Patient/{text}", lambda text: f"urn:uuid:{text}",
 )  # fmt: skip
 DRESSES: tuple[Callable[[str], str], ...] = (
     lambda text: f'="{text}"', lambda text: f"'{text}", lambda text: f"{text[:1]}\u200b{text[1:]}\u00a0"
