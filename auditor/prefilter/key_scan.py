@@ -70,6 +70,11 @@ class KeyScanResult:
     files: tuple[SourceFile, ...]
 
 
+def no_keys(scan: KeyScan) -> KeyScanResult:
+    """The keys of a table that was not given."""
+    return KeyScanResult(scan, repeated_hashes([]), no_billed_ids(), no_line_dates(), ())
+
+
 def no_billed_ids() -> pl.DataFrame:
     """No line."""
     return pl.DataFrame(schema=dict.fromkeys(_BILLED, pl.String))
