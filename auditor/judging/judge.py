@@ -97,7 +97,7 @@ def _is_left_open(rule: Rule) -> pl.Expr:
     if rule.code not in _BY_SERVICE_DATE or rule.code == "INT002":
         return pl.lit(False)
     is_range = pl.col("service_date_last").is_not_null()
-    return is_range & ~pl.col("has_call") if rule.by_days else is_range
+    return is_range & ~pl.col("has_call") if rule.without_call else is_range
 
 
 def _strengthened(outcomes: pl.DataFrame, strongest: pl.DataFrame) -> pl.DataFrame:

@@ -31,7 +31,8 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         "line", "named_by_id", "initiated_by", "established", "caller", "purpose", "stated", "discussion_minutes", "clock",
         id="call_id", at="call_start", call_patient="patient_id", call_provider="provider_id", call_date="call_start_date",
     )  # fmt: skip
-    own = claims.select("line", "patient_id", "provider_id", "service_date", "service_date_last", "call_dates", "call_unsure",
+    own = claims.select(
+        "line", "patient_id", "provider_id", "service_date", "service_date_last", "call_dates", "call_unsure",
         "patient_unjoined", "provider_unjoined",
     )  # fmt: skip
     other_patient = pl.col("call_patient") != pl.col("patient_id")
