@@ -12,7 +12,7 @@ from auditor.reading.ingest import Chunk, SourceFile
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES
 
-_BILLED = ("patient_id", "provider_id", "claim_id", "call_id")
+_BILLED = ("patient_id", "provider_id", "claim_id", "call_id", "original_claim_id")
 _DAY = {"calls": ("call_start", "call_start_date"), "claims": ("service_date", "service_date")}
 """A line's date: the column as it is written, and typed."""
 
