@@ -35,6 +35,7 @@ CLAIM: Columns = {
     "billed_amount": (MONEY, "amount billed"),
     "paid_amount": (MONEY, "amount paid"),
     "service_date": (DATE, "the local date billed"),
+    "service_date_last": (DATE, "the last day, if the export gives a range of service dates; else null"),
     "start": (INSTANT, "earliest start of its calls; null without a call"),
     "end": (INSTANT, "latest end of its calls; null if one is unknown"),
     "end_or_start": (INSTANT, "the end, or the start where the end is unknown"),
@@ -252,7 +253,7 @@ _LINE_COLUMNS = ("line", "patient_id", "provider_id", "service_date", "cpt_code"
 def _line_record(zone: str) -> list[pl.Expr]:
     """A line as a record; `at` is its start, or the midnight of its date if the start is unknown."""
     at = pl.coalesce("start", first_instant(pl.col("service_date"), zone))
-    names = (*_LINE_COLUMNS, *_BILLED_AGAIN, "counted", "start", "claim_status_sure", "unmatched")
+    names = (*_LINE_COLUMNS, *_BILLED_AGAIN, "counted", "start", "claim_status_sure", "unmatched", "service_date_last")
     earlier = [pl.col(name).alias(f"e_{name}") for name in names if name != "patient_id"]
     return [pl.col("patient_id"), *earlier, pl.col("claim_id").alias("id"), at.alias("at")]
 
@@ -300,7 +301,7 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -
         .collect()
     )
     unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
-    status_known = pl.col("e_claim_status_sure") & ~pl.col("is_placeholder")
+    status_known = pl.col("e_claim_status_sure") & ~pl.col("is_placeholder") & pl.col("e_service_date_last").is_null()
     return _as_records(pairs).with_columns(
         status_known=status_known, may_replace=unmatched, billed_again=pl.when(_same_service()).then(_billed_again())
     )
