@@ -13,7 +13,7 @@ from auditor.reading.ingest import Chunk, SourceFile
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES
 
-_BILLED = ("patient_id", "provider_id", "claim_id", "call_id")
+_BILLED = ("patient_id", "provider_id", "claim_id", "call_id", "original_claim_id")
 _DAY = {"calls": (("timezone", "call_start"), "call_start_date"), "claims": (("service_date",), "service_date")}
 """A line's date: the columns that it is written in, and the typed one."""
 
