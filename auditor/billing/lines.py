@@ -256,22 +256,16 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
     eligible = calls.filter(~pl.col("purpose").is_in(_INELIGIBLE_PURPOSES).fill_null(False)).join(
         by_id, on="call_id", how="anti"
     )
-    by_date = (
-        rest.join(by_claim, on="row", how="anti")
-        .select(
-            "row",
-            "patient_id",
-            "provider_id",
-            service_date=pl.date_ranges("service_date", pl.coalesce("service_date_last", "service_date")),
-        )
-        .explode("service_date")
-        .join(
-            eligible.select("call_id", "patient_id", "provider_id", service_date="call_start_date"),
-            on=["patient_id", "provider_id", "service_date"],
-            how="inner",
-        )
-        .select("row", "call_id")
-    )
+    who = ("patient_id", "provider_id")
+    dated = rest.join(by_claim, on="row", how="anti").select("row", *who, "service_date", "service_date_last")
+    eligible = eligible.select("call_id", *who, day="call_start_date")
+    by_date = pl.concat([
+        dated.join(eligible, left_on=[*who, "service_date"], right_on=[*who, "day"], how="inner").select("row", "call_id"),
+        dated.drop_nulls("service_date_last")
+        .join(eligible, on=who, how="inner")
+        .filter(pl.col("day") > pl.col("service_date"), pl.col("day") <= pl.col("service_date_last"))
+        .select("row", "call_id"),
+    ])  # fmt: skip
     pairs = pl.concat([by_id.with_columns(named_by_id=pl.lit(True)), by_date.with_columns(named_by_id=pl.lit(False))])
     return claim_lines.drop("call_id", "processed_date", "own_line"), pairs.with_columns(shares_cell=pl.lit(False))
 
