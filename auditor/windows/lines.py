@@ -101,6 +101,7 @@ LINE_BEFORE: Columns = RECORD | {
     "same_provider": (FLAG, "of the same provider"),
     "same_code": (FLAG, "of the same code"),
     "same_group": (FLAG, "of the same group and specialty"),
+    "common_group": (FLAG, "their group is one that most rows of a table have"),
 }
 """Earlier active lines of the family and the patient, within the frequency period."""
 
@@ -295,7 +296,10 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -
     unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
     status_known = pl.col("e_claim_status_sure") & ~pl.col("is_placeholder")
     return _as_records(pairs).with_columns(
-        status_known=status_known, may_replace=unmatched, billed_again=pl.when(_same_service()).then(_billed_again())
+        status_known=status_known,
+        common_group=records.context.quality.is_common_group("group_id"),
+        may_replace=unmatched,
+        billed_again=pl.when(_same_service()).then(_billed_again()),
     )
 
 

@@ -181,5 +181,6 @@ def frq005(claim: Line, book: Book) -> Verdict:
         same_group = line.group == claim.group and line.specialty == claim.specialty
         if same and same_group and 0 <= days_after(claim, line) <= 6:
             doubtful = in_doubt(claim, line, book) or billed_again(claim, line, book)
+            doubtful = doubtful or book.quality.is_common_group(claim.group)
             supports.append(as_line(claim, line, "review", doubtful))
     return from_records("FRQ005", supports, frequency_unknown(claim, book), book, latest=True)

@@ -59,6 +59,10 @@ class QualityIssues:
         }
         self.mute = {name for name in ("problem_id", "diagnosis_codes") if self.speaks_otherwise(name)}
 
+    def is_common_group(self, group: str | None) -> bool:
+        """Whether it holds more than half of a table's rows."""
+        return any(group in table.common_groups for table in self.book.tables.values())
+
     def placeholders(self, table: str) -> set[str]:
         # CHOICE: the rows of a table are those whose own cells are sound.
         patients = self.book.tables[table].patients
