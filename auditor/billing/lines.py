@@ -213,7 +213,11 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
             *(pl.col(fact).first() for fact in _LINE_COLUMNS),
             service_date=pl.col("call_start_date").first(),
         )
-        .with_columns(own_diagnoses=pl.lit([], pl.List(pl.String)), own_call_id=pl.lit(None, pl.String))
+        .with_columns(
+            own_diagnoses=pl.lit([], pl.List(pl.String)),
+            own_call_id=pl.lit(None, pl.String),
+            service_date_last=pl.lit(None, pl.Date),
+        )
         .drop("own")
         .with_row_index("row")
     )
@@ -234,6 +238,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
         own_diagnoses="diagnosis_codes",
         own_call_id="call_id",
         processed_date="processed_date",
+        service_date_last="service_date_last",
         own_line="own_line",
     )
     claim_lines = adjustments.settle(claim_lines.with_row_index("row"))
@@ -253,7 +258,13 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
     )
     by_date = (
         rest.join(by_claim, on="row", how="anti")
-        .select("row", "patient_id", "provider_id", "service_date")
+        .select(
+            "row",
+            "patient_id",
+            "provider_id",
+            service_date=pl.date_ranges("service_date", pl.coalesce("service_date_last", "service_date")),
+        )
+        .explode("service_date")
         .join(
             eligible.select("call_id", "patient_id", "provider_id", service_date="call_start_date"),
             on=["patient_id", "provider_id", "service_date"],

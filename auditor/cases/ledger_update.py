@@ -292,8 +292,9 @@ def _entries(marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any]) -
 
 def _update_undecided(connection: sqlite3.Connection, result: Result, policy: Policy, number: int) -> dict[str, int]:
     """Remember claims with an unknown outcome whose window is still open; forget those that were audited and have none."""
-    as_of, end = result.coverage.as_of, pl.coalesce("call_end", "call_start").dt.convert_time_zone("UTC")
-    soon, late = bounds.closing(end, policy)
+    as_of = pl.lit(result.coverage.as_of, pl.Datetime("us", "UTC"))
+    end = pl.coalesce("call_end", "call_start").dt.convert_time_zone("UTC")
+    soon, late = map(pl.coalesce, bounds.closing(end, policy), bounds.closing_by_days(policy))
     waits = pl.any_horizontal(pl.col("unknowns").list.contains(rule.code) for rule in ALL if rule.window == "later")
     closes = pl.when((soon <= as_of) & waits).then(late).otherwise(soon)
     claims = result.claims.select(*KEYS, closes.alias("closes"), pl.col("unknowns").list.join(" "), late=late)

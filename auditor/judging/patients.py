@@ -63,7 +63,7 @@ def judge_patients(
             record_sets.claims, visits, records.near_providers.drop("family"), with_table=claims is not None
         ),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
-        _absent(record_sets.claims, published, context.quality),
+        _absent(record_sets.claims, published, context.quality) if context.has_visits else 0,
         _unmatched(billed),
     )
 

@@ -49,8 +49,10 @@ class KeyScan:
         if self.table == "calls":  # a billed call without a claim is its own
             rows = rows.with_columns(pl.coalesce("claim_id", "call_id"))
         when = replace(chunk, frame=chunk.frame.select(written).filter(dated))
-        dates = type_rows(spec, when, self.policy, self.blanks).column(day)
-        days = pl.DataFrame({"claim": hashed([rows["claim_id"]]), "day": dates})
+        dates = type_rows(spec, when, self.policy, self.blanks)
+        days = pl.DataFrame({"claim": hashed([rows["claim_id"]]), "day": dates.column(day)})
+        if self.table == "claims":  # a range of service dates reaches to its last day
+            days = pl.concat([days, days.with_columns(day=dates.column("service_date_last")).drop_nulls("day")])
         return typed.ids(), detached(rows.drop_nulls("cpt_code").select(_BILLED)), days
 
 
@@ -66,6 +68,11 @@ class KeyScanResult:
     billed: pl.DataFrame
     days: pl.DataFrame
     files: tuple[SourceFile, ...]
+
+
+def no_keys(scan: KeyScan) -> KeyScanResult:
+    """The keys of a table that was not given."""
+    return KeyScanResult(scan, repeated_hashes([]), no_billed_ids(), no_line_dates(), ())
 
 
 def no_billed_ids() -> pl.DataFrame:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import polars as pl
 
-from auditor.engines import KeptRows
+from auditor.engines import KeptRows, NoRows
 from auditor.parsing.duplicates import hashed
 from auditor.policy import Policy
 from auditor.prefilter import chunk_typer
@@ -13,6 +14,7 @@ from auditor.prefilter.chunk_typer import ChunkTyper, RowFilter
 from auditor.prefilter.key_scan import KeyScanResult
 from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.quality import relationships
+from auditor.quality.coverage_bounds import last_instant
 from auditor.rules.rule import Rule
 from auditor.windows import bounds
 
@@ -73,7 +75,15 @@ class Typers:
             "call in visits": links["call_id"],
         }
         typer = self.typer("visits", chunk_typer.within_dates(spans, "visit_start_date"), ids)
-        return replace(typer, until=calls.summary.profile.coverage.latest_end)
+        return replace(typer, until=self.until(calls, claims))
+
+    def until(self, calls: KeptRows, claims: KeptRows | None) -> datetime | None:
+        """The latest end of a call; without a table of calls, of a service date."""
+        if claims is None or not isinstance(calls, NoRows):
+            return calls.summary.profile.coverage.latest_end
+        dates = claims.summary.profile.coverage.lines.to_frame("day")
+        last: datetime | None = dates.select(last_instant(pl.col("day").max(), self.policy.timezone)).item()
+        return last
 
     @property
     def with_claims(self) -> bool:

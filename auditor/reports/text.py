@@ -11,7 +11,7 @@ from rich.text import Text
 
 from auditor.cases.states import STATES
 from auditor.reading.files import shown
-from auditor.reports.page.phrases import reach, tables, verdict, why_none_audited
+from auditor.reports.page.phrases import evaluated, reach, tables, verdict, why_none_audited
 from auditor.reports.tables import URGENT, worst_first
 from auditor.run_summary import Join, Money, RuleResult, Summary, Tally
 from auditor.schema.names import counted, found_of, harmless
@@ -59,7 +59,7 @@ def write(
     """
     out = console(stream)
     most = _ROWS if stream.isatty() else None
-    out.print(f"{summary.rules_evaluated} of {summary.rules_total} rules evaluated")
+    out.print(evaluated(summary))
     out.print(_claims_line(summary))
     if not summary.claims.audited:
         out.print(f"No claim was audited: {why_none_audited(summary)}")

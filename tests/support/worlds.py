@@ -792,9 +792,11 @@ def worlds(draw: Draw) -> World:
         make_midnight(scene, calls, "call_start", "call_id", pick(draw, (20, 19)))
     adjust(draw, "calls" if claims is None else "claims", calls if claims is None else claims)
     lead_astray(draw, {"calls": calls, "visits": visits, "claims": claims, "providers": providers})
+    no_calls = claims is not None and chance(draw, 3)
+    no_visits = claims is not None and chance(draw, 5)
     return World(
-        calls=drop(draw, "calls", plant(draw, "calls", calls)),
-        visits=drop(draw, "visits", plant(draw, "visits", visits)),
+        calls=None if no_calls else drop(draw, "calls", plant(draw, "calls", calls)),
+        visits=None if no_visits else drop(draw, "visits", plant(draw, "visits", visits)),
         claims=None if claims is None else drop(draw, "claims", plant(draw, "claims", claims)),
         providers=None if providers is None else drop(draw, "providers", plant(draw, "providers", providers)),
         settings=settings,
