@@ -217,6 +217,7 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
             own_diagnoses=pl.lit([], pl.List(pl.String)),
             own_call_id=pl.lit(None, pl.String),
             service_date_last=pl.lit(None, pl.Date),
+            near_call_of_nobody=pl.lit(False),
         )
         .drop("own")
         .with_row_index("row")
@@ -256,7 +257,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
     eligible = calls.filter(~pl.col("purpose").is_in(_INELIGIBLE_PURPOSES).fill_null(False)).join(
         by_id, on="call_id", how="anti"
     )
-    by_date = (
+    left = (
         rest.join(by_claim, on="row", how="anti")
         .select(
             "row",
@@ -265,13 +266,12 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
             service_date=pl.date_ranges("service_date", pl.coalesce("service_date_last", "service_date")),
         )
         .explode("service_date")
-        .join(
-            eligible.select("call_id", "patient_id", "provider_id", service_date="call_start_date"),
-            on=["patient_id", "provider_id", "service_date"],
-            how="inner",
-        )
-        .select("row", "call_id")
     )
+    dated = eligible.select("call_id", "patient_id", "provider_id", service_date="call_start_date")
+    on_date = ["patient_id", "service_date"]
+    by_date = left.join(dated, on=[*on_date, "provider_id"]).select("row", "call_id")
+    of_nobody = left.join(dated.filter(pl.col("provider_id").is_null()), on=on_date, how="semi")["row"]
+    claim_lines = claim_lines.with_columns(near_call_of_nobody=pl.col("row").is_in(of_nobody.implode()))
     pairs = pl.concat([by_id.with_columns(named_by_id=pl.lit(True)), by_date.with_columns(named_by_id=pl.lit(False))])
     return claim_lines.drop("call_id", "processed_date", "own_line"), pairs.with_columns(shares_cell=pl.lit(False))
 

@@ -80,7 +80,7 @@ CLAIM: Columns = {
     "provider_unsure": (FLAG, "a row of the providers table may be its provider's, written differently"),
     "call_unsure": (
         FLAG,
-        "a call may be the claim's: ids are written differently, or hardly any of them is in the calls",
+        "a call may be the claim's: its provider is blank, ids are written differently, or hardly any is in the calls",
     ),
     "patient_unjoined": (FLAG, "the patient is not in the calls, and under half of the claims' patients are"),
     "provider_unjoined": (FLAG, "the same for the provider"),
@@ -177,7 +177,9 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
         for column, pair in CLAIMED.items()
     }  # fmt: skip
     by_other_ids = pl.lit(bool(quality.unjoined & {"patient_id", "provider_id"}))
-    call_unsure |= ~pl.col("has_call") & (by_other_ids | unjoined["call_id"].fill_null(False))
+    call_unsure |= ~pl.col("has_call") & (
+        pl.col("near_call_of_nobody") | by_other_ids | unjoined["call_id"].fill_null(False)
+    )
     not_covered = bounds.not_covered(records.context.coverage, policy)
     keys = ["patient_id", "provider_id"]
     near = records.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())

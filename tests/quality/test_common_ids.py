@@ -136,3 +136,26 @@ def test_where_an_export_is_cut_changes_nothing(tmp_path: Path):
     result = audited_here(parts)
     assert compare.differences(world, result) == []
     assert [text for text in result.warnings if "_id" in text] == [text for text in whole[1] if "_id" in text]
+
+
+@pytest.mark.parametrize(
+    ("cells", "int001"),
+    [
+        ({"provider_id": "-1"}, "unknown"),
+        ({"provider_id": "b"}, "violation"),
+        ({"provider_id": "-1", "patient_id": "p2"}, "violation"),
+        ({"provider_id": "-1", "call_start": "2026-03-11 09:00"}, "violation"),
+        ({"provider_id": "-1", "purpose": "scheduling"}, "violation"),
+        ({"provider_id": "-1", "claim_id": "C2"}, "violation"),
+    ],
+)
+def test_a_call_without_a_provider_may_be_the_claim_s(tmp_path: Path, cells: dict[str, str], int001: str):
+    call = {"call_id": "k1", "patient_id": "p1", "call_start": "2026-03-10 09:00", "call_minutes": "25"}
+    call = call | {"purpose": "", "claim_id": ""} | cells
+    others = [call | {"call_id": f"o{n}", "provider_id": "a", "patient_id": "p1", "purpose": "", "claim_id": "",
+                      "call_start": f"2026-02-{n:02} 09:00"} for n in (1, 2)]  # fmt: skip
+    line = {"patient_id": "p1", "provider_id": "a", "service_date": "2026-03-10", "cpt_code": "98968"}
+    claims = [{**line, "claim_id": "C1"}, {**line, "claim_id": "C2", "service_date": "2026-04-10"}]
+    world = replace(clinic(), calls=table([call, *others]), claims=table(claims))
+    found, _ = outcomes(world, tmp_path)
+    assert found["C1"]["INT001"] == int001

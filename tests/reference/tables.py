@@ -85,7 +85,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
             for column, kind in kinds.items():
                 text = undress(row.get(column, "")) if column in exists else ""
                 text = "" if says_nothing(column, text) or is_no_date(kind, text) else text
-                text = "" if text.strip() in nothing.get(column, ()) else text
+                text = "" if text.strip() in nothing.get(column, ()) or is_key_of_nothing(column, text) else text
                 values[column] = read_value(kind, column, text, clock, dates.get(column, "no"))
             if "cpt_code" in kinds:
                 cell = read_billed_codes(undress(row.get("cpt_code", ""))) if values["cpt_code"] else {}
@@ -96,7 +96,8 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
                 values["claim_status"] = values["claim_status"] if known else "active"
                 values["claim_status_sure"] = says_nothing("", word) or known
             for column in REQUIRED[name]:
-                if values[column] is None:
+                word = undress(row.get(column, ""))
+                if values[column] is None and not (column == "provider_id" and is_key_of_nothing(column, word)):
                     raise RowError("blank")
             if default_line and values["claim_line"] is None:
                 values["claim_line"] = "1"
@@ -151,7 +152,12 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
 def id_of(row: dict[str, str], column: str) -> str:
     """An id as it stands; "" where it is blank."""
     text = undress(row.get(column, ""))
-    return "" if says_nothing(column, text) else text.strip()
+    return "" if says_nothing(column, text) or is_key_of_nothing(column, text) else text.strip()
+
+
+def is_key_of_nothing(column: str, text: str) -> bool:
+    """A key by which a warehouse points to no record."""
+    return column.endswith("_id") and column != "patient_id" and text.strip() in ("0", "-1", "-2", "-3")
 
 
 def dominating(table: Table, column: str) -> set[str]:
@@ -194,7 +200,9 @@ def each_code(row: dict[str, Any], numbered: bool) -> list[dict[str, Any]]:
 def is_blank(table: Table, column: str, kind: str) -> bool:
     """Whether no row says anything in the column."""
     texts = (undress(row.get(column, "")) for row in table.rows)
-    return all(says_nothing(column, text) or is_no_date(kind, text) for text in texts)
+    return all(
+        says_nothing(column, text) or is_no_date(kind, text) or is_key_of_nothing(column, text) for text in texts
+    )
 
 
 def is_no_date(kind: str, text: str) -> bool:
