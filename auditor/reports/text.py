@@ -64,7 +64,7 @@ def write(
     if not summary.claims.audited:
         out.print(f"No claim was audited: {why_none_audited(summary)}")
     out.print(_money_line(summary))
-    out.print(f"Visits cover {reach(summary.coverage)}; policy {summary.policy.name}, {summary.timezone}")
+    out.print(f"Visits cover {reach(summary.coverage)}; policy {summary.policy.name}, {summary.zones}")
     out.print(_rows_line(summary))
     if summary.blank_columns:
         out.print(f"Blank in every row, so absent: {', '.join(summary.blank_columns)}")

@@ -77,6 +77,8 @@ RULE = Rule(
 
     policy: relatedness = "evidence"
     record | patient | start            | provider | status    | global_days | expect
+    u1     | p1      | 2026-02-02 09:00 | a        |           |             |
+    u2     | p2      | 2026-02-02 09:00 | a        |           |             |
     b1     | p1      | 2026-03-09       | a        |           |             | clear
     v1     | p1      | 2026-03-09 08:00 | a        | completed | 10          |
     b2     | p2      | 2026-03-09       | a        |           |             | review v2

@@ -166,6 +166,7 @@ _BILLING = ("cpt_code", "claim_id", "claim_line", "claim_status", "frequency_cod
 BILLED = (
     *(f"{table}.{column}" for table in ("calls", "claims") for column in _BILLING),
     "claims.call_id",
+    *(f"claims.{name}" for name in ("processed_date", "payer", "place_of_service", "diagnosis_codes")),
     "calls.purpose",
 )
 """The optional columns from which every rule has the lines and their calls."""

@@ -556,6 +556,9 @@ def drop(draw: Draw, name: str, rows: list[Row]) -> Table:
     if chance(draw, 25):
         half = draw(indices(2))
         dropped.update(column for number, column in enumerate(optional) if number % 2 == half)
+    if "timezone" in COLUMNS[name] and "timezone" not in dropped and chance(draw, 8):
+        zones = ("", "", "America/New_York", "europe/berlin", "UTC", "Asia/Tokyo")
+        rows = [{**row, "timezone": "Nowhere" if chance(draw, 40) else pick(draw, zones)} for row in rows]
     columns = tuple(column for column in COLUMNS[name] if column not in dropped)
     return Table(columns, tuple({column: row.get(column, "") for column in columns} for row in rows))
 
