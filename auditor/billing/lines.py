@@ -257,21 +257,20 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
     eligible = calls.filter(~pl.col("purpose").is_in(_INELIGIBLE_PURPOSES).fill_null(False)).join(
         by_id, on="call_id", how="anti"
     )
-    left = (
-        rest.join(by_claim, on="row", how="anti")
-        .select(
-            "row",
-            "patient_id",
-            "provider_id",
-            service_date=pl.date_ranges("service_date", pl.coalesce("service_date_last", "service_date")),
-        )
-        .explode("service_date")
-    )
-    dated = eligible.select("call_id", "patient_id", "provider_id", service_date="call_start_date")
-    on_date = ["patient_id", "service_date"]
-    by_date = left.join(dated, on=[*on_date, "provider_id"]).select("row", "call_id")
-    of_nobody = left.join(dated.filter(pl.col("provider_id").is_null()), on=on_date, how="semi")["row"]
-    claim_lines = claim_lines.with_columns(near_call_of_nobody=pl.col("row").is_in(of_nobody.implode()))
+    who = ("patient_id", "provider_id")
+    dated = rest.join(by_claim, on="row", how="anti").select("row", *who, "service_date", "service_date_last")
+    eligible = eligible.select("call_id", *who, day="call_start_date")
+    by_date = pl.concat([
+        dated.join(eligible, left_on=[*who, "service_date"], right_on=[*who, "day"], how="inner").select("row", "call_id"),
+        dated.drop_nulls("service_date_last")
+        .join(eligible, on=who, how="inner")
+        .filter(pl.col("day") > pl.col("service_date"), pl.col("day") <= pl.col("service_date_last"))
+        .select("row", "call_id"),
+    ])  # fmt: skip
+    nobody = dated.join(eligible.filter(pl.col("provider_id").is_null()), on="patient_id")
+    last = pl.coalesce("service_date_last", "service_date")
+    nobody = nobody.filter(pl.col("day").is_between("service_date", last))["row"]
+    claim_lines = claim_lines.with_columns(near_call_of_nobody=pl.col("row").is_in(nobody.implode()))
     pairs = pl.concat([by_id.with_columns(named_by_id=pl.lit(True)), by_date.with_columns(named_by_id=pl.lit(False))])
     return claim_lines.drop("call_id", "processed_date", "own_line"), pairs.with_columns(shares_cell=pl.lit(False))
 
