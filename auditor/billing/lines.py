@@ -269,8 +269,8 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
     ])  # fmt: skip
     nobody = dated.join(eligible.filter(pl.col("provider_id").is_null()), on="patient_id")
     last = pl.coalesce("service_date_last", "service_date")
-    nobody = nobody.filter(pl.col("day").is_between("service_date", last))["row"]
-    claim_lines = claim_lines.with_columns(near_call_of_nobody=pl.col("row").is_in(nobody.implode()))
+    nobody = nobody.filter(pl.col("day").is_between("service_date", last))
+    claim_lines = claim_lines.with_columns(near_call_of_nobody=pl.col("row").is_in(nobody["row"].implode()))
     pairs = pl.concat([by_id.with_columns(named_by_id=pl.lit(True)), by_date.with_columns(named_by_id=pl.lit(False))])
     return claim_lines.drop("call_id", "processed_date", "own_line"), pairs.with_columns(shares_cell=pl.lit(False))
 
