@@ -171,6 +171,9 @@ class Ids(_Strict):
     problem_id: Differences = ()
     placeholders: tuple[str, ...] = ()
     not_placeholders: tuple[str, ...] = ()
+    exact: tuple[
+        Literal["call_id", "claim_id", "group_id", "patient_id", "problem_id", "provider_id", "visit_id"], ...
+    ] = ()
 
 
 class RowChoice(_Strict):

@@ -134,6 +134,7 @@ class ChunkTyper:
             billed_used={} if codes is None else measure.by_code(codes.filter(single)),
             billed_rejected={} if codes is None else measure.by_code(codes.filter(~typed.is_valid)),
             rows_by_id=measure.rows_by_id(typed),
+            large_ids=measure.large_ids(typed),
         )
         if scan.bills and scan.table == "calls" and self.blank_ids is None:
             of_cells = replace(of_cells, claimants=measure.claimants(typed))

@@ -25,6 +25,7 @@ from auditor.quality import (
     mixed_zones,
     placeholder_ids,
     rejects,
+    rounded_numbers,
     shrinkage,
     skipped_files,
     time_zone,
@@ -46,6 +47,7 @@ ALL: tuple[Check, ...] = (
     link_vocabularies.CHECK,
     placeholder_ids.CHECK,
     common_ids.CHECK,
+    rounded_numbers.CHECK,
     unlisted_codes.CHECK,
     ambiguous_dates.CHECK,
     event_order.CHECK,
@@ -111,4 +113,5 @@ def quality_report(profiles: Profiles, lines: pl.DataFrame, providers: pl.DataFr
         {table: matches for table, matches in placeholders_by_table.items() if matches.height},
         dict(link_vocabularies.links(profiles)),
         common_groups=common_ids.groups(profiles, providers),
+        rounded=rounded_numbers.rounded(profiles, policy),
     )

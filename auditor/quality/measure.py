@@ -16,9 +16,11 @@ from auditor.parsing.typed_chunk import TypedChunk
 from auditor.policy import Policy
 from auditor.quality import placeholder_ids
 from auditor.quality.profile import (
+    LARGE_IDS,
     NORMALIZED_PROBLEMS,
     SKETCH_SIZE,
     Count,
+    LargeIds,
     TableProfile,
     no_claimants,
     no_matches,
@@ -37,6 +39,7 @@ _BITS = 14
 _SKETCHED = ("patient_id", "provider_id", "problem_id")
 _DATES = {"calls": "call_start_date", "visits": "visit_start_date", "claims": "service_date"}
 _TIMED = {"calls": ("call_start",), "visits": ("visit_start", "booked_at")}
+_LARGE_DIGITS, _LARGE = 16, r"^\d{16,38}(\.0)?$"
 _SLASHED = r"^\s*(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})\b"
 
 TIMES: Mapping[str, tuple[str, ...]] = {
@@ -134,6 +137,25 @@ def rows_by_id(typed: TypedChunk) -> dict[str, pl.DataFrame]:
     for name in {"problem_id", "group_id"} & typed.parser.columns.keys():
         rows = typed.hashes(name).drop_nulls().alias("id").value_counts(name="rows")
         found[name] = rows.cast({"rows": pl.Int64}).top_k(SKETCH_SIZE, by="rows")
+    return found
+
+
+def large_ids(typed: TypedChunk) -> dict[str, LargeIds]:
+    """As in the profile, of columns with an id above 2^53."""
+    found = {}
+    for name, column in typed.spec.columns.items():
+        if column.kind is not Kind.ID or name not in typed.parser.columns:
+            continue
+        texts = typed.parser.columns[name].values
+        long = texts.filter((texts.str.len_bytes() >= _LARGE_DIGITS).fill_null(False))
+        if long.is_empty():
+            continue
+        number = long.filter(long.str.contains(_LARGE)).str.strip_suffix(".0").cast(pl.Int128).unique()
+        number = number.filter(number > 1 << 53)
+        is_exact = number.cast(pl.Float64).cast(pl.Int128) == number
+        if len(number):
+            smallest_exact = number.filter(is_exact).sort().head(LARGE_IDS)
+            found[name] = LargeIds(tuple(smallest_exact.to_list()), not is_exact.all())
     return found
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
@@ -18,6 +18,8 @@ from auditor.quality.relationships import Lookups
 
 SKETCH_SIZE = 20_000
 """Size of the KMV sketch (the k smallest hashes) that is kept per column."""
+LARGE_IDS = 10
+"""So many large ids of a column are enough to tell whether it looks rounded."""
 NORMALIZED_PROBLEMS = "normalized problem_id"
 """The sketch of problem ids, of which nearly equal ones are one."""
 MATCHES = {"name": pl.String(), "value": pl.String(), "how": pl.String()}
@@ -38,6 +40,13 @@ class Count:
     name: str
     expression: pl.Expr
     of_records: bool = False
+
+
+class LargeIds(NamedTuple):
+    """Ids above 2^53: the 10 smallest different ones that are exact doubles, and whether another is not."""
+
+    exact: tuple[int, ...]
+    inexact: bool
 
 
 def _no_hashes() -> pl.Series:
@@ -63,9 +72,9 @@ class TableProfile:
     `unlisted_codes`: visit codes in no list of the policy. `billed_used` and `billed_rejected` (duplicates aside): rows by
     code of the family, blank for all others. `rows_by_patient`: patients with a share of the rows, and placeholders.
     `sketches`: the smallest hashes of a column's values. `rows_by_id`: by column, the hash of each `id` and its `rows`, of
-    all rows. `claimants`: hashes of `claim` and `patient`, of all calls that bill by a claim's id. `id_hashes`: by
-    relationship, hashes of looked-up ids that match exactly, until `resolved` puts the ids into `id_matches` (MATCHES).
-    `call_hashes`: of ids that a visit may come from.
+    all rows. `claimants`: hashes of `claim` and `patient`, of all calls that bill by a claim's id. `large_ids`: by column.
+    `id_hashes`: by relationship, hashes of looked-up ids that match exactly, until `resolved` puts the ids into
+    `id_matches` (MATCHES). `call_hashes`: of ids that a visit may come from.
     """
 
     table: str
@@ -82,6 +91,7 @@ class TableProfile:
     sketches: Mapping[str, pl.Series] = field(default_factory=dict)
     rows_by_id: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     claimants: pl.DataFrame = field(default_factory=no_claimants)
+    large_ids: Mapping[str, LargeIds] = field(default_factory=dict)
     id_hashes: Mapping[str, pl.Series] = field(default_factory=dict)
     id_matches: pl.DataFrame = field(default_factory=no_matches)
     call_hashes: pl.Series = field(default_factory=_no_hashes)
@@ -141,6 +151,13 @@ def merge(profiles: Sequence[TableProfile]) -> TableProfile:
         rows_by_id={
             name: pl.concat(rows).group_by("id").agg(pl.col("rows").sum())
             for name, rows in _by_name(part.rows_by_id for part in profiles).items()
+        },
+        large_ids={
+            name: LargeIds(
+                tuple(sorted({number for part in found for number in part.exact})[:LARGE_IDS]),
+                any(part.inexact for part in found),
+            )
+            for name, found in _by_name(part.large_ids for part in profiles).items()
         },
         claimants=pl.concat([part.claimants for part in profiles]),
         id_hashes={name: pl.concat(hashes) for name, hashes in _by_name(part.id_hashes for part in profiles).items()},

@@ -45,7 +45,8 @@ class QualityReport:
     `ids`: pairs (`name`), ids (`value`) and `how` they differ from what was found, blank where they do not.
     `placeholders_by_table`: by table the patient ids that are placeholders. `links`: by column of visits, those that
     relate them to calls and claims. `unjoined`: columns of claims of whose different ids the calls have under half.
-    `common_groups`: by table the hash of the group that most rows have.
+    `common_groups`: by table the hash of the group that most rows have. `rounded`: columns, as
+    `table.column`, whose ids look like rounded numbers.
     """
 
     ids: pl.DataFrame
@@ -53,6 +54,7 @@ class QualityReport:
     links: Mapping[str, Links]
     unjoined: frozenset[str] = frozenset()
     common_groups: Mapping[str, pl.Series] = field(default_factory=dict)
+    rounded: frozenset[str] = frozenset()
 
     def with_claims(self, claims: pl.DataFrame) -> "QualityReport":
         """The same with the columns of some claims that are `unjoined`."""
@@ -67,10 +69,14 @@ class QualityReport:
         """The link columns whose vocabularies are incompatible."""
         return frozenset(name for name, links in self.links.items() if links.incompatible)
 
+    def is_rounded(self, *columns: str) -> bool:
+        """Whether one of these columns of any table looks rounded."""
+        return any(name.partition(".")[2] in columns for name in self.rounded)
+
     def is_common_group(self, group: str) -> pl.Expr:
         """Whether a column's group is one that most rows of a table have."""
-        if not self.common_groups:
-            return pl.lit(False)
+        if not self.common_groups or self.is_rounded("group_id"):
+            return pl.lit(self.is_rounded("group_id"))
         return pl.col(group).hash().is_in(pl.concat(self.common_groups.values()).implode()).fill_null(False)
 
     def normalized_matches(self, pair: str) -> pl.Series:

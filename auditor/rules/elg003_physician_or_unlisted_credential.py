@@ -21,6 +21,7 @@ RULE = Rule(
     over="claim",
     violation=pl.col("physician"),
     review=~pl.col("qualified"),
+    conclusive=~pl.col("provider_rounded"),
     unknown=pl.col("credential").is_null() | pl.col("provider_unsure"),
     needs=(("calls.provider_credential", "providers.credential"),),
     message=pl.when(pl.col("physician"))

@@ -20,6 +20,7 @@ RULE = Rule(
     page=__doc__,
     over="claim",
     violation=~HAS_CALL,
+    conclusive=~pl.col("calls_rounded"),
     unknown=~pl.col("has_call"),
     needs=(("claims",), ("calls",)),
     message=pl.lit("no call in the export supports the claim"),

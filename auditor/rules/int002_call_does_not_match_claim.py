@@ -21,6 +21,7 @@ RULE = Rule(
     page=__doc__,
     over="own_call",
     violation=pl.col("other_party") | pl.col("none_on_date"),
+    conclusive=~pl.col("calls_rounded"),
     doubt=pl.col("party_unsure"),
     reads_calls=True,
     needs=(("calls",),),

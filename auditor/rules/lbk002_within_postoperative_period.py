@@ -40,7 +40,8 @@ RULE = Rule(
     over="visit_before",
     considered=pl.col("in_global_period"),
     violation=_IN_PERIOD & _FIRM,
-    conclusive=pl.col("status_known") & (pl.col("same_provider") | ~pl.col("common_group")),
+    conclusive=pl.col("status_known")
+    & ((pl.col("same_provider") & ~pl.col("provider_rounded")) | (pl.col("same_group") & ~pl.col("common_group"))),
     review=_IN_PERIOD & pl.col("may_be_related"),
     doubt=_BEFORE & pl.col("provider_blank") & pl.col("may_be_related"),
     reads=(*RELATION_READS, "calls.modifiers", "claims.modifiers"),

@@ -16,6 +16,7 @@ OWN_CALL: Columns = RECORD | {
     "discussion_minutes": (NUMBER, "discussion, in microseconds"),
     "clock": (NUMBER, "end less start, in microseconds"),
     "other_party": (FLAG, "the claim names it, and its patient or provider is another"),
+    "calls_rounded": (FLAG, "ids by which a claim finds its call look like rounded numbers"),
     "party_unsure": (FLAG, "the claim names it, and hardly any patient or provider of claims is in the calls"),
     "none_on_date": (FLAG, "there is a claims table, and no call of the claim is on the service date"),
 }
@@ -33,7 +34,7 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     )  # fmt: skip
     own = claims.select(
         "line", "patient_id", "provider_id", "service_date", "service_date_last", "call_dates", "call_unsure",
-        "patient_unjoined", "provider_unjoined",
+        "patient_unjoined", "provider_unjoined", "calls_rounded",
     )  # fmt: skip
     other_patient = pl.col("call_patient") != pl.col("patient_id")
     other_provider = pl.col("call_provider") != pl.col("provider_id")

@@ -78,6 +78,8 @@ CLAIM: Columns = {
     ),
     "group_lines_not_covered": (FLAG, "the same for lines of the patient and any provider"),
     "provider_unsure": (FLAG, "a row of the providers table may be its provider's, written differently"),
+    "provider_rounded": (FLAG, "ids of providers look like rounded numbers"),
+    "calls_rounded": (FLAG, "ids by which a claim finds its call look like rounded numbers"),
     "call_unsure": (
         FLAG,
         "a call may be the claim's: its provider is blank, ids are written differently, or hardly any is in the calls",
@@ -194,6 +196,8 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
         max_units=pl.lit(policy.frequency.max_units),
         hours_ahead=pl.lit(policy.lookahead.hours),
         is_placeholder=is_placeholder.fill_null(False),
+        calls_rounded=pl.lit(quality.is_rounded("call_id", "claim_id", "patient_id", "provider_id")),
+        provider_rounded=pl.lit(quality.is_rounded("provider_id")),
         provider_unsure=nearly_in("provider_id", "provider in providers").fill_null(True),
         call_unsure=call_unsure.fill_null(False) if records.compares_calls else pl.lit(False),
         has_shared_calls=pl.col("shared_calls").list.len().fill_null(0) > 0,
@@ -304,7 +308,13 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -
         .collect()
     )
     unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
-    status_known = pl.col("e_claim_status_sure") & ~pl.col("is_placeholder") & pl.col("e_service_date_last").is_null()
+    rounded = records.context.quality.is_rounded("patient_id", "provider_id")
+    status_known = (
+        ~pl.lit(rounded)
+        & pl.col("e_claim_status_sure")
+        & ~pl.col("is_placeholder")
+        & pl.col("e_service_date_last").is_null()
+    )
     return _as_records(pairs).with_columns(
         status_known=status_known,
         common_group=records.context.quality.is_common_group("group_id"),
@@ -358,7 +368,7 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
         gap_days=bounds.days_between("service_date", "e_service_date").abs(),
         order=-pl.col("position").cast(pl.Int64),
         elapsed=bounds.elapsed("start", "e_start"),
-        status_known="e_claim_status_sure",
+        status_known=pl.col("e_claim_status_sure") & ~pl.lit(records.context.quality.is_rounded("call_id", "claim_id")),
         billed_again=_billed_again(),
     )
 
@@ -397,7 +407,10 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords)
     elapsed = pl.max_horizontal(back, after, pl.duration()).dt.total_microseconds()
     is_call = (pl.col("kind") == "visit") & nearly("id", "call_ids")
     return pairs.with_columns(
-        status_known=pl.col("status_known") & ~pl.col("is_placeholder") & ~is_call,
+        status_known=pl.col("status_known")
+        & ~pl.col("is_placeholder")
+        & ~is_call
+        & ~pl.lit(records.context.quality.is_rounded("patient_id", "provider_id")),
         gap_days=pl.lit(0, pl.Int64),
         order=elapsed,
         basis=pl.lit(None, pl.String),

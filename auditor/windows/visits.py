@@ -16,6 +16,7 @@ VISIT: Columns = RECORD | {
     "same_provider": (FLAG, "the claim's provider"),
     "same_group": (FLAG, "the claim's group"),
     "common_group": (FLAG, "the claim's group is one that most rows of a table have"),
+    "provider_rounded": (FLAG, "ids of providers look like rounded numbers"),
     "provider_blank": (FLAG, "its provider is blank, and may be the claim's"),
     "qualifies": (FLAG, "it is or may be a visit by its codes and its modality, and not the call itself"),
     "completed": (FLAG, "its status is completed"),
@@ -158,6 +159,10 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     on_the_day = (pl.col("v_booked_at_date_only") | pl.col("by_days")) & (
         pl.col("v_booked_at_date") == pl.col("start_date")
     )
+    rounded = records.context.quality.is_rounded
+    bases = {"same problem": ("problem_id",), "same provider": ("provider_id",),
+             "linked": ("call_id", "claim_id", "visit_id", "originating_call_id", "related_visit_id")}  # fmt: skip
+    is_rounded = pl.lit(rounded("patient_id")) | pl.col("basis").is_in([b for b, ids in bases.items() if rounded(*ids)])
     status = pl.col("v_status")
     has_started = (pl.col("at") <= pl.lit(records.context.coverage.as_of, pl.Datetime("us", "UTC"))).fill_null(False)
     in_person = (pl.col("v_modality") != "phone").fill_null(True)
@@ -180,9 +185,10 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         has_started=has_started,
         scheduled=(status == "scheduled").fill_null(False),
         not_cancelled=~status.is_in(["cancelled", "no_show"]).fill_null(False),
-        status_known=pl.col("v_status_sure") & ~pl.col("is_placeholder") & ~pl.col("may_be_call")
+        status_known=~is_rounded & pl.col("v_status_sure") & ~pl.col("is_placeholder") & ~pl.col("may_be_call")
         & ~related.nearly("id", "named_calls") & ~pl.col("by_days") & ~((pl.col("basis") == "same group") & common_group),
         common_group=common_group,
+        provider_rounded=pl.lit(rounded("provider_id")),
         provider_blank=pl.col("v_provider_id").is_null(),
         postoperative=bounds.is_postoperative(policy),
         same_group=(pl.col("group_id") == pl.col("v_group_id")).fill_null(False),

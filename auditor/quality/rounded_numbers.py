@@ -1,0 +1,56 @@
+"""Ids keep all of their digits.
+
+What it checks: id columns with 3 different ids or more above 9,007,199,254,740,992, of which all are numbers that a double
+holds exactly, where the chance of that is below 1 in 1,000.
+
+Why it matters: a program that reads ids as numbers rounds those of 17 digits or more. Two records may then have one id.
+What is joined by such a column gives review at most.
+
+What to do: export the ids as text. If they end in zero bits by design, name the column in the policy (`[ids] exact`).
+
+Source: docs/specification.md#rounded-numbers.
+"""
+
+import math
+from collections.abc import Iterator
+
+from auditor.policy import Policy
+from auditor.quality.issue import Check, Exports, Issue
+from auditor.quality.profile import LargeIds, Profiles
+from auditor.schema.tables import TABLES
+
+_FEWEST, _CHANCE = 3, 1_000
+_MEANS = {"originating_call_id": "call_id", "related_visit_id": "visit_id", "original_claim_id": "claim_id"}
+
+
+def look_rounded(ids: LargeIds) -> bool:
+    """Whether the large ids of a column are all exact doubles, and by no chance."""
+    spread = math.prod(math.ulp(float(number)) for number in ids.exact)
+    return not ids.inexact and len(ids.exact) >= _FEWEST and spread > _CHANCE
+
+
+def rounded(profiles: Profiles, policy: Policy) -> frozenset[str]:
+    """The columns, as `table.column`, whose ids look like rounded numbers and that the policy does not name."""
+    return frozenset(
+        f"{table}.{column}"
+        for table, profile in profiles.items()
+        for column, ids in profile.large_ids.items()
+        if look_rounded(ids) and not {column, _MEANS.get(column, column)} & set(policy.ids.exact)
+    )
+
+
+def judge(exports: Exports) -> Iterator[Issue]:
+    """Each such column."""
+    for table, spec in TABLES.items():
+        for column in spec.columns:
+            if f"{table}.{column}" in exports.report.rounded:
+                yield CHECK.warn(
+                    f"{table}.{column}: ids of 16 digits or more look like rounded numbers, so what joins by them gives "
+                    "review at most",
+                    f'export them as text, or name the column in the policy: [ids] exact = ["{column}"]',
+                    table=table,
+                    column=column,
+                )
+
+
+CHECK = Check("Q27", __name__, __doc__, judge)
