@@ -12,6 +12,7 @@ from auditor.inputs import Inputs
 from auditor.parsing.adjustment_rows import AMOUNTS, may_be_audited
 from auditor.parsing.readers import blank_row
 from auditor.parsing.typed_chunk import type_table
+from auditor.payers import widest
 from auditor.policy import Policy
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult
 from auditor.prefilter.typers import Typers
@@ -34,7 +35,7 @@ def read(settings: Settings, engine: Engine) -> Inputs:
     parts = {name: found for name, (found, _) in sources.items()}
     extracts = [ingest.read_table(name, paths[name], policy) for name in paths if name == "providers"]
     scans = _scan_keys(policy, parts, engine)
-    typers = Typers(scans, policy, evaluated.enabled_rules(settings), settings.related)
+    typers = Typers(scans, widest(policy), evaluated.enabled_rules(settings), settings.related)
     calls = engine.type_chunks(typers.calls(), parts["calls"])
     claims = engine.type_chunks(typers.claims(calls), parts["claims"]) if typers.with_claims else None
     visits = engine.type_chunks(typers.visits(calls, claims), parts["visits"])
