@@ -231,6 +231,12 @@ class Period(_Strict):
     last: date | None = Field(default=None, alias="to")
 
 
+def _clock(days: Any) -> Any:
+    if days not in (60, "", None) or isinstance(days, bool):
+        raise ValueError('must be 60, or "" for no clock')
+    return days or None
+
+
 def _periods(value: Any) -> Any:
     return [{"policy": value}] if isinstance(value, str) else value
 
@@ -248,7 +254,7 @@ def _apart(periods: tuple[Period, ...]) -> tuple[Period, ...]:
 
 
 Periods = Annotated[tuple[Period, ...], BeforeValidator(_periods), AfterValidator(_apart)]
-Clock = Annotated[Literal[60] | None, BeforeValidator(lambda days: None if days == "" else days)]
+Clock = Annotated[int | None, BeforeValidator(_clock)]
 
 
 class Policy(_Strict):
@@ -395,10 +401,12 @@ def _of_payer(name: str, folder: Path, find_rules: FindRules | None) -> Policy:
     if not (path := folder / name).is_file():
         raise FileNotFoundError(f"{name}: no such policy{_included(name)}")
     policy, where, text = _load(str(path), find_rules, None, of_payer=True)
-    for key in tomllib.loads(text):
-        if key not in OF_PAYER:
-            problem = "only the policy of the run may set this, not the policy of a payer; move it there"
-            raise UsageError(_at(where, text, (key,), problem))
+    own = tomllib.loads(text)
+    if "payers" in own:
+        raise UsageError(_at(where, text, ("payers",), "the policy of a payer cannot name payers; remove the table"))
+    for key in (key for key in own if key not in OF_PAYER):
+        problem = "only the policy of the run may set this, not the policy of a payer; move it there"
+        raise UsageError(_at(where, text, (key,), problem))
     return policy
 
 
