@@ -260,7 +260,7 @@ Clock = Annotated[int | None, BeforeValidator(_clock)]
 class Policy(_Strict):
     """One validated policy. `sha256` is the hash of its file.
 
-    `payers`: payer, or `otherwise`, → its periods; `policies`: the policies that these name, each with this policy's mapping.
+    `payers`: payer, or `otherwise`, → its periods; `policies`: those that they name, each with this mapping.
     """
 
     name: str
@@ -383,7 +383,9 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
                 raise UsageError(_at(where, text, ("payers", payer), str(error))) from None
             for other in (policy, *named.values()):
                 if other.name == of_payer.name and other.sha256 != of_payer.sha256:
-                    problem = f"another policy of the run has the name {other.name!r}, too; give one of them another name"
+                    problem = (
+                        f"another policy of the run has the name {other.name!r}, too; give one of them another name"
+                    )
                     raise UsageError(_at(where, text, ("payers", payer), problem))
             named[name] = of_payer
     alone = policy.model_copy(update={"payers": {}})
@@ -467,7 +469,17 @@ def _severity_by_code(policy: Policy, where: str, text: str, find_rules: FindRul
 
 def settings(policy: Policy) -> Iterator[tuple[str, Any, bool]]:
     """Every threshold, list and mapping in force: dotted key, value, and whether the policy's own file sets it."""
-    hidden = {"name", "description", "sources", "sha256", "timezone", "timezone_defaulted", "own_keys", "run", "policies"}
+    hidden = {
+        "name",
+        "description",
+        "sources",
+        "sha256",
+        "timezone",
+        "timezone_defaulted",
+        "own_keys",
+        "run",
+        "policies",
+    }
     for key, value in leaves(policy.model_dump(mode="json", exclude=hidden)):
         yield key, value, key in policy.own_keys or key.startswith("severity.")
 

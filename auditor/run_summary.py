@@ -213,7 +213,9 @@ class LedgerPart(Part):
 class PayerResult(Part):
     """The claims of one payer under one policy; money after decisions, as in `money`."""
 
-    payer: Text = Field(default=None, description="the insurer billed; null: none, or one that the policy does not name")
+    payer: Text = Field(
+        default=None, description="the insurer billed; null: none, or one that the policy does not name"
+    )
     policy: Text = Field(default=None, description="the policy that judged the claims; null: none")
     claims: int = Field(default=0, description="all of them, `not_applicable` ones too")
     violation: int = 0

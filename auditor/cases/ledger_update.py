@@ -80,7 +80,9 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
         cases = cases.with_columns(_CASE_ID)
         cases = cases.join(_decided(connection), on="case", how="left", maintain_order="left").drop("case")
     clockless = pl.col("policy").is_in(summary.policies_without_clock)
-    marked = _marked(facts(result.findings, clockless), cases, summary.started_utc[:10], number, repeats=base is not None)
+    marked = _marked(
+        facts(result.findings, clockless), cases, summary.started_utc[:10], number, repeats=base is not None
+    )
     marked_since_base = pl.col("marked_run") >= pl.lit(base, pl.Int64)
     if base is not None:
         marked_since_base &= ~(pl.col("decided_run") >= pl.col("marked_run")).fill_null(False)

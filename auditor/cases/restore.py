@@ -31,13 +31,17 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
         raise InputRefused(f"{folder}: no run with cases here; name the folder that was given to --out")
     known_runs = {run.run_id: run for run, _ in runs}
     cases = pl.concat([_marked(run, frame) for run, frame in runs], how="diagonal")
-    cases = cases.with_columns(pl.col("no_clock").forward_fill().over("number")).unique("number", keep="last", maintain_order=True).sort("number")
+    cases = (
+        cases.with_columns(pl.col("no_clock").forward_fill().over("number"))
+        .unique("number", keep="last", maintain_order=True)
+        .sort("number")
+    )
     if cases.select(CASE).is_duplicated().any():
         raise InputRefused(f"{folder}: the runs here know a case by two numbers; put a copy of the ledger back")
     names = sorted({*known_runs, *cases["first_run"], *cases["last_run"]})
     numbers = {name: number for number, name in enumerate(names, 1)}
     rows = cases.select(
-        "number", *CASE, "mark", "why", pl.col(COLUMNS).cast(pl.String), 
+        "number", *CASE, "mark", "why", pl.col(COLUMNS).cast(pl.String),
         ledger_update.facts(cases, pl.col("no_clock"))["facts"],
         pl.col("first_run", "last_run", "marked_run").replace_strict(numbers, return_dtype=pl.Int64),
         finding=joined("rule", *KEYS),

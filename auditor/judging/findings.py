@@ -64,9 +64,7 @@ def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy, ide
         not_applicable=codes(Outcome.NOT_APPLICABLE),
     )  # fmt: skip
     rows = claims.join(patterns.explode("line"), on="line", how="inner")
-    rows = rows.with_columns(
-        disposition=pl.when("in_force").then("disposition").otherwise(pl.lit(NOT_APPLICABLE))
-    )
+    rows = rows.with_columns(disposition=pl.when("in_force").then("disposition").otherwise(pl.lit(NOT_APPLICABLE)))
     at = pl.col("disposition")
     rows = _amounts_once(rows).with_columns(
         *identity.shown_columns(TABLES["claims"]),

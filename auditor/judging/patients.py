@@ -75,7 +75,8 @@ def _judged(records: PatientRecords) -> tuple[pl.DataFrame, Judgement]:
     context = records.context
     rules = [rule for rule in ALL if rule.code not in context.not_evaluated]
     policies: dict[int | None, Policy] = dict(enumerate(payers.numbered(context.policy)))
-    all_lines, claims, judgements = lines_of(records), [], []
+    all_lines = lines_of(records)
+    claims, judgements = list[pl.DataFrame](), list[Judgement]()
     for judge in (*policies, *([None] if context.policy.payers else [])):
         policy = policies.get(judge)
         own = replace(records, context=replace(context, policy=policy or context.policy))

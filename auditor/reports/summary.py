@@ -71,6 +71,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     dispositions = {name: counts.get(name, 0) for name in ("violation", "review", "incomplete", "clear")}
     profiles = result.inputs.profiles
     money = money_of(claims.rename({"disposition": "remaining"}))
+    by_payer: dict[str, Any] = {"payers": payers_of(claims, result.findings)} if settings.policy.payers else {}
     return Summary(
         **_head(settings, run),
         rules_evaluated=len(ALL) - len(result.not_evaluated),
@@ -94,7 +95,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         ),
         rules=_rules(result),
         money=Money(**money, this_run=money["at_risk"], returned=0.0, not_returned=0.0),
-        **({"payers": payers_of(claims, result.findings)} if settings.policy.payers else {}),
+        **by_payer,
         joins=joins_of(result),
         rejects=rejects_of(result.inputs),
         unrecognised=unrecognised_of(result.inputs, settings),

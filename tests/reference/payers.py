@@ -33,7 +33,9 @@ def books(world: World, book: Book) -> dict[str, Book]:
     """The world as each policy sees it; the run's own is there only if it may judge."""
     policies = {OWN: {}} if "otherwise" not in book.settings["payers"] else {}
     policies |= book.settings["policies"]
-    of_policies = {name: Book(replace(world, settings={**world.settings, **own})) for name, own in policies.items() if own}
+    of_policies = {
+        name: Book(replace(world, settings={**world.settings, **own})) for name, own in policies.items() if own
+    }
     return {name: of_policies.get(name, book) for name in policies}
 
 

@@ -98,7 +98,9 @@ def render(
         pages=pages,
         given=list(phrases.given(summary)),
         no_policy=phrases.no_policy(summary),
-        thresholds=json.dumps(summary.policies if summary.payers else summary.policies[0], indent=1, ensure_ascii=False),
+        thresholds=json.dumps(
+            summary.policies if summary.payers else summary.policies[0], indent=1, ensure_ascii=False
+        ),
     )
 
 

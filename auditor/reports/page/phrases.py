@@ -74,7 +74,9 @@ def verdict(summary: Summary) -> Row:
 
 def no_policy(summary: Summary) -> str:
     """Why claims are not applicable."""
-    return "outside the policies' dates, or of payers without a policy" if summary.payers else "outside the policy's dates"
+    return (
+        "outside the policies' dates, or of payers without a policy" if summary.payers else "outside the policy's dates"
+    )
 
 
 def money_facts(summary: Summary) -> Iterator[Row]:
