@@ -5,17 +5,22 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as profile
 
+from auditor import policy as policies
+from auditor.rules import select
 from tests.reference import World
-from tests.support import compare
+from tests.support import claims, compare
+from tests.support.engines import audited_here
 from tests.support.worlds import worlds_of_payers
 
 _WANTED = int(os.environ.get("WORLDS", "0"))
 
 
-def _profile(examples: int) -> settings:
-    return settings(
+def _profile(examples: int) -> profile:
+    return profile(
         max_examples=examples,
         derandomize=not _WANTED,
         database=None,
@@ -53,8 +58,8 @@ def verdicts(world: World) -> tuple[compare.Verdicts, set[tuple[str, str, str]]]
     """What the run makes of each claim, and the claims that a policy judges."""
     with TemporaryDirectory() as folder:
         result = compare.run(world, Path(folder))
-    claims = result.claims.filter(result.claims["policy"].is_not_null())
-    return _without_off(compare.verdicts(result)), set(claims.select("claim_id", "claim_line", "cpt_code").iter_rows())
+    judged = result.claims.filter(result.claims["policy"].is_not_null())
+    return _without_off(compare.verdicts(result)), set(judged.select("claim_id", "claim_line", "cpt_code").iter_rows())
 
 
 def _without_off(reported: compare.Verdicts) -> compare.Verdicts:
@@ -64,3 +69,43 @@ def _without_off(reported: compare.Verdicts) -> compare.Verdicts:
         key: {name: value for name, value in facts.items() if not (isinstance(value, tuple) and value[:1] == (gone,))}
         for key, facts in reported.items()
     }
+
+
+CALL = "call_id | patient_id | provider_id | call_start | call_minutes | cpt_code | payer\n"
+
+
+@pytest.mark.parametrize(
+    ("payers", "expected"),
+    [
+        ("A A A", "clear violation clear"),
+        ("A C A", "clear not_applicable violation"),  # that nobody judges was never flagged
+        ("A B A", "clear clear violation"),  # its own period is 5 days: not flagged, so it counts
+        ("A R R", "clear violation violation"),  # every claim counts for the third, the flagged second too
+        ("R R A", "clear violation clear"),  # the second is flagged by its own policy
+        ("A O A", "clear not_applicable violation"),  # off in the policy of the second
+        ("A A L", "clear violation violation"),  # 14 days: back to the first
+    ],
+)
+def test_earlier_claims_are_flagged_by_their_own_policies(payers: str, expected: str, tmp_path: Path):
+    """Days 1, 6 and 11."""
+    days = zip((10, 15, 20), payers.split(), strict=True)
+    rows = [f"k{day} | p | a | 2026-03-{day} 09:00 | 25 | 98968 | {payer}" for day, payer in days]
+    own = {
+        "A": "",
+        "B": "[frequency]\nperiod_days = 5\n",
+        "R": '[frequency]\nanchor = "reported"\n',
+        "O": '[severity]\nFRQ001 = "off"\n',
+        "L": "[frequency]\nperiod_days = 14\n",
+    }
+    for name, text in own.items():
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    named = "\n".join(f'{name} = "{name}.toml"' for name in own)
+    (tmp_path / "clinic.toml").write_text(
+        f'timezone = "UTC"\n[payers]\n{named}\notherwise = "none"\n', encoding="utf-8"
+    )
+    policy = policies.load(str(tmp_path / "clinic.toml"), select)
+    world = World(calls=claims.rows(CALL + "\n".join(rows)), visits=claims.NO_VISITS, settings=claims.COVERED)
+    settings = replace(compare.settings_of(world, compare.written(world, tmp_path)), policy=policy)
+    result = audited_here(settings)
+    outcomes = [facts["FRQ001"][0].replace(" ", "_") for _, facts in sorted(compare.verdicts(result).items())]
+    assert " ".join(outcomes) == expected
