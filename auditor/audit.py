@@ -3,18 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import polars as pl
+
 from auditor import evaluated
 from auditor.audit_context import AuditContext
 from auditor.billing.lines import provider_rows
-from auditor.engines import Engine, KeptRows
+from auditor.engines import Engine, KeptRows, no_rows
 from auditor.errors import UsageError
 from auditor.inputs import Inputs
 from auditor.parsing.adjustment_rows import AMOUNTS, may_be_audited
 from auditor.parsing.readers import blank_row
 from auditor.parsing.typed_chunk import type_table
+from auditor.parsing.typed_table import Table
 from auditor.payers import widest
 from auditor.policy import Policy
-from auditor.prefilter.key_scan import KeyScan, KeyScanResult
+from auditor.prefilter.chunk_typer import ChunkTyper
+from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_keys
 from auditor.prefilter.typers import Typers
 from auditor.quality import checks, coverage, coverage_bounds
 from auditor.quality.coverage import Coverage
@@ -32,17 +36,18 @@ def read(settings: Settings, engine: Engine) -> Inputs:
         raise UsageError("-: standard input can hold one table only; name files for the others")
     policy, paths = settings.policy, settings.paths
     sources = {name: engine.parts(name, paths[name]) for name in paths}
-    parts = {name: found for name, (found, _) in sources.items()}
+    parts: dict[str, list[Part] | None] = {"calls": None, "visits": None}
+    parts |= {name: found for name, (found, _) in sources.items()}
     extracts = [ingest.read_table(name, paths[name], policy) for name in paths if name == "providers"]
     scans = _scan_keys(policy, parts, engine)
     typers = Typers(scans, widest(policy), evaluated.enabled_rules(settings), settings.related)
-    calls = engine.type_chunks(typers.calls(), parts["calls"])
-    claims = engine.type_chunks(typers.claims(calls), parts["claims"]) if typers.with_claims else None
-    visits = engine.type_chunks(typers.visits(calls, claims), parts["visits"])
+    calls = _kept_rows(engine, typers.calls(), parts["calls"])
+    claims = _kept_rows(engine, typers.claims(calls), parts["claims"]) if typers.with_claims else None
+    visits = _kept_rows(engine, typers.visits(calls, claims), parts["visits"])
     kept: dict[str, KeptRows] = {"calls": calls, **({"claims": claims} if claims else {}), "visits": visits}
     tables = {extract.spec.name: type_table(extract, policy) for extract in extracts}
     files = {extract.spec.name: extract.files for extract in extracts}
-    for name, rows in kept.items():
+    for name, rows in ((name, rows) for name, rows in kept.items() if name in paths):
         table = rows.summary.table
         tables[name] = replace(table, notes=(*sources[name][1], *table.notes))
         files[name] = ingest.signed_at_first(rows.summary.files, scans[name].files)
@@ -53,13 +58,21 @@ def read(settings: Settings, engine: Engine) -> Inputs:
     )
 
 
-def _scan_keys(policy: Policy, parts: Mapping[str, Sequence[Part]], engine: Engine) -> dict[str, KeyScanResult]:
+def _kept_rows(engine: Engine, typer: ChunkTyper, parts: Sequence[Part] | None) -> KeptRows:
+    """The rows of a table that can matter; none of a table that was not given."""
+    return no_rows(typer) if parts is None else engine.type_chunks(typer, parts)
+
+
+def _scan_keys(policy: Policy, parts: Mapping[str, Sequence[Part] | None], engine: Engine) -> dict[str, KeyScanResult]:
     """The key scan of each large table, in read order: the calls kept decide which claims are needed; both which visits."""
     with_claims, scans = "claims" in parts, dict[str, KeyScanResult]()
     for name in (name for name in ("calls", "claims", "visits") if name in parts):
         bills = name == ("claims" if with_claims else "calls")
         scan = KeyScan(name, policy, bills, with_claims and name == "calls", blank_row(name, policy))
-        scans[name] = engine.scan_keys(scan, parts[name])
+        if (found := parts[name]) is None:
+            scans[name] = no_keys(scan)
+            continue
+        scans[name] = engine.scan_keys(scan, found)
         ingest.check_mapping(name, scans[name].files, policy, without_billing=scan.without_billing)
     return scans
 
@@ -97,8 +110,10 @@ def audit(inputs: Inputs, settings: Settings, engine: Engine) -> Result:
         quality=quality,
         not_evaluated=not_evaluable,
         identity=settings.identity,
-        patients_with_rejected_visits=tables["visits"].patients_with_rejects,
-        patients_with_rejected_lines=tables.get("claims", tables["calls"]).patients_with_rejects,
+        has_calls="calls" in tables,
+        has_visits="visits" in tables,
+        patients_with_rejected_visits=_patients_with_rejects(tables, "visits"),
+        patients_with_rejected_lines=_patients_with_rejects(tables, "claims" if "claims" in tables else "calls"),
     )
     result = merged(inputs, covered, not_evaluable, engine.judge(inputs.kept, context), engine)
     for name, files in inputs.files.items():
@@ -107,6 +122,10 @@ def audit(inputs: Inputs, settings: Settings, engine: Engine) -> Result:
     exports = exports_of(inputs, settings, result)
     checks.refuse(exports, Stage.JUDGED)
     return replace(result, warnings=checks.warnings(exports))
+
+
+def _patients_with_rejects(tables: Mapping[str, Table], name: str) -> pl.Series:
+    return tables[name].patients_with_rejects if name in tables else pl.Series(dtype=pl.String)
 
 
 def exports_of(inputs: Inputs, settings: Settings, result: Result | None = None) -> Exports:

@@ -16,7 +16,8 @@ class AuditContext:
     """What is the same for all patients of one audit.
 
     `providers`: the provider table's rows, may be empty; `audited`: which lines to audit, over the columns of a line;
-    `not_evaluated`: rule code → reason; `patients_with_rejected_*`: ids of patients with a rejected visit or line.
+    `not_evaluated`: rule code → reason; `has_calls`, `has_visits`: whether there are such tables;
+    `patients_with_rejected_*`: ids of patients with a rejected visit or line.
     """
 
     policy: Policy
@@ -27,5 +28,7 @@ class AuditContext:
     quality: QualityReport
     not_evaluated: Mapping[str, str]
     identity: Identity
+    has_calls: bool
+    has_visits: bool
     patients_with_rejected_visits: pl.Series
     patients_with_rejected_lines: pl.Series

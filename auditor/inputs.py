@@ -24,5 +24,5 @@ class Inputs:
 def existing(inputs: Inputs) -> frozenset[str]:
     """Tables, and columns as `table.column`; `lines.units` and the like where the billed lines have them."""
     names = {f"{name}.{column}" for name, table in inputs.tables.items() for column in table.columns}
-    billing_table = inputs.tables.get("claims", inputs.tables["calls"])
+    billing_table = inputs.tables["claims" if "claims" in inputs.tables else "calls"]
     return frozenset(names | set(inputs.tables) | {f"lines.{column}" for column in billing_table.columns})

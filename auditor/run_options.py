@@ -73,7 +73,7 @@ def _table(name: str, rows: str) -> RunOption:
 RUN_OPTIONS = (
     _table("calls", "Calls"),
     _table("visits", "Visits"),
-    _table("claims", "Claim lines, if exported separately from the calls"),
+    _table("claims", "Claim lines, if exported separately; with them, calls and visits may be left out"),
     _table("providers", "Providers"),
     RunOption(name="policy", help="Policy file, or name of a built-in policy.", kind="policy", metavar="FILE|NAME",
               default="default", check=True, in_policy=False),

@@ -276,6 +276,7 @@ class Summary(_Head):
     unrecognised: list[UnrecognizedValue] = []
     null_words: list[BlankWords] = []
     placeholder_dates: list[BlankDates] = []
+    row_zones: list[str] = Field(default=[], description="tables whose rows state the zone of their times")
     warnings: list[str] = []
     ledger: LedgerPart = LedgerPart()
 
@@ -284,6 +285,12 @@ class Summary(_Head):
     def model_post_init(self, _: Any) -> None:
         """Raises ValueError where the settings have no numbers of a policy."""
         self._numbers = Numbers.of(self.settings.get("policy", {}))
+
+    @property
+    def zones(self) -> str:
+        """The zone of the audit, and where each row's own was read."""
+        own = f" (times of {' and '.join(self.row_zones)} in each row's own zone)" if self.row_zones else ""
+        return self.timezone + own
 
     @property
     def numbers(self) -> Numbers:

@@ -111,7 +111,7 @@ def _not_used(file: SourceFile) -> Iterator[str]:
 
 def _units(inputs: Inputs, settings: Settings) -> Iterator[str]:
     """In which unit stated lengths are read, and how far start and end bear it out."""
-    for name in duration_units.STATED:
+    for name in duration_units.STATED if "calls" in inputs.tables else ():
         if name in inputs.tables["calls"].columns:
             unit = settings.policy.units.get(name, "seconds" if name == "call_seconds" else "minutes")  # type: ignore[call-overload]
             calls = inputs.profiles["calls"]
@@ -121,7 +121,7 @@ def _units(inputs: Inputs, settings: Settings) -> Iterator[str]:
 
 def _codes(inputs: Inputs) -> Iterator[str]:
     """Whether the lists know the visits' codes."""
-    if "cpt_codes" in inputs.tables["visits"].columns:
+    if "visits" in inputs.tables and "cpt_codes" in inputs.tables["visits"].columns:
         codes = inputs.profiles["visits"].unlisted_codes
         unlisted = f"{unlisted_codes.described(codes)} not on a list"
         yield f"visits.cpt_codes: {unlisted if codes else 'all are on a list'} of the policy"
@@ -139,7 +139,7 @@ def _rules(inputs: Inputs, settings: Settings) -> Iterator[str]:
 def _extent(result: Result, settings: Settings) -> Iterator[str]:
     """Lines by code, coverage, local hours, the zone, and how ids join."""
     inputs = result.inputs
-    profile = inputs.profiles.get("claims", inputs.profiles["calls"])
+    profile = inputs.profiles["claims" if "claims" in inputs.profiles else "calls"]
     for code in sorted({*settings.codes, *profile.billed_used, *profile.billed_rejected} - {""}):
         used, lost = rejects.billed(profile, [code])
         yield f"rows with {code}: {used:,} used, {lost:,} rejected{'' if code in settings.codes else ' (not audited)'}"

@@ -112,8 +112,9 @@ def _typed(option: RunOption, value: Any, origin: str) -> Any:
 
 def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Policy) -> Settings:
     for name in ("calls", "visits"):
-        if not values[name]:
-            raise UsageError(f"--{name} is missing: name the {name} export (a file, a glob, a folder, or - for CSV)")
+        if not values[name] and not values["claims"]:
+            export = f"name the {name} export (a file, a glob, a folder, or - for CSV)"
+            raise UsageError(f"--{name} is missing: {export}; only with --claims may it be left out")
     if not values["select"]:
         raise UsageError(f"{origins['select']}: names no rule; leave the option out to select all rules")
     if not values["codes"]:

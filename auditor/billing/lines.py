@@ -220,7 +220,11 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
             *(pl.col(fact).first() for fact in _LINE_COLUMNS),
             service_date=pl.col("call_start_date").first(),
         )
-        .with_columns(own_diagnoses=pl.lit([], pl.List(pl.String)), own_call_id=pl.lit(None, pl.String))
+        .with_columns(
+            own_diagnoses=pl.lit([], pl.List(pl.String)),
+            own_call_id=pl.lit(None, pl.String),
+            service_date_last=pl.lit(None, pl.Date),
+        )
         .drop("own")
         .with_row_index("row")
     )
@@ -241,6 +245,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
         own_diagnoses="diagnosis_codes",
         own_call_id="call_id",
         processed_date="processed_date",
+        service_date_last="service_date_last",
         own_line="own_line",
     )
     claim_lines = adjustments.settle(claim_lines.with_row_index("row"))
@@ -258,16 +263,16 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
     eligible = calls.filter(~pl.col("purpose").is_in(_INELIGIBLE_PURPOSES).fill_null(False)).join(
         by_id, on="call_id", how="anti"
     )
-    by_date = (
-        rest.join(by_claim, on="row", how="anti")
-        .select("row", "patient_id", "provider_id", "service_date")
-        .join(
-            eligible.select("call_id", "patient_id", "provider_id", service_date="call_start_date"),
-            on=["patient_id", "provider_id", "service_date"],
-            how="inner",
-        )
-        .select("row", "call_id")
-    )
+    who = ("patient_id", "provider_id")
+    dated = rest.join(by_claim, on="row", how="anti").select("row", *who, "service_date", "service_date_last")
+    eligible = eligible.select("call_id", *who, day="call_start_date")
+    by_date = pl.concat([
+        dated.join(eligible, left_on=[*who, "service_date"], right_on=[*who, "day"], how="inner").select("row", "call_id"),
+        dated.drop_nulls("service_date_last")
+        .join(eligible, on=who, how="inner")
+        .filter(pl.col("day") > pl.col("service_date"), pl.col("day") <= pl.col("service_date_last"))
+        .select("row", "call_id"),
+    ])  # fmt: skip
     pairs = pl.concat([by_id.with_columns(named_by_id=pl.lit(True)), by_date.with_columns(named_by_id=pl.lit(False))])
     return claim_lines.drop("call_id", "processed_date", "own_line"), pairs.with_columns(shares_cell=pl.lit(False))
 

@@ -302,15 +302,21 @@ def _entries(marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any]) -
         yield Entry("audit", mark, case, json.dumps({"run": run["run"], "why": why}))
 
 
+def _closing(policy: Policy) -> tuple[pl.Expr, pl.Expr]:
+    """When the windows of a claim close under a policy."""
+    end = pl.coalesce("call_end", "call_start").dt.convert_time_zone("UTC")
+    soon, late = map(pl.coalesce, bounds.closing(end, policy), bounds.closing_by_days(policy))
+    return soon, late
+
+
 def _update_undecided(connection: sqlite3.Connection, result: Result, policy: Policy, number: int) -> dict[str, int]:
     """Remember claims with an unknown outcome whose window is still open; forget those that were audited and have none."""
-    as_of, end = result.coverage.as_of, pl.coalesce("call_end", "call_start").dt.convert_time_zone("UTC")
-    soon, late = bounds.closing(end, policy)
+    as_of = pl.lit(result.coverage.as_of, pl.Datetime("us", "UTC"))
+    soon, late = _closing(policy)
     for other in policy.policies.values():
         of_other = pl.col("policy") == other.name
         soon, late = (
-            pl.when(of_other).then(its).otherwise(at)
-            for its, at in zip(bounds.closing(end, other), (soon, late), strict=True)
+            pl.when(of_other).then(its).otherwise(at) for its, at in zip(_closing(other), (soon, late), strict=True)
         )
     waits = pl.any_horizontal(pl.col("unknowns").list.contains(rule.code) for rule in ALL if rule.window == "later")
     closes = pl.when((soon <= as_of) & waits).then(late).otherwise(soon)

@@ -1,6 +1,7 @@
 """Engines: this process, or Spark. Both do the same: scan keys, type chunks, judge patients."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 import polars as pl
@@ -9,7 +10,8 @@ from auditor.audit_context import AuditContext
 from auditor.judging.patients import Judged
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult
-from auditor.reading.ingest import Part
+from auditor.reading.ingest import REJECT_SCHEMA, SOURCE_SCHEMA, Chunk, Part
+from auditor.schema.tables import TABLES
 
 Progress = Callable[[str], None]
 
@@ -23,6 +25,27 @@ class KeptRows(Protocol):
 
     def select(self, *columns: str, **aliases: str) -> pl.DataFrame:
         """Some columns of the kept rows."""
+
+
+@dataclass(frozen=True)
+class NoRows:
+    """A table that was not given: no rows, of the columns of `blanks`."""
+
+    blanks: pl.DataFrame
+    summary: ChunkSummary
+    spans: None = None
+
+    def select(self, *columns: str, **aliases: str) -> pl.DataFrame:
+        """Nothing, of some columns."""
+        return self.blanks.select(*columns, **aliases)
+
+
+def no_rows(typer: ChunkTyper) -> NoRows:
+    """A table that was not given, as the engines have others."""
+    columns = [name for name, column in TABLES[typer.scan.table].columns.items() if column.required]
+    texts = pl.DataFrame(schema={**dict.fromkeys(columns, pl.String()), **SOURCE_SCHEMA})
+    rows, summary = typer.merge([typer(Chunk(texts, pl.DataFrame(schema=REJECT_SCHEMA)))[1]], ())
+    return NoRows(rows, summary)
 
 
 class Engine(Protocol):

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 import polars as pl
 
 from auditor.audit_context import AuditContext
-from auditor.engines import KeptRows, Progress
+from auditor.engines import KeptRows, NoRows, Progress
 from auditor.engines.partitions import Partitions
 from auditor.judging.patients import Judged, judge_patients
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, without_copies
@@ -107,8 +107,10 @@ class Local:
         """Judge all patients, partition after partition."""
         self._progress("judging")
         spans = rows["calls"].summary.spans
+        absent = {name: kept.blanks for name, kept in rows.items() if isinstance(kept, NoRows)}
         for part in self._rows.each():
-            yield judge_patients(part["calls"], part["visits"], part.get("claims"), spans, context)
+            tables = {**absent, **part}
+            yield judge_patients(tables["calls"], tables["visits"], tables.get("claims"), spans, context)
 
     def spill(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """The frame, in memory or on disk."""

@@ -18,7 +18,7 @@ from typing import Any, Self
 import polars as pl
 
 from auditor.audit_context import AuditContext
-from auditor.engines import KeptRows, Progress, worker
+from auditor.engines import KeptRows, NoRows, Progress, worker
 from auditor.engines.partitions import Partitions, linked_patients
 from auditor.engines.session import SparkFailed, connect, errors_explained
 from auditor.engines.worker import MESSAGE_SCHEMA, PART
@@ -172,10 +172,10 @@ class Spark:
         """Judge all patients, those of a part together, on as many parts at once as there are cores."""
         self._progress("judging")
         kept = {table: rows for table, rows in rows.items() if isinstance(rows, SparkRows)}
-        blanks = {table: rows.blanks for table, rows in kept.items()}
+        blanks = {name: found.blanks for name, found in rows.items() if isinstance(found, SparkRows | NoRows)}
         count = max(_FEWEST, sum(self._wait(rows.frame.count) for rows in kept.values()) // _ROWS)
         parts = self._parted(kept, count)
-        spans = kept["calls"].spans
+        spans = kept["calls"].spans if "calls" in kept else None
         overlapping = [] if spans is None else [self._overlapping(parts, spans, blanks, context)]
         judged = self._grouped([*parts, *overlapping], partial(worker.judge_part, blanks, context), MESSAGE_SCHEMA)
         for first in range(0, count + 1, _AT_ONCE):

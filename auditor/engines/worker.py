@@ -213,12 +213,13 @@ def _part(records: pa.Table) -> int:
 
 
 def _tables(blanks: Mapping[str, pl.DataFrame], records: pa.Table) -> dict[str, pl.DataFrame]:
-    """The records of a part, table by table."""
+    """The records of a part, table by table; none of a table that was not given."""
     frame = pl.DataFrame(pl.from_arrow(records))
     return {
         name: frame.filter(pl.col(name).is_not_null()).select(name).unnest(name).cast(rows.schema).select(rows.columns)
-        for name, rows in blanks.items()
         if name in frame.columns
+        else rows.clear()
+        for name, rows in blanks.items()
     }  # fmt: skip
 
 

@@ -13,6 +13,9 @@ from auditor.windows import RecordSets
 KINDS = ("visit", "line", "claim", "call")
 """Records of one gap: visits before lines before calls."""
 
+_BY_SERVICE_DATE = ("LBK001", "LBK002", "LAH001", "LAH002", "FRQ001", "FRQ002", "FRQ005", "EXC001", "ELG004", "INT002")
+"""The rules that give review at most for a range of service dates."""
+
 _RECORD: dict[str, pl.DataType] = {
     "line": pl.UInt32(), "kind": pl.String(), "id": pl.String(), "at": pl.Datetime("us", "UTC"), "date_only": pl.Boolean(),
     "gap_days": pl.Int64(), "order": pl.Int64(), "basis": pl.String(),
@@ -49,16 +52,19 @@ def not_evaluable(
 
 def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy | None) -> Judgement:
     """Evaluate the rules, under the policy that judges the claims; where none does, no rule applies."""
+    claims = record_sets.claims
+    ranges = claims.filter(pl.col("service_date_last").is_not_null())["line"]
     on = [rule for rule in rules if policy and policy.severity.get(rule.code) != "off"]
     off = pl.lit(Outcome.NOT_APPLICABLE, pl.UInt8)
-    own = {rule.code: _own(rule, policy) if policy and rule in on else off for rule in rules}
-    outcomes = record_sets.claims.select("line", **own)
+    outcomes = claims.select(
+        "line", **{rule.code: _own(rule, policy) if policy and rule in on else off for rule in rules}
+    )
     considered = [pl.DataFrame(schema=_EVIDENCE)]
     for record_set in dict.fromkeys(rule.over for rule in on):
         over = [rule for rule in on if rule.over == record_set]
         severity = policy.severity if policy else {}
         supported = {rule.code: pl.when(rule.considered).then(rule.outcome(severity)) for rule in over}
-        records = record_sets[record_set].with_columns(**supported)
+        records = _of_ranges(record_sets[record_set].with_columns(**supported), ranges, list(supported))
         strongest = records.select("line", *supported)
         if record_set != "claim":
             considered += [_records(records, rule, outcomes) for rule in over if rule.shows_record]
@@ -76,16 +82,36 @@ def merged(judgements: Sequence[Judgement]) -> Judgement:
     return Judgement(*(pl.concat([getattr(one, name) for one in judgements]) for name in names))
 
 
+def _of_ranges(records: pl.DataFrame, ranges: pl.Series, rules: Sequence[str]) -> pl.DataFrame:
+    """The records, which support review at most for claims with a range of service dates (`ranges`: their lines)."""
+    by_date = [rule for rule in rules if rule in _BY_SERVICE_DATE]
+    if ranges.is_empty() or not by_date:
+        return records
+    is_range = pl.col("line").is_in(ranges.implode())
+    return records.with_columns(
+        pl.when(is_range).then(pl.min_horizontal(rule, pl.lit(Outcome.REVIEW, pl.UInt8))).otherwise(rule).alias(rule)
+        for rule in by_date
+    )
+
+
 def _own(rule: Rule, policy: Policy) -> pl.Expr:
     """The outcome of the claim by itself, whatever its records support."""
     return (
         pl.when(~(in_force(policy) & rule.is_applicable))
         .then(Outcome.NOT_APPLICABLE)
-        .when(rule.is_unknown)
+        .when(rule.is_unknown | _is_left_open(rule))
         .then(Outcome.UNKNOWN)
         .otherwise(Outcome.CLEAR)
         .cast(pl.UInt8)
     )
+
+
+def _is_left_open(rule: Rule) -> pl.Expr:
+    """Whether another day of the claim's range of service dates may give more than the first."""
+    if rule.code not in _BY_SERVICE_DATE or rule.code == "INT002":
+        return pl.lit(False)
+    is_range = pl.col("service_date_last").is_not_null()
+    return is_range & ~pl.col("has_call") if rule.without_call else is_range
 
 
 def _strengthened(outcomes: pl.DataFrame, strongest: pl.DataFrame) -> pl.DataFrame:

@@ -65,7 +65,7 @@ def judge_patients(
             audited, visits, records.near_providers.drop("family"), with_table=claims is not None
         ),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
-        _absent(audited, published, context.quality),
+        _absent(audited, published, context.quality) if context.has_visits else 0,
         _unmatched(billed),
     )
 

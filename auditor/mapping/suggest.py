@@ -28,6 +28,7 @@ from auditor.reading import headers
 from auditor.schema.names import is_word, without_credentials
 from auditor.schema.tables import TABLES, Kind, fold
 
+_WITHOUT_CALLS = "# Without calls, the rules that read them are not evaluated, and other rules compare dates."
 _COMMENT = 48
 """Column at which comments begin."""
 _NUMBERS = (Kind.MINUTES, Kind.MONEY)
@@ -138,6 +139,7 @@ def _head(paths: Mapping[str, Sequence[str]], formats: Sequence[str], offsets: b
         "# that was not found are commented out: correct the line and remove the #.",
         f"# Then check the result: {shown}",
         "# The default policy sets all other keys: audit98968 policies show default",
+        *([_WITHOUT_CALLS] if "claims" in paths and "calls" not in paths else []),
         "",
     ]
     zone = (

@@ -28,14 +28,18 @@ SAMPLE = 5000
 
 _MODIFIER = r"^(?i)[A-Z\d]{2}\b"
 _ZONE = r" ([A-Za-z]{3,4})$"
+_AFTER_OFFSET = r"\d(\[[\w/+-]+\]| \([A-Za-z ]+\))$"
+"""A zone's name beside its offset."""
 TERMS = 40
 """A column with more different values than this is no vocabulary."""
 
 _DATES = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d.%m.%Y", "%Y/%m/%d", "%Y.%m.%d", "%d/%m/%Y",
           "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d%b%Y", "%d%b%y", "%m/%d/%y", "%d/%m/%y", "%a %m/%d/%Y",
-          "%a, %d %b %Y", "%a %d %b %Y", "%Y-%m-%d", "%m/%d/%Y")  # fmt: skip
+          "%a, %d %b %Y", "%a %d %b %Y", "%a %b %d %Y", "%Y-%m-%d", "%m/%d/%Y", "%m%d%Y")  # fmt: skip
 _TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M%p", " %I:%M:%S%p", " %H:%M:%S%.f", ":%H:%M:%S", " %H%M",
-          ", %I:%M:%S%p", ", %I:%M%p", " %I.%M.%S%.f%p", "T%H%M%S", "T%H%M%S%#z")  # fmt: skip
+          ", %I:%M:%S%p", ", %I:%M%p", " %I.%M.%S%.f%p", "T%H%M%S", "T%H%M%S%#z",
+          "-%H.%M.%S%.f", "%H%M%S%z", " %I.%M.%S%.f %p %:z", " %H:%M:%S GMT%z", "T%H:%M:%S%:z",
+          "T%H:%M:%S%.f%:z")  # fmt: skip
 _SERIALS = {"epoch": r"^1[0-9]{9}(\.\d+)?$", "epoch_ms": r"^1[0-9]{12}$", "excel": r"^4[0-9]{4}(\.\d+)?$"}
 """Numbers that are instants of this century, wherever a header speaks of dates or times."""
 _MOSTLY = 0.6
@@ -172,7 +176,7 @@ def missing_formats(values: pl.Series, policy: Policy) -> list[str]:
             break
         share, form = _best_format(unread.head(300))
         if share < 0.5:
-            share, form = _zoned_format(unread.head(300))
+            share, form = max(_zoned_format(unread.head(300)), _format_with_zone(unread.head(300)))
         if share < 0.5 or form in found:
             break
         found.append(form)
@@ -196,6 +200,17 @@ def _zoned_format(values: pl.Series) -> tuple[float, str]:
     share, form = _best_format(rest) if len(rest) else (0.0, "")
     apart = rest.str.contains(r"(?i) [AP]M$").any()
     return share * len(rest) / max(len(values), 1), f"{form.replace('%p', ' %p') if apart else form} %Z"
+
+
+def _format_with_zone(values: pl.Series) -> tuple[float, str]:
+    """The same for values that end with the zone that most have, behind the offset: `-04:00[America/New_York]`."""
+    zones = values.str.extract(_AFTER_OFFSET)
+    if not zones.count():
+        return 0.0, ""
+    zone = str(zones.drop_nulls().mode().sort()[0])
+    rest = values.filter(zones == zone).str.strip_suffix(zone)
+    share, form = _best_format(rest)
+    return share * len(rest) / len(values), form + zone
 
 
 def zone_names(values: pl.Series) -> pl.Series:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from auditor.parsing import digit_dates, instants
+from auditor.parsing import digit_dates, instants, row_zones
 from auditor.parsing.instants import UNREADABLE, ColumnDates, Instants
 from auditor.parsing.table_parser import TableParser
 from auditor.parsing.time_zones import REPEATED, SKIPPED
@@ -25,11 +25,12 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     Midnights of `call_start` are times, and one without a time rejects its row. A `call_end` without a time is blank: it
     does not say when the call ended.
     """
-    zone = parser.policy.zone_of(parser.table, column.name)
     kind = parser.dates_of(column)
     if column.name == "call_start":
         kind = ColumnDates(mixed=kind is not None and kind.mixed)
-    found = instants.read(values, parser.policy, kind=kind, zone=zone, count=parser.count)
+    if row_zones.of(parser) is not None:
+        values, parser.codes = parser.encoded(values).decode(), None
+    found = _found(parser, column.name, values, kind)
     _reject_times(parser, column, values, found)
     parser.date_counts[column.name] = found.counts
     utc, date_only = found.utc, found.date_only
@@ -41,6 +42,14 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     parser.add(f"{column.name}_date_only", date_only)
     if column.name in _WITH_LOCAL_DATE:
         parser.add(f"{column.name}_date", found.local.dt.date())
+
+
+def _found(parser: TableParser, name: str, values: pl.Series, kind: ColumnDates | None) -> Instants:
+    """What the values state, in the zones of their rows, else in that of the column."""
+    zone, names = parser.policy.zone_of(parser.table, name), row_zones.of(parser)
+    if names is None:
+        return instants.read(values, parser.policy, kind=kind, zone=zone, count=parser.count)
+    return row_zones.read_instants(parser, values, names, zone, kind)
 
 
 def _reject_times(parser: TableParser, column: Column, values: pl.Series, found: Instants) -> None:
@@ -56,7 +65,7 @@ def _reject_times(parser: TableParser, column: Column, values: pl.Series, found:
             parser.reject(name, reason, found.placeholder)
         if not parser.has_row(values.is_not_null() & ~found.placeholder):
             parser.filled.discard(name)
-    zone = parser.policy.zone_of(parser.table, name)
+    zone = parser.policy.zone_of(parser.table, name) if row_zones.of(parser) is None else "the row's time zone"
     parser.has_local_times |= found.has_local and not parser.policy.has_zone(parser.table, name)
     if not found.problem.max():
         return
@@ -128,19 +137,19 @@ def read_clock(parser: TableParser, column: Column, values: pl.Series) -> None:
     A full date and time is read as an instant. An end without seconds in the minute of the start is the start. A time that
     cannot be read rejects its row; so does one before the start that is more than 12 hours after it on the next day.
     """
-    zone, start = parser.policy.zone_of(parser.table, "call_start"), parser.columns["call_start"].decode()
+    start = parser.columns["call_start"].decode()
     nothing = pl.Series([None], dtype=start.dtype).new_from_index(0, len(values))
     stated = parser.columns["call_end"].decode() if "call_end" in parser.columns else nothing
     if values.null_count() == len(values):
         parser.add("call_end", stated)
         return
     values = values.set(stated.is_not_null(), None)
-    day, clock = start.dt.convert_time_zone(zone).dt.date(), values.str.contains(TIME_OF_DAY).fill_null(False)
+    day, clock = row_zones.days(parser, start), values.str.contains(TIME_OF_DAY).fill_null(False)
 
     def ending(days: int) -> instants.Instants:
         dated = (day + timedelta(days=days)).dt.to_string("%Y-%m-%d ") + values
         text = values.to_frame("v").select(pl.when(clock).then(dated).otherwise("v")).to_series()
-        return instants.read(text, parser.policy, kind=ColumnDates(), zone=zone)
+        return _found(parser, "call_start", text, ColumnDates())
 
     same = ending(0)
     next_day = clock & (same.utc < start.dt.truncate("1m")).fill_null(False)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from auditor.parsing import cells, codes, durations, identifiers, instant_columns, numbers, vocabularies
+from auditor.parsing import cells, codes, durations, identifiers, instant_columns, numbers, row_zones, vocabularies
 from auditor.parsing.table_parser import TableParser
 from auditor.policy import Policy
 from auditor.reading.dictionary import ColumnHints, byte_range_of
@@ -46,6 +46,7 @@ READERS: dict[Kind, Reader] = {
     Kind.MONEY: Reader(numbers.read_money, numbers.MONEY_LOOKS_LIKE),
     Kind.NUMBER: Reader(numbers.read, numbers.LOOKS_LIKE),
     Kind.DAYS: Reader(numbers.read_days, numbers.DAYS_LOOK_LIKE),
+    Kind.ZONE: Reader(row_zones.read, row_zones.LOOKS_LIKE, encode=True),
 }
 """A new kind of value is its reader, its line here and its name in `Kind`."""
 

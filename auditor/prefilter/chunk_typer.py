@@ -35,7 +35,7 @@ _PROFILE_COLUMNS = {
     "calls": ("cpt_code", "frequency_code", "claim_status", "billed_amount", "paid_amount", "call_end", "call_minutes",
               "call_seconds", "discussion_minutes"),
     "visits": ("status",),
-    "claims": (),
+    "claims": ("frequency_code", "claim_status", "billed_amount", "paid_amount"),
 }  # fmt: skip
 """The columns that the summary and the row filters need, beside those of the profile."""
 _DUPLICATE_COLUMNS = {
@@ -226,6 +226,17 @@ def within_dates(spans: pl.DataFrame, day: str) -> RowFilter:
     """Rows matter whose day is in the span of their patient: patient_id, first day, last day."""
     date_filter = DateRangeFilter(spans)
     return lambda rows: date_filter.may_contain(rows["patient_id"], rows[day])
+
+
+def lines_near_lines(lines: pl.DataFrame, spans: pl.DataFrame) -> RowFilter:
+    """Lines matter that are `within_dates` in the spans, that have a call or a claim of `lines` or one that these name.
+
+    So do the adjustments of their patients: what they settle may be near.
+    """
+    claims = pl.concat([lines["claim_id"], lines["original_claim_id"]])
+    named = with_any_id(call_id=lines["call_id"], claim_id=claims)
+    patients, within = with_any_id(patient_id=lines["patient_id"]), within_dates(spans, "service_date")
+    return lambda rows: named(rows) | within(rows) | (rows.select(is_adjustment()).to_series() & patients(rows))
 
 
 def calls_near_lines(lines: pl.DataFrame, spans: pl.DataFrame, *names: str) -> RowFilter:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import polars as pl
+import polars.selectors as cs
 
 from auditor.parsing.duplicates import hashed
 from auditor.parsing.typed_chunk import type_rows
@@ -12,9 +13,9 @@ from auditor.reading.ingest import Chunk, SourceFile
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES
 
-_BILLED = ("patient_id", "provider_id", "claim_id", "call_id")
-_DAY = {"calls": ("call_start", "call_start_date"), "claims": ("service_date", "service_date")}
-"""A line's date: the column as it is written, and typed."""
+_BILLED = ("patient_id", "provider_id", "claim_id", "call_id", "original_claim_id")
+_DAY = {"calls": (("timezone", "call_start"), "call_start_date"), "claims": (("service_date",), "service_date")}
+"""A line's date: the columns that it is written in, and the typed one."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,10 @@ class KeyScan:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are looked at."""
-        return (*TABLES[self.table].key, *((*_BILLED, "cpt_code", _DAY[self.table][0]) if self.bills else ()))
+        return (
+            *TABLES[self.table].key,
+            *((*_BILLED, "cpt_code", *_DAY[self.table][0]) if self.bills else ()),
+        )
 
     def __call__(self, chunk: Chunk) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame]:
         """The hash of every id, what lines name, and their dates."""
@@ -42,15 +46,17 @@ class KeyScan:
         if not self.bills:
             return type_rows(spec, chunk, self.policy, self.blanks).ids(), no_billed_ids(), no_line_dates()
         written, day = _DAY[self.table]
-        typed = type_rows(spec, replace(chunk, frame=chunk.frame.drop(written)), self.policy, self.blanks)
+        typed = type_rows(spec, replace(chunk, frame=chunk.frame.drop(written, strict=False)), self.policy, self.blanks)
         codes = typed.column("cpt_code")
         dated = codes.is_in(FAMILY).fill_null(typed.column("claim_id").is_not_null())
         rows = typed.columns(*_BILLED).with_columns(codes).filter(dated)
         if self.table == "calls":  # a billed call without a claim is its own
             rows = rows.with_columns(pl.coalesce("claim_id", "call_id"))
-        when = replace(chunk, frame=chunk.frame.select(written).filter(dated))
-        dates = type_rows(spec, when, self.policy, self.blanks).column(day)
-        days = pl.DataFrame({"claim": hashed([rows["claim_id"]]), "day": dates})
+        when = replace(chunk, frame=chunk.frame.select(cs.by_name(*written, require_all=False)).filter(dated))
+        dates = type_rows(spec, when, self.policy, self.blanks)
+        days = pl.DataFrame({"claim": hashed([rows["claim_id"]]), "day": dates.column(day)})
+        if self.table == "claims":  # a range of service dates reaches to its last day
+            days = pl.concat([days, days.with_columns(day=dates.column("service_date_last")).drop_nulls("day")])
         return typed.ids(), detached(rows.drop_nulls("cpt_code").select(_BILLED)), days
 
 
@@ -66,6 +72,11 @@ class KeyScanResult:
     billed: pl.DataFrame
     days: pl.DataFrame
     files: tuple[SourceFile, ...]
+
+
+def no_keys(scan: KeyScan) -> KeyScanResult:
+    """The keys of a table that was not given."""
+    return KeyScanResult(scan, repeated_hashes([]), no_billed_ids(), no_line_dates(), ())
 
 
 def no_billed_ids() -> pl.DataFrame:

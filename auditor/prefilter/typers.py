@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import polars as pl
 
-from auditor.engines import KeptRows
+from auditor.engines import KeptRows, NoRows
 from auditor.parsing.duplicates import hashed
 from auditor.policy import Policy
 from auditor.prefilter import chunk_typer
@@ -13,6 +14,7 @@ from auditor.prefilter.chunk_typer import ChunkTyper, RowFilter
 from auditor.prefilter.key_scan import KeyScanResult
 from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.quality import relationships
+from auditor.quality.coverage_bounds import last_instant
 from auditor.rules.rule import Rule
 from auditor.windows import bounds
 
@@ -33,9 +35,7 @@ class Typers:
     def calls(self) -> ChunkTyper:
         """Calls near the dates of billed lines."""
         billed = self.lines.billed
-        patients = billed.select("patient_id", claim=hashed([billed["claim_id"]])).unique()
-        days = self.lines.days.group_by("claim").agg(first=pl.min("day"), last=pl.max("day"))
-        spans = _widened(patients.join(days, on="claim"), *bounds.longest_of_calls(self.policy))
+        spans = _widened(self.dated, *bounds.longest_of_calls(self.policy))
         named = ("claim_id", "call_id") if self.with_claims else ("claim_id",)
         ids = {
             "call in calls": billed["call_id"],
@@ -45,7 +45,10 @@ class Typers:
         return self.typer("calls", chunk_typer.calls_near_lines(billed, spans, *named), ids)
 
     def claims(self, calls: KeptRows) -> ChunkTyper:
-        """Claims of the patients, calls and claim ids of the kept calls."""
+        """Claims of the patients, calls and claim ids of the kept calls; without calls, those near telephone lines."""
+        if isinstance(calls, NoRows):
+            spans = _widened(self.dated, *bounds.longest(self.policy, postoperative=False))
+            return self.typer("claims", chunk_typer.lines_near_lines(self.lines.billed, spans), {})
         ids = calls.select("call_id", "claim_id")
         near = chunk_typer.with_any_id(
             patient_id=self.lines.billed["patient_id"], call_id=ids["call_id"], claim_id=ids["claim_id"]
@@ -55,15 +58,18 @@ class Typers:
     def visits(self, calls: KeptRows, claims: KeptRows | None) -> ChunkTyper:
         """Visits within the windows of the dates of kept calls and claims."""
         dated = calls.select("patient_id", "call_id", "claim_id", "cpt_code", day="call_start_date")
-        if claims:
+        if isinstance(calls, NoRows):
+            dated = self.dated
+        elif claims:
             lines = claims.select("patient_id", "claim_id", "call_id", day="service_date")
             dated = dated.filter(pl.col("call_id").is_in(lines["call_id"].implode())
                                  | pl.col("claim_id").is_in(lines["claim_id"].implode()))  # fmt: skip
             dated = pl.concat([dated.select("patient_id", "day"), lines.select("patient_id", "day")])
+            dated = dated.select("patient_id", first="day", last="day")
         else:
             dated = dated.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
+            dated = dated.select("patient_id", first="day", last="day")
         postoperative = any(rule.window == "postoperative" for rule in self.rules)
-        dated = dated.select("patient_id", first="day", last="day")
         spans = _widened(dated, *bounds.longest(self.policy, postoperative=postoperative))
         links = calls.select("call_id", "related_visit_id")
         ids = {
@@ -73,7 +79,23 @@ class Typers:
             "call in visits": links["call_id"],
         }
         typer = self.typer("visits", chunk_typer.within_dates(spans, "visit_start_date"), ids)
-        return replace(typer, until=calls.summary.profile.coverage.latest_end)
+        return replace(typer, until=self.until(calls, claims))
+
+    def until(self, calls: KeptRows, claims: KeptRows | None) -> datetime | None:
+        """The latest end of a call; without a table of calls, of a service date."""
+        if claims is None or not isinstance(calls, NoRows):
+            return calls.summary.profile.coverage.latest_end
+        dates = claims.summary.profile.coverage.lines.to_frame("day")
+        last: datetime | None = dates.select(last_instant(pl.col("day").max(), self.policy.timezone)).item()
+        return last
+
+    @property
+    def dated(self) -> pl.DataFrame:
+        """The patients of lines of the family, with the first day and the last of their claims."""
+        billed = self.lines.billed
+        patients = billed.select("patient_id", claim=hashed([billed["claim_id"]])).unique()
+        days = self.lines.days.group_by("claim").agg(first=pl.min("day"), last=pl.max("day"))
+        return patients.join(days, on="claim")
 
     @property
     def with_claims(self) -> bool:

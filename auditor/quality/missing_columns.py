@@ -1,6 +1,7 @@
 """The exports have the columns that the rules need.
 
-What it checks: whether any rule can be evaluated, and whether each rule of `--require` can.
+What it checks: whether any rule can be evaluated, and whether each rule of `--require` can. Where claims are given without
+calls or visits, `--require` leaves out the rules that read those.
 
 Why it matters: a rule without its columns finds nothing, which looks like a clean result.
 
@@ -12,7 +13,7 @@ Source: docs/specification.md#refusals.
 from collections.abc import Iterator
 
 from auditor.quality.issue import Check, Exports, Issue, Stage
-from auditor.rules import CODES
+from auditor.rules import ALL, CODES
 from auditor.run_options import REQUIRED_RULES
 
 
@@ -26,8 +27,9 @@ def judge(exports: Exports) -> Iterator[Issue]:
             "map these columns in the policy or select other rules",
         )
     default = tuple(code for code in REQUIRED_RULES if code not in settings.disabled_rules)
+    lacking = {rule.code for rule in ALL if rule.lacks_table(exports.tables)}
     for code in default if settings.required is None else settings.required:
-        if reason := missing.get(code):
+        if (reason := missing.get(code)) and code not in lacking:
             yield CHECK.refuse(
                 f"required rule {code} cannot be evaluated: {reason}",
                 "export this data, or leave the rule out of --require",

@@ -117,7 +117,8 @@ class Extract:
     warnings: tuple[str, ...] = ()
 
 
-REJECT_SCHEMA = {"source_file": pl.String(), "source_record": pl.UInt32(), "column": pl.String(),
+SOURCE_SCHEMA = {"source_file": pl.String(), "source_record": pl.UInt32()}
+REJECT_SCHEMA = {**SOURCE_SCHEMA, "column": pl.String(),
                  "reason": pl.String(), "patient_id": pl.String()}  # fmt: skip
 
 

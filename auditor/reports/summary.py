@@ -101,6 +101,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         unrecognised=unrecognised_of(result.inputs, settings),
         null_words=[BlankWords(**cells) for cells in blanks_of(result.inputs, NULL_WORDS)],
         placeholder_dates=[BlankDates(**cells) for cells in blanks_of(result.inputs, PLACEHOLDER_DATES)],
+        row_zones=[name for name, table in result.inputs.tables.items() if "timezone" in table.columns],
         warnings=list(result.warnings),
     )
 

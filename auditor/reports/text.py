@@ -11,7 +11,7 @@ from rich.text import Text
 
 from auditor.cases.states import STATES
 from auditor.reading.files import shown
-from auditor.reports.page.phrases import no_policy, reach, tables, verdict, why_none_audited
+from auditor.reports.page.phrases import evaluated, no_policy, reach, tables, verdict, why_none_audited
 from auditor.reports.summary import shown_payers
 from auditor.reports.tables import URGENT, worst_first
 from auditor.run_summary import Join, Money, PayerResult, RuleResult, Summary, Tally
@@ -60,14 +60,14 @@ def write(
     """
     out = console(stream)
     most = _ROWS if stream.isatty() else None
-    out.print(f"{summary.rules_evaluated} of {summary.rules_total} rules evaluated")
+    out.print(evaluated(summary))
     out.print(_claims_line(summary))
     if not summary.claims.audited:
         out.print(f"No claim was audited: {why_none_audited(summary)}")
     out.print(_money_line(summary))
     for line in _payer_lines(summary.payers if show_ids else shown_payers(summary)):
         out.print(line)
-    out.print(f"Visits cover {reach(summary.coverage)}; policy {summary.policy.name}, {summary.timezone}")
+    out.print(f"Visits cover {reach(summary.coverage)}; policy {summary.policy.name}, {summary.zones}")
     out.print(_rows_line(summary))
     if summary.blank_columns:
         out.print(f"Blank in every row, so absent: {', '.join(summary.blank_columns)}")

@@ -14,7 +14,7 @@ def documented(code: str, column: str, meaning: str, page: str) -> Rule:
         over="claim",
         review=~pl.col(column),
         reads_calls=True,
-        needs=((f"calls.{column}",),),
+        needs=(("calls",), (f"calls.{column}",)),
         message=pl.lit(f"no call of the claim documents {meaning}"),
         nothing=f"a call of the claim documents {meaning}",
         errs="neither",

@@ -30,6 +30,7 @@ RULE = Rule(
     reads=TIMES,
     unknown=pl.col("minutes").is_null(),
     reads_calls=True,
+    needs=(("calls",),),
     message=pl.format("the calls add up to {} min; {} needs at least {} min", "minutes", "cpt_code", "low"),
     nothing="the calls add up to {minutes} min ({minutes_source}); {cpt_code} needs at least {low} min",
     why_unknown=always("the minutes are unknown because a call has neither minutes nor an end"),

@@ -27,6 +27,7 @@ RULE = Rule(
     reads=TIMES,
     unknown=pl.col("minutes").is_null(),
     reads_calls=True,
+    needs=(("calls",),),
     message=pl.when(pl.col("minutes") > pl.col("high"))
     .then(pl.format("the calls add up to {} min; {} allows at most {} min", "minutes", "cpt_code", "high"))
     .otherwise(

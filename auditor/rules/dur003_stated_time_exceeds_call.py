@@ -26,6 +26,7 @@ RULE = Rule(
     review=pl.col("clock") + MINUTE < _STATED,
     reads=TIMES,
     reads_calls=True,
+    needs=(("calls",),),
     applies=~pl.col("has_call") | pl.col("has_both_times"),
     message=pl.lit("the stated or discussion minutes exceed the time between the call's start and end"),
     nothing="no call's stated minutes exceed the time between its start and end by more than a minute",

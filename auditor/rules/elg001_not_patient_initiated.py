@@ -24,7 +24,7 @@ RULE = Rule(
     review=pl.col("initiated_by") == "callback",
     doubt=pl.col("initiated_by").is_null(),
     reads_calls=True,
-    needs=(("calls.initiated_by",),),
+    needs=(("calls",), ("calls.initiated_by",)),
     message=pl.lit("the patient did not start a call of the claim: the provider started it, or it was a callback"),
     nothing="the patient, a parent or a guardian started every call",
     why_unknown=blank("who started the call"),

@@ -22,7 +22,7 @@ RULE = Rule(
     violation=pl.col("caller") == "other",
     doubt=pl.col("caller").is_null(),
     reads_calls=True,
-    needs=(("calls.caller",),),
+    needs=(("calls",), ("calls.caller",)),
     message=pl.lit("someone other than the patient, a parent or a guardian called"),
     nothing="the patient, a parent or a guardian spoke in every call",
     why_unknown=blank("the caller"),

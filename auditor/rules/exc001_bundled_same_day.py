@@ -26,7 +26,7 @@ RULE = Rule(
     doubt=pl.col("provider_blank"),
     reads=("visits.provider_id", "visits.status"),
     window="same_day",
-    needs=(("visits.cpt_codes",),),
+    needs=(("visits",), ("visits.cpt_codes",)),
     message=pl.format(
         "{} {} of the same day has a code that is bundled with {}", "related_kind", "related_id", "cpt_code"
     ),

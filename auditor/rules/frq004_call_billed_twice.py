@@ -1,7 +1,8 @@
 """The call was billed on two lines.
 
 What it checks: none of the claim's calls supports an earlier active line of the family, or any line with another
-telephone code. If a line with any other code names the call, the rule requests review.
+telephone code. If a line with any other code names the call, the rule requests review. Without calls in the inputs, it
+compares the call ids of the lines.
 
 Why it matters: one call is one service.
 
@@ -23,6 +24,10 @@ RULE = Rule(
     violation=pl.col("is_telephone"),
     review=pl.lit(True),
     reads_calls=True,
+    without_call=True,
+    applies=pl.col("has_shared_calls") | pl.col("call_unsure"),
+    needs=(("calls", "claims.call_id"),),
+    not_applicable="the claim has no call",
     message=pl.format("a call of this claim also supports claim {}{}", "related_id", BILLED_AGAIN),
     nothing="the claim's calls support no other line",
     errs="under",

@@ -23,6 +23,7 @@ RULE = Rule(
     violation=pl.col("other_party") | pl.col("none_on_date"),
     doubt=pl.col("party_unsure"),
     reads_calls=True,
+    needs=(("calls",),),
     message=pl.format("the patient, provider or date of call {} differs from the claim's", "related_id"),
     nothing="the calls have the claim's patient, provider and service date",
     why_unknown=always("an id of the claim's call, patient or provider may be written differently in the calls export"),

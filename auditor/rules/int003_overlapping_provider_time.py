@@ -23,6 +23,7 @@ RULE = Rule(
     reads=TIMES,
     unknown=pl.col("end").is_null(),
     reads_calls=True,
+    needs=(("calls",),),
     message=pl.format("call {} of the same provider overlaps a call of this claim", "related_id"),
     nothing="no other call of the provider overlaps a call of this claim",
     why_unknown=always("the end of a call of the claim is unknown"),

@@ -47,8 +47,11 @@ RULE = Rule(
     reads=(*RELATION_READS, *TIMES),
     window="later",
     reads_calls=True,
-    by_days=True,
-    needs=(("visits.soonest_available", "visits.booked_at", "visits.originating_call_id"),),
+    without_call=True,
+    needs=(
+        ("visits",),
+        ("visits.soonest_available", "visits.booked_at", "visits.originating_call_id"),
+    ),
     message=pl.format(
         "{} ({}) starts {} after {} and may have been the soonest available appointment",
         VISIT,

@@ -7,6 +7,8 @@ Why it matters: postoperative care, including calls, is paid with the procedure.
 How to resolve: check whether the call was about the procedure. If it was not, report modifier 24; the rule does not apply
 to a line with modifier 24.
 
+If the claim has no call, the rule compares dates and requests review.
+
 What it cannot see: procedures without `global_days` in the export, and procedures of other groups.
 """
 
@@ -44,9 +46,9 @@ RULE = Rule(
     reads=(*RELATION_READS, "calls.modifiers", "claims.modifiers"),
     window="postoperative",
     reads_calls=True,
-    by_days=True,
+    without_call=True,
     applies=~pl.col("modifiers").list.contains("24"),
-    needs=(("visits.global_days",),),
+    needs=(("visits",), ("visits.global_days",)),
     message=pl.format(
         "{} is {} procedure visit {} ({}), within its global period", THE_CALL, _WHEN, "related_id", RELATION
     ),
@@ -72,5 +74,14 @@ RULE = Rule(
     v6     | p6      | 2026-03-02 09:00 | a        | cancelled | 10          | M17.0           |           |
     k6     | p6      | 2026-03-05 09:00 | a        |           |             | M17.1           |           | clear
     k5     | p5      | 2025-02-03 09:00 | a        |           |             |                 |           | unknown
+
+    policy: relatedness = "evidence"
+    record | patient | start            | provider | status    | global_days | expect
+    u1     | p1      | 2026-02-02 09:00 | a        |           |             |
+    u2     | p2      | 2026-02-02 09:00 | a        |           |             |
+    b1     | p1      | 2026-03-09       | a        |           |             | clear
+    v1     | p1      | 2026-03-09 08:00 | a        | completed | 10          |
+    b2     | p2      | 2026-03-09       | a        |           |             | review v2
+    v2     | p2      | 2026-03-08 08:00 | a        | completed | 10          |
     """,
 )

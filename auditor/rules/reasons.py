@@ -16,6 +16,7 @@ from auditor.zones import zone
 if TYPE_CHECKING:
     from auditor.run_summary import Summary
 
+_NO_VISITS = "the inputs have no visits; only lines that bill a visit were compared"
 _INSTANT = timedelta(microseconds=1)
 _REJECTED = (
     "some of the patient's {} may be missing: a row was rejected (see rejects.csv), an id may be written differently "
@@ -39,6 +40,8 @@ def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
     """Visits before the call: the window begins before the visits export, or the call is after the export ends."""
 
     def reason_of(claim: Row, records: Sequence[Row], run: "Summary") -> str:
+        if all(file.table != "visits" for file in run.inputs):
+            return _NO_VISITS
         start = claim["call_start"] or bounds.midnight(claim["service_date"], zone(run.timezone))
         first = bounds.first_day(start.date(), getattr(run.numbers, window))
         since, as_of = run.coverage.visits_since, run.coverage.as_of
@@ -55,6 +58,8 @@ def visits_back(window: Literal["lookback", "postoperative"]) -> Why:
 
 def visits_ahead(claim: Row, records: Sequence[Row], run: "Summary") -> str:
     """Visits after the call: its end is unknown, the export ends too early, or visits of the window lack data."""
+    if all(file.table != "visits" for file in run.inputs):
+        return _NO_VISITS
     if claim["call_start"] is not None and claim["call_end"] is None:
         return "the end of the call is unknown, so it cannot be told which visits are after it"
     times = claim["call_start"], claim["call_end"], claim["service_date"]

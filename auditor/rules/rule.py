@@ -3,7 +3,7 @@
 A rule is a few polars expressions over named columns that `windows/` prepared. It never looks across rows.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal
@@ -47,7 +47,7 @@ class Rule:
     column as `table.column`, or a table; `lines.units` and the like are columns of the claims table, or of the calls
     without one. `reads` are other columns that change its outcome; every rule also reads required columns and `BILLED`.
     If the exports do not cover `window`, the rule is unknown. `reads_calls`: it does not apply to a claim without a call
-    unless it weighs it `by_days`, and is unknown if the claim's ids may match one.
+    unless it judges it `without_call` (`applies` may say when), and is unknown if the claim's ids may match one.
 
     The texts that `explain` prints: `nothing` if the rule found nothing, `why_unknown` if it is unknown,
     `not_applicable` if it does not apply to a claim that has a call, and `exclusion_reason` for a record that supports
@@ -74,7 +74,7 @@ class Rule:
     needs: tuple[tuple[str, ...], ...] = ()
     window: CoverageWindow | None = None
     reads_calls: bool = False
-    by_days: bool = False
+    without_call: bool = False
     shows_record: bool = True
     nothing: str = "nothing found"
     why_unknown: Why = lambda *_: "the export does not show it"
@@ -114,7 +114,7 @@ class Rule:
     @property
     def is_applicable(self) -> pl.Expr:
         """Whether the rule applies to a claim."""
-        return HAS_CALL & self.applies if self.reads_calls and not self.by_days else self.applies
+        return HAS_CALL & self.applies if self.reads_calls and not self.without_call else self.applies
 
     @property
     def strongest(self) -> Literal["violation", "review"]:
@@ -136,6 +136,11 @@ class Rule:
             .otherwise(Outcome.CLEAR)
             .cast(pl.UInt8)
         )
+
+    def lacks_table(self, tables: Collection[str]) -> bool:
+        """Whether it needs the calls or the visits, and they are not among the tables."""
+        absent = {"calls", "visits"} - {*tables}
+        return any({name.partition(".")[0] for name in names} & absent for names in self.needs)
 
     def why_not_evaluated(self, exists: frozenset[str], off: frozenset[str]) -> str | None:
         """The reason the rule cannot be evaluated on these tables and columns, or None; `off` are the rules without one."""
@@ -161,6 +166,7 @@ _BILLING = ("cpt_code", "claim_id", "claim_line", "claim_status", "frequency_cod
 BILLED = (
     *(f"{table}.{column}" for table in ("calls", "claims") for column in _BILLING),
     "claims.call_id",
+    *(f"claims.{name}" for name in ("processed_date", "payer", "place_of_service", "diagnosis_codes")),
     "calls.purpose",
 )
 """The optional columns from which every rule has the lines and their calls."""
@@ -195,7 +201,9 @@ VISIT = (
 """The related visit in messages; of a billed one, the claim."""
 
 THE_CALL = (
-    pl.when("has_call").then(pl.lit("the call")).otherwise(pl.lit("the service date of the claim, which has no call"))
+    pl.when("has_call")
+    .then(pl.lit("the call"))
+    .otherwise(pl.lit("the service date (the inputs have no call of the claim)"))
 )
 """From what days are counted in messages."""
 

@@ -211,7 +211,7 @@ def _not_applicable(code: str, claim: Row, run: Summary) -> str:
     if claim["disposition"] == NOT_APPLICABLE:
         return "the service date is outside the policy's dates"
     rule = _RULES.get(code)
-    if not claim["call_ids"] and (rule is None or (rule.reads_calls and not rule.by_days)):
+    if not claim["call_ids"] and (rule is None or (rule.reads_calls and not rule.without_call)):
         return "the claim has no call"
     return rule.not_applicable if rule else "the rule does not apply to this claim"
 

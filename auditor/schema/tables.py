@@ -28,6 +28,7 @@ class Kind(StrEnum):
     MONEY = "money"
     NUMBER = "number"
     DAYS = "days"
+    ZONE = "time zone"
 
 
 Vocabulary = Mapping[str, tuple[str, ...]]
@@ -157,6 +158,7 @@ _DIAGNOSES = Column(
     "ICD-10-CM codes",
     ("diagnoses", "diagnosis", "dx", "dx_codes", "icd10", "icd_codes"),
 )
+_TIMEZONE = Column("timezone", Kind.ZONE, "the zone of the row's times without an offset", ("tz", "time_zone_name"))
 _PAYER = Column("payer", Kind.TEXT, "the insurer billed", ("insurer", "payor", "payer_name", "insurance"))
 _CODE_ALIASES = ("cpt", "hcpcs", "hcpcs_cd", "hcpcs_code", "procedure_code", "billed_cpt")
 
@@ -201,6 +203,7 @@ CALLS = _table(
     Column("call_id", Kind.ID, "the call", ("call", "call_no", "call_number"), required=True),
     _PATIENT,
     _REQUIRED_PROVIDER,
+    _TIMEZONE,
     Column(
         "call_start", Kind.INSTANT, "when the call began", ("start_time", "call_start_time", "start"), required=True
     ),
@@ -238,6 +241,7 @@ VISITS = _table(
     ("visit_id",),
     Column("visit_id", Kind.ID, "the visit", ("appointment_id", "encounter_id", "visit_occurrence_id"), required=True),
     _PATIENT,
+    _TIMEZONE,
     Column(
         "visit_start",
         Kind.INSTANT,

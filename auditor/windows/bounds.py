@@ -154,6 +154,13 @@ def closing(end: pl.Expr, policy: Policy) -> tuple[pl.Expr, pl.Expr]:
     return hours_after(end, policy.lookahead.hours), hours_after(end, 24 * policy.horizon_days)
 
 
+def closing_by_days(policy: Policy) -> tuple[pl.Expr, pl.Expr]:
+    """The same for a claim without a call: the ends of days after its service date."""
+    days = ahead_days(policy), max(policy.horizon_days, ahead_days(policy))
+    soon, late = (last_instant(days_after("service_date", count), policy.timezone) for count in days)
+    return soon, late
+
+
 def days_between(later_date: str, earlier_date: str) -> pl.Expr:
     """Whole days from one date column to another."""
     return (pl.col(later_date) - pl.col(earlier_date)).dt.total_days()

@@ -31,11 +31,14 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         "line", "named_by_id", "initiated_by", "established", "caller", "purpose", "stated", "discussion_minutes", "clock",
         id="call_id", at="call_start", call_patient="patient_id", call_provider="provider_id", call_date="call_start_date",
     )  # fmt: skip
-    own = claims.select("line", "patient_id", "provider_id", "service_date", "call_dates", "call_unsure",
+    own = claims.select(
+        "line", "patient_id", "provider_id", "service_date", "service_date_last", "call_dates", "call_unsure",
         "patient_unjoined", "provider_unjoined",
     )  # fmt: skip
     other_patient = pl.col("call_patient") != pl.col("patient_id")
     other_provider = pl.col("call_provider") != pl.col("provider_id")
+    day, last = pl.col("service_date"), pl.coalesce("service_date_last", "service_date")
+    on_a_day = pl.col("call_date").is_between(day, last).any().over("line")
     return calls.join(own, on="line", how="inner").with_columns(
         kind=pl.lit("call"),
         date_only=pl.lit(False),
@@ -51,7 +54,8 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         & ((other_patient & pl.col("patient_unjoined")) | (other_provider & pl.col("provider_unjoined"))),
         none_on_date=pl.lit(records.has_claims_table)
         & ~pl.col("call_unsure")
-        & ~pl.col("call_dates").list.contains(pl.col("service_date")),
+        & ~pl.col("call_dates").list.contains(day)
+        & ~on_a_day,
     )
 
 

@@ -41,6 +41,7 @@ CLAIM: Columns = {
     "billed_amount": (MONEY, "amount billed"),
     "paid_amount": (MONEY, "amount paid"),
     "service_date": (DATE, "the local date billed"),
+    "service_date_last": (DATE, "the last day, if the export gives a range of service dates; else null"),
     "start": (INSTANT, "earliest start of its calls; null without a call"),
     "end": (INSTANT, "latest end of its calls; null if one is unknown"),
     "end_or_start": (INSTANT, "the end, or the start where the end is unknown"),
@@ -59,6 +60,7 @@ CLAIM: Columns = {
     "has_both_times": (FLAG, "a call has both a clock time and a stated one"),
     "payer": (TEXT, "the insurer billed"),
     "names_call": (FLAG, "its ids name one of its calls"),
+    "has_shared_calls": (FLAG, "a call supports it; without a table of calls, its row names one"),
     "group_id": (TEXT, "billing group of its provider"),
     "specialty": (TEXT, "specialty of its provider"),
     "credential": (TEXT, "credential of its provider, as written"),
@@ -145,7 +147,9 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
         return pl.col(column).is_in(quality.normalized_matches(pair).implode())
 
     is_placeholder = pl.col("patient_id").is_in(quality.placeholders.implode())
-    visits = visits | is_placeholder | nearly_in("patient_id", "patient in visits")
+    visits = (
+        visits | pl.lit(not records.context.has_visits) | is_placeholder | nearly_in("patient_id", "patient in visits")
+    )
     of_family = nearly_in("patient_id", "patient in lines")
     of_others = nearly_in("patient_id", "patient in other lines")
     lines = lines | is_placeholder | of_family
@@ -177,11 +181,15 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
     keys = ["patient_id", "provider_id"]
     near = records.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
     billed = records.billing.lines.join(near, on=keys, how="left", maintain_order="left")
-    billed = billed.with_columns(**bounds.window_edges(records.context.policy.timezone))
+    billed = billed.with_columns(
+        **bounds.window_edges(records.context.policy.timezone),
+        shared_calls=pl.col("call_ids" if records.context.has_calls else "named_calls"),
+    )
     billed = billed.with_columns(
         is_placeholder=is_placeholder.fill_null(False),
         provider_unsure=nearly_in("provider_id", "provider in providers").fill_null(True),
-        call_unsure=call_unsure.fill_null(False) if records.has_claims_table else pl.lit(False),
+        call_unsure=call_unsure.fill_null(False) if records.compares_calls else pl.lit(False),
+        has_shared_calls=pl.col("shared_calls").list.len().fill_null(0) > 0,
         patient_unjoined=unjoined["patient_id"],
         provider_unjoined=unjoined["provider_id"].fill_null(True),
         lines_tainted=lines,
@@ -279,7 +287,7 @@ def _counted(claims: pl.DataFrame) -> pl.Series:
     return pl.concat(rounds) if rounds else claims["line"]
 
 
-_BILLED_AGAIN = ("payer", "paid_amount", "names_call", "call_ids")
+_BILLED_AGAIN = ("payer", "paid_amount", "names_call", "shared_calls")
 """What tells whether one service was billed again, beside the `_LINE_COLUMNS`."""
 _LINE_COLUMNS = ("line", "patient_id", "provider_id", "service_date", "cpt_code", "group_id", "specialty")
 
@@ -287,7 +295,7 @@ _LINE_COLUMNS = ("line", "patient_id", "provider_id", "service_date", "cpt_code"
 def _line_record(zone: str) -> list[pl.Expr]:
     """A line as a record; `at` is its start, or the midnight of its date if the start is unknown."""
     at = pl.coalesce("start", first_instant(pl.col("service_date"), zone))
-    names = (*_LINE_COLUMNS, *_BILLED_AGAIN, "counted", "start", "claim_status_sure", "unmatched")
+    names = (*_LINE_COLUMNS, *_BILLED_AGAIN, "counted", "start", "claim_status_sure", "unmatched", "service_date_last")
     earlier = [pl.col(name).alias(f"e_{name}") for name in names if name != "patient_id"]
     return [pl.col("patient_id"), *earlier, pl.col("claim_id").alias("id"), at.alias("at")]
 
@@ -317,7 +325,7 @@ def _billed_again() -> pl.Expr:
 
 def _same_service() -> pl.Expr:
     """Whether two lines of one patient have a call in common, or one names no call and they are alike."""
-    shared = pl.col("call_ids").list.set_intersection("e_call_ids").list.len() > 0
+    shared = pl.col("shared_calls").list.set_intersection("e_shared_calls").list.len() > 0
     alike = pl.all_horizontal(
         pl.col(name) == pl.col(f"e_{name}") for name in ("provider_id", "service_date", "cpt_code")
     )
@@ -335,7 +343,7 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -
         .collect()
     )
     unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
-    status_known = pl.col("e_claim_status_sure") & ~pl.col("is_placeholder")
+    status_known = pl.col("e_claim_status_sure") & ~pl.col("is_placeholder") & pl.col("e_service_date_last").is_null()
     return _as_records(pairs).with_columns(
         status_known=status_known, may_replace=unmatched, billed_again=pl.when(_same_service()).then(_billed_again())
     )
@@ -344,7 +352,10 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -
 def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     """Other active lines that one of the claim's calls supports too: earlier ones of the family, and any of other codes."""
     telephone = CodeList.of(records.context.policy.lists.telephone)
-    family, other_calls = records.billing.line_calls, records.billing.other_calls
+    other_calls = records.billing.other_calls
+    family = records.billing.line_calls.select("line", "call_id")
+    if not records.context.has_calls:
+        family = lines.select("line", call_id="shared_calls").explode("call_id").drop_nulls()
     listed = [code for code in other_calls["cpt_code"].unique() if code in telephone]
     keys = [
         "claim_id",
@@ -356,18 +367,16 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
         "payer",
         "paid_amount",
     ]
-    of_family = family.select("line", "call_id", "named_by_id").join(lines.select("line", "start", *keys), on="line")
+    of_family = family.join(lines.select("line", "start", *keys), on="line")
     candidates = pl.concat([
-        of_family.with_columns(is_telephone=pl.lit(True), by_id=pl.lit(True)).select(pl.exclude("named_by_id")),
+        of_family.with_columns(is_telephone=pl.lit(True), by_id=pl.lit(True)),
         other_calls.filter(pl.col("call_id").is_in(family["call_id"].implode())).select(
             line=pl.lit(None, pl.UInt32), call_id="call_id", start=pl.lit(None, pl.Datetime("us", "UTC")),
             **{name: pl.col(name) for name in keys},
             is_telephone=pl.col("cpt_code").is_in(listed), by_id="named_by_id",
         ),
     ]).rename({name: f"e_{name}" for name in ("line", "start", *keys)})  # fmt: skip
-    shared = family.select("line", "call_id").join(
-        claims.select(*_LINE_COLUMNS, "payer", "paid_amount", "start"), on="line"
-    )
+    shared = family.join(claims.select(*_LINE_COLUMNS, "payer", "paid_amount", "start"), on="line")
     shared = shared.join(candidates, on="call_id", how="inner").filter(
         pl.when(pl.col("e_line").is_null())
         .then(pl.col("is_telephone") | pl.col("by_id"))

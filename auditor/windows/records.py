@@ -24,3 +24,8 @@ class PatientRecords:
     calls: pl.DataFrame
     provider_calls: pl.DataFrame
     has_claims_table: bool
+
+    @property
+    def compares_calls(self) -> bool:
+        """Whether there is a table of claims, and one of calls to find their calls in."""
+        return self.has_claims_table and self.context.has_calls

@@ -227,7 +227,7 @@ def before(pairs: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         gap_days="back_days",
         order="back_elapsed",
         in_lookback=bounds.in_lookback(records.context.policy),
-        certainly_before=~pl.col("date_only") | (pl.col("back_days") >= 1),
+        certainly_before=~(pl.col("date_only") | pl.col("by_days")) | (pl.col("back_days") >= 1),
         in_global_period=bounds.in_global_period(records.context.policy),
     )
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,12 @@ def test_no_alias_means_two_columns():
     for table in TABLES.values():
         names = [fold(name) for column in table.columns.values() for name in {column.name, *column.aliases}]
         assert sorted(names) == sorted(set(names)), table.name
+
+
+def test_the_readme_audits_claims_without_calls(tmp_path: Path):
+    (command,) = printed("run .*claims_out")
+    for name in ("claims.csv", "visits.csv"):
+        shutil.copy(ROOT / "sample_data" / "with_claims" / name, tmp_path)
+    done = audit98968(*command, folder=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert re.match(r"\d+ of \d+ rules evaluated; no calls in the inputs\n", done.stdout)

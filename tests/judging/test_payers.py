@@ -101,7 +101,7 @@ def test_earlier_claims_are_flagged_by_their_own_policies(payers: str, expected:
         (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
     named = "\n".join(f'{name} = "{name}.toml"' for name in own)
     (tmp_path / "clinic.toml").write_text(
-        f'timezone = "UTC"\n[payers]\n{named}\notherwise = "none"\n', encoding="utf-8"
+        f'timezone = "UTC"\n[coverage]\nholes = "warn"\n[payers]\n{named}\notherwise = "none"\n', encoding="utf-8"
     )
     policy = policies.load(str(tmp_path / "clinic.toml"), select)
     world = World(calls=claims.rows(CALL + "\n".join(rows)), visits=claims.NO_VISITS, settings=claims.COVERED)

@@ -14,10 +14,13 @@ from auditor.engines.local import Local
 from auditor.errors import InputRefused, UsageError
 from auditor.inputs import Inputs
 from auditor.mapping import suggest
+from auditor.mapping import values as suggest_values
+from auditor.parsing import instants
 from auditor.parsing.typed_chunk import type_table
 from auditor.reading import ingest
 from auditor.rules import select
 from auditor.settings import Settings
+from tests.support.parsing import POLICY
 from tests.support.program import audit98968
 
 CALLS = """Call No,MRN,Clinician,Call Date,Picked Up,Hung Up,Direction,Billed CPT,Charge
@@ -468,6 +471,25 @@ def test_a_header_that_looks_like_data_is_counted_only(tmp_path: Path) -> None:
     text = suggest.suggest(files).text
     assert "CANARY" not in text and "# unused columns with headers that look like data: 1" in text
     assert "CANARY" in suggest.suggest(files, show_ids=True).text
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [
+        ("2026-03-10-10.00.00.000000", "%Y-%m-%d-%H.%M.%S%.f"),
+        ("20260310100000-0400", "%Y%m%d%H%M%S%z"),
+        ("2026-03-10T10:00:00-04:00[America/New_York]", "%Y-%m-%dT%H:%M:%S%:z[America/New_York]"),
+        ("Tue Mar 10 2026 10:00:00 GMT-0400 (Eastern Daylight Time)",
+         "%a %b %d %Y %H:%M:%S GMT%z (Eastern Daylight Time)"),
+        ("10-MAR-26 10.00.00.000000 AM -04:00", "%d-%b-%y %I.%M.%S%.f %p %:z"),
+        ("03102026", "%m%d%Y"),
+    ],
+)  # fmt: skip
+def test_forms_of_databases_are_proposed(written: str, form: str) -> None:
+    formats = suggest_values.missing_formats(pl.Series([written] * 3), POLICY)
+    assert formats == [form]
+    day = instants.read(pl.Series([written]), POLICY.model_copy(update={"instant_formats": (form,)})).local.dt.date()[0]
+    assert str(day) == "2026-03-10"
 
 
 FLAGS = "appt_id,patient,provider,appt_date,begintime,appt_kept_ind,cancel_ind,no_show_ind,delete_ind\n"

@@ -78,3 +78,33 @@ def test_calls_that_are_kept(tmp_path: Path) -> None:
         result = auditing.audit(inputs, asked, place)
     assert result.claims["minutes"].to_list() == [22]
     assert set(kept) == {"coded", "same claim", "in its period", "another code"}
+
+
+def test_lines_that_are_kept_without_calls(tmp_path: Path) -> None:
+    """Of a patient with a telephone line: near it, of its claim or call, named by it, or an adjustment."""
+    rows = [
+        ("telephone", "p", "2026-03-20", "98968", "k1", "", "old"),
+        ("near", "p", "2026-03-13", "99213", "", "", ""),
+        ("long before", "p", "2026-01-20", "99213", "", "", ""),
+        ("telephone", "p", "2025-03-20", "97110", "", "", ""),
+        ("of its call", "p", "2025-03-20", "97110", "k1", "", ""),
+        ("old", "p", "2025-02-20", "99213", "", "", ""),
+        ("voids", "p", "2025-12-20", "99213", "", "void", "near"),
+        ("of another", "q", "2026-03-13", "99213", "", "", ""),
+    ]
+    names = ("claim_id", "patient_id", "service_date", "cpt_code", "call_id", "frequency_code", "original_claim_id")
+    lines = [
+        dict(zip(names, row, strict=True)) | {"provider_id": "a", "claim_line": str(n)} for n, row in enumerate(rows)
+    ]
+    columns = (*names, "provider_id", "claim_line")
+    with Local() as place:
+        asked = compare.settings_of(w := World(None, None, Table(columns, tuple(lines))), compare.written(w, tmp_path))
+        kept = auditing.read(asked, place).kept["claims"].select("claim_id", "claim_line").rows()
+    assert sorted(int(line) for _, line in kept) == [0, 1, 3, 4, 5, 6]
+
+
+@settings(max_examples=4, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@given(worlds().filter(lambda world: world.claims is not None and world.calls is None))
+def test_what_is_let_go_without_calls_changes_nothing(world: World) -> None:
+    with TemporaryDirectory() as name:
+        _is_as_with_all(compare.settings_of(world, compare.written(world, Path(name))))

@@ -10,6 +10,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "call_id": "text",
         "patient_id": "text",
         "provider_id": "text",
+        "timezone": "zone",
         "call_start": "instant",
         "call_end": "instant",
         "call_minutes": "minutes",
@@ -45,6 +46,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "visits": {
         "visit_id": "text",
         "patient_id": "text",
+        "timezone": "zone",
         "visit_start": "instant",
         "provider_id": "text",
         "visit_end": "instant",

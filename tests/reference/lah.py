@@ -15,7 +15,12 @@ def ahead(rule: str, visit: Visit, claim: Line, outcome: str, basis: str, book: 
     """A visit after the claim as evidence; gaps run from the claim's end (its start where the end is unknown)."""
     end = claim.last
     gap = max(0, (visit.day - book.clock.day(end)).days)
-    doubt = review_at_most(visit, claim, book) or may_count(visit, claim) or (rule == "LAH001" and visit.date_only)
+    doubt = (
+        claim.by_days
+        or review_at_most(visit, claim, book)
+        or may_count(visit, claim)
+        or (rule == "LAH001" and visit.date_only)
+    )
     elapsed = max(timedelta(0), visit.start - end)
     return Support(outcome, visit.kind, visit.id, gap, visit.date_only, elapsed, basis, doubt)
 

@@ -136,7 +136,7 @@ class QualityIssues:
 
     def call_astray(self, claim: Line) -> bool:
         """With a claims table: the call, or its patient or provider, may be written differently."""
-        if not self.book.has_claims:
+        if not self.book.has_claims or not self.book.has_calls:
             return False
         if self.call_unjoined(claim):
             return True

@@ -73,9 +73,9 @@ def ladder(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
 
 
 def review_at_most(visit: Visit, claim: Line, book: Book) -> bool:
-    """Of unrecognised or tentative status, of a patient who is nobody, perhaps the call itself, or weighed by days."""
+    """Of unrecognised or tentative status, of a patient who is nobody, or perhaps the call itself."""
     nobody = claim.patient in book.quality.placeholders_by_table
-    if may_be_the_call_itself(visit, claim) or claim.by_days or not visit.status_sure:
+    if may_be_the_call_itself(visit, claim) or not visit.status_sure:
         return True
     return visit.row["status"] in ("unrecognised", "tentative") or nobody or book.quality.is_call_itself(visit, claim)
 

@@ -75,10 +75,11 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
     for record, row in enumerate(table.rows, start=1):
         try:
             values: dict[str, Any] = {}
+            local = clock.of_row(row.get("timezone", "")) if "timezone" in exists else clock
             for column, kind in kinds.items():
                 text = undress(row.get(column, "")) if column in exists else ""
                 text = "" if says_nothing(column, text) or is_no_date(kind, text) else text
-                values[column] = read_value(kind, column, text, clock, dates.get(column, "no"))
+                values[column] = read_value(kind, column, text, local, dates.get(column, "no"))
             if "cpt_code" in kinds:
                 cell = read_billed_codes(undress(row.get("cpt_code", ""))) if values["cpt_code"] else {}
                 values["billed_codes"] = tuple(sorted((code, tuple(sorted(mods))) for code, mods in cell.items()))

@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from fractions import Fraction
+from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from tests.reference.columns import (
     FALSE_WORDS,
@@ -28,9 +29,15 @@ from tests.reference.world import MICROSECOND, Table
 class Clock:
     """The policy's timezone: local text to UTC instants, and D(x)."""
 
-    def __init__(self, timezone: str, dst: str | None) -> None:
+    def __init__(self, timezone: str, dst: str | None, of_row: str = "") -> None:
         self.zone = ZoneInfo(timezone)
         self.dst = dst
+        self.written_in = ZoneInfo(of_row or timezone)
+
+    def of_row(self, text: str) -> Clock:
+        """The clock for values of a row that states its own zone; the same where it states none that is known."""
+        name = read_zone(text)
+        return Clock(self.zone.key, self.dst, name) if name else self
 
     def day(self, instant: datetime) -> date:
         """D(x): the local date of an instant."""
@@ -46,8 +53,8 @@ class Clock:
 
     def from_local(self, naive: datetime) -> datetime:
         """A local wall time as an instant; one that the DST change skips or repeats is bad, or the policy decides."""
-        first = naive.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
-        second = naive.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
+        first = naive.replace(tzinfo=self.written_in, fold=0).astimezone(UTC)
+        second = naive.replace(tzinfo=self.written_in, fold=1).astimezone(UTC)
         if first == second:
             return first
         # CHOICE: "first" reads the time with the offset before the change, "second" with the offset after it, also when
@@ -163,8 +170,10 @@ def in_iso(text: str) -> str:
 
 def local_wall(written: Written, clock: Clock) -> datetime:
     """The time on the clock in the policy's zone."""
-    if written.offset is None or not written.has_time:
+    if not written.has_time or (written.offset is None and clock.written_in == clock.zone):
         return written.wall
+    if written.offset is None:
+        return written.wall.replace(tzinfo=clock.written_in).astimezone(clock.zone).replace(tzinfo=None)
     return (written.wall - written.offset).replace(tzinfo=UTC).astimezone(clock.zone).replace(tzinfo=None)
 
 
@@ -208,7 +217,7 @@ def column_dates(table: Table, column: str, clock: Clock) -> str:
         except RowError:
             continue
         midnights += written.wall.time() == time()
-        in_zone += local_wall(written, clock).time() == time()
+        in_zone += local_wall(written, clock.of_row(row.get("timezone", ""))).time() == time()
         instants += written.offset is not None
         count += 1
     if count < 20:
@@ -344,6 +353,16 @@ def read_global_days(text: str) -> Fraction | None:
         return None
 
 
+def read_zone(text: str) -> str | None:
+    """The IANA name that a cell states, whatever its case; None where it states none."""
+    return _names().get(undress(text).lower())
+
+
+@cache
+def _names() -> dict[str, str]:
+    return {name.lower(): name for name in available_timezones()}
+
+
 def says_nothing(column: str, text: str) -> bool:
     """Whether a cell is empty, has no letter or digit, or is a null word; signs for yes and no say something."""
     signs = TICKS if column in ("established", "soonest_available") or column.startswith("doc_") else ""
@@ -363,6 +382,10 @@ def read_value(kind: str, column: str, text: str, clock: Clock, midnights_are_da
         return None
     if kind == "text":
         return text
+    if kind == "zone":
+        if read_zone(text) is None:
+            raise RowError("zone")
+        return read_zone(text)
     if kind == "code":
         codes = read_billed_codes(text)
         return max((code for code in codes if code in FAMILY_CODES), default=min(codes, default=None))

@@ -20,7 +20,7 @@ VISIT = {
     "has_call": True,
 }
 WITHOUT_CALL = VISIT | {"has_call": False, "end": None, "elapsed": 0}
-BY_DAYS = "the service date of the claim, which has no call"
+BY_DAYS = "the service date (the inputs have no call of the claim)"
 CLAIM = {"related_id": "k1", "gap_days": 1, "billed_again": None}
 
 

@@ -557,6 +557,9 @@ def drop(draw: Draw, name: str, rows: list[Row]) -> Table:
     if chance(draw, 25):
         half = draw(indices(2))
         dropped.update(column for number, column in enumerate(optional) if number % 2 == half)
+    if "timezone" in COLUMNS[name] and "timezone" not in dropped and chance(draw, 8):
+        zones = ("", "", "America/New_York", "europe/berlin", "UTC", "Asia/Tokyo")
+        rows = [{**row, "timezone": "Nowhere" if chance(draw, 40) else pick(draw, zones)} for row in rows]
     columns = tuple(column for column in COLUMNS[name] if column not in dropped)
     return Table(columns, tuple({column: row.get(column, "") for column in columns} for row in rows))
 
@@ -793,9 +796,11 @@ def worlds(draw: Draw) -> World:
         make_midnight(scene, calls, "call_start", "call_id", pick(draw, (20, 19)))
     adjust(draw, "calls" if claims is None else "claims", calls if claims is None else claims)
     lead_astray(draw, {"calls": calls, "visits": visits, "claims": claims, "providers": providers})
+    no_calls = claims is not None and chance(draw, 3)
+    no_visits = claims is not None and chance(draw, 5)
     return World(
-        calls=drop(draw, "calls", plant(draw, "calls", calls)),
-        visits=drop(draw, "visits", plant(draw, "visits", visits)),
+        calls=None if no_calls else drop(draw, "calls", plant(draw, "calls", calls)),
+        visits=None if no_visits else drop(draw, "visits", plant(draw, "visits", visits)),
         claims=None if claims is None else drop(draw, "claims", plant(draw, "claims", claims)),
         providers=None if providers is None else drop(draw, "providers", plant(draw, "providers", providers)),
         settings=settings,

@@ -71,6 +71,7 @@ def render(
         js=js,
         dispositions=_DISPOSITIONS,
         **phrases.verdict(summary),
+        rules_evaluated=phrases.evaluated(summary),
         money=phrases.money_facts(summary),
         movers=list(phrases.movers(audited, summary, providers, overall or 0.0)),
         period=phrases.period(audited) or "none",

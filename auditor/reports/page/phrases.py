@@ -35,10 +35,18 @@ def why_none_audited(summary: Summary) -> str:
     return f"{why} in the audited dates."
 
 
+def evaluated(summary: Summary) -> str:
+    """How many rules were evaluated, and the tables that others lack."""
+    given = {file.table for file in summary.inputs}
+    absent = [f"no {table} in the inputs" for table in ("calls", "visits") if table not in given]
+    return "; ".join([f"{summary.rules_evaluated} of {summary.rules_total} rules evaluated", *absent])
+
+
 def reach(coverage: CoverageDates) -> str:
     """What the visits and the billed lines cover."""
     as_of = coverage.as_of.isoformat() if coverage.as_of else None
-    return f"{coverage.visits_since} to {as_of}; billed lines since {coverage.claims_since}"
+    visits = f"{coverage.visits_since} to {as_of}" if as_of or coverage.visits_since else "no dates"
+    return f"{visits}; billed lines since {coverage.claims_since}"
 
 
 def verdict(summary: Summary) -> Row:

@@ -8,7 +8,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from auditor.reports.page import charts
-from auditor.reports.page.phrases import money_facts, period
+from auditor.reports.page.phrases import evaluated, money_facts, period
 from auditor.reports.workbook.sheets import WorkbookWriter
 from auditor.result import Result
 from auditor.run_summary import Summary, Tally
@@ -37,11 +37,12 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
         at.gap()
     judged, rules = summary.rules_evaluated, summary.rules_total
     other_rules = "; the others (see sheet Rules) are not clear" if judged < rules else ""
-    at.line("Rules evaluated", f"{judged} of {rules}{other_rules}")
+    at.line("Rules evaluated", evaluated(summary).replace(" rules evaluated", "") + other_rules)
     at.line("Service dates", period(result.claims) or "no claim was audited")
-    at.line("Visits cover", f"{cover.visits_since} to {f'{cover.as_of:%Y-%m-%d %H:%M}' if cover.as_of else 'unknown'}")
+    until = f"{cover.as_of:%Y-%m-%d %H:%M}" if cover.as_of else "unknown"
+    at.line("Visits cover", f"{cover.visits_since} to {until}" if cover.as_of or cover.visits_since else "no dates")
     at.line("Billed lines since", str(cover.claims_since))
-    at.line("Policy", f"{summary.policy.name}, {summary.timezone}")
+    at.line("Policy", f"{summary.policy.name}, {summary.zones}")
     at.line("Run", f"{summary.run_id}, audit98968 {summary.version}")
     for join in summary.joins:
         nearly = f", {join.nearly_equal:,} written differently" if join.nearly_equal else ""

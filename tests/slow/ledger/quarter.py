@@ -358,7 +358,7 @@ class Quarter:
         shown = {(re.sub("<.*?>", "", cell[2]), "1", "98968", cell[1]): (words[cell[3]], cell[4]) for cell in cells}
         expected = {key: gone[key] for key in shown if key in gone}
         self._each(ledger_run, "HTML cases without a finding", shown, expected)
-        if f"{len(gone):,} cases without" not in page and gone:
+        if f"{len(gone):,} case{'s' * (len(gone) != 1)} without" not in page and gone:
             self.differences.append(f"night {ledger_run}: HTML does not count {len(gone)} cases without a finding")
 
     def _come_back(self, ledger_run: int, service_from: date, due: set[Claim]) -> None:
