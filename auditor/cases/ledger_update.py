@@ -167,9 +167,10 @@ def facts(findings: pl.DataFrame, clockless: pl.Expr) -> pl.DataFrame:
         pl.col(name).dt.to_string(_INSTANT) if name == "related_at" else pl.col(name).cast(pl.String) for name in FACTS
     )
     rows = findings.select(*CASE, *FACTS, "message", "payer", "policy").with_columns(related_at)
-    no_clock = pl.when(findings.select(clockless.fill_null(False)).to_series()).then(pl.lit(',"clock":"none"}'))
+    rows = rows.with_columns(findings.with_columns(_clockless=clockless.fill_null(False))["_clockless"])
+    no_clock = pl.when("_clockless").then(pl.lit(',"clock":"none"}'))
     facts = plain.struct.json_encode().str.strip_suffix("}")
-    return rows.with_columns(facts=pl.concat_str(facts, no_clock.otherwise(pl.lit("}"))))
+    return rows.with_columns(facts=pl.concat_str(facts, no_clock.otherwise(pl.lit("}")))).drop("_clockless")
 
 
 def _digest(run_id: str | None) -> str:
