@@ -28,6 +28,7 @@ _CALL_COLUMNS = ("call_id", "patient_id", "provider_id", "call_start", "call_sta
              "related_visit_id", "problem_id", "diagnosis_codes", "group_id", "specialty", "provider_credential",
              *_DOCUMENTS)  # fmt: skip
 """The columns of calls that describe a line."""
+_PARTIES = ("patient_id", "provider_id")
 _INELIGIBLE_PURPOSES = ("scheduling", "administrative")
 _UNCOUNTED_PURPOSES = (*_INELIGIBLE_PURPOSES, "follow_up")
 
@@ -224,6 +225,7 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
             own_diagnoses=pl.lit([], pl.List(pl.String)),
             own_call_id=pl.lit(None, pl.String),
             service_date_last=pl.lit(None, pl.Date),
+            near_call_of_nobody=pl.lit(False),
         )
         .drop("own")
         .with_row_index("row")
@@ -263,18 +265,21 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
     eligible = calls.filter(~pl.col("purpose").is_in(_INELIGIBLE_PURPOSES).fill_null(False)).join(
         by_id, on="call_id", how="anti"
     )
-    who = ("patient_id", "provider_id")
-    dated = rest.join(by_claim, on="row", how="anti").select("row", *who, "service_date", "service_date_last")
-    eligible = eligible.select("call_id", *who, day="call_start_date")
-    by_date = pl.concat([
-        dated.join(eligible, left_on=[*who, "service_date"], right_on=[*who, "day"], how="inner").select("row", "call_id"),
-        dated.drop_nulls("service_date_last")
-        .join(eligible, on=who, how="inner")
-        .filter(pl.col("day") > pl.col("service_date"), pl.col("day") <= pl.col("service_date_last"))
-        .select("row", "call_id"),
-    ])  # fmt: skip
+    dated = rest.join(by_claim, on="row", how="anti").select("row", *_PARTIES, "service_date", "service_date_last")
+    eligible = eligible.select("call_id", *_PARTIES, day="call_start_date")
+    by_date = _on_their_days(dated, eligible, *_PARTIES)
+    of_nobody = _on_their_days(dated, eligible.filter(pl.col("provider_id").is_null()), "patient_id")["row"]
+    claim_lines = claim_lines.with_columns(near_call_of_nobody=pl.col("row").is_in(of_nobody.implode()))
     pairs = pl.concat([by_id.with_columns(named_by_id=pl.lit(True)), by_date.with_columns(named_by_id=pl.lit(False))])
     return claim_lines.drop("call_id", "processed_date", "own_line"), pairs.with_columns(shares_cell=pl.lit(False))
+
+
+def _on_their_days(lines: pl.DataFrame, calls: pl.DataFrame, *who: str) -> pl.DataFrame:
+    """Pairs of `row` and `call_id`: the calls of these parties on one of a line's days."""
+    on_the_first = lines.join(calls, left_on=[*who, "service_date"], right_on=[*who, "day"], how="inner")
+    ranges = lines.drop_nulls("service_date_last").join(calls, on=who, how="inner")
+    later = (pl.col("day") > pl.col("service_date")) & (pl.col("day") <= pl.col("service_date_last"))
+    return pl.concat([pairs.select("row", "call_id") for pairs in (on_the_first, ranges.filter(later))])
 
 
 def _facts(line_calls: pl.DataFrame, timezone: str) -> pl.DataFrame:

@@ -24,6 +24,12 @@ _NO_RECORD = ("0", "-1", "-2", "-3")
 _ZEROS = tuple("0" * digits for digits in range(4, 21))
 """Texts that may mean the same; an export whose numbers begin at zero has them, too."""
 
+_COMMON = {
+    "claim_id": "ids that are found with 2 patients or more count as blank (rows: {count})",
+    "problem_id": "one id in more than half of the rows counts as blank (rows: {count})",
+}
+"""Why an id counts as blank, by column."""
+
 _MEANS = {"originating_call_id": "call_id", "related_visit_id": "visit_id"}
 """Columns whose ids are those of another column."""
 
@@ -37,7 +43,19 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
         values = values.fill_null("1")
     if differences := getattr(parser.policy.ids, _MEANS.get(column.name, column.name), ()):
         values = values.to_frame("id").select(folded(pl.col("id"), differences)).to_series()
+    if column.name in parser.blank_ids:
+        values = _without_common(parser, column, values)
     parser.add(column.name, values)
+
+
+def _without_common(parser: TableParser, column: Column, values: pl.Series) -> pl.Series:
+    """Null for the ids that count as blank, because of what the whole column says."""
+    nothing = values.hash().is_in(parser.blank_ids[column.name].implode()) & values.is_not_null()
+    parser.warn(column, nothing, _COMMON[column.name])
+    values = values.set(nothing, None)
+    if not parser.has_row(values.is_not_null()):
+        parser.filled.discard(column.name)
+    return values
 
 
 def without_keys_of_nothing(parser: TableParser, column: Column, values: pl.Series) -> pl.Series:

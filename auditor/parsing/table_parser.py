@@ -51,7 +51,8 @@ class TableParser:
     word of their vocabulary. `tallies`: warnings with a `{count}`, and that count. `date_counts`: of the columns of instants
     and dates. `filled`: columns with a value that is not blank. `has_local_times`: whether a time without an offset was read
     in the policy's default zone. `date_columns`: how the whole columns state dates, if that is known before these rows are
-    read. `status_numbers`: whether numbers in `claim_status` are those of an 835.
+    read. `status_numbers`: whether numbers in `claim_status` are those of an 835. `blank_ids`: column → hashes of ids that
+    count as blank.
     """
 
     policy: Policy
@@ -59,6 +60,7 @@ class TableParser:
     rows: int
     date_columns: Mapping[str, ColumnDates] | None = None
     status_numbers: bool = True
+    blank_ids: Mapping[str, pl.Series] = field(default_factory=dict)
     columns: dict[str, DictionaryColumn] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
     problem: pl.Series = field(init=False)

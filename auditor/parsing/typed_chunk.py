@@ -110,13 +110,15 @@ def type_rows(
     date_columns: Mapping[str, ColumnDates] | None = None,
     *,
     status_numbers: bool = True,
+    blank_ids: Mapping[str, pl.Series] | None = None,
 ) -> TypedChunk:
     """Type rows of a table as they were read. Never raises on a value.
 
     `blanks`: `readers.blank_row` of the table. `date_columns`: how its columns state dates; None: these rows decide.
-    `status_numbers`: whether numbers in `claim_status` are those of an 835.
+    `status_numbers`: whether numbers in `claim_status` are those of an 835. `blank_ids`: column → hashes of ids that count
+    as blank.
     """
-    parser = TableParser(policy, spec.name, chunk.frame.height, date_columns, status_numbers)
+    parser = TableParser(policy, spec.name, chunk.frame.height, date_columns, status_numbers, blank_ids or {})
     for name, column in spec.columns.items():
         if name in chunk.frame.columns:
             read_column(parser, column, chunk.frame[name], chunk.hints)

@@ -16,7 +16,7 @@ from auditor.parsing.typed_table import Table
 from auditor.parsing.vocabularies import status_numbers_hold
 from auditor.prefilter.key_scan import KeyScan
 from auditor.prefilter.membership_filter import DateRangeFilter, MembershipFilter
-from auditor.quality import checks, measure, profile
+from auditor.quality import checks, common_ids, measure, profile
 from auditor.quality.coverage_bounds import coverage_bounds
 from auditor.quality.profile import TableProfile
 from auditor.quality.relationships import Lookups
@@ -51,6 +51,7 @@ class ChunkSummary:
     """The summary of a chunk, or of a whole table. `duplicate_keys`: rows whose id others may have, which do not count yet.
 
     `deferred_rows`: those of them that can matter, in full. `spans`: of all calls (`windows.calls`), if a rule asks.
+    `blank_ids`: `common_ids.blank_ids` of a whole table, if they were not known before.
     """
 
     table: Table
@@ -59,6 +60,7 @@ class ChunkSummary:
     spans: pl.DataFrame
     profile: TableProfile
     files: tuple[SourceFile, ...] = ()
+    blank_ids: Mapping[str, pl.Series] = field(default_factory=dict)
 
     @property
     def date_columns(self) -> dict[str, ColumnDates]:
@@ -78,7 +80,8 @@ class ChunkSummary:
 class ChunkTyper:
     """Types the chunks of the table that was looked at.
 
-    `repeated`: ids that several rows may have; `date_columns`: what is known of whole columns; `with_spans`: whether a rule
+    `repeated`: ids that several rows may have; `date_columns`: what is known of whole columns, as are `status_numbers` and
+    `blank_ids`, None where they are not known yet; `with_spans`: whether a rule
     asks; `lookups`: ids of other tables; `until`: the latest end of a call, for visits.
     """
 
@@ -90,12 +93,19 @@ class ChunkTyper:
     until: datetime | None = None
     date_columns: Mapping[str, ColumnDates] = field(default_factory=dict)
     status_numbers: bool = True
+    blank_ids: Mapping[str, pl.Series] | None = None
 
     def __call__(self, chunk: Chunk) -> tuple[pl.DataFrame, ChunkSummary]:
         """The rows that can matter, and the summary of all rows."""
         scan = self.scan
         typed = type_rows(
-            TABLES[scan.table], chunk, scan.policy, scan.blanks, self.date_columns, status_numbers=self.status_numbers
+            TABLES[scan.table],
+            chunk,
+            scan.policy,
+            scan.blanks,
+            self.date_columns,
+            status_numbers=self.status_numbers,
+            blank_ids=self.blank_ids,
         )
         may_repeat = self.repeated.may_contain(typed.ids())
         single = typed.is_valid & ~may_repeat
@@ -123,7 +133,10 @@ class ChunkTyper:
             unlisted_codes=measure.unlisted_codes(typed, scan.policy) if scan.table == "visits" else {},
             billed_used={} if codes is None else measure.by_code(codes.filter(single)),
             billed_rejected={} if codes is None else measure.by_code(codes.filter(~typed.is_valid)),
+            rows_by_id=measure.rows_by_id(typed),
         )
+        if scan.bills and scan.table == "calls" and self.blank_ids is None:
+            of_cells = replace(of_cells, claimants=measure.claimants(typed))
         profiles = [
             measure.of_rows(scan.table, valid_rows, checks.counts(scan.table), scan.policy),
             measure.of_ids(typed, valid_rows, scan.policy, self.lookups),
@@ -162,15 +175,23 @@ class ChunkTyper:
             ids.kept.clear(),
             rows.clear(),
             pl.concat([*(part.spans for part in parts), spans]),
-            whole.resolved(self.lookups),
+            replace(whole.resolved(self.lookups), claimants=whole.claimants.clear()),
             tuple(files),
+            {} if self.blank_ids is not None else common_ids.blank_ids(whole),
         )
 
     def again(self, whole: ChunkSummary) -> "ChunkTyper | None":
         """The typer that knows what the whole table shows of its columns; None if this one does."""
-        known = replace(self, date_columns=whole.date_columns, status_numbers=whole.status_numbers)
+        known = replace(
+            self,
+            date_columns=whole.date_columns,
+            status_numbers=whole.status_numbers,
+            blank_ids=self.blank_ids or whole.blank_ids,
+        )
         facts = ("date_columns", "status_numbers")
-        return None if all(getattr(known, fact) == getattr(self, fact) for fact in facts) else known
+        if not whole.blank_ids and all(getattr(known, fact) == getattr(self, fact) for fact in facts):
+            return None
+        return known
 
     def _of_records(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, TableProfile]:
         """The stretches of time of valid records, and what they say of the coverage and of their lengths.

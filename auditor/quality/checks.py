@@ -11,6 +11,7 @@ from auditor.quality import (
     ambiguous_dates,
     cell_values,
     clock_offset,
+    common_ids,
     coverage,
     date_gaps,
     duration_units,
@@ -44,6 +45,7 @@ ALL: tuple[Check, ...] = (
     id_matching.CHECK,
     link_vocabularies.CHECK,
     placeholder_ids.CHECK,
+    common_ids.CHECK,
     unlisted_codes.CHECK,
     ambiguous_dates.CHECK,
     event_order.CHECK,
@@ -108,4 +110,5 @@ def quality_report(profiles: Profiles, lines: pl.DataFrame, providers: pl.DataFr
         pl.concat(ids),
         {table: matches for table, matches in placeholders_by_table.items() if matches.height},
         dict(link_vocabularies.links(profiles)),
+        common_groups=common_ids.groups(profiles, providers),
     )

@@ -15,7 +15,15 @@ from auditor.parsing.microseconds import HOUR
 from auditor.parsing.typed_chunk import TypedChunk
 from auditor.policy import Policy
 from auditor.quality import placeholder_ids
-from auditor.quality.profile import NORMALIZED_PROBLEMS, Count, TableProfile, no_matches, smallest
+from auditor.quality.profile import (
+    NORMALIZED_PROBLEMS,
+    SKETCH_SIZE,
+    Count,
+    TableProfile,
+    no_claimants,
+    no_matches,
+    smallest,
+)
 from auditor.quality.relationships import OF_LINES, Lookups
 from auditor.reading.dictionary import detached
 from auditor.schema.codes import FAMILY
@@ -118,6 +126,22 @@ def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, lookups: Looku
         id_hashes=exact,
         id_matches=detached(pl.concat([no_matches(), *matches])),
     )
+
+
+def rows_by_id(typed: TypedChunk) -> dict[str, pl.DataFrame]:
+    """As in the profile; the SKETCH_SIZE most frequent ids of the chunk."""
+    found = {}
+    for name in {"problem_id", "group_id"} & typed.parser.columns.keys():
+        rows = typed.hashes(name).drop_nulls().alias("id").value_counts(name="rows")
+        found[name] = rows.cast({"rows": pl.Int64}).top_k(SKETCH_SIZE, by="rows")
+    return found
+
+
+def claimants(typed: TypedChunk) -> pl.DataFrame:
+    """As in the profile."""
+    if "claim_id" not in typed.parser.columns:
+        return no_claimants()
+    return pl.DataFrame({"claim": typed.hashes("claim_id"), "patient": typed.hashes("patient_id")}).drop_nulls()
 
 
 def _of_other_lines(typed: TypedChunk, policy: Policy, *, visits: bool) -> pl.Series:

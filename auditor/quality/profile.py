@@ -49,6 +49,11 @@ def no_matches() -> pl.DataFrame:
     return pl.DataFrame(schema=MATCHES)
 
 
+def no_claimants() -> pl.DataFrame:
+    """No claim of a patient."""
+    return pl.DataFrame(schema={"claim": pl.UInt64, "patient": pl.UInt64})
+
+
 @dataclass(frozen=True, kw_only=True)
 class TableProfile:
     """Statistics of a table's valid rows. Counts are rows.
@@ -57,8 +62,10 @@ class TableProfile:
     `slashed_dates`: dates with slashes that read both ways, month first; `slashes_decided`: one of them does not.
     `unlisted_codes`: visit codes in no list of the policy. `billed_used` and `billed_rejected` (duplicates aside): rows by
     code of the family, blank for all others. `rows_by_patient`: patients with a share of the rows, and placeholders.
-    `sketches`: the smallest hashes of a column's values. `id_hashes`: by relationship, hashes of looked-up ids that match
-    exactly, until `resolved` puts the ids into `id_matches` (MATCHES). `call_hashes`: of ids that a visit may come from.
+    `sketches`: the smallest hashes of a column's values. `rows_by_id`: by column, the hash of each `id` and its `rows`, of
+    all rows. `claimants`: hashes of `claim` and `patient`, of all calls that bill by a claim's id. `id_hashes`: by
+    relationship, hashes of looked-up ids that match exactly, until `resolved` puts the ids into `id_matches` (MATCHES).
+    `call_hashes`: of ids that a visit may come from.
     """
 
     table: str
@@ -73,6 +80,8 @@ class TableProfile:
     billed_rejected: Mapping[str, int] = field(default_factory=dict)
     rows_by_patient: Mapping[str, int] = field(default_factory=dict)
     sketches: Mapping[str, pl.Series] = field(default_factory=dict)
+    rows_by_id: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    claimants: pl.DataFrame = field(default_factory=no_claimants)
     id_hashes: Mapping[str, pl.Series] = field(default_factory=dict)
     id_matches: pl.DataFrame = field(default_factory=no_matches)
     call_hashes: pl.Series = field(default_factory=_no_hashes)
@@ -129,6 +138,11 @@ def merge(profiles: Sequence[TableProfile]) -> TableProfile:
             name: hashes[0] if len(hashes) == 1 else smallest(pl.concat(hashes))
             for name, hashes in _by_name(part.sketches for part in profiles).items()
         },
+        rows_by_id={
+            name: pl.concat(rows).group_by("id").agg(pl.col("rows").sum())
+            for name, rows in _by_name(part.rows_by_id for part in profiles).items()
+        },
+        claimants=pl.concat([part.claimants for part in profiles]),
         id_hashes={name: pl.concat(hashes) for name, hashes in _by_name(part.id_hashes for part in profiles).items()},
         id_matches=matches.unique() if matches.height else matches,
         call_hashes=pl.concat([part.call_hashes for part in profiles]),

@@ -4,7 +4,7 @@ Source: docs/specification.md#data-quality.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import polars as pl
@@ -45,12 +45,14 @@ class QualityReport:
     `ids`: pairs (`name`), ids (`value`) and `how` they differ from what was found, blank where they do not.
     `placeholders_by_table`: by table the patient ids that are placeholders. `links`: by column of visits, those that
     relate them to calls and claims. `unjoined`: columns of claims of whose different ids the calls have under half.
+    `common_groups`: by table the hash of the group that most rows have.
     """
 
     ids: pl.DataFrame
     placeholders_by_table: Mapping[str, pl.DataFrame]
     links: Mapping[str, Links]
     unjoined: frozenset[str] = frozenset()
+    common_groups: Mapping[str, pl.Series] = field(default_factory=dict)
 
     def with_claims(self, claims: pl.DataFrame) -> "QualityReport":
         """The same with the columns of some claims that are `unjoined`."""
@@ -64,6 +66,12 @@ class QualityReport:
     def incompatible_links(self) -> frozenset[str]:
         """The link columns whose vocabularies are incompatible."""
         return frozenset(name for name, links in self.links.items() if links.incompatible)
+
+    def is_common_group(self, group: str) -> pl.Expr:
+        """Whether a column's group is one that most rows of a table have."""
+        if not self.common_groups:
+            return pl.lit(False)
+        return pl.col(group).hash().is_in(pl.concat(self.common_groups.values()).implode()).fill_null(False)
 
     def normalized_matches(self, pair: str) -> pl.Series:
         """The ids of a relationship that match an id of the second column only once both are normalized."""

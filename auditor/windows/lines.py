@@ -86,7 +86,7 @@ CLAIM: Columns = {
     "provider_unsure": (FLAG, "a row of the providers table may be its provider's, written differently"),
     "call_unsure": (
         FLAG,
-        "a call may be the claim's: ids are written differently, or hardly any of them is in the calls",
+        "a call may be the claim's: its provider is blank, ids are written differently, or hardly any is in the calls",
     ),
     "patient_unjoined": (FLAG, "the patient is not in the calls, and under half of the claims' patients are"),
     "provider_unjoined": (FLAG, "the same for the provider"),
@@ -109,6 +109,7 @@ LINE_BEFORE: Columns = RECORD | {
     "same_provider": (FLAG, "of the same provider"),
     "same_code": (FLAG, "of the same code"),
     "same_group": (FLAG, "of the same group and specialty"),
+    "common_group": (FLAG, "their group is one that most rows of a table have"),
 }
 """Earlier active lines of the family and the patient, within the frequency period."""
 
@@ -177,7 +178,9 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
         for column, pair in CLAIMED.items()
     }  # fmt: skip
     by_other_ids = pl.lit(bool(quality.unjoined & {"patient_id", "provider_id"}))
-    call_unsure |= ~pl.col("has_call") & (by_other_ids | unjoined["call_id"].fill_null(False))
+    call_unsure |= ~pl.col("has_call") & (
+        pl.col("near_call_of_nobody") | by_other_ids | unjoined["call_id"].fill_null(False)
+    )
     keys = ["patient_id", "provider_id"]
     near = records.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
     billed = records.billing.lines.join(near, on=keys, how="left", maintain_order="left")
@@ -345,7 +348,10 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -
     unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
     status_known = pl.col("e_claim_status_sure") & ~pl.col("is_placeholder") & pl.col("e_service_date_last").is_null()
     return _as_records(pairs).with_columns(
-        status_known=status_known, may_replace=unmatched, billed_again=pl.when(_same_service()).then(_billed_again())
+        status_known=status_known,
+        common_group=records.context.quality.is_common_group("group_id"),
+        may_replace=unmatched,
+        billed_again=pl.when(_same_service()).then(_billed_again()),
     )
 
 

@@ -15,6 +15,7 @@ VISIT: Columns = RECORD | {
     "may_be_related": (FLAG, "related, or it cannot be told"),
     "same_provider": (FLAG, "the claim's provider"),
     "same_group": (FLAG, "the claim's group"),
+    "common_group": (FLAG, "the claim's group is one that most rows of a table have"),
     "provider_blank": (FLAG, "its provider is blank, and may be the claim's"),
     "qualifies": (FLAG, "it is or may be a visit by its codes and its modality, and not the call itself"),
     "completed": (FLAG, "its status is completed"),
@@ -153,6 +154,7 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     pairs = pairs.join(groups, on="v_provider_id", how="left").with_columns(v_group_id=group_id, v_specialty=specialty)
     incompatible = records.context.quality.incompatible_links
     pairs = related.relate(pairs, policy.relatedness, records.calls, records.billing.line_calls, incompatible)
+    common_group = records.context.quality.is_common_group("group_id")
     on_the_day = (pl.col("v_booked_at_date_only") | pl.col("by_days")) & (
         pl.col("v_booked_at_date") == pl.col("start_date")
     )
@@ -179,7 +181,8 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         scheduled=(status == "scheduled").fill_null(False),
         not_cancelled=~status.is_in(["cancelled", "no_show"]).fill_null(False),
         status_known=pl.col("v_status_sure") & ~pl.col("is_placeholder") & ~pl.col("may_be_call")
-        & ~related.nearly("id", "named_calls") & ~pl.col("by_days"),
+        & ~related.nearly("id", "named_calls") & ~pl.col("by_days") & ~((pl.col("basis") == "same group") & common_group),
+        common_group=common_group,
         provider_blank=pl.col("v_provider_id").is_null(),
         postoperative=bounds.is_postoperative(policy),
         same_group=(pl.col("group_id") == pl.col("v_group_id")).fill_null(False),

@@ -45,7 +45,7 @@ def exc001(claim: Line, book: Book) -> Verdict:
             gap = same_day_gap(claim, visit)
             supports.append(Support(outcome, "visit", visit.id, 0, visit.date_only, gap, at_most_review=doubt))
     for line in book.active:
-        same = line.patient == claim.patient and line.provider == claim.provider and line.key != claim.key
+        same = line.patient == claim.patient and line.provider == claim.provider is not None and line.key != claim.key
         outcome = exclusion(frozenset({line.code}))
         if same and line.service_date == claim.service_date and outcome is not None:
             supports.append(Support(outcome, "claim", line.claim_id, 0, at_most_review=nobody))

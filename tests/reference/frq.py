@@ -33,6 +33,7 @@ def is_tainted(claim: Line, book: Book) -> bool:
         claim.patient in book.tainted_lines
         or claim.patient in quality.placeholders_by_table
         or quality.lines_astray(claim)
+        or any(line.provider is None for line in book.active if line.patient == claim.patient and line.code in FAMILY)
     )
 
 
@@ -58,7 +59,7 @@ def calls_of(line: Line, book: Book) -> set[str]:
 def billed_again(line: Line, earlier: Line, book: Book) -> bool:
     """One service billed to another payer, or again after nothing was paid: review at most."""
     names_no_call = not line.named or not earlier.named
-    alike = all(
+    alike = line.provider is not None and all(
         getattr(line, name) == getattr(earlier, name) for name in ("patient", "provider", "service_date", "code")
     )
     if not (calls_of(line, book) & calls_of(earlier, book) or (names_no_call and alike)):
@@ -100,7 +101,11 @@ def frq001_all(book: Book, book_of: Callable[[Line], Book | None]) -> dict[tuple
                 before.append(line)
                 continue
             reported = own.settings["anchor"] == "reported"
-            anchors = [earlier for earlier in (before if reported else counted) if 0 <= days_after(line, earlier) <= 6]
+            anchors = [
+                earlier
+                for earlier in (before if reported else counted)
+                if line.provider and 0 <= days_after(line, earlier) <= 6
+            ]
             before.append(line)
             outcome, doubtful = "clear", False
             if anchors:
@@ -140,7 +145,7 @@ def earlier_lines(claim: Line, book: Book) -> list[Line]:
 def frq002(claim: Line, book: Book) -> Verdict:
     supports = []
     for line in earlier_lines(claim, book):
-        same = line.patient == claim.patient and line.provider == claim.provider
+        same = line.patient == claim.patient and line.provider == claim.provider and line.provider is not None
         other_code = line.code in FAMILY and line.code != claim.code
         if same and other_code and 0 <= days_after(claim, line) <= 6:
             doubtful = in_doubt(claim, line, book) or billed_again(claim, line, book)
@@ -189,8 +194,10 @@ def frq005(claim: Line, book: Book) -> Verdict:
     supports = []
     for line in earlier_lines(claim, book):
         same = line.patient == claim.patient and line.code == claim.code and line.provider != claim.provider
+        same = same and None not in (line.provider, claim.provider)
         same_group = line.group == claim.group and line.specialty == claim.specialty
         if same and same_group and 0 <= days_after(claim, line) <= 6:
             doubtful = in_doubt(claim, line, book) or billed_again(claim, line, book)
+            doubtful = doubtful or book.quality.is_common_group(claim.group)
             supports.append(as_line(claim, line, "review", doubtful))
     return from_records("FRQ005", supports, frequency_unknown(claim, book), book, latest=True)

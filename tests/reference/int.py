@@ -17,7 +17,8 @@ def int002(claim: Line, book: Book) -> Verdict:
     off_date = book.has_claims and claim.service_date not in days.values()
     supports, unsure = [], False
     for call in claim.calls if not book.quality.call_astray(claim) else ():
-        patient_differs, provider_differs = call.patient != claim.patient, call.provider != claim.provider
+        patient_differs = call.patient != claim.patient
+        provider_differs = None not in (call.provider, claim.provider) and call.provider != claim.provider
         lost_patient = book.quality.not_found("patient_id", claim.patient)
         lost_provider = book.quality.not_found("provider_id", claim.provider)
         named = call in claim.named
@@ -31,7 +32,12 @@ def int002(claim: Line, book: Book) -> Verdict:
 def int003(claim: Line, book: Book) -> Verdict:
     supports = []
     for other in book.calls:
-        if other.provider != claim.provider or other.id in claim.call_ids or other.end is None:
+        if (
+            other.provider is None
+            or other.provider != claim.provider
+            or other.id in claim.call_ids
+            or other.end is None
+        ):
             continue
         for own in claim.calls:
             if own.end is not None and min(own.end, other.end) > max(own.start, other.start):

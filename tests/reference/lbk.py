@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.reference.evidence import Support, from_records
@@ -95,7 +96,9 @@ def lbk002(claim: Line, book: Book) -> Verdict:
             continue
         sure = basis in ("linked", "same problem", "same diagnosis category", "any")
         if same_provider or same_group:
-            supports.append(behind("LBK002", visit, claim, "violation" if sure else "review", basis, book))
+            by_group = not same_provider and book.quality.is_common_group(claim.group)
+            support = behind("LBK002", visit, claim, "violation" if sure else "review", basis, book)
+            supports.append(replace(support, at_most_review=support.at_most_review or by_group))
         else:
             nobody_knows = True
     quality = book.quality

@@ -285,7 +285,7 @@ class Book:
             "claims": load("claims", world.claims, self.clock, self.has_claims),
             "providers": load("providers", world.providers, self.clock, self.has_claims),
         }
-        self.providers = {row["provider_id"]: row for row in self.tables["providers"].records}
+        self.providers = {row["provider_id"]: row for row in self.tables["providers"].records if row["provider_id"]}
         self.calls = [make_call(row) for row in self.rows_that_are_calls()]
         self.calls.sort(key=lambda call: (call.start, call.id))
         self.call_keys = {(call.patient, call.id) for call in self.calls}
@@ -462,6 +462,7 @@ class Book:
             call
             for call in self.calls
             if (call.patient, call.provider) == (claim.patient, claim.provider)
+            and call.provider is not None
             and first <= self.clock.day(call.start) <= claim.service_date
             and call.id not in billed
             and call.row["purpose"] not in ("scheduling", "administrative", "follow_up")
@@ -545,6 +546,7 @@ class Book:
                     for call in self.calls
                     if call.patient == row["patient_id"]
                     and call.provider == row["provider_id"]
+                    and call.provider is not None
                     and self.clock.day(call.start) == row["service_date"]
                     and call.id not in taken
                     and call.row["purpose"] not in ("scheduling", "administrative")

@@ -59,6 +59,10 @@ class QualityIssues:
         }
         self.mute = {name for name in ("problem_id", "diagnosis_codes") if self.speaks_otherwise(name)}
 
+    def is_common_group(self, group: str | None) -> bool:
+        """Whether it holds more than half of a table's rows."""
+        return any(group in table.common_groups for table in self.book.tables.values())
+
     def placeholders(self, table: str) -> set[str]:
         # CHOICE: the rows of a table are those whose own cells are sound.
         patients = self.book.tables[table].patients
@@ -92,10 +96,12 @@ class QualityIssues:
         return any(nearly(claim.patient, row["patient_id"]) for row in self.book.tables["visits"].sound)
 
     def provider_astray(self, claim: Line) -> bool:
-        return any(nearly(claim.provider, row["provider_id"]) for row in self.book.tables["visits"].sound)
+        return claim.provider is None or any(
+            nearly(claim.provider, row["provider_id"]) for row in self.book.tables["visits"].sound
+        )
 
     def provider_unsure(self, claim: Line) -> bool:
-        return any(nearly(claim.provider, provider) for provider in self.book.providers)
+        return claim.provider is None or any(nearly(claim.provider, provider) for provider in self.book.providers)
 
     def lines_astray(self, claim: Line) -> bool:
         # CHOICE: other lines are of any status, here and below.
@@ -138,7 +144,7 @@ class QualityIssues:
         """With a claims table: the call, or its patient or provider, may be written differently."""
         if not self.book.has_claims or not self.book.has_calls:
             return False
-        if self.call_unjoined(claim):
+        if claim.provider is None or self.call_unjoined(claim) or self.call_of_nobody(claim):
             return True
         for row in self.book.tables["calls"].sound:
             if nearly(claim.own_call, row["call_id"]) or nearly(claim.patient, row["patient_id"]):
@@ -146,6 +152,20 @@ class QualityIssues:
             if nearly(claim.provider, row["provider_id"]):
                 return True
         return False
+
+    def call_of_nobody(self, claim: Line) -> bool:
+        """A claim that names no call, where a call of its patient and date has a blank provider, and is no other claim's."""
+        if claim.calls or claim.own_call is not None:
+            return False
+        named = {call.id for line in self.book.active for call in line.named}
+        return any(
+            call.provider is None
+            and call.patient == claim.patient
+            and self.book.clock.day(call.start) == claim.service_date
+            and call.id not in named
+            and call.row["purpose"] not in ("scheduling", "administrative")
+            for call in self.book.calls
+        )
 
     def unjoined(self, column: str) -> bool:
         """Under half of the different ids of audited claims are in the calls.

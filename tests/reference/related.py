@@ -75,6 +75,8 @@ def ladder(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
 def review_at_most(visit: Visit, claim: Line, book: Book) -> bool:
     """Of unrecognised or tentative status, of a patient who is nobody, or perhaps the call itself."""
     nobody = claim.patient in book.quality.placeholders_by_table
+    if ladder(visit, claim, book)[1] == "same group" and book.quality.is_common_group(claim.group):
+        return True
     if may_be_the_call_itself(visit, claim) or not visit.status_sure:
         return True
     return visit.row["status"] in ("unrecognised", "tentative") or nobody or book.quality.is_call_itself(visit, claim)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.reference.columns import BILLING_COLUMNS, COLUMNS, KEYS, LIST_COLUMNS, REQUIRED, RowError
@@ -22,8 +23,8 @@ from tests.reference.world import DAY, Table
 
 @dataclass
 class Loaded:
-    """A table after normalisation: one dict per record that is used, the rejects, the tainted patients, and all
-    sound rows.
+    """A table after normalisation: one dict per record that is used, the rejects, the tainted patients, all sound rows,
+    and the groups that hold more than half of many rows.
     """
 
     records: list[dict[str, Any]]
@@ -31,6 +32,7 @@ class Loaded:
     tainted: set[str]
     columns: set[str]
     sound: list[dict[str, Any]]
+    common_groups: set[str] = field(default_factory=set)
 
     @property
     def patients(self) -> list[str]:
@@ -56,6 +58,11 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
         if column in table.columns
         and (column in REQUIRED[name] or not table.rows or not is_blank(table, column, kinds[column]))
     }
+    nothing = {"problem_id": dominating(table, "problem_id") if "problem_id" in exists else set()}
+    if name == "calls" and {"claim_id", "patient_id"} <= exists and not with_claims_table:
+        nothing["claim_id"] = shared_claims(table)
+        if all(id_of(row, "claim_id") in {"", *nothing["claim_id"]} for row in table.rows):
+            exists -= {"claim_id"}
     dates = {c: column_dates(table, c, clock) for c in exists if kinds[c] == "instant" and c != "call_start"}
     default_line = name == "claims" or (name == "calls" and not with_claims_table)
 
@@ -79,6 +86,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
             for column, kind in kinds.items():
                 text = undress(row.get(column, "")) if column in exists else ""
                 text = "" if says_nothing(column, text) or is_no_date(kind, text) else text
+                text = "" if text.strip() in nothing.get(column, ()) or is_key_of_nothing(column, text) else text
                 values[column] = read_value(kind, column, text, local, dates.get(column, "no"))
             if "cpt_code" in kinds:
                 cell = read_billed_codes(undress(row.get("cpt_code", ""))) if values["cpt_code"] else {}
@@ -89,7 +97,8 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
                 values["claim_status"] = values["claim_status"] if known else "active"
                 values["claim_status_sure"] = says_nothing("", word) or known
             for column in REQUIRED[name]:
-                if values[column] is None:
+                word = undress(row.get(column, ""))
+                if values[column] is None and not (column == "provider_id" and is_key_of_nothing(column, word)):
                     raise RowError("blank")
             if default_line and values["claim_line"] is None:
                 values["claim_line"] = "1"
@@ -136,7 +145,37 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
             days = [values["global_days"] for _, values in distinct if values["global_days"] is not None]
             merged["global_days"] = max(days, default=None)
         records.append(merged)
-    return Loaded(records, sorted(rejects), tainted, exists, [values for _, values in good])
+    return Loaded(
+        records, sorted(rejects), tainted, exists, [values for _, values in good], dominating(table, "group_id")
+    )
+
+
+def id_of(row: dict[str, str], column: str) -> str:
+    """An id as it stands; "" where it is blank."""
+    text = undress(row.get(column, ""))
+    return "" if says_nothing(column, text) or is_key_of_nothing(column, text) else text.strip()
+
+
+def is_key_of_nothing(column: str, text: str) -> bool:
+    """A key by which a warehouse points to no record."""
+    return column.endswith("_id") and column != "patient_id" and text.strip() in ("0", "-1", "-2", "-3")
+
+
+def dominating(table: Table, column: str) -> set[str]:
+    """The id that more than half of a column's 20 filled rows or more hold, where it has 10 different ones or more."""
+    # CHOICE: the rows of a column are all rows of the table, rejected ones and duplicates too.
+    counts = Counter(id_of(row, column) for row in table.rows if column in table.columns)
+    del counts[""]
+    if counts.total() < 20 or len(counts) < 10:
+        return set()
+    return {text for text, count in counts.items() if 2 * count > counts.total()}
+
+
+def shared_claims(table: Table) -> set[str]:
+    """The claim ids of calls that are found with two patients or more, as they stand."""
+    pairs = {(id_of(row, "claim_id"), id_of(row, "patient_id")) for row in table.rows}
+    counts = Counter(claim for claim, patient in pairs if claim and patient)
+    return {claim for claim, count in counts.items() if count > 1}
 
 
 def is_number(word: str) -> bool:
@@ -162,7 +201,9 @@ def each_code(row: dict[str, Any], numbered: bool) -> list[dict[str, Any]]:
 def is_blank(table: Table, column: str, kind: str) -> bool:
     """Whether no row says anything in the column."""
     texts = (undress(row.get(column, "")) for row in table.rows)
-    return all(says_nothing(column, text) or is_no_date(kind, text) for text in texts)
+    return all(
+        says_nothing(column, text) or is_no_date(kind, text) or is_key_of_nothing(column, text) for text in texts
+    )
 
 
 def is_no_date(kind: str, text: str) -> bool:

@@ -642,6 +642,8 @@ DRESSES: tuple[Callable[[str], str], ...] = (
     lambda text: f'="{text}"', lambda text: f"'{text}", lambda text: f"{text[:1]}\u200b{text[1:]}\u00a0"
 )  # fmt: skip
 """What changes nothing."""
+NO_RECORD = ("-1", "0", "-2", "-3")
+"""Keys by which a warehouse points to nothing."""
 NOBODY = ("0", "-1", "9999", "Unknown", "2.9E+13", "2.9E+1")
 
 
@@ -710,6 +712,11 @@ def lead_astray(draw: Draw, tables: dict[str, list[Row] | None]) -> None:
         for row in tables[table] or ():
             if row.get(column):
                 row[column] = pick(draw, DRESSES)(row[column])
+    if chance(draw, 8):
+        table, column = pick(draw, (*ASTRAY, ("calls", "claim_id"), ("claims", "provider_id"), ("calls", "group_id")))
+        for row in tables[table] or ():
+            if row.get(column) and column != "patient_id" and chance(draw, 2):
+                row[column] = pick(draw, NO_RECORD)
     if chance(draw, 12):
         nobody = pick(draw, NOBODY)
         for rows in tables.values():
