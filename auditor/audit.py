@@ -15,6 +15,7 @@ from auditor.parsing.adjustment_rows import AMOUNTS, may_be_audited
 from auditor.parsing.readers import blank_row
 from auditor.parsing.typed_chunk import type_table
 from auditor.parsing.typed_table import Table
+from auditor.payers import widest
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_keys
@@ -39,7 +40,7 @@ def read(settings: Settings, engine: Engine) -> Inputs:
     parts |= {name: found for name, (found, _) in sources.items()}
     extracts = [ingest.read_table(name, paths[name], policy) for name in paths if name == "providers"]
     scans = _scan_keys(policy, parts, engine)
-    typers = Typers(scans, policy, evaluated.enabled_rules(settings), settings.related)
+    typers = Typers(scans, widest(policy), evaluated.enabled_rules(settings), settings.related)
     calls = _kept_rows(engine, typers.calls(), parts["calls"])
     claims = _kept_rows(engine, typers.claims(calls), parts["claims"]) if typers.with_claims else None
     visits = _kept_rows(engine, typers.visits(calls, claims), parts["visits"])

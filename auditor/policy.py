@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from auditor import zones
 from auditor.errors import UsageError
@@ -226,8 +226,45 @@ RunDefaults = create_model(
 )
 
 
+class Period(_Strict):
+    """The policy of a payer (`policy`: shipped, or a file relative to the policy's) from one date to another."""
+
+    policy: str
+    first: date | None = Field(default=None, alias="from")
+    last: date | None = Field(default=None, alias="to")
+
+
+def _clock(days: Any) -> Any:
+    if days not in (60, "", None) or isinstance(days, bool):
+        raise ValueError('must be 60, or "" for no clock')
+    return days or None
+
+
+def _periods(value: Any) -> Any:
+    return [{"policy": value}] if isinstance(value, str) else value
+
+
+def _apart(periods: tuple[Period, ...]) -> tuple[Period, ...]:
+    """Raises ValueError where a service date would have two policies, or none of a period's dates is one."""
+    until = None
+    for period in sorted(periods, key=lambda period: period.first or date.min):
+        if until is not None and (period.first or date.min) <= until:
+            raise ValueError("two periods have the same date; end one before the next begins")
+        until = period.last or date.max
+        if until < (period.first or date.min):
+            raise ValueError("a period ends before it begins")
+    return periods
+
+
+Periods = Annotated[tuple[Period, ...], BeforeValidator(_periods), AfterValidator(_apart)]
+Clock = Annotated[int | None, BeforeValidator(_clock)]
+
+
 class Policy(_Strict):
-    """One validated policy. `sha256` is the hash of its file."""
+    """One validated policy. `sha256` is the hash of its file.
+
+    `payers`: payer, or `otherwise`, → its periods; `policies`: those that they name, each with this mapping.
+    """
 
     name: str
     description: str = ""
@@ -258,6 +295,8 @@ class Policy(_Strict):
     duration: Duration
     frequency: Frequency
     severity: Mapping[str, Severity]
+    overpayment_clock: Clock = None
+    payers: Mapping[str, Periods] = {}
     lists: Lists
     credentials: Mapping[str, str]
     list_files: Mapping[str, Mapping[str, str]] = {}
@@ -267,6 +306,7 @@ class Policy(_Strict):
     sha256: str = ""
     timezone_defaulted: bool = False
     own_keys: frozenset[str] = frozenset()
+    policies: Mapping[str, "Policy"] = {}
 
     def sources_of(self, table: str, column: str) -> tuple[str, ...]:
         """The export's headers that the policy maps to a canonical column; empty if it maps none."""
@@ -323,11 +363,62 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(name.stem for name in names if name.suffix == ".toml"))
 
 
+OF_PAYER = ("name", "description", "sources", "effective_from", "effective_to", "relatedness", "horizon_days", "bands",
+            "lookback", "lookahead", "duration", "frequency", "severity", "overpayment_clock")  # fmt: skip
+"""What the policy of a payer may set; everything else holds for the whole run."""
+
+
 def load(name_or_file: str = "default", find_rules: FindRules | None = None, timezone: str | None = None) -> Policy:
-    """Read a shipped policy by name or a policy file by path; `timezone` overrides the policy's.
+    """Read a shipped policy by name or a policy file by path, and those of its payers; `timezone` overrides the policy's.
 
     Raises UsageError naming file, line, key, what is wrong and the nearest valid key.
     """
+    policy, where, text = _load(name_or_file, find_rules, timezone)
+    named, folded = dict[str, Policy](), set[str]()
+    for payer, periods in policy.payers.items():
+        if fold_term(payer) in folded:
+            raise UsageError(_at(where, text, ("payers", payer), "the same payer twice"))
+        folded.add(fold_term(payer))
+        for name in {period.policy: None for period in periods if (payer, period.policy) != ("otherwise", "none")}:
+            try:
+                of_payer = _of_payer(name, Path(name_or_file).parent, find_rules)
+            except FileNotFoundError as error:
+                raise UsageError(_at(where, text, ("payers", payer), str(error))) from None
+            for other in (policy, *named.values()):
+                if other.name == of_payer.name and other.sha256 != of_payer.sha256:
+                    problem = (
+                        f"another policy of the run has the name {other.name!r}, too; give one of them another name"
+                    )
+                    raise UsageError(_at(where, text, ("payers", payer), problem))
+            named[name] = of_payer
+    alone = policy.model_copy(update={"payers": {}})
+    kept = (*OF_PAYER, "sha256", "own_keys")
+    merged = {
+        name: alone.model_copy(update={key: getattr(found, key) for key in kept}) for name, found in named.items()
+    }
+    return policy.model_copy(update={"policies": merged})
+
+
+def _of_payer(name: str, folder: Path, find_rules: FindRules | None) -> Policy:
+    """The policy of a payer. Raises FileNotFoundError where there is none, UsageError for a key that it may not have."""
+    if name in shipped():
+        return _load(name, find_rules, None, of_payer=name != "default")[0]
+    if not (path := folder / name).is_file():
+        raise FileNotFoundError(f"{name}: no such policy{_included(name)}")
+    policy, where, text = _load(str(path), find_rules, None, of_payer=True)
+    own = tomllib.loads(text)
+    if "payers" in own:
+        raise UsageError(_at(where, text, ("payers",), "the policy of a payer cannot name payers; remove the table"))
+    for key in (key for key in own if key not in OF_PAYER):
+        problem = "only the policy of the run may set this, not the policy of a payer; move it there"
+        raise UsageError(_at(where, text, (key,), problem))
+    return policy
+
+
+def _load(
+    name_or_file: str, find_rules: FindRules | None, timezone: str | None, *, of_payer: bool = False
+) -> tuple[Policy, str, str]:
+    """One policy, where it is from, and its text. That `of_payer` has no clock unless it says so."""
     where, raw = _read(name_or_file)
     try:
         text = raw.decode("utf-8-sig")
@@ -338,11 +429,13 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
         raise UsageError(f"{where}: not valid TOML: {error}") from None
     except RecursionError:
         raise UsageError(f"{where}: values are nested too deeply; correct the policy") from None
-    for key in ("sha256", "timezone_defaulted", "own_keys", "list_files"):
+    for key in ("sha256", "timezone_defaulted", "own_keys", "list_files", "policies"):
         if key in own:
             raise UsageError(_at(where, text, (key,), "unknown key"))
     own.setdefault("name", Path(name_or_file).stem)
     base = tomllib.loads((_SHIPPED / "default.toml").read_text(encoding="utf-8"))
+    if of_payer:
+        base.pop("overpayment_clock")
     own = _with_whole_lists(own, base["lists"], name_or_file, where, text)
     defaulted = own.get("timezone") is None or name_or_file == "default"
     merged = _merge(base, own) | {"sha256": hashlib.sha256(raw).hexdigest(), "timezone_defaulted": defaulted}
@@ -360,9 +453,9 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
             problem = f"unknown key{_suggestion(path)}"
         raise UsageError(_at(where, text, path, problem)) from None
     _check_names(policy, where, text)
-    if find_rules is None:
-        return policy
-    return policy.model_copy(update={"severity": _severity_by_code(policy, where, text, find_rules)})
+    if find_rules:
+        policy = policy.model_copy(update={"severity": _severity_by_code(policy, where, text, find_rules)})
+    return policy, where, text
 
 
 def _severity_by_code(policy: Policy, where: str, text: str, find_rules: FindRules) -> dict[str, Severity]:
@@ -379,7 +472,17 @@ def _severity_by_code(policy: Policy, where: str, text: str, find_rules: FindRul
 
 def settings(policy: Policy) -> Iterator[tuple[str, Any, bool]]:
     """Every threshold, list and mapping in force: dotted key, value, and whether the policy's own file sets it."""
-    hidden = {"name", "description", "sources", "sha256", "timezone", "timezone_defaulted", "own_keys", "run"}
+    hidden = {
+        "name",
+        "description",
+        "sources",
+        "sha256",
+        "timezone",
+        "timezone_defaulted",
+        "own_keys",
+        "run",
+        "policies",
+    }
     for key, value in leaves(policy.model_dump(mode="json", exclude=hidden)):
         yield key, value, key in policy.own_keys or key.startswith("severity.")
 

@@ -210,6 +210,24 @@ class LedgerPart(Part):
     work: dict[str, Tally] = {}
 
 
+class PayerResult(Part):
+    """The claims of one payer under one policy; money after decisions, as in `money`."""
+
+    payer: Text = Field(
+        default=None, description="the insurer billed; null: none, or one that the policy does not name"
+    )
+    policy: Text = Field(default=None, description="the policy that judged the claims; null: none")
+    claims: int = Field(default=0, description="all of them, `not_applicable` ones too")
+    violation: int = 0
+    review: int = 0
+    incomplete: int = 0
+    clear: int = 0
+    not_applicable: int = 0
+    findings: int = Field(default=0, description="that are not settled")
+    at_risk: float = 0.0
+    under_review: float = 0.0
+
+
 class _Head(Part):
     """What every run says of itself."""
 
@@ -236,7 +254,7 @@ class _Head(Part):
 class Summary(_Head):
     """summary.json of a finished run."""
 
-    may_lack = ("ledger",)
+    may_lack = ("ledger", "payers")
 
     rules_evaluated: int = 0
     rules_total: int = 0
@@ -252,6 +270,7 @@ class Summary(_Head):
     )
     rules: list[RuleResult] = []
     money: Money = Money()
+    payers: list[PayerResult] = Field(default=[], description="where the policy has [payers]")
     joins: list[Join] = []
     rejects: dict[str, RejectCounts] = {}
     unrecognised: list[UnrecognizedValue] = []
@@ -277,6 +296,25 @@ class Summary(_Head):
     def numbers(self) -> Numbers:
         """The lengths of the windows, and the bands of the codes."""
         return self._numbers
+
+    @property
+    def policies(self) -> list[dict[str, Any]]:
+        """What each policy of the run says: the run's own, then those of payers."""
+        return [self.settings.get("policy", {}), *self.settings.get("payer_policies", [])]
+
+    def under(self, policy: str | None) -> "Summary":
+        """The summary of a run under the policy of a payer alone; as it is where that is the run's own, or none."""
+        own = next((some for some in self.policies[1:] if some["name"] == policy), None)
+        if own is None:
+            return self
+        name = PolicyName(name=own["name"], sha256=own["sha256"])
+        settings = self.settings | {"policy": self.settings["policy"] | own}
+        return Summary(**{**dict(self), "policy": name, "settings": settings})
+
+    @property
+    def policies_without_clock(self) -> list[str]:
+        """The names of the policies under which no 60 days run."""
+        return [policy["name"] for policy in self.policies if policy.get("overpayment_clock", 60) is None]
 
     @property
     def evaluated(self) -> frozenset[str]:

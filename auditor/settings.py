@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from auditor.identity import Identity
+from auditor.payers import off_everywhere
 from auditor.policy import Policy
 from auditor.rules import CODES
 from auditor.run_options import WRITABLE
@@ -51,5 +52,5 @@ class Settings:
 
     @property
     def disabled_rules(self) -> frozenset[str]:
-        """The rules that the user, or the policy, does without."""
-        return frozenset({*self.skipped_rules, *(code for code, to in self.policy.severity.items() if to == "off")})
+        """The rules that the user, or every policy, does without."""
+        return frozenset(self.skipped_rules) | off_everywhere(self.policy)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import polars as pl
 
+from auditor import payers
 from auditor.billing import adjustments
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
 from auditor.parsing.microseconds import MINUTE
@@ -36,7 +37,8 @@ _UNCOUNTED_PURPOSES = (*_INELIGIBLE_PURPOSES, "follow_up")
 class Billing:
     """What was billed.
 
-    `lines`: the active lines with a code of the family, in the order in which one is *earlier*; `line` is that order.
+    `lines`: the active lines with a code of the family, in the order in which one is *earlier*; `line` is that order, and
+    `judge` the number of the policy that judges it (`payers`).
     `line_calls`: one row per line and call of it. `other_lines`: active lines with other codes, and `other_calls`
     which of the calls they bill, `named_by_id` where by the call's id. `visit_lines`: those of them whose claims-table row
     bills a visit, with their `call_ids`; lines of the family have their `named_calls` likewise: the ids of their calls, or
@@ -81,7 +83,12 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     order = ["service_date", "start", "claim_id", "claim_line", "cpt_code"]
     lines = lines.sort(order, nulls_last=True).with_row_index("line")
     line_calls = line_calls.join(lines.select("row", "line"), on="row", how="inner").drop("row")
-    lines = _with_period(lines, line_calls, calls, pairs.join(active, on="row", how="semi"), policy)
+    supporting = pairs.join(active, on="row", how="semi")
+    lines = payers.by_policy(
+        payers.with_judge(lines, policy),
+        policy,
+        lambda some, own: _with_period(some, line_calls, calls, supporting, own),
+    )
     other_lines = active.filter(~pl.col("cpt_code").is_in(FAMILY))
     facts_of_others = ("row", *_KEY, "service_date", "claim_status_sure", "provider_id", "payer", "paid_amount")
     other_calls = other_lines.select(*facts_of_others, "own_call_id").join(pairs.drop("named_by_id"), on="row")

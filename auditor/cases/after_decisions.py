@@ -17,7 +17,7 @@ from auditor.cases.ledger_update import LedgerUpdate
 from auditor.cases.states import DOLLARS, STATES
 from auditor.choices import ALARMS, GONE, SETTLED
 from auditor.judging.findings import AMOUNT, KEYS
-from auditor.reports.summary import amounts_by_rule, money_of
+from auditor.reports.summary import amounts_by_rule, money_of, payers_of
 from auditor.reports.tables import IS_SETTLED, URGENT
 from auditor.result import Result
 from auditor.run_summary import AfterDecisions, LedgerPart, RuleResult, Summary, Tally
@@ -50,6 +50,8 @@ def with_decisions(
     }
     left = claims.select(*KEYS, at_risk_amount="at_risk", review_amount="to_review")
     audited = result.claims.update(left, on=list(KEYS), include_nulls=True)
+    if summary.payers:
+        changes["payers"] = payers_of(audited, findings)
     return replace(result, findings=findings, claims=audited), summary.model_copy(update=changes)
 
 

@@ -79,7 +79,10 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
     if base is not None:
         cases = cases.with_columns(_CASE_ID)
         cases = cases.join(_decided(connection), on="case", how="left", maintain_order="left").drop("case")
-    marked = _marked(facts(result.findings), cases, summary.started_utc[:10], number, repeats=base is not None)
+    clockless = pl.col("policy").is_in(summary.policies_without_clock)
+    marked = _marked(
+        facts(result.findings, clockless), cases, summary.started_utc[:10], number, repeats=base is not None
+    )
     marked_since_base = pl.col("marked_run") >= pl.lit(base, pl.Int64)
     if base is not None:
         marked_since_base &= ~(pl.col("decided_run") >= pl.col("marked_run")).fill_null(False)
@@ -118,7 +121,7 @@ def _cases(marked: pl.DataFrame, missing: pl.DataFrame, runs: pl.DataFrame, zone
     blank = pl.lit(None, pl.String)
     missing = missing.with_columns(*last, message=blank, payer=blank, policy=blank)
     columns = ("number", *CASE, "payer", "policy", "mark", "why", *COLUMNS, "first_run", "last_run", *FACTS, "message")
-    both = pl.concat([frame.select(columns) for frame in (marked, missing)])
+    both = pl.concat([frame.select(*columns, "facts") for frame in (marked, missing)])
     both = both.with_columns(
         pl.col("first_run", "last_run").replace_strict(runs["number"], runs["run_id"], return_dtype=pl.String),
         pl.col("related_at").dt.convert_time_zone(zone),
@@ -132,8 +135,12 @@ def _cases(marked: pl.DataFrame, missing: pl.DataFrame, runs: pl.DataFrame, zone
 
 
 def due_dates(cases: pl.DataFrame) -> pl.DataFrame:
-    """`number` and `due`, the last day to return the money, of cases whose 60 days run; `cases` has COLUMNS as text."""
-    running = cases.filter(pl.col("confirmed_on").is_not_null()).select("number", *COLUMNS).iter_rows()
+    """`number` and `due`, the last day to return the money, of cases whose 60 days run.
+
+    `cases` has COLUMNS as text, and `facts`.
+    """
+    has_clock = pl.col("confirmed_on").is_not_null() & states.fact_in("clock").is_null()
+    running = cases.filter(has_clock).select("number", *COLUMNS).iter_rows()
     dues = {number: State(*clock).due() for number, *clock in running}
     return pl.DataFrame({"number": list(dues), "due": list(dues.values())}, schema={"number": pl.Int64, "due": pl.Date})
 
@@ -150,14 +157,20 @@ def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) ->
     return pl.DataFrame(connection.execute(query).fetchall(), schema=schema, orient="row")
 
 
-def facts(findings: pl.DataFrame) -> pl.DataFrame:
-    """The findings' keys, FACTS and message, and what makes one the same as in the last run, as one text."""
+def facts(findings: pl.DataFrame, clockless: pl.Expr) -> pl.DataFrame:
+    """The findings' keys, FACTS and message, and what makes one the same as in the last run, as one text.
+
+    `clockless`: which of them no 60 days run for; their facts say so.
+    """
     related_at = pl.col("related_at").dt.convert_time_zone("UTC")
     plain = pl.struct(
         pl.col(name).dt.to_string(_INSTANT) if name == "related_at" else pl.col(name).cast(pl.String) for name in FACTS
     )
     rows = findings.select(*CASE, *FACTS, "message", "payer", "policy").with_columns(related_at)
-    return rows.with_columns(facts=plain.struct.json_encode())
+    rows = rows.with_columns(findings.with_columns(_clockless=clockless.fill_null(False))["_clockless"])
+    no_clock = pl.when("_clockless").then(pl.lit(',"clock":"none"}'))
+    facts = plain.struct.json_encode().str.strip_suffix("}")
+    return rows.with_columns(facts=pl.concat_str(facts, no_clock.otherwise(pl.lit("}")))).drop("_clockless")
 
 
 def _digest(run_id: str | None) -> str:
@@ -290,11 +303,22 @@ def _entries(marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any]) -
         yield Entry("audit", mark, case, json.dumps({"run": run["run"], "why": why}))
 
 
+def _closing(policy: Policy) -> tuple[pl.Expr, pl.Expr]:
+    """When the windows of a claim close under a policy."""
+    end = pl.coalesce("call_end", "call_start").dt.convert_time_zone("UTC")
+    soon, late = map(pl.coalesce, bounds.closing(end, policy), bounds.closing_by_days(policy))
+    return soon, late
+
+
 def _update_undecided(connection: sqlite3.Connection, result: Result, policy: Policy, number: int) -> dict[str, int]:
     """Remember claims with an unknown outcome whose window is still open; forget those that were audited and have none."""
     as_of = pl.lit(result.coverage.as_of, pl.Datetime("us", "UTC"))
-    end = pl.coalesce("call_end", "call_start").dt.convert_time_zone("UTC")
-    soon, late = map(pl.coalesce, bounds.closing(end, policy), bounds.closing_by_days(policy))
+    soon, late = _closing(policy)
+    for other in policy.policies.values():
+        of_other = pl.col("policy") == other.name
+        soon, late = (
+            pl.when(of_other).then(its).otherwise(at) for its, at in zip(_closing(other), (soon, late), strict=True)
+        )
     waits = pl.any_horizontal(pl.col("unknowns").list.contains(rule.code) for rule in ALL if rule.window == "later")
     closes = pl.when((soon <= as_of) & waits).then(late).otherwise(soon)
     claims = result.claims.select(*KEYS, closes.alias("closes"), pl.col("unknowns").list.join(" "), late=late)

@@ -19,6 +19,7 @@ from auditor.cases.states import COLUMNS, FOUND, MARKS, State, after
 from auditor.errors import LedgerDamaged
 from auditor.judging.finding_id import joined_texts
 from auditor.judging.findings import CASE
+from auditor.runs import past
 
 _OPEN = State()
 _COLUMNS_OF = attrgetter(*COLUMNS)
@@ -216,9 +217,10 @@ def _new_cases(connection: sqlite3.Connection, span: Span, history: Replay, fold
 
 def _published(run: Path) -> list[NewCase]:
     """The cases that were new in a run, as its folder has them; none where it cannot be read."""
-    with contextlib.suppress(OSError, pl.exceptions.PolarsError):
+    with contextlib.suppress(OSError, ValueError, pl.exceptions.PolarsError):
+        clockless = pl.col("policy").is_in(past.read(run / "summary.json").policies_without_clock)
         begun = pl.read_parquet(run / "cases.parquet").filter(mark="new", first_run=run.name)
-        facts = ledger_update.facts(pl.read_parquet(run / "findings.parquet")).select(*CASE, "facts")
+        facts = ledger_update.facts(pl.read_parquet(run / "findings.parquet"), clockless).select(*CASE, "facts")
         found = begun.join(facts, on=CASE)
         return [NewCase(*row) for row in found.sort("number").select("number", *CASE, "facts").iter_rows()]
     return []

@@ -30,14 +30,19 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     if not runs:
         raise InputRefused(f"{folder}: no run with cases here; name the folder that was given to --out")
     known_runs = {run.run_id: run for run, _ in runs}
-    cases = pl.concat([frame.with_columns(marked_run=pl.lit(run.run_id)) for run, frame in runs], how="diagonal")
-    cases = cases.unique("number", keep="last", maintain_order=True).sort("number")
+    cases = pl.concat([_marked(run, frame) for run, frame in runs], how="diagonal")
+    cases = (
+        cases.with_columns(pl.col("no_clock").forward_fill().over("number"))
+        .unique("number", keep="last", maintain_order=True)
+        .sort("number")
+    )
     if cases.select(CASE).is_duplicated().any():
         raise InputRefused(f"{folder}: the runs here know a case by two numbers; put a copy of the ledger back")
     names = sorted({*known_runs, *cases["first_run"], *cases["last_run"]})
     numbers = {name: number for number, name in enumerate(names, 1)}
     rows = cases.select(
-        "number", *CASE, "mark", "why", pl.col(COLUMNS).cast(pl.String), ledger_update.facts(cases)["facts"],
+        "number", *CASE, "mark", "why", pl.col(COLUMNS).cast(pl.String),
+        ledger_update.facts(cases, pl.col("no_clock"))["facts"],
         pl.col("first_run", "last_run", "marked_run").replace_strict(numbers, return_dtype=pl.Int64),
         finding=joined("rule", *KEYS),
     )  # fmt: skip
@@ -52,6 +57,13 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     return rows.height, len(runs), runs[-1][0].run_id
 
 
+def _marked(run: Summary, cases: pl.DataFrame) -> pl.DataFrame:
+    """The cases that a run has, which ran last, and of those with a finding whether no 60 days run for them."""
+    return cases.with_columns(
+        marked_run=pl.lit(run.run_id), no_clock=pl.col("policy").is_in(run.policies_without_clock)
+    )
+
+
 def _runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
     """The runs of the last ledger in a folder, in order, with the cases that each has."""
     runs: list[tuple[Summary, pl.DataFrame]] = []
@@ -60,7 +72,7 @@ def _runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
             continue
         try:
             run, cases = past.read(run_folder / "summary.json"), past.scan(run_folder, "cases").collect()
-            ledger_update.facts(cases)
+            ledger_update.facts(cases, pl.lit(False))
             cases.select(COLUMNS)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise InputRefused(

@@ -7,7 +7,7 @@ import polars as pl
 
 from auditor.identity import Identity
 from auditor.judging.finding_id import finding_ids
-from auditor.judging.judge import KINDS, Judgement, in_force
+from auditor.judging.judge import KINDS, Judgement
 from auditor.parsing.microseconds import HOUR
 from auditor.policy import Policy
 from auditor.rules import ALL, CODES
@@ -23,7 +23,7 @@ CASE = (*KEYS, "rule")
 FINDINGS_ORDER = ("claim_id", "claim_line", "rule", "cpt_code")
 EVIDENCE_ORDER = ("claim_id", "claim_line", "rule", "cpt_code", "kind", "id", "at")
 NOT_APPLICABLE = "not applicable"
-"""The disposition of a claim that the policy's effective dates leave out."""
+"""The disposition of a claim that no policy judges, or that its policy's effective dates leave out."""
 
 _OWN = 9
 """Stands for the outcome of a claim's own call in the evidence."""
@@ -40,7 +40,10 @@ _DISPOSITION = {
 
 
 def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy, identity: Identity) -> pl.DataFrame:
-    """One row per audited claim: keys, dates, minutes, disposition, rule codes by outcome, amounts, supportable code."""
+    """One row per audited claim: keys, dates, minutes, disposition, rule codes by outcome, amounts, supportable code.
+
+    `claims` have their `policy`, whether it is `in_force`, and the `supportable_code`.
+    """
     rules = [code for code in judgement.outcomes.columns if code != "line"]
     worst = pl.max_horizontal(pl.lit(Outcome.CLEAR, pl.UInt8), *rules)
     labels = {int(outcome): label for outcome, label in _DISPOSITION.items()}
@@ -61,18 +64,14 @@ def claims_table(claims: pl.DataFrame, judgement: Judgement, policy: Policy, ide
         not_applicable=codes(Outcome.NOT_APPLICABLE),
     )  # fmt: skip
     rows = claims.join(patterns.explode("line"), on="line", how="inner")
-    rows = rows.with_columns(
-        disposition=pl.when(in_force(policy)).then("disposition").otherwise(pl.lit(NOT_APPLICABLE))
-    )
+    rows = rows.with_columns(disposition=pl.when("in_force").then("disposition").otherwise(pl.lit(NOT_APPLICABLE)))
     at = pl.col("disposition")
     rows = _amounts_once(rows).with_columns(
         *identity.shown_columns(TABLES["claims"]),
-        policy=pl.lit(policy.name),
         call_start=_local("start", policy),
         call_end=_local("end", policy),
         at_risk_amount=pl.when(at == "violation").then(AMOUNT),
         review_amount=pl.when(at == "review").then(AMOUNT),
-        supportable_code=_supportable(policy),
     )
     return rows.select("line", *TABLES["claims"]).with_columns(pl.col("call_ids").fill_null([])).sort(*KEYS)
 
@@ -89,7 +88,7 @@ def _amounts_once(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _supportable(policy: Policy) -> pl.Expr:
+def supportable_code(policy: Policy) -> pl.Expr:
     """The code whose band holds the minutes; `none` below all bands, null above them or unknown."""
     bands = {code: policy.bands[code] for code in FAMILY}  # type: ignore[index]
     minutes = pl.col("minutes")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from auditor.payers import off_everywhere
 from auditor.policy import Policy
 from auditor.rules.rule import Outcome, Rule
 from auditor.windows import RecordSets
@@ -42,22 +43,27 @@ def not_evaluable(
     rules: Sequence[Rule], skipped: Mapping[str, str], exists: frozenset[str], policy: Policy
 ) -> dict[str, str]:
     """The rules that cannot be evaluated, with the reasons. `skipped` are those that the user left out."""
-    not_evaluated = dict(skipped)
+    not_evaluated, off = dict(skipped), off_everywhere(policy)
     for rule in rules:
-        if rule.code not in not_evaluated and (reason := rule.why_not_evaluated(exists, policy.severity)):
+        if rule.code not in not_evaluated and (reason := rule.why_not_evaluated(exists, off)):
             not_evaluated[rule.code] = reason
     return not_evaluated
 
 
-def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy) -> Judgement:
-    """Evaluate the rules."""
+def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy | None) -> Judgement:
+    """Evaluate the rules, under the policy that judges the claims; where none does, no rule applies."""
     claims = record_sets.claims
     ranges = claims.filter(pl.col("service_date_last").is_not_null())["line"]
-    outcomes = claims.select("line", **{rule.code: _own(rule, policy) for rule in rules})
+    on = [rule for rule in rules if policy and policy.severity.get(rule.code) != "off"]
+    off = pl.lit(Outcome.NOT_APPLICABLE, pl.UInt8)
+    outcomes = claims.select(
+        "line", **{rule.code: _own(rule, policy) if policy and rule in on else off for rule in rules}
+    )
     considered = [pl.DataFrame(schema=_EVIDENCE)]
-    for record_set in dict.fromkeys(rule.over for rule in rules):
-        over = [rule for rule in rules if rule.over == record_set]
-        supported = {rule.code: pl.when(rule.considered).then(rule.outcome(policy.severity)) for rule in over}
+    for record_set in dict.fromkeys(rule.over for rule in on):
+        over = [rule for rule in on if rule.over == record_set]
+        severity = policy.severity if policy else {}
+        supported = {rule.code: pl.when(rule.considered).then(rule.outcome(severity)) for rule in over}
         records = _of_ranges(record_sets[record_set].with_columns(**supported), ranges, list(supported))
         strongest = records.select("line", *supported)
         if record_set != "claim":
@@ -66,6 +72,14 @@ def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy) -> Jud
         outcomes = _strengthened(outcomes, strongest)
     evidence = pl.concat(considered)
     return Judgement(outcomes, evidence, _best(evidence))
+
+
+def merged(judgements: Sequence[Judgement]) -> Judgement:
+    """The judgements of different claims as one."""
+    if len(judgements) == 1:
+        return judgements[0]
+    names = ("outcomes", "evidence", "best")
+    return Judgement(*(pl.concat([getattr(one, name) for one in judgements]) for name in names))
 
 
 def _of_ranges(records: pl.DataFrame, ranges: pl.Series, rules: Sequence[str]) -> pl.DataFrame:

@@ -1,19 +1,22 @@
 """The one function that judges: the records of some patients → their claims, findings and evidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from auditor import payers
 from auditor.audit_context import AuditContext
 from auditor.billing.lines import Billing, bill, with_end_and_time
 from auditor.judging import findings
-from auditor.judging.judge import judge
+from auditor.judging.judge import Judgement, in_force, merged
+from auditor.judging.judge import judge as judged
 from auditor.parsing.adjustment_rows import that_are_calls
+from auditor.policy import Policy
 from auditor.quality import relationships
 from auditor.quality.report import QualityReport
 from auditor.rules import ALL
 from auditor.schema.codes import FAMILY
-from auditor.windows import PatientRecords, RecordSets
+from auditor.windows import PatientRecords, RecordSets, lines_of
 from auditor.windows.visits import classified
 
 
@@ -50,22 +53,45 @@ def judge_patients(
         provider_calls=spans,
         has_claims_table=claims is not None,
     )
-    record_sets = RecordSets(records)
-    judgement = judge(record_sets, [rule for rule in ALL if rule.code not in context.not_evaluated], policy)
-    published = findings.claims_table(record_sets.claims, judgement, policy, context.identity)
+    audited, judgement = _judged(records)
+    published = findings.claims_table(audited, judgement, policy, context.identity)
     inactive = billed.inactive.filter(pl.col("cpt_code").is_in(context.codes) & context.audited)
     return Judged(
         published,
-        findings.findings_table(record_sets.claims, published, judgement, policy, context.identity),
-        findings.evidence_table(record_sets.claims, billed.line_calls, judgement, policy, context.identity),
+        findings.findings_table(audited, published, judgement, policy, context.identity),
+        findings.evidence_table(audited, billed.line_calls, judgement, policy, context.identity),
         judgement.outcomes,
         relationships.claimed_ids(
-            record_sets.claims, visits, records.near_providers.drop("family"), with_table=claims is not None
+            audited, visits, records.near_providers.drop("family"), with_table=claims is not None
         ),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
-        _absent(record_sets.claims, published, context.quality) if context.has_visits else 0,
+        _absent(audited, published, context.quality) if context.has_visits else 0,
         _unmatched(billed),
     )
+
+
+def _judged(records: PatientRecords) -> tuple[pl.DataFrame, Judgement]:
+    """The audited claims with what their policies make of them, and the judgement."""
+    context = records.context
+    rules = [rule for rule in ALL if rule.code not in context.not_evaluated]
+    policies: dict[int | None, Policy] = dict(enumerate(payers.numbered(context.policy)))
+    all_lines = lines_of(records)
+    claims, judgements = list[pl.DataFrame](), list[Judgement]()
+    for judge in (*policies, *([None] if context.policy.payers else [])):
+        policy = policies.get(judge)
+        own = replace(records, context=replace(context, policy=policy or context.policy))
+        record_sets = RecordSets(own, all_lines, judge)
+        if record_sets.claims.is_empty() and claims:
+            continue
+        judgements.append(judged(record_sets, rules, policy))
+        claims.append(
+            record_sets.claims.with_columns(
+                policy=pl.lit(policy.name if policy else None, pl.String),
+                in_force=in_force(policy) if policy else pl.lit(False),
+                supportable_code=findings.supportable_code(own.context.policy),
+            )
+        )
+    return pl.concat(claims), merged(judgements)
 
 
 def _unmatched(billed: Billing) -> int:

@@ -17,12 +17,14 @@ from auditor.inputs import Inputs
 from auditor.judging.findings import AMOUNT, NOT_APPLICABLE
 from auditor.parsing.cells import NULL_WORDS
 from auditor.parsing.instant_columns import PLACEHOLDER_DATES
+from auditor.policy import OF_PAYER
 from auditor.quality import link_vocabularies, rejects
 from auditor.quality.coverage import Coverage
 from auditor.quality.profile import TableProfile
 from auditor.quality.relationships import BY_NAME
 from auditor.quality.zone_rules import VERSIONS
 from auditor.reading import ingest
+from auditor.reports.tables import IS_SETTLED
 from auditor.result import Result
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
@@ -36,6 +38,7 @@ from auditor.run_summary import (
     InputFile,
     Join,
     Money,
+    PayerResult,
     PolicyName,
     RefusalSummary,
     RejectCounts,
@@ -48,7 +51,7 @@ from auditor.run_summary import (
 from auditor.schema.codes import CODE
 from auditor.schema.names import is_word
 from auditor.schema.outputs import VERSION
-from auditor.schema.tables import TABLES
+from auditor.schema.tables import TABLES, fold_term
 from auditor.settings import Settings
 from auditor.zones import zone
 
@@ -68,6 +71,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     dispositions = {name: counts.get(name, 0) for name in ("violation", "review", "incomplete", "clear")}
     profiles = result.inputs.profiles
     money = money_of(claims.rename({"disposition": "remaining"}))
+    by_payer: dict[str, Any] = {"payers": payers_of(claims, result.findings)} if settings.policy.payers else {}
     return Summary(
         **_head(settings, run),
         rules_evaluated=len(ALL) - len(result.not_evaluated),
@@ -91,6 +95,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         ),
         rules=_rules(result),
         money=Money(**money, this_run=money["at_risk"], returned=0.0, not_returned=0.0),
+        **by_payer,
         joins=joins_of(result),
         rejects=rejects_of(result.inputs),
         unrecognised=unrecognised_of(result.inputs, settings),
@@ -99,6 +104,23 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         row_zones=[name for name, table in result.inputs.tables.items() if "timezone" in table.columns],
         warnings=list(result.warnings),
     )
+
+
+def payers_of(claims: pl.DataFrame, findings: pl.DataFrame) -> list[PayerResult]:
+    """Claims, findings that are not settled, and money by payer and policy."""
+    keys = ("payer", "policy")
+    rows = claims.group_by(keys).agg(
+        *((pl.col("disposition") == name).sum().alias(name.replace(" ", "_")) for name in _DISPOSITIONS),
+        claims=pl.len(),
+        at_risk=pl.col("at_risk_amount").sum().cast(pl.Float64),
+        under_review=pl.col("review_amount").sum().cast(pl.Float64),
+    )
+    counts = findings.filter(~IS_SETTLED).group_by(keys).agg(findings=pl.len())
+    rows = rows.join(counts, on=keys, how="left", nulls_equal=True).with_columns(pl.col("findings").fill_null(0))
+    return [PayerResult(**row) for row in rows.sort(keys, nulls_last=True).to_dicts()]
+
+
+_DISPOSITIONS = ("violation", "review", "incomplete", "clear", NOT_APPLICABLE)
 
 
 def money_of(claims: pl.DataFrame) -> dict[str, Any]:
@@ -144,10 +166,15 @@ def settings_of(settings: Settings) -> dict[str, Any]:
         if name not in ("policy", "identity", "undecided", "related")
     }
     shown["paths"] = {name: [ingest.shown(path) for path in paths] for name, paths in settings.paths.items()}
-    policy = settings.policy.model_dump(mode="json", exclude={"sha256", "timezone_defaulted", "own_keys", "run"})
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in shown.items()} | {
-        "policy": policy
-    }
+    policy = settings.policy.model_dump(
+        mode="json", exclude={"sha256", "timezone_defaulted", "own_keys", "run", "policies", "payers"}
+    )
+    found = {name: list(value) if isinstance(value, tuple) else value for name, value in shown.items()}
+    if not settings.policy.payers:
+        return found | {"policy": policy}
+    of_run = settings.policy.model_dump(mode="json", include={"payers"}, by_alias=True)
+    others = [some.model_dump(mode="json", include={*OF_PAYER, "sha256"}) for some in settings.policy.policies.values()]
+    return found | {"policy": policy | of_run, "payer_policies": others}
 
 
 def inputs_of(inputs: Inputs) -> list[InputFile]:
@@ -244,7 +271,21 @@ def blanks_of(inputs: Inputs, problem: str) -> list[dict[str, Any]]:
 
 def without_ids(whole: Summary) -> Summary:
     """The summary for a terminal, with the unrecognised values that `shown_unrecognised` leaves."""
-    return whole.model_copy(update={"unrecognised": shown_unrecognised(whole.unrecognised)})
+    changes: dict[str, Any] = {"unrecognised": shown_unrecognised(whole.unrecognised)}
+    return whole.model_copy(update=changes | ({"payers": shown_payers(whole)} if whole.payers else {}))
+
+
+def shown_payers(whole: Summary) -> list[PayerResult]:
+    """The payers for a terminal: those that the policy names, the others as one for each policy.
+
+    A column that is mapped wrongly may hold anything.
+    """
+    named = {fold_term(name) for name in whole.policies[0].get("payers", {})}
+    sums: dict[tuple[str | None, str | None], Counter[str]] = {}
+    for row in whole.payers:
+        payer = row.payer if row.payer and fold_term(row.payer) in named else None
+        sums.setdefault((payer, row.policy), Counter()).update(row.model_dump(exclude={"payer", "policy"}))
+    return [PayerResult(payer=payer, policy=policy, **dict(counts)) for (payer, policy), counts in sums.items()]
 
 
 def shown_unrecognised(rows: list[UnrecognizedValue]) -> list[UnrecognizedValue]:

@@ -1,6 +1,6 @@
 """The summary that a person reads first, on a terminal or in a log. No identifier ever appears in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -11,9 +11,10 @@ from rich.text import Text
 
 from auditor.cases.states import STATES
 from auditor.reading.files import shown
-from auditor.reports.page.phrases import evaluated, reach, tables, verdict, why_none_audited
+from auditor.reports.page.phrases import evaluated, no_policy, reach, tables, verdict, why_none_audited
+from auditor.reports.summary import shown_payers
 from auditor.reports.tables import URGENT, worst_first
-from auditor.run_summary import Join, Money, RuleResult, Summary, Tally
+from auditor.run_summary import Join, Money, PayerResult, RuleResult, Summary, Tally
 from auditor.schema.names import counted, found_of, harmless
 
 _PIPE_WIDTH = 240
@@ -64,6 +65,8 @@ def write(
     if not summary.claims.audited:
         out.print(f"No claim was audited: {why_none_audited(summary)}")
     out.print(_money_line(summary))
+    for line in _payer_lines(summary.payers if show_ids else shown_payers(summary)):
+        out.print(line)
     out.print(f"Visits cover {reach(summary.coverage)}; policy {summary.policy.name}, {summary.zones}")
     out.print(_rows_line(summary))
     if summary.blank_columns:
@@ -108,7 +111,7 @@ def _claims_line(summary: Summary) -> Text:
     if claims.rejected:
         line.append(f", {claims.rejected:,} rejected", style="bold red")
     if claims.not_applicable:
-        line.append(f", {claims.not_applicable:,} outside the policy's dates")
+        line.append(f", {claims.not_applicable:,} {no_policy(summary)}")
     return line
 
 
@@ -124,6 +127,17 @@ def _money_line(summary: Summary) -> str:
     if settled := counts.settled_findings:
         line += f"; not included: {counted(settled, 'finding')} corrected, refunded or dismissed"
     return line
+
+
+def _payer_lines(payers: Sequence[PayerResult]) -> Iterator[str]:
+    """`Medicare (policy medicare): 12 claims, 3 violation, 1 review; 3 findings; potential overpayment 90.00; ...`."""
+    for row in payers:
+        name = harmless(row.payer) if row.payer else "Other payers"
+        yield (
+            f"{name} ({f'policy {row.policy}' if row.policy else 'no policy'}): {counted(row.claims, 'claim')}, "
+            f"{row.violation:,} violation, {row.review:,} review; {counted(row.findings, 'finding')}; "
+            f"potential overpayment {row.at_risk:,.2f}; under review {row.under_review:,.2f}"
+        )
 
 
 def _ledger_lines(out: Console, summary: Summary, urgent: pl.DataFrame, folder: Path | None, show_ids: bool) -> None:

@@ -118,6 +118,7 @@ def _of(claim: Row, frame: pl.DataFrame) -> list[Row]:
 
 
 def _explanation(claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Summary) -> ClaimExplanation:
+    run = run.under(claim["policy"])
     events = [*_calls(claim, evidence), *_records(claim, evidence)]
     ordered = sorted(events, key=lambda e: (e.at is None, e.at.timestamp() if e.at else 0.0, e.kind, e.id))
     windows = tuple(_windows(claim, run)) if claim["service_date"] else ()
@@ -176,7 +177,7 @@ def _verdict(rule: RuleResult, claim: Row, findings: Sequence[Row], evidence: Se
     elif code in claim["unknowns"]:
         outcome, reason = "unknown", _unknown(code, claim, considered, run)
     elif code in claim["not_applicable"]:
-        outcome, reason = NOT_APPLICABLE, _not_applicable(code, claim)
+        outcome, reason = NOT_APPLICABLE, _not_applicable(code, claim, run)
     else:
         outcome, reason = "clear", _clear(code, claim, considered, run)
     return Verdict(code, rule.name, outcome, reason)
@@ -201,8 +202,12 @@ def _clear(code: str, claim: Row, considered: Sequence[Row], run: Summary) -> st
     return rule.nothing.format(**(dict(claim) | run.numbers.filled(claim["cpt_code"])))
 
 
-def _not_applicable(code: str, claim: Row) -> str:
+def _not_applicable(code: str, claim: Row, run: Summary) -> str:
     """Why a rule does not apply to the claim."""
+    if claim["policy"] is None:
+        return "no policy is set for the claim's payer on its service date"
+    if run.policies[0].get("severity", {}).get(code) == "off":
+        return "off in the policy of the claim's payer"
     if claim["disposition"] == NOT_APPLICABLE:
         return "the service date is outside the policy's dates"
     rule = _RULES.get(code)

@@ -44,7 +44,7 @@ _KEY = (
 _CODE = Column("cpt_code", "text", "the code billed", heading="Code")
 _PAYER = (
     Column("payer", "text", "the insurer billed", "not in the export", "Payer"),
-    Column("policy", "text", "the name of the policy that judged the claim"),
+    Column("policy", "text", "the name of the policy that judged the claim", "no policy judges claims of this payer"),
 )
 _WHO = (
     Column("patient_id", "text", "the patient", heading="Patient id", identifies="patient"),

@@ -17,7 +17,7 @@ from auditor.windows import calls, lines, visits
 from auditor.windows.columns import RELATED, Columns
 from auditor.windows.records import PatientRecords
 
-__all__ = ["LISTED", "CoverageWindow", "PatientRecords", "RecordSet", "RecordSets", "check"]
+__all__ = ["LISTED", "CoverageWindow", "PatientRecords", "RecordSet", "RecordSets", "check", "lines_of"]
 
 RecordSet = Literal[
     "claim", "visit_before", "visit_after", "line_before", "shared_call", "same_day", "own_call", "overlap"
@@ -51,12 +51,16 @@ def check(code: str, record_set: RecordSet, expressions: Sequence[pl.Expr], *, m
 class RecordSets:
     """The record sets of one audit, each built when it is asked for."""
 
-    def __init__(self, records: PatientRecords) -> None:
-        """The context's `audited` picks the claims to audit; the other lines are what they are compared with."""
+    def __init__(self, records: PatientRecords, all_lines: pl.DataFrame, judge: int | None) -> None:
+        """`all_lines`: as `lines_of`; `judge` is the number of the policy, which the records have.
+
+        The context's `audited` picks the claims to audit; the other lines are what they are compared with.
+        """
         audited, codes = records.context.audited, records.context.codes
         self.records = records
-        self.lines = lines.sequence(lines.with_coverage(records), records)
-        self.claims = self.lines.filter(audited & pl.col("cpt_code").is_in(codes))
+        self.lines = lines.as_counted(all_lines, records.context.policy)
+        own = pl.col("judge").eq_missing(judge)
+        self.claims = self.lines.filter(own & audited & pl.col("cpt_code").is_in(codes))
 
     def __getitem__(self, record_set: RecordSet) -> pl.DataFrame:
         return _BUILDERS[record_set](self)
@@ -65,6 +69,11 @@ class RecordSets:
     def pairs(self) -> pl.DataFrame:
         """Audited claims with the visits near them."""
         return visits.pairs_of(self.claims, self.records)
+
+
+def lines_of(records: PatientRecords) -> pl.DataFrame:
+    """The lines with the columns of claims, each by the policy that judges it."""
+    return lines.sequence(lines.with_coverage(records), records)
 
 
 _BUILDERS: Mapping[RecordSet, Callable[[RecordSets], pl.DataFrame]] = {

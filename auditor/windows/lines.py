@@ -1,7 +1,13 @@
 """The lines: windows that are not covered, FRQ001's sequence, and the other lines near a claim."""
 
+from collections.abc import Callable
+from typing import Any
+
 import polars as pl
 
+from auditor import payers
+from auditor.policy import Policy
+from auditor.quality.coverage import Coverage
 from auditor.quality.coverage_bounds import first_instant
 from auditor.quality.relationships import CLAIMED
 from auditor.schema.codes import FAMILY, CodeList
@@ -130,7 +136,6 @@ SAME_DAY: Columns = RECORD | {
 
 def with_coverage(records: PatientRecords) -> pl.DataFrame:
     """The lines with their band and what the coverage leaves open; where nothing tells, it is open."""
-    policy = records.context.policy
     visits, lines = (
         pl.col("patient_id").is_in(patients.to_list())
         for patients in (records.context.patients_with_rejected_visits, records.context.patients_with_rejected_lines)
@@ -167,10 +172,6 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
         "group_lines_not_covered": lines,
     }
 
-    def of_band(limit: str) -> pl.Expr:
-        limits = {code: getattr(policy.bands[code], limit) for code in FAMILY}  # type: ignore[index]
-        return pl.col("cpt_code").replace_strict(limits, return_dtype=pl.Int64)
-
     calls = (("own_call_id", "call"), ("patient_id", "patient"), ("provider_id", "provider"))
     call_unsure = pl.any_horizontal(nearly_in(column, f"{kind} in calls") for column, kind in calls) | is_nobody
     unjoined = {
@@ -182,19 +183,14 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
     call_unsure |= ~pl.col("has_call") & (
         pl.col("near_call_of_nobody") | by_other_ids | unjoined["call_id"].fill_null(False)
     )
-    not_covered = bounds.not_covered(records.context.coverage, policy)
     keys = ["patient_id", "provider_id"]
     near = records.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
     billed = records.billing.lines.join(near, on=keys, how="left", maintain_order="left")
     billed = billed.with_columns(
-        **bounds.window_edges(policy.timezone),
+        **bounds.window_edges(records.context.policy.timezone),
         shared_calls=pl.col("call_ids" if records.context.has_calls else "named_calls"),
     )
-    return billed.with_columns(
-        low=of_band("low"),
-        high=of_band("high"),
-        max_units=pl.lit(policy.frequency.max_units),
-        hours_ahead=pl.lit(policy.lookahead.hours),
+    billed = billed.with_columns(
         is_placeholder=is_placeholder.fill_null(False),
         calls_rounded=pl.lit(quality.is_rounded("call_id", "claim_id", "patient_id", "provider_id")),
         provider_rounded=pl.lit(quality.is_rounded("provider_id")),
@@ -203,52 +199,98 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
         has_shared_calls=pl.col("shared_calls").list.len().fill_null(0) > 0,
         patient_unjoined=unjoined["patient_id"],
         provider_unjoined=unjoined["provider_id"].fill_null(True),
-        **{name: uncovered | may_be_missing[name] for name, uncovered in not_covered.items()},
+        lines_tainted=lines,
+        **may_be_missing,
     ).drop("near_provider")
+    covered = records.context.coverage
+    return payers.by_policy(billed, records.context.policy, lambda some, own: _with_windows(some, covered, own))
+
+
+def _with_windows(lines: pl.DataFrame, covered: Coverage, policy: Policy) -> pl.DataFrame:
+    """The numbers of the policy, and which windows of the lines the exports do not cover."""
+
+    def of_band(limit: str) -> pl.Expr:
+        limits = {code: getattr(policy.bands[code], limit) for code in FAMILY}  # type: ignore[index]
+        return pl.col("cpt_code").replace_strict(limits, return_dtype=pl.Int64)
+
+    return lines.with_columns(
+        low=of_band("low"),
+        high=of_band("high"),
+        max_units=pl.lit(policy.frequency.max_units),
+        hours_ahead=pl.lit(policy.lookahead.hours),
+        **{name: uncovered | pl.col(name) for name, uncovered in bounds.not_covered(covered, policy).items()},
+    )
 
 
 def sequence(lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
-    """Add `counted` and `depends_on_unknown`.
+    """Add `counted` and `depends_on_unknown`, as they are where the policy counts what FRQ001 does not flag.
 
-    `counted`: FRQ001 counts the line against later ones; `depends_on_unknown`: an earlier one of its run is unknown.
-    A run is a series of claims of one patient, provider and code, each within the period of the one before it. Rounds
-    take the first undecided claim of every run as counted and drop those that it flags: as many rounds as the longest
-    run has counted claims. `lines` are in line order.
+    `counted`: FRQ001 does not flag the line by its own policy; `depends_on_unknown`: an earlier one of its run is unknown.
+    A run is a series of claims of one patient, provider and code, each within the period of the one before it. `lines` are
+    in line order.
     """
-    last_day = bounds.Numbers.of(records.context.policy).last_day
+    policies = payers.numbered(records.context.policy)
+
+    def of_policy(value: Callable[[Policy], Any], nobody: Any) -> pl.Expr:
+        if len(policies) == 1:
+            return pl.lit(value(policies[0]))
+        of_number = {number: value(policy) for number, policy in enumerate(policies)} | {None: nobody}
+        return pl.col("judge").replace_strict(of_number)
+
+    facts = ("line", "service_date", "lines_not_covered", "lines_tainted", "judge")
     series = (
         lines.filter(pl.col("cpt_code").is_in(records.context.codes))
         .group_by("patient_id", "provider_id", "cpt_code", maintain_order=True)
-        .agg("line", "service_date", "lines_not_covered")
+        .agg(facts)
         .with_row_index("series")
-        .explode("line", "service_date", "lines_not_covered")
+        .explode(facts)
+        .with_columns(
+            last_day=of_policy(lambda policy: policy.frequency.last_day, policies[0].frequency.last_day),
+            flags=of_policy(lambda policy: policy.severity.get("FRQ001") != "off", False),
+            reported=of_policy(lambda policy: policy.frequency.anchor == "reported", False),
+        )
     )
     gap = (pl.col("service_date") - pl.col("service_date").shift(1)).dt.total_days()
-    starts = ((pl.col("series") != pl.col("series").shift(1)) | (gap > last_day)).fill_null(True)
-    claims = series.select("line", "service_date", "lines_not_covered", run=starts.cum_sum())
-    if records.context.policy.frequency.anchor == "reported":
-        marks = claims.select("line", counted=pl.lit(True), depends_on_unknown=pl.lit(False))
-    else:
-        counted = _counted(claims, last_day)
-        unknown = pl.col("counted") & pl.col("lines_not_covered")
-        earlier = unknown.cum_sum() - unknown
-        depends = earlier > pl.when(_FIRST).then(earlier).forward_fill()
-        marks = claims.with_columns(counted=pl.col("line").is_in(counted.implode()))
-        marks = marks.select("line", "counted", depends_on_unknown=depends)
-    marked = lines.join(marks, on="line", how="left", maintain_order="left")
+    new = (pl.col("series") != pl.col("series").shift(1)).fill_null(True)
+    furthest = payers.widest(records.context.policy).frequency.last_day
+    claims = series.with_columns(
+        run=(new | (gap > furthest)).cum_sum(),
+        own_run=(new | (gap > pl.col("last_day"))).cum_sum(),
+        repeats=pl.col("flags") & pl.col("reported") & ~new & (gap <= pl.col("last_day")),
+    )
+    claims = claims.with_columns(counted=pl.col("line").is_in(_counted(claims.filter(~pl.col("repeats"))).implode()))
+    unknown = pl.col("counted") & pl.col("lines_not_covered") & (pl.col("flags") | pl.col("lines_tainted"))
+    earlier = unknown.cum_sum() - unknown
+    depends = earlier > pl.when(_first("own_run")).then(earlier).forward_fill()
+    marks = claims.select("line", "counted", depends_on_unknown=depends)
+    marked = lines.drop("lines_tainted").join(marks, on="line", how="left", maintain_order="left")
     return marked.with_columns(pl.col("counted", "depends_on_unknown").fill_null(False))
 
 
-_FIRST = (pl.col("run") != pl.col("run").shift(1)).fill_null(True)
-"""The first claim of a run, where the claims stand run by run."""
+def as_counted(lines: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """The lines as the policy counts them: where it counts every one, none depends on another."""
+    if policy.frequency.anchor == "unflagged":
+        return lines
+    return lines.with_columns(counted=pl.lit(True), depends_on_unknown=pl.lit(False))
 
 
-def _counted(claims: pl.DataFrame, last_day: int) -> pl.Series:
-    rounds, undecided = [], claims
+def _first(run: str) -> pl.Expr:
+    """The first claim of a run, where the claims stand run by run."""
+    return (pl.col(run) != pl.col(run).shift(1)).fill_null(True)
+
+
+def _counted(claims: pl.DataFrame) -> pl.Series:
+    """The lines that no counted one before them flags.
+
+    Rounds take the first undecided claim of every run as counted and drop those that it flags: as many rounds as the
+    longest run has counted claims.
+    """
+    rounds, undecided, first = [], claims, _first("run")
     while not undecided.is_empty():
-        rounds.append(undecided.filter(_FIRST)["line"])
-        anchor = pl.when(_FIRST).then("service_date").forward_fill()
-        undecided = undecided.filter((pl.col("service_date") - anchor).dt.total_days() > last_day)
+        rounds.append(undecided.filter(first)["line"])
+        anchor = pl.when(first).then("service_date").forward_fill()
+        beyond = (pl.col("service_date") - anchor).dt.total_days() > pl.col("last_day")
+        undecided = undecided.filter(~first & (beyond | ~pl.col("flags") | pl.col("reported")))
     return pl.concat(rounds) if rounds else claims["line"]
 
 

@@ -25,6 +25,7 @@ from tests.reference.lah import lah001, lah002
 from tests.reference.lbk import lbk001, lbk002
 from tests.reference.lines import Book, Line
 from tests.reference.lists import BANDS, FAMILY
+from tests.reference.payers import judges
 from tests.reference.world import ClaimResult, Result, Table, Verdict, World
 
 __all__ = ["COLUMNS", "FAMILY", "REQUIRED", "RULES", "Result", "Table", "World", "audit"]
@@ -77,8 +78,8 @@ RULE_FUNCTIONS = {
 }
 
 
-def find_not_evaluated(book: Book) -> set[str]:
-    """Rules whose columns do not exist, or that are off."""
+def find_not_evaluated(book: Book, judging: list[Book]) -> set[str]:
+    """Rules whose columns do not exist, or that are off in every policy that judges."""
     billing = "claims" if book.has_claims else "calls"
     needs = {
         "ELG001": book.exists("calls", "initiated_by"),
@@ -103,8 +104,12 @@ def find_not_evaluated(book: Book) -> set[str]:
     missing = {rule for rule, enough in needs.items() if not enough}
     missing |= set() if book.has_calls else NEED_CALLS
     missing |= set() if book.has_visits else {"LBK002", "LAH002", "EXC001"}
-    off = {rule for rule, severity in book.settings["severity"].items() if severity == "off"}
-    return missing | off
+    off = [off_in(some) for some in judging]
+    return missing | (set.intersection(*off) if off else set())
+
+
+def off_in(book: Book) -> set[str]:
+    return {rule for rule, severity in book.settings["severity"].items() if severity == "off"}
 
 
 def judge(rule: str, claim: Line, book: Book, frq001: dict[tuple[str, str, str], Verdict]) -> Verdict:
@@ -148,16 +153,21 @@ def once_per_row(claims: dict[Any, ClaimResult], sources: dict[Any, int]) -> Non
 def audit(world: World) -> Result:
     """Audit one world by the letter of docs/specification.md."""
     book = Book(world)
-    not_evaluated = find_not_evaluated(book)
-    frq001 = frq001_all(book)
+    judging, book_of = judges(world, book)
+    not_evaluated = find_not_evaluated(book, judging)
+    frq001 = frq001_all(book, book_of)
     claims = {}
     # CHOICE: void and denied lines are counted where their service date is in the audited range, as claims are.
     wanted = [line for line in book.lines if line.code in book.settings["codes"] and in_service_range(line, book)]
     for line in wanted:
         if line.status != "active":
             continue
-        outcomes = {rule: judge(rule, line, book, frq001) for rule in RULES if rule not in not_evaluated}
-        disposition = worst([verdict.outcome for verdict in outcomes.values()])
+        own = book_of(line)
+        outcomes = dict.fromkeys((rule for rule in RULES if rule not in not_evaluated), Verdict("not applicable"))
+        if own is not None:
+            line = next(same for same in own.lines if same.key == line.key)  # its minutes depend on the policy
+            outcomes |= {rule: judge(rule, line, own, frq001) for rule in outcomes.keys() - off_in(own)}
+        disposition = worst([verdict.outcome for verdict in outcomes.values()]) if own else "not applicable"
         amount = line.paid if line.paid is not None else line.billed
         claims[line.key] = ClaimResult(
             patient_id=line.patient,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from tests.reference.evidence import Support, from_fact, from_records
@@ -73,8 +74,12 @@ def may_replace(line: Line, earlier: Line) -> bool:
     return days_after(line, earlier) == 0 and (line.unmatched or earlier.unmatched)
 
 
-def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
-    """FRQ001 for every active line of the audited codes, each patient, provider and code decided in order."""
+def frq001_all(book: Book, book_of: Callable[[Line], Book | None]) -> dict[tuple[str, str, str], Verdict]:
+    """FRQ001 for every active line of the audited codes, each patient, provider and code decided in order.
+
+    Each line by the policy that judges it, whose book `book_of` has; a line that none judges, or one whose rule is off, is
+    never flagged.
+    """
     sequences: dict[tuple[str, str, str], list[Line]] = {}
     for line in book.active:  # already in the order of lines
         if line.code in book.settings["codes"]:
@@ -83,29 +88,39 @@ def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
     for sequence in sequences.values():
         tainted = is_tainted(sequence[0], book)
         counted: list[Line] = []
+        before: list[Line] = []
         previous: Line | None = None
         spread = tainted
         for line in sequence:
             if previous is not None and days_after(line, previous) > 6:
                 spread = tainted
             previous = line
-            anchors = [earlier for earlier in counted if line.provider and 0 <= days_after(line, earlier) <= 6]
+            own = book_of(line)
+            if own is None or own.settings["severity"].get("FRQ001") == "off":
+                counted.append(line)
+                before.append(line)
+                continue
+            reported = own.settings["anchor"] == "reported"
+            anchors = [
+                earlier
+                for earlier in (before if reported else counted)
+                if line.provider and 0 <= days_after(line, earlier) <= 6
+            ]
+            before.append(line)
             outcome, doubtful = "clear", False
             if anchors:
                 outcome = "violation"
             elif repeat_unknown(line, book):
                 outcome = "unknown"
-            if book.settings["anchor"] == "reported":
+            if not anchors:
                 counted.append(line)
-            else:
-                if not anchors:
-                    counted.append(line)
+            if not reported:
                 if spread and outcome == "violation":
                     doubtful = True
                 elif spread and outcome == "clear":
                     outcome = "unknown"
-                if outcome == "unknown":
-                    spread = True
+            if outcome == "unknown":
+                spread = True
             supports = [
                 as_line(
                     line,
@@ -118,7 +133,7 @@ def frq001_all(book: Book) -> dict[tuple[str, str, str], Verdict]:
                 )
                 for earlier in anchors
             ]
-            verdicts[line.key] = from_records("FRQ001", supports, outcome == "unknown", book, latest=True)
+            verdicts[line.key] = from_records("FRQ001", supports, outcome == "unknown", own, latest=True)
     return verdicts
 
 

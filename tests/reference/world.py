@@ -48,6 +48,8 @@ SETTINGS: dict[str, Any] = {
     "unrelated_supports_lah001": True,
     "holes": "unknown",
     "cumulative": "ask",
+    "payers": {},
+    "policies": {},
 }
 
 

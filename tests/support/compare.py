@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from auditor import policy as policies
+from auditor.policy import Period
 from auditor.result import Result
 from auditor.rules import select
 from auditor.rules.rule import Outcome
@@ -37,10 +38,9 @@ def write_parquet(table: Table, path: Path) -> None:
     pl.DataFrame(columns, schema=dict.fromkeys(table.columns, pl.String)).write_parquet(path)
 
 
-def settings_of(world: World, paths: Mapping[str, tuple[str, ...]]) -> Settings:
-    given = world.settings
-    policy = policies.load("default", select, given.get("timezone", "UTC"))
-    policy = policy.model_copy(
+def _changed(policy: policies.Policy, given: Mapping[str, Any]) -> policies.Policy:
+    """The policy under settings of a world."""
+    return policy.model_copy(
         update={
             "dst": given.get("dst") or "reject",
             "relatedness": given.get("relatedness", "evidence"),
@@ -57,6 +57,19 @@ def settings_of(world: World, paths: Mapping[str, tuple[str, ...]]) -> Settings:
             ),
         }
     )
+
+
+def settings_of(world: World, paths: Mapping[str, tuple[str, ...]]) -> Settings:
+    given = world.settings
+    policy = policies.load("default", select, given.get("timezone", "UTC"))
+    policy = _changed(policy, given)
+    own = {name: _changed(policy, given | settings).model_copy(update={"name": name})
+           for name, settings in given.get("policies", {}).items()}  # fmt: skip
+    periods = {
+        payer: tuple(Period.model_validate({"policy": name, "from": first, "to": last}) for name, first, last in listed)
+        for payer, listed in given.get("payers", {}).items()
+    }
+    policy = policy.model_copy(update={"payers": periods, "policies": own})
     options = ("as_of", "visits_since", "claims_since", "service_from", "service_to")
     return Settings(
         paths=paths,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -819,3 +820,35 @@ def distinct(rows: list[Row], key: str, line: str) -> list[Row]:
     for row in rows:
         kept.setdefault((row[key], row.get(line) or "1"), row)
     return list(kept.values())
+
+
+INSURERS = ("Acme", "acme_", "Bolt", "Cross", "")
+"""Words for the payers of a run's policies, and of nobody's."""
+
+
+@st.composite
+def worlds_of_payers(draw: Draw) -> World:
+    """A world whose lines are billed to several payers, each judged by a policy of its own, some only on some dates."""
+    world = draw(worlds())
+    table = "claims" if world.claims else "calls"
+    billed = getattr(world, table)
+    rows = tuple(row | {"payer": pick(draw, INSURERS)} for row in billed.rows)
+    billed = replace(billed, columns=tuple(dict.fromkeys([*billed.columns, "payer"])), rows=rows)
+    policies: dict[str, Any] = {
+        "one": {"anchor": pick(draw, ("unflagged", "reported"))},
+        "two": {"horizon_days": 7, "lookahead_hours": pick(draw, (12, 72)), "relatedness": "any"},
+        "three": {"cumulative": pick(draw, ("period", "claim")), "unrelated_supports_lah001": False},
+    }
+    for policy in policies.values():
+        if chance(draw, 3):
+            policy["severity"] = {pick(draw, ("FRQ001", *RULES)): pick(draw, RULE_LEVELS)}
+    day = pick(draw, ("2026-03-16", "2026-03-14", "2026-03-18"))
+    after = str(date.fromisoformat(day) + DAY)
+    payers = {
+        "ACME": [("one", None, None)],
+        "bolt": pick(draw, ([("two", None, None)], [("two", None, day), ("one", after, None)], [("two", day, None)])),
+        "Cross": [("three", None, None)],
+    }
+    if chance(draw, 2):
+        payers["otherwise"] = [(pick(draw, ("none", "none", "three")), None, None)]
+    return replace(world, settings=world.settings | {"policies": policies, "payers": payers}, **{table: billed})

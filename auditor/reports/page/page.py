@@ -98,7 +98,10 @@ def render(
         rejects=phrases.rejects(result),
         pages=pages,
         given=list(phrases.given(summary)),
-        thresholds=json.dumps(summary.settings["policy"], indent=1, ensure_ascii=False),
+        no_policy=phrases.no_policy(summary),
+        thresholds=json.dumps(
+            summary.policies if summary.payers else summary.policies[0], indent=1, ensure_ascii=False
+        ),
     )
 
 
@@ -166,7 +169,7 @@ def _lines(
     result: Result, summary: Summary, claims: pl.DataFrame, remedies: dict[str, str]
 ) -> tuple[dict[tuple[str, ...], str], list[Markup]]:
     """These claims with their time lines, as many as fit, and the anchor of each."""
-    numbers = summary.numbers
+    numbers_of = {name: summary.under(name).numbers for name in claims["policy"].unique()}
     chosen = claims.select(KEYS)
     considered = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")
     found = result.findings.join(chosen, on=KEYS, how="semi", maintain_order="left")
@@ -176,6 +179,7 @@ def _lines(
     def rows() -> Iterator[Row]:
         for number, claim in enumerate(claims.iter_rows(named=True), 1):
             key = tuple(claim[name] for name in KEYS)
+            numbers = numbers_of[claim["policy"]]
             ranked = sorted(records_of.get(key, []), key=strength, reverse=True)
             yield claim | {
                 "anchor": f"claim-{number}",

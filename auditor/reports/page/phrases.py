@@ -80,6 +80,13 @@ def verdict(summary: Summary) -> Row:
     }
 
 
+def no_policy(summary: Summary) -> str:
+    """Why claims are not applicable."""
+    return (
+        "outside the policies' dates, or of payers without a policy" if summary.payers else "outside the policy's dates"
+    )
+
+
 def money_facts(summary: Summary) -> Iterator[Row]:
     """Potential overpayment, and separately the amount under review; None if no claim has an amount."""
     for name, key, where, how in (
@@ -207,7 +214,7 @@ def given(summary: Summary) -> Iterator[tuple[str, str]]:
     """The settings other than paths and policy that were set."""
     names = {"selected": "Selected rules", "ignored": "Ignored rules", "required": "Required rules"}
     for name, value in summary.settings.items():
-        if name not in ("paths", "policy", "origins") and value not in (None, [], False):
+        if name not in ("paths", "policy", "payer_policies", "origins") and value not in (None, [], False):
             yield (
                 names.get(name, name.replace("_", " ").capitalize()),
                 ", ".join(value) if isinstance(value, list) else str(value),

@@ -71,6 +71,17 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
         at.cells("still at risk after partial refunds", (money.not_returned, "money"))
     at.line("An overpayment is potential until a reviewer confirms it.", None, "note")
     at.gap()
+    if summary.payers:
+        at.heads("Payer, policy", "Claims", "Findings", "At risk", "Under review")
+        for row in summary.payers:
+            at.cells(
+                f"{row.payer or 'not stated'}, {row.policy or 'none'}",
+                (row.claims, "number"),
+                (row.findings, "number"),
+                (row.at_risk, "money"),
+                (row.under_review, "money"),
+            )
+        at.gap()
     at.heads("Rule", "Violation", "Review", "Amount")
     rules_at = at.row
     fired = charts.most_findings_first(summary.rules)
