@@ -29,14 +29,14 @@ def _profile(examples: int) -> profile:
     )
 
 
-@_profile(_WANTED or 16)
+@_profile(_WANTED or 8)
 @given(worlds_of_payers())
 def test_worlds_of_payers_equal_the_reference(world: World):
     with TemporaryDirectory() as folder:
         assert compare.differences(world, compare.run(world, Path(folder))) == []
 
 
-@_profile(_WANTED // 4 or 5)
+@_profile(_WANTED // 4 or 3)
 @given(worlds_of_payers())
 def test_payers_together_equal_each_payer_alone(world: World):
     """But for which earlier claims count in FRQ001: alone, those of the other payers are never flagged."""
