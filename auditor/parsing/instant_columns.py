@@ -28,7 +28,7 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     kind = parser.dates_of(column)
     if column.name == "call_start":
         kind = ColumnDates(mixed=kind is not None and kind.mixed)
-    if row_zones.of(parser) is not None:
+    if parser.row_zones is not None:
         values, parser.codes = parser.encoded(values).decode(), None
     found = _found(parser, column.name, values, kind)
     _reject_times(parser, column, values, found)
@@ -46,10 +46,10 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
 
 def _found(parser: TableParser, name: str, values: pl.Series, kind: ColumnDates | None) -> Instants:
     """What the values state, in the zones of their rows, else in that of the column."""
-    zone, names = parser.policy.zone_of(parser.table, name), row_zones.of(parser)
-    if names is None:
+    zone = parser.policy.zone_of(parser.table, name)
+    if parser.row_zones is None:
         return instants.read(values, parser.policy, kind=kind, zone=zone, count=parser.count)
-    return row_zones.read_instants(parser, values, names, zone, kind)
+    return row_zones.read_instants(parser, values, parser.row_zones, zone, kind)
 
 
 def _reject_times(parser: TableParser, column: Column, values: pl.Series, found: Instants) -> None:
@@ -65,7 +65,7 @@ def _reject_times(parser: TableParser, column: Column, values: pl.Series, found:
             parser.reject(name, reason, found.placeholder)
         if not parser.has_row(values.is_not_null() & ~found.placeholder):
             parser.filled.discard(name)
-    zone = parser.policy.zone_of(parser.table, name) if row_zones.of(parser) is None else "the row's time zone"
+    zone = parser.policy.zone_of(parser.table, name) if parser.row_zones is None else "the row's time zone"
     parser.has_local_times |= found.has_local and not parser.policy.has_zone(parser.table, name)
     if not found.problem.max():
         return

@@ -21,18 +21,14 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     names = values.str.to_lowercase().replace_strict(known | fixed, default=None, return_dtype=pl.String)
     parser.reject(column.name, _UNKNOWN.format(column.name), values.is_not_null() & names.is_null())
     parser.add(column.name, names)
+    if names.null_count() < len(names):
+        parser.row_zones = parser.columns[column.name].decode()
 
 
 def _fixed(offset: str) -> str | None:
-    """The IANA name of an offset of whole hours; the signs of these names are turned around."""
-    hours, minutes = int(offset[1:3]), int(offset[-2:])
-    return None if minutes else f"Etc/GMT{'-' if offset[0] == '+' else '+'}{hours}"
-
-
-def of(parser: TableParser) -> pl.Series | None:
-    """Each row's own zone, null where it states none; None if no row does."""
-    names = parser.columns["timezone"].decode() if "timezone" in parser.columns else None
-    return None if names is None or names.null_count() == len(names) else names
+    """The IANA name of an offset of whole hours, if there is one; the signs of these names are turned around."""
+    name = f"Etc/GMT{'-' if offset[0] == '+' else '+'}{int(offset[1:3])}"
+    return name if offset.endswith("00") and name in zones.names() else None
 
 
 def read_instants(
@@ -65,10 +61,10 @@ def _frame(rows: Sequence[int], part: Instants) -> pl.DataFrame:
 
 def days(parser: TableParser, start: pl.Series) -> pl.Series:
     """The date of each call's start (UTC) in its row's own zone, else in that of the column."""
-    zone, names = parser.policy.zone_of(parser.table, "call_start"), of(parser)
-    if names is None:
+    zone = parser.policy.zone_of(parser.table, "call_start")
+    if parser.row_zones is None:
         return start.dt.convert_time_zone(zone).dt.date()
-    frame = pl.DataFrame({"start": start, "zone": names.fill_null(zone)})
+    frame = pl.DataFrame({"start": start, "zone": parser.row_zones.fill_null(zone)})
     dates = (
         pl.when(pl.col("zone") == name).then(pl.col("start").dt.convert_time_zone(name).dt.date())
         for name in frame["zone"].unique()

@@ -52,7 +52,7 @@ class TableParser:
     and dates. `filled`: columns with a value that is not blank. `has_local_times`: whether a time without an offset was read
     in the policy's default zone. `date_columns`: how the whole columns state dates, if that is known before these rows are
     read. `status_numbers`: whether numbers in `claim_status` are those of an 835. `blank_ids`: column → hashes of ids that
-    count as blank.
+    count as blank. `row_zones`: each row's own time zone, null where it states none; None if no row does.
     """
 
     policy: Policy
@@ -70,6 +70,7 @@ class TableParser:
     has_local_times: bool = False
     date_counts: dict[str, DateCounts] = field(default_factory=dict)
     filled: set[str] = field(default_factory=set)
+    row_zones: pl.Series | None = None
     codes: pl.Series | None = None
 
     def __post_init__(self) -> None:

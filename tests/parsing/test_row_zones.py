@@ -18,6 +18,12 @@ def _rows(tmp_path: Path, *rows: tuple[str, str, str], policy: str = "") -> pl.D
     return read_table(tmp_path / "calls.csv", own_policy(tmp_path, policy), "calls").rows.sort("call_id")
 
 
+@pytest.mark.parametrize("offset", ["-14:00", "-03:30"])
+def test_an_offset_without_a_zone_of_its_own_rejects_the_row(tmp_path: Path, offset: str):
+    rows = (("2026-07-01 09:00", "", "ODD"), ("2026-07-01 09:00", "", "UTC"))
+    assert _rows(tmp_path, *rows, policy=f'[zone_names]\nODD = "{offset}"')["call_id"].to_list() == ["K1"]
+
+
 @pytest.mark.parametrize(
     ("written", "zone", "hour"),
     [
