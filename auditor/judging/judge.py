@@ -13,9 +13,6 @@ from auditor.windows import RecordSets
 KINDS = ("visit", "line", "claim", "call")
 """Records of one gap: visits before lines before calls."""
 
-_BY_SERVICE_DATE = ("LBK001", "LBK002", "LAH001", "LAH002", "FRQ001", "FRQ002", "FRQ005", "EXC001", "ELG004", "INT002")
-"""The rules that give review at most for a range of service dates."""
-
 _RECORD: dict[str, pl.DataType] = {
     "line": pl.UInt32(), "kind": pl.String(), "id": pl.String(), "at": pl.Datetime("us", "UTC"), "date_only": pl.Boolean(),
     "gap_days": pl.Int64(), "order": pl.Int64(), "basis": pl.String(),
@@ -64,7 +61,8 @@ def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy | None)
         over = [rule for rule in on if rule.over == record_set]
         severity = policy.severity if policy else {}
         supported = {rule.code: pl.when(rule.considered).then(rule.outcome(severity)) for rule in over}
-        records = _of_ranges(record_sets[record_set].with_columns(**supported), ranges, list(supported))
+        by_date = [rule.code for rule in over if rule.reads_date]
+        records = _of_ranges(record_sets[record_set].with_columns(**supported), ranges, by_date)
         strongest = records.select("line", *supported)
         if record_set != "claim":
             considered += [_records(records, rule, outcomes) for rule in over if rule.shows_record]
@@ -84,13 +82,12 @@ def merged(judgements: Sequence[Judgement]) -> Judgement:
 
 def _of_ranges(records: pl.DataFrame, ranges: pl.Series, rules: Sequence[str]) -> pl.DataFrame:
     """The records, which support review at most for claims with a range of service dates (`ranges`: their lines)."""
-    by_date = [rule for rule in rules if rule in _BY_SERVICE_DATE]
-    if ranges.is_empty() or not by_date:
+    if ranges.is_empty() or not rules:
         return records
     is_range = pl.col("line").is_in(ranges.implode())
     return records.with_columns(
         pl.when(is_range).then(pl.min_horizontal(rule, pl.lit(Outcome.REVIEW, pl.UInt8))).otherwise(rule).alias(rule)
-        for rule in by_date
+        for rule in rules
     )
 
 
@@ -107,8 +104,11 @@ def _own(rule: Rule, policy: Policy) -> pl.Expr:
 
 
 def _is_left_open(rule: Rule) -> pl.Expr:
-    """Whether another day of the claim's range of service dates may give more than the first."""
-    if rule.code not in _BY_SERVICE_DATE or rule.code == "INT002":
+    """Whether another day of the claim's range of service dates may give more than the first.
+
+    Not of the claim's own calls: they are compared with each of its days.
+    """
+    if not rule.reads_date or rule.over == "own_call":
         return pl.lit(False)
     is_range = pl.col("service_date_last").is_not_null()
     return is_range & ~pl.col("has_call") if rule.without_call else is_range

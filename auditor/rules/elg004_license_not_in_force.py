@@ -25,6 +25,7 @@ RULE = Rule(
     over="claim",
     violation=_BEFORE.fill_null(False) | _AFTER.fill_null(False),
     conclusive=~pl.col("provider_rounded"),
+    dated=True,
     unknown=(pl.col("license_start").is_null() & pl.col("license_end").is_null()) | pl.col("provider_unsure"),
     needs=(("providers.license_start", "providers.license_end"),),
     message=pl.lit("the service date is outside the provider's license"),

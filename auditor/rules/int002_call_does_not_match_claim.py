@@ -24,6 +24,7 @@ RULE = Rule(
     conclusive=~pl.col("calls_rounded"),
     doubt=pl.col("party_unsure"),
     reads_calls=True,
+    dated=True,
     needs=(("calls",),),
     message=pl.format("the patient, provider or date of call {} differs from the claim's", "related_id"),
     nothing="the calls have the claim's patient, provider and service date",

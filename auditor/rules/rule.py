@@ -46,8 +46,9 @@ class Rule:
     What the rule reads: `needs` are alternatives, at least one of which must exist for the rule to be evaluated: a
     column as `table.column`, or a table; `lines.units` and the like are columns of the claims table, or of the calls
     without one. `reads` are other columns that change its outcome; every rule also reads required columns and `BILLED`.
-    If the exports do not cover `window`, the rule is unknown. `reads_calls`: it does not apply to a claim without a call
-    unless it judges it `without_call` (`applies` may say when), and is unknown if the claim's ids may match one.
+    If the exports do not cover `window`, the rule is unknown. `dated`: it has no window, but compares the service date.
+    `reads_calls`: it does not apply to a claim without a call unless it judges it `without_call` (`applies` may say when),
+    and is unknown if the claim's ids may match one.
 
     The texts that `explain` prints: `nothing` if the rule found nothing, `why_unknown` if it is unknown,
     `not_applicable` if it does not apply to a claim that has a call, and `exclusion_reason` for a record that supports
@@ -73,6 +74,7 @@ class Rule:
     reads: tuple[str, ...] = ()
     needs: tuple[tuple[str, ...], ...] = ()
     window: CoverageWindow | None = None
+    dated: bool = False
     reads_calls: bool = False
     without_call: bool = False
     shows_record: bool = True
@@ -110,6 +112,11 @@ class Rule:
         if self.window:
             unknown = pl.col(f"{self.window}_not_covered") | unknown
         return unknown | pl.col("call_unsure") if self.reads_calls else unknown
+
+    @property
+    def reads_date(self) -> bool:
+        """Whether its outcome depends on the service date: a range of dates then gives review at most."""
+        return self.dated or self.window is not None
 
     @property
     def is_applicable(self) -> pl.Expr:
