@@ -1,6 +1,7 @@
 """Which instant a local time is, and what a DST change does to it. Source: docs/specification.md#instants."""
 
 from functools import cache
+from typing import Literal
 
 import polars as pl
 
@@ -47,25 +48,30 @@ def _offset(wall: pl.Series, zone: str) -> pl.Series:
     return wall - _slowly_in_zone(wall.cast(pl.Datetime("us")), zone).to_physical()
 
 
+def first_instant(wall: pl.Expr, zone: str) -> pl.Expr:
+    """The first instant of a local time, in UTC; of one that a DST change skips, by the offset before the change."""
+    apart = pl.duration(hours=6)
+    return pl.coalesce(_at(wall, "earliest", zone), _at(wall - apart, "earliest", zone) + apart)
+
+
+def _at(wall: pl.Expr, ambiguous: Literal["earliest", "latest"], zone: str) -> pl.Expr:
+    local = wall.dt.replace_time_zone(zone, ambiguous=ambiguous, non_existent="null")
+    return local.dt.convert_time_zone("UTC")
+
+
 def at_clock_change(frame: pl.DataFrame, policy: Policy, zone: str) -> pl.DataFrame:
     """Settle local times that a DST change skips or repeats: `dst` of the policy decides, and a date is its first instant.
 
     `frame`: `wall` and `date_only`. Result: `utc` (null where rejected) and `problem`. With `dst = "first"` a time is read
     in the offset before the change, with `"second"` in the one after it.
     """
-    wall = pl.col("wall")
-
-    def at(when: pl.Expr, ambiguous: str, there: str = zone) -> pl.Expr:
-        return when.dt.replace_time_zone(there, ambiguous=ambiguous, non_existent="null").dt.convert_time_zone("UTC")  # type: ignore[arg-type]
-
-    def first_in(there: str) -> pl.Expr:
-        return pl.coalesce(at(wall, "earliest", there), at(wall - apart, "earliest", there) + apart)
-
-    apart = pl.duration(hours=6)
-    first = first_in(zone)
-    second = pl.coalesce(at(wall, "latest"), at(wall + apart, "latest") - apart)
+    wall, apart = pl.col("wall"), pl.duration(hours=6)
+    first = first_instant(wall, zone)
+    second = pl.coalesce(_at(wall, "latest", zone), _at(wall + apart, "latest", zone) - apart)
     chosen = {"first": first, "second": second, "reject": pl.lit(None, pl.Datetime("us", "UTC"))}[policy.dst]
-    skipped = at(wall, "earliest").is_null()
-    frame = frame.select(utc=pl.when("date_only").then(first_in(policy.timezone)).otherwise(chosen), skipped=skipped)
+    skipped = _at(wall, "earliest", zone).is_null()
+    frame = frame.select(
+        utc=pl.when("date_only").then(first_instant(wall, policy.timezone)).otherwise(chosen), skipped=skipped
+    )
     problem = pl.when(pl.col("utc").is_not_null()).then(0).when("skipped").then(SKIPPED).otherwise(REPEATED)
     return frame.select("utc", problem=problem.cast(pl.UInt8))

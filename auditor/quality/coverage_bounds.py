@@ -10,6 +10,7 @@ from datetime import UTC, datetime, time
 import polars as pl
 
 from auditor import zones
+from auditor.parsing import time_zones
 from auditor.policy import Policy
 
 _NO_DAYS = pl.DataFrame(schema={"date": pl.Date, "at": pl.Datetime("us", "UTC")})
@@ -112,12 +113,7 @@ def upto(zone: str, at: str = "visit_start") -> pl.Expr:
 
 def first_instant(day: pl.Expr, zone: str) -> pl.Expr:
     """The first instant of a local date, in UTC; a change of the clock may skip midnight."""
-    midnight = day.cast(pl.Datetime("us"))
-    return pl.coalesce(
-        midnight.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null"),
-        midnight.dt.offset_by("-3h").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-        + pl.duration(hours=3),
-    ).dt.convert_time_zone("UTC")
+    return time_zones.first_instant(day.cast(pl.Datetime("us")), zone)
 
 
 def last_instant(day: pl.Expr, zone: str) -> pl.Expr:
