@@ -4,12 +4,11 @@ Source: docs/specification.md#replacements-and-reversals.
 """
 
 from collections import defaultdict
-from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
-from auditor.parsing.adjustment_rows import AMOUNTS, is_adjustment
+from auditor.parsing.adjustment_rows import AMOUNTS, is_adjustment, takes_back
 from auditor.parsing.chains import core
 
 _Row = dict[str, Any]
@@ -41,11 +40,11 @@ def settle(claim_lines: pl.DataFrame) -> pl.DataFrame:
     for row in rows:
         by_patient_and_code[row["patient_id"], row["provider_id"], row["service_date"], row["cpt_code"]].append(row)
     for row in rows:
-        takes_back = any((row[amount] or 0) < 0 for amount in AMOUNTS)
-        if row["claim_status"] == "reversed" or (row["claim_status"] == "active" and takes_back):
+        is_negative = any((row[amount] or 0) < 0 for amount in AMOUNTS)
+        if row["claim_status"] == "reversed" or (row["claim_status"] == "active" and is_negative):
             key = row["patient_id"], row["provider_id"], row["service_date"], row["cpt_code"]
-            alike = by_patient_and_code[key] if takes_back else []
-            if not _by_amount(row, of_claim[row["claim_id"]], alike) and takes_back:
+            alike = by_patient_and_code[key] if is_negative else []
+            if not _by_amount(row, of_claim[row["claim_id"]], alike) and is_negative:
                 unmatched.add(row["row"])
     superseded = _superseded(rows) if chained else set[int]()
     by_key: dict[tuple[str, ...], _Row] = {}
@@ -62,7 +61,6 @@ def settle(claim_lines: pl.DataFrame) -> pl.DataFrame:
     return (
         claim_lines.drop("claim_status", "unmatched")
         .join(settled, on="row", maintain_order="left")
-        .select(pl.exclude("core"))
         .select(name for name in claim_lines.columns if name != "core")
     )
 
@@ -127,8 +125,7 @@ def _by_amount(row: _Row, of_claim: list[_Row], alike: list[_Row]) -> bool:
     row["claim_status"] = "void"
 
     def opposite(candidate: _Row) -> bool:
-        taken = [(row[amount], candidate[amount] or Decimal(0)) for amount in AMOUNTS if (row[amount] or 0) < 0]
-        return all(mine == -theirs for mine, theirs in taken)
+        return takes_back(*([some[amount] for amount in AMOUNTS] for some in (row, candidate)))
 
     same_line = [
         candidate for candidate in of_claim if candidate["claim_line"] == row["claim_line"] and opposite(candidate)

@@ -3,7 +3,8 @@
 Source: docs/specification.md#replacements-and-reversals.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 import polars as pl
 import polars.selectors as cs
@@ -22,6 +23,13 @@ def is_adjustment() -> pl.Expr:
 def has_negative_amount() -> pl.Expr:
     """Whether a row takes an amount back."""
     return pl.any_horizontal((pl.col(amount) < 0).fill_null(False) for amount in AMOUNTS)
+
+
+def takes_back(reversal: Iterable[Decimal | None], amounts: Iterable[Decimal | None]) -> bool:
+    """Whether amounts are the opposite of a reversal's wherever its own are negative. Both are in the order of AMOUNTS."""
+    return all(
+        (other or 0) == -own for own, other in zip(reversal, amounts, strict=True) if own is not None and own < 0
+    )
 
 
 def may_be_audited(codes: Sequence[str]) -> pl.Expr:

@@ -14,10 +14,10 @@ ANY_SIGN = r"\S"
 """For `blank_pattern`: every sign means something."""
 YES_NO_SIGNS = "✓✔☑✗✘☐"
 NULL_WORDS = "null words such as NULL or nan, and texts without a letter or digit, count as blank (rows: {count})"
-INVISIBLE = r"[\p{Cf}\p{Cc}]"
+_INVISIBLE = r"[\p{Cf}\p{Cc}]"
 _INVISIBLE_IN_LISTS = r"[\p{Cf}\p{Cc}--\s]"
 """In lists, line ends and tabs separate items."""
-_ARMORED = rf"""{INVISIBLE}|^\s*(?:="|')"""
+_ARMORED = rf"""{_INVISIBLE}|^\s*(?:="|')"""
 
 
 def clean(parser: TableParser, column: Column, values: pl.Series, byte_range: ByteRange) -> pl.Series:
@@ -38,14 +38,18 @@ def _without_armor(parser: TableParser, column: Column, values: pl.Series) -> pl
     armored = values.str.contains(_ARMORED).fill_null(False)
     if not armored.any():
         return values
-    invisible = _INVISIBLE_IN_LISTS if column.is_list else INVISIBLE
-    bare = values.str.replace_all(invisible, "").str.strip_chars()
-    bare = bare.str.replace(r'^="(.*)"$', "${1}").str.strip_prefix("'")
+    bare = without_armor(values, _INVISIBLE_IN_LISTS if column.is_list else _INVISIBLE)
     if column.name.endswith("_id"):
         changed = armored & (bare != values.str.strip_chars())
         problem = 'invisible characters or spreadsheet armor (="00123") removed from identifiers (rows: {count})'
         parser.warn(column, changed, problem)
     return bare
+
+
+def without_armor(texts: pl.Series, invisible: str = _INVISIBLE) -> pl.Series:
+    """Texts without the characters that print nothing, and without the armor of spreadsheets."""
+    bare = texts.str.replace_all(invisible, "").str.strip_chars()
+    return bare.str.replace(r'^="(.*)"$', "${1}").str.strip_prefix("'")
 
 
 def blank_pattern(null_words: Iterable[str], marks: str = "") -> str:

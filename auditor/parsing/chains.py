@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from auditor.parsing.adjustment_rows import AMOUNTS, is_adjustment
+from auditor.parsing.adjustment_rows import AMOUNTS, is_adjustment, takes_back
 from auditor.schema.tables import TableSpec
 
 MAY_CHANGE = ("claim_status", "claim_status_sure", *AMOUNTS, "units", "modifiers", "processed_date")
@@ -78,12 +78,11 @@ def _is_chain(rows: list[_Row]) -> bool:
     if len({row["core"] for row in active}) > 1:
         return False
     for reversal in (row for row in rows if row["role"] == _REVERSAL):
-        if undone := [row for row in active if _takes_back(reversal, row)]:
+        if undone := [row for row in active if takes_back(_amounts(reversal), _amounts(row))]:
             active.remove(undone[-1])
     dates = [row["processed"] for row in active]
     return len({row["plain"] for row in active}) <= 1 or (None not in dates and len(set(dates)) == len(dates))
 
 
-def _takes_back(reversal: _Row, row: _Row) -> bool:
-    pairs = [(reversal[f"amount {name}"], row[f"amount {name}"] or Decimal(0)) for name in AMOUNTS]
-    return all(theirs == -mine for mine, theirs in pairs if (mine or 0) < 0)
+def _amounts(row: _Row) -> list[Decimal | None]:
+    return [row[f"amount {name}"] for name in AMOUNTS]

@@ -30,7 +30,7 @@ _COMMON = {
 }
 """Why an id counts as blank, by column."""
 
-_MEANS = {"originating_call_id": "call_id", "related_visit_id": "visit_id"}
+MEANS = {"originating_call_id": "call_id", "related_visit_id": "visit_id", "original_claim_id": "claim_id"}
 """Columns whose ids are those of another column."""
 
 
@@ -41,7 +41,7 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     """
     if column.name == "claim_line" and parser.table == "claims":
         values = values.fill_null("1")
-    if differences := getattr(parser.policy.ids, _MEANS.get(column.name, column.name), ()):
+    if differences := getattr(parser.policy.ids, MEANS.get(column.name, column.name), ()):
         values = values.to_frame("id").select(folded(pl.col("id"), differences)).to_series()
     if column.name in parser.blank_ids:
         values = _without_common(parser, column, values)

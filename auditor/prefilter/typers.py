@@ -57,18 +57,7 @@ class Typers:
 
     def visits(self, calls: KeptRows, claims: KeptRows | None) -> ChunkTyper:
         """Visits within the windows of the dates of kept calls and claims."""
-        dated = calls.select("patient_id", "call_id", "claim_id", "cpt_code", day="call_start_date")
-        if isinstance(calls, NoRows):
-            dated = self.dated
-        elif claims:
-            lines = claims.select("patient_id", "claim_id", "call_id", day="service_date")
-            dated = dated.filter(pl.col("call_id").is_in(lines["call_id"].implode())
-                                 | pl.col("claim_id").is_in(lines["claim_id"].implode()))  # fmt: skip
-            dated = pl.concat([dated.select("patient_id", "day"), lines.select("patient_id", "day")])
-            dated = dated.select("patient_id", first="day", last="day")
-        else:
-            dated = dated.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
-            dated = dated.select("patient_id", first="day", last="day")
+        dated = self.dated if isinstance(calls, NoRows) else _billed_days(calls, claims)
         postoperative = any(rule.window == "postoperative" for rule in self.rules)
         spans = _widened(dated, *bounds.longest(self.policy, postoperative=postoperative))
         links = calls.select("call_id", "related_visit_id")
@@ -123,6 +112,19 @@ class Typers:
             with_spans=any(rule.over == "overlap" for rule in self.rules),
             lookups={**relationships.lookups(ids), **earlier},
         )
+
+
+def _billed_days(calls: KeptRows, claims: KeptRows | None) -> pl.DataFrame:
+    """The patients of claims and of calls that are billed, with the day of each as `first` and `last`."""
+    dated = calls.select("patient_id", "call_id", "claim_id", "cpt_code", day="call_start_date")
+    if claims:
+        lines = claims.select("patient_id", "claim_id", "call_id", day="service_date")
+        dated = dated.filter(pl.col("call_id").is_in(lines["call_id"].implode())
+                             | pl.col("claim_id").is_in(lines["claim_id"].implode()))  # fmt: skip
+        dated = pl.concat([dated.select("patient_id", "day"), lines.select("patient_id", "day")])
+    else:
+        dated = dated.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
+    return dated.select("patient_id", first="day", last="day")
 
 
 def _widened(spans: pl.DataFrame, back: int, ahead: int) -> pl.DataFrame:

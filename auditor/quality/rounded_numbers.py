@@ -14,13 +14,13 @@ Source: docs/specification.md#rounded-numbers.
 import math
 from collections.abc import Iterator
 
+from auditor.parsing.identifiers import MEANS
 from auditor.policy import Policy
 from auditor.quality.issue import Check, Exports, Issue
 from auditor.quality.profile import LargeIds, Profiles
 from auditor.schema.tables import TABLES
 
 _FEWEST, _CHANCE = 3, 1_000
-_MEANS = {"originating_call_id": "call_id", "related_visit_id": "visit_id", "original_claim_id": "claim_id"}
 
 
 def look_rounded(ids: LargeIds) -> bool:
@@ -35,7 +35,7 @@ def rounded(profiles: Profiles, policy: Policy) -> frozenset[str]:
         f"{table}.{column}"
         for table, profile in profiles.items()
         for column, ids in profile.large_ids.items()
-        if look_rounded(ids) and not {column, _MEANS.get(column, column)} & set(policy.ids.exact)
+        if look_rounded(ids) and not {column, MEANS.get(column, column)} & set(policy.ids.exact)
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 
 from auditor.errors import InputRefused
-from auditor.parsing.cells import INVISIBLE, YES_NO_SIGNS, blank_pattern
+from auditor.parsing.cells import YES_NO_SIGNS, blank_pattern, without_armor
 from auditor.policy import Policy
 from auditor.reading import headers
 from auditor.reading.file_facts import Word
@@ -59,15 +59,11 @@ def chosen(cells: Mapping[str, pl.Series], table: str, policy: Policy) -> tuple[
 
 def is_blank(cells: pl.Series, policy: Policy) -> pl.Series:
     """Which texts are blank: empty, without a letter, a digit or a tick mark, or a null word."""
-    return _bare(cells).str.contains(blank_pattern(policy.nulls, YES_NO_SIGNS)).fill_null(True)
-
-
-def _bare(cells: pl.Series) -> pl.Series:
-    """Texts without invisible characters, armor and padding."""
-    bare = cells.str.replace_all(INVISIBLE, "").str.strip_chars()
-    return bare.str.replace(r'^="(.*)"$', "${1}").str.strip_prefix("'").str.strip_chars()
+    return (
+        without_armor(cells).str.strip_chars().str.contains(blank_pattern(policy.nulls, YES_NO_SIGNS)).fill_null(True)
+    )
 
 
 def _folded(cells: pl.Series) -> pl.Series:
     """As `fold_term`."""
-    return _bare(cells).str.to_lowercase().str.replace_all("[_ -]", "")
+    return without_armor(cells).str.strip_chars().str.to_lowercase().str.replace_all("[_ -]", "")
