@@ -28,8 +28,9 @@ def judge(exports: Exports) -> Iterator[Issue]:
     if exports.match_rates is None:
         return
     if exports.clear_by_absence:
+        claims = counted(exports.clear_by_absence, "clear claim")
         yield CHECK.warn(
-            f"visits.patient_id: {counted(exports.clear_by_absence, 'clear claim')} of a patient without any visit",
+            f"visits.patient_id: the export has no visit of the patients of {claims}",
             "check that the export has all visits and that the patient ids match",
             table="visits",
             column="patient_id",

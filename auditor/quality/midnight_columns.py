@@ -39,7 +39,7 @@ def lost_times(name: str, counts: DateCounts) -> tuple[str, str] | None:
     if holds_dates and clock:
         count_as = "times" if name == "call_start" else "dates without a time"
         return (
-            f"{counted(clock, 'value')} at midnight{where}, so the export may lack times",
+            f"the time of {counted(clock, 'value')} is midnight{where}, so the export may lack times",
             f"the audit treats them as {count_as}",
         )
     if holds_dates or counts.values < instants.MIDNIGHT_COLUMN or midnights * 10 < counts.values:

@@ -65,9 +65,10 @@ def of_profile(profile: TableProfile, policy: Policy) -> pl.DataFrame:
 def judge(exports: Exports) -> Iterator[Issue]:
     """Each table with placeholders."""
     for table, found in exports.report.placeholders_by_table.items():
+        rows = counted(int(found["count"].sum()), "row")
         yield CHECK.undecidable(
-            f"{table}.patient_id: {counted(int(found['count'].sum()), 'row')} with a placeholder instead of a patient's id, "
-            "which may belong to any patient, so these claims get review at most",
+            f"{table}.patient_id: a placeholder replaces the patient's id in {rows}, which "
+            "may belong to any patient, so their claims get review at most",
             "if the id is a real patient's, add it to the policy: [ids] not_placeholders",
             _AFFECTS,
             table=table,

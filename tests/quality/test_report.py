@@ -117,7 +117,9 @@ def test_patients_who_are_never_found_are_refused_from_twenty_on(tmp_path: Path)
     result = compare.run(clinic(claims=19, patient="MRN-{}"), few)
     assert outcomes(result, "LBK001") == {"clear"}
     assert result.absent == 19
-    assert result.warnings[0].startswith("visits.patient_id: 19 clear claims of a patient without any visit")
+    assert result.warnings[0].startswith(
+        "visits.patient_id: the export has no visit of the patients of 19 clear claims"
+    )
     assert "this column contains 0 of 20 patients of audited claims" in refused(
         clinic(claims=20, patient="MRN-{}"), many
     )
@@ -139,7 +141,8 @@ def test_clear_claims_are_counted_by_their_own_patient(tmp_path: Path):
         "a": "violation", "m": "violation", "z": "clear"
     }  # fmt: skip
     assert result.absent == 1
-    assert any(text.startswith("visits.patient_id: 1 clear claim of") for text in result.warnings)
+    expected = "visits.patient_id: the export has no visit of the patients of 1 clear claim;"
+    assert any(text.startswith(expected) for text in result.warnings)
 
 
 def test_a_nearly_equal_problem_is_no_other_problem(tmp_path: Path):
@@ -237,7 +240,10 @@ def test_a_placeholder_is_nobody(tmp_path: Path, nobody: str):
     verdicts = compare.verdicts(result)
     assert verdicts["k10", "1", "98968"]["LBK001"][0] == "review"
     assert verdicts["k11", "1", "98968"]["LBK001"][0] == "violation"
-    assert any(text.startswith("calls.patient_id: 1 row with a placeholder") for text in result.warnings)
+    assert any(
+        text.startswith("calls.patient_id: a placeholder replaces the patient's id in 1 row")
+        for text in result.warnings
+    )
 
 
 def test_a_patient_with_most_rows_is_nobody(tmp_path: Path):
