@@ -13,7 +13,7 @@ from sqlite3 import Connection
 import polars as pl
 
 from auditor import audit as auditing
-from auditor.cases import after_decisions, ledger_update, queries, store
+from auditor.cases import after_decisions, ledger_update, proof, store
 from auditor.engines import Engine
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -79,11 +79,11 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
         ledger, settings = None, options.settings
         if options.ledger and options.ledger.exists() and not options.begins_anew:
             ledger = stack.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
-            queries.require_sound_ledger(ledger, options.ledger, options.out)
+            proof.require_sound_ledger(ledger, options.ledger, options.out)
             undecided, related = ledger_update.undecided(ledger), ledger_update.related(ledger)
             settings = replace(settings, undecided=undecided, related=related)
         elif options.ledger and not options.begins_anew:
-            queries.require_no_ledger(options.ledger, options.out)
+            proof.require_no_ledger(options.ledger, options.out)
         result, figures = _audit(options, settings, engine, started)
         if options.out:
             log.stage("writing")
@@ -91,6 +91,10 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
             if options.begins_anew and (archived := store.archive(options.ledger)):
                 log.info("ledger", f"a new ledger starts; the previous one is kept as {archived}", path=str(archived))
             ledger = stack.enter_context(store.opened(options.ledger, create=True))
+            if options.begins_anew:
+                proof.begin(ledger, options.out)
+        if ledger and options.out:
+            proof.note_begun(options.out, anew=options.begins_anew)
         return _publish(options, ledger, result, figures)
 
 
@@ -150,7 +154,7 @@ def _publish(
             cases = entered.cases
         where = folder.publish(options.out, result, figures, cases, options.settings.write) if options.out else None
     if ledger and options.out:
-        queries.note_entered(options.out, figures.run_id)
+        proof.note_entered(options.out, figures.run_id)
     _log_report(where)
     return result, figures, cases, where
 
