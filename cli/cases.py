@@ -294,6 +294,7 @@ def restore(location: Path) -> int:
                 ledger.execute("PRAGMA journal_mode = DELETE")  # one file, which can be moved
             archived = store.archive(path)
             unfinished.rename(path)
+            proof.note_entered(path.parent, last)
         finally:
             for rest in ("", "-wal", "-shm"):
                 unfinished.with_name(unfinished.name + rest).unlink(missing_ok=True)

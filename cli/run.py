@@ -6,7 +6,7 @@ import stat
 import sys
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -67,7 +67,6 @@ def _latest(options: Options) -> str | None:
 
 def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None, Path | None]:
     """Audit and publish. Returns what is told, the run's cases, and its folder."""
-    started = datetime.now(UTC)
     if options.ledger:
         store.require_short_path(options.ledger)
     with ExitStack() as stack:
@@ -84,7 +83,7 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
             settings = replace(settings, undecided=undecided, related=related)
         elif options.ledger and not options.begins_anew:
             proof.require_no_ledger(options.ledger, options.out)
-        result, figures = _audit(options, settings, engine, started)
+        result, figures = _audit(options, settings, engine, _unused_start(options.out, ledger))
         if options.out:
             log.stage("writing")
         if options.ledger and not ledger:
@@ -96,6 +95,24 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
         if ledger and options.out:
             proof.note_begun(options.out, anew=options.begins_anew)
         return _publish(options, ledger, result, figures)
+
+
+def _unused_start(out: Path | None, ledger: Connection | None) -> datetime:
+    """When this run began, to a millisecond that no other run has: a clock may stand still or go back."""
+    started = datetime.now(UTC)
+    while _is_used(f"{_stamp(started)}*", out, ledger):
+        started += timedelta(milliseconds=1)
+    return started
+
+
+def _is_used(pattern: str, out: Path | None, ledger: Connection | None) -> bool:
+    if out and [*out.glob(pattern), *out.glob(f"refused/{pattern}")]:
+        return True
+    return bool(ledger and ledger.execute("SELECT 1 FROM runs WHERE run_id GLOB ?", (pattern,)).fetchone())
+
+
+def _stamp(started: datetime) -> str:
+    return f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z"
 
 
 def _audit(options: Options, settings: Settings, engine: Engine, started: datetime) -> tuple[Result, Summary]:
@@ -173,7 +190,7 @@ def run_of(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
     files = [file.sha256 for many in inputs.files.values() for file in many] if inputs else []
     parts = json.dumps([files, summary.settings_of(settings)], sort_keys=True, default=str)
     digest = hashlib.sha256(parts.encode()).hexdigest()[:8]
-    return Run(f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z-{digest}", started)
+    return Run(f"{_stamp(started)}-{digest}", started)
 
 
 def log_inputs(inputs: Inputs) -> None:

@@ -87,7 +87,7 @@ def _foreign_runs(connection: sqlite3.Connection, runs: Mapping[str, LedgerPart]
     with store.reading(connection):
         known_hashes = chain.known_hashes(connection, hashes) | {chain.START}
         entered = _entered_runs(connection)
-    noted = _noted(out)
+    noted = last_noted(out)
     for run, seen in runs.items():
         died = noted in {*entered, _NOTHING} and run not in entered and seen.began in known_hashes
         if seen.head and seen.head not in known_hashes and not died:
@@ -127,7 +127,7 @@ def fault_of(connection: sqlite3.Connection, path: Path, out: Path | None) -> st
 def require_no_ledger(path: Path, out: Path | None) -> None:
     """Refuse to begin a ledger where a run in `out` had one. Raises LedgerDamaged."""
     if out:
-        _noted(out)
+        last_noted(out)
     for run in reversed(past.folders(out)) if out else ():
         if _seen_by(run).head:
             raise LedgerDamaged(f"{path}: the ledger that the run {run.name} saw is gone; put it back, {_REMEDIES}")
@@ -142,7 +142,7 @@ def begin(connection: sqlite3.Connection, out: Path | None) -> None:
 
 def note_begun(out: Path, *, anew: bool) -> None:
     """Note, where no run is noted yet or the ledger begins anew, that none is entered: one that dies now is not missed."""
-    if not _noted(out) or anew:
+    if not last_noted(out) or anew:
         note_entered(out, _NOTHING)
 
 
@@ -158,7 +158,7 @@ def note_entered(out: Path, run: str) -> None:
         unfinished.replace(out / _ENTERED)
 
 
-def _noted(out: Path) -> str:
+def last_noted(out: Path) -> str:
     """The run that is noted, if any. Raises OutputFailed for a link, a pipe or a folder in the place of the note."""
     path = out / _ENTERED
     try:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from auditor.cases import proof, store
+from auditor.cases import proof, restore, store
 from auditor.errors import AuditError, LedgerDamaged
 from auditor.reports import folder as publishing
-from tests.cases.test_repair import CALLS, VISITS, cases, decided, edited
+from auditor.run_summary import LedgerPart
+from cli import run as running
+from tests.cases.test_repair import CALLS, VISITS, cases, current, decided, edited
 from tests.support.catalogue import command
 
 
@@ -237,3 +240,62 @@ def test_damage_is_reported_by_every_command(
     assert command(["cases", name, str(out), *rest]) == code
     assert "the ledger is damaged: case 1 does not stand" in capfd.readouterr().err
     assert (out / store.NAME).read_bytes() == before
+
+
+def at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """Set the clock of the next runs."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.fromisoformat(moment).replace(tzinfo=tz)
+
+    monkeypatch.setattr(running, "datetime", Clock)
+
+
+def test_a_clock_that_went_back_loses_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    (tmp_path / "calls.csv").write_text(CALLS)
+    (tmp_path / "visits.csv").write_text(VISITS)
+    at(monkeypatch, "2026-05-10T02:00:00")
+    assert run(tmp_path) == 0
+    decided(out)
+    at(monkeypatch, "2026-05-09T02:00:00")
+    assert run(tmp_path) == 0
+    before = current(out)
+    (out / store.NAME).unlink()
+    assert command(["cases", "restore", str(out)]) == 0
+    assert current(out) == before
+    prove(out)
+    assert run(tmp_path) == 0
+
+
+def test_two_runs_in_one_millisecond_have_two_folders(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, "2026-05-10T02:00:00")
+    assert run(tmp_path) == run(tmp_path) == 0
+    assert [path.name[:19] for path in sorted(out.glob("20260510*"))] == ["20260510T020000000Z", "20260510T020000001Z"]
+
+
+def part(number: int, before: str | None) -> LedgerPart:
+    return LedgerPart(run=number, previous_run=before)
+
+
+@pytest.mark.parametrize(
+    ("runs", "last", "order"),
+    [
+        ({"b": part(1, None), "a": part(2, "b")}, ("a", "a"), "ba"),
+        ({"b": part(1, None), "a": part(2, "b")}, ("", ""), "ba"),
+        ({"a": part(1, None), "died": part(2, "a"), "c": part(2, "a")}, ("c", "c"), "ac"),
+        ({"a": part(1, None), "c": part(3, "gone")}, ("c", "c"), "ac"),
+        ({"a": part(1, None), "b": part(2, "a"), "c": part(1, None)}, ("c", "c"), "c"),
+        ({"c": part(1, None), "a": part(1, None), "b": part(2, "a")}, ("", "b"), "ab"),
+        ({"a": part(2, "b"), "b": part(1, "a")}, ("a", "a"), ""),
+    ],
+    ids=["clock back", "nothing noted", "died", "folder gone", "another ledger", "by latest", "forged"],
+)
+def test_runs_are_restored_in_the_order_of_the_ledger(
+    runs: dict[str, LedgerPart], last: tuple[str, str], order: str
+) -> None:
+    assert restore._last_chain(runs, last) == [*order]
