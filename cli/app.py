@@ -79,6 +79,7 @@ def run(
 
     _keep_interrupts_prompt()
     if print_settings:
+        _name_found_policy(given)
         resolved = options.resolve(given)
         for name, value in resolved.values.items():
             values = value if isinstance(value, tuple) else () if value is None else (value,)
@@ -108,11 +109,21 @@ def check(**given: Any) -> int:
     return checking.check(_resolved("check", given))
 
 
+def _name_found_policy(given: dict[str, Any]) -> None:
+    """Name the policy file that was found without --policy before anything else."""
+    from cli import discovery, options
+
+    policy, origin = options.policy_of(given)
+    if origin == discovery.NAME:
+        log.policy(policy)
+
+
 def _resolved(command: str, given: dict[str, Any]) -> "Options":
     """The options, with the log open before the policy is read, so that a bad policy is logged too."""
     from cli import options
 
     log.open(command, *options.log_of(given))
+    _name_found_policy(given)
     resolved = options.resolve(given)
     log.open(command, *(resolved.values[name] for name in LOG))
     return resolved
