@@ -25,7 +25,7 @@ def of_path(path: Path) -> dict[str, str]:
 
 
 def agree(table: str, column: str | None, cells: pl.Series, value: str, policy: Policy) -> bool:
-    """Whether all cells mean what the path says: as texts, or as values of the column; of an unread one, numbers or times."""
+    """Whether all cells mean what the path says: as texts, or as values of the column; of no known one, numbers or times."""
     others = cells.unique()
     if not others.dtype.is_temporal():
         texts = others.cast(pl.String).fill_null("").str.strip_chars()
