@@ -130,13 +130,16 @@ def frame(
 def estimate(
     folder: Annotated[Path, argument("DIR", "The folder that `frame` wrote.")],
     reviewed: Annotated[Path | None, option("FILE", "The reviewed sample [default: the one in DIR].")] = None,
+    net_underpayments: Annotated[
+        bool, typer.Option("--net-underpayments", help="Subtract underpayments, which otherwise count as 0.")
+    ] = False,
     format: Annotated[str, choice(EstimateFormat, "Output format [default: text].")] = "text",
     show_ids: ShowIds = False,
 ) -> int:
     """Estimate the error amount from a reviewed sample.
 
-    The estimate is for the whole frame, with a two-sided 90% confidence interval.
+    The estimate is for the whole frame, with a two-sided 90% confidence interval and the limits that RAT-STATS gives.
     """
     from cli import frame_command
 
-    return frame_command.estimate(folder, reviewed, format, show_ids=show_ids)
+    return frame_command.estimate(folder, reviewed, format, net=net_underpayments, show_ids=show_ids)
