@@ -38,8 +38,16 @@ class Part(BaseModel):
 
 
 class PolicyName(Part):
+    may_lack = ("found",)
+
     name: str = "unknown"
     sha256: str = Field(default="", description="of the policy's file")
+    found: str | None = Field(default=None, description="the policy's file, where it was found without --policy")
+
+    @property
+    def shown(self) -> str:
+        """The name, with the file that was found."""
+        return f"{self.name} (found: {self.found})" if self.found else self.name
 
 
 class ZoneRules(Part):
@@ -57,6 +65,7 @@ class InputFile(Part):
     rows: int
     used: int = 0
     rejected: int = 0
+    kind: str = Field(default="csv", description="csv, parquet, or the kind of the source")
     left_out: int = Field(default=0, description="rows that the policy's [rows] leaves out, and repeated headers")
 
 

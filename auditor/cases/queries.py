@@ -109,11 +109,11 @@ def case_with_history(connection: sqlite3.Connection, number: int) -> tuple[Row,
     return case, [dict(zip(names, row, strict=True)) | {"details": json.loads(row[-1])} for row in rows]
 
 
-def days(text: str) -> timedelta:
+def days(text: str, origin: str = "--due") -> timedelta:
     """`14d` → 14 days. Raises UsageError."""
     number = text.removesuffix("d")
     if not number.isdecimal() or len(number) > 4:
-        raise UsageError("--due: a number of days expected, such as 14d")
+        raise UsageError(f"{origin}: a number of days expected, such as 14d")
     return timedelta(days=int(number))
 
 
