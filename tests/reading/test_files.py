@@ -140,3 +140,10 @@ def test_what_can_be_read_only_once_is_read_twice(tmp_path: Path, policy: Policy
     assert isinstance(first[0], ingest.Chunk) and isinstance(second[0], ingest.Chunk)
     assert first[0].frame.height == 1 and first[0].frame.equals(second[0].frame)
     assert first[1] == second[1]
+
+
+def test_a_file_that_fails_while_it_is_read_is_refused(tmp_path: Path):
+    (tmp_path / "calls.csv").write_text("x")
+    with pytest.raises(InputRefused, match="calls: cannot be read \\(Input/output error\\)"):  # noqa: SIM117
+        with files.opened("calls", tmp_path / "calls.csv"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
