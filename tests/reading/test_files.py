@@ -1,5 +1,6 @@
 """Paths: files, folders, globs and pipes."""
 
+import errno
 import gzip
 import os
 import threading
@@ -9,7 +10,7 @@ import pytest
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
-from auditor.reading import ingest
+from auditor.reading import files, ingest
 from tests.support.effort import at_most
 from tests.support.reading import TEXT, read_table
 
@@ -144,6 +145,6 @@ def test_what_can_be_read_only_once_is_read_twice(tmp_path: Path, policy: Policy
 
 def test_a_file_that_fails_while_it_is_read_is_refused(tmp_path: Path):
     (tmp_path / "calls.csv").write_text("x")
-    with pytest.raises(InputRefused, match="calls: cannot be read \\(Input/output error\\)"):  # noqa: SIM117
-        with files.opened("calls", tmp_path / "calls.csv"):
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+    says = r"calls: cannot be read \(Input/output error\)"
+    with pytest.raises(InputRefused, match=says), files.opened("calls", tmp_path / "calls.csv"):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
