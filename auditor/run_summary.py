@@ -67,6 +67,7 @@ class InputFile(Part):
     used: int = 0
     rejected: int = 0
     kind: str = Field(default="csv", description="csv, parquet, or the kind of the source")
+    understood: list[str] = Field(default=[], description="how a source of another kind is read")
     left_out: int = Field(default=0, description="rows that the policy's [rows] leaves out, and repeated headers")
 
 

@@ -186,7 +186,7 @@ def inputs_of(inputs: Inputs) -> list[InputFile]:
             lost = int(rejected.get(file.path, 0))
             rows.append(InputFile(table=name, path=file.path, bytes=file.bytes, sha256=file.sha256, rows=file.rows,
                                   used=file.records - lost, rejected=lost, kind=file.kind,
-                                  left_out=file.facts.left_out))  # fmt: skip
+                                  understood=list(file.understood), left_out=file.facts.left_out))  # fmt: skip
     return rows
 
 

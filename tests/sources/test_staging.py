@@ -35,7 +35,7 @@ def reader(monkeypatch):
                 for n in (2, 4)
             ]
             frames = (pl.DataFrame([row], schema_overrides={RECORD: pl.UInt32}) for row in rows)
-            yield Source(location, frames, ["one sheet is hidden"])
+            yield Source(location, frames, ["one sheet is hidden"], [f"sheet {location.within}"])
 
     module.read = read
     monkeypatch.setitem(sys.modules, "letters_reader", module)
@@ -62,7 +62,7 @@ def test_a_source_is_read_as_its_reader_says(tmp_path, reader):
     assert table.rows["source_record"].to_list() == [7, 9] and table.rows["source_file"].unique().to_list() == [
         file.path
     ]
-    assert extract.warnings == (f"visits: {file.path}: one sheet is hidden",)
+    assert extract.warnings == (f"visits: {file.path}: one sheet is hidden",) and file.understood == ("sheet ",)
     again, _ = staged(tmp_path, str(tmp_path / "a.letters"))
     assert again.files[0].sha256 == file.sha256 != ""
 
