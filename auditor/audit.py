@@ -35,10 +35,10 @@ def read(settings: Settings, engine: Engine) -> Inputs:
     if sum(paths.count("-") for paths in settings.paths.values()) > 1:
         raise UsageError("-: standard input can hold one table only; name files for the others")
     policy, paths = settings.policy, settings.paths
-    sources = {name: engine.parts(name, paths[name]) for name in paths}
+    sources = engine.parts(paths, policy)
     parts: dict[str, list[Part] | None] = {"calls": None, "visits": None}
     parts |= {name: found for name, (found, _) in sources.items()}
-    extracts = [ingest.read_table(name, paths[name], policy) for name in paths if name == "providers"]
+    extracts = [ingest.read_parts(name, sources[name], policy) for name in paths if name == "providers"]
     scans = _scan_keys(policy, parts, engine)
     typers = Typers(scans, widest(policy), evaluated.enabled_rules(settings), settings.related)
     calls = _kept_rows(engine, typers.calls(), parts["calls"])

@@ -57,6 +57,7 @@ class InputFile(Part):
     rows: int
     used: int = 0
     rejected: int = 0
+    kind: str = Field(default="csv", description="csv, parquet, or the kind of the source")
     left_out: int = Field(default=0, description="rows that the policy's [rows] leaves out, and repeated headers")
 
 

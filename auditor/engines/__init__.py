@@ -8,9 +8,10 @@ import polars as pl
 
 from auditor.audit_context import AuditContext
 from auditor.judging.patients import Judged
+from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult
-from auditor.reading.ingest import REJECT_SCHEMA, SOURCE_SCHEMA, Chunk, Part
+from auditor.reading.ingest import REJECT_SCHEMA, SOURCE_SCHEMA, Chunk, Part, Parts
 from auditor.schema.tables import TABLES
 
 Progress = Callable[[str], None]
@@ -57,8 +58,8 @@ class Engine(Protocol):
     def __exit__(self, *error: object) -> None:
         """Let go of everything, kept rows included."""
 
-    def parts(self, name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
-        """A table's files, in order, and warnings about what was left alone. Raises InputRefused."""
+    def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy) -> Parts:
+        """Each table's files, in order, and warnings about what was left alone. Raises InputRefused."""
 
     def scan_keys(self, scan: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
         """Scan the keys of a table."""

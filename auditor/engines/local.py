@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
@@ -13,10 +14,12 @@ from auditor.audit_context import AuditContext
 from auditor.engines import KeptRows, NoRows, Progress
 from auditor.engines.partitions import Partitions
 from auditor.judging.patients import Judged, judge_patients
+from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, without_copies
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated_hashes
-from auditor.reading import ingest
-from auditor.reading.ingest import Chunk, Chunks, Part
+from auditor.reading.files import expand
+from auditor.reading.ingest import Chunk, Chunks, Part, Parts
+from auditor.sources import staging
 
 _SHARE = 4
 """The part of a bounded memory that kept rows may take: what is typed and judged takes room too."""
@@ -58,6 +61,7 @@ class Local:
         """Without rows yet. `progress` hears of each stage, `share` how much of it is done."""
         self._rows = Partitions(None if memory is None else memory // _SHARE, spill_folder)
         self._progress, self._share = progress, share
+        self._stack, self._spill_folder = ExitStack(), spill_folder
 
     def __enter__(self) -> Self:
         """Nothing is held before there are rows."""
@@ -65,11 +69,13 @@ class Local:
 
     def __exit__(self, *error: object) -> None:
         """Remove what was written."""
+        self._stack.close()
         self._rows.remove()
 
-    def parts(self, name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
-        """A table's files."""
-        return ingest.parts(name, paths)
+    def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy) -> Parts:
+        """Each table's files; what is neither CSV nor Parquet is staged until the engine is left."""
+        found = {name: expand(name, given) for name, given in paths.items()}
+        return self._stack.enter_context(staging.staged(found, policy, self._spill_folder))
 
     def scan_keys(self, scan: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
         """Scan the keys of a table."""

@@ -25,11 +25,13 @@ from auditor.engines.worker import MESSAGE_SCHEMA, PART
 from auditor.errors import InputRefused
 from auditor.judging.patients import Judged
 from auditor.parsing.microseconds import HOUR
+from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates
 from auditor.reading import ingest
 from auditor.reading import parquet as parquetfile
-from auditor.reading.ingest import Part, SourceFile
+from auditor.reading.files import expand
+from auditor.reading.ingest import Part, Parts, SourceFile
 from auditor.reading.layout import layout
 from auditor.reading.path_columns import of_path
 
@@ -113,10 +115,9 @@ class Spark:
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._disk.remove()
 
-    def parts(self, name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
+    def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy) -> Parts:
         """Files of this machine one by one; addresses such as s3://... or hdfs://... as they are given."""
-        found, warnings = ingest.parts(name, [path for path in paths if "://" not in path])
-        return [*found, *(Part(name, Path(path), address=path) for path in paths if "://" in path)], warnings
+        return {name: _parts(name, given) for name, given in paths.items()}
 
     def scan_keys(self, scan: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
         """Scan the keys of a table."""
@@ -333,6 +334,18 @@ class Spark:
         return self._thread.submit(call).result()
 
 
+def _parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
+    found = expand(name, [path for path in paths if "://" not in path])
+    if found.located:
+        one = found.located[0]
+        raise InputRefused(
+            f"{name}: {one.shown}: --engine spark does not read sources of the kind {one.kind.name}; use --engine local, "
+            "or export to CSV or Parquet"
+        )
+    addresses = [Part(name, Path(path), address=path) for path in paths if "://" in path]
+    return [*(Part(name, path) for path in found.paths), *addresses], found.warnings(name)
+
+
 def _files(parts: Sequence[Part], rows_back: Iterable[Any], *, digested: bool) -> tuple[SourceFile, ...]:
     """The files of a table as the workers read them; those of this machine are digested here, if they are."""
     local_parts = {ingest.shown(part.path): part for part in parts if not part.address}
@@ -345,7 +358,7 @@ def _files(parts: Sequence[Part], rows_back: Iterable[Any], *, digested: bool) -
         unused, rows, facts = mapping.pop("", ()), pairs["rows"][0], pickle.loads(pairs["facts"][0])
         if path in files:
             rows, facts = files[path].rows + rows, files[path].facts + facts
-        files[path] = SourceFile(path, 0, "", rows, mapping, unused, Path(path), None, facts)
+        files[path] = SourceFile(path, 0, "", rows, mapping, unused, Path(path), None, facts, _kind(path))
     for path, part in local_parts.items():
         with part.opened(path) as (stream, touched):
             digest, size = hashlib.sha256(), 0
@@ -371,3 +384,8 @@ def _is_parquet(part: Part) -> bool:
 
 def _address(part: Part) -> str:
     return part.address or part.path.absolute().as_uri()
+
+
+def _kind(path: str) -> str:
+    """Whether a file is csv or parquet, by its name."""
+    return "parquet" if path.lower().endswith((".parquet", ".pq")) else "csv"

@@ -21,7 +21,10 @@ from auditor.policy import Policy
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding, ingest
 from auditor.reading import parquet as parquetfile
+from auditor.reading.files import expand
+from auditor.reading.ingest import Part
 from auditor.schema.tables import Column, Kind, fold_term
+from auditor.sources import staging
 
 SAMPLE = 5000
 """Rows looked at per table."""
@@ -111,13 +114,19 @@ class Export:
 
 
 def read(table: str, paths: Sequence[str], policy: Policy) -> Export:
+    """As `of_parts`, of the files that paths lead to."""
+    with staging.staged({table: expand(table, paths)}, policy) as found:
+        return of_parts(found[table][0], policy)
+
+
+def of_parts(parts: Sequence[Part], policy: Policy) -> Export:
     """The head of a table's files; columns that a file lacks are blank there. Raises InputRefused for unreadable files."""
     heads: list[pl.DataFrame] = []
     twice: set[str] = set()
     declared: set[str] = set()
     rows, above = 0, 0
-    for part in ingest.parts(table, paths)[0]:
-        where = ingest.where(table, part.path)
+    for part in parts:
+        where = part.where
         with part.opened(where) as (stream, _):
             raw = decoding.Source(where, stream, digested=False)
             if raw.head in ingest.PARQUET:
@@ -139,7 +148,7 @@ def read(table: str, paths: Sequence[str], policy: Policy) -> Export:
             declared=values.name in declared,
         )
         for values in pl.concat(heads, how="diagonal")
-        if values.name and values.name not in twice
+        if values.name and values.name not in twice and values.name != ingest.RECORD
     ]
     return Export([replace(source, dated=_dated(source, policy)) for source in parsed], above)
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from auditor.errors import InputRefused, OutputFailed
-from auditor.reading import table_formats
+from auditor.reading import kinds, table_formats
+from auditor.reading.kinds import Location
 from auditor.reading.paths import shown as shown
 
 _SUFFIXES = (".csv", ".tsv", ".psv", ".parquet", ".pq")
@@ -31,9 +32,10 @@ Signature = tuple[int, int, int, int]
 
 @dataclass
 class Found:
-    """The files of a table, the other entries of its folders, and the folders of unfinished jobs."""
+    """The files of a table, its sources of other kinds, the other entries of its folders, and folders of unfinished jobs."""
 
     paths: list[Path] = field(default_factory=list)
+    located: list[Location] = field(default_factory=list)
     strays: list[Path] = field(default_factory=list)
     unfinished: list[Path] = field(default_factory=list)
 
@@ -41,7 +43,7 @@ class Found:
         """A file as it is, or the data files below a folder; links to folders and hidden entries stay out."""
         if not os.path.isdir(path):  # noqa: PTH112 (a closed folder on the way raises nothing)
             table_formats.refuse_files_of(name, path)
-            self.paths.append(path)
+            self._add_file(path)
             return
         data, strays, unfinished = _inside(name, path)
         self.strays += strays
@@ -49,7 +51,22 @@ class Found:
         if not data:
             problem = "this folder has no CSV or Parquet file; name the files themselves"
             raise InputRefused(f"{name}: {shown(path)}: {problem}")
-        self.paths += data
+        for file in data:
+            self._add_file(file)
+
+    def add_part(self, path: Path, mark: str, within: str, text: str) -> bool:
+        """A part of a source, as a sheet of a workbook; whether there is such a source."""
+        kind = kinds.of_file(path) if os.path.lexists(path) else None
+        if kind is None or kind.mark != mark:
+            return False
+        self.located.append(Location(kind, path, shown(text), within))
+        return True
+
+    def _add_file(self, path: Path) -> None:
+        if kind := kinds.of_file(path):
+            self.located.append(Location(kind, path, shown(path)))
+        else:
+            self.paths.append(path)
 
     def warnings(self, name: str) -> tuple[str, ...]:
         """What a person should know of the folders."""
@@ -125,12 +142,16 @@ def expand(name: str, paths: Sequence[str]) -> Found:
             found.paths.append(Path(text))
             continue
         matches = [text] if os.path.lexists(text) else sorted(_matches(text))
+        if not matches and any(found.add_part(*split, text) for split in kinds.splits(text)):
+            continue
         if not matches:
             raise InputRefused(f"{name}: {shown(text)}: no such file; check the path and its permissions")
         for path in map(Path, matches):
             found.add(name, path)
     unique = {os.path.realpath(path): path for path in reversed(found.paths)}
     found.paths = list(reversed(unique.values()))
+    located = {(os.path.realpath(one.path), one.within): one for one in reversed(found.located)}
+    found.located = list(reversed(located.values()))
     return found
 
 
@@ -153,7 +174,7 @@ def _is_data(path: Path) -> bool:
     name = path.name.lower()
     for suffix in _COMPRESSED:
         name = name.removesuffix(suffix)
-    return name.endswith(_SUFFIXES)
+    return name.endswith(_SUFFIXES) or kinds.of_name(path) is not None
 
 
 @contextlib.contextmanager

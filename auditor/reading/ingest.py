@@ -27,6 +27,7 @@ from auditor.reading.file_facts import FileFacts
 from auditor.reading.files import Signature, buffered, expand, opened, signature
 from auditor.reading.files import shown as shown
 from auditor.reading.files import where as where
+from auditor.reading.kinds import Location
 from auditor.reading.layout import Layout, layout
 from auditor.reading.path_columns import of_path
 from auditor.schema.tables import TABLES, Kind, TableSpec, fold
@@ -41,14 +42,42 @@ _CELL = 8
 """Bytes of a cell of a Parquet file, at least, once it is read."""
 
 
+@dataclass(frozen=True)
+class Staged:
+    """What the Parquet file of a staged source holds: its bytes there, and the digest of its rows as read."""
+
+    location: Location
+    bytes: int
+    sha256: str
+
+
 @dataclass
 class Part:
-    """A file of a table. `address`: where it is not on this machine. `buffer`: all of what can be read only once."""
+    """A file of a table. `address`: where it is not on this machine. `buffer`: all of what can be read only once.
+
+    `staged`: what the file holds that the program wrote itself, of a source of another kind.
+    """
 
     table: str
     path: Path
     address: str = ""
     buffer: BinaryIO | None = None
+    staged: Staged | None = None
+
+    @property
+    def origin(self) -> Path:
+        """Where the user has it."""
+        return self.staged.location.path if self.staged else self.path
+
+    @property
+    def shown(self) -> str:
+        """How reports name it."""
+        return self.staged.location.shown if self.staged else shown(self.path)
+
+    @property
+    def where(self) -> str:
+        """How messages about it begin."""
+        return f"{self.table}: {self.shown}" if self.staged else where(self.table, self.path)
 
     @contextlib.contextmanager
     def opened(self, source_name: str) -> Iterator[tuple[BinaryIO, Signature | None]]:
@@ -62,6 +91,10 @@ class Part:
         else:
             with opened(source_name, self.path) as found:
                 yield found
+
+
+Parts = Mapping[str, tuple[list[Part], tuple[str, ...]]]
+"""Each table's files, in order, and warnings."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +118,10 @@ class Chunk:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One input file as it was read. `signature` tells whether it was touched since; None for what is read once only."""
+    """One input file as it was read. `signature` tells whether it was touched since; None for what is read once only.
+
+    `kind`: csv, parquet, or that of the source.
+    """
 
     path: str
     bytes: int
@@ -96,6 +132,7 @@ class SourceFile:
     origin: Path
     signature: Signature | None
     facts: FileFacts = field(default_factory=FileFacts)
+    kind: str = ""
 
     @property
     def records(self) -> int:
@@ -117,6 +154,8 @@ class Extract:
     warnings: tuple[str, ...] = ()
 
 
+RECORD = "audit98968_record"
+"""The column of a staged source's file that numbers its records."""
 SOURCE_SCHEMA = {"source_file": pl.String(), "source_record": pl.UInt32()}
 REJECT_SCHEMA = {**SOURCE_SCHEMA, "column": pl.String(),
                  "reason": pl.String(), "patient_id": pl.String()}  # fmt: skip
@@ -146,7 +185,7 @@ def read_part(
 
     Raises InputRefused for files that cannot be read or lack a required column.
     """
-    source_name, path = where(part.table, part.path), shown(part.path)
+    source_name, path = part.where, part.shown
     ignored_columns = ignored(part.table, without_billing)
     rows, facts = 0, FileFacts()
     try:
@@ -154,7 +193,8 @@ def read_part(
             whole = stream.seek(0, io.SEEK_END) or 1
             stream.seek(0)
             source = Source(source_name, stream, digested=only is None, expansion=policy.max_expansion)
-            reading = _parquet if source.head in PARQUET else _csv
+            is_parquet = source.head in PARQUET
+            reading = _parquet if is_parquet else _csv
             columns, frames = reading(source_name, part, source, policy, ignored_columns, chunk_bytes, only)
             wanted = columns.wanted
             for all_rows, hints, reasons in frames:
@@ -172,7 +212,10 @@ def read_part(
         problem = "there is not enough memory to read it; export it in several files or as Parquet"
         raise InputRefused(f"{source_name}: {problem}") from None
     mapping = {column: tuple(columns.names[p] for p in many) for column, many in columns.mapped.positions.items()}
-    yield SourceFile(path, size, digest, rows, mapping, columns.unused, part.path, touched, facts)
+    kind = "parquet" if is_parquet else "csv"
+    if part.staged:
+        size, digest, touched, kind = part.staged.bytes, part.staged.sha256, None, part.staged.location.kind.name
+    yield SourceFile(path, size, digest, rows, mapping, columns.unused, part.origin, touched, facts, kind)
 
 
 _Opened = tuple[Layout, Iterator[csvfile.Columns]]
@@ -189,7 +232,7 @@ def zoned(frame: pl.DataFrame) -> dict[str, bool]:
 def _csv(
     source_name: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], chunk: int, only: _Only
 ) -> _Opened:
-    table, path = part.table, of_path(part.path)
+    table, path = part.table, of_path(part.origin)
     text = csvfile.open_text(source_name, source, policy.encoding, chunk, policy.rows_above(table))
     try:
         found = layout(source_name, table, policy, text.headers, path, ignored, only)
@@ -209,12 +252,13 @@ def _parquet(
 ) -> _Opened:
     parquetfile.refuse_encrypted(source_name, source.stream)
     footer = parquetfile.headers(source_name, source.stream)
-    source.require_size(footer.cells * _CELL, source.stream.seek(0, io.SEEK_END))
+    if not part.staged:
+        source.require_size(footer.cells * _CELL, source.stream.seek(0, io.SEEK_END))
     found = layout(
-        source_name, part.table, policy, footer.names, of_path(part.path), ignored, only,
-        lambda at: at >= len(footer.names) or footer.names[at] not in footer.odd,
+        source_name, part.table, policy, tuple(name for name in footer.names if name != RECORD), of_path(part.origin),
+        ignored, only, lambda at: at >= len(footer.names) or footer.names[at] not in footer.odd,
     )  # fmt: skip
-    return found, _numbered(source, found, in_utc(found, footer))
+    return found, _numbered(source, found, in_utc(found, footer), own=RECORD in footer.names)
 
 
 def in_utc(found: Layout, footer: parquetfile.Headers) -> frozenset[str]:
@@ -229,21 +273,24 @@ def in_utc(found: Layout, footer: parquetfile.Headers) -> frozenset[str]:
     return footer.int96 if footer.by_spark else frozenset()
 
 
-def _numbered(source: Source, found: Layout, utc: frozenset[str]) -> Iterator[csvfile.Columns]:
+def _numbered(source: Source, found: Layout, utc: frozenset[str], *, own: bool) -> Iterator[csvfile.Columns]:
+    """`own`: whether the file itself numbers its records."""
     names = found.names
     joined = {names[position] for many in found.mapped.positions.values() if len(many) > 1 for position in many}
     repeating = {names[position] for position in _repeating(found.table, found)}
     record = 1
-    columns = [names[position] for position in found.read]
+    columns = [names[position] for position in found.read] + [RECORD] * own
     for frame, hints in parquetfile.read_columns(
         found.where, source.stream, columns, joined & set(columns), repeating, in_utc=utc
     ):
-        at = dict(zip(map(str, found.read), frame.columns, strict=True))
-        yield (
-            pl.DataFrame({new: frame[old] for new, old in at.items()}).with_row_index("record", offset=record),
-            hints.renamed(at),
-            {},
-        )
+        at = dict(zip([*map(str, found.read), *["record"] * own], frame.columns, strict=True))
+        rows = pl.DataFrame({new: frame[old] for new, old in at.items()})
+        if own:
+            rows = rows.select(pl.col("record").cast(pl.UInt32), pl.exclude("record"))
+            del at["record"]
+        else:
+            rows = rows.with_row_index("record", offset=record)
+        yield rows, hints.renamed(at), {}
         record += frame.height
     source.rewind()
 
@@ -373,16 +420,22 @@ def _all_headers(file: SourceFile) -> list[str]:
 
 
 def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billing: bool = False) -> Extract:
+    """As `read_parts`, of the files that paths lead to."""
+    return read_parts(name, parts(name, paths), policy, without_billing=without_billing)
+
+
+def read_parts(
+    name: str, found: tuple[Sequence[Part], tuple[str, ...]], policy: Policy, *, without_billing: bool = False
+) -> Extract:
     """Read every file of a table. `without_billing` leaves out the calls' columns that a claims table replaces.
 
     Raises InputRefused for files that cannot be read or lack a required column.
     """
-    found, warnings = parts(name, paths)
-    source = Chunks(found, policy, without_billing=without_billing)
+    source = Chunks(found[0], policy, without_billing=without_billing)
     chunks = list(source)
     check_mapping(name, source.files, policy, without_billing=without_billing)
     frame = stack([chunk.written() for chunk in chunks])
-    return Extract(TABLES[name], tuple(source.files), frame, pl.concat(chunk.malformed for chunk in chunks), warnings)
+    return Extract(TABLES[name], tuple(source.files), frame, pl.concat(chunk.malformed for chunk in chunks), found[1])
 
 
 def signed_at_first(files: Sequence[SourceFile], first: Sequence[SourceFile]) -> tuple[SourceFile, ...]:

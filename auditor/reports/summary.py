@@ -186,7 +186,8 @@ def inputs_of(inputs: Inputs) -> list[InputFile]:
         for file in files:
             lost = int(rejected.get(file.path, 0))
             rows.append(InputFile(table=name, path=file.path, bytes=file.bytes, sha256=file.sha256, rows=file.rows,
-                                  used=file.records - lost, rejected=lost, left_out=file.facts.left_out))  # fmt: skip
+                                  used=file.records - lost, rejected=lost, kind=file.kind,
+                                  left_out=file.facts.left_out))  # fmt: skip
     return rows
 
 

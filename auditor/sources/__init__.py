@@ -1,0 +1,1 @@
+"""Sources that are neither CSV nor Parquet → rows that the rest of the program reads as it reads Parquet."""

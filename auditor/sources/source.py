@@ -1,0 +1,55 @@
+"""What a reader of sources makes. Source: docs/specification.md#sources."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from auditor.errors import UsageError
+from auditor.policy import Policy
+from auditor.reading.ingest import RECORD as RECORD
+from auditor.reading.kinds import Location
+
+
+@dataclass
+class Source:
+    """The rows of one source, read once.
+
+    `frames`: at least one, all with the same columns and types that Parquet has; the columns by their headers, as the
+    source calls them, or canonical names; lists are lists of text. A column RECORD (UInt32) numbers the records as the
+    source does; without it they are numbered from 1.
+    `warnings`: sentences for the user, complete once the frames are read.
+    """
+
+    location: Location
+    frames: Iterator[pl.DataFrame]
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What readers need to know of the run. `folder`: for files that are removed at the end of the run."""
+
+    policy: Policy
+    folder: Path
+    database: str | None = None
+
+
+class Reader(Protocol):
+    """The function `read` of a kind's module."""
+
+    def __call__(self, table: str, locations: Sequence[Location], context: Context) -> Iterator[Source]:
+        """The sources of one table, those of this kind, in order; each is read to its end before the next is asked for.
+
+        Raises InputRefused for what cannot be read whole, naming the table and the source.
+        """
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """Raise UsageError where a module that an extra installs is missing."""
+    for module in modules:
+        if find_spec(module) is None:
+            raise UsageError(f"{module} is not installed; install it with: pip install 'audit98968[{extra}]'")

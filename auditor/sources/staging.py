@@ -1,0 +1,123 @@
+"""Sources of other kinds → Parquet files in a private folder, which the run then reads twice, as any other Parquet file.
+
+A source is read once and whole, so that both passes see the same rows; one that fails midway ends the run.
+
+Source: docs/specification.md#sources.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from auditor.errors import InputRefused, OutputFailed
+from auditor.policy import Policy
+from auditor.reading import files
+from auditor.reading.ingest import Part, Parts, Staged
+from auditor.reading.kinds import Location
+from auditor.sources.source import Context, Source
+
+
+@contextmanager
+def staged(found: Mapping[str, files.Found], policy: Policy, parent: Path | None = None) -> Iterator[Parts]:
+    """Each table's files; what is neither CSV nor Parquet is in a folder inside `parent` until the block is left.
+
+    Raises InputRefused for what cannot be read whole, OutputFailed where there is no room for it.
+    """
+    if not any(one.located for one in found.values()):
+        yield {table: _of_table(table, one, None) for table, one in found.items()}
+        return
+    with _scratch(parent) as folder:
+        context = Context(policy, folder)
+        yield {table: _of_table(table, one, context) for table, one in found.items()}
+
+
+@contextmanager
+def _scratch(parent: Path | None) -> Iterator[Path]:
+    """A private folder for staged files, removed afterwards. Raises OutputFailed where it cannot be made."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".unfinished-sources-", dir=parent))
+    except OSError as error:
+        raise OutputFailed(f"{parent or tempfile.gettempdir()}: cannot be written ({error.strerror})") from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _of_table(table: str, found: files.Found, context: Context | None) -> tuple[list[Part], tuple[str, ...]]:
+    made, warnings = [Part(table, path) for path in found.paths], list(found.warnings(table))
+    if context is None:
+        return made, tuple(warnings)
+    located = sorted(found.located, key=lambda location: location.kind.module)
+    for module, locations in groupby(located, key=lambda location: location.kind.module):
+        for source in import_module(module).read(table, list(locations), context):
+            made.append(_staged(table, source, context.folder))
+            warnings += [f"{table}: {source.location.shown}: {warning}" for warning in source.warnings]
+    return made, tuple(warnings)
+
+
+def _staged(table: str, source: Source, folder: Path) -> Part:
+    """Write a source to a file of its own."""
+    location = source.location
+    before = _signature(location)
+    path = folder / f"{table}-{sum(1 for _ in folder.iterdir())}.parquet"
+    try:
+        with path.open("xb") as stream:
+            digest = _write(source.frames, stream)
+    except OSError as error:
+        raise OutputFailed(f"{folder}: cannot be written ({error.strerror}); free space there") from None
+    if _signature(location) != before:
+        raise InputRefused(
+            f"{table}: {location.shown}: the file changed while it was read; run again when it is finished"
+        )
+    size = location.path.stat().st_size if location.path.is_file() else path.stat().st_size
+    return Part(table, path, staged=Staged(location, size, digest))
+
+
+def _write(frames: Iterator[pl.DataFrame], stream: BinaryIO) -> str:
+    """Write frames as Parquet; the SHA-256 of what was written."""
+    writer, digest = None, hashlib.sha256()
+    output = _Hashed(stream, digest)
+    for frame in frames:
+        rows = frame.to_arrow()
+        writer = writer or pq.ParquetWriter(output, rows.schema, compression="lz4", store_schema=True)
+        writer.write_table(rows)
+    if writer is None:
+        raise ValueError("a source without frames")
+    writer.close()
+    return str(digest.hexdigest())
+
+
+class _Hashed:
+    """A stream to write to, whose bytes are hashed."""
+
+    closed = False
+
+    def __init__(self, stream: BinaryIO, digest: Any) -> None:
+        self._stream, self._digest = stream, digest
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)
+        return self._stream.write(data)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def close(self) -> None:
+        """Leave the stream to the one who opened it."""
+
+
+def _signature(location: Location) -> files.Signature | None:
+    return files.signature(location.path.stat()) if location.path.is_file() else None
