@@ -131,7 +131,7 @@ def _codes(inputs: Inputs) -> Iterator[str]:
 def _rules(inputs: Inputs, settings: Settings) -> Iterator[str]:
     """Which rules can be evaluated, and for the others what they lack."""
     not_evaluable = evaluated.not_evaluated(inputs, settings)
-    yield f"{len(ALL) - len(not_evaluable)} of {len(ALL)} rules can be evaluated"
+    yield f"{len(ALL) - len(not_evaluable)} of {evaluated.number_asked(not_evaluable)} rules can be evaluated"
     for rule in ALL:
         if reason := not_evaluable.get(rule.code):
             yield f"  {rule.code} {rule.name}: {reason}"

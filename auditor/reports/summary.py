@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from auditor import __version__
+from auditor.evaluated import number_asked
 from auditor.inputs import Inputs
 from auditor.judging.findings import AMOUNT, NOT_APPLICABLE
 from auditor.parsing.cells import NULL_WORDS
@@ -75,7 +76,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     return Summary(
         **_head(settings, run),
         rules_evaluated=len(ALL) - len(result.not_evaluated),
-        rules_total=len(ALL),
+        rules_total=number_asked(result.not_evaluated),
         inputs=inputs_of(result.inputs),
         coverage=coverage_of(result.coverage, settings),
         blank_columns=blank_columns_of(result.inputs),
