@@ -51,6 +51,14 @@ def staged(
         yield parts
 
 
+def refuse_on_spark(table: str, location: Location) -> None:
+    """Raise InputRefused: staged files are on this machine only."""
+    raise InputRefused(
+        f"{table}: {location.shown}: --engine spark does not read sources of the kind {location.kind.name}; use "
+        "--engine local, or export to CSV or Parquet"
+    )
+
+
 @contextmanager
 def _scratch(parent: Path | None) -> Iterator[Path]:
     """A private folder for staged files, removed afterwards. Raises OutputFailed where it cannot be made."""

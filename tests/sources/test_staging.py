@@ -7,13 +7,13 @@ from types import ModuleType
 import polars as pl
 import pytest
 
-from auditor.errors import InputRefused
+from auditor.errors import InputRefused, OutputFailed, UsageError
 from auditor.parsing.typed_chunk import type_table
 from auditor.policy import load
 from auditor.reading import ingest, kinds
 from auditor.reading.files import expand
 from auditor.sources import staging
-from auditor.sources.source import RECORD, Source
+from auditor.sources.source import RECORD, Source, require_extra
 
 KIND = kinds.Kind("letters", "letters_reader", suffixes=(".letters",), head=b"LETTERS", mark="#")
 
@@ -100,3 +100,21 @@ def _touching(frames, path):
     for frame in frames:
         yield frame
         path.write_text("more")
+
+
+def test_what_a_user_can_do_is_said(tmp_path):
+    with pytest.raises(
+        InputRefused, match="--engine spark does not read sources of the kind letters; use --engine local"
+    ):
+        staging.refuse_on_spark("visits", kinds.Location(KIND, tmp_path / "a.letters", "a.letters"))
+    with pytest.raises(
+        UsageError, match=r"no_such is not installed; install it with: pip install 'audit98968\[letters\]'"
+    ):
+        require_extra("letters", "os", "no_such")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, reader):
+    (tmp_path / "a.letters").touch()
+    found = {"visits": expand("visits", (str(tmp_path / "a.letters"),))}
+    with pytest.raises(OutputFailed, match="none: cannot be written"), staging.staged(found, load(), tmp_path / "none"):
+        pass
