@@ -862,7 +862,9 @@ def _write_book(sample: Path, head: str, sheet: str = "Sample", name: str = "sam
 
 def _three_runs() -> None:
     for zone in ("UTC", "America/Denver", "America/Phoenix"):
-        command(["run", "--calls", "calls.csv", "--visits", "visits.csv", "--timezone", zone, "--out", "out", "--quiet"])
+        command(
+            ["run", "--calls", "calls.csv", "--visits", "visits.csv", "--timezone", zone, "--out", "out", "--quiet"]
+        )
 
 
 @_prepared
