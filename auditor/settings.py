@@ -12,6 +12,9 @@ from auditor.rules import CODES
 from auditor.run_options import WRITABLE
 from auditor.schema.codes import AUDITED_BY_DEFAULT
 
+NOT_SELECTED, IGNORED = "not selected", "ignored"
+"""Why rules that the user left out are not evaluated."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -47,8 +50,8 @@ class Settings:
     @property
     def skipped_rules(self) -> dict[str, str]:
         """The rules that the user left out, with the reasons."""
-        skipped = {code: "not selected" for code in CODES if code not in self.selected}
-        return skipped | dict.fromkeys(self.ignored, "ignored")
+        skipped = {code: NOT_SELECTED for code in CODES if code not in self.selected}
+        return skipped | dict.fromkeys(self.ignored, IGNORED)
 
     @property
     def disabled_rules(self) -> frozenset[str]:

@@ -11,8 +11,9 @@ from auditor.reading.files import shown
 from auditor.reports.folder import to_json
 from auditor.reports.text import console
 from auditor.sampling import frame as framing
-from auditor.sampling.estimate import CONFIDENCE
+from auditor.sampling.estimate import Estimate
 from auditor.sampling.frame import Design
+from auditor.sampling.rat_stats import CONFIDENCE
 from auditor.sampling.reviewed_sample import Reviewed, review
 from auditor.schema.names import counted, harmless
 from cli.flags import require_choice
@@ -42,10 +43,12 @@ def frame(run: Path, out: Path, design: Design, *, show_ids: bool = False) -> in
     return 0
 
 
-def estimate(folder: Path, reviewed: Path | None, format: str = "text", *, show_ids: bool = False) -> int:
-    """Estimate from a reviewed sample and print the result. Returns the exit code."""
+def estimate(
+    folder: Path, reviewed: Path | None, format: str = "text", *, net: bool = False, show_ids: bool = False
+) -> int:
+    """Estimate from a reviewed sample and print the result; `net`: subtract underpayments. Returns the exit code."""
     require_choice("--format", format, get_args(EstimateFormat))
-    found = review(folder, reviewed)
+    found = review(folder, reviewed, net=net)
     if format == "json":
         data(to_json(_to_dict(found, show_ids)))
     else:
@@ -57,8 +60,10 @@ def _to_dict(found: Reviewed, show_ids: bool) -> dict[str, Any]:
     """The result for programs. Money is a number with two decimal places, the rate is a share."""
     design = found.manifest["strata_by"]
     result = asdict(found.estimate) | {"precision": found.estimate.precision}
-    for name in ("total", "lower", "upper", "standard_error", "precision"):
+    for name in ("total", "lower", "upper", "standard_error", "precision", "rat_stats_lower", "rat_stats_upper"):
         result[name] = round(result[name], 2)
+    sizes = found.estimate.full_sample.items()
+    result["full_sample"] = [{"precision": precision, "units": units} for precision, units in sizes]
     return {
         "what": "an estimate of the error amount found by reviewers; it establishes no overpayment",
         **{name: found.manifest[name] for name in ("run_id", "unit", "population", "strata_by", "seed", "frame_sha256")},
@@ -82,15 +87,26 @@ def _print(found: Reviewed, show_ids: bool) -> None:
         f"{result.reviewed:,} of {result.units:,} {manifest['unit']}s reviewed; population {manifest['population']}; "
         + ("simple random sample" if design == "none" else f"stratified by {design}")
     )
-    text.print(f"{result.wrong:,} with an error; estimated error rate {result.rate:.1%}")
+    method = "exact hypergeometric" if len(found.strata) == 1 else "normal"
+    text.print(
+        f"{result.wrong:,} with an error; estimated error rate {result.rate:.1%}, {CONFIDENCE:.0%} interval "
+        f"{result.wrong_lower:,} to {result.wrong_upper:,} {manifest['unit']}s in error ({method} limits, as in RAT-STATS)"
+    )
+    if result.underpaid:
+        how = "subtracted from the total" if result.netted else "not subtracted; --net-underpayments subtracts them"
+        text.print(f"Underpayments found: {counted(result.underpaid, 'unit')}, {-result.underpayments:,.2f}, {how}")
     text.print(
         f"Estimated total error amount {result.total:,.2f}, "
         f"{CONFIDENCE:.0%} two-sided interval {result.lower:,.2f} to {result.upper:,.2f}"
     )
     text.print(f"Lower limit, which recoveries use by convention: {result.lower:,.2f}")
+    text.print(f"RAT-STATS of the OIG gives {_rat_stats(result)}")
     share = f" ({result.precision / abs(result.total):.1%} of the estimate)" if result.total else ""
     degrees = f"; Student's t with {result.degrees:,.1f} degrees of freedom" if result.degrees else ""
     text.print(f"Standard error {result.standard_error:,.2f}; precision {result.precision:,.2f}{share}{degrees}")
+    if result.full_sample:
+        sizes = ", ".join(f"{units:,} for {share:.0%}" for share, units in result.full_sample.items())
+        text.print(f"Full sample at {CONFIDENCE:.0%} confidence, {manifest['unit']}s by precision: {sizes}")
     if design != "none":
         for number, stratum in enumerate(found.strata, 1):
             name = _stratum(number, stratum.name, design, show_ids)
@@ -99,6 +115,12 @@ def _print(found: Reviewed, show_ids: bool) -> None:
     for caution in result.cautions:
         text.print(f"Caution: {caution}")
     text.print("This is an estimate of the error amount that reviewers found; it establishes no overpayment.")
+
+
+def _rat_stats(result: Estimate) -> str:
+    if (result.rat_stats_lower, result.rat_stats_upper) == (result.lower, result.upper):
+        return "the same interval"
+    return f"{result.rat_stats_lower:,.2f} to {result.rat_stats_upper:,.2f} (normal quantile for a stratified sample)"
 
 
 def _stratum(number: int, name: str, by: str, show_ids: bool) -> str:

@@ -14,7 +14,16 @@ from collections.abc import Iterator
 
 from auditor.quality.issue import Check, Exports, Issue, Stage
 from auditor.rules import ALL, CODES
+from auditor.rules.rule import OFF
 from auditor.run_options import REQUIRED_RULES
+from auditor.settings import IGNORED, NOT_SELECTED
+
+_REMEDIES = {
+    OFF: "turn it on in the policy",
+    NOT_SELECTED: "select it, too",
+    IGNORED: "leave it out of --ignore",
+}
+"""What to do about a required rule that is not evaluated for another reason than missing data."""
 
 
 def judge(exports: Exports) -> Iterator[Issue]:
@@ -32,7 +41,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
         if (reason := missing.get(code)) and code not in lacking:
             yield CHECK.refuse(
                 f"required rule {code} cannot be evaluated: {reason}",
-                "export this data, or leave the rule out of --require",
+                f"{_REMEDIES.get(reason, 'export this data')}, or leave the rule out of --require",
             )
 
 

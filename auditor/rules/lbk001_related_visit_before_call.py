@@ -4,6 +4,7 @@ What it checks: no related visit took place in the {lookback} calendar days befo
 it cannot be told whether the visit is related: if another provider saw the patient and there is no problem or diagnosis
 to compare, or if the problems differ but the diagnosis category is the same. It also requests review if the claim has no
 call: then it compares dates. A line of the claims table with a visit code is a visit, too, unless the visits have it.
+The message says if a call of the claim documents the statement that no related visit took place (`doc_statement`).
 
 Why it matters: the call is then follow-up of the earlier visit and is not paid separately.
 
@@ -38,6 +39,11 @@ _WHEN = (
     .then(pl.lit("was on the day of the call, at an unknown time"))
     .otherwise(pl.format("started {} before the call", HOURS))
 )
+_DESPITE_STATEMENT = (
+    pl.when("doc_statement")
+    .then(pl.lit(", although the statement that no related visit took place is documented"))
+    .otherwise(pl.lit(""))
+)
 
 RULE = Rule(
     code="LBK001",
@@ -50,11 +56,11 @@ RULE = Rule(
     review=pl.col("qualifies")
     & (pl.col("took_place") | (pl.col("scheduled") & pl.col("has_started")))
     & pl.col("may_be_related"),
-    reads=RELATION_READS,
+    reads=(*RELATION_READS, "calls.doc_statement"),
     window="lookback",
     reads_calls=True,
     without_call=True,
-    message=pl.format("{} ({}) {}", VISIT, RELATION, _WHEN),
+    message=pl.format("{} ({}) {}{}", VISIT, RELATION, _WHEN, _DESPITE_STATEMENT),
     nothing="no visit of the patient in the {lookback} days before the call",
     why_unknown=visits_back("lookback"),
     explains_rejected_records=True,

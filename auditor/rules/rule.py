@@ -34,6 +34,10 @@ class Outcome(IntEnum):
         return self.name.lower().replace("_", " ")
 
 
+OFF = "off in the policy"
+"""Why a rule that every policy does without is not evaluated."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """One audit rule.
@@ -152,7 +156,7 @@ class Rule:
     def why_not_evaluated(self, exists: frozenset[str], off: frozenset[str]) -> str | None:
         """The reason the rule cannot be evaluated on these tables and columns, or None; `off` are the rules without one."""
         if self.code in off:
-            return "off in the policy"
+            return OFF
         for alternatives in self.needs:
             if not exists.intersection(alternatives):
                 needed = " or ".join(alternatives)

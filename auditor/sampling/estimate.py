@@ -12,9 +12,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from auditor.errors import InputRefused
+from auditor.sampling.rat_stats import CONFIDENCE, NORMAL, full_sample, limits_of_wrong
 
-CONFIDENCE = 0.90
-"""Of the two-sided interval."""
 FEW_UNITS, FEW_ERRORS = 30, 5
 """Below these an interval that rests on the normal distribution should not be trusted."""
 
@@ -37,19 +36,30 @@ class Stratum:
 class Estimate:
     """What a reviewed sample says: units reviewed and in error, and the total error amount with its 90% interval.
 
-    `rate` estimates the share of units in error. `degrees` is None where nothing is left to vary; then the interval has no
-    width. Amounts are in the currency of the export, positive where too much was paid.
+    `rate` estimates the share of units in error; `wrong_lower` and `wrong_upper` are limits of their number in the frame, as
+    RAT-STATS computes them. `degrees` is None where nothing is left to vary; then the interval has no width. `rat_stats_`
+    limits are those of RAT-STATS for the same total, which differ for strata. `underpaid` units have a negative error
+    amount, `underpayments` their sum, which counts as 0 in the total unless `netted`. `full_sample` has the units of a full
+    sample by its precision. Amounts are in the currency of the export, positive where too much was paid.
     """
 
     units: int
     reviewed: int
     wrong: int
     rate: float
+    wrong_lower: int
+    wrong_upper: int
     total: float
     standard_error: float
     degrees: float | None
     lower: float
     upper: float
+    rat_stats_lower: float
+    rat_stats_upper: float
+    underpaid: int
+    underpayments: float
+    netted: bool
+    full_sample: dict[float, int]
     cautions: tuple[str, ...]
 
     @property
@@ -58,17 +68,19 @@ class Estimate:
         return (self.upper - self.lower) / 2
 
 
-def estimate(strata: Sequence[Stratum]) -> Estimate:
+def estimate(strata: Sequence[Stratum], *, net: bool = False) -> Estimate:
     """Estimate from simple random samples drawn independently in each stratum; a single one is a simple random sample.
 
     Total: sum(N_h * mean_h), Cochran sections 2.4 and 5.3. Its variance: sum(N_h * (N_h - n_h) * s_h^2 / n_h), 2.6, 2.7 and
     5.4; a stratum reviewed as a whole adds none. Limits: Student's t, 2.8, with Satterthwaite's degrees of freedom, 5.4;
-    n - 1 for one stratum. Rate: 3.2 and 5.10. Raises InputRefused where a stratum has no reviewed unit, or one of several.
+    n - 1 for one stratum. Rate: 3.2 and 5.10. `net` subtracts underpayments. Raises InputRefused where a stratum has no
+    reviewed unit, or one of several.
     """
     total = wrong = Fraction(0)
     variances: list[tuple[Fraction, int]] = []
+    spreads: list[tuple[int, float]] = []
     for rank, stratum in enumerate(strata, 1):
-        values = [Fraction(error) for error in stratum.errors]
+        values = [Fraction(error) for error in _counted(stratum, net=net)]
         n = len(values)
         if n == 0 or (n == 1 and stratum.units > 1):
             raise InputRefused(
@@ -77,25 +89,44 @@ def estimate(strata: Sequence[Stratum]) -> Estimate:
         found = sum(values, Fraction(0))
         total += stratum.units * found / n
         wrong += Fraction(stratum.units * stratum.wrong, n)
+        spread = (sum((value * value for value in values), Fraction(0)) - found**2 / n) / max(1, n - 1)
+        spreads.append((stratum.units, float(spread)))
         if stratum.units > n:
-            spread = (sum((value * value for value in values), Fraction(0)) - found**2 / n) / (n - 1)
             variances.append((Fraction(stratum.units * (stratum.units - n), n) * spread, n - 1))
     variance = sum((part for part, _ in variances), Fraction(0))
     degrees = float(variance**2 / sum(part**2 / free for part, free in variances)) if variance else None
-    half = _student(degrees) * math.sqrt(variance) if degrees else 0.0
+    point, error = float(total), math.sqrt(variance)
+    half = _student(degrees) * error if degrees else 0.0
+    oig_half = NORMAL * error if len(strata) > 1 else half
+    counts = [(stratum.units, len(stratum.errors), stratum.wrong) for stratum in strata]
+    lower, upper = limits_of_wrong(counts)
     units = sum(stratum.units for stratum in strata)
+    under = [amount for stratum in strata for amount in stratum.errors if amount < 0]
     return Estimate(
         units=units,
         reviewed=sum(len(stratum.errors) for stratum in strata),
         wrong=sum(stratum.wrong for stratum in strata),
         rate=float(wrong / units),
-        total=float(total),
-        standard_error=math.sqrt(variance),
+        wrong_lower=lower,
+        wrong_upper=upper,
+        total=point,
+        standard_error=error,
         degrees=degrees,
-        lower=float(total) - half,
-        upper=float(total) + half,
-        cautions=tuple(_cautions(strata, [part for part, _ in variances])),
+        lower=point - half,
+        upper=point + half,
+        rat_stats_lower=point - oig_half,
+        rat_stats_upper=point + oig_half,
+        underpaid=len(under),
+        underpayments=float(sum(under)),
+        netted=net,
+        full_sample=full_sample(point, spreads) if variances else {},
+        cautions=tuple(_cautions(strata, [part for part, _ in variances], net=net)),
     )
+
+
+def _counted(stratum: Stratum, *, net: bool) -> list[Decimal | float]:
+    """The error amounts that make up the total: underpayments count as 0 unless they are netted."""
+    return [error if net else max(error, 0) for error in stratum.errors]
 
 
 @functools.cache
@@ -105,10 +136,11 @@ def _student(degrees: float) -> float:
     return float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees))
 
 
-def _cautions(strata: Sequence[Stratum], variances: Sequence[Fraction]) -> Iterator[str]:
+def _cautions(strata: Sequence[Stratum], variances: Sequence[Fraction], *, net: bool) -> Iterator[str]:
     if not variances:
         return
-    reviewed, wrong = sum(len(stratum.errors) for stratum in strata), sum(stratum.wrong for stratum in strata)
+    reviewed = sum(len(stratum.errors) for stratum in strata)
+    wrong = sum(error != 0 for stratum in strata for error in _counted(stratum, net=net))
     if reviewed < FEW_UNITS:
         yield f"Units reviewed: {reviewed}, fewer than {FEW_UNITS}; do not rely on the interval."
     if wrong < FEW_ERRORS:

@@ -37,12 +37,12 @@ class Reviewed:
     sha256: str
 
 
-def review(folder: Path, reviewed: Path | None = None) -> Reviewed:
+def review(folder: Path, reviewed: Path | None = None, *, net: bool = False) -> Reviewed:
     """Read a frame's folder and its reviewed sample, and estimate.
 
     `reviewed` is a filled-in sample.csv or sample.xlsx; without it, the one of the folder's that is filled in. The sample
     is drawn again from frame.csv and the seed, and the reviewed units must be exactly those. Spares count as part of the
-    sample where they were reviewed in draw order.
+    sample where they were reviewed in draw order. `net`: underpayments are subtracted, as in `estimate`.
 
     Raises UsageError where the folder has no frame or it is not clear which file was filled in; InputRefused, with the row,
     where the frame was changed or a unit is missing, unknown, repeated or without a readable error amount.
@@ -63,7 +63,7 @@ def review(folder: Path, reviewed: Path | None = None) -> Reviewed:
         if unit in found:
             errors[stratum].append(found[unit])
     strata = tuple(Stratum(name, units[name], tuple(errors[name])) for name in sizes)
-    estimated = estimate(strata)
+    estimated = estimate(strata, net=net)
     cautions = (*estimated.cautions, *_cautions(manifest, frame, found))
     return Reviewed(manifest, strata, replace(estimated, cautions=cautions), path, hashlib.sha256(raw).hexdigest())
 

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -15,7 +16,7 @@ from auditor.parsing.table_parser import ROW_SOURCE
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, with_any_id
 from auditor.prefilter.key_scan import KeyScan, repeated_hashes
 from auditor.prefilter.membership_filter import MembershipFilter
-from auditor.quality import checks, placeholder_ids, profile, relationships
+from auditor.quality import checks, missing_columns, placeholder_ids, profile, relationships
 from auditor.quality.issue import Check, Stage
 from auditor.quality.profile import Count
 from auditor.reading import ingest
@@ -117,3 +118,21 @@ def test_a_check_without_its_stage_finds_nothing(tmp_path: Path):
     for check in checks.ALL:
         if check.stage in (Stage.PLANNED, Stage.COMPARED) or check.name in ("id_matching", "coverage", "date_gaps"):
             assert list(check.judge(exports)) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("off in the policy", "turn it on in the policy"),
+        ("not selected", "select it, too"),
+        ("ignored", "leave it out of --ignore"),
+        ("no visits.global_days in the inputs", "export this data"),
+    ],
+)
+def test_a_required_rule_that_is_not_evaluated_says_what_helps(reason: str, advice: str):
+    settings = Settings(paths={}, policy=POLICY, required=("LBK002",))
+    exports = SimpleNamespace(
+        settings=settings, not_evaluated={"LBK002": reason}, tables={"calls": None, "visits": None}
+    )
+    (issue,) = missing_columns.judge(exports)  # type: ignore[arg-type]
+    assert issue.text.endswith(f"cannot be evaluated: {reason}; {advice}, or leave the rule out of --require")

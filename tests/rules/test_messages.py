@@ -18,14 +18,19 @@ VISIT = {
     "end": datetime(2026, 3, 9, tzinfo=UTC),
     "related_kind": "visit",
     "has_call": True,
+    "doc_statement": False,
 }
-WITHOUT_CALL = VISIT | {"has_call": False, "end": None, "elapsed": 0}
+WITHOUT_CALL = VISIT | {"has_call": False, "end": None, "elapsed": 0, "doc_statement": None}
 BY_DAYS = "the service date (the inputs have no call of the claim)"
 CLAIM = {"related_id": "k1", "gap_days": 1, "billed_again": None}
 
 
 def message(code: str, **row: Any) -> str:
-    text: str = pl.DataFrame([row], schema_overrides={"billed_again": pl.Boolean}).select(RULES[code].message).item()
+    text: str = (
+        pl.DataFrame([row], schema_overrides={"billed_again": pl.Boolean, "doc_statement": pl.Boolean})
+        .select(RULES[code].message)
+        .item()
+    )
     return text
 
 
@@ -63,6 +68,11 @@ def test_a_visit_after_the_call_is_placed_in_hours_and_minutes(row: dict[str, An
         (
             {"gap_days": 2, "basis": "unknown"},
             "visit v1 (no problem or diagnosis shows whether they are related) started 2 days before the call",
+        ),
+        (
+            {"gap_days": 2, "doc_statement": True},
+            "visit v1 (linked to the call) started 2 days before the call, although the statement that no related visit "
+            "took place is documented",
         ),
     ],
 )

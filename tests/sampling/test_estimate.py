@@ -8,6 +8,7 @@ import json
 import math
 import random
 import re
+import statistics
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import combinations, product
@@ -20,6 +21,7 @@ from xlsxwriter import Workbook
 from auditor.errors import AuditError, InputRefused, UsageError
 from auditor.sampling.estimate import Stratum, estimate
 from auditor.sampling.frame import Design, draw, write
+from auditor.sampling.rat_stats import full_sample
 from auditor.sampling.reviewed_sample import review
 from cli import frame_command
 from tests.sampling.test_frame import a_run, claim
@@ -59,10 +61,10 @@ def test_lohr_counties():
         Stratum("South", 1382, spread(211_315.04, 53_587_487_856, 135)),
         Stratum("West", 422, spread(662_295.51, 396_185_950_266, 41)),
     )
-    made = estimate(regions)
+    made = estimate(regions, net=True)
     assert made.total == pytest.approx(909_736_035, rel=1e-7)
     assert made.standard_error == pytest.approx(50_417_248, rel=1e-7)
-    each = [estimate([region]) for region in regions]
+    each = [estimate([region], net=True) for region in regions]
     assert [one.total for one in each] == pytest.approx([316_731_380, 21_478_558, 292_037_391, 279_488_706], rel=1e-6)
     assert [one.standard_error for one in each] == pytest.approx(
         [16_977_399, 3_992_889, 26_154_840, 39_416_342], rel=1e-6
@@ -76,12 +78,124 @@ def test_r_survey_fpc():
     assert made.standard_error / 27 == pytest.approx(0.616, abs=5e-4)
 
 
+STRATUM_1 = [
+    80,
+    43,
+    133,
+    125,
+    116,
+    84,
+    111,
+    148,
+    104,
+    114,
+    83,
+    132,
+    96,
+    86,
+    66,
+    89,
+    72,
+    114,
+    135,
+    71,
+    127,
+    105,
+    102,
+    69,
+    76,
+]
+STRATUM_2 = [354, 328, 313, 250, 261, 294, 380, 296, 248, 277, 331, 305, 360, 348, 318, 290, 249, 362, 348, 355, 295, 277,
+             355, 314, 277]  # fmt: skip
+
+
+def test_rat_stats_simple_sample():
+    """RAT-STATS Companion Manual (5/2010), pages 3-5 and 3-6: 50 of 10,000, mean 70.60, standard deviation 48.2519."""
+    made = estimate([Stratum("all", 10_000, spread(70.60, 48.2519**2, 50))])
+    assert (round(made.total), round(made.standard_error)) == (706_000, 68_068)
+    assert (round(made.lower), round(made.upper)) == (591_881, 820_119)
+    assert (made.rat_stats_lower, made.rat_stats_upper) == (made.lower, made.upper)
+    assert made.precision / made.total == pytest.approx(0.1616, abs=5e-5)
+
+
+def test_rat_stats_stratified_sample_takes_the_normal_quantile():
+    """Pages 3-11 to 3-14, file DATASTRAT.TXT: the limits by Student's t are wider."""
+    made = estimate([Stratum("1", 5_200, STRATUM_1), Stratum("2", 3_500, STRATUM_2)])
+    assert (round(made.total), round(made.standard_error)) == (1_605_948, 38_870)
+    assert (round(made.rat_stats_lower), round(made.rat_stats_upper)) == (1_542_012, 1_669_884)
+    assert (round(made.lower), round(made.upper)) == (1_540_754, 1_671_142)
+
+
+@pytest.mark.parametrize(
+    ("units", "reviewed", "wrong", "limits"),
+    [
+        (100, 10, 4, (16, 68)),  # the example of its technical notes
+        (10_000, 400, 82, (1_729, 2_403)),  # page 2-2
+        (40, 40, 3, (3, 3)),
+        (5, 2, 2, (2, 5)),
+        (100, 10, 0, (0, 24)),
+    ],
+)
+def test_rat_stats_units_in_error_of_a_simple_sample(units: int, reviewed: int, wrong: int, limits: tuple[int, int]):
+    """The limits by the definition on page 2-3, in whole numbers: every number of units in error in the frame."""
+    made = estimate([Stratum("all", units, [1] * wrong + [0] * (reviewed - wrong))])
+    assert (made.wrong_lower, made.wrong_upper) == limits
+    ways = lambda count, found: math.comb(count, found) * math.comb(units - count, reviewed - found)  # noqa: E731
+    possible = range(wrong, units - reviewed + wrong + 1)
+    enough = [
+        n for n in possible if 20 * sum(ways(n, x) for x in range(wrong, reviewed + 1)) > math.comb(units, reviewed)
+    ]
+    few = [n for n in possible if 20 * sum(ways(n, x) for x in range(wrong + 1)) > math.comb(units, reviewed)]
+    assert (enough[0], few[-1]) == limits
+
+
+def test_rat_stats_units_in_error_of_a_stratified_sample():
+    """Pages 2-6 to 2-8: 2 of 100 from 1,000, 6 of 100 from 1,500."""
+    made = estimate([Stratum("1", 1_000, [1] * 2 + [0] * 98), Stratum("2", 1_500, [1] * 6 + [0] * 94)])
+    assert (made.rate, made.wrong_lower, made.wrong_upper) == (pytest.approx(0.044), 49, 171)
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "units", "sizes"),
+    [
+        (400, 50, 100_000, [1, 2, 4, 17, 106, 421]),  # page 4-5
+        (45, 117.5532, 10_000, [287, 758, 1_559, 4_248, 8_219, 9_486]),  # page 4-9
+    ],
+)
+def test_rat_stats_full_sample_of_a_probe(mean: float, deviation: float, units: int, sizes: list[int]):
+    assert list(full_sample(mean * units, [(units, deviation**2)]).values()) == sizes
+
+
+def test_a_full_sample_has_its_precision_when_it_is_allocated_in_proportion():
+    strata = [Stratum("1", 5_200, STRATUM_1), Stratum("2", 3_500, STRATUM_2)]
+    made = estimate(strata)
+    assert list(made.full_sample) == [0.25, 0.15, 0.10, 0.05, 0.02, 0.01]
+    size = made.full_sample[0.01]
+    variance = sum(
+        part.units**2 * (1 - size / 8_700) * statistics.variance(part.errors) / (size * part.units / 8_700)
+        for part in strata
+    )
+    assert 1.644853626951 * math.sqrt(variance) / made.total == pytest.approx(0.01, rel=1e-3)
+    assert estimate([Stratum("all", 90, [0] * 30)]).full_sample == {}
+    assert estimate([Stratum("all", 90, [-1, -5])], net=True).full_sample == {}
+
+
+def test_underpayments_count_as_0_unless_they_are_netted():
+    strata = [Stratum("all", 90, [10, 0, -4, 6])]
+    plain, netted = estimate(strata), estimate(strata, net=True)
+    assert (plain.total, netted.total) == (360, 270)
+    assert plain.lower == estimate([Stratum("all", 90, [10, 0, 0, 6])]).lower
+    assert (plain.wrong, plain.underpaid, plain.underpayments) == (3, 1, -4)
+    assert (plain.wrong, plain.rate, plain.underpaid) == (netted.wrong, netted.rate, netted.underpaid)
+    assert (plain.netted, netted.netted) == (False, True)
+
+
 def test_two_large_strata_are_welchs_interval():
     """Two strata of one size without a finite population are a Welch comparison: its limits and degrees, from scipy."""
     draws = random.Random(1)
     one, two = [draws.gauss(5, 1) for _ in range(12)], [draws.gauss(-3, 6) for _ in range(7)]
     many = 10**13
-    made = estimate([Stratum("1", many, one), Stratum("2", many, two)])
+    made = estimate([Stratum("1", many, one), Stratum("2", many, two)], net=True)
     welch = stats.ttest_ind(one, [-value for value in two], equal_var=False)
     limits = welch.confidence_interval(0.90)
     assert made.degrees == pytest.approx(welch.df)
@@ -96,7 +210,7 @@ def test_over_all_possible_samples_it_is_unbiased():
     estimates, variances = [], []
     for samples in product(*(combinations(values, n) for n, values in strata)):
         parts = [Stratum("", len(all_of), some) for (_, all_of), some in zip(strata, samples, strict=True)]
-        made = estimate(parts)
+        made = estimate(parts, net=True)
         estimates.append(made.total)
         variances.append(made.standard_error**2)
     truth = sum(sum(values) for _, values in strata)
@@ -363,6 +477,13 @@ def test_what_is_printed(drawn: Path, tmp_path: Path, capfdbinary: pytest.Captur
     assert "Units reviewed: 10," in text
     assert "Units with an error amount above their own amount: 1;" in text
     assert "it establishes no overpayment" in text
+    assert re.search(
+        r"RAT-STATS of the OIG gives -?[\d.,]+ to [\d.,]+ \(normal quantile for a stratified sample\)", text
+    )
+    assert re.search(
+        r"error rate [\d.]+%, 90% interval \d+ to \d+ claims in error \(normal limits, as in RAT-STATS\)", text
+    )
+    assert re.search(r"Full sample at 90% confidence, claims by precision: \d+ for 25%, \d+ for 15%", text)
     assert "CANARY" not in text
     assert frame_command.estimate(drawn, path, "json") == 0
     reported = json.loads(capfdbinary.readouterr().out)
@@ -370,5 +491,12 @@ def test_what_is_printed(drawn: Path, tmp_path: Path, capfdbinary: pytest.Captur
     assert (reported["lower"], reported["total"]) == (round(made.lower, 2), round(made.total, 2))
     assert f"Lower limit, which recoveries use by convention: {reported['lower']:,.2f}" in text
     assert (reported["rate"], reported["wrong"], reported["strata"][0]["reviewed"]) == (made.rate, 5, 7)
+    assert reported["rat_stats_upper"] == round(made.rat_stats_upper, 2) < reported["upper"]
+    assert reported["full_sample"][0] == {"precision": 0.25, "units": made.full_sample[0.25]}
+    path = as_csv(reviewed(drawn, lambda rows: rows[0].update(error_amount="-99")), tmp_path / "under.csv")
+    frame_command.estimate(drawn, path)
+    assert "Underpayments found: 1 unit, 99.00, not subtracted; --net" in capfdbinary.readouterr().out.decode()
+    frame_command.estimate(drawn, path, "json", net=True)
+    assert json.loads(capfdbinary.readouterr().out)["total"] == round(review(drawn, path, net=True).estimate.total, 2)
     with pytest.raises(UsageError, match="--format: 'csv' is not one of text, json"):
         frame_command.estimate(drawn, path, "csv")
