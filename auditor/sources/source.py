@@ -21,12 +21,13 @@ class Source:
     `frames`: at least one, all with the same columns and types that Parquet has; the columns by their headers, as the
     source calls them, or canonical names; lists are lists of text. A column RECORD (UInt32) numbers the records as the
     source does; without it they are numbered from 1.
-    `warnings`: sentences for the user, complete once the frames are read.
+    `warnings`: sentences for the user, `understood`: what `check` shows of the source; complete once the frames are read.
     """
 
     location: Location
     frames: Iterator[pl.DataFrame]
     warnings: list[str] = field(default_factory=list)
+    understood: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
