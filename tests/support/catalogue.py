@@ -34,6 +34,7 @@ from auditor.reading import csv as csvfile
 from auditor.reading import decoding
 from auditor.reports.workbook.sample_book import HEADER_ROW
 from auditor.runs import prune
+from auditor.sources import json_lines, json_text
 from cli.__main__ import repeat_table_flags
 from cli.app import app
 from cli.log import Log, log
@@ -166,6 +167,35 @@ def blank_lines_compressed(folder: Path) -> Iterator[None]:
     (folder / "calls.csv").unlink()
     (folder / "calls.csv.gz").write_bytes(gzip.compress(text + b"\n" * 9_000_000))
     with mock.patch.object(decoding, "_HARMLESS", 8_000_000):
+        yield
+
+
+@_prepared
+def json_ids_as_keys(folder: Path) -> Iterator[None]:
+    """Two different keys are as many as a file may have."""
+    with mock.patch.object(json_lines, "_COLUMNS", 2):
+        yield
+
+
+@_prepared
+def json_file_changed(folder: Path) -> Iterator[None]:
+    """The export goes on while its first lines are read."""
+    path, decode = folder / "calls.jsonl", json_text._object
+
+    def growing(where: str, line: str) -> json_text.Object:
+        path.write_text(f"{line}\n{line}\n")
+        return decode(where, line)
+
+    with mock.patch.object(json_text, "_object", growing):
+        yield
+
+
+@_prepared
+def json_line_too_long(folder: Path) -> Iterator[None]:
+    """The first line has no end, and 50 characters are the longest."""
+    path = folder / "calls.jsonl"
+    path.write_text(path.read_text().rstrip("\n"))
+    with mock.patch.object(json_text, "_LONGEST", 50):
         yield
 
 
