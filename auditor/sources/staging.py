@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import polars as pl
 import pyarrow.parquet as pq
 
-from auditor.errors import OutputFailed
+from auditor.errors import InputRefused, OutputFailed
 from auditor.policy import Policy
 from auditor.reading import files
 from auditor.reading.ingest import Part, Parts, Staged

@@ -942,3 +942,12 @@ def found_policy_unreadable(folder: Path) -> Iterator[None]:
     """audit98968.toml in the working directory is a link that leads nowhere."""
     (folder / "audit98968.toml").symlink_to("gone.toml")
     yield
+
+
+@_prepared
+def note_is_a_folder(folder: Path) -> Iterator[None]:
+    """A run with a ledger; then a folder stands where its note was."""
+    command(["run", "--calls", "calls.csv", "--visits", "visits.csv", "--timezone", "UTC", "--out", "out", "--quiet"])
+    (folder / "out" / ".entered").unlink()
+    (folder / "out" / ".entered").mkdir()
+    yield
