@@ -154,9 +154,9 @@ def _dates(text: str) -> list[date]:
         start, end = date.fromisoformat(first.strip()), date.fromisoformat((last or first).strip())
     except ValueError:
         raise ValueError("must be a date or two dates, such as 2025-12-25 or 2025-12-24/2026-01-01") from None
+    if not 0 <= (end - start).days <= 366:
+        raise ValueError("the first date must come first, and the last date at most a year later")
     _bounds((start, end))
-    if (end - start).days > 366:
-        raise ValueError("the last date must be at most a year after the first one")
     return [start + timedelta(days=days) for days in range((end - start).days + 1)]
 
 
