@@ -579,6 +579,16 @@ def ledger_gone(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def ledger_of_other_exports(folder: Path) -> Iterator[None]:
+    """After a run with `--out out` of the calls of another clinic."""
+    own = (folder / "calls.csv").read_text()
+    (folder / "calls.csv").write_text(own.replace("K", "X").replace(",P", ",Y"))
+    _finished_run()
+    (folder / "calls.csv").write_text(own)
+    yield
+
+
+@_prepared
 def ledger_of_another_folder(folder: Path) -> Iterator[None]:
     """After a run with `--out out`, whose ledger was then replaced by that of another folder."""
     _finished_run()
