@@ -39,7 +39,7 @@ _MESSAGES = (
     (re.compile(rb"\[\s*\{"), "a JSON document"),
 )
 """The same for text formats whose first line could be a CSV header with names and birth dates in it."""
-_NOT_UTF8 = 'not UTF-8 text; export the file as UTF-8, or set its encoding in the policy: encoding = "cp1252"'
+NOT_UTF8 = 'not UTF-8 text; export the file as UTF-8, or set its encoding in the policy: encoding = "cp1252"'
 _OPENING = 64
 """Bytes that identify the kind of a file."""
 _BLANK = 1 << 16
@@ -186,7 +186,7 @@ def _texts(where: str, source: Source, size: int, encoding: str) -> Iterator[byt
     if marked and decoder:
         _utf16(where, decoder, b"", final=True)
     if rest:
-        raise _Undecodable(_NOT_UTF8, b"")
+        raise _Undecodable(NOT_UTF8, b"")
 
 
 def _whole(text: bytes) -> tuple[bytes, bytes]:
@@ -195,7 +195,7 @@ def _whole(text: bytes) -> tuple[bytes, bytes]:
         text.decode()
     except UnicodeDecodeError as error:
         if error.end < len(text) or error.reason != "unexpected end of data":
-            raise _Undecodable(_NOT_UTF8, text[: error.start]) from None
+            raise _Undecodable(NOT_UTF8, text[: error.start]) from None
         return text[: error.start], text[error.start :]
     return text, b""
 
