@@ -73,6 +73,8 @@ class Line:
     billed: Decimal | None
     paid: Decimal | None
     payer: str | None
+    remittance_only: bool
+    """A payer's line that fits no line of the claim."""
     calls: tuple[Call, ...]
     named: tuple[Call, ...]
     own_call: str | None
@@ -610,6 +612,7 @@ class Book:
             modifiers=billing["modifiers"],
             billed=billing["billed_amount"],
             paid=billing["paid_amount"],
+            remittance_only=bool(billing.get("remittance_only")),
             payer=billing["payer"] or (ordered[0].row["payer"] if ordered else None),
             calls=ordered,
             named=tuple(named),
