@@ -18,7 +18,7 @@ from auditor.engines import Engine
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
 from auditor.inputs import Inputs
-from auditor.quality import checks, shrinkage
+from auditor.quality import checks, drift
 from auditor.quality.issue import Stage
 from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
@@ -53,8 +53,9 @@ def run(options: Options) -> int:
     except BrokenPipeError:
         redirect_to_devnull(sys.stdout)  # a reader that has seen enough changes nothing about the findings
     finally:
+        unchecked = figures.ledger.unchecked
         for warning in figures.warnings:
-            log.warn(warning)
+            log.warn(warning, even_if_quiet=unchecked.is_alarming and warning == unchecked.sentence)
     return _exit_code(options.values["fail_on"], figures)
 
 
@@ -136,10 +137,9 @@ def compare_with_the_run_before(options: Options, result: Result, figures: Summa
             auditing.exports_of(result.inputs, options.settings),
             earlier=past.read(options.out / "latest" / "summary.json"),
             now=figures,
+            history=past.history(options.out, 2 * drift.RUNS),
         )
-        checks.refuse(exports, Stage.COMPARED)
-        found = [issue.text for issue in shrinkage.judge(exports)]
-        figures.warnings = [*found, *figures.warnings]
+        figures.warnings = [*checks.compared(exports), *figures.warnings]
 
 
 def _publish(
@@ -205,6 +205,8 @@ def _print(options: Options, result: Result, figures: Summary, cases: pl.DataFra
 
 
 def _exit_code(fail_on: str, figures: Summary) -> int:
+    if fail_on in ("new", "incomplete") and figures.ledger.unchecked.is_alarming:
+        return FINDINGS
     if fail_on == "new":
         return FINDINGS if figures.ledger.announced else 0
     levels = ("violation", "review", "incomplete")

@@ -44,11 +44,15 @@ _CELL = 8
 
 @dataclass(frozen=True)
 class Staged:
-    """What the Parquet file of a staged source holds: its bytes there, and the digest of its rows as read."""
+    """What the Parquet file of a staged source holds: its bytes there, and the digest of its rows as read.
+
+    `understood`: how the source was read.
+    """
 
     location: Location
     bytes: int
     sha256: str
+    understood: tuple[str, ...] = ()
 
 
 @dataclass
@@ -120,7 +124,7 @@ class Chunk:
 class SourceFile:
     """One input file as it was read. `signature` tells whether it was touched since; None for what is read once only.
 
-    `kind`: csv, parquet, or that of the source.
+    `kind`: csv, parquet, or that of the source. `understood`: how the source was read.
     """
 
     path: str
@@ -133,6 +137,7 @@ class SourceFile:
     signature: Signature | None
     facts: FileFacts = field(default_factory=FileFacts)
     kind: str = ""
+    understood: tuple[str, ...] = ()
 
     @property
     def records(self) -> int:
@@ -215,7 +220,8 @@ def read_part(
     kind = "parquet" if is_parquet else "csv"
     if part.staged:
         size, digest, touched, kind = part.staged.bytes, part.staged.sha256, None, part.staged.location.kind.name
-    yield SourceFile(path, size, digest, rows, mapping, columns.unused, part.origin, touched, facts, kind)
+    understood = part.staged.understood if part.staged else ()
+    yield SourceFile(path, size, digest, rows, mapping, columns.unused, part.origin, touched, facts, kind, understood)
 
 
 _Opened = tuple[Layout, Iterator[csvfile.Columns]]
