@@ -276,6 +276,45 @@ def test_what_breaks_the_syntax_ends_the_run(tmp_path: Path, text: str, segment:
     assert str(refusal.value) == f"{where}correct that segment or ask for the file again"
 
 
+def test_a_file_that_changes_before_it_is_used_ends_the_run(tmp_path: Path):
+    (source,) = x12.sources(tmp_path, ONE)
+    source.location.path.write_text(ONE + " ")
+    with pytest.raises(InputRefused, match="the file changed while it was read; run again"):
+        next(source.frames)
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "message"),
+    [
+        ("calls", ONE, "this is an X12 interchange, which has claims; use --claims"),
+        (
+            "claims",
+            ONE.encode().replace(b"CLINIC", b"CLINIQU\xc9"),
+            'not UTF-8 text; set its encoding in the policy: encoding = "cp1252"',
+        ),
+    ],
+)
+def test_what_is_no_file_of_claims_is_refused(tmp_path: Path, table: str, text: str | bytes, message: str):
+    with pytest.raises(InputRefused) as refusal:
+        next(x12.sources(tmp_path, text, table=table))
+    assert str(refusal.value) == f"{table}: {tmp_path}/x12files/0.txt: {message}"
+
+
+def test_what_a_file_has_is_understood(tmp_path: Path):
+    (source,) = x12.sources(
+        tmp_path, interchange(("837", P, billed(claim("C1"), claim("C2"))), ("835", R, paid(payment("C1"))))
+    )
+    assert source.understood == ["835: 1 transaction with 1 claim", "837P: 1 transaction with 2 claims"]
+
+
+def test_pointers_to_no_diagnosis_are_left_out_and_counted(tmp_path: Path):
+    (row,), warnings = read(
+        tmp_path, of_837(claim("C1", lines=["LX*1", "SV1*HC:98968*45*UN*1***2:3:0", "DTP*472*D8*20260302"]))
+    )
+    assert row["diagnosis_codes"] == "Z0000"
+    assert warnings == ["pointers to diagnoses that the claim does not have are left out (lines: 1)"]
+
+
 def test_a_folder_gives_its_interchanges_and_names_the_other_files(tmp_path: Path):
     for name, text in {
         "a.837": ONE,

@@ -1,13 +1,14 @@
 """Small X12 interchanges, written segment by segment. All names and numbers are invented."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from auditor.policy import load
 from auditor.reading.files import expand
 from auditor.sources import x12
-from auditor.sources.source import Context
+from auditor.sources.source import Context, Source
 
 P, R = "005010X222A1", "005010X221A1"
 """The versions of an 837P and of an 835."""
@@ -89,18 +90,20 @@ def of_835(*claims: Sequence[str], day: str = "20260320", before: Sequence[str] 
     return interchange(("835", R, paid(*claims, day=day, before=before)))
 
 
+def sources(folder: Path, *texts: str | bytes, table: str = "claims") -> Iterator[Source]:
+    """The sources of files with these texts."""
+    (folder / "x12files").mkdir(exist_ok=True)
+    paths = [folder / "x12files" / f"{number}.txt" for number in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    context = Context(load("default", lambda _, words: words), Path(mkdtemp(dir=folder)), frozenset({table}))
+    return x12.read(table, expand(table, list(map(str, paths))).located, context)
+
+
 def read(folder: Path, *texts: str) -> tuple[list[dict[str, Any]], list[str]]:
     """The claims of files with these texts, and the warnings about them."""
-    (folder / "x12files").mkdir(exist_ok=True)
-    for number, text in enumerate(texts):
-        (folder / "x12files" / f"{number}.txt").write_bytes(text.encode())
-    located = expand("claims", [str(folder / "x12files" / f"{number}.txt") for number in range(len(texts))]).located
-    (folder / f"scratch{len(list(folder.iterdir()))}").mkdir()
-    context = Context(
-        load("default", lambda _, words: words), max(folder.glob("scratch*"), key=lambda at: at.stat().st_ctime_ns)
-    )
     rows, warnings = [], []
-    for source in x12.read("claims", located, context):
+    for source in sources(folder, *texts):
         rows += [row for frame in source.frames for row in frame.to_dicts()]
         warnings += source.warnings
     return rows, warnings

@@ -1,6 +1,6 @@
 """X12: 837P and 835 → the claims table. Source: docs/x12.md."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -11,14 +11,16 @@ import pyarrow.parquet as pq
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
-from auditor.reading.decoding import NOT_UTF8
 from auditor.reading.files import Signature, signature
 from auditor.reading.kinds import Location
+from auditor.schema.names import counted
 from auditor.sources.source import RECORD, Context, Source
 from auditor.sources.x12 import professional, remittance
 from auditor.sources.x12.frames import of_rows, schema
 from auditor.sources.x12.interchange import BrokenX12, blocks
 from auditor.sources.x12.matching import LINE, PAID, Matched, matched
+from auditor.sources.x12.professional import Professional
+from auditor.sources.x12.remittance import Remittance
 from auditor.sources.x12.transactions import Envelopes
 
 _ROWS = 25_000
@@ -40,7 +42,7 @@ class _File:
     paid: pl.DataFrame
     filled: set[str]
     envelopes: Envelopes
-    lost_pointers: int
+    transactions: Mapping[str, Professional | Remittance]
 
 
 def read(table: str, locations: Sequence[Location], context: Context) -> Iterator[Source]:
@@ -64,8 +66,9 @@ def read(table: str, locations: Sequence[Location], context: Context) -> Iterato
 
 def _read(location: Location, billed: Path, number: int, policy: Policy) -> _File:
     """Read a file once, from start to end. Raises InputRefused."""
-    of_837, of_835 = professional.Professional(), remittance.Remittance()
-    envelopes = Envelopes({"837P": of_837, "835": of_835})
+    of_837, of_835 = Professional(), Remittance()
+    transactions: dict[str, Professional | Remittance] = {"837P": of_837, "835": of_835}
+    envelopes = Envelopes(transactions)
     where, filled, paid = f"claims: {location.shown}", set[str](), []
     try:
         with (
@@ -81,14 +84,15 @@ def _read(location: Location, billed: Path, number: int, policy: Policy) -> _Fil
                 if len(of_835.rows) >= _ROWS or not block:
                     paid.append(_taken(of_835.rows, remittance.COLUMNS, filled))
     except BrokenX12 as broken:
-        advice = "correct that segment or ask for the file again"
-        raise InputRefused(f"{where}, segment {broken.number:,}: {broken.problem}; {advice}") from None
+        raise InputRefused(
+            f"{where}, segment {broken.number:,}: {broken.problem}; correct that segment or ask for the file again"
+        ) from None
     except UnicodeDecodeError:
-        raise InputRefused(f"{where}: {NOT_UTF8}") from None
+        raise InputRefused(f'{where}: not UTF-8 text; set its encoding in the policy: encoding = "cp1252"') from None
     except OSError as error:
         raise InputRefused(f"{where}: cannot be read ({error.strerror}); check the path and its permissions") from None
     own = pl.concat(paid).with_columns(file=pl.lit(number, pl.UInt32))
-    return _File(location, touched, billed, own, filled, envelopes, of_837.lost_pointers)
+    return _File(location, touched, billed, own, filled, envelopes, transactions)
 
 
 def _empty(columns: Sequence[str]) -> pl.DataFrame:
@@ -112,6 +116,10 @@ def _source(number: int, file: _File, found: Matched | None, paid: pl.DataFrame)
     filled |= {"remittance_only"} if beside.any() else set()
     columns = [name for name in _COLUMNS if name in filled]
     source = Source(file.location, iter(()))
+    source.understood = [
+        f"{kind}: {counted(count, 'transaction')} with {counted(file.transactions[kind].claims, 'claim')}"
+        for kind, count in sorted(file.envelopes.read.items())
+    ]
     source.frames = _frames(file, found, own, paid, columns, source.warnings)
     return source
 
@@ -131,10 +139,8 @@ def _frames(
     if file.envelopes.left_out:
         kinds = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(file.envelopes.left_out.items()))
         warnings.append(f"transactions other than 837P and 835 are left out: {kinds}")
-    if file.lost_pointers:
-        warnings.append(
-            f"pointers to diagnoses that the claim does not have are left out (lines: {file.lost_pointers:,})"
-        )
+    if lost_pointers := sum(one.lost_pointers for one in file.transactions.values()):
+        warnings.append(f"pointers to diagnoses that the claim does not have are left out (lines: {lost_pointers:,})")
     claims = paid.select("payer_claim_id", original="claim_id").drop_nulls()
     claims = claims.unique("payer_claim_id", keep="first", maintain_order=True)
     lost = 0

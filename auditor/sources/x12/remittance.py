@@ -24,7 +24,7 @@ class Remittance:
 
     def __init__(self) -> None:
         self.rows: list[tuple[Any, ...]] = []
-        self.claims = 0
+        self.claims = self.lost_pointers = 0
         self.values = Values()
         self.handlers: Mapping[str, Handler] = {
             "BPR": self._bpr, "N1": self._n1, "LX": self._lx, "CLP": self._clp, "NM1": self._nm1, "REF": self._ref,
