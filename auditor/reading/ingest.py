@@ -217,11 +217,14 @@ def read_part(
         problem = "there is not enough memory to read it; export it in several files or as Parquet"
         raise InputRefused(f"{source_name}: {problem}") from None
     mapping = {column: tuple(columns.names[p] for p in many) for column, many in columns.mapped.positions.items()}
-    kind = "parquet" if is_parquet else "csv"
-    if part.staged:
-        size, digest, touched, kind = part.staged.bytes, part.staged.sha256, None, part.staged.location.kind.name
-    understood = part.staged.understood if part.staged else ()
-    yield SourceFile(path, size, digest, rows, mapping, columns.unused, part.origin, touched, facts, kind, understood)
+    file = SourceFile(path, size, digest, rows, mapping, columns.unused, part.origin, touched, facts)
+    if not (staged := part.staged):
+        yield replace(file, kind="parquet" if is_parquet else "csv")
+        return
+    kind = staged.location.kind.name
+    yield replace(
+        file, bytes=staged.bytes, sha256=staged.sha256, signature=None, kind=kind, understood=staged.understood
+    )
 
 
 _Opened = tuple[Layout, Iterator[csvfile.Columns]]

@@ -48,6 +48,11 @@ KINDS: tuple[Kind, ...] = (
         opening=re.compile(rb"(?:\xef\xbb\xbf)?\s*ISA([^\w\s-])..\1"),
         in_folders=(".x12", ".edi", ".837", ".835", ".clm", ".txt"),
     ),
+    Kind(
+        "json lines",
+        "auditor.sources.json_lines",
+        tuple(f".{name}{packed}" for name in ("jsonl", "ndjson") for packed in ("", ".gz", ".zst")),
+    ),
 )
 
 

@@ -34,6 +34,7 @@ from auditor.reading import csv as csvfile
 from auditor.reading import decoding
 from auditor.reports.workbook.sample_book import HEADER_ROW
 from auditor.runs import prune
+from auditor.sources import json_lines, json_text
 from cli.__main__ import repeat_table_flags
 from cli.app import app
 from cli.log import Log, log
@@ -166,6 +167,35 @@ def blank_lines_compressed(folder: Path) -> Iterator[None]:
     (folder / "calls.csv").unlink()
     (folder / "calls.csv.gz").write_bytes(gzip.compress(text + b"\n" * 9_000_000))
     with mock.patch.object(decoding, "_HARMLESS", 8_000_000):
+        yield
+
+
+@_prepared
+def json_ids_as_keys(folder: Path) -> Iterator[None]:
+    """Two different keys are as many as a file may have."""
+    with mock.patch.object(json_lines, "_COLUMNS", 2):
+        yield
+
+
+@_prepared
+def json_file_changed(folder: Path) -> Iterator[None]:
+    """The export goes on while its first lines are read."""
+    path, decode = folder / "calls.jsonl", json_text._object
+
+    def growing(where: str, line: str) -> json_text.Object:
+        path.write_text(f"{line}\n{line}\n")
+        return decode(where, line)
+
+    with mock.patch.object(json_text, "_object", growing):
+        yield
+
+
+@_prepared
+def json_line_too_long(folder: Path) -> Iterator[None]:
+    """The first line has no end, and 50 characters are the longest."""
+    path = folder / "calls.jsonl"
+    path.write_text(path.read_text().rstrip("\n"))
+    with mock.patch.object(json_text, "_LONGEST", 50):
         yield
 
 
@@ -608,7 +638,7 @@ def restore_from_runs_of_two_ledgers(folder: Path) -> Iterator[None]:
     other = run.with_name("2" + run.name[1:].replace("2", "3", 1))
     shutil.copytree(run, other)
     summary = json.loads((other / "summary.json").read_text())
-    summary["ledger"]["previous_run"] = run.name
+    summary["ledger"]["previous_run"], summary["run_id"] = run.name, other.name
     (other / "summary.json").write_text(json.dumps(summary))
     pl.read_parquet(run / "cases.parquet").with_columns(pl.col("number") + 9).write_parquet(other / "cases.parquet")
     yield
@@ -911,4 +941,20 @@ def found_policy_writable(folder: Path) -> Iterator[None]:
 def found_policy_unreadable(folder: Path) -> Iterator[None]:
     """audit98968.toml in the working directory is a link that leads nowhere."""
     (folder / "audit98968.toml").symlink_to("gone.toml")
+    yield
+
+
+@_prepared
+def note_is_a_folder(folder: Path) -> Iterator[None]:
+    """A run with a ledger; then a folder stands where its note was."""
+    command(["run", "--calls", "calls.csv", "--visits", "visits.csv", "--timezone", "UTC", "--out", "out", "--quiet"])
+    (folder / "out" / ".entered").unlink()
+    (folder / "out" / ".entered").mkdir()
+    yield
+
+
+@_prepared
+def decision_for_nobody(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
     yield
