@@ -31,7 +31,11 @@ class Location:
     within: str = ""
 
 
-KINDS: tuple[Kind, ...] = ()
+KINDS: tuple[Kind, ...] = (
+    Kind("xlsx", "auditor.sources.workbooks", (".xlsx", ".xlsm"), b"PK\x03\x04", "#"),
+    Kind("ods", "auditor.sources.workbooks", (".ods",), b"PK\x03\x04", "#"),
+    Kind("xls", "auditor.sources.workbooks", (".xls",), b"\xd0\xcf\x11\xe0", "#"),
+)
 
 
 def of_name(path: Path) -> Kind | None:
@@ -41,23 +45,26 @@ def of_name(path: Path) -> Kind | None:
 
 
 def of_file(path: Path) -> Kind | None:
-    """The kind of a file by its name, else by how it begins; None for CSV, Parquet and what cannot be opened."""
-    if found := of_name(path):
-        return found
+    """The kind of a file by how it begins, else by its name; None for CSV, Parquet and what cannot be opened."""
+    named = of_name(path)
     heads = [kind for kind in KINDS if kind.head]
-    if not heads or not path.is_file():
-        return None
+    if (named and not named.head) or not heads or not path.is_file():
+        return named
     try:
         with path.open("rb") as stream:
             head = stream.read(max(len(kind.head) for kind in heads))
     except OSError:
-        return None
+        return named
+    if named and (head.startswith(named.head) or not head):
+        return named
     return next((kind for kind in heads if head.startswith(kind.head)), None)
 
 
 def splits(text: str) -> Iterator[tuple[Path, str, str]]:
     """The ways to read a text as a path, a mark and a part of what is there."""
     for mark in sorted({kind.mark for kind in KINDS} - {""}):
-        path, _, within = text.rpartition(mark)
-        if path and within:
-            yield Path(path), mark, within
+        parts = text.split(mark)
+        for at in range(len(parts) - 1, 0, -1):
+            path, within = mark.join(parts[:at]), mark.join(parts[at:])
+            if path and within:
+                yield Path(path), mark, within
