@@ -85,15 +85,13 @@ def _staged(table: str, source: Source, folder: Path) -> Part:
 
 def _write(frames: Iterator[pl.DataFrame], stream: BinaryIO) -> str:
     """Write frames as Parquet; the SHA-256 of what was written."""
-    writer, digest = None, hashlib.sha256()
+    digest = hashlib.sha256()
     output = _Hashed(stream, digest)
-    for frame in frames:
-        rows = frame.to_arrow()
-        writer = writer or pq.ParquetWriter(output, rows.schema, compression="lz4", store_schema=True)
-        writer.write_table(rows)
-    if writer is None:
-        raise ValueError("a source without frames")
-    writer.close()
+    first = next(frames).to_arrow()
+    with pq.ParquetWriter(output, first.schema, compression="lz4", store_schema=True) as writer:
+        writer.write_table(first)
+        for frame in frames:
+            writer.write_table(frame.to_arrow())
     return str(digest.hexdigest())
 
 

@@ -1,21 +1,30 @@
 """A workbook's cells mean what they mean by their own kind."""
 
+import csv
+import zipfile
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 import xlsxwriter
 import xlwt
-from odf.opendocument import OpenDocumentSpreadsheet
-from odf.table import Table, TableCell, TableRow
-from odf.text import P
+from polars.testing import assert_frame_equal
 
+from auditor import audit as auditing
+from auditor import policy as policies
+from auditor.engines.local import Local
 from auditor.errors import InputRefused
 from auditor.parsing.typed_chunk import type_table
 from auditor.policy import load
 from auditor.reading import ingest
 from auditor.reading.files import expand
+from auditor.rules import select
+from auditor.schema.tables import TABLES, Kind
+from auditor.settings import Settings
 from auditor.sources import staging
+from tests.synthetic.test_sample_answer import SAMPLE
 
 HEADER = ("call_id", "patient_id", "provider_id", "call_start", "call_minutes")
 START = datetime(2026, 3, 2, 9, 30)
@@ -31,14 +40,14 @@ class Styled:
 def write(path: Path, *sheets: list, name: str = "Calls", **options: object) -> str:
     """Write sheets as lists of rows, with xlsxwriter."""
     with xlsxwriter.Workbook(path, options) as book:
+        forms = cache(lambda form: book.add_format({"num_format": form}))
         for number, rows in enumerate(sheets):
             sheet = book.add_worksheet(name if not number else f"{name} {number + 1}")
             for row, cells in enumerate(rows):
                 for column, cell in enumerate(cells):
                     styled = cell if isinstance(cell, Styled) else Styled(cell, _FORMS.get(type(cell), "General"))
-                    form = book.add_format({"num_format": styled.form})
                     if styled.value is not None:
-                        sheet.write(row, column, styled.value, form)
+                        sheet.write(row, column, styled.value, forms(styled.form))
     return str(path)
 
 
@@ -229,10 +238,10 @@ def test_hidden_sheets_are_read_only_by_name(tmp_path):
 def test_an_ods_file_gives_the_same_cells(tmp_path):
     """A midnight that the sheet shows as a time is one, although LibreOffice stores a date."""
     cells = [
-        ("date", {"datevalue": "2026-03-02T09:30:00"}, "2026-03-02 09:30", "float", {"value": "21"}, "21"),
-        ("date", {"datevalue": "2026-03-02"}, "2026-03-02 00:00", "time", {"timevalue": "PT00H22M30S"}, "22:30"),
-        ("date", {"datevalue": "2026-03-02"}, "2026-03-02", "time", {"timevalue": "PT25H30M00S"}, "25:30"),
-        ("string", {}, "2026-03-02T09:30", "time", {"timevalue": "PT23M30S"}, "23:30"),
+        ("date", {"date-value": "2026-03-02T09:30:00"}, "2026-03-02 09:30", "float", {"value": "21"}, "21"),
+        ("date", {"date-value": "2026-03-02"}, "2026-03-02 00:00", "time", {"time-value": "PT00H22M30S"}, "22:30"),
+        ("date", {"date-value": "2026-03-02"}, "2026-03-02", "time", {"time-value": "PT25H30M00S"}, "25:30"),
+        ("string", {}, "2026-03-02T09:30", "time", {"time-value": "PT23M30S"}, "23:30"),
     ]
     rows = [[_text(name) for name in HEADER]]
     for number, (kind, value, text, other, length, shown) in enumerate(cells):
@@ -249,25 +258,27 @@ def test_an_ods_file_gives_the_same_cells(tmp_path):
     assert minutes(typed(path)) == [21, 22.5, 23.5]
 
 
-def _text(text: str):
+def _text(text: str) -> str:
     return _cell("string", {}, text)
 
 
-def _cell(kind: str, value: dict, text: str):
-    cell = TableCell(valuetype=kind, **value)
-    cell.addElement(P(text=text))
-    return cell
+def _cell(kind: str, value: dict, text: str) -> str:
+    values = "".join(f' office:{name}="{text}"' for name, text in value.items())
+    return f'<table:table-cell office:value-type="{kind}"{values}><text:p>{escape(text)}</text:p></table:table-cell>'
 
 
 def _ods(path: Path, rows: list) -> str:
-    document, table = OpenDocumentSpreadsheet(), Table(name="Calls")
-    for cells in rows:
-        row = TableRow()
-        for cell in cells:
-            row.addElement(cell)
-        table.addElement(row)
-    document.spreadsheet.addElement(table)
-    document.save(path)
+    """Write cells as LibreOffice does."""
+    lines = "".join(f"<table:table-row>{''.join(cells)}</table:table-row>" for cells in rows)
+    names = "".join(
+        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    table = f'<table:table table:name="Calls">{lines}</table:table>'
+    content = f"<office:document-content{names}><office:body><office:spreadsheet>{table}</office:spreadsheet></office:body></office:document-content>"
+    with zipfile.ZipFile(path, "w") as package:
+        package.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        package.writestr("META-INF/manifest.xml", "<manifest/>")
+        package.writestr("content.xml", content)
     return str(path)
 
 
@@ -297,3 +308,52 @@ def test_an_xls_file_gives_the_same_cells(tmp_path):
     assert extract.frame["call_minutes"].to_list() == ["21", "00:22:30", "25:30:00", "23.5"]
     assert extract.frame["patient_id"].to_list() == ["123"] * 4
     assert [note for note in extract.warnings if "patient_id: the number format shows other digits" in note]
+
+
+def test_findings_are_those_of_csv(tmp_path):
+    """Ids are text, dates are date cells, lengths and amounts are numbers."""
+    policy = policies.load(str(SAMPLE / "policy.toml"), select)
+    results = []
+    for suffix in ("csv", "xlsx", "ods"):
+        paths = {name: tmp_path / f"{name}.{suffix}" for name in ("calls", "visits", "providers")}
+        for name, path in paths.items():
+            _copy(SAMPLE / f"{name}.csv", path, name)
+        settings = Settings(paths={n: (str(path),) for n, path in paths.items()}, policy=policy, max_rejects="5%")
+        with Local() as engine:
+            results.append(auditing.audit(auditing.read(settings, engine), settings, engine))
+    places = "source_file", "source_record"
+    for result in results[1:]:
+        assert_frame_equal(result.findings.drop(places), results[0].findings.drop(places))
+        assert_frame_equal(result.claims.drop(places), results[0].claims.drop(places))
+    assert results[0].findings.height == 65
+
+
+def _copy(source: Path, target: Path, table: str) -> None:
+    """Write a CSV file as a workbook whose cells have the kinds that people give them."""
+    with source.open(newline="") as stream:
+        rows = list(csv.reader(stream))
+    kinds = [TABLES[table].columns[name].kind for name in rows[0]]
+    cells = [rows[0], *([_of_kind(kind, text) for kind, text in zip(kinds, row, strict=True)] for row in rows[1:])]
+    if target.suffix == ".csv":
+        target.write_bytes(source.read_bytes())
+    elif target.suffix == ".xlsx":
+        write(target, cells)
+    else:
+        _ods(target, [[_ods_cell(cell) for cell in row] for row in cells])
+
+
+def _of_kind(kind: Kind, text: str) -> object:
+    if kind in (Kind.MINUTES, Kind.MONEY, Kind.NUMBER):
+        return float(text) if text else None
+    if kind in (Kind.INSTANT, Kind.DATE) and text:
+        at = datetime.fromisoformat(text)
+        return at if "T" in text else at.date()
+    return text or None
+
+
+def _ods_cell(cell: object) -> str:
+    if isinstance(cell, date):
+        return _cell("date", {"date-value": cell.isoformat()}, str(cell))
+    if isinstance(cell, float):
+        return _cell("float", {"value": str(cell)}, str(cell))
+    return _text(cell) if cell else "<table:table-cell/>"

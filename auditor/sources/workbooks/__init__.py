@@ -73,12 +73,13 @@ class _Reading:
 
     def _frame(self, rows: Sequence[tuple[int, Sequence[Cell]]]) -> pl.DataFrame:
         numbers = [row for row, _ in rows]
-        columns = list(zip(*(cells for _, cells in rows), strict=True))
+        columns: list[Sequence[Cell]] = list(zip(*(cells for _, cells in rows), strict=True))
         found = {RECORD: pl.Series([row + 1 for row in numbers], dtype=pl.UInt32)}
+        for at, cells in enumerate(columns):
+            columns[at] = with_facts(cells, numbers, self._sheet.facts.cells.get(at, {}))
+            self._read[at] += len(cells) - columns[at].count("")
         for at, name in self._columns.items():
-            cells = with_facts(columns[at] if rows else (), numbers, self._sheet.facts.cells.get(at, {}))
-            self._read[at] += len(cells) - cells.count("")
-            found[name] = texts(cells, self._uses[at], **self._epoch)
+            found[name] = texts(columns[at] if rows else (), self._uses[at], **self._epoch)
         return pl.DataFrame(found)
 
     def _find_header(self) -> tuple[int, list[Cell]]:
@@ -134,11 +135,14 @@ class _Reading:
                     f"{self._where}: the formula in {cell} ({self._columns[at]}) has no value, because no program has "
                     "calculated it; open the workbook, calculate and save it"
                 )
-            if self._read[at] < facts.filled[at]:
+        if self._read.total() == facts.filled:
+            return
+        filled = facts.by_column()
+        for at, name in self._columns.items():
+            if self._read[at] < filled[at]:
                 raise InputRefused(
-                    f"{self._where}: {facts.filled[at]:,} cells of column {self._columns[at]!r} are not blank, but "
-                    f"{self._read[at]:,} were read; not {self._first_unread(at)}; save the workbook again "
-                    "as .xlsx, or export the table as CSV"
+                    f"{self._where}: {filled[at]:,} cells of column {name!r} are not blank, but {self._read[at]:,} were "
+                    f"read; not {self._first_unread(at)}; save the workbook again as .xlsx, or export the table as CSV"
                 )
 
     def _first_unread(self, at: int) -> str:

@@ -82,11 +82,14 @@ class Book:
 
     def _refuse_sparse(self, name: str, facts: SheetFacts) -> None:
         """The library keeps every cell of the rectangle around those that are filled."""
-        cells = (facts.last_row + 1) * facts.columns
-        if cells > max(_SPARSE, _FILLED * facts.filled.total()):
+        most = max(_SPARSE, _FILLED * facts.filled)
+        if (facts.last_row + 1) * facts.columns <= most:
+            return
+        columns = max(facts.by_column(), default=-1) + 1
+        if (facts.last_row + 1) * columns > most:
             raise InputRefused(
                 f"{self.where}: sheet {name!r} has cells far from its table, down to row {facts.last_row + 1:,} and in "
-                f"{facts.columns:,} columns; delete them, or export the table as CSV"
+                f"{columns:,} columns; delete them, or export the table as CSV"
             )
 
 

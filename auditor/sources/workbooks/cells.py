@@ -16,8 +16,9 @@ from auditor.sources.workbooks.facts import Cell
 
 _INSTANTS = (Kind.INSTANT, Kind.DATE, Kind.CLOCK)
 _LENGTHS = (Kind.MINUTES, Kind.SECONDS)
-_CLOCK_DAYS = (date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1), date(1904, 1, 1))
-"""Days on which sheets put a time of day."""
+_CLOCK_DAYS = date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1)
+_CLOCK_DAYS_1904 = date(1899, 12, 30), date(1904, 1, 1)
+"""Days on which sheets put a time of day, by the day from which the workbook counts."""
 _LONGEST = timedelta(hours=9999)
 _EXACT = 1e15
 """Sheets keep 15 digits of a number."""
@@ -63,6 +64,8 @@ def texts(cells: Sequence[Cell], use: Use, *, since_1904: bool = False, shifted:
         own = [cell if cell.__class__ is kind else None for cell in cells]
         if kind in (int, float):
             found = _numbers(pl.Series(own, dtype=pl.Float64), use)
+        elif kind is datetime and use.kind not in _LENGTHS:
+            found = _instants(pl.Series(own, dtype=pl.Datetime("us")), use, since_1904)
         else:
             written = _written(kind, use, since_1904)
             found = pl.Series([None if cell is None else written(cell) for cell in own], dtype=pl.String)
@@ -94,17 +97,21 @@ def _written(kind: type, use: Use, since_1904: bool) -> Callable[[Any], str]:
         return partial(_length_of_clock, since_1904=since_1904)
     if kind is timedelta:
         return _clock_of_length if use.kind in _INSTANTS else _length
-    if kind is datetime and use.kind in _INSTANTS:
-        return partial(_instant, joined=use.joined)
     return str
 
 
-def _instant(cell: datetime, joined: bool) -> str:
-    """An instant, or the time of day that it is on one of the days that sheets use for that."""
-    midnight = cell.time() == time()
-    if cell.date() in _CLOCK_DAYS:
-        return str(cell.date() if midnight else cell.time())
-    return str(cell.date()) if joined and midnight else str(cell)
+def _instants(values: pl.Series, use: Use, since_1904: bool) -> pl.Series:
+    """Instants, or the times of day that they are on one of the days that sheets use for that.
+
+    A midnight there is a date, and so it is in a column that is joined with others.
+    """
+    at = pl.col("at")
+    midnight = at.dt.time() == pl.time(0)
+    clock = at.dt.date().is_in(_CLOCK_DAYS_1904 if since_1904 else _CLOCK_DAYS) & (use.kind in _INSTANTS)
+    text = (
+        pl.when(midnight & (clock | use.joined)).then(at.dt.to_string("%F")).when(clock).then(at.dt.to_string("%T%.f"))
+    )
+    return values.to_frame("at").select(text.otherwise(at.dt.to_string("%F %T%.f"))).to_series()
 
 
 def _length(cell: timedelta) -> str:

@@ -27,28 +27,26 @@ class Formulas:
 class SheetFacts:
     """Facts of a sheet; rows and columns count from 0.
 
-    `since_1904`: the workbook counts days from 1904-01-01. `filled`: column → cells that are not blank. `cells`: column →
-    row → what a cell holds, where the library reads it as something else. `rewritten`: columns in which a number's format
-    shows other digits than it has. `hidden`: how many rows are; `filtered`: by a filter. `last_row`: with a cell that is
-    not blank. `rows_of`: the rows of a column's cells that are not blank, looked up again.
+    `capacity`: the rows that fit. `since_1904`: the workbook counts days from 1904-01-01. `filled`: the cells that are not
+    blank, more where the file is unusual; `columns`: how many there are at most; `last_row`: with a cell that is not blank.
+    `by_column` looks up the cells that are not blank of each column, `rows_of` their rows. `cells`: column → row → what a
+    cell holds, where the library reads it as something else. `rewritten`: columns in which a number's format shows other
+    digits than it has. `hidden`: how many rows are; `filtered`: by a filter.
     """
 
     capacity: int
     since_1904: bool = False
-    filled: Counter[int] = field(default_factory=Counter)
+    filled: int = 0
+    columns: int = 26
+    last_row: int = -1
+    by_column: Callable[[], Counter[int]] = Counter
+    rows_of: Callable[[int], Iterable[int]] = lambda _: ()
     cells: dict[int, dict[int, Cell]] = field(default_factory=dict)
     formulas: dict[int, Formulas] = field(default_factory=dict)
     rewritten: set[int] = field(default_factory=set)
     merged: list[Rectangle] = field(default_factory=list)
     hidden: int = 0
     filtered: bool = False
-    last_row: int = -1
-    rows_of: Callable[[int], Iterable[int]] = lambda _: ()
-
-    @property
-    def columns(self) -> int:
-        """The number of columns up to the last one with a cell that is not blank."""
-        return max(self.filled, default=-1) + 1
 
     def put(self, row: int, column: int, cell: Cell) -> None:
         """Note what a cell holds."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from auditor.schema.names import counted
 from auditor.schema.tables import Kind
 from auditor.sources.workbooks.cells import Use
 from auditor.sources.workbooks.facts import Cell, SheetFacts, address
@@ -26,9 +25,10 @@ def warnings(facts: SheetFacts, header: int, uses: Mapping[int, Use]) -> Iterato
             )
         if use.kind is Kind.ID:
             yield from _merged(facts, header, at, use.column)
-    if facts.hidden or facts.filtered:
-        rows = f"{counted(facts.hidden, 'row')} of the sheet are hidden" if facts.hidden else "a filter is set"
-        yield f"{rows}{' by a filter' if facts.hidden and facts.filtered else ''}; the audit reads all rows"
+    if facts.hidden:
+        yield f"rows hidden{' by a filter' if facts.filtered else ''}: {facts.hidden:,}; the audit reads them as all others"
+    elif facts.filtered:
+        yield "a filter is set; the audit reads all rows"
     if facts.last_row + 1 == facts.capacity:
         yield (
             f"the sheet is full to its last row, {facts.capacity:,}; rows that did not fit are missing; export the table as "
@@ -41,8 +41,8 @@ def _merged(facts: SheetFacts, header: int, at: int, column: str) -> Iterator[st
     if found:
         top, left, bottom, right = min(found)
         yield (
-            f"{column}: cells are merged ({len(found):,} times, first {address(top, left)}:{address(bottom, right)}), and "
-            "only the first row of each has the id; unmerge them and fill in each row"
+            f"{column}: cells are merged (ranges: {len(found):,}, first {address(top, left)}:{address(bottom, right)}), "
+            "and only the first row of each has the id; unmerge them and fill in each row"
         )
 
 

@@ -1,6 +1,7 @@
 """Facts of a sheet of an .ods file, from its content.xml. Source: OpenDocument 1.3, part 3, 9.1 and 19."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,7 @@ class _Scan:
         self._rows = self._columns = 1
         self._cell: dict[str, str] = {}
         self._text: list[str] = []
+        self._by_column: Counter[int] = Counter()
         self._filled_rows: list[tuple[int, int, int, int]] = []
 
     def of(self, stream: Any) -> SheetFacts:
@@ -47,7 +49,8 @@ class _Scan:
         self._read_text = self._text.append
         parser.ParseFile(stream)
         found = self._found
-        filled = self._filled_rows
+        filled, columns = self._filled_rows, self._by_column
+        found.filled, found.columns, found.by_column = columns.total(), max(columns, default=-1) + 1, lambda: columns
         found.rows_of = lambda column: _rows(filled, column)
         return found
 
@@ -114,7 +117,7 @@ class _Scan:
             formula.zeros += self._rows * (float(value) == 0)
         self._is_filled = True
         for at in range(column, column + self._columns):
-            found.filled[at] += self._rows
+            self._by_column[at] += self._rows
         self._filled_rows.append((self._row, self._rows, column, self._columns))
         if kind == "float" and text != value and _others(text, value):
             found.rewritten.add(column)

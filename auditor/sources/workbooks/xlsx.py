@@ -1,10 +1,12 @@
 """Facts of a sheet of an .xlsx or .xlsm file, from its XML. Source: ECMA-376, part 1, 18.3."""
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import IO
 from xml.etree import ElementTree
 from zipfile import ZipFile
 
@@ -20,6 +22,7 @@ _EMPTY_STRING = re.compile(
     rb"<(?:\w+:)?si>\s*(?:<(?:\w+:)?t[^>]*?(?:/>|></(?:\w+:)?t>)\s*)?</(?:\w+:)?si>|<(?:\w+:)?si/>"
 )
 _ITEM = re.compile(rb"<(?:\w+:)?si(?:>|/>)")
+_ROW = re.compile(r"""\br=["'][A-Z]+(\d+)""")
 _HIDDEN = re.compile(r"""<(?:\w+:)?row\b(?=[^>]*\shidden=["'](?:1|true))[^>]*?\sr=["'](\d+)""")
 
 
@@ -38,15 +41,68 @@ def facts(package: ZipFile, sheet: str) -> SheetFacts:
     styles = _styles(package, related.get("styles"))
     empty = _empty_strings(package, related.get("sharedStrings"))
     opened = partial(package.open, related[place])
-    tail = b""
     with opened() as stream:
-        for cells, text, tail in _blocks(stream):  # noqa: B007 (the last one is used)
-            if not cells.is_empty():
-                _count(found, cells, styles, empty)
-            found.hidden += sum(int(row) - 1 <= _CAPACITY for row in _HIDDEN.findall(text))
-    found.filtered = b"filterColumn" in tail
+        for block in _blocks(stream):
+            _survey(found, block)
+            _note(found, block.odd(styles), styles)
+            found.filtered = found.filtered or b"filterColumn" in block.behind
+    found.by_column = lambda: _by_column(opened(), empty)
     found.rows_of = lambda column: _rows_of(opened(), column, empty)
     return found
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A part of a sheet: its text, the prefix of its tags, and what is behind the last row."""
+
+    text: str
+    prefix: str
+    behind: bytes = b""
+
+    def count(self, pattern: str) -> int:
+        return int(pl.Series([self.text]).str.count_matches(pattern).item())
+
+    def all(self, pattern: str) -> pl.Series:
+        return pl.Series([self.text]).str.extract_all(pattern).explode().drop_nulls()
+
+    @property
+    def filled(self) -> str:
+        """The pattern of a value."""
+        return rf"<{self.prefix}(?:v|t)(?: [^>]*[^>/])?>[^<]"
+
+    def cells(self) -> pl.DataFrame:
+        """All cells."""
+        text = self.text.replace(f"<{self.prefix}c>", f"<{self.prefix}c >")
+        return self._cells(pl.Series([text]).str.split(f"<{self.prefix}c ").explode().slice(1))
+
+    def odd(self, styles: Sequence[Format]) -> pl.DataFrame:
+        """The cells that may be more than they seem: all where there are formulas or errors."""
+        if self.count(rf"""<{self.prefix}f[ />]|\bt=["']e["']"""):
+            return self.cells()
+        telling = "|".join(str(at) for at, one in enumerate(styles) if one.dated or one.digits > 1)
+        style = rf"""\bs=["'](?:{telling})["']""" if telling else "[^ -~]"
+        value = rf"<{self.prefix}v>(?:-[^<]*|[0-9]+)<"
+        return self._cells(self.all(rf"<{self.prefix}c [^>]*{style}[^>]*>{value}"))
+
+    def _cells(self, pieces: pl.Series) -> pl.DataFrame:
+        """The cells of texts: `column` as letters, `row`, `style`, `type`, `value` (null: none) and `formula`."""
+        x = pl.col("x")
+
+        def attribute(pattern: str) -> pl.Expr:
+            return x.str.extract(rf"""^[^>]*?\b{pattern}""")
+
+        return (
+            pieces.alias("x")
+            .to_frame()
+            .select(
+                column=attribute("""r=["']([A-Z]+)"""),
+                row=attribute("""r=["'][A-Z]+([0-9]+)""").cast(pl.Int32),
+                style=attribute("""s=["']([0-9]+)""").cast(pl.Int32),
+                type=attribute("""t=["']([A-Za-z]+)"""),
+                value=x.str.extract(rf"{self.filled[:-4]}([^<]+)<"),
+                formula=x.str.contains(rf"<{self.prefix}f[ />]"),
+            )
+        )
 
 
 def _related(package: ZipFile) -> dict[str, str]:
@@ -83,66 +139,36 @@ def _empty_strings(package: ZipFile, path: str | None) -> list[str]:
     return [str(places[start]) for start in starts]
 
 
-def _blocks(stream: IO[bytes]) -> Iterator[tuple[pl.DataFrame, str, bytes]]:
-    """The cells of each part of a sheet, its text, and what stands behind the last row as far as it was read."""
-    rest, tail, prefix = b"", b"", None
+def _blocks(stream: IO[bytes]) -> Iterator[_Block]:
+    """The parts of a sheet, each of whole cells."""
+    rest, prefix = b"", None
     while block := stream.read(_BLOCK):
-        if tail:
-            tail += block
-            continue
-        data = rest + block
+        data, rest = rest + block, b""
         if prefix is None:
             found = re.search(rb"<(\w+:)?worksheet\b", data)
-            prefix = (found[1] or b"") if found else b""
+            prefix = found[1] or b"" if found else b""
         data, end, behind = data.partition(b"</%bsheetData" % prefix)
-        tail, rest = end + behind, b""
-        if not end:
-            at = max(data.rfind(b"<%bc " % prefix), 0)
-            data, rest = data[:at], data[at:]
-        text = data.replace(b"<%bc>" % prefix, b"<%bc >" % prefix).decode()
-        yield _cells(text, prefix.decode()), text if "hidden=" in text else "", tail
+        if end:
+            yield _Block(data.decode(), prefix.decode(), behind + stream.read())
+            return
+        at = max(data.rfind(b"<%bc " % prefix), 0)
+        data, rest = data[:at], data[at:]
+        yield _Block(data.decode(), prefix.decode())
+    yield _Block(rest.decode(), (prefix or b"").decode())
 
 
-def _cells(text: str, prefix: str) -> pl.DataFrame:
-    """The cells of a text: `column` as letters, `row`, `style`, `type`, `value` (null: none) and `formula`."""
-    x = pl.col("x")
-
-    def attribute(pattern: str) -> pl.Expr:
-        return x.str.extract(rf"""^[^>]*?\b{pattern}""")
-
-    pieces = pl.Series("x", [text]).str.split(f"<{prefix}c ").explode().slice(1)
-    return (
-        pieces.to_frame()
-        .lazy()
-        .select(
-            column=attribute("""r=["']([A-Z]+)"""),
-            row=attribute("""r=["'][A-Z]+([0-9]+)""").cast(pl.Int32),
-            style=attribute("""s=["']([0-9]+)""").cast(pl.Int32),
-            type=attribute("""t=["']([A-Za-z]+)"""),
-            value=x.str.extract(rf"<{prefix}(?:v|t)(?: [^>]*[^>/])?>([^<]+)<"),
-            formula=x.str.contains(rf"<{prefix}f[ />]"),
-        )
-        .collect()
-    )
-
-
-def _count(found: SheetFacts, cells: pl.DataFrame, styles: list[Format], empty: list[str]) -> None:
-    if empty:
-        cells = cells.with_columns(value=pl.when(~_is_empty(empty)).then("value"))
-    value, formula = pl.col("value"), pl.col("formula")
-    columns = cells.group_by("column").agg(
-        filled=value.count(), formulas=formula.sum(), zeros=(formula & value.cast(pl.Float64, strict=False).eq(0)).sum()
-    )
-    for letters, filled, formulas, zeros in columns.drop_nulls("column").iter_rows():
-        column = number_of(letters)
-        found.filled[column] += filled
-        if formulas:
-            sums = found.formulas.setdefault(column, Formulas())
-            sums.count += formulas
-            sums.zeros += zeros
-    last: Any = cells.filter(value.is_not_null())["row"].max()
-    found.last_row = max(found.last_row, (last or 0) - 1)
-    _note(found, cells, styles)
+def _survey(found: SheetFacts, block: _Block) -> None:
+    """Count what is filled, how far the sheet reaches at most, and hidden rows."""
+    found.filled += block.count(block.filled)
+    if block.count(r"""r=["'][A-Z]{2}"""):
+        letters = block.all(r"""r=["'][A-Z]{2,3}""").str.slice(3).unique()
+        found.columns = max(found.columns, *(number_of(text) + 1 for text in letters))
+    end = block.text.rfind(f"</{block.prefix}v>")
+    end = end if end >= 0 else block.text.rfind(f"</{block.prefix}t>")
+    if end >= 0 and (last := _ROW.search(block.text, max(block.text.rfind(f"<{block.prefix}c ", 0, end), 0))):
+        found.last_row = max(found.last_row, int(last[1]) - 1)
+    if "hidden=" in block.text:
+        found.hidden += len(_HIDDEN.findall(block.text))
 
 
 def _note(found: SheetFacts, cells: pl.DataFrame, styles: list[Format]) -> None:
@@ -164,7 +190,7 @@ def _note(found: SheetFacts, cells: pl.DataFrame, styles: list[Format]) -> None:
     for letters, row, at, kinds, text, _ in odd.drop_nulls("column").iter_rows():
         column = number_of(letters)
         if text is None:
-            sums = found.formulas[column]
+            sums = found.formulas.setdefault(column, Formulas())
             sums.uncalculated = row - 1 if sums.uncalculated is None else sums.uncalculated
         elif kinds == "e":
             found.put(row - 1, column, text)
@@ -174,6 +200,26 @@ def _note(found: SheetFacts, cells: pl.DataFrame, styles: list[Format]) -> None:
         digits = pl.lit(pl.Series([one.digits for one in styles])).gather(style)
         short = cells.filter(number & style.is_in(padded)).filter(value.str.len_chars() < digits)
         found.rewritten |= {number_of(letters) for letters in short["column"].drop_nulls().unique()}
+    for letters, formulas, zeros in (
+        cells.filter("formula")
+        .group_by("column")
+        .agg(formulas=pl.len(), zeros=value.cast(pl.Float64, strict=False).eq(0).sum())
+        .drop_nulls("column")
+        .iter_rows()
+    ):
+        sums = found.formulas.setdefault(number_of(letters), Formulas())
+        sums.count += formulas
+        sums.zeros += zeros
+
+
+def _by_column(stream: IO[bytes], empty: list[str]) -> Counter[int]:
+    found = Counter[int]()
+    with stream:
+        for block in _blocks(stream):
+            cells = block.cells().filter(pl.col("value").is_not_null() & ~_is_empty(empty))
+            for letters, count in cells.group_by("column").len().drop_nulls().iter_rows():
+                found[number_of(letters)] += count
+    return found
 
 
 def _is_empty(empty: list[str]) -> pl.Expr:
@@ -182,8 +228,8 @@ def _is_empty(empty: list[str]) -> pl.Expr:
 
 def _rows_of(stream: IO[bytes], column: int, empty: list[str]) -> Iterator[int]:
     with stream:
-        for cells, _, _ in _blocks(stream):
-            filled = cells.filter(pl.col("value").is_not_null() & ~_is_empty(empty))
+        for block in _blocks(stream):
+            filled = block.cells().filter(pl.col("value").is_not_null() & ~_is_empty(empty))
             for letters, row in filled.select("column", "row").drop_nulls().iter_rows():
                 if number_of(letters) == column:
                     yield row - 1
