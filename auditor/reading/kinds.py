@@ -35,6 +35,11 @@ KINDS: tuple[Kind, ...] = (
     Kind("xlsx", "auditor.sources.workbooks", (".xlsx", ".xlsm"), b"PK\x03\x04", "#"),
     Kind("ods", "auditor.sources.workbooks", (".ods",), b"PK\x03\x04", "#"),
     Kind("xls", "auditor.sources.workbooks", (".xls",), b"\xd0\xcf\x11\xe0", "#"),
+    Kind(
+        "json lines",
+        "auditor.sources.json_lines",
+        tuple(f".{name}{packed}" for name in ("jsonl", "ndjson") for packed in ("", ".gz", ".zst")),
+    ),
 )
 
 

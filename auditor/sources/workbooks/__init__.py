@@ -32,7 +32,7 @@ def read(table: str, locations: Sequence[Location], context: Context) -> Iterato
         with opened(where, location.path, context.policy) as book:
             sheet = book.sheet(location.within)
             reading = _Reading(f"{where}, sheet {sheet.name}", table, sheet, context.policy, location)
-            yield Source(location, reading.frames(), reading.warnings)
+            yield Source(location, reading.frames(context.sample), reading.warnings, reading.understood)
 
 
 class _Reading:
@@ -43,6 +43,7 @@ class _Reading:
 
     def __init__(self, where: str, table: str, sheet: Sheet, policy: Policy, location: Location) -> None:
         self.warnings: list[str] = []
+        self.understood: list[str] = []
         self._where, self._table, self._sheet, self._policy = where, table, sheet, policy
         self._rows = enumerate(sheet.rows())
         self._read: Counter[int] = Counter()
@@ -58,8 +59,9 @@ class _Reading:
         self._epoch = {"since_1904": since_1904, "shifted": since_1904 and "excel" in policy.instant_formats}
         self._gap = oddities.Gap(names)
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """The records; all columns are text."""
+    def frames(self, sample: int | None) -> Iterator[pl.DataFrame]:
+        """The records; all columns are text. `sample`: the rows that are enough; None: all."""
+        self.understood.append(f"sheet {self._sheet.name!r}, header in row {self._header + 1}")
         empty = True
         while block := list(islice(self._rows, _ROWS)):
             if rows := self._gap.filled(block, self._sheet.facts):
@@ -67,6 +69,8 @@ class _Reading:
                 yield self._frame(rows)
         if empty:
             yield self._frame([])
+            if sample is not None:
+                return
         self._refuse_unread()
         self.warnings += oddities.warnings(self._sheet.facts, self._header, self._uses)
         self.warnings += self._gap.warnings()
