@@ -638,7 +638,7 @@ def restore_from_runs_of_two_ledgers(folder: Path) -> Iterator[None]:
     other = run.with_name("2" + run.name[1:].replace("2", "3", 1))
     shutil.copytree(run, other)
     summary = json.loads((other / "summary.json").read_text())
-    summary["ledger"]["previous_run"] = run.name
+    summary["ledger"]["previous_run"], summary["run_id"] = run.name, other.name
     (other / "summary.json").write_text(json.dumps(summary))
     pl.read_parquet(run / "cases.parquet").with_columns(pl.col("number") + 9).write_parquet(other / "cases.parquet")
     yield
@@ -950,4 +950,11 @@ def note_is_a_folder(folder: Path) -> Iterator[None]:
     command(["run", "--calls", "calls.csv", "--visits", "visits.csv", "--timezone", "UTC", "--out", "out", "--quiet"])
     (folder / "out" / ".entered").unlink()
     (folder / "out" / ".entered").mkdir()
+    yield
+
+
+@_prepared
+def decision_for_nobody(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
     yield
