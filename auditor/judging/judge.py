@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from auditor.payers import off_everywhere
+from auditor.payers import judging
 from auditor.policy import Policy
-from auditor.rules.rule import Outcome, Rule
+from auditor.rules.rule import UNASKED, Outcome, Rule
 from auditor.windows import RecordSets
 from auditor.windows.other_days import MOST_DAYS
 
@@ -41,16 +41,15 @@ def not_evaluable(
     rules: Sequence[Rule], skipped: Mapping[str, str], exists: frozenset[str], policy: Policy
 ) -> dict[str, str]:
     """The rules that cannot be evaluated, with the reasons. `skipped` are those that the user left out."""
-    not_evaluated, off = dict(skipped), off_everywhere(policy)
-    for rule in rules:
-        if rule.code not in not_evaluated and (reason := rule.why_not_evaluated(exists, off)):
-            not_evaluated[rule.code] = reason
-    return not_evaluated
+    policies = judging(policy)
+    reasons = {rule.code: rule.why_not_evaluated(exists, policies) for rule in rules}
+    own = {code: skipped[code] for code, reason in reasons.items() if reason != UNASKED and code in skipped}
+    return {code: reason for code, reason in (reasons | own).items() if reason}
 
 
 def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy | None) -> Judgement:
     """Evaluate the rules, under the policy that judges the claims; where none does, no rule applies."""
-    on = [rule for rule in rules if policy and policy.severity.get(rule.code) != "off"]
+    on = [rule for rule in rules if policy and rule.is_on(policy)]
     off = pl.lit(Outcome.NOT_APPLICABLE, pl.UInt8)
     outcomes = record_sets.claims.select(
         "line", **{rule.code: _own(rule, policy) if policy and rule in on else off for rule in rules}

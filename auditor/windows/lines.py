@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from auditor import payers
-from auditor.policy import Policy
+from auditor.policy import Policy, Required
 from auditor.quality.coverage import Coverage
 from auditor.quality.coverage_bounds import first_instant
 from auditor.quality.relationships import CLAIMED
@@ -73,6 +73,14 @@ CLAIM: Columns = {
     "doc_advice": (FLAG, "a call documents the advice"),
     "doc_statement": (FLAG, "a call documents the statement"),
     "doc_identity": (FLAG, "a call documents the caller's identity"),
+    "doc_consent": (FLAG, "a call documents the patient's consent"),
+    "required_modifiers": (TEXT, "the modifiers of which the policy requires one, in words"),
+    "lacks_modifier": (FLAG, "the policy requires one of some modifiers, and the line has none of them"),
+    "required_places": (TEXT, "the places of service of which the policy requires one, in words"),
+    "has_other_place": (
+        FLAG,
+        "the policy requires one of some places of service, and the line has another; null if blank",
+    ),
     "lookback_not_covered": (FLAG, "the days before are not covered, or visits of the patient may be missing"),
     "postoperative_not_covered": (FLAG, "the same for the longest global period before"),
     "ahead_not_covered": (FLAG, "the same for the hours after"),
@@ -232,8 +240,22 @@ def _with_windows(lines: pl.DataFrame, covered: Coverage, policy: Policy) -> pl.
         high=of_band("high"),
         max_units=pl.lit(policy.frequency.max_units),
         hours_ahead=pl.lit(policy.lookahead.hours),
+        **_requirements(policy.required),
         **{name: uncovered | pl.col(name) for name, uncovered in bounds.not_covered(covered, policy).items()},
     )
+
+
+def _requirements(required: Required) -> dict[str, pl.Expr]:
+    """What the policy requires of a line, and whether the line lacks it."""
+    modifiers, places = required.modifiers, required.place_of_service
+    place = pl.col("place_of_service").str.extract(r"0*(\d+)").str.zfill(2)
+    has_modifier = pl.col("modifiers").list.eval(pl.element().is_in(modifiers)).list.any()
+    return {
+        "required_modifiers": pl.lit(" or ".join(modifiers)),
+        "lacks_modifier": ~has_modifier if modifiers else pl.lit(False),
+        "required_places": pl.lit(" or ".join(places)),
+        "has_other_place": ~place.is_in(places) if places else pl.lit(False),
+    }
 
 
 def sequence(lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:

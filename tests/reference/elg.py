@@ -1,4 +1,4 @@
-"""ELG001-006. docs/specification.md."""
+"""ELG001-007. docs/specification.md."""
 
 from __future__ import annotations
 
@@ -61,3 +61,15 @@ def elg005(claim: Line, book: Book) -> Verdict:
 def elg006(claim: Line, book: Book) -> Verdict:
     table = {"scheduling": "violation", "administrative": "violation", "follow_up": "violation", None: "unknown"}
     return from_fact("ELG006", worst([table.get(call.row["purpose"], "clear") for call in claim.calls]), book)
+
+
+def elg007(claim: Line, book: Book) -> Verdict:
+    modifiers, places = book.settings["modifiers"], book.settings["place_of_service"]
+    if modifiers and not claim.modifiers & set(modifiers):
+        return from_fact("ELG007", "review", book)
+    if not places:
+        return from_fact("ELG007", "clear", book)
+    number = re.search(r"\d+", claim.place_of_service or "")
+    if number is None:
+        return from_fact("ELG007", "unknown", book)
+    return from_fact("ELG007", "clear" if int(number[0]) in map(int, places) else "review", book)

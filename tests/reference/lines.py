@@ -72,6 +72,7 @@ class Line:
     unmatched: bool
     units: Fraction | None
     modifiers: frozenset[str]
+    place_of_service: str | None
     billed: Decimal | None
     paid: Decimal | None
     payer: str | None
@@ -619,6 +620,7 @@ class Book:
             status_sure=billing["claim_status_sure"],
             units=billing["units"],
             modifiers=billing["modifiers"],
+            place_of_service=billing.get("place_of_service"),
             billed=billing["billed_amount"],
             paid=billing["paid_amount"],
             payer=billing["payer"] or (ordered[0].row["payer"] if ordered else None),
