@@ -73,6 +73,8 @@ def render(
         **phrases.verdict(summary),
         rules_evaluated=phrases.evaluated(summary),
         money=phrases.money_facts(summary),
+        past_lookback=phrases.past_lookback(summary),
+        open_for=phrases.open_for(summary),
         movers=list(phrases.movers(audited, summary, providers, overall or 0.0)),
         period=phrases.period(audited) or "none",
         tables=list(phrases.tables(summary)),
