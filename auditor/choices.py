@@ -10,6 +10,7 @@ CompareFormat = Literal["text", "csv", "jsonl"]
 ExportFormat = Literal["csv", "jsonl"]
 ListFormat = Literal["text", "json", "csv"]
 CaseOrder = Literal["due", "case", "rule", "mark", "state", "amount", "found"]
+DigestFormat = Literal["text", "markdown", "html", "json"]
 EstimateFormat = Literal["text", "json"]
 State = Literal["open", "confirmed", "corrected", "refunded", "dismissed"]
 """In this order: a claim's money is in the line of its first state."""

@@ -6,6 +6,8 @@ a person stays protected health information without its identifiers.
 
 import hashlib
 import hmac
+import os
+import secrets
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,11 +15,13 @@ from pathlib import Path
 
 import polars as pl
 
-from auditor.errors import UsageError
+from auditor.errors import OutputFailed, UsageError
 from auditor.schema.outputs import Columns
 
 _PREFIX = {"patient": "pt", "provider": "pr", "claim": "cl", "call": "ca", "visit": "vi"}
 _SHORTEST = 16
+_MADE = 32
+"""Bytes of a key, at least, and of one that the program makes."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,20 @@ class Identity:
     def _token(self, value: str, kind: str) -> str:
         digest = hmac.new(self.key, f"{kind}\0{value}".encode(), hashlib.sha256).hexdigest()
         return f"{_PREFIX[kind]}-{digest[:20]}"
+
+
+def write_key(path: Path) -> None:
+    """Make a key file that only its owner may read. Raises OutputFailed where there is a file, or none can be written."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(f"{secrets.token_hex(_MADE)}\n")
+    except FileExistsError:
+        raise OutputFailed(f"{path}: there is a file already, which may be a key in use; choose another name") from None
+    except OSError as error:
+        raise OutputFailed(
+            f"{path}: cannot be written ({error.strerror}); check the folder and its permissions"
+        ) from None
 
 
 def read_key(path: Path) -> Identity:

@@ -38,8 +38,16 @@ class Part(BaseModel):
 
 
 class PolicyName(Part):
+    may_lack = ("found",)
+
     name: str = "unknown"
     sha256: str = Field(default="", description="of the policy's file")
+    found: str | None = Field(default=None, description="the policy's file, where it was found without --policy")
+
+    @property
+    def shown(self) -> str:
+        """The name, with the file that was found."""
+        return f"{self.name} (found: {self.found})" if self.found else self.name
 
 
 class ZoneRules(Part):

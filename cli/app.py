@@ -27,6 +27,7 @@ app = group(
 app.add_typer(rules_app, name="rules")
 app.add_typer(policies_app, name="policies")
 app.add_typer(cases_app, name="cases")
+app.add_typer(runs_app.runs_app, name="runs")
 
 
 def _keep_interrupts_prompt() -> None:
@@ -79,6 +80,7 @@ def run(
 
     _keep_interrupts_prompt()
     if print_settings:
+        _name_found_policy(given)
         resolved = options.resolve(given)
         for name, value in resolved.values.items():
             values = value if isinstance(value, tuple) else () if value is None else (value,)
@@ -108,11 +110,21 @@ def check(**given: Any) -> int:
     return checking.check(_resolved("check", given))
 
 
+def _name_found_policy(given: dict[str, Any]) -> None:
+    """Name the policy file that was found without --policy before anything else."""
+    from cli import discovery, options
+
+    policy, origin = options.policy_of(given)
+    if origin == discovery.NAME:
+        log.policy(policy)
+
+
 def _resolved(command: str, given: dict[str, Any]) -> "Options":
     """The options, with the log open before the policy is read, so that a bad policy is logged too."""
     from cli import options
 
     log.open(command, *options.log_of(given))
+    _name_found_policy(given)
     resolved = options.resolve(given)
     log.open(command, *(resolved.values[name] for name in LOG))
     return resolved
@@ -124,6 +136,8 @@ app.command(epilog="Example: audit98968 explain audit_out 4711", context_setting
 )
 app.command(epilog="Example: audit98968 sample demo --claims 500 --seed 7")(exports_app.sample)
 app.command(epilog="Example: audit98968 compare audit_out/20260301T020000000Z-1a2b3c4d audit_out")(runs_app.compare)
+app.command(epilog="Example: audit98968 digest audit_out --format markdown")(runs_app.digest)
+app.command(epilog="Example: audit98968 keygen clinic.key")(runs_app.keygen)
 app.command(epilog="Example: audit98968 frame audit_out --out probe --size 100 --seed 7")(runs_app.frame)
 app.command(epilog="Example: audit98968 estimate probe")(runs_app.estimate)
 app.command(epilog="Example: audit98968 schema findings")(exports_app.schema)

@@ -66,17 +66,20 @@ def sample(
 
 @guarded
 def schema(
-    name: Annotated[str | None, argument("[NAME]", "findings, claims, evidence, cases, rejects or summary.")] = None,
+    name: Annotated[
+        str | None, argument("[NAME]", "findings, claims, evidence, cases, rejects, summary or policy.")
+    ] = None,
 ) -> int:
-    """Print the JSON Schemas of a run's output files.
+    """Print the JSON Schemas of a run's output files, and of a policy.
 
-    They describe a row of each table, and summary.json.
+    They describe a row of each table, summary.json, and what an editor should know of a policy file.
     """
     import json
 
+    from auditor.policy_schema import policy_schema
     from auditor.reports import outputs
 
-    every = outputs.schemas()
+    every = outputs.schemas() | {"policy": policy_schema()}
     if name is not None:
         require_choice("NAME", name, every)
     typer.echo(json.dumps(every if name is None else every[name], indent=2))

@@ -115,6 +115,10 @@ class Log:
         """Log for the file only."""
         self._log(logging.INFO, event, message, False, fields)
 
+    def policy(self, path: str) -> None:
+        """Log which policy file was found; --quiet does not hide it."""
+        self._log(logging.INFO, "policy", f"policy file found: {path}", True, {"path": path})
+
     def stage(self, message: str, share: float | None = None) -> None:
         """A stage begins, or this share of it is done: a bar on standard error if that is a terminal."""
         watched = sys.stderr.isatty() and not self._quiet

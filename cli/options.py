@@ -20,6 +20,7 @@ from auditor.rules import CODES, select
 from auditor.run_options import BY_NAME, LOG, RUN_OPTIONS, TABLES, WRITABLE, RunOption
 from auditor.schema.codes import FAMILY
 from auditor.settings import Settings
+from cli import discovery
 from cli.flags import require_choice
 
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
@@ -34,6 +35,11 @@ class Options:
     values: Mapping[str, Any]
     origins: Mapping[str, str]
     settings: Settings
+
+    @property
+    def found_policy(self) -> str | None:
+        """The policy file that was found without --policy."""
+        return self.values["policy"] if self.origins["policy"] == discovery.NAME else None
 
     @property
     def out(self) -> Path | None:
@@ -57,7 +63,7 @@ class Options:
 
 def resolve(flags: Mapping[str, Any]) -> Options:
     """Resolve the options of `run` and `check`. `flags` holds None where a flag was not given. Raises UsageError."""
-    found = {"policy": _settle(BY_NAME["policy"], flags)}
+    found = {"policy": policy_of(flags)}
     zone, origin = _settle(BY_NAME["timezone"], flags)
     policy = policies.load(found["policy"][0], select, None if origin == "default" else zone)
     in_file = policy.run.model_dump()  # type: ignore[attr-defined]
@@ -71,6 +77,13 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     if values["fail_on"] == "new" and not options.ledger:
         raise UsageError(f"{origins['fail_on']}: new needs a ledger; give --out DIR or --ledger FILE")
     return options
+
+
+def policy_of(flags: Mapping[str, Any]) -> tuple[Any, str]:
+    """The policy and where it came from: `discovery.NAME` for the file of the working directory. Raises UsageError."""
+    given, origin = _settle(BY_NAME["policy"], flags)
+    found = discovery.find(Path.cwd()) if origin == "default" else None
+    return (str(found), discovery.NAME) if found else (given, origin)
 
 
 def log_of(flags: Mapping[str, Any]) -> list[Any]:

@@ -24,7 +24,7 @@ from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
 from auditor.reports.summary import Run
 from auditor.result import Result
-from auditor.run_summary import Summary
+from auditor.run_summary import RefusalSummary, Summary
 from auditor.runs import past
 from auditor.schema.names import counted, without_credentials
 from auditor.settings import Settings
@@ -108,8 +108,10 @@ def _audit(options: Options, settings: Settings, engine: Engine, started: dateti
     except InputRefused as refusal:
         if options.out:
             refused = summary.of_refusal(inputs, settings, run_of(started, inputs, settings), str(refusal))
+            _name_found_policy(options, refused)
             _log_report(folder.publish_refusal(options.out, inputs, refused))
         raise
+    _name_found_policy(options, figures)
     figures.settings |= {name: options.values[name] for name in ("fail_on", "memory", "engine")}
     master = options.values["master"]
     figures.settings["master"] = master and without_credentials(master)
@@ -118,6 +120,11 @@ def _audit(options: Options, settings: Settings, engine: Engine, started: dateti
     log.info("result", f"{figures.rules_evaluated} of {figures.rules_total} rules evaluated; {counts}",
              claims=vars(figures.claims), rules_evaluated=figures.rules_evaluated, money=vars(figures.money))  # fmt: skip
     return result, figures
+
+
+def _name_found_policy(options: Options, figures: Summary | RefusalSummary) -> None:
+    if options.found_policy:
+        figures.policy.found = options.found_policy
 
 
 def compare_with_the_run_before(options: Options, result: Result, figures: Summary) -> None:

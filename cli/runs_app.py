@@ -2,15 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
-from auditor.choices import CompareFormat, EstimateFormat, Population, Strata, Unit
+from auditor.choices import CompareFormat, DigestFormat, EstimateFormat, Population, Strata, Unit
 from auditor.run_options import BY_NAME
-from cli.flags import argument, choice, option
+from cli.flags import argument, choice, group, option, require_choice, switch
 from cli.guard import guarded
 
+runs_app = group(
+    help="Manage the folders of finished runs.", epilog="Example: audit98968 runs prune audit_out --keep 90d"
+)
 ShowIds = Annotated[bool, typer.Option("--show-ids", help=BY_NAME["show_ids"].help_text)]
 
 
@@ -46,6 +49,61 @@ def compare(
     from cli.compare_command import compare as comparing
 
     return comparing(first, second, format, show_ids)
+
+
+@guarded
+def digest(
+    folder: Annotated[Path, argument("DIR", "The folder given to --out, or one run in it.")],
+    format: Annotated[str, choice(DigestFormat, "Output format [default: text].")] = "text",
+    show_ids: ShowIds = False,
+) -> int:
+    """Print what a run found on one screen, for a mail or a message.
+
+    Without --show-ids it has no identifiers.
+    """
+    import json
+    from dataclasses import asdict
+
+    from auditor.runs import digest as digests
+
+    require_choice("--format", format, get_args(DigestFormat))
+    found = digests.digest(folder, show_ids=show_ids)
+    writers = {"text": digests.as_text, "markdown": digests.as_markdown, "html": digests.as_html}
+    if format == "json":
+        typer.echo(json.dumps(asdict(found) | {"facts": dict(found.facts)}, indent=2, default=str))
+    else:
+        typer.echo(writers[format](found), nl=False)
+    return 0
+
+
+@runs_app.command(epilog="Example: audit98968 runs prune audit_out --keep 90d --yes")
+@guarded
+def prune(
+    folder: Annotated[Path, argument("DIR", "The folder given to --out.")],
+    keep: Annotated[str, option("DAYS", "Keep runs of the last days, such as 90d.")],
+    yes: Annotated[bool, switch("--yes", "Remove the folders; without it they are only listed.")] = False,
+) -> int:
+    """Remove old run folders.
+
+    The newest run stays, and so do runs that `cases restore` needs or that are the last to show an open or confirmed case.
+    """
+    from cli import prune_command
+
+    return prune_command.prune(folder, keep, yes)
+
+
+@guarded
+def keygen(file: Annotated[Path, argument("FILE", "The new key file.")]) -> int:
+    """Make a key for --pseudonymize.
+
+    Keep it: outputs made with another key have other tokens.
+    """
+    from auditor.identity import write_key
+    from auditor.reading.files import shown
+
+    write_key(file)
+    typer.echo(f"{shown(file)}: written; only you can read it. Use it with --pseudonymize {shown(file)}")
+    return 0
 
 
 @guarded

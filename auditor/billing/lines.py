@@ -127,8 +127,8 @@ def _named(calls: str) -> pl.Expr:
 
 
 def _with_payer(pairs: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of `row` and `call_id` whose row's own `payer`, where it is blank, is that of its earliest call with one."""
-    stated = calls.select("call_id", "call_start", call_payer="payer").drop_nulls("call_payer")
+    """Pairs of `row` and `call_id` whose row's own `payer`, where it is blank, is that of its earliest call."""
+    stated = calls.select("call_id", "call_start", call_payer="payer")
     found = pairs.select("row", "call_id").join(stated, on="call_id").sort("call_start", "call_id")
     found = found.select("row", "call_payer").unique("row", keep="first", maintain_order=True)
     return pairs.join(found, on="row", how="left").with_columns(pl.coalesce("payer", "call_payer")).drop("call_payer")
@@ -353,7 +353,7 @@ def _call_facts(line_calls: pl.DataFrame, listed: Callable[[pl.Expr], pl.Expr]) 
         related_visit_ids=texts("related_visit_id"),
         problems=texts("problem_id"),
         call_diagnoses=listed(pl.col("diagnosis_codes").explode().drop_nulls()),
-        call_payer=pl.col("payer").drop_nulls().first(),
+        call_payer=pl.col("payer").first(),
         group_id=pl.col("group_id").drop_nulls().first(),
         specialty=pl.col("specialty").drop_nulls().first(),
         credential=pl.col("provider_credential").drop_nulls().first(),

@@ -201,11 +201,11 @@ def _latest(out: Path | None) -> tuple[str, LedgerPart] | None:
     return None
 
 
-def days(text: str) -> timedelta:
+def days(text: str, origin: str = "--due") -> timedelta:
     """`14d` → 14 days. Raises UsageError."""
     number = text.removesuffix("d")
     if not number.isdecimal() or len(number) > 4:
-        raise UsageError("--due: a number of days expected, such as 14d")
+        raise UsageError(f"{origin}: a number of days expected, such as 14d")
     return timedelta(days=int(number))
 
 

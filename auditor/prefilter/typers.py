@@ -65,7 +65,8 @@ class Typers:
             "patient in visits": self.lines.billed["patient_id"],
             "provider in visits": self.lines.billed["provider_id"],
             "visit in visits": links["related_visit_id"],
-            "call in visits": links["call_id"],
+            "call in visits": pl.concat([links["call_id"], self.lines.billed["call_id"]]),
+            "claim in visits": self.lines.billed["claim_id"],
         }
         typer = self.typer("visits", chunk_typer.within_dates(spans, "visit_start_date"), ids)
         return replace(typer, until=self.until(calls, claims))

@@ -6,6 +6,7 @@ from itertools import groupby
 import polars as pl
 
 from auditor.errors import InputRefused
+from auditor.parsing.duplicates import hashed
 from auditor.policy import Policy
 from auditor.quality import (
     ambiguous_dates,
@@ -37,7 +38,7 @@ from auditor.quality import (
 )
 from auditor.quality.id_sets import IdSet
 from auditor.quality.issue import Check, Effect, Exports, Issue, Stage
-from auditor.quality.profile import Count, Profiles, no_matches
+from auditor.quality.profile import NO_TEXT, Count, Profiles, no_matches
 from auditor.quality.report import QualityReport
 
 ALL: tuple[Check, ...] = (
@@ -106,12 +107,20 @@ def quality_report(profiles: Profiles, lines: pl.DataFrame, providers: pl.DataFr
         ("provider in providers", lines["provider_id"], providers["provider_id"]),
     ):
         matches = IdSet(values).matches(candidates.unique())
-        ids.append(matches.select(name=pl.lit(pair), value="value", how="how"))
+        ids.append(matches.select(name=pl.lit(pair), value="value", how="how", text=NO_TEXT))
     placeholders_by_table = {table: placeholder_ids.of_profile(profile, policy) for table, profile in profiles.items()}
     return QualityReport(
-        pl.concat(ids),
+        _without_exact_origins(pl.concat(ids), profiles),
         {table: matches for table, matches in placeholders_by_table.items() if matches.height},
         dict(link_vocabularies.links(profiles)),
         common_groups=common_ids.groups(profiles, providers),
         rounded=rounded_numbers.rounded(profiles, policy),
     )
+
+
+def _without_exact_origins(ids: pl.DataFrame, profiles: Profiles) -> pl.DataFrame:
+    """The matches without those of claims whose text is itself the id of a call or claim: a visit came from that one."""
+    origins = ids.filter(name="claim in visits").select("text").drop_nulls().unique()
+    calls = pl.concat(profile.call_hashes for profile in profiles.values()).implode()
+    exact = origins.filter(hashed([origins["text"]]).is_in(calls))["text"].implode()
+    return ids.filter(~((pl.col("name") == "claim in visits") & pl.col("text").is_in(exact)).fill_null(False))

@@ -17,6 +17,7 @@ from auditor.policy import Policy
 from auditor.quality import placeholder_ids
 from auditor.quality.profile import (
     LARGE_IDS,
+    NO_TEXT,
     NORMALIZED_PROBLEMS,
     SKETCH_SIZE,
     Count,
@@ -26,7 +27,7 @@ from auditor.quality.profile import (
     no_matches,
     smallest,
 )
-from auditor.quality.relationships import OF_LINES, Lookups
+from auditor.quality.relationships import OF_LINES, ORIGINS, Lookups
 from auditor.reading.dictionary import detached
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES, Kind
@@ -114,8 +115,9 @@ def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, lookups: Looku
             wanted = wanted & _of_other_lines(typed, policy, visits=pair == "patient in billed visits")
         else:
             exact[pair] = ids.exact_matches(hashes[column])
-        near = ids.normalized_matches(typed.values_where(column, wanted), typed.chunk.hints.byte_range(column))
-        matches.append(near.select(name=pl.lit(pair), value="value", how="how"))
+        near = ids.pairs(typed.values_where(column, wanted), typed.chunk.hints.byte_range(column))
+        text = pl.col("text") if pair in ORIGINS else NO_TEXT
+        matches.append(near.select(name=pl.lit(pair), value="value", how="how", text=text).unique())
     calls = {"calls": ("call_id", "claim_id"), "claims": ("claim_id",)}  # a visit may say by either where it came from
     return TableProfile(
         table=table,

@@ -22,8 +22,10 @@ LARGE_IDS = 10
 """So many large ids of a column are enough to tell whether it looks rounded."""
 NORMALIZED_PROBLEMS = "normalized problem_id"
 """The sketch of problem ids, of which nearly equal ones are one."""
-MATCHES = {"name": pl.String(), "value": pl.String(), "how": pl.String()}
-"""Ids that match: the relationship, the id, and what a normalized match differs in; blank for an exact one."""
+MATCHES = {name: pl.String() for name in ("name", "value", "how", "text")}
+"""Ids that match: the relationship, the id, what a normalized match differs in (blank for an exact one), and of what a
+visit came from the `text` that is nearly the id."""
+NO_TEXT = pl.lit(None, pl.String)
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -116,7 +118,7 @@ class TableProfile:
     def resolved(self, lookups: Lookups) -> "TableProfile":
         """The same with the ids that were looked up in place of their hashes."""
         found = [
-            lookups[pair][1].of(hashes).select(name=pl.lit(pair), value="value", how=pl.lit(""))
+            lookups[pair][1].of(hashes).select(name=pl.lit(pair), value="value", how=pl.lit(""), text=NO_TEXT)
             for pair, hashes in self.id_hashes.items()
         ]
         return replace(self, id_hashes={}, id_matches=pl.concat([self.id_matches, *found]))

@@ -19,6 +19,7 @@ import polars as pl
 from auditor.quality.issue import Check, Exports, Issue, Stage
 from auditor.quality.profile import TableProfile
 from auditor.reading import ingest
+from auditor.reading.file_facts import FileFacts
 from auditor.reading.ingest import SourceFile
 
 _REASONS = 3
@@ -32,7 +33,7 @@ def judge(exports: Exports) -> Iterator[Issue]:
         rows = sum(file.records for file in exports.files[name])
         if not rows and not settings.allow_empty:
             paths = ", ".join(map(ingest.shown, settings.paths[name]))
-            yield CHECK.refuse(f"{name}: no rows in {paths}", "if that is correct, give --allow-empty", table=name)
+            yield _no_rows(name, paths, exports)
         used, rejected_billed = billed(exports.profiles[name], settings.codes) if name in exports.profiles else (0, 0)
         for rejected, total, kind in (
             (table.faulty.height, rows, "rows"),
@@ -46,6 +47,20 @@ def judge(exports: Exports) -> Iterator[Issue]:
                     + _null_word(table.faulty["reason"]),
                     table=name,
                 )
+
+
+def _no_rows(table: str, paths: str, exports: Exports) -> Issue:
+    """A table without rows, perhaps because the policy leaves out all of them."""
+    facts = sum((file.facts for file in exports.files[table]), FileFacts())
+    choice, left_out = exports.policy.rows.get(table), facts.left_out - facts.headers
+    if choice is None or not left_out:
+        return CHECK.refuse(f"{table}: no rows in {paths}", "if that is correct, give --allow-empty", table=table)
+    keys = " and ".join(key for key, columns in (("keep", choice.keep), ("drop", choice.drop)) if columns)
+    return CHECK.refuse(
+        f"{table}: [rows.{table}] {keys} in the policy leaves out every row ({left_out:,}) of {paths}",
+        "correct its words, or give --allow-empty if the table has no records",
+        table=table,
+    )
 
 
 def _way_out(name: str, faulty: pl.DataFrame, files: Sequence[SourceFile]) -> str:

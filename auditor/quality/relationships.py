@@ -69,6 +69,8 @@ BY_NAME = {pair.name: pair for pair in RELATIONSHIPS}
 OF_LINES = ("patient in lines", "patient in other lines", "patient in billed visits", "provider in lines")
 """Pairs of which only nearly equal ids count. Lines: of the family, with other codes, that bill visits, of the patient."""
 
+ORIGINS = ("call in visits", "claim in visits")
+"""Pairs of what a visit came from: by the id of a call, or of a claim."""
 PREVIOUS_RECORD = "again "
 """Begins the names of records that are sought because earlier findings rest on them."""
 
@@ -79,7 +81,7 @@ Lookups = Mapping[str, tuple[str, IdSet]]
 
 def lookups(ids: Mapping[str, pl.Series]) -> Lookups:
     """What the chunks of a table are looked through for: pair → ids."""
-    columns = {pair.name: pair.column for pair in RELATIONSHIPS} | {"call in visits": "originating_call_id"}
+    columns = {pair.name: pair.column for pair in RELATIONSHIPS} | dict.fromkeys(ORIGINS, "originating_call_id")
     return {name: (columns[name], IdSet(values)) for name, values in ids.items()}
 
 
@@ -160,9 +162,12 @@ def match_rates(
                 part.filter(pl.col("how").is_not_null()).select("value", "how") for part in parts
             ).unique()
         if pair.name == "call in visits":
+            matches = ids.filter(pl.col("name").is_in(ORIGINS)).select("how", value="text").drop_nulls()
+            named = matches.select("value", claims=pl.lit(0, pl.UInt32)).unique()
+            values = pl.concat([values, named.join(values, on="value", how="anti")])
             came_from = IdSet(values["value"])
             found = came_from.of(came_from.exact_matches(calls)).select("value", how=pl.lit(""))
-            matches = pl.concat([matches.filter(pl.col("how") != ""), found])
+            matches = pl.concat([matches.select("value", "how"), found])
         counts.append(_match_rate(values, matches).select(pl.lit(pair.name).alias("pair"), pl.all()))
     return pl.concat(counts).filter((pl.col("values") > 0) & (~pl.col("pair").is_in(OF_LINES) | (pl.col("near") > 0)))
 

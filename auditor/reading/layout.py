@@ -57,6 +57,8 @@ class Layout:
     def read(self) -> list[int]:
         """The places of all columns that are read from the file."""
         places = {p for many in self.wanted.values() for p in many} | {*self.chosen_by.values(), *self.watched}
+        if self.only is None:
+            places |= self.repeated.keys()
         return sorted(places - self.in_path.keys())
 
     @property
@@ -159,7 +161,8 @@ def layout(
         if only is None and at not in used and _tells(name, has_status) and can_watch(at)
     )  # fmt: skip
     in_path = {at: path[names[at]] for at in range(len(found), len(names))}
-    repeated = {own[fold(name)]: text for name, text in path.items() if fold(name) in own}
+    both = {own[fold(name)]: text for name, text in path.items() if fold(name) in own}
+    repeated = {at: text for at, text in both.items() if at in used or can_watch(at)}
     return Layout(where, table, policy, names, mapped, chosen_by, watched, in_path, repeated, only)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import polars as pl
 
+from auditor.parsing import instants
 from auditor.parsing.readers import read_column
 from auditor.parsing.table_parser import TableParser
 from auditor.policy import Policy
@@ -24,14 +25,19 @@ def of_path(path: Path) -> dict[str, str]:
 
 
 def agree(table: str, column: str | None, cells: pl.Series, value: str, policy: Policy) -> bool:
-    """Whether all cells of a column mean what the path says: as texts, or as values of the canonical column."""
+    """Whether all cells mean what the path says: as texts, or as values of the column; of no known one, numbers or times."""
     others = cells.unique()
     if not others.dtype.is_temporal():
         texts = others.cast(pl.String).fill_null("").str.strip_chars()
         others = others.filter(texts != value.strip())
-    if others.is_empty() or column is None:
-        return others.is_empty()
-    typed = [_typed(table, column, values, policy) for values in (others, pl.Series([value]))]
+    if others.is_empty():
+        return True
+    if column is None and others.dtype.is_temporal():
+        typed = [instants.read(values, policy, any_date=True).utc.to_list() for values in (others, pl.Series([value]))]
+    elif column is None:
+        typed = [values.cast(pl.Float64, strict=False).to_list() for values in (others, pl.Series([value]))]
+    else:
+        typed = [_typed(table, column, values, policy) for values in (others, pl.Series([value]))]
     return None not in typed[0] and all(found == typed[1][0] for found in typed[0])
 
 

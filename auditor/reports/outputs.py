@@ -23,11 +23,12 @@ _TYPES: Mapping[str, dict[str, Any]] = {
 
 def schemas() -> dict[str, Any]:
     """JSON Schemas by name."""
-    rows = {name: _head(name) | _row(name, columns) for name, columns in TABLES.items()}
-    return rows | {"summary": _head("summary") | Summary.model_json_schema(mode="serialization")}
+    rows = {name: head(name) | _row(name, columns) for name, columns in TABLES.items()}
+    return rows | {"summary": head("summary") | Summary.model_json_schema(mode="serialization")}
 
 
-def _head(name: str) -> dict[str, Any]:
+def head(name: str) -> dict[str, Any]:
+    """How a schema begins."""
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": dialect, "$id": f"urn:audit98968:schema:{name}:{VERSION}"}
 

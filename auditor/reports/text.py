@@ -78,7 +78,7 @@ def write(
         out.print(past_lookback(summary))
     for line in _payer_lines(summary.payers if show_ids else shown_payers(summary)):
         out.print(line)
-    out.print(f"Visits cover {reach(summary.coverage)}; policy {summary.policy.name}, {summary.zones}")
+    out.print(f"Visits cover {reach(summary.coverage)}; policy {summary.policy.shown}, {summary.zones}")
     out.print(_rows_line(summary))
     if summary.blank_columns:
         out.print(f"Blank in every row, so absent: {', '.join(summary.blank_columns)}")

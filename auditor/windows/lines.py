@@ -160,7 +160,7 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
     is_nobody = pl.col("provider_id").is_null()
     lines = lines | pl.col("patient_id").is_in(records.billing.lines.filter(is_nobody)["patient_id"].implode())
     of_billed_visits = nearly_in("patient_id", "patient in billed visits")
-    came_from = any_normalized("call_ids", "call in visits")
+    came_from = any_normalized("named_calls", "call in visits") | nearly_in("claim_id", "claim in visits")
     visit_named_by_call = any_normalized("related_visit_ids", "visit in visits")
     may_be_missing = {
         "lookback_not_covered": visits | came_from | visit_named_by_call | of_billed_visits,

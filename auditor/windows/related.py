@@ -52,7 +52,7 @@ def relate(
     same_diagnosis = shares("diagnoses", "v_diagnosis_codes")
     ladder = (
         pl.when(both_problems & same_problem).then(_step(YES, "same problem"))
-        .when(both_problems & both_diagnoses & same_diagnosis).then(_step(UNKNOWN, "conflicting"))
+        .when(both_problems & same_diagnosis).then(_step(UNKNOWN, "conflicting"))
         .when(both_problems & nearly("v_problem_id", "problems")).then(_step(UNKNOWN, "unknown"))
         .when(both_problems).then(_step(NO, "different problem"))
         .when(both_diagnoses & same_diagnosis).then(_step(YES, "same diagnosis category"))

@@ -7,7 +7,7 @@ import pytest
 
 from tests.reference import World
 from tests.support import compare
-from tests.support.claims import COVERED, audit, rows
+from tests.support.claims import COVERED, NO_VISITS, audit, rows
 
 VISIT = "visit_id | patient_id | provider_id | visit_start | status | booked_at | soonest_available | diagnosis_codes | global_days\n"
 
@@ -186,6 +186,18 @@ def test_one_call_that_documents_is_enough(tmp_path: Path):
     )
     reported = compare.verdicts(audit(tmp_path, calls))[("C", "1", "98968")]
     assert (reported["DOC001"][0], reported["DOC003"][0]) == ("clear", "review")
+
+
+def test_the_payer_is_that_of_the_earliest_call(tmp_path: Path):
+    claims = rows("claim_id | patient_id | provider_id | service_date | cpt_code\nC | p | a | 2026-03-16 | 98968")
+    calls = rows(
+        "call_id | patient_id | provider_id | call_start | call_minutes | payer | claim_id\n"
+        "k1 | p | a | 2026-03-16 09:00 | 15 | | C\nk2 | p | a | 2026-03-16 10:00 | 10 | Aetna | C"
+    )
+    world = World(calls=calls, visits=NO_VISITS, claims=claims, settings=COVERED)
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert result.claims["payer"].to_list() == [None]
 
 
 @pytest.mark.parametrize(("own", "basis"), [("E11", "same diagnosis category"), ("", "different diagnosis category")])

@@ -1,5 +1,6 @@
 """Every declared option: flag, then variable, then policy file, then default; in the help and in the manual page."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,48 @@ def test_a_word_that_is_none_is_named_with_what_is(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("AUDIT98968_WRITE")
     settings = options.resolve(TABLES).settings
     assert (settings.write, settings.selected) == (WRITABLE, CODES)
+
+
+def test_a_policy_file_is_found_in_the_working_directory_and_above_it_in_a_work_tree(tmp_path, monkeypatch):
+    inside = tmp_path / "work" / "data"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    above = tmp_path / "work" / "audit98968.toml"
+    above.write_text('name = "clinic"\n')
+    above.chmod(0o644)
+    assert options.resolve(TABLES).settings.policy.name == "default"
+    (tmp_path / "work" / ".git").mkdir()
+    found = options.resolve(TABLES)
+    assert (found.settings.policy.name, found.found_policy) == ("clinic", str(above))
+    (inside / "audit98968.toml").write_text('name = "nearest"\n')
+    (inside / "audit98968.toml").chmod(0o600)
+    assert options.resolve(TABLES).settings.policy.name == "nearest"
+    assert options.resolve(TABLES | {"policy": "default"}).found_policy is None
+    monkeypatch.setenv("AUDIT98968_POLICY", "strict")
+    assert options.resolve(TABLES).settings.policy.name == "strict"
+
+
+def test_a_policy_file_above_the_work_tree_is_not_found(tmp_path, monkeypatch):
+    (tmp_path / "tree" / ".git").mkdir(parents=True)
+    (tmp_path / "audit98968.toml").write_text("")
+    monkeypatch.chdir(tmp_path / "tree")
+    assert options.resolve(TABLES).found_policy is None
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646])
+def test_a_found_policy_that_others_may_write_is_refused(mode, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "audit98968.toml").write_text("")
+    (tmp_path / "audit98968.toml").chmod(mode)
+    with pytest.raises(UsageError, match=r"audit98968\.toml: was found without --policy and others may write"):
+        options.resolve(TABLES)
+
+
+def test_a_found_policy_of_another_user_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "audit98968.toml").write_text("")
+    monkeypatch.setattr("os.geteuid", lambda: (tmp_path / "audit98968.toml").stat().st_uid + 1)
+    if (tmp_path / "audit98968.toml").stat().st_uid == 0:
+        os.chown(tmp_path / "audit98968.toml", 1234, -1)
+    with pytest.raises(UsageError, match="belongs to another user"):
+        options.resolve(TABLES)

@@ -1,5 +1,6 @@
 """Columns that are written in the path of a file."""
 
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -57,7 +58,9 @@ def test_a_column_of_the_path_can_be_joined_mapped_and_chosen_by(tmp_path: Path,
         ("status", "", "__HIVE_DEFAULT_PARTITION__", True),
         ("visit_start", "3/2/2026", "2026-03-02", True),
         ("visit_start", "3/2/2026", "2026-03-03", False),
-        ("nobody_reads", "a", "b", True),
+        ("nobody_reads", "a", "b", False),
+        ("nobody_reads", "3", "03", True),
+        ("nobody_reads", "a", "a", True),
     ],
 )
 def test_a_file_that_contradicts_its_path_is_refused(
@@ -69,3 +72,15 @@ def test_a_file_that_contradicts_its_path_is_refused(
     else:
         with pytest.raises(InputRefused, match=f"'{column}' holds another value than the path says"):
             read_table(tmp_path / f"{column}={path}", policy)
+
+
+@pytest.mark.parametrize(("path", "agrees"), [("2026-03-02", True), ("2026-03-03", False)])
+def test_a_date_that_nobody_reads_is_compared_as_one(tmp_path: Path, policy: Policy, path: str, agrees: bool):
+    folder = tmp_path / f"loaded={path}"
+    folder.mkdir()
+    pl.DataFrame({**VISIT, "patient_id": ["P"], "loaded": [date(2026, 3, 2)]}).write_parquet(folder / "a.parquet")
+    if agrees:
+        assert read_table(folder, policy).rows.height == 1
+    else:
+        with pytest.raises(InputRefused, match="'loaded' holds another value than the path says"):
+            read_table(folder, policy)

@@ -610,7 +610,7 @@ class Book:
             modifiers=billing["modifiers"],
             billed=billing["billed_amount"],
             paid=billing["paid_amount"],
-            payer=billing["payer"] or next((call.row["payer"] for call in ordered if call.row["payer"]), None),
+            payer=billing["payer"] or (ordered[0].row["payer"] if ordered else None),
             calls=ordered,
             named=tuple(named),
             own_call=billing.get("call_id") if self.has_claims else None,

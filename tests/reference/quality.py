@@ -131,9 +131,13 @@ class QualityIssues:
         )
 
     def came_from_astray(self, claim: Line) -> bool:
-        """A visit may name one of the claim's calls."""
-        named = [row["originating_call_id"] for row in self.book.tables["visits"].sound]
-        return any(nearly(call, other) for call in claim.call_ids for other in named)
+        """A visit may name one of the claim's calls, or the claim where it names no call or claim as it stands."""
+        named = {row["originating_call_id"] for row in self.book.tables["visits"].sound}
+        if any(nearly(call, other) for call in claim.named_ids for other in named):
+            return True
+        known = {row[name] for name in ("call_id", "claim_id") for row in self.book.tables["calls"].sound}
+        known |= {row["claim_id"] for row in self.book.tables["claims"].sound}
+        return any(nearly(claim.claim_id, other) for other in named - known)
 
     def named_astray(self, claim: Line) -> bool:
         """One of the claim's calls may name a visit."""

@@ -53,7 +53,7 @@ def ladder(visit: Visit, claim: Line, book: Book) -> tuple[str, str]:
     if both_problems and "problem_id" not in mute:
         if problem in claim.problems:
             return "yes", "same problem"
-        if claim.categories & categories and "diagnosis_codes" not in mute:
+        if claim.categories & categories:
             return "unknown", "conflicting"
         # CHOICE: ids that are nearly equal (section 11) weaken a "no" only: the ladder's own words come first.
         if any(nearly(problem, other) for other in claim.problems):

@@ -119,7 +119,7 @@ def test_json_lines_are_rows_of_the_schema(capfd: pytest.CaptureFixture[str]) ->
 
 def test_the_schemas_are_printed(capfd: pytest.CaptureFixture[str]) -> None:
     assert command(["schema"]) == 0
-    assert json.loads(capfd.readouterr().out).keys() == {*outputs.TABLES, "summary"}
+    assert json.loads(capfd.readouterr().out).keys() == {*outputs.TABLES, "summary", "policy"}
     assert command(["schema", "summary"]) == 0
     assert json.loads(capfd.readouterr().out)["properties"]["money"]
     assert command(["schema", "finding"]) == 2

@@ -64,7 +64,7 @@ def _header(explanation: ClaimExplanation, width: int) -> Iterator[Text]:
         _amounts(claim),
         f"calls {', '.join(claim['call_ids']) or 'none'}",
         f"from {claim['source_file']}, record {claim['source_record']}",
-        f"run {run.run_id}, policy {run.policy.name}, {run.timezone}",
+        f"run {run.run_id}, policy {run.policy.shown}, {run.timezone}",
         f"visits cover {reach(run.coverage)}",
     ]
     for fact in facts:

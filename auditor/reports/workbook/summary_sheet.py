@@ -43,7 +43,7 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     until = f"{cover.as_of:%Y-%m-%d %H:%M}" if cover.as_of else "unknown"
     at.line("Visits cover", f"{cover.visits_since} to {until}" if cover.as_of or cover.visits_since else "no dates")
     at.line("Billed lines since", str(cover.claims_since))
-    at.line("Policy", f"{summary.policy.name}, {summary.zones}")
+    at.line("Policy", f"{summary.policy.shown}, {summary.zones}")
     at.line("Run", f"{summary.run_id}, audit98968 {summary.version}")
     for join in summary.joins:
         nearly = f", {join.nearly_equal:,} written differently" if join.nearly_equal else ""
