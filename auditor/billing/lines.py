@@ -20,7 +20,7 @@ from auditor.schema.codes import FAMILY, CodeList, credential_parts
 
 _Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 _KEY = ("claim_id", "claim_line", "cpt_code")
-_DOCUMENTS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity")
+_DOCUMENTS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity", "doc_consent")
 _LINE_COLUMNS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "claim_status_sure", "billed_amount",
               "paid_amount", "payer", "frequency_code", "original_claim_id", "source_file", "source_record")  # fmt: skip
 _CALL_COLUMNS = ("call_id", "patient_id", "provider_id", "call_start", "call_start_date", "call_end", "end", "time", "clock",
@@ -224,6 +224,7 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
         .with_columns(
             own_diagnoses=pl.lit([], pl.List(pl.String)),
             own_call_id=pl.lit(None, pl.String),
+            place_of_service=pl.lit(None, pl.String),
             service_date_last=pl.lit(None, pl.Date),
             near_call_of_nobody=pl.lit(False),
         )
@@ -247,6 +248,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
         own_diagnoses="diagnosis_codes",
         own_call_id="call_id",
         processed_date="processed_date",
+        place_of_service="place_of_service",
         service_date_last="service_date_last",
         own_line="own_line",
     )

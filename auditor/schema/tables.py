@@ -229,6 +229,7 @@ CALLS = _table(
     Column("doc_advice", Kind.DOCUMENTED, "the advice given is documented"),
     Column("doc_statement", Kind.DOCUMENTED, "the statement on time and related visits is documented"),
     Column("doc_identity", Kind.DOCUMENTED, "the check of the caller's identity is documented"),
+    Column("doc_consent", Kind.DOCUMENTED, "the patient's consent is documented"),
     Column("cpt_code", Kind.CODE, "code billed for the call", _CODE_ALIASES, billing=True),
     Column("claim_id", Kind.ID, "claim that bills the call", ("claim", "claim_no", "claim_number")),
     Column("claim_line", Kind.ID, "line of that claim", ("line", "line_no", "line_number", "line_num")),

@@ -88,7 +88,8 @@ CLAIM_STATUS = (
     "99",
 )
 UNITS = words("1 1 1 2 _ 1.0 1.5 0")
-MODIFIERS = ("", "", "", "95", "24", "GT,24", "24-x")
+MODIFIERS = ("", "", "", "95", "24", "GT,24", "24-x", "93")
+PLACES = ("11", "10", "2", "", "02")
 AMOUNTS = ("", "75.25", "$1,234.50", "(75.25)", "0", "0.00", "40")
 PAYERS = ("", "", "", "Medicare", "medi-care", "Medicaid")
 INITIATED = words("patient patient patient Guardian provider callback _ robot IN-BOUND staff")
@@ -115,7 +116,7 @@ VISIT_CODES = (
 )
 GLOBAL_DAYS = words("_ _ 90 10 090 0 XXX 10.0 42 10 90")
 SOONEST = ("", "", "true", "yes", "true", "1", "false", "unsure")
-DOCS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity")
+DOCS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity", "doc_consent")
 CODE_SETS = (("98968",), FAMILY, FAMILY, ("98968",), FAMILY, ("98966", "98968"), FAMILY, ("98967",), FAMILY, FAMILY)
 RULE_LEVELS = ("violation", "review", "off")
 
@@ -436,6 +437,10 @@ def draw_claim(scene: Scene, number: int, calls: list[Row]) -> Row:
     if tie == "other patient":
         row[pick(draw, ("patient_id", "provider_id"))] = pick(draw, ("p1", "p2", "a", "b"))
     row["service_date"] = pick(draw, ("{}", "{}", "{} 00:00", "{}T00:00:00Z", "{}T00:00+05:30", "{} 23:30")).format(day)
+    row["place_of_service"] = pick(draw, PLACES)
+    if chance(draw, 6):
+        last = day + timedelta(days=pick(draw, (0, 2, 6, 1, 4, 9)))
+        row["service_date"] = f"{day:%Y%m%d}-{last:%Y%m%d}"
     draw_billing(scene, row)
     return row
 
@@ -764,6 +769,9 @@ def draw_settings(scene: Scene) -> dict[str, Any]:
         settings["unrelated_supports_lah001"] = False
     if chance(draw, 5):
         settings["cumulative"] = pick(draw, ("period", "period", "claim"))
+    if chance(draw, 5):
+        settings |= {"consent": chance(draw, 2), "modifiers": pick(draw, ((), ("93", "GT")))}
+        settings["place_of_service"] = pick(draw, ((), ("02", "10")))
     if chance(draw, 6):
         settings["severity"] = {pick(draw, RULES): pick(draw, RULE_LEVELS) for _ in range(pick(draw, (1, 2, 3)))}
     return settings
@@ -836,7 +844,7 @@ def worlds_of_payers(draw: Draw) -> World:
     billed = replace(billed, columns=tuple(dict.fromkeys([*billed.columns, "payer"])), rows=rows)
     policies: dict[str, Any] = {
         "one": {"anchor": pick(draw, ("unflagged", "reported"))},
-        "two": {"horizon_days": 7, "lookahead_hours": pick(draw, (12, 72)), "relatedness": "any"},
+        "two": {"modifiers": ("95",), "horizon_days": 7, "lookahead_hours": pick(draw, (12, 72)), "relatedness": "any"},
         "three": {"cumulative": pick(draw, ("period", "claim")), "unrelated_supports_lah001": False},
     }
     for policy in policies.values():
