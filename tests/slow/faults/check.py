@@ -111,8 +111,9 @@ def at_points(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
 
 KILL = """
 import os
-from auditor.cases import book, chain
-from auditor.scale import partitions
+from auditor.cases import chain, proof
+from auditor.engines import partitions
+from auditor.reports import folder
 left = [{count}]
 def killed_after(work, often=True):
     def killed(*given, **named):
@@ -129,7 +130,7 @@ POINTS = {
     "partitions.Partitions._put = killed_after(partitions.Partitions._put)\n",
     "within the transaction": "chain.append = killed_after(chain.append, False)\n",
     "published, not entered": "folder.publish = killed_after(folder.publish, False)\n",
-    "entered, not told": "book.note_entered = killed_after(book.note_entered, False)\n",
+    "entered, not told": "proof.note_entered = killed_after(proof.note_entered, False)\n",
 }
 
 
