@@ -20,7 +20,7 @@ _RECORD: dict[str, pl.DataType] = {
 }  # fmt: skip
 _EVIDENCE: dict[str, pl.DataType] = _RECORD | {
     "outcome": pl.UInt8(), "rule": pl.String(), "elapsed": pl.Int64(), "exclusion_reason": pl.String(),
-    "billed_again": pl.Boolean(),
+    "billed_again": pl.String(),
 }  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def _records(records: pl.DataFrame, rule: Rule, outcomes: pl.DataFrame) -> pl.Da
     beyond = outcomes.filter(pl.col(rule.code) == Outcome.NOT_APPLICABLE)["line"]
     outcome = pl.col(rule.code)
     elapsed = pl.col("elapsed") if "elapsed" in records.columns else pl.col("order")
-    billed_again = pl.col("billed_again") if "billed_again" in records.columns else pl.lit(None, pl.Boolean)
+    billed_again = pl.col("billed_again") if "billed_again" in records.columns else pl.lit(None, pl.String)
     considered = records.select(
         *_RECORD,
         outcome=outcome,
