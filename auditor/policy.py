@@ -213,6 +213,7 @@ class Lists(_Strict):
     ncci_1: tuple[Code, ...]
     physicians: tuple[str, ...]
     qualified: tuple[str, ...]
+    may_report_em: tuple[str, ...]
 
     def no_visits_among(self, codes: Iterable[str]) -> set[str]:
         """The codes that are listed as no visit, or of the family."""
@@ -226,6 +227,19 @@ class Lists(_Strict):
         no_visit = self.no_visits_among(different)
         found = {code for code in different if code in visits or (code in procedures and code not in no_visit)}
         return found - set(FAMILY)
+
+
+class Credentials(BaseModel):
+    """What words of credentials and the first characters of taxonomy codes mean, and how ELG003 judges some of them."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, str]
+    may_report_em: Literal["clear", "review"]
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """Word, or first characters of a taxonomy code → a credential, `physician` or `qualified`."""
+        return self.__pydantic_extra__
 
 
 def _run_type(option: RunOption) -> Any:
@@ -318,7 +332,7 @@ class Policy(_Strict):
     overpayment_clock: Clock = None
     payers: Mapping[str, Periods] = {}
     lists: Lists
-    credentials: Mapping[str, str]
+    credentials: Credentials
     list_files: Mapping[str, Mapping[str, str]] = {}
     columns: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {}
     values: Mapping[str, Mapping[str, Mapping[str, str | tuple[str, ...]]]] = {}
@@ -413,9 +427,11 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
             named[name] = of_payer
     alone = policy.model_copy(update={"payers": {}})
     kept = (*OF_PAYER, "sha256", "own_keys")
-    merged = {
-        name: alone.model_copy(update={key: getattr(found, key) for key in kept}) for name, found in named.items()
-    }
+    merged = {}
+    for name, found in named.items():
+        em = {"may_report_em": found.credentials.may_report_em}
+        own = {key: getattr(found, key) for key in kept} | {"credentials": policy.credentials.model_copy(update=em)}
+        merged[name] = alone.model_copy(update=own)
     return policy.model_copy(update={"policies": merged})
 
 
@@ -429,9 +445,10 @@ def _of_payer(name: str, folder: Path, find_rules: FindRules | None) -> Policy:
     own = tomllib.loads(text)
     if "payers" in own:
         raise UsageError(_at(where, text, ("payers",), "the policy of a payer cannot name payers; remove the table"))
-    for key in (key for key in own if key not in OF_PAYER):
+    words = [("credentials", word) for word in own.pop("credentials", {}) if word != "may_report_em"]
+    for path in (*((key,) for key in own if key not in OF_PAYER), *words):
         problem = "only the policy of the run may set this, not the policy of a payer; move it there"
-        raise UsageError(_at(where, text, (key,), problem))
+        raise UsageError(_at(where, text, path, problem))
     return policy
 
 
@@ -611,6 +628,10 @@ def _check_names(policy: Policy, where: str, text: str) -> None:
     if not policy.zone_names and any("%Z" in form for form in policy.instant_formats):
         kind = '%Z needs the zone names and their offsets; add them: [zone_names] EST = "-05:00"'
         raise UsageError(_at(where, text, ("instant_formats",), kind))
+    for word, meaning in policy.credentials.words.items():
+        if meaning.lower() in ("clear", "review"):  # no credential: a slip in the key
+            problem = f"unknown key{nearest(word, ('may_report_em',)) or '; the key is may_report_em'}"
+            raise UsageError(_at(where, text, ("credentials", word), problem))
     if policy.effective_from and policy.effective_to and policy.effective_from > policy.effective_to:
         raise UsageError(_at(where, text, ("effective_to",), "is before effective_from"))
     for code in FAMILY:

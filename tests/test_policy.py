@@ -21,6 +21,9 @@ MISTAKES = {
     'relatedness = "some"': "line 1: relatedness: Input should be 'evidence' or 'any'",
     '\n[frequency]\nanchr = "reported"': "line 3: frequency.anchr: unknown key; did you mean anchor?",
     "\n[required]\nconset = true": "line 3: required.conset: unknown key; did you mean consent?",
+    '[credentials]\n"PT" = "OT"\nmay_report_me = "review"': "line 3: credentials.may_report_me: unknown key; "
+    "did you mean may_report_em?",
+    '[credentials]\nmay_report_em = "reveiw"': "line 2: credentials.may_report_em: Input should be 'clear' or 'review'",
     '[required]\nconsent = "yes"': "line 2: required.consent: Input should be a valid boolean",
     '[required]\nmodifiers = ["093"]': "line 2: required.modifiers.0: must be two letters or digits, such as 93",
     "[bands]\n98968 = { low = 30, high = 21 }": "line 2: bands.98968: low is above high",
@@ -233,3 +236,15 @@ def test_policies_that_would_clear_claims_by_mistake(tmp_path: Path, text: str, 
     (tmp_path / "p.toml").write_text(text)
     with pytest.raises(UsageError, match=says):
         policies.load(str(tmp_path / "p.toml"), select)
+
+
+def test_a_payer_may_ask_for_review_of_professionals_who_report_em_but_has_no_words(tmp_path: Path):
+    (tmp_path / "own.toml").write_text('[credentials]\n"Movement Coach" = "PT"\n[payers]\nAcme = "acme.toml"\n')
+    (tmp_path / "acme.toml").write_text('[credentials]\nmay_report_em = "review"\n')
+    policy = policies.load(str(tmp_path / "own.toml"), select)
+    (acme,) = policy.policies.values()
+    assert (policy.credentials.may_report_em, acme.credentials.may_report_em) == ("clear", "review")
+    assert policy.credentials.words == acme.credentials.words
+    (tmp_path / "acme.toml").write_text('[credentials]\nmay_report_em = "review"\n"Movement Coach" = "PT"\n')
+    with pytest.raises(UsageError, match=r"acme\.toml, line 3: credentials\.Movement Coach: only the policy of the run"):
+        policies.load(str(tmp_path / "own.toml"), select)
