@@ -5,16 +5,18 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any, get_args
 
 import polars as pl
 import typer
 from rich.table import Table
 
-from auditor.cases import chain, queries, replay, reviewed, store
+from auditor.cases import chain, proof, queries, replay, reviewed, store
 from auditor.cases import restore as restoring
 from auditor.cases.decide import Decision, decide, refundable
 from auditor.cases.queries import published
@@ -28,6 +30,7 @@ from auditor.rules import select
 from auditor.runs import past
 from auditor.schema.names import counted, harmless
 from cli.flags import require_choice
+from cli.log import log
 from cli.streams import data
 
 _LABELS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "found": "first found",
@@ -53,6 +56,25 @@ def _day(name: str, value: str | None) -> date | None:
         raise UsageError(f"--{name.replace('_', '-')}: a date expected, such as 2026-03-31") from None
 
 
+@contextmanager
+def _read(location: Path) -> Iterator[Connection]:
+    """One state of the ledger to read; a warning says that it does not hold."""
+    path = queries.ledger_of(location)
+    with store.opened(path) as ledger, store.reading(ledger):
+        if fault := proof.fault_of(ledger, path, path.parent):
+            log.warn(fault)
+        yield ledger
+
+
+@contextmanager
+def _write(location: Path) -> Iterator[Connection]:
+    """A transaction of a ledger that holds. Raises LedgerDamaged for another: a decision would be lost with it."""
+    path = queries.ledger_of(location)
+    with store.opened(path) as ledger, store.writing(ledger):
+        proof.require_sound_ledger(ledger, path, path.parent)
+        yield ledger
+
+
 def listing(location: Path, given: Mapping[str, Any]) -> int:
     """Print the cases that pass the filters."""
     choices = {"state": STATES, "mark": MARKS, "sort": get_args(CaseOrder), "format": get_args(ListFormat)}
@@ -60,7 +82,7 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
         require_choice(f"--{name}", given[name], choices[name])
     codes = select("--rule", given["rule"].split(",")) if given["rule"] is not None else None
     by = today() + queries.days(given["due"]) if given["due"] else None
-    with store.opened(queries.ledger_of(location)) as ledger:
+    with _read(location) as ledger:
         since = queries.run_since(ledger, given["since"]) if given["since"] else None
         cases = queries.list_cases(ledger, by, since, state=given["state"], mark=given["mark"])
     if codes:
@@ -122,7 +144,7 @@ def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, st
 def export(location: Path, form: str) -> int:
     """Write every case as CSV or JSON Lines."""
     require_choice("--format", form, get_args(ExportFormat))
-    with store.opened(queries.ledger_of(location)) as ledger:
+    with _read(location) as ledger:
         cases = published(queries.list_cases(ledger), queries.ledger_of(location).parent)
     data(tables.to_csv(cases) if form == "csv" else tables.to_jsonl(cases))
     return 0
@@ -130,7 +152,7 @@ def export(location: Path, form: str) -> int:
 
 def show(location: Path, case_text: str) -> int:
     """Print one case with its history: identifiers are what was asked for."""
-    with store.opened(queries.ledger_of(location)) as ledger, store.reading(ledger):
+    with _read(location) as ledger:
         case, history = queries.case_with_history(ledger, queries.find(ledger, case_text))
     out = text.console(sys.stdout)
     for name, value in case.items():
@@ -173,11 +195,13 @@ def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) ->
         raise UsageError("--on: a decision cannot be dated in the future")
     days = {name: _day(name, given[name]) for name in _SPANS}
     by, reason = given["by"] or "", given["reason"] or ""
+    path = queries.ledger_of(location)
     new_decision = Decision(given["decision"], by, reason, on, **days, amount=amount)
-    with store.opened(queries.ledger_of(location)) as ledger:
+    with store.opened(path) as ledger:
         numbers = list(dict.fromkeys(queries.find(ledger, case) for case in case_names))
         more = given["yes"] or (amount is not None and _asked(refundable(ledger, numbers[0]), amount))
         with store.writing(ledger):
+            proof.require_sound_ledger(ledger, path, path.parent)
             decided = [(number, decide(ledger, number, new_decision, more=more)) for number in numbers]
         dues = [queries.list_cases(ledger, number=number)["due"].item() for number in numbers]
     for (number, state), due in zip(decided, dues, strict=True):
@@ -205,7 +229,7 @@ def note(location: Path, case_text: str, note_text: str, by: str | None) -> int:
     """Add a note to a case's history."""
     if not (by or "").strip() or not note_text.strip():
         raise UsageError("a note needs its text and its author: --by NAME")
-    with store.opened(queries.ledger_of(location)) as ledger, store.writing(ledger):
+    with _write(location) as ledger:
         number = queries.find(ledger, case_text)
         reviewed.add_note(ledger, queries.finding(ledger, number), str(by), note_text)
     print_line(f"case {number}: noted")
@@ -216,7 +240,7 @@ def import_workbook(location: Path, workbook: Path, by: str | None) -> int:
     """Enter the decisions of a reviewed work paper."""
     if not (by or "").strip():
         raise UsageError("decisions need their reviewer: --by NAME")
-    with store.opened(queries.ledger_of(location)) as ledger, store.writing(ledger):
+    with _write(location) as ledger:
         tally = reviewed.import_workbook(ledger, workbook, str(by), today())
     print_line(f"{tally.decided:,} decided, {tally.noted:,} noted, {tally.already:,} taken before")
     if tally.left:
@@ -228,8 +252,8 @@ def import_workbook(location: Path, workbook: Path, by: str | None) -> int:
 def verify(location: Path, head: str | None) -> int:
     """Prove the history, or name every place where it does not hold. `head` is a hash that it printed earlier."""
     path = queries.ledger_of(location)
-    with store.opened(path) as ledger:
-        faults = list(queries.faults(ledger, path.parent))
+    with store.opened(path, any_schema=True) as ledger:
+        faults = list(proof.faults(ledger, path.parent))
         if head and not chain.known_hashes(ledger, {head}):
             faults.append("no entry has the hash of --head: the history was cut short or written anew since")
         entries, last = chain.last(ledger)
@@ -244,11 +268,12 @@ def verify(location: Path, head: str | None) -> int:
 def repair(location: Path) -> int:
     """Make the cases anew from the history, with a copy of the ledger kept."""
     path = queries.ledger_of(location)
-    with store.opened(path) as ledger:
+    with store.opened(path, any_schema=True) as ledger:
         copy = store.back_up(ledger, path)
         with store.writing(ledger):
+            store.remake_schema(ledger)
             changed = replay.repair(ledger, path.parent)
-        faults = list(queries.faults(ledger, path.parent))
+        faults = list(proof.faults(ledger, path.parent))
     print_line(f"{counted(changed, 'case')} put right; the ledger as it was: {copy}")
     for fault in faults:
         print_line(fault)
@@ -269,6 +294,7 @@ def restore(location: Path) -> int:
                 ledger.execute("PRAGMA journal_mode = DELETE")  # one file, which can be moved
             archived = store.archive(path)
             unfinished.rename(path)
+            proof.note_entered(path.parent, last)
         finally:
             for rest in ("", "-wal", "-shm"):
                 unfinished.with_name(unfinished.name + rest).unlink(missing_ok=True)

@@ -89,6 +89,7 @@ def _files(files: Sequence[SourceFile]) -> Iterator[str]:
     """The first files with their rows, then how their columns are read: what several files share is one line."""
     for file in files[:_FILES]:
         yield f"  {file.path}: {counted(file.rows, 'row')}"
+        yield from (f"    {line}" for line in file.understood)
     if others := files[_FILES:]:
         yield f"  and {counted(len(others), 'more file')}: {counted(sum(file.rows for file in others), 'row')}"
     lines: dict[str, list[str]] = {}

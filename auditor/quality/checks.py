@@ -15,6 +15,7 @@ from auditor.quality import (
     common_ids,
     coverage,
     date_gaps,
+    drift,
     duration_units,
     event_order,
     id_matching,
@@ -43,6 +44,7 @@ from auditor.quality.report import QualityReport
 
 ALL: tuple[Check, ...] = (
     shrinkage.CHECK,
+    drift.CHECK,
     rejects.CHECK,
     id_matching.CHECK,
     link_vocabularies.CHECK,
@@ -97,6 +99,13 @@ def refuse(exports: Exports, stage: Stage) -> None:
 def warnings(exports: Exports) -> tuple[str, ...]:
     """What a person should know of exports that are not refused."""
     return tuple(issue.text for issue in issues(exports) if issue.effect is not Effect.REFUSE)
+
+
+def compared(exports: Exports) -> tuple[str, ...]:
+    """What a person should know of this run beside the runs before. Raises InputRefused."""
+    refuse(exports, Stage.COMPARED)
+    checks = (check for check in ALL if check.stage is Stage.COMPARED)
+    return tuple(issue.text for check in checks for issue in check.judge(exports))
 
 
 def quality_report(profiles: Profiles, lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy) -> QualityReport:

@@ -143,23 +143,24 @@ class _Undecodable(Exception):
         self.before = before
 
 
-def blocks(where: str, source: Source, size: int, encoding: str = "utf-8") -> Iterator[bytes]:
+def blocks(where: str, source: Source, size: int, encoding: str = "utf-8", *, tabular: bool = True) -> Iterator[bytes]:
     """The text in UTF-8 without a byte-order mark, in blocks of about `size` bytes that hold whole characters.
 
-    `encoding`: what text is in that bears no mark of UTF-16. Raises InputRefused for what is no text in that encoding.
+    `encoding`: what text is in that bears no mark of UTF-16. Raises InputRefused for what is no text in that encoding, and
+    where it should be `tabular` for other kinds of documents.
     """
     given = 0
     try:
-        for text in _texts(where, source, size, encoding):
+        for text in _texts(where, source, size, encoding, tabular=tabular):
             yield text
             given += 1
     except _Undecodable as spoilt:
         source.rewind()  # lines are counted only now that one is to be named
-        before = chain(islice(_texts(where, source, size, encoding), given), (spoilt.before,))
+        before = chain(islice(_texts(where, source, size, encoding, tabular=tabular), given), (spoilt.before,))
         raise InputRefused(f"{where}, line {_lines(before) + 1}: {spoilt}") from None
 
 
-def _texts(where: str, source: Source, size: int, encoding: str) -> Iterator[bytes]:
+def _texts(where: str, source: Source, size: int, encoding: str, *, tabular: bool) -> Iterator[bytes]:
     """As `blocks`. Raises _Undecodable for what stands in a line."""
     decoder, marked = None, False
     opening = rest = b""
@@ -170,7 +171,8 @@ def _texts(where: str, source: Source, size: int, encoding: str) -> Iterator[byt
             text = _utf16(where, decoder, block) if marked else block
             text = text.removeprefix(codecs.BOM_UTF8)
             opening = text[:_OPENING]
-            _refuse_foreign(where, text[:_BLANK].lstrip()[:_OPENING])
+            if tabular:
+                _refuse_foreign(where, text[:_BLANK].lstrip()[:_OPENING])
         else:
             text = _utf16(where, decoder, block) if marked else rest + block
         if (nul := text.find(b"\0")) >= 0:

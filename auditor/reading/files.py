@@ -225,6 +225,12 @@ def signature(found: os.stat_result) -> Signature:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
+def require_unchanged(where: str, path: Path, before: Signature | None) -> None:
+    """Raises InputRefused for a file that is not what it was; None: a pipe, or no file."""
+    if before and signature(path.stat()) != before:
+        raise InputRefused(f"{where}: the file changed while it was read; run again when it is finished")
+
+
 def where(name: str, path: Path) -> str:
     """How messages about a file begin: its table and path."""
     return f"{name}: {'standard input' if str(path) == '-' else shown(path)}"

@@ -44,11 +44,15 @@ _CELL = 8
 
 @dataclass(frozen=True)
 class Staged:
-    """What the Parquet file of a staged source holds: its bytes there, and the digest of its rows as read."""
+    """What the Parquet file of a staged source holds: its bytes there, and the digest of its rows as read.
+
+    `understood`: how the source was read.
+    """
 
     location: Location
     bytes: int
     sha256: str
+    understood: tuple[str, ...] = ()
 
 
 @dataclass
@@ -120,7 +124,7 @@ class Chunk:
 class SourceFile:
     """One input file as it was read. `signature` tells whether it was touched since; None for what is read once only.
 
-    `kind`: csv, parquet, or that of the source.
+    `kind`: csv, parquet, or that of the source. `understood`: how the source was read.
     """
 
     path: str
@@ -133,6 +137,7 @@ class SourceFile:
     signature: Signature | None
     facts: FileFacts = field(default_factory=FileFacts)
     kind: str = ""
+    understood: tuple[str, ...] = ()
 
     @property
     def records(self) -> int:
@@ -212,10 +217,14 @@ def read_part(
         problem = "there is not enough memory to read it; export it in several files or as Parquet"
         raise InputRefused(f"{source_name}: {problem}") from None
     mapping = {column: tuple(columns.names[p] for p in many) for column, many in columns.mapped.positions.items()}
-    kind = "parquet" if is_parquet else "csv"
-    if part.staged:
-        size, digest, touched, kind = part.staged.bytes, part.staged.sha256, None, part.staged.location.kind.name
-    yield SourceFile(path, size, digest, rows, mapping, columns.unused, part.origin, touched, facts, kind)
+    file = SourceFile(path, size, digest, rows, mapping, columns.unused, part.origin, touched, facts)
+    if not (staged := part.staged):
+        yield replace(file, kind="parquet" if is_parquet else "csv")
+        return
+    kind = staged.location.kind.name
+    yield replace(
+        file, bytes=staged.bytes, sha256=staged.sha256, signature=None, kind=kind, understood=staged.understood
+    )
 
 
 _Opened = tuple[Layout, Iterator[csvfile.Columns]]

@@ -31,7 +31,13 @@ class Location:
     within: str = ""
 
 
-KINDS: tuple[Kind, ...] = ()
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "json lines",
+        "auditor.sources.json_lines",
+        tuple(f".{name}{packed}" for name in ("jsonl", "ndjson") for packed in ("", ".gz", ".zst")),
+    ),
+)
 
 
 def of_name(path: Path) -> Kind | None:

@@ -88,6 +88,8 @@ def write(
         decided = cases.select("reopened_from", "decided_on", case_number="number")
         urgent = findings.filter(URGENT).join(decided, on="case_number", how="left", maintain_order="left")
         _ledger_lines(out, summary, urgent, folder, show_ids)
+    if summary.ledger.unchecked.is_alarming:
+        out.print(summary.ledger.unchecked.sentence)
     out.print(Text(verdict(summary)["headline"], style="bold"))
     if folder:
         page = folder / "report.html"

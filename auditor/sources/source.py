@@ -1,10 +1,11 @@
 """What a reader of sources makes. Source: docs/specification.md#sources."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -21,21 +22,32 @@ class Source:
     `frames`: at least one, all with the same columns and types that Parquet has; the columns by their headers, as the
     source calls them, or canonical names; lists are lists of text. A column RECORD (UInt32) numbers the records as the
     source does; without it they are numbered from 1.
-    `warnings`: sentences for the user, complete once the frames are read.
+    `warnings`: sentences for the user, and `understood`: how the source is read, for `check` and the summary; both are
+    complete once the frames are read.
     """
 
     location: Location
     frames: Iterator[pl.DataFrame]
     warnings: list[str] = field(default_factory=list)
+    understood: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Context:
-    """What readers need to know of the run. `folder`: for files that are removed at the end of the run."""
+    """What readers need to know of the run. `folder`: for files that are removed at the end of the run.
+
+    `tables`: the tables of the run. `sample`: rows of a table that are enough, whatever its columns (None: all rows of the
+    columns that the run reads). `database`: the URL of the database. `kept`: what a reader keeps from table to table;
+    `stack` is closed when all tables are read.
+    """
 
     policy: Policy
     folder: Path
-    database: str | None = None
+    tables: frozenset[str]
+    database: str | None = field(default=None, repr=False)
+    sample: int | None = None
+    kept: dict[str, Any] = field(default_factory=dict)
+    stack: ExitStack = field(default_factory=ExitStack)
 
 
 class Reader(Protocol):

@@ -27,8 +27,17 @@ from auditor.sources.source import Context, Source
 
 
 @contextmanager
-def staged(found: Mapping[str, files.Found], policy: Policy, parent: Path | None = None) -> Iterator[Parts]:
+def staged(
+    found: Mapping[str, files.Found],
+    policy: Policy,
+    parent: Path | None = None,
+    *,
+    database: str | None = None,
+    sample: int | None = None,
+) -> Iterator[Parts]:
     """Each table's files; what is neither CSV nor Parquet is in a folder inside `parent` until the block is left.
+
+    `database`, `sample`: as in Context.
 
     Raises InputRefused for what cannot be read whole, OutputFailed where there is no room for it.
     """
@@ -36,8 +45,18 @@ def staged(found: Mapping[str, files.Found], policy: Policy, parent: Path | None
         yield {table: _of_table(table, one, None) for table, one in found.items()}
         return
     with _scratch(parent) as folder:
-        context = Context(policy, folder)
-        yield {table: _of_table(table, one, context) for table, one in found.items()}
+        context = Context(policy, folder, frozenset(found), database, sample)
+        with context.stack:
+            parts = {table: _of_table(table, one, context) for table, one in found.items()}
+        yield parts
+
+
+def refuse_on_spark(table: str, location: Location) -> None:
+    """Raise InputRefused: staged files are on this machine only."""
+    raise InputRefused(
+        f"{table}: {location.shown}: --engine spark does not read sources of the kind {location.kind.name}; use "
+        "--engine local, or export to CSV or Parquet"
+    )
 
 
 @contextmanager
@@ -69,31 +88,31 @@ def _staged(table: str, source: Source, folder: Path) -> Part:
     """Write a source to a file of its own."""
     location = source.location
     before = _signature(location)
-    path = folder / f"{table}-{sum(1 for _ in folder.iterdir())}.parquet"
+    path = folder / f"{table}-{len(list(folder.glob('*.parquet')))}.parquet"
     try:
         with path.open("xb") as stream:
             digest = _write(source.frames, stream)
     except OSError as error:
         raise OutputFailed(f"{folder}: cannot be written ({error.strerror}); free space there") from None
-    if _signature(location) != before:
-        raise InputRefused(
-            f"{table}: {location.shown}: the file changed while it was read; run again when it is finished"
-        )
+    files.require_unchanged(f"{table}: {location.shown}", location.path, before)
     size = location.path.stat().st_size if location.path.is_file() else path.stat().st_size
-    return Part(table, path, staged=Staged(location, size, digest))
+    return Part(table, path, staged=Staged(location, size, digest, tuple(source.understood)))
 
 
 def _write(frames: Iterator[pl.DataFrame], stream: BinaryIO) -> str:
     """Write frames as Parquet; the SHA-256 of what was written."""
     writer, digest = None, hashlib.sha256()
     output = _Hashed(stream, digest)
-    for frame in frames:
-        rows = frame.to_arrow()
-        writer = writer or pq.ParquetWriter(output, rows.schema, compression="lz4", store_schema=True)
-        writer.write_table(rows)
+    try:
+        for frame in frames:
+            rows = frame.to_arrow()
+            writer = writer or pq.ParquetWriter(output, rows.schema, compression="lz4", store_schema=True)
+            writer.write_table(rows)
+    finally:
+        if writer:
+            writer.close()  # while there is a stream to write to
     if writer is None:
         raise ValueError("a source without frames")
-    writer.close()
     return str(digest.hexdigest())
 
 

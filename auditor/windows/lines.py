@@ -143,8 +143,8 @@ SAME_DAY: Columns = RECORD | {
 """Visits and other active lines of the patient, provider and date whose codes bundle with the claim's."""
 
 
-def with_coverage(records: PatientRecords) -> pl.DataFrame:
-    """The lines with their band and what the coverage leaves open; where nothing tells, it is open."""
+def with_coverage(records: PatientRecords, some: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The lines, or some of them, with their band and what the coverage leaves open; where nothing tells, it is open."""
     visits, lines = (
         pl.col("patient_id").is_in(patients.to_list())
         for patients in (records.context.patients_with_rejected_visits, records.context.patients_with_rejected_lines)
@@ -194,10 +194,11 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
     )
     keys = ["patient_id", "provider_id"]
     near = records.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
-    billed = records.billing.lines.join(near, on=keys, how="left", maintain_order="left")
+    billed = (records.billing.lines if some is None else some).join(near, on=keys, how="left", maintain_order="left")
     billed = billed.with_columns(
         **bounds.window_edges(records.context.policy.timezone),
         shared_calls=pl.col("call_ids" if records.context.has_calls else "named_calls"),
+        place=pl.col("line").cast(pl.Float64),
     )
     billed = billed.with_columns(
         is_placeholder=is_placeholder.fill_null(False),
@@ -253,6 +254,23 @@ def sequence(lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     A run is a series of claims of one patient, provider and code, each within the period of the one before it. `lines` are
     in line order.
     """
+    series = (
+        lines.filter(pl.col("cpt_code").is_in(records.context.codes))
+        .group_by("patient_id", "provider_id", "cpt_code", maintain_order=True)
+        .agg(SEQUENCED)
+        .with_row_index("series")
+        .explode(SEQUENCED)
+    )
+    marked = lines.join(sequenced(series, records).drop("series"), on="line", how="left", maintain_order="left")
+    return marked.with_columns(pl.col("counted", "depends_on_unknown").fill_null(False))
+
+
+SEQUENCED = ("line", "service_date", "lines_not_covered", "lines_tainted", "judge")
+"""What FRQ001's sequence reads of a line."""
+
+
+def sequenced(series: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
+    """`series`, `line`, `counted` and `depends_on_unknown`, of lines that stand series by series, each in line order."""
     policies = payers.numbered(records.context.policy)
 
     def of_policy(value: Callable[[Policy], Any], nobody: Any) -> pl.Expr:
@@ -261,18 +279,10 @@ def sequence(lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         of_number = {number: value(policy) for number, policy in enumerate(policies)} | {None: nobody}
         return pl.col("judge").replace_strict(of_number)
 
-    facts = ("line", "service_date", "lines_not_covered", "lines_tainted", "judge")
-    series = (
-        lines.filter(pl.col("cpt_code").is_in(records.context.codes))
-        .group_by("patient_id", "provider_id", "cpt_code", maintain_order=True)
-        .agg(facts)
-        .with_row_index("series")
-        .explode(facts)
-        .with_columns(
-            last_day=of_policy(lambda policy: policy.frequency.last_day, policies[0].frequency.last_day),
-            flags=of_policy(lambda policy: policy.severity.get("FRQ001") != "off", False),
-            reported=of_policy(lambda policy: policy.frequency.anchor == "reported", False),
-        )
+    series = series.with_columns(
+        last_day=of_policy(lambda policy: policy.frequency.last_day, policies[0].frequency.last_day),
+        flags=of_policy(lambda policy: policy.severity.get("FRQ001") != "off", False),
+        reported=of_policy(lambda policy: policy.frequency.anchor == "reported", False),
     )
     gap = (pl.col("service_date") - pl.col("service_date").shift(1)).dt.total_days()
     new = (pl.col("series") != pl.col("series").shift(1)).fill_null(True)
@@ -282,13 +292,12 @@ def sequence(lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         own_run=(new | (gap > pl.col("last_day"))).cum_sum(),
         repeats=pl.col("flags") & pl.col("reported") & ~new & (gap <= pl.col("last_day")),
     )
-    claims = claims.with_columns(counted=pl.col("line").is_in(_counted(claims.filter(~pl.col("repeats"))).implode()))
+    claims = claims.with_row_index("at")
+    claims = claims.with_columns(counted=pl.col("at").is_in(_counted(claims.filter(~pl.col("repeats"))).implode()))
     unknown = pl.col("counted") & pl.col("lines_not_covered") & (pl.col("flags") | pl.col("lines_tainted"))
     earlier = unknown.cum_sum() - unknown
     depends = earlier > pl.when(_first("own_run")).then(earlier).forward_fill()
-    marks = claims.select("line", "counted", depends_on_unknown=depends)
-    marked = lines.drop("lines_tainted").join(marks, on="line", how="left", maintain_order="left")
-    return marked.with_columns(pl.col("counted", "depends_on_unknown").fill_null(False))
+    return claims.select("series", "line", "counted", depends_on_unknown=depends)
 
 
 def as_counted(lines: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -304,18 +313,18 @@ def _first(run: str) -> pl.Expr:
 
 
 def _counted(claims: pl.DataFrame) -> pl.Series:
-    """The lines that no counted one before them flags.
+    """Where the claims are (`at`) that no counted one before them flags.
 
     Rounds take the first undecided claim of every run as counted and drop those that it flags: as many rounds as the
     longest run has counted claims.
     """
     rounds, undecided, first = [], claims, _first("run")
     while not undecided.is_empty():
-        rounds.append(undecided.filter(first)["line"])
+        rounds.append(undecided.filter(first)["at"])
         anchor = pl.when(first).then("service_date").forward_fill()
         beyond = (pl.col("service_date") - anchor).dt.total_days() > pl.col("last_day")
         undecided = undecided.filter(~first & (beyond | ~pl.col("flags") | pl.col("reported")))
-    return pl.concat(rounds) if rounds else claims["line"]
+    return pl.concat(rounds) if rounds else claims["at"]
 
 
 _BILLED_AGAIN = ("payer", "paid_amount", "names_call", "shared_calls")
@@ -326,7 +335,8 @@ _LINE_COLUMNS = ("line", "patient_id", "provider_id", "service_date", "cpt_code"
 def _line_record(zone: str) -> list[pl.Expr]:
     """A line as a record; `at` is its start, or the midnight of its date if the start is unknown."""
     at = pl.coalesce("start", first_instant(pl.col("service_date"), zone))
-    names = (*_LINE_COLUMNS, *_BILLED_AGAIN, "counted", "start", "claim_status_sure", "unmatched", "service_date_last")
+    names = (*_LINE_COLUMNS, *_BILLED_AGAIN, "place", "counted", "start", "claim_status_sure", "unmatched",
+             "service_date_last")  # fmt: skip
     earlier = [pl.col(name).alias(f"e_{name}") for name in names if name != "patient_id"]
     return [pl.col("patient_id"), *earlier, pl.col("claim_id").alias("id"), at.alias("at")]
 
@@ -363,16 +373,25 @@ def _same_service() -> pl.Expr:
     return shared.fill_null(False) | (~(pl.col("names_call") & pl.col("e_names_call")) & alike)
 
 
-def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
-    """Earlier active lines of the family for the claim's patient, within the frequency period."""
+def before(
+    claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords, counted: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Earlier active lines of the family for the claim's patient, within the frequency period.
+
+    `counted`: by `line` and `e_line`, where FRQ001 counts other lines for a claim than `lines` say (`other_days.Moved`).
+    """
     days = bounds.days_between("service_date", "e_service_date")
     pairs = (
         claims.lazy()
-        .select(*_LINE_COLUMNS, *_BILLED_AGAIN, "start", "depends_on_unknown", "is_placeholder", "unmatched")
+        .select(*_LINE_COLUMNS, *_BILLED_AGAIN, "place", "start", "depends_on_unknown", "is_placeholder", "unmatched")
         .join(lines.lazy().select(_line_record(records.context.policy.timezone)), on="patient_id", how="inner")
-        .filter((pl.col("e_line") < pl.col("line")) & bounds.in_period(records.context.policy, days))
+        .filter((pl.col("e_place") < pl.col("place")) & (pl.col("e_line") != pl.col("line")))
+        .filter(bounds.in_period(records.context.policy, days))
         .collect()
     )
+    if counted is not None:
+        own = counted.rename({"counted": "e_counted"})
+        pairs = pairs.drop("e_counted").join(own, on=["line", "e_line"], how="left")
     unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
     rounded = records.context.quality.is_rounded("patient_id", "provider_id")
     status_known = (

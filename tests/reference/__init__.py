@@ -26,6 +26,7 @@ from tests.reference.lbk import lbk001, lbk002
 from tests.reference.lines import Book, Line
 from tests.reference.lists import BANDS, FAMILY
 from tests.reference.payers import judges
+from tests.reference.ranges import open_rules
 from tests.reference.world import ClaimResult, Result, Table, Verdict, World
 
 __all__ = ["COLUMNS", "FAMILY", "REQUIRED", "RULES", "Result", "Table", "World", "audit"]
@@ -180,6 +181,8 @@ def audit(world: World) -> Result:
         if own is not None:
             line = next(same for same in own.lines if same.key == line.key)  # its minutes depend on the policy
             outcomes |= {rule: judge(rule, line, own, frq001) for rule in outcomes.keys() - off_in(own)}
+            clear = {rule for rule, verdict in outcomes.items() if verdict.outcome == "clear"} - off_in(own)
+            outcomes |= dict.fromkeys(open_rules(line, own, clear, judge, book_of), Verdict("unknown"))
         disposition = worst([verdict.outcome for verdict in outcomes.values()]) if own else "not applicable"
         amount = line.paid if line.paid is not None else line.billed
         claims[line.key] = ClaimResult(

@@ -50,7 +50,9 @@ def elg004(claim: Line, book: Book) -> Verdict:
     fine = "unknown" if book.quality.provider_unsure(claim) else "clear"
     too_early = row["license_start"] is not None and claim.service_date < row["license_start"]
     too_late = row["license_end"] is not None and claim.service_date > row["license_end"]
-    return from_fact("ELG004", "violation" if too_early or too_late else fine, book)
+    verdict = from_fact("ELG004", "violation" if too_early or too_late else fine, book)
+    doubtful = claim.last_date is not None and verdict.outcome == "violation"
+    return Verdict("review") if doubtful else verdict
 
 
 def elg005(claim: Line, book: Book) -> Verdict:

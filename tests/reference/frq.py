@@ -43,7 +43,10 @@ def days_after(line: Line, earlier: Line) -> int:
 
 def as_line(line: Line, earlier: Line, outcome: str, at_most_review: bool) -> Support:
     """An earlier line as evidence."""
-    return Support(outcome, "claim", earlier.claim_id, days_after(line, earlier), at_most_review=at_most_review)
+    is_range = line.last_date is not None or earlier.last_date is not None
+    return Support(
+        outcome, "claim", earlier.claim_id, days_after(line, earlier), at_most_review=at_most_review or is_range
+    )
 
 
 def in_doubt(claim: Line, earlier: Line, book: Book) -> bool:
@@ -74,11 +77,13 @@ def may_replace(line: Line, earlier: Line) -> bool:
     return days_after(line, earlier) == 0 and (line.unmatched or earlier.unmatched)
 
 
-def frq001_all(book: Book, book_of: Callable[[Line], Book | None]) -> dict[tuple[str, str, str], Verdict]:
+def frq001_all(
+    book: Book, book_of: Callable[[Line], Book | None], anchors_of: dict[tuple[str, str, str], list[Line]] | None = None
+) -> dict[tuple[str, str, str], Verdict]:
     """FRQ001 for every active line of the audited codes, each patient, provider and code decided in order.
 
     Each line by the policy that judges it, whose book `book_of` has; a line that none judges, or one whose rule is off, is
-    never flagged.
+    never flagged. `anchors_of` is filled with the counted lines before each.
     """
     sequences: dict[tuple[str, str, str], list[Line]] = {}
     for line in book.active:  # already in the order of lines
@@ -107,6 +112,8 @@ def frq001_all(book: Book, book_of: Callable[[Line], Book | None]) -> dict[tuple
                 if line.provider and 0 <= days_after(line, earlier) <= 6
             ]
             before.append(line)
+            if anchors_of is not None:
+                anchors_of[line.key] = anchors
             outcome, doubtful = "clear", False
             if anchors:
                 outcome = "violation"

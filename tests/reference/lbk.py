@@ -21,7 +21,12 @@ def is_kept(visit: Visit, book: Book) -> bool:
 def behind(rule: str, visit: Visit, claim: Line, outcome: str, basis: str, book: Book) -> Support:
     """A visit before the claim as evidence; gaps run from the visit to the claim's start."""
     gap = (book.clock.day(claim.first) - visit.day).days
-    doubt = claim.by_days or review_at_most(visit, claim, book) or (rule == "LBK001" and may_count(visit, claim))
+    doubt = (
+        claim.by_days
+        or claim.last_date is not None
+        or review_at_most(visit, claim, book)
+        or (rule == "LBK001" and may_count(visit, claim))
+    )
     # CHOICE: by days the claim starts with its service date, and a visit of that day is no time before it.
     elapsed = max(timedelta(0), claim.first - visit.start)
     return Support(outcome, visit.kind, visit.id, gap, visit.date_only, elapsed, basis, doubt)

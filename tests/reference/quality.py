@@ -165,7 +165,7 @@ class QualityIssues:
         return any(
             call.provider is None
             and call.patient == claim.patient
-            and self.book.clock.day(call.start) == claim.service_date
+            and self.book.clock.day(call.start) in claim.days
             and call.id not in named
             and call.row["purpose"] not in ("scheduling", "administrative")
             for call in self.book.calls

@@ -33,6 +33,8 @@ from auditor.quality.issue import Stage
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding
 from auditor.reports.workbook.sample_book import HEADER_ROW
+from auditor.runs import prune
+from auditor.sources import json_lines, json_text
 from cli.__main__ import repeat_table_flags
 from cli.app import app
 from cli.log import Log, log
@@ -165,6 +167,35 @@ def blank_lines_compressed(folder: Path) -> Iterator[None]:
     (folder / "calls.csv").unlink()
     (folder / "calls.csv.gz").write_bytes(gzip.compress(text + b"\n" * 9_000_000))
     with mock.patch.object(decoding, "_HARMLESS", 8_000_000):
+        yield
+
+
+@_prepared
+def json_ids_as_keys(folder: Path) -> Iterator[None]:
+    """Two different keys are as many as a file may have."""
+    with mock.patch.object(json_lines, "_COLUMNS", 2):
+        yield
+
+
+@_prepared
+def json_file_changed(folder: Path) -> Iterator[None]:
+    """The export goes on while its first lines are read."""
+    path, decode = folder / "calls.jsonl", json_text._object
+
+    def growing(where: str, line: str) -> json_text.Object:
+        path.write_text(f"{line}\n{line}\n")
+        return decode(where, line)
+
+    with mock.patch.object(json_text, "_object", growing):
+        yield
+
+
+@_prepared
+def json_line_too_long(folder: Path) -> Iterator[None]:
+    """The first line has no end, and 50 characters are the longest."""
+    path = folder / "calls.jsonl"
+    path.write_text(path.read_text().rstrip("\n"))
+    with mock.patch.object(json_text, "_LONGEST", 50):
         yield
 
 
@@ -607,7 +638,7 @@ def restore_from_runs_of_two_ledgers(folder: Path) -> Iterator[None]:
     other = run.with_name("2" + run.name[1:].replace("2", "3", 1))
     shutil.copytree(run, other)
     summary = json.loads((other / "summary.json").read_text())
-    summary["ledger"]["previous_run"] = run.name
+    summary["ledger"]["previous_run"], summary["run_id"] = run.name, other.name
     (other / "summary.json").write_text(json.dumps(summary))
     pl.read_parquet(run / "cases.parquet").with_columns(pl.col("number") + 9).write_parquet(other / "cases.parquet")
     yield
@@ -857,3 +888,66 @@ def _write_book(sample: Path, head: str, sheet: str = "Sample", name: str = "sam
         page = book.add_worksheet(sheet)
         for column, values in enumerate(rows.iter_columns()):
             page.write_column(HEADER_ROW, column, [values.name, *(value or "" for value in values)])
+
+
+def _three_runs() -> None:
+    for zone in ("UTC", "America/Denver", "America/Phoenix"):
+        command(
+            ["run", "--calls", "calls.csv", "--visits", "visits.csv", "--timezone", zone, "--out", "out", "--quiet"]
+        )
+
+
+@_prepared
+def prune_damaged(folder: Path) -> Iterator[None]:
+    """Three runs; the summary of the first is empty."""
+    _three_runs()
+    first = min((folder / "out").glob("2*"))
+    (first / "summary.json").write_text("")
+    first.rename(folder / "out" / "20260101T000000000Z-00000000")
+    yield
+
+
+@_prepared
+def prune_denied(folder: Path) -> Iterator[None]:
+    """Three runs; the file system lets none be removed."""
+    _three_runs()
+    second = sorted((folder / "out").glob("2*"))[1]
+    second.rename(folder / "out" / "20260101T000000000Z-00000000")
+    with mock.patch.object(prune.shutil, "rmtree", side_effect=OSError(errno.EACCES, os.strerror(errno.EACCES))):
+        yield
+
+
+@_prepared
+def found_policy_of_another(folder: Path) -> Iterator[None]:
+    """audit98968.toml in the working directory belongs to another user."""
+    (folder / "audit98968.toml").write_text("")
+    if os.geteuid() == 0:
+        os.chown(folder / "audit98968.toml", NOBODY, NOBODY)
+        yield
+        return
+    with mock.patch.object(os, "geteuid", lambda: NOBODY):
+        yield
+
+
+@_prepared
+def found_policy_writable(folder: Path) -> Iterator[None]:
+    """audit98968.toml in the working directory has mode 0666."""
+    (folder / "audit98968.toml").write_text("")
+    (folder / "audit98968.toml").chmod(0o666)
+    yield
+
+
+@_prepared
+def found_policy_unreadable(folder: Path) -> Iterator[None]:
+    """audit98968.toml in the working directory is a link that leads nowhere."""
+    (folder / "audit98968.toml").symlink_to("gone.toml")
+    yield
+
+
+@_prepared
+def note_is_a_folder(folder: Path) -> Iterator[None]:
+    """A run with a ledger; then a folder stands where its note was."""
+    command(["run", "--calls", "calls.csv", "--visits", "visits.csv", "--timezone", "UTC", "--out", "out", "--quiet"])
+    (folder / "out" / ".entered").unlink()
+    (folder / "out" / ".entered").mkdir()
+    yield

@@ -438,6 +438,9 @@ def draw_claim(scene: Scene, number: int, calls: list[Row]) -> Row:
         row[pick(draw, ("patient_id", "provider_id"))] = pick(draw, ("p1", "p2", "a", "b"))
     row["service_date"] = pick(draw, ("{}", "{}", "{} 00:00", "{}T00:00:00Z", "{}T00:00+05:30", "{} 23:30")).format(day)
     row["place_of_service"] = pick(draw, PLACES)
+    if chance(draw, 6):
+        last = day + timedelta(days=pick(draw, (0, 2, 6, 1, 4, 9)))
+        row["service_date"] = f"{day:%Y%m%d}-{last:%Y%m%d}"
     draw_billing(scene, row)
     return row
 
