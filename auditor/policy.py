@@ -150,6 +150,24 @@ def _dates(text: str) -> list[date]:
     return [start + timedelta(days=days) for days in range((end - start).days + 1)]
 
 
+Date = date
+
+
+class Source(_Strict):
+    """A document that a policy follows: its title, its own date, and its address as far as they are known."""
+
+    title: str
+    date: Date | None = None
+    address: str | None = None
+
+    def __str__(self) -> str:
+        return ", ".join(str(part) for part in (self.title, self.date, self.address) if part)
+
+
+def _titled(source: Any) -> Any:
+    return {"title": source} if isinstance(source, str) else source
+
+
 def _two(pattern: str, kind: str) -> AfterValidator:
     """Checks that a text is two characters of a kind, and writes it in upper case."""
 
@@ -301,7 +319,9 @@ class Policy(_Strict):
 
     name: str
     description: str = ""
-    sources: tuple[str, ...] = ()
+    sources: tuple[Annotated[Source, BeforeValidator(_titled)], ...] = ()
+    verified_on: date | None = None
+    unverified: tuple[str, ...] = ()
     effective_from: date | None = None
     effective_to: date | None = None
     encoding: Encoding
@@ -397,8 +417,9 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(name.stem for name in names if name.suffix == ".toml"))
 
 
-OF_PAYER = ("name", "description", "sources", "effective_from", "effective_to", "relatedness", "horizon_days", "bands",
-            "lookback", "lookahead", "duration", "frequency", "severity", "required", "overpayment_clock")  # fmt: skip
+OF_PAYER = ("name", "description", "sources", "verified_on", "unverified", "effective_from", "effective_to", "relatedness",
+            "horizon_days", "bands", "lookback", "lookahead", "duration", "frequency", "severity", "required",
+            "overpayment_clock")  # fmt: skip
 """What the policy of a payer may set; everything else holds for the whole run."""
 
 
@@ -446,9 +467,9 @@ def _of_payer(name: str, folder: Path, find_rules: FindRules | None) -> Policy:
     if "payers" in own:
         raise UsageError(_at(where, text, ("payers",), "the policy of a payer cannot name payers; remove the table"))
     words = [("credentials", word) for word in own.pop("credentials", {}) if word != "may_report_em"]
-    for path in (*((key,) for key in own if key not in OF_PAYER), *words):
+    for place in (*((key,) for key in own if key not in OF_PAYER), *words):
         problem = "only the policy of the run may set this, not the policy of a payer; move it there"
-        raise UsageError(_at(where, text, path, problem))
+        raise UsageError(_at(where, text, place, problem))
     return policy
 
 
@@ -513,6 +534,8 @@ def settings(policy: Policy) -> Iterator[tuple[str, Any, bool]]:
         "name",
         "description",
         "sources",
+        "verified_on",
+        "unverified",
         "sha256",
         "timezone",
         "timezone_defaulted",
