@@ -21,7 +21,7 @@ from auditor.cases import restore as restoring
 from auditor.cases.decide import Decision, decide, refundable
 from auditor.cases.queries import published
 from auditor.cases.states import MARKS, STATES
-from auditor.choices import GONE, CaseOrder, ExportFormat, ListFormat
+from auditor.choices import GONE, CaseOrder, ExportFormat, FoundOutcome, ListFormat
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import KEYS
 from auditor.reading.files import shown
@@ -29,6 +29,7 @@ from auditor.reports import folder, tables, text
 from auditor.rules import select
 from auditor.runs import past
 from auditor.schema.names import counted, harmless
+from auditor.schema.tables import fold_term
 from cli.flags import require_choice
 from cli.log import log
 from cli.streams import data
@@ -38,6 +39,8 @@ _LABELS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "sta
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
 _ABOUT_A_PATIENT = ("finding_id", "related_id", "related_at", "decided_record", "reviewer", "reason", "message")
 """Columns that are left blank without --show-ids, beside the identifiers."""
+_OF_CASE = {"claim": "claim_id", "patient": "patient_id", "provider": "provider_id", "outcome": "outcome"}
+"""Filters of one value, and the column that has it."""
 _NUMBERS = ("number", "left", "amount")
 """Columns aligned to the right."""
 _SPANS = ("until", "investigated_from", "investigated_to", "identified_on")
@@ -80,13 +83,11 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
     choices = {"state": STATES, "mark": MARKS, "sort": get_args(CaseOrder), "format": get_args(ListFormat)}
     for name in (name for name in choices if given[name] is not None):
         require_choice(f"--{name}", given[name], choices[name])
-    codes = select("--rule", given["rule"].split(",")) if given["rule"] is not None else None
     by = today() + queries.days(given["due"]) if given["due"] else None
     with _read(location) as ledger:
         since = queries.run_since(ledger, given["since"]) if given["since"] else None
         cases = queries.list_cases(ledger, by, since, state=given["state"], mark=given["mark"])
-    if codes:
-        cases = cases.filter(pl.col("rule").is_in(codes))
+    cases = _filtered(cases, location, given)
     cases = cases.with_columns(left=(pl.col("due") - today()).dt.total_days(), found=past.day_of("first_run"))
     whole = _sorted(cases, given["sort"])
     cases = whole.head(given["limit"] or whole.height)
@@ -101,6 +102,21 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
         return 0
     _print_list(cases, whole, headings, show_ids=given["show_ids"])
     return 0
+
+
+def _filtered(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> pl.DataFrame:
+    """The cases of the rules, claims, patients, providers, payers and outcomes that are asked for. Raises UsageError."""
+    if given["rule"] is not None:
+        cases = cases.filter(pl.col("rule").is_in(select("--rule", given["rule"].split(","))))
+    if given["outcome"] is not None:
+        require_choice("--outcome", given["outcome"], get_args(FoundOutcome))
+    for name, column in _OF_CASE.items():
+        if given[name] is not None:
+            cases = cases.filter(pl.col(column) == given[name])
+    if given["payer"] is not None:
+        payers = published(cases, queries.ledger_of(location).parent)["payer"].fill_null("")
+        cases = cases.filter(payers.map_elements(fold_term, pl.String) == fold_term(given["payer"]))
+    return cases
 
 
 def _sorted(cases: pl.DataFrame, order: str | None) -> pl.DataFrame:
@@ -187,7 +203,22 @@ def _history_entry(event: str, details: Mapping[str, Any]) -> Iterator[str]:
 
 
 def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) -> int:
-    """Enter one decision for each of the named cases, all or none."""
+    """Enter one decision for each of the named cases, or of those that pass the filters, all or none.
+
+    What filters choose is only counted, by rule and amount, unless `yes` is given.
+    """
+    filtered = any(given[name] is not None for name in ("rule", "payer", *_OF_CASE))
+    if filtered == bool(case_names):
+        filters = "--rule, --provider, --payer, --patient, --claim or --outcome"
+        raise UsageError(f"name the cases, or else choose them with {filters}")
+    if filtered:
+        with _read(location) as ledger:
+            chosen = _filtered(queries.list_cases(ledger, state=given["state"] or "open"), location, given)
+        case_names = [str(number) for number in chosen["number"]]
+        _print_chosen(chosen, given["decision"])
+        if not given["yes"] or not case_names:
+            print_line("Nothing was decided; --yes decides them." if case_names else "Nothing was decided.")
+            return 0
     amount = _dollars(given["amount"])
     if amount is not None and len(case_names) > 1:
         raise UsageError("--amount is the refund of one case; decide the cases one by one")
@@ -207,6 +238,14 @@ def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) ->
     for (number, state), due in zip(decided, dues, strict=True):
         print_line(f"case {number}: {state.state}" + (f"; report and return by {due}" if due else ""))
     return 0
+
+
+def _print_chosen(cases: pl.DataFrame, state: str) -> None:
+    """How many cases of each rule a decision is for, and the amounts of their claims, each once."""
+    for (rule,), some in cases.sort("rule", "number").group_by("rule", maintain_order=True):
+        amount = some.unique(KEYS).select(pl.col("amount").cast(pl.Decimal(18, 2)).sum()).item()
+        print_line(f"{rule}: {counted(some.height, 'case')}, {amount or 0:,.2f}")
+    print_line(f"{counted(cases.height, 'case')} to be {state}")
 
 
 def _dollars(text: str | None) -> Decimal | None:

@@ -72,13 +72,14 @@ def test_every_message_of_the_program_is_in_the_catalogue():
 
 
 def test_every_message_about_a_source_of_another_kind_is_in_a_test_of_its_kind():
-    """Three words of it in a row stand there: such sources need databases, workbooks and the like, not a folder of texts."""
+    """Three words of it in a row stand there, or it is in the catalogue: some sources cannot be a folder of texts."""
+    reported = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*/[mr]e*.*")))
     tests = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests" / "sources").rglob("*.py")))
     missing = {
         f"{path.relative_to(ROOT)}:{line}: {pattern}"
         for path in sorted(SOURCES.rglob("*.py"))
         for line, pattern in _messages(path)
-        if not any(" ".join(words) in tests for words in _threes(pattern))
+        if not re.search(pattern, reported) and not any(" ".join(words) in tests for words in _threes(pattern))
     }
     assert not missing
 

@@ -951,3 +951,10 @@ def note_is_a_folder(folder: Path) -> Iterator[None]:
     (folder / "out" / ".entered").unlink()
     (folder / "out" / ".entered").mkdir()
     yield
+
+
+@_prepared
+def decision_for_nobody(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
+    yield
