@@ -398,7 +398,11 @@ def test_words_are_shown_where_they_are_often_there_and_have_no_digit(exports: P
 def test_rules_and_policies_are_shown(tmp_path: Path):
     assert audit98968("rules", "list", folder=tmp_path).stdout.count("\n") == len(CODES)
     assert "What it cannot see:" in audit98968("rules", "show", "related-visit-before-call", folder=tmp_path).stdout
-    assert "bcbs-ma" in audit98968("policies", "list", folder=tmp_path).stdout
+    listed = audit98968("policies", "list", folder=tmp_path).stdout
+    assert "\nmedicare  " in listed
+    assert "    source: CMS-1744-IFC, 85 FR 19230" in listed
+    assert "2020-04-06, https://regulations.justia.com/" in listed
+    assert "\n    not verified: That Medicare pays 98966-98968 on a given service date" in listed
     assert "2021-04-01" in audit98968("policies", "show", "bcbs-ma", folder=tmp_path).stdout
     assert "did you mean bcbs-ma?" in audit98968("policies", "show", "bcbs", folder=tmp_path).stderr
 
