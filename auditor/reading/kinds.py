@@ -42,6 +42,9 @@ class Location:
 _OPENING = 128
 """Bytes that show how a file begins."""
 KINDS: tuple[Kind, ...] = (
+    Kind("xlsx", "auditor.sources.workbooks", (".xlsx", ".xlsm"), b"PK\x03\x04", mark="#"),
+    Kind("ods", "auditor.sources.workbooks", (".ods",), b"PK\x03\x04", mark="#"),
+    Kind("xls", "auditor.sources.workbooks", (".xls",), b"\xd0\xcf\x11\xe0", mark="#"),
     Kind(
         "x12",
         "auditor.sources.x12",
@@ -63,16 +66,17 @@ def of_name(path: Path) -> Kind | None:
 
 
 def of_file(path: Path) -> Kind | None:
-    """The kind of a file by its name, else by how it begins; None for CSV, Parquet and what cannot be opened."""
-    if found := of_name(path):
-        return found
-    if not path.is_file():
-        return None
+    """The kind of a file by how it begins, else by its name; None for CSV, Parquet and what cannot be opened."""
+    named = of_name(path)
+    if (named and not named.head and not named.opening) or not path.is_file():
+        return named
     try:
         with path.open("rb") as stream:
             data = stream.read(_OPENING)
     except OSError:
-        return None
+        return named
+    if named and (named.begins(data) or not data):
+        return named
     return next((kind for kind in KINDS if kind.begins(data)), None)
 
 
@@ -86,6 +90,8 @@ def is_in_folder(path: Path) -> bool:
 def splits(text: str) -> Iterator[tuple[Path, str, str]]:
     """The ways to read a text as a path, a mark and a part of what is there."""
     for mark in sorted({kind.mark for kind in KINDS} - {""}):
-        path, _, within = text.rpartition(mark)
-        if path and within:
-            yield Path(path), mark, within
+        parts = text.split(mark)
+        for at in range(len(parts) - 1, 0, -1):
+            path, within = mark.join(parts[:at]), mark.join(parts[at:])
+            if path and within:
+                yield Path(path), mark, within

@@ -67,6 +67,7 @@ CLAIM: Columns = {
     "credential": (TEXT, "credential of its provider, as written"),
     "physician": (FLAG, "a part of the credential is a physician's"),
     "qualified": (FLAG, "a part of the credential is on the qualified list"),
+    "reviews_em": (FLAG, "a part is of those who may report E/M services, for which the policy asks for review"),
     "license_start": (DATE, "first day of the provider's license"),
     "license_end": (DATE, "last day of the provider's license"),
     "doc_reason": (FLAG, "a call documents the reason"),
@@ -204,6 +205,7 @@ def with_coverage(records: PatientRecords, some: pl.DataFrame | None = None) -> 
         is_placeholder=is_placeholder.fill_null(False),
         calls_rounded=pl.lit(quality.is_rounded("call_id", "claim_id", "patient_id", "provider_id")),
         provider_rounded=pl.lit(quality.is_rounded("provider_id")),
+        call_rounded=pl.col("has_call") & _found_by_rounded(records),
         provider_unsure=nearly_in("provider_id", "provider in providers").fill_null(True),
         call_unsure=call_unsure.fill_null(False) if records.compares_calls else pl.lit(False),
         has_shared_calls=pl.col("shared_calls").list.len().fill_null(0) > 0,
@@ -214,6 +216,18 @@ def with_coverage(records: PatientRecords, some: pl.DataFrame | None = None) -> 
     ).drop("near_provider")
     covered = records.context.coverage
     return payers.by_policy(billed, records.context.policy, lambda some, own: _with_windows(some, covered, own))
+
+
+def _found_by_rounded(records: PatientRecords) -> pl.Expr:
+    """Whether a line's calls are found by ids that look like rounded numbers: another call may be the line's."""
+    rounded = records.context.quality.is_rounded
+    if not records.has_claims_table:
+        return (pl.col("call_ids").list.len() > 1) & pl.lit(rounded("claim_id"))
+    return (
+        pl.when(pl.col("own_call_id").is_not_null()).then(pl.lit(rounded("call_id")))
+        .when("names_call").then(pl.lit(rounded("claim_id")))
+        .otherwise(pl.lit(rounded("patient_id", "provider_id")))
+    )  # fmt: skip
 
 
 def _with_windows(lines: pl.DataFrame, covered: Coverage, policy: Policy) -> pl.DataFrame:
@@ -228,6 +242,7 @@ def _with_windows(lines: pl.DataFrame, covered: Coverage, policy: Policy) -> pl.
         high=of_band("high"),
         max_units=pl.lit(policy.frequency.max_units),
         hours_ahead=pl.lit(policy.lookahead.hours),
+        reviews_em=pl.col("may_report_em") & (policy.credentials.may_report_em == "review"),
         **_requirements(policy.required),
         **{name: uncovered | pl.col(name) for name, uncovered in bounds.not_covered(covered, policy).items()},
     )

@@ -51,7 +51,8 @@ def as_line(line: Line, earlier: Line, outcome: str, at_most_review: bool) -> Su
 
 def in_doubt(claim: Line, earlier: Line, book: Book) -> bool:
     """Review at most: of a status that nobody knows, or of a patient who is nobody."""
-    return not earlier.status_sure or claim.patient in book.quality.placeholders_by_table
+    rounded = book.quality.is_rounded("patient_id", "provider_id")
+    return rounded or not earlier.status_sure or claim.patient in book.quality.placeholders_by_table
 
 
 def calls_of(line: Line, book: Book) -> set[str]:
