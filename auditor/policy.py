@@ -160,6 +160,24 @@ def _dates(text: str) -> list[date]:
     return [start + timedelta(days=days) for days in range((end - start).days + 1)]
 
 
+Date = date
+
+
+class Source(_Strict):
+    """A document that a policy follows: its title, its own date, and its address as far as they are known."""
+
+    title: str
+    date: Date | None = None
+    address: str | None = None
+
+    def __str__(self) -> str:
+        return ", ".join(str(part) for part in (self.title, self.date, self.address) if part)
+
+
+def _titled(source: Any) -> Any:
+    return {"title": source} if isinstance(source, str) else source
+
+
 def _two(pattern: str, kind: str) -> AfterValidator:
     """Checks that a text is two characters of a kind, and writes it in upper case."""
 
@@ -223,6 +241,7 @@ class Lists(_Strict):
     ncci_1: tuple[Code, ...]
     physicians: tuple[str, ...]
     qualified: tuple[str, ...]
+    may_report_em: tuple[str, ...]
 
     def no_visits_among(self, codes: Iterable[str]) -> set[str]:
         """The codes that are listed as no visit, or of the family."""
@@ -236,6 +255,19 @@ class Lists(_Strict):
         no_visit = self.no_visits_among(different)
         found = {code for code in different if code in visits or (code in procedures and code not in no_visit)}
         return found - set(FAMILY)
+
+
+class Credentials(BaseModel):
+    """What words of credentials and the first characters of taxonomy codes mean, and how ELG003 judges some of them."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, str]
+    may_report_em: Literal["clear", "review"]
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """Word, or first characters of a taxonomy code → a credential, `physician` or `qualified`."""
+        return self.__pydantic_extra__
 
 
 def _run_type(option: RunOption) -> Any:
@@ -297,7 +329,9 @@ class Policy(_Strict):
 
     name: str
     description: str = ""
-    sources: tuple[str, ...] = ()
+    sources: tuple[Annotated[Source, BeforeValidator(_titled)], ...] = ()
+    verified_on: date | None = None
+    unverified: tuple[str, ...] = ()
     effective_from: date | None = None
     effective_to: date | None = None
     encoding: Encoding
@@ -328,7 +362,7 @@ class Policy(_Strict):
     overpayment_clock: Clock = None
     payers: Mapping[str, Periods] = {}
     lists: Lists
-    credentials: Mapping[str, str]
+    credentials: Credentials
     list_files: Mapping[str, Mapping[str, str]] = {}
     columns: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {}
     values: Mapping[str, Mapping[str, Mapping[str, str | tuple[str, ...]]]] = {}
@@ -393,8 +427,9 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(name.stem for name in names if name.suffix == ".toml"))
 
 
-OF_PAYER = ("name", "description", "sources", "effective_from", "effective_to", "relatedness", "horizon_days", "bands",
-            "lookback", "lookahead", "duration", "frequency", "severity", "required", "overpayment_clock")  # fmt: skip
+OF_PAYER = ("name", "description", "sources", "verified_on", "unverified", "effective_from", "effective_to", "relatedness",
+            "horizon_days", "bands", "lookback", "lookahead", "duration", "frequency", "severity", "required",
+            "overpayment_clock")  # fmt: skip
 """What the policy of a payer may set; everything else holds for the whole run."""
 
 
@@ -423,9 +458,11 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
             named[name] = of_payer
     alone = policy.model_copy(update={"payers": {}})
     kept = (*OF_PAYER, "sha256", "own_keys")
-    merged = {
-        name: alone.model_copy(update={key: getattr(found, key) for key in kept}) for name, found in named.items()
-    }
+    merged = {}
+    for name, found in named.items():
+        em = {"may_report_em": found.credentials.may_report_em}
+        own = {key: getattr(found, key) for key in kept} | {"credentials": policy.credentials.model_copy(update=em)}
+        merged[name] = alone.model_copy(update=own)
     return policy.model_copy(update={"policies": merged})
 
 
@@ -439,9 +476,10 @@ def _of_payer(name: str, folder: Path, find_rules: FindRules | None) -> Policy:
     own = tomllib.loads(text)
     if "payers" in own:
         raise UsageError(_at(where, text, ("payers",), "the policy of a payer cannot name payers; remove the table"))
-    for key in (key for key in own if key not in OF_PAYER):
+    words = [("credentials", word) for word in own.pop("credentials", {}) if word != "may_report_em"]
+    for place in (*((key,) for key in own if key not in OF_PAYER), *words):
         problem = "only the policy of the run may set this, not the policy of a payer; move it there"
-        raise UsageError(_at(where, text, (key,), problem))
+        raise UsageError(_at(where, text, place, problem))
     return policy
 
 
@@ -525,6 +563,8 @@ def settings(policy: Policy) -> Iterator[tuple[str, Any, bool]]:
         "name",
         "description",
         "sources",
+        "verified_on",
+        "unverified",
         "sha256",
         "timezone",
         "timezone_defaulted",
@@ -658,6 +698,10 @@ def _check_names(policy: Policy, where: str, text: str) -> None:
     if not policy.zone_names and any("%Z" in form for form in policy.instant_formats):
         kind = '%Z needs the zone names and their offsets; add them: [zone_names] EST = "-05:00"'
         raise UsageError(_at(where, text, ("instant_formats",), kind))
+    for word, meaning in policy.credentials.words.items():
+        if meaning.lower() in ("clear", "review"):  # no credential: a slip in the key
+            problem = f"unknown key{nearest(word, ('may_report_em',)) or '; the key is may_report_em'}"
+            raise UsageError(_at(where, text, ("credentials", word), problem))
     if policy.effective_from and policy.effective_to and policy.effective_from > policy.effective_to:
         raise UsageError(_at(where, text, ("effective_to",), "is before effective_from"))
     for code in FAMILY:
