@@ -216,6 +216,8 @@ def test_a_sheet_is_named_or_the_only_visible_one_with_rows(tmp_path):
         read(both)
     extract = read(f"{both}#May #1 2")
     assert extract.frame.height == 2 and extract.files[0].path.endswith("d.xlsx#May #1 2")
+    with pytest.raises(InputRefused, match="the sheet has no header row; name another, as in FILE#SHEET"):
+        read(f"{path}#May #1 2")
     with pytest.raises(InputRefused, match="no sheet of this name; the sheets are 'May #1', 'May #1 2'"):
         read(f"{both}#June")
     Path(f"{both}#June.csv").write_text("call_id,patient_id,provider_id,call_start\na,p,v,2026-03-02 09:30\n")
