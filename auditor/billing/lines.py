@@ -90,7 +90,8 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
         lambda some, own: _with_period(some, line_calls, calls, supporting, own),
     )
     other_lines = active.filter(~pl.col("cpt_code").is_in(FAMILY))
-    facts_of_others = ("row", *_KEY, "service_date", "claim_status_sure", "provider_id", "payer", "paid_amount")
+    facts_of_others = ("row", *_KEY, "service_date", "claim_status_sure", "provider_id", "payer", "paid_amount",
+                       "remittance_only")  # fmt: skip
     other_calls = other_lines.select(*facts_of_others, "own_call_id").join(pairs.drop("named_by_id"), on="row")
     other_calls = _with_payer(other_calls, calls).select(
         pl.exclude("row", "own_call_id", "shares_cell"),
@@ -227,6 +228,7 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
             place_of_service=pl.lit(None, pl.String),
             service_date_last=pl.lit(None, pl.Date),
             near_call_of_nobody=pl.lit(False),
+            remittance_only=pl.lit(False),
         )
         .drop("own")
         .with_row_index("row")
@@ -251,6 +253,7 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
         place_of_service="place_of_service",
         service_date_last="service_date_last",
         own_line="own_line",
+        remittance_only=pl.col("remittance_only").fill_null(False),
     )
     claim_lines = adjustments.settle(claim_lines.with_row_index("row"))
     active = claim_lines.filter(pl.col("claim_status") == "active")
@@ -422,17 +425,20 @@ def _with_provider(lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy)
     lines = lines.join(rows, on="provider_id", how="left").with_columns(
         pl.coalesce(name, f"_{name}") for name in columns
     )
-    physicians, qualified = CodeList.of(policy.lists.physicians), CodeList.of(policy.lists.qualified)
+    lists = policy.lists
     written = lines["credential"].drop_nulls().unique().to_list()
-    parts = {text: credential_parts(text, policy.credentials) for text in written}
+    parts = {text: credential_parts(text, policy.credentials.words) for text in written}
     credential = pl.col("credential")
 
-    def holds(listed: CodeList, name: str) -> pl.Expr:
+    def holds(entries: tuple[str, ...], name: str) -> pl.Expr:
+        listed = CodeList.of(entries)
         matching = [text for text in written if any(part in listed or part == name for part in parts[text])]
         return pl.when(credential.is_not_null()).then(credential.is_in(matching))
 
     return lines.drop(f"_{name}" for name in columns).with_columns(
-        physician=holds(physicians, "physician"), qualified=holds(qualified, "qualified")
+        physician=holds(lists.physicians, "physician"),
+        qualified=holds(lists.qualified, "qualified"),
+        may_report_em=holds(lists.may_report_em, "may_report_em"),
     )
 
 

@@ -20,7 +20,7 @@ _RECORD: dict[str, pl.DataType] = {
 }  # fmt: skip
 _EVIDENCE: dict[str, pl.DataType] = _RECORD | {
     "outcome": pl.UInt8(), "rule": pl.String(), "elapsed": pl.Int64(), "exclusion_reason": pl.String(),
-    "billed_again": pl.Boolean(),
+    "billed_again": pl.String(),
 }  # fmt: skip
 
 
@@ -68,12 +68,14 @@ def _supported(
 ) -> Iterator[tuple[list[Rule], pl.DataFrame]]:
     """The rules of each record set, and its records with the outcome that each rule gives them; null: not considered."""
     ranges = record_sets.claims.filter(pl.col("service_date_last").is_not_null())["line"]
+    rounded = record_sets.claims.filter("call_rounded")["line"]
     severity = policy.severity if policy else {}
     for record_set in dict.fromkeys(rule.over for rule in rules):
         over = [rule for rule in rules if rule.over == record_set]
         supported = {rule.code: pl.when(rule.considered).then(rule.outcome(severity)) for rule in over}
-        by_date = [rule.code for rule in over if rule.reads_date]
-        yield over, _of_ranges(record_sets[record_set].with_columns(**supported), ranges, by_date)
+        records = record_sets[record_set].with_columns(**supported)
+        records = _review_at_most(records, ranges, [rule.code for rule in over if rule.reads_date])
+        yield over, _review_at_most(records, rounded, [rule.code for rule in over if rule.reads_calls])
 
 
 def _strongest(records: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
@@ -90,13 +92,16 @@ def merged(judgements: Sequence[Judgement]) -> Judgement:
     return Judgement(*(pl.concat([getattr(one, name) for one in judgements]) for name in names))
 
 
-def _of_ranges(records: pl.DataFrame, ranges: pl.Series, rules: Sequence[str]) -> pl.DataFrame:
-    """The records, which support review at most for claims with a range of service dates (`ranges`: their lines)."""
-    if ranges.is_empty() or not rules:
+def _review_at_most(records: pl.DataFrame, claims: pl.Series, rules: Sequence[str]) -> pl.DataFrame:
+    """The records, which support review at most of these rules for some claims (their lines).
+
+    They are those with a range of service dates, or with a call that is found by rounded ids.
+    """
+    if claims.is_empty() or not rules:
         return records
-    is_range = pl.col("line").is_in(ranges.implode())
+    is_one = pl.col("line").is_in(claims.implode())
     return records.with_columns(
-        pl.when(is_range & (pl.col(rule) > Outcome.REVIEW))
+        pl.when(is_one & (pl.col(rule) > Outcome.REVIEW))
         .then(pl.lit(Outcome.REVIEW, pl.UInt8))
         .otherwise(rule)
         .alias(rule)
@@ -168,7 +173,7 @@ def _records(records: pl.DataFrame, rule: Rule, outcomes: pl.DataFrame) -> pl.Da
     beyond = outcomes.filter(pl.col(rule.code) == Outcome.NOT_APPLICABLE)["line"]
     outcome = pl.col(rule.code)
     elapsed = pl.col("elapsed") if "elapsed" in records.columns else pl.col("order")
-    billed_again = pl.col("billed_again") if "billed_again" in records.columns else pl.lit(None, pl.Boolean)
+    billed_again = pl.col("billed_again") if "billed_again" in records.columns else pl.lit(None, pl.String)
     considered = records.select(
         *_RECORD,
         outcome=outcome,

@@ -123,7 +123,7 @@ def quality_report(profiles: Profiles, lines: pl.DataFrame, providers: pl.DataFr
         {table: matches for table, matches in placeholders_by_table.items() if matches.height},
         dict(link_vocabularies.links(profiles)),
         common_groups=common_ids.groups(profiles, providers),
-        rounded=rounded_numbers.rounded(profiles, policy),
+        rounded=rounded_numbers.rounded(profiles, providers, policy),
     )
 
 

@@ -39,12 +39,13 @@ _BITS = 14
 """Of a patient's hash: where all with the same are fewer rows than are worth counting, none is looked at."""
 _SKETCHED = ("patient_id", "provider_id", "problem_id")
 _DATES = {"calls": "call_start_date", "visits": "visit_start_date", "claims": "service_date"}
-_TIMED = {"calls": ("call_start",), "visits": ("visit_start", "booked_at")}
+TIMED = {"calls": ("call_start", "call_end"), "visits": ("visit_start", "visit_end", "booked_at")}
+"""The columns of instants."""
 _LARGE_DIGITS, _LARGE = 16, r"^\d{16,38}(\.0)?$"
 _SLASHED = r"^\s*(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})\b"
 
 TIMES: Mapping[str, tuple[str, ...]] = {
-    "calls": ("call_start", "call_start_date_only", "call_start_date"),
+    "calls": ("call_start", "call_start_date_only", "call_start_date", "call_end", "call_end_date_only"),
     "visits": ("visit_start_date",
                *(f"{name}{only}" for name in ("visit_start", "visit_end", "booked_at") for only in ("", "_date_only"))),
     "claims": ("service_date",),
@@ -70,7 +71,7 @@ def of_rows(table: str, rows: pl.DataFrame, counts: Sequence[Count], policy: Pol
         name: (pl.col(name).filter(~pl.col(f"{name}_date_only")).drop_nulls().to_physical() // HOUR * HOUR)
         .value_counts(name="rows")
         .implode()
-        for name in _TIMED.get(table, ())
+        for name in TIMED.get(table, ())
     }
     measured = rows.select(
         *(count.expression.alias(count.name) for count in counts),
@@ -148,17 +149,21 @@ def large_ids(typed: TypedChunk) -> dict[str, LargeIds]:
     for name, column in typed.spec.columns.items():
         if column.kind is not Kind.ID or name not in typed.parser.columns:
             continue
-        texts = typed.parser.columns[name].values
-        long = texts.filter((texts.str.len_bytes() >= _LARGE_DIGITS).fill_null(False))
-        if long.is_empty():
-            continue
-        number = long.filter(long.str.contains(_LARGE)).str.strip_suffix(".0").cast(pl.Int128).unique()
-        number = number.filter(number > 1 << 53)
-        is_exact = number.cast(pl.Float64).cast(pl.Int128) == number
-        if len(number):
-            smallest_exact = number.filter(is_exact).sort().head(LARGE_IDS)
-            found[name] = LargeIds(tuple(smallest_exact.to_list()), not is_exact.all())
+        if large := large_among(typed.parser.columns[name].values):
+            found[name] = large
     return found
+
+
+def large_among(ids: pl.Series) -> LargeIds | None:
+    """The ids above 2^53, if there is one."""
+    long = ids.filter((ids.str.len_bytes() >= _LARGE_DIGITS).fill_null(False))
+    if long.is_empty():
+        return None
+    number = long.filter(long.str.contains(_LARGE)).str.strip_suffix(".0").cast(pl.Int128).unique()
+    number = number.filter(number > 1 << 53)
+    is_exact = number.cast(pl.Float64).cast(pl.Int128) == number
+    smallest_exact = number.filter(is_exact).sort().head(LARGE_IDS)
+    return LargeIds(tuple(smallest_exact.to_list()), not is_exact.all()) if len(number) else None
 
 
 def claimants(typed: TypedChunk) -> pl.DataFrame:

@@ -250,14 +250,18 @@ AFTER_CLAIM = (
 """How far an earlier line is from the claim in messages."""
 
 ONCE = pl.col("billed_again").is_null()
-"""Whether another line does not bill the claim's service to another payer, or again after nothing was paid."""
+"""Whether another line does not bill the claim's service again for a reason that makes it no repeat."""
 
 BILLED_AGAIN = (
-    pl.when("billed_again")
-    .then(pl.lit(", but to another payer"))
-    .when(~pl.col("billed_again"))
-    .then(pl.lit(", but just one of the two has a paid amount of 0"))
-    .otherwise(pl.lit(""))
+    pl.col("billed_again")
+    .fill_null("")
+    .replace(
+        {
+            "payer": ", but to another payer",
+            "paid": ", but just one of the two has a paid amount of 0",
+            "remittance": ", but one of the two is a payer's line that fits no line of the claim",
+        }
+    )
 )
 """Why an earlier line of the same service supports review at most, in messages."""
 

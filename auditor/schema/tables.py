@@ -286,6 +286,7 @@ CLAIMS = _table(
     Column("call_id", Kind.ID, "the call that the line bills", ("call", "call_no", "call_number")),
     *_billing(billing=False),
     Column("processed_date", Kind.DATE, "when the payer decided on the row", ("date_processed", "adjudication_date")),
+    Column("remittance_only", Kind.FLAG, "whether a payer's line that fits no line of the claim as it was billed"),
     Column("place_of_service", Kind.TEXT, "place of service code", ("pos", "pos_code", "place_of_service_code")),
     _PAYER,
     _DIAGNOSES,

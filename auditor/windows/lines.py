@@ -59,6 +59,7 @@ CLAIM: Columns = {
     "has_call": (FLAG, "a call supports it"),
     "has_both_times": (FLAG, "a call has both a clock time and a stated one"),
     "payer": (TEXT, "the insurer billed"),
+    "remittance_only": (FLAG, "a payer's line that fits no line of the claim as it was billed"),
     "names_call": (FLAG, "its ids name one of its calls"),
     "has_shared_calls": (FLAG, "a call supports it; without a table of calls, its row names one"),
     "group_id": (TEXT, "billing group of its provider"),
@@ -66,6 +67,7 @@ CLAIM: Columns = {
     "credential": (TEXT, "credential of its provider, as written"),
     "physician": (FLAG, "a part of the credential is a physician's"),
     "qualified": (FLAG, "a part of the credential is on the qualified list"),
+    "reviews_em": (FLAG, "a part is of those who may report E/M services, for which the policy asks for review"),
     "license_start": (DATE, "first day of the provider's license"),
     "license_end": (DATE, "last day of the provider's license"),
     "doc_reason": (FLAG, "a call documents the reason"),
@@ -106,8 +108,8 @@ CLAIM: Columns = {
 """The audited claims, one row each."""
 
 BILLED_AGAIN = (
-    FLAG,
-    "the same service, billed again: true to another payer, false where just one of the two was paid nothing, else null",
+    TEXT,
+    "why it is the same service, billed again: another payer, one paid nothing, or one is of a remittance only",
 )
 
 LINE_BEFORE: Columns = RECORD | {
@@ -203,6 +205,7 @@ def with_coverage(records: PatientRecords, some: pl.DataFrame | None = None) -> 
         is_placeholder=is_placeholder.fill_null(False),
         calls_rounded=pl.lit(quality.is_rounded("call_id", "claim_id", "patient_id", "provider_id")),
         provider_rounded=pl.lit(quality.is_rounded("provider_id")),
+        call_rounded=pl.col("has_call") & _found_by_rounded(records),
         provider_unsure=nearly_in("provider_id", "provider in providers").fill_null(True),
         call_unsure=call_unsure.fill_null(False) if records.compares_calls else pl.lit(False),
         has_shared_calls=pl.col("shared_calls").list.len().fill_null(0) > 0,
@@ -213,6 +216,18 @@ def with_coverage(records: PatientRecords, some: pl.DataFrame | None = None) -> 
     ).drop("near_provider")
     covered = records.context.coverage
     return payers.by_policy(billed, records.context.policy, lambda some, own: _with_windows(some, covered, own))
+
+
+def _found_by_rounded(records: PatientRecords) -> pl.Expr:
+    """Whether a line's calls are found by ids that look like rounded numbers: another call may be the line's."""
+    rounded = records.context.quality.is_rounded
+    if not records.has_claims_table:
+        return (pl.col("call_ids").list.len() > 1) & pl.lit(rounded("claim_id"))
+    return (
+        pl.when(pl.col("own_call_id").is_not_null()).then(pl.lit(rounded("call_id")))
+        .when("names_call").then(pl.lit(rounded("claim_id")))
+        .otherwise(pl.lit(rounded("patient_id", "provider_id")))
+    )  # fmt: skip
 
 
 def _with_windows(lines: pl.DataFrame, covered: Coverage, policy: Policy) -> pl.DataFrame:
@@ -227,6 +242,7 @@ def _with_windows(lines: pl.DataFrame, covered: Coverage, policy: Policy) -> pl.
         high=of_band("high"),
         max_units=pl.lit(policy.frequency.max_units),
         hours_ahead=pl.lit(policy.lookahead.hours),
+        reviews_em=pl.col("may_report_em") & (policy.credentials.may_report_em == "review"),
         **_requirements(policy.required),
         **{name: uncovered | pl.col(name) for name, uncovered in bounds.not_covered(covered, policy).items()},
     )
@@ -325,7 +341,7 @@ def _counted(claims: pl.DataFrame) -> pl.Series:
     return pl.concat(rounds) if rounds else claims["at"]
 
 
-_BILLED_AGAIN = ("payer", "paid_amount", "names_call", "shared_calls")
+_BILLED_AGAIN = ("payer", "paid_amount", "names_call", "shared_calls", "claim_id", "remittance_only")
 """What tells whether one service was billed again, beside the `_LINE_COLUMNS`."""
 _LINE_COLUMNS = ("line", "patient_id", "provider_id", "service_date", "cpt_code", "group_id", "specialty")
 
@@ -356,10 +372,16 @@ def _as_records(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _billed_again() -> pl.Expr:
-    """For two lines of one service: true to another payer, false where just one of them was paid nothing, else null."""
+    """For two lines of one service: `payer` where it was billed to another, `paid` where just one was paid nothing."""
     payer, e_payer = (pl.col(name).str.to_lowercase().str.replace_all(r"[\s_-]", "") for name in ("payer", "e_payer"))
     paid_nothing, e_paid_nothing = ((pl.col(name) == 0).fill_null(False) for name in ("paid_amount", "e_paid_amount"))
-    return pl.when(payer != e_payer).then(True).when(paid_nothing != e_paid_nothing).then(False)
+    return pl.when(payer != e_payer).then(pl.lit("payer")).when(paid_nothing != e_paid_nothing).then(pl.lit("paid"))
+
+
+def _is_beside() -> pl.Expr:
+    """Whether two lines are of one claim and date, and one of them is a payer's that fits no line of the claim."""
+    alike = (pl.col(name) == pl.col(f"e_{name}") for name in ("claim_id", "service_date"))
+    return pl.all_horizontal(*alike) & (pl.col("remittance_only") | pl.col("e_remittance_only"))
 
 
 def _same_service() -> pl.Expr:
@@ -402,7 +424,9 @@ def before(
         status_known=status_known,
         common_group=records.context.quality.is_common_group("group_id"),
         may_replace=unmatched,
-        billed_again=pl.when(_same_service()).then(_billed_again()),
+        billed_again=pl.coalesce(
+            pl.when(_same_service()).then(_billed_again()), pl.when(_is_beside()).then(pl.lit("remittance"))
+        ),
     )
 
 
@@ -423,6 +447,7 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
         "provider_id",
         "payer",
         "paid_amount",
+        "remittance_only",
     ]
     of_family = family.join(lines.select("line", "start", *keys), on="line")
     candidates = pl.concat([
@@ -433,7 +458,9 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
             is_telephone=pl.col("cpt_code").is_in(listed), by_id="named_by_id",
         ),
     ]).rename({name: f"e_{name}" for name in ("line", "start", *keys)})  # fmt: skip
-    shared = family.join(claims.select(*_LINE_COLUMNS, "payer", "paid_amount", "start"), on="line")
+    shared = family.join(
+        claims.select(*_LINE_COLUMNS, "payer", "paid_amount", "claim_id", "remittance_only", "start"), on="line"
+    )
     shared = shared.join(candidates, on="call_id", how="inner").filter(
         pl.when(pl.col("e_line").is_null())
         .then(pl.col("is_telephone") | pl.col("by_id"))
@@ -452,7 +479,7 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
         order=-pl.col("position").cast(pl.Int64),
         elapsed=bounds.elapsed("start", "e_start"),
         status_known=pl.col("e_claim_status_sure") & ~pl.lit(records.context.quality.is_rounded("call_id", "claim_id")),
-        billed_again=_billed_again(),
+        billed_again=pl.coalesce(_billed_again(), pl.when(_is_beside()).then(pl.lit("remittance"))),
     )
 
 

@@ -9,6 +9,7 @@ Entry point: ``audit(World) -> Result``.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -133,8 +134,20 @@ def judge(rule: str, claim: Line, book: Book, frq001: dict[tuple[str, str, str],
         return Verdict("unknown" if astray else "not applicable")
     if rule == "FRQ001":
         return frq001[claim.key]
+    if rests_on_rounded(rule, claim, book):
+        book = copy(book)
+        book.settings = book.settings | {"severity": book.settings["severity"] | {rule: "review"}}
     verdict = doc(rule, claim, book) if rule in DOC_COLUMNS else RULE_FUNCTIONS[rule](claim, book)
     return Verdict("unknown") if astray and verdict.outcome == "clear" else verdict
+
+
+def rests_on_rounded(rule: str, claim: Line, book: Book) -> bool:
+    """Does what the rule says of the claim rest on ids that look like rounded numbers? Then it gives review at most."""
+    parties = ("patient_id", "provider_id")
+    joins = {"ELG003": parties[1:], "ELG004": parties[1:], "FRQ004": ("call_id", "claim_id"), "EXC001": parties}
+    joins |= dict.fromkeys(("INT001", "INT002"), ("call_id", "claim_id", *parties))
+    by_call = rule in READS_CALLS | BY_DAYS and book.quality.call_rounded(claim)
+    return by_call or book.quality.is_rounded(*joins.get(rule, ()))
 
 
 def supportable_code(minutes: int | None) -> str | None:

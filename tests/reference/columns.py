@@ -81,6 +81,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "diagnosis_codes": "diagnoses",
         "payer": "text",
         "processed_date": "date",
+        "remittance_only": "boolean",
         "place_of_service": "text",
     },
     "providers": {

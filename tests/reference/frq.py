@@ -51,7 +51,8 @@ def as_line(line: Line, earlier: Line, outcome: str, at_most_review: bool) -> Su
 
 def in_doubt(claim: Line, earlier: Line, book: Book) -> bool:
     """Review at most: of a status that nobody knows, or of a patient who is nobody."""
-    return not earlier.status_sure or claim.patient in book.quality.placeholders_by_table
+    rounded = book.quality.is_rounded("patient_id", "provider_id")
+    return rounded or not earlier.status_sure or claim.patient in book.quality.placeholders_by_table
 
 
 def calls_of(line: Line, book: Book) -> set[str]:
@@ -60,7 +61,10 @@ def calls_of(line: Line, book: Book) -> set[str]:
 
 
 def billed_again(line: Line, earlier: Line, book: Book) -> bool:
-    """One service billed to another payer, or again after nothing was paid: review at most."""
+    """One service billed to another payer, again after nothing was paid, or by a remittance only: review at most."""
+    of_one_claim = (line.claim_id, line.service_date) == (earlier.claim_id, earlier.service_date)
+    if of_one_claim and (line.remittance_only or earlier.remittance_only):
+        return True
     names_no_call = not line.named or not earlier.named
     alike = line.provider is not None and all(
         getattr(line, name) == getattr(earlier, name) for name in ("patient", "provider", "service_date", "code")

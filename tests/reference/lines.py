@@ -76,6 +76,8 @@ class Line:
     billed: Decimal | None
     paid: Decimal | None
     payer: str | None
+    remittance_only: bool
+    """A payer's line that fits no line of the claim."""
     calls: tuple[Call, ...]
     named: tuple[Call, ...]
     own_call: str | None
@@ -623,6 +625,7 @@ class Book:
             place_of_service=billing.get("place_of_service"),
             billed=billing["billed_amount"],
             paid=billing["paid_amount"],
+            remittance_only=bool(billing.get("remittance_only")),
             payer=billing["payer"] or (ordered[0].row["payer"] if ordered else None),
             calls=ordered,
             named=tuple(named),

@@ -771,6 +771,7 @@ def draw_settings(scene: Scene) -> dict[str, Any]:
         settings["cumulative"] = pick(draw, ("period", "period", "claim"))
     if chance(draw, 5):
         settings |= {"consent": chance(draw, 2), "modifiers": pick(draw, ((), ("93", "GT")))}
+        settings["may_report_em"] = pick(draw, ("clear", "review"))
         settings["place_of_service"] = pick(draw, ((), ("02", "10")))
     if chance(draw, 6):
         settings["severity"] = {pick(draw, RULES): pick(draw, RULE_LEVELS) for _ in range(pick(draw, (1, 2, 3)))}
@@ -810,6 +811,8 @@ def worlds(draw: Draw) -> World:
     if chance(draw, 100):
         make_midnight(scene, calls, "call_start", "call_id", pick(draw, (20, 19)))
     adjust(draw, "calls" if claims is None else "claims", calls if claims is None else claims)
+    if chance(draw, 10):
+        go_through_a_double(draw, [row for rows in (calls, visits, claims, providers) for row in rows or ()])
     lead_astray(draw, {"calls": calls, "visits": visits, "claims": claims, "providers": providers})
     no_calls = claims is not None and chance(draw, 3)
     no_visits = claims is not None and chance(draw, 5)
@@ -820,6 +823,18 @@ def worlds(draw: Draw) -> World:
         providers=None if providers is None else drop(draw, "providers", plant(draw, "providers", providers)),
         settings=settings,
     )
+
+
+def go_through_a_double(draw: Draw, rows: list[Row]) -> None:
+    """The ids of one kind are long numbers: exact doubles, or numbers that no double was."""
+    kinds = (("patient_id",), ("provider_id",), ("problem_id",), ("group_id",), ("claim_id",),
+             ("call_id", "originating_call_id"), ("visit_id", "related_visit_id"))  # fmt: skip
+    columns, step = pick(draw, kinds), pick(draw, (16, 16, 17))
+    texts = sorted({row[column] for row in rows for column in columns if row.get(column)})
+    for row in rows:
+        for column in columns:
+            if row.get(column):
+                row[column] = str(123_456_789_012_345_600 + step * texts.index(row[column]))
 
 
 def distinct(rows: list[Row], key: str, line: str) -> list[Row]:
