@@ -677,6 +677,20 @@ def _sql(path: Path, script: str) -> None:
         connection.executescript(script)
 
 
+@_prepared
+def digits_lost(folder: Path) -> Iterator[None]:
+    """calls.xlsx has the records of calls.csv, and patients that are numbers."""
+    rows = [line.split(",") for line in (folder / "calls.csv").read_text(encoding="utf-8").splitlines()]
+    (folder / "calls.csv").unlink()
+    with xlsxwriter.Workbook(folder / "calls.xlsx") as book:
+        sheet = book.add_worksheet()
+        for row, cells in enumerate(rows):
+            sheet.write_row(row, 0, cells)
+            if row:
+                sheet.write_number(row, 1, float(cells[1]))
+    yield
+
+
 def _reviewed(name: str, what: str, *cells: workpaper.Cell, edit: Callable[[Path], object] | None = None) -> None:
     def prepare(folder: Path) -> Iterator[None]:
         _finished_run()
