@@ -303,6 +303,7 @@ def changed(text: str, segment: str, other: str) -> str:
         (changed(ONE, "SE*13*0001", "SE*13*0002"), 15, "SE has another control number than ST"),
         (ONE[: ONE.index("GE*")], 16, "the file ends before IEA: it was cut off"),
         (ONE[: ONE.index("HI*") + 6], 11, "the file ends before IEA: it was cut off"),
+        (ONE[:105], 1, "it is not an ISA segment of fixed width, with which an interchange begins"),
         (ONE[:90], 1, "it is not an ISA segment of fixed width, with which an interchange begins"),
         (changed(ONE, "HI*ABK:F331*ABF:Z0000", ""), 11, "it does not begin with the name of a segment"),
         (changed(ONE, "HI*ABK:F331*ABF:Z0000", "ANN ROE"), 11, "it does not begin with the name of a segment"),
@@ -379,6 +380,11 @@ def test_a_folder_gives_its_interchanges_and_names_the_other_files(tmp_path: Pat
     assert sorted(path.name for path in found.strays) == ["d.835", "e.pdf", "notes.txt"] and not found.paths
     (named,) = expand("claims", [str(tmp_path / "e.pdf")]).located
     assert named.kind.name == "x12"
+
+
+def test_a_remittance_of_which_every_line_is_joined_is_a_source_without_rows(tmp_path: Path):
+    sources = list(x12.sources(tmp_path, of_837(claim("C1")), of_835(payment("C1"))))
+    assert [[frame.height for frame in source.frames] for source in sources] == [[0, 1], [0]]
 
 
 def test_the_sample_through_837_and_835_gives_equal_findings(tmp_path: Path):

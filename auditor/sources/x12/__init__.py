@@ -146,6 +146,7 @@ def _frames(
         warnings.append(f"pointers to diagnoses that the claim does not have are left out (lines: {lost_pointers:,})")
     claims = paid.select("payer_claim_id", original="claim_id").drop_nulls()
     claims = claims.unique("payer_claim_id", keep="first", maintain_order=True)
+    yield _as_claims(pl.DataFrame(schema={"record": pl.UInt32}), columns)
     lost = 0
     for batch in pq.ParquetFile(file.billed).iter_batches(_ROWS):
         rows = of_payers(pl.DataFrame(batch), sent).join(

@@ -81,7 +81,7 @@ def matched(billed: Sequence[Path], paid: pl.DataFrame, sent: pl.DataFrame) -> M
         stands.filter(~pl.col("is_first")).with_columns(unfit=pl.lit("payer")),
         fitting.filter(pl.col("role").is_in(["conflicts", "apart"])).with_columns(unfit=pl.lit("settled")),
     ], how="diagonal", rechunk=True)  # fmt: skip
-    own = pl.concat([alone, _as_lines(unfit, lines)], how="diagonal").sort("row")
+    own = pl.concat([alone, _as_lines(unfit, lines)], how="diagonal").sort("row").unique("row", maintain_order=True)
     replacing = lines.filter(pl.col("replaced").is_not_null())
     of_lines = _of_claims(lines, replacing).group_by(LINE).agg(is_replaced=pl.col("replaced").n_unique() > 1)
     first = pl.concat([
