@@ -193,7 +193,8 @@ def settings_of(settings: Settings) -> dict[str, Any]:
     if not settings.policy.payers:
         return found | {"policy": policy}
     of_run = settings.policy.model_dump(mode="json", include={"payers"}, by_alias=True)
-    others = [some.model_dump(mode="json", include={*OF_PAYER, "sha256"}) for some in settings.policy.policies.values()]
+    of_payer: dict[str, Any] = dict.fromkeys((*OF_PAYER, "sha256"), True) | {"credentials": {"may_report_em"}}
+    others = [some.model_dump(mode="json", include=of_payer) for some in settings.policy.policies.values()]
     return found | {"policy": policy | of_run, "payer_policies": others}
 
 
