@@ -1,10 +1,10 @@
 """What a reader of sources makes. Source: docs/specification.md#sources."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -32,11 +32,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Context:
-    """What readers need to know of the run. `folder`: for files that are removed at the end of the run."""
+    """What readers need to know of the run. `folder`: for files that are removed at the end of the run.
+
+    `located`: all sources of other kinds, by table. `memo`: what the reader of one table keeps for the next ones; they are
+    read in the order calls, visits, claims, providers.
+    """
 
     policy: Policy
     folder: Path
     database: str | None = None
+    located: Mapping[str, Sequence[Location]] = field(default_factory=dict)
+    memo: dict[str, Any] = field(default_factory=dict)
 
 
 class Reader(Protocol):

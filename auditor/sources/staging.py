@@ -36,7 +36,7 @@ def staged(found: Mapping[str, files.Found], policy: Policy, parent: Path | None
         yield {table: _of_table(table, one, None) for table, one in found.items()}
         return
     with _scratch(parent) as folder:
-        context = Context(policy, folder)
+        context = Context(policy, folder, located={table: one.located for table, one in found.items()})
         yield {table: _of_table(table, one, context) for table, one in found.items()}
 
 
