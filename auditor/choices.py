@@ -22,5 +22,6 @@ ALARMS: tuple[Mark, ...] = ("new", "worse", "reopened")
 GONE: tuple[Mark, ...] = ("resolved", "not_seen")
 """Marks of cases without a finding."""
 Unit = Literal["claim", "patient"]
+FoundOutcome = Literal["violation", "review"]
 Population = Literal["audited", "flagged", "violation", "review"]
 Strata = Literal["none", "disposition", "provider", "month", "amount"]

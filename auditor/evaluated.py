@@ -1,5 +1,7 @@
 """Which rules can be evaluated on the inputs, and which claims are audited."""
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from auditor.errors import UsageError
@@ -9,13 +11,18 @@ from auditor.judging.judge import not_evaluable
 from auditor.quality import coverage
 from auditor.quality.coverage import Coverage
 from auditor.rules import ALL
-from auditor.rules.rule import Rule
+from auditor.rules.rule import UNASKED, Rule
 from auditor.settings import Settings
 
 
 def not_evaluated(inputs: Inputs, settings: Settings) -> dict[str, str]:
     """The rules that cannot be evaluated on these inputs, with the reasons."""
     return not_evaluable(ALL, settings.skipped_rules, existing(inputs), settings.policy)
+
+
+def number_asked(not_evaluated: Mapping[str, str]) -> int:
+    """The number of rules that a policy of the run asks for."""
+    return len(ALL) - sum(reason == UNASKED for reason in not_evaluated.values())
 
 
 def enabled_rules(settings: Settings) -> list[Rule]:

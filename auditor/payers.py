@@ -25,12 +25,6 @@ def judging(policy: Policy) -> tuple[Policy, ...]:
     return numbered(policy)[OTHERWISE in policy.payers :]
 
 
-def off_everywhere(policy: Policy) -> frozenset[str]:
-    """The rules that are off in every policy that judges claims."""
-    off = [{code for code, to in some.severity.items() if to == "off"} for some in judging(policy)]
-    return frozenset(set.intersection(*off) if off else ())
-
-
 def widest(policy: Policy) -> Policy:
     """The policy with the longest of the windows that the policies of the run have."""
     policies = judging(policy)

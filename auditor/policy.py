@@ -150,6 +150,25 @@ def _dates(text: str) -> list[date]:
     return [start + timedelta(days=days) for days in range((end - start).days + 1)]
 
 
+def _two(pattern: str, kind: str) -> AfterValidator:
+    """Checks that a text is two characters of a kind, and writes it in upper case."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text.upper(), re.ASCII):
+            raise ValueError(f"must be two {kind}")
+        return text.upper()
+
+    return AfterValidator(check)
+
+
+class Required(_Strict):
+    """What only some payers require. A rule that a policy does not ask for here is not evaluated under it."""
+
+    consent: bool = Field(strict=True)
+    modifiers: tuple[Annotated[str, _two("[A-Z0-9]{2}", "letters or digits, such as 93")], ...]
+    place_of_service: tuple[Annotated[str, _two("[0-9]{2}", "digits, such as 02")], ...]
+
+
 class Closures(_Strict):
     """When the practice was closed, and whether other date gaps make rules unknown."""
 
@@ -295,6 +314,7 @@ class Policy(_Strict):
     duration: Duration
     frequency: Frequency
     severity: Mapping[str, Severity]
+    required: Required
     overpayment_clock: Clock = None
     payers: Mapping[str, Periods] = {}
     lists: Lists
@@ -364,7 +384,7 @@ def shipped() -> tuple[str, ...]:
 
 
 OF_PAYER = ("name", "description", "sources", "effective_from", "effective_to", "relatedness", "horizon_days", "bands",
-            "lookback", "lookahead", "duration", "frequency", "severity", "overpayment_clock")  # fmt: skip
+            "lookback", "lookahead", "duration", "frequency", "severity", "required", "overpayment_clock")  # fmt: skip
 """What the policy of a payer may set; everything else holds for the whole run."""
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_serializer
 
+from auditor.schema.names import counted
 from auditor.windows.bounds import Numbers
 
 Text = str | None
@@ -66,6 +67,7 @@ class InputFile(Part):
     used: int = 0
     rejected: int = 0
     kind: str = Field(default="csv", description="csv, parquet, or the kind of the source")
+    understood: list[str] = Field(default=[], description="how a source of another kind is read")
     left_out: int = Field(default=0, description="rows that the policy's [rows] leaves out, and repeated headers")
 
 
@@ -92,6 +94,7 @@ class TableExtent(Part):
     first: date | None = None
     last: date | None = None
     months: dict[str, int] = Field(default={}, description="rows by month, as 2026-03")
+    audited: dict[str, int] = Field(default={}, description="audited claims by month of service, of the billed table")
     different: dict[str, int] = Field(default={}, description="distinct ids by column")
     timed: _Columns = Field(default=[], description="columns that have times of day")
     columns: _Columns = Field(default=[], description="columns that are not blank")
@@ -202,6 +205,25 @@ class UndecidedCounts(Part):
     settled: int = 0
 
 
+class UncheckedCases(Part):
+    """Open cases that the run could not check: their claim was not in the exports, or their rule was not evaluated."""
+
+    inside: int = Field(default=0, description="whose service date is inside the coverage of this run")
+    of: int = Field(default=0, description="all open cases with such a date")
+    outside: int = Field(default=0, description="whose service date is outside of it")
+
+    @property
+    def is_alarming(self) -> bool:
+        """Whether they are more than 1 in 50."""
+        return self.inside * 50 > self.of
+
+    @property
+    def sentence(self) -> str:
+        """For the last lines of every summary."""
+        others = f"; {self.outside:,} more are outside of its dates" if self.outside else ""
+        return f"{counted(self.inside, 'open case')} could not be checked in this run{others}"
+
+
 class LedgerPart(Part):
     """What the run changed in the ledger; `began` and `head`: the last hashes of its history before the run and after it."""
 
@@ -215,6 +237,7 @@ class LedgerPart(Part):
     undecided: UndecidedCounts = UndecidedCounts()
     began: Text = None
     head: Text = None
+    unchecked: UncheckedCases = UncheckedCases()
     this_run: dict[str, Tally] = Field(default={}, validation_alias=AliasChoices("this_run", "tonight"))
     work: dict[str, Tally] = {}
 
@@ -310,6 +333,17 @@ class Summary(_Head):
     def policies(self) -> list[dict[str, Any]]:
         """What each policy of the run says: the run's own, then those of payers."""
         return [self.settings.get("policy", {}), *self.settings.get("payer_policies", [])]
+
+    @property
+    def audited_dates(self) -> tuple[date, date]:
+        """The first and the last service date that the run covers: of the billed lines, as far as it was asked to audit."""
+        extent = self.reaches.get("claims", self.reaches.get("calls", TableExtent()))
+        asked = (self.settings.get("service_from"), self.settings.get("service_to"))
+        first, last = (date.fromisoformat(str(day)[:10]) if day else None for day in asked)
+        return (
+            max(first or date.min, self.coverage.claims_since or extent.first or date.max),
+            min(last or date.max, extent.last or date.min),
+        )
 
     def under(self, policy: str | None) -> "Summary":
         """The summary of a run under the policy of a payer alone; as it is where that is the run's own, or none."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from auditor.identity import Identity
-from auditor.payers import off_everywhere
+from auditor.payers import judging
 from auditor.policy import Policy
-from auditor.rules import CODES
+from auditor.rules import ALL, CODES
 from auditor.run_options import WRITABLE
 from auditor.schema.codes import AUDITED_BY_DEFAULT
 
@@ -56,4 +56,5 @@ class Settings:
     @property
     def disabled_rules(self) -> frozenset[str]:
         """The rules that the user, or every policy, does without."""
-        return frozenset(self.skipped_rules) | off_everywhere(self.policy)
+        policies = judging(self.policy)
+        return frozenset(self.skipped_rules) | {rule.code for rule in ALL if rule.why_left_out(policies)}

@@ -5,21 +5,23 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any, get_args
 
 import polars as pl
 import typer
 from rich.table import Table
 
-from auditor.cases import chain, queries, replay, reviewed, store
+from auditor.cases import chain, proof, queries, replay, reviewed, store
 from auditor.cases import restore as restoring
 from auditor.cases.decide import Decision, decide, refundable
 from auditor.cases.queries import published
 from auditor.cases.states import MARKS, STATES
-from auditor.choices import GONE, CaseOrder, ExportFormat, ListFormat
+from auditor.choices import GONE, CaseOrder, ExportFormat, FoundOutcome, ListFormat
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import KEYS
 from auditor.reading.files import shown
@@ -27,7 +29,9 @@ from auditor.reports import folder, tables, text
 from auditor.rules import select
 from auditor.runs import past
 from auditor.schema.names import counted, harmless
+from auditor.schema.tables import fold_term
 from cli.flags import require_choice
+from cli.log import log
 from cli.streams import data
 
 _LABELS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "found": "first found",
@@ -35,6 +39,8 @@ _LABELS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "sta
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
 _ABOUT_A_PATIENT = ("finding_id", "related_id", "related_at", "decided_record", "reviewer", "reason", "message")
 """Columns that are left blank without --show-ids, beside the identifiers."""
+_OF_CASE = {"claim": "claim_id", "patient": "patient_id", "provider": "provider_id", "outcome": "outcome"}
+"""Filters of one value, and the column that has it."""
 _NUMBERS = ("number", "left", "amount")
 """Columns aligned to the right."""
 _SPANS = ("until", "investigated_from", "investigated_to", "identified_on")
@@ -53,18 +59,35 @@ def _day(name: str, value: str | None) -> date | None:
         raise UsageError(f"--{name.replace('_', '-')}: a date expected, such as 2026-03-31") from None
 
 
+@contextmanager
+def _read(location: Path) -> Iterator[Connection]:
+    """One state of the ledger to read; a warning says that it does not hold."""
+    path = queries.ledger_of(location)
+    with store.opened(path) as ledger, store.reading(ledger):
+        if fault := proof.fault_of(ledger, path, path.parent):
+            log.warn(fault)
+        yield ledger
+
+
+@contextmanager
+def _write(location: Path) -> Iterator[Connection]:
+    """A transaction of a ledger that holds. Raises LedgerDamaged for another: a decision would be lost with it."""
+    path = queries.ledger_of(location)
+    with store.opened(path) as ledger, store.writing(ledger):
+        proof.require_sound_ledger(ledger, path, path.parent)
+        yield ledger
+
+
 def listing(location: Path, given: Mapping[str, Any]) -> int:
     """Print the cases that pass the filters."""
     choices = {"state": STATES, "mark": MARKS, "sort": get_args(CaseOrder), "format": get_args(ListFormat)}
     for name in (name for name in choices if given[name] is not None):
         require_choice(f"--{name}", given[name], choices[name])
-    codes = select("--rule", given["rule"].split(",")) if given["rule"] is not None else None
     by = today() + queries.days(given["due"]) if given["due"] else None
-    with store.opened(queries.ledger_of(location)) as ledger:
+    with _read(location) as ledger:
         since = queries.run_since(ledger, given["since"]) if given["since"] else None
         cases = queries.list_cases(ledger, by, since, state=given["state"], mark=given["mark"])
-    if codes:
-        cases = cases.filter(pl.col("rule").is_in(codes))
+    cases = _filtered(cases, location, given)
     cases = cases.with_columns(left=(pl.col("due") - today()).dt.total_days(), found=past.day_of("first_run"))
     whole = _sorted(cases, given["sort"])
     cases = whole.head(given["limit"] or whole.height)
@@ -79,6 +102,21 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
         return 0
     _print_list(cases, whole, headings, show_ids=given["show_ids"])
     return 0
+
+
+def _filtered(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> pl.DataFrame:
+    """The cases of the rules, claims, patients, providers, payers and outcomes that are asked for. Raises UsageError."""
+    if given["rule"] is not None:
+        cases = cases.filter(pl.col("rule").is_in(select("--rule", given["rule"].split(","))))
+    if given["outcome"] is not None:
+        require_choice("--outcome", given["outcome"], get_args(FoundOutcome))
+    for name, column in _OF_CASE.items():
+        if given[name] is not None:
+            cases = cases.filter(pl.col(column) == given[name])
+    if given["payer"] is not None:
+        payers = published(cases, queries.ledger_of(location).parent)["payer"].fill_null("")
+        cases = cases.filter(payers.map_elements(fold_term, pl.String) == fold_term(given["payer"]))
+    return cases
 
 
 def _sorted(cases: pl.DataFrame, order: str | None) -> pl.DataFrame:
@@ -122,7 +160,7 @@ def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, st
 def export(location: Path, form: str) -> int:
     """Write every case as CSV or JSON Lines."""
     require_choice("--format", form, get_args(ExportFormat))
-    with store.opened(queries.ledger_of(location)) as ledger:
+    with _read(location) as ledger:
         cases = published(queries.list_cases(ledger), queries.ledger_of(location).parent)
     data(tables.to_csv(cases) if form == "csv" else tables.to_jsonl(cases))
     return 0
@@ -130,7 +168,7 @@ def export(location: Path, form: str) -> int:
 
 def show(location: Path, case_text: str) -> int:
     """Print one case with its history: identifiers are what was asked for."""
-    with store.opened(queries.ledger_of(location)) as ledger, store.reading(ledger):
+    with _read(location) as ledger:
         case, history = queries.case_with_history(ledger, queries.find(ledger, case_text))
     out = text.console(sys.stdout)
     for name, value in case.items():
@@ -165,7 +203,22 @@ def _history_entry(event: str, details: Mapping[str, Any]) -> Iterator[str]:
 
 
 def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) -> int:
-    """Enter one decision for each of the named cases, all or none."""
+    """Enter one decision for each of the named cases, or of those that pass the filters, all or none.
+
+    What filters choose is only counted, by rule and amount, unless `yes` is given.
+    """
+    filtered = any(given[name] is not None for name in ("rule", "payer", *_OF_CASE))
+    if filtered == bool(case_names):
+        filters = "--rule, --provider, --payer, --patient, --claim or --outcome"
+        raise UsageError(f"name the cases, or else choose them with {filters}")
+    if filtered:
+        with _read(location) as ledger:
+            chosen = _filtered(queries.list_cases(ledger, state=given["state"] or "open"), location, given)
+        case_names = [str(number) for number in chosen["number"]]
+        _print_chosen(chosen, given["decision"])
+        if not given["yes"] or not case_names:
+            print_line("Nothing was decided; --yes decides them." if case_names else "Nothing was decided.")
+            return 0
     amount = _dollars(given["amount"])
     if amount is not None and len(case_names) > 1:
         raise UsageError("--amount is the refund of one case; decide the cases one by one")
@@ -173,16 +226,26 @@ def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) ->
         raise UsageError("--on: a decision cannot be dated in the future")
     days = {name: _day(name, given[name]) for name in _SPANS}
     by, reason = given["by"] or "", given["reason"] or ""
+    path = queries.ledger_of(location)
     new_decision = Decision(given["decision"], by, reason, on, **days, amount=amount)
-    with store.opened(queries.ledger_of(location)) as ledger:
+    with store.opened(path) as ledger:
         numbers = list(dict.fromkeys(queries.find(ledger, case) for case in case_names))
         more = given["yes"] or (amount is not None and _asked(refundable(ledger, numbers[0]), amount))
         with store.writing(ledger):
+            proof.require_sound_ledger(ledger, path, path.parent)
             decided = [(number, decide(ledger, number, new_decision, more=more)) for number in numbers]
         dues = [queries.list_cases(ledger, number=number)["due"].item() for number in numbers]
     for (number, state), due in zip(decided, dues, strict=True):
         print_line(f"case {number}: {state.state}" + (f"; report and return by {due}" if due else ""))
     return 0
+
+
+def _print_chosen(cases: pl.DataFrame, state: str) -> None:
+    """How many cases of each rule a decision is for, and the amounts of their claims, each once."""
+    for (rule,), some in cases.sort("rule", "number").group_by("rule", maintain_order=True):
+        amount = some.unique(KEYS).select(pl.col("amount").cast(pl.Decimal(18, 2)).sum()).item()
+        print_line(f"{rule}: {counted(some.height, 'case')}, {amount or 0:,.2f}")
+    print_line(f"{counted(cases.height, 'case')} to be {state}")
 
 
 def _dollars(text: str | None) -> Decimal | None:
@@ -205,7 +268,7 @@ def note(location: Path, case_text: str, note_text: str, by: str | None) -> int:
     """Add a note to a case's history."""
     if not (by or "").strip() or not note_text.strip():
         raise UsageError("a note needs its text and its author: --by NAME")
-    with store.opened(queries.ledger_of(location)) as ledger, store.writing(ledger):
+    with _write(location) as ledger:
         number = queries.find(ledger, case_text)
         reviewed.add_note(ledger, queries.finding(ledger, number), str(by), note_text)
     print_line(f"case {number}: noted")
@@ -216,7 +279,7 @@ def import_workbook(location: Path, workbook: Path, by: str | None) -> int:
     """Enter the decisions of a reviewed work paper."""
     if not (by or "").strip():
         raise UsageError("decisions need their reviewer: --by NAME")
-    with store.opened(queries.ledger_of(location)) as ledger, store.writing(ledger):
+    with _write(location) as ledger:
         tally = reviewed.import_workbook(ledger, workbook, str(by), today())
     print_line(f"{tally.decided:,} decided, {tally.noted:,} noted, {tally.already:,} taken before")
     if tally.left:
@@ -228,8 +291,8 @@ def import_workbook(location: Path, workbook: Path, by: str | None) -> int:
 def verify(location: Path, head: str | None) -> int:
     """Prove the history, or name every place where it does not hold. `head` is a hash that it printed earlier."""
     path = queries.ledger_of(location)
-    with store.opened(path) as ledger:
-        faults = list(queries.faults(ledger, path.parent))
+    with store.opened(path, any_schema=True) as ledger:
+        faults = list(proof.faults(ledger, path.parent))
         if head and not chain.known_hashes(ledger, {head}):
             faults.append("no entry has the hash of --head: the history was cut short or written anew since")
         entries, last = chain.last(ledger)
@@ -244,11 +307,12 @@ def verify(location: Path, head: str | None) -> int:
 def repair(location: Path) -> int:
     """Make the cases anew from the history, with a copy of the ledger kept."""
     path = queries.ledger_of(location)
-    with store.opened(path) as ledger:
+    with store.opened(path, any_schema=True) as ledger:
         copy = store.back_up(ledger, path)
         with store.writing(ledger):
+            store.remake_schema(ledger)
             changed = replay.repair(ledger, path.parent)
-        faults = list(queries.faults(ledger, path.parent))
+        faults = list(proof.faults(ledger, path.parent))
     print_line(f"{counted(changed, 'case')} put right; the ledger as it was: {copy}")
     for fault in faults:
         print_line(fault)
@@ -269,6 +333,7 @@ def restore(location: Path) -> int:
                 ledger.execute("PRAGMA journal_mode = DELETE")  # one file, which can be moved
             archived = store.archive(path)
             unfinished.rename(path)
+            proof.note_entered(path.parent, last)
         finally:
             for rest in ("", "-wal", "-shm"):
                 unfinished.with_name(unfinished.name + rest).unlink(missing_ok=True)

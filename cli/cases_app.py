@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from auditor.choices import CaseOrder, ExportFormat, ListFormat, Mark, State
+from auditor.choices import CaseOrder, ExportFormat, FoundOutcome, ListFormat, Mark, State
 from cli.flags import argument, choice, group, option, switch
 from cli.guard import guarded
 
@@ -25,6 +25,11 @@ def listing(
     state: Annotated[str | None, choice(State, "Only cases in this state.")] = None,
     mark: Annotated[str | None, choice(Mark, "Only cases with this mark in the last run.")] = None,
     rule: Annotated[Text, option("RULES", "Only these rules: codes, prefixes or names, separated by commas.")] = None,
+    outcome: Annotated[Text, choice(FoundOutcome, "Only findings of this outcome.")] = None,
+    claim: Annotated[Text, option("ID", "Only this claim.")] = None,
+    patient: Annotated[Text, option("ID", "Only this patient.")] = None,
+    provider: Annotated[Text, option("ID", "Only this provider.")] = None,
+    payer: Annotated[Text, option("NAME", "Only this payer, as the last run names it.")] = None,
     due: Annotated[Text, option("DAYS", "Only confirmed cases whose 60 days end within this, such as 14d.")] = None,
     since: Annotated[
         Text, option("DATE|RUN", "Only cases whose mark is from this run, or from this date or later.")
@@ -60,7 +65,16 @@ def show(location: Location, case: Case) -> int:
 def decide(
     location: Location,
     decision: Annotated[str, argument("DECISION", "open, confirmed, corrected, refunded, dismissed.")],
-    case: Annotated[list[str], argument("CASE...", "Case numbers or finding ids.")],
+    case: Annotated[
+        list[str] | None, argument("[CASE...]", "Case numbers or finding ids; or choose with filters.")
+    ] = None,
+    rule: Annotated[Text, option("RULES", "Only these rules: codes, prefixes or names, separated by commas.")] = None,
+    state: Annotated[str | None, choice(State, "Only cases in this state, with a filter [default: open].")] = None,
+    outcome: Annotated[Text, choice(FoundOutcome, "Only findings of this outcome.")] = None,
+    claim: Annotated[Text, option("ID", "Only this claim.")] = None,
+    patient: Annotated[Text, option("ID", "Only this patient.")] = None,
+    provider: Annotated[Text, option("ID", "Only this provider.")] = None,
+    payer: Annotated[Text, option("NAME", "Only this payer, as the last run names it.")] = None,
     by: By = None,
     reason: Annotated[Text, option("TEXT", "Reason for the decision.")] = None,
     on: Annotated[Text, option("D", "Date of the decision [default: today, UTC].")] = None,
@@ -73,17 +87,20 @@ def decide(
         Text, option("D", "Date the overpayment was identified, if the case was never confirmed.")
     ] = None,
     amount: Annotated[Text, option("DOLLARS", "Amount refunded [default: the rest of the claim's amount].")] = None,
-    yes: Annotated[bool, switch("--yes", "Do not ask before a refund of more than the rest.")] = False,
+    yes: Annotated[
+        bool, switch("--yes", "Decide what the filters choose; do not ask before a refund of more than the rest.")
+    ] = False,
 ) -> int:
     """Record a decision on one or more cases.
 
-    All cases change, or none. `confirmed` or --identified-on starts the 60 days of 42 CFR 401.305. A case can be corrected
+    All cases change, or none. With filters in place of case numbers, the cases are counted first; --yes decides them.
+    `confirmed` or --identified-on starts the 60 days of 42 CFR 401.305. A case can be corrected
     or refunded once it is confirmed, or with --identified-on.
     """
     given = dict(locals())
     from cli import cases
 
-    return cases.decision(location, case, given)
+    return cases.decision(location, case or [], given)
 
 
 @cases_app.command(epilog='Example: audit98968 cases note audit_out 17 "asked the provider" --by "A. Reviewer"')

@@ -89,7 +89,7 @@ def _files(files: Sequence[SourceFile]) -> Iterator[str]:
     """The first files with their rows, then how their columns are read: what several files share is one line."""
     for file in files[:_FILES]:
         yield f"  {file.path}: {counted(file.rows, 'row')}"
-        yield from (f"    {fact}" for fact in file.understood)
+        yield from (f"    {line}" for line in file.understood)
     if others := files[_FILES:]:
         yield f"  and {counted(len(others), 'more file')}: {counted(sum(file.rows for file in others), 'row')}"
     lines: dict[str, list[str]] = {}
@@ -131,7 +131,7 @@ def _codes(inputs: Inputs) -> Iterator[str]:
 def _rules(inputs: Inputs, settings: Settings) -> Iterator[str]:
     """Which rules can be evaluated, and for the others what they lack."""
     not_evaluable = evaluated.not_evaluated(inputs, settings)
-    yield f"{len(ALL) - len(not_evaluable)} of {len(ALL)} rules can be evaluated"
+    yield f"{len(ALL) - len(not_evaluable)} of {evaluated.number_asked(not_evaluable)} rules can be evaluated"
     for rule in ALL:
         if reason := not_evaluable.get(rule.code):
             yield f"  {rule.code} {rule.name}: {reason}"

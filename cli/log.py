@@ -138,9 +138,9 @@ class Log:
             self._bar.stop()
             self._bar = None
 
-    def warn(self, message: str, *, aloud: bool = True) -> None:
+    def warn(self, message: str, *, aloud: bool = True, even_if_quiet: bool = False) -> None:
         """Log what does not stop the audit; not `aloud`: for the file only."""
-        self._log(logging.WARNING, "warning", message, aloud and not self._quiet, {})
+        self._log(logging.WARNING, "warning", message, even_if_quiet or (aloud and not self._quiet), {})
 
     def error(self, message: str) -> None:
         """Log why the command stopped; --quiet does not hide it."""

@@ -23,7 +23,8 @@ def rules_list(
 ) -> int:
     """List every rule with its code, name and severity.
 
-    Each line also names the columns without which the rule cannot be evaluated.
+    Each line also names the columns without which the rule cannot be evaluated. A policy asks for some rules under
+    [required]; without that, they are not evaluated.
     """
     import json
 
@@ -31,19 +32,20 @@ def rules_list(
     from auditor.rules import ALL, select
 
     require_choice("--format", format, get_args(EstimateFormat))
-    severities = policies.load(policy, select).severity
+    shown = policies.load(policy, select)
     rows = [
-        {"code": rule.code, "name": rule.name, "severity": severities.get(rule.code, rule.strongest),
-         "needs": [list(alternatives) for alternatives in rule.needs]}
+        {"code": rule.code, "name": rule.name, "severity": shown.severity.get(rule.code, rule.strongest),
+         "asked": rule.asked(shown) is not None, "needs": [list(alternatives) for alternatives in rule.needs]}
         for rule in ALL
     ]  # fmt: skip
     if format == "json":
         typer.echo(json.dumps(rows, indent=2))
         return 0
-    for row in rows:
-        needs = "; ".join(" or ".join(alternatives) for alternatives in row["needs"])
+    for rule, row in zip(ALL, rows, strict=True):
+        needs = "; ".join(" or ".join(alternatives) for alternatives in rule.needs)
         severity = "off: not evaluated" if row["severity"] == "off" else row["severity"]
-        typer.echo(f"{row['code']}  {row['name']:<36}  {severity:<18}  {f'needs {needs}' if needs else ''}".rstrip())
+        severity = severity if row["asked"] else "not asked for"
+        typer.echo(f"{rule.code}  {rule.name:<36}  {severity:<18}  {f'needs {needs}' if needs else ''}".rstrip())
     return 0
 
 

@@ -6,19 +6,19 @@ import stat
 import sys
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sqlite3 import Connection
 
 import polars as pl
 
 from auditor import audit as auditing
-from auditor.cases import after_decisions, ledger_update, queries, store
+from auditor.cases import after_decisions, ledger_update, proof, store
 from auditor.engines import Engine
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
 from auditor.inputs import Inputs
-from auditor.quality import checks, shrinkage
+from auditor.quality import checks, drift
 from auditor.quality.issue import Stage
 from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
@@ -53,8 +53,9 @@ def run(options: Options) -> int:
     except BrokenPipeError:
         redirect_to_devnull(sys.stdout)  # a reader that has seen enough changes nothing about the findings
     finally:
+        unchecked = figures.ledger.unchecked
         for warning in figures.warnings:
-            log.warn(warning)
+            log.warn(warning, even_if_quiet=unchecked.is_alarming and warning == unchecked.sentence)
     return _exit_code(options.values["fail_on"], figures)
 
 
@@ -67,7 +68,6 @@ def _latest(options: Options) -> str | None:
 
 def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None, Path | None]:
     """Audit and publish. Returns what is told, the run's cases, and its folder."""
-    started = datetime.now(UTC)
     if options.ledger:
         store.require_short_path(options.ledger)
     with ExitStack() as stack:
@@ -79,19 +79,41 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
         ledger, settings = None, options.settings
         if options.ledger and options.ledger.exists() and not options.begins_anew:
             ledger = stack.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
-            queries.require_sound_ledger(ledger, options.ledger, options.out)
+            proof.require_sound_ledger(ledger, options.ledger, options.out)
             undecided, related = ledger_update.undecided(ledger), ledger_update.related(ledger)
             settings = replace(settings, undecided=undecided, related=related)
         elif options.ledger and not options.begins_anew:
-            queries.require_no_ledger(options.ledger, options.out)
-        result, figures = _audit(options, settings, engine, started)
+            proof.require_no_ledger(options.ledger, options.out)
+        result, figures = _audit(options, settings, engine, _unused_start(options.out, ledger))
         if options.out:
             log.stage("writing")
         if options.ledger and not ledger:
             if options.begins_anew and (archived := store.archive(options.ledger)):
                 log.info("ledger", f"a new ledger starts; the previous one is kept as {archived}", path=str(archived))
             ledger = stack.enter_context(store.opened(options.ledger, create=True))
+            if options.begins_anew:
+                proof.begin(ledger, options.out)
+        if ledger and options.out:
+            proof.note_begun(options.out, anew=options.begins_anew)
         return _publish(options, ledger, result, figures)
+
+
+def _unused_start(out: Path | None, ledger: Connection | None) -> datetime:
+    """When this run began, to a millisecond that no other run has: a clock may stand still or go back."""
+    started = datetime.now(UTC)
+    while _is_used(f"{_stamp(started)}*", out, ledger):
+        started += timedelta(milliseconds=1)
+    return started
+
+
+def _is_used(pattern: str, out: Path | None, ledger: Connection | None) -> bool:
+    if out and [*out.glob(pattern), *out.glob(f"refused/{pattern}")]:
+        return True
+    return bool(ledger and ledger.execute("SELECT 1 FROM runs WHERE run_id GLOB ?", (pattern,)).fetchone())
+
+
+def _stamp(started: datetime) -> str:
+    return f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z"
 
 
 def _audit(options: Options, settings: Settings, engine: Engine, started: datetime) -> tuple[Result, Summary]:
@@ -136,10 +158,9 @@ def compare_with_the_run_before(options: Options, result: Result, figures: Summa
             auditing.exports_of(result.inputs, options.settings),
             earlier=past.read(options.out / "latest" / "summary.json"),
             now=figures,
+            history=past.history(options.out, 2 * drift.RUNS),
         )
-        checks.refuse(exports, Stage.COMPARED)
-        found = [issue.text for issue in shrinkage.judge(exports)]
-        figures.warnings = [*found, *figures.warnings]
+        figures.warnings = [*checks.compared(exports), *figures.warnings]
 
 
 def _publish(
@@ -157,7 +178,7 @@ def _publish(
             cases = entered.cases
         where = folder.publish(options.out, result, figures, cases, options.settings.write) if options.out else None
     if ledger and options.out:
-        queries.note_entered(options.out, figures.run_id)
+        proof.note_entered(options.out, figures.run_id)
     _log_report(where)
     return result, figures, cases, where
 
@@ -176,7 +197,7 @@ def run_of(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
     files = [file.sha256 for many in inputs.files.values() for file in many] if inputs else []
     parts = json.dumps([files, summary.settings_of(settings)], sort_keys=True, default=str)
     digest = hashlib.sha256(parts.encode()).hexdigest()[:8]
-    return Run(f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z-{digest}", started)
+    return Run(f"{_stamp(started)}-{digest}", started)
 
 
 def log_inputs(inputs: Inputs) -> None:
@@ -205,6 +226,8 @@ def _print(options: Options, result: Result, figures: Summary, cases: pl.DataFra
 
 
 def _exit_code(fail_on: str, figures: Summary) -> int:
+    if fail_on in ("new", "incomplete") and figures.ledger.unchecked.is_alarming:
+        return FINDINGS
     if fail_on == "new":
         return FINDINGS if figures.ledger.announced else 0
     levels = ("violation", "review", "incomplete")

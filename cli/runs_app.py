@@ -20,7 +20,7 @@ ShowIds = Annotated[bool, typer.Option("--show-ids", help=BY_NAME["show_ids"].he
 @guarded
 def explain(
     folder: Annotated[Path, argument("DIR", "The folder given to --out, or one run in it.")],
-    claim_id: Annotated[str, argument("CLAIM_ID", "The exact claim id.")],
+    claim_id: Annotated[str, argument("CLAIM_ID", "A claim id, a finding id or a case number.")],
 ) -> int:
     """Explain the outcome of every rule for one claim.
 

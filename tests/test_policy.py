@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from auditor import evaluated
 from auditor import policy as policies
 from auditor.errors import UsageError
 from auditor.reports import summary
 from auditor.result import Result
-from auditor.rules import select
+from auditor.rules import CODES, select
 from auditor.settings import Settings
 from tests.reference import Table, World
 from tests.support import compare
@@ -19,6 +20,9 @@ MISTAKES = {
     'relatednes = "any"': "line 1: relatednes: unknown key; did you mean relatedness?",
     'relatedness = "some"': "line 1: relatedness: Input should be 'evidence' or 'any'",
     '\n[frequency]\nanchr = "reported"': "line 3: frequency.anchr: unknown key; did you mean anchor?",
+    "\n[required]\nconset = true": "line 3: required.conset: unknown key; did you mean consent?",
+    '[required]\nconsent = "yes"': "line 2: required.consent: Input should be a valid boolean",
+    '[required]\nmodifiers = ["093"]': "line 2: required.modifiers.0: must be two letters or digits, such as 93",
     "[bands]\n98968 = { low = 30, high = 21 }": "line 2: bands.98968: low is above high",
     "[bands]\n98969 = { low = 1, high = 2 }": "line 2: bands.98969",
     '[severity]\nLBK01 = "off"': "line 2: severity.LBK01: no rule 'LBK01'; did you mean LBK001?",
@@ -186,8 +190,25 @@ def test_severities_take_codes_prefixes_and_names_and_the_longest_wins(tmp_path:
         "DOC003": "violation",
         "DOC004": "off",
         "DOC005": "off",
+        "DOC006": "off",
         "ELG002": "review",
     }
+
+
+def test_rules_that_no_policy_asks_for_are_left_out_of_the_count(tmp_path: Path):
+    calls, visits = [call(1, "2026-03-09", modifiers="95", doc_consent="")], [visit(1, "2026-02-01 09:00")]
+    usual = audit(tmp_path, "default", calls, visits)
+    unasked = {"DOC006", "ELG007"}
+    assert {usual.not_evaluated[code] for code in unasked} == {"the policy does not ask for it"}
+    assert evaluated.number_asked(usual.not_evaluated) == len(CODES) - 2
+    (tmp_path / "own.toml").write_text("[required]\nconsent = true\nmodifiers = ['93']\n")
+    asked = audit(tmp_path, str(tmp_path / "own.toml"), calls, visits)
+    assert asked.not_evaluated["DOC006"] == "no calls.doc_consent in the inputs"  # blank in every row
+    assert outcomes(asked, "ELG007") == {"k1": "review"}
+    (tmp_path / "own.toml").write_text("[required]\nplace_of_service = ['10']\n")
+    lacking = audit(tmp_path, str(tmp_path / "own.toml"), calls, visits)
+    assert lacking.not_evaluated["ELG007"] == "no claims.place_of_service in the inputs"
+    assert evaluated.number_asked(lacking.not_evaluated) == len(CODES) - 1
 
 
 @pytest.mark.parametrize(("since", "expected"), [("2026-03-09", "clear"), ("2026-03-10", "unknown")])

@@ -20,7 +20,7 @@ from auditor.schema.codes import FAMILY, CodeList, credential_parts
 
 _Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 _KEY = ("claim_id", "claim_line", "cpt_code")
-_DOCUMENTS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity")
+_DOCUMENTS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity", "doc_consent")
 _LINE_COLUMNS = ("patient_id", "provider_id", "units", "modifiers", "claim_status", "claim_status_sure", "billed_amount",
               "paid_amount", "payer", "frequency_code", "original_claim_id", "source_file", "source_record")  # fmt: skip
 _CALL_COLUMNS = ("call_id", "patient_id", "provider_id", "call_start", "call_start_date", "call_end", "end", "time", "clock",
@@ -90,7 +90,8 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
         lambda some, own: _with_period(some, line_calls, calls, supporting, own),
     )
     other_lines = active.filter(~pl.col("cpt_code").is_in(FAMILY))
-    facts_of_others = ("row", *_KEY, "service_date", "claim_status_sure", "provider_id", "payer", "paid_amount")
+    facts_of_others = ("row", *_KEY, "service_date", "claim_status_sure", "provider_id", "payer", "paid_amount",
+                       "remittance_only")  # fmt: skip
     other_calls = other_lines.select(*facts_of_others, "own_call_id").join(pairs.drop("named_by_id"), on="row")
     other_calls = _with_payer(other_calls, calls).select(
         pl.exclude("row", "own_call_id", "shares_cell"),
@@ -224,8 +225,10 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
         .with_columns(
             own_diagnoses=pl.lit([], pl.List(pl.String)),
             own_call_id=pl.lit(None, pl.String),
+            place_of_service=pl.lit(None, pl.String),
             service_date_last=pl.lit(None, pl.Date),
             near_call_of_nobody=pl.lit(False),
+            remittance_only=pl.lit(False),
         )
         .drop("own")
         .with_row_index("row")
@@ -247,8 +250,10 @@ def _from_claims(calls: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFram
         own_diagnoses="diagnosis_codes",
         own_call_id="call_id",
         processed_date="processed_date",
+        place_of_service="place_of_service",
         service_date_last="service_date_last",
         own_line="own_line",
+        remittance_only=pl.col("remittance_only").fill_null(False),
     )
     claim_lines = adjustments.settle(claim_lines.with_row_index("row"))
     active = claim_lines.filter(pl.col("claim_status") == "active")

@@ -20,7 +20,7 @@ from auditor.judging.findings import AMOUNT, KEYS
 from auditor.reports.summary import amounts_by_rule, money_of, payers_of
 from auditor.reports.tables import IS_SETTLED, URGENT
 from auditor.result import Result
-from auditor.run_summary import AfterDecisions, LedgerPart, RuleResult, Summary, Tally
+from auditor.run_summary import AfterDecisions, LedgerPart, RuleResult, Summary, Tally, UncheckedCases
 
 _ORDER = pl.Enum(STATES)
 
@@ -46,13 +46,32 @@ def with_decisions(
             **update.in_summary,
             this_run={mark: tally(findings.filter(URGENT, mark=mark)) for mark in ALARMS},
             work=_work(decided, update.cases),
+            unchecked=(unchecked := _unchecked(update.cases, summary)),
         ),
     }
+    if unchecked.is_alarming:
+        changes["warnings"] = [unchecked.sentence, *summary.warnings]
     left = claims.select(*KEYS, at_risk_amount="at_risk", review_amount="to_review")
     audited = result.claims.update(left, on=list(KEYS), include_nulls=True)
     if summary.payers:
         changes["payers"] = payers_of(audited, findings)
     return replace(result, findings=findings, claims=audited), summary.model_copy(update=changes)
+
+
+def _unchecked(cases: pl.DataFrame, summary: Summary) -> UncheckedCases:
+    """Open cases whose claim was not audited, or whose rule was not evaluated, by whether the run covers their date."""
+    first, last = summary.audited_dates
+    open_cases = cases.filter(pl.col("state") == "open", pl.col("mark") != "resolved").with_columns(
+        inside=pl.col("service_date").is_between(first, last),
+        unchecked=(pl.col("mark") == "not_seen")
+        & pl.col("why").str.contains("^(claim not audited|rule not evaluated)"),
+    )
+    inside, outside = open_cases.filter("inside"), open_cases.filter(~pl.col("inside"))
+    return UncheckedCases(
+        inside=int(inside["unchecked"].fill_null(False).sum()),
+        of=inside.height,
+        outside=int(outside["unchecked"].fill_null(False).sum()),
+    )
 
 
 def tally(rows: pl.DataFrame) -> Tally:

@@ -51,10 +51,10 @@ def last(connection: sqlite3.Connection) -> tuple[int, str]:
 
 
 def known_hashes(connection: sqlite3.Connection, hashes: Container[str]) -> set[str]:
-    """Those of the hashes that are an entry's, or that runs saw of a ledger from which this one was restored."""
+    """Those of the hashes that are an entry's, or that runs saw of a ledger before this one."""
     query = """
         SELECT hash FROM history UNION ALL
-        SELECT value FROM history, json_each(details, '$.heads') WHERE what = 'restored' AND finding = ''"""
+        SELECT value FROM history, json_each(details, '$.heads') WHERE what IN ('restored', 'began') AND finding = ''"""
     return {row[0] for row in connection.execute(query) if row[0] in hashes}
 
 

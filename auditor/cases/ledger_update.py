@@ -19,6 +19,7 @@ from auditor.cases import chain, states, store
 from auditor.cases.chain import Entry
 from auditor.cases.states import COLUMNS, DECIDED, MARKS, State, after
 from auditor.choices import ALARMS, GONE
+from auditor.errors import FolderLocked
 from auditor.judging.finding_id import joined
 from auditor.judging.findings import AMOUNT, CASE, KEYS
 from auditor.policy import Policy
@@ -70,6 +71,8 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
     """Enter a finished run: mark its findings, settle what is gone, and write the history."""
     number = 1 + connection.execute("SELECT coalesce(max(number), 0) FROM runs").fetchone()[0]
     began = chain.last(connection)[1]
+    if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (summary.run_id,)).fetchone():
+        raise FolderLocked("another run of these exports began in the same millisecond; run again")
     query = "SELECT run_id, version, coalesce(repeats, number) FROM runs WHERE number = ?"
     previous_run, version, base = connection.execute(query, (number - 1,)).fetchone() or (None, None, None)
     digest = _digest(summary.run_id)

@@ -1,21 +1,19 @@
-"""Reading the ledger: the list of cases, one case with its history, and the proof that the history holds."""
+"""Reading the ledger: the list of cases, and one case with its history."""
 
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from auditor.cases import chain, replay, store
+from auditor.cases import store
 from auditor.cases.ledger_update import FACTS, due_dates
 from auditor.cases.states import COLUMNS, DOLLARS, HAS_DECISION, IS_OPEN, fact_in, instant
-from auditor.errors import LedgerDamaged, UsageError
+from auditor.errors import UsageError
 from auditor.judging.findings import AMOUNT
-from auditor.run_summary import LedgerPart
 from auditor.runs import past
 from auditor.schema.outputs import TABLES
 
@@ -27,11 +25,6 @@ SCHEMA = {
     **dict.fromkeys(COLUMNS, pl.String), "facts": pl.String,
 }  # fmt: skip
 """A case as it is listed; the facts are spread into columns of their own."""
-
-_REMEDIES = "rebuild it from the run folders with `audit98968 cases restore`, or start another with --ledger new"
-_ENTERED = ".entered"
-"""In an output folder: the last run that its ledger has."""
-_WHY = "it was cut short or written anew, or that run was killed before the ledger had it, and its folder may go"
 
 
 def ledger_of(path: Path) -> Path:
@@ -114,91 +107,6 @@ def case_with_history(connection: sqlite3.Connection, number: int) -> tuple[Row,
     rows = connection.execute(query, (finding(connection, number), number))
     names = ("number", "at", "by", "what", "details")
     return case, [dict(zip(names, row, strict=True)) | {"details": json.loads(row[-1])} for row in rows]
-
-
-def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
-    """Everything that does not hold: the file, the chain, the cases against their history, the runs against the chain."""
-    if connection.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
-        yield "the file is damaged"
-        return
-    with store.reading(connection):
-        history = list(_history_faults(connection))
-    yield from history
-    runs: dict[str, LedgerPart] = {}
-    for run in past.folders(folder):
-        try:
-            runs[run.name] = past.read(run / "summary.json").ledger
-        except (OSError, ValueError):
-            yield f"run {run.name}: its summary.json cannot be read"
-    for stranger in _foreign_runs(connection, runs, _entered(folder)):
-        yield f"run {stranger} saw a history that is not this one; {_WHY}"
-
-
-def _history_faults(connection: sqlite3.Connection) -> Iterator[str]:
-    yield from chain.faults(connection)
-    try:
-        yield from replay.faults(connection)
-    except (ValueError, TypeError, LookupError):
-        yield "the history has an entry that this program did not write"
-
-
-def _foreign_runs(connection: sqlite3.Connection, runs: Mapping[str, LedgerPart], entered: str) -> Iterator[str]:
-    """The runs that saw another history: their last hash is not in this one, and they did not die before it had them.
-
-    `entered` is the last run that a ledger had when it ended: that one did not die.
-    """
-    hashes = {hash for sealed in runs.values() for hash in (sealed.head, sealed.began) if hash}
-    with store.reading(connection):
-        known_hashes = chain.known_hashes(connection, hashes) | {chain.START}
-        runs_entered = {row[0] for row in connection.execute("SELECT run_id FROM runs")}
-    for run, sealed in runs.items():
-        died = run not in runs_entered and run != entered and sealed.began in known_hashes
-        if sealed.head and sealed.head not in known_hashes and not died:
-            yield run
-
-
-def require_sound_ledger(connection: sqlite3.Connection, path: Path, out: Path | None) -> None:
-    """Refuse a ledger that does not hold, or that is not the one that the last run in `out` saw. Raises LedgerDamaged."""
-    with store.reading(connection):
-        fault = next(_history_faults(connection), None)
-    if fault:
-        raise LedgerDamaged(
-            f"{path}: the ledger is damaged: {fault}; `audit98968 cases verify` lists all faults, `audit98968 cases repair` "
-            "rebuilds the cases from the history"
-        )
-    latest = _latest(out)
-    for run in _foreign_runs(connection, dict([latest]), _entered(out)) if out and latest else ():
-        raise LedgerDamaged(
-            f"{path}: not the ledger that the run {run} saw, or an older copy of it; put that one back, {_REMEDIES}"
-        )
-
-
-def require_no_ledger(path: Path, out: Path | None) -> None:
-    """Refuse to begin a ledger where the last run in `out` had one. Raises LedgerDamaged."""
-    latest = _latest(out)
-    if latest and latest[1].head:
-        raise LedgerDamaged(f"{path}: the ledger that the run {latest[0]} saw is gone; put it back, {_REMEDIES}")
-
-
-def note_entered(out: Path, run: str) -> None:
-    """Keep in an output folder which run its ledger has last, so that an older copy of it is known for what it is."""
-    with contextlib.suppress(OSError):  # the run is published, and the ledger has it
-        (out / _ENTERED).write_text(run, encoding="utf-8")
-
-
-def _entered(out: Path) -> str:
-    with contextlib.suppress(OSError, ValueError):
-        return (out / _ENTERED).read_text(encoding="utf-8")
-    return ""
-
-
-def _latest(out: Path | None) -> tuple[str, LedgerPart] | None:
-    """The last run in an output folder, and the hashes that it saw."""
-    with contextlib.suppress(OSError, ValueError):
-        if out:
-            folder = (out / "latest").resolve()
-            return folder.name, past.read(folder / "summary.json").ledger
-    return None
 
 
 def days(text: str, origin: str = "--due") -> timedelta:

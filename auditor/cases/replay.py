@@ -104,7 +104,7 @@ def replay(connection: sqlite3.Connection) -> Replay:
             runs.append((len(runs) + 1, *details.values(), json.dumps(marks), repeats))
         elif event == "new":
             spans.append(Span(len(runs), details["first"], details["last"], details["sha256"]))
-        elif event == "restored":
+        elif event in ("restored", "began"):
             if finding:
                 histories[finding] = CaseHistory.of(details)
         else:

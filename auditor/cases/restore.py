@@ -2,20 +2,20 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from auditor.cases import chain, ledger_update, replay, store
+from auditor.cases import chain, ledger_update, proof, replay, store
 from auditor.cases.chain import Entry
 from auditor.cases.states import COLUMNS
 from auditor.errors import InputRefused
 from auditor.judging.finding_id import joined
 from auditor.judging.findings import CASE, KEYS
-from auditor.run_summary import Summary
+from auditor.run_summary import LedgerPart, Summary
 from auditor.runs import past
 
 
@@ -30,6 +30,7 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     if not runs:
         raise InputRefused(f"{folder}: no run with cases here; name the folder that was given to --out")
     known_runs = {run.run_id: run for run, _ in runs}
+    names = _names(runs)
     cases = pl.concat([_marked(run, frame) for run, frame in runs], how="diagonal")
     cases = (
         cases.with_columns(pl.col("no_clock").forward_fill().over("number"))
@@ -38,7 +39,6 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     )
     if cases.select(CASE).is_duplicated().any():
         raise InputRefused(f"{folder}: the runs here know a case by two numbers; put a copy of the ledger back")
-    names = sorted({*known_runs, *cases["first_run"], *cases["last_run"]})
     numbers = {name: number for number, name in enumerate(names, 1)}
     rows = cases.select(
         "number", *CASE, "mark", "why", pl.col(COLUMNS).cast(pl.String),
@@ -66,7 +66,7 @@ def _marked(run: Summary, cases: pl.DataFrame) -> pl.DataFrame:
 
 def _runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
     """The runs of the last ledger in a folder, in order, with the cases that each has."""
-    runs: list[tuple[Summary, pl.DataFrame]] = []
+    runs: dict[str, tuple[Summary, pl.DataFrame]] = {}
     for run_folder in past.folders(folder):
         if not (run_folder / "cases.parquet").is_file():
             continue
@@ -79,10 +79,42 @@ def _runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
                 f"{run_folder}: its cases cannot be read, or an older version wrote them ({type(error).__name__}); "
                 "put a copy of the ledger back, or move this folder away"
             ) from None
-        if run.ledger.previous_run is None:
-            runs = []  # another ledger began
-        runs.append((run, cases))
-    return runs
+        runs[run.run_id] = (run, cases)
+    latest = (folder / "latest").resolve().name
+    order = _last_chain({name: run.ledger for name, (run, _) in runs.items()}, (proof.last_noted(folder), latest))
+    return [runs[name] for name in order]
+
+
+def _last_chain(runs: Mapping[str, LedgerPart], last: Sequence[str]) -> list[str]:
+    """The runs of the last ledger in its own order: each names the one before it, and a clock may have gone back.
+
+    `last`: runs that are in that ledger if they are there, the surest first; else it has the newest name.
+    """
+    ends = runs.keys() - {run.previous_run for run in runs.values()}
+    chains = [_chain_to(end, runs, ends) for end in sorted(ends)]
+    return max(chains, key=lambda chain: ([name in chain for name in last], chain[-1:]), default=[])
+
+
+def _chain_to(end: str, runs: Mapping[str, LedgerPart], ends: Iterable[str]) -> list[str]:
+    """A run and those before it. Where a folder is gone, the chain goes on with the end that has the next lower number."""
+    order = [end]
+    while (before := runs[order[-1]].previous_run) is not None:
+        if before not in runs:
+            earlier = [other for other in ends if runs[other].run < runs[order[-1]].run]
+            before = max(earlier, key=lambda other: (runs[other].run, other), default=None)
+        if before is None or before in order:
+            break
+        order.append(before)
+    return order[::-1]
+
+
+def _names(runs: Sequence[tuple[Summary, pl.DataFrame]]) -> list[str]:
+    """Every run that the cases name, in order: one whose folder is gone comes before the first run that names it."""
+    known, names = {run.run_id for run, _ in runs}, list[str]()
+    for run, cases in runs:
+        gone = {*cases["first_run"], *cases["last_run"]} - known - {*names}
+        names += [*sorted(gone), run.run_id]
+    return names
 
 
 def _runs(names: Sequence[str], known_runs: dict[str, Summary], rows: pl.DataFrame) -> Iterator[Entry]:

@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from auditor.cases.states import COLUMNS, CURRENT_CASES
@@ -23,6 +24,10 @@ _WAIT = 30.0
 """Seconds that a writer waits for another: a run writes its marks and its report in one transaction."""
 
 _WAY_OUT = "put a copy of it back, or begin another with --ledger new"
+
+_OF_THE_DISK = (sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+                sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL)  # fmt: skip
+"""Failures of SQLite that are not the ledger's own."""
 
 _PAGE, _CACHE = 1 << 14, 1 << 16
 """Bytes of a page, which holds some twenty entries; KiB of pages in memory, so that a run does not write them twice."""
@@ -71,8 +76,8 @@ def require_short_path(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
-    """The ledger, checked; `create` makes it where there is none.
+def opened(path: Path, *, create: bool = False, any_schema: bool = False) -> Iterator[sqlite3.Connection]:
+    """The ledger, checked; `create` makes it where there is none, `any_schema`: to verify or repair it.
 
     Raises LedgerDamaged for a damaged file, InputRefused for one of another program or version, or an absent one.
     """
@@ -88,7 +93,7 @@ def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
     with _reported(path):
         connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
         try:
-            _check(path, connection)
+            _check(path, connection, any_schema=any_schema)
             _prepare(connection)
             yield connection
         finally:
@@ -121,7 +126,10 @@ def back_up(connection: sqlite3.Connection, path: Path) -> Path:
 
 @contextlib.contextmanager
 def reading(connection: sqlite3.Connection) -> Iterator[None]:
-    """One state of the ledger, whatever others write meanwhile."""
+    """One state of the ledger, whatever others write meanwhile: that of the caller's transaction, if there is one."""
+    if connection.in_transaction:
+        yield
+        return
     connection.execute("BEGIN")
     try:
         yield
@@ -153,10 +161,50 @@ def insert_cases(connection: sqlite3.Connection, columns: Sequence[str], rows: I
     connection.executemany(f"INSERT INTO cases ({', '.join(columns)}) VALUES ({marks})", rows)
 
 
-def _check(path: Path, connection: sqlite3.Connection) -> None:
+def remake_schema(connection: sqlite3.Connection) -> None:
+    """Drop what this program did not make, and make its views, triggers and indexes anew, in the caller's transaction.
+
+    Raises LedgerDamaged where a table is not the program's: its rows cannot be trusted.
+    """
+    for (kind, name), sql in _schema(connection).items():
+        if kind != "table" and sql and sql != _own_schema().get((kind, name)):
+            quoted = name.replace('"', '""')
+            connection.execute(f'DROP {kind} IF EXISTS "{quoted}"')
+    there = _schema(connection)
+    for (kind, name), sql in _own_schema().items():
+        if kind != "table" and sql and (kind, name) not in there:
+            connection.execute(sql)
+    if fault := schema_fault(connection):
+        raise LedgerDamaged(f"{fault}; put a copy of the ledger back")
+
+
+def _schema(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """The text of every table, view, index and trigger, by kind and name."""
+    query = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT GLOB 'sqlite_stat*'"
+    return {(kind, name): " ".join(sql.split()) for kind, name, sql in connection.execute(query)}
+
+
+@cache
+def _own_schema() -> dict[tuple[str, str], str]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript(_SCHEMA)
+        return _schema(fresh)
+
+
+def schema_fault(connection: sqlite3.Connection) -> str | None:
+    """What is not as this program makes it: a view that shows something else would be believed."""
+    there, own = _schema(connection), _own_schema()
+    for kind, name in own:
+        if there.get((kind, name)) != own[kind, name]:
+            return f"the {kind} {name} {'was changed' if (kind, name) in there else 'is missing'}"
+    strangers = there.keys() - own.keys()
+    return f"it has a {min(strangers)[0]} that this program did not make" if strangers else None
+
+
+def _check(path: Path, connection: sqlite3.Connection, *, any_schema: bool) -> None:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+    tables = _schema(connection)
     if application != _APPLICATION and (tables or version):
         raise InputRefused(f"{path}: an SQLite file of another program; give another --ledger")
     if 0 < version < _VERSION:
@@ -168,8 +216,9 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         raise InputRefused(f"{path}: a newer audit98968 wrote this ledger (schema {version}); use that version")
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise LedgerDamaged(f"{path}: the ledger is damaged; {_WAY_OUT}")
-    if version and not {"runs", "cases", "current_cases", "undecided", "history"} <= tables:
-        raise LedgerDamaged(f"{path}: the ledger is damaged, a table is missing; {_WAY_OUT}")
+    if (version or tables) and not any_schema and (fault := schema_fault(connection)):
+        remedy = "" if "table" in fault else "`audit98968 cases repair` makes it anew; or "
+        raise LedgerDamaged(f"{path}: the ledger is damaged: {fault}; {remedy}{_WAY_OUT}")
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -195,8 +244,11 @@ def _reported(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF  # none: a text that is not UTF-8
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise FolderLocked(f"{path}: another program holds the ledger; try again when it has ended") from None
+        if code not in _OF_THE_DISK:
+            raise LedgerDamaged(f"{path}: the ledger is damaged; {_WAY_OUT}") from None
         name = error.sqlite_errorname
         raise OutputFailed(f"{path}: the ledger could not be written ({name}); check space and permissions") from None
     except sqlite3.DatabaseError:

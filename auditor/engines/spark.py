@@ -34,6 +34,7 @@ from auditor.reading.files import expand
 from auditor.reading.ingest import Part, Parts, SourceFile
 from auditor.reading.layout import layout
 from auditor.reading.path_columns import of_path
+from auditor.sources import staging
 
 __all__ = ["Spark", "SparkFailed"]
 
@@ -336,12 +337,8 @@ class Spark:
 
 def _parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
     found = expand(name, [path for path in paths if "://" not in path])
-    if found.located:
-        one = found.located[0]
-        raise InputRefused(
-            f"{name}: {one.shown}: --engine spark does not read sources of the kind {one.kind.name}; use --engine local, "
-            "or export to CSV or Parquet"
-        )
+    for location in found.located:
+        staging.refuse_on_spark(name, location)
     addresses = [Part(name, Path(path), address=path) for path in paths if "://" in path]
     return [*(Part(name, path) for path in found.paths), *addresses], found.warnings(name)
 

@@ -1,14 +1,15 @@
 """Claims x rules → outcomes and evidence, with the reason for every rule that was not evaluated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from auditor.payers import off_everywhere
+from auditor.payers import judging
 from auditor.policy import Policy
-from auditor.rules.rule import Outcome, Rule
+from auditor.rules.rule import UNASKED, Outcome, Rule
 from auditor.windows import RecordSets
+from auditor.windows.other_days import MOST_DAYS
 
 KINDS = ("visit", "line", "claim", "call")
 """Records of one gap: visits before lines before calls."""
@@ -19,7 +20,7 @@ _RECORD: dict[str, pl.DataType] = {
 }  # fmt: skip
 _EVIDENCE: dict[str, pl.DataType] = _RECORD | {
     "outcome": pl.UInt8(), "rule": pl.String(), "elapsed": pl.Int64(), "exclusion_reason": pl.String(),
-    "billed_again": pl.Boolean(),
+    "billed_again": pl.String(),
 }  # fmt: skip
 
 
@@ -40,36 +41,47 @@ def not_evaluable(
     rules: Sequence[Rule], skipped: Mapping[str, str], exists: frozenset[str], policy: Policy
 ) -> dict[str, str]:
     """The rules that cannot be evaluated, with the reasons. `skipped` are those that the user left out."""
-    not_evaluated, off = dict(skipped), off_everywhere(policy)
-    for rule in rules:
-        if rule.code not in not_evaluated and (reason := rule.why_not_evaluated(exists, off)):
-            not_evaluated[rule.code] = reason
-    return not_evaluated
+    policies = judging(policy)
+    reasons = {rule.code: rule.why_not_evaluated(exists, policies) for rule in rules}
+    own = {code: skipped[code] for code, reason in reasons.items() if reason != UNASKED and code in skipped}
+    return {code: reason for code, reason in (reasons | own).items() if reason}
 
 
 def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy | None) -> Judgement:
     """Evaluate the rules, under the policy that judges the claims; where none does, no rule applies."""
-    claims = record_sets.claims
-    ranges = claims.filter(pl.col("service_date_last").is_not_null())["line"]
-    on = [rule for rule in rules if policy and policy.severity.get(rule.code) != "off"]
+    on = [rule for rule in rules if policy and rule.is_on(policy)]
     off = pl.lit(Outcome.NOT_APPLICABLE, pl.UInt8)
-    outcomes = claims.select(
+    outcomes = record_sets.claims.select(
         "line", **{rule.code: _own(rule, policy) if policy and rule in on else off for rule in rules}
     )
     considered = [pl.DataFrame(schema=_EVIDENCE)]
-    for record_set in dict.fromkeys(rule.over for rule in on):
-        over = [rule for rule in on if rule.over == record_set]
-        severity = policy.severity if policy else {}
-        supported = {rule.code: pl.when(rule.considered).then(rule.outcome(severity)) for rule in over}
-        by_date = [rule.code for rule in over if rule.reads_date]
-        records = _of_ranges(record_sets[record_set].with_columns(**supported), ranges, by_date)
-        strongest = records.select("line", *supported)
-        if record_set != "claim":
+    for over, records in _supported(record_sets, on, policy):
+        if over[0].over != "claim":
             considered += [_records(records, rule, outcomes) for rule in over if rule.shows_record]
-            strongest = strongest.group_by("line").max()
-        outcomes = _strengthened(outcomes, strongest)
+        outcomes = _strengthened(outcomes, _strongest(records, over))
     evidence = pl.concat(considered)
-    return Judgement(outcomes, evidence, _best(evidence))
+    return Judgement(_left_open(outcomes, record_sets, on, policy), evidence, _best(evidence))
+
+
+def _supported(
+    record_sets: RecordSets, rules: Sequence[Rule], policy: Policy | None
+) -> Iterator[tuple[list[Rule], pl.DataFrame]]:
+    """The rules of each record set, and its records with the outcome that each rule gives them; null: not considered."""
+    ranges = record_sets.claims.filter(pl.col("service_date_last").is_not_null())["line"]
+    rounded = record_sets.claims.filter("call_rounded")["line"]
+    severity = policy.severity if policy else {}
+    for record_set in dict.fromkeys(rule.over for rule in rules):
+        over = [rule for rule in rules if rule.over == record_set]
+        supported = {rule.code: pl.when(rule.considered).then(rule.outcome(severity)) for rule in over}
+        records = record_sets[record_set].with_columns(**supported)
+        records = _review_at_most(records, ranges, [rule.code for rule in over if rule.reads_date])
+        yield over, _review_at_most(records, rounded, [rule.code for rule in over if rule.reads_calls])
+
+
+def _strongest(records: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
+    """The strongest outcome that the records of each claim support."""
+    strongest = records.select("line", *(rule.code for rule in rules))
+    return strongest if rules[0].over == "claim" else strongest.group_by("line").max()
 
 
 def merged(judgements: Sequence[Judgement]) -> Judgement:
@@ -80,13 +92,19 @@ def merged(judgements: Sequence[Judgement]) -> Judgement:
     return Judgement(*(pl.concat([getattr(one, name) for one in judgements]) for name in names))
 
 
-def _of_ranges(records: pl.DataFrame, ranges: pl.Series, rules: Sequence[str]) -> pl.DataFrame:
-    """The records, which support review at most for claims with a range of service dates (`ranges`: their lines)."""
-    if ranges.is_empty() or not rules:
+def _review_at_most(records: pl.DataFrame, claims: pl.Series, rules: Sequence[str]) -> pl.DataFrame:
+    """The records, which support review at most of these rules for some claims (their lines).
+
+    They are those with a range of service dates, or with a call that is found by rounded ids.
+    """
+    if claims.is_empty() or not rules:
         return records
-    is_range = pl.col("line").is_in(ranges.implode())
+    is_one = pl.col("line").is_in(claims.implode())
     return records.with_columns(
-        pl.when(is_range).then(pl.min_horizontal(rule, pl.lit(Outcome.REVIEW, pl.UInt8))).otherwise(rule).alias(rule)
+        pl.when(is_one & (pl.col(rule) > Outcome.REVIEW))
+        .then(pl.lit(Outcome.REVIEW, pl.UInt8))
+        .otherwise(rule)
+        .alias(rule)
         for rule in rules
     )
 
@@ -96,22 +114,40 @@ def _own(rule: Rule, policy: Policy) -> pl.Expr:
     return (
         pl.when(~(in_force(policy) & rule.is_applicable))
         .then(Outcome.NOT_APPLICABLE)
-        .when(rule.is_unknown | _is_left_open(rule))
+        .when(rule.is_unknown)
         .then(Outcome.UNKNOWN)
         .otherwise(Outcome.CLEAR)
         .cast(pl.UInt8)
     )
 
 
-def _is_left_open(rule: Rule) -> pl.Expr:
-    """Whether another day of the claim's range of service dates may give more than the first.
+def _left_open(
+    outcomes: pl.DataFrame, record_sets: RecordSets, rules: Sequence[Rule], policy: Policy | None
+) -> pl.DataFrame:
+    """The outcomes, unknown where another day of a range of service dates, of the claim or an earlier line, gives more.
 
     Not of the claim's own calls: they are compared with each of its days.
     """
-    if not rule.reads_date or rule.over == "own_call":
-        return pl.lit(False)
-    is_range = pl.col("service_date_last").is_not_null()
-    return is_range & ~pl.col("has_call") if rule.without_call else is_range
+    dated = [rule for rule in rules if rule.reads_date and rule.over != "own_call"]
+    between = [rule for rule in dated if rule.over == "line_before"]
+    found = []
+    for claims, after in record_sets.on_other_days():
+        if policy:
+            found.append(claims.claims.select("line", **{rule.code: _own(rule, policy) for rule in dated}))
+        found += [_strongest(records, over) for over, records in _supported(claims, dated, policy)]
+        found += [_strongest(records, over) for over, records in _supported(after, between, policy)]
+    if not found or not dated:
+        return outcomes
+    other_days = pl.concat(found, how="diagonal").group_by("line").max()
+    joined = outcomes.join(other_days, on="line", how="left", maintain_order="left", suffix="_other")
+    days = (pl.col("service_date_last") - pl.col("service_date")).dt.total_days()
+    is_long = pl.col("line").is_in(record_sets.claims.filter(days >= MOST_DAYS)["line"].implode())
+    more = (
+        pl.when((pl.col(code) == Outcome.CLEAR) & ((pl.col(f"{code}_other") > Outcome.CLEAR) | is_long))
+        .then(pl.lit(Outcome.UNKNOWN, pl.UInt8)).otherwise(code).alias(code)
+        for code in (rule.code for rule in dated)
+    )  # fmt: skip
+    return joined.with_columns(more).select(outcomes.columns)
 
 
 def _strengthened(outcomes: pl.DataFrame, strongest: pl.DataFrame) -> pl.DataFrame:
@@ -137,7 +173,7 @@ def _records(records: pl.DataFrame, rule: Rule, outcomes: pl.DataFrame) -> pl.Da
     beyond = outcomes.filter(pl.col(rule.code) == Outcome.NOT_APPLICABLE)["line"]
     outcome = pl.col(rule.code)
     elapsed = pl.col("elapsed") if "elapsed" in records.columns else pl.col("order")
-    billed_again = pl.col("billed_again") if "billed_again" in records.columns else pl.lit(None, pl.Boolean)
+    billed_again = pl.col("billed_again") if "billed_again" in records.columns else pl.lit(None, pl.String)
     considered = records.select(
         *_RECORD,
         outcome=outcome,

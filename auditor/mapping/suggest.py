@@ -67,6 +67,11 @@ def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Su
     if any(source.declared for export in exports.values() for source in export.sources):
         why = "an export is not UTF-8; check that names with accents are correct"
         lines.append(_commented(f"encoding = {_quoted(suggest_values.GUESS)}", f"guess: {why}"))
+    if words := _null_words([guess for _, guess in active]):
+        nulls = ", ".join(map(_quoted, (*base.nulls, *words)))
+        lines.append(
+            _commented(f"nulls = [{nulls}]", f"likely: these repeat among dates or numbers: {', '.join(words)}")
+        )
     if any(suggest_values.has_decimal_commas(guess.sources[0]) for _, guess in active if guess.column.kind in _NUMBERS):
         lines.append(_commented('decimal = ","', "likely: the numbers have decimal commas, such as 21,5"))
     above = [f"{table} = {export.above}" for table, export in exports.items() if export.above]
@@ -85,6 +90,13 @@ def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Su
     missing = [f"{table}.{name}" for table in exports for name, column in TABLES[table].columns.items()
                if column.required and not (name in found[table] and found[table][name].active)]  # fmt: skip
     return Suggestion("\n".join(lines) + "\n", tuple(missing))
+
+
+def _null_words(guesses: Sequence[Guess]) -> list[str]:
+    """What means a blank among dates and numbers; in the place of a patient's id it is a placeholder."""
+    words = {word for guess in guesses for source in guess.sources for word in source.nulls}
+    patients = [source for guess in guesses if guess.column.name == "patient_id" for source in guess.sources]
+    return sorted(words - {word for source in patients for word in source.nulls})
 
 
 def _require_headers(table: str, sources: Sequence[Source]) -> None:
@@ -229,6 +241,11 @@ def _notes(guess: Guess, guesses: Mapping[str, Guess], reader: Policy) -> list[s
     values = suggest_values.joined(guess.sources)
     if guess.column.kind in (Kind.INSTANT, Kind.DATE) and values.count():
         read = instants.read(values, reader)
+        if suggest_values.reads_both_ways(values):
+            first = "day" if any(re.search("%d[/.-]%m", form) for form in reader.instant_formats) else "month"
+            notes.append(
+                f"EVERY DATE READS MONTH FIRST OR DAY FIRST: it is read {first} first; instant_formats decides"
+            )
         unread = (read.problem == instants.UNREADABLE).sum() / values.count()
         if unread > 0:
             notes.append(f"{unread:.1%} of the values are not valid dates")

@@ -45,6 +45,16 @@ _TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M%p", " %I:%M:%S%p", " %H:%M:%S%.f", 
           "T%H:%M:%S%.f%:z")  # fmt: skip
 _SERIALS = {"epoch": r"^1[0-9]{9}(\.\d+)?$", "epoch_ms": r"^1[0-9]{12}$", "excel": r"^4[0-9]{4}(\.\d+)?$"}
 """Numbers that are instants of this century, wherever a header speaks of dates or times."""
+_EXCEL = r"^[345][0-9]{4}(\.\d+)?$"
+"""Days of a spreadsheet from 1982 to 2064, where a column holds nothing else."""
+_NULL_LIKE = (
+    r"(?i)^[(<\[]?(?:nul|null value|nil|no (?:value|data|date|time)|not (?:available|applicable|recorded|known|set|entered"
+    r"|specified|given)|n\.a\.?|n/?d|unknown|unspecified|undefined|missing|empty|blank|tbd)[)>\]]?$"
+    r"|^0+[-/.]0+[-/.][0 :.T]+$"
+)
+"""Words, and dates of zeros, that systems write where there is no value."""
+_FIGURES = r"^[\d\s$()/:.,TZ+-]*\d[\d\s$()/:.,TZ+-]*(?: ?[AaPp]\.?[Mm]\.?)?$"
+_BOTH_WAYS = r"^(\d{1,2})([/.-])(\d{1,2})[/.-](?:\d{4}|\d{2})\b"
 _MOSTLY = 0.6
 _PHONE = r"\+\d{8,15}\b|^(1[-. ])?\(?\d{3}\)?[-. ]\s?\d{3}[-. ]\d{4}$"
 _PARTY = r"(?i)phone|tel|mobile|cell|\bani\b|\bdnis\b|clid|party|^from|^to\b|^src|^dst|dial|caller"
@@ -59,13 +69,15 @@ class Source:
     """One column of an export: its header and the stripped values of the first rows, blanks null.
 
     `dated`: whether they are dates, or dates with times, in a form known or one that a format can name. `declared`: a file
-    with this column is not UTF-8 and was read as GUESS.
+    with this column is not UTF-8 and was read as GUESS. `nulls`: what repeats among dates and numbers as if it meant a
+    blank; the values are null there.
     """
 
     name: str
     values: pl.Series
     dated: Literal["", "date", "instant"] = ""
     declared: bool = False
+    nulls: tuple[str, ...] = ()
 
     @property
     def filled(self) -> float:
@@ -96,7 +108,7 @@ class Source:
         for text, pattern in _SERIALS.items():
             if len(head) and (head.str.contains(pattern).mean() or 0) >= _MOSTLY:  # type: ignore[operator]
                 return text
-        return ""
+        return "excel" if len(head) and head.str.contains(_EXCEL).all() else ""
 
     @property
     def is_phone(self) -> bool:
@@ -142,10 +154,12 @@ def of_parts(parts: Sequence[Part], policy: Policy) -> Export:
         heads.append(pl.DataFrame(named).head(max(SAMPLE - rows, 0)))
         rows += frame.height
     parsed = [
-        Source(
-            values.name,
-            _without_blanks(values.str.strip_chars(), policy).alias(values.name),
-            declared=values.name in declared,
+        _without_nulls(
+            Source(
+                values.name,
+                _without_blanks(values.str.strip_chars(), policy).alias(values.name),
+                declared=values.name in declared,
+            )
         )
         for values in pl.concat(heads, how="diagonal")
         if values.name and values.name not in twice and values.name != ingest.RECORD
@@ -163,6 +177,25 @@ def _csv(text: csvfile.CsvText, rows: int) -> tuple[list[str], pl.DataFrame]:
 
 def _without_blanks(texts: pl.Series, policy: Policy) -> pl.Series:
     return texts.set(texts.str.contains(blank_pattern(policy.nulls, ANY_SIGN)), None)
+
+
+def _without_nulls(source: Source) -> Source:
+    """The column with `nulls`, where all else is dates or numbers."""
+    present = source.values.drop_nulls()
+    like = present.filter(present.str.contains(_NULL_LIKE))
+    words = like.filter(like.is_duplicated()).unique().sort()
+    others = present.filter(~present.is_in(words.implode()))
+    if words.is_empty() or others.is_empty() or not others.str.contains(_FIGURES).all():
+        return source
+    values = source.values.set(source.values.is_in(words.implode()), None)
+    return replace(source, values=values, nulls=tuple(words))
+
+
+def reads_both_ways(values: pl.Series) -> bool:
+    """Whether each date of these texts can be read month first or day first, and some differ then."""
+    parts = values.drop_nulls().str.extract_groups(_BOTH_WAYS).struct.unnest().drop_nulls()
+    first, second = (parts[name].cast(pl.Int32) for name in ("1", "3"))
+    return len(parts) > 0 and bool((first <= 12).all() and (second <= 12).all() and (first != second).any())
 
 
 def joined(sources: Sequence[Source]) -> pl.Series:

@@ -19,6 +19,8 @@ DIFFERENCES: Mapping[str, str] = {"case": "case", "zeros": "leading zeros", "dec
 REFERENCE = r"^(?:urn:(?:uuid|oid):|(?:https?://\S*/)?[A-Z][A-Za-z]+/)|/_history/[^/]*$"
 """What a FHIR reference has around an id: `Patient/10001`, `https://example.org/fhir/Patient/10001/_history/2`."""
 
+LOST_DIGITS = "\ufdd0"
+"""Precedes an id that is a number of more digits than a sheet keeps; a noncharacter, which no text holds."""
 _NO_RECORD = ("0", "-1", "-2", "-3")
 """Keys by which a warehouse points to nothing."""
 _ZEROS = tuple("0" * digits for digits in range(4, 21))
@@ -56,6 +58,13 @@ def _without_common(parser: TableParser, column: Column, values: pl.Series) -> p
     if not parser.has_row(values.is_not_null()):
         parser.filled.discard(column.name)
     return values
+
+
+def without_lost_digits(parser: TableParser, column: Column, values: pl.Series) -> pl.Series:
+    """Null for ids that a sheet has rounded, which reject their rows."""
+    lost = values.str.starts_with(LOST_DIGITS).fill_null(False)
+    parser.reject(column.name, "digits lost in the sheet", lost)
+    return values.set(lost, None) if lost.any() else values
 
 
 def without_keys_of_nothing(parser: TableParser, column: Column, values: pl.Series) -> pl.Series:

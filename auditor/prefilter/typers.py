@@ -119,13 +119,16 @@ def _billed_days(calls: KeptRows, claims: KeptRows | None) -> pl.DataFrame:
     """The patients of claims and of calls that are billed, with the day of each as `first` and `last`."""
     dated = calls.select("patient_id", "call_id", "claim_id", "cpt_code", day="call_start_date")
     if claims:
-        lines = claims.select("patient_id", "claim_id", "call_id", day="service_date")
+        lines = claims.select("patient_id", "claim_id", "call_id", "service_date_last", day="service_date")
+        lines = lines.with_columns(last=pl.coalesce("service_date_last", "day"))
         dated = dated.filter(pl.col("call_id").is_in(lines["call_id"].implode())
                              | pl.col("claim_id").is_in(lines["claim_id"].implode()))  # fmt: skip
-        dated = pl.concat([dated.select("patient_id", "day"), lines.select("patient_id", "day")])
+        own = dated.select("patient_id", "day", last="day")
+        dated = pl.concat([own, lines.select("patient_id", "day", "last")])
     else:
         dated = dated.filter(pl.col("cpt_code").is_not_null() | pl.col("claim_id").is_not_null())
-    return dated.select("patient_id", first="day", last="day")
+        dated = dated.with_columns(last="day")
+    return dated.select("patient_id", "last", first="day")
 
 
 def _widened(spans: pl.DataFrame, back: int, ahead: int) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from auditor.quality import (
     common_ids,
     coverage,
     date_gaps,
+    drift,
     duration_units,
     event_order,
     id_matching,
@@ -43,6 +44,7 @@ from auditor.quality.report import QualityReport
 
 ALL: tuple[Check, ...] = (
     shrinkage.CHECK,
+    drift.CHECK,
     rejects.CHECK,
     id_matching.CHECK,
     link_vocabularies.CHECK,
@@ -99,6 +101,13 @@ def warnings(exports: Exports) -> tuple[str, ...]:
     return tuple(issue.text for issue in issues(exports) if issue.effect is not Effect.REFUSE)
 
 
+def compared(exports: Exports) -> tuple[str, ...]:
+    """What a person should know of this run beside the runs before. Raises InputRefused."""
+    refuse(exports, Stage.COMPARED)
+    checks = (check for check in ALL if check.stage is Stage.COMPARED)
+    return tuple(issue.text for check in checks for issue in check.judge(exports))
+
+
 def quality_report(profiles: Profiles, lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy) -> QualityReport:
     """Assess the profiles of all tables. `lines`: patient_id and provider_id of all lines of the family."""
     ids = [no_matches(), *(profile.id_matches for profile in profiles.values())]
@@ -114,7 +123,7 @@ def quality_report(profiles: Profiles, lines: pl.DataFrame, providers: pl.DataFr
         {table: matches for table, matches in placeholders_by_table.items() if matches.height},
         dict(link_vocabularies.links(profiles)),
         common_groups=common_ids.groups(profiles, providers),
-        rounded=rounded_numbers.rounded(profiles, policy),
+        rounded=rounded_numbers.rounded(profiles, providers, policy),
     )
 
 

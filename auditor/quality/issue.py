@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the windows import checks, and most of these import the windows
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import polars as pl
 
@@ -68,7 +68,8 @@ class Exports:
     """What the checks judge: the exports as read, then what the audit learned of them.
 
     `not_evaluated`: rule code → reason, from PLANNED on. `coverage`, `match_rates` (`relationships.match_rates`),
-    `clear_by_absence` and `unmatched_adjustments` (counts): from JUDGED on. `earlier` and `now`: two runs, at COMPARED.
+    `clear_by_absence` and `unmatched_adjustments` (counts): from JUDGED on. `earlier` and `now`: two runs, and
+    `history`: the runs before, oldest first, at COMPARED.
     """
 
     settings: Settings
@@ -83,6 +84,7 @@ class Exports:
     unmatched_adjustments: int = 0
     earlier: Summary | None = None
     now: Summary | None = None
+    history: Sequence[Summary] = ()
 
     @property
     def policy(self) -> Policy:

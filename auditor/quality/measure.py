@@ -148,17 +148,21 @@ def large_ids(typed: TypedChunk) -> dict[str, LargeIds]:
     for name, column in typed.spec.columns.items():
         if column.kind is not Kind.ID or name not in typed.parser.columns:
             continue
-        texts = typed.parser.columns[name].values
-        long = texts.filter((texts.str.len_bytes() >= _LARGE_DIGITS).fill_null(False))
-        if long.is_empty():
-            continue
-        number = long.filter(long.str.contains(_LARGE)).str.strip_suffix(".0").cast(pl.Int128).unique()
-        number = number.filter(number > 1 << 53)
-        is_exact = number.cast(pl.Float64).cast(pl.Int128) == number
-        if len(number):
-            smallest_exact = number.filter(is_exact).sort().head(LARGE_IDS)
-            found[name] = LargeIds(tuple(smallest_exact.to_list()), not is_exact.all())
+        if large := large_among(typed.parser.columns[name].values):
+            found[name] = large
     return found
+
+
+def large_among(ids: pl.Series) -> LargeIds | None:
+    """The ids above 2^53, if there is one."""
+    long = ids.filter((ids.str.len_bytes() >= _LARGE_DIGITS).fill_null(False))
+    if long.is_empty():
+        return None
+    number = long.filter(long.str.contains(_LARGE)).str.strip_suffix(".0").cast(pl.Int128).unique()
+    number = number.filter(number > 1 << 53)
+    is_exact = number.cast(pl.Float64).cast(pl.Int128) == number
+    smallest_exact = number.filter(is_exact).sort().head(LARGE_IDS)
+    return LargeIds(tuple(smallest_exact.to_list()), not is_exact.all()) if len(number) else None
 
 
 def claimants(typed: TypedChunk) -> pl.DataFrame:

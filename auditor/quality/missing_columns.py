@@ -14,12 +14,13 @@ from collections.abc import Iterator
 
 from auditor.quality.issue import Check, Exports, Issue, Stage
 from auditor.rules import ALL, CODES
-from auditor.rules.rule import OFF
+from auditor.rules.rule import OFF, UNASKED
 from auditor.run_options import REQUIRED_RULES
 from auditor.settings import IGNORED, NOT_SELECTED
 
 _REMEDIES = {
     OFF: "turn it on in the policy",
+    UNASKED: "ask for it under [required] in the policy",
     NOT_SELECTED: "select it, too",
     IGNORED: "leave it out of --ignore",
 }

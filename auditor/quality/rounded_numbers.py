@@ -14,9 +14,12 @@ Source: docs/specification.md#rounded-numbers.
 import math
 from collections.abc import Iterator
 
+import polars as pl
+
 from auditor.parsing.identifiers import MEANS
 from auditor.policy import Policy
 from auditor.quality.issue import Check, Exports, Issue
+from auditor.quality.measure import large_among
 from auditor.quality.profile import LargeIds, Profiles
 from auditor.schema.tables import TABLES
 
@@ -29,12 +32,15 @@ def look_rounded(ids: LargeIds) -> bool:
     return not ids.inexact and len(ids.exact) >= _FEWEST and spread > _CHANCE
 
 
-def rounded(profiles: Profiles, policy: Policy) -> frozenset[str]:
+def rounded(profiles: Profiles, providers: pl.DataFrame, policy: Policy) -> frozenset[str]:
     """The columns, as `table.column`, whose ids look like rounded numbers and that the policy does not name."""
+    of_providers = {name: large_among(providers[name]) for name in ("provider_id", "group_id")}
+    found = {table: profile.large_ids for table, profile in profiles.items()}
+    found["providers"] = {name: ids for name, ids in of_providers.items() if ids}
     return frozenset(
         f"{table}.{column}"
-        for table, profile in profiles.items()
-        for column, ids in profile.large_ids.items()
+        for table, large_ids in found.items()
+        for column, ids in large_ids.items()
         if look_rounded(ids) and not {column, MEANS.get(column, column)} & set(policy.ids.exact)
     )
 

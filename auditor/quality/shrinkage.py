@@ -113,11 +113,11 @@ def _shared(previous: TableExtent, extent: TableExtent) -> dict[str, int]:
     return {
         month: rows
         for month, rows in sorted(previous.months.items())
-        if _covers_month(month, previous) and _covers_month(month, extent)
+        if covers_month(month, previous) and covers_month(month, extent)
     }
 
 
-def _covers_month(month: str, extent: TableExtent) -> bool:
+def covers_month(month: str, extent: TableExtent) -> bool:
     """Whether the table covers a month (2026-03) from its first date to its last."""
     first = date.fromisoformat(f"{month}-01")
     after = (first + timedelta(days=32)).replace(day=1)

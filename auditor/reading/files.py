@@ -174,7 +174,7 @@ def _is_data(path: Path) -> bool:
     name = path.name.lower()
     for suffix in _COMPRESSED:
         name = name.removesuffix(suffix)
-    return name.endswith(_SUFFIXES) or kinds.of_name(path) is not None
+    return name.endswith(_SUFFIXES) or kinds.is_in_folder(path)
 
 
 @contextlib.contextmanager

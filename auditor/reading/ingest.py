@@ -46,7 +46,7 @@ _CELL = 8
 class Staged:
     """What the Parquet file of a staged source holds: its bytes there, and the digest of its rows as read.
 
-    `understood`: what the source holds beside its rows, a sentence each.
+    `understood`: how the source was read.
     """
 
     location: Location
@@ -124,7 +124,7 @@ class Chunk:
 class SourceFile:
     """One input file as it was read. `signature` tells whether it was touched since; None for what is read once only.
 
-    `kind`: csv, parquet, or that of the source. `understood`: what `check` shows of a source of another kind.
+    `kind`: csv, parquet, or that of the source. `understood`: how the source was read.
     """
 
     path: str

@@ -1,5 +1,6 @@
 """The kinds of sources beside CSV and Parquet, and how each is recognized. Source: docs/specification.md#sources."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,22 @@ class Kind:
     """A kind of source.
 
     `name`: as reports show it. `module`: has its reader, `read` (`auditor.sources.source.Reader`). `suffixes`: how its
-    files end, in lower case, `head`: how they begin, whatever they are called. `mark`: what stands between a path and the
-    part of it that is meant, such as a sheet.
+    files end, in lower case, `head`, or the pattern `opening`: how they begin, whatever they are called. `in_folders`: how
+    files end that a folder has for data if they begin so. `mark`: what stands between a path and the part of it that is
+    meant, such as a sheet.
     """
 
     name: str
     module: str
     suffixes: tuple[str, ...] = ()
     head: bytes = b""
+    opening: re.Pattern[bytes] | None = None
+    in_folders: tuple[str, ...] = ()
     mark: str = ""
+
+    def begins(self, data: bytes) -> bool:
+        """Whether a file that begins with this data is of the kind."""
+        return bool(self.head and data.startswith(self.head)) or bool(self.opening and self.opening.match(data))
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,18 @@ class Location:
     within: str = ""
 
 
+_OPENING = 128
+"""Bytes that show how a file begins."""
 KINDS: tuple[Kind, ...] = (
+    Kind("xlsx", "auditor.sources.workbooks", (".xlsx", ".xlsm"), b"PK\x03\x04", mark="#"),
+    Kind("ods", "auditor.sources.workbooks", (".ods",), b"PK\x03\x04", mark="#"),
+    Kind("xls", "auditor.sources.workbooks", (".xls",), b"\xd0\xcf\x11\xe0", mark="#"),
+    Kind(
+        "x12",
+        "auditor.sources.x12",
+        opening=re.compile(rb"(?:\xef\xbb\xbf)?\s*ISA([^\w\s-])..\1"),
+        in_folders=(".x12", ".edi", ".837", ".835", ".clm", ".txt"),
+    ),
     Kind(
         "json lines",
         "auditor.sources.json_lines",
@@ -47,23 +66,32 @@ def of_name(path: Path) -> Kind | None:
 
 
 def of_file(path: Path) -> Kind | None:
-    """The kind of a file by its name, else by how it begins; None for CSV, Parquet and what cannot be opened."""
-    if found := of_name(path):
-        return found
-    heads = [kind for kind in KINDS if kind.head]
-    if not heads or not path.is_file():
-        return None
+    """The kind of a file by how it begins, else by its name; None for CSV, Parquet and what cannot be opened."""
+    named = of_name(path)
+    if (named and not named.head and not named.opening) or not path.is_file():
+        return named
     try:
         with path.open("rb") as stream:
-            head = stream.read(max(len(kind.head) for kind in heads))
+            data = stream.read(_OPENING)
     except OSError:
-        return None
-    return next((kind for kind in heads if head.startswith(kind.head)), None)
+        return named
+    if named and (named.begins(data) or not data):
+        return named
+    return next((kind for kind in KINDS if kind.begins(data)), None)
+
+
+def is_in_folder(path: Path) -> bool:
+    """Whether a file of a folder is data of a kind: by its name, else by its name and how it begins."""
+    name = path.name.lower()
+    may_be = of_name(path) is not None or any(name.endswith(kind.in_folders) for kind in KINDS if kind.in_folders)
+    return may_be and of_file(path) is not None
 
 
 def splits(text: str) -> Iterator[tuple[Path, str, str]]:
     """The ways to read a text as a path, a mark and a part of what is there."""
     for mark in sorted({kind.mark for kind in KINDS} - {""}):
-        path, _, within = text.rpartition(mark)
-        if path and within:
-            yield Path(path), mark, within
+        parts = text.split(mark)
+        for at in range(len(parts) - 1, 0, -1):
+            path, within = mark.join(parts[:at]), mark.join(parts[at:])
+            if path and within:
+                yield Path(path), mark, within

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from auditor import __version__
+from auditor.evaluated import number_asked
 from auditor.inputs import Inputs
 from auditor.judging.findings import AMOUNT, NOT_APPLICABLE
 from auditor.parsing.cells import NULL_WORDS
@@ -75,7 +76,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     return Summary(
         **_head(settings, run),
         rules_evaluated=len(ALL) - len(result.not_evaluated),
-        rules_total=len(ALL),
+        rules_total=number_asked(result.not_evaluated),
         inputs=inputs_of(result.inputs),
         coverage=coverage_of(result.coverage, settings),
         blank_columns=blank_columns_of(result.inputs),
@@ -186,7 +187,7 @@ def inputs_of(inputs: Inputs) -> list[InputFile]:
             lost = int(rejected.get(file.path, 0))
             rows.append(InputFile(table=name, path=file.path, bytes=file.bytes, sha256=file.sha256, rows=file.rows,
                                   used=file.records - lost, rejected=lost, kind=file.kind,
-                                  left_out=file.facts.left_out))  # fmt: skip
+                                  understood=list(file.understood), left_out=file.facts.left_out))  # fmt: skip
     return rows
 
 
@@ -204,6 +205,7 @@ def reaches_of(result: Result, settings: Settings) -> dict[str, TableExtent]:
     """How far each table reaches, visits to `as_of`, its rows by month, its columns that are not blank, those of times."""
     covered, reaches = result.coverage, {}
     until = covered.as_of.astimezone(zone(settings.policy.timezone)).date() if covered.as_of else None
+    billed = "claims" if "claims" in result.inputs.tables else "calls"
     for table, read in result.inputs.tables.items():
         profile = result.inputs.profiles.get(table, TableProfile(table=table))
         days = profile.rows_by_date
@@ -219,11 +221,17 @@ def reaches_of(result: Result, settings: Settings) -> dict[str, TableExtent]:
             first=first,
             last=last,
             months=dict(sorted(months.items())),
+            audited=_by_month(result.claims) if table == billed else {},
             different=profile.distinct_counts(),
             timed=sorted(profile.rows_by_hour),
             columns=sorted(read.columns),
         )
     return reaches
+
+
+def _by_month(claims: pl.DataFrame) -> dict[str, int]:
+    months = claims.group_by(month=pl.col("service_date").dt.strftime("%Y-%m")).len().drop_nulls().sort("month")
+    return dict(months.iter_rows())
 
 
 def joins_of(result: Result) -> list[Join]:

@@ -14,6 +14,7 @@ from auditor.reading.files import shown
 from auditor.reports.page.phrases import evaluated, no_policy, reach, tables, verdict, why_none_audited
 from auditor.reports.summary import shown_payers
 from auditor.reports.tables import URGENT, worst_first
+from auditor.rules.rule import UNASKED
 from auditor.run_summary import Join, Money, PayerResult, RuleResult, Summary, Tally
 from auditor.schema.names import counted, found_of, harmless
 
@@ -87,6 +88,8 @@ def write(
         decided = cases.select("reopened_from", "decided_on", case_number="number")
         urgent = findings.filter(URGENT).join(decided, on="case_number", how="left", maintain_order="left")
         _ledger_lines(out, summary, urgent, folder, show_ids)
+    if summary.ledger.unchecked.is_alarming:
+        out.print(summary.ledger.unchecked.sentence)
     out.print(Text(verdict(summary)["headline"], style="bold"))
     if folder:
         page = folder / "report.html"
@@ -236,9 +239,11 @@ def _providers(providers: pl.DataFrame, most: int | None, show_ids: bool) -> Tab
 
 
 def _not_evaluated(summary: Summary, most: int | None) -> str:
-    skipped = [rule for rule in summary.rules if not rule.evaluated]
+    skipped = [rule for rule in summary.rules if not rule.evaluated and rule.reason != UNASKED]
+    codes = ", ".join(rule.code for rule in summary.rules if rule.reason == UNASKED)
+    unasked = f"; not evaluated because {UNASKED}: {codes}" if codes else ""
     if not skipped:
-        return "Every rule was evaluated"
+        return f"Every rule that the policy asks for was evaluated{unasked}"
     if most is not None and len(skipped) > 2:
-        return f"Not evaluated: {', '.join(rule.code for rule in skipped)}; the report says why"
-    return "Not evaluated: " + "; ".join(f"{rule.code} ({rule.reason})" for rule in skipped)
+        return f"Not evaluated: {', '.join(rule.code for rule in skipped)}; the report says why{unasked}"
+    return "Not evaluated: " + "; ".join(f"{rule.code} ({rule.reason})" for rule in skipped) + unasked

@@ -1,4 +1,4 @@
-"""The five documentation rules differ only in the item that must be documented."""
+"""The documentation rules differ only in the item that must be documented."""
 
 import polars as pl
 

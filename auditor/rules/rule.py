@@ -10,11 +10,13 @@ from typing import Any, Literal
 
 import polars as pl
 
-from auditor.policy import Severity
+from auditor.policy import Policy, Severity
 from auditor.schema.tables import TABLES
 from auditor.windows import CoverageWindow, RecordSet, check
 
 Row = Mapping[str, Any]
+Needs = tuple[tuple[str, ...], ...]
+"""Alternatives: of each, one must exist in the inputs."""
 Why = Callable[[Row, Sequence[Row], Any], str]
 """Claim, the records considered for it, and the finished run (`run_summary.Summary`) → why a rule is unknown."""
 
@@ -35,6 +37,7 @@ class Outcome(IntEnum):
 
 
 OFF = "off in the policy"
+UNASKED = "the policy does not ask for it"
 """Why a rule that every policy does without is not evaluated."""
 
 
@@ -49,10 +52,11 @@ class Rule:
 
     What the rule reads: `needs` are alternatives, at least one of which must exist for the rule to be evaluated: a
     column as `table.column`, or a table; `lines.units` and the like are columns of the claims table, or of the calls
-    without one. `reads` are other columns that change its outcome; every rule also reads required columns and `BILLED`.
-    If the exports do not cover `window`, the rule is unknown. `dated`: it has no window, but compares the service date.
-    `reads_calls`: it does not apply to a claim without a call unless it judges it `without_call` (`applies` may say when),
-    and is unknown if the claim's ids may match one.
+    without one. `asked`: what a policy needs besides, or None if the policy does not ask for the rule. `reads` are other
+    columns that change its outcome; every rule also reads required columns and `BILLED`. If the exports do not cover
+    `window`, the rule is unknown. `dated`: it has no window, but compares the service date. `reads_calls`: it does not
+    apply to a claim without a call unless it judges it `without_call` (`applies` may say when), and is unknown if the
+    claim's ids may match one.
 
     The texts that `explain` prints: `nothing` if the rule found nothing, `why_unknown` if it is unknown,
     `not_applicable` if it does not apply to a claim that has a call, and `exclusion_reason` for a record that supports
@@ -76,7 +80,8 @@ class Rule:
     considered: pl.Expr = field(default_factory=lambda: pl.lit(True))
     applies: pl.Expr = field(default_factory=lambda: pl.lit(True))
     reads: tuple[str, ...] = ()
-    needs: tuple[tuple[str, ...], ...] = ()
+    needs: Needs = ()
+    asked: Callable[[Policy], Needs | None] = lambda _: ()
     window: CoverageWindow | None = None
     dated: bool = False
     reads_calls: bool = False
@@ -153,11 +158,22 @@ class Rule:
         absent = {"calls", "visits"} - {*tables}
         return any({name.partition(".")[0] for name in names} & absent for names in self.needs)
 
-    def why_not_evaluated(self, exists: frozenset[str], off: frozenset[str]) -> str | None:
-        """The reason the rule cannot be evaluated on these tables and columns, or None; `off` are the rules without one."""
-        if self.code in off:
-            return OFF
-        for alternatives in self.needs:
+    def is_on(self, policy: Policy) -> bool:
+        """Whether the policy asks for the rule, and it is not off there."""
+        return self.asked(policy) is not None and policy.severity.get(self.code) != "off"
+
+    def why_left_out(self, policies: Sequence[Policy]) -> str | None:
+        """Why none of the policies evaluates the rule, or None."""
+        if any(map(self.is_on, policies)):
+            return None
+        return UNASKED if all(self.asked(policy) is None for policy in policies) else OFF
+
+    def why_not_evaluated(self, exists: frozenset[str], policies: Sequence[Policy]) -> str | None:
+        """Why the rule cannot be evaluated under these policies on these tables and columns, or None."""
+        if reason := self.why_left_out(policies):
+            return reason
+        asked = (alternatives for policy in policies if self.is_on(policy) for alternatives in self.asked(policy) or ())
+        for alternatives in (*self.needs, *asked):
             if not exists.intersection(alternatives):
                 needed = " or ".join(alternatives)
                 return f"no {needed} in the inputs"
@@ -234,14 +250,18 @@ AFTER_CLAIM = (
 """How far an earlier line is from the claim in messages."""
 
 ONCE = pl.col("billed_again").is_null()
-"""Whether another line does not bill the claim's service to another payer, or again after nothing was paid."""
+"""Whether another line does not bill the claim's service again for a reason that makes it no repeat."""
 
 BILLED_AGAIN = (
-    pl.when("billed_again")
-    .then(pl.lit(", but to another payer"))
-    .when(~pl.col("billed_again"))
-    .then(pl.lit(", but just one of the two has a paid amount of 0"))
-    .otherwise(pl.lit(""))
+    pl.col("billed_again")
+    .fill_null("")
+    .replace(
+        {
+            "payer": ", but to another payer",
+            "paid": ", but just one of the two has a paid amount of 0",
+            "remittance": ", but one of the two is a payer's line that fits no line of the claim",
+        }
+    )
 )
 """Why an earlier line of the same service supports review at most, in messages."""
 

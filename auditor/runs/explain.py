@@ -21,6 +21,8 @@ from auditor.windows import bounds
 from auditor.zones import zone
 
 Row = dict[str, Any]
+_SUFFIX = 4
+"""Digits, at least, by whose end a claim is looked for."""
 _SUGGESTION_POOL = 20_000
 """Claim ids that are searched for a similar one."""
 _TABLES = ("claims", "findings", "evidence")
@@ -75,7 +77,9 @@ class ClaimExplanation:
 
 
 def explain(folder: Path, claim_id: str) -> list[ClaimExplanation]:
-    """Explain each line of a claim. `folder` is a run's folder, or an output folder, whose latest run is used.
+    """Explain each line of a claim, named by its id, a finding id or a case number.
+
+    `folder` is a run's folder, or an output folder, whose latest run is used.
 
     Raises UsageError if the folder has no run or the run has no such claim, InputRefused if a file cannot be read.
     """
@@ -84,6 +88,7 @@ def explain(folder: Path, claim_id: str) -> list[ClaimExplanation]:
         raise UsageError(f"{folder}: this run has no evidence; run the audit again with evidence in --write")
     try:
         summary = past.read(run / "summary.json")
+        claim_id = _claim_of(run, claim_id)
         claims, findings, evidence = (
             past.scan(run, name).filter(pl.col("claim_id") == claim_id).collect() for name in _TABLES
         )
@@ -91,14 +96,35 @@ def explain(folder: Path, claim_id: str) -> list[ClaimExplanation]:
         problem = f"the run's files cannot be read ({type(error).__name__}); run the audit again"
         raise InputRefused(f"{run}: {problem}") from None
     if claims.is_empty():
-        pool = pl.scan_parquet(run / "claims.parquet").select("claim_id").collect()["claim_id"].unique()
-        if len(pool) > _SUGGESTION_POOL:
-            pool = pool.filter(pool.str.slice(0, 3) == claim_id[:3]).head(_SUGGESTION_POOL)
+        audited = pl.scan_parquet(run / "claims.parquet").select("claim_id").collect()["claim_id"].unique()
         raise UsageError(
             f"{run}: this run audited no claim with that id; check the id, including upper and lower case"
-            f"{nearest(claim_id, pool, 0.8)}"
+            f"{_nearest(claim_id, audited)}"
         )
     return [_explanation(claim, _of(claim, findings), _of(claim, evidence), summary) for claim in claims.to_dicts()]
+
+
+def _claim_of(run: Path, text: str) -> str:
+    """The claim id that a text is, or that of the finding id or the case number that it is; else the text."""
+    is_claim = past.scan(run, "claims").filter(pl.col("claim_id") == text).head(1).collect().height
+    names = [name for name in ("finding_id", "case_number") if name in past.scan(run, "findings").collect_schema()]
+    if is_claim or not names:
+        return text
+    same = pl.any_horizontal(pl.col(name).cast(pl.String) == text.removeprefix("#") for name in names)
+    found = past.scan(run, "findings").filter(same).select("claim_id").head(1).collect()
+    return str(found.item()) if found.height else text
+
+
+def _nearest(claim_id: str, pool: pl.Series) -> str:
+    """`; did you mean X?` for an id that ends like the text, as without its leading zeros, else for one that looks alike."""
+    digits = claim_id.lstrip("0")
+    if len(digits) >= _SUFFIX and digits.isdecimal():
+        ends = pool.filter(pool.str.ends_with(digits)).sort()
+        if len(ends) == 1:
+            return f"; did you mean {ends[0]}?"
+    if len(pool) > _SUGGESTION_POOL:
+        pool = pool.filter(pool.str.slice(0, 3) == claim_id[:3]).head(_SUGGESTION_POOL)
+    return nearest(claim_id, pool, 0.8)
 
 
 def find_run(folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """The finished runs in an output folder, of this version or an older one."""
 
+import contextlib
 from pathlib import Path
 
 import polars as pl
@@ -28,6 +29,15 @@ def day_of(column: str) -> pl.Expr:
 def read(path: Path) -> Summary:
     """Read a summary.json. Raises OSError, and ValueError for one that is damaged."""
     return Summary.model_validate_json(path.read_bytes())
+
+
+def history(out: Path, runs: int) -> list[Summary]:
+    """The summaries of the last runs in an output folder that a ledger knows, oldest first; damaged ones are left out."""
+    found: list[Summary] = []
+    for run in folders(out)[-runs:]:
+        with contextlib.suppress(OSError, ValueError):
+            found.append(read(run / "summary.json"))
+    return [summary for summary in found if summary.ledger.run]
 
 
 def scan(run: Path, table: str) -> pl.LazyFrame:

@@ -6,7 +6,7 @@ Source: docs/specification.md#json-lines.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ def read(table: str, locations: Sequence[Location], context: Context) -> Iterato
     """Each file's records. Raises InputRefused for a line that is not an object, and for files that change meanwhile."""
     resources = Resources(table, context)
     for location in locations:
-        blocks = json_text.blocks(table, location, context.policy)
-        first, blocks = json_text.described(blocks)
+        given = islice(json_text.blocks(table, location, context.policy), None if context.sample is None else 1)
+        first, blocks = json_text.described(given)
         if isinstance(first.get(TYPE), str):
             resources.add(location, blocks)
         else:

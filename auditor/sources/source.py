@@ -1,6 +1,7 @@
 """What a reader of sources makes. Source: docs/specification.md#sources."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +22,8 @@ class Source:
     `frames`: at least one, all with the same columns and types that Parquet has; the columns by their headers, as the
     source calls them, or canonical names; lists are lists of text. A column RECORD (UInt32) numbers the records as the
     source does; without it they are numbered from 1.
-    `warnings`: sentences for the user, `understood`: what `check` shows of the source; complete once the frames are read.
+    `warnings`: sentences for the user, and `understood`: how the source is read, for `check` and the summary; both are
+    complete once the frames are read.
     """
 
     location: Location
@@ -34,15 +36,20 @@ class Source:
 class Context:
     """What readers need to know of the run. `folder`: for files that are removed at the end of the run.
 
-    `located`: all sources of other kinds, by table. `memo`: what the reader of one table keeps for the next ones; they are
-    read in the order calls, visits, claims, providers.
+    `tables`: the tables of the run. `sample`: rows of a table that are enough, whatever its columns (None: all rows of the
+    columns that the run reads). `database`: the URL of the database. `kept`: what a reader keeps from table to table;
+    they are read in the order calls, visits, claims, providers. `stack` is closed when all tables are read. `located`: all
+    sources of other kinds, by table.
     """
 
     policy: Policy
     folder: Path
-    database: str | None = None
+    tables: frozenset[str]
+    database: str | None = field(default=None, repr=False)
+    sample: int | None = None
+    kept: dict[str, Any] = field(default_factory=dict)
+    stack: ExitStack = field(default_factory=ExitStack)
     located: Mapping[str, Sequence[Location]] = field(default_factory=dict)
-    memo: dict[str, Any] = field(default_factory=dict)
 
 
 class Reader(Protocol):

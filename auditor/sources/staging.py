@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import polars as pl
 import pyarrow.parquet as pq
 
-from auditor.errors import OutputFailed
+from auditor.errors import InputRefused, OutputFailed
 from auditor.policy import Policy
 from auditor.reading import files
 from auditor.reading.ingest import Part, Parts, Staged
@@ -27,8 +27,17 @@ from auditor.sources.source import Context, Source
 
 
 @contextmanager
-def staged(found: Mapping[str, files.Found], policy: Policy, parent: Path | None = None) -> Iterator[Parts]:
+def staged(
+    found: Mapping[str, files.Found],
+    policy: Policy,
+    parent: Path | None = None,
+    *,
+    database: str | None = None,
+    sample: int | None = None,
+) -> Iterator[Parts]:
     """Each table's files; what is neither CSV nor Parquet is in a folder inside `parent` until the block is left.
+
+    `database`, `sample`: as in Context.
 
     Raises InputRefused for what cannot be read whole, OutputFailed where there is no room for it.
     """
@@ -36,8 +45,19 @@ def staged(found: Mapping[str, files.Found], policy: Policy, parent: Path | None
         yield {table: _of_table(table, one, None) for table, one in found.items()}
         return
     with _scratch(parent) as folder:
-        context = Context(policy, folder, located={table: one.located for table, one in found.items()})
-        yield {table: _of_table(table, one, context) for table, one in found.items()}
+        located = {table: one.located for table, one in found.items()}
+        context = Context(policy, folder, frozenset(found), database, sample, located=located)
+        with context.stack:
+            parts = {table: _of_table(table, one, context) for table, one in found.items()}
+        yield parts
+
+
+def refuse_on_spark(table: str, location: Location) -> None:
+    """Raise InputRefused: staged files are on this machine only."""
+    raise InputRefused(
+        f"{table}: {location.shown}: --engine spark does not read sources of the kind {location.kind.name}; use "
+        "--engine local, or export to CSV or Parquet"
+    )
 
 
 @contextmanager

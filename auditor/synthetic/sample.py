@@ -21,7 +21,8 @@ from typing import Any
 
 import polars as pl
 
-from auditor.rules import CODES
+from auditor import policy as policies
+from auditor.rules import ALL
 from auditor.synthetic import rows as generated
 from auditor.synthetic import scenarios as cases
 from auditor.synthetic.templates import ABSENT_ROLE, COMMON_ROLES, ROLES, frame
@@ -139,7 +140,7 @@ def _tally(scenarios: list[cases.Scenario], drawn: Counter[int], *, table: bool)
         counts.update({key: count * times for key, count in scenarios[number].tally.items()})
         for part, amount in scenarios[number].money.items():
             money[part] += amount * times
-    evaluated = [rule for rule in CODES if table or rule != "INT001"]
+    evaluated = [rule.code for rule in ALL if rule.is_on(policies.load()) and (table or rule.code != "INT001")]
     days = [cases.VISITS_SINCE + timedelta(days=number) for number in (0, cases.CLAIMS_SINCE_DAY, cases.AS_OF_DAY)]
     as_of = datetime.combine(days[2], time(), zone(generated.TIMEZONE)) + timedelta(minutes=cases.AS_OF_MINUTE)
     outcomes = ("violation", "review", "unknown")

@@ -7,13 +7,14 @@ rules name.
 Source: docs/specification.md#whether-a-visit-is-related, docs/specification.md#rules.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Literal
 
 import polars as pl
 
-from auditor.windows import calls, lines, visits
+from auditor.windows import calls, lines, other_days, visits
 from auditor.windows.columns import RELATED, Columns
 from auditor.windows.records import PatientRecords
 
@@ -59,11 +60,22 @@ class RecordSets:
         audited, codes = records.context.audited, records.context.codes
         self.records = records
         self.lines = lines.as_counted(all_lines, records.context.policy)
+        self._counted: pl.DataFrame | None = None
         own = pl.col("judge").eq_missing(judge)
         self.claims = self.lines.filter(own & audited & pl.col("cpt_code").is_in(codes))
 
     def __getitem__(self, record_set: RecordSet) -> pl.DataFrame:
         return _BUILDERS[record_set](self)
+
+    def on_other_days(self) -> Iterator[tuple["RecordSets", "RecordSets"]]:
+        """The record sets of claims with a range of service dates on another of its days, and of all after such lines."""
+        for moved in other_days.of_ranges(self.lines, self.records):
+            claims, earlier = copy(self), copy(self)
+            claims.__dict__.pop("pairs", None)
+            claims.claims = moved.lines.join(self.claims.select("line"), on="line", how="semi")
+            claims._counted = moved.counted
+            earlier.lines = moved.lines
+            yield claims, earlier
 
     @cached_property
     def pairs(self) -> pl.DataFrame:
@@ -80,7 +92,9 @@ _BUILDERS: Mapping[RecordSet, Callable[[RecordSets], pl.DataFrame]] = {
     "claim": lambda record_sets: record_sets.claims,
     "visit_before": lambda record_sets: visits.before(record_sets.pairs, record_sets.records),
     "visit_after": lambda record_sets: visits.after(record_sets.pairs),
-    "line_before": lambda record_sets: lines.before(record_sets.claims, record_sets.lines, record_sets.records),
+    "line_before": lambda record_sets: lines.before(
+        record_sets.claims, record_sets.lines, record_sets.records, record_sets._counted
+    ),
     "shared_call": lambda record_sets: lines.shared_call(record_sets.claims, record_sets.lines, record_sets.records),
     "same_day": lambda record_sets: lines.same_day(record_sets.claims, record_sets.lines, record_sets.records),
     "own_call": lambda record_sets: calls.own_call(record_sets.claims, record_sets.records),

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from auditor import payers
-from auditor.policy import Policy
+from auditor.policy import Policy, Required
 from auditor.quality.coverage import Coverage
 from auditor.quality.coverage_bounds import first_instant
 from auditor.quality.relationships import CLAIMED
@@ -59,6 +59,7 @@ CLAIM: Columns = {
     "has_call": (FLAG, "a call supports it"),
     "has_both_times": (FLAG, "a call has both a clock time and a stated one"),
     "payer": (TEXT, "the insurer billed"),
+    "remittance_only": (FLAG, "a payer's line that fits no line of the claim as it was billed"),
     "names_call": (FLAG, "its ids name one of its calls"),
     "has_shared_calls": (FLAG, "a call supports it; without a table of calls, its row names one"),
     "group_id": (TEXT, "billing group of its provider"),
@@ -73,6 +74,14 @@ CLAIM: Columns = {
     "doc_advice": (FLAG, "a call documents the advice"),
     "doc_statement": (FLAG, "a call documents the statement"),
     "doc_identity": (FLAG, "a call documents the caller's identity"),
+    "doc_consent": (FLAG, "a call documents the patient's consent"),
+    "required_modifiers": (TEXT, "the modifiers of which the policy requires one, in words"),
+    "lacks_modifier": (FLAG, "the policy requires one of some modifiers, and the line has none of them"),
+    "required_places": (TEXT, "the places of service of which the policy requires one, in words"),
+    "has_other_place": (
+        FLAG,
+        "the policy requires one of some places of service, and the line has another; null if blank",
+    ),
     "lookback_not_covered": (FLAG, "the days before are not covered, or visits of the patient may be missing"),
     "postoperative_not_covered": (FLAG, "the same for the longest global period before"),
     "ahead_not_covered": (FLAG, "the same for the hours after"),
@@ -98,8 +107,8 @@ CLAIM: Columns = {
 """The audited claims, one row each."""
 
 BILLED_AGAIN = (
-    FLAG,
-    "the same service, billed again: true to another payer, false where just one of the two was paid nothing, else null",
+    TEXT,
+    "why it is the same service, billed again: another payer, one paid nothing, or one is of a remittance only",
 )
 
 LINE_BEFORE: Columns = RECORD | {
@@ -134,8 +143,8 @@ SAME_DAY: Columns = RECORD | {
 """Visits and other active lines of the patient, provider and date whose codes bundle with the claim's."""
 
 
-def with_coverage(records: PatientRecords) -> pl.DataFrame:
-    """The lines with their band and what the coverage leaves open; where nothing tells, it is open."""
+def with_coverage(records: PatientRecords, some: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The lines, or some of them, with their band and what the coverage leaves open; where nothing tells, it is open."""
     visits, lines = (
         pl.col("patient_id").is_in(patients.to_list())
         for patients in (records.context.patients_with_rejected_visits, records.context.patients_with_rejected_lines)
@@ -185,15 +194,17 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
     )
     keys = ["patient_id", "provider_id"]
     near = records.near_providers.group_by(keys).agg(near_provider=pl.col("family").any())
-    billed = records.billing.lines.join(near, on=keys, how="left", maintain_order="left")
+    billed = (records.billing.lines if some is None else some).join(near, on=keys, how="left", maintain_order="left")
     billed = billed.with_columns(
         **bounds.window_edges(records.context.policy.timezone),
         shared_calls=pl.col("call_ids" if records.context.has_calls else "named_calls"),
+        place=pl.col("line").cast(pl.Float64),
     )
     billed = billed.with_columns(
         is_placeholder=is_placeholder.fill_null(False),
         calls_rounded=pl.lit(quality.is_rounded("call_id", "claim_id", "patient_id", "provider_id")),
         provider_rounded=pl.lit(quality.is_rounded("provider_id")),
+        call_rounded=pl.col("has_call") & _found_by_rounded(records),
         provider_unsure=nearly_in("provider_id", "provider in providers").fill_null(True),
         call_unsure=call_unsure.fill_null(False) if records.compares_calls else pl.lit(False),
         has_shared_calls=pl.col("shared_calls").list.len().fill_null(0) > 0,
@@ -204,6 +215,18 @@ def with_coverage(records: PatientRecords) -> pl.DataFrame:
     ).drop("near_provider")
     covered = records.context.coverage
     return payers.by_policy(billed, records.context.policy, lambda some, own: _with_windows(some, covered, own))
+
+
+def _found_by_rounded(records: PatientRecords) -> pl.Expr:
+    """Whether a line's calls are found by ids that look like rounded numbers: another call may be the line's."""
+    rounded = records.context.quality.is_rounded
+    if not records.has_claims_table:
+        return (pl.col("call_ids").list.len() > 1) & pl.lit(rounded("claim_id"))
+    return (
+        pl.when(pl.col("own_call_id").is_not_null()).then(pl.lit(rounded("call_id")))
+        .when("names_call").then(pl.lit(rounded("claim_id")))
+        .otherwise(pl.lit(rounded("patient_id", "provider_id")))
+    )  # fmt: skip
 
 
 def _with_windows(lines: pl.DataFrame, covered: Coverage, policy: Policy) -> pl.DataFrame:
@@ -218,8 +241,22 @@ def _with_windows(lines: pl.DataFrame, covered: Coverage, policy: Policy) -> pl.
         high=of_band("high"),
         max_units=pl.lit(policy.frequency.max_units),
         hours_ahead=pl.lit(policy.lookahead.hours),
+        **_requirements(policy.required),
         **{name: uncovered | pl.col(name) for name, uncovered in bounds.not_covered(covered, policy).items()},
     )
+
+
+def _requirements(required: Required) -> dict[str, pl.Expr]:
+    """What the policy requires of a line, and whether the line lacks it."""
+    modifiers, places = required.modifiers, required.place_of_service
+    place = pl.col("place_of_service").str.extract(r"0*(\d+)").str.zfill(2)
+    has_modifier = pl.col("modifiers").list.eval(pl.element().is_in(modifiers)).list.any()
+    return {
+        "required_modifiers": pl.lit(" or ".join(modifiers)),
+        "lacks_modifier": ~has_modifier if modifiers else pl.lit(False),
+        "required_places": pl.lit(" or ".join(places)),
+        "has_other_place": ~place.is_in(places) if places else pl.lit(False),
+    }
 
 
 def sequence(lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
@@ -229,6 +266,23 @@ def sequence(lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     A run is a series of claims of one patient, provider and code, each within the period of the one before it. `lines` are
     in line order.
     """
+    series = (
+        lines.filter(pl.col("cpt_code").is_in(records.context.codes))
+        .group_by("patient_id", "provider_id", "cpt_code", maintain_order=True)
+        .agg(SEQUENCED)
+        .with_row_index("series")
+        .explode(SEQUENCED)
+    )
+    marked = lines.join(sequenced(series, records).drop("series"), on="line", how="left", maintain_order="left")
+    return marked.with_columns(pl.col("counted", "depends_on_unknown").fill_null(False))
+
+
+SEQUENCED = ("line", "service_date", "lines_not_covered", "lines_tainted", "judge")
+"""What FRQ001's sequence reads of a line."""
+
+
+def sequenced(series: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
+    """`series`, `line`, `counted` and `depends_on_unknown`, of lines that stand series by series, each in line order."""
     policies = payers.numbered(records.context.policy)
 
     def of_policy(value: Callable[[Policy], Any], nobody: Any) -> pl.Expr:
@@ -237,18 +291,10 @@ def sequence(lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         of_number = {number: value(policy) for number, policy in enumerate(policies)} | {None: nobody}
         return pl.col("judge").replace_strict(of_number)
 
-    facts = ("line", "service_date", "lines_not_covered", "lines_tainted", "judge")
-    series = (
-        lines.filter(pl.col("cpt_code").is_in(records.context.codes))
-        .group_by("patient_id", "provider_id", "cpt_code", maintain_order=True)
-        .agg(facts)
-        .with_row_index("series")
-        .explode(facts)
-        .with_columns(
-            last_day=of_policy(lambda policy: policy.frequency.last_day, policies[0].frequency.last_day),
-            flags=of_policy(lambda policy: policy.severity.get("FRQ001") != "off", False),
-            reported=of_policy(lambda policy: policy.frequency.anchor == "reported", False),
-        )
+    series = series.with_columns(
+        last_day=of_policy(lambda policy: policy.frequency.last_day, policies[0].frequency.last_day),
+        flags=of_policy(lambda policy: policy.severity.get("FRQ001") != "off", False),
+        reported=of_policy(lambda policy: policy.frequency.anchor == "reported", False),
     )
     gap = (pl.col("service_date") - pl.col("service_date").shift(1)).dt.total_days()
     new = (pl.col("series") != pl.col("series").shift(1)).fill_null(True)
@@ -258,13 +304,12 @@ def sequence(lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         own_run=(new | (gap > pl.col("last_day"))).cum_sum(),
         repeats=pl.col("flags") & pl.col("reported") & ~new & (gap <= pl.col("last_day")),
     )
-    claims = claims.with_columns(counted=pl.col("line").is_in(_counted(claims.filter(~pl.col("repeats"))).implode()))
+    claims = claims.with_row_index("at")
+    claims = claims.with_columns(counted=pl.col("at").is_in(_counted(claims.filter(~pl.col("repeats"))).implode()))
     unknown = pl.col("counted") & pl.col("lines_not_covered") & (pl.col("flags") | pl.col("lines_tainted"))
     earlier = unknown.cum_sum() - unknown
     depends = earlier > pl.when(_first("own_run")).then(earlier).forward_fill()
-    marks = claims.select("line", "counted", depends_on_unknown=depends)
-    marked = lines.drop("lines_tainted").join(marks, on="line", how="left", maintain_order="left")
-    return marked.with_columns(pl.col("counted", "depends_on_unknown").fill_null(False))
+    return claims.select("series", "line", "counted", depends_on_unknown=depends)
 
 
 def as_counted(lines: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -280,21 +325,21 @@ def _first(run: str) -> pl.Expr:
 
 
 def _counted(claims: pl.DataFrame) -> pl.Series:
-    """The lines that no counted one before them flags.
+    """Where the claims are (`at`) that no counted one before them flags.
 
     Rounds take the first undecided claim of every run as counted and drop those that it flags: as many rounds as the
     longest run has counted claims.
     """
     rounds, undecided, first = [], claims, _first("run")
     while not undecided.is_empty():
-        rounds.append(undecided.filter(first)["line"])
+        rounds.append(undecided.filter(first)["at"])
         anchor = pl.when(first).then("service_date").forward_fill()
         beyond = (pl.col("service_date") - anchor).dt.total_days() > pl.col("last_day")
         undecided = undecided.filter(~first & (beyond | ~pl.col("flags") | pl.col("reported")))
-    return pl.concat(rounds) if rounds else claims["line"]
+    return pl.concat(rounds) if rounds else claims["at"]
 
 
-_BILLED_AGAIN = ("payer", "paid_amount", "names_call", "shared_calls")
+_BILLED_AGAIN = ("payer", "paid_amount", "names_call", "shared_calls", "claim_id", "remittance_only")
 """What tells whether one service was billed again, beside the `_LINE_COLUMNS`."""
 _LINE_COLUMNS = ("line", "patient_id", "provider_id", "service_date", "cpt_code", "group_id", "specialty")
 
@@ -302,7 +347,8 @@ _LINE_COLUMNS = ("line", "patient_id", "provider_id", "service_date", "cpt_code"
 def _line_record(zone: str) -> list[pl.Expr]:
     """A line as a record; `at` is its start, or the midnight of its date if the start is unknown."""
     at = pl.coalesce("start", first_instant(pl.col("service_date"), zone))
-    names = (*_LINE_COLUMNS, *_BILLED_AGAIN, "counted", "start", "claim_status_sure", "unmatched", "service_date_last")
+    names = (*_LINE_COLUMNS, *_BILLED_AGAIN, "place", "counted", "start", "claim_status_sure", "unmatched",
+             "service_date_last")  # fmt: skip
     earlier = [pl.col(name).alias(f"e_{name}") for name in names if name != "patient_id"]
     return [pl.col("patient_id"), *earlier, pl.col("claim_id").alias("id"), at.alias("at")]
 
@@ -324,10 +370,16 @@ def _as_records(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _billed_again() -> pl.Expr:
-    """For two lines of one service: true to another payer, false where just one of them was paid nothing, else null."""
+    """For two lines of one service: `payer` where it was billed to another, `paid` where just one was paid nothing."""
     payer, e_payer = (pl.col(name).str.to_lowercase().str.replace_all(r"[\s_-]", "") for name in ("payer", "e_payer"))
     paid_nothing, e_paid_nothing = ((pl.col(name) == 0).fill_null(False) for name in ("paid_amount", "e_paid_amount"))
-    return pl.when(payer != e_payer).then(True).when(paid_nothing != e_paid_nothing).then(False)
+    return pl.when(payer != e_payer).then(pl.lit("payer")).when(paid_nothing != e_paid_nothing).then(pl.lit("paid"))
+
+
+def _is_beside() -> pl.Expr:
+    """Whether two lines are of one claim and date, and one of them is a payer's that fits no line of the claim."""
+    alike = (pl.col(name) == pl.col(f"e_{name}") for name in ("claim_id", "service_date"))
+    return pl.all_horizontal(*alike) & (pl.col("remittance_only") | pl.col("e_remittance_only"))
 
 
 def _same_service() -> pl.Expr:
@@ -339,16 +391,25 @@ def _same_service() -> pl.Expr:
     return shared.fill_null(False) | (~(pl.col("names_call") & pl.col("e_names_call")) & alike)
 
 
-def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
-    """Earlier active lines of the family for the claim's patient, within the frequency period."""
+def before(
+    claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords, counted: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Earlier active lines of the family for the claim's patient, within the frequency period.
+
+    `counted`: by `line` and `e_line`, where FRQ001 counts other lines for a claim than `lines` say (`other_days.Moved`).
+    """
     days = bounds.days_between("service_date", "e_service_date")
     pairs = (
         claims.lazy()
-        .select(*_LINE_COLUMNS, *_BILLED_AGAIN, "start", "depends_on_unknown", "is_placeholder", "unmatched")
+        .select(*_LINE_COLUMNS, *_BILLED_AGAIN, "place", "start", "depends_on_unknown", "is_placeholder", "unmatched")
         .join(lines.lazy().select(_line_record(records.context.policy.timezone)), on="patient_id", how="inner")
-        .filter((pl.col("e_line") < pl.col("line")) & bounds.in_period(records.context.policy, days))
+        .filter((pl.col("e_place") < pl.col("place")) & (pl.col("e_line") != pl.col("line")))
+        .filter(bounds.in_period(records.context.policy, days))
         .collect()
     )
+    if counted is not None:
+        own = counted.rename({"counted": "e_counted"})
+        pairs = pairs.drop("e_counted").join(own, on=["line", "e_line"], how="left")
     unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
     rounded = records.context.quality.is_rounded("patient_id", "provider_id")
     status_known = (
@@ -361,7 +422,9 @@ def before(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords) -
         status_known=status_known,
         common_group=records.context.quality.is_common_group("group_id"),
         may_replace=unmatched,
-        billed_again=pl.when(_same_service()).then(_billed_again()),
+        billed_again=pl.coalesce(
+            pl.when(_same_service()).then(_billed_again()), pl.when(_is_beside()).then(pl.lit("remittance"))
+        ),
     )
 
 
@@ -382,6 +445,7 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
         "provider_id",
         "payer",
         "paid_amount",
+        "remittance_only",
     ]
     of_family = family.join(lines.select("line", "start", *keys), on="line")
     candidates = pl.concat([
@@ -392,7 +456,9 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
             is_telephone=pl.col("cpt_code").is_in(listed), by_id="named_by_id",
         ),
     ]).rename({name: f"e_{name}" for name in ("line", "start", *keys)})  # fmt: skip
-    shared = family.join(claims.select(*_LINE_COLUMNS, "payer", "paid_amount", "start"), on="line")
+    shared = family.join(
+        claims.select(*_LINE_COLUMNS, "payer", "paid_amount", "claim_id", "remittance_only", "start"), on="line"
+    )
     shared = shared.join(candidates, on="call_id", how="inner").filter(
         pl.when(pl.col("e_line").is_null())
         .then(pl.col("is_telephone") | pl.col("by_id"))
@@ -411,7 +477,7 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
         order=-pl.col("position").cast(pl.Int64),
         elapsed=bounds.elapsed("start", "e_start"),
         status_known=pl.col("e_claim_status_sure") & ~pl.lit(records.context.quality.is_rounded("call_id", "claim_id")),
-        billed_again=_billed_again(),
+        billed_again=pl.coalesce(_billed_again(), pl.when(_is_beside()).then(pl.lit("remittance"))),
     )
 
 

@@ -69,3 +69,21 @@ def test_no_severity_makes_it_a_violation(tmp_path: Path):
 def test_another_telephone_code_for_one_call(tmp_path: Path):
     found = audit(tmp_path, MEDICARE, "c0 | a | k1 | G2012 | Medicaid |")
     assert found == {"c1": {"FRQ004": "review: a call of this claim also supports claim c0, but to another payer"}}
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "day", "outcome"),
+    [("c1", "2026-03-02", "review"), ("c1", "2026-03-03", "violation"), ("c2", "2026-03-02", "violation")],
+)
+def test_a_payers_line_that_fits_no_line_of_its_claim(tmp_path: Path, claim_id: str, day: str, outcome: str):
+    """It is no repeat of that claim's lines of its date, and supports nothing more than review against them."""
+    claims = rows(f"""claim_id | claim_line | patient_id | provider_id | call_id | service_date | cpt_code | remittance_only
+c1 | 1 | p | a | k1 | 2026-03-02 | 98968 |
+{claim_id} | 1/835 | p | a | k1 | {day} | 98968 | yes""")
+    world = World(calls=CALLS, visits=VISITS, claims=claims, settings=COVERED | {"codes": ("98968", "98967")})
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    found = {row["rule"]: row for row in result.findings.to_dicts() if row["rule"] in ("FRQ001", "FRQ004")}
+    assert {row["outcome"] for row in found.values()} == {outcome} and len(found) == 2
+    again = ", but one of the two is a payer's line that fits no line of the claim"
+    assert all(row["message"].endswith(again) == (outcome == "review") for row in found.values())

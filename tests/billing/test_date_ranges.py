@@ -1,4 +1,4 @@
-"""Lines with a range of service dates: the first day counts, for review at most."""
+"""Lines with a range of service dates: the first day counts, for review at most; where another gives more, unknown."""
 
 from pathlib import Path
 
@@ -6,7 +6,6 @@ import pytest
 
 from tests.reference import Table, World
 from tests.support import compare
-from tests.support.compare import audited_here
 
 
 def _run(folder: Path, service_date: str, call: str, earlier: str = "") -> dict[str, str]:
@@ -22,7 +21,8 @@ def _run(folder: Path, service_date: str, call: str, earlier: str = "") -> dict[
         claims=Table(head, tuple(lines)),
         settings={"as_of": "2026-04-30", "claims_since": "2026-01-01", "visits_since": "2026-01-01"},
     )
-    result = audited_here(compare.settings_of(world, compare.written(world, folder)))
+    result = compare.run(world, folder)
+    assert compare.differences(world, result) == []
     claim = result.claims.filter(claim_id="c").row(0, named=True)
     outcomes = {"violation": claim["violations"], "review": claim["reviews"], "unknown": claim["unknowns"]}
     return {rule: outcome for outcome, rules in outcomes.items() for rule in rules}
@@ -48,5 +48,21 @@ def test_an_earlier_range_supports_review_at_most(tmp_path: Path):
     assert _run(tmp_path, "2026-03-08", "2026-03-08", "20260303-20260306")["FRQ001"] == "review"
 
 
-def test_another_day_may_give_more(tmp_path: Path):
-    assert _run(tmp_path, "20260301-20260305", "2026-03-01")["FRQ001"] == "unknown"
+@pytest.mark.parametrize(
+    ("service_date", "earlier", "outcome"),
+    [
+        ("20260301-20260305", "2026-02-10", None),
+        ("20260301-20260305", "2026-02-23", "review"),  # 6 days before the first day, 10 before the last
+        ("20260301-20260305", "2026-03-04", "unknown"),  # later than the first day, earlier than the last
+        ("2026-03-12", "20260301-20260305", None),
+        ("2026-03-11", "20260301-20260305", "unknown"),
+        ("2026-03-08", "20260301-20260301", None),
+    ],
+)
+def test_another_day_may_give_more(tmp_path: Path, service_date: str, earlier: str, outcome: str | None):
+    assert _run(tmp_path, service_date, "2026-03-11", earlier).get("FRQ001") == outcome
+
+
+def test_a_line_that_a_rule_does_not_consider_supports_nothing(tmp_path: Path):
+    """FRQ002 considers other codes only."""
+    assert "FRQ002" not in _run(tmp_path, "20260301-20260305", "2026-03-01", "2026-02-27")

@@ -160,7 +160,7 @@ def test_a_table_that_is_missing_is_damage(
     assert ledger_run() == 0
     edited(out, "DROP TABLE undecided")
     assert ledger_run() == 4
-    assert "the ledger is damaged, a table is missing" in capfd.readouterr().err
+    assert "the ledger is damaged: the table undecided is missing" in capfd.readouterr().err
     assert command(["cases", "list", str(out)]) == 4
 
 
@@ -228,6 +228,7 @@ def test_a_decision_while_the_ledger_is_proved_is_no_damage(
 
     def slow(connection: sqlite3.Connection) -> replay.Replay:
         history = reported(connection)
+        monkeypatch.undo()
         decided(tmp_path / "out")
         return history
 

@@ -401,3 +401,26 @@ def test_the_clock_counts_sixty_days_that_are_not_suspended():
         words = [str(end) if end else None for end in (begun, ended)]
         state = State("confirmed", confirmed_on=str(confirmed), investigated_from=words[0], investigated_to=words[1])
         assert state.due() == day, words
+
+
+def test_the_list_is_filtered_by_what_a_case_is_about(cases: Program, out: Path):
+    def claims(*words: str) -> list[str]:
+        return [row["claim_id"] for row in json.loads(cases("list", *words, "--show-ids", "--format", "json")[1])]
+
+    assert claims("--provider", "DOCTOR") == claims() != []
+    assert claims("--provider", "OTHER") == claims("--outcome", "review") == []
+    assert claims("--patient", "PATIENT1") == claims("--claim", IDS[1]) == [IDS[1]]
+    assert claims("--payer", "nobody") == []
+    assert cases("list", "--outcome", "unknown")[0] == 2
+
+
+def test_a_decision_for_what_filters_choose_is_counted_first(cases: Program):
+    words = ("confirmed", "--rule", "DUR001", "--provider", "DOCTOR", "--by", "A", "--reason", "short")
+    code, told, _ = cases("decide", *words)
+    assert code == 0 and "5 cases to be confirmed" in told and "--yes decides them" in told
+    assert {state for state, *_ in states(cases).values()} == {"open"}
+    assert cases("decide", *words, "--yes")[0] == 0
+    assert {state for state, *_ in states(cases).values()} == {"confirmed"}
+    assert cases("decide", *words, "--yes")[1].endswith("Nothing was decided.\n")
+    assert cases("decide", "dismissed", "1", "--rule", "DUR001", "--by", "A", "--reason", "x")[0] == 2
+    assert cases("decide", "dismissed", "--by", "A", "--reason", "x")[0] == 2

@@ -44,7 +44,7 @@ def run(folder: Path, *arguments: str, **options: str) -> subprocess.CompletedPr
 def test_findings_exit_1_and_the_folder_is_complete(exports: Path):
     done = run(exports, "--out", "out", "--quiet")
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.startswith(f"10 of {len(CODES)} rules evaluated")
+    assert done.stdout.startswith("10 of 27 rules evaluated")
     latest = exports / "out" / "latest"
     names = {"findings.parquet", "findings.csv", "claims.parquet", "claims.csv", "evidence.parquet", "rejects.csv"}
     assert {"summary.json", *names} <= {entry.name for entry in latest.iterdir()}

@@ -14,6 +14,7 @@ from auditor.quality import checks
 from tests.support.catalogue import CANARY, FOLDER, PREPARED, Case, cases
 
 ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "auditor" / "sources"
 STOPS = ("InputRefused", "UsageError", "OutputFailed", "FolderHeld")
 
 
@@ -63,10 +64,31 @@ def test_every_message_of_the_program_is_in_the_catalogue():
         f"{path.relative_to(ROOT)}:{line}"
         for package in ("auditor", "cli")
         for path in sorted((ROOT / package).rglob("*.py"))
+        if SOURCES not in path.parents
         for line, pattern in (*_messages(path), *_refusals(path))
         if not re.search(pattern, reported)
     }
     assert not missing
+
+
+def test_every_message_about_a_source_of_another_kind_is_in_a_test_of_its_kind():
+    """Three words of it in a row stand there, or it is in the catalogue: some sources cannot be a folder of texts."""
+    reported = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*/[mr]e*.*")))
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests" / "sources").rglob("*.py")))
+    missing = {
+        f"{path.relative_to(ROOT)}:{line}: {pattern}"
+        for path in sorted(SOURCES.rglob("*.py"))
+        for line, pattern in _messages(path)
+        if not re.search(pattern, reported) and not any(" ".join(words) in tests for words in _threes(pattern))
+    }
+    assert not missing
+
+
+def _threes(pattern: str) -> Iterator[list[str]]:
+    """Three words that follow each other in a message."""
+    for part in pattern.replace("\\", "").split(".*"):
+        words = part.split()
+        yield from (words[at : at + 3] for at in range(len(words) - 2))
 
 
 def test_every_check_that_can_refuse_has_its_least_input():

@@ -21,7 +21,7 @@ from tests.synthetic.test_sample_answer import FOLDERS, sample_world, settings_o
 
 _WANTED = int(os.environ.get("WORLDS", "0"))
 _profile = settings(
-    max_examples=_WANTED // 10 if _WANTED else 8,
+    max_examples=_WANTED // 10 if _WANTED else 4,
     derandomize=not _WANTED,
     database=None,
     deadline=None,

@@ -574,3 +574,38 @@ def test_four_digits_are_a_time_only_where_the_header_says_so(tmp_path: Path) ->
     for header, mapped in (("begin_time", ["appt_date", "begin_time"]), ("room", "appt_date")):
         text = suggest.suggest(written(tmp_path, visits=visits.format(header))).text
         assert tomllib.loads(text)["columns"]["visits"]["visit_start"] == mapped
+
+
+def test_what_means_a_blank_among_dates_and_numbers_is_proposed(tmp_path: Path) -> None:
+    days = ["2026-02-01", "0000-00-00 00:00:00", "Not Recorded", "2026-02-03", "0000-00-00 00:00:00", "Not Recorded"]
+    visits = "visit_id,patient_id,visit_start,booked_at,status\n"
+    visits += "".join(f"v{n},p{n},2026-03-0{n} 09:00,{day},unknown\n" for n, day in enumerate(days, start=1))
+    text, inputs = settled(tmp_path, written(tmp_path, visits=visits, calls=CALLS))
+    assert tomllib.loads(text)["nulls"] == [*POLICY.nulls, "0000-00-00 00:00:00", "Not Recorded"]
+    assert inputs.tables["visits"].rejects.is_empty()
+
+
+def test_a_blank_that_a_patients_id_has_is_not_proposed(tmp_path: Path) -> None:
+    visits = "visit_id,patient_id,visit_start,booked_at\n"
+    visits += "".join(f"v{n},{n % 3 or 'unknown'},2026-03-0{n} 09:00,unknown\n" for n in range(1, 8))
+    assert "nulls" not in tomllib.loads(suggest.suggest(written(tmp_path, visits=visits)).text)
+
+
+@pytest.mark.parametrize(
+    ("dates", "note"),
+    [
+        (["3/4/2026", "5/6/2026"], "it is read month first"),
+        (["03.04.2026", "05.06.2026"], "it is read day first"),
+        (["3/14/2026", "5/6/2026"], ""),
+        (["3/3/2026", "5/5/2026"], ""),
+    ],
+)
+def test_dates_that_read_both_ways_are_pointed_out(tmp_path: Path, dates: list[str], note: str) -> None:
+    visits = "visit_id,patient_id,visit_start\n" + "".join(f"v{n},p{n},{day} 09:00\n" for n, day in enumerate(dates))
+    line = line_of(suggest.suggest(written(tmp_path, visits=visits)).text, "visit_start")
+    assert (note in line) and ("DAY FIRST" in line) is bool(note)
+
+
+def test_days_of_a_spreadsheet_reach_beyond_this_century(tmp_path: Path) -> None:
+    visits = "visit_id,patient_id,Visit Date\n" + "".join(f"V{n},A{n},{n}9051.375\n" for n in (3, 4, 5))
+    assert tomllib.loads(suggest.suggest(written(tmp_path, visits=visits)).text)["instant_formats"] == ["excel"]

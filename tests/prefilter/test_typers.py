@@ -41,7 +41,7 @@ def _is_as_with_all(asked: Settings) -> None:
 
 
 def test_what_is_let_go_changes_nothing() -> None:
-    @settings(max_examples=6, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=4, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(worlds())
     def holds(world: World) -> None:
         with TemporaryDirectory() as name:

@@ -124,6 +124,7 @@ def test_a_check_without_its_stage_finds_nothing(tmp_path: Path):
     ("reason", "advice"),
     [
         ("off in the policy", "turn it on in the policy"),
+        ("the policy does not ask for it", "ask for it under [required] in the policy"),
         ("not selected", "select it, too"),
         ("ignored", "leave it out of --ignore"),
         ("no visits.global_days in the inputs", "export this data"),

@@ -68,6 +68,35 @@ def test_what_joins_by_rounded_ids_is_review(tmp_path: Path, step: int, exact: t
     assert told is (outcome == "review")
 
 
+@pytest.mark.parametrize(("step", "outcome"), [(16, "review"), (17, "violation")])
+def test_providers_alone_may_be_rounded(tmp_path: Path, step: int, outcome: str):
+    """The table of providers has three long ids; calls and visits have one of them."""
+    ids = [str(FIRST + step * n) for n in range(3)]
+    calls = [{**row, "provider_id": ids[0]} for row in clinic().calls.rows]
+    providers = [{"provider_id": one, "license_start": "2026-04-01"} for one in ids]
+    world = replace(clinic(), calls=table(calls), providers=table(providers))
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert compare.verdicts(result)["k1", "1", "98968"]["ELG004"][0] == outcome
+    told = "providers.provider_id: ids of 16 digits or more look like rounded"
+    assert any(text.startswith(told) for text in result.warnings) is (step == 16)
+
+
+@pytest.mark.parametrize(
+    ("call", "step", "outcome"), [("0", 16, "review"), ("0", 17, "violation"), ("", 16, "violation")]
+)
+def test_a_call_that_is_found_by_a_rounded_id_gives_review(tmp_path: Path, call: str, step: int, outcome: str):
+    """Another call may be the claim's: its minutes are not held against it. Not where patient, provider and date find it."""
+    calls = [{**row, "call_id": str(FIRST + step * n), "claim_id": "", "call_minutes": "9"}
+             for n, row in enumerate(clinic().calls.rows)]  # fmt: skip
+    claim = {"claim_id": "C", "patient_id": "p1", "provider_id": "a", "service_date": "2026-03-10", "cpt_code": "98968"}
+    claims = [claim | {"call_id": calls[0]["call_id"] if call else ""}]
+    world = replace(clinic(), calls=table(calls), claims=table(claims))
+    result = compare.run(world, tmp_path)
+    assert compare.differences(world, result) == []
+    assert compare.verdicts(result)["C", "1", "98968"]["DUR001"][0] == outcome
+
+
 def test_where_an_export_is_cut_changes_nothing(tmp_path: Path):
     world = numbered(clinic(), "provider_id", 16)
     extra = [{**world.calls.rows[0], "call_id": f"n{n}", "provider_id": str(FIRST + 16 * n)} for n in range(7, 20)]

@@ -9,6 +9,7 @@ Entry point: ``audit(World) -> Result``.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from tests.reference.columns import COLUMNS, REQUIRED
 from tests.reference.doc import DOC_COLUMNS, doc
 from tests.reference.dur import dur001, dur002, dur003
-from tests.reference.elg import elg001, elg002, elg003, elg004, elg005, elg006
+from tests.reference.elg import elg001, elg002, elg003, elg004, elg005, elg006, elg007
 from tests.reference.evidence import worst
 from tests.reference.exc import exc001
 from tests.reference.frq import calls_of, frq001_all, frq002, frq003, frq004, frq005
@@ -26,6 +27,7 @@ from tests.reference.lbk import lbk001, lbk002
 from tests.reference.lines import Book, Line
 from tests.reference.lists import BANDS, FAMILY
 from tests.reference.payers import judges
+from tests.reference.ranges import open_rules
 from tests.reference.world import ClaimResult, Result, Table, Verdict, World
 
 __all__ = ["COLUMNS", "FAMILY", "REQUIRED", "RULES", "Result", "Table", "World", "audit"]
@@ -35,13 +37,14 @@ RULES = (
     *("FRQ001", "FRQ002", "FRQ003", "FRQ004", "FRQ005"),
     *("ELG001", "ELG002", "ELG003", "ELG004", "ELG005", "ELG006"),
     *("DOC001", "DOC002", "DOC003", "DOC004", "DOC005", "EXC001", "INT001", "INT002", "INT003"),
+    *("DOC006", "ELG007"),
 )
 
 # CHOICE: ELG003 and FRQ005 can be answered from the provider's row, ELG004, FRQ001-3 and EXC001 from the line: these
 # stay applicable for a claim without a call.
 READS_CALLS = {
     *("DUR001", "DUR002", "DUR003", "FRQ004"),
-    *("ELG001", "ELG002", "ELG005", "ELG006", "DOC001", "DOC002", "DOC003", "DOC004", "DOC005", "INT002", "INT003"),
+    *("ELG001", "ELG002", "ELG005", "ELG006", "INT002", "INT003", *DOC_COLUMNS),
 }
 
 BY_DAYS = {"LBK001", "LBK002", "LAH001", "LAH002"}
@@ -49,7 +52,7 @@ BY_DAYS = {"LBK001", "LBK002", "LAH001", "LAH002"}
 
 NEED_CALLS = {
     *("DUR001", "DUR002", "DUR003", "ELG001", "ELG002", "ELG005", "ELG006"),
-    *("DOC001", "DOC002", "DOC003", "DOC004", "DOC005", "INT001", "INT002", "INT003"),
+    *("INT001", "INT002", "INT003", *DOC_COLUMNS),
 }
 """Not evaluated where there is no table of calls."""
 
@@ -71,6 +74,7 @@ RULE_FUNCTIONS = {
     "ELG004": elg004,
     "ELG005": elg005,
     "ELG006": elg006,
+    "ELG007": elg007,
     "EXC001": exc001,
     "INT001": int001,
     "INT002": int002,
@@ -79,7 +83,7 @@ RULE_FUNCTIONS = {
 
 
 def find_not_evaluated(book: Book, judging: list[Book]) -> set[str]:
-    """Rules whose columns do not exist, or that are off in every policy that judges."""
+    """Rules whose columns do not exist, or that no policy that judges has on and asks for."""
     billing = "claims" if book.has_claims else "calls"
     needs = {
         "ELG001": book.exists("calls", "initiated_by"),
@@ -105,11 +109,22 @@ def find_not_evaluated(book: Book, judging: list[Book]) -> set[str]:
     missing |= set() if book.has_calls else NEED_CALLS
     missing |= set() if book.has_visits else {"LBK002", "LAH002", "EXC001"}
     off = [off_in(some) for some in judging]
+    # CHOICE: what one of the policies needs and the inputs lack leaves ELG007 out under all of them.
+    for some in judging:
+        if "ELG007" not in off_in(some):
+            lacks_modifiers = some.settings["modifiers"] and not book.exists(billing, "modifiers")
+            lacks_places = some.settings["place_of_service"] and not (
+                book.has_claims and book.exists("claims", "place_of_service")
+            )
+            missing |= {"ELG007"} if lacks_modifiers or lacks_places else set()
     return missing | (set.intersection(*off) if off else set())
 
 
 def off_in(book: Book) -> set[str]:
-    return {rule for rule, severity in book.settings["severity"].items() if severity == "off"}
+    """Rules that a policy has off, or does not ask for."""
+    off = {rule for rule, severity in book.settings["severity"].items() if severity == "off"}
+    off |= set() if book.settings["consent"] else {"DOC006"}
+    return off | (set() if book.settings["modifiers"] or book.settings["place_of_service"] else {"ELG007"})
 
 
 def judge(rule: str, claim: Line, book: Book, frq001: dict[tuple[str, str, str], Verdict]) -> Verdict:
@@ -119,8 +134,20 @@ def judge(rule: str, claim: Line, book: Book, frq001: dict[tuple[str, str, str],
         return Verdict("unknown" if astray else "not applicable")
     if rule == "FRQ001":
         return frq001[claim.key]
+    if rests_on_rounded(rule, claim, book):
+        book = copy(book)
+        book.settings = book.settings | {"severity": book.settings["severity"] | {rule: "review"}}
     verdict = doc(rule, claim, book) if rule in DOC_COLUMNS else RULE_FUNCTIONS[rule](claim, book)
     return Verdict("unknown") if astray and verdict.outcome == "clear" else verdict
+
+
+def rests_on_rounded(rule: str, claim: Line, book: Book) -> bool:
+    """Does what the rule says of the claim rest on ids that look like rounded numbers? Then it gives review at most."""
+    parties = ("patient_id", "provider_id")
+    joins = {"ELG003": parties[1:], "ELG004": parties[1:], "FRQ004": ("call_id", "claim_id"), "EXC001": parties}
+    joins |= dict.fromkeys(("INT001", "INT002"), ("call_id", "claim_id", *parties))
+    by_call = rule in READS_CALLS | BY_DAYS and book.quality.call_rounded(claim)
+    return by_call or book.quality.is_rounded(*joins.get(rule, ()))
 
 
 def supportable_code(minutes: int | None) -> str | None:
@@ -167,6 +194,8 @@ def audit(world: World) -> Result:
         if own is not None:
             line = next(same for same in own.lines if same.key == line.key)  # its minutes depend on the policy
             outcomes |= {rule: judge(rule, line, own, frq001) for rule in outcomes.keys() - off_in(own)}
+            clear = {rule for rule, verdict in outcomes.items() if verdict.outcome == "clear"} - off_in(own)
+            outcomes |= dict.fromkeys(open_rules(line, own, clear, judge, book_of), Verdict("unknown"))
         disposition = worst([verdict.outcome for verdict in outcomes.values()]) if own else "not applicable"
         amount = line.paid if line.paid is not None else line.billed
         claims[line.key] = ClaimResult(

@@ -31,6 +31,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "doc_advice": "documented",
         "doc_statement": "documented",
         "doc_identity": "documented",
+        "doc_consent": "documented",
         "cpt_code": "code",
         "claim_id": "text",
         "claim_line": "text",
@@ -80,6 +81,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "diagnosis_codes": "diagnoses",
         "payer": "text",
         "processed_date": "date",
+        "remittance_only": "boolean",
         "place_of_service": "text",
     },
     "providers": {

@@ -1,4 +1,4 @@
-"""DOC001-005. docs/specification.md."""
+"""DOC001-006. docs/specification.md."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ DOC_COLUMNS = {
     "DOC003": "doc_advice",
     "DOC004": "doc_statement",
     "DOC005": "doc_identity",
+    "DOC006": "doc_consent",
 }
 
 

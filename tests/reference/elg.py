@@ -1,4 +1,4 @@
-"""ELG001-006. docs/specification.md."""
+"""ELG001-007. docs/specification.md."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def elg004(claim: Line, book: Book) -> Verdict:
     fine = "unknown" if book.quality.provider_unsure(claim) else "clear"
     too_early = row["license_start"] is not None and claim.service_date < row["license_start"]
     too_late = row["license_end"] is not None and claim.service_date > row["license_end"]
-    return from_fact("ELG004", "violation" if too_early or too_late else fine, book)
+    verdict = from_fact("ELG004", "violation" if too_early or too_late else fine, book)
+    doubtful = claim.last_date is not None and verdict.outcome == "violation"
+    return Verdict("review") if doubtful else verdict
 
 
 def elg005(claim: Line, book: Book) -> Verdict:
@@ -59,3 +61,15 @@ def elg005(claim: Line, book: Book) -> Verdict:
 def elg006(claim: Line, book: Book) -> Verdict:
     table = {"scheduling": "violation", "administrative": "violation", "follow_up": "violation", None: "unknown"}
     return from_fact("ELG006", worst([table.get(call.row["purpose"], "clear") for call in claim.calls]), book)
+
+
+def elg007(claim: Line, book: Book) -> Verdict:
+    modifiers, places = book.settings["modifiers"], book.settings["place_of_service"]
+    if modifiers and not claim.modifiers & set(modifiers):
+        return from_fact("ELG007", "review", book)
+    if not places:
+        return from_fact("ELG007", "clear", book)
+    number = re.search(r"\d+", claim.place_of_service or "")
+    if number is None:
+        return from_fact("ELG007", "unknown", book)
+    return from_fact("ELG007", "clear" if int(number[0]) in map(int, places) else "review", book)

@@ -41,14 +41,16 @@ def exc001(claim: Line, book: Book) -> Verdict:
             if visit.row["provider_id"] is None:
                 nobody_knows = True
                 continue
-            doubt = review_at_most(visit, claim, book)
+            doubt = review_at_most(visit, claim, book) or claim.last_date is not None
             gap = same_day_gap(claim, visit)
             supports.append(Support(outcome, "visit", visit.id, 0, visit.date_only, gap, at_most_review=doubt))
     for line in book.active:
         same = line.patient == claim.patient and line.provider == claim.provider is not None and line.key != claim.key
         outcome = exclusion(frozenset({line.code}))
         if same and line.service_date == claim.service_date and outcome is not None:
-            supports.append(Support(outcome, "claim", line.claim_id, 0, at_most_review=nobody))
+            supports.append(
+                Support(outcome, "claim", line.claim_id, 0, at_most_review=nobody or claim.last_date is not None)
+            )
     unknown = (
         nobody_knows
         or book.visits_since is None

@@ -43,12 +43,16 @@ def days_after(line: Line, earlier: Line) -> int:
 
 def as_line(line: Line, earlier: Line, outcome: str, at_most_review: bool) -> Support:
     """An earlier line as evidence."""
-    return Support(outcome, "claim", earlier.claim_id, days_after(line, earlier), at_most_review=at_most_review)
+    is_range = line.last_date is not None or earlier.last_date is not None
+    return Support(
+        outcome, "claim", earlier.claim_id, days_after(line, earlier), at_most_review=at_most_review or is_range
+    )
 
 
 def in_doubt(claim: Line, earlier: Line, book: Book) -> bool:
     """Review at most: of a status that nobody knows, or of a patient who is nobody."""
-    return not earlier.status_sure or claim.patient in book.quality.placeholders_by_table
+    rounded = book.quality.is_rounded("patient_id", "provider_id")
+    return rounded or not earlier.status_sure or claim.patient in book.quality.placeholders_by_table
 
 
 def calls_of(line: Line, book: Book) -> set[str]:
@@ -57,7 +61,10 @@ def calls_of(line: Line, book: Book) -> set[str]:
 
 
 def billed_again(line: Line, earlier: Line, book: Book) -> bool:
-    """One service billed to another payer, or again after nothing was paid: review at most."""
+    """One service billed to another payer, again after nothing was paid, or by a remittance only: review at most."""
+    of_one_claim = (line.claim_id, line.service_date) == (earlier.claim_id, earlier.service_date)
+    if of_one_claim and (line.remittance_only or earlier.remittance_only):
+        return True
     names_no_call = not line.named or not earlier.named
     alike = line.provider is not None and all(
         getattr(line, name) == getattr(earlier, name) for name in ("patient", "provider", "service_date", "code")
@@ -74,11 +81,13 @@ def may_replace(line: Line, earlier: Line) -> bool:
     return days_after(line, earlier) == 0 and (line.unmatched or earlier.unmatched)
 
 
-def frq001_all(book: Book, book_of: Callable[[Line], Book | None]) -> dict[tuple[str, str, str], Verdict]:
+def frq001_all(
+    book: Book, book_of: Callable[[Line], Book | None], anchors_of: dict[tuple[str, str, str], list[Line]] | None = None
+) -> dict[tuple[str, str, str], Verdict]:
     """FRQ001 for every active line of the audited codes, each patient, provider and code decided in order.
 
     Each line by the policy that judges it, whose book `book_of` has; a line that none judges, or one whose rule is off, is
-    never flagged.
+    never flagged. `anchors_of` is filled with the counted lines before each.
     """
     sequences: dict[tuple[str, str, str], list[Line]] = {}
     for line in book.active:  # already in the order of lines
@@ -107,6 +116,8 @@ def frq001_all(book: Book, book_of: Callable[[Line], Book | None]) -> dict[tuple
                 if line.provider and 0 <= days_after(line, earlier) <= 6
             ]
             before.append(line)
+            if anchors_of is not None:
+                anchors_of[line.key] = anchors
             outcome, doubtful = "clear", False
             if anchors:
                 outcome = "violation"

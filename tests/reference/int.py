@@ -14,7 +14,7 @@ def int001(claim: Line, book: Book) -> Verdict:
 
 def int002(claim: Line, book: Book) -> Verdict:
     days = {call.id: book.clock.day(call.start) for call in claim.calls}
-    off_date = book.has_claims and claim.service_date not in days.values()
+    off_date = book.has_claims and not set(claim.days) & set(days.values())
     supports, unsure = [], False
     for call in claim.calls if not book.quality.call_astray(claim) else ():
         patient_differs = call.patient != claim.patient
@@ -25,7 +25,8 @@ def int002(claim: Line, book: Book) -> Verdict:
         wrong = named and ((patient_differs and not lost_patient) or (provider_differs and not lost_provider))
         unsure |= named and ((patient_differs and lost_patient) or (provider_differs and lost_provider))
         if wrong or off_date:
-            supports.append(Support("violation", "call", call.id, abs((days[call.id] - claim.service_date).days)))
+            gap = abs((days[call.id] - claim.service_date).days)
+            supports.append(Support("violation", "call", call.id, gap, at_most_review=claim.last_date is not None))
     return from_records("INT002", supports, unsure, book)
 
 

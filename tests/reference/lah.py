@@ -17,6 +17,8 @@ def ahead(rule: str, visit: Visit, claim: Line, outcome: str, basis: str, book: 
     gap = max(0, (visit.day - book.clock.day(end)).days)
     doubt = (
         claim.by_days
+        or book.quality.relation_rounded(basis)
+        or claim.last_date is not None
         or review_at_most(visit, claim, book)
         or may_count(visit, claim)
         or (rule == "LAH001" and visit.date_only)

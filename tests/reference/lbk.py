@@ -21,7 +21,13 @@ def is_kept(visit: Visit, book: Book) -> bool:
 def behind(rule: str, visit: Visit, claim: Line, outcome: str, basis: str, book: Book) -> Support:
     """A visit before the claim as evidence; gaps run from the visit to the claim's start."""
     gap = (book.clock.day(claim.first) - visit.day).days
-    doubt = claim.by_days or review_at_most(visit, claim, book) or (rule == "LBK001" and may_count(visit, claim))
+    doubt = (
+        claim.by_days
+        or book.quality.relation_rounded(basis)
+        or claim.last_date is not None
+        or review_at_most(visit, claim, book)
+        or (rule == "LBK001" and may_count(visit, claim))
+    )
     # CHOICE: by days the claim starts with its service date, and a visit of that day is no time before it.
     elapsed = max(timedelta(0), claim.first - visit.start)
     return Support(outcome, visit.kind, visit.id, gap, visit.date_only, elapsed, basis, doubt)
@@ -96,7 +102,8 @@ def lbk002(claim: Line, book: Book) -> Verdict:
             continue
         sure = basis in ("linked", "same problem", "same diagnosis category", "any")
         if same_provider or same_group:
-            by_group = not same_provider and book.quality.is_common_group(claim.group)
+            by_provider = same_provider and not book.quality.is_rounded("provider_id")
+            by_group = not by_provider and (not same_group or book.quality.is_common_group(claim.group))
             support = behind("LBK002", visit, claim, "violation" if sure else "review", basis, book)
             supports.append(replace(support, at_most_review=support.at_most_review or by_group))
         else:

@@ -65,14 +65,19 @@ class Line:
     patient: str
     provider: str
     service_date: date
+    last_date: date | None
+    """The last day of a range of service dates."""
     status: str
     status_sure: bool
     unmatched: bool
     units: Fraction | None
     modifiers: frozenset[str]
+    place_of_service: str | None
     billed: Decimal | None
     paid: Decimal | None
     payer: str | None
+    remittance_only: bool
+    """A payer's line that fits no line of the claim."""
     calls: tuple[Call, ...]
     named: tuple[Call, ...]
     own_call: str | None
@@ -116,6 +121,12 @@ class Line:
     def last(self) -> datetime:
         """The end for the windows of section 5: the start stands for an unknown one."""
         return self.end or self.first
+
+    @property
+    def days(self) -> list[date]:
+        """Its service date, or each day of its range."""
+        last = self.last_date or self.service_date
+        return [self.service_date + timedelta(days=n) for n in range((last - self.service_date).days + 1)]
 
     @property
     def call_ids(self) -> set[str]:
@@ -547,7 +558,9 @@ class Book:
                     if call.patient == row["patient_id"]
                     and call.provider == row["provider_id"]
                     and call.provider is not None
-                    and self.clock.day(call.start) == row["service_date"]
+                    and row["service_date"]
+                    <= self.clock.day(call.start)
+                    <= (row["service_date_last"] or row["service_date"])
                     and call.id not in taken
                     and call.row["purpose"] not in ("scheduling", "administrative")
                 ]
@@ -603,13 +616,16 @@ class Book:
             patient=billing["patient_id"],
             provider=provider,
             service_date=draft.service_date,
+            last_date=billing.get("service_date_last"),
             status=draft.status,
             unmatched=draft.unmatched,
             status_sure=billing["claim_status_sure"],
             units=billing["units"],
             modifiers=billing["modifiers"],
+            place_of_service=billing.get("place_of_service"),
             billed=billing["billed_amount"],
             paid=billing["paid_amount"],
+            remittance_only=bool(billing.get("remittance_only")),
             payer=billing["payer"] or (ordered[0].row["payer"] if ordered else None),
             calls=ordered,
             named=tuple(named),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -57,11 +58,43 @@ class QualityIssues:
         self.placeholders_by_table = {
             who for table in ("calls", "visits", "claims") for who in self.placeholders(table)
         }
+        self.rounded = self.find_rounded()
         self.mute = {name for name in ("problem_id", "diagnosis_codes") if self.speaks_otherwise(name)}
+
+    def find_rounded(self) -> set[str]:
+        """The columns of ids, in whichever table, that look like rounded numbers."""
+        # CHOICE: the rows of a column are all rows of the table that are sound by themselves.
+        found = set()
+        for table in self.book.tables.values():
+            for column in {name for row in table.sound for name in row if name.endswith("_id")}:
+                texts = {row[column] for row in table.sound if row[column] is not None}
+                numbers = {int(text.removesuffix(".0")) for text in texts if re.fullmatch(r"[0-9]{16,38}(\.0)?", text)}
+                large = [number for number in numbers if number > 2**53]
+                chance = math.prod(1 / math.ulp(float(number)) for number in large)
+                if len(large) >= 3 and all(int(float(number)) == number for number in large) and chance < 1 / 1000:
+                    found.add(column)
+        return found
+
+    def is_rounded(self, *columns: str) -> bool:
+        return not self.rounded.isdisjoint(columns)
+
+    def relation_rounded(self, basis: str) -> bool:
+        """Whether what relates a visit rests on rounded ids."""
+        links = ("call_id", "claim_id", "visit_id", "originating_call_id", "related_visit_id")
+        ids = {"same problem": ("problem_id",), "same provider": ("provider_id",), "linked": links}
+        return self.is_rounded("patient_id", *ids.get(basis, ()))
+
+    def call_rounded(self, claim: Line) -> bool:
+        """Whether the claim's calls are found by rounded ids."""
+        if not self.book.has_claims:
+            return len(claim.calls) > 1 and self.is_rounded("claim_id")
+        if claim.own_call is not None:
+            return bool(claim.calls) and self.is_rounded("call_id")
+        return bool(claim.calls) and self.is_rounded(*(("claim_id",) if claim.named else ("patient_id", "provider_id")))
 
     def is_common_group(self, group: str | None) -> bool:
         """Whether it holds more than half of a table's rows."""
-        return any(group in table.common_groups for table in self.book.tables.values())
+        return self.is_rounded("group_id") or any(group in table.common_groups for table in self.book.tables.values())
 
     def placeholders(self, table: str) -> set[str]:
         # CHOICE: the rows of a table are those whose own cells are sound.
@@ -165,7 +198,7 @@ class QualityIssues:
         return any(
             call.provider is None
             and call.patient == claim.patient
-            and self.book.clock.day(call.start) == claim.service_date
+            and self.book.clock.day(call.start) in claim.days
             and call.id not in named
             and call.row["purpose"] not in ("scheduling", "administrative")
             for call in self.book.calls

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from tests.reference.columns import BILLING_COLUMNS, COLUMNS, KEYS, LIST_COLUMNS, REQUIRED, RowError
@@ -12,6 +13,7 @@ from tests.reference.values import (
     column_dates,
     is_placeholder_date,
     read_billed_codes,
+    read_range,
     read_value,
     read_word,
     says_nothing,
@@ -48,6 +50,7 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
     if missing:
         raise ValueError(f"{name}: required columns missing: {missing}")
     kinds = dict(COLUMNS[name])
+    table, ranges = without_ranges(name, table)
     table = with_dates_in_iso(table, {c for c, kind in kinds.items() if kind in ("instant", "date")})
     if name == "calls" and with_claims_table:
         for column in BILLING_COLUMNS:
@@ -91,6 +94,9 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
             if "cpt_code" in kinds:
                 cell = read_billed_codes(undress(row.get("cpt_code", ""))) if values["cpt_code"] else {}
                 values["billed_codes"] = tuple(sorted((code, tuple(sorted(mods))) for code, mods in cell.items()))
+            if name == "claims":
+                first, last = ranges.get(record, (values["service_date"], None))
+                values |= {"service_date": first, "service_date_last": None if last == first else last}
             if "claim_status" in kinds:
                 word = undress(row.get("claim_status", "")) if "claim_status" in exists else ""
                 known = read_word("claim_status", word) is not None and (numbers or not is_number(word))
@@ -98,6 +104,8 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
                 values["claim_status_sure"] = says_nothing("", word) or known
             for column in REQUIRED[name]:
                 word = undress(row.get(column, ""))
+                if column == "service_date" and record in ranges:
+                    continue
                 if values[column] is None and not (column == "provider_id" and is_key_of_nothing(column, word)):
                     raise RowError("blank")
             if default_line and values["claim_line"] is None:
@@ -148,6 +156,17 @@ def load(name: str, table: Table | None, clock: Clock, with_claims_table: bool) 
     return Loaded(
         records, sorted(rejects), tainted, exists, [values for _, values in good], dominating(table, "group_id")
     )
+
+
+def without_ranges(name: str, table: Table) -> tuple[Table, dict[int, tuple[date, date]]]:
+    """The table without its ranges of service dates, and the days of each, by record."""
+    ranges = {}
+    for record, row in enumerate(table.rows if name == "claims" else (), start=1):
+        days = read_range(undress(row.get("service_date", "")).strip())
+        if days is not None:
+            ranges[record] = days
+    rows = [row | {"service_date": ""} if record in ranges else row for record, row in enumerate(table.rows, start=1)]
+    return replace(table, rows=tuple(rows)), ranges
 
 
 def id_of(row: dict[str, str], column: str) -> str:
@@ -228,7 +247,8 @@ def is_own_record(name: str, values: dict[str, Any]) -> bool:
 
 def differs(column: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Do two rows differ in a column? A list differs in no row."""
-    beside = {"claim_status": "claim_status_sure", "cpt_code": "billed_codes"}.get(column, column)
+    others = {"claim_status": "claim_status_sure", "cpt_code": "billed_codes", "service_date": "service_date_last"}
+    beside = others.get(column, column)
     return column in one and (one[column] != other[column] or one[beside] != other[beside])
 
 

@@ -201,6 +201,17 @@ def read_date(text: str, clock: Clock) -> date:
     return written.wall.date()  # CHOICE: a local wall time's date needs no DST decision
 
 
+def read_range(text: str) -> tuple[date, date] | None:
+    """A range of days from 1950 to 2100, such as 20260301-20260305."""
+    if not re.fullmatch(r"\d{8}-\d{8}", text):
+        return None
+    try:
+        first, last = (datetime.strptime(part, "%Y%m%d").date() for part in text.split("-"))
+    except ValueError:
+        return None
+    return (first, last) if first.year >= 1950 and first <= last and last.year <= 2100 else None
+
+
 def column_dates(table: Table, column: str, clock: Clock) -> str:
     """Which midnights of the column are dates (see `read_instant`): it has 20 values or more, 99 of 100 of them midnight.
 

@@ -48,6 +48,9 @@ SETTINGS: dict[str, Any] = {
     "unrelated_supports_lah001": True,
     "holes": "unknown",
     "cumulative": "ask",
+    "consent": False,
+    "modifiers": (),
+    "place_of_service": (),
     "payers": {},
     "policies": {},
 }

@@ -27,7 +27,7 @@ CLAIM = {"related_id": "k1", "gap_days": 1, "billed_again": None}
 
 def message(code: str, **row: Any) -> str:
     text: str = (
-        pl.DataFrame([row], schema_overrides={"billed_again": pl.Boolean, "doc_statement": pl.Boolean})
+        pl.DataFrame([row], schema_overrides={"billed_again": pl.String, "doc_statement": pl.Boolean})
         .select(RULES[code].message)
         .item()
     )

@@ -18,7 +18,7 @@ from auditor.reports.page import explanation
 from auditor.reports.summary import Run
 from auditor.reports.text import harmless
 from auditor.rules import CODES, select
-from auditor.runs.explain import ClaimExplanation, explain
+from auditor.runs.explain import ClaimExplanation, _claim_of, _nearest, explain
 from auditor.settings import Settings
 from tests.support.engines import audited_here
 
@@ -291,3 +291,22 @@ def test_a_damaged_summary_is_refused_in_words(out: Path, tmp_path: Path) -> Non
     (tmp_path / "old" / "summary.json").write_text('{"rules": 3}', encoding="utf-8")
     with pytest.raises(InputRefused, match="the run's files cannot be read"):
         explain(tmp_path / "old", "OK1")
+
+
+def test_a_finding_id_names_its_claim(out: Path) -> None:
+    findings = pl.read_parquet(out / "r1" / "findings.parquet")
+    finding_id, claim_id = findings.select("finding_id", "claim_id").row(0)
+    assert explain(out, finding_id) == explain(out, claim_id)
+
+
+def test_a_case_number_names_its_claim_and_digits_the_claim_that_ends_with_them(tmp_path: Path) -> None:
+    claims = pl.DataFrame({"claim_id": ["000004711", "000004712"]})
+    findings = pl.DataFrame({"finding_id": ["DUR001:000004712:1"], "case_number": [17], "claim_id": ["000004712"]})
+    claims.write_parquet(tmp_path / "claims.parquet")
+    findings.write_parquet(tmp_path / "findings.parquet")
+    assert [_claim_of(tmp_path, text) for text in ("17", "#17", "000004711", "x")] == ["000004712"] * 2 + [
+        "000004711",
+        "x",
+    ]
+    assert _nearest("4711", claims["claim_id"]) == "; did you mean 000004711?"
+    assert _nearest("471", claims["claim_id"]) == ""

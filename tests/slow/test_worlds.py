@@ -17,7 +17,7 @@ from tests.support.worlds import worlds
 _WANTED = int(os.environ.get("WORLDS", "0"))
 _SHARES = range(4 if _WANTED else 2)
 _profile = settings(
-    max_examples=_WANTED // len(_SHARES) if _WANTED else 16,
+    max_examples=_WANTED // len(_SHARES) if _WANTED else 8,
     derandomize=not _WANTED,
     database=None,
     deadline=None,

@@ -375,8 +375,36 @@ def test_elements_of_other_shapes_are_blank(tmp_path: Path):
         {"coding": "x"},
         {"coding": [1]},
     ]
-    names = ["class", "type", "serviceType", "subject", "participant", "period", "appointment", "reasonCode", "reason", "diagnosis", "length", "status", "id"]
-    names += ["item", "careTeam", "insurer", "provider", "related", "patient", "payment", "total", "adjudication", "quantity", "sender", "recipient", "sent"]
+    names = [
+        "class",
+        "type",
+        "serviceType",
+        "subject",
+        "participant",
+        "period",
+        "appointment",
+        "reasonCode",
+        "reason",
+        "diagnosis",
+        "length",
+        "status",
+        "id",
+    ]
+    names += [
+        "item",
+        "careTeam",
+        "insurer",
+        "provider",
+        "related",
+        "patient",
+        "payment",
+        "total",
+        "adjudication",
+        "quantity",
+        "sender",
+        "recipient",
+        "sent",
+    ]
     odd_ones = [{"resourceType": kind} | dict.fromkeys(names, value) | {"medium": {"text": "phone"}, "item": [dict.fromkeys(names, value)]}
                 for kind in ("Encounter", "Appointment", "Communication", "Claim", "ExplanationOfBenefit", "Practitioner", "PractitionerRole")
                 for value in odd]  # fmt: skip

@@ -7,13 +7,13 @@ from types import ModuleType
 import polars as pl
 import pytest
 
-from auditor.errors import InputRefused
+from auditor.errors import InputRefused, OutputFailed, UsageError
 from auditor.parsing.typed_chunk import type_table
 from auditor.policy import load
 from auditor.reading import ingest, kinds
 from auditor.reading.files import expand
 from auditor.sources import staging
-from auditor.sources.source import RECORD, Source
+from auditor.sources.source import RECORD, Source, require_extra
 
 KIND = kinds.Kind("letters", "letters_reader", suffixes=(".letters",), head=b"LETTERS", mark="#")
 
@@ -35,7 +35,7 @@ def reader(monkeypatch):
                 for n in (2, 4)
             ]
             frames = (pl.DataFrame([row], schema_overrides={RECORD: pl.UInt32}) for row in rows)
-            yield Source(location, frames, ["one sheet is hidden"])
+            yield Source(location, frames, ["one sheet is hidden"], [f"sheet {location.within}"])
 
     module.read = read
     monkeypatch.setitem(sys.modules, "letters_reader", module)
@@ -62,7 +62,7 @@ def test_a_source_is_read_as_its_reader_says(tmp_path, reader):
     assert table.rows["source_record"].to_list() == [7, 9] and table.rows["source_file"].unique().to_list() == [
         file.path
     ]
-    assert extract.warnings == (f"visits: {file.path}: one sheet is hidden",)
+    assert extract.warnings == (f"visits: {file.path}: one sheet is hidden",) and file.understood == ("sheet ",)
     again, _ = staged(tmp_path, str(tmp_path / "a.letters"))
     assert again.files[0].sha256 == file.sha256 != ""
 
@@ -100,3 +100,21 @@ def _touching(frames, path):
     for frame in frames:
         yield frame
         path.write_text("more")
+
+
+def test_what_a_user_can_do_is_said(tmp_path):
+    with pytest.raises(
+        InputRefused, match="--engine spark does not read sources of the kind letters; use --engine local"
+    ):
+        staging.refuse_on_spark("visits", kinds.Location(KIND, tmp_path / "a.letters", "a.letters"))
+    with pytest.raises(
+        UsageError, match=r"no_such is not installed; install it with: pip install 'audit98968\[letters\]'"
+    ):
+        require_extra("letters", "os", "no_such")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, reader):
+    (tmp_path / "a.letters").touch()
+    found = {"visits": expand("visits", (str(tmp_path / "a.letters"),))}
+    with pytest.raises(OutputFailed, match="none: cannot be written"), staging.staged(found, load(), tmp_path / "none"):
+        pass

@@ -33,6 +33,7 @@ from auditor.quality.issue import Stage
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding
 from auditor.reports.workbook.sample_book import HEADER_ROW
+from auditor.runs import prune
 from auditor.sources import json_lines, json_text
 from cli.__main__ import repeat_table_flags
 from cli.app import app
@@ -637,7 +638,7 @@ def restore_from_runs_of_two_ledgers(folder: Path) -> Iterator[None]:
     other = run.with_name("2" + run.name[1:].replace("2", "3", 1))
     shutil.copytree(run, other)
     summary = json.loads((other / "summary.json").read_text())
-    summary["ledger"]["previous_run"] = run.name
+    summary["ledger"]["previous_run"], summary["run_id"] = run.name, other.name
     (other / "summary.json").write_text(json.dumps(summary))
     pl.read_parquet(run / "cases.parquet").with_columns(pl.col("number") + 9).write_parquet(other / "cases.parquet")
     yield
@@ -887,3 +888,73 @@ def _write_book(sample: Path, head: str, sheet: str = "Sample", name: str = "sam
         page = book.add_worksheet(sheet)
         for column, values in enumerate(rows.iter_columns()):
             page.write_column(HEADER_ROW, column, [values.name, *(value or "" for value in values)])
+
+
+def _three_runs() -> None:
+    for zone in ("UTC", "America/Denver", "America/Phoenix"):
+        command(
+            ["run", "--calls", "calls.csv", "--visits", "visits.csv", "--timezone", zone, "--out", "out", "--quiet"]
+        )
+
+
+@_prepared
+def prune_damaged(folder: Path) -> Iterator[None]:
+    """Three runs; the summary of the first is empty."""
+    _three_runs()
+    first = min((folder / "out").glob("2*"))
+    (first / "summary.json").write_text("")
+    first.rename(folder / "out" / "20260101T000000000Z-00000000")
+    yield
+
+
+@_prepared
+def prune_denied(folder: Path) -> Iterator[None]:
+    """Three runs; the file system lets none be removed."""
+    _three_runs()
+    second = sorted((folder / "out").glob("2*"))[1]
+    second.rename(folder / "out" / "20260101T000000000Z-00000000")
+    with mock.patch.object(prune.shutil, "rmtree", side_effect=OSError(errno.EACCES, os.strerror(errno.EACCES))):
+        yield
+
+
+@_prepared
+def found_policy_of_another(folder: Path) -> Iterator[None]:
+    """audit98968.toml in the working directory belongs to another user."""
+    (folder / "audit98968.toml").write_text("")
+    if os.geteuid() == 0:
+        os.chown(folder / "audit98968.toml", NOBODY, NOBODY)
+        yield
+        return
+    with mock.patch.object(os, "geteuid", lambda: NOBODY):
+        yield
+
+
+@_prepared
+def found_policy_writable(folder: Path) -> Iterator[None]:
+    """audit98968.toml in the working directory has mode 0666."""
+    (folder / "audit98968.toml").write_text("")
+    (folder / "audit98968.toml").chmod(0o666)
+    yield
+
+
+@_prepared
+def found_policy_unreadable(folder: Path) -> Iterator[None]:
+    """audit98968.toml in the working directory is a link that leads nowhere."""
+    (folder / "audit98968.toml").symlink_to("gone.toml")
+    yield
+
+
+@_prepared
+def note_is_a_folder(folder: Path) -> Iterator[None]:
+    """A run with a ledger; then a folder stands where its note was."""
+    command(["run", "--calls", "calls.csv", "--visits", "visits.csv", "--timezone", "UTC", "--out", "out", "--quiet"])
+    (folder / "out" / ".entered").unlink()
+    (folder / "out" / ".entered").mkdir()
+    yield
+
+
+@_prepared
+def decision_for_nobody(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`."""
+    _finished_run()
+    yield

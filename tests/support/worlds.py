@@ -88,7 +88,8 @@ CLAIM_STATUS = (
     "99",
 )
 UNITS = words("1 1 1 2 _ 1.0 1.5 0")
-MODIFIERS = ("", "", "", "95", "24", "GT,24", "24-x")
+MODIFIERS = ("", "", "", "95", "24", "GT,24", "24-x", "93")
+PLACES = ("11", "10", "2", "", "02")
 AMOUNTS = ("", "75.25", "$1,234.50", "(75.25)", "0", "0.00", "40")
 PAYERS = ("", "", "", "Medicare", "medi-care", "Medicaid")
 INITIATED = words("patient patient patient Guardian provider callback _ robot IN-BOUND staff")
@@ -115,7 +116,7 @@ VISIT_CODES = (
 )
 GLOBAL_DAYS = words("_ _ 90 10 090 0 XXX 10.0 42 10 90")
 SOONEST = ("", "", "true", "yes", "true", "1", "false", "unsure")
-DOCS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity")
+DOCS = ("doc_reason", "doc_summary", "doc_advice", "doc_statement", "doc_identity", "doc_consent")
 CODE_SETS = (("98968",), FAMILY, FAMILY, ("98968",), FAMILY, ("98966", "98968"), FAMILY, ("98967",), FAMILY, FAMILY)
 RULE_LEVELS = ("violation", "review", "off")
 
@@ -436,6 +437,10 @@ def draw_claim(scene: Scene, number: int, calls: list[Row]) -> Row:
     if tie == "other patient":
         row[pick(draw, ("patient_id", "provider_id"))] = pick(draw, ("p1", "p2", "a", "b"))
     row["service_date"] = pick(draw, ("{}", "{}", "{} 00:00", "{}T00:00:00Z", "{}T00:00+05:30", "{} 23:30")).format(day)
+    row["place_of_service"] = pick(draw, PLACES)
+    if chance(draw, 6):
+        last = day + timedelta(days=pick(draw, (0, 2, 6, 1, 4, 9)))
+        row["service_date"] = f"{day:%Y%m%d}-{last:%Y%m%d}"
     draw_billing(scene, row)
     return row
 
@@ -764,6 +769,9 @@ def draw_settings(scene: Scene) -> dict[str, Any]:
         settings["unrelated_supports_lah001"] = False
     if chance(draw, 5):
         settings["cumulative"] = pick(draw, ("period", "period", "claim"))
+    if chance(draw, 5):
+        settings |= {"consent": chance(draw, 2), "modifiers": pick(draw, ((), ("93", "GT")))}
+        settings["place_of_service"] = pick(draw, ((), ("02", "10")))
     if chance(draw, 6):
         settings["severity"] = {pick(draw, RULES): pick(draw, RULE_LEVELS) for _ in range(pick(draw, (1, 2, 3)))}
     return settings
@@ -802,6 +810,8 @@ def worlds(draw: Draw) -> World:
     if chance(draw, 100):
         make_midnight(scene, calls, "call_start", "call_id", pick(draw, (20, 19)))
     adjust(draw, "calls" if claims is None else "claims", calls if claims is None else claims)
+    if chance(draw, 10):
+        go_through_a_double(draw, [row for rows in (calls, visits, claims, providers) for row in rows or ()])
     lead_astray(draw, {"calls": calls, "visits": visits, "claims": claims, "providers": providers})
     no_calls = claims is not None and chance(draw, 3)
     no_visits = claims is not None and chance(draw, 5)
@@ -812,6 +822,18 @@ def worlds(draw: Draw) -> World:
         providers=None if providers is None else drop(draw, "providers", plant(draw, "providers", providers)),
         settings=settings,
     )
+
+
+def go_through_a_double(draw: Draw, rows: list[Row]) -> None:
+    """The ids of one kind are long numbers: exact doubles, or numbers that no double was."""
+    kinds = (("patient_id",), ("provider_id",), ("problem_id",), ("group_id",), ("claim_id",),
+             ("call_id", "originating_call_id"), ("visit_id", "related_visit_id"))  # fmt: skip
+    columns, step = pick(draw, kinds), pick(draw, (16, 16, 17))
+    texts = sorted({row[column] for row in rows for column in columns if row.get(column)})
+    for row in rows:
+        for column in columns:
+            if row.get(column):
+                row[column] = str(123_456_789_012_345_600 + step * texts.index(row[column]))
 
 
 def distinct(rows: list[Row], key: str, line: str) -> list[Row]:
@@ -836,7 +858,7 @@ def worlds_of_payers(draw: Draw) -> World:
     billed = replace(billed, columns=tuple(dict.fromkeys([*billed.columns, "payer"])), rows=rows)
     policies: dict[str, Any] = {
         "one": {"anchor": pick(draw, ("unflagged", "reported"))},
-        "two": {"horizon_days": 7, "lookahead_hours": pick(draw, (12, 72)), "relatedness": "any"},
+        "two": {"modifiers": ("95",), "horizon_days": 7, "lookahead_hours": pick(draw, (12, 72)), "relatedness": "any"},
         "three": {"cumulative": pick(draw, ("period", "claim")), "unrelated_supports_lah001": False},
     }
     for policy in policies.values():

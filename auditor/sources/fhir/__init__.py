@@ -16,7 +16,7 @@ from auditor.sources import json_text
 from auditor.sources.fhir import claims, encounters, providers
 from auditor.sources.fhir.elements import Element, Notes, diagnosis_codes, id_of, joined
 from auditor.sources.fhir.people import People
-from auditor.sources.fhir.rows import Finish, Memo, Row, frame_of, texts, with_conditions
+from auditor.sources.fhir.rows import Finish, Kept, Row, frame_of, texts, with_conditions
 from auditor.sources.source import RECORD, Context, Source
 from auditor.sources.spool import Spool
 
@@ -30,7 +30,7 @@ class Reads:
     resources: frozenset[str]
     rows: Callable[[Element, Notes, ZoneInfo], Iterable[Row]]
     columns: Mapping[str, pl.DataType]
-    finish: Callable[[pl.LazyFrame, Memo], Finish]
+    finish: Callable[[pl.LazyFrame, Kept], Finish]
 
 
 def _one(function: Callable[[Element, Notes], Row | None]) -> Callable[[Element, Notes, ZoneInfo], Iterable[Row]]:
@@ -129,7 +129,7 @@ class Resources:
         waiting = pl.scan_ipc(paths)
         keys = waiting.select("provider_id").unique().collect()["provider_id"]
         person = self._people.resolved(keys)
-        finish = self._reads.finish(waiting.with_columns(person), self._context.memo)
+        finish = self._reads.finish(waiting.with_columns(person), self._context.kept)
         conditions = (
             pl.concat(list(self._conditions)).unique("_conditions") if self._conditions.paths else pl.DataFrame()
         )

@@ -27,7 +27,7 @@ from auditor.sources.fhir.elements import (
     text,
 )
 from auditor.sources.fhir.people import key_of, performer
-from auditor.sources.fhir.rows import CALLS, LIST, OTHERS, Finish, Memo, Row, texts
+from auditor.sources.fhir.rows import CALLS, LIST, OTHERS, Finish, Kept, Row, texts
 
 CLAIM, BENEFIT = "Claim", "ExplanationOfBenefit"
 CLAIMS = texts(
@@ -224,11 +224,11 @@ def _day(written: str | None, zone: ZoneInfo) -> str | None:
     return str((found.astimezone(zone) if found.tzinfo else found).date())
 
 
-def finish(waiting: pl.LazyFrame, memo: Memo) -> Finish:
+def finish(waiting: pl.LazyFrame, kept: Kept) -> Finish:
     """A Claim takes amounts and status of the ExplanationOfBenefit that names it, which is no line of its own."""
-    if CALLS in memo:
-        visits = memo.get(OTHERS, pl.Series(dtype=pl.UInt64))
-        is_call = pl.col("_encounter").is_in(memo[CALLS].implode()) | ~pl.col("_encounter").hash().is_in(
+    if CALLS in kept:
+        visits = kept.get(OTHERS, pl.Series(dtype=pl.UInt64))
+        is_call = pl.col("_encounter").is_in(kept[CALLS].implode()) | ~pl.col("_encounter").hash().is_in(
             visits.implode()
         )
     else:

@@ -25,7 +25,7 @@ from auditor.sources.fhir.elements import (
 )
 from auditor.sources.fhir.people import key_of, performer
 from auditor.sources.fhir.rows import CALLS as KNOWN_CALLS
-from auditor.sources.fhir.rows import LIST, OTHERS, Finish, Memo, Row, texts
+from auditor.sources.fhir.rows import LIST, OTHERS, Finish, Kept, Row, texts
 
 ERROR = "entered-in-error"
 LEFT_OUT = "calls that were entered in error are left out"
@@ -180,7 +180,7 @@ def _seconds(length: Any) -> str | None:
     return None
 
 
-def finish_visits(waiting: pl.LazyFrame, memo: Memo) -> Finish:
+def finish_visits(waiting: pl.LazyFrame, kept: Kept) -> Finish:
     """Encounters take the booking of the Appointments that they name; those are no visits of their own, nor are calls."""
     is_appointment, in_error = pl.col("_of") == APPOINTMENT, pl.col("status") == ERROR
     appointments = waiting.filter(is_appointment).select("visit_id", "booked_at", "status").collect()
@@ -193,7 +193,7 @@ def finish_visits(waiting: pl.LazyFrame, memo: Memo) -> Finish:
     named = naming.drop_nulls("_names").unique().collect()
     never = [word for term in ("cancelled", "no_show") for word in STATUS[term]] + ["cancelled"]
     gone = appointments.filter(pl.col("status").is_in(never))["visit_id"]
-    memo[OTHERS] = waiting.filter(pl.col("_of") == ENCOUNTER).select(pl.col("visit_id").hash()).collect()["visit_id"]
+    kept[OTHERS] = waiting.filter(pl.col("_of") == ENCOUNTER).select(pl.col("visit_id").hash()).collect()["visit_id"]
     taken = named.filter(~pl.col("in_error") | pl.col("_names").is_in(gone.implode()))["_names"]
 
     def finished(frame: pl.DataFrame) -> pl.DataFrame:
@@ -209,11 +209,11 @@ def finish_visits(waiting: pl.LazyFrame, memo: Memo) -> Finish:
     return finished
 
 
-def finish_calls(waiting: pl.LazyFrame, memo: Memo) -> Finish:
+def finish_calls(waiting: pl.LazyFrame, kept: Kept) -> Finish:
     """A Communication that belongs to a telephone Encounter is one call with it, and says who began."""
     of_encounter = pl.col("_of") == ENCOUNTER
     known = waiting.filter(of_encounter).select("call_id").collect()["call_id"]
-    memo[KNOWN_CALLS] = known
+    kept[KNOWN_CALLS] = known
     within = pl.col("_within").is_in(known.implode())
     said = waiting.filter(within).select(call_id="_within", by="initiated_by", who="caller").collect()
     said = said.unique("call_id", keep="first", maintain_order=True)

@@ -15,7 +15,7 @@ from auditor.sources.fhir.elements import (
     text,
 )
 from auditor.sources.fhir.people import key_of
-from auditor.sources.fhir.rows import Finish, Memo, Row, texts
+from auditor.sources.fhir.rows import Finish, Kept, Row, texts
 from auditor.sources.source import RECORD
 
 ROLE = "PractitionerRole"
@@ -86,7 +86,7 @@ def _specialty(value: object) -> str | None:
     return ", ".join(sorted({name for name in names if name})) or None
 
 
-def finish(waiting: pl.LazyFrame, _: Memo) -> Finish:
+def finish(waiting: pl.LazyFrame, _: Kept) -> Finish:
     """Practitioners take what all of their roles agree on; roles of others are rows of their own, the first of each."""
     of_role = pl.col("_of") == ROLE
     persons = waiting.filter(~of_role).select("provider_id").unique().collect()["provider_id"]

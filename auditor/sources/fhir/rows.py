@@ -10,10 +10,10 @@ from auditor.sources.source import RECORD
 Row = dict[str, Any]
 Finish = Callable[[pl.DataFrame], pl.DataFrame]
 """Links the rows that wait, a frame at a time."""
-Memo = dict[str, pl.Series]
+Kept = dict[str, Any]
 """What one table's reader keeps for the next."""
 CALLS, OTHERS = "fhir calls", "fhir visits"
-"""Of a memo: the ids of the Encounters that are calls, and hashes of the ids of those that are visits."""
+"""Of these: the ids of the Encounters that are calls, and hashes of the ids of those that are visits."""
 LIST = pl.List(pl.String)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 
 from auditor import policy as policies
-from auditor.cases import ledger_update, queries, store
+from auditor.cases import ledger_update, proof, store
 from auditor.rules import select
 from auditor.rules.rule import Outcome
 
@@ -79,7 +79,7 @@ def main() -> int:
             before = _peak()
             began = time.monotonic()
             with store.opened(path, create=True) as ledger:
-                queries.require_sound_ledger(ledger, path, None)
+                proof.require_sound_ledger(ledger, path, None)
                 opened = time.monotonic() - began
                 with store.writing(ledger):
                     marks = ledger_update.enter_run(ledger, this_run, reported, policy).in_summary["marks"]
@@ -89,7 +89,7 @@ def main() -> int:
                   f" {before:.2f} GB before it; ledger {path.stat().st_size / 1e6:,.0f} MB; {marks}", flush=True)  # fmt: skip
         began = time.monotonic()
         with store.opened(path) as ledger:
-            queries.require_sound_ledger(ledger, path, None)
+            proof.require_sound_ledger(ledger, path, None)
         print(f"proved in {time.monotonic() - began:.1f} s, as every run does with the ledger that it opens")
     return int(failed)
 

@@ -1,0 +1,74 @@
+"""Which row of an 835 stands of those about one service line: a payment, its reversal, a correction, a denial.
+
+Source: docs/specification.md#replacements-and-reversals, docs/specification.md#several-rows-of-one-line.
+"""
+
+import polars as pl
+
+from auditor.billing import adjustments
+from auditor.parsing import duplicates
+from auditor.schema.tables import CLAIMS
+
+SERVICE = ("claim_id", "claim_line", "payer")
+"""What the rows of one service have in common."""
+_TAKES_BACK = (
+    (pl.col("claim_status") == "reversed") | (pl.min_horizontal("billed_amount", "paid_amount") < 0)
+).fill_null(False)
+
+
+def settled(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows, each with its `role`.
+
+    `stands`: at most one of a service; its status may be void now. `conflicts`. `apart`: a reversal that found nothing.
+    `settled`: it says nothing more.
+
+    `rows`: of 835s, with SERVICE, amounts as decimals, and `row`, a number of their own.
+    """
+    doubtful = (pl.len().over(SERVICE) > 1) | _TAKES_BACK.any().over("claim_id")
+    rows = rows.with_columns(doubtful=doubtful, role=pl.lit("stands"))
+    simple, several = (rows.filter(some).drop("doubtful") for some in (~pl.col("doubtful"), pl.col("doubtful")))
+    return pl.concat([simple, _of_several(several).select(simple.columns)]) if several.height else simple
+
+
+def _of_several(rows: pl.DataFrame) -> pl.DataFrame:
+    typed = _as_claims(rows)
+    found = duplicates.resolve(CLAIMS, duplicates.duplicate_keys(CLAIMS, typed))
+    kept, conflicts = (some["source_record"].implode() for some in (found.kept, found.conflicts))
+    lines = typed.filter(pl.col("source_record").is_in(kept)).drop("source_file").rename({"source_record": "row"})
+    after = adjustments.settle(lines).select("row", "unmatched", after="claim_status")
+    rows = rows.join(after, on="row", how="left").sort("processed_date", "row").with_columns(
+        role=pl.when(pl.col("row").is_in(conflicts)).then(pl.lit("conflicts"))
+        .when("unmatched").then(pl.lit("apart"))
+        .when(pl.col("after").is_in(["active", "denied"])).then(pl.lit("stands"))
+        .otherwise(pl.lit("settled"))
+    )  # fmt: skip
+    paid = (pl.col("role") == "settled") & ~_TAKES_BACK
+    nothing = ~pl.col("role").is_in(["stands", "conflicts"]).any().over(SERVICE)
+    last = paid & nothing & (pl.col("row") == pl.col("row").filter(paid).last().over(SERVICE)).fill_null(False)
+    return rows.with_columns(
+        role=pl.when(last).then(pl.lit("stands")).otherwise("role"),
+        claim_status=pl.when(last).then(pl.lit("void")).otherwise("claim_status"),
+    )
+
+
+def _as_claims(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows as typed claims, those of one service with one id; they differ in what such rows may differ in."""
+    claim = pl.concat_str("claim_id", pl.lit("\n"), pl.col("payer").fill_null(""))
+    nothing = {name: pl.lit("") for name in ("source_file", "provider_id", "cpt_code")}
+    return rows.select(
+        **nothing,
+        source_record="row",
+        claim_id=claim,
+        claim_line="claim_line",
+        patient_id=pl.concat_str(claim, pl.lit("\n"), "claim_line"),
+        service_date=pl.lit(None, pl.Date),
+        claim_status="claim_status",
+        frequency_code=pl.lit(None, pl.String),
+        original_claim_id=pl.lit(None, pl.String),
+        billed_amount="billed_amount",
+        paid_amount="paid_amount",
+        units="units",
+        modifiers=pl.col("modifiers").str.split(";"),
+        diagnosis_codes=pl.lit([], pl.List(pl.String)),
+        processed_date=pl.col("processed_date").str.to_date(strict=False),
+    )
