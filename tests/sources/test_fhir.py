@@ -263,6 +263,7 @@ def test_a_claim_and_its_explanation_of_benefit_are_one_row(tmp_path: Path):
             "claim": [
                 CLAIM | {"item": items, "diagnosis": diagnoses},
                 CLAIM | {"id": "d", "status": "draft", "item": items},
+                CLAIM | {"id": "n"},
             ],
         },
     )["claims"]
@@ -279,6 +280,7 @@ def test_a_claim_and_its_explanation_of_benefit_are_one_row(tmp_path: Path):
     ]
     assert sorted(warning.partition("ndjson: ")[2] for warning in found.warnings) == [
         "Claim resources that are drafts are left out: 1",
+        "Claim resources without items are left out: 1",
         "ExplanationOfBenefit resources of another use than claim are left out: 1",
     ]
 
@@ -413,13 +415,11 @@ def test_elements_of_other_shapes_are_blank(tmp_path: Path):
 
 
 def test_a_table_without_its_resources_has_no_rows_and_says_what_there_is(tmp_path: Path):
-    given = {
-        "all": [{"resourceType": "Patient", "id": "p"}, {"resourceType": "Observation"}, {"resourceType": "Patient"}]
-    }
+    given = {"all": [{"resourceType": kind} for kind in ("Patient", "Observation", "Patient", "Ann Poe")]}
     found = extracts(tmp_path, visits=given)["visits"]
     assert (found.frame.height, found.files[0].understood) == (
         0,
-        ("FHIR: not read as visits: Observation 1, Patient 2",),
+        ("FHIR: not read as visits: Observation 1, Patient 2, unknown 1",),
     )
 
 

@@ -21,6 +21,8 @@ from auditor.sources.source import RECORD, Context, Source
 from auditor.sources.spool import Spool
 
 TYPE = "resourceType"
+_LONGEST = 50
+"""Letters of a type's name; other texts may be data that nobody should see."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Resources:
                 kind = resource.get(TYPE)
                 if not isinstance(kind, str) or kind == "Bundle":
                     self._refuse(location, line, kind)
-                file.types[kind] += 1
+                file.types[kind if kind.isalpha() and len(kind) < _LONGEST else "unknown"] += 1
                 if kind in self._reads.resources:
                     rows += [(line, row) for row in self._reads.rows(resource, file.notes, self._zone)]
                 elif kind == "Condition":

@@ -52,6 +52,7 @@ def lines(resource: Element, notes: Notes, zone: ZoneInfo) -> Iterator[Row]:
         notes[f"{kind} resources that are drafts are left out"] += 1
     else:
         items = elements(resource.get("item"))
+        notes[f"{kind} resources without items are left out"] += not items
         common = _common(resource, notes, zone, single=len(items) == 1)
         for place, item in enumerate(items, 1):
             yield common | _line(resource, item, place, common, notes, zone)
