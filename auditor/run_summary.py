@@ -192,12 +192,13 @@ class BlankDates(Part):
 
 
 class Tally(Part):
-    may_lack = ("next_due",)
+    may_lack = ("next_due", "oldest")
 
     findings: int
     claims: int
     amount: float = Field(description="dollars, each claim once")
     next_due: date | None = Field(default=None, description="next deadline of the cases whose 60 days are running")
+    oldest: date | None = Field(default=None, description="the day on which the oldest open case was first found")
 
 
 class UndecidedCounts(Part):
@@ -260,6 +261,17 @@ class PayerResult(Part):
     under_review: float = 0.0
 
 
+class PastLookback(Part):
+    """Audited claims with a service date before the lookback period of 42 CFR 401.305(f); money after decisions."""
+
+    before: date | None = Field(default=None, description="six years before the run's start")
+    claims: int = 0
+    violation: int = 0
+    review: int = 0
+    at_risk: float = 0.0
+    under_review: float = 0.0
+
+
 class _Head(Part):
     """What every run says of itself."""
 
@@ -278,6 +290,19 @@ class _Head(Part):
         """The start in UTC, in ISO 8601; blank where it is not known. Raises ValueError for another text."""
         return datetime.fromisoformat(self.started).astimezone(UTC).isoformat() if self.started else ""
 
+    @property
+    def lookback_start(self) -> date | None:
+        """The first day of the six years up to the run's start, in its zone; None where that is not known.
+
+        An overpayment must be returned only if it is identified within 6 years of the day on which it was received
+        (42 CFR 401.305(f)).
+        """
+        if not self.started:
+            return None
+        day = datetime.fromisoformat(self.started).date()
+        leap = (day.month, day.day) == (2, 29)
+        return date(day.year - 6, 3, 1) if leap else day.replace(year=day.year - 6)
+
     def published(self) -> dict[str, Any]:
         """The file's keys and values, in order."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -286,7 +311,7 @@ class _Head(Part):
 class Summary(_Head):
     """summary.json of a finished run."""
 
-    may_lack = ("ledger", "payers")
+    may_lack = ("ledger", "payers", "past_lookback")
 
     rules_evaluated: int = 0
     rules_total: int = 0
@@ -303,6 +328,7 @@ class Summary(_Head):
     rules: list[RuleResult] = []
     money: Money = Money()
     payers: list[PayerResult] = Field(default=[], description="where the policy has [payers]")
+    past_lookback: PastLookback = Field(default=PastLookback(), description="where there are such claims")
     joins: list[Join] = []
     rejects: dict[str, RejectCounts] = {}
     unrecognised: list[UnrecognizedValue] = []

@@ -35,13 +35,13 @@ from cli.log import log
 from cli.streams import data
 
 _LABELS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "found": "first found",
-          "due": "due", "left": "days left", "amount": "amount"}  # fmt: skip
+          "age": "days open", "due": "due", "left": "days left", "amount": "amount"}  # fmt: skip
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
 _ABOUT_A_PATIENT = ("finding_id", "related_id", "related_at", "decided_record", "reviewer", "reason", "message")
 """Columns that are left blank without --show-ids, beside the identifiers."""
 _OF_CASE = {"claim": "claim_id", "patient": "patient_id", "provider": "provider_id", "outcome": "outcome"}
 """Filters of one value, and the column that has it."""
-_NUMBERS = ("number", "left", "amount")
+_NUMBERS = ("number", "age", "left", "amount")
 """Columns aligned to the right."""
 _SPANS = ("until", "investigated_from", "investigated_to", "identified_on")
 _WIDE = 10_000
@@ -89,6 +89,8 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
         cases = queries.list_cases(ledger, by, since, state=given["state"], mark=given["mark"])
     cases = _filtered(cases, location, given)
     cases = cases.with_columns(left=(pl.col("due") - today()).dt.total_days(), found=past.day_of("first_run"))
+    is_open = (pl.col("state") == "open") & ~pl.col("mark").is_in(GONE)
+    cases = cases.with_columns(age=pl.when(is_open).then((pl.lit(today()) - pl.col("found")).dt.total_days()))
     whole = _sorted(cases, given["sort"])
     cases = whole.head(given["limit"] or whole.height)
     headings = _LABELS | ({name: name.replace("_", " ") for name in _IDS} if given["show_ids"] else {})

@@ -30,6 +30,10 @@ def frame(run: Path, out: Path, design: Design, *, show_ids: bool = False) -> in
     text.print(f"Frame: {counted(manifest['claims'], 'claim')}, {Decimal(manifest['amount']):,}")
     if unknown := manifest["without_amount"]:
         text.print(f"{counted(unknown, manifest['unit'])} without an amount")
+    if old := manifest["claims_before_lookback"]:
+        text.print(
+            f"{counted(old, 'claim')} with service dates before {manifest['lookback_start']}, six years before the run"
+        )
     if manifest["size"] == manifest["units"]:
         text.print("Every unit is drawn: this is a full review, not a sample")
     for number, stratum in enumerate(manifest["strata"], 1):
@@ -67,6 +71,7 @@ def _to_dict(found: Reviewed, show_ids: bool) -> dict[str, Any]:
     return {
         "what": "an estimate of the error amount found by reviewers; it establishes no overpayment",
         **{name: found.manifest[name] for name in ("run_id", "unit", "population", "strata_by", "seed", "frame_sha256")},
+        **{name: found.manifest.get(name) for name in ("lookback_start", "claims_before_lookback")},
         "reviewed_file": str(found.path),
         "reviewed_sha256": found.sha256,
         "confidence": CONFIDENCE,

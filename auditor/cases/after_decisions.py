@@ -17,10 +17,11 @@ from auditor.cases.ledger_update import LedgerUpdate
 from auditor.cases.states import DOLLARS, STATES
 from auditor.choices import ALARMS, GONE, SETTLED
 from auditor.judging.findings import AMOUNT, KEYS
-from auditor.reports.summary import amounts_by_rule, money_of, payers_of
+from auditor.reports.summary import amounts_by_rule, money_of, past_lookback_of, payers_of
 from auditor.reports.tables import IS_SETTLED, URGENT
 from auditor.result import Result
 from auditor.run_summary import AfterDecisions, LedgerPart, RuleResult, Summary, Tally, UncheckedCases
+from auditor.runs import past
 
 _ORDER = pl.Enum(STATES)
 
@@ -53,6 +54,7 @@ def with_decisions(
         changes["warnings"] = [unchecked.sentence, *summary.warnings]
     left = claims.select(*KEYS, at_risk_amount="at_risk", review_amount="to_review")
     audited = result.claims.update(left, on=list(KEYS), include_nulls=True)
+    changes |= past_lookback_of(audited, summary)
     if summary.payers:
         changes["payers"] = payers_of(audited, findings)
     return replace(result, findings=findings, claims=audited), summary.model_copy(update=changes)
@@ -164,7 +166,8 @@ def _work(decided: pl.DataFrame, cases: pl.DataFrame) -> dict[str, Tally]:
     A claim counts in each of its states, and its amount in the first of them.
     """
     columns = (*KEYS, "state", "paid_amount", "billed_amount", "due")
-    open_ = cases.filter(~pl.col("mark").is_in(GONE), state="open").with_columns(due=pl.lit(None, pl.Date))
+    open_ = cases.filter(~pl.col("mark").is_in(GONE), state="open")
+    open_ = open_.with_columns(due=pl.lit(None, pl.Date), found=past.day_of("first_run"))
     rows = pl.concat([open_.select(columns), decided.filter(pl.col("state") != "open").select(columns)])
     order = pl.col("state").cast(_ORDER)
     first = rows.filter(order == order.min().over(KEYS))
@@ -172,6 +175,8 @@ def _work(decided: pl.DataFrame, cases: pl.DataFrame) -> dict[str, Tally]:
         state: tally(rows.filter(state=state)).model_copy(update={"amount": tally(first.filter(state=state)).amount})
         for state in STATES
     }
+    if oldest := open_["found"].min():
+        work["open"].oldest = oldest  # type: ignore[assignment]
     for state in ("open", "confirmed"):  # of open cases those that were confirmed, and reopened
         due: date | None = decided.filter(state=state)["due"].min()  # type: ignore[assignment]
         if due or state == "confirmed":

@@ -39,6 +39,7 @@ from auditor.run_summary import (
     InputFile,
     Join,
     Money,
+    PastLookback,
     PayerResult,
     PolicyName,
     RefusalSummary,
@@ -73,7 +74,7 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
     profiles = result.inputs.profiles
     money = money_of(claims.rename({"disposition": "remaining"}))
     by_payer: dict[str, Any] = {"payers": payers_of(claims, result.findings)} if settings.policy.payers else {}
-    return Summary(
+    summary = Summary(
         **_head(settings, run),
         rules_evaluated=len(ALL) - len(result.not_evaluated),
         rules_total=number_asked(result.not_evaluated),
@@ -105,6 +106,23 @@ def of_result(result: Result, settings: Settings, run: Run) -> Summary:
         row_zones=[name for name, table in result.inputs.tables.items() if "timezone" in table.columns],
         warnings=list(result.warnings),
     )
+    return summary.model_copy(update=past_lookback_of(claims, summary))
+
+
+def past_lookback_of(claims: pl.DataFrame, summary: Summary) -> dict[str, PastLookback]:
+    """The summary's `past_lookback`, empty where no audited claim is that old."""
+    before, at = summary.lookback_start, pl.col("disposition")
+    old = claims.filter(at != NOT_APPLICABLE, pl.col("service_date") < before)
+    if old.is_empty():
+        return {}
+    sums = old.select(
+        claims=pl.len(),
+        violation=(at == "violation").sum(),
+        review=(at == "review").sum(),
+        at_risk=pl.col("at_risk_amount").sum().cast(pl.Float64),
+        under_review=pl.col("review_amount").sum().cast(pl.Float64),
+    )
+    return {"past_lookback": PastLookback(before=before, **sums.row(0, named=True))}
 
 
 def payers_of(claims: pl.DataFrame, findings: pl.DataFrame) -> list[PayerResult]:
@@ -174,7 +192,8 @@ def settings_of(settings: Settings) -> dict[str, Any]:
     if not settings.policy.payers:
         return found | {"policy": policy}
     of_run = settings.policy.model_dump(mode="json", include={"payers"}, by_alias=True)
-    others = [some.model_dump(mode="json", include={*OF_PAYER, "sha256"}) for some in settings.policy.policies.values()]
+    of_payer: dict[str, Any] = dict.fromkeys((*OF_PAYER, "sha256"), True) | {"credentials": {"may_report_em"}}
+    others = [some.model_dump(mode="json", include=of_payer) for some in settings.policy.policies.values()]
     return found | {"policy": policy | of_run, "payer_policies": others}
 
 

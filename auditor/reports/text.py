@@ -11,11 +11,20 @@ from rich.text import Text
 
 from auditor.cases.states import STATES
 from auditor.reading.files import shown
-from auditor.reports.page.phrases import evaluated, no_policy, reach, tables, verdict, why_none_audited
+from auditor.reports.page.phrases import (
+    evaluated,
+    no_policy,
+    open_for,
+    past_lookback,
+    reach,
+    tables,
+    verdict,
+    why_none_audited,
+)
 from auditor.reports.summary import shown_payers
 from auditor.reports.tables import URGENT, worst_first
 from auditor.rules.rule import UNASKED
-from auditor.run_summary import Join, Money, PayerResult, RuleResult, Summary, Tally
+from auditor.run_summary import Join, PayerResult, RuleResult, Summary, Tally
 from auditor.schema.names import counted, found_of, harmless
 
 _PIPE_WIDTH = 240
@@ -66,6 +75,8 @@ def write(
     if not summary.claims.audited:
         out.print(f"No claim was audited: {why_none_audited(summary)}")
     out.print(_money_line(summary))
+    if summary.past_lookback.claims:
+        out.print(past_lookback(summary))
     for line in _payer_lines(summary.payers if show_ids else shown_payers(summary)):
         out.print(line)
     out.print(f"Visits cover {reach(summary.coverage)}; policy {summary.policy.shown}, {summary.zones}")
@@ -153,7 +164,7 @@ def _ledger_lines(out: Console, summary: Summary, urgent: pl.DataFrame, folder: 
     out.print(f"{before}: {marks}")
     out.print("Cases by state, each claim's money once:")
     for state in STATES:
-        out.print(f"  {_state(state, ledger.work[state], summary.money)}")
+        out.print(f"  {_state(state, ledger.work[state], summary)}")
     rows = worst_first(urgent, "outcome", _URGENT_SHOWN, last=("rule",))
     for row in rows.iter_rows(named=True):
         on = f" of {row['service_date']}" if show_ids else ""
@@ -165,14 +176,17 @@ def _ledger_lines(out: Console, summary: Summary, urgent: pl.DataFrame, folder: 
     out.print(f"This run: {'; '.join(_tallied(counts, mark) for mark, counts in ledger.this_run.items())}")
 
 
-def _state(state: str, counts: Tally, money: Money) -> str:
+def _state(state: str, counts: Tally, summary: Summary) -> str:
     """`confirmed: 2 cases on 1 claim, 30.00, the next due on 2026-03-31`, or `confirmed: none`."""
+    money = summary.money
     line = f"{state}: none"
     if counts.findings:
         cases, claims = counted(counts.findings, "case"), counted(counts.claims, "claim")
         line = f"{state}: {cases} on {claims}, {counts.amount:,.2f}"
     if counts.next_due:
         line += f", the next due on {counts.next_due}"
+    if state == "open" and (age := open_for(summary)):
+        line += f", {age}"
     return f"{line}; returned {money.returned:,.2f}" if state == "refunded" and money.returned else line
 
 

@@ -106,6 +106,8 @@ def draw(folder: Path, design: Design) -> Drawn:
         "claims": claims.height,
         "amount": str(frame["amount"].sum()),
         "without_amount": frame["amount"].null_count(),
+        "lookback_start": str(audited.lookback_start),
+        "claims_before_lookback": claims.filter(pl.col("service_date") < audited.lookback_start).height,
         "strata": [
             {"name": name, "units": sizes[name], "drawn": drawn[name], "spares": spares[name]} for name in sizes
         ],

@@ -71,6 +71,11 @@ def review(folder: Path, reviewed: Path | None = None, *, net: bool = False) -> 
 def _cautions(manifest: Mapping[str, Any], frame: pl.DataFrame, found: Mapping[str, Decimal]) -> Iterator[str]:
     if manifest["population"] != "audited":
         yield f"The estimate covers only the population `{manifest['population']}`, not the other audited claims."
+    if old := manifest.get("claims_before_lookback"):
+        yield (
+            f"Claims of the population with service dates before {manifest['lookback_start']}, more than six years before "
+            f"the run: {old:,}; overpayments received before that day are outside the lookback period (42 CFR 401.305(f))."
+        )
     amounts = dict(frame.select(_ID, pl.col("amount").cast(pl.Decimal(38, 2))).drop_nulls().iter_rows())
     if above := sum(error > amounts.get(unit, error) for unit, error in found.items()):
         yield f"Units with an error amount above their own amount: {above:,}; check them."

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from auditor.run_summary import Summary
+from auditor.sampling.frame import Design, draw
 from tests.support.catalogue import command
 
 CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,cpt_code,paid_amount,initiated_by
@@ -115,7 +119,7 @@ def test_this_run_and_open_work_are_counted(out: Path) -> None:
     assert ledger_run(out, "--fail-on", "new") == 1
     ledger = summary(out)["ledger"]
     assert ledger["this_run"]["new"] == {"findings": 2, "claims": 1, "amount": 15}
-    assert ledger["work"]["open"] == {"findings": 4, "claims": 2, "amount": 55}
+    assert ledger["work"]["open"] | {"oldest": ""} == {"findings": 4, "claims": 2, "amount": 55, "oldest": ""}
     assert ledger["work"]["confirmed"] == {"findings": 1, "claims": 1, "amount": 30, "next_due": "2026-08-30"}
     page = (out / "latest" / "report.html").read_text()
     assert '<h1 id="h-night" class="violation">2 new on 1 claim, $15.00</h1>' in page
@@ -285,3 +289,64 @@ def test_the_ledger_s_proof_knows_refunds(out: Path) -> None:
     ]
     assert ledger_run(out) == 1
     assert summary(out)["money"]["returned"] == 12.5
+
+
+def on(day: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next runs start on this day, at noon and each a minute later."""
+    minutes = count()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Clock:
+            return cls.fromisoformat(f"{day}T12:{next(minutes):02}:00+00:00")
+
+    monkeypatch.setattr("cli.run.datetime", Clock)
+
+
+def test_every_summary_says_how_old_the_oldest_open_case_is(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = out.parent / "old"
+    said = "the oldest first found"
+    on("2026-07-01", monkeypatch)
+    ledger_run(out, "--format", "text")
+    assert said not in capfd.readouterr().out
+    assert summary(out)["ledger"]["work"]["open"]["oldest"] == "2026-07-01"
+    on("2026-08-15", monkeypatch)
+    ledger_run(out, "--format", "text")
+    assert "  open: 3 cases on 2 claims, 70.00, the oldest first found 45 days ago" in capfd.readouterr().out
+    assert "the oldest first found 45 days ago</td>" in (out / "latest/report.html").read_text()
+    lines = dict(sheet(out, "Summary").select(pl.nth(0), pl.nth(1)).iter_rows())
+    assert lines["Cases: open"] == "3 on 2 claims, $70.00, the oldest first found 45 days ago"
+    every = [str(number) for number in pl.read_parquet(out / "latest/cases.parquet")["number"]]
+    command(["cases", "list", str(out), "--sort", "found"])
+    assert "days open" in capfd.readouterr().out
+    assert command(["cases", "decide", str(out), "confirmed", *every, "--by", "A", "--reason", "r"]) == 0
+    on("2026-09-15", monkeypatch)
+    ledger_run(out, "--format", "text")
+    assert said not in capfd.readouterr().out, "nothing is open"
+
+
+def test_claims_before_the_lookback_period_are_counted(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Six years to the day are inside (42 CFR 401.305(f)): K1 and K2 are older, K3 is not."""
+    assert "past_lookback" not in summary(out)
+    on("2032-03-04", monkeypatch)
+    ledger_run(out, "--format", "text")
+    old = summary(out)["past_lookback"]
+    assert old == {"before": "2026-03-04", "claims": 2, "violation": 2, "review": 0, "at_risk": 70, "under_review": 0}
+    said = "2 claims with service dates before 2026-03-04, more than six years before the run: 2 violation, 0 review"
+    assert said in capfd.readouterr().out
+    assert said in (out / "latest/report.html").read_text()
+    assert any(said in str(cell) for cell in sheet(out, "Summary").to_series(1))
+    dismiss(out, of(out, "DUR002"))
+    ledger_run(out)
+    assert summary(out)["past_lookback"]["at_risk"] == 40
+    drawn = draw(out, Design(size=2))
+    assert (drawn.manifest["lookback_start"], drawn.manifest["claims_before_lookback"]) == ("2026-03-04", 2)
+
+
+@pytest.mark.parametrize(("started", "first"), [("2026-11-29", "2020-11-29"), ("2028-02-29", "2022-03-01")])
+def test_the_lookback_period_is_six_years(started: str, first: str) -> None:
+    assert str(Summary(started=f"{started}T23:30:00-05:00").lookback_start) == first

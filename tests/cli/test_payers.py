@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
+import fastexcel
 import polars as pl
 import pytest
 
@@ -75,7 +77,28 @@ def test_the_reports_show_claims_findings_and_money_by_payer(export: Path):
     }
     assert summary["claims"]["not_applicable"] == 2
     assert [policy["name"] for policy in summary["settings"]["payer_policies"]] == ["bcbs-ma", "medicare"]
-    assert '<section id="payers"' in (export / "out/latest/report.html").read_text(encoding="utf-8")
+    page = (export / "out/latest/report.html").read_text(encoding="utf-8")
+    assert '<section id="payers"' in page
+    shown = re.search(r'<select id="f-payer">(.*?)</select>', page).group(1)
+    assert re.findall(r"<option.*?>(.*?)</option>", shown) == ["all", "BCBS MA", "MEDICARE", "bcbs_ma"]
+    assert re.findall(r"data-payer>(.*?)<", page).count("BCBS MA") == 2
+    assert len(re.findall(r'<a href="#findings" data-payer="(.*?)">', page)) == 3  # as many payers have findings
+    by_payer = page.partition("<summary>Providers by payer</summary>")[2].partition("</table>")[0]
+    assert len(re.findall("<tr>", by_payer)) == 1 + 3
+    book = fastexcel.read_excel(export / "out/latest/report.xlsx")
+    rows = book.load_sheet("Providers by payer", header_row=1).to_polars()
+    assert dict(rows.select("Payer", "Potential overpayment").iter_rows()) == {
+        "BCBS MA": 70.0, "MEDICARE": 40.0, "bcbs_ma": 30.0,
+    }  # fmt: skip
+
+
+def test_one_payer_needs_no_filter(export: Path):
+    (export / "one.csv").write_text(CALLS.replace("bcbs_ma", "BCBS MA").partition("k2")[0], encoding="utf-8")
+    words = ("--calls", "one.csv", "--visits", "visits.csv", "--policy", "clinic.toml", "--select", "DUR001")
+    audit98968("run", *words, "--out", "one", "--fail-on", "never", "--allow-unjoined", folder=export)
+    page = (export / "one/latest/report.html").read_text(encoding="utf-8")
+    assert "f-payer" not in page.partition("<script>")[0] and "Providers by payer" not in page
+    assert "Providers by payer" not in fastexcel.read_excel(export / "one/latest/report.xlsx").sheet_names
 
 
 def test_a_payer_that_the_policy_does_not_name_is_not_printed(export: Path):

@@ -468,6 +468,15 @@ def test_files_that_are_not_there(drawn: Path, tmp_path: Path):
         review(drawn, tmp_path / "bad.xlsx")
 
 
+def test_claims_before_the_lookback_period_are_a_caution(drawn: Path, tmp_path: Path):
+    path, mine = as_csv(reviewed(drawn), tmp_path / "done.csv"), copied(drawn, tmp_path / "mine")
+    said = "service dates before 2020-04-01, more than six years before the run: 3;"
+    assert not any("six years" in caution for caution in review(mine, path).estimate.cautions)
+    manifest = json.loads((mine / "frame.json").read_text())
+    (mine / "frame.json").write_text(json.dumps(manifest | {"claims_before_lookback": 3}))
+    assert any(said in caution for caution in review(mine, path).estimate.cautions)
+
+
 def test_what_is_printed(drawn: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]):
     path = as_csv(reviewed(drawn, lambda rows: rows[0].update(error_amount="99")), tmp_path / "done.csv")
     assert frame_command.estimate(drawn, path) == 0

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from auditor.cases.states import STATES
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reports.page import charts, phrases
-from auditor.reports.page.providers import AUDITED, FEW, overall_rate, ranking
+from auditor.reports.page.providers import AUDITED, FEW, has_payers, overall_rate, ranking
 from auditor.reports.page.timeline import draw, draw_minutes, shown, strength
 from auditor.reports.tables import urgent_first, with_history
 from auditor.result import Result
@@ -27,7 +27,7 @@ FINDINGS, FINDING_BYTES = 5_000, 3_400_000
 LINES, LINE_BYTES = 300, 1_500_000
 """At most so many findings and time lines are inlined, and at most so many bytes of them: the file stays under 6 MB."""
 
-_PROVIDERS, _DRAWN, _RECORDS = 25, 15, 20
+_PROVIDERS, _BY_PAYER, _DRAWN, _RECORDS = 25, 50, 15, 20
 _QUOTA = 50
 """Findings of each rule that are inlined before the rest."""
 _DISPOSITIONS = (
@@ -59,10 +59,13 @@ def render(
     pages = list(phrases.pages(summary))
     ordered = urgent_first(with_history(result.findings, cases), result.findings.height, _QUOTA)
     anchors, drawn = _lines(result, summary, _first_claims(ordered, result.claims, lines), phrases.remedies(pages))
-    inlined = _findings(ordered.filter(pl.col("_turn") < findings), summary.started_utc, anchors)
+    several = has_payers(result.claims)
+    first = ordered.filter(pl.col("_turn") < findings).with_columns(payers=pl.lit(several))
+    inlined = _findings(first, summary.started_utc, anchors)
     unit, periods = charts.trend(result.claims)
     providers, overall = ranking(result.claims), overall_rate(result.claims)
     hours = charts.hours(result.claims)
+    by_payer = ranking(result.claims, "payer") if several else None
     return env.get_template("report.html.j2").render(
         summary=summary,
         policy=_content_security(css, js, summary.run_id),
@@ -73,6 +76,8 @@ def render(
         **phrases.verdict(summary),
         rules_evaluated=phrases.evaluated(summary),
         money=phrases.money_facts(summary),
+        past_lookback=phrases.past_lookback(summary),
+        open_for=phrases.open_for(summary),
         movers=list(phrases.movers(audited, summary, providers, overall or 0.0)),
         period=phrases.period(audited) or "none",
         tables=list(phrases.tables(summary)),
@@ -84,6 +89,9 @@ def render(
         few=FEW,
         providers=providers.head(_PROVIDERS).to_dicts(),
         provider_count=providers.height,
+        by_payer=by_payer.head(_BY_PAYER).to_dicts() if by_payer is not None else [],
+        by_payer_count=by_payer.height if by_payer is not None else 0,
+        payers=result.findings["payer"].unique().sort(nulls_last=True).to_list() if several else [],
         hours=hours is not None
         and {"low": hours["rate"].min(), "high": hours["rate"].max(), "least": charts.SCORED_CELL},
         pictures=_pictures(summary, periods, providers, overall, hours),
@@ -114,6 +122,7 @@ def _environment() -> Environment:
         "shown": shown,
         "count": "{:,}".format,
         "share": phrases.share,
+        "payer": lambda payer: shown(payer) if payer else "not stated",
         "minute": lambda instant: f"{instant:%Y-%m-%d %H:%M}" if instant else "unknown",
         "money": lambda amount: "" if amount is None else f"${amount:,.2f}",
     }

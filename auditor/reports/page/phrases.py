@@ -1,7 +1,7 @@
 """The phrases of report.html: the headline, the main contributors, the facts of the run. No HTML."""
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from operator import attrgetter
 from typing import Any
 
@@ -102,6 +102,27 @@ def money_facts(summary: Summary) -> Iterator[Row]:
         if missing:
             sentence += f"; {missing:,} without an amount"
         yield {"name": name, "amount": amount, "missing": missing, "sentence": sentence}
+
+
+def past_lookback(summary: Summary) -> str:
+    """The claims before the lookback period of overpayments, blank where there are none."""
+    old = summary.past_lookback
+    if not old.claims:
+        return ""
+    return (
+        f"{counted(old.claims, 'claim')} with service dates before {old.before}, more than six years before the run: "
+        f"{old.violation:,} violation, {old.review:,} review; potential overpayment {old.at_risk:,.2f}, under review "
+        f"{old.under_review:,.2f}. Overpayments received before that day are outside the lookback period (42 CFR 401.305(f))"
+    )
+
+
+def open_for(summary: Summary) -> str:
+    """For how long the oldest open case has been open, blank on its first day."""
+    work = summary.ledger.work.get("open")
+    if work is None or work.oldest is None:
+        return ""
+    days = (date.fromisoformat(summary.started_utc[:10]) - work.oldest).days
+    return f"the oldest first found {counted(days, 'day')} ago" if days > 0 else ""
 
 
 def movers(audited: pl.DataFrame, summary: Summary, providers: pl.DataFrame, overall: float) -> Iterator[Row]:

@@ -38,8 +38,15 @@ def violation_rates(claims: pl.DataFrame, by: list[pl.Expr], *more: pl.Expr) -> 
     return counted.with_columns(rate=violation / n, low=low, high=high)
 
 
-def ranking(claims: pl.DataFrame) -> pl.DataFrame:
+def has_payers(claims: pl.DataFrame) -> bool:
+    """Whether the claims were billed to more than one payer."""
+    return claims["payer"].n_unique() > 1
+
+
+def ranking(claims: pl.DataFrame, *more: str) -> pl.DataFrame:
     """One row per provider of the audited claims (`Result.claims`), the surest high rate first.
+
+    `more` columns split each provider's claims further.
 
     Columns: provider_id, claims, violation, review, incomplete, clear (claims by disposition), rate (violation / claims),
     low and high (its 95% Wilson interval), at_risk (sum of amounts; null where violations carry none), above. Ordered by
@@ -52,12 +59,12 @@ def ranking(claims: pl.DataFrame) -> pl.DataFrame:
     amounts = pl.col("at_risk_amount")
     others = ((at == name).sum().cast(pl.Int64).alias(name) for name in ("review", "incomplete", "clear"))
     at_risk = pl.when((amounts.count() > 0) | ~(at == "violation").any()).then(amounts.sum()).alias("at_risk")
-    rated = violation_rates(claims, [pl.col("provider_id")], *others, at_risk)
+    rated = violation_rates(claims, [pl.col("provider_id", *more)], *others, at_risk)
     hits = pl.col("violation")
     strict, _ = wilson(hits, n, NormalDist().inv_cdf(1 - 0.025 / max(1, rated.height)))
     rated = rated.with_columns(above=(n >= FEW) & (strict > hits.sum() / n.sum()))
-    order = (n < FEW, pl.col("low"), hits, n, pl.col("provider_id"))
-    return rated.sort(*order, descending=[False, True, True, True, False])
+    order = (n < FEW, pl.col("low"), hits, n, pl.col("provider_id"), *map(pl.col, more))
+    return rated.sort(*order, descending=[False, True, True, True, False, *(False for _ in more)])
 
 
 def overall_rate(claims: pl.DataFrame) -> float | None:

@@ -53,6 +53,7 @@ PROVIDERS = (
     Column("above", "Above all claims", width=10),
     Column("at_risk", "Potential overpayment", "money", 14),
 )
+PROVIDERS_BY_PAYER = (*PROVIDERS[:1], *_published("claims", payer=18), *PROVIDERS[1:])
 RULES = (
     Column("code", "Rule", width=9),
     Column("name", "Name", width=34),

@@ -8,7 +8,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from auditor.reports.page import charts
-from auditor.reports.page.phrases import evaluated, money_facts, period
+from auditor.reports.page.phrases import evaluated, money_facts, open_for, past_lookback, period
 from auditor.reports.workbook.sheets import WorkbookWriter
 from auditor.result import Result
 from auditor.run_summary import Summary, Tally
@@ -33,7 +33,8 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
             at.line(f"This run: {mark}", _tallied(counts))
         for state, counts in summary.ledger.work.items():
             due = f", the next due on {counts.next_due}" if counts.next_due else ""
-            at.line(f"Cases: {state}", _tallied(counts) + due)
+            age = f", {open_for(summary)}" if state == "open" and open_for(summary) else ""
+            at.line(f"Cases: {state}", _tallied(counts) + due + age)
         at.gap()
     judged, rules = summary.rules_evaluated, summary.rules_total
     other_rules = "; the others (see sheet Rules) are not clear" if judged < rules else ""
@@ -69,6 +70,8 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     if summary.ledger.run:
         at.cells("returned (sum of refunds)", (money.returned, "money"))
         at.cells("still at risk after partial refunds", (money.not_returned, "money"))
+    if claims_past := past_lookback(summary):
+        at.line("Before the lookback period", claims_past)
     at.line("An overpayment is potential until a reviewer confirms it.", None, "note")
     at.gap()
     if summary.payers:

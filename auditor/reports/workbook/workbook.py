@@ -8,7 +8,7 @@ import polars as pl
 
 from auditor.choices import GONE
 from auditor.judging.findings import KEYS
-from auditor.reports.page.providers import ranking
+from auditor.reports.page.providers import has_payers, ranking
 from auditor.reports.tables import rejects, urgent_first, with_history, worst_first
 from auditor.reports.workbook import columns, summary_sheet
 from auditor.reports.workbook.sheets import ROWS_ABOVE, opened
@@ -58,6 +58,10 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
         providers = ranking(result.claims)
         more = f" The first {rows:,} of {providers.height:,}." if providers.height > rows else ""
         book.table("Providers", providers.head(rows), columns.PROVIDERS, _PROVIDERS_NOTE + more)
+        if has_payers(result.claims):
+            by_payer = ranking(result.claims, "payer")
+            more = f" The first {rows:,} of {by_payer.height:,}." if by_payer.height > rows else ""
+            book.table("Providers by payer", by_payer.head(rows), columns.PROVIDERS_BY_PAYER, _PROVIDERS_NOTE + more)
         book.table("Rules", _rules(summary), columns.RULES, _RULES_NOTE)
         rejected = rejects(result.inputs)
         note = _REJECTS_NOTE + _rest(rejected.height, rows, "rejects.csv")

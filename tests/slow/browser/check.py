@@ -153,6 +153,12 @@ def use(browser: Browser) -> Any:
     linked = browser.js("document.querySelector('a[data-provider]').dataset.provider")
     found = browser.js(f"[...new Set({SHOWN}.map(row => row.cells[4].textContent))]")
     yield "a provider's link shows exactly that provider", found in ([linked], []), found
+    if browser.js("document.querySelector('#f-payer') !== null"):
+        browser.js(f"document.querySelector('a[data-payer]').click(); {settle}")
+        linked = browser.js("document.querySelector('a[data-payer]').dataset.payer")
+        found = browser.js(f"[...new Set({SHOWN}.map(row => row.querySelector('[data-payer]').textContent))]")
+        yield "a payer's link shows that payer alone", found in ([linked], []), found
+        browser.js(f"document.querySelector('a[data-provider]').click(); {settle}")
     yield "the filters are in the address", "provider=" in browser.js("location.search"), browser.js("location.search")
     browser.js(f"document.querySelector('#controls button').click(); {settle}")
     yield "clear", browser.js(f"{SHOWN}.length") == min(50, total), total

@@ -16,10 +16,11 @@
   const rows = [...body.rows].map((row, place) => {
     const texts = cells(row);
     return { row, place, texts, outcome: texts[0], rule: texts[1].slice(0, 6), provider: texts[4].toLowerCase(),
-             mark: row.cells[9]?.dataset.mark, state: row.cells[10]?.dataset.state, all: texts.join(" ").toLowerCase() };
+             mark: row.cells[9]?.dataset.mark, state: row.cells[10]?.dataset.state,
+             payer: row.querySelector("[data-payer]")?.textContent, all: texts.join(" ").toLowerCase() };
   });
   const fields = { text: by("f-text"), outcome: by("f-outcome"), rule: by("f-rule"), provider: by("f-provider"),
-                   mark: by("f-mark"), state: by("f-state") };
+                   mark: by("f-mark"), state: by("f-state"), payer: by("f-payer") };
   const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent);
   const names = Object.keys(fields);
   const form = by("controls");
@@ -47,6 +48,7 @@
       (!fields.rule.value || entry.rule === fields.rule.value) &&
       (!fields.mark?.value || entry.mark === fields.mark.value) &&
       (!fields.state?.value || entry.state === fields.state.value) &&
+      (!fields.payer?.value || entry.payer === fields.payer.value) &&
       (!provider || (provider[0] === "=" ? entry.provider === provider.slice(1) : entry.provider.includes(provider))) &&
       words.every((word) => entry.all.includes(word)));
     const kept = new Set(shown);
@@ -100,7 +102,7 @@
   by("back").addEventListener("click", () => { page -= 1; turn(); });
   by("next").addEventListener("click", () => { page += 1; turn(); });
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[data-rule], a[data-provider], a[data-mark], a[data-state]");
+    const link = event.target.closest("a[data-rule], a[data-provider], a[data-mark], a[data-state], a[data-payer]");
     if (!link) return;
     form.reset();
     for (const name of names) if (fields[name]) fields[name].value = link.dataset[name] || "";
