@@ -17,7 +17,7 @@ from auditor.reading.files import expand
 from auditor.reading.ingest import Extract
 from auditor.schema.tables import INITIATED_BY
 from auditor.settings import Settings
-from auditor.sources import staging
+from auditor.sources import json_text, staging
 from tests.support import fhir
 from tests.support.engines import audited_here
 from tests.support.fhir import ACT, CPT, ICD10, concept
@@ -445,3 +445,18 @@ def test_the_sample_gives_the_findings_of_csv(tmp_path: Path, folder: Path):
     places = ("source_file", "source_record")
     for one, other in ((as_csv.findings, as_fhir.findings), (as_csv.claims, as_fhir.claims)):
         assert_frame_equal(one.drop(places, strict=False), other.drop(places, strict=False))
+
+
+def test_how_lines_are_cut_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    given: dict[str, dict[str, list[Any]]] = {}
+    for table in ("calls", "visits", "claims", "providers"):
+        with (SAMPLE / "with_claims" / f"{table}.csv").open() as stream:
+            given[table] = {"all": [one for row in csv.DictReader(stream) for one in fhir.resources(table, row)]}
+        given[table]["all"] += given[table]["all"][:9]
+    whole = extracts(tmp_path, **given)
+    monkeypatch.setattr(json_text, "_BLOCK", 2000)
+    monkeypatch.setattr("auditor.sources.fhir._ROWS", 7)
+    monkeypatch.setattr("auditor.sources.fhir.elements._REMEMBERED", 2)
+    cut = extracts(tmp_path, **given)
+    for table, extract in whole.items():
+        assert_frame_equal(extract.frame, cut[table].frame)

@@ -21,6 +21,8 @@ from auditor.sources.source import RECORD, Context, Source
 from auditor.sources.spool import Spool
 
 TYPE = "resourceType"
+_ROWS = 200_000
+"""Rows that are linked at once, at least."""
 _LONGEST = 50
 """Letters of a type's name; other texts may be data that nobody should see."""
 
@@ -72,7 +74,8 @@ class Resources:
 
     def __init__(self, table: str, context: Context) -> None:
         self._table, self._context, self._reads = table, context, READS[table]
-        self._schema = texts(*TABLES[table].columns) | {RECORD: pl.UInt32()}
+        said = {*self._reads.columns, "call_id"}  # of claims by links
+        self._schema = texts(*(name for name in TABLES[table].columns if name in said)) | {RECORD: pl.UInt32()}
         self._people = People()
         self._zone = zones.zone(context.policy.timezone)
         self._conditions = Spool(context.folder)
@@ -143,7 +146,7 @@ class Resources:
 
     def _frames(self, file: _File, person: pl.Expr, finish: Finish, conditions: pl.DataFrame) -> Iterator[pl.DataFrame]:
         yield pl.DataFrame(schema=self._schema)
-        for waiting in file.spool:
+        for waiting in _gathered(file.spool):
             frame = with_conditions(finish(waiting.with_columns(person)), conditions)
             missing = [pl.lit(None, pl.String).alias(name) for name in self._schema if name not in frame.columns]
             yield frame.with_columns(missing).select(*self._schema)
@@ -154,3 +157,15 @@ class Resources:
             (read if kind in self._reads.resources else others).append(f"{kind} {count:,}")
         left = [f"not read as {self._table}: {', '.join(others)}"] if others else []
         return f"FHIR: {'; '.join([', '.join(read)] * bool(read) + left)}"
+
+
+def _gathered(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows in larger frames: each is joined with all that it may name."""
+    waiting: list[pl.DataFrame] = []
+    for frame in frames:
+        waiting.append(frame)
+        if sum(one.height for one in waiting) >= _ROWS:
+            yield pl.concat(waiting)
+            waiting = []
+    if waiting:
+        yield pl.concat(waiting)
