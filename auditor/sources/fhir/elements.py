@@ -72,11 +72,13 @@ def target(reference: Any, notes: Notes) -> Target:
     """Where a Reference leads. A search by identifier, or an identifier alone, has `?system|value` as its id."""
     if not isinstance(reference, dict):
         return Target()
-    declared = text(reference.get("type")) or ""
     if written := text(reference.get("reference")):
         found = _written(written)
-        notes[CONTAINED] += found.type == "#"
-        return Target("", "") if found.type == "#" else found if found.type else Target(declared, found.id)
+        if found.type == "#":
+            notes[CONTAINED] += 1
+            return Target()
+        return found if found.type else Target(text(reference.get("type")) or "", found.id)
+    declared = text(reference.get("type")) or ""
     for identifier in elements(reference.get("identifier")):
         if value := text(identifier.get("value")):
             return Target(declared, f"?{text(identifier.get('system')) or ''}|{value}")

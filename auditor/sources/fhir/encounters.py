@@ -31,6 +31,7 @@ ERROR = "entered-in-error"
 LEFT_OUT = "calls that were entered in error are left out"
 ENCOUNTER, APPOINTMENT, CALL, COMMUNICATION = "Encounter", "Appointment", "call", "Communication"
 """What a row was made of."""
+_COMMON_ELEMENTS = frozenset({"reason", "reasonCode", "reasonReference", "diagnosis", "episodeOfCare"})
 _COMMON = texts("_of", "patient_id", "provider_id", "diagnosis_codes", "problem_id") | {"_conditions": LIST}
 VISITS = {
     **_COMMON,
@@ -133,6 +134,8 @@ def _communication(resource: Element, notes: Notes) -> Row:
 
 def _common(resource: Element, notes: Notes) -> Row:
     """Diagnoses and the episode: R4's elements and R5's."""
+    if _COMMON_ELEMENTS.isdisjoint(resource):
+        return {}
     reasons, named = elements(resource.get("reason")), elements(resource.get("diagnosis"))
     values = [inner for one in reasons for inner in elements(one.get("value"))]  # R5's Encounter
     values += [inner for one in named for inner in elements(one.get("condition"))]

@@ -22,8 +22,7 @@ def performer(participants: Any, notes: Notes) -> str | None:
     """The key of the practitioner who performed, by the kinds of participants, of equal ones the first."""
     best: tuple[int, str] | None = None
     for one in elements(participants):
-        who = next((one[name] for name in ("individual", "actor", "provider") if name in one), None)
-        key = key_of(target(who, notes))
+        key = key_of(target(one.get("individual") or one.get("actor") or one.get("provider"), notes))
         rank = _rank((one.get("type"), one.get("role")))
         if key is None or rank == _NOBODY or one.get("status") == "declined":
             continue
