@@ -20,8 +20,10 @@ from auditor.rules import CODES, select
 from auditor.run_options import BY_NAME, LOG, RUN_OPTIONS, TABLES, WRITABLE, RunOption
 from auditor.schema.codes import FAMILY
 from auditor.settings import Settings
+from auditor.sources.databases.address import has_password, scheme_of
 from cli import discovery
 from cli.flags import require_choice
+from cli.log import log
 
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _FILE = "policy file"
@@ -72,6 +74,7 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     found |= {each.name: _settle(each, flags, in_file[each.name], where) for each in RUN_OPTIONS if each.in_policy}
     own_zone = None if policy.timezone_defaulted else policy.timezone
     found["timezone"] = _settle(BY_NAME["timezone"], flags, own_zone)
+    database_of(flags, in_file["database"])
     values, origins = ({name: pair[part] for name, pair in found.items()} for part in (0, 1))
     named = {name: _named(name, origin, where) for name, origin in origins.items()}
     options = Options(values, origins, _settings(values, named, policy))
@@ -92,6 +95,19 @@ def policy_of(flags: Mapping[str, Any]) -> tuple[Any, str]:
 def log_of(flags: Mapping[str, Any]) -> list[Any]:
     """The options of the log by flag or variable, known before there is a policy. Raises UsageError."""
     return [_settle(BY_NAME[name], flags)[0] for name in LOG]
+
+
+def database_of(flags: Mapping[str, Any], in_file: str | None = None) -> str | None:
+    """The URL of the database; warns of a password that others can see. Raises UsageError."""
+    url, origin = _settle(BY_NAME["database"], flags, in_file)
+    if url:
+        scheme_of(origin, url)
+        if origin.startswith("--") and has_password(url):
+            log.warn(
+                f"{origin}: other users of this machine can see the password in the list of processes; keep it in "
+                "PGPASSWORD, a service file or a pass file"
+            )
+    return str(url) if url else None
 
 
 def _settle(option: RunOption, flags: Mapping[str, Any], from_file: Any = None, where: str = "") -> tuple[Any, str]:
@@ -151,6 +167,7 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
     return Settings(
         paths={name: values[name] for name in TABLES if values[name]},
         policy=policy,
+        database=values["database"],
         **{name: values[name] for name in _AS_GIVEN},
         codes=tuple(code for code in FAMILY if code in values["codes"]),
         selected=select(origins["select"], values["select"]),
