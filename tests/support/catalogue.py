@@ -182,9 +182,9 @@ def json_file_changed(folder: Path) -> Iterator[None]:
     """The export goes on while its first lines are read."""
     path, decode = folder / "calls.jsonl", json_text._object
 
-    def growing(where: str, line: str) -> json_text.Object:
+    def growing(where: str, number: int, line: str) -> json_text.Object:
         path.write_text(f"{line}\n{line}\n")
-        return decode(where, line)
+        return decode(where, number, line)
 
     with mock.patch.object(json_text, "_object", growing):
         yield
