@@ -60,6 +60,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("delta", "auditor.sources.delta", folder="_delta_log", mark="@"),
     Kind("iceberg", "auditor.sources.iceberg", folder="metadata/*.metadata.json", mark="@"),
+    Kind("query", "auditor.sources.databases", (".sql",)),
 )
 
 
