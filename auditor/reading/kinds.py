@@ -79,7 +79,7 @@ def of_folder(path: Path) -> Kind | None:
 
 
 def of_path(path: Path) -> Kind | None:
-    """The kind of a folder, or of a file by how it begins, else by its name; None for CSV, Parquet, what cannot be opened."""
+    """The kind of a folder, or of a file by how it begins, else by its name; None: CSV, Parquet, what cannot be opened."""
     if os.path.isdir(path):  # noqa: PTH112 (a closed folder on the way raises nothing)
         return of_folder(path)
     named = of_name(path)

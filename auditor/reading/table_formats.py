@@ -36,6 +36,6 @@ def _refuse_file(name: str, file: Path, folder: Path) -> None:
     refuse(name, folder)
     if kind := kinds.of_folder(folder):
         raise InputRefused(
-            f"{name}: {shown(file)}: this file belongs to the {kind.name.title()} table {shown(folder)}, whose files also hold "
-            "deleted and replaced rows; name that folder"
+            f"{name}: {shown(file)}: this file belongs to the {kind.name.title()} table {shown(folder)}, whose files also "
+            "hold deleted and replaced rows; name that folder"
         )

@@ -49,8 +49,8 @@ def _metadata(where: str, folder: Path) -> tuple[Path, str, list[str]]:
         rivals = [path.name for path in files if _number(path) == _number(newest)]
         if len(rivals) > 1:
             raise InputRefused(
-                f"{where}: {' and '.join(rivals)} are both the newest metadata file; write the name of the one that holds into "
-                "metadata/version-hint.text"
+                f"{where}: {' and '.join(rivals)} are both the newest metadata file; write the name of the one that holds "
+                "into metadata/version-hint.text"
             )
         return newest, "the newest; there is no version-hint.text", []
     text = hint.read_text(encoding="utf-8", errors="replace").strip()
@@ -58,7 +58,8 @@ def _metadata(where: str, folder: Path) -> tuple[Path, str, list[str]]:
     found = next((path for path in files if path.name in named), None)
     if not found:
         raise InputRefused(
-            f"{where}: version-hint.text names a metadata file that is not in metadata/; copy the whole table, or remove the hint"
+            f"{where}: version-hint.text names a metadata file that is not in metadata/; copy the whole table, or remove "
+            "the hint"
         )
     newer = [f"metadata/{newest.name} is newer than the file that version-hint.text names"] * (
         _number(newest) > _number(found)
@@ -111,7 +112,9 @@ def _scan(where: str, table: "Table", version: str) -> "DataScan":
         snapshot = table.snapshot_by_id(int(version))
     if not snapshot:
         ids = ", ".join(str(one.snapshot_id) for one in table.snapshots())
-        raise InputRefused(f"{where}: the table has no such snapshot, tag or branch; it has the snapshots {ids or 'none'}")
+        raise InputRefused(
+            f"{where}: the table has no such snapshot, tag or branch; it has the snapshots {ids or 'none'}"
+        )
     return table.scan(snapshot_id=snapshot.snapshot_id)
 
 
@@ -152,6 +155,6 @@ def _refusal(where: str, what: str, error: Exception) -> InputRefused:
     else:
         needs, do = type(error).__name__, "check that all of its files are there"
     return InputRefused(
-        f"{where}: {what} cannot be read by pyiceberg {installed('pyiceberg')} ({needs}); {do}, or export the table to CSV or "
-        "Parquet"
+        f"{where}: {what} cannot be read by pyiceberg {installed('pyiceberg')} ({needs}); {do}, or export the table to CSV "
+        "or Parquet"
     )

@@ -1,4 +1,4 @@
-"""Record batches of any size → frames; those without a promised order → the same order at each reading, in bounded memory."""
+"""Record batches → frames; those without a promised order → the same order at each reading, in bounded memory."""
 
 import tempfile
 from collections.abc import Iterator

@@ -72,7 +72,12 @@ def test_deletion_vectors_partitions_and_names_of_a_delta_table(tmp_path: Path):
         tmp_path / "a", fields, files, "deletionVectors", deleted=[0, 2], use_deprecated_int96_timestamps=True
     )
     found = read(at)[0].sort("visit_id")
-    assert found.select("visit_id", "day").rows() == [("11", date(2026, 3, 1)), ("20", None), ("21", None), ("22", None)]
+    assert found.select("visit_id", "day").rows() == [
+        ("11", date(2026, 3, 1)),
+        ("20", None),
+        ("21", None),
+        ("22", None),
+    ]
     assert set(found["t"]) == {NOON} and found["later"].null_count() == 4
     mapped = [
         field(name, "string", **{"delta.columnMapping.id": n, "delta.columnMapping.physicalName": f"col-{n}"})
