@@ -12,6 +12,10 @@ _TOKENS = re.compile(
     re.DOTALL,
 )
 """What may hold a semicolon, and the semicolon that ends a statement."""
+_WRITES = re.compile(
+    r"(?:insert|update|delete|merge|replace|create|alter|drop|truncate|copy|vacuum)\b", re.IGNORECASE
+)
+"""How statements begin that write; as part of another one they have a syntax error."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,11 @@ def read_query(table: str, location: Location) -> Query:
     statement, rest = _first(text)
     if _without_comments(rest):
         raise InputRefused(f"{where}: the file holds more than one statement; keep the query alone")
-    if not _without_comments(statement):
+    bare = _without_comments(statement)
+    if not bare:
         raise InputRefused(f"{where}: the file holds no query; write one statement that selects the rows")
+    if _WRITES.match(bare):
+        raise InputRefused(f"{where}: the query writes; give one that only reads")
     return Query(where, statement)
 
 
