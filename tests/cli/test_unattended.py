@@ -332,7 +332,7 @@ def test_the_pipelines_print_what_the_page_says(tmp_path: Path):
 @pytest.mark.parametrize(
     ("words", "some"),
     [
-        (["r"], {"run", "rules"}),
+        (["r"], {"run", "rules", "runs"}),
         (["run", "--log"], {"--log-format", "--log-file"}),
         (["run", "--fail-on", ""], {"violation", "review", "incomplete", "new", "never"}),
         (["run", "--format", "j"], {"jsonl", "json"}),
