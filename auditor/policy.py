@@ -195,6 +195,17 @@ class Ids(_Strict):
     ] = ()
 
 
+class PhoneLog(_Strict):
+    """How calls are matched to the telephone system's records.
+
+    `users`: provider → the extensions, users and own numbers; `region`: the country of numbers without a country code.
+    """
+
+    match_minutes: int = Field(ge=0, le=60, strict=True)
+    region: Annotated[str, _two("[A-Z]{2}", "letters, such as US")]
+    users: Mapping[str, str | tuple[str, ...]] = {}
+
+
 class RowChoice(_Strict):
     """Rows to keep and to drop: header of the export → words, as vocabularies are written; "" is a blank cell."""
 
@@ -300,14 +311,17 @@ class Policy(_Strict):
     instant_formats: tuple[InstantFormat, ...]
     zone_names: Mapping[str, Offset]
     timezones: Mapping[str, Timezone]
-    skip_rows: Mapping[Literal["calls", "visits", "claims", "providers"], Annotated[int, Field(ge=0, le=1000)]]
+    skip_rows: Mapping[
+        Literal["calls", "visits", "claims", "providers", "phone_log"], Annotated[int, Field(ge=0, le=1000)]
+    ]
     rows: Mapping[str, RowChoice]
-    units: Mapping[Literal["call_minutes", "call_seconds", "discussion_minutes"], Unit]
+    units: Mapping[Literal["call_minutes", "call_seconds", "discussion_minutes", "talk_seconds"], Unit]
     relatedness: Literal["evidence", "any"]
     reversals: Literal["ask", "real"]
     horizon_days: int = Field(ge=1, le=366, strict=True)
     coverage: Closures
     ids: Ids
+    phone_log: PhoneLog
     bands: Mapping[Literal["98966", "98967", "98968"], Band]
     lookback: Lookback
     lookahead: Lookahead

@@ -74,6 +74,8 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     options = Options(values, origins, _settings(values, origins, policy))
     if values["master"] and values["engine"] != "spark":
         raise UsageError(f"{origins['master']}: needs --engine spark; give both or neither")
+    if values["phone_log"] and values["engine"] == "spark":
+        raise UsageError(f"{origins['phone_log']}: not possible with --engine spark; run it with --engine local")
     if values["fail_on"] == "new" and not options.ledger:
         raise UsageError(f"{origins['fail_on']}: new needs a ledger; give --out DIR or --ledger FILE")
     return options
