@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest
+.PHONY: audit test lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -24,6 +24,10 @@ worlds: .venv/.installed
 # 5,000 spoilt exports (CASES=N for more, CASE=K for one again); about half an hour on 2 cores.
 fuzz: .venv/.installed
 	$(BIN)/python tests/slow/fuzz/check.py --workers 2
+
+# Every key of the policy with odd values: exit 0 or 2. About 5 minutes.
+policies: .venv/.installed
+	$(BIN)/python -m tests.slow.policies.check
 
 # The pages of the rules and the manual page, written from the rules and the commands themselves.
 docs: .venv/.installed

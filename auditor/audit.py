@@ -38,7 +38,7 @@ def read(settings: Settings, engine: Engine) -> Inputs:
     if sum(paths.count("-") for paths in settings.paths.values()) > 1:
         raise UsageError("-: standard input can hold one table only; name files for the others")
     policy, paths = settings.policy, settings.paths
-    sources = engine.parts(paths, policy)
+    sources = engine.parts(paths, policy, settings.database)
     parts: dict[str, list[Part] | None] = {"calls": None, "visits": None}
     parts |= {name: found for name, (found, _) in sources.items()}
     extracts = [ingest.read_parts(name, sources[name], policy) for name in paths if name == "providers"]

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import polars as pl
 
+from auditor import small_files
 from auditor.errors import OutputFailed, UsageError
 from auditor.schema.outputs import Columns
 
 _PREFIX = {"patient": "pt", "provider": "pr", "claim": "cl", "call": "ca", "visit": "vi", "record": "re"}
-_SHORTEST = 16
+_SHORTEST, _LONGEST = 16, 1 << 16
 _MADE = 32
 """Bytes of a key, at least, and of one that the program makes."""
 
@@ -91,10 +92,11 @@ def write_key(path: Path) -> None:
 def read_key(path: Path) -> Identity:
     """The identity of a key file, which only its owner may read. Raises UsageError."""
     try:
-        mode, key = path.stat().st_mode, path.read_bytes().strip()
-    except OSError as error:
+        mode, key = path.stat().st_mode, small_files.read(path, _LONGEST).strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(
-            f"--pseudonymize: {path}: cannot be read ({error.strerror}); check the path and its permissions"
+            f"--pseudonymize: {path}: cannot be read ({reason}); check the path and its permissions"
         ) from None
     if stat.S_IMODE(mode) & 0o077:
         raise UsageError(f"--pseudonymize: {path}: other users can read the key; run chmod 600 on it")

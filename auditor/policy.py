@@ -9,6 +9,7 @@ import codecs
 import contextlib
 import csv
 import hashlib
+import io
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
-from auditor import zones
+from auditor import small_files, zones
 from auditor.errors import UsageError
 from auditor.run_options import RUN_OPTIONS, RunOption
 from auditor.schema.codes import FAMILY, CodeList, form
@@ -28,6 +29,14 @@ from auditor.schema.tables import TABLES, YES_NO, Kind, fold_term, is_number
 
 Unit = Literal["minutes", "seconds", "milliseconds", "hours", "days", "h:mm"]
 Severity = Literal["violation", "review", "off"]
+Problem = tuple[tuple[str, ...], str]
+"""The path of a key, and what is wrong with it."""
+_MOST = 1_000_000
+"""The largest number of a policy: it leaves room for arithmetic."""
+_DEPTH = 16
+"""Levels of tables and lists in a policy, which has no more than six."""
+_LARGEST, _LARGEST_LIST = 16 << 20, 64 << 20
+"""Bytes of a policy and of the file of a list."""
 FindRules = Callable[[str, Iterable[str]], tuple[str, ...]]
 """`rules.select`: codes, prefixes and names → rule codes."""
 
@@ -98,15 +107,15 @@ class _Strict(BaseModel):
 class Band(_Strict):
     """The minutes of a code, both ends included."""
 
-    low: int = Field(ge=0)
-    high: int = Field(ge=0)
+    low: int = Field(ge=0, le=_MOST)
+    high: int = Field(ge=0, le=_MOST)
 
 
 class Lookback(_Strict):
     """How far back related visits count, in calendar days."""
 
     days: int = Field(ge=0, le=366)
-    postoperative_days: tuple[int, ...]
+    postoperative_days: tuple[Annotated[int, Field(ge=0, le=366)], ...]
 
 
 class Lookahead(_Strict):
@@ -127,7 +136,7 @@ class Frequency(_Strict):
 
     period_days: int = Field(ge=1, le=366)
     anchor: Literal["unflagged", "reported"]
-    max_units: int = Field(ge=1)
+    max_units: int = Field(ge=1, le=_MOST)
 
     @property
     def last_day(self) -> int:
@@ -145,9 +154,28 @@ def _dates(text: str) -> list[date]:
         start, end = date.fromisoformat(first.strip()), date.fromisoformat((last or first).strip())
     except ValueError:
         raise ValueError("must be a date or two dates, such as 2025-12-25 or 2025-12-24/2026-01-01") from None
-    if not start <= end <= start + timedelta(days=366):
+    if not 0 <= (end - start).days <= 366:
         raise ValueError("the first date must come first, and the last date at most a year later")
+    _bounds((start, end))
     return [start + timedelta(days=days) for days in range((end - start).days + 1)]
+
+
+Date = date
+
+
+class Source(_Strict):
+    """A document that a policy follows: its title, its own date, and its address as far as they are known."""
+
+    title: str
+    date: Date | None = None
+    address: str | None = None
+
+    def __str__(self) -> str:
+        return ", ".join(str(part) for part in (self.title, self.date, self.address) if part)
+
+
+def _titled(source: Any) -> Any:
+    return {"title": source} if isinstance(source, str) else source
 
 
 def _two(pattern: str, kind: str) -> AfterValidator:
@@ -224,6 +252,7 @@ class Lists(_Strict):
     ncci_1: tuple[Code, ...]
     physicians: tuple[str, ...]
     qualified: tuple[str, ...]
+    may_report_em: tuple[str, ...]
 
     def no_visits_among(self, codes: Iterable[str]) -> set[str]:
         """The codes that are listed as no visit, or of the family."""
@@ -237,6 +266,19 @@ class Lists(_Strict):
         no_visit = self.no_visits_among(different)
         found = {code for code in different if code in visits or (code in procedures and code not in no_visit)}
         return found - set(FAMILY)
+
+
+class Credentials(BaseModel):
+    """What words of credentials and the first characters of taxonomy codes mean, and how ELG003 judges some of them."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, str]
+    may_report_em: Literal["clear", "review"]
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """Word, or first characters of a taxonomy code → a credential, `physician` or `qualified`."""
+        return self.__pydantic_extra__
 
 
 def _run_type(option: RunOption) -> Any:
@@ -298,11 +340,13 @@ class Policy(_Strict):
 
     name: str
     description: str = ""
-    sources: tuple[str, ...] = ()
+    sources: tuple[Annotated[Source, BeforeValidator(_titled)], ...] = ()
+    verified_on: date | None = None
+    unverified: tuple[str, ...] = ()
     effective_from: date | None = None
     effective_to: date | None = None
     encoding: Encoding
-    max_expansion: Annotated[int, Field(ge=2)]
+    max_expansion: Annotated[int, Field(ge=2, le=_MOST)]
     decimal: Literal[".", ","]
     nulls: tuple[str, ...]
     placeholder_dates: Annotated[tuple[date, date], AfterValidator(_bounds)]
@@ -332,7 +376,7 @@ class Policy(_Strict):
     overpayment_clock: Clock = None
     payers: Mapping[str, Periods] = {}
     lists: Lists
-    credentials: Mapping[str, str]
+    credentials: Credentials
     list_files: Mapping[str, Mapping[str, str]] = {}
     columns: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {}
     values: Mapping[str, Mapping[str, Mapping[str, str | tuple[str, ...]]]] = {}
@@ -397,8 +441,9 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(name.stem for name in names if name.suffix == ".toml"))
 
 
-OF_PAYER = ("name", "description", "sources", "effective_from", "effective_to", "relatedness", "horizon_days", "bands",
-            "lookback", "lookahead", "duration", "frequency", "severity", "required", "overpayment_clock")  # fmt: skip
+OF_PAYER = ("name", "description", "sources", "verified_on", "unverified", "effective_from", "effective_to", "relatedness",
+            "horizon_days", "bands", "lookback", "lookahead", "duration", "frequency", "severity", "required",
+            "overpayment_clock")  # fmt: skip
 """What the policy of a payer may set; everything else holds for the whole run."""
 
 
@@ -427,9 +472,11 @@ def load(name_or_file: str = "default", find_rules: FindRules | None = None, tim
             named[name] = of_payer
     alone = policy.model_copy(update={"payers": {}})
     kept = (*OF_PAYER, "sha256", "own_keys")
-    merged = {
-        name: alone.model_copy(update={key: getattr(found, key) for key in kept}) for name, found in named.items()
-    }
+    merged = {}
+    for name, found in named.items():
+        em = {"may_report_em": found.credentials.may_report_em}
+        own = {key: getattr(found, key) for key in kept} | {"credentials": policy.credentials.model_copy(update=em)}
+        merged[name] = alone.model_copy(update=own)
     return policy.model_copy(update={"policies": merged})
 
 
@@ -443,9 +490,10 @@ def _of_payer(name: str, folder: Path, find_rules: FindRules | None) -> Policy:
     own = tomllib.loads(text)
     if "payers" in own:
         raise UsageError(_at(where, text, ("payers",), "the policy of a payer cannot name payers; remove the table"))
-    for key in (key for key in own if key not in OF_PAYER):
+    words = [("credentials", word) for word in own.pop("credentials", {}) if word != "may_report_em"]
+    for place in (*((key,) for key in own if key not in OF_PAYER), *words):
         problem = "only the policy of the run may set this, not the policy of a payer; move it there"
-        raise UsageError(_at(where, text, (key,), problem))
+        raise UsageError(_at(where, text, place, problem))
     return policy
 
 
@@ -459,18 +507,18 @@ def _load(
         own = tomllib.loads(text)
     except UnicodeDecodeError:
         raise UsageError(f"{where}: not UTF-8 text; save the policy as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # tomllib's own, and that of a number with thousands of digits
         raise UsageError(f"{where}: not valid TOML: {error}") from None
     except RecursionError:
         raise UsageError(f"{where}: values are nested too deeply; correct the policy") from None
-    for key in ("sha256", "timezone_defaulted", "own_keys", "list_files", "policies"):
-        if key in own:
-            raise UsageError(_at(where, text, (key,), "unknown key"))
+    for key in (key for key, value in own.items() if _is_deeper(value, _DEPTH)):
+        raise UsageError(_at(where, text, (key,), "nested too deeply; correct the policy"))
+    unknown: list[Problem] = [((key,), "unknown key") for key in _OF_THE_PROGRAM if own.pop(key, None) is not None]
     own.setdefault("name", Path(name_or_file).stem)
     base = tomllib.loads((_SHIPPED / "default.toml").read_text(encoding="utf-8"))
     if of_payer:
         base.pop("overpayment_clock")
-    own = _with_whole_lists(own, base["lists"], name_or_file, where, text)
+    own = _with_whole_lists(own, base["lists"], name_or_file, where, text, unknown)
     defaulted = own.get("timezone") is None or name_or_file == "default"
     merged = _merge(base, own) | {"sha256": hashlib.sha256(raw).hexdigest(), "timezone_defaulted": defaulted}
     merged["own_keys"] = frozenset(key for key, _ in leaves(own)) if name_or_file != "default" else frozenset()
@@ -479,17 +527,32 @@ def _load(
     try:
         policy = Policy.model_validate(merged)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        path, problem = tuple(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
+        errors = [(tuple(map(str, one["loc"])), one["msg"].removeprefix("Value error, "), one["type"])
+                  for one in error.errors(include_url=False, include_input=False)]  # fmt: skip
+        unknown += [(path, f"unknown key{_suggestion(path)}") for path, _, kind in errors if kind == "extra_forbidden"]
+        path, problem, _ = errors[0]
         if timezone is not None and path == ("timezone",):
             raise UsageError(f"--timezone: {problem}") from None
-        if first["type"] == "extra_forbidden":
-            problem = f"unknown key{_suggestion(path)}"
-        raise UsageError(_at(where, text, path, problem)) from None
+        _refuse(where, text, unknown or [(path, problem)])
+    _refuse(where, text, unknown)
     _check_names(policy, where, text)
     if find_rules:
         policy = policy.model_copy(update={"severity": _severity_by_code(policy, where, text, find_rules)})
     return policy, where, text
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether a value has more levels of tables and lists."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not levels or any(_is_deeper(one, levels - 1) for one in inner)
+
+
+def _refuse(where: str, text: str, problems: Iterable[Problem]) -> None:
+    """Raise UsageError for what is wrong with these keys, if anything: all of it, in the order of the file."""
+    lines = sorted((_line_of(text, path) or 0, _at(where, text, path, problem)) for path, problem in problems)
+    if lines:
+        first, *others = (line for _, line in lines)
+        raise UsageError("; ".join([first, *(other.removeprefix(f"{where}, ") for other in others)]))
 
 
 def _severity_by_code(policy: Policy, where: str, text: str, find_rules: FindRules) -> dict[str, Severity]:
@@ -504,12 +567,18 @@ def _severity_by_code(policy: Policy, where: str, text: str, find_rules: FindRul
     return by_code
 
 
+_OF_THE_PROGRAM = ("sha256", "timezone_defaulted", "own_keys", "list_files", "policies")
+"""Fields of Policy that no file sets."""
+
+
 def settings(policy: Policy) -> Iterator[tuple[str, Any, bool]]:
     """Every threshold, list and mapping in force: dotted key, value, and whether the policy's own file sets it."""
     hidden = {
         "name",
         "description",
         "sources",
+        "verified_on",
+        "unverified",
         "sha256",
         "timezone",
         "timezone_defaulted",
@@ -545,28 +614,45 @@ def _read(name_or_file: str) -> tuple[str, bytes]:
     if name_or_file in shipped():
         return f"policy {name_or_file}", (_SHIPPED / f"{name_or_file}.toml").read_bytes()
     try:
-        return name_or_file, Path(name_or_file).read_bytes()
+        return name_or_file, small_files.read(Path(name_or_file), _LARGEST)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{name_or_file}: no such policy ({reason}){_included(name_or_file)}") from None
     except OSError as error:
-        problem = f"no such policy ({error.strerror}){_included(name_or_file)}"
-        raise UsageError(f"{name_or_file}: {problem}") from None
+        raise UsageError(f"{name_or_file}: cannot be read ({error.strerror}); name a policy file") from None
 
 
 def _with_whole_lists(
-    own: dict[str, Any], shipped: Mapping[str, list[str]], policy: str, where: str, text: str
+    own: dict[str, Any],
+    shipped: Mapping[str, list[str]],
+    policy: str,
+    where: str,
+    text: str,
+    unknown: list[Problem],
 ) -> dict[str, Any]:
-    """The policy's own lists in full: `X.add` and `X.file` extend the shipped list. Raises UsageError."""
+    """The policy's own lists in full: `X.add` and `X.file` extend the shipped list. Raises UsageError.
+
+    `unknown` gets the paths of other keys, with what is wrong.
+    """
+    if not isinstance(own.get("lists", {}), dict):
+        return own
     lists, files = dict(own.get("lists", {})), {}
     for name, change in lists.items():
         if not isinstance(change, dict) or name not in shipped:
             continue
-        if extra := sorted(change.keys() - {"add", "file", "column"}):
-            raise UsageError(_at(where, text, ("lists", name, extra[0]), "unknown key; use add, file or column"))
+        kinds = {"add": list, "file": str, "column": str}
+        unknown += [(("lists", name, key), "unknown key; use add, file or column") for key in change.keys() - kinds]
+        for key, kind in kinds.items():
+            if not isinstance(change.get(key, kind()), kind):
+                problem = "must be a list of codes" if key == "add" else "must be a text"
+                raise UsageError(_at(where, text, ("lists", name, key), problem))
         lists[name] = [*shipped[name], *change.get("add", ())]
         if "file" in change:
             path = Path(policy).parent / str(change["file"])
             try:
-                listed, column = _listed(path, change.get("column"))
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                content = small_files.read(path, _LARGEST_LIST)
+                listed, column = _listed(content, change.get("column"))
+                digest = hashlib.sha256(content).hexdigest()
             except (OSError, ValueError, csv.Error) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 raise UsageError(_at(where, text, ("lists", name, "file"), f"{change['file']}: {reason}")) from None
@@ -575,15 +661,14 @@ def _with_whole_lists(
     return own | ({"lists": lists} if lists else {}) | ({"list_files": files} if files else {})
 
 
-def _listed(path: Path, column: str | None) -> tuple[list[str], str]:
+def _listed(content: bytes, column: str | None) -> tuple[list[str], str]:
     """The codes of a CSV file's column, and the column: the one named, or else the first with a known name for codes."""
     wanted = [column.strip().casefold()] if column else ["hcpcs", "cpt", "code", "cpt_code", "hcpcs_code"]
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        rows = csv.reader(stream)
-        for row in rows:  # rows above the header are skipped
-            if found := [at for at, name in enumerate(row) if name.strip().casefold() in wanted]:
-                cells = [cells[found[0]].strip().upper() for cells in rows if len(cells) > found[0]]
-                return [code for code in cells if form(code)], row[found[0]].strip()
+    rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    for row in rows:  # rows above the header are skipped
+        if found := [at for at, name in enumerate(row) if name.strip().casefold() in wanted]:
+            cells = [cells[found[0]].strip().upper() for cells in rows if len(cells) > found[0]]
+            return [code for code in cells if form(code)], row[found[0]].strip()
     raise ValueError('no column of codes was found; name it: column = "..."')
 
 
@@ -598,23 +683,24 @@ def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_names(policy: Policy, where: str, text: str) -> None:
     """Check what pydantic cannot: names of tables, columns and terms, and values that depend on each other."""
+    unknown: list[Problem] = []
 
-    def accepted(path: tuple[str, ...], names: tuple[str, ...]) -> None:
+    def accepted(path: tuple[str, ...], names: tuple[str, ...]) -> bool:
         if path[-1] not in names:
-            raise UsageError(_at(where, text, path, f"unknown name{nearest(path[-1], names)}"))
+            unknown.append((path, f"unknown name{nearest(path[-1], names)}"))
+        return path[-1] in names
 
     for table in policy.rows:
         accepted(("rows", table), tuple(TABLES))
     for table, columns in policy.columns.items():
-        accepted(("columns", table), tuple(TABLES))
-        for column in columns:
+        for column in columns if accepted(("columns", table), tuple(TABLES)) else ():
             accepted(("columns", table, column), tuple(TABLES[table].columns))
     for table, mappings in policy.values.items():
-        accepted(("values", table), tuple(TABLES))
-        for column in mappings:
+        for column in mappings if accepted(("values", table), tuple(TABLES)) else ():
             with_terms = (Kind.TERM, Kind.FLAG, Kind.DOCUMENTED)
             terms = (name.name for name in TABLES[table].columns.values() if name.kind in with_terms)
-            accepted(("values", table, column), tuple(terms))
+            if not accepted(("values", table, column), tuple(terms)):
+                continue
             try:
                 policy.terms(table, column)
             except ValueError as error:
@@ -622,9 +708,14 @@ def _check_names(policy: Policy, where: str, text: str) -> None:
     zoned = (*TABLES, *(f"{table}.{column}" for table, columns in _INSTANTS.items() for column in columns))
     for key in policy.timezones:
         accepted(("timezones", key), zoned)
+    _refuse(where, text, unknown)
     if not policy.zone_names and any("%Z" in form for form in policy.instant_formats):
         kind = '%Z needs the zone names and their offsets; add them: [zone_names] EST = "-05:00"'
         raise UsageError(_at(where, text, ("instant_formats",), kind))
+    for word, meaning in policy.credentials.words.items():
+        if meaning.lower() in ("clear", "review"):  # no credential: a slip in the key
+            problem = f"unknown key{nearest(word, ('may_report_em',)) or '; the key is may_report_em'}"
+            raise UsageError(_at(where, text, ("credentials", word), problem))
     if policy.effective_from and policy.effective_to and policy.effective_from > policy.effective_to:
         raise UsageError(_at(where, text, ("effective_to",), "is before effective_from"))
     for code in FAMILY:

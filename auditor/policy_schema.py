@@ -14,7 +14,7 @@ from auditor.schema.outputs import VERSION
 from auditor.schema.tables import TABLES
 
 _INTERNAL = ("sha256", "timezone_defaulted", "own_keys", "list_files", "policies")
-_WHOLE = ("Period",)
+_WHOLE = ("Period", "Source")
 """Tables that have no default to complete them."""
 _TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
@@ -36,6 +36,7 @@ def policy_schema() -> dict[str, Any]:
         "type": "object",
         "additionalProperties": {"anyOf": [{"type": "string"}, _list_of({"$ref": "#/$defs/Period"})]},
     }
+    keys["sources"] = _list_of({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Source"}]})
     keys["columns"] = _columns()
     keys["rows"] = _closed({name: {"$ref": "#/$defs/RowChoice"} for name in TABLES})
     for name, codes in defined["Lists"]["properties"].items():

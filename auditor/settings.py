@@ -24,7 +24,7 @@ class Settings:
     of rows, or with a percent sign a share of a table's rows. `undecided` are claims of earlier runs (keys and `closes`, as
     published) that are audited once their window has closed, whatever the service dates; `related` the records (kind and
     id) that findings of earlier runs rest on. `write`: the parts of the run folder that are wanted beside findings, claims,
-    rejects and summary.
+    rejects and summary. `database`: the URL at which queries run; it may hold a password.
     """
 
     paths: Mapping[str, tuple[str, ...]]
@@ -37,6 +37,7 @@ class Settings:
     codes: tuple[str, ...] = AUDITED_BY_DEFAULT
     selected: tuple[str, ...] = CODES
     ignored: tuple[str, ...] = ()
+    database: str | None = field(default=None, repr=False)
     required: tuple[str, ...] | None = None
     max_rejects: str = "1%"
     allow_empty: bool = False

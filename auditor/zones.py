@@ -14,5 +14,5 @@ def zone(name: str) -> ZoneInfo:
 
 @cache
 def names() -> frozenset[str]:
-    """All IANA names."""
-    return frozenset(resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
+    """All IANA names but that of no zone at all, which polars does not know."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()) - {"Factory"}

@@ -11,7 +11,7 @@ import polars as pl
 from auditor import audit as auditing
 from auditor import evaluated
 from auditor.inputs import Inputs
-from auditor.quality import checks, clock_offset, duration_units, rejects, unlisted_codes
+from auditor.quality import checks, clock_offset, duration_units, measure, rejects, unlisted_codes
 from auditor.quality.issue import Stage
 from auditor.reading.headers import like_data, listed
 from auditor.reading.ingest import SourceFile
@@ -149,7 +149,7 @@ def _extent(result: Result, settings: Settings) -> Iterator[str]:
     yield from (f"hole in the {gap.table}: {gap.first} to {gap.last}" for gap in covered.holes)
     assumed = " (assumed)" if settings.policy.timezone_defaulted else ""
     yield f"timezone: {settings.policy.timezone}{assumed}"
-    for table, column in (("calls", "call_start"), ("visits", "visit_start"), ("visits", "booked_at")):
+    for table, column in ((table, column) for table, columns in measure.TIMED.items() for column in columns):
         if table in inputs.profiles and (hours := clock_offset.hours(inputs.profiles[table], column)):
             yield f"{table}.{column}: 9 of 10 are from {hours[0]}:00 to {hours[1]}:59"
     for join in summary.joins_of(result):

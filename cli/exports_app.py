@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from auditor.run_options import RUN_OPTIONS
+from auditor.run_options import RUN_OPTIONS, TABLES
 from cli.flags import argument, option, require_choice, switch, with_options
 from cli.guard import guarded
 
 
 @guarded
-@with_options(option for option in RUN_OPTIONS if option.kind == "paths")
+@with_options(option for option in RUN_OPTIONS if option.kind == "paths" or option.name == "database")
 def init(
     *,
     out: Annotated[Path | None, option("FILE", "Write to this new file [default: standard output].")] = None,
@@ -25,14 +25,18 @@ def init(
     from auditor.errors import UsageError
     from auditor.mapping import suggest
     from auditor.reading.files import shown
+    from cli.options import database_of
 
-    paths = {name: tuple(paths) for name, paths in given.items() if paths}
-    found = suggest.suggest(paths, show_ids=show_ids)
+    database = database_of(given)
+    paths = {name: tuple(paths) for name, paths in given.items() if paths and name in TABLES}
+    found = suggest.suggest(paths, show_ids=show_ids, database=database)
     if out is None:
         typer.echo(found.text, nl=False)
     else:
         suggest.save(found.text, out)
-        typer.echo(f"{shown(out)}: written; read it, then see what it does:\n{suggest.command(paths, str(out))}")
+        typer.echo(
+            f"{shown(out)}: written; read it, then see what it does:\n{suggest.command(paths, str(out), database)}"
+        )
     if found.missing:
         raise UsageError(
             f"{', '.join(found.missing)}: no column matches with certainty; fill in what is marked REQUIRED"

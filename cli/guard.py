@@ -38,6 +38,8 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
             redirect_to_devnull(sys.stdout)
             raise SystemExit(0) from None
         except OSError as error:
+            if error.filename is not None:
+                _stop(f"{error.filename}: cannot be read or written ({error.strerror})", 4)
             redirect_to_devnull(sys.stdout)
             _stop(f"standard output could not be written ({error.strerror})", 4)
         except BaseException as error:

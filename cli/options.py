@@ -20,10 +20,13 @@ from auditor.rules import CODES, select
 from auditor.run_options import BY_NAME, LOG, RUN_OPTIONS, TABLES, WRITABLE, RunOption
 from auditor.schema.codes import FAMILY
 from auditor.settings import Settings
+from auditor.sources.databases.address import has_password, scheme_of
 from cli import discovery
 from cli.flags import require_choice
+from cli.log import log
 
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_FILE = "policy file"
 _AS_GIVEN = ("as_of", "visits_since", "claims_since", "service_from", "service_to", "max_rejects", "allow_empty",
              "allow_unjoined", "max_shrink")  # fmt: skip
 
@@ -67,17 +70,20 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     zone, origin = _settle(BY_NAME["timezone"], flags)
     policy = policies.load(found["policy"][0], select, None if origin == "default" else zone)
     in_file = policy.run.model_dump()  # type: ignore[attr-defined]
-    found |= {option.name: _settle(option, flags, in_file[option.name]) for option in RUN_OPTIONS if option.in_policy}
+    where = found["policy"][0]
+    found |= {each.name: _settle(each, flags, in_file[each.name], where) for each in RUN_OPTIONS if each.in_policy}
     own_zone = None if policy.timezone_defaulted else policy.timezone
     found["timezone"] = _settle(BY_NAME["timezone"], flags, own_zone)
+    database_of(flags, in_file["database"])
     values, origins = ({name: pair[part] for name, pair in found.items()} for part in (0, 1))
-    options = Options(values, origins, _settings(values, origins, policy))
+    named = {name: _named(name, origin, where) for name, origin in origins.items()}
+    options = Options(values, origins, _settings(values, named, policy))
     if values["master"] and values["engine"] != "spark":
-        raise UsageError(f"{origins['master']}: needs --engine spark; give both or neither")
+        raise UsageError(f"{named['master']}: needs --engine spark; give both or neither")
     if values["phone_log"] and values["engine"] == "spark":
-        raise UsageError(f"{origins['phone_log']}: not possible with --engine spark; run it with --engine local")
+        raise UsageError(f"{named['phone_log']}: not possible with --engine spark; run it with --engine local")
     if values["fail_on"] == "new" and not options.ledger:
-        raise UsageError(f"{origins['fail_on']}: new needs a ledger; give --out DIR or --ledger FILE")
+        raise UsageError(f"{named['fail_on']}: new needs a ledger; give --out DIR or --ledger FILE")
     return options
 
 
@@ -93,22 +99,42 @@ def log_of(flags: Mapping[str, Any]) -> list[Any]:
     return [_settle(BY_NAME[name], flags)[0] for name in LOG]
 
 
-def _settle(option: RunOption, flags: Mapping[str, Any], from_file: Any = None) -> tuple[Any, str]:
-    """One option's value and where it came from."""
+def database_of(flags: Mapping[str, Any], in_file: str | None = None) -> str | None:
+    """The URL of the database; warns of a password that others can see. Raises UsageError."""
+    url, origin = _settle(BY_NAME["database"], flags, in_file)
+    if url:
+        scheme_of(origin, url)
+        if origin.startswith("--") and has_password(url):
+            log.warn(
+                f"{origin}: other users of this machine can see the password in the list of processes; keep it in "
+                "PGPASSWORD, a service file or a pass file"
+            )
+    return str(url) if url else None
+
+
+def _settle(option: RunOption, flags: Mapping[str, Any], from_file: Any = None, where: str = "") -> tuple[Any, str]:
+    """One option's value and where it came from; `where` is the policy that has `from_file`."""
     flag = flags.get(option.name)
     for value, origin in (
         (flag or None if option.kind == "switch" else flag, option.flag),
         (os.environ.get(option.variable), option.variable),
-        (from_file, "policy file"),
+        (from_file, _FILE),
         (CODES if option.name == "select" else option.default, "default"),
     ):
         if value is not None and value != [] and (value != "" or origin.startswith("--")):
-            return _typed(option, value, origin), origin
+            return _typed(option, value, _named(option.name, origin, where)), origin
     return None, "default"
+
+
+def _named(name: str, origin: str, where: str) -> str:
+    """How messages name an option: its flag, its variable, or its key in the policy."""
+    return f"{where}: run.{name}" if origin == _FILE else origin
 
 
 def _typed(option: RunOption, value: Any, origin: str) -> Any:
     """One option's value in its own type, whether it came from a flag, a variable or the file."""
+    if "\0" in "".join(map(str, value if isinstance(value, list | tuple) else (value,))):
+        raise UsageError(f"{origin}: has a null character; remove it")
     if option.kind == "paths":
         return tuple(value.split(os.pathsep)) if isinstance(value, str) else tuple(str(path) for path in value)
     if option.kind in ("list", "rules"):
@@ -143,6 +169,7 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
     return Settings(
         paths={name: values[name] for name in TABLES if values[name]},
         policy=policy,
+        database=values["database"],
         **{name: values[name] for name in _AS_GIVEN},
         codes=tuple(code for code in FAMILY if code in values["codes"]),
         selected=select(origins["select"], values["select"]),

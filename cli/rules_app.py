@@ -67,11 +67,21 @@ def rules_show(code: Annotated[str, argument("CODE", "A rule's code, prefix or n
 @policies_app.command("list", epilog="Example: audit98968 policies list")
 @guarded
 def policies_list() -> int:
-    """List the built-in policies."""
+    """List the built-in policies with their sources.
+
+    Below each policy are its sources (title, date, address), the date on which they were read, and what they could not
+    confirm.
+    """
     from auditor import policy
 
     for name in policy.shipped():
-        typer.echo(f"{name}  {policy.load(name).description}")
+        shown = policy.load(name)
+        typer.echo(f"{name}  {shown.description}")
+        for source in shown.sources:
+            typer.echo(f"    source: {source}")
+        typer.echo(f"    sources read on: {shown.verified_on or 'no date'}")
+        for statement in shown.unverified:
+            typer.echo(f"    not verified: {statement}")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import get_args, get_origin
 
 from pydantic import BaseModel
 
+from auditor.policy import load, shipped
 from auditor.quality import checks
 from auditor.rules import ALL, pages
 from auditor.run_options import RUN_OPTIONS
@@ -189,8 +190,20 @@ def policy_page() -> str:
         "overrides these keys.",
         _table("key | meaning", options),
         f"## An example\n\n```toml\n{example}\n```",
+        "## Built-in policies\n\n`audit98968 policies show NAME` prints a policy. None of them says that a payer covers the "
+        "codes: each follows the sources below as far as they were read.",
+        *map(_built_in, shipped()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _built_in(name: str) -> str:
+    """A built-in policy: its description, its sources, when they were read, and what they could not confirm."""
+    policy = load(name)
+    read = f"Sources read on {policy.verified_on}:" if policy.verified_on else "Sources (no date of reading):"
+    sources = [f"- {source}" for source in policy.sources]
+    doubts = ["", "Not verified:", "", *(f"- {text}" for text in policy.unverified)] if policy.unverified else []
+    return "\n".join([f"### {name}", "", policy.description, "", read, "", *sources, *doubts])
 
 
 PAGES = {

@@ -13,7 +13,8 @@ PAGES = {
     "What exports hold": "formats.md", "X12": "x12.md",
     "Rules": "rules.md", "Outputs": "outputs.md", "Checks of the exports": "quality.md",
     "Cases": "cases.md", "Running unattended": "unattended.md",
-    "Sampling": "sampling.md", "Running on Spark": "cluster.md", "Messages": "errors.md", "Benchmarks": "benchmarks.md",
+    "Sampling": "sampling.md", "Running on Spark": "cluster.md", "Databases": "databases.md",
+    "Messages": "errors.md", "Benchmarks": "benchmarks.md",
     "Security": "security.md", "Glossary": "glossary.md", "Changes": "CHANGELOG.md", "Decisions": "DECISIONS.md",
     "Releases": "releases.md", "Contributing": "CONTRIBUTING.md",
 }  # fmt: skip

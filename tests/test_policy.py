@@ -10,7 +10,7 @@ from auditor import policy as policies
 from auditor.errors import UsageError
 from auditor.reports import summary
 from auditor.result import Result
-from auditor.rules import CODES, select
+from auditor.rules import ALL, CODES, select
 from auditor.settings import Settings
 from tests.reference import Table, World
 from tests.support import compare
@@ -21,6 +21,10 @@ MISTAKES = {
     'relatedness = "some"': "line 1: relatedness: Input should be 'evidence' or 'any'",
     '\n[frequency]\nanchr = "reported"': "line 3: frequency.anchr: unknown key; did you mean anchor?",
     "\n[required]\nconset = true": "line 3: required.conset: unknown key; did you mean consent?",
+    '[credentials]\n"PT" = "OT"\nmay_report_me = "review"': "line 3: credentials.may_report_me: unknown key; "
+    "did you mean may_report_em?",
+    '[credentials]\nmay_report_em = "reveiw"': "line 2: credentials.may_report_em: Input should be 'clear' or 'review'",
+    'sources = [{ titel = "x" }]': "line 1: sources.0.title: Field required",
     '[required]\nconsent = "yes"': "line 2: required.consent: Input should be a valid boolean",
     '[required]\nmodifiers = ["093"]': "line 2: required.modifiers.0: must be two letters or digits, such as 93",
     "[bands]\n98968 = { low = 30, high = 21 }": "line 2: bands.98968: low is above high",
@@ -48,12 +52,32 @@ def test_a_mistake_names_file_line_key_and_the_nearest(tmp_path: Path, text: str
 
 
 def test_the_shipped_policies_cite_their_sources():
-    assert policies.shipped() == ("bcbs-ma", "cpt-assistant-group", "default", "strict")
+    generic, known = (
+        ("cpt-assistant-group", "default", "strict"),
+        ("bcbs-ma", "bcbsm-pdcm", "medicare", "priority-health"),
+    )
+    assert set(policies.shipped()) == {*generic, *known, "tricare", "va-home-telehealth"}
     for name in policies.shipped():
         policy = policies.load(name, select)
         assert policy.name == name
         assert policy.sources
         assert policy.description
+        if name not in generic:
+            assert all(source.address for source in policy.sources)
+            assert policy.unverified
+            assert policy.verified_on or name == "va-home-telehealth"  # whose sources were hardly seen
+
+
+def test_every_shipped_policy_may_be_that_of_a_payer(tmp_path: Path):
+    others = [name for name in policies.shipped() if name != "default"]
+    payers = "\n".join(f"'{name} plan' = '{name}'" for name in others)
+    (tmp_path / "own.toml").write_text(f"[payers]\n{payers}\n")
+    policy = policies.load(str(tmp_path / "own.toml"), select)
+    assert sorted(policy.policies) == others
+    off = {name: {rule.code for rule in ALL if not rule.is_on(some)} for name, some in policy.policies.items()}
+    assert off["medicare"] == {"ELG007"}
+    assert off["va-home-telehealth"] == {"FRQ001", "LBK001", "ELG001", "DOC006", "ELG007"}
+    assert [name for name, some in policy.policies.items() if some.overpayment_clock] == ["medicare"]
 
 
 def call(number: int, day: str, **cells: str) -> dict[str, str]:
@@ -233,3 +257,17 @@ def test_policies_that_would_clear_claims_by_mistake(tmp_path: Path, text: str, 
     (tmp_path / "p.toml").write_text(text)
     with pytest.raises(UsageError, match=says):
         policies.load(str(tmp_path / "p.toml"), select)
+
+
+def test_a_payer_may_ask_for_review_of_professionals_who_report_em_but_has_no_words(tmp_path: Path):
+    (tmp_path / "own.toml").write_text('[credentials]\n"Movement Coach" = "PT"\n[payers]\nAcme = "acme.toml"\n')
+    (tmp_path / "acme.toml").write_text('[credentials]\nmay_report_em = "review"\n')
+    policy = policies.load(str(tmp_path / "own.toml"), select)
+    (acme,) = policy.policies.values()
+    assert (policy.credentials.may_report_em, acme.credentials.may_report_em) == ("clear", "review")
+    assert policy.credentials.words == acme.credentials.words
+    (tmp_path / "acme.toml").write_text('[credentials]\nmay_report_em = "review"\n"Movement Coach" = "PT"\n')
+    with pytest.raises(
+        UsageError, match=r"acme\.toml, line 3: credentials\.Movement Coach: only the policy of the run"
+    ):
+        policies.load(str(tmp_path / "own.toml"), select)

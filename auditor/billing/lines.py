@@ -425,17 +425,20 @@ def _with_provider(lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy)
     lines = lines.join(rows, on="provider_id", how="left").with_columns(
         pl.coalesce(name, f"_{name}") for name in columns
     )
-    physicians, qualified = CodeList.of(policy.lists.physicians), CodeList.of(policy.lists.qualified)
+    lists = policy.lists
     written = lines["credential"].drop_nulls().unique().to_list()
-    parts = {text: credential_parts(text, policy.credentials) for text in written}
+    parts = {text: credential_parts(text, policy.credentials.words) for text in written}
     credential = pl.col("credential")
 
-    def holds(listed: CodeList, name: str) -> pl.Expr:
+    def holds(entries: tuple[str, ...], name: str) -> pl.Expr:
+        listed = CodeList.of(entries)
         matching = [text for text in written if any(part in listed or part == name for part in parts[text])]
         return pl.when(credential.is_not_null()).then(credential.is_in(matching))
 
     return lines.drop(f"_{name}" for name in columns).with_columns(
-        physician=holds(physicians, "physician"), qualified=holds(qualified, "qualified")
+        physician=holds(lists.physicians, "physician"),
+        qualified=holds(lists.qualified, "qualified"),
+        may_report_em=holds(lists.may_report_em, "may_report_em"),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import fastexcel
 import polars as pl
 
+from auditor import small_files
 from auditor.cases import chain
 from auditor.cases.chain import Entry
 from auditor.cases.decide import Decision, decide
@@ -20,6 +21,8 @@ from auditor.errors import InputRefused, UsageError
 _KEYS = {"Claim id": "claim_id", "Line": "claim_line", "Code": "cpt_code", "Rule": "rule"}
 _REVIEW = {"Decision": "decision", "Note": "note", "Decided on": "on"}
 _ROW = "row"
+_LARGEST = 1 << 30
+"""Bytes of a work paper."""
 
 
 @dataclass
@@ -106,7 +109,7 @@ def _changed_since(connection: sqlite3.Connection, finding: str, run: int) -> bo
 
 def _opened(path: Path) -> fastexcel.ExcelReader:
     try:
-        return fastexcel.read_excel(path.read_bytes())
+        return fastexcel.read_excel(small_files.read(path, _LARGEST))
     except OSError as error:
         raise InputRefused(f"{path}: cannot be read ({error.strerror}); name the reviewed report.xlsx") from None
     except fastexcel.FastExcelError:

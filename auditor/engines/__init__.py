@@ -58,8 +58,11 @@ class Engine(Protocol):
     def __exit__(self, *error: object) -> None:
         """Let go of everything, kept rows included."""
 
-    def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy) -> Parts:
-        """Each table's files, in order, and warnings about what was left alone. Raises InputRefused."""
+    def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy, database: str | None = None) -> Parts:
+        """Each table's files, in order, and warnings about what was left alone. Raises InputRefused.
+
+        `database`: the URL at which queries run.
+        """
 
     def scan_keys(self, scan: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
         """Scan the keys of a table."""

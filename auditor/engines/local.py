@@ -72,10 +72,10 @@ class Local:
         self._stack.close()
         self._rows.remove()
 
-    def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy) -> Parts:
+    def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy, database: str | None = None) -> Parts:
         """Each table's files; what is neither CSV nor Parquet is staged until the engine is left."""
         found = {name: expand(name, given) for name, given in paths.items()}
-        return self._stack.enter_context(staging.staged(found, policy, self._spill_folder))
+        return self._stack.enter_context(staging.staged(found, policy, self._spill_folder, database=database))
 
     def scan_keys(self, scan: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
         """Scan the keys of a table."""

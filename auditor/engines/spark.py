@@ -116,7 +116,7 @@ class Spark:
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._disk.remove()
 
-    def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy) -> Parts:
+    def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy, database: str | None = None) -> Parts:
         """Files of this machine one by one; addresses such as s3://... or hdfs://... as they are given."""
         return {name: _parts(name, given) for name, given in paths.items()}
 

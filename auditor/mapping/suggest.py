@@ -45,7 +45,7 @@ class Suggestion:
     missing: tuple[str, ...]
 
 
-def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Suggestion:
+def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False, database: str | None = None) -> Suggestion:
     """A policy for the tables' files. Raises UsageError, and InputRefused for files that cannot be read.
 
     Unknown values of vocabulary columns are quoted only if they are frequent and have no digits, or with `show_ids`.
@@ -55,14 +55,14 @@ def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False) -> Su
         raise UsageError("no exports given; name them with --calls, --visits, --claims, --providers")
     if sum(list(files).count("-") for files in paths.values()) > 1:
         raise UsageError("-: only one table can be read from standard input; name files for the others")
-    exports = {table: suggest_values.read(table, files, base) for table, files in paths.items()}
+    exports = {table: suggest_values.read(table, files, base, database) for table, files in paths.items()}
     if not show_ids:
         for table, export in exports.items():
             _require_headers(table, export.sources)
     found = suggest_match.match_all({table: export.sources for table, export in exports.items()}, base)
     formats = _formats(found, base)
     reader = base.model_copy(update={"instant_formats": tuple(formats)})
-    lines = _head(paths, formats, _carry_offsets(found, reader))
+    lines = _head(paths, database, formats, _carry_offsets(found, reader))
     active = [(table, guess) for table, guesses in found.items() for guess in guesses.values() if guess.active]
     if any(source.declared for export in exports.values() for source in export.sources):
         why = "an export is not UTF-8; check that names with accents are correct"
@@ -137,14 +137,15 @@ def save(text: str, path: Path) -> None:
         raise OutputFailed(f"{path}: {problem}") from error
 
 
-def command(paths: Mapping[str, Sequence[str]], policy_file: str) -> str:
+def command(paths: Mapping[str, Sequence[str]], policy_file: str, database: str | None = None) -> str:
     """The command that shows what a policy makes of the files, as a shell takes it."""
-    tables = [argument for table, files in paths.items() for file in files for argument in (f"--{table}", file)]
-    return shlex.join(map(without_credentials, ["audit98968", "check", "--policy", policy_file, *tables]))
+    options = [argument for table, files in paths.items() for file in files for argument in (f"--{table}", file)]
+    options += ["--database", database] if database else []
+    return shlex.join(map(without_credentials, ["audit98968", "check", "--policy", policy_file, *options]))
 
 
-def _head(paths: Mapping[str, Sequence[str]], formats: Sequence[str], offsets: bool) -> list[str]:
-    shown = command(paths, "THIS_FILE").encode("unicode_escape").decode()
+def _head(paths: Mapping[str, Sequence[str]], database: str | None, formats: Sequence[str], offsets: bool) -> list[str]:
+    shown = command(paths, "THIS_FILE", database).encode("unicode_escape").decode()
     lines = [
         "# `audit98968 init` suggests this policy from the headers and the first rows of the exports. Check every line:",
         "# `certain` is a known header; `likely` has a similar name and matching values. A `guess` and a REQUIRED column",

@@ -125,9 +125,9 @@ class Export:
     above: int
 
 
-def read(table: str, paths: Sequence[str], policy: Policy) -> Export:
+def read(table: str, paths: Sequence[str], policy: Policy, database: str | None = None) -> Export:
     """As `of_parts`, of the files that paths lead to."""
-    with staging.staged({table: expand(table, paths)}, policy) as found:
+    with staging.staged({table: expand(table, paths)}, policy, database=database, sample=SAMPLE) as found:
         return of_parts(found[table][0], policy)
 
 

@@ -40,8 +40,8 @@ RowFilter = Callable[[pl.DataFrame], pl.Series]
 """Some columns of rows → a mask of those that can matter."""
 
 _PROFILE_COLUMNS = {
-    "calls": ("cpt_code", "frequency_code", "claim_status", "billed_amount", "paid_amount", "call_end", "call_minutes",
-              "call_seconds", "discussion_minutes"),
+    "calls": ("cpt_code", "frequency_code", "claim_status", "billed_amount", "paid_amount", "call_minutes", "call_seconds",
+              "discussion_minutes"),
     "visits": ("status",),
     "claims": ("frequency_code", "claim_status", "billed_amount", "paid_amount"),
 }  # fmt: skip

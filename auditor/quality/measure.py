@@ -39,12 +39,13 @@ _BITS = 14
 """Of a patient's hash: where all with the same are fewer rows than are worth counting, none is looked at."""
 _SKETCHED = ("patient_id", "provider_id", "problem_id")
 _DATES = {"calls": "call_start_date", "visits": "visit_start_date", "claims": "service_date"}
-_TIMED = {"calls": ("call_start",), "visits": ("visit_start", "booked_at")}
+TIMED = {"calls": ("call_start", "call_end"), "visits": ("visit_start", "visit_end", "booked_at")}
+"""The columns of instants."""
 _LARGE_DIGITS, _LARGE = 16, r"^\d{16,38}(\.0)?$"
 _SLASHED = r"^\s*(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})\b"
 
 TIMES: Mapping[str, tuple[str, ...]] = {
-    "calls": ("call_start", "call_start_date_only", "call_start_date"),
+    "calls": ("call_start", "call_start_date_only", "call_start_date", "call_end", "call_end_date_only"),
     "visits": ("visit_start_date",
                *(f"{name}{only}" for name in ("visit_start", "visit_end", "booked_at") for only in ("", "_date_only"))),
     "claims": ("service_date",),
@@ -70,7 +71,7 @@ def of_rows(table: str, rows: pl.DataFrame, counts: Sequence[Count], policy: Pol
         name: (pl.col(name).filter(~pl.col(f"{name}_date_only")).drop_nulls().to_physical() // HOUR * HOUR)
         .value_counts(name="rows")
         .implode()
-        for name in _TIMED.get(table, ())
+        for name in TIMED.get(table, ())
     }
     measured = rows.select(
         *(count.expression.alias(count.name) for count in counts),

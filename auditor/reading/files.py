@@ -193,11 +193,10 @@ def opened(where: str, path: Path) -> Iterator[tuple[BinaryIO, Signature | None]
         found = path.stat()
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode)):
             raise InputRefused(f"{where}: a device or socket, not a file; name a file, a folder or a pipe")
-        stream = path.open("rb")
+        with path.open("rb") as stream:
+            yield stream, signature(found) if stat.S_ISREG(found.st_mode) else None
     except OSError as error:
         raise InputRefused(f"{where}: cannot be read ({error.strerror}); check the path and its permissions") from None
-    with stream:
-        yield stream, signature(found) if stat.S_ISREG(found.st_mode) else None
 
 
 def buffered(where: str, path: Path) -> BinaryIO | None:

@@ -56,6 +56,7 @@ KINDS: tuple[Kind, ...] = (
         "auditor.sources.json_lines",
         tuple(f".{name}{packed}" for name in ("jsonl", "ndjson") for packed in ("", ".gz", ".zst")),
     ),
+    Kind("query", "auditor.sources.databases", (".sql",)),
 )
 
 

@@ -51,7 +51,7 @@ from auditor.run_summary import (
     ZoneRules,
 )
 from auditor.schema.codes import CODE
-from auditor.schema.names import is_word
+from auditor.schema.names import is_word, without_credentials
 from auditor.schema.outputs import VERSION
 from auditor.schema.tables import TABLES, fold_term
 from auditor.settings import Settings
@@ -184,6 +184,7 @@ def settings_of(settings: Settings) -> dict[str, Any]:
         for name, value in vars(settings).items()
         if name not in ("policy", "identity", "undecided", "related")
     }
+    shown["database"] = settings.database and without_credentials(settings.database)
     shown["paths"] = {name: [ingest.shown(path) for path in paths] for name, paths in settings.paths.items()}
     policy = settings.policy.model_dump(
         mode="json", exclude={"sha256", "timezone_defaulted", "own_keys", "run", "policies", "payers"}
@@ -192,7 +193,8 @@ def settings_of(settings: Settings) -> dict[str, Any]:
     if not settings.policy.payers:
         return found | {"policy": policy}
     of_run = settings.policy.model_dump(mode="json", include={"payers"}, by_alias=True)
-    others = [some.model_dump(mode="json", include={*OF_PAYER, "sha256"}) for some in settings.policy.policies.values()]
+    of_payer: dict[str, Any] = dict.fromkeys((*OF_PAYER, "sha256"), True) | {"credentials": {"may_report_em"}}
+    others = [some.model_dump(mode="json", include=of_payer) for some in settings.policy.policies.values()]
     return found | {"policy": policy | of_run, "payer_policies": others}
 
 

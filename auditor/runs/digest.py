@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from auditor.cases.states import STATES
+from auditor.judging.findings import AMOUNT
 from auditor.reports.page.phrases import evaluated, share, verdict
 from auditor.reports.tables import URGENT, worst_first
 from auditor.run_summary import Summary
@@ -90,7 +91,8 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
     ]
     if ledger.run:
         marks = ", ".join(f"{count:,} {mark.replace('_', ' ')}" for mark, count in ledger.marks.items() if count)
-        facts.append(("Since last run", marks or "nothing changed"))
+        since = "Since last run" if ledger.previous_run else "First run"
+        facts.append((since, marks or "nothing changed"))
         states = [
             f"{tally.findings:,} {state}" + (f" (next due {tally.next_due})" if tally.next_due else "")
             for state in STATES
@@ -107,7 +109,7 @@ def _alarms(findings: pl.DataFrame) -> pl.DataFrame:
 
 def _rules(findings: pl.DataFrame) -> list[Row]:
     """The rules of most new findings."""
-    amount = pl.col("at_risk_amount").sum().cast(pl.Float64)
+    amount = AMOUNT.sum().cast(pl.Float64)
     counts = _alarms(findings).group_by("rule", "name").agg(findings=pl.len(), amount=amount)
     return counts.sort(pl.col("findings"), "rule", descending=[True, False]).head(_RULES).to_dicts()
 

@@ -93,7 +93,7 @@ def _staged(table: str, source: Source, folder: Path) -> Part:
         with path.open("xb") as stream:
             digest = _write(source.frames, stream)
     except OSError as error:
-        raise OutputFailed(f"{folder}: cannot be written ({error.strerror}); free space there") from None
+        raise OutputFailed(f"{folder.parent}: cannot be written ({error.strerror}); free space there") from None
     files.require_unchanged(f"{table}: {location.shown}", location.path, before)
     size = location.path.stat().st_size if location.path.is_file() else path.stat().st_size
     return Part(table, path, staged=Staged(location, size, digest, tuple(source.understood)))

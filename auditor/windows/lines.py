@@ -67,6 +67,7 @@ CLAIM: Columns = {
     "credential": (TEXT, "credential of its provider, as written"),
     "physician": (FLAG, "a part of the credential is a physician's"),
     "qualified": (FLAG, "a part of the credential is on the qualified list"),
+    "reviews_em": (FLAG, "a part is of those who may report E/M services, for which the policy asks for review"),
     "license_start": (DATE, "first day of the provider's license"),
     "license_end": (DATE, "last day of the provider's license"),
     "doc_reason": (FLAG, "a call documents the reason"),
@@ -241,6 +242,7 @@ def _with_windows(lines: pl.DataFrame, covered: Coverage, policy: Policy) -> pl.
         high=of_band("high"),
         max_units=pl.lit(policy.frequency.max_units),
         hours_ahead=pl.lit(policy.lookahead.hours),
+        reviews_em=pl.col("may_report_em") & (policy.credentials.may_report_em == "review"),
         **_requirements(policy.required),
         **{name: uncovered | pl.col(name) for name, uncovered in bounds.not_covered(covered, policy).items()},
     )

@@ -351,6 +351,18 @@ def test_check_shows_mapping_coverage_and_rejects(exports: Path):
     assert "calls: 2 rows = 2 used + 0 rejected" in done.stdout
 
 
+def test_check_shows_the_hours_of_every_column_of_instants(tmp_path: Path):
+    (tmp_path / "calls.csv").write_text(
+        "call_id,patient_id,provider_id,call_start,call_end,cpt_code\nk1,p1,a,2026-03-02 09:00,2026-03-02 10:25,98968\n"
+    )
+    (tmp_path / "visits.csv").write_text(
+        "visit_id,patient_id,visit_start,visit_end,booked_at\nv1,p1,2026-03-02 12:00,2026-03-02 13:30,2026-03-01 08:00\n"
+    )
+    done = audit98968("check", "--calls", "calls.csv", "--visits", "visits.csv", folder=tmp_path)
+    hours = [line.strip().split(":")[0] for line in done.stdout.splitlines() if "9 of 10 are from" in line]
+    assert hours == ["calls.call_start", "calls.call_end", "visits.visit_start", "visits.visit_end", "visits.booked_at"]
+
+
 def test_json_hides_what_looks_like_a_phone_unless_ids_are_asked_for(exports: Path):
     calls = (exports / "calls.csv").read_text().splitlines()
     rows = [f"{calls[0]},caller", *(f"{row},617-555-0142" for row in calls[1:])]
@@ -386,7 +398,11 @@ def test_words_are_shown_where_they_are_often_there_and_have_no_digit(exports: P
 def test_rules_and_policies_are_shown(tmp_path: Path):
     assert audit98968("rules", "list", folder=tmp_path).stdout.count("\n") == len(CODES)
     assert "What it cannot see:" in audit98968("rules", "show", "related-visit-before-call", folder=tmp_path).stdout
-    assert "bcbs-ma" in audit98968("policies", "list", folder=tmp_path).stdout
+    listed = audit98968("policies", "list", folder=tmp_path).stdout
+    assert "\nmedicare  " in listed
+    assert "    source: CMS-1744-IFC, 85 FR 19230" in listed
+    assert "2020-04-06, https://regulations.justia.com/" in listed
+    assert "\n    not verified: That Medicare pays 98966-98968 on a given service date" in listed
     assert "2021-04-01" in audit98968("policies", "show", "bcbs-ma", folder=tmp_path).stdout
     assert "did you mean bcbs-ma?" in audit98968("policies", "show", "bcbs", folder=tmp_path).stderr
 

@@ -98,7 +98,8 @@ def test_the_watch_sees_what_there_is_to_see(tmp_path: Path, shown: str):
 
 
 URL = "postgresql://ann:S3CRET@db.example/claims"
-FILES = {"calls.csv": "call_id,patient_id,provider_id,call_start\n1,2,3,2026-03-02 09:00\n",
+LOCAL = "postgresql://ann:S3CRET@127.0.0.1:1/claims"
+FILES = {"calls.sql": "select 1 as call_id", "calls.csv": "call_id,patient_id,provider_id,call_start\n1,2,3,2026-03-02 09:00\n",
          "visits.csv": "visit_id,patient_id,visit_start\n1,2,2026-03-01 09:00\n"}  # fmt: skip
 BOTH = ("--calls", "calls.csv", "--visits", "visits.csv")
 
@@ -112,6 +113,10 @@ BOTH = ("--calls", "calls.csv", "--visits", "visits.csv")
         ("check", "--calls", "calls.csv", "--visits", URL, "--log-format", "json"),
         ("init", "--calls", URL),
         ("init", "--calls", "calls.csv", "--out", URL),
+        ("run", *BOTH, "--database", URL, "--print-settings"),
+        ("--debug", "run", "--calls", "calls.sql", "--visits", "visits.csv", "--database", f"{LOCAL}?password=S3CRET"),
+        ("run", *BOTH, "--database", f"{LOCAL};password=S3CRET", "--out", "out", "--fail-on", "never"),
+        ("init", "--calls", "calls.sql", "--database", LOCAL),
         ("run", *BOTH, "--policy", URL),
         ("run", *BOTH, "--out", URL),
         ("run", *BOTH, "--ledger", URL),

@@ -23,6 +23,7 @@ VALUES = {
     "memory": ("1GB", "2GB", "3GB"),
     "pseudonymize": ("key", "key", "key"),
     "timezone": ("America/Chicago", "America/Denver", "America/Phoenix"),
+    "database": ("duckdb:///a.duckdb", "sqlite:///b.db", "postgresql:///c"),
     "policy": ("strict", "bcbs-ma", None),
 }
 

@@ -1,5 +1,6 @@
 """Paths: files, folders, globs and pipes."""
 
+import errno
 import gzip
 import os
 import threading
@@ -9,7 +10,7 @@ import pytest
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
-from auditor.reading import ingest
+from auditor.reading import files, ingest
 from tests.support.effort import at_most
 from tests.support.reading import TEXT, read_table
 
@@ -140,3 +141,10 @@ def test_what_can_be_read_only_once_is_read_twice(tmp_path: Path, policy: Policy
     assert isinstance(first[0], ingest.Chunk) and isinstance(second[0], ingest.Chunk)
     assert first[0].frame.height == 1 and first[0].frame.equals(second[0].frame)
     assert first[1] == second[1]
+
+
+def test_a_file_that_fails_while_it_is_read_is_refused(tmp_path: Path):
+    (tmp_path / "calls.csv").write_text("x")
+    says = r"calls: cannot be read \(Input/output error\)"
+    with pytest.raises(InputRefused, match=says), files.opened("calls", tmp_path / "calls.csv"):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))

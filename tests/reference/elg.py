@@ -6,7 +6,7 @@ import re
 
 from tests.reference.evidence import from_fact, worst
 from tests.reference.lines import Book, Line
-from tests.reference.lists import PHYSICIANS, QUALIFIED
+from tests.reference.lists import MAY_REPORT_EM, PHYSICIANS, QUALIFIED
 from tests.reference.world import Verdict
 
 # CHOICE: of the words and codes that the policy ships, those that the worlds and examples hold.
@@ -38,6 +38,8 @@ def elg003(claim: Line, book: Book) -> Verdict:
     parts |= WRITTEN_OUT.get(claim.credential.casefold(), set())
     if parts & PHYSICIANS:
         return from_fact("ELG003", "violation", book)
+    if parts & MAY_REPORT_EM and book.settings["may_report_em"] == "review":
+        return from_fact("ELG003", "review", book)
     return from_fact("ELG003", fine if parts & QUALIFIED else "review", book)
 
 

@@ -31,6 +31,7 @@ APRN ARNP CRNP CNS CNM PA PHARMD CGC
 """
 PHYSICIANS = set(PHYSICIANS_TEXT.split())
 QUALIFIED = set(QUALIFIED_TEXT.split())
+MAY_REPORT_EM = {"NP", "FNP", "DNP", "APRN", "ARNP", "CRNP", "CNS", "CNM", "PA"}
 
 
 def in_list(code: str, text: str) -> bool:

@@ -49,6 +49,7 @@ SETTINGS: dict[str, Any] = {
     "unrelated_supports_lah001": True,
     "holes": "unknown",
     "cumulative": "ask",
+    "may_report_em": "clear",
     "consent": False,
     "modifiers": (),
     "place_of_service": (),

@@ -113,3 +113,11 @@ def test_a_key_file_is_new_private_and_long_enough(tmp_path: Path):
 def test_a_folder_without_a_run_has_no_digest(tmp_path: Path):
     with pytest.raises(UsageError, match="no finished run"):
         digest.digest(tmp_path)
+
+
+def test_the_amounts_are_those_of_violations_and_reviews(out: Path):
+    first = digest.digest(min(out.glob("2*")))
+    assert {rule["rule"]: rule["amount"] for rule in first.rules}[
+        "LBK001"
+    ] == 680.0  # a violation of 40 and a review of 640
+    assert first.facts[2][0] == "First run"

@@ -6,7 +6,7 @@ from auditor import policy
 from auditor.rules import select
 from auditor.schema.codes import credential_parts
 
-_MEANINGS = policy.load("default", select, "UTC").credentials
+_MEANINGS = policy.load("default", select, "UTC").credentials.words
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,21 @@ def test_a_second_payer_pays_a_line_of_its_own(tmp_path: Path):
     assert found == {("1/S", "PAYER TWO", "6.00", "yes"), ("1", "PAYER ONE", "31.00", None)} and len(warnings) == 1
 
 
+def test_without_an_837_a_second_payer_pays_lines_of_its_own(tmp_path: Path):
+    """All that it says of a line is of one line, of the patient and provider that the first payer knows."""
+    second = [segment.replace("ONE", "TWO") for segment in x12.PAYER]
+    own = [[one.replace("M1", "X1") for one in payment("C1", *how)] for how in (("2", "45", "6"), ("22", "-45", "-6"))]
+    rows, warnings = read(tmp_path, of_835(*own, before=second), of_835(payment("C1"), payment("C2")))
+    found = [(row["claim_id"], row["claim_line"], row["patient_id"], row.get("remittance_only")) for row in rows]
+    assert found == [
+        ("C1", "1/S", "M1", "yes"),
+        ("C1", "1/S", "M1", "yes"),
+        ("C1", "1", "M1", None),
+        ("C2", "1", "M1", None),
+    ]
+    assert len(warnings) == 1
+
+
 def test_a_replacement_has_nothing_of_the_denial_of_the_claim_that_it_replaces(tmp_path: Path):
     again = claim("C1", "REF*F8*P1", frequency="7")
     rows, _ = read(tmp_path, of_837(claim("C1"), again), of_835(payment("C1", "4", "45", "0")))

@@ -48,6 +48,7 @@ def _changed(policy: policies.Policy, given: Mapping[str, Any]) -> policies.Poli
             "severity": given.get("severity", {}),
             "coverage": policy.coverage.model_copy(update={"holes": given.get("holes", "unknown")}),
             "duration": policy.duration.model_copy(update={"cumulative": given.get("cumulative", "ask")}),
+            "credentials": policy.credentials.model_copy(update={"may_report_em": given.get("may_report_em", "clear")}),
             "required": policy.required.model_copy(
                 update={key: given[key] for key in ("consent", "modifiers", "place_of_service") if key in given}
             ),

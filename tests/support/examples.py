@@ -23,7 +23,7 @@ _KEY = {"calls": "call_id", "visits": "visit_id", "claims": "claim_id", "provide
 
 
 _POLICY = {"relatedness": "relatedness", "horizon_days": "horizon_days", "frequency.anchor": "anchor",
-           "required.consent": "consent", "required.modifiers": "modifiers",
+           "credentials.may_report_em": "may_report_em", "required.consent": "consent", "required.modifiers": "modifiers",
            "required.place_of_service": "place_of_service", "lookahead.unrelated_supports": "unrelated_supports_lah001", "lookahead.hours": "lookahead_hours"}  # fmt: skip
 """Policy keys that examples may set, and what the reference calls them."""
 

@@ -771,6 +771,7 @@ def draw_settings(scene: Scene) -> dict[str, Any]:
         settings["cumulative"] = pick(draw, ("period", "period", "claim"))
     if chance(draw, 5):
         settings |= {"consent": chance(draw, 2), "modifiers": pick(draw, ((), ("93", "GT")))}
+        settings["may_report_em"] = pick(draw, ("clear", "review"))
         settings["place_of_service"] = pick(draw, ((), ("02", "10")))
     if chance(draw, 6):
         settings["severity"] = {pick(draw, RULES): pick(draw, RULE_LEVELS) for _ in range(pick(draw, (1, 2, 3)))}

@@ -19,18 +19,18 @@ def padded(elements: Elements, size: int) -> Elements:
 
 
 class Values:
-    """Checks values once each, since few are different."""
+    """Checks values once each, since few are different. `amounts`: those that are numbers."""
 
     def __init__(self) -> None:
-        self._amounts: set[str] = set()
+        self.amounts: set[str] = set()
         self._dates: dict[str, str] = {}
 
     def amount(self, text: str, number: int, what: str) -> str:
         """A number as it is written. Raises BrokenX12 where it is none, or blank."""
-        if text not in self._amounts:
+        if text not in self.amounts:
             if not _AMOUNT.fullmatch(text.strip()):
                 raise BrokenX12(number, f"{what} is not a number")
-            self._amounts.add(text)
+            self.amounts.add(text)
         return text
 
     def date(self, text: str, number: int, what: str) -> str:

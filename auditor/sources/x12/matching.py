@@ -13,6 +13,10 @@ LINE = ["claim_id", "claim_line"]
 _FACTS = ("patient_id", "provider_id", "payer", "position")
 PAID = ("billed_amount", "paid_amount", "claim_status", "processed_date")
 """What a line has from its 835."""
+_PAYER = pl.coalesce(
+    pl.col("position").max().over("claim_id", "payer"), pl.col("payer").rank("dense").over("claim_id").cast(pl.String)
+)
+"""Which of its payers a claim's row is from: P, S or T, else a number."""
 
 
 @dataclass(frozen=True)
@@ -32,26 +36,28 @@ def matched(billed: Sequence[Path], paid: pl.DataFrame) -> Matched:
     """Find the line of each row of the 835s. `billed`: files of the 837s' rows."""
     lines = _lines(billed, paid)
     paid = paid.with_row_index("row").with_columns(
-        money("billed_amount"), money("paid_amount"), line_id=pl.coalesce("reference", "place")
+        money("billed_amount"), money("paid_amount"), claim_line=pl.coalesce("reference", "place")
     )
-    alone = paid.join(lines, on="claim_id", how="anti").with_columns(
-        claim_line="line_id", unfit=pl.lit(None, pl.String)
-    )
-    known = paid.join(lines, on="claim_id", how="semi")
-    of_claims, known = known.filter(pl.col("place") == "0"), known.filter(pl.col("place") != "0")
-    whole = _of_whole_claims(of_claims, lines)
-    found = pl.concat([_with_line(known, lines), whole], how="diagonal")
-    fitting = settled(found.drop_nulls("claim_line").select(sorted(found.columns)))
+    is_billed = paid["claim_id"].is_in(lines["claim_id"].unique().implode())
+    alone = _by_payer(paid.filter(~is_billed))
+    whole = is_billed & (paid["place"] == "0")
+    of_claims, known = paid.filter(whole), paid.filter(is_billed & ~whole)
+    of_lines = _of_whole_claims(of_claims, lines)
+    found = pl.concat([known.with_columns(line=_line_of(known, lines)), of_lines], how="diagonal")
+    fitting = found.drop_nulls("line").with_columns(claim_line="line")
+    fitting = settled(fitting.select(sorted(fitting.columns)))
     stands = _of_first_payer(fitting, lines)
     unfit = pl.concat([
-        found.filter(pl.col("claim_line").is_null()).with_columns(unfit=pl.lit("line")),
-        of_claims.join(whole, on="row", how="anti").with_columns(unfit=pl.lit("line")),
+        found.filter(pl.col("line").is_null()).with_columns(unfit=pl.lit("line")),
+        of_claims.join(of_lines, on="row", how="anti").with_columns(unfit=pl.lit("line")),
         stands.filter(~pl.col("is_first")).with_columns(unfit=pl.lit("payer")),
         fitting.filter(pl.col("role").is_in(["conflicts", "apart"])).with_columns(unfit=pl.lit("settled")),
     ], how="diagonal")  # fmt: skip
-    own = pl.concat([alone, _as_lines(unfit, lines)], how="diagonal")
-    replaced = lines.group_by(LINE).agg(is_replaced=pl.col("replaced").n_unique() > 1)
-    return Matched(stands.filter("is_first").select(*LINE, *PAID, "payer_claim_id").join(replaced, on=LINE), own)
+    own = pl.concat([alone, _as_lines(unfit, lines)], how="diagonal").sort("row")
+    replacing = lines.filter(pl.col("replaced").is_not_null())
+    of_lines = _of_claims(lines, replacing).group_by(LINE).agg(is_replaced=pl.col("replaced").n_unique() > 1)
+    first = stands.filter("is_first").select(*LINE, *PAID, "payer_claim_id")
+    return Matched(first.join(of_lines, on=LINE, how="left", maintain_order="left"), own)
 
 
 def _lines(billed: Sequence[Path], paid: pl.DataFrame) -> pl.DataFrame:
@@ -61,8 +67,8 @@ def _lines(billed: Sequence[Path], paid: pl.DataFrame) -> pl.DataFrame:
     return pl.scan_parquet(list(billed)).select(columns).join(claims, on="claim_id", how="semi").collect()
 
 
-def _with_line(paid: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """Rows of 835s with the `claim_line` that they fit: by REF*6R, else by LX, else by date, code and charge."""
+def _line_of(paid: pl.DataFrame, lines: pl.DataFrame) -> pl.Series:
+    """The line that each row of 835s fits: by REF*6R, else by LX, else by date, code and charge. Null: none, or several."""
     day, charge = pl.col("service_date").str.replace_all("-", "").str.head(8), money("billed_amount").abs()
     service = {"day": day, "code": pl.col("cpt_code"), "charge": charge}
     by_keys: tuple[tuple[dict[str, pl.Expr], dict[str, pl.Expr]], ...] = (
@@ -70,18 +76,23 @@ def _with_line(paid: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         ({"key": pl.col("reference")}, {"key": pl.col("claim_line")}),
         (service, service),
     )
-    paid = paid.with_columns(claim_line=pl.lit(None, pl.String))
+    found = pl.Series("line", [None] * paid.height, dtype=pl.String)
     for own, theirs in by_keys:
-        fits = lines.select("claim_id", **theirs, found="claim_line").drop_nulls().unique()
+        left = paid.select("claim_id", row="row", **own).filter(found.is_null()).drop_nulls()
+        fits = lines.select("claim_id", **theirs, line="claim_line").drop_nulls().unique()
         fits = fits.filter(pl.struct("claim_id", *theirs).is_unique())
-        found = paid.with_columns(**own).join(fits, on=["claim_id", *own], how="left", maintain_order="left")
-        paid = found.with_columns(pl.coalesce("claim_line", "found")).drop("found", *own)
-    return paid
+        fitting = left.join(fits, on=["claim_id", *own])
+        at = paid.select(
+            pl.col("row").replace_strict(fitting["row"], fitting["line"], default=None, return_dtype=pl.String)
+        )
+        found = found.fill_null(at.to_series())
+    return found
 
 
 def _of_whole_claims(paid: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """A claim that is paid as a whole, once for each line: with nothing, or where it has one line only."""
-    of_claim = lines.unique(LINE, maintain_order=True).select(*LINE, charge=money("billed_amount"))
+    of_claim = _of_claims(lines, paid).unique(LINE, maintain_order=True)
+    of_claim = of_claim.select("claim_id", line="claim_line", charge=money("billed_amount"))
     found = paid.join(of_claim, on="claim_id", maintain_order="left")
     is_only = pl.len().over("row") == 1
     return found.filter(is_only | (pl.col("paid_amount") == 0)).with_columns(
@@ -93,13 +104,41 @@ def _of_whole_claims(paid: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
 def _of_first_payer(fitting: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """The rows that stand, and which of a line is `is_first`: of the payer whose turn the 837 was, else the earliest."""
-    turn = lines.unique(LINE, keep="first", maintain_order=True).select(*LINE, turn="position")
-    stands = fitting.filter(pl.col("role") == "stands").join(turn, on=LINE, how="left")
+    stands = fitting.filter(pl.col("role") == "stands")
+    several = stands.select(pl.struct(LINE).is_duplicated()).to_series()
+    alone, stands = stands.filter(~several).with_columns(is_first=True), stands.filter(several)
+    turn = _of_claims(lines, stands).unique(LINE, keep="first", maintain_order=True).select(*LINE, turn="position")
+    stands = stands.join(turn, on=LINE, how="left")
     order = (
         pl.when(pl.col("position") == pl.col("turn")).then(0).when(pl.col("position").is_null()).then(1).otherwise(2)
     )
     ordered = stands.with_columns(order=order).sort(*LINE, "order", "processed_date", "row")
-    return ordered.with_columns(is_first=pl.struct(LINE).is_first_distinct())
+    return pl.concat([alone, ordered.with_columns(is_first=pl.struct(LINE).is_first_distinct()).select(alone.columns)])
+
+
+def _of_claims(lines: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
+    """The lines of the claims of some rows."""
+    return lines.filter(pl.col("claim_id").is_in(paid["claim_id"].unique().implode()))
+
+
+def _by_payer(alone: pl.DataFrame) -> pl.DataFrame:
+    """Rows of 835s whose claims are in no 837. Of several payers the first has the lines, the others lines beside them."""
+    alone = alone.with_columns(unfit=pl.lit(None, pl.String))
+    several = alone.select("claim_id", "payer").unique().filter(pl.col("claim_id").is_duplicated())["claim_id"].unique()
+    if several.is_empty():
+        return alone
+    is_shared = alone["claim_id"].is_in(several.implode())
+    order = pl.col("position").replace_strict({"P": 0, "S": 2, "T": 3}, default=1)
+    shared = alone.filter(is_shared).with_columns(order=order).sort("claim_id", "order", "processed_date", "row")
+    first = {name: pl.col(name).first().over("claim_id") for name in ("payer", "patient_id", "provider_id")}
+    by_others = (pl.col("payer") != first["payer"]).fill_null(True)
+    shared = shared.with_columns(
+        claim_line=pl.when(by_others).then(pl.format("{}/{}", "claim_line", _PAYER)).otherwise("claim_line"),
+        patient_id=pl.coalesce(first["patient_id"], "patient_id"),
+        provider_id=pl.coalesce(first["provider_id"], "provider_id"),
+        unfit=pl.when(by_others).then(pl.lit("payer")),
+    )
+    return pl.concat([alone.filter(~is_shared), shared.drop("order")])
 
 
 def _as_lines(unfit: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
@@ -107,24 +146,23 @@ def _as_lines(unfit: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
     A reversal that found nothing keeps its line's, so that it may find one in another claim.
     """
+    lines = _of_claims(lines, unfit)
     claims = lines.unique("claim_id", keep="first", maintain_order=True)
     facts = claims.select("claim_id", *(pl.col(name).alias(f"claim's {name}") for name in _FACTS))
     taken = lines.select(*LINE).unique().with_columns(taken=True)
-    unfit = unfit.with_columns(claim_line=pl.coalesce("claim_line", "line_id")).sort("row")
-    unfit = unfit.join(facts, on="claim_id").join(taken, on=LINE, how="left", maintain_order="left")
-    by_others = pl.col("unfit") == "payer"
-    payer = pl.col("payer").rank("dense").over("claim_id")
-    apart = (pl.col("role") == "apart").fill_null(False)
+    unfit = unfit.sort("row").join(facts, on="claim_id").join(taken, on=LINE, how="left", maintain_order="left")
+    by_others, apart = pl.col("unfit") == "payer", (pl.col("role") == "apart").fill_null(False)
+    beside = pl.when("taken").then(pl.lit("/835")).otherwise(pl.lit(""))
+    several = pl.col("payer").n_unique().over("claim_id") > 1
     mark = (
         pl.when(apart).then(pl.lit(""))
-        .when(by_others).then(pl.format("/{}", pl.coalesce("position", pl.lit("payer"))))
-        .when(pl.col("taken").fill_null(False)).then(pl.lit("/835"))
-        .otherwise(pl.lit(""))
+        .when(by_others).then(pl.format("/{}", _PAYER))
+        .when(several).then(pl.format("{}/{}", beside, _PAYER))
+        .otherwise(beside)
     )  # fmt: skip
-    another = pl.when((payer > 1) & ~apart).then(pl.format("/{}", payer)).otherwise(pl.lit(""))
     own_payer = by_others | (pl.col("position") != pl.col("claim's position")).fill_null(False)
     return unfit.with_columns(
-        claim_line=pl.concat_str("claim_line", mark, another),
+        claim_line=pl.concat_str("claim_line", mark),
         patient_id=pl.coalesce("claim's patient_id", "patient_id"),
         provider_id=pl.coalesce("claim's provider_id", "provider_id"),
         payer=pl.when(own_payer).then("payer").otherwise(pl.coalesce("claim's payer", "payer")),

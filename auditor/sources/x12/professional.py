@@ -34,13 +34,15 @@ class Professional:
         self._subscriber()
 
     def end(self) -> None:
-        self._close_claim()
+        if self._claim:
+            self._close_claim()
 
     def _subscriber(self) -> None:
         self._member = self._payer = self._position = self._given = ""
 
     def _hl(self, elements: Elements, number: int) -> None:
-        self._close_claim()
+        if self._claim:
+            self._close_claim()
         self._level, self._given = elements[3], ""
         if self._level == "20":
             self._billing = ""
@@ -75,11 +77,13 @@ class Professional:
             self._claim_provider = provider
 
     def _clm(self, elements: Elements, number: int) -> None:
-        self._close_claim()
+        if self._claim:
+            self._close_claim()
         if self._level not in ("22", "23"):
             raise BrokenX12(number, "CLM is outside the HL of a subscriber or dependent")
         self._claim, self._claim_number = required(elements, 1, number, "CLM01"), number
-        self.values.amount(elements[2], number, "CLM02")
+        if elements[2] not in self.values.amounts:
+            self.values.amount(elements[2], number, "CLM02")
         place = elements[5].split(self._component)
         self._frequency = place[2] if len(place) > 2 else ""
         self._claim_provider = self._replaced = self._own_number = self._claim_date = ""
@@ -107,7 +111,8 @@ class Professional:
                 self._diagnoses.append(code.partition(self._component)[0])
 
     def _lx(self, elements: Elements, number: int) -> None:
-        self._close_line()
+        if self._line:
+            self._close_line()
         if not self._claim:
             raise BrokenX12(number, "LX is outside a claim")
         self._line, self._line_number = required(elements, 1, number, "LX01"), number
@@ -119,16 +124,22 @@ class Professional:
     def _sv1(self, elements: Elements, number: int) -> None:
         if not self._line or self._service:
             raise BrokenX12(number, "SV1 is outside a service line (LX)")
-        elements = padded(elements, 8)
-        charge, units = self.values.amount(elements[2], number, "SV102"), elements[4]
-        if units:
+        if len(elements) < 8:
+            elements = padded(elements, 8)
+        charge, units, amounts = elements[2], elements[4], self.values.amounts
+        if charge not in amounts:
+            self.values.amount(charge, number, "SV102")
+        if units and units not in amounts:
             self.values.amount(units, number, "SV104")
         code, modifiers = procedure(elements[1], self._component, number, "SV101-2")
         self._service = number, code, modifiers, units, charge, self._pointed(elements[7])
 
     def _pointed(self, pointers: str) -> str:
         """The diagnoses that a line names by their places, from 1; places without one are counted."""
-        places, codes = pointers.split(self._component), self._diagnoses
+        codes = self._diagnoses
+        if pointers == "1" and codes:
+            return codes[0]
+        places = pointers.split(self._component)
         found = [codes[int(place) - 1] for place in places if place.isdecimal() and 0 < int(place) <= len(codes)]
         self.lost_pointers += len(found) < len(places) and bool(pointers)
         return ";".join(found)
@@ -145,17 +156,17 @@ class Professional:
     def _close_claim(self) -> None:
         if self._line:
             self._close_line()
-        if self._claim and not self._lines:
+        if not self._lines:
             raise BrokenX12(self._claim_number, "the claim has no service line (LX)")
         self._claim, self._in_other_payer = "", False
 
     def _close_line(self) -> None:
-        if not self._line:
-            return
         if not self._service:
             raise BrokenX12(self._line_number, "the service line has no SV1")
         number, code, modifiers, units, charge, diagnoses = self._service
-        patient = self._own_number or f"{self._member} {self._given.strip().upper()}"
+        patient = self._own_number or self._member
+        if self._given and not self._own_number:
+            patient = f"{patient.strip()} {self._given.strip().upper()}"
         provider = self._line_provider or self._claim_provider or self._billing
         self.rows.append((
             number, self._claim, self._line, self._reference, patient, provider, self._line_date or self._claim_date,

@@ -46,31 +46,33 @@ class Envelopes:
         self._envelopes: dict[str, Handler] = {
             "ISA": self._isa, "GS": self._gs, "ST": self._st, "SE": self._se, "GE": self._ge, "IEA": self._iea,
         }  # fmt: skip
-        self._handlers = self._own = dict[str, Handler]()
+        self._handlers: dict[str, Handler] = {}
 
     def feed(self, block: Block) -> None:
         """Read a block. Raises BrokenX12."""
         separator, number = block.delimiters.element, block.first
         if block.delimiters != self._delimiters:
             self._delimiters = block.delimiters
-            self._handlers = self._own = self._by_start(self._envelopes)
+            self._read_only(self._envelopes)
+        handlers, valid_names = self._handlers, self._valid_names
         try:
             for number, segment in enumerate(block.segments, block.first):
-                handle = self._handlers.get(segment[:3])
-                if handle is None:
-                    if segment[:4] not in self._valid_names:
+                name = segment[:3]
+                if name in handlers:
+                    elements = segment.split(separator)
+                    if len(elements[0]) > 3:
                         self._check_name(segment, number)
-                    continue
-                elements = segment.split(separator)
-                if len(elements[0]) > 3:
+                    handlers[name](elements, number)
+                elif segment[:4] not in valid_names:
                     self._check_name(segment, number)
-                handle(elements, number)
         except IndexError:
             raise BrokenX12(number, "it lacks an element") from None
 
-    def _by_start(self, handlers: Mapping[str, Handler]) -> dict[str, Handler]:
-        """Handlers by the first three characters of their segments."""
-        return {f"{name}{self._delimiters.element}"[:3]: handler for name, handler in handlers.items()}
+    def _read_only(self, handlers: Mapping[str, Handler]) -> None:
+        """Take these handlers from now on, by the first three characters of their segments."""
+        self._handlers.clear()
+        self._handlers.update({f"{name}{self._delimiters.element}"[:3]: handler for name, handler in handlers.items()})
+        self._valid_names.clear()
 
     def _check_name(self, segment: str, number: int) -> None:
         """A segment that nothing reads must at least have a name, and a place in a transaction."""
@@ -111,19 +113,18 @@ class Envelopes:
     def _st(self, elements: Elements, number: int) -> None:
         elements = padded(elements, 4)
         self._push("ST", "GS", elements[2], number)
-        self._sets, self._first, self._valid_names = self._sets + 1, number, set()
+        self._sets, self._first = self._sets + 1, number
         kind = _kind(elements[1].strip(), elements[3].strip() or self._version)
         self._in_interchange[kind] += 1
         self._current = self._transactions.get(kind)
         (self.read if self._current else self.left_out)[kind] += 1
         if self._current:
             self._current.start(self._delimiters, self._date)
-            self._handlers = self._by_start(self._current.handlers) | self._own
+            self._read_only({**self._current.handlers, **self._envelopes})
 
     def _se(self, elements: Elements, number: int) -> None:
         self._pop(elements, "ST", number - self._first + 1 if self._open else 0, number, "SE")
-        self._valid_names = set()
-        self._handlers = self._own
+        self._read_only(self._envelopes)
         if self._current:
             self._current.end()
 
