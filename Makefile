@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies
+.PHONY: audit test lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -54,6 +54,10 @@ faults: .venv/.installed
 ledger-check: .venv/.installed
 	$(BIN)/python -m tests.slow.ledger.check
 	$(BIN)/python -m tests.slow.ledger.million
+
+# Queries of a real PostgreSQL, which is started and stopped (Debian package postgresql); VISITS=N for fewer than 10 million.
+databases: .venv/.installed
+	$(BIN)/python -m tests.slow.databases.check
 
 # The suite with the lowest supported versions of the dependencies, in an environment of its own.
 lowest: .venv-lowest/.installed
