@@ -110,7 +110,9 @@ def test_every_rule_and_outcome_is_planted(folder: Path) -> None:
     assert all(tally["claims"].values())
     with_claims = json.loads((folder / "with_claims" / "expected.json").read_text(encoding="utf-8"))
     assert set(with_claims["rules"]) == {"INT001", *OUTCOMES}
-    assert set(with_claims["rules"]) == {rule.code for rule in ALL if rule.is_on(policies.load()) and rule.needs != OF_PHONE_LOG}
+    assert set(with_claims["rules"]) == {
+        rule.code for rule in ALL if rule.is_on(policies.load()) and rule.needs != OF_PHONE_LOG
+    }
     for rule in ("FRQ004", "INT001", "INT002"):
         assert with_claims["rules"][rule]["violation"]
 
