@@ -20,6 +20,7 @@ from auditor.rules import CODES, select
 from auditor.run_options import BY_NAME, LOG, RUN_OPTIONS, TABLES, WRITABLE, RunOption
 from auditor.schema.codes import FAMILY
 from auditor.settings import Settings
+from auditor.sources import known
 from auditor.sources.databases.address import has_password, scheme_of
 from cli import discovery
 from cli.flags import require_choice
@@ -74,6 +75,8 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     found |= {each.name: _settle(each, flags, in_file[each.name], where) for each in RUN_OPTIONS if each.in_policy}
     own_zone = None if policy.timezone_defaulted else policy.timezone
     found["timezone"] = _settle(BY_NAME["timezone"], flags, own_zone)
+    if systems := known.chosen(_named("source", found["source"][1], where), found["source"][0]):
+        policy = policies.load(where, select, None if origin == "default" else zone, systems)
     database_of(flags, in_file["database"])
     values, origins = ({name: pair[part] for name, pair in found.items()} for part in (0, 1))
     named = {name: _named(name, origin, where) for name, origin in origins.items()}
