@@ -56,14 +56,14 @@ class Found:
 
     def add_part(self, path: Path, mark: str, within: str, text: str) -> bool:
         """A part of a source, as a sheet of a workbook; whether there is such a source."""
-        kind = kinds.of_file(path) if os.path.lexists(path) else None
+        kind = kinds.of_path(path) if os.path.lexists(path) else None
         if kind is None or kind.mark != mark:
             return False
         self.located.append(Location(kind, path, shown(text), within))
         return True
 
     def _add_file(self, path: Path) -> None:
-        if kind := kinds.of_file(path):
+        if kind := kinds.of_path(path):
             self.located.append(Location(kind, path, shown(path)))
         else:
             self.paths.append(path)
@@ -87,9 +87,9 @@ def _named(paths: Sequence[Path]) -> str:
 
 
 def _inside(name: str, folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """The data files below a folder, sorted, other entries, and the folders of unfinished jobs.
+    """The data files below a folder and the folders that are tables, sorted, other entries, and those of unfinished jobs.
 
-    Raises InputRefused if one is unreadable, or belongs to a table format.
+    Raises InputRefused if one is unreadable, or belongs to a Hudi table.
     """
 
     def refuse(error: OSError) -> None:
@@ -102,6 +102,10 @@ def _inside(name: str, folder: Path) -> tuple[list[Path], list[Path], list[Path]
     written: dict[Path, bool] = {}
     for at, folders, files in os.walk(folder, onerror=refuse):
         here = Path(at)
+        if kinds.of_folder(here):
+            data.append(here)
+            folders.clear()
+            continue
         table_formats.refuse(name, here)
         if "_temporary" in folders:
             unfinished.append(here)

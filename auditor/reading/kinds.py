@@ -1,5 +1,6 @@
 """The kinds of sources beside CSV and Parquet, and how each is recognized. Source: docs/specification.md#sources."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ class Kind:
 
     `name`: as reports show it. `module`: has its reader, `read` (`auditor.sources.source.Reader`). `suffixes`: how its
     files end, in lower case, `head`, or the pattern `opening`: how they begin, whatever they are called. `in_folders`: how
-    files end that a folder has for data if they begin so. `mark`: what stands between a path and the part of it that is
-    meant, such as a sheet.
+    files end that a folder has for data if they begin so. `folder`: a pattern of what its folder has, where a source is a
+    folder. `mark`: what stands between a path and the part of it that is meant, such as a sheet.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Kind:
     head: bytes = b""
     opening: re.Pattern[bytes] | None = None
     in_folders: tuple[str, ...] = ()
+    folder: str = ""
     mark: str = ""
 
     def begins(self, data: bytes) -> bool:
@@ -56,6 +58,8 @@ KINDS: tuple[Kind, ...] = (
         "auditor.sources.json_lines",
         tuple(f".{name}{packed}" for name in ("jsonl", "ndjson") for packed in ("", ".gz", ".zst")),
     ),
+    Kind("delta", "auditor.sources.delta", folder="_delta_log", mark="@"),
+    Kind("iceberg", "auditor.sources.iceberg", folder="metadata/*.metadata.json", mark="@"),
     Kind("query", "auditor.sources.databases", (".sql",)),
 )
 
@@ -66,8 +70,18 @@ def of_name(path: Path) -> Kind | None:
     return next((kind for kind in KINDS if kind.suffixes and name.endswith(kind.suffixes)), None)
 
 
-def of_file(path: Path) -> Kind | None:
-    """The kind of a file by how it begins, else by its name; None for CSV, Parquet and what cannot be opened."""
+def of_folder(path: Path) -> Kind | None:
+    """The kind of which a whole folder is one source."""
+    try:
+        return next((kind for kind in KINDS if kind.folder and any(path.glob(kind.folder))), None)
+    except OSError:
+        return None
+
+
+def of_path(path: Path) -> Kind | None:
+    """The kind of a folder, or of a file by how it begins, else by its name; None: CSV, Parquet, what cannot be opened."""
+    if os.path.isdir(path):  # noqa: PTH112 (a closed folder on the way raises nothing)
+        return of_folder(path)
     named = of_name(path)
     if (named and not named.head and not named.opening) or not path.is_file():
         return named
@@ -85,7 +99,7 @@ def is_in_folder(path: Path) -> bool:
     """Whether a file of a folder is data of a kind: by its name, else by its name and how it begins."""
     name = path.name.lower()
     may_be = of_name(path) is not None or any(name.endswith(kind.in_folders) for kind in KINDS if kind.in_folders)
-    return may_be and of_file(path) is not None
+    return may_be and of_path(path) is not None
 
 
 def splits(text: str) -> Iterator[tuple[Path, str, str]]:

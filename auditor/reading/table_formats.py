@@ -7,14 +7,15 @@ import os
 from pathlib import Path
 
 from auditor.errors import InputRefused
+from auditor.reading import kinds
 from auditor.reading.paths import shown
 
 
 def refuse(name: str, folder: Path) -> None:
-    """Raises InputRefused for the folder of such a table."""
-    if kind := _kind(folder):
+    """Raises InputRefused for the folder of a Hudi table."""
+    if os.path.isdir(folder / ".hoodie"):  # noqa: PTH112 (a closed folder on the way raises nothing)
         raise InputRefused(
-            f"{name}: {shown(folder)}: this folder is {kind} table: its files also hold deleted and replaced rows, and only "
+            f"{name}: {shown(folder)}: this folder is a Hudi table: its files also hold deleted and replaced rows, and only "
             "its log says which rows count; export the table as it stands to CSV or Parquet (in Spark: "
             "spark.table(NAME).write.parquet(FOLDER)) and name that"
         )
@@ -24,20 +25,17 @@ def refuse_files_of(name: str, file: Path) -> None:
     """Raises InputRefused for a file of such a table: in its folder, or in the folders of its partitions."""
     folder = file.parent
     while "=" in folder.name:
-        refuse(name, folder)
+        _refuse_file(name, file, folder)
         folder = folder.parent
-    refuse(name, folder)
+    _refuse_file(name, file, folder)
     if folder.name == "data":
-        refuse(name, folder.parent)
+        _refuse_file(name, file, folder.parent)
 
 
-def _kind(folder: Path) -> str | None:
-    if os.path.isdir(folder / "_delta_log"):  # noqa: PTH112 (a closed folder on the way raises nothing)
-        return "a Delta"
-    if os.path.isdir(folder / ".hoodie"):  # noqa: PTH112
-        return "a Hudi"
-    try:
-        iceberg = any((folder / "metadata").glob("*.metadata.json"))
-    except OSError:
-        return None
-    return "an Iceberg" if iceberg else None
+def _refuse_file(name: str, file: Path, folder: Path) -> None:
+    refuse(name, folder)
+    if kind := kinds.of_folder(folder):
+        raise InputRefused(
+            f"{name}: {shown(file)}: this file belongs to the {kind.name.title()} table {shown(folder)}, whose files also "
+            "hold deleted and replaced rows; name that folder"
+        )

@@ -94,21 +94,33 @@ def test_an_unfinished_spark_job_is_said(tmp_path: Path, policy: Policy, names: 
 
 
 @pytest.mark.parametrize(
-    ("log", "kind"),
+    ("log", "kind", "refused"),
     [
-        ("_delta_log/0.json", "a Delta"),
-        ("metadata/v1.metadata.json", "an Iceberg"),
-        (".hoodie/hoodie.properties", "a Hudi"),
+        ("_delta_log/0.json", "delta", "belongs to the Delta table .*; name that folder"),
+        ("metadata/v1.metadata.json", "iceberg", "belongs to the Iceberg table .*; name that folder"),
+        (".hoodie/hoodie.properties", "", "this folder is a Hudi table"),
     ],
 )
-def test_folders_of_table_formats_are_refused(tmp_path: Path, policy: Policy, log: str, kind: str):
+def test_folders_of_table_formats_are_no_folders_of_files(
+    tmp_path: Path, policy: Policy, log: str, kind: str, refused: str
+):
+    """Delta and Iceberg tables are sources as a whole; their files are refused."""
     table = tmp_path / "visits"
     for name in ("data/a.csv", "day=1/a.csv", log):
         (table / name).parent.mkdir(parents=True, exist_ok=True)
         (table / name).write_text(TEXT)
-    for given in (table, tmp_path, table / "*" / "*.csv", table / "day=1" / "a.csv", table / "data" / "a.csv"):
-        with pytest.raises(InputRefused, match=f"this folder is {kind} table"):
+    for given in (
+        table / "*" / "*.csv",
+        table / "day=1" / "a.csv",
+        table / "data" / "a.csv",
+        *[table, tmp_path] * (not kind),
+    ):
+        with pytest.raises(InputRefused, match=refused):
             read_table(given, policy)
+    if kind:
+        for given in (table, tmp_path):
+            found = files.expand("visits", [str(given)])
+            assert [(one.path, one.kind.name) for one in found.located] == [(table, kind)] and not found.paths
 
 
 def test_a_glob_follows_no_circle_of_links(tmp_path: Path, policy: Policy):
