@@ -202,6 +202,8 @@ REVERSAL = payment("C1", "22", "-45", "-31")
         ([[payment("C1")]], "31.00", "active"),
         ([[payment("C1")], [REVERSAL, payment("C1", "1", "45", "28")]], "28.00", "active"),
         ([[payment("C1")], [REVERSAL]], "31.00", "void"),
+        ([[payment("C1"), REVERSAL, payment("C1", payer_id="P2")]], "31.00", "active"),
+        ([[payment("C1"), REVERSAL, payment("C1", payer_id="P2")]] * 2, "31.00", "active"),
         ([[payment("C1")], [payment("C1", "4", "45", "0")]], "0.00", "denied"),
         ([[payment("C1", "4", "45", "0")], [payment("C1")]], "31.00", "active"),
         ([[payment("C1")], [payment("C1")]], "31.00", "active"),

@@ -54,7 +54,11 @@ def _of_several(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _as_claims(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows as typed claims, those of one service with one id; they differ in what such rows may differ in."""
+    """The rows as typed claims, those of one service with one id; they differ in what such rows may differ in.
+
+    Where one is taken back, the payer's number tells a correction from a copy of what it corrects.
+    """
+    number = pl.when(_TAKES_BACK.any().over(SERVICE)).then("payer_claim_id")
     claim = pl.concat_str("claim_id", pl.lit("\n"), pl.col("payer").fill_null(""))
     nothing = {name: pl.lit("") for name in ("source_file", "provider_id", "cpt_code")}
     return rows.select(
@@ -70,7 +74,7 @@ def _as_claims(rows: pl.DataFrame) -> pl.DataFrame:
         billed_amount="billed_amount",
         paid_amount="paid_amount",
         units="units",
-        modifiers=pl.col("modifiers").str.split(";"),
+        modifiers=pl.concat_str("modifiers", number, separator=";", ignore_nulls=True).str.split(";"),
         diagnosis_codes=pl.lit([], pl.List(pl.String)),
         processed_date=pl.col("processed_date").str.to_date(strict=False),
     )
