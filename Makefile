@@ -59,9 +59,9 @@ ledger-check: .venv/.installed
 databases: .venv/.installed
 	$(BIN)/python -m tests.slow.databases.check
 
-# The suite with the lowest supported versions of the dependencies, in an environment of its own.
+# The suite with the lowest supported versions of the dependencies, in an environment of its own; TESTS limits it to some folders.
 lowest: .venv-lowest/.installed
-	.venv-lowest/bin/python -m pytest -n auto
+	.venv-lowest/bin/python -m pytest -n auto $(TESTS)
 
 # A refactoring that must change nothing: every output of this checkout and of the one that BASE names, compared byte by byte.
 checkouts: .venv/.installed

@@ -24,7 +24,7 @@ MISTAKES = {
     '[credentials]\n"PT" = "OT"\nmay_report_me = "review"': "line 3: credentials.may_report_me: unknown key; "
     "did you mean may_report_em?",
     '[credentials]\nmay_report_em = "reveiw"': "line 2: credentials.may_report_em: Input should be 'clear' or 'review'",
-    'sources = [{ titel = "x" }]': "line 1: sources.0.title: Field required",
+    'sources = [{ titel = "x" }]': "line 1: sources.0.titel: unknown key",
     '[required]\nconsent = "yes"': "line 2: required.consent: Input should be a valid boolean",
     '[required]\nmodifiers = ["093"]': "line 2: required.modifiers.0: must be two letters or digits, such as 93",
     "[bands]\n98968 = { low = 30, high = 21 }": "line 2: bands.98968: low is above high",
