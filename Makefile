@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies object-stores
+.PHONY: audit test lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -55,9 +55,13 @@ ledger-check: .venv/.installed
 	$(BIN)/python -m tests.slow.ledger.check
 	$(BIN)/python -m tests.slow.ledger.million
 
-# The suite with the lowest supported versions of the dependencies, in an environment of its own.
+# Queries of a real PostgreSQL, which is started and stopped (Debian package postgresql); VISITS=N for fewer than 10 million.
+databases: .venv/.installed
+	$(BIN)/python -m tests.slow.databases.check
+
+# The suite with the lowest supported versions of the dependencies, in an environment of its own; TESTS limits it to some folders.
 lowest: .venv-lowest/.installed
-	.venv-lowest/bin/python -m pytest -n auto
+	.venv-lowest/bin/python -m pytest -n auto $(TESTS)
 
 # A refactoring that must change nothing: every output of this checkout and of the one that BASE names, compared byte by byte.
 checkouts: .venv/.installed

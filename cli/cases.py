@@ -231,10 +231,10 @@ def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) ->
     path = queries.ledger_of(location)
     new_decision = Decision(given["decision"], by, reason, on, **days, amount=amount)
     with store.opened(path) as ledger:
+        proof.require_sound_ledger(ledger, path, path.parent)
         numbers = list(dict.fromkeys(queries.find(ledger, case) for case in case_names))
         more = given["yes"] or (amount is not None and _asked(refundable(ledger, numbers[0]), amount))
         with store.writing(ledger):
-            proof.require_sound_ledger(ledger, path, path.parent)
             decided = [(number, decide(ledger, number, new_decision, more=more)) for number in numbers]
         dues = [queries.list_cases(ledger, number=number)["due"].item() for number in numbers]
     for (number, state), due in zip(decided, dues, strict=True):

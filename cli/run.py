@@ -13,7 +13,7 @@ from sqlite3 import Connection
 import polars as pl
 
 from auditor import audit as auditing
-from auditor.cases import after_decisions, ledger_update, proof, store
+from auditor.cases import after_decisions, known_claims, ledger_update, proof, store
 from auditor.engines import Engine
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -84,7 +84,7 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
             settings = replace(settings, undecided=undecided, related=related)
         elif options.ledger and not options.begins_anew:
             proof.require_no_ledger(options.ledger, options.out)
-        result, figures = _audit(options, settings, engine, _unused_start(options.out, ledger))
+        result, figures = _audit(options, settings, engine, _unused_start(options.out, ledger), ledger)
         if options.out:
             log.stage("writing")
         if options.ledger and not ledger:
@@ -116,7 +116,9 @@ def _stamp(started: datetime) -> str:
     return f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z"
 
 
-def _audit(options: Options, settings: Settings, engine: Engine, started: datetime) -> tuple[Result, Summary]:
+def _audit(
+    options: Options, settings: Settings, engine: Engine, started: datetime, ledger: Connection | None
+) -> tuple[Result, Summary]:
     """The finished audit and its summary; a refusal is published before it is raised."""
     inputs: Inputs | None = None
     try:
@@ -127,6 +129,8 @@ def _audit(options: Options, settings: Settings, engine: Engine, started: dateti
         result = auditing.audit(inputs, settings, engine)
         figures = summary.of_result(result, settings, run_of(started, inputs, settings))
         compare_with_the_run_before(options, result, figures)
+        if ledger and settings.max_shrink != "100%":
+            known_claims.require_known_claims(ledger, result.claims, settings.codes)
     except InputRefused as refusal:
         if options.out:
             refused = summary.of_refusal(inputs, settings, run_of(started, inputs, settings), str(refusal))

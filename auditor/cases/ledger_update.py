@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from auditor.cases import chain, states, store
+from auditor.cases import chain, known_claims, states, store
 from auditor.cases.chain import Entry
 from auditor.cases.states import COLUMNS, DECIDED, MARKS, State, after
 from auditor.choices import ALARMS, GONE
@@ -101,6 +101,8 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
     }  # fmt: skip
     store.insert_runs(connection, [(number, *run.values(), json.dumps(counts), base)])
     run |= {"marks": counts, "repeats": base}
+    if kept := known_claims.to_keep(connection, result.claims):
+        run["claims"] = kept
     _write(connection, marked, missing, number)
     waiting = _update_undecided(connection, result, policy, number)
     head = chain.append(connection, _entries(marked, missing, run))

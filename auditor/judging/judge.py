@@ -20,7 +20,7 @@ _RECORD: dict[str, pl.DataType] = {
 }  # fmt: skip
 _EVIDENCE: dict[str, pl.DataType] = _RECORD | {
     "outcome": pl.UInt8(), "rule": pl.String(), "elapsed": pl.Int64(), "exclusion_reason": pl.String(),
-    "billed_again": pl.String(),
+    "detail": pl.String(),
 }  # fmt: skip
 
 
@@ -173,14 +173,13 @@ def _records(records: pl.DataFrame, rule: Rule, outcomes: pl.DataFrame) -> pl.Da
     beyond = outcomes.filter(pl.col(rule.code) == Outcome.NOT_APPLICABLE)["line"]
     outcome = pl.col(rule.code)
     elapsed = pl.col("elapsed") if "elapsed" in records.columns else pl.col("order")
-    billed_again = pl.col("billed_again") if "billed_again" in records.columns else pl.lit(None, pl.String)
     considered = records.select(
         *_RECORD,
         outcome=outcome,
         rule=pl.lit(rule.code),
         elapsed=elapsed,
         exclusion_reason=pl.when(outcome < Outcome.UNKNOWN).then(rule.exclusion_reason),
-        billed_again=billed_again,
+        detail=pl.when(outcome >= Outcome.REVIEW).then(rule.detail),
     )
     return considered.filter(pl.col("outcome").is_not_null() & ~pl.col("line").is_in(beyond.implode()))
 
@@ -192,6 +191,6 @@ def _best(evidence: pl.DataFrame) -> pl.DataFrame:
     strong = strong.sort("rule", "line", "gap_days", "rank", "date_only", "order", "id", nulls_last=True)
     grouped = strong.group_by("rule", "line", maintain_order=True)
     return grouped.agg(
-        pl.col("kind", "id", "at", "gap_days", "elapsed", "basis", "date_only", "billed_again").first(),
+        pl.col("kind", "id", "at", "gap_days", "elapsed", "basis", "date_only", "detail").first(),
         related_count=pl.len(),
     )

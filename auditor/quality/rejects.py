@@ -54,7 +54,8 @@ def _no_rows(table: str, paths: str, exports: Exports) -> Issue:
     facts = sum((file.facts for file in exports.files[table]), FileFacts())
     choice, left_out = exports.policy.rows.get(table), facts.left_out - facts.headers
     if choice is None or not left_out:
-        return CHECK.refuse(f"{table}: no rows in {paths}", "if that is correct, give --allow-empty", table=table)
+        held = "".join(f" ({fact})" for file in exports.files[table] for fact in file.understood)
+        return CHECK.refuse(f"{table}: no rows in {paths}{held}", "if that is correct, give --allow-empty", table=table)
     keys = " and ".join(key for key, columns in (("keep", choice.keep), ("drop", choice.drop)) if columns)
     return CHECK.refuse(
         f"{table}: [rows.{table}] {keys} in the policy leaves out every row ({left_out:,}) of {paths}",

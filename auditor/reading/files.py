@@ -21,8 +21,8 @@ from auditor.reading.paths import shown as shown
 
 _SUFFIXES = (".csv", ".tsv", ".psv", ".parquet", ".pq")
 _COMPRESSED = (".gz", ".zst")
-_HIDDEN = (".", "_")
-"""How the names begin that folders keep for their programs."""
+_HIDDEN = (".", "_", "~$")
+"""How the names begin that folders keep for their programs; `~$` is Excel's, for a workbook that is open."""
 _NAMED = 5
 """Most paths that a warning names."""
 

@@ -31,6 +31,7 @@ RULE = Rule(
     review=_SAME,
     window="lines",
     unknown=pl.col("depends_on_unknown"),
+    detail=pl.col("billed_again"),
     message=pl.format("{} of the same patient, provider and code{}", AFTER_CLAIM, BILLED_AGAIN),
     nothing="no earlier line of the same patient, provider and code within {period} days",
     why_unknown=series(("FRQ002",)),

@@ -24,6 +24,7 @@ RULE = Rule(
     review=pl.lit(True),
     conclusive=pl.col("status_known") & ONCE,
     window="lines",
+    detail=pl.col("billed_again"),
     message=pl.format("{}, which has another code of the family 98966-98968{}", AFTER_CLAIM, BILLED_AGAIN),
     nothing="no earlier line of the same patient and provider with another code of the family within {period} days",
     why_unknown=lines_back,

@@ -28,6 +28,7 @@ RULE = Rule(
     applies=pl.col("has_shared_calls") | pl.col("call_unsure"),
     needs=(("calls", "claims.call_id"),),
     not_applicable="the claim has no call",
+    detail=pl.col("billed_again"),
     message=pl.format("a call of this claim also supports claim {}{}", "related_id", BILLED_AGAIN),
     nothing="the claim's calls support no other line",
     errs="under",

@@ -27,6 +27,7 @@ RULE = Rule(
     window="group_lines",
     applies=pl.col("group_id").is_not_null() & pl.col("specialty").is_not_null(),
     needs=(("calls.group_id", "providers.group_id"), ("calls.specialty", "providers.specialty")),
+    detail=pl.col("billed_again"),
     message=pl.format("{}, which is by another provider of the same group and specialty{}", AFTER_CLAIM, BILLED_AGAIN),
     nothing="no earlier line of the same patient and code by another provider within {period} days",
     why_unknown=lines_back,

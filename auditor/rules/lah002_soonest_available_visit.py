@@ -52,13 +52,10 @@ RULE = Rule(
         ("visits",),
         ("visits.soonest_available", "visits.booked_at", "visits.originating_call_id"),
     ),
-    message=pl.format(
-        "{} ({}) starts {} after {} and may have been the soonest available appointment",
-        VISIT,
-        RELATION,
-        _GAP,
-        THE_CALL,
-    ),
+    detail=pl.when("soonest")
+    .then(pl.lit("is marked as the soonest available"))
+    .otherwise(pl.lit("may have been the soonest available appointment")),
+    message=pl.format("{} ({}) starts {} after {} and {}", VISIT, RELATION, _GAP, THE_CALL, "detail"),
     nothing="no visit up to {horizon} days after the call may be the soonest available appointment",
     why_unknown=visits_ahead,
     explains_rejected_records=True,

@@ -59,7 +59,8 @@ class Rule:
     claim's ids may match one.
 
     The texts that `explain` prints: `nothing` if the rule found nothing, `why_unknown` if it is unknown,
-    `not_applicable` if it does not apply to a claim that has a call, and `exclusion_reason` for a record that supports
+    `not_applicable` if it does not apply to a claim that has a call, `detail` what the message says of the record beyond
+    what all records have, and `exclusion_reason` for a record that supports
     nothing; with `explains_rejected_records`, such records are counted. `page` and `nothing` may contain the policy's
     numbers (`Numbers`) in braces; `nothing` may also contain the claim's columns.
     """
@@ -90,6 +91,7 @@ class Rule:
     nothing: str = "nothing found"
     why_unknown: Why = lambda *_: "the export does not show it"
     not_applicable: str = "the rule does not apply to this claim"
+    detail: pl.Expr = field(default_factory=lambda: pl.lit(None, pl.String))
     exclusion_reason: pl.Expr = field(default_factory=lambda: pl.col("exclusion_reason"))
     explains_rejected_records: bool = False
 
@@ -101,7 +103,7 @@ class Rule:
         check(
             self.code,
             self.over,
-            (self.violation, self.review, self.conclusive, self.doubt, self.considered, *explained),
+            (self.violation, self.review, self.conclusive, self.doubt, self.considered, self.detail, *explained),
         )
         check(self.code, "claim", (self.is_unknown, self.is_applicable))
         check(self.code, "claim", (self.message,), message=True)
@@ -249,11 +251,19 @@ AFTER_CLAIM = (
 )
 """How far an earlier line is from the claim in messages."""
 
+STATUS = (
+    pl.when("completed").then(pl.lit("completed"))
+    .when("scheduled").then(pl.lit("scheduled"))
+    .when(~pl.col("not_cancelled")).then(pl.lit("canceled or missed"))
+    .otherwise(pl.lit("of unknown status"))
+)  # fmt: skip
+"""The status of a visit in messages."""
+
 ONCE = pl.col("billed_again").is_null()
 """Whether another line does not bill the claim's service again for a reason that makes it no repeat."""
 
 BILLED_AGAIN = (
-    pl.col("billed_again")
+    pl.col("detail")
     .fill_null("")
     .replace(
         {

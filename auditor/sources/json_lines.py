@@ -6,7 +6,7 @@ Source: docs/specification.md#json-lines.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, count
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,25 @@ from auditor.errors import InputRefused
 from auditor.reading.kinds import Location
 from auditor.schema.tables import TABLES
 from auditor.sources import json_text
+from auditor.sources.fhir import TYPE, Resources
 from auditor.sources.source import RECORD, Context, Source
+from auditor.sources.spool import Spool
 
 _COLUMNS = 5_000
 """Different paths of a file, at most: where there are more, ids are written as keys."""
-_NUMBERS = count()
-"""Of waiting files."""
 
 
 def read(table: str, locations: Sequence[Location], context: Context) -> Iterator[Source]:
     """Each file's records. Raises InputRefused for a line that is not an object, and for files that change meanwhile."""
+    resources = Resources(table, context)
     for location in locations:
-        blocks = json_text.blocks(table, location, context.policy)
-        yield Source(location, _frames(f"{table}: {location.shown}", table, blocks, context.folder))
+        given = islice(json_text.blocks(table, location, context.policy), None if context.sample is None else 1)
+        first, blocks = json_text.described(given)
+        if isinstance(first.get(TYPE), str):
+            resources.add(location, blocks)
+        else:
+            yield Source(location, _frames(f"{table}: {location.shown}", table, blocks, context.folder))
+    yield from resources.sources()
 
 
 def _frames(where: str, table: str, blocks: Iterator[json_text.Records], folder: Path) -> Iterator[pl.DataFrame]:
@@ -52,10 +58,13 @@ def _frames(where: str, table: str, blocks: Iterator[json_text.Records], folder:
 
 
 def _frame(where: str, records: json_text.Records) -> pl.DataFrame:
-    rows = [_row(where, line, record) for line, record in records]
+    lines, rows = list[int](), list[dict[str, str | None]]()
+    for line, record in records:
+        lines.append(line)
+        rows.append(_row(where, line, record))
     names = dict.fromkeys(chain.from_iterable(rows))
     columns = [pl.Series(name, [row.get(name) for row in rows], pl.String) for name in names]
-    return pl.DataFrame([*columns, pl.Series(RECORD, [line for line, _ in records], pl.UInt32)])
+    return pl.DataFrame([*columns, pl.Series(RECORD, lines, pl.UInt32)])
 
 
 def _row(where: str, line: int, record: json_text.Object) -> dict[str, str | None]:
@@ -97,22 +106,3 @@ def _add(row: dict[str, str | None], path: str, value: Any) -> None:
     if not row.keys().isdisjoint(cells):
         raise _TwoValues
     row |= cells
-
-
-class Spool:
-    """Frames that wait in files."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._paths = folder, list[Path]()
-
-    def add(self, frame: pl.DataFrame) -> None:
-        """Write one."""
-        path = self._folder / f".waiting-{next(_NUMBERS)}.arrow"
-        frame.write_ipc(path, compression="lz4")
-        self._paths.append(path)
-
-    def __iter__(self) -> Iterator[pl.DataFrame]:
-        """Each, once."""
-        for path in self._paths:
-            yield pl.read_ipc(path)
-            path.unlink()

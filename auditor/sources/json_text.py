@@ -14,8 +14,8 @@ from auditor.reading import decoding, files
 from auditor.reading.kinds import Location
 
 Object = dict[str, Any]
-Records = list[tuple[int, Object]]
-"""Line numbers and the objects there."""
+Records = Iterator[tuple[int, Object]]
+"""Line numbers and the objects there, each decoded when it is asked for: many objects at once are slow to collect."""
 _BLOCK = 1 << 24
 """Bytes of text that are read at once."""
 _LONGEST = 1 << 26
@@ -27,7 +27,7 @@ class _RepeatedKey(ValueError):
 
 
 def blocks(table: str, location: Location, policy: Policy) -> Iterator[Records]:
-    """The records of consecutive lines; blank lines are left out.
+    """The records of consecutive lines, to be read to their end before the next ones; blank lines are left out.
 
     Raises InputRefused for a line that is not one JSON object, and for a file that changes while it is read.
     """
@@ -42,30 +42,37 @@ def blocks(table: str, location: Location, policy: Policy) -> Iterator[Records]:
                 raise InputRefused(
                     f"{where}, line {number + len(lines)}: longer than {_LONGEST:,} characters; {_REMEDY}"
                 )
-            records = [
-                (at, _object(f"{where}, line {at}", line)) for at, line in enumerate(lines, number) if line.strip()
-            ]
+            yield (
+                (at, _object(where, at, line)) for at, line in enumerate(lines, number) if line and not line.isspace()
+            )
             number += len(lines)
-            if records:
-                yield records
         files.require_unchanged(where, location.path, before)
 
 
-def _object(where: str, line: str) -> Object:
+def _object(where: str, number: int, line: str) -> Object:
     try:
         value = _DECODER.decode(line)
         if "\\ud" in line or "\\uD" in line:
             json.dumps(value, ensure_ascii=False).encode()
     except _RepeatedKey:
-        raise InputRefused(f"{where}: an object has a key twice; export it with one value for each key") from None
+        problem = "an object has a key twice; export it with one value for each key"
+        raise InputRefused(f"{where}, line {number}: {problem}") from None
     except (ValueError, RecursionError):
-        raise InputRefused(f"{where}: not valid JSON; {_REMEDY}") from None
+        raise InputRefused(f"{where}, line {number}: not valid JSON; {_REMEDY}") from None
     if not isinstance(value, dict):
-        raise InputRefused(f"{where}: not a JSON object; {_REMEDY}")
+        raise InputRefused(f"{where}, line {number}: not a JSON object; {_REMEDY}")
     return value
 
 
 _REMEDY = "write each record as one JSON object on a line of its own, for example with jq -c '.[]'"
+
+
+def described(blocks: Iterator[Records]) -> tuple[Object, Iterator[Records]]:
+    """The first object, empty where there is none, and the same blocks again."""
+    for records in blocks:
+        for first in records:
+            return first[1], chain([chain([first], records)], blocks)
+    return {}, iter(())
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Object:

@@ -1,6 +1,6 @@
 """What a reader of sources makes. Source: docs/specification.md#sources."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -38,7 +38,8 @@ class Context:
 
     `tables`: the tables of the run. `sample`: rows of a table that are enough, whatever its columns (None: all rows of the
     columns that the run reads). `database`: the URL of the database. `kept`: what a reader keeps from table to table;
-    `stack` is closed when all tables are read.
+    they are read in the order calls, visits, claims, providers. `stack` is closed when all tables are read. `located`: all
+    sources of other kinds, by table.
     """
 
     policy: Policy
@@ -48,6 +49,7 @@ class Context:
     sample: int | None = None
     kept: dict[str, Any] = field(default_factory=dict)
     stack: ExitStack = field(default_factory=ExitStack)
+    located: Mapping[str, Sequence[Location]] = field(default_factory=dict)
 
 
 class Reader(Protocol):

@@ -45,7 +45,8 @@ def staged(
         yield {table: _of_table(table, one, None) for table, one in found.items()}
         return
     with _scratch(parent) as folder:
-        context = Context(policy, folder, frozenset(found), database, sample)
+        located = {table: one.located for table, one in found.items()}
+        context = Context(policy, folder, frozenset(found), database, sample, located=located)
         with context.stack:
             parts = {table: _of_table(table, one, context) for table, one in found.items()}
         yield parts

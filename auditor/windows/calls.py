@@ -18,6 +18,7 @@ OWN_CALL: Columns = RECORD | {
     "other_party": (FLAG, "the claim names it, and its patient or provider is another"),
     "calls_rounded": (FLAG, "ids by which a claim finds its call look like rounded numbers"),
     "party_unsure": (FLAG, "the claim names it, and hardly any patient or provider of claims is in the calls"),
+    "differs": (TEXT, "what differs from the claim, of patient, provider and date, in words"),
     "none_on_date": (FLAG, "there is a claims table, and no call of the claim is on the service date"),
 }
 """The claim's own calls."""
@@ -39,6 +40,7 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     other_patient = pl.col("call_patient") != pl.col("patient_id")
     other_provider = pl.col("call_provider") != pl.col("provider_id")
     day, last = pl.col("service_date"), pl.coalesce("service_date_last", "service_date")
+    off_date = ~pl.col("call_date").is_between(day, last)
     on_a_day = pl.col("call_date").is_between(day, last).any().over("line")
     return calls.join(own, on="line", how="inner").with_columns(
         kind=pl.lit("call"),
@@ -53,6 +55,18 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         & ((other_patient & ~pl.col("patient_unjoined")) | (other_provider & ~pl.col("provider_unjoined"))),
         party_unsure=pl.col("named_by_id")
         & ((other_patient & pl.col("patient_unjoined")) | (other_provider & pl.col("provider_unjoined"))),
+        differs=pl.concat_str(
+            [
+                pl.when(differs.fill_null(False)).then(pl.lit(name))
+                for name, differs in {
+                    "patient": other_patient & pl.col("named_by_id"),
+                    "provider": other_provider & pl.col("named_by_id"),
+                    "date": off_date & pl.lit(records.has_claims_table),
+                }.items()
+            ],
+            separator=" and ",
+            ignore_nulls=True,
+        ),
         none_on_date=pl.lit(records.has_claims_table)
         & ~pl.col("call_unsure")
         & ~pl.col("call_dates").list.contains(day)

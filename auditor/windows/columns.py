@@ -35,6 +35,6 @@ RELATED: Columns = {
     "elapsed": (NUMBER, "microseconds between it and the claim"),
     "date_only": (FLAG, "only its day is known"),
     "basis": (TEXT, "what relates it to the claim"),
-    "billed_again": (TEXT, "why it is the same service, billed again"),
+    "detail": (TEXT, "what the rule says of it"),
 }
 """Columns of the related record that a message may use in addition to the claim's own."""

@@ -18,7 +18,7 @@ SOURCES = ROOT / "auditor" / "sources"
 STOPS = ("InputRefused", "UsageError", "OutputFailed", "FolderHeld")
 
 
-RUN_BEFORE = {"shrunk"}
+RUN_BEFORE = {"shrunk", "ledger-of-other-exports"}
 """Cases whose folder has a run already."""
 
 

@@ -82,7 +82,10 @@ def test_every_rule_has_an_outcome_and_a_reason(out: Path) -> None:
 
 def test_a_violation_names_its_record(out: Path) -> None:
     reported = of(out, "F1")
-    assert message_text(reported, "LBK001") == ("violation", "visit v1 (same provider) started 6 days before the call")
+    assert message_text(reported, "LBK001") == (
+        "violation",
+        "visit v1 (completed; same provider) started 6 days before the call",
+    )
     assert message_text(reported, "LAH001")[0] == "violation"
     assert message_text(reported, "EXC001") == ("not evaluated", "no visits.cpt_codes in the inputs")
 

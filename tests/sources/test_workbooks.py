@@ -61,7 +61,7 @@ _FORMS = {
 
 def read(path: str, table: str = "calls", policy=None) -> ingest.Extract:
     policy = policy or load("default", lambda _, words: words)
-    with staging.staged({table: expand(table, [path])}, policy, Path(path.partition("#")[0]).parent) as found:
+    with staging.staged({table: expand(table, [path])}, policy) as found:
         return ingest.read_parts(table, found[table], policy)
 
 
@@ -216,10 +216,19 @@ def test_a_sheet_is_named_or_the_only_visible_one_with_rows(tmp_path):
         read(both)
     extract = read(f"{both}#May #1 2")
     assert extract.frame.height == 2 and extract.files[0].path.endswith("d.xlsx#May #1 2")
+    with pytest.raises(InputRefused, match="the sheet has no header row; name another, as in FILE#SHEET"):
+        read(f"{path}#May #1 2")
     with pytest.raises(InputRefused, match="no sheet of this name; the sheets are 'May #1', 'May #1 2'"):
         read(f"{both}#June")
     Path(f"{both}#June.csv").write_text("call_id,patient_id,provider_id,call_start\na,p,v,2026-03-02 09:30\n")
     assert read(f"{both}#June.csv").files[0].kind == "csv"
+
+
+def test_a_workbook_of_a_folder_may_be_open_in_excel(tmp_path):
+    write(tmp_path / "c.xlsx", calls((START, 21)))
+    (tmp_path / "~$c.xlsx").write_bytes(b"\x05owner" + b"\x00" * 159)
+    for path in (tmp_path, tmp_path / "*.xlsx"):
+        assert [file.path for file in read(str(path)).files] == [str(tmp_path / "c.xlsx")]
 
 
 def test_hidden_sheets_are_read_only_by_name(tmp_path):

@@ -206,6 +206,7 @@ REVERSAL = payment("C1", "22", "-45", "-31")
         ([[payment("C1", "4", "45", "0")], [payment("C1")]], "31.00", "active"),
         ([[payment("C1")], [payment("C1")]], "31.00", "active"),
         ([[["CLP*C1*4*45*0*0*12*P1", "NM1*QC*1*ROE*ANN****MI*M1"]]], "0.00", "denied"),
+        ([[["CLP*C1*4*45*0*0*12*P1", "NM1*QC*1*ROE*ANN****MI*M1"]], [payment("C1")]], "31.00", "active"),
     ],
 )  # fmt: skip
 def test_the_lines_of_a_service_are_settled_before_they_are_joined(
@@ -214,6 +215,14 @@ def test_the_lines_of_a_service_are_settled_before_they_are_joined(
     texts = [of_835(*claims, day=f"202604{day:02}") for day, claims in enumerate(remittances, 1)]
     row = one(tmp_path, of_837(claim("C1")), *reversed(texts))
     assert (row["paid_amount"], row["claim_status"]) == (amount, status)
+
+
+def test_a_claim_that_is_denied_as_a_whole_is_denied_line_by_line_until_a_line_is_paid(tmp_path: Path):
+    denied = ["CLP*C1*4*90*0*0*12*P1", "NM1*QC*1*ROE*ANN****MI*M1"]
+    later = payment("C1", "1", "45", "31", "98968", "REF*6R*2")
+    texts = of_837(claim("C1", lines=[*line(), *line(2)])), of_835(denied), of_835(later, day="20260401")
+    rows, _ = read(tmp_path, *texts)
+    assert [(row["claim_status"], row["paid_amount"]) for row in rows] == [("denied", "0.00"), ("active", "31.00")]
 
 
 def test_a_reversal_that_finds_no_payment_stays_a_row_and_leaves_the_line(tmp_path: Path):
@@ -229,6 +238,31 @@ def test_a_second_payer_pays_a_line_of_its_own(tmp_path: Path):
     rows, warnings = read(tmp_path, *texts)
     found = {(row["claim_line"], row["payer"], row["paid_amount"], row.get("remittance_only")) for row in rows}
     assert found == {("1/S", "PAYER TWO", "6.00", "yes"), ("1", "PAYER ONE", "31.00", None)} and len(warnings) == 1
+
+
+@pytest.mark.parametrize("statuses", [("1", "2"), ("1",), ("2",), ()])
+def test_a_claim_that_was_sent_to_a_second_payer_too(tmp_path: Path, statuses: tuple[str, ...]):
+    """It has lines of its own, of the patient of the first claim, with what the second payer paid."""
+    second = [
+        "HL*3*1*22*0",
+        "SBR*S*18",
+        "NM1*IL*1*ROE*ANN****MI*X1",
+        "NM1*PR*2*PAYER TWO*****PI*P2",
+        *claim("C1"),
+        *claim("C2"),
+    ]
+    remittances = [
+        of_835(
+            payment("C1", status, "45", status),
+            before=[segment.replace("ONE", "TWO" if status == "2" else "ONE") for segment in x12.PAYER],
+        )
+        for status in statuses
+    ]
+    rows, warnings = read(tmp_path, *remittances, of_837(claim("C1"), second))
+    found = [(row["claim_id"], row["claim_line"], row["patient_id"], row["payer"]) for row in rows]
+    assert found == [("C1", "1", "M1", "PAYER ONE"), ("C1", "1/S", "M1", "PAYER TWO"), ("C2", "1", "X1", "PAYER TWO")]
+    paid = ["1.00" if "1" in statuses else None, "2.00" if "2" in statuses else None, None]
+    assert [row.get("paid_amount") for row in rows] == paid and not warnings
 
 
 def test_without_an_837_a_second_payer_pays_lines_of_its_own(tmp_path: Path):
@@ -269,6 +303,7 @@ def changed(text: str, segment: str, other: str) -> str:
         (changed(ONE, "SE*13*0001", "SE*13*0002"), 15, "SE has another control number than ST"),
         (ONE[: ONE.index("GE*")], 16, "the file ends before IEA: it was cut off"),
         (ONE[: ONE.index("HI*") + 6], 11, "the file ends before IEA: it was cut off"),
+        (ONE[:105], 1, "it is not an ISA segment of fixed width, with which an interchange begins"),
         (ONE[:90], 1, "it is not an ISA segment of fixed width, with which an interchange begins"),
         (changed(ONE, "HI*ABK:F331*ABF:Z0000", ""), 11, "it does not begin with the name of a segment"),
         (changed(ONE, "HI*ABK:F331*ABF:Z0000", "ANN ROE"), 11, "it does not begin with the name of a segment"),
@@ -345,6 +380,11 @@ def test_a_folder_gives_its_interchanges_and_names_the_other_files(tmp_path: Pat
     assert sorted(path.name for path in found.strays) == ["d.835", "e.pdf", "notes.txt"] and not found.paths
     (named,) = expand("claims", [str(tmp_path / "e.pdf")]).located
     assert named.kind.name == "x12"
+
+
+def test_a_remittance_of_which_every_line_is_joined_is_a_source_without_rows(tmp_path: Path):
+    sources = list(x12.sources(tmp_path, of_837(claim("C1")), of_835(payment("C1"))))
+    assert [[frame.height for frame in source.frames] for source in sources] == [[0, 1], [0]]
 
 
 def test_the_sample_through_837_and_835_gives_equal_findings(tmp_path: Path):

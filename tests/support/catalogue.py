@@ -182,9 +182,9 @@ def json_file_changed(folder: Path) -> Iterator[None]:
     """The export goes on while its first lines are read."""
     path, decode = folder / "calls.jsonl", json_text._object
 
-    def growing(where: str, line: str) -> json_text.Object:
+    def growing(where: str, number: int, line: str) -> json_text.Object:
         path.write_text(f"{line}\n{line}\n")
-        return decode(where, line)
+        return decode(where, number, line)
 
     with mock.patch.object(json_text, "_object", growing):
         yield
@@ -579,6 +579,16 @@ def ledger_gone(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def ledger_of_other_exports(folder: Path) -> Iterator[None]:
+    """After a run with `--out out` of the calls of another clinic."""
+    own = (folder / "calls.csv").read_text()
+    (folder / "calls.csv").write_text(own.replace("K", "X").replace(",P", ",Y"))
+    _finished_run()
+    (folder / "calls.csv").write_text(own)
+    yield
+
+
+@_prepared
 def ledger_of_another_folder(folder: Path) -> Iterator[None]:
     """After a run with `--out out`, whose ledger was then replaced by that of another folder."""
     _finished_run()
@@ -665,6 +675,20 @@ def history_edited(folder: Path) -> Iterator[None]:
 def _sql(path: Path, script: str) -> None:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.executescript(script)
+
+
+@_prepared
+def digits_lost(folder: Path) -> Iterator[None]:
+    """calls.xlsx has the records of calls.csv, and patients that are numbers."""
+    rows = [line.split(",") for line in (folder / "calls.csv").read_text(encoding="utf-8").splitlines()]
+    (folder / "calls.csv").unlink()
+    with xlsxwriter.Workbook(folder / "calls.xlsx") as book:
+        sheet = book.add_worksheet()
+        for row, cells in enumerate(rows):
+            sheet.write_row(row, 0, cells)
+            if row:
+                sheet.write_number(row, 1, float(cells[1]))
+    yield
 
 
 def _reviewed(name: str, what: str, *cells: workpaper.Cell, edit: Callable[[Path], object] | None = None) -> None:

@@ -18,7 +18,7 @@ from auditor.sources.workbooks.book import Sheet, opened
 from auditor.sources.workbooks.cells import Use, texts, uses, with_facts
 from auditor.sources.workbooks.facts import Cell, address, letters
 
-_ROWS = 1 << 15
+_ROWS = 1 << 13
 """Rows of a frame."""
 _TITLES = 100
 """Rows that are searched for a header."""
@@ -142,6 +142,11 @@ class _Reading:
         if self._read.total() == facts.filled:
             return
         filled = facts.by_column()
+        if filled[-1]:
+            raise InputRefused(
+                f"{self._where}: {filled.total():,} cells are not blank, but {self._read.total():,} were read; the file "
+                "gives them no addresses; save the workbook again as .xlsx, or export the table as CSV"
+            )
         for at, name in self._columns.items():
             if self._read[at] < filled[at]:
                 raise InputRefused(

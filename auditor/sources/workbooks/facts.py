@@ -29,9 +29,9 @@ class SheetFacts:
 
     `capacity`: the rows that fit. `since_1904`: the workbook counts days from 1904-01-01. `filled`: the cells that are not
     blank, more where the file is unusual; `columns`: how many there are at most; `last_row`: with a cell that is not blank.
-    `by_column` looks up the cells that are not blank of each column, `rows_of` their rows. `cells`: column → row → what a
-    cell holds, where the library reads it as something else. `rewritten`: columns in which a number's format shows other
-    digits than it has. `hidden`: how many rows are; `filtered`: by a filter.
+    `by_column` looks up the cells that are not blank of each column (-1: without an address), `rows_of` their rows.
+    `cells`: column → row → what a cell holds, where the library reads it as something else. `rewritten`: columns in which a
+    number's format shows other digits than it has. `hidden`: how many rows are; `filtered`: by a filter.
     """
 
     capacity: int

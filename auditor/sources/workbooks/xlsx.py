@@ -217,8 +217,8 @@ def _by_column(stream: IO[bytes], empty: list[str]) -> Counter[int]:
     with stream:
         for block in _blocks(stream):
             cells = block.cells().filter(pl.col("value").is_not_null() & ~_is_empty(empty))
-            for letters, count in cells.group_by("column").len().drop_nulls().iter_rows():
-                found[number_of(letters)] += count
+            for letters, count in cells.group_by("column").len().iter_rows():
+                found[number_of(letters or "")] += count
     return found
 
 

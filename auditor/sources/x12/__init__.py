@@ -18,7 +18,7 @@ from auditor.sources.source import RECORD, Context, Source
 from auditor.sources.x12 import professional, remittance
 from auditor.sources.x12.frames import of_rows, schema
 from auditor.sources.x12.interchange import BrokenX12, blocks
-from auditor.sources.x12.matching import LINE, PAID, Matched, matched
+from auditor.sources.x12.matching import LINE, PAID, Matched, matched, of_payers, sent_on
 from auditor.sources.x12.professional import Professional
 from auditor.sources.x12.remittance import Remittance
 from auditor.sources.x12.transactions import Envelopes
@@ -58,10 +58,12 @@ def read(table: str, locations: Sequence[Location], context: Context) -> Iterato
         _read(location, scratch / f"{number}.parquet", number, context.policy)
         for number, location in enumerate(locations)
     ]
-    paid = pl.concat([file.paid for file in files])
-    found = matched([file.billed for file in files], paid) if paid.height else None
+    paid = pl.concat([file.paid for file in files], rechunk=True)
+    billed = [file.billed for file in files]
+    sent = sent_on(billed)
+    found = matched(billed, paid, sent) if paid.height else None
     for number, file in enumerate(files):
-        yield _source(number, file, found, paid)
+        yield _source(number, file, found, paid, sent)
 
 
 def _read(location: Location, billed: Path, number: int, policy: Policy) -> _File:
@@ -107,7 +109,7 @@ def _taken(rows: list[tuple[Any, ...]], columns: Sequence[str], filled: set[str]
     return frame
 
 
-def _source(number: int, file: _File, found: Matched | None, paid: pl.DataFrame) -> Source:
+def _source(number: int, file: _File, found: Matched | None, paid: pl.DataFrame, sent: pl.DataFrame) -> Source:
     own = found.own.filter(pl.col("file") == number) if found else None
     beside = own["unfit"].is_in(["line", "payer"]) if own is not None else pl.Series([False])
     filled = file.filled | {*LINE, *_REQUIRED}
@@ -120,7 +122,7 @@ def _source(number: int, file: _File, found: Matched | None, paid: pl.DataFrame)
         f"{kind}: {counted(count, 'transaction')} with {counted(file.transactions[kind].claims, 'claim')}"
         for kind, count in sorted(file.envelopes.read.items())
     ]
-    source.frames = _frames(file, found, own, paid, columns, source.warnings)
+    source.frames = _frames(file, found, own, paid, sent, columns, source.warnings)
     return source
 
 
@@ -129,6 +131,7 @@ def _frames(
     found: Matched | None,
     own: pl.DataFrame | None,
     paid: pl.DataFrame,
+    sent: pl.DataFrame,
     columns: list[str],
     warnings: list[str],
 ) -> Iterator[pl.DataFrame]:
@@ -143,9 +146,10 @@ def _frames(
         warnings.append(f"pointers to diagnoses that the claim does not have are left out (lines: {lost_pointers:,})")
     claims = paid.select("payer_claim_id", original="claim_id").drop_nulls()
     claims = claims.unique("payer_claim_id", keep="first", maintain_order=True)
+    yield _as_claims(pl.DataFrame(schema={"record": pl.UInt32}), columns)
     lost = 0
     for batch in pq.ParquetFile(file.billed).iter_batches(_ROWS):
-        rows = pl.DataFrame(batch).join(
+        rows = of_payers(pl.DataFrame(batch), sent).join(
             claims, left_on="replaced", right_on="payer_claim_id", how="left", maintain_order="left"
         )
         lost += rows.select((pl.col("replaced").is_not_null() & pl.col("original").is_null()).sum()).item()

@@ -41,7 +41,7 @@ class Delimiters:
         found = cls(header[3:4], header[104:105], header[105:106])
         widths = tuple(map(len, header[: _HEADER - 1].split(found.element))) if found.element else ()
         marks = {found.element, found.component, found.segment}
-        if not header.startswith("ISA") or widths != _WIDTHS or len(marks) < 3 or any(map(str.isalnum, marks)):
+        if not header.startswith("ISA") or widths != _WIDTHS or len(marks - {""}) < 3 or any(map(str.isalnum, marks)):
             raise BrokenX12(number, _BROKEN_NAME)
         return found
 

@@ -32,9 +32,34 @@ class Matched:
     own: pl.DataFrame
 
 
-def matched(billed: Sequence[Path], paid: pl.DataFrame) -> Matched:
-    """Find the line of each row of the 835s. `billed`: files of the 837s' rows."""
-    lines = _lines(billed, paid)
+def sent_on(billed: Sequence[Path]) -> pl.DataFrame:
+    """The claims that 837s send to a first payer and, under the same id, to a later one: `claim_id`, `first_patient`."""
+    claims = pl.scan_parquet(list(billed)).select("claim_id", "position", first_patient="patient_id")
+    later = pl.col("position").is_in(["S", "T"]).fill_null(False)
+    first = claims.filter(~later).join(claims.filter(later).select("claim_id").unique(), on="claim_id", how="semi")
+    return first.drop("position").unique("claim_id", keep="first", maintain_order=True).collect()
+
+
+def of_payers(rows: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
+    """Rows of 837s with `is_later`: lines that a later payer had after the first, which then end in `/S` or `/T`.
+
+    Their patient is the first payer's. `sent`: of `sent_on`.
+    """
+    if sent.is_empty():
+        return rows.with_columns(is_later=pl.lit(False))
+    rows = rows.join(sent.with_columns(sent=True), on="claim_id", how="left", maintain_order="left")
+    later = pl.col("sent").fill_null(False) & pl.col("position").is_in(["S", "T"]).fill_null(False)
+    return rows.with_columns(
+        claim_line=pl.when(later).then(pl.format("{}/{}", "claim_line", "position")).otherwise("claim_line"),
+        patient_id=pl.when(later).then(pl.coalesce("first_patient", "patient_id")).otherwise("patient_id"),
+        is_later=later,
+    ).drop("sent", "first_patient")
+
+
+def matched(billed: Sequence[Path], paid: pl.DataFrame, sent: pl.DataFrame) -> Matched:
+    """Find the line of each row of the 835s. `billed`: files of the 837s' rows; `sent`: of `sent_on`."""
+    lines = of_payers(_lines(billed, paid), sent)
+    later, lines = lines.filter("is_later").select(LINE).unique(), lines.filter(~pl.col("is_later"))
     paid = paid.with_row_index("row").with_columns(
         money("billed_amount"), money("paid_amount"), claim_line=pl.coalesce("reference", "place")
     )
@@ -43,20 +68,26 @@ def matched(billed: Sequence[Path], paid: pl.DataFrame) -> Matched:
     whole = is_billed & (paid["place"] == "0")
     of_claims, known = paid.filter(whole), paid.filter(is_billed & ~whole)
     of_lines = _of_whole_claims(of_claims, lines)
-    found = pl.concat([known.with_columns(line=_line_of(known, lines)), of_lines], how="diagonal")
+    found = pl.concat([known.with_columns(line=_line_of(known, lines)), of_lines], how="diagonal", rechunk=True)
     fitting = found.drop_nulls("line").with_columns(claim_line="line")
     fitting = settled(fitting.select(sorted(fitting.columns)))
     stands = _of_first_payer(fitting, lines)
+    stands = stands.with_columns(turned=pl.format("{}/{}", "claim_line", "position"))
+    to_later = stands.join(later, left_on=["claim_id", "turned"], right_on=LINE, how="semi")
+    stands = stands.join(to_later, on="at", how="anti")
     unfit = pl.concat([
         found.filter(pl.col("line").is_null()).with_columns(unfit=pl.lit("line")),
         of_claims.join(of_lines, on="row", how="anti").with_columns(unfit=pl.lit("line")),
         stands.filter(~pl.col("is_first")).with_columns(unfit=pl.lit("payer")),
         fitting.filter(pl.col("role").is_in(["conflicts", "apart"])).with_columns(unfit=pl.lit("settled")),
-    ], how="diagonal")  # fmt: skip
-    own = pl.concat([alone, _as_lines(unfit, lines)], how="diagonal").sort("row")
+    ], how="diagonal", rechunk=True)  # fmt: skip
+    own = pl.concat([alone, _as_lines(unfit, lines)], how="diagonal").sort("row").unique("row", maintain_order=True)
     replacing = lines.filter(pl.col("replaced").is_not_null())
     of_lines = _of_claims(lines, replacing).group_by(LINE).agg(is_replaced=pl.col("replaced").n_unique() > 1)
-    first = stands.filter("is_first").select(*LINE, *PAID, "payer_claim_id")
+    first = pl.concat([
+        some.select(*LINE, *PAID, "payer_claim_id")
+        for some in (stands.filter("is_first"), to_later.with_columns(claim_line="turned"))
+    ])  # fmt: skip
     return Matched(first.join(of_lines, on=LINE, how="left", maintain_order="left"), own)
 
 
@@ -113,7 +144,8 @@ def _of_first_payer(fitting: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         pl.when(pl.col("position") == pl.col("turn")).then(0).when(pl.col("position").is_null()).then(1).otherwise(2)
     )
     ordered = stands.with_columns(order=order).sort(*LINE, "order", "processed_date", "row")
-    return pl.concat([alone, ordered.with_columns(is_first=pl.struct(LINE).is_first_distinct()).select(alone.columns)])
+    ordered = ordered.with_columns(is_first=pl.struct(LINE).is_first_distinct())
+    return pl.concat([alone, ordered.select(alone.columns)], rechunk=True)
 
 
 def _of_claims(lines: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
@@ -138,7 +170,7 @@ def _by_payer(alone: pl.DataFrame) -> pl.DataFrame:
         provider_id=pl.coalesce(first["provider_id"], "provider_id"),
         unfit=pl.when(by_others).then(pl.lit("payer")),
     )
-    return pl.concat([alone.filter(~is_shared), shared.drop("order")])
+    return pl.concat([alone.filter(~is_shared), shared.drop("order")], rechunk=True)
 
 
 def _as_lines(unfit: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:

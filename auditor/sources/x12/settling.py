@@ -22,12 +22,14 @@ def settled(rows: pl.DataFrame) -> pl.DataFrame:
     `stands`: at most one of a service; its status may be void now. `conflicts`. `apart`: a reversal that found nothing.
     `settled`: it says nothing more.
 
-    `rows`: of 835s, with SERVICE, amounts as decimals, and `row`, a number of their own.
+    `rows`: of 835s, with SERVICE, amounts as decimals.
     """
     doubtful = (pl.len().over(SERVICE) > 1) | _TAKES_BACK.any().over("claim_id")
-    rows = rows.with_columns(doubtful=doubtful, role=pl.lit("stands"))
+    rows = rows.with_row_index("at").with_columns(doubtful=doubtful, role=pl.lit("stands"))
     simple, several = (rows.filter(some).drop("doubtful") for some in (~pl.col("doubtful"), pl.col("doubtful")))
-    return pl.concat([simple, _of_several(several).select(simple.columns)]) if several.height else simple
+    if several.is_empty():
+        return simple
+    return pl.concat([simple, _of_several(several).select(simple.columns)], rechunk=True)
 
 
 def _of_several(rows: pl.DataFrame) -> pl.DataFrame:
@@ -35,16 +37,16 @@ def _of_several(rows: pl.DataFrame) -> pl.DataFrame:
     found = duplicates.resolve(CLAIMS, duplicates.duplicate_keys(CLAIMS, typed))
     kept, conflicts = (some["source_record"].implode() for some in (found.kept, found.conflicts))
     lines = typed.filter(pl.col("source_record").is_in(kept)).drop("source_file").rename({"source_record": "row"})
-    after = adjustments.settle(lines).select("row", "unmatched", after="claim_status")
-    rows = rows.join(after, on="row", how="left").sort("processed_date", "row").with_columns(
-        role=pl.when(pl.col("row").is_in(conflicts)).then(pl.lit("conflicts"))
+    after = adjustments.settle(lines).select("unmatched", at="row", after="claim_status")
+    rows = rows.join(after, on="at", how="left").sort("processed_date", "at").with_columns(
+        role=pl.when(pl.col("at").is_in(conflicts)).then(pl.lit("conflicts"))
         .when("unmatched").then(pl.lit("apart"))
         .when(pl.col("after").is_in(["active", "denied"])).then(pl.lit("stands"))
         .otherwise(pl.lit("settled"))
     )  # fmt: skip
     paid = (pl.col("role") == "settled") & ~_TAKES_BACK
     nothing = ~pl.col("role").is_in(["stands", "conflicts"]).any().over(SERVICE)
-    last = paid & nothing & (pl.col("row") == pl.col("row").filter(paid).last().over(SERVICE)).fill_null(False)
+    last = paid & nothing & (pl.col("at") == pl.col("at").filter(paid).last().over(SERVICE)).fill_null(False)
     return rows.with_columns(
         role=pl.when(last).then(pl.lit("stands")).otherwise("role"),
         claim_status=pl.when(last).then(pl.lit("void")).otherwise("claim_status"),
@@ -57,7 +59,7 @@ def _as_claims(rows: pl.DataFrame) -> pl.DataFrame:
     nothing = {name: pl.lit("") for name in ("source_file", "provider_id", "cpt_code")}
     return rows.select(
         **nothing,
-        source_record="row",
+        source_record="at",
         claim_id=claim,
         claim_line="claim_line",
         patient_id=pl.concat_str(claim, pl.lit("\n"), "claim_line"),

@@ -23,6 +23,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.cases.test_proof import HIDDEN, REDEFINED, foldered, piped
+from tests.cases.test_proof import TABLES as TABLES_CHANGED
+from tests.cases.test_repair import DAMAGE, edited
 from tests.slow.faults.bench import CANARY, ROOT, RUN, TABLES, Clinic, Done, finish, stages
 
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
@@ -109,10 +112,46 @@ def at_points(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
             yield try_it
 
 
+def damaged_ledgers(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
+    """A ledger or its evidence that somebody changed: no run and no decision goes on, and nothing is lost."""
+    kept = clinic.base / "kept"
+    clinic.promises(clinic.run("cases", "decide", "out", "confirmed", "1", "--by", "Ann", "--reason", "read"), [0])
+    shutil.copytree(clinic.out, kept, symlinks=True)
+
+    def try_it(spoil: Callable[[Path], object]) -> None:
+        spoil(clinic.out)
+        try:
+            clinic.promises(clinic.run(), [4])
+            decision = clinic.run("cases", "decide", "out", "confirmed", "1", "--by", "Ann", "--reason", "read")
+            clinic.promises(decision, [3, 4])
+        finally:
+            shutil.rmtree(clinic.out)
+            shutil.copytree(kept, clinic.out, symlinks=True)
+
+    for statements in (
+        *REDEFINED.values(),
+        *TABLES_CHANGED.values(),
+        *((damage,) for damage in DAMAGE if "replace" not in damage),
+    ):
+        yield lambda statements=statements: try_it(lambda out: edited(out, *statements))  # type: ignore[misc]
+    for hide in HIDDEN.values():
+        for gone in (Path.unlink, lambda path: path.write_bytes(b"")):
+            yield lambda hide=hide, gone=gone: try_it(lambda out: (hide(out), gone(out / "ledger.sqlite")))  # type: ignore[misc]
+    for spoil in (linked_out, piped, foldered):
+        yield lambda spoil=spoil: try_it(lambda out: spoil(out / ".entered"))  # type: ignore[misc]
+
+
+def linked_out(note: Path) -> None:
+    """A note that leads out of the output folder."""
+    note.unlink()
+    note.symlink_to("/dev/null")
+
+
 KILL = """
 import os
-from auditor.cases import book, chain
-from auditor.scale import partitions
+from auditor.cases import chain, proof
+from auditor.engines import partitions
+from auditor.reports import folder
 left = [{count}]
 def killed_after(work, often=True):
     def killed(*given, **named):
@@ -129,7 +168,7 @@ POINTS = {
     "partitions.Partitions._put = killed_after(partitions.Partitions._put)\n",
     "within the transaction": "chain.append = killed_after(chain.append, False)\n",
     "published, not entered": "folder.publish = killed_after(folder.publish, False)\n",
-    "entered, not told": "book.note_entered = killed_after(book.note_entered, False)\n",
+    "entered, not told": "proof.note_entered = killed_after(proof.note_entered, False)\n",
 }
 
 
@@ -450,6 +489,7 @@ def main() -> int:
         bench.fault("runs at once", at_once)
         bench.fault("held and stale locks", held)
         bench.fault("in the way", in_the_way)
+        bench.fault("damaged ledgers", damaged_ledgers)
         bench.fault("umask", umasks)
         bench.fault("libraries' words", strangers)
         if root and shutil.which("strace"):

@@ -10,7 +10,7 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -309,7 +309,7 @@ class Quarter:
             ledger_run,
             "exit code",
             code,
-            1 if reported.announced else 0,
+            1 if reported.announced or _too_many_unchecked(rows.values(), summary) else 0,
         )
         self._counted(ledger_run, summary, reported)
         here = {key: (mark, cases[key].state) for key, (mark, _) in marks.items() if mark in MARKS[:5]}
@@ -415,3 +415,21 @@ def _sheet(workbook: Path, name: str) -> pl.DataFrame:
 
 def _key(row: dict[str, Any]) -> Key:
     return row["Claim id"], row["Line"], row["Code"], row["Rule"]
+
+
+def _too_many_unchecked(cases: Iterable[dict[str, Any]], summary: dict[str, Any]) -> bool:
+    """Whether more than 1 in 50 of the open cases of the run's dates were not audited, or their rule was not evaluated."""
+    reach = summary["reaches"].get("claims") or summary["reaches"]["calls"]
+    first = max(summary["coverage"]["claims_since"], (summary["settings"]["service_from"] or "")[:10])
+    last = min(reach["last"], (summary["settings"]["service_to"] or "9999")[:10])
+    mine = [
+        case
+        for case in cases
+        if case["state"] == "open" and case["mark"] != "resolved" and first <= str(case["service_date"]) <= last
+    ]
+    unchecked = [
+        case
+        for case in mine
+        if case["mark"] == "not_seen" and case["why"].split(":")[0] in ("claim not audited", "rule not evaluated")
+    ]
+    return 50 * len(unchecked) > len(mine)
