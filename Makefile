@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases
+.PHONY: audit test lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -71,6 +71,10 @@ checkouts: .venv/.installed
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks $(if $(FULL),--full)
 
+# The sample from moto's S3 server and from an https server on this machine: findings equal those of local files.
+object-stores: .venv/.stores
+	$(BIN)/python -m tests.slow.object_stores.check
+
 # The same ratios at a small size, printed only; under a minute.
 bench-quick: .venv/.bench
 	$(BIN)/python -m benchmarks quick
@@ -106,6 +110,10 @@ clean:
 .venv-lowest/.installed: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e '.[dev]'
+	touch $@
+
+.venv/.stores: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[object-stores-check]'
 	touch $@
 
 .venv/.bench: .venv/.installed

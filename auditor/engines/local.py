@@ -19,7 +19,7 @@ from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, without_copi
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated_hashes
 from auditor.reading.files import expand
 from auditor.reading.ingest import Chunk, Chunks, Part, Parts
-from auditor.sources import staging
+from auditor.sources import objects, staging
 
 _SHARE = 4
 """The part of a bounded memory that kept rows may take: what is typed and judged takes room too."""
@@ -74,7 +74,8 @@ class Local:
 
     def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy, database: str | None = None) -> Parts:
         """Each table's files; what is neither CSV nor Parquet is staged until the engine is left."""
-        found = {name: expand(name, given) for name, given in paths.items()}
+        fetched = self._stack.enter_context(objects.fetched(paths, self._spill_folder))
+        found = {name: expand(name, given) for name, given in fetched.items()}
         return self._stack.enter_context(staging.staged(found, policy, self._spill_folder, database=database))
 
     def scan_keys(self, scan: KeyScan, parts: Sequence[Part]) -> KeyScanResult:

@@ -24,7 +24,7 @@ from auditor.reading import parquet as parquetfile
 from auditor.reading.files import expand
 from auditor.reading.ingest import Part
 from auditor.schema.tables import Column, Kind, fold_term
-from auditor.sources import staging
+from auditor.sources import objects, staging
 
 SAMPLE = 5000
 """Rows looked at per table."""
@@ -127,7 +127,10 @@ class Export:
 
 def read(table: str, paths: Sequence[str], policy: Policy, database: str | None = None) -> Export:
     """As `of_parts`, of the files that paths lead to."""
-    with staging.staged({table: expand(table, paths)}, policy, database=database, sample=SAMPLE) as found:
+    with (
+        objects.fetched({table: paths}, None) as fetched,
+        staging.staged({table: expand(table, fetched[table])}, policy, database=database, sample=SAMPLE) as found,
+    ):
         return of_parts(found[table][0], policy)
 
 

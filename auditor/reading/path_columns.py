@@ -13,6 +13,7 @@ from auditor.parsing.readers import read_column
 from auditor.parsing.table_parser import TableParser
 from auditor.policy import Policy
 from auditor.reading.dictionary import NO_HINTS
+from auditor.reading.paths import shown
 from auditor.schema.tables import TABLES
 
 _BLANK = "__HIVE_DEFAULT_PARTITION__"
@@ -20,7 +21,11 @@ _BLANK = "__HIVE_DEFAULT_PARTITION__"
 
 def of_path(path: Path) -> dict[str, str]:
     """The columns of a path and their texts; blank where Hive writes that there is none."""
-    pairs = (part.split("=", 1) for part in path.parent.parts if "=" in part.strip("=") and not part.startswith("="))
+    pairs = (
+        part.split("=", 1)
+        for part in Path(shown(path)).parent.parts
+        if "=" in part.strip("=") and not part.startswith("=")
+    )
     return {unquote(name).strip(): "" if value == _BLANK else unquote(value) for name, value in pairs}
 
 
