@@ -13,12 +13,13 @@ import pytest
 
 from auditor.reports import summary
 from auditor.reports.page import page as html
+from auditor.reports.page import phrases
 from auditor.reports.page.charts import hours, trend
 from auditor.reports.page.providers import overall_rate, ranking
 from auditor.reports.page.timeline import shown
 from auditor.reports.tables import urgent_first, worst_first
 from auditor.result import Result
-from auditor.run_summary import Summary
+from auditor.run_summary import CoverageDates, Summary
 from cli.options import resolve
 from tests.support.engines import audited_here
 
@@ -222,6 +223,10 @@ def test_amounts_that_are_not_in_the_export_are_not_zero(tmp_path: Path) -> None
     assert page.of("p", **{"class": "money violation"})[0].startswith(
         "not known in 2 claims in violation; 2 without an amount"
     )
+
+
+def test_inputs_without_dates_cover_none() -> None:
+    assert phrases.reach(CoverageDates()) == "no dates; no billed lines"
 
 
 def test_equal_results_give_equal_files(sample: tuple[Result, Summary, str]) -> None:

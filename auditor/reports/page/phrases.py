@@ -46,7 +46,7 @@ def reach(coverage: CoverageDates) -> str:
     """What the visits and the billed lines cover."""
     as_of = coverage.as_of.isoformat() if coverage.as_of else None
     visits = f"{coverage.visits_since} to {as_of}" if as_of or coverage.visits_since else "no dates"
-    return f"{visits}; billed lines since {coverage.claims_since}"
+    return f"{visits}; {f'billed lines since {coverage.claims_since}' if coverage.claims_since else 'no billed lines'}"
 
 
 def verdict(summary: Summary) -> Row:
