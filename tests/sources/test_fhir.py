@@ -323,6 +323,19 @@ def test_states_replacements_days_and_codes_of_claims(tmp_path: Path):
     ]
 
 
+def test_a_communication_without_a_subject_is_about_the_patient_who_takes_part(tmp_path: Path):
+    who = {"reference": "Practitioner/d"}, {"reference": "Patient/p"}
+    talk = {
+        "resourceType": "Communication",
+        "status": "completed",
+        "medium": [{"text": "Telephone"}],
+        "sent": "2026-03-03T09:00:00Z",
+    }
+    talks = [talk | {"id": str(at), "sender": who[at], "recipient": [who[1 - at]]} for at in range(2)]
+    found = extracts(tmp_path, calls={"all": talks})["calls"]
+    assert rows(found, "patient_id", "provider_id", "initiated_by") == [("p", "d", "provider"), ("p", "d", "patient")]
+
+
 def test_a_claim_that_was_entered_in_error_is_void_whatever_its_benefit_says(tmp_path: Path):
     claims = [
         CLAIM | {"id": "c", "status": "entered-in-error", "item": [ITEM, {**ITEM, "sequence": 2}]},

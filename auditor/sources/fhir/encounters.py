@@ -117,13 +117,14 @@ def _communication(resource: Element, notes: Notes) -> Row:
     sender = target(resource.get("sender"), notes)
     others = [target(one, notes) for one in elements(resource.get("recipient"))]
     people = [key for one in (sender, *others) if (key := key_of(one)) and one.type]
+    patients = (plain_id(one) for one in (sender, *others) if one.type == "Patient")
     start, end = instant(resource.get("sent"), notes), instant(resource.get("received"), notes)
     by = {"Patient": "patient", "RelatedPerson": "patient", "Practitioner": "provider", "PractitionerRole": "provider"}
     return _common(resource, notes) | {
         "_of": COMMUNICATION,
         "_within": target(resource.get("encounter"), notes).id or None,
         "call_id": id_of(resource),
-        "patient_id": plain_id(target(resource.get("subject"), notes)),
+        "patient_id": plain_id(target(resource.get("subject"), notes)) or next(patients, None),
         "provider_id": people[0] if people else None,
         "call_start": start,
         "call_end": None if end == start else end,
