@@ -16,6 +16,8 @@ from auditor.parsing.readers import blank_row
 from auditor.parsing.typed_chunk import type_table
 from auditor.parsing.typed_table import Table
 from auditor.payers import widest
+from auditor.phone_log import matches, records
+from auditor.phone_log.records import PhoneRecords
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_keys
@@ -23,6 +25,7 @@ from auditor.prefilter.typers import Typers
 from auditor.quality import checks, coverage, coverage_bounds
 from auditor.quality.coverage import Coverage
 from auditor.quality.issue import Exports, Stage
+from auditor.quality.phone_log import SPARSE, InPhoneLog
 from auditor.quality.relationships import CLAIMED
 from auditor.reading import ingest
 from auditor.reading.ingest import Part
@@ -39,8 +42,10 @@ def read(settings: Settings, engine: Engine) -> Inputs:
     parts: dict[str, list[Part] | None] = {"calls": None, "visits": None}
     parts |= {name: found for name, (found, _) in sources.items()}
     extracts = [ingest.read_parts(name, sources[name], policy) for name in paths if name == "providers"]
+    log = records.read(sources["phone_log"], policy) if "phone_log" in paths else None
+    in_log = log.records.users["provider_id"] if log else pl.Series(dtype=pl.String)
     scans = _scan_keys(policy, parts, engine)
-    typers = Typers(scans, widest(policy), evaluated.enabled_rules(settings), settings.related)
+    typers = Typers(scans, widest(policy), evaluated.enabled_rules(settings), settings.related, in_log)
     calls = _kept_rows(engine, typers.calls(), parts["calls"])
     claims = _kept_rows(engine, typers.claims(calls), parts["claims"]) if typers.with_claims else None
     visits = _kept_rows(engine, typers.visits(calls, claims), parts["visits"])
@@ -51,10 +56,17 @@ def read(settings: Settings, engine: Engine) -> Inputs:
         table = rows.summary.table
         tables[name] = replace(table, notes=(*sources[name][1], *table.notes))
         files[name] = ingest.signed_at_first(rows.summary.files, scans[name].files)
+    if log:
+        tables["phone_log"], files["phone_log"] = log.table, log.files
     profiles = {name: rows.summary.profile for name, rows in kept.items()}
     quality = checks.quality_report(profiles, typers.lines.billed, provider_rows(tables.get("providers")), policy)
     return Inputs(
-        {name: tables[name] for name in paths}, {name: files[name] for name in paths}, profiles, quality, kept
+        {name: tables[name] for name in paths},
+        {name: files[name] for name in paths},
+        profiles,
+        quality,
+        kept,
+        log.records if log else None,
     )
 
 
@@ -115,13 +127,32 @@ def audit(inputs: Inputs, settings: Settings, engine: Engine) -> Result:
         patients_with_rejected_visits=_patients_with_rejects(tables, "visits"),
         patients_with_rejected_lines=_patients_with_rejects(tables, "claims" if "claims" in tables else "calls"),
     )
-    result = merged(inputs, covered, not_evaluable, engine.judge(inputs.kept, context), engine)
+    in_log = None
+    if inputs.phone and "calls" in tables:
+        context, in_log = _with_phone_log(context, inputs, inputs.phone, engine)
+        checks.refuse(replace(exports, not_evaluated=context.not_evaluated), Stage.PLANNED)
+    result = merged(inputs, covered, context.not_evaluated, engine.judge(inputs.kept, context), engine)
+    result = replace(result, in_phone_log=in_log)
     for name, files in inputs.files.items():
         for file in files:
             ingest.confirm(name, file)
     exports = exports_of(inputs, settings, result)
     checks.refuse(exports, Stage.JUDGED)
     return replace(result, warnings=checks.warnings(exports))
+
+
+def _with_phone_log(
+    context: AuditContext, inputs: Inputs, log: PhoneRecords, engine: Engine
+) -> tuple[AuditContext, InPhoneLog]:
+    """The context with the audited claims' calls matched to the phone log, for whose records all calls compete."""
+    calls = inputs.kept["calls"].summary.phone_calls
+    found = matches.matched(calls, log, context.policy.phone_log.match_minutes)
+    found = found.filter(pl.col("call_id").is_in(engine.audited_calls(inputs.kept, context).implode()))
+    counts = InPhoneLog(found.height, found.height - found["record"].null_count())
+    not_evaluated = dict(context.not_evaluated)
+    if counts.is_sparse:
+        not_evaluated.setdefault("INT004", SPARSE)
+    return replace(context, phone_matches=found, not_evaluated=not_evaluated), counts
 
 
 def _patients_with_rejects(tables: Mapping[str, Table], name: str) -> pl.Series:
@@ -146,6 +177,7 @@ def exports_of(inputs: Inputs, settings: Settings, result: Result | None = None)
         match_rates=result.joins,
         clear_by_absence=result.absent,
         unmatched_adjustments=result.unmatched,
+        in_phone_log=result.in_phone_log,
     )
 
 

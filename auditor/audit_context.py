@@ -1,7 +1,7 @@
 """What is the same for all patients of one audit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -17,6 +17,7 @@ class AuditContext:
 
     `providers`: the provider table's rows, may be empty; `audited`: which lines to audit, over the columns of a line;
     `not_evaluated`: rule code → reason; `has_calls`, `has_visits`: whether there are such tables;
+    `phone_matches`: as `phone_log.matches.matched`, of the audited claims' calls; empty without a phone log.
     `patients_with_rejected_*`: ids of patients with a rejected visit or line.
     """
 
@@ -32,3 +33,4 @@ class AuditContext:
     has_visits: bool
     patients_with_rejected_visits: pl.Series
     patients_with_rejected_lines: pl.Series
+    phone_matches: pl.DataFrame = field(default_factory=pl.DataFrame)

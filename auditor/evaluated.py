@@ -11,6 +11,7 @@ from auditor.judging.judge import not_evaluable
 from auditor.quality import coverage
 from auditor.quality.coverage import Coverage
 from auditor.rules import ALL
+from auditor.rules.phone_log import NO_LOG
 from auditor.rules.rule import UNASKED, Rule
 from auditor.settings import Settings
 
@@ -21,8 +22,8 @@ def not_evaluated(inputs: Inputs, settings: Settings) -> dict[str, str]:
 
 
 def number_asked(not_evaluated: Mapping[str, str]) -> int:
-    """The number of rules that a policy of the run asks for."""
-    return len(ALL) - sum(reason == UNASKED for reason in not_evaluated.values())
+    """The number of rules that a policy of the run asks for; without a phone log, not those that compare calls with it."""
+    return len(ALL) - sum(reason in (UNASKED, NO_LOG) for reason in not_evaluated.values())
 
 
 def enabled_rules(settings: Settings) -> list[Rule]:

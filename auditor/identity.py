@@ -19,7 +19,7 @@ from auditor import small_files
 from auditor.errors import OutputFailed, UsageError
 from auditor.schema.outputs import Columns
 
-_PREFIX = {"patient": "pt", "provider": "pr", "claim": "cl", "call": "ca", "visit": "vi"}
+_PREFIX = {"patient": "pt", "provider": "pr", "claim": "cl", "call": "ca", "visit": "vi", "record": "re"}
 _SHORTEST, _LONGEST = 16, 1 << 16
 _MADE = 32
 """Bytes of a key, at least, and of one that the program makes."""
@@ -58,10 +58,10 @@ class Identity:
                 yield shown(column.name, column.identifies)
 
     def shown_record(self, column: str, kind: str) -> pl.Expr:
-        """A column of identifiers whose kind (visit, line, claim or call) stands in another column."""
+        """A column of identifiers whose kind (visit, line, claim, call or record) stands in another column."""
         if not self.key:
             return pl.col(column)
-        kinds = {"visit": "visit", "claim": "claim", "line": "claim", "call": "call"}
+        kinds = {"visit": "visit", "claim": "claim", "line": "claim", "call": "call", "record": "record"}
         return pl.coalesce(
             pl.when(pl.col(kind) == record_kind).then(self.shown(column, of)) for record_kind, of in kinds.items()
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from auditor.engines import KeptRows
 from auditor.parsing.typed_table import Table
+from auditor.phone_log.records import PhoneRecords
 from auditor.quality.profile import Profiles
 from auditor.quality.report import QualityReport
 from auditor.reading.ingest import SourceFile
@@ -12,13 +13,17 @@ from auditor.reading.ingest import SourceFile
 
 @dataclass(frozen=True)
 class Inputs:
-    """The exports as read. `tables` have no rows; `kept` are those that can matter, of calls, visits and claims."""
+    """The exports as read. `tables` have no rows; `kept` are those that can matter, of calls, visits and claims.
+
+    `phone`: the records of the phone log.
+    """
 
     tables: Mapping[str, Table]
     files: Mapping[str, tuple[SourceFile, ...]]
     profiles: Profiles
     quality: QualityReport
     kept: Mapping[str, KeptRows]
+    phone: PhoneRecords | None = None
 
 
 def existing(inputs: Inputs) -> frozenset[str]:

@@ -26,6 +26,7 @@ from auditor.run_options import RUN_OPTIONS, RunOption
 from auditor.schema.codes import FAMILY, CodeList, form
 from auditor.schema.names import nearest
 from auditor.schema.tables import TABLES, YES_NO, Kind, fold_term, is_number
+from auditor.sources import known
 
 Unit = Literal["minutes", "seconds", "milliseconds", "hours", "days", "h:mm"]
 Severity = Literal["violation", "review", "off"]
@@ -223,6 +224,17 @@ class Ids(_Strict):
     ] = ()
 
 
+class PhoneLog(_Strict):
+    """How calls are matched to the telephone system's records.
+
+    `users`: provider → the extensions, users and own numbers; `region`: the country of numbers without a country code.
+    """
+
+    match_minutes: int = Field(ge=0, le=60, strict=True)
+    region: Annotated[str, _two("[A-Z]{2}", "letters, such as US")]
+    users: Mapping[str, str | tuple[str, ...]] = {}
+
+
 class RowChoice(_Strict):
     """Rows to keep and to drop: header of the export → words, as vocabularies are written; "" is a blank cell."""
 
@@ -324,7 +336,8 @@ Clock = Annotated[int | None, BeforeValidator(_clock)]
 class Policy(_Strict):
     """One validated policy. `sha256` is the hash of its file.
 
-    `payers`: payer, or `otherwise`, → its periods; `policies`: those that they name, each with this mapping.
+    `systems`: table → the source that ships, whose headers it may have (`sources.known`). `payers`: payer, or `otherwise`, →
+    its periods; `policies`: those that they name, each with this mapping.
     """
 
     name: str
@@ -344,14 +357,17 @@ class Policy(_Strict):
     instant_formats: tuple[InstantFormat, ...]
     zone_names: Mapping[str, Offset]
     timezones: Mapping[str, Timezone]
-    skip_rows: Mapping[Literal["calls", "visits", "claims", "providers"], Annotated[int, Field(ge=0, le=1000)]]
+    skip_rows: Mapping[
+        Literal["calls", "visits", "claims", "providers", "phone_log"], Annotated[int, Field(ge=0, le=1000)]
+    ]
     rows: Mapping[str, RowChoice]
-    units: Mapping[Literal["call_minutes", "call_seconds", "discussion_minutes"], Unit]
+    units: Mapping[Literal["call_minutes", "call_seconds", "discussion_minutes", "talk_seconds"], Unit]
     relatedness: Literal["evidence", "any"]
     reversals: Literal["ask", "real"]
     horizon_days: int = Field(ge=1, le=366, strict=True)
     coverage: Closures
     ids: Ids
+    phone_log: PhoneLog
     bands: Mapping[Literal["98966", "98967", "98968"], Band]
     lookback: Lookback
     lookahead: Lookahead
@@ -370,12 +386,17 @@ class Policy(_Strict):
     sha256: str = ""
     timezone_defaulted: bool = False
     own_keys: frozenset[str] = frozenset()
+    systems: Mapping[str, str] = {}
     policies: Mapping[str, "Policy"] = {}
 
     def sources_of(self, table: str, column: str) -> tuple[str, ...]:
         """The export's headers that the policy maps to a canonical column; empty if it maps none."""
         mapped = self.columns.get(table, {}).get(column, ())
         return (mapped,) if isinstance(mapped, str) else mapped
+
+    def must_have(self, table: str, column: str) -> bool:
+        """Whether the headers that a column is mapped to must be there; those of a source that ships need not."""
+        return table not in self.systems or f"columns.{table}.{column}" in self.own_keys
 
     def rows_above(self, table: str) -> int:
         """The number of lines above the header of a table's CSV files."""
@@ -433,12 +454,19 @@ OF_PAYER = ("name", "description", "sources", "verified_on", "unverified", "effe
 """What the policy of a payer may set; everything else holds for the whole run."""
 
 
-def load(name_or_file: str = "default", find_rules: FindRules | None = None, timezone: str | None = None) -> Policy:
+def load(
+    name_or_file: str = "default",
+    find_rules: FindRules | None = None,
+    timezone: str | None = None,
+    systems: Mapping[str, str] | None = None,
+) -> Policy:
     """Read a shipped policy by name or a policy file by path, and those of its payers; `timezone` overrides the policy's.
+
+    `systems`: table → a source that ships (`sources.known`); the policy's own keys come before those of the source.
 
     Raises UsageError naming file, line, key, what is wrong and the nearest valid key.
     """
-    policy, where, text = _load(name_or_file, find_rules, timezone)
+    policy, where, text = _load(name_or_file, find_rules, timezone, systems or {})
     named, folded = dict[str, Policy](), set[str]()
     for payer, periods in policy.payers.items():
         if fold_term(payer) in folded:
@@ -484,7 +512,12 @@ def _of_payer(name: str, folder: Path, find_rules: FindRules | None) -> Policy:
 
 
 def _load(
-    name_or_file: str, find_rules: FindRules | None, timezone: str | None, *, of_payer: bool = False
+    name_or_file: str,
+    find_rules: FindRules | None,
+    timezone: str | None,
+    systems: Mapping[str, str] | None = None,
+    *,
+    of_payer: bool = False,
 ) -> tuple[Policy, str, str]:
     """One policy, where it is from, and its text. That `of_payer` has no clock unless it says so."""
     where, raw = _read(name_or_file)
@@ -505,9 +538,14 @@ def _load(
     if of_payer:
         base.pop("overpayment_clock")
     own = _with_whole_lists(own, base["lists"], name_or_file, where, text, unknown)
+    if systems:
+        said = known.policy_of(systems)
+        own["instant_formats"] = [*own.get("instant_formats", []), *said.pop("instant_formats")]
+        base = _merge(base, said)
     defaulted = own.get("timezone") is None or name_or_file == "default"
     merged = _merge(base, own) | {"sha256": hashlib.sha256(raw).hexdigest(), "timezone_defaulted": defaulted}
     merged["own_keys"] = frozenset(key for key, _ in leaves(own)) if name_or_file != "default" else frozenset()
+    merged["systems"] = systems or {}
     if timezone is not None:
         merged |= {"timezone": timezone, "timezone_defaulted": False}
     try:
@@ -553,7 +591,7 @@ def _severity_by_code(policy: Policy, where: str, text: str, find_rules: FindRul
     return by_code
 
 
-_OF_THE_PROGRAM = ("sha256", "timezone_defaulted", "own_keys", "list_files", "policies")
+_OF_THE_PROGRAM = ("sha256", "timezone_defaulted", "own_keys", "list_files", "policies", "systems")
 """Fields of Policy that no file sets."""
 
 
@@ -569,6 +607,7 @@ def settings(policy: Policy) -> Iterator[tuple[str, Any, bool]]:
         "timezone",
         "timezone_defaulted",
         "own_keys",
+        "systems",
         "run",
         "policies",
     }

@@ -13,7 +13,7 @@ from auditor.reports.outputs import head
 from auditor.schema.outputs import VERSION
 from auditor.schema.tables import TABLES
 
-_INTERNAL = ("sha256", "timezone_defaulted", "own_keys", "list_files", "policies")
+_INTERNAL = ("sha256", "timezone_defaulted", "own_keys", "list_files", "policies", "systems")
 _WHOLE = ("Period", "Source")
 """Tables that have no default to complete them."""
 _TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}

@@ -11,6 +11,7 @@ from auditor.judging.findings import FINDINGS_ORDER, KEYS
 from auditor.judging.patients import Judged
 from auditor.quality import relationships
 from auditor.quality.coverage import Coverage
+from auditor.quality.phone_log import InPhoneLog
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Result:
     absent: int
     unmatched: int
     warnings: tuple[str, ...] = field(default=())
+    in_phone_log: InPhoneLog | None = None
 
 
 def merged(

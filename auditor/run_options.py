@@ -75,8 +75,11 @@ RUN_OPTIONS = (
     _table("visits", "Visits"),
     _table("claims", "Claim lines, if exported separately; with them, calls and visits may be left out"),
     _table("providers", "Providers"),
+    _table("phone_log", "Records of the telephone system"),
     RunOption(name="database", help="Database of the tables that name a query (a .sql file): postgresql://, sqlite:/// or "
               "duckdb:///.", metavar="URL", check=True),
+    RunOption(name="source", help="Systems that wrote tables: how their columns are called is known.", kind="list",
+              metavar="TABLE=NAME", default=(), check=True),
     RunOption(name="policy", help="Policy file, or name of a built-in policy.", kind="policy", metavar="FILE|NAME",
               default="default", check=True, in_policy=False),
     RunOption(name="out", help="Folder for the reports; `check` only compares with its last run.", metavar="DIR",

@@ -3,7 +3,7 @@
 import signal
 import sys
 
-_TABLES = ("--calls", "--visits", "--claims", "--providers")
+_TABLES = ("--calls", "--visits", "--claims", "--providers", "--phone-log")
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
 """What asks a process to end; each leaves it time to remove what is unfinished."""
 _asked_to_stop: list[int] = []

@@ -20,6 +20,7 @@ from auditor.rules import CODES, select
 from auditor.run_options import BY_NAME, LOG, RUN_OPTIONS, TABLES, WRITABLE, RunOption
 from auditor.schema.codes import FAMILY
 from auditor.settings import Settings
+from auditor.sources import known
 from auditor.sources.databases.address import has_password, scheme_of
 from cli import discovery
 from cli.flags import require_choice
@@ -74,12 +75,16 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     found |= {each.name: _settle(each, flags, in_file[each.name], where) for each in RUN_OPTIONS if each.in_policy}
     own_zone = None if policy.timezone_defaulted else policy.timezone
     found["timezone"] = _settle(BY_NAME["timezone"], flags, own_zone)
+    if systems := known.chosen(_named("source", found["source"][1], where), found["source"][0]):
+        policy = policies.load(where, select, None if origin == "default" else zone, systems)
     database_of(flags, in_file["database"])
     values, origins = ({name: pair[part] for name, pair in found.items()} for part in (0, 1))
     named = {name: _named(name, origin, where) for name, origin in origins.items()}
     options = Options(values, origins, _settings(values, named, policy))
     if values["master"] and values["engine"] != "spark":
         raise UsageError(f"{named['master']}: needs --engine spark; give both or neither")
+    if values["phone_log"] and values["engine"] == "spark":
+        raise UsageError(f"{named['phone_log']}: not possible with --engine spark; run it with --engine local")
     if values["fail_on"] == "new" and not options.ledger:
         raise UsageError(f"{named['fail_on']}: new needs a ledger; give --out DIR or --ledger FILE")
     return options

@@ -73,5 +73,8 @@ class Engine(Protocol):
     def judge(self, rows: Mapping[str, KeptRows], context: AuditContext) -> Iterator[Judged]:
         """Judge all patients whose records were kept, once: the rows of the tables are gone afterwards."""
 
+    def audited_calls(self, rows: Mapping[str, KeptRows], context: AuditContext) -> pl.Series:
+        """The ids of the audited claims' calls; the rows stay."""
+
     def spill(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """A frame that is needed once more before the block is left."""

@@ -13,7 +13,7 @@ import polars as pl
 from auditor.audit_context import AuditContext
 from auditor.engines import KeptRows, NoRows, Progress
 from auditor.engines.partitions import Partitions
-from auditor.judging.patients import Judged, judge_patients
+from auditor.judging.patients import Judged, audited_calls, judge_patients
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, without_copies
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated_hashes
@@ -114,10 +114,17 @@ class Local:
         """Judge all patients, partition after partition."""
         self._progress("judging")
         spans = rows["calls"].summary.spans
-        absent = {name: kept.blanks for name, kept in rows.items() if isinstance(kept, NoRows)}
-        for part in self._rows.each():
-            tables = {**absent, **part}
+        for tables in self._tables(rows):
             yield judge_patients(tables["calls"], tables["visits"], tables.get("claims"), spans, context)
+
+    def audited_calls(self, rows: Mapping[str, KeptRows], context: AuditContext) -> pl.Series:
+        """The ids of the audited claims' calls; the rows stay."""
+        found = [audited_calls(some["calls"], some.get("claims"), context) for some in self._tables(rows, keep=True)]
+        return pl.concat([pl.Series(dtype=pl.String), *found]).unique()
+
+    def _tables(self, rows: Mapping[str, KeptRows], *, keep: bool = False) -> Iterator[dict[str, pl.DataFrame]]:
+        absent = {name: kept.blanks for name, kept in rows.items() if isinstance(kept, NoRows)}
+        return ({**absent, **part} for part in self._rows.each(keep=keep))
 
     def spill(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """The frame, in memory or on disk."""

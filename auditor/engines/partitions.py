@@ -53,16 +53,17 @@ class Partitions:
         """Some columns of all kept rows of a table."""
         return self._all(table).select(*columns, **aliases).collect()
 
-    def each(self) -> Iterator[dict[str, pl.DataFrame]]:
-        """All tables' rows, partition after partition; few in memory are one. Rows that were given are let go."""
+    def each(self, *, keep: bool = False) -> Iterator[dict[str, pl.DataFrame]]:
+        """All tables' rows, partition after partition; few in memory are one. Rows that were given go, unless `keep`."""
+        held = {table: [*frames] for table, frames in self._in_memory.items()} if keep else self._in_memory
         tables = tuple(self._in_memory)
         count = -(-sum(rows.height for frames in self._in_memory.values() for rows in frames) // self._rows_at_once)
         if self._folder is None and count < 2:
-            yield {table: pl.concat(self._in_memory.pop(table)) for table in tables}
+            yield {table: pl.concat(held.pop(table)) for table in tables}
             return
         linked = linked_patients({table: self._all(table) for table in tables if table != "visits"})
         if self._folder is None:
-            yield from self._divided(count, linked)
+            yield from self._divided(count, linked, held)
             return
         self._write()
         is_linked = pl.col("patient_id").is_in(linked.implode())
@@ -100,10 +101,12 @@ class Partitions:
                 self._put(folder / f"{table}-{number}-{self._written}.parquet", part)
         self._size = 0.0
 
-    def _divided(self, count: int, linked: pl.Series) -> Iterator[dict[str, pl.DataFrame]]:
-        """What is in memory, in partitions, and one of the patients who meet, if any do."""
-        parts = [{table: [frames[0].clear()] for table, frames in self._in_memory.items()} for _ in range(count + 1)]
-        for table, frames in self._in_memory.items():
+    def _divided(
+        self, count: int, linked: pl.Series, held: Mapping[str, list[pl.DataFrame]]
+    ) -> Iterator[dict[str, pl.DataFrame]]:
+        """What is held in memory, which goes, in partitions, and one of the patients who meet, if any do."""
+        parts = [{table: [frames[0].clear()] for table, frames in held.items()} for _ in range(count + 1)]
+        for table, frames in held.items():
             while frames:
                 for number, part in _parts(frames.pop(), count, linked).items():
                     parts[number][table].append(part)

@@ -188,6 +188,10 @@ class Spark:
                 absent, unmatched = counts.pop("absent"), counts.pop("unmatched")
                 yield Judged(**frames, inactive=counts, absent=absent, unmatched=unmatched)
 
+    def audited_calls(self, rows: Mapping[str, KeptRows], context: AuditContext) -> pl.Series:
+        """Not needed: `--phone-log` is refused with this engine."""
+        raise NotImplementedError
+
     def spill(self, frame: pl.DataFrame) -> pl.LazyFrame:
         """The frame, on the driver's disk."""
         return self._disk.spill(frame)

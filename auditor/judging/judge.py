@@ -11,8 +11,8 @@ from auditor.rules.rule import UNASKED, Outcome, Rule
 from auditor.windows import RecordSets
 from auditor.windows.other_days import MOST_DAYS
 
-KINDS = ("visit", "line", "claim", "call")
-"""Records of one gap: visits before lines before calls."""
+KINDS = ("visit", "line", "claim", "call", "record")
+"""Records of one gap: visits before lines before calls before records of the phone log."""
 
 _RECORD: dict[str, pl.DataType] = {
     "line": pl.UInt32(), "kind": pl.String(), "id": pl.String(), "at": pl.Datetime("us", "UTC"), "date_only": pl.Boolean(),

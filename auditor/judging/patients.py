@@ -70,6 +70,13 @@ def judge_patients(
     )
 
 
+def audited_calls(calls: pl.DataFrame, claims: pl.DataFrame | None, context: AuditContext) -> pl.Series:
+    """The ids of the calls of the claims that are audited."""
+    billed = bill(with_end_and_time(calls), claims, context.providers, context.policy)
+    audited = billed.lines.filter(pl.col("cpt_code").is_in(context.codes) & context.audited)
+    return billed.line_calls.join(audited, on="line", how="semi")["call_id"].unique()
+
+
 def _judged(records: PatientRecords) -> tuple[pl.DataFrame, Judgement]:
     """The audited claims with what their policies make of them, and the judgement."""
     context = records.context

@@ -6,6 +6,8 @@ Asterisk (FreePBX), 3CX, Talkdesk. They are only proposed: `run` takes the names
 
 from collections.abc import Mapping, Sequence
 
+from auditor.sources import known
+
 HEADERS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "calls": {
         "call_id": ("PAT_ENC_CSN_ID", "globalCallID_callId", "uniqueid", "interaction_id", "Call SID", "Session Id", "id"),
@@ -35,8 +37,22 @@ HEADERS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "billed_amount": ("charge_amount",),
     },
     "providers": {},
+    "phone_log": {},
 }  # fmt: skip
 """Canonical column → headers, or two that are joined, the better ones first."""
+
+
+def headers() -> dict[str, dict[str, list[str]]]:
+    """As HEADERS, and those of the sources that ship."""
+    found = {table: {column: [*names] for column, names in columns.items()} for table, columns in HEADERS.items()}
+    for source in map(known.content, known.names()):
+        for table in found.keys() & source.keys():
+            for column, names in source[table]["columns"].items():
+                header = names if isinstance(names, str) else names[0]  # of a list; `init` finds its siblings
+                listed = found[table].setdefault(column, [])
+                listed += [header] if header not in listed else []
+    return found
+
 
 ZONES = {"UTC": "+00:00", "GMT": "+00:00", "EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00",
          "MST": "-07:00", "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00", "AKST": "-09:00", "AKDT": "-08:00",

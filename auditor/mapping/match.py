@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-from auditor.mapping import lengths, row_flags
+from auditor.mapping import known, lengths, row_flags
 from auditor.mapping import values as suggest_values
 from auditor.mapping.guess import CERTAIN, GUESS, LIKELY, Guess, tokens
-from auditor.mapping.known import HEADERS
 from auditor.mapping.values import Source
 from auditor.policy import Policy
 from auditor.schema.tables import TABLES, Column, Kind, TableSpec, fold
@@ -42,8 +41,9 @@ _HINTS = {
     "provider_credential": "title degree",
 }
 """Words that are common in headers of a column, in addition to its name and aliases."""
+_HEADERS = known.headers()
 _OF_SYSTEMS = {
-    part for table in HEADERS.values() for names in table.values() for name in names for part in name.split(" + ")
+    part for table in _HEADERS.values() for names in table.values() for name in names for part in name.split(" + ")
 }
 _TELLING = {
     word for spec in TABLES.values() for column in spec.columns.values()
@@ -128,7 +128,7 @@ def _by_name(column: Column, sources: Sequence[Source]) -> Guess | None:
 def _by_system(spec: TableSpec, column: Column, sources: Sequence[Source], policy: Policy) -> Guess | None:
     """A header, or several to be joined, that a widespread system writes, with values that suit."""
     by_name = {fold(source.name): source for source in sources}
-    for header in HEADERS[spec.name].get(column.name, ()):
+    for header in _HEADERS[spec.name].get(column.name, ()):
         headers = header.split(" + ")
         columns = [by_name[fold(part)] for part in headers if fold(part) in by_name]
         if len(columns) < len(headers):

@@ -84,7 +84,7 @@ def without_keys_of_nothing(parser: TableParser, column: Column, values: pl.Seri
     nothing = values.is_in(_NO_RECORD).fill_null(False)
     if not nothing.any():
         return values
-    if is_key and parser.table != "providers":
+    if is_key and parser.table not in ("providers", "phone_log"):
         parser.reject(column.name, f"{column.name} is a key of no record, such as 0 or -1", nothing)
     else:
         parser.warn(column, nothing, "keys that point to no record (0, -1, -2 or -3) count as blank (rows: {count})")

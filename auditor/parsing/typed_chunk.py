@@ -143,7 +143,7 @@ def type_table(extract: Extract, policy: Policy) -> Table:
 
 
 def _check_spans(parser: TableParser) -> None:
-    if parser.table == "calls" and "call_end" in parser.columns:
+    if parser.table in ("calls", "phone_log") and "call_end" in parser.columns:
         length = (parser.columns["call_end"].decode() - parser.columns["call_start"].decode()).dt.total_microseconds()
         parser.reject("call_end", "call_end is before call_start", length < 0)
         parser.reject("call_end", "the call is over 24 h", length > DAY)

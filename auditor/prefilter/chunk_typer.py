@@ -28,6 +28,14 @@ from auditor.windows import calls as call_windows
 _SPAN_COLUMNS = ("provider_id", "call_id")
 """The columns of spans (stretches of time)."""
 
+_PHONE_CALLS = {
+    "provider_id": pl.String(),
+    "call_id": pl.String(),
+    "call_start": pl.Datetime("us", "UTC"),
+}
+_NOT_IN_LOG = ("scheduling", "administrative")
+"""Purposes of calls that are not matched to the phone log."""
+
 RowFilter = Callable[[pl.DataFrame], pl.Series]
 """Some columns of rows → a mask of those that can matter."""
 
@@ -51,7 +59,8 @@ class ChunkSummary:
     """The summary of a chunk, or of a whole table. `duplicate_keys`: rows whose id others may have, which do not count yet.
 
     `deferred_rows`: those of them that can matter, in full. `spans`: of all calls (`windows.calls`), if a rule asks.
-    `blank_ids`: `common_ids.blank_ids` of a whole table, if they were not known before.
+    `blank_ids`: `common_ids.blank_ids` of a whole table, if they were not known before. `phone_calls`: provider_id, call_id
+    and call_start of the calls that may be in the phone log.
     """
 
     table: Table
@@ -61,6 +70,7 @@ class ChunkSummary:
     profile: TableProfile
     files: tuple[SourceFile, ...] = ()
     blank_ids: Mapping[str, pl.Series] = field(default_factory=dict)
+    phone_calls: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_PHONE_CALLS))
 
     @property
     def date_columns(self) -> dict[str, ColumnDates]:
@@ -82,7 +92,8 @@ class ChunkTyper:
 
     `repeated`: ids that several rows may have; `date_columns`: what is known of whole columns, as are `status_numbers` and
     `blank_ids`, None where they are not known yet; `with_spans`: whether a rule
-    asks; `lookups`: ids of other tables; `until`: the latest end of a call, for visits.
+    asks; `phone_providers`: providers whose calls may be in the phone log; `lookups`: ids of other tables; `until`: the
+    latest end of a call, for visits.
     """
 
     scan: KeyScan
@@ -94,6 +105,7 @@ class ChunkTyper:
     date_columns: Mapping[str, ColumnDates] = field(default_factory=dict)
     status_numbers: bool = True
     blank_ids: Mapping[str, pl.Series] | None = None
+    phone_providers: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
 
     def __call__(self, chunk: Chunk) -> tuple[pl.DataFrame, ChunkSummary]:
         """The rows that can matter, and the summary of all rows."""
@@ -113,14 +125,12 @@ class ChunkTyper:
         names = dict.fromkeys([*measure.TIMES[scan.table], *_PROFILE_COLUMNS[scan.table], *sorted(counted)])
         profile_rows = typed.columns(*names, ids=measure.IDS[scan.table])
         kept = typed.rows(self.row_filter(profile_rows) & single)
-        timed = (
-            profile_rows.with_columns(typed.columns(*_SPAN_COLUMNS))
-            if self.with_spans and scan.table == "calls"
-            else profile_rows
-        )
+        own = self._columns_of_calls()
+        timed = profile_rows.with_columns(typed.columns(*own)) if own else profile_rows
         spans, of_records = self._of_records(timed.filter(single))
         repeats = typed.rows(typed.is_valid & may_repeat)
-        duplicate_keys = duplicates.duplicate_keys(TABLES[scan.table], repeats, *_DUPLICATE_COLUMNS[scan.table])
+        names = dict.fromkeys([*_DUPLICATE_COLUMNS[scan.table], *own])
+        duplicate_keys = duplicates.duplicate_keys(TABLES[scan.table], repeats, *names)
         deferred_rows = repeats.filter(self.row_filter(repeats))
         valid_rows = profile_rows if typed.is_valid.all() else profile_rows.filter(typed.is_valid)
         slashed_dates, decided = measure.slashed_dates(scan.table, chunk.frame, scan.policy)
@@ -152,6 +162,7 @@ class ChunkTyper:
             detached(deferred_rows),
             detached(spans),
             profile.merge(profiles),
+            phone_calls=detached(self._phone_calls(timed.filter(single))),
         )
         return detached(kept), summary
 
@@ -179,6 +190,7 @@ class ChunkTyper:
             replace(whole.resolved(self.lookups), claimants=whole.claimants.clear()),
             tuple(files),
             {} if self.blank_ids is not None else common_ids.blank_ids(whole),
+            pl.concat([*(part.phone_calls for part in parts), self._phone_calls(ids.representatives)]),
         )
 
     def again(self, whole: ChunkSummary) -> "ChunkTyper | None":
@@ -193,6 +205,20 @@ class ChunkTyper:
         if not whole.blank_ids and all(getattr(known, fact) == getattr(self, fact) for fact in facts):
             return None
         return known
+
+    def _columns_of_calls(self) -> tuple[str, ...]:
+        """What spans and calls of the phone log need beside the columns of the profile."""
+        if self.scan.table != "calls" or not (self.with_spans or len(self.phone_providers)):
+            return ()
+        return (*_SPAN_COLUMNS, *(("purpose",) if len(self.phone_providers) else ()))
+
+    def _phone_calls(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """As `ChunkSummary.phone_calls`, of valid records."""
+        if self.scan.table != "calls" or not len(self.phone_providers):
+            return pl.DataFrame(schema=_PHONE_CALLS)
+        is_one = pl.col("provider_id").is_in(self.phone_providers.implode())
+        eligible = ~pl.col("purpose").is_in(_NOT_IN_LOG).fill_null(False)
+        return that_are_calls(rows).filter(is_one & eligible).select(*_PHONE_CALLS)
 
     def _of_records(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, TableProfile]:
         """The stretches of time of valid records, and what they say of the coverage and of their lengths.

@@ -24,13 +24,14 @@ class Typers:
     """The typers of the tables, each from the rows that were kept of the tables before it.
 
     `scans`: the key scan of each table; `rules`: those of the run; `related`: records that earlier findings rest on (kind
-    and id), None without a ledger.
+    and id), None without a ledger; `phone_providers`: those in the phone log.
     """
 
     scans: Mapping[str, KeyScanResult]
     policy: Policy
     rules: Sequence[Rule]
     related: pl.DataFrame | None
+    phone_providers: pl.Series
 
     def calls(self) -> ChunkTyper:
         """Calls near the dates of billed lines."""
@@ -112,6 +113,7 @@ class Typers:
             row_filter=near,
             with_spans=any(rule.over == "overlap" for rule in self.rules),
             lookups={**relationships.lookups(ids), **earlier},
+            phone_providers=self.phone_providers,
         )
 
 

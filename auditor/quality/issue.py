@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the windows import checks, and most of these import the win
     from auditor.parsing.typed_table import Table
     from auditor.policy import Policy
     from auditor.quality.coverage import Coverage
+    from auditor.quality.phone_log import InPhoneLog
     from auditor.quality.profile import Count, Profiles
     from auditor.quality.report import QualityReport
     from auditor.reading.ingest import SourceFile
@@ -68,8 +69,8 @@ class Exports:
     """What the checks judge: the exports as read, then what the audit learned of them.
 
     `not_evaluated`: rule code → reason, from PLANNED on. `coverage`, `match_rates` (`relationships.match_rates`),
-    `clear_by_absence` and `unmatched_adjustments` (counts): from JUDGED on. `earlier` and `now`: two runs, and
-    `history`: the runs before, oldest first, at COMPARED.
+    `clear_by_absence` and `unmatched_adjustments` (counts), `in_phone_log`: from JUDGED on. `earlier` and `now`: two
+    runs, and `history`: the runs before, oldest first, at COMPARED.
     """
 
     settings: Settings
@@ -82,6 +83,7 @@ class Exports:
     match_rates: pl.DataFrame | None = None
     clear_by_absence: int = 0
     unmatched_adjustments: int = 0
+    in_phone_log: InPhoneLog | None = None
     earlier: Summary | None = None
     now: Summary | None = None
     history: Sequence[Summary] = ()

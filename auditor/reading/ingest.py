@@ -415,7 +415,7 @@ def check_mapping(name: str, files: Sequence[SourceFile], policy: Policy, *, wit
         f"{column} = {source!r}"
         for column in TABLES[name].columns
         for source in policy.sources_of(name, column)
-        if column not in ignored_columns and fold(source) not in headers_found
+        if column not in ignored_columns and fold(source) not in headers_found and policy.must_have(name, column)
     ]
     if missing:
         raise InputRefused(

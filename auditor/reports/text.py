@@ -23,6 +23,7 @@ from auditor.reports.page.phrases import (
 )
 from auditor.reports.summary import shown_payers
 from auditor.reports.tables import URGENT, worst_first
+from auditor.rules.phone_log import NO_LOG
 from auditor.rules.rule import UNASKED
 from auditor.run_summary import Join, PayerResult, RuleResult, Summary, Tally
 from auditor.schema.names import counted, found_of, harmless
@@ -253,9 +254,11 @@ def _providers(providers: pl.DataFrame, most: int | None, show_ids: bool) -> Tab
 
 
 def _not_evaluated(summary: Summary, most: int | None) -> str:
-    skipped = [rule for rule in summary.rules if not rule.evaluated and rule.reason != UNASKED]
-    codes = ", ".join(rule.code for rule in summary.rules if rule.reason == UNASKED)
-    unasked = f"; not evaluated because {UNASKED}: {codes}" if codes else ""
+    skipped = [rule for rule in summary.rules if not rule.evaluated and rule.reason not in (UNASKED, NO_LOG)]
+    unasked = ""
+    for reason, because in ((UNASKED, f"because {UNASKED}"), (NO_LOG, "without a phone log")):
+        if codes := ", ".join(rule.code for rule in summary.rules if rule.reason == reason):
+            unasked += f"; not evaluated {because}: {codes}"
     if not skipped:
         return f"Every rule that the policy asks for was evaluated{unasked}"
     if most is not None and len(skipped) > 2:

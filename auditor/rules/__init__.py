@@ -13,6 +13,7 @@ from auditor.rules import (
     dur001_call_too_short,
     dur002_call_too_long,
     dur003_stated_time_exceeds_call,
+    dur004_stated_time_exceeds_talk_time,
     elg001_not_patient_initiated,
     elg002_new_patient,
     elg003_physician_or_unlisted_credential,
@@ -20,6 +21,7 @@ from auditor.rules import (
     elg005_ineligible_caller,
     elg006_not_a_clinical_call,
     elg007_missing_modifier,
+    elg008_direction_differs,
     exc001_bundled_same_day,
     frq001_repeat_within_7_days,
     frq002_other_telephone_code_within_7_days,
@@ -29,6 +31,7 @@ from auditor.rules import (
     int001_claim_without_call,
     int002_call_does_not_match_claim,
     int003_overlapping_provider_time,
+    int004_call_not_in_phone_log,
     lah001_visit_within_24_hours,
     lah002_soonest_available_visit,
     lbk001_related_visit_before_call,
@@ -41,6 +44,7 @@ ALL: tuple[Rule, ...] = (
     dur001_call_too_short.RULE,
     dur002_call_too_long.RULE,
     dur003_stated_time_exceeds_call.RULE,
+    dur004_stated_time_exceeds_talk_time.RULE,
     lbk001_related_visit_before_call.RULE,
     lbk002_within_postoperative_period.RULE,
     lah001_visit_within_24_hours.RULE,
@@ -57,6 +61,7 @@ ALL: tuple[Rule, ...] = (
     elg005_ineligible_caller.RULE,
     elg006_not_a_clinical_call.RULE,
     elg007_missing_modifier.RULE,
+    elg008_direction_differs.RULE,
     doc001_reason_not_documented.RULE,
     doc002_summary_not_documented.RULE,
     doc003_advice_not_documented.RULE,
@@ -67,6 +72,7 @@ ALL: tuple[Rule, ...] = (
     int001_claim_without_call.RULE,
     int002_call_does_not_match_claim.RULE,
     int003_overlapping_provider_time.RULE,
+    int004_call_not_in_phone_log.RULE,
 )
 CODES = tuple(rule.code for rule in ALL)
 

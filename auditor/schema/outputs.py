@@ -53,7 +53,8 @@ _WHO = (
 )
 _MINUTES = Column("minutes", "whole number", "cumulative whole minutes of the claim's calls", "unknown", "Minutes")
 _RELATED = (
-    Column("related_kind", "text", "kind of the related record: visit, claim, call or line", _NO_RECORD),
+    Column("related_kind", "text", "kind of the related record: visit, claim, call, line, or record (of the phone log)",
+           _NO_RECORD),
     Column("related_id", "text", "id of the related record", _NO_RECORD, "Related record", "related_kind"),
     Column("related_at", "instant", "start of the related record, in the policy's zone", f"{_NO_RECORD}, or unknown",
            "Time of related record"),
@@ -144,7 +145,7 @@ _EVIDENCE = (
     *_KEY,
     _CODE,
     Column("rule", "text", "the rule that considered the record; blank for the claim's own call"),
-    Column("kind", "text", "visit, claim, call or line"),
+    Column("kind", "text", "visit, claim, call, line, or record (of the phone log)"),
     Column("id", "text", "id of the record", identifies="kind"),
     Column("at", "instant", "start of the record, in the policy's zone", "unknown"),
     Column("date_only", "yes/no", "whether only its date is known", "does not apply to the record"),
@@ -194,7 +195,7 @@ _CASES = (
     Column("due", "date", "last of the 60 days in which the money must be returned", "the 60 days do not run"),
 )  # fmt: skip
 _REJECTS = (
-    Column("table_name", "text", "calls, visits, claims or providers", heading="Table"),
+    Column("table_name", "text", "calls, visits, claims, providers or phone_log", heading="Table"),
     Column("source_file", "text", "the file", heading="File"),
     Column("source_record", "whole number", "record number in the file, from 1", heading="Record"),
     Column("column_name", "text", "the invalid column; blank for the whole record", "the whole record", "Column"),

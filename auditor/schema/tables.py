@@ -61,6 +61,11 @@ CALLER: Vocabulary = {
     "guardian": ("legal guardian",),
     "other": ("spouse", "child", "sibling", "friend", "caregiver", "neighbour", "pharmacy", "facility"),
 }
+DIRECTION: Vocabulary = {
+    "inbound": ("incoming", "in", "received", "terminating"),
+    "outbound": ("outgoing", "out", "placed", "originating", "outbound-api", "outbound-dial"),
+    "internal": (),
+}
 YES_NO: Vocabulary = {"true": ("yes", "y", "t", "1", *"✓✔☑"), "false": ("no", "n", "f", "0", *"✗✘☐")}
 CLAIM_STATUS: Vocabulary = {
     "void": ("voided", "deleted", "cancelled", "canceled", "23", "25"),
@@ -313,4 +318,26 @@ PROVIDERS = _table(
     ),
 )
 
-TABLES: Mapping[str, TableSpec] = {table.name: table for table in (CALLS, VISITS, CLAIMS, PROVIDERS)}
+PHONE_LOG = _table(
+    "phone_log",
+    ("record_id",),
+    Column("record_id", Kind.ID, "the telephone system's record", ("record", "call_id", "session_id", "unique_id")),
+    _TIMEZONE,
+    Column(
+        "call_start",
+        Kind.INSTANT,
+        "when the record began",
+        ("start", "start_time", "call_start_time", "record_start"),
+        required=True,
+    ),
+    Column("call_end", Kind.INSTANT, "when it ended", ("end", "end_time", "call_end_time", "record_end")),
+    Column("talk_seconds", Kind.SECONDS, "length of the talk in seconds", ("talk_time", "talking", "billable_seconds")),
+    Column("direction", Kind.TERM, "inbound, outbound or internal", ("call_direction",), False, DIRECTION),
+    Column("extension", Kind.TEXT, "the extension that took part", ("ext", "extension_number")),
+    Column("user", Kind.TEXT, "the user who took part", ("user_id", "username", "agent", "agent_id")),
+    Column("from_number", Kind.TEXT, "the number that called", ("from", "caller_number")),
+    Column("to_number", Kind.TEXT, "the number that was called", ("to", "called_number")),
+    Column("outside_number", Kind.TEXT, "the number of the outside party", ("outside", "external_number", "number")),
+)
+
+TABLES: Mapping[str, TableSpec] = {table.name: table for table in (CALLS, VISITS, CLAIMS, PROVIDERS, PHONE_LOG)}

@@ -205,5 +205,7 @@ def _refusal(where: str, error: Exception) -> InputRefused:
     elif isinstance(error, FileNotFoundError):
         problem = "an object is gone, or there is no such bucket; check the address, and run again"
     else:
-        problem = "the store cannot be reached, lacks the bucket, or ended the transfer; check address, region, credentials"
+        problem = (
+            "the store cannot be reached, lacks the bucket, or ended the transfer; check address, region, credentials"
+        )
     return InputRefused(f"{where}: {problem}")

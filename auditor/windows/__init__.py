@@ -21,7 +21,15 @@ from auditor.windows.records import PatientRecords
 __all__ = ["LISTED", "CoverageWindow", "PatientRecords", "RecordSet", "RecordSets", "check", "lines_of"]
 
 RecordSet = Literal[
-    "claim", "visit_before", "visit_after", "line_before", "shared_call", "same_day", "own_call", "overlap"
+    "claim",
+    "visit_before",
+    "visit_after",
+    "line_before",
+    "shared_call",
+    "same_day",
+    "own_call",
+    "overlap",
+    "phone_record",
 ]
 CoverageWindow = Literal["lookback", "postoperative", "ahead", "later", "same_day", "lines", "group_lines"]
 """The windows that the exports must cover: a column of `claim` each, such as `lookback_not_covered`."""
@@ -35,6 +43,7 @@ LISTED: Mapping[RecordSet, Columns] = {
     "same_day": lines.SAME_DAY,
     "own_call": calls.OWN_CALL,
     "overlap": calls.OVERLAP,
+    "phone_record": calls.PHONE_RECORD,
 }
 """The columns that rules may name, by record set."""
 
@@ -99,4 +108,5 @@ _BUILDERS: Mapping[RecordSet, Callable[[RecordSets], pl.DataFrame]] = {
     "same_day": lambda record_sets: lines.same_day(record_sets.claims, record_sets.lines, record_sets.records),
     "own_call": lambda record_sets: calls.own_call(record_sets.claims, record_sets.records),
     "overlap": lambda record_sets: calls.overlap(record_sets.claims, record_sets.records),
+    "phone_record": lambda record_sets: calls.phone_record(record_sets.claims, record_sets.records),
 }

@@ -74,6 +74,44 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     )
 
 
+PHONE_RECORD: Columns = RECORD | {
+    "covered": (FLAG, "the phone log has the call, if there was one"),
+    "matched": (FLAG, "the log has a record of the call"),
+    "talk": (NUMBER, "length of the talk by the log, in microseconds"),
+    "length": (NUMBER, "stated length of the call, else end less start, in microseconds"),
+    "wanted_direction": (TEXT, "direction of the record by who initiated the call"),
+    "log_direction": (TEXT, "inbound or outbound by the log"),
+}
+"""The claim's own calls with their records in the phone log."""
+
+_DIRECTIONS = {"patient": "inbound", "provider": "outbound", "callback": "outbound"}
+
+
+def phone_record(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
+    """The claim's own calls, each as its record in the phone log, or as itself without one."""
+    calls = records.billing.line_calls.join(claims.select("line"), on="line", how="semi")
+    log = records.context.phone_matches
+    rows = calls.join(log.with_columns(covered=pl.lit(True)), on="call_id", how="left")
+    is_matched = pl.col("record").is_not_null()
+    return rows.select(
+        "line",
+        "talk",
+        "log_direction",
+        covered=pl.col("covered").fill_null(False),
+        matched=is_matched,
+        length=pl.coalesce(pl.max_horizontal("discussion_minutes", "stated"), "clock"),
+        wanted_direction=pl.col("initiated_by").replace_strict(_DIRECTIONS, default=None, return_dtype=pl.String),
+        kind=pl.when(is_matched).then(pl.lit("record")).otherwise(pl.lit("call")),
+        id=pl.coalesce("record", "call_id"),
+        at=pl.coalesce("log_at", "call_start"),
+        date_only=pl.lit(False),
+        gap_days=pl.lit(0, pl.Int64),
+        order=pl.lit(0, pl.Int64),
+        basis=pl.lit(None, pl.String),
+        exclusion_reason=pl.lit("does not meet the rule"),
+    )
+
+
 NO_SPANS = pl.DataFrame(schema={"provider_id": TEXT, "id": TEXT, "from": INSTANT, "to": INSTANT})
 """As `spans` of no call."""
 

@@ -17,7 +17,7 @@ FLOAT: pl.DataType = pl.Float64()
 MONEY: pl.DataType = pl.Decimal(18, 2)
 
 RECORD: Columns = {
-    "kind": (TEXT, "visit, line (a billed visit), claim (another line) or call"),
+    "kind": (TEXT, "visit, line (a billed visit), claim (another line), call, or record (of the phone log)"),
     "id": (TEXT, "the record's id"),
     "at": (INSTANT, "when it started, in UTC"),
     "date_only": (FLAG, "only its day is known"),

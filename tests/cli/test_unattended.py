@@ -332,11 +332,11 @@ def test_the_pipelines_print_what_the_page_says(tmp_path: Path):
 @pytest.mark.parametrize(
     ("words", "some"),
     [
-        (["r"], {"run", "rules"}),
+        (["r"], {"run", "rules", "runs"}),
         (["run", "--log"], {"--log-format", "--log-file"}),
         (["run", "--fail-on", ""], {"violation", "review", "incomplete", "new", "never"}),
         (["run", "--format", "j"], {"jsonl", "json"}),
-        (["check", "--policy", "b"], {"bcbs-ma"}),
+        (["check", "--policy", "b"], {"bcbs-ma", "bcbsm-pdcm"}),
         (["check", "--timezone", "America/New_"], {"America/New_York"}),
         (["run", "--select", "DUR001,INT00"], {"DUR001,INT001", "DUR001,INT002", "DUR001,INT003"}),
         (["rules", "show", "EXC"], {"EXC001"}),

@@ -27,6 +27,7 @@ from tests.reference.lbk import lbk001, lbk002
 from tests.reference.lines import Book, Line
 from tests.reference.lists import BANDS, FAMILY
 from tests.reference.payers import judges
+from tests.reference.phone import Log, is_sparse, phone
 from tests.reference.ranges import open_rules
 from tests.reference.world import ClaimResult, Result, Table, Verdict, World
 
@@ -38,13 +39,17 @@ RULES = (
     *("ELG001", "ELG002", "ELG003", "ELG004", "ELG005", "ELG006"),
     *("DOC001", "DOC002", "DOC003", "DOC004", "DOC005", "EXC001", "INT001", "INT002", "INT003"),
     *("DOC006", "ELG007"),
+    *("DUR004", "ELG008", "INT004"),
 )
+
+OF_PHONE_LOG = {"DUR004", "ELG008", "INT004"}
 
 # CHOICE: ELG003 and FRQ005 can be answered from the provider's row, ELG004, FRQ001-3 and EXC001 from the line: these
 # stay applicable for a claim without a call.
 READS_CALLS = {
     *("DUR001", "DUR002", "DUR003", "FRQ004"),
     *("ELG001", "ELG002", "ELG005", "ELG006", "INT002", "INT003", *DOC_COLUMNS),
+    *OF_PHONE_LOG,
 }
 
 BY_DAYS = {"LBK001", "LBK002", "LAH001", "LAH002"}
@@ -53,6 +58,7 @@ BY_DAYS = {"LBK001", "LBK002", "LAH001", "LAH002"}
 NEED_CALLS = {
     *("DUR001", "DUR002", "DUR003", "ELG001", "ELG002", "ELG005", "ELG006"),
     *("INT001", "INT002", "INT003", *DOC_COLUMNS),
+    *OF_PHONE_LOG,
 }
 """Not evaluated where there is no table of calls."""
 
@@ -127,7 +133,9 @@ def off_in(book: Book) -> set[str]:
     return off | (set() if book.settings["modifiers"] or book.settings["place_of_service"] else {"ELG007"})
 
 
-def judge(rule: str, claim: Line, book: Book, frq001: dict[tuple[str, str, str], Verdict]) -> Verdict:
+def judge(
+    rule: str, claim: Line, book: Book, frq001: dict[tuple[str, str, str], Verdict], log: Log | None = None
+) -> Verdict:
     """One rule for one claim; not applicable wins over everything."""
     astray = rule in READS_CALLS | BY_DAYS and book.quality.call_astray(claim)
     if not claim.calls and rule in READS_CALLS and not (rule == "FRQ004" and calls_of(claim, book)):
@@ -137,7 +145,10 @@ def judge(rule: str, claim: Line, book: Book, frq001: dict[tuple[str, str, str],
     if rests_on_rounded(rule, claim, book):
         book = copy(book)
         book.settings = book.settings | {"severity": book.settings["severity"] | {rule: "review"}}
-    verdict = doc(rule, claim, book) if rule in DOC_COLUMNS else RULE_FUNCTIONS[rule](claim, book)
+    if rule in OF_PHONE_LOG:
+        verdict = phone(rule, claim, book, log)
+    else:
+        verdict = doc(rule, claim, book) if rule in DOC_COLUMNS else RULE_FUNCTIONS[rule](claim, book)
     return Verdict("unknown") if astray and verdict.outcome == "clear" else verdict
 
 
@@ -182,10 +193,14 @@ def audit(world: World) -> Result:
     book = Book(world)
     judging, book_of = judges(world, book)
     not_evaluated = find_not_evaluated(book, judging)
+    log = Log(book, world.phone_log) if world.phone_log and world.calls else None
+    not_evaluated |= set() if log else OF_PHONE_LOG
     frq001 = frq001_all(book, book_of)
     claims = {}
     # CHOICE: void and denied lines are counted where their service date is in the audited range, as claims are.
     wanted = [line for line in book.lines if line.code in book.settings["codes"] and in_service_range(line, book)]
+    audited = [line for line in wanted if line.status == "active"]
+    not_evaluated |= {"INT004"} if log and is_sparse(log, audited) else set()
     for line in wanted:
         if line.status != "active":
             continue
@@ -193,7 +208,7 @@ def audit(world: World) -> Result:
         outcomes = dict.fromkeys((rule for rule in RULES if rule not in not_evaluated), Verdict("not applicable"))
         if own is not None:
             line = next(same for same in own.lines if same.key == line.key)  # its minutes depend on the policy
-            outcomes |= {rule: judge(rule, line, own, frq001) for rule in outcomes.keys() - off_in(own)}
+            outcomes |= {rule: judge(rule, line, own, frq001, log) for rule in outcomes.keys() - off_in(own)}
             clear = {rule for rule, verdict in outcomes.items() if verdict.outcome == "clear"} - off_in(own)
             outcomes |= dict.fromkeys(open_rules(line, own, clear, judge, book_of), Verdict("unknown"))
         disposition = worst([verdict.outcome for verdict in outcomes.values()]) if own else "not applicable"

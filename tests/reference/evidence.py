@@ -9,7 +9,7 @@ from tests.reference.lines import Book
 from tests.reference.world import Verdict
 
 STRENGTH = {"violation": 0, "review": 1}
-KIND_ORDER = {"visit": 0, "line": 1, "claim": 1, "call": 2}
+KIND_ORDER = {"visit": 0, "line": 1, "claim": 1, "call": 2, "record": 3}
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class World:
     claims: Table | None = None
     providers: Table | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    phone_log: Table | None = None
 
 
 SETTINGS: dict[str, Any] = {
@@ -54,6 +55,7 @@ SETTINGS: dict[str, Any] = {
     "place_of_service": (),
     "payers": {},
     "policies": {},
+    "phone_users": {},
 }
 
 

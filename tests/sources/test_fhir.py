@@ -323,6 +323,16 @@ def test_states_replacements_days_and_codes_of_claims(tmp_path: Path):
     ]
 
 
+def test_a_place_of_service_is_the_code_of_cms_wherever_it_stands(tmp_path: Path):
+    """HL7's own codes of places stand beside it in any order."""
+    codes = [["AMB", "HOSP", "11", "ER", "OF"], ["OF", "AMB", "ER", "HOSP"]]
+    places = [{"coding": [{"code": code} for code in found]} for found in codes]
+    claims = [
+        CLAIM | {"id": str(at), "item": [ITEM | {"locationCodeableConcept": place}]} for at, place in enumerate(places)
+    ]
+    assert rows(extracts(tmp_path, claims={"all": claims})["claims"], "place_of_service") == [("11",), ("OF",)]
+
+
 def test_providers_take_what_their_roles_agree_on(tmp_path: Path):
     def role(key: str, who: str, group: str, **elements: Any) -> dict[str, Any]:
         return {"resourceType": "PractitionerRole", "id": key, "practitioner": {"reference": f"Practitioner/{who}"},

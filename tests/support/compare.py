@@ -17,7 +17,7 @@ from tests import reference
 from tests.reference import Table, World
 from tests.support.engines import audited_here
 
-TABLES = ("calls", "visits", "claims", "providers")
+TABLES = ("calls", "visits", "claims", "providers", "phone_log")
 Verdicts = dict[tuple[str, str, str], dict[str, Any]]
 
 
@@ -52,6 +52,7 @@ def _changed(policy: policies.Policy, given: Mapping[str, Any]) -> policies.Poli
             "required": policy.required.model_copy(
                 update={key: given[key] for key in ("consent", "modifiers", "place_of_service") if key in given}
             ),
+            "phone_log": policy.phone_log.model_copy(update={"users": given.get("phone_users", {})}),
             "frequency": policy.frequency.model_copy(update={"anchor": given.get("anchor", "unflagged")}),
             "lookahead": policy.lookahead.model_copy(
                 update={
@@ -150,8 +151,8 @@ def differences(world: World, result: Result) -> list[str]:
         found.append(f"not evaluated: {set(result.not_evaluated) ^ theirs.not_evaluated}")
     for name in tables_of(world):
         ours_rejected = sorted(result.inputs.tables[name].rejects["source_record"].to_list())
-        if ours_rejected != sorted(record for record, _ in theirs.rejects[name]):
-            found.append(f"{name} rejects: {ours_rejected} but expected {theirs.rejects[name]}")
+        if ours_rejected != sorted(record for record, _ in theirs.rejects.get(name, [])):
+            found.append(f"{name} rejects: {ours_rejected} but expected {theirs.rejects.get(name)}")
     if dict(result.inactive) != {"void": theirs.void, "denied": theirs.denied}:
         found.append(f"inactive: {dict(result.inactive)} but expected {theirs.void}, {theirs.denied}")
     ours, other = verdicts(result), expected(theirs)

@@ -1,6 +1,7 @@
 """The examples of a rule's page as exports: a readable table becomes calls, visits, claims and providers.
 
-Records: k1 a billed call, u1 an unbilled one, v1 a visit, b1 a claims-table line, a bare letter a provider.
+Records: k1 a billed call, u1 an unbilled one, v1 a visit, b1 a claims-table line, r1 a record of the phone log,
+a bare letter a provider.
 """
 
 import tomllib
@@ -13,9 +14,12 @@ from tests.reference import Table, World
 from tests.support.compare import reaching
 
 COVERAGE = {"as_of": "2026-12-31", "visits_since": "2025-01-01", "claims_since": "2025-01-01"}
-_TABLE = {"k": "calls", "u": "calls", "v": "visits", "b": "claims"}
-_START = {"calls": "call_start", "visits": "visit_start", "claims": "service_date"}
-_KEY = {"calls": "call_id", "visits": "visit_id", "claims": "claim_id", "providers": "provider_id"}
+_USERS = {"phone_users": {"a": ["a"], "b": ["b"]}}
+"""Each provider's extension in the phone log is its id."""
+_TABLE = {"k": "calls", "u": "calls", "v": "visits", "b": "claims", "r": "phone_log"}
+_START = {"calls": "call_start", "visits": "visit_start", "claims": "service_date", "phone_log": "call_start"}
+_KEY = {"calls": "call_id", "visits": "visit_id", "claims": "claim_id", "providers": "provider_id",
+        "phone_log": "record_id"}  # fmt: skip
 
 
 _POLICY = {"relatedness": "relatedness", "horizon_days": "horizon_days", "frequency.anchor": "anchor",
@@ -38,7 +42,8 @@ class Example:
 
     @property
     def world(self) -> World:
-        tables: dict[str, list[dict[str, str]]] = {"calls": [], "visits": [], "claims": [], "providers": []}
+        tables: dict[str, list[dict[str, str]]] = {"calls": [], "visits": [], "claims": [], "providers": [],
+                                                   "phone_log": []}  # fmt: skip
         for row in self.rows:
             name = "providers" if row["record"].isalpha() else _TABLE[row["record"][0]]
             tables[name].append(_cells(name, row))
@@ -46,7 +51,7 @@ class Example:
             name: _table(name, records) for name, records in tables.items() if records or name in ("calls", "visits")
         }
         made["visits"] = reaching(made["visits"], COVERAGE["as_of"])
-        return World(**made, settings=COVERAGE | {"holes": "warn"} | self.settings)
+        return World(**made, settings=COVERAGE | _USERS | {"holes": "warn"} | self.settings)
 
 
 def examples(rule: Rule) -> list[Example]:

@@ -15,7 +15,7 @@ from tests.support.engines import audited_here
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 
 
-def test_the_frames_have_what_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_frames_have_what_is_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     observed: dict[str, pl.Schema] = {}
     made = RecordSets.__getitem__
 
@@ -25,8 +25,11 @@ def test_the_frames_have_what_is_listed(monkeypatch: pytest.MonkeyPatch) -> None
         return frame
 
     monkeypatch.setattr(RecordSets, "__getitem__", remembered)
+    log = tmp_path / "phone_log.csv"
+    log.write_text("start,extension\n2026-03-02 09:00,101\n", "utf-8")
+    tables = {name: (str(SAMPLE / f"{name}.csv"),) for name in ("calls", "visits", "providers")}
     settings = Settings(
-        paths={name: (str(SAMPLE / f"{name}.csv"),) for name in ("calls", "visits", "providers")},
+        paths={**tables, "phone_log": (str(log),)},
         policy=policies.load(str(SAMPLE / "policy.toml"), select),
         max_rejects="100%",
     )

@@ -11,7 +11,7 @@ from auditor.windows import bounds
 from auditor.windows.bounds import Numbers
 
 _LEFT, _RIGHT, _WIDTH = 74, 8, 760
-_LANES = {"visit": 44, "line": 44, "claim": 82, "call": 120}
+_LANES = {"visit": 44, "line": 44, "claim": 82, "call": 120, "record": 120}
 _NAMES = {"visit": "visits", "claim": "other lines", "call": "calls"}
 _FOOT = 142
 _STRENGTH = {"violation": 3, "review": 2, "unknown": 1}

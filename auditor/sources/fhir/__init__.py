@@ -58,6 +58,9 @@ READS = {
     ),
 }
 
+_NOTHING = Reads(frozenset(), lambda *_: (), {}, lambda *_: lambda frame: frame)
+"""Of a table that FHIR has no resources for."""
+
 
 @dataclass
 class _File:
@@ -73,7 +76,7 @@ class Resources:
     """The resources of a table's files, which become rows when all files are read."""
 
     def __init__(self, table: str, context: Context) -> None:
-        self._table, self._context, self._reads = table, context, READS[table]
+        self._table, self._context, self._reads = table, context, READS.get(table, _NOTHING)
         said = {*self._reads.columns, "call_id"}  # of claims by links
         self._schema = texts(*(name for name in TABLES[table].columns if name in said)) | {RECORD: pl.UInt32()}
         self._people = People()

@@ -37,6 +37,7 @@ CLAIMS = texts(
 ) | {"_conditions": LIST}  # fmt: skip
 """What an item says of a line. `_claim`: the Claim, `_answer`: the ExplanationOfBenefit, `_encounter`: its Encounter."""
 _CODE = re.compile(r"\d{4}[\dA-Z]|[A-Z]\d{4}")
+_PLACE = re.compile(r"\d{2}")
 _VOID = ("cancelled", "entered-in-error")
 _PAID = ("paidtoprovider", "benefit")
 """Categories of what the payer pays, the first that is there."""
@@ -110,11 +111,17 @@ def _line(resource: Element, item: Element, place: int, common: Row, notes: Note
         "cpt_code": next(iter(known or [code for code in others if _CODE.fullmatch(code)] or others or words), None),
         "modifiers": joined([code for one in codings(item.get("modifier")) if (code := text(one.get("code")))]),
         "units": _value(item.get("quantity")),
-        "place_of_service": next(iter(codes(item.get("locationCodeableConcept"))), None),
+        "place_of_service": _place(item),
         "_encounter": next((plain_id(target(one, notes)) for one in elements(item.get("encounter"))), None),
         **_diagnoses(resource, item, notes),
         **_of_item(resource, item, common),
     }
+
+
+def _place(item: Element) -> str | None:
+    """The CMS place of service code, two digits, else the first code."""
+    found = [code for one in codings(item.get("locationCodeableConcept")) if (code := text(one.get("code")))]
+    return next((code for code in found if _PLACE.fullmatch(code)), next(iter(found), None))
 
 
 def _numbers(value: Any) -> list[str]:

@@ -1,0 +1,140 @@
+"""The records of the policy's users, read a chunk at a time; those of one user that belong together are one.
+
+Source: docs/specification.md#phone-log.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import polars as pl
+
+from auditor.parsing import typed_table
+from auditor.parsing.instants import ColumnDates, DateCounts
+from auditor.parsing.microseconds import MINUTE
+from auditor.parsing.readers import blank_row
+from auditor.parsing.typed_chunk import TypedChunk, type_rows
+from auditor.parsing.typed_table import Table
+from auditor.phone_log.users import Users, users_of
+from auditor.policy import Policy
+from auditor.reading.ingest import Chunks, Part, SourceFile, check_mapping
+from auditor.schema.tables import TABLES
+from auditor.sources.source import require_extra
+
+NAME = "phone_log"
+_PARTIES = ("extension", "user", "from_number", "to_number")
+"""The columns that may name a user, in the order in which they do."""
+
+
+@dataclass(frozen=True)
+class PhoneRecords:
+    """What the log says of the policy's users.
+
+    `rows`: one for each record: `user`, `record` (its id), `at`, `talk` (microseconds), and `direction` (inbound, outbound
+    or null); `users`: as `users_of`, those that are in the log; `first` and `last`: starts of all records, None if there is
+    none.
+    """
+
+    rows: pl.DataFrame
+    users: pl.DataFrame
+    first: datetime | None
+    last: datetime | None
+
+
+@dataclass(frozen=True)
+class PhoneLog:
+    """The log as a table without rows, its files, and its records."""
+
+    table: Table
+    files: tuple[SourceFile, ...]
+    records: PhoneRecords
+
+
+def read(found: tuple[Sequence[Part], tuple[str, ...]], policy: Policy) -> PhoneLog:
+    """Read the log; a second time where whole columns state dates in another way than their parts show.
+
+    Raises InputRefused for files that cannot be read, UsageError without the extra `phone`.
+    """
+    require_extra("phone", "phonenumbers")
+    log, dates = _read(found, policy, {})
+    kinds = {name: counts.kind for name, counts in dates.items() if any(counts.kind)}
+    if "call_start" in kinds:
+        kinds["call_start"] = ColumnDates(mixed=kinds["call_start"].mixed)
+    kinds = {name: kind for name, kind in kinds.items() if any(kind)}
+    return _read(found, policy, kinds)[0] if kinds else log
+
+
+def _read(
+    found: tuple[Sequence[Part], tuple[str, ...]], policy: Policy, kinds: Mapping[str, ColumnDates]
+) -> tuple[PhoneLog, dict[str, DateCounts]]:
+    source, blanks = Chunks(found[0], policy), blank_row(NAME, policy)
+    listed = users_of(policy)
+    users = Users(listed["user"], policy.phone_log.region)
+    tables, rows, starts, dates = list[Table](), list[pl.DataFrame](), list[datetime](), dict[str, DateCounts]()
+    for chunk in source:
+        typed = type_rows(TABLES[NAME], chunk, policy, blanks, kinds)
+        tables.append(typed.table())
+        rows.append(_of_users(typed, users))
+        starts += _ends(typed.column("call_start").filter(typed.is_valid))
+        for name, counts in typed.date_counts.items():
+            dates[name] = DateCounts(*map(sum, zip(dates.get(name, DateCounts()), counts, strict=True)))
+    check_mapping(NAME, source.files, policy)
+    table = typed_table.merge(tables)
+    if not any(file.records for file in source.files):  # nothing is blank where nothing is
+        table = replace(table, columns=frozenset(name for file in source.files for name in file.mapping))
+    table = replace(table, rejects=typed_table.all_rejects(table.rejects, []), notes=(*found[1], *table.notes))
+    kept = pl.concat(rows)
+    present = listed.filter(pl.col("user").is_in(kept["user"].unique().implode()))
+    records = PhoneRecords(merged(kept), present, min(starts, default=None), max(starts, default=None))
+    return PhoneLog(table, tuple(source.files), records), dates
+
+
+def _ends(starts: pl.Series) -> Iterator[datetime]:
+    """The first and the last start."""
+    yield from (at for at in (starts.min(), starts.max()) if isinstance(at, datetime))
+
+
+def _of_users(typed: TypedChunk, users: Users) -> pl.DataFrame:
+    """The records of users: `user`, `record`, `at`, `until`, `talk_from`, `talk_to` and `direction`."""
+    parties = [users.among(typed.column(name)).alias(f"of_{name}") for name in _PARTIES]
+    named = typed.columns("record_id", "call_start", "call_end", "talk_seconds", "direction").with_columns(*parties)
+    place = pl.format("{}, record {}", pl.col("source_file").str.extract("([^/]*)$"), "source_record")
+    rows = named.with_columns(
+        typed.chunk.frame.select(pl.col("source_file").cast(pl.String), "source_record"),
+        user=pl.coalesce(f"of_{name}" for name in _PARTIES),
+    ).filter(typed.is_valid & pl.Series(pl.select(pl.coalesce(*parties).is_not_null()).to_series()))
+    talk = pl.duration(microseconds="talk_seconds")
+    start, end = pl.col("call_start"), pl.col("call_end")
+    ringing = pl.when(end - talk > start).then(end - talk).otherwise(start)
+    own = pl.when(pl.col("of_to_number").is_not_null()).then(pl.lit("inbound")).when(
+        pl.col("of_from_number").is_not_null()
+    ).then(pl.lit("outbound"))  # fmt: skip
+    known = pl.when(pl.col("direction").is_null()).then(own).otherwise("direction")
+    return rows.select(
+        "user",
+        record=pl.coalesce("record_id", place),
+        at="call_start",
+        until=pl.coalesce(end, start + talk, start),
+        talk_from=pl.when(pl.col("talk_seconds").is_null()).then(start).otherwise(ringing),
+        talk_to=pl.when(pl.col("talk_seconds").is_null()).then(end).otherwise(ringing + talk),
+        direction=pl.when(known != "internal").then(known),
+    )
+
+
+def merged(rows: pl.DataFrame) -> pl.DataFrame:
+    """As `PhoneRecords.rows`: records of one user that overlap or follow within a minute are one."""
+    rows = rows.sort("user", "at", maintain_order=True).with_columns(
+        before=pl.col("until").cum_max().shift(1).over("user")
+    )
+    apart = (pl.col("at") > pl.col("before") + pl.duration(microseconds=MINUTE)).fill_null(True)
+    rows = rows.with_columns(one=apart.cum_sum())
+    talked = rows.sort("one", "talk_from").with_columns(taken=pl.col("talk_to").cum_max().shift(1).over("one"))
+    since = pl.max_horizontal("talk_from", "taken")
+    fresh = (pl.col("talk_to") - since).dt.total_microseconds().clip(0)
+    talked = talked.with_columns(fresh=fresh).group_by("one").agg(
+        talk=pl.when(pl.col("fresh").null_count() == 0).then(pl.col("fresh").sum())
+    )  # fmt: skip
+    first = rows.group_by("one", maintain_order=True).agg(
+        pl.col("user", "record", "at").first(), pl.col("direction").drop_nulls().first()
+    )
+    return first.join(talked, on="one", how="left", maintain_order="left").drop("one")
