@@ -50,22 +50,21 @@ class Users:
 
     def __init__(self, users: Iterable[str], region: str) -> None:
         """`users`: as `users_of` has them."""
-        self._users, self._region = set(users), region
-        self._endings = {digits[-_LAST:] for user in self._users if len(digits := re.sub(r"\D", "", user)) >= _FEWEST}
+        self._users, self._region = frozenset(users), region
+        digits = (re.sub(r"\D", "", user) for user in self._users)
+        self._endings = {text[-_LAST:] for text in digits if len(text) >= _FEWEST}
 
     def among(self, texts: pl.Series) -> pl.Series:
         """The user of each text; null where it is no user."""
-        known = {text: user for text in texts.drop_nulls().unique() if (user := self._user(text))}
-        return (
-            texts.replace_strict(known, default=None, return_dtype=pl.String)
-            if known
-            else pl.repeat(None, len(texts), dtype=pl.String, eager=True).alias(texts.name)
-        )
+        text = pl.col(texts.name)
+        digits = text.str.replace(r"(?i)([0-9])\s*e?xt?.*$", "${1}").str.replace_all(r"[^0-9]", "")
+        number = (digits.str.len_bytes() >= _FEWEST) & digits.str.slice(-_LAST).is_in(self._endings)
+        folded = text.str.strip_chars().str.to_lowercase()
+        may_be = texts.unique().to_frame().filter(number | folded.is_in(self._users)).to_series()
+        known = {text: user for text in may_be.drop_nulls() if (user := self._user(text))}
+        return texts.replace_strict(known, default=None, return_dtype=pl.String)
 
     def _user(self, text: str) -> str | None:
         if (folded := text.strip().casefold()) in self._users:
             return folded
-        digits = re.sub(r"\D", "", re.sub(r"(?i)(?<=\d)\s*e?xt?.*$", "", text))
-        if len(digits) < _FEWEST or digits[-_LAST:] not in self._endings:
-            return None
         return number if (number := normalized(text, self._region)) in self._users else None

@@ -24,6 +24,7 @@ VALUES = {
     "pseudonymize": ("key", "key", "key"),
     "timezone": ("America/Chicago", "America/Denver", "America/Phoenix"),
     "database": ("duckdb:///a.duckdb", "sqlite:///b.db", "postgresql:///c"),
+    "source": ("claims=tuva", "visits=omop", "phone_log=twilio"),
     "policy": ("strict", "bcbs-ma", None),
 }
 

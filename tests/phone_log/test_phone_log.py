@@ -6,8 +6,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from auditor import policy as policies
+from auditor.engines.local import Local
+from auditor.identity import Identity
 from auditor.phone_log import matches, records, users
 from auditor.phone_log.records import PhoneRecords
 from auditor.rules import CODES
@@ -16,6 +19,7 @@ from tests.reference.phone import Record
 from tests.reference.phone import merged as merged_by_reference
 from tests.support import compare
 from tests.support.compare import reaching
+from tests.support.engines import Divided, Spilled, audited
 
 PHONE = ["DUR004", "ELG008", "INT004"]
 SETTINGS = {"as_of": "2026-12-31", "visits_since": "2025-01-01", "claims_since": "2025-01-01", "holes": "warn"}
@@ -182,3 +186,27 @@ def test_the_policy_has_users_and_refuses_other_keys(tmp_path: Path):
     policy = policies.load(str(path))
     assert policy.phone_log.match_minutes == 3
     assert sorted(users.users_of(policy).rows()) == [("7", "101"), ("7", "102"), ("8", "103")]
+
+
+def test_partitions_on_disk_change_nothing(tmp_path: Path):
+    made = world(2)
+    settings = compare.settings_of(made, compare.written(made, tmp_path))
+    whole, evidence = audited(settings, Local())
+    for place in (Spilled(tmp_path), Divided()):
+        with place:
+            other, of_other = audited(settings, place)
+            assert compare.verdicts(other) == compare.verdicts(whole)
+            assert_frame_equal(of_other, evidence)
+
+
+def test_a_log_without_users_in_the_policy_leaves_the_rules_unknown(tmp_path: Path):
+    made = replace(world(2), settings=SETTINGS)
+    result = compare.run(made, tmp_path)
+    assert compare.differences(made, result) == []
+    assert [text for text in result.warnings if "[phone_log.users]" in text]
+
+
+def test_records_have_tokens_under_a_key():
+    rows = pl.DataFrame({"id": ["+12125550100", "k1"], "kind": ["record", "call"]})
+    shown = rows.select(Identity(b"a" * 32).shown_record("id", "kind"))["id"].to_list()
+    assert shown[0].startswith("re-") and "555" not in shown[0] and shown[1].startswith("ca-")

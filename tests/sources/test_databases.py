@@ -156,12 +156,14 @@ def test_values_of_duckdb_are_exact(tmp_path, duck):
         duck,
         f"{VISIT}, 31.10::decimal(38, 2) as global_days, uuid '6ccd780c-baba-1026-9564-5b8c656024db' as provider_id, "
         "'s'::enum('s', 't') as status, [90834, 98968] as cpt_codes, time '24:00' as group_id, '{\"a\": 1}'::json as modality, "
-        "timestamptz 'infinity' as visit_end, timestamp_s '-infinity' as booked_at, 31.0::double as problem_id",
+        "timestamptz 'infinity' as visit_end, timestamp_s '-infinity' as booked_at, date '0044-03-15 (BC)' as soonest_available, "
+        "31.0::double as problem_id",
     )
-    assert found.drop("visit_start", "visit_end", "booked_at").row(0) == (
+    assert found.drop("visit_start", "visit_end", "booked_at", "soonest_available").row(0) == (
         "v1", "p1", "31.10", "6ccd780c-baba-1026-9564-5b8c656024db", "s", "90834;98968", "24:00:00", '{"a": 1}', 31.0,
     )  # fmt: skip
-    assert [found[name].dt.year().item() for name in ("visit_end", "booked_at")] == [9999, 1]
+    placeholders = ("visit_end", "booked_at", "soonest_available")
+    assert [found[name].dt.year().item() for name in placeholders] == [9999, 1, 1]
 
 
 def test_a_session_is_in_the_zone_of_the_policy_and_the_report_says_so(tmp_path, duck):
@@ -196,14 +198,15 @@ def test_all_tables_see_one_snapshot(tmp_path, lite):
         ("select 1; select 2", "the file holds more than one statement"),
         ("select ';' /* ; */ -- ;\n; select \"\" ;", "more than one statement"),
         ("-- nothing\n;", "the file holds no query"),
-        ("insert into visits (visit_id) values ('CANARY') returning *", "writes|syntax error"),
-        ("delete from visits", "writes|syntax error"),
+        ("insert into visits (visit_id) values ('CANARY') returning *", "the query writes"),
+        ("delete from visits", "the query writes"),
+        ("-- CANARY\nDROP table visits", "the query writes"),
         ("selec 'CANARY'", "syntax error"),
         ("select *\nfrom CANARY", "names a table"),
         ("select CANARY from visits", "names a column"),
         ("attach 'CANARY.db' as x", "syntax error"),
-        ("vacuum into 'CANARY.db'", "syntax error"),
-        ("copy visits to 'CANARY.csv'", "syntax error|writes|other files"),
+        ("vacuum into 'CANARY.db'", "the query writes"),
+        ("copy visits to 'CANARY.csv'", "the query writes"),
         ("with a as (copy visits to 'CANARY.csv') select * from a", "syntax error|writes|other files"),
         ("from read_csv('CANARY.csv')", "syntax error|writes|other files"),
     ],

@@ -12,6 +12,8 @@ _TOKENS = re.compile(
     re.DOTALL,
 )
 """What may hold a semicolon, and the semicolon that ends a statement."""
+_WRITES = re.compile(r"(?:insert|update|delete|merge|replace|create|alter|drop|truncate|copy|vacuum)\b", re.IGNORECASE)
+"""How statements begin that write; as part of another one they have a syntax error."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,10 @@ class ResultColumn:
 
 
 def finite(kind: str) -> str:
-    """SQL for a date or an instant of a type, of which the infinite ones become placeholder dates of the same type."""
+    """SQL for a date or an instant of a type; what is not in the years 1 to 9999 becomes a placeholder date of the type."""
     suffix = " 00:00:00+00" if "zone" in kind else ""
     least, greatest = (f"{kind} '{day}{suffix}'" for day in ("0001-01-02", "9999-12-31"))
-    finite = "case when isfinite({0}) then {0}"
-    return f"{finite} when {{0}} > {greatest} then {greatest} when {{0}} < {least} then {least} end"
+    return f"case when {{0}} > {greatest} then {greatest} when {{0}} < {least} then {least} else {{0}} end"
 
 
 def read_query(table: str, location: Location) -> Query:
@@ -80,8 +81,11 @@ def read_query(table: str, location: Location) -> Query:
     statement, rest = _first(text)
     if _without_comments(rest):
         raise InputRefused(f"{where}: the file holds more than one statement; keep the query alone")
-    if not _without_comments(statement):
+    bare = _without_comments(statement)
+    if not bare:
         raise InputRefused(f"{where}: the file holds no query; write one statement that selects the rows")
+    if _WRITES.match(bare):
+        raise InputRefused(f"{where}: the query writes; give one that only reads")
     return Query(where, statement)
 
 
