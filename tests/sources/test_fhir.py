@@ -323,6 +323,15 @@ def test_states_replacements_days_and_codes_of_claims(tmp_path: Path):
     ]
 
 
+def test_a_claim_that_was_entered_in_error_is_void_whatever_its_benefit_says(tmp_path: Path):
+    claims = [
+        CLAIM | {"id": "c", "status": "entered-in-error", "item": [ITEM, {**ITEM, "sequence": 2}]},
+        BENEFIT | {"claim": {"reference": "Claim/c"}, "item": [ITEM | adjudication(benefit="31.25")]},
+    ]
+    found = extracts(tmp_path, claims={"all": claims})["claims"]
+    assert rows(found, "claim_line", "claim_status", "paid_amount") == [("1", "void", "31.25"), ("2", "void", None)]
+
+
 def test_a_place_of_service_is_the_code_of_cms_wherever_it_stands(tmp_path: Path):
     """HL7's own codes of places stand beside it in any order."""
     codes = [["AMB", "HOSP", "11", "ER", "OF"], ["OF", "AMB", "ER", "HOSP"]]

@@ -38,7 +38,8 @@ CLAIMS = texts(
 """What an item says of a line. `_claim`: the Claim, `_answer`: the ExplanationOfBenefit, `_encounter`: its Encounter."""
 _CODE = re.compile(r"\d{4}[\dA-Z]|[A-Z]\d{4}")
 _PLACE = re.compile(r"\d{2}")
-_VOID = ("cancelled", "entered-in-error")
+_ERROR = "entered-in-error"
+_VOID = ("cancelled", _ERROR)
 _PAID = ("paidtoprovider", "benefit")
 """Categories of what the payer pays, the first that is there."""
 _SUBMITTED = "submitted"
@@ -66,6 +67,7 @@ def _common(resource: Element, notes: Notes, zone: ZoneInfo, *, single: bool) ->
     insurer = resource.get("insurer")
     status = text(resource.get("status"))
     related, relation = _related(resource, notes)
+    void = "void" if status in _VOID or relation == "replacedby" else None
     amounts: Row = {}
     if single:
         paid = [*_amounts(resource.get("total"), _PAID), *_money([resource.get("payment")])]
@@ -80,7 +82,7 @@ def _common(resource: Element, notes: Notes, zone: ZoneInfo, *, single: bool) ->
         "_answer": own if is_benefit else None,
         "claim_id": claim or own,
         "patient_id": plain_id(target(resource.get("patient"), notes)),
-        "claim_status": "void" if status in _VOID or relation == "replacedby" else status,
+        "claim_status": _ERROR if status == _ERROR and not is_benefit else void or status,
         "frequency_code": "7" if relation == "prior" else None,
         "original_claim_id": related if relation == "prior" else None,
         "processed_date": _day(instant(resource.get("created"), notes), zone) if is_benefit else None,
@@ -263,8 +265,10 @@ def finish(waiting: pl.LazyFrame, kept: Kept) -> Finish:
             name: pl.coalesce(f"{name} there", name) for name in ("billed_amount", "paid_amount", "processed_date")
         }
         own = {name: pl.coalesce(name, f"{name} there") for name in ("provider_id", "payer")}
+        status = pl.coalesce("claim_status there", "status there", "claim_status")
+        in_error = (pl.col("claim_status") == _ERROR).fill_null(value=False)
         frame = frame.with_columns(
-            **taken, **own, claim_status=pl.coalesce("claim_status there", "status there", "claim_status")
+            **taken, **own, claim_status=pl.when(in_error).then(pl.lit("void")).otherwise(status)
         )
         return frame.with_columns(call_id=pl.when(is_call).then("_encounter"))
 
