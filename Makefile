@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores
+.PHONY: audit test slow lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -11,6 +11,10 @@ audit: .venv/.installed
 
 test: lint
 	$(BIN)/python -m pytest -n auto
+
+# The tests that take several seconds each, which `make test` leaves out.
+slow: .venv/.installed
+	$(BIN)/python -m pytest -n auto -m slow
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

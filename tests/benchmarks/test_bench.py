@@ -13,6 +13,7 @@ from benchmarks import answers, exports
 from benchmarks.floor import read
 from tests.support.program import HANG
 
+pytestmark = pytest.mark.slow
 PEERS = {"duck": "duckdb", "frames": "pandas"}
 
 

@@ -83,7 +83,10 @@ def export(folder: Path, last: date) -> None:
             writer.writerows(row for row in rows if row[when].date() <= last)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("ledger_runs", [(date(2025, 4, 15), date(2025, 8, 11)), (date(2025, 11, 30), LAST)])
+@pytest.mark.parametrize(
+    "ledger_runs",
+    [(date(2025, 4, 15), date(2025, 8, 11)), pytest.param((date(2025, 11, 30), LAST), marks=pytest.mark.slow)],
+)
 def test_a_sound_year_is_quiet(
     ledger_runs: tuple[date, date], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ _profile = settings(
 )
 
 
+@pytest.mark.slow
 def test_partitions_change_nothing() -> None:
     @_profile
     @given(worlds())

@@ -40,6 +40,7 @@ def _is_as_with_all(asked: Settings) -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_is_let_go_changes_nothing() -> None:
     @settings(max_examples=4, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(worlds())
@@ -105,6 +106,7 @@ def test_lines_that_are_kept_without_calls(tmp_path: Path) -> None:
 
 @settings(max_examples=4, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(worlds().filter(lambda world: world.claims is not None and world.calls is None))
+@pytest.mark.slow
 def test_what_is_let_go_without_calls_changes_nothing(world: World) -> None:
     with TemporaryDirectory() as name:
         _is_as_with_all(compare.settings_of(world, compare.written(world, Path(name))))

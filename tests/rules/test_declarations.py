@@ -71,6 +71,7 @@ def test_a_forgotten_column_changes_an_example(code: str, forgotten: str, tmp_pa
     assert any(differs_without_other_columns(rule, example.world, tmp_path) for example in examples(rule))
 
 
+@pytest.mark.slow
 def test_worlds_are_judged_alike_with_the_declared_columns_only():
     """A row that only another column rejects leaves the world out: the patient's records are then incomplete."""
     compared = set()

@@ -24,6 +24,7 @@ def clinic(tmp_path: Path) -> Clinic:
     return Clinic(tmp_path, rows=60)
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_writes_leaves_the_last_one_whole(clinic: Clinic):
     writing, end = stages(clinic)
     for share in (0.2, 0.8):
@@ -120,6 +121,7 @@ def test_debug_lets_them_through_and_says_so(clinic: Clinic):
     assert "which may quote data" in " ".join(clinic.run("--help").out.split())
 
 
+@pytest.mark.slow
 def test_no_command_reaches_for_the_network(clinic: Clinic):
     """Python code is watched everywhere; native code where the kernel gives us a network of our own, with nothing in it."""
     alone = ["unshare", "--net"]

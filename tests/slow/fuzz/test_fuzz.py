@@ -13,6 +13,7 @@ from tests.support.program import HANG
 HERE = Path(__file__).resolve().parent
 
 
+@pytest.mark.slow
 def test_some_cases_hold(tmp_path: Path):
     words = [sys.executable, str(HERE / "check.py"), "--cases", "6", "--keep", str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=HANG)

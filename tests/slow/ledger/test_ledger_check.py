@@ -4,9 +4,12 @@ rest.
 
 from pathlib import Path
 
+import pytest
+
 from tests.slow.ledger.quarter import SHORT, Quarter
 
 
+@pytest.mark.slow
 def test_every_mark_of_a_fortnight_is_that_of_the_replay(tmp_path: Path):
     ledger_runs = Quarter(tmp_path, SHORT, seed=5)
     ledger_runs.whole()
