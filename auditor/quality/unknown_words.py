@@ -25,6 +25,7 @@ CONSEQUENCES = {
     "purpose": "ELG006 is unknown for every claim",
     "claim_status": "every line counts as active, and as an earlier line supports review at most",
     "frequency_code": "every line counts as an original",
+    "direction": "ELG008 is unknown for every claim",
     "remittance_only": "every line counts as one that was billed",
 }
 """Column → what follows if no word of it is recognized."""

@@ -3,7 +3,7 @@
 from auditor.rules.reasons import always
 from auditor.rules.rule import Why
 
-NEEDS = (("calls",), ("phone_log",))
+NEEDS = (("phone_log",), ("calls",))
 READS = (
     "calls.purpose",
     *(f"phone_log.{name}" for name in ("record_id", "extension", "user", "from_number", "to_number", "direction")),

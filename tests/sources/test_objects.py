@@ -18,10 +18,11 @@ from polars.testing import assert_frame_equal
 from auditor import audit as auditing
 from auditor import policy as policies
 from auditor.engines.local import Local
-from auditor.errors import InputRefused
+from auditor.errors import InputRefused, OutputFailed
 from auditor.reading import ingest
 from auditor.rules import select
 from auditor.settings import Settings
+from auditor.sources import objects
 from tests.synthetic.test_sample_answer import SAMPLE
 
 VISITS = b"visit_id,patient_id,visit_start\nv1,p1,2026-03-02 09:00\n"
@@ -116,7 +117,7 @@ def test_a_file_of_the_web_is_shown_without_its_secrets(tmp_path: Path, server: 
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/none.csv", "the server has no such file"),
+        ("/none.csv", "the server has no such file; check the address and the credentials in it"),
         ("/", "an address on the web is that of one file"),
         ("/elsewhere.csv", "cannot be reached or trusted"),
     ],
@@ -202,3 +203,20 @@ def test_an_address_without_a_server_is_refused(tmp_path: Path):
         free.bind(("127.0.0.1", 0))
         with pytest.raises(InputRefused, match="cannot be reached or trusted"):
             read(tmp_path, f"https://127.0.0.1:{free.getsockname()[1]}/visits.csv")
+
+
+class Full:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def write(self, _):
+        raise OSError(28, "No space left on device")
+
+
+def test_a_disk_that_is_full_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Path, "open", lambda *_: Full())
+    with pytest.raises(OutputFailed, match="cannot be copied to a file here"):
+        objects._write("visits: s3://bucket/x", tmp_path / "x", iter([b"data"]))
