@@ -1,10 +1,12 @@
 """One query of a file, and its columns. Source: docs/specification.md#databases."""
 
+import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from auditor.errors import InputRefused
+from auditor.reading import files
 from auditor.reading.kinds import Location
 
 _TOKENS = re.compile(
@@ -73,9 +75,8 @@ def read_query(table: str, location: Location) -> Query:
     """The one statement of a file. Raises InputRefused."""
     where = f"{table}: {location.shown}"
     try:
-        text = location.path.read_text("utf-8-sig")
-    except OSError as error:
-        raise InputRefused(f"{where}: cannot be read ({error.strerror}); check the path and its permissions") from None
+        with files.opened(where, location.path) as (stream, _):
+            text = io.TextIOWrapper(io.BytesIO(stream.read()), "utf-8-sig").read()
     except UnicodeError:
         raise InputRefused(f"{where}: the query is not UTF-8; save it as UTF-8") from None
     statement, rest = _first(text)

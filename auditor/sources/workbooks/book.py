@@ -14,6 +14,7 @@ import python_calamine as calamine
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
+from auditor.reading import files
 from auditor.reading.decoding import Source as Bytes
 from auditor.sources.workbooks import ods, xls, xlsx
 from auditor.sources.workbooks.facts import Cell, SheetFacts
@@ -96,11 +97,7 @@ class Book:
 @contextmanager
 def opened(where: str, path: Path, policy: Policy) -> Iterator[Book]:
     """Open a workbook. Raises InputRefused for what is none, is damaged or is protected by a password."""
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise InputRefused(f"{where}: cannot be read ({error.strerror}); check the path and its permissions") from None
-    with stream, ExitStack() as stack:
+    with files.opened(where, path) as (stream, _), ExitStack() as stack:
         with _refusing(where):
             book = _of_ole(where, path) if stream.read(4) == _OLE else _of_package(where, stack, stream, path, policy)
         yield book

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
-from auditor.reading.files import Signature, signature
+from auditor.reading import files
+from auditor.reading.files import Signature
 from auditor.reading.kinds import Location
 from auditor.schema.names import counted
 from auditor.sources.source import RECORD, Context, Source
@@ -37,7 +38,7 @@ class _File:
     """A file as it was read. `billed`: the rows of its 837s, on disk; `paid`: those of its 835s; `filled`: their columns."""
 
     location: Location
-    touched: Signature
+    touched: Signature | None
     billed: Path
     paid: pl.DataFrame
     filled: set[str]
@@ -54,15 +55,15 @@ def read(table: str, locations: Sequence[Location], context: Context) -> Iterato
         raise InputRefused(f"{table}: {locations[0].shown}: this is an X12 interchange, which has claims; use --claims")
     scratch = context.folder / "x12"
     scratch.mkdir()
-    files = [
+    found_files = [
         _read(location, scratch / f"{number}.parquet", number, context.policy)
         for number, location in enumerate(locations)
     ]
-    paid = pl.concat([file.paid for file in files], rechunk=True)
-    billed = [file.billed for file in files]
+    paid = pl.concat([file.paid for file in found_files], rechunk=True)
+    billed = [file.billed for file in found_files]
     sent = sent_on(billed)
     found = matched(billed, paid, sent) if paid.height else None
-    for number, file in enumerate(files):
+    for number, file in enumerate(found_files):
         yield _source(number, file, found, paid, sent)
 
 
@@ -74,10 +75,9 @@ def _read(location: Location, billed: Path, number: int, policy: Policy) -> _Fil
     where, filled, paid = f"claims: {location.shown}", set[str](), []
     try:
         with (
-            location.path.open("rb") as stream,
+            files.opened(where, location.path) as (stream, touched),
             pq.ParquetWriter(billed, _empty(professional.COLUMNS).to_arrow().schema, compression="lz4") as writer,
         ):
-            touched = signature(location.path.stat())
             for block in chain(blocks(stream, policy.encoding), [None]):
                 if block:
                     envelopes.feed(block)
@@ -91,8 +91,6 @@ def _read(location: Location, billed: Path, number: int, policy: Policy) -> _Fil
         ) from None
     except UnicodeDecodeError:
         raise InputRefused(f'{where}: not UTF-8 text; set its encoding in the policy: encoding = "cp1252"') from None
-    except OSError as error:
-        raise InputRefused(f"{where}: cannot be read ({error.strerror}); check the path and its permissions") from None
     own = pl.concat(paid).with_columns(file=pl.lit(number, pl.UInt32))
     return _File(location, touched, billed, own, filled, envelopes, transactions)
 
@@ -135,10 +133,7 @@ def _frames(
     columns: list[str],
     warnings: list[str],
 ) -> Iterator[pl.DataFrame]:
-    if signature(file.location.path.stat()) != file.touched:
-        raise InputRefused(
-            f"claims: {file.location.shown}: the file changed while it was read; run again when it is finished"
-        )
+    files.require_unchanged(f"claims: {file.location.shown}", file.location.path, file.touched)
     if file.envelopes.left_out:
         kinds = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(file.envelopes.left_out.items()))
         warnings.append(f"transactions other than 837P and 835 are left out: {kinds}")
