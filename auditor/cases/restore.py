@@ -26,7 +26,13 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     numbers; a run whose folder is gone keeps its name. Claims that waited for their window are not known any more.
     Raises InputRefused where no folder has cases, or they do not agree.
     """
-    runs = _runs_with_cases(folder)
+    try:
+        runs = runs_with_cases(folder)
+    except UnreadableRun as unreadable:
+        raise InputRefused(
+            f"{unreadable.run}: its cases cannot be read, or an older version wrote them ({unreadable.reason}); "
+            "put a copy of the ledger back, or move this folder away"
+        ) from None
     if not runs:
         raise InputRefused(f"{folder}: no run with cases here; name the folder that was given to --out")
     known_runs = {run.run_id: run for run, _ in runs}
@@ -64,8 +70,16 @@ def _marked(run: Summary, cases: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
-    """The runs of the last ledger in a folder, in order, with the cases that each has."""
+class UnreadableRun(Exception):
+    """A run's folder, and the kind of the error that reading its cases raised."""
+
+    def __init__(self, run: Path, reason: str) -> None:
+        super().__init__(reason)
+        self.run, self.reason = run, reason
+
+
+def runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
+    """The runs of the last ledger in a folder, in its own order, with the cases that each has. Raises UnreadableRun."""
     runs: dict[str, tuple[Summary, pl.DataFrame]] = {}
     for run_folder in past.folders(folder):
         if not (run_folder / "cases.parquet").is_file():
@@ -75,10 +89,7 @@ def _runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
             ledger_update.facts(cases, pl.lit(False))
             cases.select(COLUMNS)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-            raise InputRefused(
-                f"{run_folder}: its cases cannot be read, or an older version wrote them ({type(error).__name__}); "
-                "put a copy of the ledger back, or move this folder away"
-            ) from None
+            raise UnreadableRun(run_folder, type(error).__name__) from None
         runs[run.run_id] = (run, cases)
     latest = (folder / "latest").resolve().name
     order = _last_chain({name: run.ledger for name, (run, _) in runs.items()}, (proof.last_noted(folder), latest))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from auditor.cases import restore
 from auditor.errors import InputRefused, OutputFailed
 from auditor.runs import past
 
@@ -46,25 +47,20 @@ def old_runs(out: Path, keep: timedelta, now: datetime | None = None) -> list[Ol
 
 def _needed(out: Path, runs: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """The runs that stay, and why: those that rebuilding the ledger needs, and the newest."""
-    first, cases = "", list[pl.DataFrame]()
-    for run in runs:
-        try:
-            if past.read(run / "summary.json").ledger.previous_run is None and (run / "cases.parquet").is_file():
-                first, cases = run.name, []  # another ledger began
-            if (run / "cases.parquet").is_file():
-                cases.append(past.scan(run, "cases").select("number", "state", run=pl.lit(run.name)).collect())
-        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-            raise InputRefused(
-                f"{run}: cannot be read ({type(error).__name__}), so it is not known which folders are needed; put a copy "
-                "of it back, or move it away"
-            ) from None
-    if first:
-        yield first, "the ledger began with it"
-    if cases:
+    try:
+        ledger_runs = restore.runs_with_cases(out)
+    except restore.UnreadableRun as unreadable:
+        raise InputRefused(
+            f"{unreadable.run}: cannot be read ({unreadable.reason}), so it is not known which folders are needed; put a "
+            "copy of it back, or move it away"
+        ) from None
+    if ledger_runs:
+        yield ledger_runs[0][0].run_id, "the ledger began with it"
+        cases = [cases.select("number", "state", run=pl.lit(run.run_id)) for run, cases in ledger_runs]
         last = pl.concat(cases).unique("number", keep="last", maintain_order=True)
-        for run_name, states in last.group_by("run").agg(pl.col("state").unique()).iter_rows():
+        for run_id, states in last.group_by("run").agg(pl.col("state").unique()).iter_rows():
             active = {"open", "confirmed"} & set(states)
-            yield run_name, "it is the last that shows an open or confirmed case" if active else "the ledger needs it"
+            yield run_id, "it is the last that shows an open or confirmed case" if active else "the ledger needs it"
     yield runs[-1].name, "it is the newest"
     if (out / "latest").is_symlink():
         yield (out / "latest").readlink().name, "it is the latest"

@@ -121,3 +121,22 @@ def test_the_amounts_are_those_of_violations_and_reviews(out: Path):
         "LBK001"
     ] == 680.0  # a violation of 40 and a review of 640
     assert first.facts[2][0] == "First run"
+
+
+def test_the_ledgers_own_order_says_which_run_is_the_last_that_shows_a_case(out: Path, tmp_path: Path):
+    """The clock went back before the third run, which has the cases; its folder sorts before the others."""
+    shutil.copytree(out, tmp_path / "out", symlinks=True)
+    third = max((tmp_path / "out").glob("2*"))
+    early = third.with_name(f"20200101T000000000Z{third.name[19:]}")
+    summary = json.loads((third / "summary.json").read_text())
+    (third / "summary.json").write_text(json.dumps(summary | {"run_id": early.name}))
+    third.rename(early)
+    (tmp_path / "out" / "latest").unlink()
+    (tmp_path / "out" / "latest").symlink_to(early.name)
+    (tmp_path / "out" / ".entered").write_text(early.name)
+    needed = {run.path.name: run.needed for run in prune.old_runs(tmp_path / "out", timedelta(days=-1))}
+    second = sorted(path.name for path in (tmp_path / "out").glob("2*"))[2]
+    assert needed[early.name] == "it is the latest" and needed[second] == "it is the newest"
+    (tmp_path / "out" / "latest").unlink()
+    needed = {run.path.name: run.needed for run in prune.old_runs(tmp_path / "out", timedelta(days=-1))}
+    assert needed[early.name] == "it is the last that shows an open or confirmed case"
