@@ -162,7 +162,7 @@ def compare_with_the_run_before(options: Options, result: Result, figures: Summa
             auditing.exports_of(result.inputs, options.settings),
             earlier=past.read(options.out / "latest" / "summary.json"),
             now=figures,
-            history=past.history(options.out, 2 * drift.RUNS),
+            history=[run for run in past.history(options.out, 2 * drift.RUNS) if run.ledger.run],
         )
         figures.warnings = [*checks.compared(exports), *figures.warnings]
 

@@ -105,9 +105,11 @@ def warnings(exports: Exports) -> tuple[str, ...]:
 
 def compared(exports: Exports) -> tuple[str, ...]:
     """What a person should know of this run beside the runs before. Raises InputRefused."""
-    refuse(exports, Stage.COMPARED)
-    checks = (check for check in ALL if check.stage is Stage.COMPARED)
-    return tuple(issue.text for check in checks for issue in check.judge(exports))
+    found = [issue for check in ALL if check.stage is Stage.COMPARED for issue in check.judge(exports)]
+    for issue in found:
+        if issue.effect is Effect.REFUSE:
+            raise InputRefused(issue.text)
+    return tuple(issue.text for issue in found)
 
 
 def quality_report(profiles: Profiles, lines: pl.DataFrame, providers: pl.DataFrame, policy: Policy) -> QualityReport:

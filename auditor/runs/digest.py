@@ -3,7 +3,6 @@
 Source: docs/specification.md#digest.
 """
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,11 +61,7 @@ def digest(folder: Path, *, show_ids: bool = False) -> Digest:
 
 def trend(out: Path, until: str) -> list[Row]:
     """The last runs up to one, oldest first: audited claims, share in violation, new findings, open cases, returned."""
-    rows = []
-    for run in [run for run in past.folders(out) if run.name <= until][-_TREND:]:
-        with contextlib.suppress(OSError, ValueError):
-            rows.append(_figures(past.read(run / "summary.json")))
-    return rows
+    return [_figures(summary) for summary in past.history(out, _TREND, until)]
 
 
 def _figures(summary: Summary) -> Row:

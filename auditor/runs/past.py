@@ -31,13 +31,13 @@ def read(path: Path) -> Summary:
     return Summary.model_validate_json(path.read_bytes())
 
 
-def history(out: Path, runs: int) -> list[Summary]:
-    """The summaries of the last runs in an output folder that a ledger knows, oldest first; damaged ones are left out."""
+def history(out: Path, runs: int, until: str = "~") -> list[Summary]:
+    """The summaries of the last runs in an output folder, up to one, oldest first; damaged ones are left out."""
     found: list[Summary] = []
-    for run in folders(out)[-runs:]:
+    for run in [run for run in folders(out) if run.name <= until][-runs:]:
         with contextlib.suppress(OSError, ValueError):
             found.append(read(run / "summary.json"))
-    return [summary for summary in found if summary.ledger.run]
+    return found
 
 
 def scan(run: Path, table: str) -> pl.LazyFrame:
