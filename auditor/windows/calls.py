@@ -18,7 +18,7 @@ OWN_CALL: Columns = RECORD | {
     "other_party": (FLAG, "the claim names it, and its patient or provider is another"),
     "calls_rounded": (FLAG, "ids by which a claim finds its call look like rounded numbers"),
     "party_unsure": (FLAG, "the claim names it, and hardly any patient or provider of claims is in the calls"),
-    "differs": (TEXT, "what differs from the claim, of patient, provider and date, in words"),
+    "differs": (TEXT, "what certainly differs from the claim, of patient, provider and date, in words"),
     "none_on_date": (FLAG, "there is a claims table, and no call of the claim is on the service date"),
 }
 """The claim's own calls."""
@@ -37,11 +37,19 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         "line", "patient_id", "provider_id", "service_date", "service_date_last", "call_dates", "call_unsure",
         "patient_unjoined", "provider_unjoined", "calls_rounded",
     )  # fmt: skip
-    other_patient = pl.col("call_patient") != pl.col("patient_id")
-    other_provider = pl.col("call_provider") != pl.col("provider_id")
+    other = {
+        name: pl.col("named_by_id") & (pl.col(f"call_{name}") != pl.col(f"{name}_id"))
+        for name in ("patient", "provider")
+    }
+    sure = {name: differs & ~pl.col(f"{name}_unjoined") for name, differs in other.items()}
     day, last = pl.col("service_date"), pl.coalesce("service_date_last", "service_date")
-    off_date = ~pl.col("call_date").is_between(day, last)
     on_a_day = pl.col("call_date").is_between(day, last).any().over("line")
+    none_on_date = (
+        pl.lit(records.has_claims_table) & ~pl.col("call_unsure") & ~pl.col("call_dates").list.contains(day) & ~on_a_day
+    )
+    words = [
+        pl.when(differs.fill_null(False)).then(pl.lit(name)) for name, differs in {**sure, "date": none_on_date}.items()
+    ]
     return calls.join(own, on="line", how="inner").with_columns(
         kind=pl.lit("call"),
         date_only=pl.lit(False),
@@ -50,27 +58,10 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         gap_days=bounds.days_between("call_date", "service_date").abs(),
         order=pl.lit(0, pl.Int64),
         elapsed=pl.lit(None, pl.Int64),
-        other_party=pl.col("named_by_id")
-        & ~pl.col("call_unsure")
-        & ((other_patient & ~pl.col("patient_unjoined")) | (other_provider & ~pl.col("provider_unjoined"))),
-        party_unsure=pl.col("named_by_id")
-        & ((other_patient & pl.col("patient_unjoined")) | (other_provider & pl.col("provider_unjoined"))),
-        differs=pl.concat_str(
-            [
-                pl.when(differs.fill_null(False)).then(pl.lit(name))
-                for name, differs in {
-                    "patient": other_patient & pl.col("named_by_id"),
-                    "provider": other_provider & pl.col("named_by_id"),
-                    "date": off_date & pl.lit(records.has_claims_table),
-                }.items()
-            ],
-            separator=" and ",
-            ignore_nulls=True,
-        ),
-        none_on_date=pl.lit(records.has_claims_table)
-        & ~pl.col("call_unsure")
-        & ~pl.col("call_dates").list.contains(day)
-        & ~on_a_day,
+        other_party=~pl.col("call_unsure") & (sure["patient"] | sure["provider"]),
+        party_unsure=pl.any_horizontal(differs & pl.col(f"{name}_unjoined") for name, differs in other.items()),
+        differs=pl.concat_str(words, separator=" and ", ignore_nulls=True),
+        none_on_date=none_on_date,
     )
 
 
