@@ -359,14 +359,19 @@ def _files(parts: Sequence[Part], rows_back: Iterable[Any], *, digested: bool) -
         unused, rows, facts = mapping.pop("", ()), pairs["rows"][0], pickle.loads(pairs["facts"][0])
         if path in files:
             rows, facts = files[path].rows + rows, files[path].facts + facts
-        files[path] = SourceFile(path, 0, "", rows, mapping, unused, Path(path), None, facts, _kind(path))
+        files[path] = SourceFile(
+            path, 0, "", rows, mapping, unused, Path(path), None, facts, "csv" if _is_csv(path) else "parquet"
+        )
     for path, part in local_parts.items():
         with part.opened(path) as (stream, touched):
             digest, size = hashlib.sha256(), 0
             while digested and (block := stream.read(1 << 20)):
                 digest.update(block)
                 size += len(block)
-        files[path] = replace(files[path], bytes=size, sha256=digest.hexdigest(), origin=part.path, signature=touched)
+        kind = "parquet" if _is_parquet(part) else "csv"
+        files[path] = replace(
+            files[path], bytes=size, sha256=digest.hexdigest(), origin=part.path, signature=touched, kind=kind
+        )
     return tuple(files[path] for path in [*local_parts, *sorted(files.keys() - local_parts.keys())])
 
 
@@ -378,7 +383,7 @@ def _summaries(rows_back: Iterable[Any], file_order: Mapping[str, int]) -> list[
 
 def _is_parquet(part: Part) -> bool:
     if part.address:
-        return not part.address.lower().removesuffix(".gz").removesuffix(".zst").endswith((".csv", ".tsv", ".psv"))
+        return not _is_csv(part.address)
     with part.opened(ingest.where(part.table, part.path)) as (stream, _):
         return part.buffer is None and stream.read(4) == b"PAR1"
 
@@ -387,6 +392,6 @@ def _address(part: Part) -> str:
     return part.address or part.path.absolute().as_uri()
 
 
-def _kind(path: str) -> str:
-    """Whether a file is csv or parquet, by its name."""
-    return "parquet" if path.lower().endswith((".parquet", ".pq")) else "csv"
+def _is_csv(path: str) -> bool:
+    """Whether an address is that of CSV, by its name."""
+    return path.lower().removesuffix(".gz").removesuffix(".zst").endswith((".csv", ".tsv", ".psv"))
