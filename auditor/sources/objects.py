@@ -3,8 +3,6 @@
 Each object is fetched once, in the version that was found, so that everything that reads it sees the same bytes.
 """
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +16,7 @@ from urllib.parse import urlsplit
 from auditor.errors import InputRefused, OutputFailed
 from auditor.reading import kinds, paths
 from auditor.sources import web
+from auditor.sources.scratch import made, scratch
 from auditor.sources.source import require_extra
 
 _SCHEMES = ("s3", "gs", "az", "https", "http")
@@ -33,25 +32,17 @@ def fetched(given: Mapping[str, Sequence[str]], parent: Path | None) -> Iterator
     if not any(_scheme(path) for several in given.values() for path in several):
         yield {table: list(several) for table, several in given.items()}
         return
-    folder = _folder(parent)
     roots: dict[str, Path] = {}
-    try:
-        yield {table: [_fetched(table, one, folder, roots) for one in several] for table, several in given.items()}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        paths.forget(folder)
+    with scratch(parent, ".unfinished-objects-") as folder:
+        try:
+            yield {table: [_fetched(table, one, folder, roots) for one in several] for table, several in given.items()}
+        finally:
+            paths.forget(folder)
 
 
 def _scheme(path: str) -> str:
     scheme, colon, _ = path.partition("://")
     return scheme.lower() if colon and scheme.lower() in _SCHEMES else ""
-
-
-def _folder(parent: Path | None, prefix: str = ".unfinished-objects-") -> Path:
-    try:
-        return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-    except OSError as error:
-        raise OutputFailed(f"{parent or tempfile.gettempdir()}: cannot be written ({error.strerror})") from None
 
 
 def _fetched(table: str, address: str, folder: Path, roots: dict[str, Path]) -> str:
@@ -76,7 +67,7 @@ def _fetched(table: str, address: str, folder: Path, roots: dict[str, Path]) -> 
 def _root(address: str, query: str, folder: Path, roots: dict[str, Path]) -> Path:
     """The folder for what is below an address; the same object is fetched once."""
     if (root := roots.get(f"{address}?{query}")) is None:
-        root = roots[f"{address}?{query}"] = _folder(folder, "")
+        root = roots[f"{address}?{query}"] = made(folder)
         paths.place(root, address)
     return root
 

@@ -6,8 +6,6 @@ Source: docs/specification.md#sources.
 """
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -23,6 +21,7 @@ from auditor.policy import Policy
 from auditor.reading import files
 from auditor.reading.ingest import Part, Parts, Staged
 from auditor.reading.kinds import Location
+from auditor.sources.scratch import scratch
 from auditor.sources.source import Context, Source
 
 
@@ -44,7 +43,7 @@ def staged(
     if not any(one.located for one in found.values()):
         yield {table: _of_table(table, one, None) for table, one in found.items()}
         return
-    with _scratch(parent) as folder:
+    with scratch(parent, ".unfinished-sources-") as folder:
         located = {table: one.located for table, one in found.items()}
         context = Context(policy, folder, frozenset(found), database, sample, located=located)
         with context.stack:
@@ -58,19 +57,6 @@ def refuse_on_spark(table: str, location: Location) -> None:
         f"{table}: {location.shown}: --engine spark does not read sources of the kind {location.kind.name}; use "
         "--engine local, or export to CSV or Parquet"
     )
-
-
-@contextmanager
-def _scratch(parent: Path | None) -> Iterator[Path]:
-    """A private folder for staged files, removed afterwards. Raises OutputFailed where it cannot be made."""
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=".unfinished-sources-", dir=parent))
-    except OSError as error:
-        raise OutputFailed(f"{parent or tempfile.gettempdir()}: cannot be written ({error.strerror})") from None
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _of_table(table: str, found: files.Found, context: Context | None) -> tuple[list[Part], tuple[str, ...]]:
