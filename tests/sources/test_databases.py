@@ -309,8 +309,8 @@ def test_files_that_cannot_be_read(tmp_path, lite):
     (tmp_path / "latin.sql").write_bytes("select 'Andr\xe9'".encode("latin-1"))
     gone = Location(query(tmp_path, "").kind, tmp_path / "gone.sql", "gone.sql")
     for opened, problem in (
-        (lambda: rows(tmp_path, f"duckdb:///{tmp_path}/none.duckdb", VISIT), "it is no database of this kind or version.*; correct --database, or try again later"),
-        (lambda: rows(tmp_path, f"sqlite:///{tmp_path}/none.db", "select * from visits"), "the database is no SQLite file"),
+        (lambda: rows(tmp_path, f"duckdb:///{tmp_path}/none.duckdb", VISIT), "it is not a database of this kind or version.*; correct --database, or try again later"),
+        (lambda: rows(tmp_path, f"sqlite:///{tmp_path}/none.db", "select * from visits"), "the database is not a SQLite file"),
         (lambda: read_query("visits", gone), "gone.sql: cannot be read"),
         (lambda: read_query("visits", replace(gone, path=tmp_path / "latin.sql")), "the query is not UTF-8"),
         (lambda: rows(tmp_path, lite, "select cast(x'ff' as text) visit_id, 'p' patient_id, 1 visit_start"),

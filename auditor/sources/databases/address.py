@@ -41,5 +41,5 @@ def existing_file(url: str) -> Path:
 
 def not_opened(path: Path) -> InputRefused:
     """The refusal of a file that its database cannot open."""
-    problem = "is no database of this kind or version, may not be read, or is open for writing in another program"
+    problem = "is not a database of this kind or version, may not be read, or is open for writing in another program"
     return InputRefused(f"--database: {shown(path)}: it {problem}; correct --database, or try again later")

@@ -29,7 +29,7 @@ _PROBLEMS = {
     "no such function": "the query names a function that SQLite does not have",
     "readonly|read-only": "the query writes; give one that only reads",
     "locked|busy": "another program writes to the database; run again when it has finished",
-    "not a database": "the database is no SQLite file; correct --database",
+    "not a database": "the database is not a SQLite file; correct --database",
     "malformed|disk image": "the database is damaged; restore it, or export the table",
     "bound|parameter": "the query has parameters; write their values in it",
 }
