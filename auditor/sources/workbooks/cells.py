@@ -3,9 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from functools import partial
-from typing import Any
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -64,11 +62,15 @@ def texts(cells: Sequence[Cell], use: Use, *, since_1904: bool = False, shifted:
         own = [cell if cell.__class__ is kind else None for cell in cells]
         if kind in (int, float):
             found = _numbers(pl.Series(own, dtype=pl.Float64), use)
-        elif kind is datetime and use.kind not in _LENGTHS:
+        elif kind is timedelta:
+            found = _lengths(pl.Series(own, dtype=pl.Duration("us")), use, since_1904)
+        elif kind in (date, datetime) and use.kind in _LENGTHS:
+            found = _lengths(pl.Series(own, dtype=pl.Datetime("us")), use, since_1904)
+        elif kind is datetime:
             found = _instants(pl.Series(own, dtype=pl.Datetime("us")), use, since_1904)
         else:
-            written = _written(kind, use, since_1904)
-            found = pl.Series([None if cell is None else written(cell) for cell in own], dtype=pl.String)
+            found = pl.Series([None if cell is None else str(cell) for cell in own], dtype=pl.String)
+            found = found.str.to_uppercase() if kind is bool else found
         column = found if len(kinds) == 1 else column.zip_with(found.is_null(), found)
     if use.kind in _INSTANTS and str in kinds:
         column = _in_place(column, _ISO_CLOCK.pattern, _clock_of_iso)
@@ -89,17 +91,6 @@ def _numbers(values: pl.Series, use: Use) -> pl.Series:
     return values.to_frame("n").select(text).to_series()
 
 
-def _written(kind: type, use: Use, since_1904: bool) -> Callable[[Any], str]:
-    """How a cell of a kind is written in a column."""
-    if kind is bool:
-        return lambda cell: "TRUE" if cell else "FALSE"
-    if use.kind in _LENGTHS and kind in (date, datetime):
-        return partial(_length_of_clock, since_1904=since_1904)
-    if kind is timedelta:
-        return _clock_of_length if use.kind in _INSTANTS else _length
-    return str
-
-
 def _instants(values: pl.Series, use: Use, since_1904: bool) -> pl.Series:
     """Instants, or the times of day that they are on one of the days that sheets use for that.
 
@@ -114,26 +105,31 @@ def _instants(values: pl.Series, use: Use, since_1904: bool) -> pl.Series:
     return values.to_frame("at").select(text.otherwise(at.dt.to_string("%F %T%.f"))).to_series()
 
 
-def _length(cell: timedelta) -> str:
-    """A length as hours, minutes and seconds."""
-    if cell < timedelta():
-        return "-1"
-    seconds, fraction = cell // timedelta(seconds=1), cell.microseconds
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}" + (f".{fraction:06}" if fraction else "")
+def _lengths(values: pl.Series, use: Use, since_1904: bool) -> pl.Series:
+    """Lengths as hours, minutes and seconds, in a column of dates those under a day as times of day; -1: negative ones.
+
+    In a column of lengths, clock times are lengths since the sheet's first day, and other dates are dates.
+    """
+    at = pl.col("at")
+    if values.dtype == pl.Duration:
+        return values.to_frame("at").select(_length(at.dt.total_microseconds(), use.kind in _INSTANTS)).to_series()
+    first = pl.lit(datetime(1904, 1, 1) if since_1904 else datetime(1899, 12, 31))
+    length = at - pl.when(at < first).then(pl.lit(datetime(1899, 12, 30))).otherwise(first)
+    clock = length.is_between(timedelta(), _LONGEST, closed="left")
+    text = pl.when(clock).then(_length(length.dt.total_microseconds())).otherwise(at.dt.to_string("%F %T"))
+    return values.to_frame("at").select(text).to_series()
 
 
-def _length_of_clock(cell: date, since_1904: bool) -> str:
-    """The length that a clock time of the sheet's first days is; else a date, which is no length."""
-    at = cell if isinstance(cell, datetime) else datetime.combine(cell, time())
-    first = datetime(1904, 1, 1) if since_1904 else datetime(1899, 12, 31)
-    if at < first:
-        first = datetime(1899, 12, 30)
-    return _length(at - first) if timedelta() <= at - first < _LONGEST else str(cell)
-
-
-def _clock_of_length(cell: timedelta) -> str:
-    """The time of day of a length under a day."""
-    return str((datetime.min + cell).time()) if timedelta() <= cell < timedelta(days=1) else _length(cell)
+def _length(microseconds: pl.Expr, clock: bool = False) -> pl.Expr:
+    seconds, fraction = microseconds // 1_000_000, microseconds % 1_000_000
+    hours = (seconds // 3600).cast(pl.String)
+    text = pl.format(
+        "{}:{}:{}{}",
+        pl.when((seconds < 86_400) & clock).then(hours.str.zfill(2)).otherwise(hours),
+        *((part % 60).cast(pl.String).str.zfill(2) for part in (seconds // 60, seconds)),
+        pl.when(fraction == 0).then(pl.lit("")).otherwise("." + fraction.cast(pl.String).str.zfill(6)),
+    )
+    return pl.when(microseconds < 0).then(pl.lit("-1")).otherwise(text)
 
 
 def _clock_of_iso(text: str) -> str:
