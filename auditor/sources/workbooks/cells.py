@@ -1,9 +1,9 @@
 """Cells of a sheet → text, by each cell's own kind and by what its column is for. Source: docs/workbooks.md."""
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import polars as pl
 
@@ -20,10 +20,8 @@ _CLOCK_DAYS_1904 = date(1899, 12, 30), date(1904, 1, 1)
 _LONGEST = timedelta(hours=9999)
 _EXACT = 1e15
 """Sheets keep 15 digits of a number."""
-_EPOCHS = 1462
-"""Days from the epoch of 1900 to that of 1904."""
-_SERIAL = re.compile(r"\d{1,6}(?:\.\d+)?")
-_ISO_CLOCK = re.compile(r"PT(?:(\d{1,2})H)?(?:(\d{1,2})M)?(?:(\d{1,2})(?:\.\d+)?S)?")
+_SERIAL = r"\d{1,6}(?:\.\d+)?"
+_ISO_CLOCK = r"PT(?:(\d{1,2})H)?(?:(\d{1,2})M)?(?:(\d{1,2})(?:\.\d+)?S)?"
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,10 @@ def uses(table: str, headers: Sequence[str], policy: Policy, chosen: Collection[
     return [found.get(fold(name), Use()) for name in headers]
 
 
-def texts(cells: Sequence[Cell], use: Use, *, since_1904: bool = False, shifted: bool = False) -> pl.Series:
+def texts(cells: Sequence[Cell], use: Use, *, since_1904: bool = False, serials: bool = False) -> pl.Series:
     """A column's cells as text; null where blank.
 
-    `since_1904`: the workbook counts days from 1904-01-01. `shifted`: days that are numbers become those since
-    1899-12-30.
+    `since_1904`: the workbook counts days from 1904-01-01. `serials`: in a column of dates, numbers are such days.
     """
     kinds = set(map(type, cells))
     column = pl.Series([cell if cell.__class__ is str else None for cell in cells] if kinds != {str} else cells,
@@ -73,11 +70,9 @@ def texts(cells: Sequence[Cell], use: Use, *, since_1904: bool = False, shifted:
             found = found.str.to_uppercase() if kind is bool else found
         column = found if len(kinds) == 1 else column.zip_with(found.is_null(), found)
     if use.kind in _INSTANTS and str in kinds:
-        column = _in_place(column, _ISO_CLOCK.pattern, _clock_of_iso)
-    if shifted and use.kind in _INSTANTS:
-        column = _in_place(
-            column, _SERIAL.pattern, lambda text: f"{float(text) + _EPOCHS:.10f}".rstrip("0").rstrip(".")
-        )
+        column = _in_place(column, _ISO_CLOCK, _clocks_of_iso)
+    if serials and use.kind in _INSTANTS:
+        column = _in_place(column, _SERIAL, partial(_of_serials, since_1904=since_1904))
     return column
 
 
@@ -132,19 +127,35 @@ def _length(microseconds: pl.Expr, clock: bool = False) -> pl.Expr:
     return pl.when(microseconds < 0).then(pl.lit("-1")).otherwise(text)
 
 
-def _clock_of_iso(text: str) -> str:
-    """The time of day of PT13H5M."""
-    hours, minutes, seconds = (int(part or 0) for part in _ISO_CLOCK.fullmatch(text).groups())  # type: ignore[union-attr]
-    return f"{hours:02}:{minutes:02}:{seconds:02}"
+def _clocks_of_iso(texts: pl.Series) -> pl.Series:
+    """The times of day of PT13H5M."""
+    parts = texts.str.extract_groups(_ISO_CLOCK).struct.unnest()
+    return parts.select(pl.concat_str(pl.all().fill_null("").str.zfill(2), separator=":")).to_series()
 
 
-def _in_place(texts: pl.Series, pattern: str, written: Callable[[str], str]) -> pl.Series:
+def _of_serials(texts: pl.Series, since_1904: bool) -> pl.Series:
+    """The dates, the instants to the millisecond, or under 1 the times of day, that are so many days."""
+    days = pl.col("days").cast(pl.Float64)
+    at = pl.lit(datetime(1904, 1, 1) if since_1904 else datetime(1899, 12, 30)) + pl.duration(
+        milliseconds=(days * 86_400_000).round(0).cast(pl.Int64)
+    )
+    text = (
+        pl.when(at.dt.time() == pl.time(0))
+        .then(at.dt.to_string("%F"))
+        .when(days < 1)
+        .then(at.dt.to_string("%T%.f"))
+        .otherwise(at.dt.to_string("%F %T%.f"))
+    )
+    return texts.to_frame("days").select(text).to_series()
+
+
+def _in_place(texts: pl.Series, pattern: str, written: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """Write those texts anew that have a pattern."""
     hits = texts.str.contains(f"^(?:{pattern})$").fill_null(False)
     if not hits.any():
         return texts
     places = hits.arg_true()
-    return texts.scatter(places, [written(text) for text in texts.gather(places)])
+    return texts.scatter(places, written(texts.gather(places)))
 
 
 def with_facts(cells: Sequence[Cell], rows: Sequence[int], facts: Mapping[int, Cell]) -> Sequence[Cell]:
