@@ -214,6 +214,27 @@ def test_references_resolve_in_whatever_form_and_across_files(tmp_path: Path):
     assert rows(found["providers"], "provider_id") == [("d",)]
 
 
+def test_a_contained_resource_is_its_identifier(tmp_path: Path):
+    npi = "http://hl7.org/fhir/sid/us-npi"
+    inside = [
+        {"resourceType": "Practitioner", "id": "1", "identifier": [{"system": npi, "value": "1234567893"}]},
+        {"resourceType": "Patient", "id": "2", "identifier": [{"value": "M&1 +2"}]},
+        {"resourceType": "Practitioner", "id": "3"},
+    ]
+    visits = [
+        encounter("a", contained=inside, participant=[{"individual": {"reference": "#1"}}]),
+        encounter(
+            "b", contained=inside, participant=[{"individual": {"reference": "#3"}}], subject={"reference": "#2"}
+        ),
+    ]
+    known = [{"resourceType": "Practitioner", "id": "d", "identifier": [{"system": npi, "value": "1234567893"}]}]
+    found = extracts(tmp_path, visits={"Encounter": visits}, providers={"all": known})["visits"]
+    assert rows(found, "patient_id", "provider_id") == [("p", "d"), ("M&1 +2", None)]
+    assert [warning.partition("ndjson: ")[2] for warning in found.warnings] == [
+        "references into their own resource are blank: 1"
+    ]
+
+
 def test_a_performer_is_chosen_by_the_kind_of_participation(tmp_path: Path):
     def participant(code: str, who: str) -> dict[str, Any]:
         return {"type": [concept(code, "")], "individual": {"reference": who}}
