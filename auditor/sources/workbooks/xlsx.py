@@ -102,7 +102,9 @@ class _Block:
                 row=attribute("""r=["'][A-Z]+([0-9]+)""").cast(pl.Int32),
                 style=attribute("""s=["']([0-9]+)""").cast(pl.Int32),
                 type=attribute("""t=["']([A-Za-z]+)"""),
-                value=x.str.extract(rf"{self.filled[:-4]}([^<]+)<").str.replace(rf"^(?:{_SPACE})+$", "").replace("", None),
+                value=x.str.extract(rf"{self.filled[:-4]}([^<]+)<")
+                .str.replace(rf"^(?:{_SPACE})+$", "")
+                .replace("", None),
                 formula=x.str.contains(rf"<{self.prefix}f[ />]"),
             )
         )
