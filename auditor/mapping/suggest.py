@@ -140,7 +140,9 @@ def save(text: str, path: Path) -> None:
 
 def command(paths: Mapping[str, Sequence[str]], policy_file: str, database: str | None = None) -> str:
     """The command that shows what a policy makes of the files, as a shell takes it."""
-    options = [one for table, files in paths.items() for file in files for one in (f"--{table.replace('_', '-')}", file)]
+    options = [
+        one for table, files in paths.items() for file in files for one in (f"--{table.replace('_', '-')}", file)
+    ]
     options += ["--database", database] if database else []
     return shlex.join(map(without_credentials, ["audit98968", "check", "--policy", policy_file, *options]))
 
