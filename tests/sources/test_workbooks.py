@@ -254,7 +254,7 @@ def test_a_sheet_of_each_workbook_of_a_glob(tmp_path):
         read(f"{tmp_path}/*.xlsx#Calls")
     (tmp_path / "c.xlsx").write_text("call_id\n")
     with pytest.raises(
-        InputRefused, match=r"c\.xlsx: matches a path with #Calls, but is no xlsx or ods or xls; narrow"
+        InputRefused, match=r"c\.xlsx: matches a path with #Calls, but is not of the kind xlsx or ods or xls"
     ):
         read(f"{tmp_path}/*.xlsx#Calls")
     with pytest.raises(InputRefused, match="no such file"):
