@@ -63,6 +63,8 @@ class Rule:
     what all records have, and `exclusion_reason` for a record that supports
     nothing; with `explains_rejected_records`, such records are counted. `page` and `nothing` may contain the policy's
     numbers (`Numbers`) in braces; `nothing` may also contain the claim's columns.
+
+    `origin`: the package of a local rule and its version; blank for a rule of the product.
     """
 
     code: str
@@ -94,6 +96,7 @@ class Rule:
     detail: pl.Expr = field(default_factory=lambda: pl.lit(None, pl.String))
     exclusion_reason: pl.Expr = field(default_factory=lambda: pl.col("exclusion_reason"))
     explains_rejected_records: bool = False
+    origin: str = ""
 
     def __post_init__(self) -> None:
         """Every column that the rule names must be listed in windows/ or the schema. Raises ValueError."""
