@@ -27,7 +27,6 @@ from auditor.judging.findings import KEYS
 from auditor.reading.files import shown
 from auditor.reports import folder, tables, text
 from auditor.rules import select
-from auditor.rules.sentences import without_ids
 from auditor.runs import past
 from auditor.schema.names import counted, harmless
 from auditor.schema.tables import fold_term
@@ -98,7 +97,7 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
     rows = published(cases, queries.ledger_of(location).parent)
     if not given["show_ids"]:
         hidden = [pl.lit(None, rows.schema[name]).alias(name) for name in (*_IDS, *_ABOUT_A_PATIENT)]
-        rows = rows.with_columns(*hidden, without_ids())
+        rows = rows.with_columns(*hidden, tables.without_ids())
     if given["format"] != "text":
         records = [json.loads(line) for line in tables.to_jsonl(rows).splitlines()]
         as_json = json.dumps(records, indent=2, ensure_ascii=False) + "\n"

@@ -373,6 +373,9 @@ def _rules(result: Result) -> list[RuleResult]:
             for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN)
         }
         counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
-        rules.append(RuleResult(code=rule.code, name=rule.name, evaluated=reason is None, reason=reason, dismissed=0,
-                                settled=0, **counted, **amounts[rule.code]))  # fmt: skip
+        origin = {"local": rule.origin} if rule.origin else {}
+        rules.append(RuleResult.model_validate(
+            {"code": rule.code, "name": rule.name, "evaluated": reason is None, "reason": reason, "dismissed": 0,
+             "settled": 0, **counted, **amounts[rule.code], **origin}
+        ))  # fmt: skip
     return rules

@@ -22,10 +22,9 @@ from auditor.reports.page.phrases import (
     why_none_audited,
 )
 from auditor.reports.summary import shown_payers
-from auditor.reports.tables import URGENT, worst_first
+from auditor.reports.tables import URGENT, without_ids, worst_first
 from auditor.rules.phone_log import NO_LOG
 from auditor.rules.rule import UNASKED
-from auditor.rules.sentences import without_ids
 from auditor.run_summary import Join, PayerResult, RuleResult, Summary, Tally
 from auditor.schema.names import counted, found_of, harmless
 
@@ -174,7 +173,7 @@ def _ledger_lines(out: Console, summary: Summary, urgent: pl.DataFrame, folder: 
         amount = f", {row['amount']:,.2f}" if row["amount"] is not None else ""
         former = f" (was {row['reopened_from']} on {row['decided_on']})" if row["reopened_from"] else ""
         which = f"case {row['case_number']}, {row['rule']} {row['name']}{on}{amount}{former}"
-        out.print(f"  {row['mark']}: {which}: {harmless(sentence)}")
+        out.print(f"  {row['mark']}: {which}" + (f": {harmless(sentence)}" if sentence else ""))
     if more := urgent.height - rows.height:
         out.print(f"  and {more:,} more: audit98968 cases list {shown(folder.parent) if folder else 'DIR'} --mark new")
     out.print(f"This run: {'; '.join(_tallied(counts, mark) for mark, counts in ledger.this_run.items())}")

@@ -64,6 +64,8 @@ class Rule:
     numbers (`Numbers`) in braces; `nothing` may also contain the claim's columns. `message` is the finding's sentence, of
     the claim's columns and those of the related record (`windows.columns.RELATED`), of which `detail` and `reason` are
     what the rule says of it.
+
+    `origin`: the package of a local rule and its version; blank for a rule of the product.
     """
 
     code: str
@@ -96,6 +98,7 @@ class Rule:
     reason: pl.Expr = field(default_factory=lambda: pl.lit(None, pl.String))
     exclusion_reason: pl.Expr = field(default_factory=lambda: pl.col("exclusion_reason"))
     explains_rejected_records: bool = False
+    origin: str = ""
 
     def __post_init__(self) -> None:
         """Every column that the rule names must be listed in windows/ or the schema. Raises ValueError."""

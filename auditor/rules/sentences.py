@@ -1,7 +1,7 @@
 """The sentence of a finding: which record, how far from the claim, and why it is taken for the same matter.
 
-A sentence about a related record begins with it: what, id, provider, date (`RECORD`). `without_ids` replaces that
-beginning, so that no identifier is left where none may be shown.
+A sentence about a related record begins with it: what, id, provider, date (`RECORD`), and has no other identifier, so that
+a sentence without them can be made of it (`reports.tables.without_ids`).
 
 Source: docs/specification.md#messages.
 """
@@ -52,18 +52,8 @@ _PROVIDER = (
 RECORD = pl.format("{} {}{} on {}", pl.col("related_kind").replace(_NOUNS), "related_id", _PROVIDER, "day")
 """The related record: `visit V1 by provider P1 on 2026-03-05`."""
 
-_IDENTIFIED = rf"(?s)^({'|'.join(sorted(_NOUNS.values(), key=len, reverse=True))}) .* on \d{{4}}-\d\d-\d\d"
-"""As far as the last date, so that an id that looks like a sentence leaves nothing behind."""
-
-
-def without_ids(message: str = "message", related_id: str = "related_id") -> pl.Expr:
-    """The sentence without id, provider and date of its record; null if an older version wrote it in another form."""
-    sentence = pl.col(message)
-    shown = sentence.str.replace(_IDENTIFIED, "a ${1}").str.replace("^a visit billed on claim", "a billed visit")
-    return (
-        pl.when(pl.col(related_id).is_null()).then(sentence).when(sentence.str.contains(_IDENTIFIED)).then(shown)
-    ).alias(message)
-
+IDENTIFIED = rf"(?s)^({'|'.join(sorted(_NOUNS.values(), key=len, reverse=True))}) .* on \d{{4}}-\d\d-\d\d"
+"""RECORD in a sentence, up to the last date in it, so that an id that looks like a sentence leaves nothing behind."""
 
 _STATUSES = {"cancelled": "canceled", "no_show": "no-show", "unrecognised": "status unknown"}
 VISIT = pl.concat_str(

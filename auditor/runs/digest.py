@@ -12,8 +12,7 @@ import polars as pl
 from auditor.cases.states import STATES
 from auditor.judging.findings import AMOUNT
 from auditor.reports.page.phrases import evaluated, share, verdict
-from auditor.reports.tables import URGENT, worst_first
-from auditor.rules.sentences import without_ids
+from auditor.reports.tables import URGENT, without_ids, worst_first
 from auditor.run_summary import Summary
 from auditor.runs import past
 from auditor.runs.explain import find_run

@@ -137,16 +137,15 @@ def test_rat_stats_stratified_sample_takes_the_normal_quantile():
     ],
 )
 def test_rat_stats_units_in_error_of_a_simple_sample(units: int, reviewed: int, wrong: int, limits: tuple[int, int]):
-    """The limits by the definition on page 2-3, in whole numbers: every number of units in error in the frame."""
+    """The limits by the definition on page 2-3, in whole numbers: those beside them are too far."""
     made = estimate([Stratum("all", units, [1] * wrong + [0] * (reviewed - wrong))])
     assert (made.wrong_lower, made.wrong_upper) == limits
     ways = lambda count, found: math.comb(count, found) * math.comb(units - count, reviewed - found)  # noqa: E731
-    possible = range(wrong, units - reviewed + wrong + 1)
-    enough = [
-        n for n in possible if 20 * sum(ways(n, x) for x in range(wrong, reviewed + 1)) > math.comb(units, reviewed)
-    ]
-    few = [n for n in possible if 20 * sum(ways(n, x) for x in range(wrong + 1)) > math.comb(units, reviewed)]
-    assert (enough[0], few[-1]) == limits
+    likely = lambda count, found: 20 * sum(ways(count, x) for x in found) > math.comb(units, reviewed)  # noqa: E731
+    lower, upper = limits
+    enough, few, most = range(wrong, reviewed + 1), range(wrong + 1), units - reviewed + wrong
+    assert likely(lower, enough) and (lower == wrong or not likely(lower - 1, enough))
+    assert likely(upper, few) and (upper == most or not likely(upper + 1, few))
 
 
 def test_rat_stats_units_in_error_of_a_stratified_sample():
