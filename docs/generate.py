@@ -2,9 +2,9 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -15,6 +15,7 @@ from auditor.run_options import RUN_OPTIONS
 from auditor.run_summary import Summary
 from auditor.schema import outputs
 from auditor.schema.tables import TABLES, Column
+from auditor.sources import known
 from tests.support.catalogue import CANARY, Case, cases
 
 FOLDER = Path(__file__).parent
@@ -53,6 +54,46 @@ def tables_page() -> str:
             _table("column | kind | meaning | other headers", rows),
         ]
     return "\n\n".join(parts) + "\n"
+
+
+def sources_page() -> str:
+    """Every source that ships: what it reads of which columns, and what that rests on."""
+    parts = [
+        "# Sources that ship",
+        "This page lists the systems whose exports are known. `make docs` writes it from `auditor/sources/known/`. "
+        "`--source TABLE=NAME` takes the columns, zone, units, words and rows of a table from here; "
+        "[the specification](specification.md#sources-that-ship) says how. A source is *verified* where its maker's "
+        "description of the fields was read.",
+    ]
+    for name in known.names():
+        said = known.content(name)
+        parts += [f"## {name}", f"{said['system']}, {'verified' if said['verified'] else 'not verified'}."]
+        parts += [_facts(table, said[table]) for table in TABLES if table in said]
+        rests = [f"<{page['address']}> ({page['read']}): {page['says']}" for page in said["documentation"]]
+        about = (
+            ("Notes", said.get("notes")),
+            ("Not confirmed by a description", said.get("unverified")),
+            ("Rests on", rests),
+        )
+        parts += ["\n".join([f"{title}:\n", *(f"- {item}" for item in items)]) for title, items in about if items]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(table: str, said: Mapping[str, Any]) -> str:
+    """A source's table: the header of each column, then what else it sets, as a policy would."""
+    rows = [f"| `{table}.{column}` | {_headers(names)} |" for column, names in said["columns"].items()]
+    rows += [f"| time zone | {said['timezone']} |"] if "timezone" in said else []
+    rows += [f"| time zone of `{column}` | {zone} |" for column, zone in said.get("timezones", {}).items()]
+    rows += [f"| `instant_formats` | {_headers(said['instant_formats'])} |"] if "instant_formats" in said else []
+    rows += [f"| `{column}`: {term} | {_headers(words)} |" for column, terms in said.get("values", {}).items()
+             for term, words in terms.items()]  # fmt: skip
+    rows += [f"| rows: {mode} `{header}` | {_headers(words)} |" for mode, columns in said.get("rows", {}).items()
+             for header, words in columns.items()]  # fmt: skip
+    return _table("column or key | header or value", rows)
+
+
+def _headers(names: str | Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" if name else "a blank cell" for name in ([names] if isinstance(names, str) else names))
 
 
 def _table(heads: str, rows: Iterable[str]) -> str:
@@ -209,6 +250,7 @@ def _built_in(name: str) -> str:
 PAGES = {
     "rules.md": rules_page,
     "tables.md": tables_page,
+    "sources.md": sources_page,
     "errors.md": errors_page,
     "outputs.md": outputs_page,
     "policy.md": policy_page,

@@ -6,6 +6,7 @@ Asterisk (FreePBX), 3CX, Talkdesk. They are only proposed: `run` takes the names
 
 from collections.abc import Mapping, Sequence
 
+from auditor.schema.tables import TABLES
 from auditor.sources import known
 
 HEADERS: Mapping[str, Mapping[str, Sequence[str]]] = {
@@ -48,7 +49,8 @@ def headers() -> dict[str, dict[str, list[str]]]:
     for source in map(known.content, known.names()):
         for table in found.keys() & source.keys():
             for column, names in source[table]["columns"].items():
-                header = names if isinstance(names, str) else names[0]  # of a list; `init` finds its siblings
+                is_list = TABLES[table].columns[column].is_list  # `init` finds the siblings of its first header
+                header = names if isinstance(names, str) else names[0] if is_list else " + ".join(names)
                 listed = found[table].setdefault(column, [])
                 listed += [header] if header not in listed else []
     return found

@@ -121,7 +121,7 @@ def is_utf8(where: str, source: Source, size: int) -> bool:
     """Whether all of it is UTF-8, or marked as UTF-16. The source is read, and rewound."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for number, block in enumerate(_decompressed(where, source, size)):
+        for number, block in enumerate(decompressed(where, source, size)):
             if number == 0 and block.startswith(_UTF16):
                 break
             if decoder.getstate()[0] or not block.isascii():
@@ -164,7 +164,7 @@ def _texts(where: str, source: Source, size: int, encoding: str, *, tabular: boo
     """As `blocks`. Raises _Undecodable for what stands in a line."""
     decoder, marked = None, False
     opening = rest = b""
-    for block in _decompressed(where, source, size):
+    for block in decompressed(where, source, size):
         if decoder is None:
             marked = block.startswith(_UTF16)
             decoder = codecs.getincrementaldecoder("utf-16" if marked else encoding)()
@@ -233,7 +233,7 @@ def _lines(texts: Iterable[bytes]) -> int:
     return lines
 
 
-def _decompressed(where: str, source: Source, size: int) -> Iterator[bytes]:
+def decompressed(where: str, source: Source, size: int) -> Iterator[bytes]:
     """The blocks of a file, each but the last of `size` bytes, the first long enough to tell what the file is."""
     if source.head[:2] == _GZIP:
         stream: io.BufferedIOBase = gzip.GzipFile(fileobj=source)

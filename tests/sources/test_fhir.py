@@ -12,6 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from auditor.errors import InputRefused
+from auditor.parsing.typed_chunk import type_table
 from auditor.reading import ingest
 from auditor.reading.files import expand
 from auditor.reading.ingest import Extract
@@ -283,6 +284,16 @@ def test_a_claim_and_its_explanation_of_benefit_are_one_row(tmp_path: Path):
         "Claim resources without items are left out: 1",
         "ExplanationOfBenefit resources of another use than claim are left out: 1",
     ]
+
+
+def test_a_claim_that_is_exported_twice_keeps_each_of_its_lines(tmp_path: Path):
+    lines = [ITEM, {**ITEM, "sequence": 2, "servicedDate": "2026-03-09"}]
+    claim = CLAIM | {"provider": {"reference": "Practitioner/d"}, "item": lines}
+    table = type_table(extracts(tmp_path, claims={"all": [claim, claim]})["claims"], own_policy(tmp_path, ""))
+    assert table.rows.select("claim_line", pl.col("service_date").dt.to_string()).rows() == [
+        ("1", "2026-03-02"), ("2", "2026-03-09")
+    ]  # fmt: skip
+    assert table.rejects["reason"].to_list() == ["duplicate row"] * 2
 
 
 def test_states_replacements_days_and_codes_of_claims(tmp_path: Path):

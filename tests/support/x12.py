@@ -100,7 +100,7 @@ def sources(folder: Path, *texts: str | bytes, table: str = "claims") -> Iterato
     return x12.read(table, expand(table, list(map(str, paths))).located, context)
 
 
-def read(folder: Path, *texts: str) -> tuple[list[dict[str, Any]], list[str]]:
+def read(folder: Path, *texts: str | bytes) -> tuple[list[dict[str, Any]], list[str]]:
     """The claims of files with these texts, and the warnings about them."""
     rows, warnings = [], []
     for source in sources(folder, *texts):
