@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import PurePosixPath
 from typing import IO
 from xml.etree import ElementTree
@@ -42,15 +42,15 @@ def facts(package: ZipFile, sheet: str) -> SheetFacts:
     since_1904 = properties is not None and properties.get("date1904") in ("1", "true", "on")
     found = SheetFacts(_CAPACITY, since_1904)
     styles = _styles(package, related.get("styles"))
-    empty = _empty_strings(package, related.get("sharedStrings"))
+    empty = cache(partial(_empty_strings, package, related.get("sharedStrings")))
     opened = partial(package.open, related[place])
     with opened() as stream:
         for block in _blocks(stream):
             told = _survey(found, block)
             _note(found, block.odd(styles, told=told), styles)
             found.filtered = found.filtered or b"filterColumn" in block.behind
-    found.by_column = lambda: _by_column(opened(), empty)
-    found.rows_of = lambda column: _rows_of(opened(), column, empty)
+    found.by_column = lambda: _by_column(opened(), empty())
+    found.rows_of = lambda column: _rows_of(opened(), column, empty())
     return found
 
 
@@ -74,11 +74,6 @@ class _Block:
 
     def all(self, pattern: str) -> pl.Series:
         return self.text.str.extract_all(pattern).explode().drop_nulls()
-
-    @property
-    def filled(self) -> str:
-        """The pattern of a value."""
-        return rf"<{self.prefix}(?:v|t)(?: [^>]*[^>/])?>[^<]"
 
     @property
     def told(self) -> str:
@@ -114,7 +109,7 @@ class _Block:
                 row=attribute("""r=["'][A-Z]+([0-9]+)""").cast(pl.Int32),
                 style=attribute("""s=["']([0-9]+)""").cast(pl.Int32),
                 type=attribute("""t=["']([A-Za-z]+)"""),
-                value=x.str.extract(rf"{self.filled[:-4]}([^<]+)<")
+                value=x.str.extract(rf"<{self.prefix}(?:v|t)(?: [^>]*[^>/])?>([^<]+)<")
                 .str.replace(rf"^(?:{_SPACE})+$", "")
                 .replace("", None),
                 formula=x.str.contains(rf"<{self.prefix}f[ />]"),
@@ -177,13 +172,13 @@ def _blocks(stream: IO[bytes]) -> Iterator[_Block]:
 def _survey(found: SheetFacts, block: _Block) -> bool:
     """Count what is filled, how far the sheet reaches at most, and hidden rows; whether there are formulas or errors."""
     wide = r"""r=["'][A-Z]{2}"""
-    counts = block.counts(filled=block.filled, told=block.told, wide=wide, hidden="hidden=")
-    found.filled += counts["filled"]
+    values, texts = (f"</{block.prefix}{tag}>" for tag in "vt")
+    counts = block.counts(values=values, texts=texts, told=block.told, wide=wide, hidden="hidden=")
+    found.filled += counts["values"] + counts["texts"]
     if counts["wide"]:
         letters = block.all(rf"{wide}[A-Z]?").str.slice(3).unique()
         found.columns = max(found.columns, *(number_of(text) + 1 for text in letters))
-    ends = (block.data.rfind(f"</{block.prefix}{tag}>".encode()) for tag in "vt")
-    if (end := next((at for at in ends if at >= 0), None)) is not None:
+    if (end := block.data.rfind((values if counts["values"] else texts).encode())) >= 0:
         start = max(block.data.rfind(f"<{block.prefix}c ".encode(), 0, end), 0)
         if last := _ROW.search(block.data, start):
             found.last_row = max(found.last_row, int(last[1]) - 1)
