@@ -105,7 +105,9 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
         run["claims"] = kept
     _write(connection, marked, missing, number)
     waiting = _update_undecided(connection, result, policy, number)
-    head = chain.append(connection, _entries(marked, missing, run))
+    knows_reasons = chain.has_reasons(connection)
+    run["undecided"] = chain.seal_undecided(connection)
+    head = chain.append(connection, _entries(marked, missing, run, knows_reasons=knows_reasons))
     names = _read(connection, "SELECT number, run_id FROM runs", {"number": pl.Int64, "run_id": pl.String})
     in_summary = {
         "run": number,
@@ -283,11 +285,16 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, missing: pl.Dat
 
 _HAS_CHANGED = (pl.col("event") != "persisting") | (pl.col("before") == "not_seen") | pl.col("quiet")
 _HAS_NEW_MARK = pl.col("mark") != pl.col("before")
-"""What has an entry: a case that had a finding in the last run, or is still not seen, has none."""
+"""What has an entry: a case that had a finding in the last run, or is still not seen for the same reason, has none."""
 
 
-def _entries(marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    """The run, its new cases, then every other case to which something happened."""
+def _entries(
+    marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any], *, knows_reasons: bool
+) -> Iterator[tuple[str, str, str, str]]:
+    """The run, its new cases, then every other case to which something happened.
+
+    `knows_reasons`: the history has the reason of each case that is not seen, and only another one is written.
+    """
     run_id = json.dumps(run["run"])
     yield Entry("audit", "run", details=json.dumps(run, ensure_ascii=False))
     new = marked.filter(event="new")
@@ -304,7 +311,9 @@ def _entries(marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any]) -
     )  # fmt: skip
     changed = marked.filter(_HAS_CHANGED & (pl.col("event") != "new"))
     yield from changed.select(pl.lit("audit").alias("by"), "event", _CASE_ID, details.alias("details")).iter_rows()
-    for mark, case, why in missing.filter(_HAS_NEW_MARK).select("mark", _CASE_ID, "why").iter_rows():
+    other_reason = pl.col("why").ne_missing(pl.col("why_before")) | pl.lit(not knows_reasons)
+    told = _HAS_NEW_MARK | (pl.col("mark") == "not_seen") & other_reason
+    for mark, case, why in missing.filter(told).select("mark", _CASE_ID, "why").iter_rows():
         yield Entry("audit", mark, case, json.dumps({"run": run["run"], "why": why}))
 
 

@@ -54,7 +54,8 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     )  # fmt: skip
     entries = list(_runs(names, known_runs, rows))
     chain_heads = [run.ledger.head for run, _ in runs if run.ledger.head]
-    entries.append(Entry("audit", "restored", details=json.dumps({"runs": len(runs), "heads": chain_heads})))
+    restored = {"runs": len(runs), "heads": chain_heads, "undecided": chain.seal_undecided(connection)}
+    entries.append(Entry("audit", "restored", details=json.dumps(restored)))
     entries += _case_entries(rows)
     chain.append(connection, entries)
     store.insert_runs(connection, replay.replay(connection).runs)
