@@ -1,10 +1,12 @@
 """The finished runs in an output folder, of this version or an older one."""
 
 import contextlib
+import errno
 from pathlib import Path
 
 import polars as pl
 
+from auditor import small_files
 from auditor.run_summary import Summary
 
 _RENAMED = {
@@ -13,6 +15,8 @@ _RENAMED = {
     "evidence": {"why_not": "exclusion_reason"},
 }
 """Columns by table that version 1 of the schema named otherwise."""
+_LONGEST = 1 << 28
+"""Bytes of a summary."""
 
 
 def folders(out: Path) -> list[Path]:
@@ -28,7 +32,7 @@ def day_of(column: str) -> pl.Expr:
 
 def read(path: Path) -> Summary:
     """Read a summary.json. Raises OSError, and ValueError for one that is damaged."""
-    return Summary.model_validate_json(path.read_bytes())
+    return Summary.model_validate_json(small_files.read(path, _LONGEST, plain=True))
 
 
 def history(out: Path, runs: int, until: str = "~") -> list[Summary]:
@@ -42,5 +46,8 @@ def history(out: Path, runs: int, until: str = "~") -> list[Summary]:
 
 def scan(run: Path, table: str) -> pl.LazyFrame:
     """A published table of a run with the names of this version. Reading it raises OSError and PolarsError."""
-    frame = pl.scan_parquet(run / f"{table}.parquet").rename(_RENAMED.get(table, {}), strict=False)
+    path = run / f"{table}.parquet"
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    frame = pl.scan_parquet(path).rename(_RENAMED.get(table, {}), strict=False)
     return frame.with_columns(pl.col("mark").replace("not seen", "not_seen")) if table == "cases" else frame
