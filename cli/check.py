@@ -20,6 +20,7 @@ from auditor.result import Result
 from auditor.rules import ALL
 from auditor.schema.names import counted, found_of
 from auditor.settings import Settings
+from auditor.sources import known
 from cli.log import log
 from cli.options import Options
 from cli.run import compare_with_the_run_before, engine_of, log_inputs, run_of
@@ -64,6 +65,9 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
         left_out = sum(file.facts.left_out for file in files)
         others = f" + {left_out:,} left out" if left_out else ""
         yield f"{table}: {counted(rows, 'row')} = {rows - left_out - lost:,} used + {lost:,} rejected{others}"
+        if system := settings.policy.systems.get(table):
+            said = known.content(system)
+            yield f"  read as {said['system']}{'' if said['verified'] else ', which is not verified: check the columns'}"
         yield from _files(files)
         reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
         common = reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").head(_REASONS)

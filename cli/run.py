@@ -13,7 +13,7 @@ from sqlite3 import Connection
 import polars as pl
 
 from auditor import audit as auditing
-from auditor.cases import after_decisions, known_claims, ledger_update, proof, store
+from auditor.cases import after_decisions, known_claims, ledger_update, proof, queries, store
 from auditor.engines import Engine
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -179,12 +179,19 @@ def _publish(
         if ledger:
             entered = ledger_update.enter_run(ledger, result, figures, options.settings.policy)
             result, figures = after_decisions.with_decisions(ledger, result, figures, entered)
-            cases = entered.cases
+            cases, figures.ledger.location = entered.cases, _location(options)
+        figures.trend = past.trend(options.out, figures, queries.trend(ledger) if ledger else ())
         where = folder.publish(options.out, result, figures, cases, options.settings.write) if options.out else None
     if ledger and options.out:
         proof.note_entered(options.out, figures.run_id)
     _log_report(where)
     return result, figures, cases, where
+
+
+def _location(options: Options) -> str:
+    """The ledger as a command names it: by the output folder that it is in, else by its file."""
+    beside = options.out and options.ledger == options.out / store.NAME
+    return str(options.out if beside else options.ledger)
 
 
 def engine_of(options: Options) -> Engine:

@@ -17,7 +17,7 @@ import polars as pl
 
 from auditor.cases import chain, known_claims, states, store
 from auditor.cases.chain import Entry
-from auditor.cases.states import ASSIGNEES, COLUMNS, DECIDED, MARKS, State, after
+from auditor.cases.states import ASSIGNEES, COLUMNS, DECIDED, DOLLARS, MARKS, State, after
 from auditor.choices import ALARMS, GONE
 from auditor.errors import FolderLocked
 from auditor.judging.finding_id import joined
@@ -102,6 +102,9 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
     }  # fmt: skip
     store.insert_runs(connection, [(number, *run.values(), json.dumps(counts), base)])
     run |= {"marks": counts, "repeats": base}
+    refunds = _read(connection, "SELECT refunded_amount FROM current_cases", {"refunded_amount": pl.String})
+    work = {"open": marked.filter(state="open").height, "returned": float(refunds.to_series().cast(DOLLARS).sum())}
+    run["figures"] = summary.figures.model_dump() | {"new": counts["new"], **work}
     if kept := known_claims.to_keep(connection, result.claims):
         run["claims"] = kept
     _write(connection, marked, missing, number)

@@ -14,6 +14,7 @@ from auditor.cases.ledger_update import FACTS, due_dates
 from auditor.cases.states import ASSIGNEES, COLUMNS, DOLLARS, HAS_DECISION, IS_OPEN, fact_in, instant
 from auditor.errors import UsageError
 from auditor.judging.findings import AMOUNT
+from auditor.run_summary import RunFigures
 from auditor.runs import past
 from auditor.schema.outputs import TABLES
 
@@ -80,6 +81,16 @@ def run_since(connection: sqlite3.Connection, text: str) -> int:
             raise UsageError("--since: neither a run of this ledger nor a date such as 2026-03-31") from None
         row = connection.execute("SELECT min(number) FROM runs WHERE started >= ?", (day.isoformat(),)).fetchone()
     return int(row[0]) if row[0] is not None else 1 << 62
+
+
+def trend(connection: sqlite3.Connection) -> list[RunFigures]:
+    """The last runs of a ledger, the newest first; of one that an older version entered only what was new."""
+    query = """
+        SELECT json_object('run', json_extract(details, '$.run'), 'new', json_extract(details, '$.marks.new')),
+        coalesce(json_extract(details, '$.figures'), '{}')
+        FROM history WHERE finding = '' AND what = 'run' ORDER BY number DESC LIMIT ?"""
+    rows = connection.execute(query, (past.TREND,))
+    return [RunFigures(**(json.loads(known) | json.loads(figures))) for known, figures in rows]
 
 
 def find(connection: sqlite3.Connection, text: str) -> int:

@@ -140,7 +140,7 @@ def _runs(names: Sequence[str], known_runs: dict[str, Summary], rows: pl.DataFra
         run = known_runs.get(name)
         entry: dict[str, Any] = {"run": name, "started": run.started_utc if run else "", "version": ""}
         entry |= {"policy_sha256": "", "inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}}
-        entry |= {"repeats": None}
+        entry |= {"repeats": None, "figures": run.figures.model_dump() if run else {}}
         yield Entry("audit", "run", details=json.dumps(entry))
         begun = rows.filter(first_run=number).select("number", "finding", "facts").rows()
         for _, span in groupby(enumerate(begun), key=lambda pair: pair[1][0] - pair[0]):

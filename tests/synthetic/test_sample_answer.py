@@ -90,6 +90,7 @@ def test_every_rule_and_outcome_is_in_the_samples():
     assert set().union(*observed.values()) == set(Outcome)
 
 
+@pytest.mark.slow
 def test_the_reference_agrees_on_the_samples(tmp_path: Path):
     for number, folder in enumerate(FOLDERS):
         world = sample_world(folder)
