@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test slow lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores
+.PHONY: audit test slow lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores sources
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -62,6 +62,10 @@ ledger-check: .venv/.installed
 # Queries of a real PostgreSQL, which is started and stopped (Debian package postgresql); VISITS=N for fewer than 10 million.
 databases: .venv/.installed
 	$(BIN)/python -m tests.slow.databases.check
+
+# The sample through each kind of source, a real PostgreSQL and moto's S3 server among them: findings equal.
+sources: .venv/.stores
+	$(BIN)/python -m tests.slow.sources.check
 
 # The suite with the lowest supported versions of the dependencies, in an environment of its own; TESTS limits it to some folders.
 lowest: .venv-lowest/.installed

@@ -125,6 +125,8 @@ class AfterDecisions(Part):
 
 
 class RuleResult(Part):
+    may_lack = ("local",)
+
     code: str
     name: str
     evaluated: bool = True
@@ -137,6 +139,7 @@ class RuleResult(Part):
     review_amount: float = 0.0
     dismissed: int = Field(default=0, description="findings")
     settled: int = Field(default=0, description="findings that are corrected, refunded or dismissed")
+    local: Text = Field(default=None, description="the package of a local rule and its version")
 
 
 class Money(Part):

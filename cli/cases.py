@@ -37,7 +37,7 @@ from cli.streams import data
 _LABELS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "found": "first found",
           "age": "days open", "due": "due", "left": "days left", "amount": "amount"}  # fmt: skip
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
-_ABOUT_A_PATIENT = ("finding_id", "related_id", "related_at", "decided_record", "reviewer", "reason", "message")
+_ABOUT_A_PATIENT = ("finding_id", "related_id", "related_at", "decided_record", "reviewer", "reason")
 """Columns that are left blank without --show-ids, beside the identifiers."""
 _OF_CASE = {"claim": "claim_id", "patient": "patient_id", "provider": "provider_id", "outcome": "outcome"}
 """Filters of one value, and the column that has it."""
@@ -94,15 +94,16 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
     whole = _sorted(cases, given["sort"])
     cases = whole.head(given["limit"] or whole.height)
     headings = _LABELS | ({name: name.replace("_", " ") for name in _IDS} if given["show_ids"] else {})
+    rows = published(cases, queries.ledger_of(location).parent)
+    if not given["show_ids"]:
+        hidden = [pl.lit(None, rows.schema[name]).alias(name) for name in (*_IDS, *_ABOUT_A_PATIENT)]
+        rows = rows.with_columns(*hidden, tables.without_ids())
     if given["format"] != "text":
-        rows = published(cases, queries.ledger_of(location).parent)
-        if not given["show_ids"]:
-            rows = rows.with_columns(pl.lit(None, rows.schema[name]).alias(name) for name in (*_IDS, *_ABOUT_A_PATIENT))
         records = [json.loads(line) for line in tables.to_jsonl(rows).splitlines()]
         as_json = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
         data(tables.to_csv(rows) if given["format"] == "csv" else as_json)
         return 0
-    _print_list(cases, whole, headings, show_ids=given["show_ids"])
+    _print_list(cases.with_columns(rows["message"]), whole, headings)
     return 0
 
 
@@ -130,8 +131,11 @@ def _sorted(cases: pl.DataFrame, order: str | None) -> pl.DataFrame:
     return cases.sort("number" if order == "case" else order, "number", nulls_last=True)
 
 
-def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, str], *, show_ids: bool) -> None:
-    """How many of the whole by state, and their claims' amounts once; then a line for each case."""
+def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, str]) -> None:
+    """How many of the whole by state, and their claims' amounts once; then each case with its finding's sentence.
+
+    The sentence has a line of its own on a terminal, and ends the case's line elsewhere.
+    """
     found = whole.filter(~pl.col("mark").is_in(GONE))
     states = Counter(found["state"])
     counts = [f"{states[name]:,} {name}" for name in STATES if states[name]]
@@ -147,14 +151,17 @@ def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, st
         return
     if not cases["due"].count():
         headings = {name: heading for name, heading in headings.items() if name not in ("due", "left")}
-    if show_ids:
-        out.width = max(out.width, _WIDE)  # a terminal wraps the line; a narrow table would cut the ids
+    between, heading_of_sentences = ("\n    ", "") if sys.stdout.isatty() else ("  ", "what was found")
     table = Table(box=None, pad_edge=False, show_edge=False)
     for name, heading in headings.items():
         table.add_column(heading, no_wrap=True, justify="right" if name in _NUMBERS else "left")
     for row in cases.select(*headings).iter_rows():
         table.add_row(*("" if value is None else harmless(str(value)) for value in row))
-    out.print(table, soft_wrap=True)
+    out.width = max(out.width, _WIDE)  # a terminal wraps the line; a narrow table would cut the ids
+    with out.capture() as lines:
+        out.print(table, soft_wrap=True)
+    for line, sentence in zip(lines.get().splitlines(), [heading_of_sentences, *cases["message"]], strict=True):
+        out.out(line + (f"{between}{harmless(sentence)}" if sentence else ""))
     if more := whole.height - cases.height:
         out.print(f"and {more:,} more")
 

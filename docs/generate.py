@@ -10,12 +10,14 @@ from pydantic import BaseModel
 
 from auditor.policy import load, shipped
 from auditor.quality import checks
-from auditor.rules import ALL, pages
+from auditor.rules import SHIPPED, pages
 from auditor.run_options import RUN_OPTIONS
 from auditor.run_summary import Summary
 from auditor.schema import outputs
 from auditor.schema.tables import TABLES, Column
 from auditor.sources import known
+from auditor.windows import LISTED
+from auditor.windows.columns import RECORD, RELATED, Columns
 from tests.support.catalogue import CANARY, Case, cases
 
 FOLDER = Path(__file__).parent
@@ -26,7 +28,7 @@ _PRINTABLE = re.compile(rb"[\n -~]{1,2000}")
 def rules_page() -> str:
     """Every rule's page, as `audit98968 rules show` prints it."""
     parts = ["# Rules", "`make docs` writes this page from the rules; `audit98968 rules show CODE` prints one of them."]
-    for rule in ALL:
+    for rule in SHIPPED:
         title, _, body = pages.page(rule).partition("\n\n")
         parts.append(f"## {title}\n\n{body}")
     return "\n\n".join(parts) + "\n"
@@ -247,8 +249,36 @@ def _built_in(name: str) -> str:
     return "\n".join([f"### {name}", "", policy.description, "", read, "", *sources, *doubts])
 
 
+def windows_page() -> str:
+    """The columns that rules may name, by record set."""
+    parts = [
+        "# Columns that rules read",
+        "A rule is evaluated on the rows of one record set. `make docs` writes this page from `auditor/windows/`; "
+        "[local_rules.md](local_rules.md) says how to write a rule.",
+        "## Every record set but `claim`",
+        _columns(RECORD),
+        *(
+            part
+            for name, columns in LISTED.items()
+            for part in (
+                f"## {name}",
+                _columns({key: columns[key] for key in columns if columns[key] != RECORD.get(key)}),
+            )
+        ),
+        "## In messages, beside the columns of `claim`",
+        _columns(RELATED),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _columns(columns: Columns) -> str:
+    rows = (f"| `{name}` | {kind} | {meaning} |" for name, (kind, meaning) in columns.items())
+    return _table("column | type | meaning", rows)
+
+
 PAGES = {
     "rules.md": rules_page,
+    "windows.md": windows_page,
     "tables.md": tables_page,
     "sources.md": sources_page,
     "errors.md": errors_page,

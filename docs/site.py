@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = {
     "Start": "index.md", "Specification": "specification.md", "Policies": "policy.md", "Tables": "tables.md",
     "What exports hold": "formats.md", "Sources that ship": "sources.md", "X12": "x12.md", "Lakes and addresses": "lakes.md",
-    "Rules": "rules.md", "Outputs": "outputs.md", "Checks of the exports": "quality.md",
+    "Rules": "rules.md", "From Python": "python.md", "Rules of your own": "local_rules.md", "Columns of rules": "windows.md",
+    "Outputs": "outputs.md", "Checks of the exports": "quality.md",
     "Cases": "cases.md", "Running unattended": "unattended.md",
     "Sampling": "sampling.md", "Running on Spark": "cluster.md", "Databases": "databases.md",
     "Messages": "errors.md", "Benchmarks": "benchmarks.md",

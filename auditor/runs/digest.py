@@ -12,7 +12,7 @@ import polars as pl
 from auditor.cases.states import STATES
 from auditor.judging.findings import AMOUNT
 from auditor.reports.page.phrases import evaluated, share, verdict
-from auditor.reports.tables import URGENT, worst_first
+from auditor.reports.tables import URGENT, without_ids, worst_first
 from auditor.run_summary import Summary
 from auditor.runs import past
 from auditor.runs.explain import find_run
@@ -96,10 +96,11 @@ def _cases(findings: pl.DataFrame, show_ids: bool) -> list[Row]:
     if "case_number" in findings.columns:
         names = ["case_number", "mark", *names]
     if show_ids:
-        names += ["claim_id", "patient_id", "provider_id", "service_date", "message"]
+        names += ["claim_id", "patient_id", "provider_id", "service_date"]
     if not show_ids and "case_number" not in findings.columns:
         return []
-    return worst_first(_alarms(findings), "outcome", _CASES, last=("rule",)).select(names).to_dicts()
+    first = worst_first(_alarms(findings), "outcome", _CASES, last=("rule",))
+    return first.select(*names, "message" if show_ids else without_ids()).to_dicts()
 
 
 def as_text(found: Digest) -> str:

@@ -1,6 +1,7 @@
 """Sources that ship: each is a valid part of a policy, and reads what its system writes."""
 
 import json
+import shlex
 import tomllib
 from datetime import date, datetime
 from decimal import Decimal
@@ -74,6 +75,16 @@ def test_calls_of_an_interface_are_read_by_their_source(tmp_path: Path, capsys: 
     assert found.select("rule", "related_kind", "related_id").rows() == [
         ("DUR004", "record", "CA1"), ("ELG008", "record", "CA1"),
     ]  # fmt: skip
+
+
+def test_check_says_which_system_a_table_is_read_as(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    log, visits, claims = written(EXPORTS["3cx"].text, tmp_path), tmp_path / "visits.csv", tmp_path / "claims.csv"
+    visits.write_text("visit_id,patient_id,visit_start\nv1,p1,2026-04-01 09:00\n")
+    claims.write_text("claim_id,patient_id,provider_id,service_date,cpt_code\nc1,p1,7,2026-03-02,98968\n")
+    tables = {"claims": (str(claims),), "visits": (str(visits),), "phone_log": (str(log),)}
+    proposed = shlex.split(suggest.command(tables, "default"))[1:]  # the command that `init` prints
+    assert command([*proposed, "--source", "phone_log=3cx", "--timezone", "America/Chicago"]) == 0
+    assert "  read as 3CX, which is not verified: check the columns\n" in capsys.readouterr().out
 
 
 def test_the_policy_of_the_user_comes_before_the_source(tmp_path: Path):

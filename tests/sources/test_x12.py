@@ -448,9 +448,11 @@ def test_the_sample_through_837_and_835_gives_equal_findings(tmp_path: Path):
         writer.writerows(rows)
     standing = [row for row in rows if row["claim_status"] != "reversed"]
     (tmp_path / "a.835").write_text(
-        interchange(("835", R, paid(*(_remitted(row) for row in rows if row["paid_amount"]))))
+        interchange(("835", R, paid(*(x12.remitted(row) for row in rows if row["paid_amount"]))))
     )
-    (tmp_path / "b.837").write_text(interchange(("837", P, billed(*(_submitted(row) for row in standing), before=()))))
+    (tmp_path / "b.837").write_text(
+        interchange(("837", P, billed(*(x12.submitted(row) for row in standing), before=())))
+    )
     for tables in (("calls", "visits", "providers"), ()):
         by_csv, by_x12 = (
             audited_here(_settings(tables, claims))
@@ -466,20 +468,3 @@ def _settings(tables: tuple[str, ...], claims: list[Path]) -> Settings:
     policy = policies.load(str(SAMPLE / "policy.toml"), select)
     return Settings(paths=paths, policy=policy, as_of=None, visits_since=None, claims_since=None, service_from=None,
                     service_to=None, codes=("98968",), required=(), max_rejects="100%", allow_empty=True, allow_unjoined=True)  # fmt: skip
-
-
-def _day(row: dict[str, str]) -> str:
-    return row["service_date"].replace("-", "")
-
-
-def _submitted(row: dict[str, str]) -> list[str]:
-    return ["HL*1**20*1", f"NM1*85*1*CLINIC*****XX*{row['provider_id']}", "HL*2*1*22*0", "NM1*IL*1*ROE*ANN****MI*M",
-            f"CLM*{row['claim_id']}*{row['billed_amount']}***11:B:1", f"REF*EA*{row['patient_id']}", f"LX*{row['claim_line']}",
-            f"SV1*HC:{row['cpt_code']}*{row['billed_amount']}*UN*{row['units']}***", f"DTP*472*D8*{_day(row)}"]  # fmt: skip
-
-
-def _remitted(row: dict[str, str]) -> list[str]:
-    status = {"paid": "1", "denied": "4", "reversed": "22"}[row["claim_status"]]
-    return [f"CLP*{row['claim_id']}*{status}*{row['billed_amount']}*{row['paid_amount']}*0*12*X{row['claim_id']}",
-            f"REF*EA*{row['patient_id']}", f"SVC*HC:{row['cpt_code']}*{row['billed_amount']}*{row['paid_amount']}",
-            f"DTM*472*{_day(row)}"]  # fmt: skip

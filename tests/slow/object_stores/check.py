@@ -9,6 +9,8 @@ import ssl
 import subprocess
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +21,7 @@ from deltalake import write_deltalake
 from moto.server import ThreadedMotoServer
 from polars.testing import assert_frame_equal
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -44,7 +46,7 @@ def audited(form: str) -> pl.DataFrame:
     policy = policies.load(str(SAMPLE / "policy.toml"), select)
     settings = Settings(paths={name: (form.format(name),) for name in TABLES}, policy=policy, max_rejects="5%")
     with Local() as engine:
-        return auditing.audit(auditing.read(settings, engine), settings, engine).findings.drop(PLACES)
+        return pipeline.audit(pipeline.read(settings, engine), settings, engine).findings.drop(PLACES)
 
 
 def refusal(form: str) -> str:
@@ -73,8 +75,9 @@ def uploaded(work: Path) -> None:
             client.upload_file(str(file), "exports", file.relative_to(work).as_posix())
 
 
-def s3(work: Path) -> None:
-    """Credentials come from a file of profiles, as those of the AWS clients."""
+@contextmanager
+def moto(work: Path) -> Iterator[None]:
+    """An S3 server; credentials come from a file of profiles, as those of the AWS clients."""
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -85,6 +88,13 @@ def s3(work: Path) -> None:
             "AWS_SHARED_CREDENTIALS_FILE": str(work / "credentials"), "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_EC2_METADATA_DISABLED": "true",
         }  # fmt: skip
+        yield
+    finally:
+        server.stop()
+
+
+def s3(work: Path) -> None:
+    with moto(work):
         uploaded(work / "bucket")
         forms = "{}.csv", "parts/{}", "parts/{}/*.parquet", "delta/{}", "delta/{}@0", "iceberg/n/{}"
         for form in forms:
@@ -93,8 +103,6 @@ def s3(work: Path) -> None:
         for form in ("s3://exports/none-{}.csv", "s3://no-such-bucket/{}.csv"):
             print(said := refusal(form))
             assert "AKID" not in said
-    finally:
-        server.stop()
 
 
 def https(work: Path) -> None:
