@@ -140,7 +140,9 @@ def save(text: str, path: Path) -> None:
 
 def command(paths: Mapping[str, Sequence[str]], policy_file: str, database: str | None = None) -> str:
     """The command that shows what a policy makes of the files, as a shell takes it."""
-    options = [argument for table, files in paths.items() for file in files for argument in (f"--{table}", file)]
+    options = [
+        one for table, files in paths.items() for file in files for one in (f"--{table.replace('_', '-')}", file)
+    ]
     options += ["--database", database] if database else []
     return shlex.join(map(without_credentials, ["audit98968", "check", "--policy", policy_file, *options]))
 
@@ -214,7 +216,8 @@ def _systems(table: str, sources: Sequence[Source]) -> list[str]:
     """The sources that ship whose headers these are: they know more than the first rows show."""
     names = known.recognized(table, [source.name for source in sources])
     return [
-        f"# Headers of {known.content(name)['system']}: --source {table}={name} also knows its zone, words and rows"
+        f"# Headers of {known.content(name)['system']}: --source {table}={name} knows its zone, words and rows too; remove "
+        "this table's lines then"
         for name in names
     ]
 

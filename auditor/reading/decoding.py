@@ -30,15 +30,16 @@ _FOREIGN = {
     b"\xfd7zXZ\0": "an xz archive",
     b"7z\xbc\xaf": "a 7-Zip archive",
     b"<": "an HTML or XML page",
-    b"{": "a JSON document",
+    b"{": (_JSON := "a JSON document"),
 }
 """File kinds by their first bytes: other kinds of exports, and a log-in page that was saved in place of a download."""
 _MESSAGES = (
     (re.compile(rb"ISA[^\w\s-]"), "an X12 interchange, such as an 837 or 835"),
     (re.compile(rb"(?:MSH|FHS|BHS)\|"), "a file of HL7 messages"),
-    (re.compile(rb"\[\s*\{"), "a JSON document"),
+    (re.compile(rb"\[\s*\{"), _JSON),
 )
 """The same for text formats whose first line could be a CSV header with names and birth dates in it."""
+_JSON_LINES = "write its records as lines: jq -c . FILE > FILE.ndjson, or of a list jq -c '.[]' FILE > FILE.ndjson"
 _NOT_UTF8 = 'not UTF-8 text; export the file as UTF-8, or set its encoding in the policy: encoding = "cp1252"'
 _OPENING = 64
 """Bytes that identify the kind of a file."""
@@ -221,7 +222,8 @@ def _refuse_foreign(where: str, opening: bytes) -> None:
     kinds = [kind for magic, kind in _FOREIGN.items() if opening.startswith(magic)]
     kinds += [kind for begins, kind in _MESSAGES if begins.match(opening)]
     if kinds:
-        raise InputRefused(f"{where}: this is {kinds[0]}; export the table as CSV or Parquet")
+        remedy = _JSON_LINES if kinds[0] == _JSON else "export the table as CSV or Parquet"
+        raise InputRefused(f"{where}: this is {kinds[0]}; {remedy}")
 
 
 def _lines(texts: Iterable[bytes]) -> int:

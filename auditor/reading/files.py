@@ -67,10 +67,9 @@ class Found:
         ]
         if located and len(located) < len(paths):
             other = min(set(paths) - {one.path for one in located})
-            kind_names = " or ".join(kind.name for kind in kinds.KINDS if kind.mark == mark)
-            raise InputRefused(
-                f"{name}: {shown(other)}: matches a path with {mark}{within}, but is no {kind_names}; narrow the path"
-            )
+            named = " or ".join(kind.name for kind in kinds.KINDS if kind.mark == mark)
+            problem = f"matches a path with {mark}{within}, but is not of the kind {named}; narrow the path"
+            raise InputRefused(f"{name}: {shown(other)}: {problem}")
         self.located += located
         return bool(located)
 

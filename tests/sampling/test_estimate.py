@@ -234,12 +234,14 @@ def errors(draws: random.Random, units: int, rate: float) -> list[int]:
     return [draws.randint(10, 60) if draws.random() < rate else 0 for _ in range(units)]
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth_in_nine_of_ten_samples():
     """2,000 samples of a known population; the share that covers has a standard error of 0.7 points."""
     draws = random.Random(1)
     assert covered([errors(draws, 2_000, 0.35)], [100], 2_000) == pytest.approx(0.90, abs=0.02)
 
 
+@pytest.mark.slow
 def test_the_stratified_interval_covers_too():
     draws = random.Random(2)
     parts = [errors(draws, units, rate) for units, rate in ((700, 0.15), (200, 0.7), (30, 0.9))]

@@ -13,7 +13,7 @@ from auditor.reports.page.providers import violation_rates
 from auditor.result import Result
 from auditor.rules import ALL
 from auditor.rules import pages as pages_module
-from auditor.rules.rule import BASIS_WORDS
+from auditor.rules.sentences import BASIS_WORDS
 from auditor.run_summary import CoverageDates, Summary
 from auditor.schema.names import counted
 

@@ -34,7 +34,7 @@ from moto.server import ThreadedMotoServer
 from obstore.store import AzureStore
 from polars.testing import assert_frame_equal
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -63,7 +63,7 @@ def audited(form: str) -> pl.DataFrame:
     policy = policies.load(str(SAMPLE / "policy.toml"), select)
     settings = Settings(paths={name: (form.format(name),) for name in TABLES}, policy=policy, max_rejects="5%")
     with Local() as engine:
-        return auditing.audit(auditing.read(settings, engine), settings, engine).findings.drop(PLACES)
+        return pipeline.audit(pipeline.read(settings, engine), settings, engine).findings.drop(PLACES)
 
 
 def refusal(form: str) -> str:
