@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test slow lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores
+.PHONY: audit test slow lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores sources
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -63,6 +63,10 @@ ledger-check: .venv/.installed
 databases: .venv/.installed
 	$(BIN)/python -m tests.slow.databases.check
 
+# The sample through each kind of source, a real PostgreSQL and moto's S3 server among them: findings equal.
+sources: .venv/.stores
+	$(BIN)/python -m tests.slow.sources.check
+
 # The suite with the lowest supported versions of the dependencies, in an environment of its own; TESTS limits it to some folders.
 lowest: .venv-lowest/.installed
 	.venv-lowest/bin/python -m pytest -n auto $(TESTS)
@@ -75,7 +79,7 @@ checkouts: .venv/.installed
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks $(if $(FULL),--full)
 
-# The sample from moto's S3 server and from an https server on this machine: findings equal those of local files.
+# The sample from emulators of S3, Google Cloud Storage and Azure (npm) and an https server here: findings equal those of files.
 object-stores: .venv/.stores
 	$(BIN)/python -m tests.slow.object_stores.check
 

@@ -35,7 +35,8 @@ def rules_list(
     shown = policies.load(policy, select)
     rows = [
         {"code": rule.code, "name": rule.name, "severity": shown.severity.get(rule.code, rule.strongest),
-         "asked": rule.asked(shown) is not None, "needs": [list(alternatives) for alternatives in rule.needs]}
+         "asked": rule.asked(shown) is not None, "needs": [list(alternatives) for alternatives in rule.needs],
+         "local": rule.origin or None}
         for rule in ALL
     ]  # fmt: skip
     if format == "json":
@@ -45,7 +46,8 @@ def rules_list(
         needs = "; ".join(" or ".join(alternatives) for alternatives in rule.needs)
         severity = "off: not evaluated" if row["severity"] == "off" else row["severity"]
         severity = severity if row["asked"] else "not asked for"
-        typer.echo(f"{rule.code}  {rule.name:<36}  {severity:<18}  {f'needs {needs}' if needs else ''}".rstrip())
+        notes = "; ".join([f"needs {needs}"] * bool(needs) + [f"local: {rule.origin}"] * bool(rule.origin))
+        typer.echo(f"{rule.code}  {rule.name:<36}  {severity:<18}  {notes}".rstrip())
     return 0
 
 

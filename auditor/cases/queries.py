@@ -11,9 +11,10 @@ import polars as pl
 
 from auditor.cases import store
 from auditor.cases.ledger_update import FACTS, due_dates
-from auditor.cases.states import COLUMNS, DOLLARS, HAS_DECISION, IS_OPEN, fact_in, instant
+from auditor.cases.states import ASSIGNEES, COLUMNS, DOLLARS, HAS_DECISION, IS_OPEN, fact_in, instant
 from auditor.errors import UsageError
 from auditor.judging.findings import AMOUNT
+from auditor.run_summary import RunFigures
 from auditor.runs import past
 from auditor.schema.outputs import TABLES
 
@@ -21,7 +22,8 @@ Row = dict[str, Any]
 
 SCHEMA = {
     "number": pl.Int64, "finding_id": pl.String, "rule": pl.String, "claim_id": pl.String, "claim_line": pl.String,
-    "cpt_code": pl.String, "mark": pl.String, "why": pl.String, "first_run": pl.String, "last_run": pl.String,
+    "cpt_code": pl.String, "mark": pl.String, "why": pl.String, "assignee": pl.String, "first_run": pl.String,
+    "last_run": pl.String,
     **dict.fromkeys(COLUMNS, pl.String), "facts": pl.String,
 }  # fmt: skip
 """A case as it is listed; the facts are spread into columns of their own."""
@@ -46,7 +48,9 @@ def list_cases(
     `due_by` those whose clock runs out by then; `since` those that got their mark in this run or later, with that mark;
     `decided` those that are not open, whose clock runs, or for which money went back.
     """
-    sql_columns = {name: f"now.{name}" for name in SCHEMA} | {"first_run": "first.run_id", "last_run": "last.run_id"}
+    sql_columns = {name: f"now.{name}" for name in SCHEMA} | {
+        "first_run": "first.run_id", "last_run": "last.run_id", "assignee": "assigned.assignee",
+    }  # fmt: skip
     filters = {name: value for name, value in only.items() if value is not None}
     if since is not None:
         sql_columns["mark"] = "cases.mark"
@@ -57,7 +61,7 @@ def list_cases(
     rows = connection.execute(
         f"SELECT {', '.join(sql_columns.values())} FROM (SELECT * FROM current_cases WHERE {current}) now"
         " JOIN runs first ON first.number = now.first_run JOIN runs last ON last.number = now.last_run"
-        f" JOIN cases USING (number) WHERE {' AND '.join(tests)}",
+        f" JOIN cases USING (number) LEFT JOIN ({ASSIGNEES}) assigned USING (finding) WHERE {' AND '.join(tests)}",
         filters | {"since": since},
     ).fetchall()
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -77,6 +81,16 @@ def run_since(connection: sqlite3.Connection, text: str) -> int:
             raise UsageError("--since: neither a run of this ledger nor a date such as 2026-03-31") from None
         row = connection.execute("SELECT min(number) FROM runs WHERE started >= ?", (day.isoformat(),)).fetchone()
     return int(row[0]) if row[0] is not None else 1 << 62
+
+
+def trend(connection: sqlite3.Connection) -> list[RunFigures]:
+    """The last runs of a ledger, the newest first; of one that an older version entered only what was new."""
+    query = """
+        SELECT json_object('run', json_extract(details, '$.run'), 'new', json_extract(details, '$.marks.new')),
+        coalesce(json_extract(details, '$.figures'), '{}')
+        FROM history WHERE finding = '' AND what = 'run' ORDER BY number DESC LIMIT ?"""
+    rows = connection.execute(query, (past.TREND,))
+    return [RunFigures(**(json.loads(known) | json.loads(figures))) for known, figures in rows]
 
 
 def find(connection: sqlite3.Connection, text: str) -> int:

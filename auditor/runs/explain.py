@@ -14,6 +14,7 @@ import polars as pl
 
 from auditor.errors import InputRefused, UsageError
 from auditor.rules import ALL
+from auditor.rules.sentences import BASIS_WORDS
 from auditor.run_summary import RuleResult, Summary
 from auditor.runs import past
 from auditor.schema.names import nearest
@@ -189,7 +190,8 @@ def _records(claim: Row, evidence: Sequence[Row]) -> list[Event]:
 def _note(row: Row) -> str:
     if row["outcome"] == "none":
         return f"{row['rule']}: does not count ({row['exclusion_reason']})"
-    return f"{row['rule']}: {row['outcome']}" + (f" ({row['basis']})" if row["basis"] else "")
+    basis = BASIS_WORDS.get(row["basis"], row["basis"])
+    return f"{row['rule']}: {row['outcome']}" + (f" ({basis})" if basis else "")
 
 
 def _verdict(rule: RuleResult, claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Summary) -> Verdict:
