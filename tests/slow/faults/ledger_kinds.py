@@ -310,6 +310,7 @@ def latest() -> Iterator[Kind]:
         "not the link",
         **fine | {"run": (4,)},
         explain=(2, 3),
+        restore=(4,),
     )
     yield Kind(
         "latest: a file",
@@ -317,6 +318,7 @@ def latest() -> Iterator[Kind]:
         "not the link",
         **fine | {"run": (4,)},
         explain=(2, 3),
+        restore=(4,),
     )
     yield Kind(
         "latest: leads to itself",
@@ -347,20 +349,20 @@ def runs() -> Iterator[Kind]:
         last = name == "last"
         seen = {} if last else fine | {"verify": (3,)}
         explain = (3,) if last else (0,)
+        unreadable = fine | {"verify": (3,)}
 
         def of(spoil: Damage, place: int = place) -> Damage:
             return lambda out: spoil(run_of(out, place))
 
-        yield Kind(f"{name} run: gone", of(shutil.rmtree), "", **fine, explain=(2, 3) if last else (0,), restore=(0,))
+        lost = {"explain": (2, 3) if last else (0,), "is_all_there": not last}
+        yield Kind(f"{name} run: gone", of(shutil.rmtree), "", **fine, **lost)
         word = "not the ledger that the run" if last else ""
         yield Kind(f"{name} run: of another ledger", of(lambda run: changed_summary(run, head="f" * 64)), word, **seen)
         for what, spoil in SUMMARIES.items():
-            word = "summary.json: cannot be read" if last else ""
-            yield Kind(f"{name} run: summary {what}", of(spoil), word, **seen, explain=explain, restore=(3,))
+            yield Kind(f"{name} run: summary {what}", of(spoil), "", **unreadable, explain=explain, restore=(3,))
         for what, spoil in (("a pipe", piped), ("a folder", foldered)):
             damage = of(lambda run, spoil=spoil: spoil(run / "summary.json"))
-            word = "summary.json: cannot be read" if last else ""
-            yield Kind(f"{name} run: summary {what}", damage, word, **seen, explain=explain, restore=(3,))
+            yield Kind(f"{name} run: summary {what}", damage, "", **unreadable, explain=explain, restore=(3,))
         for table in ("cases", "findings", "claims"):
             for what, change in (("cut short", lambda had: had[: len(had) // 2]), ("empty", lambda _: b"")):
                 damage = of(lambda run, table=table, change=change: cut(run / f"{table}.parquet", change))
@@ -373,7 +375,8 @@ def runs() -> Iterator[Kind]:
     yield Kind(
         "run renamed", lambda out: run_of(out, 2).rename(out / "20300101T000000000Z-00000000"), "", (0, 4), **renamed
     )
-    yield Kind("run of another ledger added", foreign_run, "not the ledger that the run", restore=(0, 3))
+    # Its history began where every history begins: a run that died before this ledger had it is like that.
+    yield Kind("run of another ledger added", foreign_run, "", **fine | {"verify": (0, 3)}, restore=(0, 3))
 
 
 SUMMARIES: dict[str, Damage] = {
@@ -402,8 +405,8 @@ def notes() -> Iterator[Kind]:
     yield harmless("note: none", lambda out: (out / ".entered").write_text("none"))
     yield harmless("note: of an earlier run", lambda out: (out / ".entered").write_text(run_of(out, 0).name))
     yield harmless("note: of no run", lambda out: (out / ".entered").write_text("20300101T000000000Z-00000000"))
-    yield Kind("note: not UTF-8", lambda out: (out / ".entered").write_bytes(b"\xff"), word)
-    yield Kind("note: long", lambda out: (out / ".entered").write_bytes(b"x" * 10_000), word)
+    yield Kind("note: not UTF-8", lambda out: (out / ".entered").write_bytes(b"\xff"), word, restore=(4,))
+    yield Kind("note: long", lambda out: (out / ".entered").write_bytes(b"x" * 10_000), word, restore=(4,))
     for name, spoil in (("a link", linked), ("a pipe", piped), ("a folder", foldered)):
         yield Kind(f"note: {name}", lambda out, spoil=spoil: spoil(out / ".entered"), word, restore=(4,))
 
