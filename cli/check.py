@@ -8,8 +8,7 @@ from itertools import groupby
 
 import polars as pl
 
-from auditor import audit as auditing
-from auditor import evaluated
+from auditor import evaluated, pipeline
 from auditor.inputs import Inputs
 from auditor.quality import checks, clock_offset, duration_units, measure, rejects, unlisted_codes
 from auditor.quality.issue import Stage
@@ -23,7 +22,7 @@ from auditor.settings import Settings
 from auditor.sources import known
 from cli.log import log
 from cli.options import Options
-from cli.run import compare_with_the_run_before, engine_of, log_inputs, run_of
+from cli.run import compare_with_the_run_before, engine_of, log_inputs
 
 _REASONS = 20
 """Reasons that are listed of a table, the most frequent ones."""
@@ -36,20 +35,20 @@ def check(options: Options) -> int:
     settings, started = options.settings, datetime.now(UTC)
     out = text.console(sys.stdout)
     with engine_of(options) as engine:
-        inputs = auditing.read(settings, engine)
+        inputs = pipeline.read(settings, engine)
         log_inputs(inputs)
         log.stop_progress()
         for line in _tables(inputs, settings, show_ids=options.values["show_ids"]):
             out.print(line)
         for line in (*_units(inputs, settings), *_codes(inputs), *_rules(inputs, settings)):
             out.print(line)
-        checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
-        result = auditing.audit(inputs, replace(settings, allow_unjoined=True), engine)
+        checks.refuse(pipeline.exports_of(inputs, settings), Stage.READ)
+        result = pipeline.audit(inputs, replace(settings, allow_unjoined=True), engine)
     log.stop_progress()
-    figures = summary.of_result(result, settings, run_of(started, inputs, settings))
+    figures = summary.of_result(result, settings, summary.run_of(started, inputs, settings))
     for line in _extent(result, settings):
         out.print(line)
-    checks.refuse(auditing.exports_of(inputs, settings, result), Stage.JUDGED)
+    checks.refuse(pipeline.exports_of(inputs, settings, result), Stage.JUDGED)
     compare_with_the_run_before(options, result, figures)
     for warning in figures.warnings:
         out.print(f"Warning: {warning}")

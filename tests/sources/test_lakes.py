@@ -15,7 +15,7 @@ from pyiceberg.expressions import EqualTo
 from pyiceberg.manifest import DataFileContent, FileFormat
 from pyiceberg.types import StringType
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -177,7 +177,7 @@ def test_findings_are_those_of_csv(tmp_path: Path):
                 paths[name] = tmp_path / kind / "n" / name
         settings = Settings(paths={n: (str(path),) for n, path in paths.items()}, policy=policy, max_rejects="5%")
         with Local() as engine:
-            results.append(auditing.audit(auditing.read(settings, engine), settings, engine))
+            results.append(pipeline.audit(pipeline.read(settings, engine), settings, engine))
     places = "source_file", "source_record"
     for result in results[1:]:
         assert_frame_equal(result.findings.drop(places), results[0].findings.drop(places))

@@ -12,7 +12,7 @@ import xlsxwriter
 import xlwt
 from polars.testing import assert_frame_equal
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -366,7 +366,7 @@ def test_findings_are_those_of_csv(tmp_path):
             as_workbook(SAMPLE / f"{name}.csv", path, name)
         settings = Settings(paths={n: (str(path),) for n, path in paths.items()}, policy=policy, max_rejects="5%")
         with Local() as engine:
-            results.append(auditing.audit(auditing.read(settings, engine), settings, engine))
+            results.append(pipeline.audit(pipeline.read(settings, engine), settings, engine))
     places = "source_file", "source_record"
     for result in results[1:]:
         assert_frame_equal(result.findings.drop(places), results[0].findings.drop(places))

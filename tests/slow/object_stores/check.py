@@ -21,7 +21,7 @@ from deltalake import write_deltalake
 from moto.server import ThreadedMotoServer
 from polars.testing import assert_frame_equal
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -46,7 +46,7 @@ def audited(form: str) -> pl.DataFrame:
     policy = policies.load(str(SAMPLE / "policy.toml"), select)
     settings = Settings(paths={name: (form.format(name),) for name in TABLES}, policy=policy, max_rejects="5%")
     with Local() as engine:
-        return auditing.audit(auditing.read(settings, engine), settings, engine).findings.drop(PLACES)
+        return pipeline.audit(pipeline.read(settings, engine), settings, engine).findings.drop(PLACES)
 
 
 def refusal(form: str) -> str:

@@ -19,7 +19,7 @@ import polars as pl
 from deltalake import write_deltalake
 from polars.testing import assert_frame_equal
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.result import Result
@@ -58,7 +58,7 @@ def audited(paths: Paths, database: str | None = None) -> tuple[Result, int]:
         policy=policies.load(str(SAMPLE / "policy.toml"), select),
     )  # fmt: skip
     with Local() as engine:
-        result = auditing.audit(auditing.read(settings, engine), settings, engine)
+        result = pipeline.audit(pipeline.read(settings, engine), settings, engine)
         return result, sum(file.rows for several in result.inputs.files.values() for file in several)
 
 
