@@ -131,8 +131,8 @@ def days(text: str, origin: str = "--due") -> timedelta:
 
 
 _TYPES = {"whole number": pl.Int64(), "dollars": DOLLARS, "text": pl.String()}
-_FROM_RUN = ("payer", "policy", "message")
-"""What the ledger does not keep: the latest run has it, of cases with a finding."""
+_FROM_RUN = ("payer", "policy", "message", "finding_id")
+"""What the ledger does not keep: the latest run has it, of cases with a finding, and ids with the code."""
 
 
 def zone_of(folder: Path) -> str:
@@ -147,7 +147,8 @@ def published(cases: pl.DataFrame, folder: Path) -> pl.DataFrame:
     zone, found = zone_of(folder), pl.DataFrame(schema={"number": pl.Int64, **dict.fromkeys(_FROM_RUN, pl.String)})
     with contextlib.suppress(OSError, ValueError, pl.exceptions.PolarsError):
         found = past.scan(folder / "latest", "cases").select("number", *_FROM_RUN).collect()
-    rows = cases.join(found, on="number", how="left", maintain_order="left")
+    rows = cases.rename({"finding_id": "without_code"}).join(found, on="number", how="left", maintain_order="left")
+    rows = rows.with_columns(pl.col("finding_id").fill_null(pl.col("without_code")))
     return rows.select(_typed(name, column.type, rows.schema[name], zone) for name, column in TABLES["cases"].items())
 
 
