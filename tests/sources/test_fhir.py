@@ -317,6 +317,22 @@ def test_a_claim_that_is_exported_twice_keeps_each_of_its_lines(tmp_path: Path):
     assert table.rejects["reason"].to_list() == ["duplicate row"] * 2
 
 
+def test_a_claim_may_be_named_by_its_identifier(tmp_path: Path):
+    identifier = {"system": "https://clinic.example", "value": "CN1"}
+    old = CLAIM | {"item": [ITEM], "identifier": [identifier]}
+    new = CLAIM | {"id": "d", "item": [ITEM], "identifier": [{"value": "twice"}]}
+    new["related"] = [{"claim": {"identifier": identifier}, "relationship": concept("prior", "")}]
+    answers = [
+        BENEFIT | {"id": str(n), "claim": name, "item": [ITEM | adjudication(benefit="31.25")]}
+        for n, name in enumerate([{"reference": "Claim?identifier=https://clinic.example|CN1"}, {"identifier": {"value": "twice"}}])
+    ]  # fmt: skip
+    claims = [old, new, CLAIM | {"id": "e", "item": [ITEM], "identifier": [{"value": "twice"}]}, *answers]
+    found = extracts(tmp_path, claims={"all": claims})["claims"]
+    assert rows(found, "claim_id", "paid_amount", "original_claim_id") == [
+        ("c", "31.25", None), ("d", None, "c"), ("e", None, None), ("twice", "31.25", None)
+    ]  # fmt: skip
+
+
 def test_states_replacements_days_and_codes_of_claims(tmp_path: Path):
     prior = {"related": [{"claim": {"reference": "Claim/old"}, "relationship": concept("prior", "")}]}
     snomed = {**ITEM, "productOrService": concept("185317003", SNOMED)}
