@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from sqlite3 import Connection
@@ -16,13 +16,14 @@ import polars as pl
 import typer
 from rich.table import Table
 
+from auditor import zones
 from auditor.cases import chain, proof, queries, replay, reviewed, store
 from auditor.cases import restore as restoring
-from auditor.cases.decide import Decision, decide, refundable
+from auditor.cases.decide import Decision, assign, decide, refundable
 from auditor.cases.queries import published
 from auditor.cases.states import MARKS, STATES
 from auditor.choices import GONE, CaseOrder, ExportFormat, FoundOutcome, ListFormat
-from auditor.errors import InputRefused, UsageError
+from auditor.errors import InputRefused, LedgerDamaged, UsageError
 from auditor.judging.findings import KEYS
 from auditor.reading.files import shown
 from auditor.reports import folder, tables, text
@@ -35,11 +36,12 @@ from cli.log import log
 from cli.streams import data
 
 _LABELS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "found": "first found",
-          "age": "days open", "due": "due", "left": "days left", "amount": "amount"}  # fmt: skip
+          "age": "days open", "due": "due", "left": "days left", "amount": "amount", "assignee": "assignee"}  # fmt: skip
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
 _ABOUT_A_PATIENT = ("finding_id", "related_id", "related_at", "decided_record", "reviewer", "reason")
 """Columns that are left blank without --show-ids, beside the identifiers."""
-_OF_CASE = {"claim": "claim_id", "patient": "patient_id", "provider": "provider_id", "outcome": "outcome"}
+_OF_CASE = {"claim": "claim_id", "patient": "patient_id", "provider": "provider_id", "outcome": "outcome",
+            "assignee": "assignee"}  # fmt: skip
 """Filters of one value, and the column that has it."""
 _NUMBERS = ("number", "age", "left", "amount")
 """Columns aligned to the right."""
@@ -61,12 +63,17 @@ def _day(name: str, value: str | None) -> date | None:
 
 @contextmanager
 def _read(location: Path) -> Iterator[Connection]:
-    """One state of the ledger to read; a warning says that it does not hold."""
+    """One state of the ledger to read; a warning says that it does not hold. Raises LedgerDamaged if it cannot be read."""
     path = queries.ledger_of(location)
     with store.opened(path) as ledger, store.reading(ledger):
         if fault := proof.fault_of(ledger, path, path.parent):
             log.warn(fault)
-        yield ledger
+        try:
+            yield ledger
+        except (pl.exceptions.PolarsError, ValueError, TypeError, LookupError, ArithmeticError):
+            if not fault:
+                raise
+            raise LedgerDamaged(f"{path}: its cases have values that this program did not write") from None
 
 
 @contextmanager
@@ -86,7 +93,11 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
     by = today() + queries.days(given["due"]) if given["due"] else None
     with _read(location) as ledger:
         since = queries.run_since(ledger, given["since"]) if given["since"] else None
-        cases = queries.list_cases(ledger, by, since, state=given["state"], mark=given["mark"])
+        _list(queries.list_cases(ledger, by, since, state=given["state"], mark=given["mark"]), location, given)
+    return 0
+
+
+def _list(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> None:
     cases = _filtered(cases, location, given)
     cases = cases.with_columns(left=(pl.col("due") - today()).dt.total_days(), found=past.day_of("first_run"))
     is_open = (pl.col("state") == "open") & ~pl.col("mark").is_in(GONE)
@@ -102,9 +113,8 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
         records = [json.loads(line) for line in tables.to_jsonl(rows).splitlines()]
         as_json = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
         data(tables.to_csv(rows) if given["format"] == "csv" else as_json)
-        return 0
+        return
     _print_list(cases.with_columns(rows["message"]), whole, headings)
-    return 0
 
 
 def _filtered(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> pl.DataFrame:
@@ -115,7 +125,7 @@ def _filtered(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> 
         require_choice("--outcome", given["outcome"], get_args(FoundOutcome))
     for name, column in _OF_CASE.items():
         if given[name] is not None:
-            cases = cases.filter(pl.col(column) == given[name])
+            cases = cases.filter(pl.col(column).fill_null("") == given[name])
     if given["payer"] is not None:
         payers = published(cases, queries.ledger_of(location).parent)["payer"].fill_null("")
         cases = cases.filter(payers.map_elements(fold_term, pl.String) == fold_term(given["payer"]))
@@ -151,6 +161,8 @@ def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, st
         return
     if not cases["due"].count():
         headings = {name: heading for name, heading in headings.items() if name not in ("due", "left")}
+    if not cases["assignee"].count():
+        headings = {name: heading for name, heading in headings.items() if name != "assignee"}
     between, heading_of_sentences = ("\n    ", "") if sys.stdout.isatty() else ("  ", "what was found")
     table = Table(box=None, pad_edge=False, show_edge=False)
     for name, heading in headings.items():
@@ -177,23 +189,32 @@ def export(location: Path, form: str) -> int:
 
 def show(location: Path, case_text: str) -> int:
     """Print one case with its history: identifiers are what was asked for."""
+    folder = queries.ledger_of(location).parent
     with _read(location) as ledger:
-        case, history = queries.case_with_history(ledger, queries.find(ledger, case_text))
+        number = queries.find(ledger, case_text)
+        history = queries.history_of(ledger, number)
+        case = published(queries.list_cases(ledger, number=number), folder).row(0, named=True)
+        _show(case, history, zones.zone(queries.zone_of(folder)))
+    return 0
+
+
+def _show(case: Mapping[str, Any], history: list[dict[str, Any]], zone: tzinfo) -> None:
     out = text.console(sys.stdout)
     for name, value in case.items():
         if value is not None:
             out.print(f"{name.replace('_', ' ') + ':':18} {harmless(str(value))}")
     out.print("history:")
     for entry in history:
-        at = datetime.fromisoformat(entry["at"]).astimezone().isoformat(" ", "seconds")
+        at = datetime.fromisoformat(entry["at"]).astimezone(zone).isoformat(" ", "seconds")
         sentence = "; ".join(_history_entry(entry["what"], entry["details"]))
         out.print(f"  {entry['number']}  {at}  {harmless(entry['by'])}: {harmless(sentence)}")
-    return 0
 
 
 def _history_entry(event: str, details: Mapping[str, Any]) -> Iterator[str]:
     if event == "note":
         yield f"note: {details['text']}"
+    elif event == "assigned":
+        yield f"assigned to {details['to'] or 'nobody'}"
     elif event == "decided":
         yield f"{details['state']} on {details['on']}, because: {details['reason']}"
         yield from (f"{name.replace('_', ' ')} {details[name]}" for name in (*_SPANS, "amount") if name in details)
@@ -216,18 +237,8 @@ def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) ->
 
     What filters choose is only counted, by rule and amount, unless `yes` is given.
     """
-    filtered = any(given[name] is not None for name in ("rule", "payer", *_OF_CASE))
-    if filtered == bool(case_names):
-        filters = "--rule, --provider, --payer, --patient, --claim or --outcome"
-        raise UsageError(f"name the cases, or else choose them with {filters}")
-    if filtered:
-        with _read(location) as ledger:
-            chosen = _filtered(queries.list_cases(ledger, state=given["state"] or "open"), location, given)
-        case_names = [str(number) for number in chosen["number"]]
-        _print_chosen(chosen, given["decision"])
-        if not given["yes"] or not case_names:
-            print_line("Nothing was decided; --yes decides them." if case_names else "Nothing was decided.")
-            return 0
+    if not (case_names := _chosen(location, case_names, given, given["decision"])):
+        return 0
     amount = _dollars(given["amount"])
     if amount is not None and len(case_names) > 1:
         raise UsageError("--amount is the refund of one case; decide the cases one by one")
@@ -247,6 +258,39 @@ def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) ->
     for (number, state), due in zip(decided, dues, strict=True):
         print_line(f"case {number}: {state.state}" + (f"; report and return by {due}" if due else ""))
     return 0
+
+
+def assignment(location: Path, case_names: list[str], given: Mapping[str, Any]) -> int:
+    """Enter who works on the named cases, or on those that pass the filters; what filters choose needs `yes`."""
+    if not (given["by"] or "").strip() or given["to"] is None:
+        raise UsageError("an assignment needs who works on the cases and who says so: --to NAME --by NAME")
+    if not (case_names := _chosen(location, case_names, given, "assigned")):
+        return 0
+    with _write(location) as ledger:
+        numbers = list(dict.fromkeys(queries.find(ledger, case) for case in case_names))
+        assign(ledger, numbers, given["to"], given["by"])
+    name = harmless(given["to"].strip()) or "nobody"
+    print_line(f"{counted(len(numbers), 'case')} assigned to {name}")
+    return 0
+
+
+def _chosen(location: Path, case_names: list[str], given: Mapping[str, Any], what: str) -> list[str]:
+    """The cases that are named, or the numbers of those that pass the filters, which are counted and need `yes`."""
+    filtered = any(given[name] is not None for name in ("rule", "payer", *_OF_CASE))
+    if filtered == bool(case_names):
+        filters = ", ".join(f"--{name}" for name in ("rule", "provider", "payer", "patient", "claim", "assignee"))
+        raise UsageError(f"name the cases, or else choose them with {filters} or --outcome")
+    if not filtered:
+        return case_names
+    with _read(location) as ledger:
+        chosen = _filtered(queries.list_cases(ledger, state=given["state"] or "open"), location, given)
+    numbers = [str(number) for number in chosen["number"]]
+    _print_chosen(chosen, what)
+    if not given["yes"] or not numbers:
+        done = "assigned" if what == "assigned" else "decided"
+        print_line(f"Nothing was {done}{'; add --yes to do so' if numbers else ''}.")
+        return []
+    return numbers
 
 
 def _print_chosen(cases: pl.DataFrame, state: str) -> None:

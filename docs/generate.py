@@ -83,7 +83,9 @@ def sources_page() -> str:
 
 def _facts(table: str, said: Mapping[str, Any]) -> str:
     """A source's table: the header of each column, then what else it sets, as a policy would."""
-    rows = [f"| `{table}.{column}` | {_headers(names)} |" for column, names in said["columns"].items()]
+    rows = [
+        f"| `{table}.{column}` | {_headers(names).replace(', ', ' + ')} |" for column, names in said["columns"].items()
+    ]
     rows += [f"| time zone | {said['timezone']} |"] if "timezone" in said else []
     rows += [f"| time zone of `{column}` | {zone} |" for column, zone in said.get("timezones", {}).items()]
     rows += [f"| `instant_formats` | {_headers(said['instant_formats'])} |"] if "instant_formats" in said else []

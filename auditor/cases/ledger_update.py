@@ -17,7 +17,7 @@ import polars as pl
 
 from auditor.cases import chain, known_claims, states, store
 from auditor.cases.chain import Entry
-from auditor.cases.states import COLUMNS, DECIDED, DOLLARS, MARKS, State, after
+from auditor.cases.states import ASSIGNEES, COLUMNS, DECIDED, DOLLARS, MARKS, State, after
 from auditor.choices import ALARMS, GONE
 from auditor.errors import FolderLocked
 from auditor.judging.finding_id import joined
@@ -27,6 +27,7 @@ from auditor.result import Result
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
 from auditor.run_summary import Summary
+from auditor.schema.outputs import TABLES
 from auditor.windows import bounds
 
 FACTS = ("outcome", "patient_id", "provider_id", "service_date", "minutes", "related_kind", "related_id", "related_at",
@@ -108,7 +109,9 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
         run["claims"] = kept
     _write(connection, marked, missing, number)
     waiting = _update_undecided(connection, result, policy, number)
-    head = chain.append(connection, _entries(marked, missing, run))
+    knows_reasons = chain.has_reasons(connection)
+    run["undecided"] = chain.seal_undecided(connection)
+    head = chain.append(connection, _entries(marked, missing, run, knows_reasons=knows_reasons))
     names = _read(connection, "SELECT number, run_id FROM runs", {"number": pl.Int64, "run_id": pl.String})
     in_summary = {
         "run": number,
@@ -120,26 +123,43 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
         "began": began,
         "head": head,
     }
-    return LedgerUpdate(_cases(marked, missing, names, policy.timezone), in_summary)
+    assignees = _read(connection, ASSIGNEES, {"case": pl.String, "assignee": pl.String})
+    return LedgerUpdate(_cases(marked, missing, names, assignees, policy.timezone), in_summary)
 
 
-def _cases(marked: pl.DataFrame, missing: pl.DataFrame, runs: pl.DataFrame, zone: str) -> pl.DataFrame:
+def _cases(
+    marked: pl.DataFrame, missing: pl.DataFrame, runs: pl.DataFrame, assignees: pl.DataFrame, zone: str
+) -> pl.DataFrame:
     """The cases of a run, sorted by claim and rule; the facts of missing ones are the last ones known."""
     last = [_fact(name, marked.schema[name]) for name in FACTS]
     blank = pl.lit(None, pl.String)
-    missing = missing.with_columns(*last, message=blank, payer=blank, policy=blank)
-    columns = ("number", *CASE, "payer", "policy", "mark", "why", *COLUMNS, "first_run", "last_run", *FACTS, "message")
+    finding_id = joined("rule", "claim_id", "claim_line")
+    missing = missing.with_columns(*last, message=blank, payer=blank, policy=blank, finding_id=finding_id)
+    columns = (
+        "number",
+        "finding_id",
+        *CASE,
+        "payer",
+        "policy",
+        "mark",
+        "why",
+        *COLUMNS,
+        "first_run",
+        "last_run",
+        *FACTS,
+        "message",
+    )
     both = pl.concat([frame.select(*columns, "facts") for frame in (marked, missing)])
+    both = both.with_columns(_CASE_ID).join(assignees, on="case", how="left", maintain_order="left")
     both = both.with_columns(
         pl.col("first_run", "last_run").replace_strict(runs["number"], runs["run_id"], return_dtype=pl.String),
         pl.col("related_at").dt.convert_time_zone(zone),
-        finding_id=joined("rule", "claim_id", "claim_line"),
         amount=AMOUNT,
     )
     typed = [pl.col(name).str.to_date() if dtype == pl.Date else pl.col(name).cast(dtype)
              for name, dtype in DECIDED.items()]  # fmt: skip
     both = both.join(due_dates(both), on="number", how="left").with_columns(typed)
-    return both.select("number", "finding_id", *columns[1:], "amount", "due").sort(*CASE)
+    return both.select(*TABLES["cases"]).sort(*CASE)
 
 
 def due_dates(cases: pl.DataFrame) -> pl.DataFrame:
@@ -166,7 +186,7 @@ def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) ->
 
 
 def facts(findings: pl.DataFrame, clockless: pl.Expr) -> pl.DataFrame:
-    """The findings' keys, FACTS and message, and what makes one the same as in the last run, as one text.
+    """The findings' keys, ids, FACTS and messages, and what makes one the same as in the last run, as one text.
 
     `clockless`: which of them no 60 days run for; their facts say so.
     """
@@ -174,7 +194,7 @@ def facts(findings: pl.DataFrame, clockless: pl.Expr) -> pl.DataFrame:
     plain = pl.struct(
         pl.col(name).dt.to_string(_INSTANT) if name == "related_at" else pl.col(name).cast(pl.String) for name in FACTS
     )
-    rows = findings.select(*CASE, *FACTS, "message", "payer", "policy").with_columns(related_at)
+    rows = findings.select(*CASE, *FACTS, "finding_id", "message", "payer", "policy").with_columns(related_at)
     rows = rows.with_columns(findings.with_columns(_clockless=clockless.fill_null(False))["_clockless"])
     no_clock = pl.when("_clockless").then(pl.lit(',"clock":"none"}'))
     facts = plain.struct.json_encode().str.strip_suffix("}")
@@ -193,7 +213,7 @@ def _marked(findings: pl.DataFrame, cases: pl.DataFrame, today: str, number: int
     `quiet` is a case whose mark is not repeated for that reason, `decision` the one that ends where a case is reopened.
     """
     rows = findings.join(cases.rename({"facts": "was"}), on=CASE, how="left", maintain_order="left")
-    rows = rows.with_columns(event=states.event(today), decision=states.ended(today))
+    rows = _with_events(rows, today)
     event = pl.col("event")
     lately = (pl.col("decided_run") >= pl.col("marked_run")).fill_null(False) if repeats else pl.lit(False)
     again = pl.lit(repeats) & (event == "persisting") & ~pl.col("mark").is_in(GONE)
@@ -212,6 +232,18 @@ def _marked(findings: pl.DataFrame, cases: pl.DataFrame, today: str, number: int
         why=pl.lit(None, pl.String),
     )
     return rows.update(_reopened(rows.filter(event="reopened")), on="number", include_nulls=True)
+
+
+def _with_events(rows: pl.DataFrame, today: str) -> pl.DataFrame:
+    """The same with `event` and `decision`; the facts are read only where something happened."""
+    stays = (pl.col("facts") == pl.col("was")) & (pl.col("mark") != "resolved") & pl.col("until").is_null()
+    rows, is_known = rows.with_row_index("at"), pl.col("number").is_not_null()
+    happened = rows.filter(is_known & ~stays.fill_null(False))
+    happened = happened.select("at", event=states.event(today), decision=states.ended(today))
+    rows = rows.join(happened, on="at", how="left", maintain_order="left").drop("at")
+    return rows.with_columns(
+        pl.coalesce("event", pl.when(is_known).then(pl.lit("persisting")).otherwise(pl.lit("new")))
+    )
 
 
 def _reopened(rows: pl.DataFrame) -> pl.DataFrame:
@@ -286,11 +318,16 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, missing: pl.Dat
 
 _HAS_CHANGED = (pl.col("event") != "persisting") | (pl.col("before") == "not_seen") | pl.col("quiet")
 _HAS_NEW_MARK = pl.col("mark") != pl.col("before")
-"""What has an entry: a case that had a finding in the last run, or is still not seen, has none."""
+"""What has an entry: a case that had a finding in the last run, or is still not seen for the same reason, has none."""
 
 
-def _entries(marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    """The run, its new cases, then every other case to which something happened."""
+def _entries(
+    marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any], *, knows_reasons: bool
+) -> Iterator[tuple[str, str, str, str]]:
+    """The run, its new cases, then every other case to which something happened.
+
+    `knows_reasons`: the history has the reason of each case that is not seen, and only another one is written.
+    """
     run_id = json.dumps(run["run"])
     yield Entry("audit", "run", details=json.dumps(run, ensure_ascii=False))
     new = marked.filter(event="new")
@@ -307,7 +344,9 @@ def _entries(marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any]) -
     )  # fmt: skip
     changed = marked.filter(_HAS_CHANGED & (pl.col("event") != "new"))
     yield from changed.select(pl.lit("audit").alias("by"), "event", _CASE_ID, details.alias("details")).iter_rows()
-    for mark, case, why in missing.filter(_HAS_NEW_MARK).select("mark", _CASE_ID, "why").iter_rows():
+    other_reason = pl.col("why").ne_missing(pl.col("why_before")) | pl.lit(not knows_reasons)
+    told = _HAS_NEW_MARK | (pl.col("mark") == "not_seen") & other_reason
+    for mark, case, why in missing.filter(told).select("mark", _CASE_ID, "why").iter_rows():
         yield Entry("audit", mark, case, json.dumps({"run": run["run"], "why": why}))
 
 

@@ -1,6 +1,7 @@
 """A ledger that is gone, made anew from the run folders: every case as the last run that has it left it."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -50,12 +51,17 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
         "number", *CASE, "mark", "why", pl.col(COLUMNS).cast(pl.String),
         ledger_update.facts(cases, pl.col("no_clock"))["facts"],
         pl.col("first_run", "last_run", "marked_run").replace_strict(numbers, return_dtype=pl.Int64),
-        finding=joined("rule", *KEYS),
+        finding=joined("rule", *KEYS), assignee="assignee",
     )  # fmt: skip
     entries = list(_runs(names, known_runs, rows))
     chain_heads = [run.ledger.head for run, _ in runs if run.ledger.head]
-    entries.append(Entry("audit", "restored", details=json.dumps({"runs": len(runs), "heads": chain_heads})))
+    restored = {"runs": len(runs), "heads": chain_heads, "undecided": chain.seal_undecided(connection)}
+    entries.append(Entry("audit", "restored", details=json.dumps(restored)))
     entries += _case_entries(rows)
+    assigned = rows.filter(pl.col("assignee").is_not_null()).select("finding", "assignee").iter_rows()
+    entries += [
+        Entry("audit", "assigned", finding, json.dumps({"to": to}, ensure_ascii=False)) for finding, to in assigned
+    ]
     chain.append(connection, entries)
     store.insert_runs(connection, replay.replay(connection).runs)
     columns = ("number", *CASE, "facts", "first_run", "last_run", "marked_run", "mark", "why", *COLUMNS)
@@ -66,7 +72,9 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
 def _marked(run: Summary, cases: pl.DataFrame) -> pl.DataFrame:
     """The cases that a run has, which ran last, and of those with a finding whether no 60 days run for them."""
     return cases.with_columns(
-        marked_run=pl.lit(run.run_id), no_clock=pl.col("policy").is_in(run.policies_without_clock)
+        cases.get_column("assignee", default=pl.Series("assignee", [None] * cases.height, pl.String)),
+        marked_run=pl.lit(run.run_id),
+        no_clock=pl.col("policy").is_in(run.policies_without_clock),
     )
 
 
@@ -91,7 +99,7 @@ def runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise UnreadableRun(run_folder, type(error).__name__) from None
         runs[run.run_id] = (run, cases)
-    latest = (folder / "latest").resolve().name
+    latest = Path(os.path.realpath(folder / "latest")).name  # a link to itself has no name and is no error
     order = _last_chain({name: run.ledger for name, (run, _) in runs.items()}, (proof.last_noted(folder), latest))
     return [runs[name] for name in order]
 

@@ -18,6 +18,81 @@ class Export:
 
 
 EXPORTS = {
+    "twilio": Export(
+        "phone_log",
+        """\
+{"sid":"CA1","start_time":"Mon, 02 Mar 2026 15:00:00 +0000","end_time":"Mon, 02 Mar 2026 15:25:00 +0000","duration":"1500","direction":"inbound","status":"completed","from":"+12125550123","to":"+12125550100"}
+{"sid":"CA2","start_time":"Mon, 02 Mar 2026 16:00:00 +0000","end_time":"Mon, 02 Mar 2026 16:00:30 +0000","duration":"0","direction":"outbound-dial","status":"no-answer","from":"+12125550123","to":"+12125550100"}
+""",
+        [
+            {
+                "record_id": "CA1",
+                "call_start": "2026-03-02T15:00Z",
+                "call_end": "2026-03-02T15:25Z",
+                "talk_seconds": 1500,
+                "direction": "inbound",
+                "from_number": "+12125550123",
+            },
+        ],
+        left_out=1,
+    ),
+    "ringcentral": Export(
+        "phone_log",
+        """\
+{"id":"A1","sessionId":"1","startTime":"2026-03-02T15:00:00.354Z","duration":1500,"type":"Voice","direction":"Inbound","action":"Phone Call","result":"Accepted","to":{"phoneNumber":"+12125550100","extensionNumber":"101"},"from":{"phoneNumber":"+12125550123"}}
+{"id":"A2","sessionId":"2","startTime":"2026-03-02T16:00:00.354Z","duration":1500,"type":"Voice","direction":"Outbound","action":"VoIP Call","result":"Call connected","to":{"phoneNumber":"+12125550124"},"from":{"phoneNumber":"+12125550100","extensionNumber":"101"}}
+{"id":"A3","sessionId":"3","startTime":"2026-03-02T17:00:00.354Z","duration":30,"type":"Voice","direction":"Inbound","action":"Phone Call","result":"Missed","to":{"phoneNumber":"+12125550100","extensionNumber":"101"},"from":{"phoneNumber":"+12125550125"}}
+{"id":"A4","sessionId":"4","startTime":"2026-03-02T18:00:00.354Z","duration":60,"type":"Fax","direction":"Inbound","action":"Incoming Fax","result":"Received","to":{"phoneNumber":"+12125550100"},"from":{"phoneNumber":"+12125550126"}}
+""",
+        [
+            {
+                "record_id": "A1",
+                "talk_seconds": 1500,
+                "direction": "inbound",
+                "extension": "101",
+                "to_number": "+12125550100",
+            },
+            {"record_id": "A2", "direction": "outbound", "extension": "101"},
+        ],
+        left_out=2,
+    ),
+    "teams-pstn": Export(
+        "phone_log",
+        """\
+{"id":"T1","callId":"c","userPrincipalName":"gray@clinic.example","startDateTime":"2026-03-02T15:00:00Z","endDateTime":"2026-03-02T15:25:00Z","duration":1500,"callType":"user_in","calleeNumber":"+12125550100"}
+{"id":"T2","callId":"d","userPrincipalName":"gray@clinic.example","startDateTime":"2026-03-02T16:00:00Z","endDateTime":"2026-03-02T16:00:00Z","duration":0,"callType":"user_out","calleeNumber":"+12125550124"}
+""",
+        [
+            {
+                "record_id": "T1",
+                "call_start": "2026-03-02T15:00Z",
+                "talk_seconds": 1500,
+                "direction": "inbound",
+                "user": "gray@clinic.example",
+            },
+        ],
+        left_out=1,
+    ),
+    "cisco-cucm": Export(
+        "phone_log",
+        """\
+cdrRecordType,globalCallID_callId,dateTimeOrigination,callingPartyNumber,finalCalledPartyNumber,dateTimeConnect,dateTimeDisconnect,duration
+INTEGER,INTEGER,INTEGER,VARCHAR(50),VARCHAR(50),INTEGER,INTEGER,INTEGER
+1,7001,1772463600,2125550123,101,1772463610,1772465110,1500
+1,7002,1772467200,2125550124,101,0,1772467230,0
+""",
+        [
+            {
+                "record_id": "7001",
+                "call_start": "2026-03-02T15:00Z",
+                "call_end": "2026-03-02T15:25:10Z",
+                "talk_seconds": 1500,
+                "from_number": "2125550123",
+                "to_number": "101",
+            },
+        ],
+        left_out=2,
+    ),
     "amazon-connect": Export(
         "phone_log",
         """\

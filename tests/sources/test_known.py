@@ -39,13 +39,18 @@ def test_a_source_is_part_of_a_policy_and_names_what_it_rests_on(name: str, tabl
     }
     assert said["system"] and isinstance(said["verified"], bool)
     assert all(page["address"].startswith("http") and page["read"].year >= 2026 for page in said["documentation"])
-    assert said["verified"] or said.get("unverified") or name == "cisco-cucm"
+    assert said["verified"] or said["unverified"]
+
+
+def test_the_readme_counts_the_sources():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"[{len(known.names())} systems](docs/sources.md)" in readme
 
 
 def test_calls_of_an_interface_are_read_by_their_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     record = {
         "sid": "CA1", "start_time": "Mon, 02 Mar 2026 14:00:00 +0000", "end_time": "Mon, 02 Mar 2026 14:21:00 +0000",
-        "duration": "1230", "direction": "outbound-dial", "from": "+12125550100", "to": "+19175550123",
+        "duration": "1230", "direction": "outbound-dial", "status": "completed", "from": "+12125550100", "to": "+19175550123",
     }  # fmt: skip
     log = tmp_path / "calls.csv"
     later = {"sid": "CA2", "start_time": "Tue, 03 Mar 2026 14:00:00 +0000", "end_time": "", "from": "+12125550199"}
@@ -98,7 +103,7 @@ def test_the_policy_of_the_user_comes_before_the_source(tmp_path: Path):
 
 def test_a_column_that_an_export_lacks_is_no_mistake_of_the_policy(tmp_path: Path):
     log = tmp_path / "log.csv"
-    log.write_text("start_time,from\n2026-03-02T14:00:00Z,101\n")
+    log.write_text("start_time,from,status\n2026-03-02T14:00:00Z,101,completed\n")
     policy = policies.load(systems={"phone_log": "twilio"})
     assert ingest.read_table("phone_log", (str(log),), policy).files[0].mapping.keys() == {"call_start", "from_number"}
 
@@ -174,6 +179,14 @@ def test_a_column_that_chooses_rows_has_to_be_there(tmp_path: Path):
     earlier = EXPORTS["talkdesk"].text.replace("call_id,type,start_at", "interaction_id,call_type,start_time")
     with pytest.raises(InputRefused, match=r"the source talkdesk chooses rows by 'type', .* in place of --source"):
         typed("talkdesk", earlier, tmp_path)
+
+
+def test_a_part_of_a_joined_text_may_be_missing_from_a_source(tmp_path: Path):
+    inbound = (
+        EXPORTS["zoom-phone"].text.splitlines()[2].replace('"answer_time":""', '"answer_time":"2026-03-02T17:00:20Z"')
+    )
+    found, file = typed("zoom-phone", inbound, tmp_path)
+    assert (file.mapping["extension"], found.rows["extension"].item()) == (("callee_ext_number",), "101")
 
 
 def test_words_of_a_source_that_no_row_has_are_not_warned_about(tmp_path: Path):

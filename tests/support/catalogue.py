@@ -113,6 +113,15 @@ def command(arguments: list[str]) -> int:
     return 0
 
 
+def printed(*words: str) -> str:
+    """The standard output of a command that ends well, run as `command` does."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        with contextlib.redirect_stdout(file):
+            assert command([*words]) == 0
+        file.seek(0)
+        return file.read()
+
+
 def _prepared(function: Callable[[Path], Iterator[None]]) -> Callable[[Path], Iterator[None]]:
     PREPARED[function.__name__.replace("_", "-")] = contextlib.contextmanager(function)
     return function
@@ -619,6 +628,22 @@ def repair_of_an_edited_history(folder: Path) -> Iterator[None]:
     """After a run with `--out out`, its ledger's history was edited."""
     _finished_run()
     _sql(folder / "out" / store.NAME, "DROP TRIGGER history_is_fixed; UPDATE history SET by = 'Eve' WHERE number = 1")
+    yield
+
+
+@_prepared
+def cases_of_another_program(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, a case of its ledger got a date that is none."""
+    _finished_run()
+    _sql(folder / "out" / store.NAME, "UPDATE cases SET confirmed_on = 'x'")
+    yield
+
+
+@_prepared
+def repair_of_claims_that_wait(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, a claim that waits was added to its ledger."""
+    _finished_run()
+    _sql(folder / "out" / store.NAME, "INSERT INTO undecided VALUES ('C1', '1', '98968', '', 'LAH001', 1)")
     yield
 
 
