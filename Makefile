@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test slow lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores sources
+.PHONY: audit test slow lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores container recipes sources
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -102,6 +102,15 @@ wheel: .venv/.installed
 	cd dist && venv/bin/audit98968 run --calls demo/calls.csv --visits demo/visits.csv --providers demo/providers.csv \
 	  --policy demo/policy.toml --out out --fail-on never --format none --quiet
 	test -s dist/out/latest/report.html
+
+# A container of the wheel in dist/, where there is a builder.
+container:
+	builder=$$(command -v podman || command -v docker || command -v buildah) || { echo "no podman, docker or buildah"; exit 1; }; \
+	  $$builder build -t audit98968 -f docs/examples/Containerfile .
+
+# The recipes for Airflow and Dagster, imported and run in environments of their own.
+recipes: .venv/.installed
+	$(BIN)/python -m tests.slow.recipes.check
 
 # The same pages as a site, in site/.
 site: .venv/.site

@@ -16,6 +16,7 @@ import polars as pl
 import typer
 from rich.table import Table
 
+from auditor import zones
 from auditor.cases import chain, proof, queries, replay, reviewed, store
 from auditor.cases import restore as restoring
 from auditor.cases.decide import Decision, assign, decide, refundable
@@ -180,15 +181,18 @@ def export(location: Path, form: str) -> int:
 
 def show(location: Path, case_text: str) -> int:
     """Print one case with its history: identifiers are what was asked for."""
+    folder = queries.ledger_of(location).parent
     with _read(location) as ledger:
-        case, history = queries.case_with_history(ledger, queries.find(ledger, case_text))
-    out = text.console(sys.stdout)
+        number = queries.find(ledger, case_text)
+        history = queries.history_of(ledger, number)
+        case = published(queries.list_cases(ledger, number=number), folder).row(0, named=True)
+    out, zone = text.console(sys.stdout), zones.zone(queries.zone_of(folder))
     for name, value in case.items():
         if value is not None:
             out.print(f"{name.replace('_', ' ') + ':':18} {harmless(str(value))}")
     out.print("history:")
     for entry in history:
-        at = datetime.fromisoformat(entry["at"]).astimezone().isoformat(" ", "seconds")
+        at = datetime.fromisoformat(entry["at"]).astimezone(zone).isoformat(" ", "seconds")
         sentence = "; ".join(_history_entry(entry["what"], entry["details"]))
         out.print(f"  {entry['number']}  {at}  {harmless(entry['by'])}: {harmless(sentence)}")
     return 0

@@ -11,9 +11,10 @@ ROOT = Path(__file__).parents[1]
 PAGES = {
     "Start": "index.md", "Questions": "faq.md", "Glossary": "glossary.md", "Rules": "rules.md", "Cases": "cases.md",
     "Sampling": "sampling.md", "Policies": "policy.md", "Tables": "tables.md", "Sources that ship": "sources.md",
-    "What exports hold": "formats.md", "Databases": "databases.md", "FHIR": "fhir.md", "Workbooks": "workbooks.md", "X12": "x12.md",
-    "Lakes and addresses": "lakes.md",
+    "What exports hold": "formats.md", "Databases": "databases.md", "FHIR": "fhir.md", "Workbooks": "workbooks.md",
+    "X12": "x12.md", "Lakes and addresses": "lakes.md",
     "Checks of the exports": "quality.md", "Outputs": "outputs.md", "Running unattended": "unattended.md",
+    "Other programs": "recipes.md",
     "Running on Spark": "cluster.md", "From Python": "python.md", "Rules of your own": "local_rules.md",
     "Columns of rules": "windows.md", "Security": "security.md", "Specification": "specification.md",
     "Releases": "releases.md", "Changes": "CHANGELOG.md", "Benchmarks": "benchmarks.md", "Decisions": "DECISIONS.md",

@@ -131,14 +131,27 @@ def _cases(
     """The cases of a run, sorted by claim and rule; the facts of missing ones are the last ones known."""
     last = [_fact(name, marked.schema[name]) for name in FACTS]
     blank = pl.lit(None, pl.String)
-    missing = missing.with_columns(*last, message=blank, payer=blank, policy=blank)
-    columns = ("number", *CASE, "payer", "policy", "mark", "why", *COLUMNS, "first_run", "last_run", *FACTS, "message")
+    finding_id = joined("rule", "claim_id", "claim_line")
+    missing = missing.with_columns(*last, message=blank, payer=blank, policy=blank, finding_id=finding_id)
+    columns = (
+        "number",
+        "finding_id",
+        *CASE,
+        "payer",
+        "policy",
+        "mark",
+        "why",
+        *COLUMNS,
+        "first_run",
+        "last_run",
+        *FACTS,
+        "message",
+    )
     both = pl.concat([frame.select(*columns, "facts") for frame in (marked, missing)])
     both = both.with_columns(_CASE_ID).join(assignees, on="case", how="left", maintain_order="left")
     both = both.with_columns(
         pl.col("first_run", "last_run").replace_strict(runs["number"], runs["run_id"], return_dtype=pl.String),
         pl.col("related_at").dt.convert_time_zone(zone),
-        finding_id=joined("rule", "claim_id", "claim_line"),
         amount=AMOUNT,
     )
     typed = [pl.col(name).str.to_date() if dtype == pl.Date else pl.col(name).cast(dtype)
@@ -171,7 +184,7 @@ def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) ->
 
 
 def facts(findings: pl.DataFrame, clockless: pl.Expr) -> pl.DataFrame:
-    """The findings' keys, FACTS and message, and what makes one the same as in the last run, as one text.
+    """The findings' keys, ids, FACTS and messages, and what makes one the same as in the last run, as one text.
 
     `clockless`: which of them no 60 days run for; their facts say so.
     """
@@ -179,7 +192,7 @@ def facts(findings: pl.DataFrame, clockless: pl.Expr) -> pl.DataFrame:
     plain = pl.struct(
         pl.col(name).dt.to_string(_INSTANT) if name == "related_at" else pl.col(name).cast(pl.String) for name in FACTS
     )
-    rows = findings.select(*CASE, *FACTS, "message", "payer", "policy").with_columns(related_at)
+    rows = findings.select(*CASE, *FACTS, "finding_id", "message", "payer", "policy").with_columns(related_at)
     rows = rows.with_columns(findings.with_columns(_clockless=clockless.fill_null(False))["_clockless"])
     no_clock = pl.when("_clockless").then(pl.lit(',"clock":"none"}'))
     facts = plain.struct.json_encode().str.strip_suffix("}")

@@ -111,16 +111,15 @@ def finding(connection: sqlite3.Connection, number: int) -> str:
     return str(connection.execute(query, (number,)).fetchone()[0])
 
 
-def case_with_history(connection: sqlite3.Connection, number: int) -> tuple[Row, list[Row]]:
-    """One case and its history, oldest entry first."""
-    case = list_cases(connection, number=number).row(0, named=True)
+def history_of(connection: sqlite3.Connection, number: int) -> list[Row]:
+    """The history of a case, oldest entry first."""
     query = """
         SELECT number, at, by, what, details FROM history WHERE finding = ?1 OR finding = '' AND what = 'new'
           AND ?2 BETWEEN json_extract(details, '$.first') AND json_extract(details, '$.last')
         ORDER BY number"""
     rows = connection.execute(query, (finding(connection, number), number))
     names = ("number", "at", "by", "what", "details")
-    return case, [dict(zip(names, row, strict=True)) | {"details": json.loads(row[-1])} for row in rows]
+    return [dict(zip(names, row, strict=True)) | {"details": json.loads(row[-1])} for row in rows]
 
 
 def days(text: str, origin: str = "--due") -> timedelta:
@@ -132,17 +131,24 @@ def days(text: str, origin: str = "--due") -> timedelta:
 
 
 _TYPES = {"whole number": pl.Int64(), "dollars": DOLLARS, "text": pl.String()}
-_FROM_RUN = ("payer", "policy", "message")
-"""What the ledger does not keep: the latest run has it, of cases with a finding."""
+_FROM_RUN = ("payer", "policy", "message", "finding_id")
+"""What the ledger does not keep: the latest run has it, of cases with a finding, and ids with the code."""
+
+
+def zone_of(folder: Path) -> str:
+    """The time zone of the latest run in an output folder; UTC without one."""
+    with contextlib.suppress(OSError, ValueError):
+        return past.read(folder / "latest" / "summary.json").timezone
+    return "UTC"
 
 
 def published(cases: pl.DataFrame, folder: Path) -> pl.DataFrame:
     """`cases` as `queries.list_cases` has them; `folder`: the output folder, of whose latest run the time zone is taken."""
-    zone, found = "UTC", pl.DataFrame(schema={"number": pl.Int64, **dict.fromkeys(_FROM_RUN, pl.String)})
+    zone, found = zone_of(folder), pl.DataFrame(schema={"number": pl.Int64, **dict.fromkeys(_FROM_RUN, pl.String)})
     with contextlib.suppress(OSError, ValueError, pl.exceptions.PolarsError):
-        zone = past.read(folder / "latest" / "summary.json").timezone
         found = past.scan(folder / "latest", "cases").select("number", *_FROM_RUN).collect()
-    rows = cases.join(found, on="number", how="left", maintain_order="left")
+    rows = cases.rename({"finding_id": "without_code"}).join(found, on="number", how="left", maintain_order="left")
+    rows = rows.with_columns(pl.col("finding_id").fill_null(pl.col("without_code")))
     return rows.select(_typed(name, column.type, rows.schema[name], zone) for name, column in TABLES["cases"].items())
 
 

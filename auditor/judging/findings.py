@@ -21,7 +21,7 @@ KEYS = ("claim_id", "claim_line", "cpt_code")
 CASE = (*KEYS, "rule")
 """What identifies a finding, and a case of the ledger."""
 FINDINGS_ORDER = ("claim_id", "claim_line", "rule", "cpt_code")
-EVIDENCE_ORDER = ("claim_id", "claim_line", "rule", "cpt_code", "kind", "id", "at")
+EVIDENCE_ORDER = ("claim_id", "claim_line", "rule", "cpt_code", "kind", "id", "record_at")
 NOT_APPLICABLE = "not applicable"
 """The disposition of a claim that no policy judges, or that its policy's effective dates leave out."""
 
@@ -177,7 +177,7 @@ def evidence_table(
         gap_hours=_hours(),
         outcome=pl.col("outcome").replace_strict(labels, return_dtype=pl.String),
     )
-    return rows.select(*TABLES["evidence"])
+    return rows.rename({"at": "record_at"}).select(*TABLES["evidence"])
 
 
 _POSITION = ("line", "bill", "position")

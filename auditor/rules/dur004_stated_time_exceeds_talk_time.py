@@ -19,6 +19,7 @@ from auditor.rules.sentences import RECORD, duration
 
 RULE = Rule(
     code="DUR004",
+    since="0.3.0",
     name="stated-time-exceeds-talk-time",
     page=__doc__,
     over="phone_record",

@@ -19,6 +19,7 @@ from auditor.rules.sentences import RECORD
 
 RULE = Rule(
     code="ELG008",
+    since="0.3.0",
     name="direction-differs",
     page=__doc__,
     over="phone_record",

@@ -20,6 +20,7 @@ from auditor.rules.sentences import RECORD
 
 RULE = Rule(
     code="INT004",
+    since="0.3.0",
     name="call-not-in-phone-log",
     page=__doc__,
     over="phone_record",

@@ -65,7 +65,8 @@ class Rule:
     the claim's columns and those of the related record (`windows.columns.RELATED`), of which `detail` and `reason` are
     what the rule says of it.
 
-    `origin`: the package of a local rule and its version; blank for a rule of the product.
+    `origin`: the package of a local rule and its version; blank for a rule of the product. `since`: the version of the
+    product that brought the rule.
     """
 
     code: str
@@ -99,6 +100,7 @@ class Rule:
     exclusion_reason: pl.Expr = field(default_factory=lambda: pl.col("exclusion_reason"))
     explains_rejected_records: bool = False
     origin: str = ""
+    since: str = "0.1.0"
 
     def __post_init__(self) -> None:
         """Every column that the rule names must be listed in windows/ or the schema. Raises ValueError."""

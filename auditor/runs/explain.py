@@ -169,7 +169,7 @@ def _calls(claim: Row, evidence: Sequence[Row]) -> list[Event]:
     """The claim's calls, each with its times if the run published them (rows without a rule); else all as one."""
     own = [row for row in evidence if not row["rule"] and row["kind"] == "call"]
     if own:
-        return [Event("call", row["id"], row["at"], row.get("until"), False, ()) for row in own]
+        return [Event("call", row["id"], row["record_at"], row.get("until"), False, ()) for row in own]
     if not claim["call_ids"]:
         return []
     return [Event("call", ", ".join(claim["call_ids"]), claim["call_start"], claim["call_end"], False, ())]
@@ -180,7 +180,7 @@ def _records(claim: Row, evidence: Sequence[Row]) -> list[Event]:
     records: dict[tuple[str, str, datetime | None], list[Row]] = {}
     for row in evidence:
         if row["rule"] and not (row["kind"] == "call" and row["id"] in claim["call_ids"]):
-            records.setdefault((row["kind"], row["id"], row["at"]), []).append(row)
+            records.setdefault((row["kind"], row["id"], row["record_at"]), []).append(row)
     return [
         Event(kind, record_id, at, None, any(row["date_only"] for row in rows), tuple(map(_note, rows)))
         for (kind, record_id, at), rows in records.items()

@@ -13,9 +13,9 @@ TREND = 26
 _RENAMED = {
     "findings": {"case": "case_number"},
     "claims": {"start": "call_start", "end": "call_end"},
-    "evidence": {"why_not": "exclusion_reason"},
+    "evidence": {"why_not": "exclusion_reason", "at": "record_at"},
 }
-"""Columns by table that version 1 of the schema named otherwise."""
+"""Columns by table that older runs name otherwise."""
 
 
 def folders(out: Path) -> list[Path]:

@@ -456,3 +456,19 @@ def test_a_decision_for_what_filters_choose_is_counted_first(cases: Program):
     assert cases("decide", *words, "--yes")[1].endswith("Nothing was decided.\n")
     assert cases("decide", "dismissed", "1", "--rule", "DUR001", "--by", "A", "--reason", "x")[0] == 2
     assert cases("decide", "dismissed", "--by", "A", "--reason", "x")[0] == 2
+
+
+def test_a_case_has_the_id_of_its_finding(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    """Of a cell with two audited codes, the finding ids end in the code, and the ids of the cases too."""
+    (tmp_path / "calls.csv").write_text(HEAD + "K1,P1,D1,2026-03-09 09:00,3,98967;98968,30\n")
+    (tmp_path / "visits.csv").write_text(VISITS)
+    words = ["--calls", str(tmp_path / "calls.csv"), "--visits", str(tmp_path / "visits.csv"), "--timezone", "UTC"]
+    words += ["--select", "DUR001", "--codes", "98967,98968", "--out", str(tmp_path / "out"), "--format", "none"]
+    assert command(["run", *words, "--fail-on", "never", "--write", "none"]) == 0
+    run = tmp_path / "out" / "latest"
+    capfd.readouterr()
+    assert command(["cases", "export", str(tmp_path / "out"), "--format", "jsonl"]) == 0
+    exported = {json.loads(line)["finding_id"] for line in capfd.readouterr().out.splitlines()}
+    found, cases = (set(pl.read_parquet(run / f"{name}.parquet")["finding_id"]) for name in ("findings", "cases"))
+    assert found == cases == exported == {"DUR001:K1:1:98967", "DUR001:K1:1:98968"}
+    assert command(["cases", "note", str(tmp_path / "out"), "DUR001:K1:1:98967", "read", "--by", "Ann"]) == 0

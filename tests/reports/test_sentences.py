@@ -1,19 +1,17 @@
 """One finding's sentence, from every output of one run: the same everywhere, and without ids where none may be shown."""
 
-import contextlib
 import csv
 import html
 import io
 import json
 import re
-import tempfile
 from pathlib import Path
 
 import fastexcel
 import polars as pl
 import pytest
 
-from tests.support.catalogue import command
+from tests.support.catalogue import printed
 
 CALLS = """call_id,patient_id,provider_id,call_start,call_minutes,cpt_code,paid_amount
 KEY1,PAT1,DOC1,2026-03-09 09:00,25,98968,31.25
@@ -29,15 +27,6 @@ TAIL = (
 )
 SENTENCE = f"visit VIS1 by provider DOC2 on 2026-03-06{TAIL}"
 WITHOUT_IDS = f"a visit{TAIL}"
-
-
-def printed(*words: str) -> str:
-    """Standard output of a command."""
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
-        with contextlib.redirect_stdout(file):
-            assert command([*words]) == 0
-        file.seek(0)
-        return file.read()
 
 
 @pytest.fixture(scope="module")

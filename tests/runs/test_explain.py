@@ -177,7 +177,7 @@ def test_published_calls_are_drawn_one_by_one(out: Path, tmp_path: Path) -> None
             "rule": "",
             "kind": "call",
             "id": "k4",
-            "at": claim["call_start"],
+            "record_at": claim["call_start"],
             "until": claim["call_start"] + timedelta(minutes=10),
         },
         key
@@ -185,12 +185,12 @@ def test_published_calls_are_drawn_one_by_one(out: Path, tmp_path: Path) -> None
             "rule": "",
             "kind": "call",
             "id": "k5",
-            "at": claim["call_start"] + timedelta(hours=4),
+            "record_at": claim["call_start"] + timedelta(hours=4),
             "until": claim["call_end"],
         },
     ]
     extra = pl.DataFrame(calls).cast(
-        {name: evidence.schema[name] for name in ("at",)} | {"until": evidence.schema["at"]}
+        {name: evidence.schema[name] for name in ("record_at",)} | {"until": evidence.schema["record_at"]}
     )
     pl.concat([evidence.filter(pl.col("rule") != ""), extra], how="diagonal").write_parquet(
         tmp_path / "evidence.parquet"

@@ -56,6 +56,23 @@ EXPORTS = {
         ],
         left_out=2,
     ),
+    "teams-pstn": Export(
+        "phone_log",
+        """\
+{"id":"T1","callId":"c","userPrincipalName":"gray@clinic.example","startDateTime":"2026-03-02T15:00:00Z","endDateTime":"2026-03-02T15:25:00Z","duration":1500,"callType":"user_in","calleeNumber":"+12125550100"}
+{"id":"T2","callId":"d","userPrincipalName":"gray@clinic.example","startDateTime":"2026-03-02T16:00:00Z","endDateTime":"2026-03-02T16:00:00Z","duration":0,"callType":"user_out","calleeNumber":"+12125550124"}
+""",
+        [
+            {
+                "record_id": "T1",
+                "call_start": "2026-03-02T15:00Z",
+                "talk_seconds": 1500,
+                "direction": "inbound",
+                "user": "gray@clinic.example",
+            },
+        ],
+        left_out=1,
+    ),
     "cisco-cucm": Export(
         "phone_log",
         """\

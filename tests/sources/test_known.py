@@ -42,6 +42,11 @@ def test_a_source_is_part_of_a_policy_and_names_what_it_rests_on(name: str, tabl
     assert said["verified"] or said["unverified"]
 
 
+def test_the_readme_counts_the_sources():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"[{len(known.names())} systems](docs/sources.md)" in readme
+
+
 def test_calls_of_an_interface_are_read_by_their_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     record = {
         "sid": "CA1", "start_time": "Mon, 02 Mar 2026 14:00:00 +0000", "end_time": "Mon, 02 Mar 2026 14:21:00 +0000",

@@ -10,20 +10,20 @@ from auditor.run_summary import RunFigures
 
 _HEIGHT, _SLOTS = 40, 10
 """Pixels of the largest value; so many bars at least have room, so that two runs are not two blocks."""
-FIGURES = {
-    "audited": ("Audited claims", "{:,}".format),
-    "violation_rate": ("Violation rate", share),
-    "new": ("New findings", "{:,}".format),
-    "open": ("Open cases", "{:,}".format),
-    "returned": ("Returned", "${:,.2f}".format),
+HEADINGS = {
+    "audited": "Audited claims",
+    "violation_rate": "Violation rate",
+    "new": "New findings",
+    "open": "Open cases",
+    "returned": "Returned",
 }
-"""Heading and format of each figure."""
+_SHOWN = {"violation_rate": share, "returned": "${:,.2f}".format}
 
 
 def multiples(runs: Sequence[RunFigures]) -> Iterator[dict[str, Any]]:
     """Heading, last value, range, picture and values (texts by run) of each figure that some run has."""
-    for name, (heading, shown) in FIGURES.items():
-        values = [getattr(run, name) for run in runs]
+    for name, heading in HEADINGS.items():
+        values, shown = [getattr(run, name) for run in runs], _SHOWN.get(name, "{:,}".format)
         if known := [value for value in values if value is not None]:
             texts = ["" if value is None else shown(value) for value in values]
             picture = Markup(_bars(values, max(known)))

@@ -43,7 +43,7 @@ def draw(claim: Row, records: Sequence[Row], numbers: Numbers) -> str:
     day = datetime.combine(start.date(), time())
     own = {("call", name) for name in claim["call_ids"]}
     marks = [mark for mark in _strongest(records) if (mark["kind"], mark["id"]) not in own]
-    late = any(mark["at"] and _local(mark["at"]) > ahead.last + timedelta(hours=12) for mark in marks)
+    late = any(mark["record_at"] and _local(mark["record_at"]) > ahead.last + timedelta(hours=12) for mark in marks)
     scale = _Scale(back.first - timedelta(1), later.last + timedelta(1) if late else ahead.last + timedelta(1))
     bands = [
         _band(scale, "visit", back, "back"),
@@ -126,7 +126,7 @@ def _own_call(claim: Row, scale: _Scale, start: datetime, end: datetime) -> Iter
 def _marks(scale: _Scale, marks: Sequence[Row]) -> Iterable[str]:
     labelled = [mark for mark in marks if strength(mark)][-_LABELLED:]
     for mark in marks:
-        at = _local(mark["at"])
+        at = _local(mark["record_at"])
         if at is None:
             continue
         x, y = scale(at), _LANES[mark["kind"]]
