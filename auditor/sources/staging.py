@@ -96,7 +96,7 @@ def _write(frames: Iterator[pl.DataFrame], stream: BinaryIO) -> str:
             written: Future[None] | None = None
             for frame in frames:
                 rows = frame.to_arrow()
-                writer = writer or pq.ParquetWriter(output, rows.schema, compression="lz4", store_schema=True)
+                writer = writer or pq.ParquetWriter(output, rows.schema, compression="lz4", write_statistics=False)
                 if written:
                     written.result()
                 written = pool.submit(writer.write_table, rows)
