@@ -454,6 +454,9 @@ def test_a_resolved_case_is_explained_by_its_number(out: Path, capfd: pytest.Cap
     ]
     assert command(["explain", str(out), resolved]) == 0
     assert IDS[0] in capfd.readouterr().out
+    assert command(["cases", "list", str(out), "--mark", "resolved", "--format", "json"]) == 0
+    (listed,) = json.loads(capfd.readouterr().out)
+    assert listed["message"] == "the call time is 12 min; 98968 needs at least 21 min"
 
 
 def test_a_decision_for_what_filters_choose_is_counted_first(cases: Program):
