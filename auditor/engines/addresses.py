@@ -54,28 +54,32 @@ class Addresses:
                 f"{where}: Spark shows addresses in its logs; take the password out, and put it in its settings"
             )
         found, below = self._list(where, address), self._list(where, address, recursiveFileLookup="true")
-        if not below:
+        files = [file for file, _, _ in below]
+        if not files:
             raise InputRefused(f"{where}: no files there; check the address")
+        if kind := next(filter(None, map(kinds.of_name, map(Path, files))), None):
+            raise _refusal(where, f"sources of the kind {kind.name}")
+        for folder in sorted(_folders(address, files)):
+            if self._exists(_GLOB.sub(r"\\\g<0>", unquote(folder)) + f"/{_TABLES}"):
+                raise _refusal(where, f"Delta, Iceberg and Hudi tables, such as {shown(folder)},")
         if len(found) != len(below):
             raise InputRefused(
                 f"{where}: Spark leaves out the files of the folders in it; name them with a glob, such as "
                 f"{shown(address).rstrip('/')}/*/*.parquet"
             )
-        files = [file for file, _, _ in found]
-        if kind := next(filter(None, map(kinds.of_name, map(Path, files))), None):
-            raise _refusal(where, f"sources of the kind {kind.name}")
-        if len({is_csv(file) for file in files}) > 1:
+        if len(set(map(is_csv, files))) > 1:
             raise InputRefused(
                 f"{where}: CSV and Parquet files at one address; name the ones and the others with globs"
             )
-        for folder in sorted(_folders(address, files)):
-            if self._exists(_GLOB.sub(r"\\\g<0>", unquote(folder)) + f"/{_TABLES}"):
-                raise _refusal(where, f"Delta, Iceberg and Hudi tables, such as {shown(folder)},")
         self._listed[address] = where, found
+
+    def files(self, address: str) -> list[str]:
+        """The files there."""
+        return [file for file, _, _ in self._listed[address][1]]
 
     def is_csv(self, address: str) -> bool:
         """Whether its files are CSV."""
-        return is_csv(self._listed[address][1][0][0])
+        return is_csv(self.files(address)[0])
 
     def require_unchanged(self) -> None:
         """Raises InputRefused where files came, went or were written since they were listed."""
@@ -97,8 +101,9 @@ class Addresses:
                     f"{where}: Spark has no file system for {address.partition('://')[0]}://; add its package to "
                     f"spark.jars.packages in spark-defaults.conf, or {_INSTEAD}"
                 ) from None
-            with errors_explained():
-                raise
+            raise InputRefused(
+                f"{where}: Spark cannot list it; check the address, that its server answers, and that it lets you read"
+            ) from None
 
     def _read(self, address: str, **options: str) -> Listed:
         columns = ("_metadata.file_path", "_metadata.file_size", "_metadata.file_modification_time")
@@ -117,18 +122,23 @@ class Addresses:
 
 def _folders(address: str, files: Iterable[str]) -> set[str]:
     """The folders of files up to that of the address, but for those of partitions; of files in `data`, the one above it."""
-    scheme, _, rest = address.partition("://")
-    fixed = rest.split("/")
+    fixed = _split(address)[1]
     fixed = fixed[: next((n for n, part in enumerate(fixed) if has_magic(part)), len(fixed))]
     found = set[str]()
     for file in files:
-        parts = file.partition("://")[2].split("/")[:-1]
-        for length in range(len(parts), 0, -1):
+        scheme, parts = _split(file)
+        for length in range(len(parts) - 1, 0, -1):
             if "=" not in parts[length - 1]:
                 found.add(f"{scheme}://{'/'.join(parts[:length])}")
                 if length <= len(fixed) and parts[length - 1] != "data":
                     break
     return found
+
+
+def _split(address: str) -> tuple[str, list[str]]:
+    """The scheme, and the parts of the rest; Spark leaves out the slashes before an empty host."""
+    scheme, _, rest = address.partition(":")
+    return scheme, rest.removeprefix("//").split("/")
 
 
 def _refusal(where: str, what: str) -> InputRefused:

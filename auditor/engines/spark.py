@@ -58,6 +58,7 @@ _INT96 = "spark.sql.parquet.int96AsTimestamp"
 _UNREADABLE = {
     "INT96": "the files have times in the form INT96 that Spark did not write, so that their zone is not known; write them "
     "as TIMESTAMP, or use --engine local with [timezones] in the policy",
+    "UNSUPPORTED_TIME_TYPE": "the files have times of day, which Spark does not read; write text, or use --engine local",
     "Illegal Parquet type": "the files have a column of a type that Spark does not read, such as nanoseconds; write "
     "another type, or use --engine local",
 }
@@ -285,7 +286,7 @@ class Spark:
                 sources.append((numbers, partial(worker.file_chunks, tasks, paths.placed(), *text)))
             for part in (part for part in parts if part.address or part.buffer):
                 if part.address and not self._addresses.is_csv(part.address):
-                    sources.append(self._rows_of(part, scan, only))
+                    sources += self._rows_of(part, scan, only)
                 else:
                     sources.append(
                         (self._contents(part), partial(worker.text_chunks, replace(part, buffer=None), *text))
@@ -303,8 +304,11 @@ class Spark:
         part.buffer.seek(0)
         return self._session.createDataFrame([(str(part.path), part.buffer.read())], "file_path string, content binary")
 
-    def _rows_of(self, part: Part, scan: KeyScan, only: Sequence[str] | None) -> tuple[Any, worker.ReadChunks]:
-        """The wanted columns of Parquet files at an address, by their places, and how a worker makes chunks of them."""
+    def _rows_of(self, part: Part, scan: KeyScan, only: Sequence[str] | None) -> list[tuple[Any, worker.ReadChunks]]:
+        """The wanted columns of Parquet files at an address, by their places, and how a worker makes chunks of them.
+
+        All files are there without rows too: one that has none is read as well.
+        """
         from pyspark.sql import functions as sql
 
         where, ignored = f"{part.table}: {paths.shown(part.address)}", ingest.ignored(part.table, scan.without_billing)
@@ -327,7 +331,12 @@ class Spark:
         dates_only = self._collected(frame.select(*days))[0].asDict() if days else {}
         columns = [sql.col(quoted[p]).alias(str(p)) for p in found.read]
         row_source = sql.col("_metadata.file_path").alias("path"), sql.col("_metadata.row_index").alias("record")
-        return frame.select(*columns, *row_source), partial(worker.parquet_chunks, found, dates_only)
+        rows, names = frame.select(*columns, *row_source), self._addresses.files(part.address)
+        empty = self._wait(rows.limit(0).toArrow)
+        return [
+            (self._session.range(1), partial(worker.empty_chunks, found, dates_only, empty, names)),
+            (rows, partial(worker.parquet_chunks, found, dates_only)),
+        ]
 
     def _parquet(self, where: str, address: str) -> Any:
         """Parquet files at an address. Raises InputRefused for times of which nothing says in which zone they are."""

@@ -26,7 +26,7 @@ from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkTyper
 from auditor.prefilter.key_scan import KeyScan
 from auditor.reading import ingest, paths
-from auditor.reading.dictionary import from_arrow
+from auditor.reading.dictionary import ColumnHints, from_arrow
 from auditor.reading.file_facts import FileFacts
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Part, SourceFile
 from auditor.reading.layout import Layout
@@ -89,37 +89,45 @@ def run_worker(
         yield from arrow(pl.concat([empty, frame], how="diagonal")).to_batches()
 
 
-def parquet_chunks(
-    found: Layout,
-    dates_only: Mapping[str, bool],
-    batches: Iterable[pa.RecordBatch],
-) -> Read:
+def parquet_chunks(found: Layout, dates_only: Mapping[str, bool], batches: Iterable[pa.RecordBatch]) -> Read:
     """Rows of Spark's Parquet reader: columns by their places, `path` and `record`."""
-    source_name, wanted = found.where, found.wanted
-    joined = {str(p) for many in wanted.values() if len(many) > 1 for p in many}
-    mapping = {name: tuple(found.names[p] for p in many) for name, many in found.mapped.positions.items()}
     for batch in batches:
-        frame, hints = from_arrow(pa.Table.from_batches([batch]), ())
-        texts = frame.select(
-            *(
-                as_text(source_name, name, pl.col(name), dtype, name in joined, pl.lit(dates_only.get(name))).alias(
-                    name
-                )
-                for name, dtype in frame.drop("path", "record").schema.items()
-            ),
-            source_file="path",
-            source_record=(pl.col("record") + 1).cast(pl.UInt32),
-        )
-        for (file,), all_rows in texts.group_by("source_file", maintain_order=True):
-            first = all_rows["source_record"][0]
-            rows, left, facts = found.records(all_rows, hints)
-            left = ingest.of_canonical(left, wanted)
-            chunk = ingest.canonical(source_name, rows, wanted, left)
-            yield str(file), first, Chunk(chunk, pl.DataFrame(schema=REJECT_SCHEMA), hints=left)
-            facts += FileFacts(zoned=ingest.zoned(chunk))
-            path, rows_read = str(file), all_rows.height
-            read = SourceFile(path, 0, "", rows_read, mapping, found.unused, Path(path), None, facts, "parquet")
-            yield path, first, read
+        texts, hints = _texts(found, dates_only, pa.Table.from_batches([batch]))
+        for (file,), rows in texts.group_by("source_file", maintain_order=True):
+            yield from _chunks_of(found, str(file), rows["source_record"][0], rows, hints)
+
+
+def empty_chunks(
+    found: Layout, dates_only: Mapping[str, bool], empty: pa.Table, files: Sequence[str], _: Iterable[pa.RecordBatch]
+) -> Read:
+    """The same, without rows, of each file."""
+    texts, hints = _texts(found, dates_only, empty)
+    for file in files:
+        yield from _chunks_of(found, file, 0, texts, hints)
+
+
+def _texts(found: Layout, dates_only: Mapping[str, bool], table: pa.Table) -> tuple[pl.DataFrame, ColumnHints]:
+    joined = {str(p) for many in found.wanted.values() if len(many) > 1 for p in many}
+    frame, hints = from_arrow(table, ())
+    texts = {
+        name: as_text(found.where, name, pl.col(name), dtype, name in joined, pl.lit(dates_only.get(name)))
+        for name, dtype in frame.drop("path", "record").schema.items()
+    }
+    return frame.select(**texts, source_file="path", source_record=(pl.col("record") + 1).cast(pl.UInt32)), hints
+
+
+def _chunks_of(found: Layout, file: str, number: int, all_rows: pl.DataFrame, hints: ColumnHints) -> Read:
+    rows, left, facts = found.records(all_rows, hints)
+    left = ingest.of_canonical(left, found.wanted)
+    chunk = ingest.canonical(found.where, rows, found.wanted, left)
+    yield file, number, Chunk(chunk, pl.DataFrame(schema=REJECT_SCHEMA), hints=left)
+    mapping = {name: tuple(found.names[p] for p in many) for name, many in found.mapped.positions.items()}
+    facts += FileFacts(zoned=ingest.zoned(chunk))
+    yield (
+        file,
+        number,
+        SourceFile(file, 0, "", all_rows.height, mapping, found.unused, Path(file), None, facts, "parquet"),
+    )
 
 
 def text_chunks(
