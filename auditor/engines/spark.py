@@ -20,7 +20,7 @@ from typing import Any, Self
 import polars as pl
 
 from auditor.audit_context import AuditContext
-from auditor.engines import KeptRows, NoRows, Progress, addresses, worker
+from auditor.engines import KeptRows, NoRows, Progress, worker
 from auditor.engines.partitions import Partitions, linked_patients
 from auditor.engines.session import SparkFailed, connect, errors_explained
 from auditor.engines.worker import MESSAGE_SCHEMA, PART
@@ -35,7 +35,7 @@ from auditor.reading import parquet as parquetfile
 from auditor.reading.files import Signature
 from auditor.reading.ingest import Part, Parts, SourceFile
 from auditor.reading.layout import layout
-from auditor.sources import staging
+from auditor.sources import on_spark, staging
 
 __all__ = ["Spark", "SparkFailed"]
 
@@ -108,7 +108,7 @@ class Spark:
         """Start or join Spark. Raises UsageError where it is not installed, SparkFailed where nobody answers."""
         self._session = connect(self._master, self._settings)
         self._thread = ThreadPoolExecutor(1)
-        self._addresses = addresses.Addresses(self._session)
+        self._addresses = on_spark.Addresses(self._session)
         try:
             self._disk.open()
             with errors_explained():
@@ -135,10 +135,10 @@ class Spark:
 
     def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy, database: str | None = None) -> Parts:
         """Each table's files, copies of what is not CSV or Parquet here, and addresses that are Spark's own."""
-        ours = {table: [path for path in given if not addresses.is_own(path)] for table, given in paths.items()}
+        ours = {table: [path for path in given if not on_spark.is_own(path)] for table, given in paths.items()}
         found = self._stack.enter_context(staging.gathered(ours, policy, self._spill_folder, database=database))
         for table, given in paths.items():
-            for path in filter(addresses.is_own, given):
+            for path in filter(on_spark.is_own, given):
                 self._addresses.add(table, path)
                 found[table][0].append(Part(table, Path(path), address=path))
         return found

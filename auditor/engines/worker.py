@@ -12,7 +12,6 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import polars as pl
 import pyarrow as pa
@@ -31,6 +30,7 @@ from auditor.reading.file_facts import FileFacts
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Part, SourceFile
 from auditor.reading.layout import Layout
 from auditor.reading.parquet import as_text
+from auditor.sources import on_spark
 from auditor.windows import calls as call_windows
 from auditor.windows.calls import NO_SPANS
 
@@ -152,18 +152,8 @@ def file_chunks(
     paths.also_placed(placed)
     for number in (number for batch in batches for number in batch.column(0).to_pylist()):
         for part, path in tasks[number]:
-            with _opened(part, path) as stream:
+            with on_spark.opened(part, path) as stream:
                 yield from _chunks(replace(part, buffer=stream), policy, without_billing, only)
-
-
-def _opened(part: Part, path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise InputRefused(
-            f"{part.where}: a worker of Spark cannot open it in {path.parent} ({error.strerror}); put inputs and --out on "
-            "storage that every worker sees under the same path, and run the workers as the same user"
-        ) from None
 
 
 def _chunks(part: Part, policy: Policy, without_billing: bool, only: Sequence[str] | None) -> Read:

@@ -153,6 +153,7 @@ def test_delta_and_iceberg_at_a_version_and_the_web(
     paths |= {table: f"http://127.0.0.1:{server.server_port}/{table}.csv" for table in ("claims", "providers")}
     assert_frame_equal(in_both(settings(paths), on_spark, tmp_path), from_csv)
     server.shutdown()
+    server.server_close()
 
 
 def test_claims_of_x12(on_spark: Callable[[], Spark], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Addresses that Spark reads itself, such as hdfs://... and s3a://...: what is there, and what it must not be read as.
+"""Sources on Spark: files that a worker opens, and addresses that Spark itself reads, such as hdfs://... and s3a://...
 
 Source: docs/cluster.md#files.
 """
@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from glob import has_magic
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-from auditor.engines.session import errors_explained
 from auditor.errors import InputRefused
 from auditor.reading import kinds
+from auditor.reading.ingest import Part
 from auditor.reading.paths import shown
 from auditor.sources import objects
 
@@ -60,7 +60,7 @@ class Addresses:
         if kind := next(filter(None, map(kinds.of_name, map(Path, files))), None):
             raise _refusal(where, f"sources of the kind {kind.name}")
         for folder in sorted(_folders(address, files)):
-            if self._exists(_GLOB.sub(r"\\\g<0>", unquote(folder)) + f"/{_TABLES}"):
+            if self._exists(where, _GLOB.sub(r"\\\g<0>", unquote(folder)) + f"/{_TABLES}"):
                 raise _refusal(where, f"Delta, Iceberg and Hudi tables, such as {shown(folder)},")
         if len(found) != len(below):
             raise InputRefused(
@@ -101,23 +101,31 @@ class Addresses:
                     f"{where}: Spark has no file system for {address.partition('://')[0]}://; add its package to "
                     f"spark.jars.packages in spark-defaults.conf, or {_INSTEAD}"
                 ) from None
-            raise InputRefused(
-                f"{where}: Spark cannot list it; check the address, that its server answers, and that it lets you read"
-            ) from None
+            raise _unlisted(where) from None
 
     def _read(self, address: str, **options: str) -> Listed:
         columns = ("_metadata.file_path", "_metadata.file_size", "_metadata.file_modification_time")
         rows = self.session.read.format("binaryFile").options(**options).load(address).select(*columns).collect()
         return tuple(sorted(map(tuple, rows)))
 
-    def _exists(self, pattern: str) -> bool:
+    def _exists(self, where: str, pattern: str) -> bool:
         try:
             return bool(self._read(pattern))
         except Exception as error:
             if _MISSING in str(error):
                 return False
-            with errors_explained():
-                raise
+            raise _unlisted(where) from None
+
+
+def opened(part: Part, path: Path) -> BinaryIO:
+    """A file of a part, on a worker. Raises InputRefused where the worker does not see it."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputRefused(
+            f"{part.where}: a worker of Spark cannot open it in {path.parent} ({error.strerror}); put inputs and --out on "
+            "storage that every worker sees under the same path, and run the workers as the same user"
+        ) from None
 
 
 def _folders(address: str, files: Iterable[str]) -> set[str]:
@@ -139,6 +147,12 @@ def _split(address: str) -> tuple[str, list[str]]:
     """The scheme, and the parts of the rest; Spark leaves out the slashes before an empty host."""
     scheme, _, rest = address.partition(":")
     return scheme, rest.removeprefix("//").split("/")
+
+
+def _unlisted(where: str) -> InputRefused:
+    return InputRefused(
+        f"{where}: Spark cannot list it; check the address, that its server answers, and that it lets you read"
+    )
 
 
 def _refusal(where: str, what: str) -> InputRefused:
