@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test slow lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores
+.PHONY: audit test slow lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores container recipes sources
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -63,6 +63,10 @@ ledger-check: .venv/.installed
 databases: .venv/.installed
 	$(BIN)/python -m tests.slow.databases.check
 
+# The sample through each kind of source, a real PostgreSQL and moto's S3 server among them: findings equal.
+sources: .venv/.stores
+	$(BIN)/python -m tests.slow.sources.check
+
 # The suite with the lowest supported versions of the dependencies, in an environment of its own; TESTS limits it to some folders.
 lowest: .venv-lowest/.installed
 	.venv-lowest/bin/python -m pytest -n auto $(TESTS)
@@ -75,7 +79,7 @@ checkouts: .venv/.installed
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks $(if $(FULL),--full)
 
-# The sample from moto's S3 server and from an https server on this machine: findings equal those of local files.
+# The sample from emulators of S3, Google Cloud Storage and Azure (npm) and an https server here: findings equal those of files.
 object-stores: .venv/.stores
 	$(BIN)/python -m tests.slow.object_stores.check
 
@@ -98,6 +102,15 @@ wheel: .venv/.installed
 	cd dist && venv/bin/audit98968 run --calls demo/calls.csv --visits demo/visits.csv --providers demo/providers.csv \
 	  --policy demo/policy.toml --out out --fail-on never --format none --quiet
 	test -s dist/out/latest/report.html
+
+# A container of the wheel in dist/, where there is a builder.
+container:
+	builder=$$(command -v podman || command -v docker || command -v buildah) || { echo "no podman, docker or buildah"; exit 1; }; \
+	  $$builder build -t audit98968 -f docs/examples/Containerfile .
+
+# The recipes for Airflow and Dagster, imported and run in environments of their own.
+recipes: .venv/.installed
+	$(BIN)/python -m tests.slow.recipes.check
 
 # The same pages as a site, in site/.
 site: .venv/.site

@@ -78,8 +78,8 @@ RUN_OPTIONS = (
     _table("phone_log", "Records of the telephone system"),
     RunOption(name="database", help="Database of the tables that name a query (a .sql file): postgresql://, sqlite:/// or "
               "duckdb:///.", metavar="URL", check=True),
-    RunOption(name="source", help="Systems that wrote tables: how their columns are called is known.", kind="list",
-              metavar="TABLE=NAME", default=(), check=True),
+    RunOption(name="source", help="Systems that wrote tables (phone_log=twilio): their columns, zone, words and rows are "
+              "known.", kind="list", metavar="TABLE=NAME", default=(), check=True),
     RunOption(name="policy", help="Policy file, or name of a built-in policy.", kind="policy", metavar="FILE|NAME",
               default="default", check=True, in_policy=False),
     RunOption(name="out", help="Folder for the reports; `check` only compares with its last run.", metavar="DIR",

@@ -125,6 +125,8 @@ class AfterDecisions(Part):
 
 
 class RuleResult(Part):
+    may_lack = ("local",)
+
     code: str
     name: str
     evaluated: bool = True
@@ -137,6 +139,7 @@ class RuleResult(Part):
     review_amount: float = 0.0
     dismissed: int = Field(default=0, description="findings")
     settled: int = Field(default=0, description="findings that are corrected, refunded or dismissed")
+    local: Text = Field(default=None, description="the package of a local rule and its version")
 
 
 class Money(Part):
@@ -238,9 +241,21 @@ class LedgerPart(Part):
     undecided: UndecidedCounts = UndecidedCounts()
     began: Text = None
     head: Text = None
+    location: Text = Field(default=None, description="the output folder or the file that --ledger names")
     unchecked: UncheckedCases = UncheckedCases()
     this_run: dict[str, Tally] = Field(default={}, validation_alias=AliasChoices("this_run", "tonight"))
     work: dict[str, Tally] = {}
+
+
+class RunFigures(Part):
+    """One run of the trend."""
+
+    run: str
+    audited: int | None = Field(default=None, description="audited claims")
+    violation_rate: float | None = Field(default=None, description="share of the audited claims in violation")
+    new: int | None = Field(default=None, description="new findings; null: the run had no ledger")
+    open: int | None = Field(default=None, description="open cases with a finding in the run; null: likewise")
+    returned: float | None = Field(default=None, description="dollars, the sum of refunds; null: likewise")
 
 
 class PayerResult(Part):
@@ -311,7 +326,7 @@ class _Head(Part):
 class Summary(_Head):
     """summary.json of a finished run."""
 
-    may_lack = ("ledger", "payers", "past_lookback")
+    may_lack = ("ledger", "payers", "past_lookback", "trend")
 
     rules_evaluated: int = 0
     rules_total: int = 0
@@ -337,6 +352,7 @@ class Summary(_Head):
     row_zones: list[str] = Field(default=[], description="tables whose rows state the zone of their times")
     warnings: list[str] = []
     ledger: LedgerPart = LedgerPart()
+    trend: list[RunFigures] = Field(default=[], description="the last 26 runs up to this one, the oldest first")
 
     _numbers: Numbers = PrivateAttr()
 
@@ -369,6 +385,19 @@ class Summary(_Head):
         return (
             max(first or date.min, self.coverage.claims_since or extent.first or date.max),
             min(last or date.max, extent.last or date.min),
+        )
+
+    @property
+    def figures(self) -> RunFigures:
+        """What the trend shows of this run."""
+        claims, marks, work = self.claims, self.ledger.marks, self.ledger.work
+        return RunFigures(
+            run=self.run_id,
+            audited=claims.audited,
+            violation_rate=round(claims.violation / claims.audited, 4) if claims.audited else None,
+            new=marks.get("new", 0) if self.ledger.run else None,
+            open=work["open"].findings if "open" in work else None,
+            returned=self.money.returned if self.ledger.run else None,
         )
 
     def under(self, policy: str | None) -> "Summary":

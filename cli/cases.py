@@ -16,9 +16,10 @@ import polars as pl
 import typer
 from rich.table import Table
 
+from auditor import zones
 from auditor.cases import chain, proof, queries, replay, reviewed, store
 from auditor.cases import restore as restoring
-from auditor.cases.decide import Decision, decide, refundable
+from auditor.cases.decide import Decision, assign, decide, refundable
 from auditor.cases.queries import published
 from auditor.cases.states import MARKS, STATES
 from auditor.choices import GONE, CaseOrder, ExportFormat, FoundOutcome, ListFormat
@@ -35,11 +36,12 @@ from cli.log import log
 from cli.streams import data
 
 _LABELS = {"number": "case", "rule": "rule", "outcome": "outcome", "state": "state", "mark": "mark", "found": "first found",
-          "age": "days open", "due": "due", "left": "days left", "amount": "amount"}  # fmt: skip
+          "age": "days open", "due": "due", "left": "days left", "amount": "amount", "assignee": "assignee"}  # fmt: skip
 _IDS = ("claim_id", "claim_line", "cpt_code", "service_date", "provider_id", "patient_id")
-_ABOUT_A_PATIENT = ("finding_id", "related_id", "related_at", "decided_record", "reviewer", "reason", "message")
+_ABOUT_A_PATIENT = ("finding_id", "related_id", "related_at", "decided_record", "reviewer", "reason")
 """Columns that are left blank without --show-ids, beside the identifiers."""
-_OF_CASE = {"claim": "claim_id", "patient": "patient_id", "provider": "provider_id", "outcome": "outcome"}
+_OF_CASE = {"claim": "claim_id", "patient": "patient_id", "provider": "provider_id", "outcome": "outcome",
+            "assignee": "assignee"}  # fmt: skip
 """Filters of one value, and the column that has it."""
 _NUMBERS = ("number", "age", "left", "amount")
 """Columns aligned to the right."""
@@ -94,15 +96,16 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
     whole = _sorted(cases, given["sort"])
     cases = whole.head(given["limit"] or whole.height)
     headings = _LABELS | ({name: name.replace("_", " ") for name in _IDS} if given["show_ids"] else {})
+    rows = published(cases, queries.ledger_of(location).parent)
+    if not given["show_ids"]:
+        hidden = [pl.lit(None, rows.schema[name]).alias(name) for name in (*_IDS, *_ABOUT_A_PATIENT)]
+        rows = rows.with_columns(*hidden, tables.without_ids())
     if given["format"] != "text":
-        rows = published(cases, queries.ledger_of(location).parent)
-        if not given["show_ids"]:
-            rows = rows.with_columns(pl.lit(None, rows.schema[name]).alias(name) for name in (*_IDS, *_ABOUT_A_PATIENT))
         records = [json.loads(line) for line in tables.to_jsonl(rows).splitlines()]
         as_json = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
         data(tables.to_csv(rows) if given["format"] == "csv" else as_json)
         return 0
-    _print_list(cases, whole, headings, show_ids=given["show_ids"])
+    _print_list(cases.with_columns(rows["message"]), whole, headings)
     return 0
 
 
@@ -114,7 +117,7 @@ def _filtered(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> 
         require_choice("--outcome", given["outcome"], get_args(FoundOutcome))
     for name, column in _OF_CASE.items():
         if given[name] is not None:
-            cases = cases.filter(pl.col(column) == given[name])
+            cases = cases.filter(pl.col(column).fill_null("") == given[name])
     if given["payer"] is not None:
         payers = published(cases, queries.ledger_of(location).parent)["payer"].fill_null("")
         cases = cases.filter(payers.map_elements(fold_term, pl.String) == fold_term(given["payer"]))
@@ -130,8 +133,11 @@ def _sorted(cases: pl.DataFrame, order: str | None) -> pl.DataFrame:
     return cases.sort("number" if order == "case" else order, "number", nulls_last=True)
 
 
-def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, str], *, show_ids: bool) -> None:
-    """How many of the whole by state, and their claims' amounts once; then a line for each case."""
+def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, str]) -> None:
+    """How many of the whole by state, and their claims' amounts once; then each case with its finding's sentence.
+
+    The sentence has a line of its own on a terminal, and ends the case's line elsewhere.
+    """
     found = whole.filter(~pl.col("mark").is_in(GONE))
     states = Counter(found["state"])
     counts = [f"{states[name]:,} {name}" for name in STATES if states[name]]
@@ -147,14 +153,19 @@ def _print_list(cases: pl.DataFrame, whole: pl.DataFrame, headings: dict[str, st
         return
     if not cases["due"].count():
         headings = {name: heading for name, heading in headings.items() if name not in ("due", "left")}
-    if show_ids:
-        out.width = max(out.width, _WIDE)  # a terminal wraps the line; a narrow table would cut the ids
+    if not cases["assignee"].count():
+        headings = {name: heading for name, heading in headings.items() if name != "assignee"}
+    between, heading_of_sentences = ("\n    ", "") if sys.stdout.isatty() else ("  ", "what was found")
     table = Table(box=None, pad_edge=False, show_edge=False)
     for name, heading in headings.items():
         table.add_column(heading, no_wrap=True, justify="right" if name in _NUMBERS else "left")
     for row in cases.select(*headings).iter_rows():
         table.add_row(*("" if value is None else harmless(str(value)) for value in row))
-    out.print(table, soft_wrap=True)
+    out.width = max(out.width, _WIDE)  # a terminal wraps the line; a narrow table would cut the ids
+    with out.capture() as lines:
+        out.print(table, soft_wrap=True)
+    for line, sentence in zip(lines.get().splitlines(), [heading_of_sentences, *cases["message"]], strict=True):
+        out.out(line + (f"{between}{harmless(sentence)}" if sentence else ""))
     if more := whole.height - cases.height:
         out.print(f"and {more:,} more")
 
@@ -170,15 +181,18 @@ def export(location: Path, form: str) -> int:
 
 def show(location: Path, case_text: str) -> int:
     """Print one case with its history: identifiers are what was asked for."""
+    folder = queries.ledger_of(location).parent
     with _read(location) as ledger:
-        case, history = queries.case_with_history(ledger, queries.find(ledger, case_text))
-    out = text.console(sys.stdout)
+        number = queries.find(ledger, case_text)
+        history = queries.history_of(ledger, number)
+        case = published(queries.list_cases(ledger, number=number), folder).row(0, named=True)
+    out, zone = text.console(sys.stdout), zones.zone(queries.zone_of(folder))
     for name, value in case.items():
         if value is not None:
             out.print(f"{name.replace('_', ' ') + ':':18} {harmless(str(value))}")
     out.print("history:")
     for entry in history:
-        at = datetime.fromisoformat(entry["at"]).astimezone().isoformat(" ", "seconds")
+        at = datetime.fromisoformat(entry["at"]).astimezone(zone).isoformat(" ", "seconds")
         sentence = "; ".join(_history_entry(entry["what"], entry["details"]))
         out.print(f"  {entry['number']}  {at}  {harmless(entry['by'])}: {harmless(sentence)}")
     return 0
@@ -187,6 +201,8 @@ def show(location: Path, case_text: str) -> int:
 def _history_entry(event: str, details: Mapping[str, Any]) -> Iterator[str]:
     if event == "note":
         yield f"note: {details['text']}"
+    elif event == "assigned":
+        yield f"assigned to {details['to'] or 'nobody'}"
     elif event == "decided":
         yield f"{details['state']} on {details['on']}, because: {details['reason']}"
         yield from (f"{name.replace('_', ' ')} {details[name]}" for name in (*_SPANS, "amount") if name in details)
@@ -209,18 +225,8 @@ def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) ->
 
     What filters choose is only counted, by rule and amount, unless `yes` is given.
     """
-    filtered = any(given[name] is not None for name in ("rule", "payer", *_OF_CASE))
-    if filtered == bool(case_names):
-        filters = "--rule, --provider, --payer, --patient, --claim or --outcome"
-        raise UsageError(f"name the cases, or else choose them with {filters}")
-    if filtered:
-        with _read(location) as ledger:
-            chosen = _filtered(queries.list_cases(ledger, state=given["state"] or "open"), location, given)
-        case_names = [str(number) for number in chosen["number"]]
-        _print_chosen(chosen, given["decision"])
-        if not given["yes"] or not case_names:
-            print_line("Nothing was decided; --yes decides them." if case_names else "Nothing was decided.")
-            return 0
+    if not (case_names := _chosen(location, case_names, given, given["decision"])):
+        return 0
     amount = _dollars(given["amount"])
     if amount is not None and len(case_names) > 1:
         raise UsageError("--amount is the refund of one case; decide the cases one by one")
@@ -240,6 +246,39 @@ def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) ->
     for (number, state), due in zip(decided, dues, strict=True):
         print_line(f"case {number}: {state.state}" + (f"; report and return by {due}" if due else ""))
     return 0
+
+
+def assignment(location: Path, case_names: list[str], given: Mapping[str, Any]) -> int:
+    """Enter who works on the named cases, or on those that pass the filters; what filters choose needs `yes`."""
+    if not (given["by"] or "").strip() or given["to"] is None:
+        raise UsageError("an assignment needs who works on the cases and who says so: --to NAME --by NAME")
+    if not (case_names := _chosen(location, case_names, given, "assigned")):
+        return 0
+    with _write(location) as ledger:
+        numbers = list(dict.fromkeys(queries.find(ledger, case) for case in case_names))
+        assign(ledger, numbers, given["to"], given["by"])
+    name = harmless(given["to"].strip()) or "nobody"
+    print_line(f"{counted(len(numbers), 'case')} assigned to {name}")
+    return 0
+
+
+def _chosen(location: Path, case_names: list[str], given: Mapping[str, Any], what: str) -> list[str]:
+    """The cases that are named, or the numbers of those that pass the filters, which are counted and need `yes`."""
+    filtered = any(given[name] is not None for name in ("rule", "payer", *_OF_CASE))
+    if filtered == bool(case_names):
+        filters = ", ".join(f"--{name}" for name in ("rule", "provider", "payer", "patient", "claim", "assignee"))
+        raise UsageError(f"name the cases, or else choose them with {filters} or --outcome")
+    if not filtered:
+        return case_names
+    with _read(location) as ledger:
+        chosen = _filtered(queries.list_cases(ledger, state=given["state"] or "open"), location, given)
+    numbers = [str(number) for number in chosen["number"]]
+    _print_chosen(chosen, what)
+    if not given["yes"] or not numbers:
+        done = "assigned" if what == "assigned" else "decided"
+        print_line(f"Nothing was {done}{'; add --yes to do so' if numbers else ''}.")
+        return []
+    return numbers
 
 
 def _print_chosen(cases: pl.DataFrame, state: str) -> None:

@@ -30,6 +30,7 @@ def listing(
     patient: Annotated[Text, option("ID", "Only this patient.")] = None,
     provider: Annotated[Text, option("ID", "Only this provider.")] = None,
     payer: Annotated[Text, option("NAME", "Only this payer, as the last run names it.")] = None,
+    assignee: Annotated[Text, option("NAME", "Only cases assigned to NAME; '' for those of nobody.")] = None,
     due: Annotated[Text, option("DAYS", "Only confirmed cases whose 60 days end within this, such as 14d.")] = None,
     since: Annotated[
         Text, option("DATE|RUN", "Only cases whose mark is from this run, or from this date or later.")
@@ -75,6 +76,7 @@ def decide(
     patient: Annotated[Text, option("ID", "Only this patient.")] = None,
     provider: Annotated[Text, option("ID", "Only this provider.")] = None,
     payer: Annotated[Text, option("NAME", "Only this payer, as the last run names it.")] = None,
+    assignee: Annotated[Text, option("NAME", "Only cases assigned to NAME; '' for those of nobody.")] = None,
     by: By = None,
     reason: Annotated[Text, option("TEXT", "Reason for the decision.")] = None,
     on: Annotated[Text, option("D", "Date of the decision [default: today, UTC].")] = None,
@@ -101,6 +103,35 @@ def decide(
     from cli import cases
 
     return cases.decision(location, case or [], given)
+
+
+@cases_app.command(epilog='Example: audit98968 cases assign audit_out 17 18 --to "B. Reviewer" --by "A. Reviewer"')
+@guarded
+def assign(
+    location: Location,
+    case: Annotated[
+        list[str] | None, argument("[CASE...]", "Case numbers or finding ids; or choose with filters.")
+    ] = None,
+    to: Annotated[Text, option("NAME", "Who works on the cases; '' for nobody.")] = None,
+    rule: Annotated[Text, option("RULES", "Only these rules: codes, prefixes or names, separated by commas.")] = None,
+    state: Annotated[str | None, choice(State, "Only cases in this state, with a filter [default: open].")] = None,
+    outcome: Annotated[Text, choice(FoundOutcome, "Only findings of this outcome.")] = None,
+    claim: Annotated[Text, option("ID", "Only this claim.")] = None,
+    patient: Annotated[Text, option("ID", "Only this patient.")] = None,
+    provider: Annotated[Text, option("ID", "Only this provider.")] = None,
+    payer: Annotated[Text, option("NAME", "Only this payer, as the last run names it.")] = None,
+    assignee: Annotated[Text, option("NAME", "Only cases assigned to NAME; '' for those of nobody.")] = None,
+    by: By = None,
+    yes: Annotated[bool, switch("--yes", "Assign what the filters choose.")] = False,
+) -> int:
+    """Say who works on one or more cases.
+
+    With filters in place of case numbers, the cases are counted first; --yes assigns them.
+    """
+    given = dict(locals())
+    from cli import cases
+
+    return cases.assignment(location, case or [], given)
 
 
 @cases_app.command(epilog='Example: audit98968 cases note audit_out 17 "asked the provider" --by "A. Reviewer"')

@@ -8,8 +8,7 @@ from itertools import groupby
 
 import polars as pl
 
-from auditor import audit as auditing
-from auditor import evaluated
+from auditor import evaluated, pipeline
 from auditor.inputs import Inputs
 from auditor.quality import checks, clock_offset, duration_units, measure, rejects, unlisted_codes
 from auditor.quality.issue import Stage
@@ -20,9 +19,10 @@ from auditor.result import Result
 from auditor.rules import ALL
 from auditor.schema.names import counted, found_of
 from auditor.settings import Settings
+from auditor.sources import known
 from cli.log import log
 from cli.options import Options
-from cli.run import compare_with_the_run_before, engine_of, log_inputs, run_of
+from cli.run import compare_with_the_run_before, engine_of, log_inputs
 
 _REASONS = 20
 """Reasons that are listed of a table, the most frequent ones."""
@@ -35,20 +35,20 @@ def check(options: Options) -> int:
     settings, started = options.settings, datetime.now(UTC)
     out = text.console(sys.stdout)
     with engine_of(options) as engine:
-        inputs = auditing.read(settings, engine)
+        inputs = pipeline.read(settings, engine)
         log_inputs(inputs)
         log.stop_progress()
         for line in _tables(inputs, settings, show_ids=options.values["show_ids"]):
             out.print(line)
         for line in (*_units(inputs, settings), *_codes(inputs), *_rules(inputs, settings)):
             out.print(line)
-        checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
-        result = auditing.audit(inputs, replace(settings, allow_unjoined=True), engine)
+        checks.refuse(pipeline.exports_of(inputs, settings), Stage.READ)
+        result = pipeline.audit(inputs, replace(settings, allow_unjoined=True), engine)
     log.stop_progress()
-    figures = summary.of_result(result, settings, run_of(started, inputs, settings))
+    figures = summary.of_result(result, settings, summary.run_of(started, inputs, settings))
     for line in _extent(result, settings):
         out.print(line)
-    checks.refuse(auditing.exports_of(inputs, settings, result), Stage.JUDGED)
+    checks.refuse(pipeline.exports_of(inputs, settings, result), Stage.JUDGED)
     compare_with_the_run_before(options, result, figures)
     for warning in figures.warnings:
         out.print(f"Warning: {warning}")
@@ -64,6 +64,9 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
         left_out = sum(file.facts.left_out for file in files)
         others = f" + {left_out:,} left out" if left_out else ""
         yield f"{table}: {counted(rows, 'row')} = {rows - left_out - lost:,} used + {lost:,} rejected{others}"
+        if system := settings.policy.systems.get(table):
+            said = known.content(system)
+            yield f"  read as {said['system']}{'' if said['verified'] else ', which is not verified: check the columns'}"
         yield from _files(files)
         reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
         common = reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").head(_REASONS)

@@ -24,18 +24,22 @@ def rules_list(
     """List every rule with its code, name and severity.
 
     Each line also names the columns without which the rule cannot be evaluated. A policy asks for some rules under
-    [required]; without that, they are not evaluated.
+    [required]; without that, they are not evaluated. JSON also has each rule's text, sources, other columns read, and the
+    version that brought the rule.
     """
     import json
 
     from auditor import policy as policies
-    from auditor.rules import ALL, select
+    from auditor.rules import ALL, pages, select
+    from auditor.windows.bounds import Numbers
 
     require_choice("--format", format, get_args(EstimateFormat))
     shown = policies.load(policy, select)
     rows = [
         {"code": rule.code, "name": rule.name, "severity": shown.severity.get(rule.code, rule.strongest),
-         "asked": rule.asked(shown) is not None, "needs": [list(alternatives) for alternatives in rule.needs]}
+         "asked": rule.asked(shown) is not None, "needs": [list(alternatives) for alternatives in rule.needs],
+         "local": rule.origin or None, "since": None if rule.origin else rule.since, "reads": sorted(rule.reads),
+         "text": pages.text(rule, Numbers.of(shown)), "sources": list(rule.cites)}
         for rule in ALL
     ]  # fmt: skip
     if format == "json":
@@ -45,7 +49,8 @@ def rules_list(
         needs = "; ".join(" or ".join(alternatives) for alternatives in rule.needs)
         severity = "off: not evaluated" if row["severity"] == "off" else row["severity"]
         severity = severity if row["asked"] else "not asked for"
-        typer.echo(f"{rule.code}  {rule.name:<36}  {severity:<18}  {f'needs {needs}' if needs else ''}".rstrip())
+        notes = "; ".join([f"needs {needs}"] * bool(needs) + [f"local: {rule.origin}"] * bool(rule.origin))
+        typer.echo(f"{rule.code}  {rule.name:<36}  {severity:<18}  {notes}".rstrip())
     return 0
 
 

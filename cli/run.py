@@ -1,7 +1,5 @@
 """`audit98968 run` and `check`: read, audit, publish, print, and the exit code."""
 
-import hashlib
-import json
 import stat
 import sys
 from contextlib import ExitStack, nullcontext, suppress
@@ -12,8 +10,8 @@ from sqlite3 import Connection
 
 import polars as pl
 
-from auditor import audit as auditing
-from auditor.cases import after_decisions, known_claims, ledger_update, proof, store
+from auditor import pipeline
+from auditor.cases import after_decisions, known_claims, ledger_update, proof, queries, store
 from auditor.engines import Engine
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -22,7 +20,7 @@ from auditor.quality import checks, drift
 from auditor.quality.issue import Stage
 from auditor.reports import folder, summary, tables, text
 from auditor.reports.page.providers import ranking
-from auditor.reports.summary import Run
+from auditor.reports.summary import run_of, stamp
 from auditor.result import Result
 from auditor.run_summary import RefusalSummary, Summary
 from auditor.runs import past
@@ -101,7 +99,7 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
 def _unused_start(out: Path | None, ledger: Connection | None) -> datetime:
     """When this run began, to a millisecond that no other run has: a clock may stand still or go back."""
     started = datetime.now(UTC)
-    while _is_used(f"{_stamp(started)}*", out, ledger):
+    while _is_used(f"{stamp(started)}*", out, ledger):
         started += timedelta(milliseconds=1)
     return started
 
@@ -112,21 +110,17 @@ def _is_used(pattern: str, out: Path | None, ledger: Connection | None) -> bool:
     return bool(ledger and ledger.execute("SELECT 1 FROM runs WHERE run_id GLOB ?", (pattern,)).fetchone())
 
 
-def _stamp(started: datetime) -> str:
-    return f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z"
-
-
 def _audit(
     options: Options, settings: Settings, engine: Engine, started: datetime, ledger: Connection | None
 ) -> tuple[Result, Summary]:
     """The finished audit and its summary; a refusal is published before it is raised."""
     inputs: Inputs | None = None
     try:
-        inputs = auditing.read(settings, engine)
+        inputs = pipeline.read(settings, engine)
         log.context["run_id"] = run_of(started, inputs, settings).run_id
         log_inputs(inputs)
-        checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
-        result = auditing.audit(inputs, settings, engine)
+        checks.refuse(pipeline.exports_of(inputs, settings), Stage.READ)
+        result = pipeline.audit(inputs, settings, engine)
         figures = summary.of_result(result, settings, run_of(started, inputs, settings))
         compare_with_the_run_before(options, result, figures)
         if ledger and settings.max_shrink != "100%":
@@ -159,7 +153,7 @@ def compare_with_the_run_before(options: Options, result: Result, figures: Summa
         return
     with suppress(OSError, ValueError):
         exports = replace(
-            auditing.exports_of(result.inputs, options.settings),
+            pipeline.exports_of(result.inputs, options.settings),
             earlier=past.read(options.out / "latest" / "summary.json"),
             now=figures,
             history=[run for run in past.history(options.out, 2 * drift.RUNS) if run.ledger.run],
@@ -179,12 +173,19 @@ def _publish(
         if ledger:
             entered = ledger_update.enter_run(ledger, result, figures, options.settings.policy)
             result, figures = after_decisions.with_decisions(ledger, result, figures, entered)
-            cases = entered.cases
+            cases, figures.ledger.location = entered.cases, _location(options)
+        figures.trend = past.trend(options.out, figures, queries.trend(ledger) if ledger else ())
         where = folder.publish(options.out, result, figures, cases, options.settings.write) if options.out else None
     if ledger and options.out:
         proof.note_entered(options.out, figures.run_id)
     _log_report(where)
     return result, figures, cases, where
+
+
+def _location(options: Options) -> str:
+    """The ledger as a command names it: by the output folder that it is in, else by its file."""
+    beside = options.out and options.ledger == options.out / store.NAME
+    return str(options.out if beside else options.ledger)
 
 
 def engine_of(options: Options) -> Engine:
@@ -194,14 +195,6 @@ def engine_of(options: Options) -> Engine:
 
         return Spark(options.values["master"] or "local[*]", options.out, log.stage)
     return Local(options.values["memory"], options.out, log.stage, log.stage)
-
-
-def run_of(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
-    """A run is known by its start and by a digest of its inputs and settings."""
-    files = [file.sha256 for many in inputs.files.values() for file in many] if inputs else []
-    parts = json.dumps([files, summary.settings_of(settings)], sort_keys=True, default=str)
-    digest = hashlib.sha256(parts.encode()).hexdigest()[:8]
-    return Run(f"{_stamp(started)}-{digest}", started)
 
 
 def log_inputs(inputs: Inputs) -> None:

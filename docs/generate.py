@@ -2,19 +2,22 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
 from auditor.policy import load, shipped
 from auditor.quality import checks
-from auditor.rules import ALL, pages
+from auditor.rules import SHIPPED, pages
 from auditor.run_options import RUN_OPTIONS
 from auditor.run_summary import Summary
 from auditor.schema import outputs
 from auditor.schema.tables import TABLES, Column
+from auditor.sources import known
+from auditor.windows import LISTED
+from auditor.windows.columns import RECORD, RELATED, Columns
 from tests.support.catalogue import CANARY, Case, cases
 
 FOLDER = Path(__file__).parent
@@ -25,7 +28,7 @@ _PRINTABLE = re.compile(rb"[\n -~]{1,2000}")
 def rules_page() -> str:
     """Every rule's page, as `audit98968 rules show` prints it."""
     parts = ["# Rules", "`make docs` writes this page from the rules; `audit98968 rules show CODE` prints one of them."]
-    for rule in ALL:
+    for rule in SHIPPED:
         title, _, body = pages.page(rule).partition("\n\n")
         parts.append(f"## {title}\n\n{body}")
     return "\n\n".join(parts) + "\n"
@@ -53,6 +56,48 @@ def tables_page() -> str:
             _table("column | kind | meaning | other headers", rows),
         ]
     return "\n\n".join(parts) + "\n"
+
+
+def sources_page() -> str:
+    """Every source that ships: what it reads of which columns, and what that rests on."""
+    parts = [
+        "# Sources that ship",
+        "This page lists the systems whose exports are known. `make docs` writes it from `auditor/sources/known/`. "
+        "`--source TABLE=NAME` takes the columns, zone, units, words and rows of a table from here; "
+        "[the specification](specification.md#sources-that-ship) says how. A source is *verified* where its maker's "
+        "description of the fields was read.",
+    ]
+    for name in known.names():
+        said = known.content(name)
+        parts += [f"## {name}", f"{said['system']}, {'verified' if said['verified'] else 'not verified'}."]
+        parts += [_facts(table, said[table]) for table in TABLES if table in said]
+        rests = [f"<{page['address']}> ({page['read']}): {page['says']}" for page in said["documentation"]]
+        about = (
+            ("Notes", said.get("notes")),
+            ("Not confirmed by a description", said.get("unverified")),
+            ("Rests on", rests),
+        )
+        parts += ["\n".join([f"{title}:\n", *(f"- {item}" for item in items)]) for title, items in about if items]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(table: str, said: Mapping[str, Any]) -> str:
+    """A source's table: the header of each column, then what else it sets, as a policy would."""
+    rows = [
+        f"| `{table}.{column}` | {_headers(names).replace(', ', ' + ')} |" for column, names in said["columns"].items()
+    ]
+    rows += [f"| time zone | {said['timezone']} |"] if "timezone" in said else []
+    rows += [f"| time zone of `{column}` | {zone} |" for column, zone in said.get("timezones", {}).items()]
+    rows += [f"| `instant_formats` | {_headers(said['instant_formats'])} |"] if "instant_formats" in said else []
+    rows += [f"| `{column}`: {term} | {_headers(words)} |" for column, terms in said.get("values", {}).items()
+             for term, words in terms.items()]  # fmt: skip
+    rows += [f"| rows: {mode} `{header}` | {_headers(words)} |" for mode, columns in said.get("rows", {}).items()
+             for header, words in columns.items()]  # fmt: skip
+    return _table("column or key | header or value", rows)
+
+
+def _headers(names: str | Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" if name else "a blank cell" for name in ([names] if isinstance(names, str) else names))
 
 
 def _table(heads: str, rows: Iterable[str]) -> str:
@@ -206,9 +251,38 @@ def _built_in(name: str) -> str:
     return "\n".join([f"### {name}", "", policy.description, "", read, "", *sources, *doubts])
 
 
+def windows_page() -> str:
+    """The columns that rules may name, by record set."""
+    parts = [
+        "# Columns that rules read",
+        "A rule is evaluated on the rows of one record set. `make docs` writes this page from `auditor/windows/`; "
+        "[local_rules.md](local_rules.md) says how to write a rule.",
+        "## Every record set but `claim`",
+        _columns(RECORD),
+        *(
+            part
+            for name, columns in LISTED.items()
+            for part in (
+                f"## {name}",
+                _columns({key: columns[key] for key in columns if columns[key] != RECORD.get(key)}),
+            )
+        ),
+        "## In messages, beside the columns of `claim`",
+        _columns(RELATED),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _columns(columns: Columns) -> str:
+    rows = (f"| `{name}` | {kind} | {meaning} |" for name, (kind, meaning) in columns.items())
+    return _table("column | type | meaning", rows)
+
+
 PAGES = {
     "rules.md": rules_page,
+    "windows.md": windows_page,
     "tables.md": tables_page,
+    "sources.md": sources_page,
     "errors.md": errors_page,
     "outputs.md": outputs_page,
     "policy.md": policy_page,

@@ -9,14 +9,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
-    "Start": "index.md", "Specification": "specification.md", "Policies": "policy.md", "Tables": "tables.md",
-    "What exports hold": "formats.md", "X12": "x12.md", "Lakes and addresses": "lakes.md",
-    "Rules": "rules.md", "Outputs": "outputs.md", "Checks of the exports": "quality.md",
-    "Cases": "cases.md", "Running unattended": "unattended.md",
-    "Sampling": "sampling.md", "Running on Spark": "cluster.md", "Databases": "databases.md",
-    "Messages": "errors.md", "Benchmarks": "benchmarks.md",
-    "Security": "security.md", "Glossary": "glossary.md", "Changes": "CHANGELOG.md", "Decisions": "DECISIONS.md",
-    "Releases": "releases.md", "Contributing": "CONTRIBUTING.md",
+    "Start": "index.md", "Questions": "faq.md", "Glossary": "glossary.md", "Rules": "rules.md", "Cases": "cases.md",
+    "Sampling": "sampling.md", "Policies": "policy.md", "Tables": "tables.md", "Sources that ship": "sources.md",
+    "What exports hold": "formats.md", "Databases": "databases.md", "FHIR": "fhir.md", "Workbooks": "workbooks.md",
+    "X12": "x12.md", "Lakes and addresses": "lakes.md",
+    "Checks of the exports": "quality.md", "Outputs": "outputs.md", "Running unattended": "unattended.md",
+    "Other programs": "recipes.md",
+    "Running on Spark": "cluster.md", "From Python": "python.md", "Rules of your own": "local_rules.md",
+    "Columns of rules": "windows.md", "Security": "security.md", "Specification": "specification.md",
+    "Releases": "releases.md", "Changes": "CHANGELOG.md", "Benchmarks": "benchmarks.md", "Decisions": "DECISIONS.md",
+    "Contributing": "CONTRIBUTING.md", "Messages": "errors.md",
 }  # fmt: skip
 
 

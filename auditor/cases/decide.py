@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -78,6 +79,14 @@ def decide(connection: sqlite3.Connection, number: int, decision: Decision, *, m
     assignments = ", ".join(f"{name} = ?" for name in COLUMNS)
     connection.execute(f"UPDATE cases SET {assignments} WHERE number = ?", (*astuple(state), number))
     return state
+
+
+def assign(connection: sqlite3.Connection, numbers: Iterable[int], assignee: str, by: str) -> None:
+    """Enter who works on cases, or with a blank `assignee` that nobody does, within the caller's transaction."""
+    query, details = "SELECT finding FROM cases WHERE number = ?", {"to": assignee.strip() or None}
+    findings = [connection.execute(query, (number,)).fetchone()[0] for number in numbers]
+    text = json.dumps(details, ensure_ascii=False)
+    chain.append(connection, [Entry(by, "assigned", finding, text) for finding in findings])
 
 
 def refundable(connection: sqlite3.Connection, number: int) -> Decimal | None:

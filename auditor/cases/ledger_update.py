@@ -17,7 +17,7 @@ import polars as pl
 
 from auditor.cases import chain, known_claims, states, store
 from auditor.cases.chain import Entry
-from auditor.cases.states import COLUMNS, DECIDED, MARKS, State, after
+from auditor.cases.states import ASSIGNEES, COLUMNS, DECIDED, DOLLARS, MARKS, State, after
 from auditor.choices import ALARMS, GONE
 from auditor.errors import FolderLocked
 from auditor.judging.finding_id import joined
@@ -27,6 +27,7 @@ from auditor.result import Result
 from auditor.rules import ALL
 from auditor.rules.rule import Outcome
 from auditor.run_summary import Summary
+from auditor.schema.outputs import TABLES
 from auditor.windows import bounds
 
 FACTS = ("outcome", "patient_id", "provider_id", "service_date", "minutes", "related_kind", "related_id", "related_at",
@@ -101,6 +102,9 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
     }  # fmt: skip
     store.insert_runs(connection, [(number, *run.values(), json.dumps(counts), base)])
     run |= {"marks": counts, "repeats": base}
+    refunds = _read(connection, "SELECT refunded_amount FROM current_cases", {"refunded_amount": pl.String})
+    work = {"open": marked.filter(state="open").height, "returned": float(refunds.to_series().cast(DOLLARS).sum())}
+    run["figures"] = summary.figures.model_dump() | {"new": counts["new"], **work}
     if kept := known_claims.to_keep(connection, result.claims):
         run["claims"] = kept
     _write(connection, marked, missing, number)
@@ -117,26 +121,43 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
         "began": began,
         "head": head,
     }
-    return LedgerUpdate(_cases(marked, missing, names, policy.timezone), in_summary)
+    assignees = _read(connection, ASSIGNEES, {"case": pl.String, "assignee": pl.String})
+    return LedgerUpdate(_cases(marked, missing, names, assignees, policy.timezone), in_summary)
 
 
-def _cases(marked: pl.DataFrame, missing: pl.DataFrame, runs: pl.DataFrame, zone: str) -> pl.DataFrame:
+def _cases(
+    marked: pl.DataFrame, missing: pl.DataFrame, runs: pl.DataFrame, assignees: pl.DataFrame, zone: str
+) -> pl.DataFrame:
     """The cases of a run, sorted by claim and rule; the facts of missing ones are the last ones known."""
     last = [_fact(name, marked.schema[name]) for name in FACTS]
     blank = pl.lit(None, pl.String)
-    missing = missing.with_columns(*last, message=blank, payer=blank, policy=blank)
-    columns = ("number", *CASE, "payer", "policy", "mark", "why", *COLUMNS, "first_run", "last_run", *FACTS, "message")
+    finding_id = joined("rule", "claim_id", "claim_line")
+    missing = missing.with_columns(*last, message=blank, payer=blank, policy=blank, finding_id=finding_id)
+    columns = (
+        "number",
+        "finding_id",
+        *CASE,
+        "payer",
+        "policy",
+        "mark",
+        "why",
+        *COLUMNS,
+        "first_run",
+        "last_run",
+        *FACTS,
+        "message",
+    )
     both = pl.concat([frame.select(*columns, "facts") for frame in (marked, missing)])
+    both = both.with_columns(_CASE_ID).join(assignees, on="case", how="left", maintain_order="left")
     both = both.with_columns(
         pl.col("first_run", "last_run").replace_strict(runs["number"], runs["run_id"], return_dtype=pl.String),
         pl.col("related_at").dt.convert_time_zone(zone),
-        finding_id=joined("rule", "claim_id", "claim_line"),
         amount=AMOUNT,
     )
     typed = [pl.col(name).str.to_date() if dtype == pl.Date else pl.col(name).cast(dtype)
              for name, dtype in DECIDED.items()]  # fmt: skip
     both = both.join(due_dates(both), on="number", how="left").with_columns(typed)
-    return both.select("number", "finding_id", *columns[1:], "amount", "due").sort(*CASE)
+    return both.select(*TABLES["cases"]).sort(*CASE)
 
 
 def due_dates(cases: pl.DataFrame) -> pl.DataFrame:
@@ -163,7 +184,7 @@ def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) ->
 
 
 def facts(findings: pl.DataFrame, clockless: pl.Expr) -> pl.DataFrame:
-    """The findings' keys, FACTS and message, and what makes one the same as in the last run, as one text.
+    """The findings' keys, ids, FACTS and messages, and what makes one the same as in the last run, as one text.
 
     `clockless`: which of them no 60 days run for; their facts say so.
     """
@@ -171,7 +192,7 @@ def facts(findings: pl.DataFrame, clockless: pl.Expr) -> pl.DataFrame:
     plain = pl.struct(
         pl.col(name).dt.to_string(_INSTANT) if name == "related_at" else pl.col(name).cast(pl.String) for name in FACTS
     )
-    rows = findings.select(*CASE, *FACTS, "message", "payer", "policy").with_columns(related_at)
+    rows = findings.select(*CASE, *FACTS, "finding_id", "message", "payer", "policy").with_columns(related_at)
     rows = rows.with_columns(findings.with_columns(_clockless=clockless.fill_null(False))["_clockless"])
     no_clock = pl.when("_clockless").then(pl.lit(',"clock":"none"}'))
     facts = plain.struct.json_encode().str.strip_suffix("}")

@@ -11,9 +11,10 @@ import polars as pl
 
 from auditor.cases import store
 from auditor.cases.ledger_update import FACTS, due_dates
-from auditor.cases.states import COLUMNS, DOLLARS, HAS_DECISION, IS_OPEN, fact_in, instant
+from auditor.cases.states import ASSIGNEES, COLUMNS, DOLLARS, HAS_DECISION, IS_OPEN, fact_in, instant
 from auditor.errors import UsageError
 from auditor.judging.findings import AMOUNT
+from auditor.run_summary import RunFigures
 from auditor.runs import past
 from auditor.schema.outputs import TABLES
 
@@ -21,7 +22,8 @@ Row = dict[str, Any]
 
 SCHEMA = {
     "number": pl.Int64, "finding_id": pl.String, "rule": pl.String, "claim_id": pl.String, "claim_line": pl.String,
-    "cpt_code": pl.String, "mark": pl.String, "why": pl.String, "first_run": pl.String, "last_run": pl.String,
+    "cpt_code": pl.String, "mark": pl.String, "why": pl.String, "assignee": pl.String, "first_run": pl.String,
+    "last_run": pl.String,
     **dict.fromkeys(COLUMNS, pl.String), "facts": pl.String,
 }  # fmt: skip
 """A case as it is listed; the facts are spread into columns of their own."""
@@ -46,7 +48,9 @@ def list_cases(
     `due_by` those whose clock runs out by then; `since` those that got their mark in this run or later, with that mark;
     `decided` those that are not open, whose clock runs, or for which money went back.
     """
-    sql_columns = {name: f"now.{name}" for name in SCHEMA} | {"first_run": "first.run_id", "last_run": "last.run_id"}
+    sql_columns = {name: f"now.{name}" for name in SCHEMA} | {
+        "first_run": "first.run_id", "last_run": "last.run_id", "assignee": "assigned.assignee",
+    }  # fmt: skip
     filters = {name: value for name, value in only.items() if value is not None}
     if since is not None:
         sql_columns["mark"] = "cases.mark"
@@ -57,7 +61,7 @@ def list_cases(
     rows = connection.execute(
         f"SELECT {', '.join(sql_columns.values())} FROM (SELECT * FROM current_cases WHERE {current}) now"
         " JOIN runs first ON first.number = now.first_run JOIN runs last ON last.number = now.last_run"
-        f" JOIN cases USING (number) WHERE {' AND '.join(tests)}",
+        f" JOIN cases USING (number) LEFT JOIN ({ASSIGNEES}) assigned USING (finding) WHERE {' AND '.join(tests)}",
         filters | {"since": since},
     ).fetchall()
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -79,6 +83,16 @@ def run_since(connection: sqlite3.Connection, text: str) -> int:
     return int(row[0]) if row[0] is not None else 1 << 62
 
 
+def trend(connection: sqlite3.Connection) -> list[RunFigures]:
+    """The last runs of a ledger, the newest first; of one that an older version entered only what was new."""
+    query = """
+        SELECT json_object('run', json_extract(details, '$.run'), 'new', json_extract(details, '$.marks.new')),
+        coalesce(json_extract(details, '$.figures'), '{}')
+        FROM history WHERE finding = '' AND what = 'run' ORDER BY number DESC LIMIT ?"""
+    rows = connection.execute(query, (past.TREND,))
+    return [RunFigures(**(json.loads(known) | json.loads(figures))) for known, figures in rows]
+
+
 def find(connection: sqlite3.Connection, text: str) -> int:
     """The number of a case, given as that number or as a finding_id. Raises UsageError."""
     query = "SELECT number FROM cases WHERE ?1 IN (finding_id, finding) OR CAST(number AS TEXT) = ?1"
@@ -97,16 +111,15 @@ def finding(connection: sqlite3.Connection, number: int) -> str:
     return str(connection.execute(query, (number,)).fetchone()[0])
 
 
-def case_with_history(connection: sqlite3.Connection, number: int) -> tuple[Row, list[Row]]:
-    """One case and its history, oldest entry first."""
-    case = list_cases(connection, number=number).row(0, named=True)
+def history_of(connection: sqlite3.Connection, number: int) -> list[Row]:
+    """The history of a case, oldest entry first."""
     query = """
         SELECT number, at, by, what, details FROM history WHERE finding = ?1 OR finding = '' AND what = 'new'
           AND ?2 BETWEEN json_extract(details, '$.first') AND json_extract(details, '$.last')
         ORDER BY number"""
     rows = connection.execute(query, (finding(connection, number), number))
     names = ("number", "at", "by", "what", "details")
-    return case, [dict(zip(names, row, strict=True)) | {"details": json.loads(row[-1])} for row in rows]
+    return [dict(zip(names, row, strict=True)) | {"details": json.loads(row[-1])} for row in rows]
 
 
 def days(text: str, origin: str = "--due") -> timedelta:
@@ -118,17 +131,24 @@ def days(text: str, origin: str = "--due") -> timedelta:
 
 
 _TYPES = {"whole number": pl.Int64(), "dollars": DOLLARS, "text": pl.String()}
-_FROM_RUN = ("payer", "policy", "message")
-"""What the ledger does not keep: the latest run has it, of cases with a finding."""
+_FROM_RUN = ("payer", "policy", "message", "finding_id")
+"""What the ledger does not keep: the latest run has it, of cases with a finding, and ids with the code."""
+
+
+def zone_of(folder: Path) -> str:
+    """The time zone of the latest run in an output folder; UTC without one."""
+    with contextlib.suppress(OSError, ValueError):
+        return past.read(folder / "latest" / "summary.json").timezone
+    return "UTC"
 
 
 def published(cases: pl.DataFrame, folder: Path) -> pl.DataFrame:
     """`cases` as `queries.list_cases` has them; `folder`: the output folder, of whose latest run the time zone is taken."""
-    zone, found = "UTC", pl.DataFrame(schema={"number": pl.Int64, **dict.fromkeys(_FROM_RUN, pl.String)})
+    zone, found = zone_of(folder), pl.DataFrame(schema={"number": pl.Int64, **dict.fromkeys(_FROM_RUN, pl.String)})
     with contextlib.suppress(OSError, ValueError, pl.exceptions.PolarsError):
-        zone = past.read(folder / "latest" / "summary.json").timezone
         found = past.scan(folder / "latest", "cases").select("number", *_FROM_RUN).collect()
-    rows = cases.join(found, on="number", how="left", maintain_order="left")
+    rows = cases.rename({"finding_id": "without_code"}).join(found, on="number", how="left", maintain_order="left")
+    rows = rows.with_columns(pl.col("finding_id").fill_null(pl.col("without_code")))
     return rows.select(_typed(name, column.type, rows.schema[name], zone) for name, column in TABLES["cases"].items())
 
 

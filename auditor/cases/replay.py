@@ -100,7 +100,9 @@ def replay(connection: sqlite3.Connection) -> Replay:
     for by, event, finding, text in connection.execute(query):
         details = json.loads(text)
         if event == "run":
-            marks, repeats, _ = details.pop("marks"), details.pop("repeats"), details.pop("claims", None)
+            marks, repeats = details.pop("marks"), details.pop("repeats")
+            for name in ("claims", "figures"):
+                details.pop(name, None)
             runs.append((len(runs) + 1, *details.values(), json.dumps(marks), repeats))
         elif event == "new":
             spans.append(Span(len(runs), details["first"], details["last"], details["sha256"]))

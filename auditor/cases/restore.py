@@ -50,12 +50,16 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
         "number", *CASE, "mark", "why", pl.col(COLUMNS).cast(pl.String),
         ledger_update.facts(cases, pl.col("no_clock"))["facts"],
         pl.col("first_run", "last_run", "marked_run").replace_strict(numbers, return_dtype=pl.Int64),
-        finding=joined("rule", *KEYS),
+        finding=joined("rule", *KEYS), assignee="assignee",
     )  # fmt: skip
     entries = list(_runs(names, known_runs, rows))
     chain_heads = [run.ledger.head for run, _ in runs if run.ledger.head]
     entries.append(Entry("audit", "restored", details=json.dumps({"runs": len(runs), "heads": chain_heads})))
     entries += _case_entries(rows)
+    assigned = rows.filter(pl.col("assignee").is_not_null()).select("finding", "assignee").iter_rows()
+    entries += [
+        Entry("audit", "assigned", finding, json.dumps({"to": to}, ensure_ascii=False)) for finding, to in assigned
+    ]
     chain.append(connection, entries)
     store.insert_runs(connection, replay.replay(connection).runs)
     columns = ("number", *CASE, "facts", "first_run", "last_run", "marked_run", "mark", "why", *COLUMNS)
@@ -66,7 +70,9 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
 def _marked(run: Summary, cases: pl.DataFrame) -> pl.DataFrame:
     """The cases that a run has, which ran last, and of those with a finding whether no 60 days run for them."""
     return cases.with_columns(
-        marked_run=pl.lit(run.run_id), no_clock=pl.col("policy").is_in(run.policies_without_clock)
+        cases.get_column("assignee", default=pl.Series("assignee", [None] * cases.height, pl.String)),
+        marked_run=pl.lit(run.run_id),
+        no_clock=pl.col("policy").is_in(run.policies_without_clock),
     )
 
 
@@ -134,7 +140,7 @@ def _runs(names: Sequence[str], known_runs: dict[str, Summary], rows: pl.DataFra
         run = known_runs.get(name)
         entry: dict[str, Any] = {"run": name, "started": run.started_utc if run else "", "version": ""}
         entry |= {"policy_sha256": "", "inputs_sha256": "", "as_of": None, "marks": run.ledger.marks if run else {}}
-        entry |= {"repeats": None}
+        entry |= {"repeats": None, "figures": run.figures.model_dump() if run else {}}
         yield Entry("audit", "run", details=json.dumps(entry))
         begun = rows.filter(first_run=number).select("number", "finding", "facts").rows()
         for _, span in groupby(enumerate(begun), key=lambda pair: pair[1][0] - pair[0]):

@@ -81,6 +81,10 @@ CURRENT_CASES = f"""
       FROM cases, (SELECT max(number) AS latest, coalesce(repeats, number) AS base FROM runs);
     """
 """The cases after the last run, of which only those are written that changed: a row holds from its `marked_run` on."""
+ASSIGNEES = """
+    SELECT finding, json_extract(details, '$.to') AS assignee FROM history
+    WHERE number IN (SELECT max(number) FROM history WHERE what = 'assigned' GROUP BY finding)"""
+"""Who works on a case, by what the history calls it; only the history has it, so that its chain proves it."""
 IS_OPEN = f"state = 'open' AND mark NOT IN {GONE}"
 """In SQL, whether a case is open work."""
 HAS_DECISION = "(state <> 'open' OR coalesce(refunded_amount, confirmed_on) IS NOT NULL)"

@@ -21,7 +21,7 @@ KEYS = ("claim_id", "claim_line", "cpt_code")
 CASE = (*KEYS, "rule")
 """What identifies a finding, and a case of the ledger."""
 FINDINGS_ORDER = ("claim_id", "claim_line", "rule", "cpt_code")
-EVIDENCE_ORDER = ("claim_id", "claim_line", "rule", "cpt_code", "kind", "id", "at")
+EVIDENCE_ORDER = ("claim_id", "claim_line", "rule", "cpt_code", "kind", "id", "record_at")
 NOT_APPLICABLE = "not applicable"
 """The disposition of a claim that no policy judges, or that its policy's effective dates leave out."""
 
@@ -105,7 +105,11 @@ def findings_table(
     `mark`, `case_number` and `state` are the ledger's, which has not seen them.
     """
     best = judgement.best.rename({"kind": "related_kind", "id": "related_id", "at": "related_at"})
-    best = best.with_columns(identity.shown_record("related_id", "related_kind"))
+    best = best.with_columns(
+        identity.shown_record("related_id", "related_kind"),
+        identity.shown("provider", "provider"),
+        _local("related_at", policy),
+    ).with_columns(pl.col("day").fill_null(pl.col("related_at").dt.date()))
     judged = claims.join(judgement.outcomes, on="line", how="inner").join(_positions(published), on="line", how="inner")
     rows = pl.concat([_found(judged, best, rule) for rule in ALL]).sort("bill", "rule", "position")
     rows = rows.join(published.select(~pl.selectors.list()), on="line", how="left", maintain_order="left")
@@ -114,7 +118,6 @@ def findings_table(
     outcomes = {int(outcome): outcome.label for outcome in Outcome}
     rows = rows.with_columns(
         pl.col("rule").cast(pl.String),
-        _local("related_at", policy),
         finding_id=finding_ids(pl.col("line").is_in(_of_several_codes(claims).implode())),
         outcome=pl.col("outcome").replace_strict(outcomes, return_dtype=pl.String),
         mark=pl.lit(None, pl.String),
@@ -174,7 +177,7 @@ def evidence_table(
         gap_hours=_hours(),
         outcome=pl.col("outcome").replace_strict(labels, return_dtype=pl.String),
     )
-    return rows.select(*TABLES["evidence"])
+    return rows.rename({"at": "record_at"}).select(*TABLES["evidence"])
 
 
 _POSITION = ("line", "bill", "position")

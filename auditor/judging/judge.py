@@ -20,8 +20,12 @@ _RECORD: dict[str, pl.DataType] = {
 }  # fmt: skip
 _EVIDENCE: dict[str, pl.DataType] = _RECORD | {
     "outcome": pl.UInt8(), "rule": pl.String(), "elapsed": pl.Int64(), "exclusion_reason": pl.String(),
-    "detail": pl.String(),
 }  # fmt: skip
+_IN_MESSAGE: dict[str, pl.DataType] = {
+    "day": pl.Date(), "provider": pl.String(), "status": pl.String(), "reason": pl.String(), "detail": pl.String(),
+}  # fmt: skip
+"""What only the messages of findings say of a record."""
+_ABOUT_RECORD = ("kind", "id", "at", "gap_days", "elapsed", "basis", "day", "provider", "related_count")
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Judgement:
     """`outcomes`: one row per claim (`line`) and one UInt8 column per evaluated rule.
 
     `evidence`: one row per (rule, claim, record) weighed, with the outcome it supports. `best`: per (rule, claim) with a
-    finding, the strongest record and `related_count`.
+    finding, the strongest record and `related_count`; of a rule that shows no record, only its `detail`.
     """
 
     outcomes: pl.DataFrame
@@ -54,13 +58,17 @@ def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy | None)
     outcomes = record_sets.claims.select(
         "line", **{rule.code: _own(rule, policy) if policy and rule in on else off for rule in rules}
     )
-    considered = [pl.DataFrame(schema=_EVIDENCE)]
+    considered, supporting = [pl.DataFrame(schema=_EVIDENCE)], [pl.DataFrame(schema=_EVIDENCE | _IN_MESSAGE)]
     for over, records in _supported(record_sets, on, policy):
-        if over[0].over != "claim":
-            considered += [_records(records, rule, outcomes) for rule in over if rule.shows_record]
+        for rule in (rule for rule in over if rule.over != "claim"):
+            applicable = _applicable(records, rule, outcomes)
+            if rule.shows_record:
+                considered.append(_records(applicable, rule))
+            found = applicable.filter(pl.col(rule.code) >= Outcome.REVIEW)
+            supporting.append(_records(found, rule, **_in_message(found, rule)))
         outcomes = _strengthened(outcomes, _strongest(records, over))
-    evidence = pl.concat(considered)
-    return Judgement(_left_open(outcomes, record_sets, on, policy), evidence, _best(evidence))
+    best = _best(pl.concat(supporting), [rule.code for rule in on if not rule.shows_record])
+    return Judgement(_left_open(outcomes, record_sets, on, policy), pl.concat(considered), best)
 
 
 def _supported(
@@ -168,29 +176,41 @@ def in_force(policy: Policy) -> pl.Expr:
     return after & (day <= policy.effective_to if policy.effective_to else always)
 
 
-def _records(records: pl.DataFrame, rule: Rule, outcomes: pl.DataFrame) -> pl.DataFrame:
-    """The records that a rule weighs for the claims that it applies to."""
+def _applicable(records: pl.DataFrame, rule: Rule, outcomes: pl.DataFrame) -> pl.DataFrame:
+    """The records that a rule considers for the claims that it applies to."""
     beyond = outcomes.filter(pl.col(rule.code) == Outcome.NOT_APPLICABLE)["line"]
+    return records.filter(pl.col(rule.code).is_not_null() & ~pl.col("line").is_in(beyond.implode()))
+
+
+def _records(records: pl.DataFrame, rule: Rule, **more: pl.Expr) -> pl.DataFrame:
+    """Records as evidence of a rule."""
     outcome = pl.col(rule.code)
-    elapsed = pl.col("elapsed") if "elapsed" in records.columns else pl.col("order")
-    considered = records.select(
+    return records.select(
         *_RECORD,
         outcome=outcome,
         rule=pl.lit(rule.code),
-        elapsed=elapsed,
+        elapsed=pl.col("elapsed") if "elapsed" in records.columns else pl.col("order"),
         exclusion_reason=pl.when(outcome < Outcome.UNKNOWN).then(rule.exclusion_reason),
-        detail=pl.when(outcome >= Outcome.REVIEW).then(rule.detail),
+        **more,
     )
-    return considered.filter(pl.col("outcome").is_not_null() & ~pl.col("line").is_in(beyond.implode()))
 
 
-def _best(evidence: pl.DataFrame) -> pl.DataFrame:
+def _in_message(records: pl.DataFrame, rule: Rule) -> dict[str, pl.Expr]:
+    """The columns of _IN_MESSAGE, null where the records have no such thing."""
+    own = {name: pl.col(name) for name in _IN_MESSAGE if name in records.columns}
+    blank = {name: pl.lit(None, dtype) for name, dtype in _IN_MESSAGE.items()}
+    return blank | own | {"reason": rule.reason, "detail": rule.detail}
+
+
+def _best(supporting: pl.DataFrame, hidden: Sequence[str]) -> pl.DataFrame:
+    """Per rule and claim the record that counts first among the strongest; without the record for the `hidden` rules."""
     rank = pl.col("kind").replace_strict({kind: rank for rank, kind in enumerate(KINDS)}, return_dtype=pl.UInt8)
-    strong = evidence.filter(pl.col("outcome") >= Outcome.REVIEW)
-    strong = strong.filter(pl.col("outcome") == pl.col("outcome").max().over("rule", "line")).with_columns(rank=rank)
+    strong = supporting.filter(pl.col("outcome") == pl.col("outcome").max().over("rule", "line"))
+    strong = strong.with_columns(rank=rank)
     strong = strong.sort("rule", "line", "gap_days", "rank", "date_only", "order", "id", nulls_last=True)
     grouped = strong.group_by("rule", "line", maintain_order=True)
-    return grouped.agg(
-        pl.col("kind", "id", "at", "gap_days", "elapsed", "basis", "date_only", "detail").first(),
+    best = grouped.agg(
+        pl.col("kind", "id", "at", "gap_days", "elapsed", "basis", "date_only", *_IN_MESSAGE).first(),
         related_count=pl.len(),
     )
+    return best.with_columns(pl.when(~pl.col("rule").is_in(hidden)).then(pl.col(_ABOUT_RECORD)))

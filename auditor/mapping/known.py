@@ -1,19 +1,21 @@
 """Headers that widespread systems write, and the words that their cells hold, in the terms of `tables.py`.
 
-Headers: Epic Clarity, athenahealth, Kareo (Tebra), OpenEMR, Synthea, OMOP, Tuva, RingCentral, Twilio, Five9, Cisco CUCM,
-Asterisk (FreePBX), 3CX, Talkdesk. They are only proposed: `run` takes the names and aliases of `tables.py` alone.
+Those of the sources that ship, and others: Epic Clarity, athenahealth's reports, Kareo (Tebra), OpenEMR, Asterisk
+(FreePBX), and telephone systems whose records are used as calls. They are only proposed: `run` takes the names and
+aliases of `tables.py` alone.
 """
 
 from collections.abc import Mapping, Sequence
 
+from auditor.schema.tables import TABLES
 from auditor.sources import known
 
 HEADERS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "calls": {
-        "call_id": ("PAT_ENC_CSN_ID", "globalCallID_callId", "uniqueid", "interaction_id", "Call SID", "Session Id", "id"),
-        "patient_id": ("PAT_ID", "PAT_MRN_ID"),
-        "provider_id": ("VISIT_PROV_ID", "PROV_ID", "AGENT", "user_id"),
-        "call_start": ("ENC_INSTANT", "dateTimeConnect", "time-answered", "calldate", "TIMESTAMP", "Date + Time"),
+        "call_id": ("globalCallID_callId", "uniqueid", "interaction_id", "Call SID", "Session Id", "id"),
+        "patient_id": ("PAT_MRN_ID",),
+        "provider_id": ("PROV_ID", "AGENT", "user_id"),
+        "call_start": ("dateTimeConnect", "time-answered", "calldate", "TIMESTAMP", "Date + Time"),
         "call_end": ("dateTimeDisconnect", "time-end"),
         "call_minutes": ("TALK TIME", "Talking"),
         "call_seconds": ("billsec",),
@@ -29,13 +31,7 @@ HEADERS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "booked_at": ("APPT_MADE_DTTM", "APPT_MADE_DATE", "APPOINTMENT SCHEDULED DATETIME", "Created Date", "pc_time"),
         "status": ("APPT_STATUS_NAME", "Confirmation Status", "pc_apptstatus"),
     },
-    "claims": {
-        "claim_line": ("claim_line_number",),
-        "service_date": ("claim_line_start_date", "claim_start_date"),
-        "units": ("service_unit_quantity",),
-        "modifiers": ("hcpcs_modifier_1",),
-        "billed_amount": ("charge_amount",),
-    },
+    "claims": {"service_date": ("claim_line_start_date", "claim_start_date")},
     "providers": {},
     "phone_log": {},
 }  # fmt: skip
@@ -43,12 +39,13 @@ HEADERS: Mapping[str, Mapping[str, Sequence[str]]] = {
 
 
 def headers() -> dict[str, dict[str, list[str]]]:
-    """As HEADERS, and those of the sources that ship."""
+    """Those of the sources that ship after HEADERS."""
     found = {table: {column: [*names] for column, names in columns.items()} for table, columns in HEADERS.items()}
     for source in map(known.content, known.names()):
         for table in found.keys() & source.keys():
             for column, names in source[table]["columns"].items():
-                header = names if isinstance(names, str) else names[0]  # of a list; `init` finds its siblings
+                is_list = TABLES[table].columns[column].is_list  # `init` finds the siblings of its first header
+                header = names if isinstance(names, str) else names[0] if is_list else " + ".join(names)
                 listed = found[table].setdefault(column, [])
                 listed += [header] if header not in listed else []
     return found

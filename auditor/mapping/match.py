@@ -133,7 +133,7 @@ def _by_system(spec: TableSpec, column: Column, sources: Sequence[Source], polic
         columns = [by_name[fold(part)] for part in headers if fold(part) in by_name]
         if len(columns) < len(headers):
             continue
-        if len(columns) == 2:
+        if len(columns) == 2 and column.kind is Kind.INSTANT:
             fits = columns[0].dated == "date" and columns[1].is_time
         elif column.kind is Kind.INSTANT and spec.name == "calls":
             fits = columns[0].dated == "instant"

@@ -27,6 +27,7 @@ from auditor.quality import clock_offset
 from auditor.reading import headers
 from auditor.schema.names import is_word, without_credentials
 from auditor.schema.tables import TABLES, Kind, fold
+from auditor.sources import known
 
 _WITHOUT_CALLS = "# Without calls, the rules that read them are not evaluated, and other rules compare dates."
 _COMMENT = 48
@@ -84,7 +85,7 @@ def suggest(paths: Mapping[str, Sequence[str]], *, show_ids: bool = False, datab
     ]
     for table, export in exports.items():
         lines += [*_row_choices(table, export.sources, found[table])]
-        lines += ["", *_table(table, export.sources, found[table], reader, show_ids)]
+        lines += ["", *_systems(table, export.sources), *_table(table, export.sources, found[table], reader, show_ids)]
     for table in exports:
         lines += _values(table, found[table], base, show_ids)
     missing = [f"{table}.{name}" for table in exports for name, column in TABLES[table].columns.items()
@@ -139,7 +140,9 @@ def save(text: str, path: Path) -> None:
 
 def command(paths: Mapping[str, Sequence[str]], policy_file: str, database: str | None = None) -> str:
     """The command that shows what a policy makes of the files, as a shell takes it."""
-    options = [argument for table, files in paths.items() for file in files for argument in (f"--{table}", file)]
+    options = [
+        one for table, files in paths.items() for file in files for one in (f"--{table.replace('_', '-')}", file)
+    ]
     options += ["--database", database] if database else []
     return shlex.join(map(without_credentials, ["audit98968", "check", "--policy", policy_file, *options]))
 
@@ -207,6 +210,16 @@ def _zones_of_hours(found: Mapping[str, Mapping[str, Guess]], reader: Policy) ->
         return []
     why = f"9 of 10 calls start between {clock_offset.clock(calls)}, visits between {clock_offset.clock(visits)}"
     return [_commented('# visits = "UTC"', f"ARE THE CALLS OR THE VISITS IN ANOTHER ZONE? {why}")]
+
+
+def _systems(table: str, sources: Sequence[Source]) -> list[str]:
+    """The sources that ship whose headers these are: they know more than the first rows show."""
+    names = known.recognized(table, [source.name for source in sources])
+    return [
+        f"# Headers of {known.content(name)['system']}: --source {table}={name} knows its zone, words and rows too; remove "
+        "this table's lines then"
+        for name in names
+    ]
 
 
 def _table(

@@ -119,13 +119,14 @@ def merge_lists(spec: TableSpec, rows: pl.DataFrame, kept: pl.DataFrame) -> pl.D
     """The typed rows that are kept, in order: one for each id, with the lists of all its rows united."""
     lists, united = _lists(spec), _united(spec)
     longest = [pl.col(name).max() for name in united if name not in lists]
-    duplicates = rows.join(kept.select(*ROW_SOURCE, *_ID), on=ROW_SOURCE, maintain_order="left")
+    rows = rows.with_columns(proof=rows.select(spec.key).hash_rows(1))  # a record may give several rows
+    duplicates = rows.join(kept.select(*ROW_SOURCE, *_ID), on=[*ROW_SOURCE, "proof"], maintain_order="left")
     merged = duplicates.group_by(_ID, maintain_order=True).agg(
         pl.exclude(*united, *_ID).first(),
         *longest,
         *(pl.col(name).explode().drop_nulls().unique().sort() for name in lists),
     )
-    return merged.select(rows.columns)
+    return merged.select(rows.drop("proof").columns)
 
 
 def one_per_id(spec: TableSpec, singles: pl.DataFrame, repeats: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -22,8 +22,9 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     known = [term is not None or text is None for text, term in zip(values, terms, strict=True)]
     if column.name == "claim_status":
         parser.add("claim_status_sure", pl.Series(known, dtype=pl.Boolean))
+        mapped = parser.policy.terms(parser.table, column.name, numbers=False)
         by_number = [
-            term in ("void", "reversed", "denied") and text is not None and is_number(text)
+            term in ("void", "reversed", "denied") and is_number(text or "") and fold_term(text or "") not in mapped
             for text, term in zip(values, terms, strict=True)
         ]
         problem = "numbers that mean void or denied in an 835 are read so (rows: {count}); [values] maps them"

@@ -12,7 +12,8 @@ Source: docs/specification.md#instants.
 """
 
 from collections.abc import Collection, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import NamedTuple
 
 import polars as pl
@@ -54,14 +55,21 @@ def difference(name: str, dates: Collection[date]) -> Difference | None:
 
 
 def _different_hours(name: str, dates: Collection[date]) -> Iterator[tuple[datetime, timedelta, timedelta]]:
-    at = pl.Series(sorted(dates), dtype=pl.Date).cast(pl.Datetime("us"))
-    hours = pl.select(pl.concat_list(at + pl.duration(hours=hour) for hour in range(25)).explode().unique().sort())
-    local = hours.to_series().dt.replace_time_zone("UTC").dt.convert_time_zone(name)
-    rules = zone(name)
-    for hour, computed in zip(hours.to_series(), local.dt.base_utc_offset() + local.dt.dst_offset(), strict=True):
-        at_hour = hour.replace(tzinfo=UTC)
-        if (offset := at_hour.astimezone(rules).utcoffset()) != computed:
-            yield at_hour, computed, offset or timedelta()
+    expected = {at: offset for day in sorted(dates) for at, offset in _offsets(name, day)}
+    hours = pl.Series(list(expected), dtype=pl.Datetime("us", "UTC")).dt.convert_time_zone(name)
+    for (at, offset), computed in zip(
+        expected.items(), hours.dt.base_utc_offset() + hours.dt.dst_offset(), strict=True
+    ):
+        if offset != computed:
+            yield at, computed, offset
+
+
+@cache
+def _offsets(name: str, day: date) -> tuple[tuple[datetime, timedelta], ...]:
+    """What tzdata has at each hour of a day in UTC, the first of the next included."""
+    first, rules = datetime.combine(day, time(tzinfo=UTC)), zone(name)
+    hours = (first + timedelta(hours=hour) for hour in range(25))
+    return tuple((at, at.astimezone(rules).utcoffset() or timedelta()) for at in hours)
 
 
 def _signed(offset: timedelta) -> str:

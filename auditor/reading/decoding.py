@@ -30,15 +30,16 @@ _FOREIGN = {
     b"\xfd7zXZ\0": "an xz archive",
     b"7z\xbc\xaf": "a 7-Zip archive",
     b"<": "an HTML or XML page",
-    b"{": "a JSON document",
+    b"{": (_JSON := "a JSON document"),
 }
 """File kinds by their first bytes: other kinds of exports, and a log-in page that was saved in place of a download."""
 _MESSAGES = (
     (re.compile(rb"ISA[^\w\s-]"), "an X12 interchange, such as an 837 or 835"),
     (re.compile(rb"(?:MSH|FHS|BHS)\|"), "a file of HL7 messages"),
-    (re.compile(rb"\[\s*\{"), "a JSON document"),
+    (re.compile(rb"\[\s*\{"), _JSON),
 )
 """The same for text formats whose first line could be a CSV header with names and birth dates in it."""
+_JSON_LINES = "write its records as lines: jq -c . FILE > FILE.ndjson, or of a list jq -c '.[]' FILE > FILE.ndjson"
 _NOT_UTF8 = 'not UTF-8 text; export the file as UTF-8, or set its encoding in the policy: encoding = "cp1252"'
 _OPENING = 64
 """Bytes that identify the kind of a file."""
@@ -121,7 +122,7 @@ def is_utf8(where: str, source: Source, size: int) -> bool:
     """Whether all of it is UTF-8, or marked as UTF-16. The source is read, and rewound."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for number, block in enumerate(_decompressed(where, source, size)):
+        for number, block in enumerate(decompressed(where, source, size)):
             if number == 0 and block.startswith(_UTF16):
                 break
             if decoder.getstate()[0] or not block.isascii():
@@ -164,7 +165,7 @@ def _texts(where: str, source: Source, size: int, encoding: str, *, tabular: boo
     """As `blocks`. Raises _Undecodable for what stands in a line."""
     decoder, marked = None, False
     opening = rest = b""
-    for block in _decompressed(where, source, size):
+    for block in decompressed(where, source, size):
         if decoder is None:
             marked = block.startswith(_UTF16)
             decoder = codecs.getincrementaldecoder("utf-16" if marked else encoding)()
@@ -221,7 +222,8 @@ def _refuse_foreign(where: str, opening: bytes) -> None:
     kinds = [kind for magic, kind in _FOREIGN.items() if opening.startswith(magic)]
     kinds += [kind for begins, kind in _MESSAGES if begins.match(opening)]
     if kinds:
-        raise InputRefused(f"{where}: this is {kinds[0]}; export the table as CSV or Parquet")
+        remedy = _JSON_LINES if kinds[0] == _JSON else "export the table as CSV or Parquet"
+        raise InputRefused(f"{where}: this is {kinds[0]}; {remedy}")
 
 
 def _lines(texts: Iterable[bytes]) -> int:
@@ -233,7 +235,7 @@ def _lines(texts: Iterable[bytes]) -> int:
     return lines
 
 
-def _decompressed(where: str, source: Source, size: int) -> Iterator[bytes]:
+def decompressed(where: str, source: Source, size: int) -> Iterator[bytes]:
     """The blocks of a file, each but the last of `size` bytes, the first long enough to tell what the file is."""
     if source.head[:2] == _GZIP:
         stream: io.BufferedIOBase = gzip.GzipFile(fileobj=source)

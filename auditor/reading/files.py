@@ -54,13 +54,24 @@ class Found:
         for file in data:
             self._add_file(file)
 
-    def add_part(self, path: Path, mark: str, within: str, text: str) -> bool:
-        """A part of a source, as a sheet of a workbook; whether there is such a source."""
-        kind = kinds.of_path(path) if os.path.lexists(path) else None
-        if kind is None or kind.mark != mark:
-            return False
-        self.located.append(Location(kind, path, shown(text), within))
-        return True
+    def add_parts(self, name: str, pattern: Path, mark: str, within: str) -> bool:
+        """A part of each source of a glob, as a sheet of each workbook; whether there is such a source.
+
+        Raises InputRefused for a glob that matches sources without such parts too.
+        """
+        paths = list(map(Path, _expanded(str(pattern))))
+        located = [
+            Location(kind, path, shown(f"{path}{mark}{within}"), within)
+            for path in paths
+            if (kind := kinds.of_path(path)) and kind.mark == mark
+        ]
+        if located and len(located) < len(paths):
+            other = min(set(paths) - {one.path for one in located})
+            named = " or ".join(kind.name for kind in kinds.KINDS if kind.mark == mark)
+            problem = f"matches a path with {mark}{within}, but is not of the kind {named}; narrow the path"
+            raise InputRefused(f"{name}: {shown(other)}: {problem}")
+        self.located += located
+        return bool(located)
 
     def _add_file(self, path: Path) -> None:
         if kind := kinds.of_path(path):
@@ -145,8 +156,8 @@ def expand(name: str, paths: Sequence[str]) -> Found:
         if text == "-":
             found.paths.append(Path(text))
             continue
-        matches = [text] if os.path.lexists(text) else sorted(_matches(text))
-        if not matches and any(found.add_part(*split, text) for split in kinds.splits(text)):
+        matches = _expanded(text)
+        if not matches and any(found.add_parts(name, *split) for split in kinds.splits(text)):
             continue
         if not matches:
             raise InputRefused(f"{name}: {shown(text)}: no such file; check the path and its permissions")
@@ -157,6 +168,11 @@ def expand(name: str, paths: Sequence[str]) -> Found:
     located = {(os.path.realpath(one.path), one.within): one for one in reversed(found.located)}
     found.located = list(reversed(located.values()))
     return found
+
+
+def _expanded(text: str) -> list[str]:
+    """What has this name, else the files of the glob, sorted."""
+    return [text] if os.path.lexists(text) else sorted(_matches(text))
 
 
 def _matches(pattern: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from auditor.errors import InputRefused
 from auditor.policy import Policy
 from auditor.schema.names import counted
-from auditor.schema.tables import TABLES, Column, TableSpec, fold
+from auditor.schema.tables import TABLES, Column, Kind, TableSpec, fold
 
 _SHOWN = 50
 """Most headers that a message lists."""
@@ -37,17 +37,18 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
     names = [header.strip() for header in headers]
     folded = [fold(name) for name in names]
     found: dict[str, tuple[int, ...]] = {}
-    for name in spec.columns:
+    for name, column in spec.columns.items():
         mapped = policy.sources_of(spec.name, name)
         present = [source for source in mapped if fold(source) in folded]
-        if present and len(present) < len(mapped):
+        may_lack = not policy.must_have(spec.name, name) and (column.is_list or column.kind is Kind.TEXT)
+        if present and len(present) < len(mapped) and not may_lack:
             absent = ", ".join(repr(source) for source in mapped if source not in present)
             raise InputRefused(
                 f"{where}: the policy joins {name} from {', '.join(mapped)}, but the file has no {absent}; "
                 f"correct [columns.{spec.name}] in the policy"
             )
         if present and name not in ignored:
-            found[name] = tuple(_position(where, name, source, names, folded) for source in mapped)
+            found[name] = tuple(_position(where, name, source, names, folded) for source in present)
     taken = {position for positions in found.values() for position in positions}
     for column in spec.columns.values():
         if column.name in found or column.name in ignored:

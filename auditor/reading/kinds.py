@@ -2,6 +2,7 @@
 
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +42,9 @@ class Location:
     within: str = ""
 
 
-_OPENING = 128
-"""Bytes that show how a file begins."""
+_OPENING = 1024
+"""Bytes that show how a file begins, a compressed one too."""
+_GZIP = b"\x1f\x8b"
 KINDS: tuple[Kind, ...] = (
     Kind("xlsx", "auditor.sources.workbooks", (".xlsx", ".xlsm"), b"PK\x03\x04", mark="#"),
     Kind("ods", "auditor.sources.workbooks", (".ods",), b"PK\x03\x04", mark="#"),
@@ -90,14 +92,23 @@ def of_path(path: Path) -> Kind | None:
             data = stream.read(_OPENING)
     except OSError:
         return named
+    if data.startswith(_GZIP):
+        return next((kind for kind in KINDS if kind.opening and kind.opening.match(_unpacked(data))), None)
     if named and (named.begins(data) or not data):
         return named
     return next((kind for kind in KINDS if kind.begins(data)), None)
 
 
+def _unpacked(data: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data)
+    except zlib.error:
+        return b""
+
+
 def is_in_folder(path: Path) -> bool:
     """Whether a file of a folder is data of a kind: by its name, else by its name and how it begins."""
-    name = path.name.lower()
+    name = path.name.lower().removesuffix(".gz")
     may_be = of_name(path) is not None or any(name.endswith(kind.in_folders) for kind in KINDS if kind.in_folders)
     return may_be and of_path(path) is not None
 

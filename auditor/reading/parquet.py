@@ -31,6 +31,8 @@ _SIGNATURE = 28
 _INT64 = -(2**63), 2**63 - 1
 _ROWS_PER_VALUE = 16
 """Rows per byte of the dictionary-encoded dictionary, at least, in a column that repeats a few values."""
+_ROWS_OF_A_GROUP = 128
+"""Mean rows of a row group below which no column is taken for one that repeats a few values: the metadata is larger."""
 
 
 @contextlib.contextmanager
@@ -151,16 +153,30 @@ def _frames(
     groups: range | None = None,
 ) -> Iterator[tuple[pl.DataFrame, ColumnHints]]:
     batches: list[pa.RecordBatch] = []
-    yielded = False
-    each = range(file.num_row_groups) if groups is None else groups
-    for batch in chain.from_iterable(file.iter_batches(rows, [group], wanted, use_threads=False) for group in each):
+    held, yielded = 0, False
+    each = _groups_together(file, rows, range(file.num_row_groups) if groups is None else groups)
+    for batch in chain.from_iterable(file.iter_batches(rows, some, wanted, use_threads=False) for some in each):
         batches.append(batch.select(wanted))
-        if sum(part.num_rows for part in batches) * 2 >= rows:
+        held += batch.num_rows
+        if held * 2 >= rows:
             yield _frame(where, pa.Table.from_batches(batches), low_cardinality)
-            batches, yielded = [], True
+            batches, held, yielded = [], 0, True
     if batches or not yielded:
         schema = pa.schema([file.schema_arrow.field(name) for name in wanted])
         yield _frame(where, pa.Table.from_batches(batches, None if batches else schema), low_cardinality)
+
+
+def _groups_together(file: pq.ParquetFile, rows: int, numbers: range) -> Iterator[list[int]]:
+    """The numbers of row groups, in order; small ones are read at once, since each reading has its price."""
+    groups, held = list[int](), 0
+    for number in numbers:
+        groups.append(number)
+        held += file.metadata.row_group(number).num_rows
+        if held * 2 >= rows:
+            yield groups
+            groups, held = [], 0
+    if groups:
+        yield groups
 
 
 def _frame(where: str, table: pa.Table, low_cardinality: Collection[str]) -> tuple[pl.DataFrame, ColumnHints]:
@@ -206,6 +222,8 @@ def _spelled(column: pl.Series) -> pl.Series:
 
 def _low_cardinality(file: pq.ParquetFile) -> list[str]:
     """The text columns whose dictionaries are small in every row group."""
+    if file.metadata.num_rows < _ROWS_OF_A_GROUP * file.metadata.num_row_groups:
+        return []
     names = [field.name for field in file.schema_arrow if _is_text(field.type)]
     rows = dict.fromkeys(names, 0)
     for number in range(file.metadata.num_row_groups):

@@ -20,10 +20,13 @@ def positions(where: str, table: str, names: Sequence[str], policy: Policy) -> d
         exact = [at for at, name in enumerate(names) if name.strip() == header.strip()]
         hits = exact or [at for at, name in enumerate(names) if fold(name) == fold(header)]
         if len(hits) != 1:
+            system = policy.systems.get(table)
+            who = f"the source {system}" if system else "the policy"
+            way_out = f"export it, or map {table} in a policy in place of --source" if system else (
+                f"correct [rows.{table}] in the policy")  # fmt: skip
             raise InputRefused(
-                f"{where}: the policy chooses rows by {header!r}, but the file has {len(hits) or 'no'} such "
-                f"column{'s' * (len(hits) > 1)}; the file has: {headers.shown(names, policy)}; correct [rows.{table}] "
-                "in the policy"
+                f"{where}: {who} chooses rows by {header!r}, but the file has {len(hits) or 'no'} such "
+                f"column{'s' * (len(hits) > 1)}; the file has: {headers.shown(names, policy)}; {way_out}"
             )
         found[header] = hits[0]
     return found

@@ -3,6 +3,8 @@
 Source: docs/specification.md#outputs.
 """
 
+import hashlib
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -64,6 +66,19 @@ class Run:
 
     run_id: str
     started: datetime
+
+
+def run_of(started: datetime, inputs: Inputs | None, settings: Settings) -> Run:
+    """A run is known by its start and by a digest of its inputs and settings."""
+    files = [file.sha256 for many in inputs.files.values() for file in many] if inputs else []
+    parts = json.dumps([files, settings_of(settings)], sort_keys=True, default=str)
+    digest = hashlib.sha256(parts.encode()).hexdigest()[:8]
+    return Run(f"{stamp(started)}-{digest}", started)
+
+
+def stamp(started: datetime) -> str:
+    """The beginning of a run's id: the instant in UTC, to the millisecond."""
+    return f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1000:03d}Z"
 
 
 def of_result(result: Result, settings: Settings, run: Run) -> Summary:
@@ -373,6 +388,9 @@ def _rules(result: Result) -> list[RuleResult]:
             for outcome in (Outcome.VIOLATION, Outcome.REVIEW, Outcome.UNKNOWN)
         }
         counted["applicable"] = int((outcomes > Outcome.NOT_APPLICABLE).sum())
-        rules.append(RuleResult(code=rule.code, name=rule.name, evaluated=reason is None, reason=reason, dismissed=0,
-                                settled=0, **counted, **amounts[rule.code]))  # fmt: skip
+        origin = {"local": rule.origin} if rule.origin else {}
+        rules.append(RuleResult.model_validate(
+            {"code": rule.code, "name": rule.name, "evaluated": reason is None, "reason": reason, "dismissed": 0,
+             "settled": 0, **counted, **amounts[rule.code], **origin}
+        ))  # fmt: skip
     return rules

@@ -13,6 +13,8 @@ from auditor.choices import ALARMS, SETTLED
 from auditor.inputs import Inputs
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reading.ingest import REJECT_SCHEMA
+from auditor.rules import SHIPPED
+from auditor.rules.sentences import IDENTIFIED
 from auditor.schema.outputs import TABLES, VERSION
 
 _ROWS_AT_ONCE = 50_000
@@ -69,6 +71,18 @@ def _in_order(
     keys = rows.select(*KEYS, *last, *newest, group=group, rank=rank, amount=AMOUNT).with_row_index("at")
     by = ["group", "rank", "amount", *newest, *KEYS, *last]
     return keys.sort(by, descending=[name in ("amount", *newest) for name in by], nulls_last=True)
+
+
+def without_ids() -> pl.Expr:
+    """The message without id, provider and date of the related record; null where it may have others.
+
+    That is where an older version wrote it, or a local rule.
+    """
+    sentence, shipped = pl.col("message"), [rule.code for rule in SHIPPED]
+    shown = sentence.str.replace(IDENTIFIED, "a ${1}").str.replace("^a visit billed on claim", "a billed visit")
+    names_none = pl.col("related_id").is_null() & ~sentence.str.contains(r"\d{4}-\d\d-\d\d")
+    sentence = pl.when(names_none).then(sentence).when(sentence.str.contains(IDENTIFIED)).then(shown)
+    return pl.when(pl.col("rule").is_in(shipped)).then(sentence).alias("message")
 
 
 def rejects(inputs: Inputs | None) -> pl.DataFrame:

@@ -22,7 +22,7 @@ from auditor.reports.page.phrases import (
     why_none_audited,
 )
 from auditor.reports.summary import shown_payers
-from auditor.reports.tables import URGENT, worst_first
+from auditor.reports.tables import URGENT, without_ids, worst_first
 from auditor.rules.phone_log import NO_LOG
 from auditor.rules.rule import UNASKED
 from auditor.run_summary import Join, PayerResult, RuleResult, Summary, Tally
@@ -167,11 +167,13 @@ def _ledger_lines(out: Console, summary: Summary, urgent: pl.DataFrame, folder: 
     for state in STATES:
         out.print(f"  {_state(state, ledger.work[state], summary)}")
     rows = worst_first(urgent, "outcome", _URGENT_SHOWN, last=("rule",))
-    for row in rows.iter_rows(named=True):
+    sentences = rows.select("message" if show_ids else without_ids())["message"]
+    for row, sentence in zip(rows.iter_rows(named=True), sentences, strict=True):
         on = f" of {row['service_date']}" if show_ids else ""
         amount = f", {row['amount']:,.2f}" if row["amount"] is not None else ""
         former = f" (was {row['reopened_from']} on {row['decided_on']})" if row["reopened_from"] else ""
-        out.print(f"  {row['mark']}: case {row['case_number']}, {row['rule']} {row['name']}{on}{amount}{former}")
+        which = f"case {row['case_number']}, {row['rule']} {row['name']}{on}{amount}{former}"
+        out.print(f"  {row['mark']}: {which}" + (f": {harmless(sentence)}" if sentence else ""))
     if more := urgent.height - rows.height:
         out.print(f"  and {more:,} more: audit98968 cases list {shown(folder.parent) if folder else 'DIR'} --mark new")
     out.print(f"This run: {'; '.join(_tallied(counts, mark) for mark, counts in ledger.this_run.items())}")

@@ -1,4 +1,4 @@
-"""Every rule, in the order of the reports. A new rule is one file and one line in `ALL`."""
+"""Every rule, in the order of the reports. A new rule is one file and one line in `SHIPPED`."""
 
 from collections.abc import Iterable
 
@@ -36,11 +36,12 @@ from auditor.rules import (
     lah002_soonest_available_visit,
     lbk001_related_visit_before_call,
     lbk002_within_postoperative_period,
+    local,
 )
 from auditor.rules.rule import Rule
 from auditor.schema.names import nearest
 
-ALL: tuple[Rule, ...] = (
+SHIPPED: tuple[Rule, ...] = (
     dur001_call_too_short.RULE,
     dur002_call_too_long.RULE,
     dur003_stated_time_exceeds_call.RULE,
@@ -74,6 +75,8 @@ ALL: tuple[Rule, ...] = (
     int003_overlapping_provider_time.RULE,
     int004_call_not_in_phone_log.RULE,
 )
+ALL: tuple[Rule, ...] = (*SHIPPED, *local.load())
+"""The rules of the product, then the local ones."""
 CODES = tuple(rule.code for rule in ALL)
 
 

@@ -19,6 +19,7 @@ from auditor.rules.documented import documented
 _RULE = documented("DOC006", "doc_consent", "the patient's consent", __doc__)
 RULE = replace(
     _RULE,
+    since="0.3.0",
     asked=lambda policy: () if policy.required.consent else None,
     cites=("the payer's requirements, which the policy cites",),
     examples=f"\n    policy: required.consent = true{_RULE.examples}",

@@ -19,6 +19,14 @@ import polars as pl
 from auditor.rules.reasons import always
 from auditor.rules.rule import TELEPHONE_SERVICES, TIMES, Rule
 
+_MORE = (
+    pl.when(pl.col("period_minutes") >= pl.col("low"))
+    .then(pl.format(", and {} min with the unbilled calls of the same period", "period_minutes"))
+    .when(pl.col("period_plain") >= pl.col("low"))
+    .then(pl.format(", or {} min if overlapping time does not count once", "period_plain"))
+    .otherwise(pl.lit(""))
+)
+
 RULE = Rule(
     code="DUR001",
     name="call-too-short",
@@ -31,8 +39,8 @@ RULE = Rule(
     unknown=pl.col("minutes").is_null(),
     reads_calls=True,
     needs=(("calls",),),
-    message=pl.format("the calls add up to {} min; {} needs at least {} min", "minutes", "cpt_code", "low"),
-    nothing="the calls add up to {minutes} min ({minutes_source}); {cpt_code} needs at least {low} min",
+    message=pl.format("the call time is {} min{}; {} needs at least {} min", "minutes", _MORE, "cpt_code", "low"),
+    nothing="the call time is {minutes} min ({minutes_source}); {cpt_code} needs at least {low} min",
     why_unknown=always("the minutes are unknown because a call has neither minutes nor an end"),
     errs="under",
     cites=(f"{TELEPHONE_SERVICES}: time of medical discussion",),

@@ -29,17 +29,17 @@ RULE = Rule(
     reads_calls=True,
     needs=(("calls",),),
     message=pl.when(pl.col("minutes") > pl.col("high"))
-    .then(pl.format("the calls add up to {} min; {} allows at most {} min", "minutes", "cpt_code", "high"))
+    .then(pl.format("the call time is {} min; {} allows at most {} min", "minutes", "cpt_code", "high"))
     .otherwise(
         pl.format(
-            "the calls add up to {} min if overlapping time counts once and to {} min if not; {} allows at most {} min",
+            "the call time is {} min if overlapping time counts once and {} min if not; {} allows at most {} min",
             "minutes",
             "plain_minutes",
             "cpt_code",
             "high",
         )
     ),
-    nothing="the calls add up to {minutes} min ({minutes_source}); {cpt_code} allows at most {high} min",
+    nothing="the call time is {minutes} min ({minutes_source}); {cpt_code} allows at most {high} min",
     why_unknown=always("the minutes are unknown because a call has neither minutes nor an end"),
     errs="over",
     cites=(f"{TELEPHONE_SERVICES}: time of medical discussion",),

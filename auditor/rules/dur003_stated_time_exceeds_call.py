@@ -14,6 +14,7 @@ import polars as pl
 
 from auditor.parsing.microseconds import MINUTE
 from auditor.rules.rule import TELEPHONE_SERVICES, TIMES, Rule
+from auditor.rules.sentences import duration
 
 _STATED = pl.max_horizontal("discussion_minutes", "stated")
 
@@ -28,7 +29,8 @@ RULE = Rule(
     reads_calls=True,
     needs=(("calls",),),
     applies=~pl.col("has_call") | pl.col("has_both_times"),
-    message=pl.lit("the stated or discussion minutes exceed the time between the call's start and end"),
+    detail=duration(_STATED - pl.col("clock")),
+    message=pl.format("the stated or discussion time of a call is {} longer than from its start to its end", "detail"),
     nothing="no call's stated minutes exceed the time between its start and end by more than a minute",
     not_applicable="no call has both stated minutes and an end",
     errs="under",

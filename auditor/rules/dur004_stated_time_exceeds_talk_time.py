@@ -15,9 +15,11 @@ import polars as pl
 from auditor.parsing.microseconds import MINUTE
 from auditor.rules.phone_log import NEEDS, READS, why_unknown
 from auditor.rules.rule import TELEPHONE_SERVICES, TIMES, Rule
+from auditor.rules.sentences import RECORD, duration
 
 RULE = Rule(
     code="DUR004",
+    since="0.3.0",
     name="stated-time-exceeds-talk-time",
     page=__doc__,
     over="phone_record",
@@ -26,7 +28,8 @@ RULE = Rule(
     reads=(*TIMES, *READS, "phone_log.call_end", "phone_log.talk_seconds"),
     reads_calls=True,
     needs=NEEDS,
-    message=pl.format("the call's minutes exceed the talk time of record {} of the phone log", "related_id"),
+    detail=duration(pl.col("length") - pl.col("talk")),
+    message=pl.format("{} shows {} less of talk than the call's minutes", RECORD, "detail"),
     nothing="no call's minutes exceed the talk time of its record in the phone log by more than a minute",
     why_unknown=why_unknown("the phone log or the call does not say how long the talk lasted"),
     errs="under",

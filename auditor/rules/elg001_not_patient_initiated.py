@@ -25,7 +25,10 @@ RULE = Rule(
     doubt=pl.col("initiated_by").is_null(),
     reads_calls=True,
     needs=(("calls",), ("calls.initiated_by",)),
-    message=pl.lit("the patient did not start a call of the claim: the provider started it, or it was a callback"),
+    detail=pl.col("initiated_by"),
+    message=pl.when(pl.col("detail") == "provider")
+    .then(pl.lit("the provider, not the patient, started a call of the claim"))
+    .otherwise(pl.lit("a call of the claim was a callback: the provider called the patient back")),
     nothing="the patient, a parent or a guardian started every call",
     why_unknown=blank("who started the call"),
     errs="neither",

@@ -14,9 +14,12 @@ import polars as pl
 
 from auditor.rules.reasons import always
 from auditor.rules.rule import TELEPHONE_SERVICES, Rule
+from auditor.rules.sentences import days
 
 _BEFORE = pl.col("service_date") < pl.col("license_start")
 _AFTER = pl.col("service_date") > pl.col("license_end")
+_EARLY = (pl.col("license_start") - pl.col("service_date")).dt.total_days()
+_LATE = (pl.col("service_date") - pl.col("license_end")).dt.total_days()
 
 RULE = Rule(
     code="ELG004",
@@ -28,7 +31,9 @@ RULE = Rule(
     dated=True,
     unknown=(pl.col("license_start").is_null() & pl.col("license_end").is_null()) | pl.col("provider_unsure"),
     needs=(("providers.license_start", "providers.license_end"),),
-    message=pl.lit("the service date is outside the provider's license"),
+    message=pl.when(_BEFORE)
+    .then(pl.format("the service date is {} before the provider's license begins", days(_EARLY)))
+    .otherwise(pl.format("the service date is {} after the provider's license ended", days(_LATE))),
     nothing="the service date is within the provider's license",
     why_unknown=always("the provider is not in the providers table, or both license dates are blank"),
     errs="neither",

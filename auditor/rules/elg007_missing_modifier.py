@@ -30,6 +30,7 @@ _PLACE = pl.format("the line's place of service is not {}", "required_places")
 
 RULE = Rule(
     code="ELG007",
+    since="0.3.0",
     name="missing-modifier",
     page=__doc__,
     over="claim",

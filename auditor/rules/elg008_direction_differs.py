@@ -15,9 +15,11 @@ import polars as pl
 
 from auditor.rules.phone_log import NEEDS, READS, why_unknown
 from auditor.rules.rule import TELEPHONE_SERVICES, Rule
+from auditor.rules.sentences import RECORD
 
 RULE = Rule(
     code="ELG008",
+    since="0.3.0",
     name="direction-differs",
     page=__doc__,
     over="phone_record",
@@ -26,7 +28,15 @@ RULE = Rule(
     reads=("calls.initiated_by", *READS),
     reads_calls=True,
     needs=NEEDS,
-    message=pl.format("record {} of the phone log has another direction than the call", "related_id"),
+    detail=pl.col("log_direction"),
+    message=pl.format(
+        "{} is {}, but by the calls export {}",
+        RECORD,
+        "detail",
+        pl.when(pl.col("detail") == "outbound")
+        .then(pl.lit("the patient started the call"))
+        .otherwise(pl.lit("the provider started the call, or called back")),
+    ),
     nothing="the records of the claim's calls have the direction of the calls",
     why_unknown=why_unknown("the phone log does not say the direction, or the call who initiated it"),
     errs="under",

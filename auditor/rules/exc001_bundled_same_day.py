@@ -14,6 +14,7 @@ import polars as pl
 
 from auditor.rules.reasons import same_day
 from auditor.rules.rule import Rule
+from auditor.rules.sentences import VISIT
 
 RULE = Rule(
     code="EXC001",
@@ -27,9 +28,7 @@ RULE = Rule(
     reads=("visits.provider_id", "visits.status"),
     window="same_day",
     needs=(("visits",), ("visits.cpt_codes",)),
-    message=pl.format(
-        "{} {} of the same day has a code that is bundled with {}", "related_kind", "related_id", "cpt_code"
-    ),
+    message=pl.format("{} is on the service date and has a code that is bundled with {}", VISIT, "cpt_code"),
     nothing="no visit or line of the same day has a code that is bundled with {cpt_code}",
     why_unknown=same_day,
     explains_rejected_records=True,

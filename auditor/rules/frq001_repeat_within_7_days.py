@@ -16,7 +16,8 @@ the earlier line is not recognized.
 import polars as pl
 
 from auditor.rules.reasons import series
-from auditor.rules.rule import AFTER_CLAIM, BILLED_AGAIN, ONCE, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import ONCE, TELEPHONE_SERVICES, Rule
+from auditor.rules.sentences import BEFORE_CLAIM, BILLED_AGAIN, RECORD
 
 _SAME = pl.col("same_provider") & pl.col("same_code") & pl.col("e_counted")
 
@@ -32,7 +33,7 @@ RULE = Rule(
     window="lines",
     unknown=pl.col("depends_on_unknown"),
     detail=pl.col("billed_again"),
-    message=pl.format("{} of the same patient, provider and code{}", AFTER_CLAIM, BILLED_AGAIN),
+    message=pl.format("{} bills the same patient, provider and code {}{}", RECORD, BEFORE_CLAIM, BILLED_AGAIN),
     nothing="no earlier line of the same patient, provider and code within {period} days",
     why_unknown=series(("FRQ002",)),
     exclusion_reason=pl.lit("flagged by this rule, so it does not count against later claims"),

@@ -13,7 +13,8 @@ What it cannot see: lines before the export begins.
 import polars as pl
 
 from auditor.rules.reasons import lines_back
-from auditor.rules.rule import AFTER_CLAIM, BILLED_AGAIN, ONCE, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import ONCE, TELEPHONE_SERVICES, Rule
+from auditor.rules.sentences import BEFORE_CLAIM, BILLED_AGAIN, RECORD
 
 RULE = Rule(
     code="FRQ002",
@@ -25,7 +26,12 @@ RULE = Rule(
     conclusive=pl.col("status_known") & ONCE,
     window="lines",
     detail=pl.col("billed_again"),
-    message=pl.format("{}, which has another code of the family 98966-98968{}", AFTER_CLAIM, BILLED_AGAIN),
+    message=pl.format(
+        "{} bills another code of the family 98966-98968 for the same patient and provider {}{}",
+        RECORD,
+        BEFORE_CLAIM,
+        BILLED_AGAIN,
+    ),
     nothing="no earlier line of the same patient and provider with another code of the family within {period} days",
     why_unknown=lines_back,
     explains_rejected_records=True,

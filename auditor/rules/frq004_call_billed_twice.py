@@ -13,7 +13,8 @@ What it cannot see: calls that were entered twice under different ids; INT003 ma
 
 import polars as pl
 
-from auditor.rules.rule import BILLED_AGAIN, ONCE, TELEPHONE_SERVICES, Rule
+from auditor.rules.rule import ONCE, TELEPHONE_SERVICES, Rule
+from auditor.rules.sentences import BILLED_AGAIN, RECORD
 
 RULE = Rule(
     code="FRQ004",
@@ -29,7 +30,7 @@ RULE = Rule(
     needs=(("calls", "claims.call_id"),),
     not_applicable="the claim has no call",
     detail=pl.col("billed_again"),
-    message=pl.format("a call of this claim also supports claim {}{}", "related_id", BILLED_AGAIN),
+    message=pl.format("{} bills a call of this claim, too{}", RECORD, BILLED_AGAIN),
     nothing="the claim's calls support no other line",
     errs="under",
     cites=(f"{TELEPHONE_SERVICES}: time of medical discussion, reported once",),

@@ -14,7 +14,8 @@ specialty is blank.
 import polars as pl
 
 from auditor.rules.reasons import lines_back
-from auditor.rules.rule import AFTER_CLAIM, BILLED_AGAIN, ONCE, Rule
+from auditor.rules.rule import ONCE, Rule
+from auditor.rules.sentences import BEFORE_CLAIM, BILLED_AGAIN, RECORD
 
 RULE = Rule(
     code="FRQ005",
@@ -28,7 +29,12 @@ RULE = Rule(
     applies=pl.col("group_id").is_not_null() & pl.col("specialty").is_not_null(),
     needs=(("calls.group_id", "providers.group_id"), ("calls.specialty", "providers.specialty")),
     detail=pl.col("billed_again"),
-    message=pl.format("{}, which is by another provider of the same group and specialty{}", AFTER_CLAIM, BILLED_AGAIN),
+    message=pl.format(
+        "{} bills the same patient and code {}, by another provider of the same group and specialty{}",
+        RECORD,
+        BEFORE_CLAIM,
+        BILLED_AGAIN,
+    ),
     nothing="no earlier line of the same patient and code by another provider within {period} days",
     why_unknown=lines_back,
     exclusion_reason=pl.lit("has another group or specialty"),

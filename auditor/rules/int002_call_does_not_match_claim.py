@@ -14,6 +14,7 @@ import polars as pl
 
 from auditor.rules.reasons import always
 from auditor.rules.rule import TELEPHONE_SERVICES, Rule
+from auditor.rules.sentences import RECORD
 
 RULE = Rule(
     code="INT002",
@@ -27,12 +28,7 @@ RULE = Rule(
     dated=True,
     needs=(("calls",),),
     detail=pl.col("differs"),
-    message=pl.format(
-        "the {} of call {} {} from the claim's",
-        "detail",
-        "related_id",
-        pl.when(pl.col("detail").str.contains(" and ")).then(pl.lit("differ")).otherwise(pl.lit("differs")),
-    ),
+    message=pl.format("{} has another {} than the claim", RECORD, "detail"),
     nothing="the calls have the claim's patient, provider and service date",
     why_unknown=always("an id of the claim's call, patient or provider may be written differently in the calls export"),
     errs="neither",

@@ -13,6 +13,7 @@ import polars as pl
 
 from auditor.rules.reasons import always
 from auditor.rules.rule import TELEPHONE_SERVICES, TIMES, Rule
+from auditor.rules.sentences import RECORD
 
 RULE = Rule(
     code="INT003",
@@ -24,7 +25,7 @@ RULE = Rule(
     unknown=pl.col("end").is_null(),
     reads_calls=True,
     needs=(("calls",),),
-    message=pl.format("call {} of the same provider overlaps a call of this claim", "related_id"),
+    message=pl.format("{} is of the same provider and overlaps a call of this claim", RECORD),
     nothing="no other call of the provider overlaps a call of this claim",
     why_unknown=always("the end of a call of the claim is unknown"),
     errs="under",

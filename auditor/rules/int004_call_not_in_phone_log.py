@@ -16,9 +16,11 @@ import polars as pl
 from auditor.rules.phone_log import NEEDS, READS
 from auditor.rules.reasons import always
 from auditor.rules.rule import TELEPHONE_SERVICES, Rule
+from auditor.rules.sentences import RECORD
 
 RULE = Rule(
     code="INT004",
+    since="0.3.0",
     name="call-not-in-phone-log",
     page=__doc__,
     over="phone_record",
@@ -27,7 +29,7 @@ RULE = Rule(
     reads=READS,
     reads_calls=True,
     needs=NEEDS,
-    message=pl.format("the phone log has no record of call {}", "related_id"),
+    message=pl.format("{} has no record in the phone log", RECORD),
     nothing="every call of the claim has a record in the phone log",
     why_unknown=always("the phone log does not cover a call of the claim, or its provider is not in the log"),
     errs="over",

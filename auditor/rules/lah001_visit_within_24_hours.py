@@ -17,18 +17,8 @@ What it cannot see: visits at other practices, and visits after the export ends.
 import polars as pl
 
 from auditor.rules.reasons import visits_ahead
-from auditor.rules.rule import (
-    DAYS,
-    HOURS,
-    RELATION,
-    RELATION_READS,
-    STATUS,
-    TELEPHONE_SERVICES,
-    THE_CALL,
-    TIMES,
-    VISIT,
-    Rule,
-)
+from auditor.rules.rule import RELATION_READS, TELEPHONE_SERVICES, TIMES, Rule
+from auditor.rules.sentences import DAYS, HOURS, RELATION, THE_CALL, VISIT
 
 _FROM_CALL = pl.col("from_call")
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
@@ -49,6 +39,21 @@ _WHEN = (
     .then(pl.lit("starts during the call"))
     .otherwise(pl.format("starts {} after the call ended", HOURS))
 )
+_BOOKED = (
+    pl.when(pl.col("detail").is_null())
+    .then(pl.lit(""))
+    .when("has_call")
+    .then(
+        pl.col("detail").replace(
+            {"before": ", and was booked before the call", "since": ", and was booked after the call began"}
+        )
+    )
+    .otherwise(
+        pl.col("detail").replace(
+            {"before": ", and was booked before that day", "since": ", and was booked after that day"}
+        )
+    )
+)
 
 RULE = Rule(
     code="LAH001",
@@ -65,8 +70,11 @@ RULE = Rule(
     window="ahead",
     reads_calls=True,
     without_call=True,
-    detail=STATUS,
-    message=pl.format("{} ({}; {}) {}", VISIT, "detail", RELATION, _WHEN),
+    reason=RELATION,
+    detail=pl.when(pl.col("linked") | pl.col("not_booked"))
+    .then(None)
+    .otherwise(pl.when(_FROM_CALL).then(pl.lit("since")).otherwise(pl.lit("before"))),
+    message=pl.format("{} {}{}; {}", VISIT, _WHEN, _BOOKED, "reason"),
     nothing="no visit of the patient from the start of the call to {hours} hours after its end",
     why_unknown=visits_ahead,
     explains_rejected_records=True,

@@ -14,17 +14,8 @@ What it cannot see: whether an earlier appointment was free; it relies on the ex
 import polars as pl
 
 from auditor.rules.reasons import visits_ahead
-from auditor.rules.rule import (
-    DAYS,
-    HOURS,
-    RELATION,
-    RELATION_READS,
-    TELEPHONE_SERVICES,
-    THE_CALL,
-    TIMES,
-    VISIT,
-    Rule,
-)
+from auditor.rules.rule import RELATION_READS, TELEPHONE_SERVICES, TIMES, Rule
+from auditor.rules.sentences import DAYS, HOURS, RELATION, THE_CALL, VISIT
 
 _RELATED, _MAYBE = pl.col("is_related"), pl.col("may_be_related")
 _NOT_CANCELLED = pl.col("qualifies") & pl.col("not_cancelled")
@@ -55,7 +46,8 @@ RULE = Rule(
     detail=pl.when("soonest")
     .then(pl.lit("is marked as the soonest available"))
     .otherwise(pl.lit("may have been the soonest available appointment")),
-    message=pl.format("{} ({}) starts {} after {} and {}", VISIT, RELATION, _GAP, THE_CALL, "detail"),
+    reason=RELATION,
+    message=pl.format("{} starts {} after {} and {}; {}", VISIT, _GAP, THE_CALL, "detail", "reason"),
     nothing="no visit up to {horizon} days after the call may be the soonest available appointment",
     why_unknown=visits_ahead,
     explains_rejected_records=True,

@@ -18,17 +18,8 @@ provider and nothing else to compare, the rule assumes that they are about the s
 import polars as pl
 
 from auditor.rules.reasons import visits_back
-from auditor.rules.rule import (
-    DAYS,
-    HOURS,
-    RELATION,
-    RELATION_READS,
-    STATUS,
-    TELEPHONE_SERVICES,
-    THE_CALL,
-    VISIT,
-    Rule,
-)
+from auditor.rules.rule import RELATION_READS, TELEPHONE_SERVICES, Rule
+from auditor.rules.sentences import DAYS, HOURS, RELATION, THE_CALL, VISIT
 
 _TOOK_PLACE = pl.col("qualifies") & pl.col("took_place")
 _WHEN = (
@@ -61,8 +52,8 @@ RULE = Rule(
     window="lookback",
     reads_calls=True,
     without_call=True,
-    detail=STATUS,
-    message=pl.format("{} ({}; {}) {}{}", VISIT, "detail", RELATION, _WHEN, _DESPITE_STATEMENT),
+    reason=RELATION,
+    message=pl.format("{} {}{}; {}", VISIT, _WHEN, _DESPITE_STATEMENT, "reason"),
     nothing="no visit of the patient in the {lookback} days before the call",
     why_unknown=visits_back("lookback"),
     explains_rejected_records=True,

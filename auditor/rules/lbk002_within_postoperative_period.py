@@ -15,7 +15,8 @@ What it cannot see: procedures without `global_days` in the export, and procedur
 import polars as pl
 
 from auditor.rules.reasons import visits_back
-from auditor.rules.rule import DAYS, RELATION, RELATION_READS, THE_CALL, Rule
+from auditor.rules.rule import RELATION_READS, Rule
+from auditor.rules.sentences import DAYS, RELATION, THE_CALL, VISIT
 
 _BEFORE = pl.col("took_place") & pl.col("certainly_before")
 _IN_PERIOD = _BEFORE & (pl.col("same_provider") | pl.col("same_group"))
@@ -30,8 +31,9 @@ _EXCLUSION_REASON = (
     .otherwise(pl.lit("on the day of the call, at an unknown time"))
 )
 _WHEN = (
-    pl.when(pl.col("gap_days") == 0).then(pl.lit("on the same day as")).otherwise(pl.format("{} after", DAYS))
+    pl.when(pl.col("gap_days") == 0).then(pl.lit("on the same day as")).otherwise(pl.format("{} before", DAYS))
 )  # fmt: skip
+_OF_GROUP = pl.when(pl.col("same_provider")).then(pl.lit("")).otherwise(pl.lit(" of another provider of the group"))
 
 RULE = Rule(
     code="LBK002",
@@ -50,9 +52,9 @@ RULE = Rule(
     without_call=True,
     applies=~pl.col("modifiers").list.contains("24"),
     needs=(("visits",), ("visits.global_days",)),
-    message=pl.format(
-        "{} is {} procedure visit {} ({}), within its global period", THE_CALL, _WHEN, "related_id", RELATION
-    ),
+    reason=RELATION,
+    detail=pl.format("a procedure{} with a global period of {} days", _OF_GROUP, "global_days"),
+    message=pl.format("{} was {} {}, {}; {}", VISIT, _WHEN, THE_CALL, "detail", "reason"),
     nothing="the call is not within the global period of a procedure of the patient",
     why_unknown=visits_back("postoperative"),
     not_applicable="modifier 24 says that the call is not postoperative care",

@@ -12,16 +12,20 @@ _ERRS = {
 }
 
 
+def text(rule: Rule, numbers: Numbers | None = None) -> str:
+    """What a rule checks, why it matters, how to resolve a finding, and what it cannot see, with the numbers of a policy."""
+    return rule.page.partition("\n")[2].strip().format(**(numbers or Numbers()).filled())
+
+
 def page(rule: Rule, numbers: Numbers | None = None) -> str:
     """The page of one rule: checks, reasons, remedies, limits, sources and examples.
 
     `numbers` are those of the policy in force; by default, those of the specification.
     """
     needs = "; ".join(" or ".join(alternatives) for alternatives in rule.needs)
-    text = rule.page.partition("\n")[2].strip().format(**(numbers or Numbers()).filled())
     parts = [
         f"{rule.code} {rule.name}",
-        text,
+        text(rule, numbers),
         f"If data is missing: {_ERRS[rule.errs]}",
         f"Needs: {needs}" if needs else "",
         f"Also reads, if the export has them: {', '.join(sorted({*rule.reads}))}" if rule.reads else "",

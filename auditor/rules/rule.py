@@ -59,10 +59,14 @@ class Rule:
     claim's ids may match one.
 
     The texts that `explain` prints: `nothing` if the rule found nothing, `why_unknown` if it is unknown,
-    `not_applicable` if it does not apply to a claim that has a call, `detail` what the message says of the record beyond
-    what all records have, and `exclusion_reason` for a record that supports
+    `not_applicable` if it does not apply to a claim that has a call, and `exclusion_reason` for a record that supports
     nothing; with `explains_rejected_records`, such records are counted. `page` and `nothing` may contain the policy's
-    numbers (`Numbers`) in braces; `nothing` may also contain the claim's columns.
+    numbers (`Numbers`) in braces; `nothing` may also contain the claim's columns. `message` is the finding's sentence, of
+    the claim's columns and those of the related record (`windows.columns.RELATED`), of which `detail` and `reason` are
+    what the rule says of it.
+
+    `origin`: the package of a local rule and its version; blank for a rule of the product. `since`: the version of the
+    product that brought the rule.
     """
 
     code: str
@@ -92,8 +96,11 @@ class Rule:
     why_unknown: Why = lambda *_: "the export does not show it"
     not_applicable: str = "the rule does not apply to this claim"
     detail: pl.Expr = field(default_factory=lambda: pl.lit(None, pl.String))
+    reason: pl.Expr = field(default_factory=lambda: pl.lit(None, pl.String))
     exclusion_reason: pl.Expr = field(default_factory=lambda: pl.col("exclusion_reason"))
     explains_rejected_records: bool = False
+    origin: str = ""
+    since: str = "0.1.0"
 
     def __post_init__(self) -> None:
         """Every column that the rule names must be listed in windows/ or the schema. Raises ValueError."""
@@ -103,7 +110,16 @@ class Rule:
         check(
             self.code,
             self.over,
-            (self.violation, self.review, self.conclusive, self.doubt, self.considered, self.detail, *explained),
+            (
+                self.violation,
+                self.review,
+                self.conclusive,
+                self.doubt,
+                self.considered,
+                self.detail,
+                self.reason,
+                *explained,
+            ),
         )
         check(self.code, "claim", (self.is_unknown, self.is_applicable))
         check(self.code, "claim", (self.message,), message=True)
@@ -217,73 +233,5 @@ RELATION_READS = (*GROUPS, "calls.related_visit_id", "calls.problem_id", "calls.
     "visits.specialty", "visits.modality", "visits.cpt_codes", "visits.status")  # fmt: skip
 """The columns from which rules have whether a visit took place, counts, and is related."""
 
-DAYS = pl.format(
-    "{} {}", "gap_days", pl.when(pl.col("gap_days").abs() == 1).then(pl.lit("day")).otherwise(pl.lit("days"))
-)
-"""The gap to the record in messages: `1 day`, `3 days`."""
-
-VISIT = (
-    pl.when(pl.col("related_kind") == "line")
-    .then(pl.format("visit billed on claim {}", "related_id"))
-    .otherwise(pl.format("visit {}", "related_id"))
-)
-"""The related visit in messages; of a billed one, the claim."""
-
-THE_CALL = (
-    pl.when("has_call")
-    .then(pl.lit("the call"))
-    .otherwise(pl.lit("the service date (the inputs have no call of the claim)"))
-)
-"""From what days are counted in messages."""
-
-_WHOLE_MINUTES = pl.col("elapsed") // 60_000_000
-HOURS = (
-    pl.when(_WHOLE_MINUTES < 60)
-    .then(pl.format("{} min", _WHOLE_MINUTES))
-    .otherwise(pl.format("{} h {} min", _WHOLE_MINUTES // 60, _WHOLE_MINUTES % 60))
-)
-"""The elapsed time to the record in messages: `35 min`, `23 h 10 min`."""
-
-AFTER_CLAIM = (
-    pl.when(pl.col("gap_days") == 0)
-    .then(pl.format("billed for the same day as claim {}", "related_id"))
-    .otherwise(pl.format("billed {} after claim {}", DAYS, "related_id"))
-)
-"""How far an earlier line is from the claim in messages."""
-
-STATUS = (
-    pl.when("completed").then(pl.lit("completed"))
-    .when("scheduled").then(pl.lit("scheduled"))
-    .when(~pl.col("not_cancelled")).then(pl.lit("canceled or missed"))
-    .otherwise(pl.lit("of unknown status"))
-)  # fmt: skip
-"""The status of a visit in messages."""
-
 ONCE = pl.col("billed_again").is_null()
 """Whether another line does not bill the claim's service again for a reason that makes it no repeat."""
-
-BILLED_AGAIN = (
-    pl.col("detail")
-    .fill_null("")
-    .replace(
-        {
-            "payer": ", but to another payer",
-            "paid": ", but just one of the two has a paid amount of 0",
-            "remittance": ", but one of the two is a payer's line that fits no line of the claim",
-        }
-    )
-)
-"""Why an earlier line of the same service supports review at most, in messages."""
-
-BASIS_WORDS = {
-    "linked": "linked to the call",
-    "any": "the policy treats every visit as related",
-    "conflicting": "different problems, but the same diagnosis category",
-    "same group": "same group, but no problem or diagnosis shows whether they are related",
-    "another vocabulary": "the problems or diagnoses of the two exports are of different kinds",
-    "unknown": "no problem or diagnosis shows whether they are related",
-    "may be the call itself": "may be the call itself, because it starts when the call does and has no code or modality",
-}
-"""Why a visit is or may be related to the claim, in words; every other basis is its own words."""
-RELATION = pl.col("basis").replace(BASIS_WORDS)
-"""The same as messages show it."""

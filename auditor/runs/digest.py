@@ -12,16 +12,14 @@ import polars as pl
 from auditor.cases.states import STATES
 from auditor.judging.findings import AMOUNT
 from auditor.reports.page.phrases import evaluated, share, verdict
-from auditor.reports.tables import URGENT, worst_first
+from auditor.reports.tables import URGENT, without_ids, worst_first
 from auditor.run_summary import Summary
 from auditor.runs import past
 from auditor.runs.explain import find_run
 from auditor.schema.names import counted
 
 _RULES, _CASES, _WARNINGS, _RUNS = 5, 5, 3, 6
-_TREND = 26
-"""Runs of the trend, in JSON; `_RUNS` of them on the screen."""
-
+"""Rows on the screen; JSON has the whole trend."""
 Row = dict[str, Any]
 
 
@@ -54,26 +52,9 @@ def digest(folder: Path, *, show_ids: bool = False) -> Digest:
         rules=_rules(findings),
         cases=_cases(findings, show_ids),
         warnings=summary.warnings,
-        trend=trend(run.parent, summary.run_id),
+        trend=[row.model_dump() for row in summary.trend or past.trend(run.parent, summary)],
         folder=str(run),
     )
-
-
-def trend(out: Path, until: str) -> list[Row]:
-    """The last runs up to one, oldest first: audited claims, share in violation, new findings, open cases, returned."""
-    return [_figures(summary) for summary in past.history(out, _TREND, until)]
-
-
-def _figures(summary: Summary) -> Row:
-    claims, work = summary.claims, summary.ledger.work
-    return {
-        "run": summary.run_id,
-        "audited": claims.audited,
-        "violation_rate": round(claims.violation / claims.audited, 4) if claims.audited else None,
-        "new": summary.ledger.marks.get("new", 0),
-        "open": work["open"].findings if "open" in work else None,
-        "returned": summary.money.returned,
-    }
 
 
 def _facts(summary: Summary) -> list[tuple[str, str]]:
@@ -115,10 +96,11 @@ def _cases(findings: pl.DataFrame, show_ids: bool) -> list[Row]:
     if "case_number" in findings.columns:
         names = ["case_number", "mark", *names]
     if show_ids:
-        names += ["claim_id", "patient_id", "provider_id", "service_date", "message"]
+        names += ["claim_id", "patient_id", "provider_id", "service_date"]
     if not show_ids and "case_number" not in findings.columns:
         return []
-    return worst_first(_alarms(findings), "outcome", _CASES, last=("rule",)).select(names).to_dicts()
+    first = worst_first(_alarms(findings), "outcome", _CASES, last=("rule",))
+    return first.select(*names, "message" if show_ids else without_ids()).to_dicts()
 
 
 def as_text(found: Digest) -> str:

@@ -14,6 +14,7 @@ import polars as pl
 
 from auditor.errors import InputRefused, UsageError
 from auditor.rules import ALL
+from auditor.rules.sentences import BASIS_WORDS
 from auditor.run_summary import RuleResult, Summary
 from auditor.runs import past
 from auditor.schema.names import nearest
@@ -168,7 +169,7 @@ def _calls(claim: Row, evidence: Sequence[Row]) -> list[Event]:
     """The claim's calls, each with its times if the run published them (rows without a rule); else all as one."""
     own = [row for row in evidence if not row["rule"] and row["kind"] == "call"]
     if own:
-        return [Event("call", row["id"], row["at"], row.get("until"), False, ()) for row in own]
+        return [Event("call", row["id"], row["record_at"], row.get("until"), False, ()) for row in own]
     if not claim["call_ids"]:
         return []
     return [Event("call", ", ".join(claim["call_ids"]), claim["call_start"], claim["call_end"], False, ())]
@@ -179,7 +180,7 @@ def _records(claim: Row, evidence: Sequence[Row]) -> list[Event]:
     records: dict[tuple[str, str, datetime | None], list[Row]] = {}
     for row in evidence:
         if row["rule"] and not (row["kind"] == "call" and row["id"] in claim["call_ids"]):
-            records.setdefault((row["kind"], row["id"], row["at"]), []).append(row)
+            records.setdefault((row["kind"], row["id"], row["record_at"]), []).append(row)
     return [
         Event(kind, record_id, at, None, any(row["date_only"] for row in rows), tuple(map(_note, rows)))
         for (kind, record_id, at), rows in records.items()
@@ -189,7 +190,8 @@ def _records(claim: Row, evidence: Sequence[Row]) -> list[Event]:
 def _note(row: Row) -> str:
     if row["outcome"] == "none":
         return f"{row['rule']}: does not count ({row['exclusion_reason']})"
-    return f"{row['rule']}: {row['outcome']}" + (f" ({row['basis']})" if row["basis"] else "")
+    basis = BASIS_WORDS.get(row["basis"], row["basis"])
+    return f"{row['rule']}: {row['outcome']}" + (f" ({basis})" if basis else "")
 
 
 def _verdict(rule: RuleResult, claim: Row, findings: Sequence[Row], evidence: Sequence[Row], run: Summary) -> Verdict:

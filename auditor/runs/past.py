@@ -1,18 +1,21 @@
 """The finished runs in an output folder, of this version or an older one."""
 
 import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
 
-from auditor.run_summary import Summary
+from auditor.run_summary import RunFigures, Summary
 
+TREND = 26
+"""Runs of a trend."""
 _RENAMED = {
     "findings": {"case": "case_number"},
     "claims": {"start": "call_start", "end": "call_end"},
-    "evidence": {"why_not": "exclusion_reason"},
+    "evidence": {"why_not": "exclusion_reason", "at": "record_at"},
 }
-"""Columns by table that version 1 of the schema named otherwise."""
+"""Columns by table that older runs name otherwise."""
 
 
 def folders(out: Path) -> list[Path]:
@@ -31,13 +34,24 @@ def read(path: Path) -> Summary:
     return Summary.model_validate_json(path.read_bytes())
 
 
-def history(out: Path, runs: int, until: str = "~") -> list[Summary]:
-    """The summaries of the last runs in an output folder, up to one, oldest first; damaged ones are left out."""
-    found: list[Summary] = []
-    for run in [run for run in folders(out) if run.name <= until][-runs:]:
+def history(out: Path, runs: int) -> list[Summary]:
+    """The summaries of the last runs in an output folder, oldest first; damaged ones are left out."""
+    return [*_readable(folders(out)[-runs:])]
+
+
+def _readable(runs: Iterable[Path]) -> Iterator[Summary]:
+    for run in runs:
         with contextlib.suppress(OSError, ValueError):
-            found.append(read(run / "summary.json"))
-    return found
+            yield read(run / "summary.json")
+
+
+def trend(out: Path | None, summary: Summary, known: Iterable[RunFigures] = ()) -> list[RunFigures]:
+    """The last runs up to one, the oldest first: those that its ledger knows, and those whose folders are in `out`."""
+    runs = {row.run: row for row in known}
+    whole = {run for run, row in runs.items() if row.audited is not None}
+    others = [run for run in folders(out) if run.name < summary.run_id and run.name not in whole] if out else []
+    runs |= {run.run_id: run.figures for run in _readable(others[-TREND:])} | {summary.run_id: summary.figures}
+    return [runs[run] for run in sorted(runs, key=lambda run: (run == summary.run_id, run))][-TREND:]
 
 
 def scan(run: Path, table: str) -> pl.LazyFrame:

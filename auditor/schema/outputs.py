@@ -5,7 +5,7 @@ Source: docs/specification.md#outputs.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 VERSION = 2
@@ -147,7 +147,7 @@ _EVIDENCE = (
     Column("rule", "text", "the rule that considered the record; blank for the claim's own call"),
     Column("kind", "text", "visit, claim, call, line, or record (of the phone log)"),
     Column("id", "text", "id of the record", identifies="kind"),
-    Column("at", "instant", "start of the record, in the policy's zone", "unknown"),
+    Column("record_at", "instant", "start of the record, in the policy's zone", "unknown"),
     Column("date_only", "yes/no", "whether only its date is known", "does not apply to the record"),
     _GAP,
     Column("gap_hours", "number", "hours between the claim and the record", "unknown or not computed"),
@@ -169,6 +169,7 @@ _CASES = (
     Column("mark", "text", "as in findings; resolved or not_seen if the run has no finding", heading="Since last run"),
     Column("why", "text", "why the case was not seen", "seen or resolved", "Reason not seen"),
     Column("state", "text", "open, confirmed, dismissed, corrected or refunded", heading="State"),
+    Column("assignee", "text", "who works on the case", "nobody"),
     Column("reviewer", "text", "who decided", _UNDECIDED),
     Column("reason", "text", "reason for the decision", _UNDECIDED),
     Column("decided_on", "date", "date of the decision", _UNDECIDED),
@@ -203,6 +204,15 @@ _REJECTS = (
 )
 
 
+_HIDDEN = ("finding_id", "claim_id", "claim_line", "cpt_code", "patient_id", "provider_id")
+
+
+def _hidden(column: Column) -> Column:
+    """A column of cases, which `cases list` blanks without --show-ids if it names the claim, patient or provider."""
+    is_shown = column.name not in _HIDDEN
+    return column if is_shown else replace(column, null="in `cases list` without --show-ids")
+
+
 def _by_name(columns: tuple[Column, ...]) -> Columns:
     return {column.name: column for column in columns}
 
@@ -211,7 +221,7 @@ TABLES: Mapping[str, Columns] = {
     "findings": _by_name(_FINDINGS),
     "claims": _by_name(_CLAIMS),
     "evidence": _by_name(_EVIDENCE),
-    "cases": _by_name(_CASES),
+    "cases": _by_name(tuple(_hidden(column) for column in _CASES)),
     "rejects": _by_name(_REJECTS),
 }
 """Files of a run folder and their columns in order. CSV has instants in ISO 8601 and joins lists with a semicolon."""

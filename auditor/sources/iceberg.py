@@ -119,12 +119,12 @@ def _scan(where: str, table: "Table", version: str) -> "DataScan":
 
 
 def _batches(where: str, scan: "DataScan", schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """One data file after another: the library holds what it reads at once."""
+    """One data file after another, by path: the library holds what it reads at once."""
     from pyiceberg.io.pyarrow import ArrowScan
 
     try:
         reader = ArrowScan(scan.table_metadata, scan.io, scan.projection(), scan.row_filter)
-        for task in scan.plan_files():
+        for task in sorted(scan.plan_files(), key=lambda task: task.file.file_path):
             for batch in reader.to_record_batches([task]):
                 columns = [_plain(column) for column in batch.columns]
                 yield from pa.table(columns, batch.schema.names).cast(schema).to_batches()

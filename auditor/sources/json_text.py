@@ -64,7 +64,7 @@ def _object(where: str, number: int, line: str) -> Object:
     return value
 
 
-_REMEDY = "write each record as one JSON object on a line of its own, for example with jq -c '.[]'"
+_REMEDY = "write each record as one JSON object on a line of its own: jq -c . FILE, or of a list jq -c '.[]' FILE"
 
 
 def described(blocks: Iterator[Records]) -> tuple[Object, Iterator[Records]]:

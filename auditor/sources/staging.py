@@ -7,6 +7,7 @@ Source: docs/specification.md#sources.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import groupby
@@ -96,17 +97,24 @@ def _staged(table: str, source: Source, folder: Path) -> Part:
 
 
 def _write(frames: Iterator[pl.DataFrame], stream: BinaryIO) -> str:
-    """Write frames as Parquet; the SHA-256 of what was written."""
+    """Write frames as Parquet, each while the next one is read; the SHA-256 of what was written."""
     writer, digest = None, hashlib.sha256()
     output = _Hashed(stream, digest)
-    try:
-        for frame in frames:
-            rows = frame.to_arrow()
-            writer = writer or pq.ParquetWriter(output, rows.schema, compression="lz4", store_schema=True)
-            writer.write_table(rows)
-    finally:
-        if writer:
-            writer.close()  # while there is a stream to write to
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            written: Future[None] | None = None
+            for frame in frames:
+                rows = frame.to_arrow()
+                writer = writer or pq.ParquetWriter(output, rows.schema, compression="lz4", store_schema=True)
+                if written:
+                    written.result()
+                written = pool.submit(writer.write_table, rows)
+            if written:
+                written.result()
+        finally:
+            pool.shutdown()
+            if writer:
+                writer.close()  # while there is a stream to write to
     if writer is None:
         raise ValueError("a source without frames")
     return str(digest.hexdigest())

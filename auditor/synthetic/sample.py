@@ -22,7 +22,7 @@ from typing import Any
 import polars as pl
 
 from auditor import policy as policies
-from auditor.rules import ALL
+from auditor.rules import SHIPPED
 from auditor.rules.phone_log import NEEDS as OF_PHONE_LOG
 from auditor.synthetic import rows as generated
 from auditor.synthetic import scenarios as cases
@@ -141,7 +141,7 @@ def _tally(scenarios: list[cases.Scenario], drawn: Counter[int], *, table: bool)
         counts.update({key: count * times for key, count in scenarios[number].tally.items()})
         for part, amount in scenarios[number].money.items():
             money[part] += amount * times
-    in_force = [rule for rule in ALL if rule.is_on(policies.load()) and rule.needs != OF_PHONE_LOG]
+    in_force = [rule for rule in SHIPPED if rule.is_on(policies.load()) and rule.needs != OF_PHONE_LOG]
     evaluated = [rule.code for rule in in_force if table or rule.code != "INT001"]
     days = [cases.VISITS_SINCE + timedelta(days=number) for number in (0, cases.CLAIMS_SINCE_DAY, cases.AS_OF_DAY)]
     as_of = datetime.combine(days[2], time(), zone(generated.TIMEZONE)) + timedelta(minutes=cases.AS_OF_MINUTE)

@@ -35,6 +35,10 @@ RELATED: Columns = {
     "elapsed": (NUMBER, "microseconds between it and the claim"),
     "date_only": (FLAG, "only its day is known"),
     "basis": (TEXT, "what relates it to the claim"),
+    "day": (DATE, "its local date"),
+    "provider": (TEXT, "its provider, if known"),
+    "status": (TEXT, "of a visit, its status"),
+    "reason": (TEXT, "of a visit, why it is or is not taken for the same matter, in words"),
     "detail": (TEXT, "what the rule says of it"),
 }
 """Columns of the related record that a message may use in addition to the claim's own."""

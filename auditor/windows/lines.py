@@ -363,6 +363,8 @@ def _as_records(pairs: pl.DataFrame) -> pl.DataFrame:
         basis=pl.lit(None, pl.String),
         exclusion_reason=pl.lit("does not meet the rule"),
         gap_days=bounds.days_between("service_date", "e_service_date"),
+        day="e_service_date",
+        provider="e_provider_id",
         order=-pl.col("e_line").cast(pl.Int64),
         elapsed=bounds.elapsed("start", "e_start"),
         same_provider=pl.col("provider_id") == pl.col("e_provider_id"),
@@ -476,6 +478,8 @@ def shared_call(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecor
         basis=pl.lit(None, pl.String),
         exclusion_reason=pl.lit("does not meet the rule"),
         gap_days=bounds.days_between("service_date", "e_service_date").abs(),
+        day="e_service_date",
+        provider="e_provider_id",
         order=-pl.col("position").cast(pl.Int64),
         elapsed=bounds.elapsed("start", "e_start"),
         status_known=pl.col("e_claim_status_sure") & ~pl.lit(records.context.quality.is_rounded("call_id", "claim_id")),
@@ -490,7 +494,7 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords)
     own = claims.select(*names, day="service_date", end="end_or_start")
     took_place = ~pl.col("v_status").is_in(["cancelled", "no_show"]).fill_null(False)
     visit_rows = records.visits.filter((pl.col("v_ncci_0") | pl.col("v_ncci_1")) & took_place).select(
-        "patient_id", "kind", "id", "at", "date_only", provider_id="v_provider_id", day="v_date",
+        "patient_id", "kind", "id", "at", "date_only", provider_id="v_provider_id", day="v_date", status="v_status",
         is_0="v_ncci_0", is_1="v_ncci_1", status_known="v_status_sure",
     )  # fmt: skip
     other_lines = records.billing.other_lines
@@ -510,7 +514,9 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords)
         is_1=code.is_in(on_1),
         status_known=pl.lit(True),
     )
-    by_day = own.join(pl.concat([visit_rows, line_rows]), on=["patient_id", "day"], how="inner", suffix="_other")
+    by_day = own.join(
+        pl.concat([visit_rows, line_rows], how="diagonal"), on=["patient_id", "day"], how="inner", suffix="_other"
+    )
     same_or_blank = (pl.col("provider_id_other") == pl.col("provider_id")).fill_null(pl.col("kind") == "visit")
     pairs = by_day.filter(same_or_blank).with_columns(provider_blank=pl.col("provider_id_other").is_null())
     back, after = pl.col("start") - pl.col("at"), pl.col("at") - pl.col("end")
@@ -522,6 +528,7 @@ def same_day(claims: pl.DataFrame, lines: pl.DataFrame, records: PatientRecords)
         & ~is_call
         & ~pl.lit(records.context.quality.is_rounded("patient_id", "provider_id")),
         gap_days=pl.lit(0, pl.Int64),
+        provider="provider_id",
         order=elapsed,
         basis=pl.lit(None, pl.String),
         exclusion_reason=pl.lit("does not meet the rule"),

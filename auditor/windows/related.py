@@ -25,17 +25,24 @@ def nearly(text: str, several: str) -> pl.Expr:
 def relate(
     pairs: pl.DataFrame, relatedness: str, calls: pl.DataFrame, line_calls: pl.DataFrame, incompatible: frozenset[str]
 ) -> pl.DataFrame:
-    """Add `linked`, `relation` (yes, no, unknown), `basis` and `may_be_call` to (claim, visit) pairs.
+    """Add `linked`, `relation` (yes, no, unknown), `basis`, `may_be_call`, and what there is to compare, to pairs.
 
-    The claim's side is unprefixed, the visit's is prefixed `v_`. `calls`: patient_id and call_id of all calls;
-    `line_calls`: `line`, `call_start` and `end` of the lines' calls; `incompatible`: columns of visits in another
-    vocabulary, whose steps are passed over.
+    A pair is a claim and a visit. The claim's side is unprefixed, the visit's is prefixed `v_`. `calls`: patient_id and
+    call_id of all calls; `line_calls`: `line`, `call_start` and `end` of the lines' calls; `incompatible`: columns of visits
+    in another vocabulary, whose steps are passed over.
     """
     pairs = _flag(pairs, "from_claim", _from_claim(pairs, calls))
     from_call = pl.col("named_calls").list.contains(pl.col("v_originating_call_id"))
     named_by_call = pl.col("related_visit_ids").list.contains(pl.col("id"))
-    both_problems = (pl.col("problems").list.len() > 0) & pl.col("v_problem_id").is_not_null()
-    both_diagnoses = (pl.col("diagnoses").list.len().fill_null(0) > 0) & (pl.col("v_diagnosis_codes").list.len() > 0)
+    pairs = pairs.with_columns(
+        claim_has_problem=_has_any("problems"),
+        claim_has_diagnosis=_has_any("diagnoses"),
+        visit_has_problem=pl.col("v_problem_id").is_not_null(),
+        visit_has_diagnosis=_has_any("v_diagnosis_codes"),
+    )
+    both_problems, both_diagnoses = (
+        pl.col(f"claim_has_{name}") & pl.col(f"visit_has_{name}") for name in ("problem", "diagnosis")
+    )
     of_visit = pl.col("kind") == "visit"
     skip_problems = both_problems & of_visit & pl.lit("problem_id" in incompatible)
     skip_diagnoses = both_diagnoses & of_visit & pl.lit("diagnosis_codes" in incompatible)
@@ -67,6 +74,10 @@ def relate(
     pairs = pairs.with_columns(step.alias("step")).unnest("step").drop("from_claim")
     pairs = _flag(pairs, "may_be_call", _call_itself(pairs, line_calls))
     return pairs.with_columns(basis=pl.when("may_be_call").then(pl.lit("may be the call itself")).otherwise("basis"))
+
+
+def _has_any(column: str) -> pl.Expr:
+    return pl.col(column).list.len().fill_null(0) > 0
 
 
 def _from_claim(pairs: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:

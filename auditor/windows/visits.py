@@ -6,7 +6,7 @@ from auditor.policy import Lists
 from auditor.quality.coverage_bounds import first_instant
 from auditor.schema.codes import FAMILY, CodeList
 from auditor.windows import bounds, related
-from auditor.windows.columns import FLAG, RECORD, Columns
+from auditor.windows.columns import FLAG, NUMBER, RECORD, Columns
 from auditor.windows.records import PatientRecords
 
 VISIT: Columns = RECORD | {
@@ -36,6 +36,10 @@ VISIT: Columns = RECORD | {
     "not_soonest": (FLAG, "it was not the soonest available"),
     "soonest_blank": (FLAG, "unknown whether it was the soonest available"),
     "unrelated_supports": (FLAG, "the policy lets unrelated visits support LAH001"),
+    "claim_has_problem": (FLAG, "the claim has a problem"),
+    "claim_has_diagnosis": (FLAG, "the claim has a diagnosis"),
+    "visit_has_problem": (FLAG, "the visit has a problem"),
+    "visit_has_diagnosis": (FLAG, "the visit has a diagnosis"),
 }
 """Visits of the patient near the claim."""
 
@@ -43,6 +47,7 @@ VISIT_BEFORE: Columns = VISIT | {
     "in_lookback": (FLAG, "within the days before the claim"),
     "in_global_period": (FLAG, "the claim is within its global period"),
     "certainly_before": (FLAG, "its time is known, or its day is an earlier one"),
+    "global_days": (NUMBER, "days of its procedure's global period"),
 }
 """Those that started before the claim."""
 
@@ -204,6 +209,9 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         soonest=pl.col("v_soonest_available").fill_null(False),
         not_soonest=~pl.col("v_soonest_available").fill_null(True),
         soonest_blank=pl.col("v_soonest_available").is_null(),
+        day="v_date",
+        provider="v_provider_id",
+        status="v_status",
         exclusion_reason=_exclusion_reason(),
     ).drop(pl.selectors.list())  # fmt: skip
     return _without_known(pairs)
@@ -238,6 +246,7 @@ def before(pairs: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         in_lookback=bounds.in_lookback(records.context.policy),
         certainly_before=~(pl.col("date_only") | pl.col("by_days")) | (pl.col("back_days") >= 1),
         in_global_period=bounds.in_global_period(records.context.policy),
+        global_days="v_global_days",
     )
 
 

@@ -35,8 +35,9 @@ MEDICARE, MEDICAID = "c1 | a | k1 | 98968 | Medicare | 24.80", "c2 | a | k1 | 98
 def test_a_secondary_payer_is_no_repeat(tmp_path: Path):
     found = audit(tmp_path, MEDICARE, MEDICAID)
     again = ", but to another payer"
-    billed = f"billed for the same day as claim c1 of the same patient, provider and code{again}"
-    shared = f"a call of this claim also supports claim c1{again}"
+    claim = "claim c1 by provider a on 2026-03-02"
+    billed = f"{claim} bills the same patient, provider and code for the same day{again}"
+    shared = f"{claim} bills a call of this claim, too{again}"
     assert found == {"c2": {"FRQ001": f"review: {billed}", "FRQ004": f"review: {shared}"}}
 
 
@@ -68,7 +69,8 @@ def test_no_severity_makes_it_a_violation(tmp_path: Path):
 
 def test_another_telephone_code_for_one_call(tmp_path: Path):
     found = audit(tmp_path, MEDICARE, "c0 | a | k1 | G2012 | Medicaid |")
-    assert found == {"c1": {"FRQ004": "review: a call of this claim also supports claim c0, but to another payer"}}
+    shared = "claim c0 by provider a on 2026-03-02 bills a call of this claim, too, but to another payer"
+    assert found == {"c1": {"FRQ004": f"review: {shared}"}}
 
 
 @pytest.mark.parametrize(

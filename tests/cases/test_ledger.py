@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.cases import chain, ledger_update, proof, queries, states, store
 from auditor.cases.decide import Decision, decide
@@ -49,8 +49,8 @@ class LedgerRuns:
         with store.opened(self.path, create=True) as ledger, store.writing(ledger):
             settings = Settings(paths=paths, policy=policy, selected=selected, required=(), as_of=as_of,
                                 service_from=since, undecided=ledger_update.undecided(ledger), related=ledger_update.related(ledger))  # fmt: skip
-            inputs = auditing.read(settings, engine := Local())
-            self.result = auditing.audit(inputs, settings, engine)
+            inputs = pipeline.read(settings, engine := Local())
+            self.result = pipeline.audit(inputs, settings, engine)
             started = datetime.fromisoformat(f"{day}T02:00:00+00:00").astimezone(UTC)
             number = ledger.execute("SELECT count(*) FROM runs").fetchone()[0]
             reported = summary.of_result(self.result, settings, summary.Run(f"run{number + 1}{digest}", started))

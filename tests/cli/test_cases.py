@@ -414,13 +414,61 @@ def test_the_list_is_filtered_by_what_a_case_is_about(cases: Program, out: Path)
     assert cases("list", "--outcome", "unknown")[0] == 2
 
 
+def test_cases_are_assigned_listed_by_assignee_and_proved(cases: Program, out: Path):
+    assert cases("assign", "1", "2", "--to", "Bea", "--by", "Ann")[1] == "2 cases assigned to Bea\n"
+    assert cases("assign", "2", "--to", "", "--by", "Ann")[1] == "1 case assigned to nobody\n"
+
+    def numbers(*words: str) -> list[int]:
+        return sorted(row["number"] for row in json.loads(cases("list", *words, "--format", "json")[1]))
+
+    assert (numbers("--assignee", "Bea"), numbers("--assignee", "")) == ([1], [2, 3, 4, 5])
+    assert "assignee" in cases("list")[1] and "Ann: assigned to Bea" in cases("show", "1")[1]
+    assert cases("assign", "--assignee", "", "--to", "Cy", "--by", "Ann")[1].endswith("assigned; add --yes to do so.\n")
+    assert cases("assign", "--assignee", "", "--to", "Cy", "--by", "Ann", "--yes")[1].endswith(
+        "4 cases assigned to Cy\n"
+    )
+    exported = [json.loads(line) for line in cases("export", "--format", "jsonl")[1].splitlines()]
+    assert [row["assignee"] for row in sorted(exported, key=lambda row: row["number"])] == ["Bea", *["Cy"] * 4]
+    assert cases("verify")[0] == 0
+    with closing(sqlite3.connect(out / store.NAME)) as ledger:
+        ledger.execute("DROP TRIGGER history_is_fixed")
+        ledger.execute("UPDATE history SET details = replace(details, 'Bea', 'Eve')")
+        ledger.commit()
+    assert "was changed after it was written" in cases("verify")[1]
+
+
+def test_an_assignee_survives_a_run_and_a_restored_ledger(cases: Program, out: Path):
+    assert cases("assign", "3", "--to", "Bea", "--by", "Ann")[0] == 0
+    audit(out.parent, visits=VISITS + "V4,PX,2026-05-01 10:00,completed\n")
+    assert pl.read_parquet(out / "latest" / "cases.parquet").filter(number=3)["assignee"].item() == "Bea"
+    (out / store.NAME).unlink()
+    assert cases("restore")[0] == 0
+    assert [row["number"] for row in json.loads(cases("list", "--assignee", "Bea", "--format", "json")[1])] == [3]
+
+
 def test_a_decision_for_what_filters_choose_is_counted_first(cases: Program):
     words = ("confirmed", "--rule", "DUR001", "--provider", "DOCTOR", "--by", "A", "--reason", "short")
     code, told, _ = cases("decide", *words)
-    assert code == 0 and "5 cases to be confirmed" in told and "--yes decides them" in told
+    assert code == 0 and "5 cases to be confirmed" in told and "Nothing was decided; add --yes to do so." in told
     assert {state for state, *_ in states(cases).values()} == {"open"}
     assert cases("decide", *words, "--yes")[0] == 0
     assert {state for state, *_ in states(cases).values()} == {"confirmed"}
     assert cases("decide", *words, "--yes")[1].endswith("Nothing was decided.\n")
     assert cases("decide", "dismissed", "1", "--rule", "DUR001", "--by", "A", "--reason", "x")[0] == 2
     assert cases("decide", "dismissed", "--by", "A", "--reason", "x")[0] == 2
+
+
+def test_a_case_has_the_id_of_its_finding(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    """Of a cell with two audited codes, the finding ids end in the code, and the ids of the cases too."""
+    (tmp_path / "calls.csv").write_text(HEAD + "K1,P1,D1,2026-03-09 09:00,3,98967;98968,30\n")
+    (tmp_path / "visits.csv").write_text(VISITS)
+    words = ["--calls", str(tmp_path / "calls.csv"), "--visits", str(tmp_path / "visits.csv"), "--timezone", "UTC"]
+    words += ["--select", "DUR001", "--codes", "98967,98968", "--out", str(tmp_path / "out"), "--format", "none"]
+    assert command(["run", *words, "--fail-on", "never", "--write", "none"]) == 0
+    run = tmp_path / "out" / "latest"
+    capfd.readouterr()
+    assert command(["cases", "export", str(tmp_path / "out"), "--format", "jsonl"]) == 0
+    exported = {json.loads(line)["finding_id"] for line in capfd.readouterr().out.splitlines()}
+    found, cases = (set(pl.read_parquet(run / f"{name}.parquet")["finding_id"]) for name in ("findings", "cases"))
+    assert found == cases == exported == {"DUR001:K1:1:98967", "DUR001:K1:1:98968"}
+    assert command(["cases", "note", str(tmp_path / "out"), "DUR001:K1:1:98967", "read", "--by", "Ann"]) == 0

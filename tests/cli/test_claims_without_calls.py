@@ -58,7 +58,7 @@ def test_explain_says_what_a_claim_without_a_call_lacks(tmp_path: Path):
     assert "the visits export is complete only up to 2026-03-10 12:00, before the window ends" in told
     assert "lookback, 7 days" in told
     billed = audit98968("explain", "out", "L1", folder=tmp_path).stdout
-    assert "visit billed on claim L1 (completed; same provider) started 3 days before the call" in billed
+    assert "visit billed on claim L1 by provider " in billed and " started 3 days before the call; " in billed
     assert "2026-03-06 visit billed on claim L1, 3 days before" in billed
 
 

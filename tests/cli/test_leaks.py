@@ -74,6 +74,7 @@ def ended(clinic: Clinic, *arguments: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.slow
 def test_no_command_shows_a_value_that_was_not_asked_for(tmp_path: Path):
     clinic = Clinic(tmp_path, rows=120)
     for arguments, code in QUIET:

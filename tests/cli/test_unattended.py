@@ -258,6 +258,7 @@ def test_the_nightly_script_tells_the_exit_codes_apart(tmp_path: Path, codes: st
     assert (tmp_path / "tries").read_text().count("x") == len(codes.split())
 
 
+@pytest.mark.slow
 def test_the_nightly_script_audits(tmp_path: Path):
     variables = {
         "PATH": f"{PROGRAM}:{os.environ['PATH']}",
@@ -314,6 +315,7 @@ def test_the_service_gives_options_that_exist(tmp_path: Path):
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
 def test_the_pipelines_print_what_the_page_says(tmp_path: Path):
     page = (ROOT / "docs" / "unattended.md").read_text()

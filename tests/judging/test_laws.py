@@ -95,6 +95,7 @@ def test_other_patients(world: World, base: Result, tmp_path: Path):
     assert published(all_of_them)["findings"].filter(kept).equals(published(fewer)["findings"])
 
 
+@pytest.mark.slow
 def test_threads(world: World, base: Result, tmp_path: Path):
     paths: dict[str, tuple[str, ...]] = {}
     for name, table in compare.tables_of(world).items():

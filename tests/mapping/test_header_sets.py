@@ -52,6 +52,7 @@ def answered(text: str) -> str:
     return "\n".join(line.removeprefix("# ") if "REQUIRED, guess" in line else line for line in text.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPORTS)
 def test_a_suggestion_runs_once_its_questions_are_answered(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

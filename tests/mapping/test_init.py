@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import InputRefused, UsageError
@@ -47,7 +47,7 @@ def settled(folder: Path, paths: dict[str, tuple[str, ...]]) -> tuple[str, Input
     text = suggest.suggest(paths).text
     suggest.save(text, folder / "suggested.toml")
     policy = policies.load(str(folder / "suggested.toml"), select)
-    return text, auditing.read(Settings(paths=paths, policy=policy), Local())
+    return text, pipeline.read(Settings(paths=paths, policy=policy), Local())
 
 
 def line_of(text: str, start: str) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor.engines import local
 from auditor.engines.local import Local
 from auditor.parsing.duplicates import DUPLICATE
@@ -108,7 +108,7 @@ def test_rows_of_one_id_in_several_exports(tmp_path: Path) -> None:
     )
     asked = settings_of(FOLDERS[0], "csv")
     asked, place = replace(asked, paths={"calls": (str(calls),), "visits": tuple(paths)}), Local()
-    inputs = auditing.read(asked, place)
+    inputs = pipeline.read(asked, place)
     visits = inputs.tables["visits"]
     assert visits.rejects.select("source_file", "reason").rows() == [
         (paths[2], "conflicting rows for one id: patient_id differ"),

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor.engines.local import Local
 from auditor.prefilter.typers import Typers
 from auditor.settings import Settings
@@ -74,9 +74,9 @@ def test_calls_that_are_kept(tmp_path: Path) -> None:
     world = World(calls, visits)
     with Local() as place:
         asked = compare.settings_of(world, compare.written(world, tmp_path))
-        inputs = auditing.read(asked, place)
+        inputs = pipeline.read(asked, place)
         kept = inputs.kept["calls"].select("call_id")["call_id"]
-        result = auditing.audit(inputs, asked, place)
+        result = pipeline.audit(inputs, asked, place)
     assert result.claims["minutes"].to_list() == [22]
     assert set(kept) == {"coded", "same claim", "in its period", "another code"}
 
@@ -100,7 +100,7 @@ def test_lines_that_are_kept_without_calls(tmp_path: Path) -> None:
     columns = (*names, "provider_id", "claim_line")
     with Local() as place:
         asked = compare.settings_of(w := World(None, None, Table(columns, tuple(lines))), compare.written(w, tmp_path))
-        kept = auditing.read(asked, place).kept["claims"].select("claim_id", "claim_line").rows()
+        kept = pipeline.read(asked, place).kept["claims"].select("claim_id", "claim_line").rows()
     assert sorted(int(line) for _, line in kept) == [0, 1, 3, 4, 5, 6]
 
 

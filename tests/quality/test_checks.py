@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.parsing.readers import blank_row
@@ -105,16 +105,16 @@ def test_a_sound_year_raises_no_issue(tmp_path: Path):
     export(tmp_path, LAST)
     paths = {name: (str(tmp_path / f"{name}.csv"),) for name in ("calls", "visits")}
     settings = Settings(paths=paths, policy=POLICY)
-    inputs = auditing.read(settings, engine := Local())
-    assert [issue for check in checks.ALL for issue in check.judge(auditing.exports_of(inputs, settings))] == []
-    result = auditing.audit(inputs, settings, engine)
-    assert list(checks.issues(auditing.exports_of(inputs, settings, result))) == []
+    inputs = pipeline.read(settings, engine := Local())
+    assert [issue for check in checks.ALL for issue in check.judge(pipeline.exports_of(inputs, settings))] == []
+    result = pipeline.audit(inputs, settings, engine)
+    assert list(checks.issues(pipeline.exports_of(inputs, settings, result))) == []
 
 
 def test_a_check_without_its_stage_finds_nothing(tmp_path: Path):
     """Before the claims are judged, only what was read is judged."""
     settings = Settings(paths={name: (str(SAMPLE / f"{name}.csv"),) for name in ("calls", "visits")}, policy=POLICY)
-    exports = auditing.exports_of(auditing.read(settings, Local()), settings)
+    exports = pipeline.exports_of(pipeline.read(settings, Local()), settings)
     for check in checks.ALL:
         if check.stage in (Stage.PLANNED, Stage.COMPARED) or check.name in ("id_matching", "coverage", "date_gaps"):
             assert list(check.judge(exports)) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
 from auditor.quality import checks, ledgers
@@ -36,7 +36,7 @@ def warned(
     settings = compare.settings_of(world, compare.written(world, tmp_path))
     policy = settings.policy.model_copy(update={"reversals": "real" if real else "ask"})
     settings = replace(settings, policy=policy)
-    exports = auditing.exports_of(auditing.read(settings, Local()), settings)
+    exports = pipeline.exports_of(pipeline.read(settings, Local()), settings)
     checks.refuse(exports, Stage.READ)
     return [issue.text for issue in ledgers.judge(exports)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -293,12 +293,12 @@ def test_dates_that_read_both_ways(tmp_path: Path, days: Sequence[int], form: st
     for number, row in enumerate(world.calls.rows):
         row["call_start"] = f"{form.format(day=days[number % len(days)])} 09:00"
     settings = compare.settings_of(world, compare.written(world, tmp_path))
-    inputs = auditing.read(settings, Local())
+    inputs = pipeline.read(settings, Local())
     if refusal is None:
-        checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
+        checks.refuse(pipeline.exports_of(inputs, settings), Stage.READ)
     else:
         with pytest.raises(InputRefused, match=refusal):
-            checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
+            checks.refuse(pipeline.exports_of(inputs, settings), Stage.READ)
 
 
 def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
@@ -308,9 +308,9 @@ def test_rejected_billed_rows_are_allowed_by_themselves(tmp_path: Path):
     rows[0]["call_start"] = "soon"
     world = replace(world, calls=table(rows))
     settings = replace(compare.settings_of(world, compare.written(world, tmp_path)), max_rejects="1%")
-    inputs = auditing.read(settings, Local())
+    inputs = pipeline.read(settings, Local())
     with pytest.raises(InputRefused, match="calls: 1 of 20 billed rows were rejected, more than --max-rejects 1%"):
-        checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
+        checks.refuse(pipeline.exports_of(inputs, settings), Stage.READ)
 
 
 def test_dates_with_slashes_are_found_in_whatever_file_they_are() -> None:

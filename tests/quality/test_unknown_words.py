@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor.engines.local import Local
 from auditor.quality import unknown_words
 from auditor.schema.tables import TABLES, Kind
@@ -26,7 +26,7 @@ def warned(tmp_path: Path, table: str, column: str, *words: str) -> list[str]:
     world = World(calls=calls, visits=visits, settings=COVERED)
     settings = compare.settings_of(world, compare.written(world, tmp_path))
     return [
-        issue.text for issue in unknown_words.judge(auditing.exports_of(auditing.read(settings, Local()), settings))
+        issue.text for issue in unknown_words.judge(pipeline.exports_of(pipeline.read(settings, Local()), settings))
     ]
 
 

@@ -215,3 +215,21 @@ def test_encrypted_files_are_refused_before_any_column_is_looked_at(
     for read in (read_table, lambda path, _, table: values.read(table, (str(path),), policy)):
         with pytest.raises(InputRefused, match="the Parquet file is encrypted"):
             read(tmp_path / "calls.parquet", policy, "calls")
+
+
+def test_many_small_row_groups_are_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Each reading has its price: a file of a thousand groups is read at once, and a group that fills a chunk alone."""
+    table = pa.table({"a": [str(number) for number in range(3_000)]})
+    pq.write_table(table, tmp_path / "tiny.parquet", row_group_size=3)
+    readings: list[list[int]] = []
+    plain = pq.ParquetFile.iter_batches
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches",
+                        lambda file, rows, groups, *given, **also: (readings.append(groups),
+                                                                    plain(file, rows, groups, *given, **also))[1])  # fmt: skip
+    for rows, wanted in ((100_000, 1), (1_000, 6)):
+        readings.clear()
+        with (tmp_path / "tiny.parquet").open("rb") as stream:
+            frames = [frame for frame, _ in parquet.read_columns("tiny", stream, ["a"], rows=rows)]
+        assert pl.concat(frames)["0"].to_list() == table["a"].to_pylist()
+        assert len(readings) == wanted
+        assert [group for groups in readings for group in groups] == list(range(1_000))

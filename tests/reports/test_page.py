@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from auditor.reports.page.providers import overall_rate, ranking
 from auditor.reports.page.timeline import shown
 from auditor.reports.tables import urgent_first, worst_first
 from auditor.result import Result
-from auditor.run_summary import CoverageDates, Summary
+from auditor.run_summary import CoverageDates, LedgerPart, RunFigures, Summary
 from cli.options import resolve
 from tests.support.engines import audited_here
 
@@ -256,6 +256,48 @@ def test_only_what_chance_does_not_explain_is_marked() -> None:
     assert ranked.filter("above")["provider_id"].to_list() == ["sure"]
     assert ranked["provider_id"][0] == "sure" and ranked["provider_id"][-1] == "three"
     assert ranked["at_risk"].null_count() == ranked.height
+
+
+def test_a_month_without_claims_is_a_gap_and_no_rate_of_zero() -> None:
+    days = [date(2026, 1, 5), date(2026, 1, 20), date(2026, 4, 7)]
+    claims = pl.DataFrame({"service_date": days, "disposition": ["violation", "clear", "clear"]})
+    unit, periods = trend(claims)
+    assert unit == "month"
+    assert periods["start"].to_list() == [date(2026, month, 1) for month in (1, 2, 3, 4)]
+    assert periods["claims"].to_list() == [2, 0, 0, 1]
+    assert periods["rate"].to_list() == [0.5, None, None, 0.0]
+    assert trend(claims.clear())[1].is_empty()
+
+
+def test_the_last_runs_are_shown_with_the_figures_that_are_known(sample: tuple[Result, Summary, str]) -> None:
+    result, reported, first = sample
+    assert "This is the first run" in Page(first).of("section", id="runs")[0]
+    runs = [RunFigures(run="1", audited=7, violation_rate=0.5), RunFigures(run="2", audited=9, violation_rate=None)]
+    alone = html.render(result, reported.model_copy(update={"trend": runs}))
+    assert Page(alone).of("tr")[:3] == ["Run Audited claims Violation rate", "1 7 50%", "2 9"]
+    known = [run.model_copy(update={"new": at, "open": 1200, "returned": 30.5}) for at, run in enumerate(runs)]
+    page = Page(text := html.render(result, reported.model_copy(update={"trend": known})))
+    assert page.of("tr")[:3] == [
+        "Run Audited claims Violation rate New findings Open cases Returned", "1 7 50% 0 1,200 $30.50", "2 9 1 1,200 $30.50",
+    ]  # fmt: skip
+    assert page.of("h2", id="h-runs") == ["The last 2 runs"]
+    assert text.count('<svg class="spark"') == 5 and text.count("<rect") - first.count("<rect") == 2 * 5 - 1
+
+
+def test_a_case_has_the_command_that_decides_it(sample: tuple[Result, Summary, str]) -> None:
+    result, reported, without = sample
+    assert "cases decide" not in without
+    first = {"open": "confirmed", "confirmed": "corrected", "dismissed": "open"}
+    number = pl.int_range(pl.len())
+    state = (number % 3).replace_strict(dict(enumerate(first)), return_dtype=pl.String)
+    cases = result.findings.with_columns(mark=pl.lit("new"), case_number=number, state=state)
+    kept = reported.model_copy(update={"ledger": LedgerPart(run=1, location="my audits")})
+    commands = Page(html.render(replace(result, findings=cases), kept)).of("code")
+    commands = [text for text in commands if text.startswith("audit98968 cases decide")]
+    assert sorted(commands) == sorted(
+        f'audit98968 cases decide \'my audits\' {first[state]} {number} --by "" --reason ""'
+        for number, state in cases.select("case_number", "state").iter_rows()
+    )
 
 
 def test_trend_holds_every_claim_and_hours_need_a_reason(sample: tuple[Result, Summary, str]) -> None:

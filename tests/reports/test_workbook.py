@@ -10,9 +10,10 @@ from xml.etree import ElementTree
 import polars as pl
 import pytest
 
+from auditor.reports.page.phrases import first_steps
 from auditor.reports.workbook import workbook as xlsx
 from auditor.result import Result
-from auditor.run_summary import Summary
+from auditor.run_summary import LedgerPart, RunFigures, Summary, Tally
 from tests.reports.test_page import HOSTILE, SAMPLE, exports, run
 
 NS = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
@@ -171,6 +172,62 @@ def test_what_is_new_comes_first(sample: tuple[Result, Summary, Book], tmp_path:
 
 def test_charts_are_native(sample: tuple[Result, Summary, Book]) -> None:
     assert {f"xl/charts/chart{at}.xml" for at in (1, 2, 3)} <= set(sample[2].parts)
+
+
+def test_the_findings_are_printed_to_be_read(sample: tuple[Result, Summary, Book]) -> None:
+    book = sample[2]
+    text, last = book.xml["Findings"], sample[0].findings.height + 2
+    heads = {where.rstrip("2"): head for where, head in book.sheets["Findings"].items() if where[1:] == "2"}
+    area = re.search(r"Findings!\$A\$1:\$([A-Z])\$(\d+)</definedName>", book.parts["xl/workbook.xml"])
+    assert area and int(area[2]) == last and "Findings!$2:$2</definedName>" in book.parts["xl/workbook.xml"]
+    printed = [head for column, head in heads.items() if column <= area[1]]
+    assert {"Claim id", "What was found", "Decision", "Note", "Provider id", "Patient id"} <= set(printed)
+    widths = re.findall(r'<col min="(\d+)" max="(\d+)" width="([\d.]+)"', text)
+    assert sum(float(width) for first, _, width in widths if int(first) <= len(printed)) < 205
+    assert 'fitToHeight="0"' in text and 'orientation="landscape"' in text and "&amp;RPage &amp;P of &amp;N" in text
+    longest = max(range(3, last + 1), key=lambda row: len(str(book.rows("Findings")[row - 3]["What was found"])))
+    height = re.search(rf'<row r="{longest}"[^>]* ht="(\d+)"', text)
+    assert height and int(height[1]) >= 45
+
+
+def test_the_summary_begins_with_the_answer(sample: tuple[Result, Summary, Book]) -> None:
+    cells, claims, money = sample[2].sheets["Summary"], sample[1].claims, sample[1].money
+    assert cells["A2"] == f"{claims.violation} of {claims.audited} claims in violation; {claims.review} more to review"
+    assert (cells["A3"], cells["B3"]) == ("At risk", f"${money.at_risk:,.2f} in {claims.violation} claims in violation")
+    assert cells["A5"] == "Do first"
+    found = claims.violation + claims.review
+    assert cells["B5"] == f"review {found} claims with findings: sheet Findings, the worst first"
+
+
+def test_what_is_due_and_what_is_new_come_before_the_rest(sample: tuple[Result, Summary, Book]) -> None:
+    one = Tally(findings=1, claims=1, amount=9.0)
+    due = one.model_copy(update={"next_due": date(2026, 9, 1)})
+    part = LedgerPart(run=2, work={"confirmed": due}, this_run={"new": one})
+    assert list(first_steps(sample[1].model_copy(update={"ledger": part, "warnings": []})))[:2] == [
+        "correct or refund 1 confirmed case, the next one by 2026-09-01",
+        "review 1 finding that is new, worse or reopened: first on sheet Findings",
+    ]
+
+
+def test_the_chart_of_rules_has_every_rule_with_findings(sample: tuple[Result, Summary, Book]) -> None:
+    fired = sum(1 for rule in sample[1].rules if rule.violation or rule.review)
+    charts = [text for name, text in sample[2].parts.items() if name.startswith("xl/charts/chart")]
+    of_rules = next(text for text in charts if "Claims by rule; rules without findings are left out" in text)
+    first, last = re.findall(r"<c:cat>.*?Summary!\$A\$(\d+):\$A\$(\d+)", of_rules)[0]
+    assert fired > 12 and int(last) - int(first) + 1 == fired
+
+
+def test_the_last_runs_are_a_sheet_with_charts(sample: tuple[Result, Summary, Book], tmp_path: Path) -> None:
+    result, reported, alone = sample
+    assert alone.rows("Last runs") == []
+    runs = [RunFigures(run=str(at), audited=9, violation_rate=0.5, new=at) for at in range(2)]
+    xlsx.write(tmp_path / "r.xlsx", result, reported.model_copy(update={"trend": runs}))
+    book = Book(tmp_path / "r.xlsx")
+    assert [list(row.values()) for row in book.rows("Last runs")] == [
+        [str(at), 9.0, 0.5, float(at), None, None] for at in range(2)
+    ]
+    drawn = [text for name, text in book.parts.items() if name.startswith("xl/charts/chart") and "Last runs" in text]
+    assert len(drawn) == 3
 
 
 def test_hostile_ids_are_text(tmp_path: Path) -> None:

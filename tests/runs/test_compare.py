@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.errors import AuditError, InputRefused, UsageError
 from auditor.identity import Identity
@@ -52,11 +52,11 @@ Make = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def audited(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[auditing.Result, Settings]]:
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[pipeline.Result, Settings]]:
     """An audit of the world, once for each: `policy` is TOML or a shipped name, options are those of Settings."""
 
     @functools.cache
-    def run(calls: str, visits: str, policy: str, key: bytes, **options: Any) -> tuple[auditing.Result, Settings]:
+    def run(calls: str, visits: str, policy: str, key: bytes, **options: Any) -> tuple[pipeline.Result, Settings]:
         home = tmp_path_factory.mktemp("world")
         (home / "calls.csv").write_text(calls, encoding="utf-8")
         (home / "visits.csv").write_text(visits, encoding="utf-8")
@@ -76,7 +76,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[aud
 
 
 @pytest.fixture
-def make(tmp_path: Path, audited: Callable[..., tuple[auditing.Result, Settings]]) -> Make:
+def make(tmp_path: Path, audited: Callable[..., tuple[pipeline.Result, Settings]]) -> Make:
     """The folder of a run of the world, r1, r2 and so on, as `audited` makes it."""
     made = 0
 
@@ -94,7 +94,7 @@ def make(tmp_path: Path, audited: Callable[..., tuple[auditing.Result, Settings]
     return run
 
 
-def publish(where: Path, result: auditing.Result, settings: Settings) -> None:
+def publish(where: Path, result: pipeline.Result, settings: Settings) -> None:
     """The files of a run folder that a comparison reads; the reports would take most of a test's time."""
     where.mkdir(parents=True)
     for name, frame in (("claims", result.claims.drop("line")), ("findings", result.findings)):

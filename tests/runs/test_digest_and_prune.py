@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from auditor.cases import queries, store
 from auditor.errors import OutputFailed, UsageError
 from auditor.identity import read_key, write_key
-from auditor.runs import digest, prune
+from auditor.run_summary import RunFigures
+from auditor.runs import digest, past, prune
 from tests.runs.test_compare import CALLS, NEW_VISIT, VISITS
 from tests.support.program import audit98968
 
@@ -63,6 +65,29 @@ def test_the_trend_has_every_run_up_to_the_one_shown(out: Path):
     first, second, third = sorted(path.name for path in out.glob("2*"))
     assert [row["run"] for row in digest.digest(out).trend] == [first, second, third]
     assert [row["new"] for row in digest.digest(out / second).trend][1] == 1
+
+
+def test_the_ledger_knows_the_figures_of_runs_whose_folders_are_gone(out: Path, tmp_path: Path):
+    shutil.copytree(out, tmp_path / "out", symlinks=True)
+    shutil.rmtree(tmp_path / "out" / sorted(path.name for path in out.glob("2*"))[1])
+    shutil.copy(out.parent / "calls.csv", tmp_path)
+    shutil.copy(out.parent / "visits.csv", tmp_path)
+    assert audit98968("run", *SETTINGS, folder=tmp_path).returncode == 0
+    was = [past.read(path / "summary.json").figures.model_dump() for path in sorted(out.glob("2*"))]
+    assert all(None not in row.values() for row in was)
+    assert digest.digest(tmp_path / "out").trend[:3] == was
+    with store.opened(out / "ledger.sqlite") as ledger:
+        assert [row.model_dump() for row in queries.trend(ledger)] == was[::-1]
+
+
+def test_a_trend_without_a_ledger_has_the_run_folders(out: Path, tmp_path: Path):
+    """What an older version entered in the ledger has no figures either."""
+    *earlier, last = [past.read(path / "summary.json") for path in sorted(out.glob("2*"))]
+    assert past.trend(None, last) == [last.figures]
+    expected = [run.figures for run in (*earlier, last)]
+    assert past.trend(out, last) == expected
+    assert past.trend(out, last, [RunFigures(run=run.run_id, new=7) for run in earlier]) == expected
+    assert past.trend(tmp_path, last, [RunFigures(run="2", new=7)])[0].audited is None
 
 
 def test_a_digest_fits_on_one_screen(out: Path):

@@ -84,7 +84,8 @@ def test_a_violation_names_its_record(out: Path) -> None:
     reported = of(out, "F1")
     assert message_text(reported, "LBK001") == (
         "violation",
-        "visit v1 (completed; same provider) started 6 days before the call",
+        "visit v1 by provider a on 2026-03-03 (completed) started 6 days before the call; neither record has a diagnosis or "
+        "a problem, but both have the same provider, so they are taken as related",
     )
     assert message_text(reported, "LAH001")[0] == "violation"
     assert message_text(reported, "EXC001") == ("not evaluated", "no visits.cpt_codes in the inputs")
@@ -99,7 +100,7 @@ def test_clear_says_what_was_weighed(out: Path) -> None:
     assert message_text(reported, "LBK001") == ("clear", "3 visits considered, none counts: unrelated")
     assert message_text(reported, "DUR001") == (
         "clear",
-        "the calls add up to 25 min (stated); 98968 needs at least 21 min",
+        "the call time is 25 min (stated); 98968 needs at least 21 min",
     )
     assert message_text(reported, "LAH001") == (
         "clear",
@@ -176,7 +177,7 @@ def test_published_calls_are_drawn_one_by_one(out: Path, tmp_path: Path) -> None
             "rule": "",
             "kind": "call",
             "id": "k4",
-            "at": claim["call_start"],
+            "record_at": claim["call_start"],
             "until": claim["call_start"] + timedelta(minutes=10),
         },
         key
@@ -184,12 +185,12 @@ def test_published_calls_are_drawn_one_by_one(out: Path, tmp_path: Path) -> None
             "rule": "",
             "kind": "call",
             "id": "k5",
-            "at": claim["call_start"] + timedelta(hours=4),
+            "record_at": claim["call_start"] + timedelta(hours=4),
             "until": claim["call_end"],
         },
     ]
     extra = pl.DataFrame(calls).cast(
-        {name: evidence.schema[name] for name in ("at",)} | {"until": evidence.schema["at"]}
+        {name: evidence.schema[name] for name in ("record_at",)} | {"until": evidence.schema["record_at"]}
     )
     pl.concat([evidence.filter(pl.col("rule") != ""), extra], how="diagonal").write_parquet(
         tmp_path / "evidence.parquet"

@@ -137,16 +137,15 @@ def test_rat_stats_stratified_sample_takes_the_normal_quantile():
     ],
 )
 def test_rat_stats_units_in_error_of_a_simple_sample(units: int, reviewed: int, wrong: int, limits: tuple[int, int]):
-    """The limits by the definition on page 2-3, in whole numbers: every number of units in error in the frame."""
+    """The limits by the definition on page 2-3, in whole numbers: those beside them are too far."""
     made = estimate([Stratum("all", units, [1] * wrong + [0] * (reviewed - wrong))])
     assert (made.wrong_lower, made.wrong_upper) == limits
     ways = lambda count, found: math.comb(count, found) * math.comb(units - count, reviewed - found)  # noqa: E731
-    possible = range(wrong, units - reviewed + wrong + 1)
-    enough = [
-        n for n in possible if 20 * sum(ways(n, x) for x in range(wrong, reviewed + 1)) > math.comb(units, reviewed)
-    ]
-    few = [n for n in possible if 20 * sum(ways(n, x) for x in range(wrong + 1)) > math.comb(units, reviewed)]
-    assert (enough[0], few[-1]) == limits
+    likely = lambda count, found: 20 * sum(ways(count, x) for x in found) > math.comb(units, reviewed)  # noqa: E731
+    lower, upper = limits
+    enough, few, most = range(wrong, reviewed + 1), range(wrong + 1), units - reviewed + wrong
+    assert likely(lower, enough) and (lower == wrong or not likely(lower - 1, enough))
+    assert likely(upper, few) and (upper == most or not likely(upper + 1, few))
 
 
 def test_rat_stats_units_in_error_of_a_stratified_sample():
@@ -235,12 +234,14 @@ def errors(draws: random.Random, units: int, rate: float) -> list[int]:
     return [draws.randint(10, 60) if draws.random() < rate else 0 for _ in range(units)]
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth_in_nine_of_ten_samples():
     """2,000 samples of a known population; the share that covers has a standard error of 0.7 points."""
     draws = random.Random(1)
     assert covered([errors(draws, 2_000, 0.35)], [100], 2_000) == pytest.approx(0.90, abs=0.02)
 
 
+@pytest.mark.slow
 def test_the_stratified_interval_covers_too():
     draws = random.Random(2)
     parts = [errors(draws, units, rate) for units, rate in ((700, 0.15), (200, 0.7), (30, 0.9))]

@@ -12,6 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from auditor.errors import InputRefused
+from auditor.parsing.typed_chunk import type_table
 from auditor.reading import ingest
 from auditor.reading.files import expand
 from auditor.reading.ingest import Extract
@@ -213,6 +214,27 @@ def test_references_resolve_in_whatever_form_and_across_files(tmp_path: Path):
     assert rows(found["providers"], "provider_id") == [("d",)]
 
 
+def test_a_contained_resource_is_its_identifier(tmp_path: Path):
+    npi = "http://hl7.org/fhir/sid/us-npi"
+    inside = [
+        {"resourceType": "Practitioner", "id": "1", "identifier": [{"system": npi, "value": "1234567893"}]},
+        {"resourceType": "Patient", "id": "2", "identifier": [{"value": "M&1 +2"}]},
+        {"resourceType": "Practitioner", "id": "3"},
+    ]
+    visits = [
+        encounter("a", contained=inside, participant=[{"individual": {"reference": "#1"}}]),
+        encounter(
+            "b", contained=inside, participant=[{"individual": {"reference": "#3"}}], subject={"reference": "#2"}
+        ),
+    ]
+    known = [{"resourceType": "Practitioner", "id": "d", "identifier": [{"system": npi, "value": "1234567893"}]}]
+    found = extracts(tmp_path, visits={"Encounter": visits}, providers={"all": known})["visits"]
+    assert rows(found, "patient_id", "provider_id") == [("p", "d"), ("M&1 +2", None)]
+    assert [warning.partition("ndjson: ")[2] for warning in found.warnings] == [
+        "references into their own resource are blank: 1"
+    ]
+
+
 def test_a_performer_is_chosen_by_the_kind_of_participation(tmp_path: Path):
     def participant(code: str, who: str) -> dict[str, Any]:
         return {"type": [concept(code, "")], "individual": {"reference": who}}
@@ -283,6 +305,32 @@ def test_a_claim_and_its_explanation_of_benefit_are_one_row(tmp_path: Path):
         "Claim resources without items are left out: 1",
         "ExplanationOfBenefit resources of another use than claim are left out: 1",
     ]
+
+
+def test_a_claim_that_is_exported_twice_keeps_each_of_its_lines(tmp_path: Path):
+    lines = [ITEM, {**ITEM, "sequence": 2, "servicedDate": "2026-03-09"}]
+    claim = CLAIM | {"provider": {"reference": "Practitioner/d"}, "item": lines}
+    table = type_table(extracts(tmp_path, claims={"all": [claim, claim]})["claims"], own_policy(tmp_path, ""))
+    assert table.rows.select("claim_line", pl.col("service_date").dt.to_string()).rows() == [
+        ("1", "2026-03-02"), ("2", "2026-03-09")
+    ]  # fmt: skip
+    assert table.rejects["reason"].to_list() == ["duplicate row"] * 2
+
+
+def test_a_claim_may_be_named_by_its_identifier(tmp_path: Path):
+    identifier = {"system": "https://clinic.example", "value": "CN1"}
+    old = CLAIM | {"item": [ITEM], "identifier": [identifier]}
+    new = CLAIM | {"id": "d", "item": [ITEM], "identifier": [{"value": "twice"}]}
+    new["related"] = [{"claim": {"identifier": identifier}, "relationship": concept("prior", "")}]
+    answers = [
+        BENEFIT | {"id": str(n), "claim": name, "item": [ITEM | adjudication(benefit="31.25")]}
+        for n, name in enumerate([{"reference": "Claim?identifier=https://clinic.example|CN1"}, {"identifier": {"value": "twice"}}])
+    ]  # fmt: skip
+    claims = [old, new, CLAIM | {"id": "e", "item": [ITEM], "identifier": [{"value": "twice"}]}, *answers]
+    found = extracts(tmp_path, claims={"all": claims})["claims"]
+    assert rows(found, "claim_id", "paid_amount", "original_claim_id") == [
+        ("c", "31.25", None), ("d", None, "c"), ("e", None, None), ("twice", "31.25", None)
+    ]  # fmt: skip
 
 
 def test_states_replacements_days_and_codes_of_claims(tmp_path: Path):
@@ -382,14 +430,52 @@ def test_providers_take_what_their_roles_agree_on(tmp_path: Path):
     ]
 
 
+def test_resources_of_bundles_name_each_other_by_the_addresses_of_their_entries(tmp_path: Path):
+    """An id that is missing is the first identifier, else the end of the address; a line may be a Bundle or a resource."""
+
+    def entry(address: str, **resource: Any) -> dict[str, Any]:
+        return {"fullUrl": address, "resource": {key: value for key, value in resource.items() if value is not None}}
+
+    who = {"subject": {"reference": "urn:uuid:1"}, "participant": [{"individual": {"reference": "urn:uuid:2"}}]}
+    named = who | {"reasonReference": [{"reference": "urn:uuid:3"}]}
+    entries = [
+        entry("urn:uuid:1", resourceType="Patient", id="p"),
+        entry("urn:uuid:2", resourceType="Practitioner", identifier=[{"value": "1234567893"}]),
+        entry("urn:uuid:3", resourceType="Condition", code=concept("F33.1", ICD10)),
+        entry("urn:uuid:e1", **(encounter("", **named) | {"id": None})),
+        entry("https://fhir.example/Encounter/e2", **encounter("e2", **who)),
+        {"request": {"method": "DELETE", "url": "Encounter/9"}},
+        entry("urn:uuid:r1", resourceType="PractitionerRole", practitioner={"reference": "urn:uuid:2"}),
+        entry("urn:uuid:r2", resourceType="PractitionerRole", practitioner={"reference": "Practitioner/other"}),
+    ]
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "link": [{"relation": "next", "url": "x"}],
+        "entry": entries,
+    }
+    answer = {"resourceType": "Bundle", "type": "batch-response", "entry": [{"resource": bundle}]}
+    found = extracts(tmp_path, visits={"all": [answer, encounter("e3")]}, providers={"all": [bundle]})
+    names = "visit_id", "patient_id", "provider_id", "diagnosis_codes", "source_record"
+    assert rows(found["visits"], *names) == [
+        ("e1", "p", "1234567893", "F33.1", 1), ("e2", "p", "1234567893", None, 1), ("e3", "p", "d", None, 2)
+    ]  # fmt: skip
+    assert rows(found["providers"], "provider_id") == [("1234567893",), ("other",)]
+    assert not found["visits"].warnings
+    assert [warning.partition("ndjson: ")[2] for warning in found["providers"].warnings] == [
+        "Bundles at the end of the file that name a next page, which is not there: 1"
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ({"resourceType": "Bundle", "entry": []}, "line 2: a Bundle; write each of its resources on a line of its own"),
+        ({"resourceType": "Bundle", "type": "history"}, "line 2: a Bundle of former versions"),
+        ({"resourceType": "Bundle", "entry": [{"resource": {"id": "x"}}]}, "line 2: no resourceType"),
         ({"id": "x"}, "line 2: no resourceType"),
     ],
 )
-def test_bundles_and_other_records_are_refused(tmp_path: Path, line: dict[str, Any], said: str):
+def test_former_versions_and_other_records_are_refused(tmp_path: Path, line: dict[str, Any], said: str):
     with pytest.raises(InputRefused, match=said):
         extracts(tmp_path, visits={"Encounter": [encounter("e"), line]})
 

@@ -15,14 +15,14 @@ from pyiceberg.expressions import EqualTo
 from pyiceberg.manifest import DataFileContent, FileFormat
 from pyiceberg.types import StringType
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
 from auditor.reading.files import expand
 from auditor.rules import select
 from auditor.settings import Settings
-from auditor.sources import staging
+from auditor.sources import staging, unordered
 from tests.support import lakes
 from tests.support.lakes import SNAPSHOT, field
 from tests.synthetic.test_sample_answer import SAMPLE
@@ -177,9 +177,34 @@ def test_findings_are_those_of_csv(tmp_path: Path):
                 paths[name] = tmp_path / kind / "n" / name
         settings = Settings(paths={n: (str(path),) for n, path in paths.items()}, policy=policy, max_rejects="5%")
         with Local() as engine:
-            results.append(auditing.audit(auditing.read(settings, engine), settings, engine))
+            results.append(pipeline.audit(pipeline.read(settings, engine), settings, engine))
     places = "source_file", "source_record"
     for result in results[1:]:
         assert_frame_equal(result.findings.drop(places), results[0].findings.drop(places))
         assert_frame_equal(result.claims.drop(places), results[0].claims.drop(places))
     assert results[0].findings.height == 65
+
+
+def test_the_order_of_rows_without_one_is_that_of_their_values(tmp_path: Path):
+    """The numbers of records are the same with each version of the libraries, however the rows come."""
+    rows = pl.DataFrame({
+        "visit_id": ["00017", "00012", None, "00014é", "00015"], "day": [date(2026, 3, 1)] * 4 + [None], "n": [1, 2, 3, None, 5],
+        "minutes": [1.5, 2.5, None, 0.0, 3.0], "cpt_codes": [["99213"], [], None, ["98968", "99213"], ["98968"]],
+    })  # fmt: skip
+    expected = ["00012", "00014é", None, "00017", "00015"]
+    for at in range(rows.height):
+        turned = pl.concat([rows[at:], rows[:at]]).to_arrow()
+        found = pl.concat(unordered.in_order(turned.schema, iter(turned.to_batches(2)), tmp_path))
+        assert found["visit_id"].to_list() == expected
+    many = pl.DataFrame({"visit_id": [f"V{n:06}" for n in range(10_000)]})
+    sizes = unordered._key(many).to_frame().with_columns(pl.col("key") % 64)["key"].value_counts()["count"]
+    assert len(sizes) == 64 and sizes.max() < 2 * sizes.min()
+
+
+def test_the_files_of_an_iceberg_table_are_read_by_their_paths(tmp_path: Path):
+    table = lakes.iceberg(tmp_path / "w", "visits", IDS[:2])
+    for at in range(2, 10, 2):
+        table.append(IDS[at : at + 2])
+    data = tmp_path / "w" / "n" / "visits" / "data"
+    written = [name for path in sorted(data.glob("*.parquet")) for name in pl.read_parquet(path)["visit_id"]]
+    assert read(tmp_path / "w" / "n" / "visits")[0]["visit_id"].to_list() == written

@@ -15,7 +15,7 @@ import pytest
 from deltalake import write_deltalake
 from polars.testing import assert_frame_equal
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import InputRefused, OutputFailed
@@ -188,7 +188,7 @@ def test_findings_are_those_of_csv(tmp_path: Path, server: type[Server]):
         given = {name: (form.format(name),) for name in ("calls", "visits", "providers")}
         settings = Settings(paths=given, policy=policy, max_rejects="5%")
         with Local() as engine:
-            results.append(auditing.audit(auditing.read(settings, engine), settings, engine))
+            results.append(pipeline.audit(pipeline.read(settings, engine), settings, engine))
     places = "source_file", "source_record"
     for result in results[1:]:
         assert_frame_equal(result.findings.drop(places), results[0].findings.drop(places))

@@ -106,8 +106,14 @@ def test_empty_texts_are_blank(tmp_path):
         sheet = book.add_worksheet()
         sheet.write_row(0, 0, HEADER)
         sheet.write_row(1, 0, ("a", "p", "v", "2026-03-02 09:30", "EMPTY"))
-    _edit(path, "xl/sharedStrings.xml", b"<t>EMPTY</t>", b"<t></t>")
-    assert read(str(path)).frame["call_minutes"].to_list() == [None]
+        sheet.write_row(2, 0, ("b", "p", "v", "2026-03-02 09:30"))
+        sheet.write(2, 4, 21)
+    _edit(path, "xl/worksheets/sheet1.xml", b"<v>21</v>", b"<is><t> </t></is>")
+    _edit(path, "xl/worksheets/sheet1.xml", b'r="E3"', b'r="E3" t="inlineStr"')
+    for empty in (b"<t></t>", b"<t> </t>", b'<t xml:space="preserve">&#10; </t>'):
+        _edit(path, "xl/sharedStrings.xml", b"<t>EMPTY</t>", empty)
+        assert [(text or "").strip() for text in read(str(path)).frame["call_minutes"]] == ["", ""]
+        _edit(path, "xl/sharedStrings.xml", empty, b"<t>EMPTY</t>")
 
 
 def test_a_cell_far_from_the_table_is_refused_before_it_takes_all_memory(tmp_path):

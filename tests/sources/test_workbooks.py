@@ -12,7 +12,7 @@ import xlsxwriter
 import xlwt
 from polars.testing import assert_frame_equal
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -117,7 +117,7 @@ def test_dates_are_dates_whatever_the_epoch(tmp_path, since_1904):
     policy = load("default", lambda _, words: words).model_copy(update={"instant_formats": ("excel",)})
     cells = read(path, "visits", policy).frame
     assert cells["visit_start"].to_list() == [
-        "2026-03-02", "2026-03-02 00:00:00", "2026-03-02 09:30:00", "46083", "2026-03-02",
+        "2026-03-02", "2026-03-02 00:00:00", "2026-03-02 09:30:00", "2026-03-02", "2026-03-02",
     ]  # fmt: skip
     assert cells["booked_at"].to_list()[0] == "2026-03-02 09:30:00" and cells["booked_at"].to_list()[3:] == [
         "13:05:00",
@@ -141,6 +141,23 @@ def test_a_clock_time_is_joined_with_a_date(tmp_path):
         update={"columns": {"calls": {"call_start": ("Date", "Time")}}}
     )
     starts = typed(write(tmp_path / "c.xlsx", rows), "calls", policy).rows["call_start"]
+    assert len(starts) == 4 and starts.unique().dt.to_string("%F %R").to_list() == ["2026-03-02 13:05"]
+
+
+@pytest.mark.parametrize("since_1904", [False, True])
+def test_days_and_times_that_are_numbers_are_joined_where_the_policy_reads_them(tmp_path, since_1904):
+    day = 44621 if since_1904 else 46083
+    rows = [
+        ("call_id", "patient_id", "provider_id", "Date", "Time"),
+        ("a", "p", "v", day, time(13, 5)),
+        ("b", "p", "v", date(2026, 3, 2), (13 * 60 + 5) / 1440),
+        ("c", "p", "v", str(day), "1:05 PM"),
+        ("d", "p", "v", day + (13 * 60 + 5) / 1440, None),
+    ]
+    policy = load("default", lambda _, words: words).model_copy(
+        update={"columns": {"calls": {"call_start": ("Date", "Time")}}, "instant_formats": ("excel",)}
+    )
+    starts = typed(write(tmp_path / "c.xlsx", rows, date_1904=since_1904), "calls", policy).rows["call_start"]
     assert len(starts) == 4 and starts.unique().dt.to_string("%F %R").to_list() == ["2026-03-02 13:05"]
 
 
@@ -222,6 +239,26 @@ def test_a_sheet_is_named_or_the_only_visible_one_with_rows(tmp_path):
         read(f"{both}#June")
     Path(f"{both}#June.csv").write_text("call_id,patient_id,provider_id,call_start\na,p,v,2026-03-02 09:30\n")
     assert read(f"{both}#June.csv").files[0].kind == "csv"
+
+
+def test_a_sheet_of_each_workbook_of_a_glob(tmp_path):
+    write(tmp_path / "a.xlsx", calls((START, 21)), calls(*[(START, 21)] * 2))
+    write(tmp_path / "b.xlsx", calls(*[(START, 21)] * 3), [], name="Calls 2")
+    extract = read(f"{tmp_path}/*.xlsx#Calls 2")
+    assert [(file.path, file.rows) for file in extract.files] == [
+        (f"{tmp_path}/a.xlsx#Calls 2", 2), (f"{tmp_path}/b.xlsx#Calls 2", 3)
+    ]  # fmt: skip
+    with pytest.raises(
+        InputRefused, match=r"b\.xlsx#Calls: no sheet of this name; the sheets are 'Calls 2', 'Calls 2 2'"
+    ):
+        read(f"{tmp_path}/*.xlsx#Calls")
+    (tmp_path / "c.xlsx").write_text("call_id\n")
+    with pytest.raises(
+        InputRefused, match=r"c\.xlsx: matches a path with #Calls, but is not of the kind xlsx or ods or xls"
+    ):
+        read(f"{tmp_path}/*.xlsx#Calls")
+    with pytest.raises(InputRefused, match="no such file"):
+        read(f"{tmp_path}/*.ods#Calls")
 
 
 def test_a_workbook_of_a_folder_may_be_open_in_excel(tmp_path):
@@ -326,10 +363,10 @@ def test_findings_are_those_of_csv(tmp_path):
     for suffix in ("csv", "xlsx", "ods"):
         paths = {name: tmp_path / f"{name}.{suffix}" for name in ("calls", "visits", "providers")}
         for name, path in paths.items():
-            _copy(SAMPLE / f"{name}.csv", path, name)
+            as_workbook(SAMPLE / f"{name}.csv", path, name)
         settings = Settings(paths={n: (str(path),) for n, path in paths.items()}, policy=policy, max_rejects="5%")
         with Local() as engine:
-            results.append(auditing.audit(auditing.read(settings, engine), settings, engine))
+            results.append(pipeline.audit(pipeline.read(settings, engine), settings, engine))
     places = "source_file", "source_record"
     for result in results[1:]:
         assert_frame_equal(result.findings.drop(places), results[0].findings.drop(places))
@@ -337,7 +374,7 @@ def test_findings_are_those_of_csv(tmp_path):
     assert results[0].findings.height == 65
 
 
-def _copy(source: Path, target: Path, table: str) -> None:
+def as_workbook(source: Path, target: Path, table: str) -> None:
     """Write a CSV file as a workbook whose cells have the kinds that people give them."""
     with source.open(newline="") as stream:
         rows = list(csv.reader(stream))
@@ -356,7 +393,7 @@ def _of_kind(kind: Kind, text: str) -> object:
         return float(text) if text else None
     if kind in (Kind.INSTANT, Kind.DATE) and text:
         at = datetime.fromisoformat(text)
-        return at if "T" in text else at.date()
+        return text if at.tzinfo else at if "T" in text else at.date()
     return text or None
 
 

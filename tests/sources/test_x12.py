@@ -1,6 +1,7 @@
 """837P and 835 → claims, element by element."""
 
 import csv
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +104,12 @@ def test_several_interchanges_groups_and_transactions_are_in_a_file(tmp_path: Pa
 
 def test_other_transactions_are_left_out_and_named(tmp_path: Path):
     others = [("837", "005010X223A2", billed(claim("C8"))), ("837", "005010X224A2", billed(claim("C9"))),
-              ("999", "005010X231A1", ["AK1*HC*1"]), ("277", "005010X214", []), ("277", "005010X214", [])]  # fmt: skip
+              ("999", "005010X231A1", ["AK1*HC*1"]), ("277", "005010X214", []), ("277", "005010X214", []),
+              ("837", "004010X098A1", billed(claim("C7"))), ("835", "004010X091A1", paid(payment("C6")))]  # fmt: skip
     rows, warnings = read(tmp_path, interchange(*others, ("837", P, billed(claim("C1")))))
     assert [row["claim_id"] for row in rows] == ["C1"]
-    assert warnings == ["transactions other than 837P and 835 are left out: 277 (2), 837D (1), 837I (1), 999 (1)"]
+    assert warnings == ["transactions other than 837P and 835 are left out: 277 (2), 835 of version 004010X091A1 (1), "
+                        "837 of version 004010X098A1 (1), 837D (1), 837I (1), 999 (1)"]  # fmt: skip
 
 
 def test_names_before_the_claim_are_its_own_and_those_of_other_payers_are_not(tmp_path: Path):
@@ -204,6 +207,9 @@ REVERSAL = payment("C1", "22", "-45", "-31")
         ([[payment("C1")], [REVERSAL]], "31.00", "void"),
         ([[payment("C1"), REVERSAL, payment("C1", payer_id="P2")]], "31.00", "active"),
         ([[payment("C1"), REVERSAL, payment("C1", payer_id="P2")]] * 2, "31.00", "active"),
+        ([[payment("C1"), REVERSAL, payment("C1")]], "31.00", "active"),
+        ([[payment("C1"), REVERSAL, payment("C1")]] * 2, "31.00", "active"),
+        ([[payment("C1"), REVERSAL] * 2], "31.00", "void"),
         ([[payment("C1")], [payment("C1", "4", "45", "0")]], "0.00", "denied"),
         ([[payment("C1", "4", "45", "0")], [payment("C1")]], "31.00", "active"),
         ([[payment("C1")], [payment("C1")]], "31.00", "active"),
@@ -217,6 +223,22 @@ def test_the_lines_of_a_service_are_settled_before_they_are_joined(
     texts = [of_835(*claims, day=f"202604{day:02}") for day, claims in enumerate(remittances, 1)]
     row = one(tmp_path, of_837(claim("C1")), *reversed(texts))
     assert (row["paid_amount"], row["claim_status"]) == (amount, status)
+
+
+@pytest.mark.parametrize("number", ["P1", "P2"])
+def test_what_is_paid_again_after_its_reversal_stands_without_an_837_too(tmp_path: Path, number: str):
+    """A payment that equals the one that was taken back is no copy of it; the same remittance twice is one."""
+    again = of_835(payment("C1"), REVERSAL, payment("C1", payer_id=number), payment("C2"))
+    rows, _ = read(tmp_path, again, again)
+    found = [(row["claim_id"], row["paid_amount"], row["claim_status"]) for row in rows]
+    assert found == [("C1", "31.00", "active"), ("C2", "31.00", "active"), ("C2", "31.00", "active")]
+
+
+def test_payments_of_one_day_are_told_apart_by_their_traces(tmp_path: Path):
+    first, second = ([*x12.PAYER[:1], f"TRN*1*{trace}*1123456789", *x12.PAYER[1:]] for trace in ("T1", "T2"))
+    texts = of_835(payment("C1"), before=first), of_835(REVERSAL, payment("C1"), before=second)
+    row = one(tmp_path, of_837(claim("C1")), *texts, texts[1])
+    assert (row["paid_amount"], row["claim_status"]) == ("31.00", "active")
 
 
 def test_a_claim_that_is_denied_as_a_whole_is_denied_line_by_line_until_a_line_is_paid(tmp_path: Path):
@@ -280,6 +302,23 @@ def test_without_an_837_a_second_payer_pays_lines_of_its_own(tmp_path: Path):
         ("C2", "1", "M1", None),
     ]
     assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+def test_a_payer_that_gives_a_replacement_the_same_number(tmp_path: Path, own_first: bool):
+    """The number is of the other claim, and of the same patient's, whichever remittance comes first."""
+    others = [segment.replace("M1", "M9") for segment in payment("C0")]
+    texts = [of_835(others, payment("C1"), day="20260401"), of_835(payment("C2", amount="28"), day="20260402")]
+    submitted = of_837(claim("C1"), claim("C2", "REF*F8*P1", frequency="7"))
+    rows, _ = read(tmp_path, submitted, *(reversed(texts) if own_first else texts))
+    assert [(row["claim_id"], row["original_claim_id"]) for row in rows[:2]] == [("C1", None), ("C2", "C1")]
+
+
+def test_a_replacement_has_what_was_paid_after_the_reversal_under_the_number_that_it_replaces(tmp_path: Path):
+    corrected = of_835(REVERSAL, payment("C1", amount="28"), day="20260402")
+    submitted = of_837(claim("C1"), claim("C1", "REF*F8*P1", frequency="7"))
+    rows, _ = read(tmp_path, submitted, of_835(payment("C1"), day="20260401"), corrected)
+    assert (rows[1]["frequency_code"], rows[1]["paid_amount"]) == ("7", "28.00")
 
 
 def test_a_replacement_has_nothing_of_the_denial_of_the_claim_that_it_replaces(tmp_path: Path):
@@ -380,8 +419,18 @@ def test_a_folder_gives_its_interchanges_and_names_the_other_files(tmp_path: Pat
     found = expand("claims", [str(tmp_path)])
     assert [one.path.name for one in found.located] == ["a.837", "b.EDI", "c.txt"]
     assert sorted(path.name for path in found.strays) == ["d.835", "e.pdf", "notes.txt"] and not found.paths
+    (tmp_path / "a.837").unlink()
+    (tmp_path / "a.837.gz").write_bytes(gzip.compress(ONE.encode()))
+    assert [one.path.name for one in expand("claims", [str(tmp_path)]).located] == ["a.837.gz", "b.EDI", "c.txt"]
     (named,) = expand("claims", [str(tmp_path / "e.pdf")]).located
     assert named.kind.name == "x12"
+
+
+def test_a_compressed_file_is_read_and_one_that_is_cut_short_is_not(tmp_path: Path):
+    packed = gzip.compress(ONE.encode())
+    assert read(tmp_path, packed) == read(tmp_path, ONE)
+    with pytest.raises(InputRefused, match="the compressed data is damaged or cut short"):
+        read(tmp_path, packed[:-20])
 
 
 def test_a_remittance_of_which_every_line_is_joined_is_a_source_without_rows(tmp_path: Path):
@@ -399,9 +448,11 @@ def test_the_sample_through_837_and_835_gives_equal_findings(tmp_path: Path):
         writer.writerows(rows)
     standing = [row for row in rows if row["claim_status"] != "reversed"]
     (tmp_path / "a.835").write_text(
-        interchange(("835", R, paid(*(_remitted(row) for row in rows if row["paid_amount"]))))
+        interchange(("835", R, paid(*(x12.remitted(row) for row in rows if row["paid_amount"]))))
     )
-    (tmp_path / "b.837").write_text(interchange(("837", P, billed(*(_submitted(row) for row in standing), before=()))))
+    (tmp_path / "b.837").write_text(
+        interchange(("837", P, billed(*(x12.submitted(row) for row in standing), before=())))
+    )
     for tables in (("calls", "visits", "providers"), ()):
         by_csv, by_x12 = (
             audited_here(_settings(tables, claims))
@@ -417,20 +468,3 @@ def _settings(tables: tuple[str, ...], claims: list[Path]) -> Settings:
     policy = policies.load(str(SAMPLE / "policy.toml"), select)
     return Settings(paths=paths, policy=policy, as_of=None, visits_since=None, claims_since=None, service_from=None,
                     service_to=None, codes=("98968",), required=(), max_rejects="100%", allow_empty=True, allow_unjoined=True)  # fmt: skip
-
-
-def _day(row: dict[str, str]) -> str:
-    return row["service_date"].replace("-", "")
-
-
-def _submitted(row: dict[str, str]) -> list[str]:
-    return ["HL*1**20*1", f"NM1*85*1*CLINIC*****XX*{row['provider_id']}", "HL*2*1*22*0", "NM1*IL*1*ROE*ANN****MI*M",
-            f"CLM*{row['claim_id']}*{row['billed_amount']}***11:B:1", f"REF*EA*{row['patient_id']}", f"LX*{row['claim_line']}",
-            f"SV1*HC:{row['cpt_code']}*{row['billed_amount']}*UN*{row['units']}***", f"DTP*472*D8*{_day(row)}"]  # fmt: skip
-
-
-def _remitted(row: dict[str, str]) -> list[str]:
-    status = {"paid": "1", "denied": "4", "reversed": "22"}[row["claim_status"]]
-    return [f"CLP*{row['claim_id']}*{status}*{row['billed_amount']}*{row['paid_amount']}*0*12*X{row['claim_id']}",
-            f"REF*EA*{row['patient_id']}", f"SVC*HC:{row['cpt_code']}*{row['billed_amount']}*{row['paid_amount']}",
-            f"DTM*472*{_day(row)}"]  # fmt: skip

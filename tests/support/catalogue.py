@@ -113,6 +113,15 @@ def command(arguments: list[str]) -> int:
     return 0
 
 
+def printed(*words: str) -> str:
+    """The standard output of a command that ends well, run as `command` does."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        with contextlib.redirect_stdout(file):
+            assert command([*words]) == 0
+        file.seek(0)
+        return file.read()
+
+
 def _prepared(function: Callable[[Path], Iterator[None]]) -> Callable[[Path], Iterator[None]]:
     PREPARED[function.__name__.replace("_", "-")] = contextlib.contextmanager(function)
     return function

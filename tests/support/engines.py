@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor.engines import Engine
 from auditor.engines.local import Local
 from auditor.engines.partitions import Partitions
@@ -51,12 +51,12 @@ def keep_all(typers: Typers, table: str, near: RowFilter, ids: Mapping[str, pl.S
 def audited_here(settings: Settings) -> Result:
     """The result of an audit in this process."""
     engine = Local()
-    return auditing.audit(auditing.read(settings, engine), settings, engine)
+    return pipeline.audit(pipeline.read(settings, engine), settings, engine)
 
 
 def audited(settings: Settings, place: Engine) -> tuple[Result, pl.DataFrame]:
     """The result and its evidence, which may go with the engine."""
-    result = auditing.audit(auditing.read(settings, place), settings, place)
+    result = pipeline.audit(pipeline.read(settings, place), settings, place)
     return result, result.evidence.collect().sort(EVIDENCE_ORDER)
 
 

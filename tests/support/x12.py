@@ -1,6 +1,6 @@
 """Small X12 interchanges, written segment by segment. All names and numbers are invented."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -100,10 +100,29 @@ def sources(folder: Path, *texts: str | bytes, table: str = "claims") -> Iterato
     return x12.read(table, expand(table, list(map(str, paths))).located, context)
 
 
-def read(folder: Path, *texts: str) -> tuple[list[dict[str, Any]], list[str]]:
+def read(folder: Path, *texts: str | bytes) -> tuple[list[dict[str, Any]], list[str]]:
     """The claims of files with these texts, and the warnings about them."""
     rows, warnings = [], []
     for source in sources(folder, *texts):
         rows += [row for frame in source.frames for row in frame.to_dicts()]
         warnings += source.warnings
     return rows, warnings
+
+
+def _day(row: Mapping[str, str]) -> str:
+    return row["service_date"].replace("-", "")
+
+
+def submitted(row: Mapping[str, str]) -> list[str]:
+    """A claim of an 837P of one line, from its billing provider on, of a row of the sample."""
+    return ["HL*1**20*1", f"NM1*85*1*CLINIC*****XX*{row['provider_id']}", "HL*2*1*22*0", "NM1*IL*1*ROE*ANN****MI*M",
+            f"CLM*{row['claim_id']}*{row['billed_amount']}***11:B:1", f"REF*EA*{row['patient_id']}", f"LX*{row['claim_line']}",
+            f"SV1*HC:{row['cpt_code']}*{row['billed_amount']}*UN*{row['units']}***", f"DTP*472*D8*{_day(row)}"]  # fmt: skip
+
+
+def remitted(row: Mapping[str, str]) -> list[str]:
+    """The same in an 835."""
+    status = {"paid": "1", "denied": "4", "reversed": "22"}[row["claim_status"]]
+    return [f"CLP*{row['claim_id']}*{status}*{row['billed_amount']}*{row['paid_amount']}*0*12*X{row['claim_id']}",
+            f"REF*EA*{row['patient_id']}", f"SVC*HC:{row['cpt_code']}*{row['billed_amount']}*{row['paid_amount']}",
+            f"DTM*472*{_day(row)}"]  # fmt: skip

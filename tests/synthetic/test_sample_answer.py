@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.quality import checks
@@ -45,9 +45,9 @@ def settings_of(folder: Path, suffix: str) -> Settings:
 
 def audit_folder(folder: Path, suffix: str) -> tuple[Result, Settings]:
     settings = settings_of(folder, suffix)
-    inputs = auditing.read(settings, engine := Local())
-    checks.refuse(auditing.exports_of(inputs, settings), Stage.READ)
-    return auditing.audit(inputs, settings, engine), settings
+    inputs = pipeline.read(settings, engine := Local())
+    checks.refuse(pipeline.exports_of(inputs, settings), Stage.READ)
+    return pipeline.audit(inputs, settings, engine), settings
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -90,6 +90,7 @@ def test_every_rule_and_outcome_is_in_the_samples():
     assert set().union(*observed.values()) == set(Outcome)
 
 
+@pytest.mark.slow
 def test_the_reference_agrees_on_the_samples(tmp_path: Path):
     for number, folder in enumerate(FOLDERS):
         world = sample_world(folder)

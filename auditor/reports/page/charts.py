@@ -32,12 +32,20 @@ SCORED_CELL = 10
 
 
 def trend(claims: pl.DataFrame) -> tuple[str, pl.DataFrame]:
-    """`week` or `month`, and one row per such period: start (date), claims, violation, rate, low, high."""
-    day = pl.col("service_date").dt
-    weeks = violation_rates(claims, [day.truncate("1w").alias("start")]).sort("start")
+    """`week` or `month`, and one row per such period: start (date), claims, violation, rate, low, high.
+
+    The periods are those from the first claim to the last; the rate of one without claims is null, which is not 0.
+    """
+    weeks = _by_period(claims, "1w")
     if weeks.height < 3 or weeks["claims"].sum() >= FEW_PER_WEEK * weeks.height:
         return "week", weeks
-    return "month", violation_rates(claims, [day.truncate("1mo").alias("start")]).sort("start")
+    return "month", _by_period(claims, "1mo")
+
+
+def _by_period(claims: pl.DataFrame, every: str) -> pl.DataFrame:
+    rated = violation_rates(claims, [pl.col("service_date").dt.truncate(every).alias("start")]).sort("start")
+    whole = rated.drop_nulls("start").upsample("start", every=every) if rated.height else rated
+    return whole.with_columns(pl.col("claims", "violation").fill_null(0))
 
 
 def hours(claims: pl.DataFrame) -> pl.DataFrame | None:
@@ -90,29 +98,39 @@ def draw_rules(rules: Sequence[RuleResult]) -> str:
         "color": _coloured("outcome", ["violation", "review"]),
         "order": _number("order"),
     }}  # fmt: skip
-    return _svg(rows, bar | {"width": 420, "height": max(60, 19 * len(rows) // 2)})
+    return _svg(rows, bar | {"width": 260, "height": max(60, 19 * len(rows) // 2)})
 
 
 def draw_trend(frame: pl.DataFrame, overall: float) -> str:
     """The violation rate by period with its interval, over the number of claims."""
-    time = {"field": "start", "type": "temporal", "title": None}
-    x = time | {"axis": {"format": "%b %Y", "tickCount": 8, "grid": False}}
+    time = {"field": "start", "type": "temporal", "title": None, "scale": {"type": "utc", "padding": 9}}
+    x = time | {"axis": {"grid": False, "labelOverlap": True, **_dates(frame["start"])}}
     scale = {"domain": [0, min(1.0, float(frame["high"].max() or 1.0))], "nice": True}  # type: ignore[arg-type]
     low = _number("low", title="violation rate", scale=scale, axis={"format": "%", "tickCount": 4})
-    line = {"x": x, "y": _number("rate")}
-    rates = {"width": 440, "height": 150, "layer": [
-        _mark("area", color=INK["band"], opacity=0.55) | {"encoding": {"x": x, "y": low, "y2": {"field": "high"}}},
+    line, width = {"x": x, "y": _number("rate")}, max(2, min(18, 300 // max(1, frame.height)))
+    rates = {"width": 380, "height": 150, "layer": [
+        _mark("rule", color=INK["band"], strokeWidth=width) | {"encoding": {"x": x, "y": low, "y2": {"field": "high"}}},
         _mark("rule", color=INK["text"], strokeDash=[4, 3]) | {"encoding": {"y": _number("all", aggregate="mean")}},
         _mark("line", color=INK["violation"], strokeWidth=1.6) | {"encoding": line},
         _mark("point", color=INK["violation"], filled=True, size=14, opacity=1) | {"encoding": line},
     ]}  # fmt: skip
-    bars = _mark("bar", color=INK["band"], size=max(2, min(18, 300 // max(1, frame.height))))
-    counts = bars | {"width": 440, "height": 38, "encoding": {
+    counts = _mark("bar", color=INK["band"], size=width) | {"width": 380, "height": 38, "encoding": {
         "x": time | {"axis": {"labels": False, "ticks": False, "grid": False}},
         "y": _number("claims", title="claims", axis=_whole(2)),
     }}  # fmt: skip
     rows = frame.with_columns(pl.col("start").cast(pl.String), all=pl.lit(overall)).to_dicts()
     return _svg(rows, {"vconcat": [rates, counts], "spacing": 6, "resolve": {"scale": {"x": "shared"}}})
+
+
+def _dates(days: pl.Series) -> Spec:
+    """At most some seven ticks, on the first days of months or years; on weeks where there are few of them."""
+    months = (days.max() - days.min()).days / 30.4  # type: ignore[operator, union-attr]
+    if months < 3:
+        return {"format": "%b %-d", "tickCount": {"interval": "week", "step": 1 + int(months)}}
+    if months > 84:
+        return {"format": "%Y", "tickCount": {"interval": "year", "step": 1 + int(months / 84)}}
+    step = next(step for step in (1, 2, 3, 6, 12) if months <= 7 * step)
+    return {"format": "%b %Y", "tickCount": {"interval": "month", "step": step}}
 
 
 def draw_providers(frame: pl.DataFrame, overall: float) -> str:
@@ -122,7 +140,7 @@ def draw_providers(frame: pl.DataFrame, overall: float) -> str:
     colour, scale = _coloured("kind", ["violation", "incomplete"]), {"domain": [0, 1]}
     low = _number("low", title="violation rate, 95% interval", scale=scale, axis={"format": "%", "tickCount": 5})
     mean = _number("all", aggregate="mean", scale=scale)
-    layers = {"width": 420, "height": max(40, 19 * frame.height), "layer": [
+    layers = {"width": 320, "height": max(40, 19 * frame.height), "layer": [
         _mark("rule", color=INK["text"], strokeDash=[4, 3]) | {"encoding": {"x": mean}},
         _mark("rule", strokeWidth=2) | {"encoding": {"y": y, "x": low, "x2": {"field": "high"}, "color": colour}},
         _mark("point", filled=True, size=50, opacity=1) | {"encoding": {"y": y, "x": _number("rate"), "color": colour}},
@@ -139,7 +157,7 @@ def draw_hours(cells: pl.DataFrame) -> str:
         "y": _name("day", "ordinal", title=None, sort=days),
         "opacity": _number("rate", legend=None, scale={"domainMin": 0, "range": [0.06, 1]}),
     }}  # fmt: skip
-    return _svg(frame.to_dicts(), chart | {"width": 520, "height": 150})
+    return _svg(frame.to_dicts(), chart | {"width": 400, "height": 150})
 
 
 def _mark(kind: str, **how: Any) -> Spec:

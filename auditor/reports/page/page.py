@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import cache
@@ -14,9 +15,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from auditor.cases.states import STATES
+from auditor.choices import SETTLED
 from auditor.judging.findings import AMOUNT, EVIDENCE_ORDER, KEYS
 from auditor.reports.page import charts, phrases
 from auditor.reports.page.providers import AUDITED, FEW, has_payers, overall_rate, ranking
+from auditor.reports.page.run_trend import multiples
 from auditor.reports.page.timeline import draw, draw_minutes, shown, strength
 from auditor.reports.tables import urgent_first, with_history
 from auditor.result import Result
@@ -36,6 +39,13 @@ _DISPOSITIONS = (
     ("incomplete", "no finding, but at least one rule is unknown"),
     ("clear", "every evaluated rule that applies is clear"),
 )
+
+_CHOICES = {
+    "open": "confirmed dismissed",
+    "confirmed": "corrected refunded dismissed open",
+    **dict.fromkeys(SETTLED, "open confirmed"),
+}
+"""What can be decided of a case in each state; a decision that needs no option but who and why comes first."""
 
 Row = dict[str, Any]
 
@@ -82,6 +92,7 @@ def render(
         period=phrases.period(audited) or "none",
         tables=list(phrases.tables(summary)),
         fired=[rule for rule in summary.rules if rule.violation or rule.review],
+        multiples=list(multiples(summary.trend)) if len(summary.trend) > 1 else [],
         skipped=[rule for rule in summary.rules if not rule.evaluated],
         unit=unit,
         periods=periods.to_dicts(),
@@ -178,6 +189,7 @@ def _lines(
     result: Result, summary: Summary, claims: pl.DataFrame, remedies: dict[str, str]
 ) -> tuple[dict[tuple[str, ...], str], list[Markup]]:
     """These claims with their time lines, as many as fit, and the anchor of each."""
+    ledger = shlex.quote(summary.ledger.location or "DIR")
     numbers_of = {name: summary.under(name).numbers for name in claims["policy"].unique()}
     chosen = claims.select(KEYS)
     considered = result.evidence.filter(pl.col("outcome") != "own").join(chosen.lazy(), on=KEYS, how="semi")
@@ -196,7 +208,11 @@ def _lines(
                 "length": Markup(draw_minutes(claim["minutes"], claim["cpt_code"], numbers)),
                 "records": ranked[:_RECORDS],
                 "more": max(0, len(ranked) - _RECORDS),
-                "findings": [row | {"remedy": remedies[row["rule"]]} for row in findings_of.get(key, [])],
+                "ledger": ledger,
+                "findings": [
+                    row | {"remedy": remedies[row["rule"]], "choices": _CHOICES.get(row["state"], "")}
+                    for row in findings_of.get(key, [])
+                ],
             }
 
     drawn = _within(rows(), "claim.html.j2", "c", LINE_BYTES)

@@ -13,7 +13,7 @@ from auditor.reports.page.providers import violation_rates
 from auditor.result import Result
 from auditor.rules import ALL
 from auditor.rules import pages as pages_module
-from auditor.rules.rule import BASIS_WORDS
+from auditor.rules.sentences import BASIS_WORDS
 from auditor.run_summary import CoverageDates, Summary
 from auditor.schema.names import counted
 
@@ -102,6 +102,24 @@ def money_facts(summary: Summary) -> Iterator[Row]:
         if missing:
             sentence += f"; {missing:,} without an amount"
         yield {"name": name, "amount": amount, "missing": missing, "sentence": sentence}
+
+
+def first_steps(summary: Summary) -> Iterator[str]:
+    """What to do first, the most pressing first."""
+    ledger, counts = summary.ledger, summary.after_decisions
+    confirmed, urgent = ledger.work.get("confirmed"), sum(tally.findings for tally in ledger.this_run.values())
+    if confirmed and confirmed.findings:
+        due = f" by {confirmed.next_due}" if confirmed.next_due else ""
+        yield f"correct or refund {counted(confirmed.findings, 'confirmed case')}, the next one{due}"
+    if urgent:
+        which = f"{counted(urgent, 'finding')} that {'is' if urgent == 1 else 'are'} new, worse or reopened"
+        yield f"review {which}: first on sheet Findings"
+    elif counts.violation or counts.review:
+        yield f"review {counted(counts.violation + counts.review, 'claim')} with findings: sheet Findings, the worst first"
+    if missing := summary.rules_total - summary.rules_evaluated:
+        yield f"see on sheet Rules why {counted(missing, 'rule')} {'was' if missing == 1 else 'were'} not evaluated"
+    if summary.warnings:
+        yield f"read {counted(len(summary.warnings), 'warning')} about the inputs: sheet Run, `warnings`"
 
 
 def past_lookback(summary: Summary) -> str:

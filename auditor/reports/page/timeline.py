@@ -10,10 +10,9 @@ from typing import Any
 from auditor.windows import bounds
 from auditor.windows.bounds import Numbers
 
-_LEFT, _RIGHT, _WIDTH = 74, 8, 760
-_LANES = {"visit": 44, "line": 44, "claim": 82, "call": 120, "record": 120}
+_LANES = {"visit": 36, "line": 36, "claim": 86, "call": 136, "record": 136}
 _NAMES = {"visit": "visits", "claim": "other lines", "call": "calls"}
-_FOOT = 142
+_FOOT = 158
 _STRENGTH = {"violation": 3, "review": 2, "unknown": 1}
 _LABELLED = 6
 """Records whose ids are written beside their marks; all ids are in the table below the picture."""
@@ -44,7 +43,7 @@ def draw(claim: Row, records: Sequence[Row], numbers: Numbers) -> str:
     day = datetime.combine(start.date(), time())
     own = {("call", name) for name in claim["call_ids"]}
     marks = [mark for mark in _strongest(records) if (mark["kind"], mark["id"]) not in own]
-    late = any(mark["at"] and _local(mark["at"]) > ahead.last + timedelta(hours=12) for mark in marks)
+    late = any(mark["record_at"] and _local(mark["record_at"]) > ahead.last + timedelta(hours=12) for mark in marks)
     scale = _Scale(back.first - timedelta(1), later.last + timedelta(1) if late else ahead.last + timedelta(1))
     bands = [
         _band(scale, "visit", back, "back"),
@@ -53,15 +52,13 @@ def draw(claim: Row, records: Sequence[Row], numbers: Numbers) -> str:
     ]
     if late:
         bands.append(_band(scale, "visit", later, "later"))
-    lanes = [f'<text class="lane" x="0" y="{y + 4}">{_NAMES[kind]}</text>'
-             f'<line class="rail" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>'
+    lanes = [f'<text class="lane" y="{y - 18}">{_NAMES[kind]}</text><line class="rail" x2="100%" y1="{y}" y2="{y}"/>'
              for kind, y in _LANES.items() if kind in _NAMES]  # fmt: skip
     label = f"Timeline of the claim of {claim['service_date']}; other records considered: {len(marks)}"
     body = "".join(
         [*bands, *lanes, *_days(scale, day, numbers, late), *_own_call(claim, scale, start, end), *_marks(scale, marks)]
     )
-    return f'<svg class="line" viewBox="0 0 {_WIDTH} 166" width="{_WIDTH}" height="166" role="img" ' \
-           f'aria-label="{label}">{body}</svg>'  # fmt: skip
+    return f'<svg class="line" width="100%" height="{_FOOT + 22}" role="img" aria-label="{label}">{body}</svg>'
 
 
 @dataclass(frozen=True)
@@ -70,9 +67,8 @@ class _Scale:
     last: datetime
 
     def __call__(self, at: datetime) -> float:
-        """The x of an instant, kept inside the picture."""
-        share = (at - self.first) / (self.last - self.first)
-        return round(_LEFT + min(1.0, max(0.0, share)) * (_WIDTH - _RIGHT - _LEFT), 1)
+        """The x of an instant in percent of the width, kept inside the picture."""
+        return round(100 * min(1.0, max(0.0, (at - self.first) / (self.last - self.first))), 2)
 
     def holds(self, at: datetime) -> bool:
         return self.first <= at <= self.last
@@ -100,35 +96,37 @@ def _local(value: datetime | None) -> Any:
 
 def _band(scale: _Scale, lane: str, span: bounds.Span, kind: str) -> str:
     x, y = scale(span.first), _LANES[lane]
-    return f'<rect class="{kind}" x="{x}" y="{y - 14}" width="{round(max(1.0, scale(span.last) - x), 1)}" height="28"/>'
+    width = round(max(0.2, scale(span.last) - x), 2)
+    return f'<rect class="{kind}" x="{x}%" y="{y - 14}" width="{width}%" height="28"/>'
 
 
 def _days(scale: _Scale, day: datetime, numbers: Numbers, late: bool) -> Iterable[str]:
     offsets = {-numbers.lookback, 0, 1, *((numbers.horizon // 2, numbers.horizon) if late else ())}
     for number in range((scale.first - day).days, (scale.last - day).days + 1):
         x = scale(day + timedelta(days=number))
-        yield f'<line class="tick" x1="{x}" x2="{x}" y1="{_FOOT}" y2="{_FOOT + (6 if number in offsets else 3)}"/>'
+        yield f'<line class="tick" x1="{x}%" x2="{x}%" y1="{_FOOT}" y2="{_FOOT + (6 if number in offsets else 3)}"/>'
         if number in offsets and (number != 1 or not late):
             at = day + timedelta(days=number)
             label = f"{at.day} {at:%b} ({number:+d})" if number else f"{at.day} {at:%b}"
-            yield f'<text class="day" x="{x}" y="{_FOOT + 17}">{label}</text>'
+            kind = "day next" if number == 1 else "day"  # a phone has no room for the day after
+            yield f'<text class="{kind}" x="{x}%" y="{_FOOT + 17}">{label}</text>'
 
 
 def _own_call(claim: Row, scale: _Scale, start: datetime, end: datetime) -> Iterable[str]:
     x, y = scale(start), _LANES["call"]
     if claim["call_start"] is None:
-        yield f'<text class="note" x="{x + 4}" y="{y - 6}">no call; service date</text>'
+        yield f'<text class="note end" x="{x}%" dx="-4" y="{y - 6}">no call; service date</text>'
     else:
         title = f"call {start:%Y-%m-%d %H:%M}" + (f" to {end:%H:%M}" if claim["call_end"] else ", end unknown")
-        width = round(max(4.0, scale(end) - x), 1)
-        yield f'<rect class="own" x="{x}" y="{y - 9}" width="{width}" height="18"><title>{title}</title></rect>'
-    yield f'<line class="now" x1="{x}" x2="{x}" y1="22" y2="{_FOOT}"/>'
+        width = round(scale(end) - x, 2)
+        yield f'<rect class="own" x="{x}%" y="{y - 9}" width="{width}%" height="18"><title>{title}</title></rect>'
+    yield f'<line class="now" x1="{x}%" x2="{x}%" y1="22" y2="{_FOOT}"/>'
 
 
 def _marks(scale: _Scale, marks: Sequence[Row]) -> Iterable[str]:
     labelled = [mark for mark in marks if strength(mark)][-_LABELLED:]
     for mark in marks:
-        at = _local(mark["at"])
+        at = _local(mark["record_at"])
         if at is None:
             continue
         x, y = scale(at), _LANES[mark["kind"]]
@@ -136,13 +134,13 @@ def _marks(scale: _Scale, marks: Sequence[Row]) -> Iterable[str]:
         when = f"{at:%Y-%m-%d}" if mark["date_only"] else f"{at:%Y-%m-%d %H:%M}"
         outside = "" if scale.holds(at) else ", outside the timeline"
         title = escape(f"{mark['kind']} {shown(mark['id'])}, {when}: {mark['outcome']}{outside}")
-        path = f'<path class="m-{kind}" transform="translate({x} {y})" d="{_shape(kind, outside)}">'
-        yield f"{path}<title>{title}</title></path>"
+        path = f'<path class="m-{kind}" d="{_shape(kind, outside)}"><title>{title}</title></path>'
+        yield f'<svg x="{x}%" y="{y}">{path}</svg>'
         if mark in labelled:
-            end = x > _WIDTH - 150
+            end = x > 60
             side = -9 if labelled.index(mark) % 2 else 19
             text = escape(_cut(shown(mark["id"])))
-            yield f'<text class="id{" end" if end else ""}" x="{x}" y="{y + side}">{text}</text>'
+            yield f'<text class="id{" end" if end else ""}" x="{x}%" y="{y + side}">{text}</text>'
 
 
 def _shape(kind: str, outside: str) -> str:

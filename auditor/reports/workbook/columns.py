@@ -1,5 +1,8 @@
 """The columns of report.xlsx in their order, sheet by sheet: those of the published tables, and some of its own."""
 
+from dataclasses import replace
+
+from auditor.reports.page.run_trend import HEADINGS
 from auditor.reports.workbook.sheets import Column
 from auditor.schema.outputs import TABLES
 
@@ -16,18 +19,20 @@ FINDINGS = (
     Column("link", "Claim", "link", 7),
     *_published("findings", claim_id=16, mark=9, case_number=6, outcome=9, rule=8, service_date=11),
     *_published("cases", amount=10),
-    *_published("findings", message=44),
+    replace(*_published("findings", message=44), kind="wrapped"),
     Column("decision", "Decision", "open", 12),
     Column("note", "Note", "open", 28),
     Column("decided_on", "Decided on", "open_date", 11),
-    *_published("findings", state=10),
+    *_published("findings", state=10, provider_id=14, patient_id=14),
     Column("former", "Previous decision", width=28),
-    *_published("findings", name=28, claim_line=6, cpt_code=7, provider_id=14, patient_id=14, payer=14, minutes=8,
-                related_id=18, related_at=16, gap_days=8, at_risk_amount=14),
+    *_published("findings", name=28, claim_line=6, cpt_code=7, payer=14, minutes=8, related_id=18, related_at=16,
+                gap_days=8, at_risk_amount=14),
     *_published("cases", first_run=24),
     *_published("findings", source_file=24, source_record=8),
 )  # fmt: skip
 """The columns that a reviewer reads and fills in fit a screen of 1366 pixels; the others are to the right."""
+LAST_PRINTED = "patient_id"
+"""The last of these columns that is on paper: more of them would be too small to read."""
 LEDGER = ("mark", "case_number", "state", "former", "first_run")
 """Columns of the findings that exist only with a ledger."""
 MISSING = _published("cases", number=7, rule=9, claim_id=18, claim_line=6, cpt_code=7, outcome=12, mark=11, why=44,
@@ -68,6 +73,11 @@ RULES = (
     Column("review_amount", "Amount to review", "money", 14),
     Column("dismissed", "Dismissed findings", "number"),
     Column("settled", "Corrected, refunded or dismissed", "number"),
+)
+_FORMS = {"violation_rate": "share", "returned": "money"}
+RUNS = (
+    Column("run", "Run", width=28),
+    *(Column(name, heading, _FORMS.get(name, "number"), 14) for name, heading in HEADINGS.items()),
 )
 REJECTS = _published("rejects", table_name=10, source_file=40, source_record=12, column_name=20, reason=60)
 RUN = (Column("name", "Name", width=34), Column("value", "Value", width=110))

@@ -8,7 +8,15 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from auditor.reports.page import charts
-from auditor.reports.page.phrases import evaluated, money_facts, open_for, past_lookback, period
+from auditor.reports.page.phrases import (
+    evaluated,
+    first_steps,
+    money_facts,
+    open_for,
+    past_lookback,
+    period,
+    verdict,
+)
 from auditor.reports.workbook.sheets import WorkbookWriter
 from auditor.result import Result
 from auditor.run_summary import Summary, Tally
@@ -19,15 +27,23 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     """The first sheet: the numbers of summary.json, then three charts beside the tables that they draw."""
     book, formats = opened.book, opened.formats
     sheet = book.add_worksheet("Summary")
-    sheet.set_column(0, 0, 34)
+    sheet.set_column(0, 0, 38)
     sheet.set_column(1, 1, 20)
     sheet.set_column(2, 3, 17)
     sheet.hide_gridlines(2)
-    sheet.set_landscape()
-    sheet.fit_to_pages(1, 0)
+    opened.paper(sheet)
+    sheet.set_print_scale(65)  # fitting to the width would ignore the page break before the rules
     at = _Cursor(sheet, formats)
     claims, money, cover = summary.claims, summary.money, summary.coverage
     at.line("Audit of telephone claims", None, "title")
+    at.line(str(verdict(summary)["headline"]), None, "answer")
+    facts = list(money_facts(summary))
+    for label, fact in zip(("At risk", "Under review"), facts, strict=True):
+        amount = "not known" if fact["amount"] is None else f"${fact['amount']:,.2f}"
+        at.line(label, f"{amount} {fact['sentence']}")
+    for number, step in enumerate(first_steps(summary)):
+        at.line("Then" if number else "Do first", step)
+    at.gap()
     if summary.ledger.run:
         for mark, counts in summary.ledger.this_run.items():
             at.line(f"This run: {mark}", _tallied(counts))
@@ -65,7 +81,7 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
         at.cells(f"not audited: {name.replace('_', ' ')}", (getattr(claims, name), "number"))
     at.gap()
     at.heads("Potential overpayment", "Amount", "Without amount")
-    for label, fact in zip(("claims in violation", "separately: claims to review"), money_facts(summary), strict=True):
+    for label, fact in zip(("claims in violation", "separately: claims to review"), facts, strict=True):
         at.cells(label, (fact["amount"], "money"), (fact["missing"], "number"))
     if summary.ledger.run:
         at.cells("returned (sum of refunds)", (money.returned, "money"))
@@ -102,10 +118,12 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     for start, count, rate in periods.select("start", "claims", "rate").iter_rows():
         at.cells(str(start), (rate, "share"), (count, "number"))
     if claims.audited:
-        _bar(book, sheet, "Claims by disposition", "F2", (first, first + 3), 1)
-        _line(book, sheet, f"Violation rate by {unit}", "F36", (trend_at, at.row - 1))
+        _bar(book, sheet, "Claims by disposition", 2, (first, first + 3), 1)
+        _line(book, sheet, f"Violation rate by {unit}; a {unit} without claims is blank", 13, (trend_at, at.row - 1))
     if fired:
-        _bar(book, sheet, "Claims by rule", "F17", (rules_at, rules_at + min(len(fired), 12) - 1), 2)
+        title = "Claims by rule; rules without findings are left out"
+        _bar(book, sheet, title, rules_at, (rules_at, rules_at + len(fired) - 1), 2)
+    sheet.set_h_pagebreaks([rules_at - 1])
 
 
 def _tallied(counts: Tally) -> str:
@@ -122,19 +140,21 @@ class _Cursor:
     formats: dict[str, Format]
     row: int = 0
 
-    def line(self, label: str, value: str | None, kind: str | None = None) -> None:
-        self.sheet.write_string(self.row, 0, label, self.formats[kind] if kind else None)
+    def line(self, label: str, value: str | None, kind: str = "plain") -> None:
+        if kind in ("title", "answer"):
+            self.sheet.set_row(self.row, 24)
+        self.sheet.write_string(self.row, 0, label, self.formats[kind])
         if value is not None:
-            self.sheet.write_string(self.row, 1, value)
+            self.sheet.write_string(self.row, 1, value, self.formats["plain"])
         self.row += 1
 
     def heads(self, *labels: str) -> None:
         for at, label in enumerate(labels):
-            self.sheet.write_string(self.row, at, label, self.formats["head"])
+            self.sheet.write_string(self.row, at, label, self.formats["head_right" if at else "head"])
         self.row += 1
 
     def cells(self, label: str, *values: tuple[float | None, str]) -> None:
-        self.sheet.write_string(self.row, 0, label)
+        self.sheet.write_string(self.row, 0, label, self.formats["plain"])
         for at, (value, kind) in enumerate(values, 1):
             if value is None:
                 self.sheet.write_string(self.row, at, "not known" if kind == "money" else "")
@@ -146,7 +166,7 @@ class _Cursor:
         self.row += 1
 
 
-def _bar(book: Workbook, sheet: Worksheet, title: str, where: str, rows: tuple[int, int], series: int) -> None:
+def _bar(book: Workbook, sheet: Worksheet, title: str, row: int, rows: tuple[int, int], series: int) -> None:
     chart = book.add_chart({"type": "bar", "subtype": "stacked"})
     for at, name in zip(range(1, series + 1), ("violation", "review"), strict=False):
         points = [{"fill": {"color": charts.INK[key]}} for key in ("violation", "review", "incomplete", "clear")]
@@ -155,28 +175,29 @@ def _bar(book: Workbook, sheet: Worksheet, title: str, where: str, rows: tuple[i
             "fill": {"color": charts.INK[name]}, "gap": 60,
             **({"points": points, "data_labels": {"value": True}} if series == 1 else {}),
         })  # fmt: skip
-    chart.set_y_axis({"reverse": True})
+    chart.set_y_axis({"reverse": True, "interval_unit": 1})
     chart.set_x_axis({"major_gridlines": {"visible": False}, "num_format": "#,##0"})
     chart.set_legend({"position": "bottom"} if series > 1 else {"none": True})
-    _place(sheet, chart, title, where, 280 if series == 1 else 370)
+    _place(sheet, chart, title, row, 110 + 20 * (rows[1] - rows[0] + 1))
 
 
-def _line(book: Workbook, sheet: Worksheet, title: str, where: str, rows: tuple[int, int]) -> None:
+def _line(book: Workbook, sheet: Worksheet, title: str, row: int, rows: tuple[int, int]) -> None:
     chart = book.add_chart({"type": "line"})
     chart.add_series({
         "name": "violation rate", "categories": _cells(rows, 0), "values": _cells(rows, 1),
-        "line": {"color": charts.INK["violation"], "width": 1.75},
+        "line": {"color": charts.INK["violation"], "width": 1.75}, "marker": {"type": "circle", "size": 4},
     })  # fmt: skip
     chart.set_y_axis({"num_format": "0%", "min": 0, "major_gridlines": {"visible": True, "line": {"color": "#E4E7EC"}}})
+    chart.set_x_axis({"num_font": {"rotation": -45}})
     chart.set_legend({"none": True})
-    _place(sheet, chart, title, where, 260)
+    _place(sheet, chart, title, row, 260)
 
 
 def _cells(rows: tuple[int, int], column: int) -> list[str | int]:
     return ["Summary", rows[0], column, rows[1], column]
 
 
-def _place(sheet: Worksheet, chart: Chart, title: str, where: str, height: int) -> None:
+def _place(sheet: Worksheet, chart: Chart, title: str, row: int, height: int) -> None:
     chart.set_title({"name": title, "name_font": {"size": 12}})
     chart.set_size({"width": 640, "height": height})
-    sheet.insert_chart(where, chart)
+    sheet.insert_chart(row, 5, chart)

@@ -10,7 +10,7 @@ from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import has_payers, ranking
 from auditor.reports.tables import rejects, urgent_first, with_history, worst_first
-from auditor.reports.workbook import columns, summary_sheet
+from auditor.reports.workbook import columns, runs_sheet, summary_sheet
 from auditor.reports.workbook.sheets import ROWS_ABOVE, opened
 from auditor.result import Result
 from auditor.run_summary import Summary
@@ -43,9 +43,12 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
     with opened(path, "Audit of telephone claims", summary.run_id, summary.started) as book:
         summary_sheet.write(book, result, summary)
         heads = [head for head in columns.FINDINGS if cases is not None or head.name not in columns.LEDGER]
-        sheet = book.table("Findings", findings, heads, _findings_note(result.findings.height, rows), frozen=2)
+        names = [head.name for head in heads]
+        printed = 1 + names.index(columns.LAST_PRINTED)
+        note = _findings_note(result.findings.height, rows)
+        sheet = book.table("Findings", findings, heads, note, frozen=2, printed=printed)
         if findings.height:
-            at = [head.name for head in heads].index("decision")
+            at = names.index("decision")
             sheet.data_validation(ROWS_ABOVE, at, ROWS_ABOVE + findings.height - 1, at, {
                 "validate": "list", "source": DECISIONS, "error_title": "Decision",
                 "error_message": "Choose " + ", ".join(DECISIONS) + ", or leave it blank.",
@@ -63,6 +66,7 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
             more = f" The first {rows:,} of {by_payer.height:,}." if by_payer.height > rows else ""
             book.table("Providers by payer", by_payer.head(rows), columns.PROVIDERS_BY_PAYER, _PROVIDERS_NOTE + more)
         book.table("Rules", _rules(summary), columns.RULES, _RULES_NOTE)
+        runs_sheet.write(book, summary)
         rejected = rejects(result.inputs)
         note = _REJECTS_NOTE + _rest(rejected.height, rows, "rejects.csv")
         book.table("Rejects", rejected.head(rows), columns.REJECTS, note)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -13,16 +12,17 @@ from auditor.errors import InputRefused
 from auditor.reading.kinds import Location
 from auditor.schema.tables import TABLES
 from auditor.sources import json_text
-from auditor.sources.fhir import claims, encounters, providers
+from auditor.sources.fhir import bundles, claims, encounters, providers
 from auditor.sources.fhir.elements import Element, Notes, diagnosis_codes, id_of, joined
 from auditor.sources.fhir.people import People
 from auditor.sources.fhir.rows import Finish, Kept, Row, frame_of, texts, with_conditions
 from auditor.sources.source import RECORD, Context, Source
 from auditor.sources.spool import Spool
 
-TYPE = "resourceType"
+TYPE = bundles.TYPE
 _ROWS = 200_000
 """Rows that are linked at once, at least."""
+_UNFINISHED = "Bundles at the end of the file that name a next page, which is not there"
 _LONGEST = 50
 """Letters of a type's name; other texts may be data that nobody should see."""
 
@@ -85,15 +85,13 @@ class Resources:
         self._files: list[_File] = []
 
     def add(self, location: Location, blocks: Iterable[json_text.Records]) -> None:
-        """Read a file. Raises InputRefused for a line that is no resource, and for Bundles."""
+        """Read a file. Raises InputRefused for a line without resources."""
         file = _File(location, Spool(self._context.folder))
         self._files.append(file)
         for records in blocks:
             rows, codes = list[tuple[int, Row]](), list[tuple[str, str]]()
-            for line, resource in records:
-                kind = resource.get(TYPE)
-                if not isinstance(kind, str) or kind == "Bundle":
-                    self._refuse(location, line, kind)
+            for line, resource in self._unpacked(file, records):
+                kind = resource[TYPE]
                 file.types[kind if kind.isalpha() and len(kind) < _LONGEST else "unknown"] += 1
                 if kind in self._reads.resources:
                     rows += [(line, row) for row in self._reads.rows(resource, file.notes, self._zone)]
@@ -116,17 +114,24 @@ class Resources:
                 and location.path.is_file()
             ):
                 for records in json_text.blocks("providers", location, self._context.policy):
-                    for _, resource in records:
+                    for resource in (one for _, record in records for one in bundles.resources(record)):
                         if resource.get(TYPE) in ("Practitioner", "PractitionerRole"):
                             self._people.add(resource, Counter())
 
-    def _refuse(self, location: Location, line: int, kind: object) -> NoReturn:
-        where = f"{self._table}: {location.shown}, line {line}"
-        if kind == "Bundle":
-            raise InputRefused(
-                f"{where}: a Bundle; write each of its resources on a line of its own: jq -c '.entry[].resource'"
-            )
-        raise InputRefused(f"{where}: no resourceType, although line 1 has one; export FHIR and other records apart")
+    def _unpacked(self, file: _File, records: json_text.Records) -> json_text.Records:
+        """The resources of lines. Raises InputRefused for a line without them, and for former versions of resources."""
+        for line, record in records:
+            where = f"{self._table}: {file.location.shown}, line {line}"
+            if record.get(TYPE) == bundles.BUNDLE:
+                file.notes[_UNFINISHED] = bundles.is_followed(record)
+                if record.get("type") == "history":
+                    raise InputRefused(f"{where}: a Bundle of former versions (history); export the current resources")
+            for resource in bundles.resources(record):
+                if not isinstance(resource.get(TYPE), str):
+                    raise InputRefused(
+                        f"{where}: no resourceType, although line 1 has one; export FHIR and other records apart"
+                    )
+                yield line, resource
 
     def sources(self) -> Iterator[Source]:
         """The rows of each file."""

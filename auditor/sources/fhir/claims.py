@@ -19,6 +19,7 @@ from auditor.sources.fhir.elements import (
     diagnosis_codes,
     elements,
     id_of,
+    identifiers,
     instant,
     joined,
     plain_id,
@@ -34,8 +35,9 @@ CLAIMS = texts(
     "_of", "_claim", "_answer", "_encounter", "claim_id", "claim_line", "patient_id", "provider_id", "service_date",
     "cpt_code", "modifiers", "units", "billed_amount", "paid_amount", "claim_status", "frequency_code", "original_claim_id",
     "processed_date", "place_of_service", "payer", "diagnosis_codes",
-) | {"_conditions": LIST}  # fmt: skip
-"""What an item says of a line. `_claim`: the Claim, `_answer`: the ExplanationOfBenefit, `_encounter`: its Encounter."""
+) | {"_conditions": LIST, "_identifiers": LIST}  # fmt: skip
+"""What an item says of a line. `_claim`: the Claim, `_identifiers`: its identifiers, `_answer`: the ExplanationOfBenefit,
+`_encounter`: its Encounter."""
 _CODE = re.compile(r"\d{4}[\dA-Z]|[A-Z]\d{4}")
 _PLACE = re.compile(r"\d{2}")
 _ERROR = "entered-in-error"
@@ -80,6 +82,7 @@ def _common(resource: Element, notes: Notes, zone: ZoneInfo, *, single: bool) ->
         "_of": resource["resourceType"],
         "_claim": claim,
         "_answer": own if is_benefit else None,
+        "_identifiers": None if is_benefit else identifiers(resource),
         "claim_id": claim or own,
         "patient_id": plain_id(target(resource.get("patient"), notes)),
         "claim_status": _ERROR if status == _ERROR and not is_benefit else void or status,
@@ -244,6 +247,8 @@ def finish(waiting: pl.LazyFrame, kept: Kept) -> Finish:
     else:
         is_call = pl.lit(value=False)
     is_claim = pl.col("_of") == CLAIM
+    by_id = _by_id(waiting)
+    waiting = waiting.with_columns(by_id)
     known = waiting.filter(is_claim).select("_claim").unique().collect()["_claim"]
     answers = waiting.filter(~is_claim & pl.col("_claim").is_in(known.implode())).collect()
     ranked = answers.sort(
@@ -258,6 +263,7 @@ def finish(waiting: pl.LazyFrame, kept: Kept) -> Finish:
     whole = whole.with_columns(status.alias("status there")).drop("claim_status there")
 
     def finished(frame: pl.DataFrame) -> pl.DataFrame:
+        frame = frame.with_columns(by_id)
         frame = frame.filter(is_claim | ~pl.col("_claim").is_in(known.implode()).fill_null(value=False))
         frame = frame.join(amounts, on=["_claim", "claim_line"], how="left", maintain_order="left")
         frame = frame.join(whole, on="_claim", how="left", maintain_order="left")
@@ -273,6 +279,18 @@ def finish(waiting: pl.LazyFrame, kept: Kept) -> Finish:
         return frame.with_columns(call_id=pl.when(is_call).then("_encounter"))
 
     return finished
+
+
+def _by_id(waiting: pl.LazyFrame) -> list[pl.Expr]:
+    """The Claims that others name, by their ids in place of an identifier."""
+    claims = waiting.select("_identifiers", "_claim", is_claim=pl.col("_of") == CLAIM)
+    own = claims.filter("is_claim").select("_claim").collect()["_claim"]
+    named = pl.concat([claims.filter(~pl.col("is_claim")).select("_claim"), waiting.select(_claim="original_claim_id")])
+    wanted = named.unique().collect().drop_nulls()["_claim"]
+    wanted = wanted.filter(~wanted.is_in(own.implode()))
+    found = claims.explode("_identifiers").filter(pl.col("_identifiers").is_in(wanted.implode())).collect()
+    found = found.select("_identifiers", "_claim").unique().unique("_identifiers", keep="none")
+    return [pl.col("_claim", "original_claim_id").replace(found["_identifiers"], found["_claim"])]
 
 
 _OF_LINE = "billed_amount", "paid_amount", "claim_status"

@@ -64,8 +64,12 @@ def text(value: Any) -> str | None:
 
 def id_of(resource: Element) -> str | None:
     """The resource's id, else its first identifier."""
-    values = (text(one.get("value")) for one in elements(resource.get("identifier")))
-    return text(resource.get("id")) or next(values, None)
+    return text(resource.get("id")) or next(iter(identifiers(resource)), None)
+
+
+def identifiers(resource: Element) -> list[str]:
+    """The values of its identifiers."""
+    return [value for one in elements(resource.get("identifier")) if (value := text(one.get("value")))]
 
 
 def target(reference: Any, notes: Notes) -> Target:

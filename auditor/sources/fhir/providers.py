@@ -16,7 +16,6 @@ from auditor.sources.fhir.elements import (
 )
 from auditor.sources.fhir.people import key_of
 from auditor.sources.fhir.rows import Finish, Kept, Row, texts
-from auditor.sources.source import RECORD
 
 ROLE = "PractitionerRole"
 PROVIDERS = texts(
@@ -97,10 +96,10 @@ def finish(waiting: pl.LazyFrame, _: Kept) -> Finish:
     done = set[str | None](persons)
 
     def finished(frame: pl.DataFrame) -> pl.DataFrame:
-        is_first = pl.col("provider_id").is_first_distinct() & ~pl.col("provider_id").is_in(list(done))
+        is_new = ~pl.col("provider_id").is_in(list(done)) & pl.col("provider_id").is_first_distinct().over("_of")
         role_rows = frame.filter(of_role)
+        frame = frame.filter(~of_role | is_new).drop(names)
         done.update(role_rows["provider_id"])
-        frame = frame.filter(~of_role | pl.col(RECORD).is_in(role_rows.filter(is_first)[RECORD].implode())).drop(names)
         frame = frame.join(roles, on="provider_id", how="left", maintain_order="left")
         return frame.with_columns(credential=pl.coalesce("credential", "_taxonomy"))
 

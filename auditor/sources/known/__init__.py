@@ -1,20 +1,21 @@
 """Sources that ship: what the exports of widespread systems look like, a TOML file each.
 
-A file has the `system`, the `documentation` that it rests on (address, and the date on which it was read), whether that was
-read (`verified`), and for each table its columns, units, zone, formats, words and rows, as a policy has them.
+A file has the `system`, the `documentation` that it rests on (address, and the date on which it was read), whether the
+maker's description of the fields was read (`verified`), what no description confirms (`unverified`), what a user has to
+know (`notes`), and for each table its columns, units, zones, formats, words and rows, as a policy has them.
 
 Source: docs/specification.md#sources-that-ship.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import UsageError
 from auditor.schema.names import nearest
-from auditor.schema.tables import TABLES
+from auditor.schema.tables import TABLES, fold
 
 _FOLDER = resources.files(__name__)
 
@@ -48,6 +49,19 @@ def chosen(origin: str, pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
+def recognized(table: str, headers: Iterable[str]) -> list[str]:
+    """The sources whose table has these headers: its id, those that choose rows, and 3 in 4 of all or more."""
+    written, found = set(map(fold, headers)), list[str]()
+    for name in names():
+        said = content(name).get(table, {})
+        columns = [{*map(fold, [of] if isinstance(of, str) else of)} for of in said.get("columns", {}).values()]
+        chosen_by = {fold(header) for words in said.get("rows", {}).values() for header in words}
+        every = set[str]().union(*columns)
+        if columns and columns[0] | chosen_by <= written and len(every & written) * 4 >= len(every) * 3:
+            found.append(name)
+    return found
+
+
 def policy_of(sources: Mapping[str, str]) -> dict[str, Any]:
     """What the tables' sources say, as a policy says it."""
     merged: dict[str, Any] = {
@@ -64,6 +78,7 @@ def policy_of(sources: Mapping[str, str]) -> dict[str, Any]:
         merged["units"] |= said.get("units", {})
         merged["instant_formats"] += said.get("instant_formats", [])
         merged["timezones"] |= {table: said["timezone"]} if "timezone" in said else {}
+        merged["timezones"] |= {f"{table}.{column}": zone for column, zone in said.get("timezones", {}).items()}
         for key in ("values", "rows"):
             merged[key] |= {table: said[key]} if key in said else {}
     return merged

@@ -55,8 +55,7 @@ class _Reading:
         chosen = policy.rows.get(table)
         words = (*chosen.keep, *chosen.drop) if chosen else ()
         self._uses = dict(zip(self._columns, uses(table, [*self._columns.values()], policy, words), strict=True))
-        since_1904 = sheet.facts.since_1904
-        self._epoch = {"since_1904": since_1904, "shifted": since_1904 and "excel" in policy.instant_formats}
+        self._days = {"since_1904": sheet.facts.since_1904, "serials": "excel" in policy.instant_formats}
         self._gap = oddities.Gap(names)
 
     def frames(self, sample: int | None) -> Iterator[pl.DataFrame]:
@@ -83,7 +82,7 @@ class _Reading:
             columns[at] = with_facts(cells, numbers, self._sheet.facts.cells.get(at, {}))
             self._read[at] += len(cells) - columns[at].count("")
         for at, name in self._columns.items():
-            found[name] = texts(columns[at] if rows else (), self._uses[at], **self._epoch)
+            found[name] = texts(columns[at] if rows else (), self._uses[at], **self._days)
         return pl.DataFrame(found)
 
     def _find_header(self) -> tuple[int, list[Cell]]:

@@ -1,11 +1,9 @@
 """Cells of a sheet → text, by each cell's own kind and by what its column is for. Source: docs/workbooks.md."""
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import polars as pl
 
@@ -22,10 +20,8 @@ _CLOCK_DAYS_1904 = date(1899, 12, 30), date(1904, 1, 1)
 _LONGEST = timedelta(hours=9999)
 _EXACT = 1e15
 """Sheets keep 15 digits of a number."""
-_EPOCHS = 1462
-"""Days from the epoch of 1900 to that of 1904."""
-_SERIAL = re.compile(r"\d{1,6}(?:\.\d+)?")
-_ISO_CLOCK = re.compile(r"PT(?:(\d{1,2})H)?(?:(\d{1,2})M)?(?:(\d{1,2})(?:\.\d+)?S)?")
+_SERIAL = r"\d{1,6}(?:\.\d+)?"
+_ISO_CLOCK = r"PT(?:(\d{1,2})H)?(?:(\d{1,2})M)?(?:(\d{1,2})(?:\.\d+)?S)?"
 
 
 @dataclass(frozen=True)
@@ -49,11 +45,10 @@ def uses(table: str, headers: Sequence[str], policy: Policy, chosen: Collection[
     return [found.get(fold(name), Use()) for name in headers]
 
 
-def texts(cells: Sequence[Cell], use: Use, *, since_1904: bool = False, shifted: bool = False) -> pl.Series:
+def texts(cells: Sequence[Cell], use: Use, *, since_1904: bool = False, serials: bool = False) -> pl.Series:
     """A column's cells as text; null where blank.
 
-    `since_1904`: the workbook counts days from 1904-01-01. `shifted`: days that are numbers become those since
-    1899-12-30.
+    `since_1904`: the workbook counts days from 1904-01-01. `serials`: in a column of dates, numbers are such days.
     """
     kinds = set(map(type, cells))
     column = pl.Series([cell if cell.__class__ is str else None for cell in cells] if kinds != {str} else cells,
@@ -64,18 +59,20 @@ def texts(cells: Sequence[Cell], use: Use, *, since_1904: bool = False, shifted:
         own = [cell if cell.__class__ is kind else None for cell in cells]
         if kind in (int, float):
             found = _numbers(pl.Series(own, dtype=pl.Float64), use)
-        elif kind is datetime and use.kind not in _LENGTHS:
+        elif kind is timedelta:
+            found = _lengths(pl.Series(own, dtype=pl.Duration("us")), use, since_1904)
+        elif kind in (date, datetime) and use.kind in _LENGTHS:
+            found = _lengths(pl.Series(own, dtype=pl.Datetime("us")), use, since_1904)
+        elif kind is datetime:
             found = _instants(pl.Series(own, dtype=pl.Datetime("us")), use, since_1904)
         else:
-            written = _written(kind, use, since_1904)
-            found = pl.Series([None if cell is None else written(cell) for cell in own], dtype=pl.String)
+            found = pl.Series([None if cell is None else str(cell) for cell in own], dtype=pl.String)
+            found = found.str.to_uppercase() if kind is bool else found
         column = found if len(kinds) == 1 else column.zip_with(found.is_null(), found)
     if use.kind in _INSTANTS and str in kinds:
-        column = _in_place(column, _ISO_CLOCK.pattern, _clock_of_iso)
-    if shifted and use.kind in _INSTANTS:
-        column = _in_place(
-            column, _SERIAL.pattern, lambda text: f"{float(text) + _EPOCHS:.10f}".rstrip("0").rstrip(".")
-        )
+        column = _in_place(column, _ISO_CLOCK, _clocks_of_iso)
+    if serials and use.kind in _INSTANTS:
+        column = _in_place(column, _SERIAL, partial(_of_serials, since_1904=since_1904))
     return column
 
 
@@ -87,17 +84,6 @@ def _numbers(values: pl.Series, use: Use) -> pl.Series:
     if use.kind is Kind.ID:
         text = pl.when(number.abs() >= _EXACT).then(pl.lit(LOST_DIGITS) + text).otherwise(text)
     return values.to_frame("n").select(text).to_series()
-
-
-def _written(kind: type, use: Use, since_1904: bool) -> Callable[[Any], str]:
-    """How a cell of a kind is written in a column."""
-    if kind is bool:
-        return lambda cell: "TRUE" if cell else "FALSE"
-    if use.kind in _LENGTHS and kind in (date, datetime):
-        return partial(_length_of_clock, since_1904=since_1904)
-    if kind is timedelta:
-        return _clock_of_length if use.kind in _INSTANTS else _length
-    return str
 
 
 def _instants(values: pl.Series, use: Use, since_1904: bool) -> pl.Series:
@@ -114,41 +100,62 @@ def _instants(values: pl.Series, use: Use, since_1904: bool) -> pl.Series:
     return values.to_frame("at").select(text.otherwise(at.dt.to_string("%F %T%.f"))).to_series()
 
 
-def _length(cell: timedelta) -> str:
-    """A length as hours, minutes and seconds."""
-    if cell < timedelta():
-        return "-1"
-    seconds, fraction = cell // timedelta(seconds=1), cell.microseconds
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}" + (f".{fraction:06}" if fraction else "")
+def _lengths(values: pl.Series, use: Use, since_1904: bool) -> pl.Series:
+    """Lengths as hours, minutes and seconds, in a column of dates those under a day as times of day; -1: negative ones.
+
+    In a column of lengths, clock times are lengths since the sheet's first day, and other dates are dates.
+    """
+    at = pl.col("at")
+    if values.dtype == pl.Duration:
+        return values.to_frame("at").select(_length(at.dt.total_microseconds(), use.kind in _INSTANTS)).to_series()
+    first = pl.lit(datetime(1904, 1, 1) if since_1904 else datetime(1899, 12, 31))
+    length = at - pl.when(at < first).then(pl.lit(datetime(1899, 12, 30))).otherwise(first)
+    clock = length.is_between(timedelta(), _LONGEST, closed="left")
+    text = pl.when(clock).then(_length(length.dt.total_microseconds())).otherwise(at.dt.to_string("%F %T"))
+    return values.to_frame("at").select(text).to_series()
 
 
-def _length_of_clock(cell: date, since_1904: bool) -> str:
-    """The length that a clock time of the sheet's first days is; else a date, which is no length."""
-    at = cell if isinstance(cell, datetime) else datetime.combine(cell, time())
-    first = datetime(1904, 1, 1) if since_1904 else datetime(1899, 12, 31)
-    if at < first:
-        first = datetime(1899, 12, 30)
-    return _length(at - first) if timedelta() <= at - first < _LONGEST else str(cell)
+def _length(microseconds: pl.Expr, clock: bool = False) -> pl.Expr:
+    seconds, fraction = microseconds // 1_000_000, microseconds % 1_000_000
+    hours = (seconds // 3600).cast(pl.String)
+    text = pl.format(
+        "{}:{}:{}{}",
+        pl.when((seconds < 86_400) & clock).then(hours.str.zfill(2)).otherwise(hours),
+        *((part % 60).cast(pl.String).str.zfill(2) for part in (seconds // 60, seconds)),
+        pl.when(fraction == 0).then(pl.lit("")).otherwise("." + fraction.cast(pl.String).str.zfill(6)),
+    )
+    return pl.when(microseconds < 0).then(pl.lit("-1")).otherwise(text)
 
 
-def _clock_of_length(cell: timedelta) -> str:
-    """The time of day of a length under a day."""
-    return str((datetime.min + cell).time()) if timedelta() <= cell < timedelta(days=1) else _length(cell)
+def _clocks_of_iso(texts: pl.Series) -> pl.Series:
+    """The times of day of PT13H5M."""
+    parts = texts.str.extract_groups(_ISO_CLOCK).struct.unnest()
+    return parts.select(pl.concat_str(pl.all().fill_null("").str.zfill(2), separator=":")).to_series()
 
 
-def _clock_of_iso(text: str) -> str:
-    """The time of day of PT13H5M."""
-    hours, minutes, seconds = (int(part or 0) for part in _ISO_CLOCK.fullmatch(text).groups())  # type: ignore[union-attr]
-    return f"{hours:02}:{minutes:02}:{seconds:02}"
+def _of_serials(texts: pl.Series, since_1904: bool) -> pl.Series:
+    """The dates, the instants to the millisecond, or under 1 the times of day, that are so many days."""
+    days = pl.col("days").cast(pl.Float64)
+    at = pl.lit(datetime(1904, 1, 1) if since_1904 else datetime(1899, 12, 30)) + pl.duration(
+        milliseconds=(days * 86_400_000).round(0).cast(pl.Int64)
+    )
+    text = (
+        pl.when(at.dt.time() == pl.time(0))
+        .then(at.dt.to_string("%F"))
+        .when(days < 1)
+        .then(at.dt.to_string("%T%.f"))
+        .otherwise(at.dt.to_string("%F %T%.f"))
+    )
+    return texts.to_frame("days").select(text).to_series()
 
 
-def _in_place(texts: pl.Series, pattern: str, written: Callable[[str], str]) -> pl.Series:
+def _in_place(texts: pl.Series, pattern: str, written: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """Write those texts anew that have a pattern."""
     hits = texts.str.contains(f"^(?:{pattern})$").fill_null(False)
     if not hits.any():
         return texts
     places = hits.arg_true()
-    return texts.scatter(places, [written(text) for text in texts.gather(places)])
+    return texts.scatter(places, written(texts.gather(places)))
 
 
 def with_facts(cells: Sequence[Cell], rows: Sequence[int], facts: Mapping[int, Cell]) -> Sequence[Cell]:

@@ -18,8 +18,11 @@ from auditor.sources.workbooks.formats import Format
 
 _BLOCK = 1 << 23
 _CAPACITY = 1_048_576
+_SPACE = r"\s|&#(?:9|10|13|32|x9|x[aAdD]|x20);"
+"""White space, which the library may leave out."""
 _EMPTY_STRING = re.compile(
-    rb"<(?:\w+:)?si>\s*(?:<(?:\w+:)?t[^>]*?(?:/>|></(?:\w+:)?t>)\s*)?</(?:\w+:)?si>|<(?:\w+:)?si/>"
+    rb"<(?:\w+:)?si>\s*(?:<(?:\w+:)?t[^>]*?(?:/>|>(?:%s)*</(?:\w+:)?t>)\s*)?</(?:\w+:)?si>|<(?:\w+:)?si/>"
+    % _SPACE.encode()
 )
 _ITEM = re.compile(rb"<(?:\w+:)?si(?:>|/>)")
 _ROW = re.compile(r"""\br=["'][A-Z]+(\d+)""")
@@ -99,7 +102,9 @@ class _Block:
                 row=attribute("""r=["'][A-Z]+([0-9]+)""").cast(pl.Int32),
                 style=attribute("""s=["']([0-9]+)""").cast(pl.Int32),
                 type=attribute("""t=["']([A-Za-z]+)"""),
-                value=x.str.extract(rf"{self.filled[:-4]}([^<]+)<"),
+                value=x.str.extract(rf"{self.filled[:-4]}([^<]+)<")
+                .str.replace(rf"^(?:{_SPACE})+$", "")
+                .replace("", None),
                 formula=x.str.contains(rf"<{self.prefix}f[ />]"),
             )
         )

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
-from auditor.reading import files
+from auditor.reading import decoding, files
 from auditor.reading.files import Signature
 from auditor.reading.kinds import Location
 from auditor.schema.names import counted
@@ -19,11 +19,13 @@ from auditor.sources.source import RECORD, Context, Source
 from auditor.sources.x12 import professional, remittance
 from auditor.sources.x12.frames import of_rows, schema
 from auditor.sources.x12.interchange import BrokenX12, blocks
-from auditor.sources.x12.matching import LINE, PAID, Matched, matched, of_payers, sent_on
+from auditor.sources.x12.matching import LINE, PAID, Matched, matched, of_payers, payers_numbers, sent_on, with_original
 from auditor.sources.x12.professional import Professional
 from auditor.sources.x12.remittance import Remittance
 from auditor.sources.x12.transactions import Envelopes
 
+_BLOCK = 1 << 20
+"""Bytes that are read at once."""
 _ROWS = 25_000
 """Rows of a frame."""
 _COLUMNS = (*LINE, "patient_id", "provider_id", "service_date", "cpt_code", "modifiers", "units", "billed_amount",
@@ -78,7 +80,9 @@ def _read(location: Location, billed: Path, number: int, policy: Policy) -> _Fil
             files.opened(where, location.path) as (stream, touched),
             pq.ParquetWriter(billed, _empty(professional.COLUMNS).to_arrow().schema, compression="lz4") as writer,
         ):
-            for block in chain(blocks(stream, policy.encoding), [None]):
+            source = decoding.Source(where, stream, digested=False, expansion=policy.max_expansion)
+            pieces = decoding.decompressed(where, source, _BLOCK)
+            for block in chain(blocks(pieces, policy.encoding), [None]):
                 if block:
                     envelopes.feed(block)
                 if len(of_837.rows) >= _ROWS or not block:
@@ -139,18 +143,13 @@ def _frames(
         warnings.append(f"transactions other than 837P and 835 are left out: {kinds}")
     if lost_pointers := sum(one.lost_pointers for one in file.transactions.values()):
         warnings.append(f"pointers to diagnoses that the claim does not have are left out (lines: {lost_pointers:,})")
-    claims = paid.select("payer_claim_id", original="claim_id").drop_nulls()
-    claims = claims.unique("payer_claim_id", keep="first", maintain_order=True)
     yield _as_claims(pl.DataFrame(schema={"record": pl.UInt32}), columns)
-    lost = 0
+    numbers, lost = payers_numbers(paid), 0
     for batch in pq.ParquetFile(file.billed).iter_batches(_ROWS):
-        rows = of_payers(pl.DataFrame(batch), sent).join(
-            claims, left_on="replaced", right_on="payer_claim_id", how="left", maintain_order="left"
-        )
-        lost += rows.select((pl.col("replaced").is_not_null() & pl.col("original").is_null()).sum()).item()
-        rows = rows.with_columns(
-            original_claim_id=pl.when(pl.col("replaced").is_not_null()).then(pl.coalesce("original", "claim_id"))
-        )
+        rows = with_original(of_payers(pl.DataFrame(batch), sent), numbers)
+        lost += rows.select((pl.col("replaced").is_not_null() & pl.col("original_claim_id").is_null()).sum()).item()
+        itself = pl.when(pl.col("replaced").is_not_null()).then("claim_id")
+        rows = rows.with_columns(pl.coalesce("original_claim_id", itself))
         yield _as_claims(_with_payment(rows, found) if found else rows, columns)
     if own is not None:
         yield from (_as_claims(some, columns) for some in own.iter_slices(_ROWS))

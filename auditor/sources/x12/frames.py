@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-_NUMBERS = {"record": pl.UInt32(), "file": pl.UInt32()}
+_NUMBERS = {name: pl.UInt32() for name in ("record", "file", "transaction")}
 
 
 def schema(columns: Sequence[str]) -> dict[str, pl.DataType]:

@@ -6,14 +6,11 @@ Source: docs/x12.md, X12.5 (interchange control structures).
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 _WIDTHS = (3, 2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)
 """Characters of ISA and of its elements."""
 _HEADER = sum(_WIDTHS) + len(_WIDTHS)
 """Characters of an ISA segment with its terminator."""
-_BLOCK = 1 << 20
-"""Bytes that are read at once."""
 _BETWEEN = "\ufeff \t\r\n\0\x1a"
 """What may stand around interchanges."""
 _BROKEN_NAME = "it is not an ISA segment of fixed width, with which an interchange begins"
@@ -59,8 +56,8 @@ class Block:
     is_last: bool
 
 
-def blocks(stream: BinaryIO, encoding: str) -> Iterator[Block]:
-    """The segments of a file, in blocks of bounded size; CR and LF after a terminator are left out.
+def blocks(pieces: Iterator[bytes], encoding: str) -> Iterator[Block]:
+    """The segments of a file's bytes, in blocks of bounded size; CR and LF after a terminator are left out.
 
     Raises BrokenX12, also for a file that ends before IEA; UnicodeDecodeError.
     """
@@ -68,8 +65,8 @@ def blocks(stream: BinaryIO, encoding: str) -> Iterator[Block]:
 
     def more() -> str:
         """The text that follows, empty at the end."""
-        while data := stream.read(_BLOCK):
-            if text := decoder.decode(data):
+        for piece in pieces:
+            if text := decoder.decode(piece):
                 return text
         return decoder.decode(b"", final=True)
 

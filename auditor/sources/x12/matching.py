@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from auditor.sources.x12.frames import money
-from auditor.sources.x12.settling import settled
+from auditor.sources.x12.settling import SERVICE, TAKES_BACK, settled
 
 LINE = ["claim_id", "claim_line"]
 _FACTS = ("patient_id", "provider_id", "payer", "position")
@@ -23,7 +23,8 @@ _PAYER = pl.coalesce(
 class Matched:
     """What 835s say of the lines of 837s, and beside them.
 
-    `paid`: one row for each line (LINE, PAID, `payer_claim_id`, and `is_replaced`: another claim of that id replaces it).
+    `paid`: one row for each line (LINE, PAID, `payer_claim_id`, and `is_replaced`: it is of a claim that another one of its
+    id replaces).
     `own`: rows of 835s that stay rows, with their `claim_line`; where an 837 has their claim, `unfit` says why: `line` (they
     fit no line of it), `payer` (of another payer than the line's), or `settled` (they conflict, or reverse nothing).
     """
@@ -56,6 +57,23 @@ def of_payers(rows: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
     ).drop("sent", "first_patient")
 
 
+def payers_numbers(paid: pl.DataFrame) -> pl.DataFrame:
+    """The claims of each payer's number (CLP07), the earliest that was paid first: `number`, `original_claim_id`, `of`."""
+    claims = paid.lazy().sort("processed_date", maintain_order=True)
+    claims = claims.select(number="payer_claim_id", original_claim_id="claim_id", of="patient_id").drop_nulls("number")
+    return claims.unique(["number", "original_claim_id"], keep="first", maintain_order=True).collect()
+
+
+def with_original(rows: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+    """Rows of 837s with the claim that the payer's number in REF*F8 is of: of several another claim, of the same patient."""
+    replaced = rows.select("record", "claim_id", "patient_id", number="replaced").drop_nulls("number")
+    found = replaced.join(numbers, on="number", maintain_order="left_right")
+    own = pl.col("original_claim_id") == pl.col("claim_id")
+    other_patient = (pl.col("of") != pl.col("patient_id")).fill_null(True)
+    found = found.sort("record", own, other_patient, maintain_order=True).unique("record", keep="first")
+    return rows.join(found.select("record", "original_claim_id"), on="record", how="left", maintain_order="left")
+
+
 def matched(billed: Sequence[Path], paid: pl.DataFrame, sent: pl.DataFrame) -> Matched:
     """Find the line of each row of the 835s. `billed`: files of the 837s' rows; `sent`: of `sent_on`."""
     lines = of_payers(_lines(billed, paid), sent)
@@ -64,7 +82,7 @@ def matched(billed: Sequence[Path], paid: pl.DataFrame, sent: pl.DataFrame) -> M
         money("billed_amount"), money("paid_amount"), claim_line=pl.coalesce("reference", "place")
     )
     is_billed = paid["claim_id"].is_in(lines["claim_id"].unique().implode())
-    alone = _by_payer(paid.filter(~is_billed))
+    alone = _by_payer(_without_repaid(paid.filter(~is_billed)))
     whole = is_billed & (paid["place"] == "0")
     of_claims, known = paid.filter(whole), paid.filter(is_billed & ~whole)
     of_lines = _of_whole_claims(of_claims, lines)
@@ -85,10 +103,11 @@ def matched(billed: Sequence[Path], paid: pl.DataFrame, sent: pl.DataFrame) -> M
     replacing = lines.filter(pl.col("replaced").is_not_null())
     of_lines = _of_claims(lines, replacing).group_by(LINE).agg(is_replaced=pl.col("replaced").n_unique() > 1)
     first = pl.concat([
-        some.select(*LINE, *PAID, "payer_claim_id")
+        some.select(*LINE, *PAID, "payer_claim_id", "is_corrected")
         for some in (stands.filter("is_first"), to_later.with_columns(claim_line="turned"))
     ])  # fmt: skip
-    return Matched(first.join(of_lines, on=LINE, how="left", maintain_order="left"), own)
+    first = first.join(of_lines, on=LINE, how="left", maintain_order="left")
+    return Matched(first.with_columns(pl.col("is_replaced") & ~pl.col("is_corrected")).drop("is_corrected"), own)
 
 
 def _lines(billed: Sequence[Path], paid: pl.DataFrame) -> pl.DataFrame:
@@ -151,6 +170,22 @@ def _of_first_payer(fitting: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 def _of_claims(lines: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
     """The lines of the claims of some rows."""
     return lines.filter(pl.col("claim_id").is_in(paid["claim_id"].unique().implode()))
+
+
+def _without_repaid(alone: pl.DataFrame) -> pl.DataFrame:
+    """Rows of 835s without those that are settled, of services that were paid, taken back and paid the same again.
+
+    As rows of the claims table, the equal payments would be one.
+    """
+    taken_back = alone.filter(TAKES_BACK).select(SERVICE).unique()
+    several = alone.join(taken_back, on=SERVICE, how="semi", nulls_equal=True)
+    of_record = ("row", "record", "file", "place", "reference", "payer_claim_id", "trace", "transaction")
+    equal = several.filter(pl.struct(pl.exclude(of_record)).is_duplicated()).select(SERVICE)
+    repaid = alone.join(equal, on=SERVICE, how="semi", nulls_equal=True)
+    if repaid.is_empty():
+        return alone
+    kept = settled(repaid).filter(pl.col("role") != "settled").drop("at", "role", "is_corrected")
+    return pl.concat([alone.join(repaid, on="row", how="anti"), kept.select(alone.columns)], rechunk=True)
 
 
 def _by_payer(alone: pl.DataFrame) -> pl.DataFrame:

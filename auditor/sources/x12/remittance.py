@@ -9,10 +9,10 @@ from auditor.sources.x12.transactions import Handler
 
 COLUMNS = ("record", "claim_id", "place", "reference", "patient_id", "provider_id", "service_date", "cpt_code", "modifiers",
            "units", "billed_amount", "paid_amount", "payer", "claim_status", "position", "payer_claim_id",
-           "processed_date")  # fmt: skip
+           "processed_date", "trace", "transaction")  # fmt: skip
 """Of a row. `record`: the number of its SVC, else CLP, in the file. `place`: of the SVC in its claim, from 1; 0 for a claim
 that is paid as a whole. `position`: P, S or T, whether the payer is the first, second or third; blank where CLP02 does not
-say. `payer_claim_id`: CLP07."""
+say. `payer_claim_id`: CLP07. `trace`: TRN02, the number of the payment; `transaction`: the number of the ST in the file."""
 _VOID, _DENIED, _REVERSED = ("23", "25"), "4", "22"
 _ACTIVE = ("1", "2", "3", "5", "10", "13", "15", "16", "17", "19", "20", "21", "27")
 _STATUS = dict.fromkeys(_VOID, "void") | {_DENIED: "denied", _REVERSED: "reversed"} | dict.fromkeys(_ACTIVE, "active")
@@ -24,16 +24,17 @@ class Remittance:
 
     def __init__(self) -> None:
         self.rows: list[tuple[Any, ...]] = []
-        self.claims = self.lost_pointers = 0
+        self.claims = self.lost_pointers = self._transaction = 0
         self.values = Values()
         self.handlers: Mapping[str, Handler] = {
-            "BPR": self._bpr, "N1": self._n1, "LX": self._lx, "CLP": self._clp, "NM1": self._nm1, "REF": self._ref,
-            "DTM": self._dtm, "SVC": self._svc,
+            "BPR": self._bpr, "TRN": self._trn, "N1": self._n1, "LX": self._lx, "CLP": self._clp, "NM1": self._nm1,
+            "REF": self._ref, "DTM": self._dtm, "SVC": self._svc,
         }  # fmt: skip
 
     def start(self, delimiters: Delimiters, date: str) -> None:
         self._component = delimiters.component
-        self._payer = self._payee = self._claim = self._produced = ""
+        self._payer = self._payee = self._claim = self._produced = self._trace = ""
+        self._transaction += 1
         self._paid_on = f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == 8 and date.isdecimal() else ""
         self._service: tuple[Any, ...] = ()
 
@@ -43,6 +44,9 @@ class Remittance:
     def _bpr(self, elements: Elements, number: int) -> None:
         if day := padded(elements, 17)[16]:
             self._paid_on = self.values.date(day, number, "BPR16")
+
+    def _trn(self, elements: Elements, number: int) -> None:
+        self._trace = elements[2]
 
     def _n1(self, elements: Elements, number: int) -> None:
         elements = padded(elements, 5)
@@ -123,7 +127,7 @@ class Remittance:
             number, self._claim, str(self._places), self._reference, self._patient(),
             self._line_provider or rendering or self._payee, self._days.get("472") or of_line or of_claim, code, modifiers,
             units, charge, paid, self._payer, _STATUS.get(self._code, self._code), _POSITIONS.get(self._code, ""),
-            self._payer_claim_id, self._produced or self._paid_on,
+            self._payer_claim_id, self._produced or self._paid_on, self._trace, self._transaction,
         ))  # fmt: skip
 
     def _patient(self) -> str:

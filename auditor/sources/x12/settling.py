@@ -11,21 +11,22 @@ from auditor.schema.tables import CLAIMS
 
 SERVICE = ("claim_id", "claim_line", "payer")
 """What the rows of one service have in common."""
-_TAKES_BACK = (
+TAKES_BACK = (
     (pl.col("claim_status") == "reversed") | (pl.min_horizontal("billed_amount", "paid_amount") < 0)
 ).fill_null(False)
+"""Of a row with amounts as decimals: it is a reversal."""
 
 
 def settled(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows, each with its `role`.
 
     `stands`: at most one of a service; its status may be void now. `conflicts`. `apart`: a reversal that found nothing.
-    `settled`: it says nothing more.
+    `settled`: it says nothing more. `is_corrected`: a payment that followed a reversal.
 
     `rows`: of 835s, with SERVICE, amounts as decimals.
     """
-    doubtful = (pl.len().over(SERVICE) > 1) | _TAKES_BACK.any().over("claim_id")
-    rows = rows.with_row_index("at").with_columns(doubtful=doubtful, role=pl.lit("stands"))
+    doubtful = (pl.len().over(SERVICE) > 1) | TAKES_BACK.any().over("claim_id")
+    rows = rows.with_row_index("at").with_columns(doubtful=doubtful, role=pl.lit("stands"), is_corrected=pl.lit(False))
     simple, several = (rows.filter(some).drop("doubtful") for some in (~pl.col("doubtful"), pl.col("doubtful")))
     if several.is_empty():
         return simple
@@ -44,21 +45,26 @@ def _of_several(rows: pl.DataFrame) -> pl.DataFrame:
         .when(pl.col("after").is_in(["active", "denied"])).then(pl.lit("stands"))
         .otherwise(pl.lit("settled"))
     )  # fmt: skip
-    paid = (pl.col("role") == "settled") & ~_TAKES_BACK
+    paid = (pl.col("role") == "settled") & ~TAKES_BACK
     nothing = ~pl.col("role").is_in(["stands", "conflicts"]).any().over(SERVICE)
     last = paid & nothing & (pl.col("at") == pl.col("at").filter(paid).last().over(SERVICE)).fill_null(False)
     return rows.with_columns(
         role=pl.when(last).then(pl.lit("stands")).otherwise("role"),
         claim_status=pl.when(last).then(pl.lit("void")).otherwise("claim_status"),
+        is_corrected=~last & TAKES_BACK.any().over(SERVICE),
     )
 
 
 def _as_claims(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows as typed claims, those of one service with one id; they differ in what such rows may differ in.
 
-    Where one is taken back, the payer's number tells a correction from a copy of what it corrects.
+    Where one is taken back, the numbers of the claim and the payment, and its place among equal rows of its transaction,
+    tell a correction from a copy of what it corrects.
     """
-    number = pl.when(_TAKES_BACK.any().over(SERVICE)).then("payer_claim_id")
+    equal = (*SERVICE, "billed_amount", "paid_amount", "units", "modifiers", "claim_status", "payer_claim_id")
+    place = pl.int_range(pl.len()).over("file", "transaction", *equal)
+    event = pl.concat_str("payer_claim_id", "trace", place, separator=":", ignore_nulls=True)
+    number = pl.when(TAKES_BACK.any().over(SERVICE)).then(event)
     claim = pl.concat_str("claim_id", pl.lit("\n"), pl.col("payer").fill_null(""))
     nothing = {name: pl.lit("") for name in ("source_file", "provider_id", "cpt_code")}
     return rows.select(

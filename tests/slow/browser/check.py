@@ -16,6 +16,20 @@ from typing import Any
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update", "--window-size=1366,768",
          "--remote-debugging-pipe")  # fmt: skip
+AXE_CORE = "4.14.1"
+SETTLE = "new Promise(done => setTimeout(done, 250))"
+VIOLATIONS = """axe.run().then(told => JSON.stringify(
+  told.violations.map(found => [found.id, found.nodes.length, found.nodes[0].target])))"""
+LOOKS = (
+    ("as it opens", "0", "0"),
+    ("all details open", "document.querySelectorAll('details').forEach((part, at) => { part.open = at < 40 })",
+     "document.querySelectorAll('details').forEach(part => { part.open = false })"),
+    ("dialog of a claim", "document.querySelector('#table th a')?.click()", "document.querySelector('#viewer').close()"),
+)  # fmt: skip
+"""What is looked at: its name, what opens it, what closes it."""
+CUT_OFF = """[...document.querySelectorAll(':root, .scroll, .chart')]
+  .filter(part => !part.closest('details:not([open])') && part.scrollWidth > part.clientWidth + 1)
+  .map(part => [part.getAttribute('aria-label') || part.tagName, part.scrollWidth, part.clientWidth])"""
 SHOWN = "[...document.querySelectorAll('#table tbody tr')].filter(row => row.getClientRects().length)"
 
 
@@ -89,7 +103,7 @@ def main(report: Path) -> int:
         browser = Browser(profile)
         try:
             browser.open(address)
-            checks = [*accessible(browser), *use(browser)]
+            checks = [*accessible(browser, axe(Path(profile))), *use(browser)]
             reported = [e for e in browser.events if e.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded",
                                                                      "Runtime.consoleAPICalled")]  # fmt: skip
             asked = {e["params"]["request"]["url"].partition("#")[0] for e in browser.events
@@ -106,61 +120,70 @@ def main(report: Path) -> int:
     return 0 if all(passed for _, passed, _ in checks) else 1
 
 
-def accessible(browser: Browser) -> Any:
-    """axe-core on a screen and a phone, light and dark; AXE names its axe.min.js (npm install axe-core)."""
-    if not (source := os.environ.get("AXE")):
-        print("axe-core: NOT TRIED, AXE does not name axe.min.js")
-        return
-    browser.js(f"{Path(source).read_text()};0")
-    for width, height in ((1366, 900), (390, 844)):
+def axe(folder: Path) -> str:
+    """The source of axe-core: of the file that AXE names, else the package of npm, installed into this folder."""
+    if not (named := os.environ.get("AXE")):
+        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"axe-core@{AXE_CORE}"]
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            sys.exit("axe-core is not there: install npm, or name its axe.min.js in the environment variable AXE")
+    return Path(named or folder / "node_modules/axe-core/axe.min.js").read_text()
+
+
+def resize(browser: Browser, width: int) -> None:
+    """A screen of this width, or a phone."""
+    size = {"width": width, "height": 844 if width < 600 else 768, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser("Emulation.setDeviceMetricsOverride", **size)
+
+
+def accessible(browser: Browser, source: str) -> Any:
+    """axe-core on a screen and a phone, light and dark: the page, with everything open, and the dialog of a claim."""
+    browser.js(f"{source};0")
+    for width in (1366, 390):
+        resize(browser, width)
         for scheme in ("light", "dark"):
-            browser(
-                "Emulation.setDeviceMetricsOverride",
-                width=width,
-                height=height,
-                deviceScaleFactor=1,
-                mobile=width < 600,
-            )
             browser("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-            found = json.loads(
-                browser.js("axe.run().then(told => JSON.stringify(told.violations.map(v => [v.id, v.nodes.length])))")
-            )
-            yield f"axe-core at {width}, {scheme}", not found, found
-    browser("Emulation.setDeviceMetricsOverride", width=1366, height=900, deviceScaleFactor=1, mobile=False)
+            for what, before, after in LOOKS:
+                browser.js(f"{before};{SETTLE}")
+                found = json.loads(browser.js(VIOLATIONS))
+                yield f"axe-core at {width}, {scheme}, {what}", not found, found
+                browser.js(after)
+    browser("Emulation.setEmulatedMedia", features=[])
+    resize(browser, 1366)
 
 
 def use(browser: Browser) -> Any:
     """Filter, sort, turn the page, open and close a time line."""
-    settle = "new Promise(done => setTimeout(done, 250))"
     total = browser.js("document.querySelectorAll('#table tbody tr').length")
     yield "first page of at most 50", browser.js(f"{SHOWN}.length") == min(50, total), total
     browser.js(f"document.querySelector('#f-outcome').value = 'review'; "
-               f"document.querySelector('#controls').dispatchEvent(new Event('input')); {settle}")  # fmt: skip
+               f"document.querySelector('#controls').dispatchEvent(new Event('input')); {SETTLE}")  # fmt: skip
     outcomes = browser.js(f"[...new Set({SHOWN}.map(row => row.cells[0].textContent))]")
     yield "filter by outcome", outcomes in (["review"], []), outcomes
     rule = browser.js("document.querySelector('#f-rule').options[1].value")
     browser.js(f"document.querySelector('#controls').reset(); document.querySelector('#f-rule').value = '{rule}'; "
-               f"document.querySelector('#controls').dispatchEvent(new Event('input')); {settle}")  # fmt: skip
+               f"document.querySelector('#controls').dispatchEvent(new Event('input')); {SETTLE}")  # fmt: skip
     rules = browser.js(f"[...new Set({SHOWN}.map(row => row.cells[1].textContent.slice(0, 6)))]")
     yield "filter by rule", rules == [rule], rules
     provider = browser.js(f"{SHOWN}[0].cells[4].textContent")
     search = f"const f = document.querySelector('#f-provider'); f.value = {json.dumps(provider)}; "
     browser.js(f"document.querySelector('#controls').reset(); {{{search} "
-               f"f.dispatchEvent(new Event('input', {{bubbles: true}}))}} {settle}")  # fmt: skip
+               f"f.dispatchEvent(new Event('input', {{bubbles: true}}))}} {SETTLE}")  # fmt: skip
     found = browser.js(f"[...new Set({SHOWN}.map(row => row.cells[4].textContent))]")
     yield "filter by provider", bool(found) and all(provider in name for name in found), found
-    browser.js(f"document.querySelector('a[data-provider]').click(); {settle}")
+    browser.js(f"document.querySelector('a[data-provider]').click(); {SETTLE}")
     linked = browser.js("document.querySelector('a[data-provider]').dataset.provider")
     found = browser.js(f"[...new Set({SHOWN}.map(row => row.cells[4].textContent))]")
     yield "a provider's link shows exactly that provider", found in ([linked], []), found
     if browser.js("document.querySelector('#f-payer') !== null"):
-        browser.js(f"document.querySelector('a[data-payer]').click(); {settle}")
+        browser.js(f"document.querySelector('a[data-payer]').click(); {SETTLE}")
         linked = browser.js("document.querySelector('a[data-payer]').dataset.payer")
         found = browser.js(f"[...new Set({SHOWN}.map(row => row.querySelector('[data-payer]').textContent))]")
         yield "a payer's link shows that payer alone", found in ([linked], []), found
-        browser.js(f"document.querySelector('a[data-provider]').click(); {settle}")
+        browser.js(f"document.querySelector('a[data-provider]').click(); {SETTLE}")
     yield "the filters are in the address", "provider=" in browser.js("location.search"), browser.js("location.search")
-    browser.js(f"document.querySelector('#controls button').click(); {settle}")
+    browser.js(f"document.querySelector('#controls button').click(); {SETTLE}")
     yield "clear", browser.js(f"{SHOWN}.length") == min(50, total), total
     for press, order, reverse in ((1, "ascending", False), (2, "descending", True)):
         browser.js("document.querySelectorAll('#table thead button')[3].click()")
@@ -178,18 +201,38 @@ def use(browser: Browser) -> Any:
         browser.js("document.querySelector('#back').click()")
     browser.js("document.querySelector('#table th a')?.click()")
     yield "time line opens", browser.js("document.querySelector('#viewer[open] svg.line') !== null"), "no picture"
+    yield from decide(browser)
     browser.js("document.querySelector('#close').click()")
     yield "and closes", browser.js("!document.querySelector('#viewer').open"), "still open"
-    wide = browser.js("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    yield "no sideways scroll at 1366", wide <= 0, wide
-    browser("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True)
-    wide = browser.js("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    yield "no sideways scroll at 390", wide <= 0, wide
+    browser.js("document.querySelectorAll('details').forEach((part, at) => { part.open = at < 40 })")
+    for width in (1366, 390):
+        resize(browser, width)
+        wide = browser.js(f"{SETTLE}.then(() => {CUT_OFF})")
+        yield f"nothing is cut off at {width}", wide == [], wide
     browser("Emulation.setScriptExecutionDisabled", value=True)
     browser.open(browser.js("location.href.split('#')[0]"))
     shown = browser.js(f"{SHOWN}.length")
     hidden = browser.js("document.querySelector('#controls').hidden")
     yield "without JavaScript every finding is there, and no dead control", shown == total and hidden, (shown, hidden)
+
+
+def decide(browser: Browser) -> Any:
+    """The command for a case is chosen and copied with the keyboard; without a ledger there is none."""
+    if not browser.js("document.querySelector('#viewer .decide') !== null"):
+        return
+    command = browser.js("document.querySelector('#viewer .decide code').textContent")
+    browser.js("document.querySelector('#viewer .decide select').focus()")
+    for key, code in (("ArrowDown", 40), ("Tab", 9), ("Enter", 13)):
+        for kind in ("keyDown", "keyUp"):
+            text = {"text": "\r"} if key == "Enter" else {}
+            browser("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
+    told = browser.js(f"{SETTLE}.then(() => document.querySelector('#viewer .decide [role=status]').textContent)")
+    copied = browser.js("String(getSelection())")
+    decisions = browser.js("[...document.querySelectorAll('#viewer .decide select')[0].options].map(o => o.value)")
+    words = command.split()
+    expected = command.replace(f" {decisions[0]} ", f" {decisions[1]} ")
+    yield "a case has its command", words[:3] == ["audit98968", "cases", "decide"] and words[5].isdigit(), command
+    yield "which is copied with the keyboard", (told, copied) == ("Copied", expected), (told, copied)
 
 
 if __name__ == "__main__":

@@ -403,8 +403,8 @@ def strangers(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
 
 SPOILERS = (
     f"def bad(*_):\n import os\n os.environ['POLARS_PANIC_ON_ERR'] = '1'\n"
-    f" pl.DataFrame({{'x': ['{CANARY}']}}).select(pl.col('x').str.to_integer())\nauditing.read = bad",
-    f"def bad(*_): pl.Series(['{CANARY}']).map_elements(lambda v: 1 / 0, pl.Int8)\nauditing.audit = bad",
+    f" pl.DataFrame({{'x': ['{CANARY}']}}).select(pl.col('x').str.to_integer())\npipeline.read = bad",
+    f"def bad(*_): pl.Series(['{CANARY}']).map_elements(lambda v: 1 / 0, pl.Int8)\npipeline.audit = bad",
     f"def bad(*_): raise RuntimeError('{CANARY}')\nfolder.html.write = bad",
     f"def bad(*_): raise OSError(28, 'No space left on device', '{CANARY}')\nfolder.xlsx.write = bad",
     f"def bad(*_):\n import warnings, logging, threading, sys, os\n warnings.warn('{CANARY}')\n"
@@ -417,7 +417,7 @@ SPOILERS = (
 
 def spoilt(code: str) -> list[str]:
     """A command that runs the program with a piece of it replaced."""
-    setup = f"import polars as pl\nfrom auditor import audit as auditing\nfrom auditor.reports import folder\n{code}\n"
+    setup = f"import polars as pl\nfrom auditor import pipeline\nfrom auditor.reports import folder\n{code}\n"
     script = f"import sys\nsys.argv = sys.argv[sys.argv.index('cli'):]\n{setup}from cli.__main__ import main\nmain()\n"
     return [sys.executable, "-c", script]
 

@@ -62,6 +62,7 @@ def at_work(clinic: Clinic):
     finish(process)
 
 
+@pytest.mark.slow
 def test_a_second_run_says_who_holds_the_folder(clinic: Clinic, at_work: subprocess.Popen[bytes]):
     done = clinic.run()
     clinic.promises(done, [75])

@@ -31,7 +31,7 @@ sys.path.insert(0, str(HERE.parents[2]))
 
 import polars as pl  # noqa: E402
 
-from auditor import audit as auditing  # noqa: E402
+from auditor import pipeline  # noqa: E402
 from auditor.inputs import Inputs  # noqa: E402
 from auditor.prefilter.typers import Typers  # noqa: E402
 from auditor.reports.page import page as html  # noqa: E402
@@ -55,8 +55,8 @@ class Bench:
     def __init__(self) -> None:
         self._html = html.write
         self._observed: dict[str, verify.Inside] = {}
-        self._read = auditing.read
-        auditing.read = self._spy
+        self._read = pipeline.read
+        pipeline.read = self._spy
         Typers.typer = keep_all
         self.bases: list[tuple[Export, verify.Facts, dict[str, pl.DataFrame]]] = []
         for base in exports.bases():

@@ -46,12 +46,14 @@ def main() -> None:
 
 def _sample(folder: Path) -> None:
     """The shipped exports against their planted answer, under the shipped policy as it is."""
-    from auditor import audit, policy
+    from auditor import pipeline, policy
     from auditor.rules import select
 
     paths = {name: (str(path),) for name in ("calls", "visits", "claims", "providers")
              if (path := folder / f"{name}.csv").exists()}  # fmt: skip
-    settings = audit.Settings(paths=paths, policy=policy.load(str(folder / "policy.toml"), select), max_rejects="100%")
+    settings = pipeline.Settings(
+        paths=paths, policy=policy.load(str(folder / "policy.toml"), select), max_rejects="100%"
+    )
     try:
         result = audited_here(settings)
     except BaseException as error:

