@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import pickle
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from auditor.engines import spark
 from auditor.engines.local import Local
 from auditor.engines.spark import Spark
 from auditor.errors import InputRefused
+from auditor.reading.paths import placed
 from auditor.result import Result
 from auditor.rules import select
 from auditor.settings import Settings
@@ -141,8 +143,10 @@ def test_json_lines_a_workbook_a_query_and_parquet(
 
 
 def test_delta_and_iceberg_at_a_version_and_the_web(
-    on_spark: Callable[[], Spark], from_csv: pl.DataFrame, tmp_path: Path
+    on_spark: Callable[[], Spark], from_csv: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The workers get no credentials."""
+
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             """Nothing."""
@@ -150,8 +154,14 @@ def test_delta_and_iceberg_at_a_version_and_the_web(
     paths = {"calls": as_delta("calls", tmp_path / "calls"), "visits": as_iceberg("visits", tmp_path)}
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(CLAIMS)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    paths |= {table: f"http://127.0.0.1:{server.server_port}/{table}.csv" for table in ("claims", "providers")}
+    host = f"http://me:secret@127.0.0.1:{server.server_port}"
+    paths |= {table: f"{host}/{table}.csv?signature=secret" for table in ("claims", "providers")}
+    sent, tasks_of = list[bytes](), spark._tasks
+    monkeypatch.setattr(
+        spark, "_tasks", lambda parts: [sent.append(pickle.dumps((parts, placed()))), tasks_of(parts)][1]
+    )
     assert_frame_equal(in_both(settings(paths), on_spark, tmp_path), from_csv)
+    assert b"127.0.0.1" in b"".join(sent) and b"secret" not in b"".join(sent)
     server.shutdown()
     server.server_close()
 
