@@ -53,6 +53,10 @@ class Addresses:
             raise InputRefused(
                 f"{where}: Spark shows addresses in its logs; take the password out, and put it in its settings"
             )
+        if table == "providers":
+            raise InputRefused(
+                f"{where}: Spark does not read providers; give a file, or an address that the program fetches"
+            )
         found, below = self._list(where, address), self._list(where, address, recursiveFileLookup="true")
         files = [file for file, _, _ in below]
         if not files:

@@ -100,6 +100,11 @@ def test_a_password_does_not_reach_spark() -> None:
     assert "take the password out, and put it" in found and "secret" not in found
 
 
+def test_providers_are_read_by_the_machine_that_starts_the_run() -> None:
+    with pytest.raises(InputRefused, match="Spark does not read providers; give a file"):
+        on_spark.Addresses(Listing({})).add("providers", "hdfs://h/p.csv")
+
+
 def test_files_are_the_same_at_the_end() -> None:
     listing = Listing({"hdfs://h/d": ("hdfs://h/d/a.csv",)})
     addresses = on_spark.Addresses(listing)
