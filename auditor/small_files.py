@@ -26,6 +26,8 @@ def read(path: Path, limit: int, *, plain: bool = False) -> bytes:
             if stat.S_ISFIFO(mode) and not select.select([stream], [], [], _PATIENCE)[0]:
                 raise OSError(errno.ETIMEDOUT, "a pipe into which nobody writes")
             part = stream.read(_PART)
+            if part is None:
+                raise OSError(errno.EAGAIN, "a file of the kernel without an end")
             if not part:
                 return bytes(content)
             content += part

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from sqlite3 import Connection
@@ -23,7 +23,7 @@ from auditor.cases.decide import Decision, assign, decide, refundable
 from auditor.cases.queries import published
 from auditor.cases.states import MARKS, STATES
 from auditor.choices import GONE, CaseOrder, ExportFormat, FoundOutcome, ListFormat
-from auditor.errors import InputRefused, UsageError
+from auditor.errors import InputRefused, LedgerDamaged, UsageError
 from auditor.judging.findings import KEYS
 from auditor.reading.files import shown
 from auditor.reports import folder, tables, text
@@ -63,12 +63,17 @@ def _day(name: str, value: str | None) -> date | None:
 
 @contextmanager
 def _read(location: Path) -> Iterator[Connection]:
-    """One state of the ledger to read; a warning says that it does not hold."""
+    """One state of the ledger to read; a warning says that it does not hold. Raises LedgerDamaged if it cannot be read."""
     path = queries.ledger_of(location)
     with store.opened(path) as ledger, store.reading(ledger):
         if fault := proof.fault_of(ledger, path, path.parent):
             log.warn(fault)
-        yield ledger
+        try:
+            yield ledger
+        except (pl.exceptions.PolarsError, ValueError, TypeError, LookupError, ArithmeticError):
+            if not fault:
+                raise
+            raise LedgerDamaged(f"{path}: its cases have values that this program did not write") from None
 
 
 @contextmanager
@@ -88,7 +93,11 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
     by = today() + queries.days(given["due"]) if given["due"] else None
     with _read(location) as ledger:
         since = queries.run_since(ledger, given["since"]) if given["since"] else None
-        cases = queries.list_cases(ledger, by, since, state=given["state"], mark=given["mark"])
+        _list(queries.list_cases(ledger, by, since, state=given["state"], mark=given["mark"]), location, given)
+    return 0
+
+
+def _list(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> None:
     cases = _filtered(cases, location, given)
     cases = cases.with_columns(left=(pl.col("due") - today()).dt.total_days(), found=past.day_of("first_run"))
     is_open = (pl.col("state") == "open") & ~pl.col("mark").is_in(GONE)
@@ -104,9 +113,8 @@ def listing(location: Path, given: Mapping[str, Any]) -> int:
         records = [json.loads(line) for line in tables.to_jsonl(rows).splitlines()]
         as_json = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
         data(tables.to_csv(rows) if given["format"] == "csv" else as_json)
-        return 0
+        return
     _print_list(cases.with_columns(rows["message"]), whole, headings)
-    return 0
 
 
 def _filtered(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> pl.DataFrame:
@@ -186,7 +194,12 @@ def show(location: Path, case_text: str) -> int:
         number = queries.find(ledger, case_text)
         history = queries.history_of(ledger, number)
         case = published(queries.list_cases(ledger, number=number), folder).row(0, named=True)
-    out, zone = text.console(sys.stdout), zones.zone(queries.zone_of(folder))
+        _show(case, history, zones.zone(queries.zone_of(folder)))
+    return 0
+
+
+def _show(case: Mapping[str, Any], history: list[dict[str, Any]], zone: tzinfo) -> None:
+    out = text.console(sys.stdout)
     for name, value in case.items():
         if value is not None:
             out.print(f"{name.replace('_', ' ') + ':':18} {harmless(str(value))}")
@@ -195,7 +208,6 @@ def show(location: Path, case_text: str) -> int:
         at = datetime.fromisoformat(entry["at"]).astimezone(zone).isoformat(" ", "seconds")
         sentence = "; ".join(_history_entry(entry["what"], entry["details"]))
         out.print(f"  {entry['number']}  {at}  {harmless(entry['by'])}: {harmless(sentence)}")
-    return 0
 
 
 def _history_entry(event: str, details: Mapping[str, Any]) -> Iterator[str]:

@@ -75,8 +75,8 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
                 log.warn(f"{options.out}: others may write to this folder; chmod 700 it, or choose another --out")
         engine = stack.enter_context(engine_of(options))
         ledger, settings = None, options.settings
-        if options.ledger and options.ledger.exists() and not options.begins_anew:
-            ledger = stack.enter_context(store.opened(options.ledger, create=True))  # a killed run may leave it empty
+        if options.ledger and store.is_there(options.ledger) and not options.begins_anew:
+            ledger = stack.enter_context(store.opened(options.ledger, create=True))
             proof.require_sound_ledger(ledger, options.ledger, options.out)
             undecided, related = ledger_update.undecided(ledger), ledger_update.related(ledger)
             settings = replace(settings, undecided=undecided, related=related)

@@ -61,3 +61,13 @@ def test_a_plain_file_is_no_link(tmp_path: Path) -> None:
     assert small_files.read(tmp_path / "link", 9) == small_files.read(tmp_path / "note", 9, plain=True) == b"x"
     with pytest.raises(OSError):
         small_files.read(tmp_path / "link", 9, plain=True)
+
+
+def test_a_regular_file_that_would_wait_has_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "kmsg")
+    writer = os.open(tmp_path / "kmsg", os.O_RDWR)
+    monkeypatch.setattr(small_files.stat, "S_ISREG", lambda mode: True)
+    monkeypatch.setattr(small_files.stat, "S_ISFIFO", lambda mode: False)
+    with pytest.raises(OSError, match="without an end"):
+        small_files.read(tmp_path / "kmsg", 9)
+    os.close(writer)

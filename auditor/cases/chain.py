@@ -6,6 +6,7 @@ off or written anew: each run's summary.json has the last hash of its run, and `
 """
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Container, Iterable, Iterator
 from datetime import UTC, datetime
@@ -69,6 +70,22 @@ def seal(cases: Iterable[tuple[int, str, str]]) -> str:
     lines = hashlib.sha256()
     for number, finding, facts in cases:
         lines.update(f"{number}\t{finding}\t{facts}\n".encode())
+    return lines.hexdigest()
+
+
+def has_reasons(connection: sqlite3.Connection) -> bool:
+    """Whether the last run entered, or the restore, wrote the reason of each case that is not seen."""
+    query = """
+        SELECT json_type(details, '$.undecided') IS NOT NULL FROM history
+        WHERE finding = '' AND what IN ('run', 'restored') ORDER BY number DESC LIMIT 1"""
+    return bool((connection.execute(query).fetchone() or [False])[0])
+
+
+def seal_undecided(connection: sqlite3.Connection) -> str:
+    """The SHA-256 of the claims that wait for their windows, as the ledger has them."""
+    lines = hashlib.sha256()
+    for row in connection.execute("SELECT * FROM undecided ORDER BY claim_id, claim_line, cpt_code"):
+        lines.update(f"{json.dumps(row, default=str)}\n".encode())
     return lines.hexdigest()
 
 

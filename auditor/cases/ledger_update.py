@@ -109,7 +109,9 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
         run["claims"] = kept
     _write(connection, marked, missing, number)
     waiting = _update_undecided(connection, result, policy, number)
-    head = chain.append(connection, _entries(marked, missing, run))
+    knows_reasons = chain.has_reasons(connection)
+    run["undecided"] = chain.seal_undecided(connection)
+    head = chain.append(connection, _entries(marked, missing, run, knows_reasons=knows_reasons))
     names = _read(connection, "SELECT number, run_id FROM runs", {"number": pl.Int64, "run_id": pl.String})
     in_summary = {
         "run": number,
@@ -211,7 +213,7 @@ def _marked(findings: pl.DataFrame, cases: pl.DataFrame, today: str, number: int
     `quiet` is a case whose mark is not repeated for that reason, `decision` the one that ends where a case is reopened.
     """
     rows = findings.join(cases.rename({"facts": "was"}), on=CASE, how="left", maintain_order="left")
-    rows = rows.with_columns(event=states.event(today), decision=states.ended(today))
+    rows = _with_events(rows, today)
     event = pl.col("event")
     lately = (pl.col("decided_run") >= pl.col("marked_run")).fill_null(False) if repeats else pl.lit(False)
     again = pl.lit(repeats) & (event == "persisting") & ~pl.col("mark").is_in(GONE)
@@ -230,6 +232,18 @@ def _marked(findings: pl.DataFrame, cases: pl.DataFrame, today: str, number: int
         why=pl.lit(None, pl.String),
     )
     return rows.update(_reopened(rows.filter(event="reopened")), on="number", include_nulls=True)
+
+
+def _with_events(rows: pl.DataFrame, today: str) -> pl.DataFrame:
+    """The same with `event` and `decision`; the facts are read only where something happened."""
+    stays = (pl.col("facts") == pl.col("was")) & (pl.col("mark") != "resolved") & pl.col("until").is_null()
+    rows, is_known = rows.with_row_index("at"), pl.col("number").is_not_null()
+    happened = rows.filter(is_known & ~stays.fill_null(False))
+    happened = happened.select("at", event=states.event(today), decision=states.ended(today))
+    rows = rows.join(happened, on="at", how="left", maintain_order="left").drop("at")
+    return rows.with_columns(
+        pl.coalesce("event", pl.when(is_known).then(pl.lit("persisting")).otherwise(pl.lit("new")))
+    )
 
 
 def _reopened(rows: pl.DataFrame) -> pl.DataFrame:
@@ -304,11 +318,16 @@ def _write(connection: sqlite3.Connection, marked: pl.DataFrame, missing: pl.Dat
 
 _HAS_CHANGED = (pl.col("event") != "persisting") | (pl.col("before") == "not_seen") | pl.col("quiet")
 _HAS_NEW_MARK = pl.col("mark") != pl.col("before")
-"""What has an entry: a case that had a finding in the last run, or is still not seen, has none."""
+"""What has an entry: a case that had a finding in the last run, or is still not seen for the same reason, has none."""
 
 
-def _entries(marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    """The run, its new cases, then every other case to which something happened."""
+def _entries(
+    marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any], *, knows_reasons: bool
+) -> Iterator[tuple[str, str, str, str]]:
+    """The run, its new cases, then every other case to which something happened.
+
+    `knows_reasons`: the history has the reason of each case that is not seen, and only another one is written.
+    """
     run_id = json.dumps(run["run"])
     yield Entry("audit", "run", details=json.dumps(run, ensure_ascii=False))
     new = marked.filter(event="new")
@@ -325,7 +344,9 @@ def _entries(marked: pl.DataFrame, missing: pl.DataFrame, run: dict[str, Any]) -
     )  # fmt: skip
     changed = marked.filter(_HAS_CHANGED & (pl.col("event") != "new"))
     yield from changed.select(pl.lit("audit").alias("by"), "event", _CASE_ID, details.alias("details")).iter_rows()
-    for mark, case, why in missing.filter(_HAS_NEW_MARK).select("mark", _CASE_ID, "why").iter_rows():
+    other_reason = pl.col("why").ne_missing(pl.col("why_before")) | pl.lit(not knows_reasons)
+    told = _HAS_NEW_MARK | (pl.col("mark") == "not_seen") & other_reason
+    for mark, case, why in missing.filter(told).select("mark", _CASE_ID, "why").iter_rows():
         yield Entry("audit", mark, case, json.dumps({"run": run["run"], "why": why}))
 
 

@@ -24,7 +24,8 @@ from auditor.runs import past
 _OPEN = State()
 _COLUMNS_OF = attrgetter(*COLUMNS)
 ROW = f"first_run, last_run, marked_run, mark, {', '.join(COLUMNS)}"
-"""The columns of a case that its history must match."""
+"""The columns of a case that its history must match, beside its facts and its `why`."""
+_WAITING = "the claims that wait for their windows"
 
 
 class Span(NamedTuple):
@@ -56,7 +57,8 @@ class CaseHistory:
         """One entry, within or after this run. Runs without an entry leave a case where it was: found, or not."""
         if event in MARKS:
             self.last = run if event in FOUND else run - 1 if self.mark in FOUND else self.last
-            self.mark, self.marked, self.why = event, run, details.get("why")
+            self.marked = self.marked if event == self.mark == "not_seen" else run  # of which only the reason changed
+            self.mark, self.why = event, details.get("why")
         self.state = after(self.state, event, by, details)
         self.facts = details.get("facts", self.facts)
         if "before" in details and self.first_facts is None:
@@ -71,7 +73,7 @@ class CaseHistory:
 
     def matches(self, began: int, facts: str, row: Sequence[object]) -> bool:
         """Whether a case that this run began stands there, with these facts and this ROW of the ledger."""
-        return self.row(began) == tuple(row) and (self.facts is None or self.facts == json.loads(facts))
+        return self.row(began) == tuple(row) and (self.facts is None or as_text(self.facts) == facts)
 
     def row(self, began: int) -> tuple[object, ...]:
         """First, last and marking run, mark, and the columns of the state, as the ledger has them."""
@@ -84,11 +86,16 @@ _UNCHANGED = CaseHistory()
 
 @dataclass(frozen=True)
 class Replay:
-    """Runs as the ledger's rows; the spans of new cases in order; finding → its history, where something happened to it."""
+    """Runs as the ledger's rows; the spans of new cases in order; finding → its history, where something happened to it.
+
+    `undecided`: the seal of the claims that wait after the last run; None where an earlier version wrote it, whose history
+    does not have each reason of a case that is not seen either.
+    """
 
     runs: Sequence[tuple[object, ...]]
     spans: Sequence[Span]
     histories: Mapping[str, CaseHistory]
+    undecided: str | None
 
 
 def replay(connection: sqlite3.Connection) -> Replay:
@@ -96,11 +103,13 @@ def replay(connection: sqlite3.Connection) -> Replay:
     runs: list[tuple[object, ...]] = []
     spans: list[Span] = []
     histories: dict[str, CaseHistory] = {}
+    undecided: str | None = None
     query = "SELECT by, what, finding, details FROM history ORDER BY number"
     for by, event, finding, text in connection.execute(query):
         details = json.loads(text)
         if event == "run":
             marks, repeats = details.pop("marks"), details.pop("repeats")
+            undecided = details.pop("undecided", None)
             for name in ("claims", "figures"):
                 details.pop(name, None)
             runs.append((len(runs) + 1, *details.values(), json.dumps(marks), repeats))
@@ -109,9 +118,11 @@ def replay(connection: sqlite3.Connection) -> Replay:
         elif event in ("restored", "began"):
             if finding:
                 histories[finding] = CaseHistory.of(details)
+            else:
+                undecided = details.get("undecided")
         else:
             histories.setdefault(finding, CaseHistory()).apply(len(runs), event, by, details)
-    return Replay(runs, spans, histories)
+    return Replay(runs, spans, histories, undecided)
 
 
 def faults(connection: sqlite3.Connection) -> Iterator[str]:
@@ -119,17 +130,21 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
     history = replay(connection)
     if connection.execute("SELECT * FROM runs ORDER BY number").fetchall() != history.runs:
         yield "the runs are not those of the history"
+    if history.undecided and history.undecided != chain.seal_undecided(connection):
+        yield f"{_WAITING} are not those of the last run"
     for span in history.spans:
         if not seal_holds(connection, span, history.histories):
             yield f"cases {span.first} to {span.last} are not those that the history says were new"
     spans, missing = iter(history.spans), sum(span.last - span.first + 1 for span in history.spans)
     not_found, span = set(history.histories), Span(0, 0, 0, "")
-    query = f"SELECT finding, facts, number, {ROW} FROM cases ORDER BY number"
-    for finding, facts, number, *row in connection.execute(query):
+    query = f"SELECT finding, facts, number, why, {ROW} FROM cases ORDER BY number"
+    for finding, facts, number, why, *row in connection.execute(query):
         while number > span.last and (following := next(spans, None)):
             span = following
         in_span = span.first <= number <= span.last
-        if not (in_span and history.histories.get(finding, _UNCHANGED).matches(span.run, facts, row)):
+        case = history.histories.get(finding, _UNCHANGED)
+        has_its_reason = not history.undecided or why == case.why
+        if not (in_span and has_its_reason and case.matches(span.run, facts, row)):
             yield f"case {number} does not stand where its history leaves it"
         missing -= in_span
         not_found.discard(finding)
@@ -182,6 +197,10 @@ def repair(connection: sqlite3.Connection, folder: Path) -> int:
     for fault in chain.faults(connection):
         raise LedgerDamaged(f"the history itself does not hold: {fault}; put a copy of the ledger back")
     history = replay(connection)
+    if history.undecided and history.undecided != chain.seal_undecided(connection):
+        raise LedgerDamaged(
+            f"{_WAITING} were changed; put a copy of the ledger back, or use `audit98968 cases restore`"
+        )
     rows = [_row(case, span, history.histories.get(case.finding, CaseHistory()))
             for span in history.spans for case in _new_cases(connection, span, history, folder)]  # fmt: skip
     columns = ("number", *CASE, "facts", *_MARK_COLUMNS, *COLUMNS)

@@ -1,6 +1,7 @@
 """A ledger that is gone, made anew from the run folders: every case as the last run that has it left it."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -54,7 +55,8 @@ def restore(connection: sqlite3.Connection, folder: Path) -> tuple[int, int, str
     )  # fmt: skip
     entries = list(_runs(names, known_runs, rows))
     chain_heads = [run.ledger.head for run, _ in runs if run.ledger.head]
-    entries.append(Entry("audit", "restored", details=json.dumps({"runs": len(runs), "heads": chain_heads})))
+    restored = {"runs": len(runs), "heads": chain_heads, "undecided": chain.seal_undecided(connection)}
+    entries.append(Entry("audit", "restored", details=json.dumps(restored)))
     entries += _case_entries(rows)
     assigned = rows.filter(pl.col("assignee").is_not_null()).select("finding", "assignee").iter_rows()
     entries += [
@@ -97,7 +99,7 @@ def runs_with_cases(folder: Path) -> list[tuple[Summary, pl.DataFrame]]:
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise UnreadableRun(run_folder, type(error).__name__) from None
         runs[run.run_id] = (run, cases)
-    latest = (folder / "latest").resolve().name
+    latest = Path(os.path.realpath(folder / "latest")).name  # a link to itself has no name and is no error
     order = _last_chain({name: run.ledger for name, (run, _) in runs.items()}, (proof.last_noted(folder), latest))
     return [runs[name] for name in order]
 

@@ -23,6 +23,9 @@ _LONGEST = 500
 _WAIT = 30.0
 """Seconds that a writer waits for another: a run writes its marks and its report in one transaction."""
 
+_RESTS = ("-wal", "-shm", "-journal")
+"""Ends of the names of SQLite's files beside the ledger."""
+
 _WAY_OUT = "put a copy of it back, or begin another with --ledger new"
 
 _OF_THE_DISK = (sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
@@ -75,6 +78,11 @@ def require_short_path(path: Path) -> None:
         raise OutputFailed(f"{path}: this path is too long for a ledger; name a shorter one with --ledger")
 
 
+def is_there(path: Path) -> bool:
+    """Whether anything but an empty file, which a killed run may leave, is in the ledger's place."""
+    return path.is_symlink() or (path.exists() and not (path.is_file() and not path.stat().st_size))
+
+
 @contextlib.contextmanager
 def opened(path: Path, *, create: bool = False, any_schema: bool = False) -> Iterator[sqlite3.Connection]:
     """The ledger, checked; `create` makes it where there is none, `any_schema`: to verify or repair it.
@@ -109,8 +117,9 @@ def archive(path: Path) -> Path | None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with _moved(path):
         path.rename(archived)
-        for rest in ("-wal", "-shm"):
-            path.with_name(path.name + rest).unlink(missing_ok=True)
+        for rest in _RESTS:  # what a damaged ledger has there may be all that is left of its last entries
+            with contextlib.suppress(FileNotFoundError):
+                path.with_name(path.name + rest).rename(archived.with_name(archived.name + rest))
     return archived
 
 
@@ -207,7 +216,7 @@ def _check(path: Path, connection: sqlite3.Connection, *, any_schema: bool) -> N
     tables = _schema(connection)
     if application != _APPLICATION and (tables or version):
         raise InputRefused(f"{path}: an SQLite file of another program; give another --ledger")
-    if 0 < version < _VERSION:
+    if version and version < _VERSION:
         raise InputRefused(
             f"{path}: an unreleased version wrote this ledger (schema {version}); export its decisions with that version, "
             "move the file away, and import them into the new ledger"

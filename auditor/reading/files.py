@@ -23,6 +23,8 @@ _SUFFIXES = (".csv", ".tsv", ".psv", ".parquet", ".pq")
 _COMPRESSED = (".gz", ".zst")
 _HIDDEN = (".", "_", "~$")
 """How the names begin that folders keep for their programs; `~$` is Excel's, for a workbook that is open."""
+_KERNEL = ("/proc/", "/sys/")
+"""Where Linux shows itself as regular files, of which some have no end."""
 _NAMED = 5
 """Most paths that a warning names."""
 
@@ -41,6 +43,9 @@ class Found:
 
     def add(self, name: str, path: Path) -> None:
         """A file as it is, or the data files below a folder; links to folders and hidden entries stay out."""
+        if f"{os.path.realpath(path)}/".startswith(_KERNEL) and not path.is_fifo():
+            problem = "a file of the kernel, which may have no end; name a file, a folder or a pipe"
+            raise InputRefused(f"{name}: {shown(path)}: {problem}")
         if not os.path.isdir(path):  # noqa: PTH112 (a closed folder on the way raises nothing)
             table_formats.refuse_files_of(name, path)
             self._add_file(path)

@@ -1,11 +1,13 @@
 """The finished runs in an output folder, of this version or an older one."""
 
 import contextlib
+import errno
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
 
+from auditor import small_files
 from auditor.run_summary import RunFigures, Summary
 
 TREND = 26
@@ -16,6 +18,8 @@ _RENAMED = {
     "evidence": {"why_not": "exclusion_reason", "at": "record_at"},
 }
 """Columns by table that older runs name otherwise."""
+_LONGEST = 1 << 28
+"""Bytes of a summary."""
 
 
 def folders(out: Path) -> list[Path]:
@@ -31,7 +35,7 @@ def day_of(column: str) -> pl.Expr:
 
 def read(path: Path) -> Summary:
     """Read a summary.json. Raises OSError, and ValueError for one that is damaged."""
-    return Summary.model_validate_json(path.read_bytes())
+    return Summary.model_validate_json(small_files.read(path, _LONGEST, plain=True))
 
 
 def history(out: Path, runs: int) -> list[Summary]:
@@ -56,5 +60,8 @@ def trend(out: Path | None, summary: Summary, known: Iterable[RunFigures] = ()) 
 
 def scan(run: Path, table: str) -> pl.LazyFrame:
     """A published table of a run with the names of this version. Reading it raises OSError and PolarsError."""
-    frame = pl.scan_parquet(run / f"{table}.parquet").rename(_RENAMED.get(table, {}), strict=False)
+    path = run / f"{table}.parquet"
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    frame = pl.scan_parquet(path).rename(_RENAMED.get(table, {}), strict=False)
     return frame.with_columns(pl.col("mark").replace("not seen", "not_seen")) if table == "cases" else frame

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import polars as pl
 
-from auditor import __version__
+from auditor import __version__, small_files
 from auditor.choices import Strata, Unit
 from auditor.errors import InputRefused, UsageError
 from auditor.judging.findings import AMOUNT, KEYS
@@ -40,6 +40,8 @@ FRAME, MANIFEST, SAMPLE = "frame.csv", "frame.json", "sample"
 """Names in the frame's folder; the sample is there as .csv and .xlsx."""
 _LARGEST = 1_000_000
 """Units that fit on the sheet of a work paper."""
+_LONGEST = 1 << 40
+"""Bytes of a run's claims."""
 _SEEDS = 2**53
 """Seeds from the system's randomness are below this: every language's numbers hold them exactly."""
 
@@ -187,7 +189,7 @@ def _check(design: Design) -> None:
 
 def _read(run: Path) -> tuple[pl.DataFrame, Summary, str]:
     try:
-        raw = (run / "claims.parquet").read_bytes()
+        raw = small_files.read(run / "claims.parquet", _LONGEST, plain=True)
         return pl.read_parquet(raw), past.read(run / "summary.json"), hashlib.sha256(raw).hexdigest()
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         problem = f"the run's files cannot be read ({type(error).__name__}); run the audit again"

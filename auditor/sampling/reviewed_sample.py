@@ -13,6 +13,7 @@ from typing import Any
 import fastexcel
 import polars as pl
 
+from auditor import small_files
 from auditor.errors import InputRefused, UsageError
 from auditor.reading.csv import open_text, read_columns
 from auditor.reading.decoding import Source
@@ -23,6 +24,8 @@ from auditor.sampling.frame import FRAME, MANIFEST, SAMPLE, chosen
 _AMOUNT = r"\$?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?"
 _MONEY = re.compile(rf"-?{_AMOUNT}|\({_AMOUNT}\)")
 _CENT, _NOISE = Decimal("0.01"), Decimal("0.000001")
+_LARGEST = 1 << 30
+"""Bytes of a file."""
 _ID, _ERROR = "unit_id", REVIEW[0]
 
 
@@ -85,7 +88,7 @@ def _cautions(manifest: Mapping[str, Any], frame: pl.DataFrame, found: Mapping[s
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return small_files.read(path, _LARGEST)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); name the reviewed sample") from None
 

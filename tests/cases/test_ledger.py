@@ -13,7 +13,7 @@ import pytest
 
 from auditor import pipeline
 from auditor import policy as policies
-from auditor.cases import chain, ledger_update, proof, queries, states, store
+from auditor.cases import chain, ledger_update, proof, queries, replay, states, store
 from auditor.cases.decide import Decision, decide
 from auditor.cases.ledger_update import LedgerUpdate
 from auditor.cases.states import State
@@ -161,6 +161,49 @@ def test_not_found_says_why(ledger_runs: LedgerRuns, row: str, selected: tuple[s
     assert ledger_runs.run(row, selected=selected)["K1 DUR001"] == "not_seen"
     assert ledger_runs.ledger_run.cases.filter(claim_id="K1")["why"].item() == why
     assert ledger_runs.run(SHORT)["K1 DUR001"] == "persisting"
+
+
+WITHOUT_DUR001 = ("DUR002", "LBK001")
+FORGED = "UPDATE cases SET why = 'forged' WHERE number = 1"
+
+
+def test_the_history_has_every_reason_of_a_case_that_is_not_seen(ledger_runs: LedgerRuns):
+    ledger_runs.run(SHORT)
+    ledger_runs.run(GOOD)
+    ledger_runs.run(SHORT, selected=WITHOUT_DUR001)
+    ledger_runs.run(SHORT, selected=WITHOUT_DUR001)
+    with store.opened(ledger_runs.path) as ledger:
+        query = "SELECT json_extract(details, '$.why') FROM history WHERE what = 'not_seen'"
+        assert ledger.execute(query).fetchall() == [("claim not audited",), ("rule not evaluated: not selected",)]
+        row = ledger.execute("SELECT marked_run, why FROM cases").fetchall()
+        ledger.execute(FORGED)
+    assert (ledger_runs.faults(), row[0][0]) == (["case 1 does not stand where its history leaves it"], 2)
+    with store.opened(ledger_runs.path) as ledger:
+        replay.repair(ledger, ledger_runs.folder)
+        assert ledger.execute("SELECT marked_run, why FROM cases").fetchall() == row
+
+
+def without_seal(entry: tuple[str, str, str, str]) -> chain.Entry:
+    return chain.Entry(*entry[:3], re.sub(', "undecided": "[0-9a-f]+"', "", entry[3]))
+
+
+def test_a_ledger_of_an_earlier_version_holds_and_gets_its_reasons(
+    ledger_runs: LedgerRuns, monkeypatch: pytest.MonkeyPatch
+):
+    ledger_runs.run(SHORT)
+    append = chain.append
+    with monkeypatch.context() as earlier:
+        earlier.setattr(chain, "append", lambda ledger, entries: append(ledger, map(without_seal, entries)))
+        ledger_runs.run(GOOD)
+    with store.opened(ledger_runs.path) as ledger:
+        ledger.execute(FORGED)
+    assert ledger_runs.faults() == []
+    ledger_runs.run(GOOD)
+    assert ledger_runs.faults() == []
+    with store.opened(ledger_runs.path) as ledger:
+        ledger.execute(FORGED)
+    assert ledger_runs.faults() == ["case 1 does not stand where its history leaves it"]
+    ledger_runs.run(GOOD)
 
 
 MARKED_ABSENT = VISITS + "V3,P3,2026-03-08 09:00,completed\n"
@@ -341,6 +384,31 @@ def test_incomplete_claims_come_back_once_their_window_has_closed(ledger_runs: L
     assert ledger_runs.ledger_run.in_summary["undecided"] == {"waiting": 0, "settled": 2}
     ledger_runs.run(GOOD, later, as_of="2026-03-20", since="2026-03-12", selected=rules)
     assert ledger_runs.result.claims["claim_id"].to_list() == ["K4"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["DELETE FROM undecided", "UPDATE undecided SET closes = '2036' || substr(closes, 5)",
+     "UPDATE undecided SET claim_id = x'00'"],
+)  # fmt: skip
+def test_claims_that_wait_are_proved(damage: str, tmp_path: Path):
+    ledger_runs = LedgerRuns(tmp_path)
+    ledger_runs.run(GOOD, as_of="2026-03-11T12:00:00", selected=(*SELECTED, "LAH001"))
+    assert ledger_runs.faults() == []
+    with store.opened(ledger_runs.path) as ledger:
+        ledger.execute(damage)
+        with pytest.raises(LedgerDamaged, match="the claims that wait for their windows were changed"):
+            replay.repair(ledger, tmp_path)
+    assert ledger_runs.faults() == ["the claims that wait for their windows are not those of the last run"]
+
+
+def test_facts_that_say_two_things_are_damage(tmp_path: Path):
+    ledger_runs = LedgerRuns(tmp_path)
+    ledger_runs.run(SHORT)
+    ledger_runs.run(SHORT.replace(",30", ",29"))
+    with store.opened(ledger_runs.path) as ledger:
+        ledger.execute("""UPDATE cases SET facts = '{"outcome":"review",' || substr(facts, 2)""")
+    assert "case 1 does not stand where its history leaves it" in ledger_runs.faults()
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from auditor.cases import proof, restore, store
-from auditor.errors import AuditError, LedgerDamaged
+from auditor.errors import AuditError, InputRefused, LedgerDamaged, UsageError
 from auditor.reports import folder as publishing
 from auditor.run_summary import LedgerPart
+from auditor.runs import past
+from auditor.sampling import frame, reviewed_sample
 from cli import run as running
 from tests.cases.test_repair import CALLS, VISITS, cases, current, decided, edited
 from tests.support.catalogue import command
@@ -299,3 +301,48 @@ def test_runs_are_restored_in_the_order_of_the_ledger(
     runs: dict[str, LedgerPart], last: tuple[str, str], order: str
 ) -> None:
     assert restore._last_chain(runs, last) == [*order]
+
+
+@pytest.mark.parametrize("words", [("list",), ("list", "--format", "json"), ("export",), ("show", "1")], ids=" ".join)
+def test_values_that_cannot_be_read_are_damage(
+    words: tuple[str, ...], out: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    edited(out, "UPDATE cases SET confirmed_on = 'x', decided_amount = x'00' WHERE number = 1")
+    assert command(["cases", words[0], str(out), *words[1:]]) == 4
+    assert "its cases have values that this program did not write" in capfd.readouterr().err
+
+
+def test_a_version_before_the_first_is_no_version(out: Path) -> None:
+    edited(out, "PRAGMA user_version = -1")
+    with pytest.raises(InputRefused, match="unreleased version"):
+        prove(out)
+
+
+def test_an_emptied_ledger_stays_empty(out: Path, tmp_path: Path) -> None:
+    (out / store.NAME).write_bytes(b"")
+    assert run(tmp_path) == 4
+    assert (out / store.NAME).read_bytes() == b""
+
+
+def test_a_ledger_that_is_kept_aside_keeps_the_files_beside_it(out: Path) -> None:
+    (out / store.NAME).write_bytes(b"damaged" * 999)
+    (out / f"{store.NAME}-journal").mkdir()
+    (out / f"{store.NAME}-wal").write_bytes(b"entries")
+    archived = store.archive(out / store.NAME)
+    assert archived is not None
+    assert archived.with_name(f"{archived.name}-wal").read_bytes() == b"entries"
+    assert not list(out.glob(f"{store.NAME}*"))
+
+
+def test_files_of_a_run_that_are_pipes_are_not_read(out: Path) -> None:
+    latest = (out / "latest").resolve()
+    for name in ("summary.json", "claims.parquet"):
+        piped(latest / name)
+    with pytest.raises(OSError, match="not a regular file"):
+        past.read(latest / "summary.json")
+    with pytest.raises(OSError, match="not a regular file"):
+        past.scan(latest, "claims")
+    with pytest.raises(InputRefused, match=r"cannot be read \(OSError\)"):
+        frame._read(latest)
+    with pytest.raises(UsageError, match="not a regular file"):
+        reviewed_sample._bytes(Path("/dev/zero"))

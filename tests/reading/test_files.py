@@ -51,6 +51,17 @@ def test_a_pipe_is_read_by_name_and_left_alone_in_a_folder(tmp_path: Path, polic
     writer.join()
 
 
+@pytest.mark.skipif(not Path("/proc/version").exists(), reason="no /proc")
+def test_files_of_the_kernel_are_refused_and_open_files_are_read(tmp_path: Path, policy: Policy):
+    (tmp_path / "link.csv").symlink_to("/proc/version")
+    for path in (Path("/proc/version"), tmp_path / "link.csv", Path("/sys")):
+        with pytest.raises(InputRefused, match="a file of the kernel, which may have no end"):
+            read_table(path, policy)
+    (tmp_path / "a.csv").write_text(TEXT)
+    with (tmp_path / "a.csv").open() as stream:
+        assert read_table(Path(f"/dev/fd/{stream.fileno()}"), policy).rows.height == 1
+
+
 def test_hidden_entries_are_passed_over_and_links_to_folders_are_strays(tmp_path: Path, policy: Policy):
     for name in (".hidden/a.csv", ".a.csv", "march/a.csv"):
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)

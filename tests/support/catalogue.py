@@ -632,6 +632,22 @@ def repair_of_an_edited_history(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def cases_of_another_program(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, a case of its ledger got a date that is none."""
+    _finished_run()
+    _sql(folder / "out" / store.NAME, "UPDATE cases SET confirmed_on = 'x'")
+    yield
+
+
+@_prepared
+def repair_of_claims_that_wait(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, a claim that waits was added to its ledger."""
+    _finished_run()
+    _sql(folder / "out" / store.NAME, "INSERT INTO undecided VALUES ('C1', '1', '98968', '', 'LAH001', 1)")
+    yield
+
+
+@_prepared
 def repair_without_the_run(folder: Path) -> Iterator[None]:
     """After a run with `--out out`, a case of its ledger was deleted, and the tables of its folder too."""
     _finished_run()

@@ -21,12 +21,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from tests.cases.test_proof import HIDDEN, REDEFINED, foldered, piped
 from tests.cases.test_proof import TABLES as TABLES_CHANGED
 from tests.cases.test_repair import DAMAGE, edited
 from tests.slow.faults.bench import CANARY, ROOT, RUN, TABLES, Clinic, Done, finish, stages
+from tests.slow.faults.ledger_kinds import kinds
+from tests.slow.faults.ledgers import Desk, Idle, Kind
 
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 COMMANDS = (RUN, ("run", *TABLES, "--fail-on", "never"), ("check", *TABLES), ("init", *TABLES[:4]), ("rules", "list"),
@@ -139,6 +142,23 @@ def damaged_ledgers(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]
             yield lambda hide=hide, gone=gone: try_it(lambda out: (hide(out), gone(out / "ledger.sqlite")))  # type: ignore[misc]
     for spoil in (linked_out, piped, foldered):
         yield lambda spoil=spoil: try_it(lambda out: spoil(out / ".entered"))  # type: ignore[misc]
+
+
+def kinds_of_damage(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
+    """Every kind of ledger_kinds.py, in this process; `--kinds A` tries those that begin with A."""
+    desk, idle = Desk(clinic.base / "desk"), []
+
+    def try_it(kind: Kind) -> None:
+        try:
+            desk.holds(kind)
+        except Idle:
+            idle.append(kind.name)
+
+    for kind in kinds():
+        if kind.name.startswith(bench.options.kinds):
+            yield partial(try_it, kind)
+    if idle:
+        print(f"    no such value to damage here: {', '.join(idle)}")
 
 
 def linked_out(note: Path) -> None:
@@ -462,6 +482,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--stops", type=int, default=60)
     parser.add_argument("--only", default="")
+    parser.add_argument("--kinds", default="")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is mounted is let go
     print(f"seed {options.seed}")
@@ -490,6 +511,7 @@ def main() -> int:
         bench.fault("held and stale locks", held)
         bench.fault("in the way", in_the_way)
         bench.fault("damaged ledgers", damaged_ledgers)
+        bench.fault("kinds of ledger damage", kinds_of_damage)
         bench.fault("umask", umasks)
         bench.fault("libraries' words", strangers)
         if root and shutil.which("strace"):
