@@ -31,6 +31,11 @@ class ByteRange(NamedTuple):
         return self.is_plain and self.greatest <= ord("9")
 
     @property
+    def has_signs(self) -> bool:
+        """Whether a text may be more than digits and signs, and hold a sign or blank that is less than the digits."""
+        return self.least < ord("0") and not self.is_number
+
+    @property
     def is_digits(self) -> bool:
         """Whether all characters are digits."""
         return self.least >= ord("0") and self.greatest <= ord("9")
@@ -71,7 +76,7 @@ def from_arrow(table: pa.Table, encoded: Collection[str]) -> tuple[pl.DataFrame,
     for name, column in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_dictionary(column.type):
             unified = column.unify_dictionaries()
-            distinct = pl.Series(unified.chunk(0).dictionary if unified.num_chunks else [], dtype=pl.String)
+            distinct = _as_series(unified.chunk(0).dictionary) if unified.num_chunks else pl.Series(dtype=pl.String)
             if name in encoded and distinct.is_unique().all():
                 texts[name] = distinct
                 column = pa.chunked_array([part.indices.view(pa.uint32()) for part in unified.chunks], pa.uint32())
@@ -83,6 +88,13 @@ def from_arrow(table: pa.Table, encoded: Collection[str]) -> tuple[pl.DataFrame,
     frame = pl.from_arrow(pa.table(columns, table.column_names))
     assert isinstance(frame, pl.DataFrame)
     return frame.rechunk(), ColumnHints(texts, byte_ranges)
+
+
+def _as_series(texts: pa.Array) -> pl.Series:
+    """As `pl.Series`, which imports all of Arrow's functions first."""
+    frame = pl.from_arrow(pa.table([texts], [""]))
+    assert isinstance(frame, pl.DataFrame)
+    return frame.to_series().cast(pl.String)
 
 
 def is_text(kind: pa.DataType) -> bool:
