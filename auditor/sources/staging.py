@@ -6,7 +6,7 @@ Source: docs/specification.md#sources.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
@@ -18,13 +18,30 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auditor.errors import InputRefused, OutputFailed
+from auditor.errors import OutputFailed
 from auditor.policy import Policy
 from auditor.reading import files
 from auditor.reading.ingest import Part, Parts, Staged
 from auditor.reading.kinds import Location
+from auditor.sources import objects
 from auditor.sources.scratch import scratch
 from auditor.sources.source import Context, Source
+
+
+@contextmanager
+def gathered(
+    paths: Mapping[str, Sequence[str]],
+    policy: Policy,
+    parent: Path | None = None,
+    *,
+    database: str | None = None,
+    sample: int | None = None,
+) -> Iterator[Parts]:
+    """As `staged`, of what each table's paths and addresses lead to."""
+    with objects.fetched(paths, parent) as fetched:
+        found = {table: files.expand(table, given) for table, given in fetched.items()}
+        with staged(found, policy, parent, database=database, sample=sample) as parts:
+            yield parts
 
 
 @contextmanager
@@ -51,14 +68,6 @@ def staged(
         with context.stack:
             parts = {table: _of_table(table, one, context) for table, one in found.items()}
         yield parts
-
-
-def refuse_on_spark(table: str, location: Location) -> None:
-    """Raise InputRefused: staged files are on this machine only."""
-    raise InputRefused(
-        f"{table}: {location.shown}: --engine spark does not read sources of the kind {location.kind.name}; use "
-        "--engine local, or export to CSV or Parquet"
-    )
 
 
 def _of_table(table: str, found: files.Found, context: Context | None) -> tuple[list[Part], tuple[str, ...]]:
