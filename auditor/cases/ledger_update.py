@@ -213,7 +213,7 @@ def _marked(findings: pl.DataFrame, cases: pl.DataFrame, today: str, number: int
     `quiet` is a case whose mark is not repeated for that reason, `decision` the one that ends where a case is reopened.
     """
     rows = findings.join(cases.rename({"facts": "was"}), on=CASE, how="left", maintain_order="left")
-    rows = rows.with_columns(event=states.event(today), decision=states.ended(today))
+    rows = _with_events(rows, today)
     event = pl.col("event")
     lately = (pl.col("decided_run") >= pl.col("marked_run")).fill_null(False) if repeats else pl.lit(False)
     again = pl.lit(repeats) & (event == "persisting") & ~pl.col("mark").is_in(GONE)
@@ -232,6 +232,18 @@ def _marked(findings: pl.DataFrame, cases: pl.DataFrame, today: str, number: int
         why=pl.lit(None, pl.String),
     )
     return rows.update(_reopened(rows.filter(event="reopened")), on="number", include_nulls=True)
+
+
+def _with_events(rows: pl.DataFrame, today: str) -> pl.DataFrame:
+    """The same with `event` and `decision`; the facts are read only where something happened."""
+    stays = (pl.col("facts") == pl.col("was")) & (pl.col("mark") != "resolved") & pl.col("until").is_null()
+    rows, is_known = rows.with_row_index("at"), pl.col("number").is_not_null()
+    happened = rows.filter(is_known & ~stays.fill_null(False))
+    happened = happened.select("at", event=states.event(today), decision=states.ended(today))
+    rows = rows.join(happened, on="at", how="left", maintain_order="left").drop("at")
+    return rows.with_columns(
+        pl.coalesce("event", pl.when(is_known).then(pl.lit("persisting")).otherwise(pl.lit("new")))
+    )
 
 
 def _reopened(rows: pl.DataFrame) -> pl.DataFrame:

@@ -144,14 +144,13 @@ _IS_DECIDED = (pl.col("state") != "open").fill_null(False)
 
 
 def event(today: str) -> pl.Expr:
-    """The mark of a finding, from `facts` and from its case: number (null without one), mark, COLUMNS, and `was`, its facts.
+    """The mark of a finding that has a case, from `facts` and from the case: mark, COLUMNS, and `was`, its facts.
 
     A decision holds for what was decided, a dismissal up to its last day.
     """
     changed = pl.col("facts") != pl.col("was")
     return (
-        pl.when(pl.col("number").is_null()).then(pl.lit("new"))
-        .when((pl.col("mark") == "resolved") | overtaken(today)).then(pl.lit("reopened"))
+        pl.when((pl.col("mark") == "resolved") | overtaken(today)).then(pl.lit("reopened"))
         .when(changed & ~_IS_DECIDED & worse(fact_in("outcome", "was"), amount_in("was"))).then(pl.lit("worse"))
         .when(changed).then(pl.lit("changed"))
         .otherwise(pl.lit("persisting"))

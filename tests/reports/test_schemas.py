@@ -20,6 +20,7 @@ SAMPLE = Path(__file__).parents[2] / "sample_data"
 _OFFSET = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d")
 FORMATS = jsonschema.FormatChecker(["date"])
 FORMATS.checks("date-time")(lambda value: not isinstance(value, str) or bool(_OFFSET.fullmatch(value)))
+LISTED = {*Path(__file__).with_name("reserved_words.txt").read_text(encoding="utf-8").split()}
 FIRST_RULES = """
     DUR001 DUR002 DUR003 LBK001 LBK002 LAH001 LAH002 FRQ001 FRQ002 FRQ003 FRQ004 FRQ005 ELG001 ELG002 ELG003 ELG004 ELG005
     ELG006 DOC001 DOC002 DOC003 DOC004 DOC005 EXC001 INT001 INT002 INT003"""
@@ -88,7 +89,8 @@ def test_engines_take_every_column_name_as_it_is(name: str) -> None:
     columns = ", ".join(outputs.TABLES[name])
     reserved = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category NOT IN ('unreserved', 'column_name')"
     with duckdb.connect() as connection:
-        assert not outputs.TABLES[name].keys() & {word for (word,) in connection.execute(reserved).fetchall()}
+        words = {word for (word,) in connection.execute(reserved).fetchall()}
+        assert words <= LISTED and not outputs.TABLES[name].keys() & words
         connection.execute(f"CREATE TABLE t ({columns.replace(', ', ' TEXT, ')} TEXT)").execute(
             f"SELECT {columns} FROM t"
         )

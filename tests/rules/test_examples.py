@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from auditor.reports.tables import without_ids
 from auditor.rules import ALL, pages
 from auditor.rules.rule import Rule
 from tests.support import compare
@@ -18,9 +19,11 @@ _each = pytest.mark.parametrize(
 
 @_each
 def test_examples_hold(rule: Rule, example: Example, tmp_path):
-    verdicts = {
-        key[0]: reported[rule.code] for key, reported in compare.verdicts(compare.run(example.world, tmp_path)).items()
-    }
+    result = compare.run(example.world, tmp_path)
+    for row in result.findings.iter_rows(named=True):
+        assert row["message"] and str(row["related_id"] or "") in row["message"]
+    assert not result.findings.select(without_ids().is_null().any()).item()
+    verdicts = {key[0]: reported[rule.code] for key, reported in compare.verdicts(result).items()}
     reported = {}
     for record in example.expected:
         outcome, _, related, *_ = verdicts[record]

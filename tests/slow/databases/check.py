@@ -19,6 +19,7 @@ from auditor.errors import InputRefused
 from auditor.policy import load
 from auditor.reading.kinds import Location, of_name
 from auditor.rules import select
+from auditor.schema.outputs import TABLES
 from auditor.sources import databases
 from auditor.sources.source import Context
 from tests.slow.databases.server import PASSWORD, USER, started
@@ -229,7 +230,15 @@ def many_visits_take_bounded_memory(folder: Path, url: str) -> None:
     print(f"  staging takes {least['staging'] / least['ADBC']:.2f} times as long as ADBC takes to read to Arrow")
 
 
-CHECKS = (findings_are_those_of_csv, types_are_exact_or_refused, all_tables_see_one_snapshot, no_secret_is_shown,
+def no_published_column_is_a_reserved_word(_: Path, url: str) -> None:
+    """Of the server's own list; `T`: may name a function or a type, but no column."""
+    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("select word from pg_get_keywords() where catcode in ('R', 'T')")
+        words = {word for (word,) in cursor.fetchall()}
+    assert len(words) > 90 and not [name for columns in TABLES.values() for name in columns if name in words]
+
+
+CHECKS = (no_published_column_is_a_reserved_word, findings_are_those_of_csv, types_are_exact_or_refused, all_tables_see_one_snapshot, no_secret_is_shown,
           errors_are_explained_and_not_quoted, many_visits_take_bounded_memory)  # fmt: skip
 
 

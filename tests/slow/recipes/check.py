@@ -53,9 +53,10 @@ def main() -> None:
 
 def _airflow(work: Path, change: Callable[[str], str], environment: Mapping[str, str], new: bool) -> str:
     python = _environment(work / "airflow", "apache-airflow")
-    (work / "airflow_dag.py").write_text(change((EXAMPLES / "airflow_dag.py").read_text(encoding="utf-8")))
+    (dags := work / "dags").mkdir(exist_ok=True)
+    (dags / "airflow_dag.py").write_text(change((EXAMPLES / "airflow_dag.py").read_text(encoding="utf-8")))
     variables = dict(environment) | {"AIRFLOW_HOME": str(work / "airflow_home"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-                                     "AIRFLOW__CORE__DAGS_FOLDER": str(work), "PYTHONPATH": str(work)}  # fmt: skip
+                                     "AIRFLOW__CORE__DAGS_FOLDER": str(dags), "PYTHONPATH": str(dags)}  # fmt: skip
     _ran([python, "-m", "airflow", "db", "migrate"], work, variables)
     printed = _ran([python, "-c", AIRFLOW], work, variables)
     return _expected(printed, f"task: success {int(new)}")
