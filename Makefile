@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE := sample_data
 
-.PHONY: audit test slow lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick cluster wheel site checkouts lowest policies databases object-stores container recipes sources
+.PHONY: audit test slow lint worlds fuzz quality-check docs browser mutation clean faults ledger-check bench bench-quick bench-sources cluster wheel site checkouts lowest policies databases object-stores container recipes sources
 
 audit: .venv/.installed
 	$(BIN)/audit98968 run --calls $(SAMPLE)/calls.csv --visits $(SAMPLE)/visits.csv --providers $(SAMPLE)/providers.csv \
@@ -87,6 +87,10 @@ object-stores: .venv/.stores
 # The same ratios at a small size, printed only; under a minute.
 bench-quick: .venv/.bench
 	$(BIN)/python -m benchmarks quick
+
+# A workbook beside fastexcel and FHIR Encounters beside polars: the ratios are printed.
+bench-sources: .venv/.bench
+	$(BIN)/python -m benchmarks.sources $(ROWS)
 
 # The same run folder from Spark: on this machine and on a cluster of two workers, one of which is killed. Needs Java 17.
 cluster: .venv/.spark

@@ -11,6 +11,7 @@ from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
 
 import python_calamine as calamine
+from polars.exceptions import ComputeError
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
@@ -26,6 +27,7 @@ _SPARSE = 50_000_000
 _FILLED = 20
 _FAULTS = (
     calamine.CalamineError,
+    ComputeError,
     BadZipFile,
     ElementTree.ParseError,
     expat.ExpatError,

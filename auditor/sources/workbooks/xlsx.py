@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, cached_property, partial
 from pathlib import PurePosixPath
 from typing import IO
 from xml.etree import ElementTree
@@ -25,8 +25,8 @@ _EMPTY_STRING = re.compile(
     % _SPACE.encode()
 )
 _ITEM = re.compile(rb"<(?:\w+:)?si(?:>|/>)")
-_ROW = re.compile(r"""\br=["'][A-Z]+(\d+)""")
-_HIDDEN = re.compile(r"""<(?:\w+:)?row\b(?=[^>]*\shidden=["'](?:1|true))[^>]*?\sr=["'](\d+)""")
+_ROW = re.compile(rb"""\br=["'][A-Z]+(\d+)""")
+_HIDDEN = re.compile(rb"""<(?:\w+:)?row\b(?=[^>]*\shidden=["'](?:1|true))[^>]*?\sr=["'](\d+)""")
 
 
 def facts(package: ZipFile, sheet: str) -> SheetFacts:
@@ -42,15 +42,15 @@ def facts(package: ZipFile, sheet: str) -> SheetFacts:
     since_1904 = properties is not None and properties.get("date1904") in ("1", "true", "on")
     found = SheetFacts(_CAPACITY, since_1904)
     styles = _styles(package, related.get("styles"))
-    empty = _empty_strings(package, related.get("sharedStrings"))
+    empty = cache(partial(_empty_strings, package, related.get("sharedStrings")))
     opened = partial(package.open, related[place])
     with opened() as stream:
         for block in _blocks(stream):
-            _survey(found, block)
-            _note(found, block.odd(styles), styles)
+            told = _survey(found, block)
+            _note(found, block.odd(styles, told=told), styles)
             found.filtered = found.filtered or b"filterColumn" in block.behind
-    found.by_column = lambda: _by_column(opened(), empty)
-    found.rows_of = lambda column: _rows_of(opened(), column, empty)
+    found.by_column = lambda: _by_column(opened(), empty())
+    found.rows_of = lambda column: _rows_of(opened(), column, empty())
     return found
 
 
@@ -58,34 +58,41 @@ def facts(package: ZipFile, sheet: str) -> SheetFacts:
 class _Block:
     """A part of a sheet: its text, the prefix of its tags, and what is behind the last row."""
 
-    text: str
+    data: bytes
     prefix: str
     behind: bytes = b""
 
-    def count(self, pattern: str) -> int:
-        return int(pl.Series([self.text]).str.count_matches(pattern).item())
+    @cached_property
+    def text(self) -> pl.Series:
+        """All of it, as a column of one text."""
+        return pl.Series("x", [self.data]).cast(pl.String)
+
+    def counts(self, **patterns: str) -> dict[str, int]:
+        """How often each pattern is there."""
+        counted = [pl.col("x").str.count_matches(pattern).alias(name) for name, pattern in patterns.items()]
+        return self.text.to_frame().select(counted).row(0, named=True)
 
     def all(self, pattern: str) -> pl.Series:
-        return pl.Series([self.text]).str.extract_all(pattern).explode().drop_nulls()
+        return self.text.str.extract_all(pattern).explode().drop_nulls()
 
     @property
-    def filled(self) -> str:
-        """The pattern of a value."""
-        return rf"<{self.prefix}(?:v|t)(?: [^>]*[^>/])?>[^<]"
+    def told(self) -> str:
+        """The pattern of a formula or an error."""
+        return rf"""<{self.prefix}f[ />]|\bt=["']e["']"""
 
-    def cells(self) -> pl.DataFrame:
-        """All cells."""
-        text = self.text.replace(f"<{self.prefix}c>", f"<{self.prefix}c >")
-        return self._cells(pl.Series([text]).str.split(f"<{self.prefix}c ").explode().slice(1))
+    def cells(self, pattern: str = "") -> pl.DataFrame:
+        """All cells, or those that have a pattern."""
+        start = f"<{self.prefix}c "
+        pieces = self.text.str.replace_all(f"<{self.prefix}c>", f"{start}>", literal=True).str.split(start)
+        pieces = pieces.explode().slice(1)
+        return self._cells(pieces.filter(pieces.str.contains(pattern)) if pattern else pieces)
 
-    def odd(self, styles: Sequence[Format]) -> pl.DataFrame:
-        """The cells that may be more than they seem: all where there are formulas or errors."""
-        if self.count(rf"""<{self.prefix}f[ />]|\bt=["']e["']"""):
-            return self.cells()
+    def odd(self, styles: Sequence[Format], *, told: bool) -> pl.DataFrame:
+        """The cells that may be more than they seem. `told`: also those with formulas and errors."""
         telling = "|".join(str(at) for at, one in enumerate(styles) if one.dated or one.digits > 1)
         style = rf"""\bs=["'](?:{telling})["']""" if telling else "[^ -~]"
-        value = rf"<{self.prefix}v>(?:-[^<]*|[0-9]+)<"
-        return self._cells(self.all(rf"<{self.prefix}c [^>]*{style}[^>]*>{value}"))
+        odd = rf"[^>]*{style}[^>]*><{self.prefix}v>(?:-[^<]*|[0-9]+)<"
+        return self.cells(f"^{odd}|{self.told}") if told else self._cells(self.all(f"<{self.prefix}c {odd}"))
 
     def _cells(self, pieces: pl.Series) -> pl.DataFrame:
         """The cells of texts: `column` as letters, `row`, `style`, `type`, `value` (null: none) and `formula`."""
@@ -102,7 +109,7 @@ class _Block:
                 row=attribute("""r=["'][A-Z]+([0-9]+)""").cast(pl.Int32),
                 style=attribute("""s=["']([0-9]+)""").cast(pl.Int32),
                 type=attribute("""t=["']([A-Za-z]+)"""),
-                value=x.str.extract(rf"{self.filled[:-4]}([^<]+)<")
+                value=x.str.extract(rf"<{self.prefix}(?:v|t)(?: [^>]*[^>/])?>([^<]+)<")
                 .str.replace(rf"^(?:{_SPACE})+$", "")
                 .replace("", None),
                 formula=x.str.contains(rf"<{self.prefix}f[ />]"),
@@ -154,26 +161,30 @@ def _blocks(stream: IO[bytes]) -> Iterator[_Block]:
             prefix = found[1] or b"" if found else b""
         data, end, behind = data.partition(b"</%bsheetData" % prefix)
         if end:
-            yield _Block(data.decode(), prefix.decode(), behind + stream.read())
+            yield _Block(data, prefix.decode(), behind + stream.read())
             return
         at = max(data.rfind(b"<%bc " % prefix), 0)
         data, rest = data[:at], data[at:]
-        yield _Block(data.decode(), prefix.decode())
-    yield _Block(rest.decode(), (prefix or b"").decode())
+        yield _Block(data, prefix.decode())
+    yield _Block(rest, (prefix or b"").decode())
 
 
-def _survey(found: SheetFacts, block: _Block) -> None:
-    """Count what is filled, how far the sheet reaches at most, and hidden rows."""
-    found.filled += block.count(block.filled)
-    if block.count(r"""r=["'][A-Z]{2}"""):
-        letters = block.all(r"""r=["'][A-Z]{2,3}""").str.slice(3).unique()
+def _survey(found: SheetFacts, block: _Block) -> bool:
+    """Count what is filled, how far the sheet reaches at most, and hidden rows; whether there are formulas or errors."""
+    wide = r"""r=["'][A-Z]{2}"""
+    values, texts = (f"</{block.prefix}{tag}>" for tag in "vt")
+    counts = block.counts(values=values, texts=texts, told=block.told, wide=wide, hidden="hidden=")
+    found.filled += counts["values"] + counts["texts"]
+    if counts["wide"]:
+        letters = block.all(rf"{wide}[A-Z]?").str.slice(3).unique()
         found.columns = max(found.columns, *(number_of(text) + 1 for text in letters))
-    end = block.text.rfind(f"</{block.prefix}v>")
-    end = end if end >= 0 else block.text.rfind(f"</{block.prefix}t>")
-    if end >= 0 and (last := _ROW.search(block.text, max(block.text.rfind(f"<{block.prefix}c ", 0, end), 0))):
-        found.last_row = max(found.last_row, int(last[1]) - 1)
-    if "hidden=" in block.text:
-        found.hidden += len(_HIDDEN.findall(block.text))
+    if (end := block.data.rfind((values if counts["values"] else texts).encode())) >= 0:
+        start = max(block.data.rfind(f"<{block.prefix}c ".encode(), 0, end), 0)
+        if last := _ROW.search(block.data, start):
+            found.last_row = max(found.last_row, int(last[1]) - 1)
+    if counts["hidden"]:
+        found.hidden += len(_HIDDEN.findall(block.data))
+    return bool(counts["told"])
 
 
 def _note(found: SheetFacts, cells: pl.DataFrame, styles: list[Format]) -> None:
