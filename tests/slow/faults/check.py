@@ -27,6 +27,7 @@ from pathlib import Path
 from tests.cases.test_proof import HIDDEN, REDEFINED, foldered, piped
 from tests.cases.test_proof import TABLES as TABLES_CHANGED
 from tests.cases.test_repair import DAMAGE, edited
+from tests.slow.faults import copies
 from tests.slow.faults.bench import CANARY, ROOT, RUN, TABLES, Clinic, Done, finish, stages
 from tests.slow.faults.ledger_kinds import kinds
 from tests.slow.faults.ledgers import Desk, Idle, Kind
@@ -159,6 +160,21 @@ def kinds_of_damage(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]
             yield partial(try_it, kind)
     if idle:
         print(f"    no such value to damage here: {', '.join(idle)}")
+
+
+def copied(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
+    """Copies while runs and decisions write: each is a state that the ledger had, or is refused."""
+    tally = [0, 0]
+
+    def try_it(number: int) -> None:
+        held, refused = copies.after(clinic, number)
+        tally[0] += held
+        tally[1] += refused
+
+    for number in range(1, 1 + bench.options.stops // 6):
+        yield partial(try_it, number)
+    print(f"    {tally[0]:,} copies hold, {tally[1]:,} are refused")
+    assert tally[0], "no copy was taken"
 
 
 def linked_out(note: Path) -> None:
@@ -511,6 +527,7 @@ def main() -> int:
         bench.fault("held and stale locks", held)
         bench.fault("in the way", in_the_way)
         bench.fault("damaged ledgers", damaged_ledgers)
+        bench.fault("copies while it is written", copied)
         bench.fault("kinds of ledger damage", kinds_of_damage)
         bench.fault("umask", umasks)
         bench.fault("libraries' words", strangers)
