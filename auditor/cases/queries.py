@@ -132,7 +132,7 @@ def days(text: str, origin: str = "--due") -> timedelta:
 
 _TYPES = {"whole number": pl.Int64(), "dollars": DOLLARS, "text": pl.String()}
 _FROM_RUN = ("payer", "policy", "message", "finding_id")
-"""What the ledger does not keep: the latest run has it, of cases with a finding, and ids with the code."""
+"""What the ledger does not keep: the last run that found a case has it, and ids with the code."""
 
 
 def zone_of(folder: Path) -> str:
@@ -143,13 +143,25 @@ def zone_of(folder: Path) -> str:
 
 
 def published(cases: pl.DataFrame, folder: Path) -> pl.DataFrame:
-    """`cases` as `queries.list_cases` has them; `folder`: the output folder, of whose latest run the time zone is taken."""
-    zone, found = zone_of(folder), pl.DataFrame(schema={"number": pl.Int64, **dict.fromkeys(_FROM_RUN, pl.String)})
-    with contextlib.suppress(OSError, ValueError, pl.exceptions.PolarsError):
-        found = past.scan(folder / "latest", "cases").select("number", *_FROM_RUN).collect()
+    """`cases` as `list_cases` has them, in the time zone of the latest run in `folder`, the output folder.
+
+    The sentence of a case without a finding is that of the last run that found it, if its folder is there.
+    """
+    zone, found = zone_of(folder), _found(folder / "latest", cases)
+    gone = cases.join(found.drop_nulls("message"), on="number", how="anti")
+    for (run,), some in gone.group_by("last_run"):
+        found = pl.concat([found.join(some, on="number", how="anti"), _found(folder / str(run), some)])
     rows = cases.rename({"finding_id": "without_code"}).join(found, on="number", how="left", maintain_order="left")
     rows = rows.with_columns(pl.col("finding_id").fill_null(pl.col("without_code")))
     return rows.select(_typed(name, column.type, rows.schema[name], zone) for name, column in TABLES["cases"].items())
+
+
+def _found(run: Path, cases: pl.DataFrame) -> pl.DataFrame:
+    """What a run's folder says of these cases; nothing where it is gone or cannot be read."""
+    with contextlib.suppress(OSError, ValueError, pl.exceptions.PolarsError):
+        rows = past.scan(run, "cases").select("number", *_FROM_RUN)
+        return rows.filter(pl.col("number").is_in(cases["number"].implode())).collect()
+    return pl.DataFrame(schema={"number": pl.Int64, **dict.fromkeys(_FROM_RUN, pl.String)})
 
 
 def _typed(name: str, kind: str, dtype: pl.DataType, zone: str) -> pl.Expr:

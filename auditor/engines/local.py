@@ -17,9 +17,8 @@ from auditor.judging.patients import Judged, audited_calls, judge_patients
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, without_copies
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated_hashes
-from auditor.reading.files import expand
 from auditor.reading.ingest import Chunk, Chunks, Part, Parts
-from auditor.sources import objects, staging
+from auditor.sources import staging
 
 _SHARE = 4
 """The part of a bounded memory that kept rows may take: what is typed and judged takes room too."""
@@ -74,9 +73,7 @@ class Local:
 
     def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy, database: str | None = None) -> Parts:
         """Each table's files; what is neither CSV nor Parquet is staged until the engine is left."""
-        fetched = self._stack.enter_context(objects.fetched(paths, self._spill_folder))
-        found = {name: expand(name, given) for name, given in fetched.items()}
-        return self._stack.enter_context(staging.staged(found, policy, self._spill_folder, database=database))
+        return self._stack.enter_context(staging.gathered(paths, policy, self._spill_folder, database=database))
 
     def scan_keys(self, scan: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
         """Scan the keys of a table."""

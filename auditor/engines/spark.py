@@ -6,10 +6,12 @@ as well (`--master sc://HOST:15002`). What a lost worker held is made again by a
 """
 
 import hashlib
+import io
 import pickle
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from pathlib import Path
@@ -28,13 +30,12 @@ from auditor.parsing.microseconds import HOUR
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates
-from auditor.reading import ingest
+from auditor.reading import ingest, paths
 from auditor.reading import parquet as parquetfile
-from auditor.reading.files import expand
+from auditor.reading.files import Signature
 from auditor.reading.ingest import Part, Parts, SourceFile
 from auditor.reading.layout import layout
-from auditor.reading.path_columns import of_path
-from auditor.sources import staging
+from auditor.sources import on_spark, staging
 
 __all__ = ["Spark", "SparkFailed"]
 
@@ -49,6 +50,19 @@ _NESTED = ("array", "struct", "map", "binary", "variant")
 
 _AT_ONCE = 8
 """Parts whose findings come to the driver at once."""
+
+_TASK = 1 << 26
+"""Bytes that one task reads, about."""
+
+_INT96 = "spark.sql.parquet.int96AsTimestamp"
+_UNREADABLE = {
+    "INT96": "the files have times in the form INT96 that Spark did not write, so that their zone is not known; write them "
+    "as TIMESTAMP, or use --engine local with [timezones] in the policy",
+    "UNSUPPORTED_TIME_TYPE": "the files have times of day, which Spark does not read; write text, or use --engine local",
+    "Illegal Parquet type": "the files have a column of a type that Spark does not read, such as nanoseconds; write "
+    "another type, or use --engine local",
+}
+"""What Spark says of Parquet files that it does not read, and our words."""
 
 _IS_LINKED = "audit98968_meets"
 
@@ -88,11 +102,13 @@ class Spark:
         self._progress = progress
         self._settings = dict(settings or {})
         self._disk = Partitions(0, spill_folder)
+        self._stack, self._spill_folder = ExitStack(), spill_folder
 
     def __enter__(self) -> Self:
         """Start or join Spark. Raises UsageError where it is not installed, SparkFailed where nobody answers."""
         self._session = connect(self._master, self._settings)
         self._thread = ThreadPoolExecutor(1)
+        self._addresses = on_spark.Addresses(self._session)
         try:
             self._disk.open()
             with errors_explained():
@@ -115,10 +131,17 @@ class Spark:
         stopping.join(timeout=30)
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._disk.remove()
+        self._stack.close()
 
     def parts(self, paths: Mapping[str, Sequence[str]], policy: Policy, database: str | None = None) -> Parts:
-        """Files of this machine one by one; addresses such as s3://... or hdfs://... as they are given."""
-        return {name: _parts(name, given) for name, given in paths.items()}
+        """Each table's files, copies of what is not CSV or Parquet here, and addresses that are Spark's own."""
+        ours = {table: [path for path in given if not on_spark.is_own(path)] for table, given in paths.items()}
+        found = self._stack.enter_context(staging.gathered(ours, policy, self._spill_folder, database=database))
+        for table, given in paths.items():
+            for path in filter(on_spark.is_own, given):
+                self._addresses.add(table, path)
+                found[table][0].append(Part(table, Path(path), address=path))
+        return found
 
     def scan_keys(self, scan: KeyScan, parts: Sequence[Part]) -> KeyScanResult:
         """Scan the keys of a table."""
@@ -127,6 +150,7 @@ class Spark:
         self._progress(f"reading {scan.table}")
         blanks = pl.concat([pl.DataFrame(schema={"id": pl.UInt64}), no_billed_ids(), no_line_dates()], how="horizontal")
         empty = blanks.with_columns(pl.col(pl.UInt64).cast(pl.Int64))
+        touched = {part.shown: _signature(part) for part in parts if not part.address}
         rows = self._typed(scan, parts, scan.columns, partial(worker.scan_chunk, scan), empty)
         rows_back = self._rows(rows)
         repeated = rows.filter("id is not null").groupBy("id").count().filter("count > 1").select("id")
@@ -141,7 +165,7 @@ class Spark:
             self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False),
             self._fetched(billed).cast(pl.String),
             self._fetched(days).with_columns(pl.col(pl.Int64).reinterpret(signed=False)).cast(no_line_dates().schema),
-            _files(parts, rows_back, digested=False),
+            _files(parts, rows_back, touched, digested=False),
         )
         rows.unpersist()
         return result
@@ -152,7 +176,8 @@ class Spark:
         scan, blanks = typer.scan, typer.scan.blanks
         typed = self._typed(scan, parts, None, partial(worker.type_chunk, typer), blanks)
         rows_back = self._rows(typed)
-        files = _files(parts, rows_back, digested=True)
+        files = _files(parts, rows_back, {}, digested=True)
+        self._addresses.require_unchanged()
         file_order = {file.path: number for number, file in enumerate(files)}
         summaries = _summaries(rows_back, file_order)
         deferred_rows = self._fetched(typed.filter("kind = 'deferred'").select(blanks.columns)).cast(blanks.schema)
@@ -252,47 +277,48 @@ class Spark:
         blanks: pl.DataFrame,
     ) -> Any:
         """A table's files, read by Spark and given to the work chunk by chunk: rows as `blanks`, and messages."""
-        results = []
         schema = f"{MESSAGE_SCHEMA}, {worker.ddl(blanks.schema)}"
+        text = scan.policy, scan.without_billing, only
+        sources: list[tuple[Any, worker.ReadChunks]] = []
         with errors_explained():
-            for part in parts:
-                if _is_parquet(part):
-                    rows, read = self._rows_of(part, scan, only)
+            if tasks := _tasks([part for part in parts if not part.address and part.buffer is None]):
+                numbers = self._session.range(0, len(tasks), 1, len(tasks))
+                sources.append((numbers, partial(worker.file_chunks, tasks, paths.placed(), *text)))
+            for part in (part for part in parts if part.address or part.buffer):
+                if part.address and not self._addresses.is_csv(part.address):
+                    sources += self._rows_of(part, scan, only)
                 else:
-                    rows = self._contents(part)
-                    read = partial(worker.text_chunks, part, scan.policy, scan.without_billing, only)
-                results.append(
-                    rows.mapInArrow(partial(worker.run_worker, read, work, blanks.schema, worker.versions()), schema)
-                )
+                    sources.append(
+                        (self._contents(part), partial(worker.text_chunks, replace(part, buffer=None), *text))
+                    )
+            results = [
+                rows.mapInArrow(partial(worker.run_worker, read, work, blanks.schema, worker.versions()), schema)
+                for rows, read in sources
+            ]
             return reduce(lambda left, right: left.union(right), results).persist()
 
     def _contents(self, part: Part) -> Any:
         """Whole files that are no Parquet; what can be read only once is sent from here."""
         if part.buffer is None:
-            return self._session.read.format("binaryFile").load(_address(part)).select("path", "content")
+            return self._session.read.format("binaryFile").load(part.address).select("_metadata.file_path", "content")
         part.buffer.seek(0)
-        return self._session.createDataFrame([(str(part.path), part.buffer.read())], "path string, content binary")
+        return self._session.createDataFrame([(str(part.path), part.buffer.read())], "file_path string, content binary")
 
-    def _rows_of(self, part: Part, scan: KeyScan, only: Sequence[str] | None) -> tuple[Any, worker.ReadChunks]:
-        """A Parquet file's wanted columns, by their places, and how a worker makes chunks of them."""
+    def _rows_of(self, part: Part, scan: KeyScan, only: Sequence[str] | None) -> list[tuple[Any, worker.ReadChunks]]:
+        """The wanted columns of Parquet files at an address, by their places, and how a worker makes chunks of them.
+
+        All files are there without rows too: one that has none is read as well.
+        """
         from pyspark.sql import functions as sql
 
-        self._session.conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
-        source_name, ignored = ingest.where(part.table, part.path), ingest.ignored(part.table, scan.without_billing)
-        footer = None
-        if not part.address:
-            with part.opened(source_name) as (stream, _):
-                footer = parquetfile.headers(source_name, stream)
-        frame = self._session.read.option("mergeSchema", "true").parquet(_address(part))
+        where, ignored = f"{part.table}: {paths.shown(part.address)}", ingest.ignored(part.table, scan.without_billing)
+        frame = self._parquet(where, part.address)
         types = [kind for _, kind in frame.dtypes]
-        path = {} if part.address else of_path(part.path)
         found = layout(
-            source_name, part.table, scan.policy, frame.columns, path, ignored, only,
+            where, part.table, scan.policy, frame.columns, {}, ignored, only,
             lambda at: at < len(types) and not types[at].startswith(_NESTED),
         )  # fmt: skip
-        if footer:
-            ingest.in_utc(found, footer)
-        wanted, mapped = found.wanted, found.mapped
+        wanted = found.wanted
         quoted = [f"`{name.replace('`', '``')}`" for name in frame.columns]
         times = [
             p
@@ -305,10 +331,27 @@ class Spark:
         dates_only = self._collected(frame.select(*days))[0].asDict() if days else {}
         columns = [sql.col(quoted[p]).alias(str(p)) for p in found.read]
         row_source = sql.col("_metadata.file_path").alias("path"), sql.col("_metadata.row_index").alias("record")
-        mapping = {name: tuple(found.names[p] for p in many) for name, many in mapped.positions.items()}
-        return frame.select(*columns, *row_source), partial(
-            worker.parquet_chunks, part, found, dates_only, worker.file_frame(mapping, found.unused)
-        )
+        rows, names = frame.select(*columns, *row_source), self._addresses.files(part.address)
+        empty = self._wait(rows.limit(0).toArrow)
+        return [
+            (self._session.range(1), partial(worker.empty_chunks, found, dates_only, empty, names)),
+            (rows, partial(worker.parquet_chunks, found, dates_only)),
+        ]
+
+    def _parquet(self, where: str, address: str) -> Any:
+        """Parquet files at an address. Raises InputRefused for times of which nothing says in which zone they are."""
+        conf = self._session.conf
+        conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
+        conf.set(_INT96, "false")  # refuses that form but where the footer names Spark
+        try:
+            return self._session.read.option("mergeSchema", "true").parquet(address)
+        except Exception as error:
+            cause = next((words for sign, words in _UNREADABLE.items() if sign in str(error)), None)
+            if cause is None:
+                raise
+            raise InputRefused(f"{where}: {cause}") from None
+        finally:
+            conf.set(_INT96, "true")
 
     def _rows(self, results: Any) -> list[Any]:
         """The messages of the workers. Raises what they refused."""
@@ -339,59 +382,72 @@ class Spark:
         return self._thread.submit(call).result()
 
 
-def _parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
-    found = expand(name, [path for path in paths if "://" not in path])
-    for location in found.located:
-        staging.refuse_on_spark(name, location)
-    addresses = [Part(name, Path(path), address=path) for path in paths if "://" in path]
-    return [*(Part(name, path) for path in found.paths), *addresses], found.warnings(name)
+def _tasks(parts: Sequence[Part]) -> list[list[worker.Piece]]:
+    """Files, and large ones of Parquet in runs of row groups, in tasks of about `_TASK` bytes."""
+    tasks: list[list[worker.Piece]] = []
+    room = 0
+    for part in parts:
+        with part.opened(part.where) as (stream, _):
+            is_parquet = stream.read(4) == b"PAR1"
+            sizes = parquetfile.sizes(part.where, stream) if is_parquet else []
+            whole = stream.seek(0, io.SEEK_END)
+        runs = _runs(sizes)
+        pieces = [replace(part, groups=groups) for groups in runs] if len(runs) > 1 else [part]
+        for piece in pieces:
+            if room <= 0:
+                tasks.append([])
+                room = _TASK
+            room -= whole // len(pieces)
+            tasks[-1].append((piece, part.path.absolute()))
+    return tasks
 
 
-def _files(parts: Sequence[Part], rows_back: Iterable[Any], *, digested: bool) -> tuple[SourceFile, ...]:
-    """The files of a table as the workers read them; those of this machine are digested here, if they are."""
-    local_parts = {ingest.shown(part.path): part for part in parts if not part.address}
+def _signature(part: Part) -> Signature | None:
+    with part.opened(part.where) as (_, touched):
+        return None if part.staged else touched
+
+
+def _runs(sizes: Sequence[int]) -> list[range]:
+    """Row groups of these sizes one after another, in runs of about `_TASK` unpacked bytes."""
+    runs, room = list[range](), 0
+    for number, size in enumerate(sizes):
+        if room <= 0:
+            runs.append(range(number, number))
+            room = _TASK
+        runs[-1] = range(runs[-1].start, number + 1)
+        room -= size
+    return runs
+
+
+def _files(
+    parts: Sequence[Part], rows_back: Iterable[Any], touched: Mapping[str, Signature | None], *, digested: bool
+) -> tuple[SourceFile, ...]:
+    """The files of a table as the workers read them; those that were read in pieces are digested here, if they are."""
     files: dict[str, SourceFile] = {}
     for row in (row for row in rows_back if row["kind"] == "file"):
-        pairs, path = pl.read_ipc(row["body"]), row["file"]
-        mapping: dict[str, tuple[str, ...]] = {}
-        for column, header in pairs.select("column", "header").iter_rows():
-            mapping[column] = (*mapping.get(column, ()), header)
-        unused, rows, facts = mapping.pop("", ()), pairs["rows"][0], pickle.loads(pairs["facts"][0])
-        if path in files:
-            rows, facts = files[path].rows + rows, files[path].facts + facts
-        files[path] = SourceFile(
-            path, 0, "", rows, mapping, unused, Path(path), None, facts, "csv" if _is_csv(path) else "parquet"
-        )
-    for path, part in local_parts.items():
-        with part.opened(path) as (stream, touched):
-            digest, size = hashlib.sha256(), 0
-            while digested and (block := stream.read(1 << 20)):
-                digest.update(block)
-                size += len(block)
-        kind = "parquet" if _is_parquet(part) else "csv"
-        files[path] = replace(
-            files[path], bytes=size, sha256=digest.hexdigest(), origin=part.path, signature=touched, kind=kind
-        )
-    return tuple(files[path] for path in [*local_parts, *sorted(files.keys() - local_parts.keys())])
+        file: SourceFile = pickle.loads(row["body"])
+        if before := files.get(file.path):
+            file = replace(file, rows=before.rows + file.rows, facts=before.facts + file.facts)
+        files[file.path] = file
+    here = {part.shown: part for part in parts if not part.address}
+    for path, part in here.items():
+        if digested and not files[path].sha256:
+            size, digest = _digest(part)
+            files[path] = replace(files[path], bytes=size, sha256=digest)
+        files[path] = replace(files[path], signature=touched.get(path))
+    return tuple(files[path] for path in [*here, *sorted(files.keys() - here.keys())])
+
+
+def _digest(part: Part) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    with part.opened(part.where) as (stream, _):
+        while block := stream.read(1 << 20):
+            digest.update(block)
+            size += len(block)
+    return size, digest.hexdigest()
 
 
 def _summaries(rows_back: Iterable[Any], file_order: Mapping[str, int]) -> list[ChunkSummary]:
     """The summaries of chunks that our own workers pickled, in the order of files and records."""
     rows = [row for row in rows_back if row["kind"] == "summary"]
     return [pickle.loads(row["body"]) for row in sorted(rows, key=lambda row: (file_order[row["file"]], row["record"]))]
-
-
-def _is_parquet(part: Part) -> bool:
-    if part.address:
-        return not _is_csv(part.address)
-    with part.opened(ingest.where(part.table, part.path)) as (stream, _):
-        return part.buffer is None and stream.read(4) == b"PAR1"
-
-
-def _address(part: Part) -> str:
-    return part.address or part.path.absolute().as_uri()
-
-
-def _is_csv(path: str) -> bool:
-    """Whether an address is that of CSV, by its name."""
-    return path.lower().removesuffix(".gz").removesuffix(".zst").endswith((".csv", ".tsv", ".psv"))

@@ -24,12 +24,13 @@ from auditor.judging.patients import judge_patients
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkTyper
 from auditor.prefilter.key_scan import KeyScan
-from auditor.reading import ingest
-from auditor.reading.dictionary import from_arrow
+from auditor.reading import ingest, paths
+from auditor.reading.dictionary import ColumnHints, from_arrow
 from auditor.reading.file_facts import FileFacts
-from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Part
+from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Part, SourceFile
 from auditor.reading.layout import Layout
 from auditor.reading.parquet import as_text
+from auditor.sources import on_spark
 from auditor.windows import calls as call_windows
 from auditor.windows.calls import NO_SPANS
 
@@ -38,10 +39,13 @@ MESSAGE_SCHEMA = "kind string, file string, record long, body binary"
 _MESSAGE_COLUMNS = {"kind": pl.String(), "file": pl.String(), "record": pl.Int64(), "body": pl.Binary()}
 _ROWS = ("row", "deferred", "span")
 
-ReadChunks = Callable[[Iterable[pa.RecordBatch]], Iterator[tuple[str, int, Chunk | pl.DataFrame]]]
-"""Batches → file, first record, and a chunk, or a file's columns and rows (`file_frame`)."""
+Read = Iterator[tuple[str, int, Chunk | SourceFile]]
+"""A file, a number that grows along it, and a chunk, or what was read of the file."""
+ReadChunks = Callable[[Iterable[pa.RecordBatch]], Read]
 ChunkWork = Callable[[Chunk], Iterator[tuple[str, pl.DataFrame | bytes]]]
 """A chunk → frames by kind, or one pickled object."""
+Piece = tuple[Part, Path]
+"""A file, or some row groups of it, and its absolute path."""
 
 
 def scan_chunk(scan: KeyScan, chunk: Chunk) -> Iterator[tuple[str, pl.DataFrame | bytes]]:
@@ -73,7 +77,7 @@ def run_worker(
 
     def messages() -> Iterator[pl.DataFrame]:
         for file, record, item in read(batches):
-            frames = work(item) if isinstance(item, Chunk) else iter([("file", item)])
+            frames = work(item) if isinstance(item, Chunk) else iter([("file", pickle.dumps(item))])
             for kind, found in frames:
                 if isinstance(found, pl.DataFrame) and kind in _ROWS:
                     yield found.with_columns(kind=pl.lit(kind))
@@ -85,65 +89,78 @@ def run_worker(
         yield from arrow(pl.concat([empty, frame], how="diagonal")).to_batches()
 
 
-def parquet_chunks(
-    part: Part,
-    found: Layout,
-    dates_only: Mapping[str, bool],
-    file_columns: pl.DataFrame,
-    batches: Iterable[pa.RecordBatch],
-) -> Iterator[tuple[str, int, Chunk | pl.DataFrame]]:
-    """Rows of Spark's Parquet reader: columns by their places, `path` and `record`. `file_columns`: the file's columns."""
-    source_name, wanted = found.where, found.wanted
-    joined = {str(p) for many in wanted.values() if len(many) > 1 for p in many}
-    path = pl.col("path") if part.address else pl.lit(ingest.shown(part.path))
+def parquet_chunks(found: Layout, dates_only: Mapping[str, bool], batches: Iterable[pa.RecordBatch]) -> Read:
+    """Rows of Spark's Parquet reader: columns by their places, `path` and `record`."""
     for batch in batches:
-        frame, hints = from_arrow(pa.Table.from_batches([batch]), ())
-        texts = frame.select(
-            *(
-                as_text(source_name, name, pl.col(name), dtype, name in joined, pl.lit(dates_only.get(name))).alias(
-                    name
-                )
-                for name, dtype in frame.drop("path", "record").schema.items()
-            ),
-            source_file=path,
-            source_record=(pl.col("record") + 1).cast(pl.UInt32),
-        )
-        for (file,), all_rows in texts.group_by("source_file", maintain_order=True):
-            first = all_rows["source_record"][0]
-            rows, left, facts = found.records(all_rows, hints)
-            left = ingest.of_canonical(left, wanted)
-            chunk = ingest.canonical(source_name, rows, wanted, left)
-            yield str(file), first, Chunk(chunk, pl.DataFrame(schema=REJECT_SCHEMA), hints=left)
-            yield (
-                str(file),
-                first,
-                _counted(file_columns, all_rows.height, facts + FileFacts(zoned=ingest.zoned(chunk))),
-            )
+        texts, hints = _texts(found, dates_only, pa.Table.from_batches([batch]))
+        for (file,), rows in texts.group_by("source_file", maintain_order=True):
+            yield from _chunks_of(found, str(file), rows["source_record"][0], rows, hints)
+
+
+def empty_chunks(
+    found: Layout, dates_only: Mapping[str, bool], empty: pa.Table, files: Sequence[str], _: Iterable[pa.RecordBatch]
+) -> Read:
+    """The same, without rows, of each file."""
+    texts, hints = _texts(found, dates_only, empty)
+    for file in files:
+        yield from _chunks_of(found, file, 0, texts, hints)
+
+
+def _texts(found: Layout, dates_only: Mapping[str, bool], table: pa.Table) -> tuple[pl.DataFrame, ColumnHints]:
+    joined = {str(p) for many in found.wanted.values() if len(many) > 1 for p in many}
+    frame, hints = from_arrow(table, ())
+    texts = {
+        name: as_text(found.where, name, pl.col(name), dtype, name in joined, pl.lit(dates_only.get(name)))
+        for name, dtype in frame.drop("path", "record").schema.items()
+    }
+    return frame.select(**texts, source_file="path", source_record=(pl.col("record") + 1).cast(pl.UInt32)), hints
+
+
+def _chunks_of(found: Layout, file: str, number: int, all_rows: pl.DataFrame, hints: ColumnHints) -> Read:
+    rows, left, facts = found.records(all_rows, hints)
+    left = ingest.of_canonical(left, found.wanted)
+    chunk = ingest.canonical(found.where, rows, found.wanted, left)
+    yield file, number, Chunk(chunk, pl.DataFrame(schema=REJECT_SCHEMA), hints=left)
+    mapping = {name: tuple(found.names[p] for p in many) for name, many in found.mapped.positions.items()}
+    facts += FileFacts(zoned=ingest.zoned(chunk))
+    yield (
+        file,
+        number,
+        SourceFile(file, 0, "", all_rows.height, mapping, found.unused, Path(file), None, facts, "parquet"),
+    )
 
 
 def text_chunks(
     part: Part, policy: Policy, without_billing: bool, only: Sequence[str] | None, batches: Iterable[pa.RecordBatch]
-) -> Iterator[tuple[str, int, Chunk | pl.DataFrame]]:
-    """Whole CSV files: `path` and `content`."""
+) -> Read:
+    """Whole CSV files: `file_path` and `content`."""
     for row in (row for batch in batches for row in batch.to_pylist()):
-        copy = Part(part.table, Path(row["path"]) if part.address else part.path, buffer=io.BytesIO(row["content"]))
-        record = 1
-        for item in ingest.read_part(copy, policy, without_billing=without_billing, only=only):
-            if isinstance(item, Chunk):
-                yield ingest.shown(copy.path), record, item
-                record += item.frame.height + item.malformed.height
-            else:
-                yield item.path, 1, _counted(file_frame(item.mapping, item.unused), item.rows, item.facts)
+        path = Path(row["file_path"]) if part.address else part.path
+        copy = Part(part.table, path, buffer=io.BytesIO(row["content"]))
+        yield from _chunks(copy, policy, without_billing, only)
 
 
-def _counted(file_columns: pl.DataFrame, rows: int, facts: FileFacts) -> pl.DataFrame:
-    return file_columns.with_columns(rows=pl.lit(rows), facts=pl.lit(pickle.dumps(facts)))
+def file_chunks(
+    tasks: Sequence[Sequence[Piece]],
+    placed: Mapping[str, str],
+    policy: Policy,
+    without_billing: bool,
+    only: Sequence[str] | None,
+    batches: Iterable[pa.RecordBatch],
+) -> Read:
+    """Files that every machine sees, by the numbers of tasks, read as in one process. `placed`: that of `paths`."""
+    paths.also_placed(placed)
+    for number in (number for batch in batches for number in batch.column(0).to_pylist()):
+        for part, path in tasks[number]:
+            with on_spark.opened(part, path) as stream:
+                yield from _chunks(replace(part, buffer=stream), policy, without_billing, only)
 
 
-def file_frame(mapping: Mapping[str, Sequence[str]], unused: Sequence[str]) -> pl.DataFrame:
-    """A file's headers and the canonical columns that they make up; blank for those that nobody needs."""
-    pairs = [(column, name) for column, names in mapping.items() for name in names] + [("", name) for name in unused]
-    return pl.DataFrame(pairs, schema=["column", "header"], orient="row")
+def _chunks(part: Part, policy: Policy, without_billing: bool, only: Sequence[str] | None) -> Read:
+    number = part.groups.start << 32 if part.groups else 0
+    for item in ingest.read_part(part, policy, without_billing=without_billing, only=only):
+        yield part.shown, number, item
+        number += 1
 
 
 def own_spans(blanks: Mapping[str, pl.DataFrame], context: AuditContext, records: pa.Table) -> pa.Table:

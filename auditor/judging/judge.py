@@ -61,10 +61,11 @@ def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy | None)
     considered, supporting = [pl.DataFrame(schema=_EVIDENCE)], [pl.DataFrame(schema=_EVIDENCE | _IN_MESSAGE)]
     for over, records in _supported(record_sets, on, policy):
         for rule in (rule for rule in over if rule.over != "claim"):
-            applicable = _applicable(records, rule, outcomes)
+            beyond = outcomes.filter(pl.col(rule.code) == Outcome.NOT_APPLICABLE)["line"]
+            applies = ~pl.col("line").is_in(beyond.implode())
             if rule.shows_record:
-                considered.append(_records(applicable, rule))
-            found = applicable.filter(pl.col(rule.code) >= Outcome.REVIEW)
+                considered.append(_records(records, rule).filter(pl.col("outcome").is_not_null() & applies))
+            found = records.filter((pl.col(rule.code) >= Outcome.REVIEW) & applies)
             supporting.append(_records(found, rule, **_in_message(found, rule)))
         outcomes = _strengthened(outcomes, _strongest(records, over))
     best = _best(pl.concat(supporting), [rule.code for rule in on if not rule.shows_record])
@@ -174,12 +175,6 @@ def in_force(policy: Policy) -> pl.Expr:
     day, always = pl.col("service_date"), pl.lit(True)
     after = day >= policy.effective_from if policy.effective_from else always
     return after & (day <= policy.effective_to if policy.effective_to else always)
-
-
-def _applicable(records: pl.DataFrame, rule: Rule, outcomes: pl.DataFrame) -> pl.DataFrame:
-    """The records that a rule considers for the claims that it applies to."""
-    beyond = outcomes.filter(pl.col(rule.code) == Outcome.NOT_APPLICABLE)["line"]
-    return records.filter(pl.col(rule.code).is_not_null() & ~pl.col("line").is_in(beyond.implode()))
 
 
 def _records(records: pl.DataFrame, rule: Rule, **more: pl.Expr) -> pl.DataFrame:

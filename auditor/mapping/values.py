@@ -21,10 +21,9 @@ from auditor.policy import Policy
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding, ingest
 from auditor.reading import parquet as parquetfile
-from auditor.reading.files import expand
 from auditor.reading.ingest import Part
 from auditor.schema.tables import Column, Kind, fold_term
-from auditor.sources import objects, staging
+from auditor.sources import staging
 
 SAMPLE = 5000
 """Rows looked at per table."""
@@ -127,10 +126,7 @@ class Export:
 
 def read(table: str, paths: Sequence[str], policy: Policy, database: str | None = None) -> Export:
     """As `of_parts`, of the files that paths lead to."""
-    with (
-        objects.fetched({table: paths}, None) as fetched,
-        staging.staged({table: expand(table, fetched[table])}, policy, database=database, sample=SAMPLE) as found,
-    ):
+    with staging.gathered({table: paths}, policy, database=database, sample=SAMPLE) as found:
         return of_parts(found[table][0], policy)
 
 

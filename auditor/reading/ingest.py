@@ -59,7 +59,8 @@ class Staged:
 class Part:
     """A file of a table. `address`: where it is not on this machine. `buffer`: all of what can be read only once.
 
-    `staged`: what the file holds that the program wrote itself, of a source of another kind.
+    `staged`: what the file holds that the program wrote itself, of a source of another kind. `groups`: the row groups of a
+    Parquet file that are read (None: all).
     """
 
     table: str
@@ -67,6 +68,7 @@ class Part:
     address: str = ""
     buffer: BinaryIO | None = None
     staged: Staged | None = None
+    groups: range | None = None
 
     @property
     def origin(self) -> Path:
@@ -193,11 +195,12 @@ def read_part(
     source_name, path = part.where, part.shown
     ignored_columns = ignored(part.table, without_billing)
     rows, facts = 0, FileFacts()
+    whole_file = only is None and part.groups is None
     try:
         with part.opened(source_name) as (stream, touched):
             whole = stream.seek(0, io.SEEK_END) or 1
             stream.seek(0)
-            source = Source(source_name, stream, digested=only is None, expansion=policy.max_expansion)
+            source = Source(source_name, stream, digested=whole_file, expansion=policy.max_expansion)
             is_parquet = source.head in PARQUET
             reading = _parquet if is_parquet else _csv
             columns, frames = reading(source_name, part, source, policy, ignored_columns, chunk_bytes, only)
@@ -212,7 +215,7 @@ def read_part(
                 malformed = [(path, record, "", reason, None) for record, reason in reasons.items()]
                 rejects = pl.DataFrame(malformed, schema=REJECT_SCHEMA, orient="row")
                 yield Chunk(frame, rejects, stream.tell() / whole, hints)
-            size, digest = source.finish() if only is None else (0, "")
+            size, digest = source.finish() if whole_file else (0, "")
     except MemoryError:
         problem = "there is not enough memory to read it; export it in several files or as Parquet"
         raise InputRefused(f"{source_name}: {problem}") from None
@@ -262,12 +265,13 @@ def _parquet(
     parquetfile.refuse_encrypted(source_name, source.stream)
     footer = parquetfile.headers(source_name, source.stream)
     if not part.staged:
-        source.require_size(footer.cells * _CELL, source.stream.seek(0, io.SEEK_END))
+        source.require_size(len(footer.names) * sum(footer.rows) * _CELL, source.stream.seek(0, io.SEEK_END))
     found = layout(
         source_name, part.table, policy, tuple(name for name in footer.names if name != RECORD), of_path(part.origin),
         ignored, only, lambda at: at >= len(footer.names) or footer.names[at] not in footer.odd,
     )  # fmt: skip
-    return found, _numbered(source, found, in_utc(found, footer), own=RECORD in footer.names)
+    first = 1 + sum(footer.rows[: part.groups.start] if part.groups else ())
+    return found, _numbered(source, found, in_utc(found, footer), first, part.groups, own=RECORD in footer.names)
 
 
 def in_utc(found: Layout, footer: parquetfile.Headers) -> frozenset[str]:
@@ -282,15 +286,16 @@ def in_utc(found: Layout, footer: parquetfile.Headers) -> frozenset[str]:
     return footer.int96 if footer.by_spark else frozenset()
 
 
-def _numbered(source: Source, found: Layout, utc: frozenset[str], *, own: bool) -> Iterator[csvfile.Columns]:
-    """`own`: whether the file itself numbers its records."""
+def _numbered(
+    source: Source, found: Layout, utc: frozenset[str], record: int, groups: range | None, *, own: bool
+) -> Iterator[csvfile.Columns]:
+    """`record`: the first one's number. `own`: whether the file itself numbers its records."""
     names = found.names
     joined = {names[position] for many in found.mapped.positions.values() if len(many) > 1 for position in many}
     repeating = {names[position] for position in _repeating(found.table, found)}
-    record = 1
     columns = [names[position] for position in found.read] + [RECORD] * own
     for frame, hints in parquetfile.read_columns(
-        found.where, source.stream, columns, joined & set(columns), repeating, in_utc=utc
+        found.where, source.stream, columns, joined & set(columns), repeating, in_utc=utc, groups=groups
     ):
         at = dict(zip([*map(str, found.read), *["record"] * own], frame.columns, strict=True))
         rows = pl.DataFrame({new: frame[old] for new, old in at.items()})

@@ -62,13 +62,13 @@ def refuse_encrypted(where: str, stream: BinaryIO, size: int | None = None) -> N
 
 @dataclass(frozen=True)
 class Headers:
-    """A file's column names, the number of its cells, and its columns of instants in the form INT96.
+    """A file's column names, the rows of its row groups, and its columns of instants in the form INT96.
 
     `by_spark`: whether the footer names Spark, whose INT96 is in UTC. `odd`: nested columns and those of bytes.
     """
 
     names: tuple[str, ...]
-    cells: int
+    rows: tuple[int, ...]
     int96: frozenset[str]
     by_spark: bool
     odd: frozenset[str]
@@ -82,7 +82,14 @@ def headers(where: str, stream: BinaryIO) -> Headers:
         int96 = frozenset(column.path for column in columns if column.physical_type == "INT96")
         made_by = b" ".join((file.metadata.created_by.encode(), *keys)).lower()
         odd = frozenset(field.name for field in schema if not _is_plain(field.type))
-        return Headers(tuple(schema.names), len(schema.names) * file.metadata.num_rows, int96, b"spark" in made_by, odd)
+        rows = tuple(file.metadata.row_group(number).num_rows for number in range(file.num_row_groups))
+        return Headers(tuple(schema.names), rows, int96, b"spark" in made_by, odd)
+
+
+def sizes(where: str, stream: BinaryIO) -> list[int]:
+    """The unpacked bytes of each row group."""
+    with opened(where, stream) as file:
+        return [file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups)]
 
 
 def read_columns(
@@ -93,11 +100,12 @@ def read_columns(
     repeating: Collection[str] = (),
     rows: int = CHUNK,
     in_utc: Collection[str] = (),
+    groups: range | None = None,
 ) -> Iterator[tuple[pl.DataFrame, ColumnHints]]:
     """The wanted columns, each by its place among them, in chunks, at least one.
 
     Those of `joined` become text whatever they hold; those of `repeating` that repeat a few values are dictionary-encoded;
-    the instants of `in_utc` are in UTC, although their type does not say so.
+    the instants of `in_utc` are in UTC, although their type does not say so. `groups`: the row groups (None: all).
     """
     with opened(where, stream) as file:
         low_cardinality = [name for name in _low_cardinality(file) if name in repeating]
@@ -106,7 +114,7 @@ def read_columns(
         file = pq.ParquetFile(
             stream, metadata=file.metadata, read_dictionary=low_cardinality, coerce_int96_timestamp_unit="us"
         )
-        for frame, hints in _frames(where, file, list(wanted), rows, low_cardinality):
+        for frame, hints in _frames(where, file, list(wanted), rows, low_cardinality, groups):
             columns, texts, byte_ranges = [], dict(hints.texts), dict(hints.byte_ranges)
             for name, column in zip(wanted, frame, strict=True):
                 if name in in_utc:
@@ -137,12 +145,17 @@ def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFra
 
 
 def _frames(
-    where: str, file: pq.ParquetFile, wanted: list[str], rows: int, low_cardinality: Collection[str] = ()
+    where: str,
+    file: pq.ParquetFile,
+    wanted: list[str],
+    rows: int,
+    low_cardinality: Collection[str] = (),
+    groups: range | None = None,
 ) -> Iterator[tuple[pl.DataFrame, ColumnHints]]:
     batches: list[pa.RecordBatch] = []
     held, yielded = 0, False
-    each = _groups_together(file, rows)
-    for batch in chain.from_iterable(file.iter_batches(rows, groups, wanted, use_threads=False) for groups in each):
+    each = _groups_together(file, rows, range(file.num_row_groups) if groups is None else groups)
+    for batch in chain.from_iterable(file.iter_batches(rows, some, wanted, use_threads=False) for some in each):
         batches.append(batch.select(wanted))
         held += batch.num_rows
         if held * 2 >= rows:
@@ -153,10 +166,10 @@ def _frames(
         yield _frame(where, pa.Table.from_batches(batches, None if batches else schema), low_cardinality)
 
 
-def _groups_together(file: pq.ParquetFile, rows: int) -> Iterator[list[int]]:
-    """The numbers of the row groups, in order; small ones are read at once, since each reading has its price."""
+def _groups_together(file: pq.ParquetFile, rows: int, numbers: range) -> Iterator[list[int]]:
+    """The numbers of row groups, in order; small ones are read at once, since each reading has its price."""
     groups, held = list[int](), 0
-    for number in range(file.num_row_groups):
+    for number in numbers:
         groups.append(number)
         held += file.metadata.row_group(number).num_rows
         if held * 2 >= rows:

@@ -1,6 +1,7 @@
 """How paths are shown. Source: docs/specification.md#files."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from auditor.schema.names import without_credentials
@@ -12,6 +13,16 @@ _ADDRESSES: dict[str, str] = {}
 def place(folder: Path, address: str) -> None:
     """Show what is in a folder by the address that it was copied from."""
     _ADDRESSES[f"{folder}{os.sep}"] = f"{address}/"
+
+
+def placed() -> dict[str, str]:
+    """What was placed, for `also_placed` in another process."""
+    return dict(_ADDRESSES)
+
+
+def also_placed(elsewhere: Mapping[str, str]) -> None:
+    """Show what another process placed as that process does."""
+    _ADDRESSES.update(elsewhere)
 
 
 def forget(parent: Path) -> None:

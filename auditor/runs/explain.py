@@ -107,13 +107,20 @@ def explain(folder: Path, claim_id: str) -> list[ClaimExplanation]:
 
 def _claim_of(run: Path, text: str) -> str:
     """The claim id that a text is, or that of the finding id or the case number that it is; else the text."""
-    is_claim = past.scan(run, "claims").filter(pl.col("claim_id") == text).head(1).collect().height
-    names = [name for name in ("finding_id", "case_number") if name in past.scan(run, "findings").collect_schema()]
-    if is_claim or not names:
+    if past.scan(run, "claims").filter(pl.col("claim_id") == text).head(1).collect().height:
         return text
-    same = pl.any_horizontal(pl.col(name).cast(pl.String) == text.removeprefix("#") for name in names)
-    found = past.scan(run, "findings").filter(same).select("claim_id").head(1).collect()
-    return str(found.item()) if found.height else text
+    for table, number in {"findings": "case_number", "cases": "number"}.items():  # a resolved case has no finding
+        if not (run / f"{table}.parquet").exists():
+            continue
+        rows = past.scan(run, table)
+        names = {"finding_id", number} & set(rows.collect_schema())
+        same = pl.any_horizontal(
+            pl.lit(False), *(pl.col(name).cast(pl.String) == text.removeprefix("#") for name in names)
+        )
+        found = rows.filter(same).select("claim_id").head(1).collect()
+        if found.height:
+            return str(found.item())
+    return text
 
 
 def _nearest(claim_id: str, pool: pl.Series) -> str:

@@ -29,7 +29,7 @@ def fetched(given: Mapping[str, Sequence[str]], parent: Path | None) -> Iterator
 
     Raises InputRefused for what cannot be fetched whole, OutputFailed where there is no room for it.
     """
-    if not any(_scheme(path) for several in given.values() for path in several):
+    if not any(scheme(path) for several in given.values() for path in several):
         yield {table: list(several) for table, several in given.items()}
         return
     roots: dict[str, Path] = {}
@@ -40,27 +40,28 @@ def fetched(given: Mapping[str, Sequence[str]], parent: Path | None) -> Iterator
             paths.forget(folder)
 
 
-def _scheme(path: str) -> str:
-    scheme, colon, _ = path.partition("://")
-    return scheme.lower() if colon and scheme.lower() in _SCHEMES else ""
+def scheme(path: str) -> str:
+    """The scheme of an address that is fetched; empty for other paths."""
+    given, colon, _ = path.partition("://")
+    return given.lower() if colon and given.lower() in _SCHEMES else ""
 
 
 def _fetched(table: str, address: str, folder: Path, roots: dict[str, Path]) -> str:
     """A path, or what an address names as a path of this machine. `roots`: the folders of what was fetched before."""
-    scheme = _scheme(address)
-    if not scheme:
+    kind = scheme(address)
+    if not kind:
         return address
     where = f"{table}: {paths.shown(address)}"
-    if scheme in ("http", "https"):
+    if kind in ("http", "https"):
         parts = urlsplit(address)
-        root = _root(f"{scheme}://{parts.netloc.rpartition('@')[2]}", parts.query, folder, roots)
+        root = _root(f"{kind}://{parts.netloc.rpartition('@')[2]}", parts.query, folder, roots)
         target = root / _safe(where, web.name(where, parts))
         if not target.exists():
             _write(where, target, web.blocks(where, parts))
         return f"{target}#{parts.fragment}" if parts.fragment else str(target)
     bucket, _, key = address.partition("://")[2].partition("/")
-    root = _root(f"{scheme}://{bucket}", "", folder, roots)
-    _Store(where, scheme, bucket).copy(key, root)
+    root = _root(f"{kind}://{bucket}", "", folder, roots)
+    _Store(where, kind, bucket).copy(key, root)
     return f"{escape(str(root))}/{key}" if has_magic(key) and not (root / key).exists() else f"{root}/{key}"
 
 

@@ -6,7 +6,7 @@ Source: docs/specification.md#sources.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
@@ -15,15 +15,33 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auditor.errors import InputRefused, OutputFailed
+from auditor.errors import OutputFailed
 from auditor.policy import Policy
 from auditor.reading import files
 from auditor.reading.ingest import Part, Parts, Staged
 from auditor.reading.kinds import Location
+from auditor.sources import objects
 from auditor.sources.scratch import scratch
 from auditor.sources.source import Context, Source
+
+
+@contextmanager
+def gathered(
+    paths: Mapping[str, Sequence[str]],
+    policy: Policy,
+    parent: Path | None = None,
+    *,
+    database: str | None = None,
+    sample: int | None = None,
+) -> Iterator[Parts]:
+    """As `staged`, of what each table's paths and addresses lead to."""
+    with objects.fetched(paths, parent) as fetched:
+        found = {table: files.expand(table, given) for table, given in fetched.items()}
+        with staged(found, policy, parent, database=database, sample=sample) as parts:
+            yield parts
 
 
 @contextmanager
@@ -50,14 +68,6 @@ def staged(
         with context.stack:
             parts = {table: _of_table(table, one, context) for table, one in found.items()}
         yield parts
-
-
-def refuse_on_spark(table: str, location: Location) -> None:
-    """Raise InputRefused: staged files are on this machine only."""
-    raise InputRefused(
-        f"{table}: {location.shown}: --engine spark does not read sources of the kind {location.kind.name}; use "
-        "--engine local, or export to CSV or Parquet"
-    )
 
 
 def _of_table(table: str, found: files.Found, context: Context | None) -> tuple[list[Part], tuple[str, ...]]:
@@ -87,7 +97,7 @@ def _staged(table: str, source: Source, folder: Path) -> Part:
     return Part(table, path, staged=Staged(location, size, digest, tuple(source.understood)))
 
 
-def _write(frames: Iterator[pl.DataFrame], stream: BinaryIO) -> str:
+def _write(frames: Iterator[pl.DataFrame | pa.Table], stream: BinaryIO) -> str:
     """Write frames as Parquet, each while the next one is read; the SHA-256 of what was written."""
     writer, digest = None, hashlib.sha256()
     output = _Hashed(stream, digest)
@@ -95,8 +105,8 @@ def _write(frames: Iterator[pl.DataFrame], stream: BinaryIO) -> str:
         try:
             written: Future[None] | None = None
             for frame in frames:
-                rows = frame.to_arrow()
-                writer = writer or pq.ParquetWriter(output, rows.schema, compression="lz4", store_schema=True)
+                rows = frame.to_arrow() if isinstance(frame, pl.DataFrame) else frame
+                writer = writer or pq.ParquetWriter(output, rows.schema, compression="lz4", write_statistics=False)
                 if written:
                     written.result()
                 written = pool.submit(writer.write_table, rows)

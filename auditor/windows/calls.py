@@ -56,7 +56,6 @@ def own_call(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         basis=pl.lit(None, pl.String),
         exclusion_reason=pl.lit("does not meet the rule"),
         day="call_date",
-        provider="call_provider",
         gap_days=bounds.days_between("call_date", "service_date").abs(),
         order=pl.lit(0, pl.Int64),
         elapsed=pl.lit(None, pl.Int64),

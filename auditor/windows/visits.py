@@ -209,9 +209,6 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         soonest=pl.col("v_soonest_available").fill_null(False),
         not_soonest=~pl.col("v_soonest_available").fill_null(True),
         soonest_blank=pl.col("v_soonest_available").is_null(),
-        day="v_date",
-        provider="v_provider_id",
-        status="v_status",
         exclusion_reason=_exclusion_reason(),
     ).drop(pl.selectors.list())  # fmt: skip
     return _without_known(pairs)
@@ -238,6 +235,10 @@ def _exclusion_reason() -> pl.Expr:
     )  # fmt: skip
 
 
+_IN_MESSAGES = {"day": "v_date", "provider": "v_provider_id", "status": "v_status"}
+"""What messages say of a visit. Named after the pairs are filtered, so that nothing is copied twice."""
+
+
 def before(pairs: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     """Visits that started before the claim."""
     return pairs.filter("before").with_columns(
@@ -247,9 +248,12 @@ def before(pairs: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         certainly_before=~(pl.col("date_only") | pl.col("by_days")) | (pl.col("back_days") >= 1),
         in_global_period=bounds.in_global_period(records.context.policy),
         global_days="v_global_days",
+        **_IN_MESSAGES,
     )
 
 
 def after(pairs: pl.DataFrame) -> pl.DataFrame:
     """Visits during the claim, within the first hours after it (`within`), or up to the horizon (`later`)."""
-    return pairs.filter(pl.col("within") | pl.col("later")).with_columns(gap_days="after_days", order="after_elapsed")
+    return pairs.filter(pl.col("within") | pl.col("later")).with_columns(
+        gap_days="after_days", order="after_elapsed", **_IN_MESSAGES
+    )

@@ -31,7 +31,7 @@ TODAY = datetime.now(UTC).date()
 Program = Callable[..., tuple[int, str, str]]
 
 
-def audit(folder: Path, minutes: int = 12, visits: str = VISITS) -> None:
+def audit(folder: Path, minutes: int = 12, visits: str = VISITS, *, evidence: bool = False) -> None:
     """A night: five short calls, the first of them with these minutes."""
     rows = [f"{name},PATIENT{at},DOCTOR,2026-03-{at + 9:02} 09:00,{minutes if not at else 12},98968,30\n"
             for at, name in enumerate(IDS)]  # fmt: skip
@@ -39,7 +39,7 @@ def audit(folder: Path, minutes: int = 12, visits: str = VISITS) -> None:
     (folder / "visits.csv").write_text(visits)
     words = ["--calls", str(folder / "calls.csv"), "--visits", str(folder / "visits.csv"), "--timezone", "UTC"]
     words += ["--select", "DUR001", "--out", str(folder / "out"), "--format", "none", "--fail-on", "never"]
-    words += ["--write", "xlsx"]
+    words += ["--write", "evidence" if evidence else "xlsx"]
     assert command(["run", *words]) == 0
 
 
@@ -444,6 +444,19 @@ def test_an_assignee_survives_a_run_and_a_restored_ledger(cases: Program, out: P
     (out / store.NAME).unlink()
     assert cases("restore")[0] == 0
     assert [row["number"] for row in json.loads(cases("list", "--assignee", "Bea", "--format", "json")[1])] == [3]
+
+
+def test_a_resolved_case_is_explained_by_its_number(out: Path, capfd: pytest.CaptureFixture[str]):
+    resolved = number(out, IDS[0])
+    audit(out.parent, minutes=25, evidence=True)
+    assert pl.read_parquet(out / "latest" / "cases.parquet").filter(mark="resolved")["number"].to_list() == [
+        int(resolved)
+    ]
+    assert command(["explain", str(out), resolved]) == 0
+    assert IDS[0] in capfd.readouterr().out
+    assert command(["cases", "list", str(out), "--mark", "resolved", "--format", "json"]) == 0
+    (listed,) = json.loads(capfd.readouterr().out)
+    assert listed["message"] == "the call time is 12 min; 98968 needs at least 21 min"
 
 
 def test_a_decision_for_what_filters_choose_is_counted_first(cases: Program):

@@ -27,7 +27,7 @@ VISIT = RECORD | {
 WITHOUT_CALL = VISIT | {"has_call": False, "end": None, "elapsed": 0, "doc_statement": None}
 BY_DAYS = "the service date (the inputs have no call of the claim)"
 CLAIM = RECORD | {"related_kind": "claim"}
-CALL = RECORD | {"related_kind": "call"}
+CALL = RECORD | {"related_kind": "call", "provider": None}
 LOG = RECORD | {"related_kind": "record", "provider": None}
 WHICH = "visit x1 by provider d1 on 2026-03-08 (completed)"
 TYPES = {"detail": pl.String, "provider": pl.String, "status": pl.String, "doc_statement": pl.Boolean,
@@ -113,7 +113,7 @@ def test_a_visit_is_named_by_id_provider_date_and_status(row: dict[str, Any], wh
         (
             "INT002",
             CALL | {"detail": "patient"},
-            "call x1 by provider d1 on 2026-03-08 has another patient than the claim",
+            "call x1 on 2026-03-08 has another patient than the claim",
         ),
         (
             "FRQ001",

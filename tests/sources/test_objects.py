@@ -3,6 +3,7 @@
 import base64
 import socket
 import threading
+import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -51,6 +52,12 @@ class Server(BaseHTTPRequestHandler):
             self.answer(200, self.listing(parse_qs(address.query).get("prefix", [""])[0]))
         elif path == "/elsewhere.csv":
             self.answer(302, b"", Location="http://example.com/x.csv")
+        elif path == "/moved.csv":
+            self.answer(302, b"", Location=f"http://localhost:{self.server.server_port}/visits.csv?sig=own")
+        elif path == "/chunked.csv":
+            self.unmeasured(b"1a\r\nvisit_id,patient_id,visit_s\r\n", **{"Transfer-Encoding": "chunked"})
+        elif path == "/endless.csv":
+            self.unmeasured(VISITS)
         elif (data := self.files.get(path)) is None:
             self.answer(404, b"")
         elif self.headers["If-Match"] and self.changed:
@@ -76,6 +83,15 @@ class Server(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(data if self.cut is None else data[: self.cut])
+        self.close_connection = True
+
+    def unmeasured(self, data: bytes, **headers: str) -> None:
+        """Answer without a length, and go away."""
+        self.send_response(200)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
@@ -120,6 +136,8 @@ def test_a_file_of_the_web_is_shown_without_its_secrets(tmp_path: Path, server: 
         ("/none.csv", "the server has no such file; check the address and the credentials in it"),
         ("/", "an address on the web is that of one file"),
         ("/elsewhere.csv", "cannot be reached or trusted"),
+        ("/chunked.csv", "or ended the transfer"),
+        ("/endless.csv", "the server does not say how long the file is"),
     ],
 )
 def test_what_cannot_be_had_of_the_web_is_refused(tmp_path: Path, server: type[Server], path: str, message: str):
@@ -128,6 +146,34 @@ def test_what_cannot_be_had_of_the_web_is_refused(tmp_path: Path, server: type[S
     assert "secret" not in str(refused.value) and "hidden" not in str(refused.value)
     with pytest.raises(InputRefused, match="give the https:// address"):
         read(tmp_path, "http://example.com/visits.csv")
+
+
+def test_a_server_that_moved_a_file_is_followed_without_the_credentials(tmp_path: Path, server: type[Server]):
+    server.files["/visits.csv"] = VISITS
+    (file,) = read(tmp_path, f"http://ann:secret@{server.url}/moved.csv?sig=hidden").files
+    assert file.bytes == len(VISITS) and server.seen[1:] == [("/visits.csv?sig=own", "")]
+    server.denied = True
+    with pytest.raises(InputRefused, match="the server denies access; check the address and the credentials in it"):
+        read(tmp_path, f"http://{server.url}/visits.csv")
+
+
+@pytest.mark.parametrize(
+    ("address", "variables"),
+    [
+        ("gs://b/v.csv", {"GOOGLE_SERVICE_ACCOUNT_KEY": "S3CRET"}),
+        ("gs://b/v.csv", {"GOOGLE_APPLICATION_CREDENTIALS": "/none/S3CRET.json"}),
+        ("az://b/v.csv", {"AZURE_STORAGE_ACCOUNT_NAME": "a", "AZURE_STORAGE_ACCOUNT_KEY": "S3CRET!"}),
+        ("az://b/v.csv", {"AZURE_STORAGE_ACCOUNT_NAME": "a", "AZURE_STORAGE_SAS_KEY": "S3CRET"}),
+    ],
+)
+def test_credentials_that_are_none_are_not_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, variables: dict[str, str]
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputRefused, match="check address, region, credentials") as refused:
+        read(tmp_path, address)
+    assert "S3CRET" not in "".join(traceback.format_exception(refused.value))
 
 
 def test_a_server_that_goes_away_ends_the_run(tmp_path: Path, server: type[Server]):

@@ -102,11 +102,7 @@ def _touching(frames, path):
         path.write_text("more")
 
 
-def test_what_a_user_can_do_is_said(tmp_path):
-    with pytest.raises(
-        InputRefused, match="--engine spark does not read sources of the kind letters; use --engine local"
-    ):
-        staging.refuse_on_spark("visits", kinds.Location(KIND, tmp_path / "a.letters", "a.letters"))
+def test_what_a_user_can_do_is_said():
     with pytest.raises(
         UsageError, match=r"no_such is not installed; install it with: pip install 'audit98968\[letters\]'"
     ):

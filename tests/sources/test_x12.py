@@ -5,13 +5,16 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from auditor import policy as policies
 from auditor.errors import InputRefused
 from auditor.reading.files import expand
 from auditor.rules import select
 from auditor.settings import Settings
+from auditor.sources.x12 import matching
 from tests.support import x12
 from tests.support.compare import audited_here
 from tests.support.x12 import P, R, billed, claim, interchange, line, of_835, of_837, paid, payment, read
@@ -436,6 +439,18 @@ def test_a_compressed_file_is_read_and_one_that_is_cut_short_is_not(tmp_path: Pa
 def test_a_remittance_of_which_every_line_is_joined_is_a_source_without_rows(tmp_path: Path):
     sources = list(x12.sources(tmp_path, of_837(claim("C1")), of_835(payment("C1"))))
     assert [[frame.height for frame in source.frames] for source in sources] == [[0, 1], [0]]
+
+
+def test_how_many_claims_are_matched_at_once_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    again = claim("C1", "REF*F8*P9", frequency="7")
+    texts = [of_835(*(payment(f"C{n}", payer_id=f"P{n}") for n in range(12)), payment("C7", code="98967"), REVERSAL),
+             of_837(*(claim(f"C{n}") for n in range(3, 12)), again), of_835(payment("C4", "22", "-45", "-31"))]  # fmt: skip
+    whole, warnings = read(tmp_path, *texts)
+    monkeypatch.setattr(matching, "_AT_ONCE", 2)
+    parts, same = read(tmp_path, *texts)
+    order = ("claim_id", "claim_line", "audit98968_record")
+    assert_frame_equal(*(pl.DataFrame(rows, infer_schema_length=None).sort(order) for rows in (whole, parts)))
+    assert len(whole) == 13 and warnings == same != []
 
 
 def test_the_sample_through_837_and_835_gives_equal_findings(tmp_path: Path):

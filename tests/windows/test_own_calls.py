@@ -39,9 +39,9 @@ def test_patient_and_date_are_named_where_they_differ(tmp_path: Path):
         ("c3", "k3", "p1", "b", "2026-03-02", "98968"),
     )
     assert found == {
-        "c1": "call k1 by provider a on 2026-03-02 has another patient than the claim",
-        "c2": "call k2 by provider a on 2026-03-02 has another date than the claim",
-        "c3": "call k3 by provider a on 2026-03-02 has another patient and provider than the claim",
+        "c1": "call k1 on 2026-03-02 has another patient than the claim",
+        "c2": "call k2 on 2026-03-02 has another date than the claim",
+        "c3": "call k3 on 2026-03-02 has another patient and provider than the claim",
     }
 
 
@@ -53,4 +53,4 @@ def test_a_patient_of_another_system_is_not_named(tmp_path: Path):
         ("c2", "k2", "x2", "a", "2026-03-05", "98968"),
         ("c3", "k3", "x3", "a", "2026-03-02", "98968"),
     )
-    assert found == {f"c{n}": f"call k{n} by provider a on 2026-03-02 has another date than the claim" for n in (1, 2)}
+    assert found == {f"c{n}": f"call k{n} on 2026-03-02 has another date than the claim" for n in (1, 2)}

@@ -19,15 +19,30 @@ from auditor.sources.source import RECORD, Context, Source
 from auditor.sources.x12 import professional, remittance
 from auditor.sources.x12.frames import of_rows, schema
 from auditor.sources.x12.interchange import BrokenX12, blocks
-from auditor.sources.x12.matching import LINE, PAID, Matched, matched, of_payers, payers_numbers, sent_on, with_original
+from auditor.sources.x12.matching import (
+    LINE,
+    PAID,
+    Matched,
+    Remitted,
+    matched,
+    of_payers,
+    payers_numbers,
+    sent_on,
+    with_original,
+)
 from auditor.sources.x12.professional import Professional
 from auditor.sources.x12.remittance import Remittance
 from auditor.sources.x12.transactions import Envelopes
 
 _BLOCK = 1 << 20
 """Bytes that are read at once."""
-_ROWS = 25_000
-"""Rows of a frame."""
+_ROWS, _FRAME = 25_000, 50_000
+"""Rows that wait to be written, and of a frame."""
+_UNFIT = {
+    "line": "lines of an 835 that fit no line of their claim in an 837",
+    "payer": "lines of an 835 that another payer than the first paid as well",
+}
+"""Why lines of an 835 stand beside those of an 837, as they are warned about."""
 _COLUMNS = (*LINE, "patient_id", "provider_id", "service_date", "cpt_code", "modifiers", "units", "billed_amount",
             "paid_amount", "claim_status", "processed_date", "payer", "frequency_code", "original_claim_id",
             "diagnosis_codes", "remittance_only")  # fmt: skip
@@ -37,19 +52,23 @@ _REQUIRED = (*LINE, "patient_id", "provider_id", "service_date", "cpt_code")
 
 @dataclass
 class _File:
-    """A file as it was read. `billed`: the rows of its 837s, on disk; `paid`: those of its 835s; `filled`: their columns."""
+    """A file as it was read. `billed`: the rows of its 837s, on disk; `paid`: those of its 835s; `filled`: their columns.
+
+    `services`: the number of rows of its 835s.
+    """
 
     location: Location
     touched: Signature | None
     billed: Path
-    paid: pl.DataFrame
+    paid: Path
+    services: int
     filled: set[str]
     envelopes: Envelopes
     transactions: Mapping[str, Professional | Remittance]
 
 
 def read(table: str, locations: Sequence[Location], context: Context) -> Iterator[Source]:
-    """The claims of files of X12. 837s are read to disk and 835s into memory, then each 837 line is joined with its 835.
+    """The claims of files of X12. They are read to disk, then each 837 line is joined with its 835.
 
     Raises InputRefused for what breaks the syntax, naming the file and the segment.
     """
@@ -58,27 +77,28 @@ def read(table: str, locations: Sequence[Location], context: Context) -> Iterato
     scratch = context.folder / "x12"
     scratch.mkdir()
     found_files = [
-        _read(location, scratch / f"{number}.parquet", number, context.policy)
-        for number, location in enumerate(locations)
+        _read(location, scratch / f"{number}-", number, context.policy) for number, location in enumerate(locations)
     ]
-    paid = pl.concat([file.paid for file in found_files], rechunk=True)
     billed = [file.billed for file in found_files]
-    sent = sent_on(billed)
-    found = matched(billed, paid, sent) if paid.height else None
+    remitted = Remitted([file.paid for file in found_files], sum(file.services for file in found_files))
+    sent, numbers = sent_on(billed), payers_numbers(billed, remitted)
+    found = matched(billed, remitted, sent, scratch)
     for number, file in enumerate(found_files):
-        yield _source(number, file, found, paid, sent)
+        yield _source(number, file, found, numbers, sent)
 
 
-def _read(location: Location, billed: Path, number: int, policy: Policy) -> _File:
+def _read(location: Location, stem: Path, number: int, policy: Policy) -> _File:
     """Read a file once, from start to end. Raises InputRefused."""
     of_837, of_835 = Professional(), Remittance()
     transactions: dict[str, Professional | Remittance] = {"837P": of_837, "835": of_835}
     envelopes = Envelopes(transactions)
-    where, filled, paid = f"claims: {location.shown}", set[str](), []
+    where, filled, services = f"claims: {location.shown}", set[str](), 0
+    billed, paid = (stem.with_name(f"{stem.name}{kind}.parquet") for kind in ("837", "835"))
     try:
         with (
             files.opened(where, location.path) as (stream, touched),
-            pq.ParquetWriter(billed, _empty(professional.COLUMNS).to_arrow().schema, compression="lz4") as writer,
+            _writer(billed, professional.COLUMNS) as writer,
+            _writer(paid, (*remittance.COLUMNS, "file")) as payments,
         ):
             source = decoding.Source(where, stream, digested=False, expansion=policy.max_expansion)
             pieces = decoding.decompressed(where, source, _BLOCK)
@@ -88,19 +108,20 @@ def _read(location: Location, billed: Path, number: int, policy: Policy) -> _Fil
                 if len(of_837.rows) >= _ROWS or not block:
                     writer.write_table(_taken(of_837.rows, professional.COLUMNS, filled).to_arrow())
                 if len(of_835.rows) >= _ROWS or not block:
-                    paid.append(_taken(of_835.rows, remittance.COLUMNS, filled))
+                    services += len(of_835.rows)
+                    rows = _taken(of_835.rows, remittance.COLUMNS, filled)
+                    payments.write_table(rows.with_columns(file=pl.lit(number, pl.UInt32)).to_arrow())
     except BrokenX12 as broken:
         raise InputRefused(
             f"{where}, segment {broken.number:,}: {broken.problem}; correct that segment or ask for the file again"
         ) from None
     except UnicodeDecodeError:
         raise InputRefused(f'{where}: not UTF-8 text; set its encoding in the policy: encoding = "cp1252"') from None
-    own = pl.concat(paid).with_columns(file=pl.lit(number, pl.UInt32))
-    return _File(location, touched, billed, own, filled, envelopes, transactions)
+    return _File(location, touched, billed, paid, services, filled, envelopes, transactions)
 
 
-def _empty(columns: Sequence[str]) -> pl.DataFrame:
-    return pl.DataFrame(schema=schema(columns))
+def _writer(path: Path, columns: Sequence[str]) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, pl.DataFrame(schema=schema(columns)).to_arrow().schema, compression="lz4")
 
 
 def _taken(rows: list[tuple[Any, ...]], columns: Sequence[str], filled: set[str]) -> pl.DataFrame:
@@ -111,49 +132,49 @@ def _taken(rows: list[tuple[Any, ...]], columns: Sequence[str], filled: set[str]
     return frame
 
 
-def _source(number: int, file: _File, found: Matched | None, paid: pl.DataFrame, sent: pl.DataFrame) -> Source:
-    own = found.own.filter(pl.col("file") == number) if found else None
-    beside = own["unfit"].is_in(["line", "payer"]) if own is not None else pl.Series([False])
+def _source(number: int, file: _File, found: Matched, numbers: pl.DataFrame, sent: pl.DataFrame) -> Source:
+    own = [pl.scan_parquet(path).filter(pl.col("file") == number) for path in found.own]
+    counts = pl.concat(own).group_by("unfit").len().collect().rows() if own else []
+    unfit = {words: count for why, words in _UNFIT.items() for other, count in counts if other == why}
     filled = file.filled | {*LINE, *_REQUIRED}
     filled |= {"original_claim_id"} if "replaced" in filled else set()
-    filled |= set(PAID) if found and (found.paid.height or file.paid.height) else set()
-    filled |= {"remittance_only"} if beside.any() else set()
+    filled |= set(PAID) if found.paid.height or file.services else set()
+    filled |= {"remittance_only"} if unfit else set()
     columns = [name for name in _COLUMNS if name in filled]
-    source = Source(file.location, iter(()))
+    source = Source(file.location, iter(()), list(_warnings(file, unfit)))
     source.understood = [
         f"{kind}: {counted(count, 'transaction')} with {counted(file.transactions[kind].claims, 'claim')}"
         for kind, count in sorted(file.envelopes.read.items())
     ]
-    source.frames = _frames(file, found, own, paid, sent, columns, source.warnings)
+    billed = _billed(file, found, numbers, sent, source.warnings)
+    beside = (rows for some in own for rows in some.collect().iter_slices(_FRAME))
+    source.frames = (_as_claims(rows, columns) for rows in chain(billed, beside))
     return source
 
 
-def _frames(
-    file: _File,
-    found: Matched | None,
-    own: pl.DataFrame | None,
-    paid: pl.DataFrame,
-    sent: pl.DataFrame,
-    columns: list[str],
-    warnings: list[str],
-) -> Iterator[pl.DataFrame]:
-    files.require_unchanged(f"claims: {file.location.shown}", file.location.path, file.touched)
+def _warnings(file: _File, unfit: Mapping[str, int]) -> Iterator[str]:
     if file.envelopes.left_out:
         kinds = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(file.envelopes.left_out.items()))
-        warnings.append(f"transactions other than 837P and 835 are left out: {kinds}")
+        yield f"transactions other than 837P and 835 are left out: {kinds}"
     if lost_pointers := sum(one.lost_pointers for one in file.transactions.values()):
-        warnings.append(f"pointers to diagnoses that the claim does not have are left out (lines: {lost_pointers:,})")
-    yield _as_claims(pl.DataFrame(schema={"record": pl.UInt32}), columns)
-    numbers, lost = payers_numbers(paid), 0
-    for batch in pq.ParquetFile(file.billed).iter_batches(_ROWS):
+        yield f"pointers to diagnoses that the claim does not have are left out (lines: {lost_pointers:,})"
+    for words, count in unfit.items():
+        yield f"{words} (lines: {count:,}) are kept as lines of their own: one service billed again"
+
+
+def _billed(
+    file: _File, found: Matched, numbers: pl.DataFrame, sent: pl.DataFrame, warnings: list[str]
+) -> Iterator[pl.DataFrame]:
+    """The lines of a file's 837s with what was paid of them, at least one frame."""
+    files.require_unchanged(f"claims: {file.location.shown}", file.location.path, file.touched)
+    yield pl.DataFrame(schema={"record": pl.UInt32})
+    lost = 0
+    for batch in pq.ParquetFile(file.billed).iter_batches(_FRAME):
         rows = with_original(of_payers(pl.DataFrame(batch), sent), numbers)
         lost += rows.select((pl.col("replaced").is_not_null() & pl.col("original_claim_id").is_null()).sum()).item()
         itself = pl.when(pl.col("replaced").is_not_null()).then("claim_id")
         rows = rows.with_columns(pl.coalesce("original_claim_id", itself))
-        yield _as_claims(_with_payment(rows, found) if found else rows, columns)
-    if own is not None:
-        yield from (_as_claims(some, columns) for some in own.iter_slices(_ROWS))
-        warnings += _of_unfit(own)
+        yield _with_payment(rows, found.paid) if found.own else rows
     if lost:
         warnings.append(
             f"the payer's numbers of replaced claims (REF*F8) that are in no 835 (lines: {lost:,}): each counts as the "
@@ -161,23 +182,12 @@ def _frames(
         )
 
 
-def _with_payment(rows: pl.DataFrame, found: Matched) -> pl.DataFrame:
+def _with_payment(rows: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
     """Lines of 837s with the amounts and the status of their 835s; a replacement has none of what it replaces."""
-    paid = found.paid.with_columns(pl.col("billed_amount", "paid_amount").cast(pl.String))
     rows = rows.rename({"billed_amount": "charge"}).join(paid, on=LINE, how="left", maintain_order="left")
     of_replaced = (pl.col("is_replaced") & (pl.col("replaced") == pl.col("payer_claim_id"))).fill_null(False)
     rows = rows.with_columns(pl.when(~of_replaced).then(pl.col(name)).alias(name) for name in PAID)
     return rows.with_columns(pl.coalesce("billed_amount", "charge"))
-
-
-def _of_unfit(own: pl.DataFrame) -> Iterator[str]:
-    words = {
-        "line": "lines of an 835 that fit no line of their claim in an 837",
-        "payer": "lines of an 835 that another payer than the first paid as well",
-    }
-    for unfit, what in words.items():
-        if count := own.filter(pl.col("unfit") == unfit).height:
-            yield f"{what} (lines: {count:,}) are kept as lines of their own: one service billed again"
 
 
 def _as_claims(rows: pl.DataFrame, columns: list[str]) -> pl.DataFrame:

@@ -19,18 +19,37 @@ _PAYER = pl.coalesce(
 """Which of its payers a claim's row is from: P, S or T, else a number."""
 
 
+_OWN = ("record", "file", "unfit", *LINE, "patient_id", "provider_id", "service_date", "cpt_code", "modifiers", "units",
+        "payer", *PAID)  # fmt: skip
+_AT_ONCE = 100_000
+"""Rows of 835s that are matched in memory."""
+
+
+@dataclass(frozen=True)
+class Remitted:
+    """The files with the rows of 835s, in order, and how many rows there are."""
+
+    paths: Sequence[Path]
+    count: int
+
+    def rows(self) -> pl.LazyFrame:
+        """Each with its `row`."""
+        return pl.scan_parquet(list(self.paths), row_index_name="row")
+
+
 @dataclass(frozen=True)
 class Matched:
     """What 835s say of the lines of 837s, and beside them.
 
     `paid`: one row for each line (LINE, PAID, `payer_claim_id`, and `is_replaced`: it is of a claim that another one of its
     id replaces).
-    `own`: rows of 835s that stay rows, with their `claim_line`; where an 837 has their claim, `unfit` says why: `line` (they
-    fit no line of it), `payer` (of another payer than the line's), or `settled` (they conflict, or reverse nothing).
+    `own`: files with the rows of 835s that stay rows, with their `claim_line` (none where there is no 835). Where an 837 has
+    their claim, `unfit` says why: `line` (they fit no line of it), `payer` (of another payer than the line's), or `settled`
+    (they conflict, or reverse nothing).
     """
 
     paid: pl.DataFrame
-    own: pl.DataFrame
+    own: Sequence[Path]
 
 
 def sent_on(billed: Sequence[Path]) -> pl.DataFrame:
@@ -57,10 +76,14 @@ def of_payers(rows: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
     ).drop("sent", "first_patient")
 
 
-def payers_numbers(paid: pl.DataFrame) -> pl.DataFrame:
-    """The claims of each payer's number (CLP07), the earliest that was paid first: `number`, `original_claim_id`, `of`."""
-    claims = paid.lazy().sort("processed_date", maintain_order=True)
-    claims = claims.select(number="payer_claim_id", original_claim_id="claim_id", of="patient_id").drop_nulls("number")
+def payers_numbers(billed: Sequence[Path], remitted: Remitted) -> pl.DataFrame:
+    """The claims of each payer's number (CLP07) that an 837 names, the earliest that was paid first.
+
+    Result: `number`, `original_claim_id`, `of` (its patient).
+    """
+    named = pl.scan_parquet(list(billed)).select(number="replaced").drop_nulls().unique()
+    paid = remitted.rows().with_columns(number="payer_claim_id").join(named, on="number", how="semi")
+    claims = paid.sort("processed_date", "row").select("number", original_claim_id="claim_id", of="patient_id")
     return claims.unique(["number", "original_claim_id"], keep="first", maintain_order=True).collect()
 
 
@@ -74,13 +97,27 @@ def with_original(rows: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
     return rows.join(found.select("record", "original_claim_id"), on="record", how="left", maintain_order="left")
 
 
-def matched(billed: Sequence[Path], paid: pl.DataFrame, sent: pl.DataFrame) -> Matched:
-    """Find the line of each row of the 835s. `billed`: files of the 837s' rows; `sent`: of `sent_on`."""
+def matched(billed: Sequence[Path], remitted: Remitted, sent: pl.DataFrame, folder: Path) -> Matched:
+    """Find the line of each row of the 835s, some claims at a time.
+
+    `billed`: files of the 837s' rows; `sent`: of `sent_on`; `folder`: for files.
+    """
+    parts = -(-remitted.count // _AT_ONCE)
+    paid, own = list[pl.DataFrame](), list[Path]()
+    for part in range(parts):
+        rows = remitted.rows().filter(pl.col("claim_id").hash() % parts == part).collect()
+        of_lines, beside = _matched(billed, rows.sort("row"), sent)
+        paid.append(of_lines)
+        own.append(folder / f"own-{part}.parquet")
+        beside.write_parquet(own[-1], compression="lz4")
+    return Matched(pl.concat(paid, rechunk=True) if paid else pl.DataFrame(), own)
+
+
+def _matched(billed: Sequence[Path], paid: pl.DataFrame, sent: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What is paid of lines, and the rows of 835s that stay rows."""
     lines = of_payers(_lines(billed, paid), sent)
     later, lines = lines.filter("is_later").select(LINE).unique(), lines.filter(~pl.col("is_later"))
-    paid = paid.with_row_index("row").with_columns(
-        money("billed_amount"), money("paid_amount"), claim_line=pl.coalesce("reference", "place")
-    )
+    paid = paid.with_columns(money("billed_amount"), money("paid_amount"), claim_line=pl.coalesce("reference", "place"))
     is_billed = paid["claim_id"].is_in(lines["claim_id"].unique().implode())
     alone = _by_payer(_without_repaid(paid.filter(~is_billed)))
     whole = is_billed & (paid["place"] == "0")
@@ -107,7 +144,9 @@ def matched(billed: Sequence[Path], paid: pl.DataFrame, sent: pl.DataFrame) -> M
         for some in (stands.filter("is_first"), to_later.with_columns(claim_line="turned"))
     ])  # fmt: skip
     first = first.join(of_lines, on=LINE, how="left", maintain_order="left")
-    return Matched(first.with_columns(pl.col("is_replaced") & ~pl.col("is_corrected")).drop("is_corrected"), own)
+    amounts = pl.col("billed_amount", "paid_amount").cast(pl.String)
+    first = first.with_columns(amounts, pl.col("is_replaced") & ~pl.col("is_corrected")).drop("is_corrected")
+    return first, own.select(_OWN)
 
 
 def _lines(billed: Sequence[Path], paid: pl.DataFrame) -> pl.DataFrame:
