@@ -1,7 +1,7 @@
 """Dictionary encoding of columns that repeat a few texts, byte ranges of texts, and texts that share memory."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -156,7 +156,8 @@ def detached(frame: pl.DataFrame) -> pl.DataFrame:
 def factorize(numbers: pl.Series) -> tuple[pl.Series, pl.Series] | None:
     """The place of each row's number among the different ones, and a row that has each; None where there are too many."""
     whole = numbers.to_physical().cast(pl.Int64, strict=False)
-    low, high = whole.to_frame("n").select(pl.min("n"), high=pl.max("n")).row(0)
+    low: Any = whole.min()
+    high: Any = whole.max()
     if low is None or high - low >= _MOST_VALUES or whole.null_count() > numbers.null_count():
         return None
     codes = (whole - low).fill_null(high - low + 1).to_numpy()
