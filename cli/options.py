@@ -19,7 +19,7 @@ from auditor.policy import Policy
 from auditor.rules import CODES, select
 from auditor.run_options import BY_NAME, LOG, RUN_OPTIONS, TABLES, WRITABLE, RunOption
 from auditor.schema.codes import FAMILY
-from auditor.settings import Settings
+from auditor.settings import MAX_REJECTS, Settings
 from auditor.sources import known
 from auditor.sources.databases.address import has_password, scheme_of
 from cli import discovery
@@ -163,7 +163,7 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
         raise UsageError(f"{origins['select']}: names no rule; leave the option out to select all rules")
     if not values["codes"]:
         raise UsageError(f"{origins['codes']}: names no code; choose from {', '.join(FAMILY)}")
-    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", values["max_rejects"]):
+    if not MAX_REJECTS.fullmatch(values["max_rejects"]):
         raise UsageError(f"{origins['max_rejects']}: must be a number of rows or a percentage, such as 10 or 0.5%")
     if not re.fullmatch(r"\d{1,2}(\.\d+)?%|100%", values["max_shrink"]):
         raise UsageError(f"{origins['max_shrink']}: must be a percentage, such as 20%")
