@@ -16,7 +16,7 @@ from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import UsageError
 from auditor.judging.findings import EVIDENCE_ORDER
-from auditor.quality import checks
+from auditor.quality import checks, rejects
 from auditor.quality.issue import Stage
 from auditor.reports import summary, tables
 from auditor.run_summary import Summary
@@ -83,9 +83,13 @@ def _value(name: str, value: Any) -> Any:
         raise UsageError(f"{name}: no option of auditor.audit{nearest(name, OPTIONS)}")
     if name in _FIELDS:
         return rules.select(name, value)
-    if name == "codes" and (unknown := [code for code in value if code not in FAMILY]):
-        raise UsageError(f"codes: {unknown[0]!r} is none of {', '.join(FAMILY)}")
-    return tuple(value) if name == "codes" else value.isoformat() if isinstance(value, date) else value
+    if name == "codes":
+        if unknown := [code for code in value if code not in FAMILY]:
+            raise UsageError(f"codes: {unknown[0]!r} is none of {', '.join(FAMILY)}")
+        return tuple(code for code in FAMILY if code in value)
+    if name == "max_rejects":
+        return rejects.limit(name, str(value))
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _paths(table: Table, file: Path) -> tuple[str, ...]:

@@ -54,6 +54,10 @@ def test_rules_are_sorted_and_name_their_package(rule):
         ({"name": "weekend-call"}, "the name of a local rule is local- and words"),
         ({"page": None}, "it lacks its page"),
         ({"page": "One.\n\n{no_such_number}"}, "KeyError: 'no_such_number'"),
+        ({"page": "One.\n\n{}"}, "IndexError: "),
+        ({"page": 3}, "AttributeError: "),
+        ({"nothing": "on {no_such_column}"}, "KeyError: 'no_such_column'"),
+        ({"detail": pl.col("units")}, "detail gives Float64; it must give String"),
         ({"cites": ()}, "it lacks its page, its sources (cites) or its examples"),
         ({"review": pl.col("service_date")}, "review gives Date; it must give Boolean"),
         ({"review": pl.col("service_date") > pl.col("units").str.len_chars()}, "SchemaError"),
@@ -68,8 +72,9 @@ def test_a_bad_rule_is_refused_by_name(rule, changes, reason):
 
 
 def test_two_rules_of_one_code_and_what_is_no_rule_are_refused(rule):
-    with pytest.raises(UsageError, match="LOC001: two rules have this code"):
-        _loaded(rule, rule)
+    for other in (replace(rule, name="local-other"), replace(rule, code="LOC002")):
+        with pytest.raises(UsageError, match="two rules have this code or name"):
+            _loaded(rule, other)
     with pytest.raises(UsageError, match="is no Rule and no list of them"):
         _loaded([rule, "LOC002"])
     with pytest.raises(
