@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from auditor.cases.states import STATES
+from auditor.errors import InputRefused
 from auditor.judging.findings import AMOUNT
 from auditor.reports.page.phrases import evaluated, share, verdict
 from auditor.reports.tables import URGENT, without_ids, worst_first
@@ -40,11 +41,14 @@ class Digest:
 def digest(folder: Path, *, show_ids: bool = False) -> Digest:
     """The digest of a run; `folder` is the run's, or an output folder, of which the latest run is taken.
 
-    Without `show_ids` it has no identifier. Raises UsageError where there is no run.
+    Without `show_ids` it has no identifier. Raises UsageError where there is no run, InputRefused if it cannot be read.
     """
     run = find_run(folder).resolve()
-    summary = past.read(run / "summary.json")
-    findings = past.scan(run, "findings").collect()
+    try:
+        summary, findings = past.read(run / "summary.json"), past.scan(run, "findings").collect()
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        problem = f"the run's files cannot be read ({type(error).__name__}); run the audit again"
+        raise InputRefused(f"{run}: {problem}") from None
     return Digest(
         run=summary.run_id,
         headline=verdict(summary)["headline"],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import polars as pl
+import pyarrow as pa
 
 from auditor.errors import UsageError
 from auditor.policy import Policy
@@ -19,15 +20,15 @@ from auditor.reading.kinds import Location
 class Source:
     """The rows of one source, read once.
 
-    `frames`: at least one, all with the same columns and types that Parquet has; the columns by their headers, as the
-    source calls them, or canonical names; lists are lists of text. A column RECORD (UInt32) numbers the records as the
-    source does; without it they are numbered from 1.
+    `frames`: at least one, of polars or Arrow, all with the same columns and types that Parquet has; the columns by their
+    headers, as the source calls them, or canonical names; lists are lists of text. A column RECORD (UInt32) numbers the
+    records as the source does; without it they are numbered from 1.
     `warnings`: sentences for the user, and `understood`: how the source is read, for `check` and the summary; both are
     complete once the frames are read.
     """
 
     location: Location
-    frames: Iterator[pl.DataFrame]
+    frames: Iterator[pl.DataFrame | pa.Table]
     warnings: list[str] = field(default_factory=list)
     understood: list[str] = field(default_factory=list)
 

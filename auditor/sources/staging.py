@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from auditor.errors import OutputFailed
@@ -96,7 +97,7 @@ def _staged(table: str, source: Source, folder: Path) -> Part:
     return Part(table, path, staged=Staged(location, size, digest, tuple(source.understood)))
 
 
-def _write(frames: Iterator[pl.DataFrame], stream: BinaryIO) -> str:
+def _write(frames: Iterator[pl.DataFrame | pa.Table], stream: BinaryIO) -> str:
     """Write frames as Parquet, each while the next one is read; the SHA-256 of what was written."""
     writer, digest = None, hashlib.sha256()
     output = _Hashed(stream, digest)
@@ -104,7 +105,7 @@ def _write(frames: Iterator[pl.DataFrame], stream: BinaryIO) -> str:
         try:
             written: Future[None] | None = None
             for frame in frames:
-                rows = frame.to_arrow()
+                rows = frame.to_arrow() if isinstance(frame, pl.DataFrame) else frame
                 writer = writer or pq.ParquetWriter(output, rows.schema, compression="lz4", write_statistics=False)
                 if written:
                     written.result()

@@ -4,16 +4,20 @@ processes.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from tests.cases.test_repair import edited
 from tests.slow.faults.bench import CANARY, RUN, TABLES, Clinic, Done, finish
+from tests.support.catalogue import command
 from tests.support.program import HANG, audit98968
 
 DECISION = ("--by", "Ann", "--reason", "read the record")
@@ -151,3 +155,69 @@ def test_no_url_shows_its_user_or_password(tmp_path: Path, arguments: tuple[str,
 def test_a_refused_url_is_named_by_its_host_and_path(tmp_path: Path):
     done = audit98968("run", "--calls", URL, "--visits", URL, folder=tmp_path)
     assert done.stderr.startswith("audit98968: error: calls: postgresql://db.example/claims: no such file;")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Exports of canaries, an output folder of two runs, and a frame."""
+    clinic = Clinic(tmp_path_factory.mktemp("leaks") / "clinic", rows=60)
+    with contextlib.chdir(clinic.work):
+        assert command([*RUN, "--format", "none"]) == command([*RUN, "--format", "none", "--codes", "98967"]) == 0
+        assert command([*RUN, "--format", "none"]) == 0
+        assert command(["frame", "out", "--out", "probe", "--size", "20"]) == 0
+    return clinic.work
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+SECRET = f"{CANARY}-X1"
+
+
+def told(path: Path) -> None:
+    path.write_text(f"{SECRET},{SECRET}\n{SECRET},{SECRET}\n")
+
+
+BAD: dict[str, Callable[[Path], object]] = {
+    "good": lambda folder: None,
+    "header": lambda folder: told(folder / "calls.csv"),
+    "not UTF-8": lambda folder: (folder / "calls.csv").write_bytes(f"call_id\n{SECRET}".encode() + b"\xff\xfe\x00"),
+    "no end": lambda folder: (folder / "visits.csv").write_text(f'visit_id,patient_id,visit_start\n"{SECRET},{SECRET}\n'),
+    "summary": lambda folder: cut(folder / "out" / "latest" / "summary.json"),
+    "findings": lambda folder: cut(folder / "out" / "latest" / "findings.parquet"),
+    "claims": lambda folder: told(folder / "out" / "latest" / "claims.parquet"),
+    "ledger": lambda folder: edited(folder / "out", f"UPDATE cases SET facts = '{SECRET}', reason = '{SECRET}'"),
+    "sample": lambda folder: told(folder / "probe" / "sample.csv"),
+    "manifest": lambda folder: (folder / "probe" / "frame.json").write_text(f'["{SECRET}"]'),
+}  # fmt: skip
+OF_EXPORTS = (
+    *((*RUN, "--format", form) for form in ("text", "json", "none")), ("check", *TABLES), ("init", *TABLES[:4]),
+)  # fmt: skip
+OF_RUNS = (
+    ("frame", "out", "--out", "other", "--size", "20"), ("compare", "out"),
+    *(("digest", "out", "--format", form) for form in ("text", "markdown", "html", "json")),
+    *(("estimate", "probe", "--format", form) for form in ("text", "json")),
+    *(("cases", "list", "out", "--format", form) for form in ("text", "csv", "json")),
+    ("cases", "verify", "out"), ("runs", "prune", "out", "--keep", "0d"),
+)  # fmt: skip
+"""What `compare --format csv` and `jsonl` write is what was asked for."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BAD)
+def test_no_format_has_a_value_that_was_not_asked_for(
+    name: str, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    of_exports = name in ("header", "not UTF-8", "no end")
+    for arguments in OF_EXPORTS if of_exports else OF_RUNS if name != "good" else OF_EXPORTS + OF_RUNS:
+        shutil.rmtree(tmp_path / "work", ignore_errors=True)
+        shutil.copytree(folder, tmp_path / "work", symlinks=True)
+        BAD[name](tmp_path / "work")
+        capfd.readouterr()
+        with contextlib.chdir(tmp_path / "work"):
+            code = command(list(arguments))
+        said = "".join(capfd.readouterr())
+        shown = re.findall(rf".{{0,60}}{CANARY}[- ]\w.*", said)  # alone it is a word, in a column of words
+        assert not shown, (arguments, code, shown[:3])
+        assert "internal error" not in said, (arguments, said)

@@ -640,6 +640,15 @@ def cases_of_another_program(folder: Path) -> Iterator[None]:
 
 
 @_prepared
+def digest_of_a_damaged_run(folder: Path) -> Iterator[None]:
+    """After a run with `--out out`, its findings.parquet was cut short."""
+    _finished_run()
+    path = (folder / "out" / "latest").resolve() / "findings.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    yield
+
+
+@_prepared
 def repair_of_claims_that_wait(folder: Path) -> Iterator[None]:
     """After a run with `--out out`, a claim that waits was added to its ledger."""
     _finished_run()

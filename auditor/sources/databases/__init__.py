@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Protocol
 
-import polars as pl
 import pyarrow as pa
 
 from auditor.errors import InputRefused
@@ -80,7 +79,7 @@ def _frames(
     wanted: Sequence[tuple[int, ResultColumn]],
     count: int | None,
     sample: int | None,
-) -> Iterator[pl.DataFrame]:
+) -> Iterator[pa.Table]:
     """The rows in batches; columns that are not wanted are blank. Raises InputRefused if the rows are not `count`."""
     select = ", ".join(f"{column.expression(f'c{at}')} as c{at}" for at, column in wanted) or "null as c"
     names = list(dict.fromkeys(column.name for column in columns if not (sample and column.refusal)))
@@ -93,11 +92,10 @@ def _frames(
                 f"{query.where}: a column of text holds bytes that are not UTF-8; correct the data, or convert it in the "
                 "query"
             ) from None
-        cells = pl.DataFrame(pl.from_arrow(batch))
-        rows += cells.height
-        read = {column.name: cells[f"c{at}"] for at, column in wanted}
-        blank = pl.repeat(None, cells.height, dtype=pl.String, eager=True)
-        yield pl.DataFrame({name: read.get(name, blank) for name in names})
+        rows += batch.num_rows
+        read = {column.name: batch[f"c{at}"] for at, column in wanted}
+        blank = pa.nulls(batch.num_rows, pa.string())
+        yield pa.table({name: read.get(name, blank) for name in names})
     if count is not None and rows != count:
         raise InputRefused(
             f"{query.where}: count(*) of the query is {count:,}, but {counted(rows, 'row')} came; use no random values in "

@@ -49,6 +49,8 @@ def _summary(path: Path) -> dict[str, Any]:
     reported: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     for name in ("run_id", "started", "ledger"):
         reported.pop(name, None)
+    for run in reported.get("trend", ()):
+        run.pop("run")
     for name in _PLACE:
         reported["settings"].pop(name, None)
     return reported

@@ -24,9 +24,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.cases.test_proof import HIDDEN, REDEFINED, foldered, piped
-from tests.cases.test_proof import TABLES as TABLES_CHANGED
-from tests.cases.test_repair import DAMAGE, edited
+from tests.slow.faults import copies
 from tests.slow.faults.bench import CANARY, ROOT, RUN, TABLES, Clinic, Done, finish, stages
 from tests.slow.faults.ledger_kinds import kinds
 from tests.slow.faults.ledgers import Desk, Idle, Kind
@@ -115,35 +113,6 @@ def at_points(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
             yield try_it
 
 
-def damaged_ledgers(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
-    """A ledger or its evidence that somebody changed: no run and no decision goes on, and nothing is lost."""
-    kept = clinic.base / "kept"
-    clinic.promises(clinic.run("cases", "decide", "out", "confirmed", "1", "--by", "Ann", "--reason", "read"), [0])
-    shutil.copytree(clinic.out, kept, symlinks=True)
-
-    def try_it(spoil: Callable[[Path], object]) -> None:
-        spoil(clinic.out)
-        try:
-            clinic.promises(clinic.run(), [4])
-            decision = clinic.run("cases", "decide", "out", "confirmed", "1", "--by", "Ann", "--reason", "read")
-            clinic.promises(decision, [3, 4])
-        finally:
-            shutil.rmtree(clinic.out)
-            shutil.copytree(kept, clinic.out, symlinks=True)
-
-    for statements in (
-        *REDEFINED.values(),
-        *TABLES_CHANGED.values(),
-        *((damage,) for damage in DAMAGE if "replace" not in damage),
-    ):
-        yield lambda statements=statements: try_it(lambda out: edited(out, *statements))  # type: ignore[misc]
-    for hide in HIDDEN.values():
-        for gone in (Path.unlink, lambda path: path.write_bytes(b"")):
-            yield lambda hide=hide, gone=gone: try_it(lambda out: (hide(out), gone(out / "ledger.sqlite")))  # type: ignore[misc]
-    for spoil in (linked_out, piped, foldered):
-        yield lambda spoil=spoil: try_it(lambda out: spoil(out / ".entered"))  # type: ignore[misc]
-
-
 def kinds_of_damage(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
     """Every kind of ledger_kinds.py, in this process; `--kinds A` tries those that begin with A."""
     desk, idle = Desk(clinic.base / "desk"), []
@@ -161,10 +130,19 @@ def kinds_of_damage(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]
         print(f"    no such value to damage here: {', '.join(idle)}")
 
 
-def linked_out(note: Path) -> None:
-    """A note that leads out of the output folder."""
-    note.unlink()
-    note.symlink_to("/dev/null")
+def copied(bench: Bench, clinic: Clinic) -> Iterator[Callable[[], None]]:
+    """Copies while runs and decisions write: each is a state that the ledger had, or is refused."""
+    tally = [0, 0]
+
+    def try_it(number: int) -> None:
+        held, refused = copies.after(clinic, number)
+        tally[0] += held
+        tally[1] += refused
+
+    for number in range(1, 1 + bench.options.stops // 6):
+        yield partial(try_it, number)
+    print(f"    {tally[0]:,} copies hold, {tally[1]:,} are refused")
+    assert tally[0], "no copy was taken"
 
 
 KILL = """
@@ -510,7 +488,7 @@ def main() -> int:
         bench.fault("runs at once", at_once)
         bench.fault("held and stale locks", held)
         bench.fault("in the way", in_the_way)
-        bench.fault("damaged ledgers", damaged_ledgers)
+        bench.fault("copies while it is written", copied)
         bench.fault("kinds of ledger damage", kinds_of_damage)
         bench.fault("umask", umasks)
         bench.fault("libraries' words", strangers)

@@ -8,10 +8,11 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 from auditor.cases import chain, store
-from tests.cases.test_proof import foldered, led_back, led_nowhere, linked, piped, unlinked
+from tests.cases.test_proof import HIDDEN, NOTES, foldered, led_back, led_nowhere, linked, piped, unlinked
 from tests.slow.faults.ledgers import Damage, Idle, Kind, edited, harmless, sql
 
 TABLES = ("runs", "cases", "undecided", "history")
@@ -329,6 +330,24 @@ def latest() -> Iterator[Kind]:
     )
 
 
+def hidden() -> Iterator[Kind]:
+    """A ledger that is gone, empty or older where `latest`, the last summary or the note does not say so."""
+    ledgers: dict[str, Damage] = {
+        "gone": lambda out: (out / store.NAME).unlink(),
+        "empty": lambda out: (out / store.NAME).write_bytes(b""),
+        "older": older,
+    }
+    for (hide, note), (how, change) in product(product(HIDDEN, NOTES), ledgers.items()):
+
+        def damage(out: Path, hide: str = hide, note: str = note, change: Damage = change) -> None:
+            HIDDEN[hide](out)
+            NOTES[note](out / ".entered")
+            change(out)
+
+        restore = (3,) if hide == "summary cannot be read" else (0,)
+        yield Kind(f"{how}: {hide}, {note}", damage, "", explain=(0, 2, 3), restore=restore)
+
+
 def run_of(out: Path, place: int) -> Path:
     """A run's folder."""
     return sorted(out.glob("2*"))[place]
@@ -413,5 +432,5 @@ def notes() -> Iterator[Kind]:
 
 def kinds() -> Iterator[Kind]:
     """Every kind."""
-    for group in (rows, schema, chained, files, places, latest, runs, notes):
+    for group in (rows, schema, chained, files, places, latest, hidden, runs, notes):
         yield from group()

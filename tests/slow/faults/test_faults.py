@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.slow.faults import copies
 from tests.slow.faults.bench import CANARY, RUN, TABLES, Clinic, finish, stages
 from tests.slow.faults.check import COMMANDS, SPOILERS, spoilt
 
@@ -48,6 +49,13 @@ def test_a_stop_in_the_slow_imports_is_quiet(clinic: Clinic, number: signal.Sign
     done = finish(process)
     clinic.promises(done, [code])
     assert done.err == ""
+
+
+@pytest.mark.slow
+def test_a_copy_that_is_taken_while_the_ledger_is_written_is_a_state_that_it_had_or_is_refused(clinic: Clinic):
+    clinic.promises(clinic.run(), [0])
+    held, _ = copies.after(clinic, 1)
+    assert held
 
 
 @pytest.fixture
