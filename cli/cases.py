@@ -27,7 +27,7 @@ from auditor.errors import InputRefused, LedgerDamaged, UsageError
 from auditor.judging.findings import KEYS
 from auditor.reading.files import shown
 from auditor.reports import folder, tables, text
-from auditor.rules import select
+from auditor.rules import CODES, select
 from auditor.runs import past
 from auditor.schema.names import counted, harmless
 from auditor.schema.tables import fold_term
@@ -120,7 +120,7 @@ def _list(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> None
 def _filtered(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> pl.DataFrame:
     """The cases of the rules, claims, patients, providers, payers and outcomes that are asked for. Raises UsageError."""
     if given["rule"] is not None:
-        cases = cases.filter(pl.col("rule").is_in(select("--rule", given["rule"].split(","))))
+        cases = cases.filter(pl.col("rule").is_in(_rules(given["rule"].split(","), {*cases["rule"]})))
     if given["outcome"] is not None:
         require_choice("--outcome", given["outcome"], get_args(FoundOutcome))
     for name, column in _OF_CASE.items():
@@ -130,6 +130,12 @@ def _filtered(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> 
         payers = published(cases, queries.ledger_of(location).parent)["payer"].fill_null("")
         cases = cases.filter(payers.map_elements(fold_term, pl.String) == fold_term(given["payer"]))
     return cases
+
+
+def _rules(asked: list[str], in_ledger: set[str]) -> tuple[str, ...]:
+    """Rule codes, those of uninstalled packages among them: their cases stay. Raises UsageError."""
+    gone = tuple(text.strip().upper() for text in asked if text.strip().upper() in in_ledger - {*CODES})
+    return gone + select("--rule", [text for text in asked if text.strip().upper() not in gone])
 
 
 def _sorted(cases: pl.DataFrame, order: str | None) -> pl.DataFrame:
@@ -254,9 +260,9 @@ def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) ->
         more = given["yes"] or (amount is not None and _asked(refundable(ledger, numbers[0]), amount))
         with store.writing(ledger):
             decided = [(number, decide(ledger, number, new_decision, more=more)) for number in numbers]
-        dues = [queries.list_cases(ledger, number=number)["due"].item() for number in numbers]
-    for (number, state), due in zip(decided, dues, strict=True):
-        print_line(f"case {number}: {state.state}" + (f"; report and return by {due}" if due else ""))
+        dues = dict(queries.list_cases(ledger, number=numbers).select("number", "due").iter_rows())
+    for number, state in decided:
+        print_line(f"case {number}: {state.state}" + (f"; report and return by {dues[number]}" if dues[number] else ""))
     return 0
 
 

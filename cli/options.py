@@ -16,6 +16,7 @@ from auditor.engines import memory
 from auditor.errors import UsageError
 from auditor.identity import Identity, read_key
 from auditor.policy import Policy
+from auditor.quality import rejects
 from auditor.rules import CODES, select
 from auditor.run_options import BY_NAME, LOG, RUN_OPTIONS, TABLES, WRITABLE, RunOption
 from auditor.schema.codes import FAMILY
@@ -70,8 +71,8 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     found = {"policy": policy_of(flags)}
     zone, origin = _settle(BY_NAME["timezone"], flags)
     policy = policies.load(found["policy"][0], select, None if origin == "default" else zone)
-    in_file = policy.run.model_dump()  # type: ignore[attr-defined]
     where = found["policy"][0]
+    in_file = _in_its_folder(policy.run.model_dump(), Path(where).parent)  # type: ignore[attr-defined]
     found |= {each.name: _settle(each, flags, in_file[each.name], where) for each in RUN_OPTIONS if each.in_policy}
     own_zone = None if policy.timezone_defaulted else policy.timezone
     found["timezone"] = _settle(BY_NAME["timezone"], flags, own_zone)
@@ -88,6 +89,24 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     if values["fail_on"] == "new" and not options.ledger:
         raise UsageError(f"{named['fail_on']}: new needs a ledger; give --out DIR or --ledger FILE")
     return options
+
+
+def _in_its_folder(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The values of [run], whose paths are relative to the policy's folder, as the working directory has them."""
+    if folder.absolute() == Path.cwd():
+        return values
+
+    def path(text: str) -> str:
+        if text in ("", "-", "none", "new") or "://" in text:
+            return text
+        file = text.removeprefix("new:")
+        return text.removesuffix(file) + str(folder / file)
+
+    return values | {
+        name: path(value) if isinstance(value, str) else [path(each) for each in value]
+        for name, value in values.items()
+        if value and name in (*TABLES, "out", "ledger", "pseudonymize", "log_file")
+    }
 
 
 def policy_of(flags: Mapping[str, Any]) -> tuple[Any, str]:
@@ -163,8 +182,7 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
         raise UsageError(f"{origins['select']}: names no rule; leave the option out to select all rules")
     if not values["codes"]:
         raise UsageError(f"{origins['codes']}: names no code; choose from {', '.join(FAMILY)}")
-    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", values["max_rejects"]):
-        raise UsageError(f"{origins['max_rejects']}: must be a number of rows or a percentage, such as 10 or 0.5%")
+    rejects.limit(origins["max_rejects"], values["max_rejects"])
     if not re.fullmatch(r"\d{1,2}(\.\d+)?%|100%", values["max_shrink"]):
         raise UsageError(f"{origins['max_shrink']}: must be a percentage, such as 20%")
     if "none" in values["write"] and len(values["write"]) > 1:
