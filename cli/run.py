@@ -1,5 +1,6 @@
 """`audit98968 run` and `check`: read, audit, publish, print, and the exit code."""
 
+import gc
 import stat
 import sys
 from contextlib import ExitStack, nullcontext, suppress
@@ -69,6 +70,8 @@ def _to_the_end(options: Options) -> tuple[Result, Summary, pl.DataFrame | None,
     if options.ledger:
         store.require_short_path(options.ledger)
     with ExitStack() as stack:
+        gc.freeze()  # what was imported is no garbage: each collection of the rows of a large ledger would look at it again
+        stack.callback(gc.unfreeze)
         if options.out:
             stack.enter_context(folder.locked(options.out))
             if options.out.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):

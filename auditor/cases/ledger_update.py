@@ -103,7 +103,8 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
     }  # fmt: skip
     store.insert_runs(connection, [(number, *run.values(), json.dumps(counts), base)])
     run |= {"marks": counts, "repeats": base}
-    refunds = _read(connection, "SELECT refunded_amount FROM current_cases", {"refunded_amount": pl.String})
+    query = "SELECT refunded_amount FROM cases WHERE refunded_amount NOT NULL"
+    refunds = _read(connection, query, {"refunded_amount": pl.String})
     work = {"open": marked.filter(state="open").height, "returned": float(refunds.to_series().cast(DOLLARS).sum())}
     run["figures"] = summary.figures.model_dump() | {"new": counts["new"], **work}
     if kept := known_claims.to_keep(connection, result.claims):
