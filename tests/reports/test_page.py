@@ -285,6 +285,12 @@ def test_the_last_runs_are_shown_with_the_figures_that_are_known(sample: tuple[R
     assert text.count('<svg class="spark"') == 5 and text.count("<rect") - first.count("<rect") == 2 * 5 - 1
 
 
+def test_the_method_names_the_systems_of_sources(sample: tuple[Result, Summary, str]) -> None:
+    policy = sample[1].settings["policy"] | {"systems": {"phone_log": "twilio"}}
+    reported = sample[1].model_copy(update={"settings": sample[1].settings | {"policy": policy}})
+    assert ("Source of phone log", "twilio") in phrases.given(reported)
+
+
 def test_a_case_has_the_command_that_decides_it(sample: tuple[Result, Summary, str]) -> None:
     result, reported, without = sample
     assert "cases decide" not in without
