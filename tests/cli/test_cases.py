@@ -437,6 +437,12 @@ def test_cases_are_assigned_listed_by_assignee_and_proved(cases: Program, out: P
     assert "was changed after it was written" in cases("verify")[1]
 
 
+def test_a_zone_that_is_none_in_the_latest_summary_is_utc(cases: Program, out: Path):
+    path = out / "latest" / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"timezone": "Nowhere/Here"}))
+    assert [cases("list")[0], cases("show", "1")[0]] == [0, 0]
+
+
 def test_an_assignee_survives_a_run_and_a_restored_ledger(cases: Program, out: Path):
     assert cases("assign", "3", "--to", "Bea", "--by", "Ann")[0] == 0
     audit(out.parent, visits=VISITS + "V4,PX,2026-05-01 10:00,completed\n")
