@@ -440,6 +440,7 @@ def test_cases_are_assigned_listed_by_assignee_and_proved(cases: Program, out: P
 
 
 def test_a_zone_that_is_none_in_the_latest_summary_is_utc(cases: Program, out: Path):
+    audit(out.parent, evidence=True)
     path = out / "latest" / "summary.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"timezone": "Nowhere/Here"}))
     assert [cases("list")[0], cases("show", "1")[0]] == [0, 0]
