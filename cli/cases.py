@@ -27,7 +27,7 @@ from auditor.errors import InputRefused, LedgerDamaged, UsageError
 from auditor.judging.findings import KEYS
 from auditor.reading.files import shown
 from auditor.reports import folder, tables, text
-from auditor.rules import select
+from auditor.rules import CODES, select
 from auditor.runs import past
 from auditor.schema.names import counted, harmless
 from auditor.schema.tables import fold_term
@@ -120,7 +120,7 @@ def _list(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> None
 def _filtered(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> pl.DataFrame:
     """The cases of the rules, claims, patients, providers, payers and outcomes that are asked for. Raises UsageError."""
     if given["rule"] is not None:
-        cases = cases.filter(pl.col("rule").is_in(select("--rule", given["rule"].split(","))))
+        cases = cases.filter(pl.col("rule").is_in(_rules(given["rule"].split(","), {*cases["rule"]})))
     if given["outcome"] is not None:
         require_choice("--outcome", given["outcome"], get_args(FoundOutcome))
     for name, column in _OF_CASE.items():
@@ -130,6 +130,12 @@ def _filtered(cases: pl.DataFrame, location: Path, given: Mapping[str, Any]) -> 
         payers = published(cases, queries.ledger_of(location).parent)["payer"].fill_null("")
         cases = cases.filter(payers.map_elements(fold_term, pl.String) == fold_term(given["payer"]))
     return cases
+
+
+def _rules(asked: list[str], in_ledger: set[str]) -> tuple[str, ...]:
+    """Rule codes, those of uninstalled packages among them: their cases stay. Raises UsageError."""
+    gone = tuple(text.strip().upper() for text in asked if text.strip().upper() in in_ledger - {*CODES})
+    return gone + select("--rule", [text for text in asked if text.strip().upper() not in gone])
 
 
 def _sorted(cases: pl.DataFrame, order: str | None) -> pl.DataFrame:

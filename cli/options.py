@@ -71,8 +71,8 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     found = {"policy": policy_of(flags)}
     zone, origin = _settle(BY_NAME["timezone"], flags)
     policy = policies.load(found["policy"][0], select, None if origin == "default" else zone)
-    in_file = policy.run.model_dump()  # type: ignore[attr-defined]
     where = found["policy"][0]
+    in_file = _in_its_folder(policy.run.model_dump(), Path(where).parent)  # type: ignore[attr-defined]
     found |= {each.name: _settle(each, flags, in_file[each.name], where) for each in RUN_OPTIONS if each.in_policy}
     own_zone = None if policy.timezone_defaulted else policy.timezone
     found["timezone"] = _settle(BY_NAME["timezone"], flags, own_zone)
@@ -89,6 +89,24 @@ def resolve(flags: Mapping[str, Any]) -> Options:
     if values["fail_on"] == "new" and not options.ledger:
         raise UsageError(f"{named['fail_on']}: new needs a ledger; give --out DIR or --ledger FILE")
     return options
+
+
+def _in_its_folder(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The values of [run], whose paths are relative to the policy's folder, as the working directory has them."""
+    if folder.absolute() == Path.cwd():
+        return values
+
+    def path(text: str) -> str:
+        if text in ("", "-", "none", "new") or "://" in text:
+            return text
+        file = text.removeprefix("new:")
+        return text.removesuffix(file) + str(folder / file)
+
+    return values | {
+        name: path(value) if isinstance(value, str) else [path(each) for each in value]
+        for name, value in values.items()
+        if value and name in (*TABLES, "out", "ledger", "pseudonymize", "log_file")
+    }
 
 
 def policy_of(flags: Mapping[str, Any]) -> tuple[Any, str]:

@@ -232,8 +232,12 @@ def policy_page() -> str:
         "## [values.TABLE.COLUMN]\n\nThe meaning of a value in the export: "
         '`seen = "completed"`, or `completed = ["seen", "arrived"]`.',
         "## [run]\n\nOptions of `audit98968 run`. A flag overrides a variable such as `AUDIT98968_FAIL_ON`; a variable "
-        "overrides these keys.",
+        "overrides these keys. Relative paths begin at the folder of the policy; a file in `database` begins at the working "
+        "folder.",
         _table("key | meaning", options),
+        "## In an editor\n\n`audit98968 schema policy > policy.schema.json` writes a JSON Schema. "
+        "With `#:schema ./policy.schema.json` as the first line of a policy, "
+        "Even Better TOML and Taplo check it (`taplo check clinic.toml`).",
         f"## An example\n\n```toml\n{example}\n```",
         "## Built-in policies\n\n`audit98968 policies show NAME` prints a policy. None of them says that a payer covers the "
         "codes: each follows the sources below as far as they were read.",

@@ -37,7 +37,8 @@ def build(target: Path) -> None:
         (Path(work) / "mkdocs.yml").write_text(
             "site_name: audit98968\ntheme:\n  name: readthedocs\n  highlightjs: false\nplugins: []\n"
             "use_directory_urls: false\n"
-            f"docs_dir: pages\nsite_dir: {target}\nvalidation:\n  links:\n    not_found: warn\nnav:\n{navigation}",
+            f"docs_dir: pages\nsite_dir: {target}\nnav:\n{navigation}"
+            "validation:\n  links:\n    not_found: warn\n    anchors: warn\n",
             encoding="utf-8",
         )
         command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", f"{work}/mkdocs.yml"]

@@ -1,6 +1,8 @@
 """Every rule, in the order of the reports. A new rule is one file and one line in `SHIPPED`."""
 
 from collections.abc import Iterable
+from functools import cache
+from typing import Any
 
 from auditor.errors import UsageError
 from auditor.rules import (
@@ -75,9 +77,23 @@ SHIPPED: tuple[Rule, ...] = (
     int003_overlapping_provider_time.RULE,
     int004_call_not_in_phone_log.RULE,
 )
-ALL: tuple[Rule, ...] = (*SHIPPED, *local.load())
-"""The rules of the product, then the local ones."""
-CODES = tuple(rule.code for rule in ALL)
+ALL: tuple[Rule, ...]
+"""The rules of the product, then the local ones. They are loaded when first asked for: a module of local rules imports this
+package."""
+CODES: tuple[str, ...]
+
+
+@cache
+def _all() -> tuple[Rule, ...]:
+    return (*SHIPPED, *local.load())
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ALL":
+        return _all()
+    if name == "CODES":
+        return tuple(rule.code for rule in _all())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def select(option: str, selectors: Iterable[str]) -> tuple[str, ...]:
@@ -86,12 +102,11 @@ def select(option: str, selectors: Iterable[str]) -> tuple[str, ...]:
     for selector in selectors:
         folded = selector.strip().casefold()
         hits = {
-            rule.code for rule in ALL if folded and (rule.code.casefold().startswith(folded) or rule.name == folded)
+            rule.code for rule in _all() if folded and (rule.code.casefold().startswith(folded) or rule.name == folded)
         }
         if not hits:
-            accepted = [name for rule in ALL for name in (rule.code, rule.name)]
-            raise UsageError(
-                f"{option}: no rule {selector!r}{nearest(selector, accepted)}; `audit98968 rules list` shows all rules"
-            )
+            accepted = [name for rule in _all() for name in (rule.code, rule.name)]
+            why = "; its package is not installed" if local.is_code(selector) else nearest(selector, accepted)
+            raise UsageError(f"{option}: no rule {selector!r}{why}; `audit98968 rules list` shows all rules")
         chosen |= hits
-    return tuple(code for code in CODES if code in chosen)
+    return tuple(rule.code for rule in _all() if rule.code in chosen)

@@ -7,7 +7,7 @@ Source: docs/local_rules.md.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib.metadata import EntryPoint, entry_points
 
 import polars as pl
@@ -22,6 +22,9 @@ from auditor.windows.columns import RELATED
 
 GROUP = "audit98968.rules"
 _CODE, _NAME = re.compile(r"LOC\d{3}"), re.compile(r"local(-[a-z0-9]+)+")
+
+_WORDS = (*TABLES["claims"], *Numbers().filled())
+"""What may be in braces in `nothing`."""
 
 
 def load(points: Iterable[EntryPoint] | None = None) -> tuple[Rule, ...]:
@@ -39,10 +42,15 @@ def load(points: Iterable[EntryPoint] | None = None) -> tuple[Rule, ...]:
     return tuple(rules[code] for code in sorted(rules))
 
 
+def is_code(text: str) -> bool:
+    """Whether a text is a code that local rules may have."""
+    return _CODE.fullmatch(text) is not None
+
+
 def _rules(point: EntryPoint, where: str) -> Sequence[Rule]:
     try:
         found = point.load()
-    except Exception as error:  # whatever the code of a package may raise
+    except (Exception, SystemExit) as error:  # whatever the code of a package may raise
         raise UsageError(
             f"{where}: cannot be imported ({type(error).__name__}: {error}); correct the rule, or uninstall its package"
         ) from None
@@ -55,17 +63,36 @@ def _rules(point: EntryPoint, where: str) -> Sequence[Rule]:
 def _fault(rule: Rule) -> str | None:
     """Why a rule cannot be used, or None."""
     try:
-        if not _CODE.fullmatch(rule.code):
+        if not is_code(rule.code):
             return "the code of a local rule is LOC and three digits"
         if not _NAME.fullmatch(rule.name):
             return "the name of a local rule is local- and words in lower case, joined by hyphens"
         if not (rule.cites and rule.examples.strip() and (rule.page or "").partition("\n")[2].strip()):
             return "it lacks its page, its sources (cites) or its examples"
         pages.page(rule)
-        rule.nothing.format(**dict.fromkeys(TABLES["claims"]), **Numbers().filled())
-        return _unlike_a_rule(rule)
+        rule.nothing.format(**dict.fromkeys(_WORDS, ""))
+        return _looks_across_rows(rule) or _unlike_a_rule(rule)
+    except KeyError as error:
+        return f"{{{error.args[0]}}} in its page or in `nothing` is no column of claims.csv and no number of the policy"
     except Exception as error:  # whatever its fields may be
         return f"{type(error).__name__}: {error}"
+
+
+def _looks_across_rows(rule: Rule) -> str | None:
+    """What refuses a sum or a rank: its value would depend on which rows are judged together."""
+    for each in fields(rule):
+        if each.type is pl.Expr and not _is_row_by_row(getattr(rule, each.name)):
+            return f"{each.name} looks across rows; a rule may read one row at a time"
+    return None
+
+
+def _is_row_by_row(expression: pl.Expr) -> bool:
+    """Whether every part of an expression is; polars answers for the outermost one."""
+    try:
+        separable = expression.meta.is_literal() or expression.meta.is_row_separable()
+    except pl.exceptions.ColumnNotFoundError:  # polars cannot tell of a function of Python
+        separable = True
+    return separable and all(map(_is_row_by_row, expression.meta.pop()))
 
 
 def _unlike_a_rule(rule: Rule) -> str | None:

@@ -25,6 +25,7 @@ def page(rule: Rule, numbers: Numbers | None = None) -> str:
     needs = "; ".join(" or ".join(alternatives) for alternatives in rule.needs)
     parts = [
         f"{rule.code} {rule.name}",
+        f"A local rule, of the package {rule.origin}." if rule.origin else "",
         text(rule, numbers),
         f"If data is missing: {_ERRS[rule.errs]}",
         f"Needs: {needs}" if needs else "",

@@ -4,19 +4,21 @@ A rule is a few polars expressions over named columns that `windows/` prepared. 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import polars as pl
 
 from auditor.policy import Policy, Severity
+from auditor.schema.names import nearest
 from auditor.schema.tables import TABLES
 from auditor.windows import CoverageWindow, RecordSet, check
 
 Row = Mapping[str, Any]
 Needs = tuple[tuple[str, ...], ...]
 """Alternatives: of each, one must exist in the inputs."""
+Direction = Literal["over", "under", "neither"]
 Why = Callable[[Row, Sequence[Row], Any], str]
 """Claim, the records considered for it, and the finished run (`run_summary.Summary`) → why a rule is unknown."""
 
@@ -74,7 +76,7 @@ class Rule:
     over: RecordSet
     message: pl.Expr
     page: str
-    errs: Literal["over", "under", "neither"]
+    errs: Direction
     cites: tuple[str, ...]
     examples: str
     violation: pl.Expr = field(default_factory=lambda: pl.lit(False))
@@ -103,9 +105,12 @@ class Rule:
     since: str = "0.1.0"
 
     def __post_init__(self) -> None:
-        """Every column that the rule names must be listed in windows/ or the schema. Raises ValueError."""
+        """Fields have their types, and every column that the rule names is listed. Raises ValueError."""
+        if fault := self._wrong_field():
+            raise ValueError(f"{self.code}: {fault}")
         if unlisted := self.inputs - _INPUTS:
-            raise ValueError(f"{self.code} reads {min(unlisted)!r}, which is no table or column of schema/tables.py")
+            near = nearest(min(unlisted), sorted(_INPUTS))
+            raise ValueError(f"{self.code} reads {min(unlisted)!r}, which is no table or column of the inputs{near}")
         explained = () if self.over == "claim" else (self.exclusion_reason,)
         check(
             self.code,
@@ -123,6 +128,24 @@ class Rule:
         )
         check(self.code, "claim", (self.is_unknown, self.is_applicable))
         check(self.code, "claim", (self.message,), message=True)
+
+    def _wrong_field(self) -> str | None:
+        """What is wrong with a field that Python itself would take, or None."""
+        allowed = {
+            "over": get_args(RecordSet),
+            "window": (None, *get_args(CoverageWindow)),
+            "errs": get_args(Direction),
+        }
+        for name, values in allowed.items():
+            if (value := getattr(self, name)) not in values:
+                return f"{name} is {value!r}; choose from {', '.join(filter(None, values))}"
+        for each in fields(self):
+            if each.type is pl.Expr and not isinstance(getattr(self, each.name), pl.Expr):
+                return f"{each.name} must be a polars expression, such as pl.lit(True)"
+        if isinstance(self.needs, str) or any(isinstance(alternatives, str) for alternatives in self.needs):
+            return 'needs must hold a tuple of alternatives for each need, such as (("calls.purpose",),)'
+        texts = (name for name in ("cites", "reads") if isinstance(getattr(self, name), str))
+        return next((f'{name} must be a tuple of texts, such as ("...",)' for name in texts), None)
 
     @property
     def inputs(self) -> frozenset[str]:

@@ -14,6 +14,8 @@ LIMITS = ("codes", "service_from", "service_to")
 """Settings that choose claims; the others only end a run or leave it alone."""
 CHOSEN = ("not selected", "ignored")
 """Reasons of rules that the user left out."""
+_LOCAL = "package of "
+"""Before the code of a local rule, whose package is compared like a setting and causes what a version causes."""
 _APART = ("paths", "policy", "origins", "selected", "ignored")
 """Settings that are compared otherwise: files by their bytes, rules by the reasons why they were not evaluated."""
 
@@ -52,7 +54,7 @@ class Causes:
             self.policy,
             self.settings.keys() & {*LIMITS} or {*CHOSEN} & {reason for pair in self.rules.values() for reason in pair},
             self.coverage.keys() & self.settings.keys(),
-            self.version,
+            self.version or any(name.startswith(_LOCAL) for name in self.settings),
         )
         return tuple(name for name, differs in zip(CAUSES, there, strict=True) if differs)
 
@@ -76,7 +78,10 @@ def between(first: Summary, second: Summary) -> Causes:
 
 def _reasons(run: Summary, second: Summary) -> dict[str, str | None]:
     """Why each rule of either run was not evaluated in the first; None where it was."""
-    unknown = {rule.code: f"version {run.version} has no such rule" for rule in second.rules}
+    unknown = {
+        rule.code: f"{'its packages have' if rule.local else f'version {run.version} has'} no such rule"
+        for rule in second.rules
+    }
     return unknown | {rule.code: rule.reason for rule in run.rules}
 
 
@@ -94,7 +99,8 @@ def _files(first_files: Iterable[InputFile], second_files: Iterable[InputFile]) 
 
 def _settings(run: Summary) -> dict[str, Any]:
     asked = {name: run.settings[name] for name in LIMITS} | run.settings
-    return {name: value for name, value in asked.items() if name not in _APART}
+    packages = {f"{_LOCAL}{rule.code}": rule.local for rule in run.rules if rule.local}
+    return {name: value for name, value in asked.items() if name not in _APART} | packages
 
 
 def _policy(run: Summary) -> dict[str, Any]:

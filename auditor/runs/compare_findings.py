@@ -93,7 +93,7 @@ def _cause(causes: Causes) -> pl.Expr:
         .when(absent & pl.col("outside").is_null()).then(of("data", *policy, "settings", "version"))
         .when(skipped & reason.is_in(CHOSEN)).then(of("settings"))
         .when(skipped & (reason == "off in the policy")).then(of("policy"))
-        .when(skipped & reason.str.ends_with("has no such rule")).then(of("version"))
+        .when(skipped & reason.str.ends_with(" no such rule")).then(of("version"))
         .when(absent | skipped).then(of("data", *policy, "version"))
         .when(pl.col("rule").is_in(severities)).then(of("data", "policy", "coverage", "version"))
         .otherwise(of("data", *policy, "coverage", "version"))

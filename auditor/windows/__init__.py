@@ -14,6 +14,7 @@ from typing import Literal
 
 import polars as pl
 
+from auditor.schema.names import nearest
 from auditor.windows import calls, lines, other_days, visits
 from auditor.windows.columns import RELATED, Columns
 from auditor.windows.records import PatientRecords
@@ -54,7 +55,7 @@ def check(code: str, record_set: RecordSet, expressions: Sequence[pl.Expr], *, m
     for name in (name for expression in expressions for name in expression.meta.root_names()):
         if name not in listed:
             raise ValueError(
-                f"{code} names {name!r}, which windows/ does not list for {record_set}; list it there, or correct it"
+                f"{code} names {name!r}, which is no column of {record_set}{nearest(name, sorted(listed))}"
             )
 
 

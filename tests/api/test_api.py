@@ -67,3 +67,40 @@ def test_wrong_inputs_and_options_are_named():
         auditor.audit(calls=calls, visits=calls, max_rejects=5)
     with pytest.raises(UsageError, match="calls is missing: give its frame or path"):
         auditor.audit(visits=calls)
+    with pytest.raises(UsageError, match="calls: must be a polars frame, a path or a list of paths"):
+        auditor.audit(calls={"call_id": ["k1"]}, visits=calls)
+    with pytest.raises(UsageError, match="max_rejects: must be a number of rows or a percentage"):
+        auditor.audit(calls=calls, visits=calls, max_rejects=0.1)
+    with pytest.raises(UsageError, match="allow_empty: must be True or False"):
+        auditor.audit(calls=calls, visits=calls, allow_empty="no")
+    with pytest.raises(UsageError, match="select: no rule 'DUR9'"):
+        auditor.audit(calls=calls, visits=calls, select="DUR,DUR9")
+
+
+ODD = {
+    "objects": (pl.Series([object()], dtype=pl.Object), "calls: column 'patient_id' has objects of Python"),
+    "records": (pl.Series([{"id": "p1"}]), "calls: column 'patient_id' has nested data"),
+    "times": (pl.Series([None], dtype=pl.Time), None),
+    "wide": (pl.Series([1], dtype=pl.Int128), None),
+    "categories": (pl.Series(["1"], dtype=pl.Categorical), None),
+    "bytes": (pl.Series([b"1"]), None),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_types_are_read_or_refused_in_words(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """The message speaks of the frame, not of the file that it was written to, of which nothing is left."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    values, refused = ODD[name]
+    calls = pl.DataFrame(
+        {"call_id": ["k1"], "patient_id": values, "provider_id": ["r"], "call_start": ["2026-03-02 09:00"]}
+    )
+    visits = pl.DataFrame(
+        {"visit_id": ["v1"], "patient_id": ["1"], "provider_id": ["r"], "visit_start": ["2026-03-01 09:00"]}
+    )
+    with pytest.raises(InputRefused) if refused or name == "times" else contextlib.nullcontext() as raised:
+        auditor.audit(calls=calls, visits=visits, allow_unjoined=True, require=[])
+    if raised:
+        assert (refused or "calls: ") in str(raised.value)
+        assert str(tmp_path) not in str(raised.value)
+    assert not list(tmp_path.iterdir())

@@ -76,6 +76,23 @@ def test_help_and_manual_tell_of_it(option: RunOption):
     assert f"\\fB{option.variable}\\fR" in page
 
 
+def test_paths_of_run_are_relative_to_the_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As those of [payers] and [lists] are; a flag and a variable are relative to the working directory."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "p.toml").write_text(
+        '[run]\ncalls = "calls.csv"\nvisits = ["s3://bucket/v/", "/abs/v.csv", "-"]\nout = "out"\n'
+        'ledger = "new:cases.sqlite"\nlog_file = "log"\n'
+    )
+    found = options.resolve({"policy": "../p.toml"}).values
+    assert found["calls"] == ("../calls.csv",)
+    assert found["visits"] == ("s3://bucket/v/", "/abs/v.csv", "-")
+    assert (found["out"], found["ledger"], found["log_file"]) == ("../out", "new:../cases.sqlite", "../log")
+    assert options.resolve({"policy": "../p.toml", "out": "mine"}).values["out"] == "mine"
+    monkeypatch.chdir(tmp_path)
+    assert options.resolve({"policy": str(tmp_path / "p.toml")}).values["calls"] == ("calls.csv",)
+
+
 def test_what_is_left_out_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     sample = Path(__file__).parents[2] / "sample_data"

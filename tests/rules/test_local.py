@@ -14,8 +14,10 @@ import polars as pl
 import pytest
 
 from auditor.errors import UsageError
-from auditor.rules import SHIPPED, local
+from auditor.rules import SHIPPED, local, pages, select
 from auditor.rules.rule import Rule
+from auditor.windows import LISTED
+from cli import cases
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "local_rules.md").read_text(encoding="utf-8")
@@ -53,15 +55,17 @@ def test_rules_are_sorted_and_name_their_package(rule):
         ({"code": "DUR001"}, "DUR001: the code of a local rule is LOC and three digits"),
         ({"name": "weekend-call"}, "the name of a local rule is local- and words"),
         ({"page": None}, "it lacks its page"),
-        ({"page": "One.\n\n{no_such_number}"}, "KeyError: 'no_such_number'"),
+        ({"page": "One.\n\n{no_such_number}"}, "{no_such_number} in its page"),
+        ({"nothing": "{minuts} minutes"}, "{minuts} in its page or in `nothing` is no column of claims.csv"),
         ({"page": "One.\n\n{}"}, "IndexError: "),
         ({"page": 3}, "AttributeError: "),
-        ({"nothing": "on {no_such_column}"}, "KeyError: 'no_such_column'"),
         ({"detail": pl.col("units")}, "detail gives Float64; it must give String"),
         ({"cites": ()}, "it lacks its page, its sources (cites) or its examples"),
         ({"review": pl.col("service_date")}, "review gives Date; it must give Boolean"),
         ({"review": pl.col("service_date") > pl.col("units").str.len_chars()}, "SchemaError"),
         ({"message": pl.col("units")}, "message gives Float64; it must give String"),
+        ({"review": pl.col("minutes") > pl.col("minutes").mean()}, "review looks across rows"),
+        ({"doubt": pl.col("minutes").shift() == 21}, "doubt looks across rows"),
     ],
 )
 def test_a_bad_rule_is_refused_by_name(rule, changes, reason):
@@ -69,6 +73,39 @@ def test_a_bad_rule_is_refused_by_name(rule, changes, reason):
         _loaded(replace(rule, **changes))
     assert str(refused.value).startswith("local rules 'p0' of pkg 1.0: ")
     assert str(refused.value).endswith("; correct the rule, or uninstall its package")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"review": pl.col("minuts") > 3}, "LOC001 names 'minuts', which is no column of claim; did you mean minutes?"),
+        ({"review": True}, "LOC001: review must be a polars expression"),
+        ({"message": "a call"}, "LOC001: message must be a polars expression"),
+        ({"over": "claims"}, "LOC001: over is 'claims'; choose from claim, visit_before"),
+        ({"window": "look"}, "LOC001: window is 'look'; choose from lookback, postoperative"),
+        ({"errs": "both"}, "LOC001: errs is 'both'; choose from over, under, neither"),
+        ({"needs": ("visits",)}, "LOC001: needs must hold a tuple of alternatives for each need"),
+        (
+            {"needs": (("visit",),)},
+            "LOC001 reads 'visit', which is no table or column of the inputs; did you mean visits?",
+        ),
+        ({"cites": "A plan"}, "LOC001: cites must be a tuple of texts"),
+    ],
+)
+def test_a_wrong_field_is_named_when_the_rule_is_made(rule, changes, reason):
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        replace(rule, **changes)
+
+
+def test_a_module_that_exits_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "leaving_rules.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match=re.escape("cannot be imported (SystemExit: 3)")):
+        local.load([EntryPoint("clinic", "leaving_rules:RULE", local.GROUP)])
+
+
+def test_the_page_names_the_package(rule):
+    assert "A local rule, of the package pkg 1.0." in pages.page(_loaded(rule)[0])
 
 
 def test_two_rules_of_one_code_and_what_is_no_rule_are_refused(rule):
@@ -83,12 +120,24 @@ def test_two_rules_of_one_code_and_what_is_no_rule_are_refused(rule):
         local.load([EntryPoint("clinic", "no_such_module:RULE", local.GROUP)])
 
 
+def test_a_local_rule_whose_package_is_gone_is_said_to_be_gone():
+    with pytest.raises(UsageError, match="severity: no rule 'LOC001'; its package is not installed"):
+        select("severity", ["LOC001"])
+
+
+def test_the_page_has_every_record_set_and_its_second_rule_is_one():
+    assert not [name for name in LISTED if f"| `{name}` |" not in PAGE]
+    code = re.search(r"```python\n(Rule\(.*?)```", PAGE, re.S)[1]
+    second = eval(code, {"Rule": Rule, "pl": pl, "PAGE": "One.\n\nTwo.", "EXAMPLES": "x"})
+    assert [each.code for each in _loaded(second)] == ["LOC002"]
+
+
 def test_the_product_has_no_code_of_local_rules():
     assert not [rule.code for rule in SHIPPED if rule.code.startswith("LOC") or rule.origin]
 
 
 def test_the_example_runs_as_printed(rule, tmp_path):
-    """Installed by hand: what pip would lay down, so that no build tool is needed."""
+    """Installed by hand: what pip would lay down, so that no build tool is needed. The module is imported on its own, too."""
     (tmp_path / "clinic_rules.py").write_text(_block("python"), encoding="utf-8")
     laid = tmp_path / "clinic_rules-1.0.dist-info"
     laid.mkdir()
@@ -104,10 +153,17 @@ def test_the_example_runs_as_printed(rule, tmp_path):
     visits.write_text(
         "visit_id,patient_id,provider_id,visit_start\nv1,p1,r1,2026-03-20 09:00\nv2,p2,r1,2026-03-20 10:00\n"
     )
-    command = [sys.executable, "-m", "cli", "run", "--calls", str(calls), "--select", "LOC001", "--require", "LOC001",
+    alone_first = "import clinic_rules, cli.__main__ as program; program.main()"
+    command = [sys.executable, "-c", alone_first, "run", "--calls", str(calls), "--select", "LOC001", "--require", "LOC001",
                "--visits", str(visits), "--timezone", "UTC", "--format", "json", "--show-ids"]  # fmt: skip
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     assert done.returncode == 1, done.stderr
     (found,) = (row for row in json.loads(done.stdout)["rules"] if row["code"] == "LOC001")
     assert (found["review"], found["applicable"], found["local"]) == (1, 2, "clinic-rules 1.0")
+
+
+def test_cases_of_a_local_rule_are_listed_without_its_package():
+    assert cases._rules(["loc001", "DUR001"], {"LOC001", "DUR001"}) == ("LOC001", "DUR001")
+    with pytest.raises(UsageError, match="no rule 'LOC002'; its package is not installed"):
+        cases._rules(["LOC002"], {"LOC001"})

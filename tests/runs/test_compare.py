@@ -258,6 +258,25 @@ def test_a_rule_that_the_other_version_has_not(make: Make) -> None:
     assert causes(reported)["SHORTLY", "LBK001"] == "data or version"
 
 
+def test_a_local_rule_whose_package_is_gone_or_another(make: Make) -> None:
+    """Its package is recorded, and causes what a version of the program causes."""
+    one, other = make(), make()
+
+    def of_package(version: str) -> Any:
+        def change(reported: Any) -> None:
+            next(r for r in reported["rules"] if r["code"] == "DUR001")["local"] = f"my-rules {version}"
+
+        return change
+
+    edit(one, of_package("1.0"))
+    edit(other, of_package("1.1"))
+    assert compare(one, other).causes.settings == {"package of DUR001": ("my-rules 1.0", "my-rules 1.1")}
+    edit(other, lambda reported: reported.update(rules=[r for r in reported["rules"] if r["code"] != "DUR001"]))
+    edit_table(other, "findings", lambda frame: frame.filter(pl.col("rule") != "DUR001"))
+    why = "rule not evaluated in the second run: its packages have no such rule"
+    assert ("SHORT", "DUR001", "gone", "violation", "not evaluated", why, "version") in rows(compare(one, other))
+
+
 def test_settings_alone_are_the_cause(make: Make) -> None:
     reported = compare(make(), make(selected=tuple(code for code in CODES if code != "DUR001"), ignored=("ELG001",)))
     assert {(claim, why, cause) for claim, *_, why, cause in rows(reported)} == {
