@@ -17,13 +17,13 @@ from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import AuditError, InputRefused, UsageError
 from auditor.judging.findings import EVIDENCE_ORDER
-from auditor.quality import checks
+from auditor.quality import checks, rejects
 from auditor.quality.issue import Stage
 from auditor.reports import summary, tables
 from auditor.run_summary import Summary
 from auditor.schema.codes import FAMILY
 from auditor.schema.names import nearest
-from auditor.settings import MAX_REJECTS, Settings
+from auditor.settings import Settings
 from auditor.sources.scratch import scratch
 
 OPTIONS = ("as_of", "visits_since", "claims_since", "service_from", "service_to", "codes", "select", "ignore", "require",
@@ -100,16 +100,16 @@ def _value(name: str, value: Any) -> Any:
     if name.startswith("allow_") and not isinstance(value, bool):
         raise UsageError(f"{name}: must be True or False")
     if name == "max_rejects":
-        if not MAX_REJECTS.fullmatch(str(value)):
-            raise UsageError('max_rejects: must be a number of rows or a percentage, such as 10 or "0.5%"')
-        return str(value)
+        return rejects.limit(name, str(value))
     if name in (*_FIELDS, "codes") and isinstance(value, str):
         value = value.split(",")
     if name in _FIELDS:
         return rules.select(name, value)
-    if name == "codes" and (unknown := [code for code in value if code not in FAMILY]):
-        raise UsageError(f"codes: {unknown[0]!r} is none of {', '.join(FAMILY)}")
-    return tuple(value) if name == "codes" else value.isoformat() if isinstance(value, date) else value
+    if name == "codes":
+        if unknown := [code for code in value if code not in FAMILY]:
+            raise UsageError(f"codes: {unknown[0]!r} is none of {', '.join(FAMILY)}")
+        return tuple(code for code in FAMILY if code in value)
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _paths(name: str, table: Table, file: Path) -> tuple[str, ...]:

@@ -539,9 +539,9 @@ def _load(
         base.pop("overpayment_clock")
     own = _with_whole_lists(own, base["lists"], name_or_file, where, text, unknown)
     if systems:
-        said = known.policy_of(systems)
-        own["instant_formats"] = [*own.get("instant_formats", []), *said.pop("instant_formats")]
-        base = _merge(base, said)
+        described = known.policy_of(systems)
+        own["instant_formats"] = [*own.get("instant_formats", []), *described.pop("instant_formats")]
+        base = _merge(base, described)
     defaulted = own.get("timezone") is None or name_or_file == "default"
     merged = _merge(base, own) | {"sha256": hashlib.sha256(raw).hexdigest(), "timezone_defaulted": defaulted}
     merged["own_keys"] = frozenset(key for key, _ in leaves(own)) if name_or_file != "default" else frozenset()

@@ -1,6 +1,5 @@
 """The settings of an audit."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,8 +12,6 @@ from auditor.rules import ALL, CODES
 from auditor.run_options import WRITABLE
 from auditor.schema.codes import AUDITED_BY_DEFAULT
 
-MAX_REJECTS = re.compile(r"\d+|\d+(\.\d+)?%")
-"""A number of rows or a percentage."""
 NOT_SELECTED, IGNORED = "not selected", "ignored"
 """Why rules that the user left out are not evaluated."""
 

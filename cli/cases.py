@@ -260,9 +260,9 @@ def decision(location: Path, case_names: list[str], given: Mapping[str, Any]) ->
         more = given["yes"] or (amount is not None and _asked(refundable(ledger, numbers[0]), amount))
         with store.writing(ledger):
             decided = [(number, decide(ledger, number, new_decision, more=more)) for number in numbers]
-        dues = [queries.list_cases(ledger, number=number)["due"].item() for number in numbers]
-    for (number, state), due in zip(decided, dues, strict=True):
-        print_line(f"case {number}: {state.state}" + (f"; report and return by {due}" if due else ""))
+        dues = dict(queries.list_cases(ledger, number=numbers).select("number", "due").iter_rows())
+    for number, state in decided:
+        print_line(f"case {number}: {state.state}" + (f"; report and return by {dues[number]}" if dues[number] else ""))
     return 0
 
 

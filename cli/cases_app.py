@@ -15,6 +15,15 @@ cases_app = group(
 Text = str | None
 Location = Annotated[Path, argument("DIR", "The folder given to --out, or a ledger file.")]
 Case = Annotated[str, argument("CASE", "A case number or finding id.")]
+Cases = Annotated[list[str] | None, argument("[CASE...]", "Case numbers or finding ids; or choose with filters.")]
+Rules = Annotated[Text, option("RULES", "Only these rules: codes, prefixes or names, separated by commas.")]
+FilteredState = Annotated[Text, choice(State, "Only cases in this state, with a filter [default: open].")]
+Outcome = Annotated[Text, choice(FoundOutcome, "Only findings of this outcome.")]
+Claim = Annotated[Text, option("ID", "Only this claim.")]
+Patient = Annotated[Text, option("ID", "Only this patient.")]
+Provider = Annotated[Text, option("ID", "Only this provider.")]
+Payer = Annotated[Text, option("NAME", "Only this payer, as the last run names it.")]
+Assignee = Annotated[Text, option("NAME", "Only cases assigned to NAME; '' for those of nobody.")]
 By = Annotated[Text, option("NAME", "Who decides, or writes the note.", envvar="AUDIT98968_BY", show_envvar=True)]
 
 
@@ -24,13 +33,13 @@ def listing(
     location: Location,
     state: Annotated[str | None, choice(State, "Only cases in this state.")] = None,
     mark: Annotated[str | None, choice(Mark, "Only cases with this mark in the last run.")] = None,
-    rule: Annotated[Text, option("RULES", "Only these rules: codes, prefixes or names, separated by commas.")] = None,
-    outcome: Annotated[Text, choice(FoundOutcome, "Only findings of this outcome.")] = None,
-    claim: Annotated[Text, option("ID", "Only this claim.")] = None,
-    patient: Annotated[Text, option("ID", "Only this patient.")] = None,
-    provider: Annotated[Text, option("ID", "Only this provider.")] = None,
-    payer: Annotated[Text, option("NAME", "Only this payer, as the last run names it.")] = None,
-    assignee: Annotated[Text, option("NAME", "Only cases assigned to NAME; '' for those of nobody.")] = None,
+    rule: Rules = None,
+    outcome: Outcome = None,
+    claim: Claim = None,
+    patient: Patient = None,
+    provider: Provider = None,
+    payer: Payer = None,
+    assignee: Assignee = None,
     due: Annotated[Text, option("DAYS", "Only confirmed cases whose 60 days end within this, such as 14d.")] = None,
     since: Annotated[
         Text, option("DATE|RUN", "Only cases whose mark is from this run, or from this date or later.")
@@ -66,17 +75,15 @@ def show(location: Location, case: Case) -> int:
 def decide(
     location: Location,
     decision: Annotated[str, argument("DECISION", "open, confirmed, corrected, refunded, dismissed.")],
-    case: Annotated[
-        list[str] | None, argument("[CASE...]", "Case numbers or finding ids; or choose with filters.")
-    ] = None,
-    rule: Annotated[Text, option("RULES", "Only these rules: codes, prefixes or names, separated by commas.")] = None,
-    state: Annotated[str | None, choice(State, "Only cases in this state, with a filter [default: open].")] = None,
-    outcome: Annotated[Text, choice(FoundOutcome, "Only findings of this outcome.")] = None,
-    claim: Annotated[Text, option("ID", "Only this claim.")] = None,
-    patient: Annotated[Text, option("ID", "Only this patient.")] = None,
-    provider: Annotated[Text, option("ID", "Only this provider.")] = None,
-    payer: Annotated[Text, option("NAME", "Only this payer, as the last run names it.")] = None,
-    assignee: Annotated[Text, option("NAME", "Only cases assigned to NAME; '' for those of nobody.")] = None,
+    case: Cases = None,
+    rule: Rules = None,
+    state: FilteredState = None,
+    outcome: Outcome = None,
+    claim: Claim = None,
+    patient: Patient = None,
+    provider: Provider = None,
+    payer: Payer = None,
+    assignee: Assignee = None,
     by: By = None,
     reason: Annotated[Text, option("TEXT", "Reason for the decision.")] = None,
     on: Annotated[Text, option("D", "Date of the decision [default: today, UTC].")] = None,
@@ -109,18 +116,16 @@ def decide(
 @guarded
 def assign(
     location: Location,
-    case: Annotated[
-        list[str] | None, argument("[CASE...]", "Case numbers or finding ids; or choose with filters.")
-    ] = None,
+    case: Cases = None,
     to: Annotated[Text, option("NAME", "Who works on the cases; '' for nobody.")] = None,
-    rule: Annotated[Text, option("RULES", "Only these rules: codes, prefixes or names, separated by commas.")] = None,
-    state: Annotated[str | None, choice(State, "Only cases in this state, with a filter [default: open].")] = None,
-    outcome: Annotated[Text, choice(FoundOutcome, "Only findings of this outcome.")] = None,
-    claim: Annotated[Text, option("ID", "Only this claim.")] = None,
-    patient: Annotated[Text, option("ID", "Only this patient.")] = None,
-    provider: Annotated[Text, option("ID", "Only this provider.")] = None,
-    payer: Annotated[Text, option("NAME", "Only this payer, as the last run names it.")] = None,
-    assignee: Annotated[Text, option("NAME", "Only cases assigned to NAME; '' for those of nobody.")] = None,
+    rule: Rules = None,
+    state: FilteredState = None,
+    outcome: Outcome = None,
+    claim: Claim = None,
+    patient: Patient = None,
+    provider: Provider = None,
+    payer: Payer = None,
+    assignee: Assignee = None,
     by: By = None,
     yes: Annotated[bool, switch("--yes", "Assign what the filters choose.")] = False,
 ) -> int:

@@ -65,8 +65,9 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
         others = f" + {left_out:,} left out" if left_out else ""
         yield f"{table}: {counted(rows, 'row')} = {rows - left_out - lost:,} used + {lost:,} rejected{others}"
         if system := settings.policy.systems.get(table):
-            said = known.content(system)
-            yield f"  read as {said['system']}{'' if said['verified'] else ', which is not verified: check the columns'}"
+            description = known.content(system)
+            doubt = "" if description["verified"] else ", which is not verified: check the columns"
+            yield f"  read as {description['system']}{doubt}"
         yield from _files(files)
         reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
         common = reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").head(_REASONS)

@@ -16,10 +16,11 @@ from auditor.engines import memory
 from auditor.errors import UsageError
 from auditor.identity import Identity, read_key
 from auditor.policy import Policy
+from auditor.quality import rejects
 from auditor.rules import CODES, select
 from auditor.run_options import BY_NAME, LOG, RUN_OPTIONS, TABLES, WRITABLE, RunOption
 from auditor.schema.codes import FAMILY
-from auditor.settings import MAX_REJECTS, Settings
+from auditor.settings import Settings
 from auditor.sources import known
 from auditor.sources.databases.address import has_password, scheme_of
 from cli import discovery
@@ -181,8 +182,7 @@ def _settings(values: Mapping[str, Any], origins: Mapping[str, str], policy: Pol
         raise UsageError(f"{origins['select']}: names no rule; leave the option out to select all rules")
     if not values["codes"]:
         raise UsageError(f"{origins['codes']}: names no code; choose from {', '.join(FAMILY)}")
-    if not MAX_REJECTS.fullmatch(values["max_rejects"]):
-        raise UsageError(f"{origins['max_rejects']}: must be a number of rows or a percentage, such as 10 or 0.5%")
+    rejects.limit(origins["max_rejects"], values["max_rejects"])
     if not re.fullmatch(r"\d{1,2}(\.\d+)?%|100%", values["max_shrink"]):
         raise UsageError(f"{origins['max_shrink']}: must be a percentage, such as 20%")
     if "none" in values["write"] and len(values["write"]) > 1:

@@ -44,20 +44,24 @@ def list_cases(
 ) -> pl.DataFrame:
     """Cases with their facts and `due`, the most pressing first.
 
-    `only` keeps the cases with these values in these columns of the ledger, and of the open ones those that are still found;
+    `only` keeps the cases with a value, or one of a list, in these columns, and of the open ones those that are still found;
     `due_by` those whose clock runs out by then; `since` those that got their mark in this run or later, with that mark;
     `decided` those that are not open, whose clock runs, or for which money went back.
     """
     sql_columns = {name: f"now.{name}" for name in SCHEMA} | {
         "first_run": "first.run_id", "last_run": "last.run_id", "assignee": "assigned.assignee",
     }  # fmt: skip
-    filters = {name: value for name, value in only.items() if value is not None}
+    filters = {
+        name: json.dumps(value if isinstance(value, list) else [value])
+        for name, value in only.items()
+        if value is not None
+    }
     if since is not None:
         sql_columns["mark"] = "cases.mark"
-    tests = ["1", *(f"{sql_columns[name]} = :{name}" for name in filters)]
+    tests = ["1", *(f"{sql_columns[name]} IN (SELECT value FROM json_each(:{name}))" for name in filters)]
     if since is not None:
         tests.append("cases.marked_run >= :since")
-    current = IS_OPEN if filters.get("state") == "open" else HAS_DECISION if decided else "1"
+    current = IS_OPEN if only.get("state") == "open" else HAS_DECISION if decided else "1"
     rows = connection.execute(
         f"SELECT {', '.join(sql_columns.values())} FROM (SELECT * FROM current_cases WHERE {current}) now"
         " JOIN runs first ON first.number = now.first_run JOIN runs last ON last.number = now.last_run"

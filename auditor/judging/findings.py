@@ -142,7 +142,8 @@ def _found(judged: pl.DataFrame, best: pl.DataFrame, rule: Rule) -> pl.DataFrame
     rows = found.join(best.filter(pl.col("rule") == rule.code).drop("rule"), on="line", how="left")
     return rows.select(
         *_POSITION, "outcome", "related_kind", "related_id", "related_at", "related_count", "gap_days", "elapsed",
-        "basis", rule=pl.lit(rule.code, _RULES), name=pl.lit(rule.name), message=rule.message,
+        "basis", rule=pl.lit(rule.code, _RULES), name=pl.lit(rule.name),
+        message=pl.coalesce(rule.message, pl.lit(rule.name)),
     )  # fmt: skip
 
 

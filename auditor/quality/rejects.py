@@ -12,10 +12,12 @@ What to do: look at the reasons (`audit98968 check`, `rejects.csv`) and correct 
 Source: docs/specification.md#refusals.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from auditor.errors import UsageError
 from auditor.quality.issue import Check, Exports, Issue, Stage
 from auditor.quality.profile import TableProfile
 from auditor.reading import ingest
@@ -93,6 +95,13 @@ def _null_word(reasons: pl.Series) -> str:
     return (
         "; if a value that cannot be read repeats and means a blank, add it to `nulls` in the policy" if unread else ""
     )
+
+
+def limit(origin: str, text: str) -> str:
+    """What `--max-rejects` says. Raises UsageError for what is neither rows nor a percentage."""
+    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", text):
+        raise UsageError(f"{origin}: must be a number of rows or a percentage, such as 10 or 0.5%")
+    return text
 
 
 def _allowed(max_rejects: str, rows: int) -> float:

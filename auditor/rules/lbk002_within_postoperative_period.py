@@ -33,7 +33,11 @@ _EXCLUSION_REASON = (
 _WHEN = (
     pl.when(pl.col("gap_days") == 0).then(pl.lit("on the same day as")).otherwise(pl.format("{} before", DAYS))
 )  # fmt: skip
-_OF_GROUP = pl.when(pl.col("same_provider")).then(pl.lit("")).otherwise(pl.lit(" of another provider of the group"))
+_OF_GROUP = (
+    pl.when(pl.col("same_provider") | pl.col("provider_blank"))
+    .then(pl.lit(""))
+    .otherwise(pl.lit(" of another provider of the group"))
+)
 
 RULE = Rule(
     code="LBK002",

@@ -34,7 +34,8 @@ def load(points: Iterable[EntryPoint] | None = None) -> tuple[Rule, ...]:
         origin = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
         where = f"local rules {point.name!r} of {origin}"
         for rule in _rules(point, where):
-            reason = "two rules have this code" if rule.code in rules else _fault(rule)
+            taken = {name for other in rules.values() for name in (other.code, other.name)}
+            reason = "two rules have this code or name" if taken & {rule.code, rule.name} else _fault(rule)
             if reason:
                 raise UsageError(f"{where}: {rule.code}: {reason}; correct the rule, or uninstall its package")
             rules[rule.code] = replace(rule, origin=origin)
@@ -61,19 +62,19 @@ def _rules(point: EntryPoint, where: str) -> Sequence[Rule]:
 
 def _fault(rule: Rule) -> str | None:
     """Why a rule cannot be used, or None."""
-    if not is_code(rule.code):
-        return "the code of a local rule is LOC and three digits"
-    if not _NAME.fullmatch(rule.name):
-        return "the name of a local rule is local- and words in lower case, joined by hyphens"
-    if not (rule.cites and rule.examples.strip() and (rule.page or "").partition("\n")[2].strip()):
-        return "it lacks its page, its sources (cites) or its examples"
     try:
+        if not is_code(rule.code):
+            return "the code of a local rule is LOC and three digits"
+        if not _NAME.fullmatch(rule.name):
+            return "the name of a local rule is local- and words in lower case, joined by hyphens"
+        if not (rule.cites and rule.examples.strip() and (rule.page or "").partition("\n")[2].strip()):
+            return "it lacks its page, its sources (cites) or its examples"
         pages.page(rule)
         rule.nothing.format(**dict.fromkeys(_WORDS, ""))
         return _looks_across_rows(rule) or _unlike_a_rule(rule)
     except KeyError as error:
         return f"{{{error.args[0]}}} in its page or in `nothing` is no column of claims.csv and no number of the policy"
-    except (ValueError, TypeError, LookupError, AttributeError, pl.exceptions.PolarsError) as error:
+    except Exception as error:  # whatever its fields may be
         return f"{type(error).__name__}: {error}"
 
 
@@ -98,6 +99,7 @@ def _unlike_a_rule(rule: Rule) -> str | None:
     """What is wrong with the types of a rule's expressions, found on tables without rows."""
     expressions: tuple[tuple[RecordSet, tuple[str, ...], pl.DataType], ...] = (
         (rule.over, ("violation", "review", "conclusive", "doubt", "considered"), pl.Boolean()),
+        (rule.over, ("detail", "reason", *(() if rule.over == "claim" else ("exclusion_reason",))), pl.String()),
         ("claim", ("is_unknown", "is_applicable"), pl.Boolean()),
         ("claim", ("message",), pl.String()),
     )

@@ -61,6 +61,10 @@ def test_wrong_inputs_and_options_are_named():
         auditor.audit(calls=calls, visits=calls, selct=["DUR001"])
     with pytest.raises(UsageError, match="codes: '99213' is none of 98966, 98967, 98968"):
         auditor.audit(calls=calls, visits=calls, codes=["99213"])
+    with pytest.raises(UsageError, match="max_rejects: must be a number of rows or a percentage"):
+        auditor.audit(calls=calls, visits=calls, max_rejects="few")
+    with pytest.raises(InputRefused, match="calls"):
+        auditor.audit(calls=calls, visits=calls, max_rejects=5)
     with pytest.raises(UsageError, match="calls is missing: give its frame or path"):
         auditor.audit(visits=calls)
     with pytest.raises(UsageError, match="calls: must be a polars frame, a path or a list of paths"):

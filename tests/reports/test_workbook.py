@@ -289,6 +289,18 @@ def test_numbers_that_excel_would_round_are_text(sample: tuple[Result, Summary, 
     assert {row["Claim amount"] for row in Book(tmp_path / "r.xlsx").rows("Findings")} == {"12345678901234.56"}
 
 
+def test_rows_are_visible_and_no_higher_than_excel_allows(sample: tuple[Result, Summary, Book], tmp_path: Path) -> None:
+    result, reported, _ = sample
+    for message in ("", "x" * 5000):
+        xlsx.write(
+            tmp_path / "r.xlsx",
+            replace(result, findings=result.findings.with_columns(message=pl.lit(message))),
+            reported,
+        )
+        rows = re.findall(r'<row r="(\d+)"[^>]* ht="([\d.]+)"', Book(tmp_path / "r.xlsx").xml["Findings"])
+        assert all(0 < float(height) <= 409 for row, height in rows if int(row) > 2)
+
+
 def test_empty_result(tmp_path: Path) -> None:
     result, reported = run(exports(tmp_path, ("a",), code="99213"))
     xlsx.write(tmp_path / "r.xlsx", result, reported)

@@ -57,6 +57,9 @@ def test_rules_are_sorted_and_name_their_package(rule):
         ({"page": None}, "it lacks its page"),
         ({"page": "One.\n\n{no_such_number}"}, "{no_such_number} in its page"),
         ({"nothing": "{minuts} minutes"}, "{minuts} in its page or in `nothing` is no column of claims.csv"),
+        ({"page": "One.\n\n{}"}, "IndexError: "),
+        ({"page": 3}, "AttributeError: "),
+        ({"detail": pl.col("units")}, "detail gives Float64; it must give String"),
         ({"cites": ()}, "it lacks its page, its sources (cites) or its examples"),
         ({"review": pl.col("service_date")}, "review gives Date; it must give Boolean"),
         ({"review": pl.col("service_date") > pl.col("units").str.len_chars()}, "SchemaError"),
@@ -106,8 +109,9 @@ def test_the_page_names_the_package(rule):
 
 
 def test_two_rules_of_one_code_and_what_is_no_rule_are_refused(rule):
-    with pytest.raises(UsageError, match="LOC001: two rules have this code"):
-        _loaded(rule, rule)
+    for other in (replace(rule, name="local-other"), replace(rule, code="LOC002")):
+        with pytest.raises(UsageError, match="two rules have this code or name"):
+            _loaded(rule, other)
     with pytest.raises(UsageError, match="is no Rule and no list of them"):
         _loaded([rule, "LOC002"])
     with pytest.raises(

@@ -1,5 +1,6 @@
 """A finding's message is one sentence: which record, how far from the claim, and why it is taken for the same matter."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import product
 from typing import Any
@@ -7,11 +8,14 @@ from typing import Any
 import polars as pl
 import pytest
 
+from auditor.judging.findings import _found
 from auditor.reports.tables import without_ids
 from auditor.rules import ALL
+from auditor.rules.rule import Outcome
 from auditor.rules.sentences import RELATION, duration
 
 RULES = {rule.code: rule for rule in ALL}
+ABOUT = ("related_kind", "related_id", "related_at", "related_count", "gap_days", "elapsed", "basis")
 HOUR, MINUTE = 3_600_000_000, 60_000_000
 RECORD = {"related_id": "x1", "day": date(2026, 3, 8), "provider": "d1", "gap_days": 1, "detail": None}
 VISIT = RECORD | {
@@ -232,6 +236,25 @@ def test_without_ids_nothing_of_the_record_is_left(text: str, related_id: str | 
 def test_every_message_about_a_record_begins_with_the_record() -> None:
     about = {rule.code for rule in ALL if {"related_id", "day"} & set(rule.message.meta.root_names())}
     assert {rule.code for rule in ALL if rule.over != "claim" and rule.shows_record} == about
+
+
+def test_a_procedure_without_a_provider_is_not_said_to_be_another_providers() -> None:
+    procedure = pl.DataFrame({"same_provider": [False] * 2, "provider_blank": [True, False], "global_days": [90] * 2})
+    assert procedure.select(RULES["LBK002"].detail).to_series().to_list() == [
+        "a procedure with a global period of 90 days",
+        "a procedure of another provider of the group with a global period of 90 days",
+    ]
+
+
+def test_a_sentence_that_lacks_a_value_is_the_name_of_the_rule() -> None:
+    """As one of a local rule may, since a text with a blank is blank."""
+    rule = replace(RULES["ELG001"], message=pl.format("{} min", "minutes"))
+    judged = pl.DataFrame(
+        {"line": [1], "bill": [1], "position": [1], "minutes": [None], "ELG001": [Outcome.REVIEW]},
+        schema_overrides={"minutes": pl.Float64, "ELG001": pl.UInt8},
+    )
+    best = pl.DataFrame(schema=dict.fromkeys((*ABOUT, "rule"), pl.String) | {"line": pl.Int64})
+    assert _found(judged, best, rule)["message"].to_list() == ["not-patient-initiated"]
 
 
 def test_lengths_are_hours_and_whole_minutes() -> None:

@@ -112,9 +112,9 @@ def test_pruning_removes_what_it_listed_and_the_ledger_can_still_be_rebuilt(out:
     listed = audit98968("runs", "prune", "out", "--keep", "0d", folder=home)
     assert [line.split(":")[0] for line in listed.stdout.splitlines() if "would be removed" in line][:-1] == [runs[1]]
     assert sorted(path.name for path in (home / "out").glob("2*")) == runs
-    before = audit98968("cases", "export", "out", "--format", "csv", folder=home).stdout
     assert audit98968("runs", "prune", "out", "--keep", "0d", "--yes", folder=home).returncode == 0
     assert sorted(path.name for path in (home / "out").glob("2*")) == [runs[0], runs[2]]
+    before = audit98968("cases", "export", "out", "--format", "csv", folder=home).stdout
     (home / "out" / "ledger.sqlite").unlink()
     assert audit98968("cases", "restore", "out", folder=home).returncode == 0
     assert audit98968("cases", "export", "out", "--format", "csv", folder=home).stdout == before

@@ -19,6 +19,7 @@ from auditor.reading.ingest import Extract
 from auditor.schema.tables import INITIATED_BY
 from auditor.settings import Settings
 from auditor.sources import json_text, staging
+from auditor.sources.fhir import bundles
 from tests.support import fhir
 from tests.support.engines import audited_here
 from tests.support.fhir import ACT, CPT, ICD10, concept
@@ -461,16 +462,27 @@ def test_resources_of_bundles_name_each_other_by_the_addresses_of_their_entries(
         ("e1", "p", "1234567893", "F33.1", 1), ("e2", "p", "1234567893", None, 1), ("e3", "p", "d", None, 2)
     ]  # fmt: skip
     assert rows(found["providers"], "provider_id") == [("1234567893",), ("other",)]
-    assert not found["visits"].warnings
-    assert [warning.partition("ndjson: ")[2] for warning in found["providers"].warnings] == [
-        "Bundles at the end of the file that name a next page, which is not there: 1"
-    ]
+    for table in found.values():
+        assert [warning.partition("ndjson: ")[2] for warning in table.warnings] == [
+            "Bundles at the end of the file that name a next page, which is not there: 1"
+        ]
+
+
+def test_bundles_in_bundles_are_read_however_deep_they_are():
+    bundle: dict[str, Any] = encounter("e")
+    for _ in range(3000):
+        bundle = {"resourceType": "Bundle", "entry": [{"resource": bundle}]}
+    assert [one["id"] for one in bundles.resources(bundle) if one["resourceType"] != "Bundle"] == ["e"]
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
         ({"resourceType": "Bundle", "type": "history"}, "line 2: a Bundle of former versions"),
+        (
+            {"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Bundle", "type": "history"}}]},
+            "line 2: a Bundle of former versions",
+        ),
         ({"resourceType": "Bundle", "entry": [{"resource": {"id": "x"}}]}, "line 2: no resourceType"),
         ({"id": "x"}, "line 2: no resourceType"),
     ],

@@ -23,6 +23,8 @@ _PRECISE = 10**13
 """Numbers below it have at most 15 digits, two of them cents; Excel keeps no more."""
 _LONGEST = 16_000
 """Characters of a cell; Excel allows 32,767 units of UTF-16."""
+_HIGHEST = 409
+"""Points of a row that Excel shows."""
 _RICH = "<r>"
 """The library reads text that starts and ends with this tag as formatted runs; a space after it keeps it as it is."""
 _OPEN = {"locked": False, "bg_color": "#FFFBE6", "text_wrap": True}
@@ -144,8 +146,8 @@ class WorkbookWriter:
 
 def _heighten(sheet: Worksheet, row: int, *texts: tuple[str, int]) -> None:
     """Make a row as high as its longest text needs at its width; LibreOffice does not do so by itself."""
-    lines = max(ceil(0.95 * len(text) / width) for text, width in texts)
-    sheet.set_row(row, 15 * lines)
+    lines = max(1, *(ceil(0.95 * len(text) / width) for text, width in texts))
+    sheet.set_row(row, min(_HIGHEST, 15 * lines))
 
 
 @contextmanager

@@ -122,11 +122,12 @@ class Resources:
         """The resources of lines. Raises InputRefused for a line without them, and for former versions of resources."""
         for line, record in records:
             where = f"{self._table}: {file.location.shown}, line {line}"
-            if record.get(TYPE) == bundles.BUNDLE:
-                file.notes[_UNFINISHED] = bundles.is_followed(record)
-                if record.get("type") == "history":
+            found = [*bundles.resources(record)]
+            if several := [one for one in found if one.get(TYPE) == bundles.BUNDLE]:
+                file.notes[_UNFINISHED] = any(map(bundles.is_followed, several))
+                if any(one.get("type") == "history" for one in several):
                     raise InputRefused(f"{where}: a Bundle of former versions (history); export the current resources")
-            for resource in bundles.resources(record):
+            for resource in (one for one in found if one.get(TYPE) != bundles.BUNDLE):
                 if not isinstance(resource.get(TYPE), str):
                     raise InputRefused(
                         f"{where}: no resourceType, although line 1 has one; export FHIR and other records apart"

@@ -11,15 +11,20 @@ TYPE, BUNDLE = "resourceType", "Bundle"
 
 
 def resources(resource: Element) -> Iterator[Element]:
-    """The resource, or those of a Bundle, which then name each other by their ids, and what they contain by identifiers."""
-    if resource.get(TYPE) != BUNDLE:
-        if "contained" in resource:
-            _link(resource, dict(_contained(resource)))
-        yield resource
-        return
-    known: dict[str, str] = {}
-    found = []
-    for entry in elements(resource.get("entry")):
+    """The resource, and those of a Bundle, which then name each other by their ids, and what they contain by identifiers."""
+    waiting = [resource]
+    while waiting:
+        one = waiting.pop()
+        if one.get(TYPE) == BUNDLE:
+            waiting += reversed(_entries(one))
+        elif "contained" in one:
+            _link(one, dict(_contained(one)))
+        yield one
+
+
+def _entries(bundle: Element) -> list[Element]:
+    known, found = dict[str, str](), list[Element]()
+    for entry in elements(bundle.get("entry")):
         for one in elements(entry.get("resource")):
             found.append(one)
             if address := text(entry.get("fullUrl")):
@@ -27,7 +32,7 @@ def resources(resource: Element) -> Iterator[Element]:
                 known[address] = f"{one.get(TYPE)}/{own}"
     for one in found:
         _link(one, known)
-        yield from resources(one)
+    return found
 
 
 def is_followed(bundle: Element) -> bool:

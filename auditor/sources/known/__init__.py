@@ -53,9 +53,9 @@ def recognized(table: str, headers: Iterable[str]) -> list[str]:
     """The sources whose table has these headers: its id, those that choose rows, and 3 in 4 of all or more."""
     written, found = set(map(fold, headers)), list[str]()
     for name in names():
-        said = content(name).get(table, {})
-        columns = [{*map(fold, [of] if isinstance(of, str) else of)} for of in said.get("columns", {}).values()]
-        chosen_by = {fold(header) for words in said.get("rows", {}).values() for header in words}
+        description = content(name).get(table, {})
+        columns = [{*map(fold, [of] if isinstance(of, str) else of)} for of in description.get("columns", {}).values()]
+        chosen_by = {fold(header) for words in description.get("rows", {}).values() for header in words}
         every = set[str]().union(*columns)
         if columns and columns[0] | chosen_by <= written and len(every & written) * 4 >= len(every) * 3:
             found.append(name)
@@ -73,12 +73,12 @@ def policy_of(sources: Mapping[str, str]) -> dict[str, Any]:
         "instant_formats": [],
     }
     for table, name in sources.items():
-        said = content(name)[table]
-        merged["columns"][table] = said["columns"]
-        merged["units"] |= said.get("units", {})
-        merged["instant_formats"] += said.get("instant_formats", [])
-        merged["timezones"] |= {table: said["timezone"]} if "timezone" in said else {}
-        merged["timezones"] |= {f"{table}.{column}": zone for column, zone in said.get("timezones", {}).items()}
+        description = content(name)[table]
+        merged["columns"][table] = description["columns"]
+        merged["units"] |= description.get("units", {})
+        merged["instant_formats"] += description.get("instant_formats", [])
+        merged["timezones"] |= {table: description["timezone"]} if "timezone" in description else {}
+        merged["timezones"] |= {f"{table}.{column}": zone for column, zone in description.get("timezones", {}).items()}
         for key in ("values", "rows"):
-            merged[key] |= {table: said[key]} if key in said else {}
+            merged[key] |= {table: description[key]} if key in description else {}
     return merged

@@ -46,8 +46,8 @@ def facts(package: ZipFile, sheet: str) -> SheetFacts:
     opened = partial(package.open, related[place])
     with opened() as stream:
         for block in _blocks(stream):
-            told = _survey(found, block)
-            _note(found, block.odd(styles, told=told), styles)
+            has_formulas = _survey(found, block)
+            _note(found, block.odd(styles, has_formulas=has_formulas), styles)
             found.filtered = found.filtered or b"filterColumn" in block.behind
     found.by_column = lambda: _by_column(opened(), empty())
     found.rows_of = lambda column: _rows_of(opened(), column, empty())
@@ -76,7 +76,7 @@ class _Block:
         return self.text.str.extract_all(pattern).explode().drop_nulls()
 
     @property
-    def told(self) -> str:
+    def formula(self) -> str:
         """The pattern of a formula or an error."""
         return rf"""<{self.prefix}f[ />]|\bt=["']e["']"""
 
@@ -87,12 +87,12 @@ class _Block:
         pieces = pieces.explode().slice(1)
         return self._cells(pieces.filter(pieces.str.contains(pattern)) if pattern else pieces)
 
-    def odd(self, styles: Sequence[Format], *, told: bool) -> pl.DataFrame:
-        """The cells that may be more than they seem. `told`: also those with formulas and errors."""
+    def odd(self, styles: Sequence[Format], *, has_formulas: bool) -> pl.DataFrame:
+        """The cells that may be more than they seem. `has_formulas`: also those with formulas and errors."""
         telling = "|".join(str(at) for at, one in enumerate(styles) if one.dated or one.digits > 1)
         style = rf"""\bs=["'](?:{telling})["']""" if telling else "[^ -~]"
         odd = rf"[^>]*{style}[^>]*><{self.prefix}v>(?:-[^<]*|[0-9]+)<"
-        return self.cells(f"^{odd}|{self.told}") if told else self._cells(self.all(f"<{self.prefix}c {odd}"))
+        return self.cells(f"^{odd}|{self.formula}") if has_formulas else self._cells(self.all(f"<{self.prefix}c {odd}"))
 
     def _cells(self, pieces: pl.Series) -> pl.DataFrame:
         """The cells of texts: `column` as letters, `row`, `style`, `type`, `value` (null: none) and `formula`."""
@@ -173,7 +173,7 @@ def _survey(found: SheetFacts, block: _Block) -> bool:
     """Count what is filled, how far the sheet reaches at most, and hidden rows; whether there are formulas or errors."""
     wide = r"""r=["'][A-Z]{2}"""
     values, texts = (f"</{block.prefix}{tag}>" for tag in "vt")
-    counts = block.counts(values=values, texts=texts, told=block.told, wide=wide, hidden="hidden=")
+    counts = block.counts(values=values, texts=texts, formulas=block.formula, wide=wide, hidden="hidden=")
     found.filled += counts["values"] + counts["texts"]
     if counts["wide"]:
         letters = block.all(rf"{wide}[A-Z]?").str.slice(3).unique()
@@ -184,7 +184,7 @@ def _survey(found: SheetFacts, block: _Block) -> bool:
             found.last_row = max(found.last_row, int(last[1]) - 1)
     if counts["hidden"]:
         found.hidden += len(_HIDDEN.findall(block.data))
-    return bool(counts["told"])
+    return bool(counts["formulas"])
 
 
 def _note(found: SheetFacts, cells: pl.DataFrame, styles: list[Format]) -> None:
