@@ -69,8 +69,13 @@ def seal(cases: Iterable[tuple[int, str, str]]) -> str:
     """The SHA-256 of cases as they were when they were new: number, finding and facts, a line each."""
     lines = hashlib.sha256()
     for number, finding, facts in cases:
-        lines.update(f"{number}\t{finding}\t{facts}\n".encode())
+        lines.update(sealed_line(number, finding, facts))
     return lines.hexdigest()
+
+
+def sealed_line(number: int, finding: str, facts: str) -> bytes:
+    """A case, as its seal has it."""
+    return f"{number}\t{finding}\t{facts}\n".encode()
 
 
 def has_reasons(connection: sqlite3.Connection) -> bool:

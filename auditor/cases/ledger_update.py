@@ -64,8 +64,9 @@ def undecided(connection: sqlite3.Connection) -> pl.DataFrame:
 
 def related(connection: sqlite3.Connection) -> pl.DataFrame:
     """The records that the findings of current cases rest on: `kind` (visit, claim or call) and `id`."""
-    facts = _read(connection, "SELECT facts FROM current_cases WHERE mark <> 'resolved'", {"facts": pl.String})
-    return facts.select(kind=states.fact_in("related_kind"), id=states.fact_in("related_id")).drop_nulls()
+    facts = "json_extract(facts, '$.related_kind'), json_extract(facts, '$.related_id')"
+    query = f"SELECT {facts} FROM current_cases WHERE mark <> 'resolved'"
+    return _read(connection, query, {"kind": pl.String, "id": pl.String}).drop_nulls()
 
 
 def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, policy: Policy) -> LedgerUpdate:
@@ -167,8 +168,8 @@ def due_dates(cases: pl.DataFrame) -> pl.DataFrame:
 
     `cases` has COLUMNS as text, and `facts`.
     """
-    has_clock = pl.col("confirmed_on").is_not_null() & states.fact_in("clock").is_null()
-    running = cases.filter(has_clock).select("number", *COLUMNS).iter_rows()
+    confirmed = cases.filter(pl.col("confirmed_on").is_not_null())
+    running = confirmed.filter(states.fact_in("clock").is_null()).select("number", *COLUMNS).iter_rows()
     dues = {number: State(*clock).due() for number, *clock in running}
     return pl.DataFrame({"number": list(dues), "due": list(dues.values())}, schema={"number": pl.Int64, "due": pl.Date})
 
@@ -182,7 +183,8 @@ def _fact(name: str, dtype: pl.DataType) -> pl.Expr:
 
 
 def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame(connection.execute(query).fetchall(), schema=schema, orient="row")
+    columns = zip(*connection.execute(query).fetchall(), strict=False)
+    return pl.DataFrame(dict(zip(schema, columns, strict=False)), schema=schema)
 
 
 def facts(findings: pl.DataFrame, clockless: pl.Expr) -> pl.DataFrame:

@@ -4,6 +4,7 @@ The replay checks the cases, or writes them anew; the facts of new ones are in t
 """
 
 import contextlib
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -132,22 +133,27 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
         yield "the runs are not those of the history"
     if history.undecided and history.undecided != chain.seal_undecided(connection):
         yield f"{_WAITING} are not those of the last run"
-    for span in history.spans:
-        if not seal_holds(connection, span, history.histories):
-            yield f"cases {span.first} to {span.last} are not those that the history says were new"
     spans, missing = iter(history.spans), sum(span.last - span.first + 1 for span in history.spans)
-    not_found, span = set(history.histories), Span(0, 0, 0, "")
+    not_found, span, unchanged = set(history.histories), Span(0, 0, 0, ""), list[object]()
+    misplaced, seals = list[int](), {span: hashlib.sha256() for span in history.spans}
     query = f"SELECT finding, facts, number, why, {ROW} FROM cases ORDER BY number"
     for finding, facts, number, why, *row in connection.execute(query):
         while number > span.last and (following := next(spans, None)):
-            span = following
+            span, unchanged = following, [*_UNCHANGED.row(following.run)]
         in_span = span.first <= number <= span.last
-        case = history.histories.get(finding, _UNCHANGED)
-        has_its_reason = not history.undecided or why == case.why
-        if not (in_span and has_its_reason and case.matches(span.run, facts, row)):
-            yield f"case {number} does not stand where its history leaves it"
+        case = history.histories.get(finding)
+        stands = case.matches(span.run, facts, row) if case else row == unchanged
+        has_its_reason = not history.undecided or why == (case or _UNCHANGED).why
+        if in_span:
+            seals[span].update(chain.sealed_line(number, finding, first_facts(case, facts)))
+        if not (in_span and has_its_reason and stands):
+            misplaced.append(number)
         missing -= in_span
         not_found.discard(finding)
+    for span, lines in seals.items():
+        if lines.hexdigest() != span.seal:
+            yield f"cases {span.first} to {span.last} are not those that the history says were new"
+    yield from (f"case {number} does not stand where its history leaves it" for number in misplaced)
     if missing > 0 or not_found:
         yield f"{max(missing, len(not_found))} cases of the history are missing"
 

@@ -25,7 +25,7 @@ def clean(parser: TableParser, column: Column, values: pl.Series, byte_range: By
     if not byte_range.is_plain:
         values = _without_armor(parser, column, values).str.strip_chars()
     values = _without_blanks(parser, column, values)
-    if column.name.endswith("_id") and not byte_range.is_number:
+    if column.name.endswith("_id") and byte_range.has_signs:
         problem = (
             "identifiers look like rounded numbers, such as 2.98725E+13 (rows: {count}); export the column as text"
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from auditor.parsing.table_parser import TableParser
+from auditor.reading.dictionary import ByteRange
 from auditor.schema.tables import TABLES, Column
 
 LOOKS_LIKE = r"^[^\s]{1,40}( [^\s]{1,20})?$"
@@ -60,8 +61,10 @@ def _without_common(parser: TableParser, column: Column, values: pl.Series) -> p
     return values
 
 
-def without_lost_digits(parser: TableParser, column: Column, values: pl.Series) -> pl.Series:
-    """Null for ids that a sheet has rounded, which reject their rows."""
+def without_lost_digits(parser: TableParser, column: Column, values: pl.Series, byte_range: ByteRange) -> pl.Series:
+    """Null for ids that a sheet has rounded, which reject their rows. `byte_range`: the bytes that occur in them."""
+    if byte_range.greatest < LOST_DIGITS.encode()[0]:
+        return values
     lost = values.str.starts_with(LOST_DIGITS).fill_null(False)
     parser.reject(column.name, "digits lost in the sheet", lost)
     return values.set(lost, None) if lost.any() else values

@@ -61,8 +61,8 @@ def read_column(parser: TableParser, column: Column, values: pl.Series, hints: C
         values, parser.codes = _dictionary_encoded(values, hints.texts.get(column.name), reader.encode)
         byte_range = hints.byte_range(column.name) if parser.codes is None else byte_range_of(values.to_list())
         values = cells.clean(parser, column, values, byte_range)
-    if column.kind is Kind.ID:
-        values = identifiers.without_lost_digits(parser, column, values)
+        if column.kind is Kind.ID:
+            values = identifiers.without_lost_digits(parser, column, values, byte_range)
     if column.required and values.null_count():
         parser.reject(column.name, f"{column.name} is blank", values.is_null())
     if column.kind is Kind.ID:

@@ -14,7 +14,7 @@ from auditor.parsing.duplicates import hashed
 from auditor.parsing.identifiers import DIFFERENCES, REFERENCE, are_digits, folded
 from auditor.parsing.numbers import SCIENTIFIC
 from auditor.prefilter.membership_filter import MembershipFilter
-from auditor.reading.dictionary import ANY_BYTES, ByteRange
+from auditor.reading.dictionary import ANY_BYTES, ByteRange, byte_range_of
 
 _ROUNDING = "rounding"
 
@@ -45,12 +45,19 @@ class IdSet:
         nothing = pl.DataFrame(schema={"value": pl.String, "text": pl.String, "how": pl.String})
         if self._values.is_empty() or (self._digits and _digits(texts, extent) == self._digits):
             return nothing
+        if _is_bare(texts, extent) and self._is_bare:
+            return nothing
         values, alike = self._folded
         others = _folded(texts.drop_nulls().alias("text"))
         near = others.filter(alike.may_contain(others["folded"]))
         pairs = values.join(near, on="folded").filter(pl.col("value") != pl.col("text"))
-        pairs = pairs.select("value", "text", how=_difference())
+        pairs = pairs.select("value", "text", how=_difference()) if pairs.height else nothing
         return pl.concat([pairs, _rounded(self._values["value"], others["text"])])
+
+    @cached_property
+    def _is_bare(self) -> bool:
+        values = self._values["value"]
+        return _is_bare(values, byte_range_of(values.to_list()))
 
     @cached_property
     def _folded(self) -> tuple[pl.DataFrame, MembershipFilter]:
@@ -68,6 +75,17 @@ def _digits(texts: pl.Series, byte_range: ByteRange = ANY_BYTES) -> int:
     sizes = texts.str.len_bytes()
     least: int = sizes.min() or 0  # type: ignore[assignment]
     return least if least == sizes.max() and (byte_range.is_digits or are_digits(texts)) else 0
+
+
+def _is_bare(texts: pl.Series, byte_range: ByteRange) -> bool:
+    """Whether folding changes no text and none is a rounded number: digits, or capitals and digits after a capital.
+
+    `byte_range` is that of the texts as they were read: letters that the policy has made small since are seen at the first.
+    """
+    if byte_range.least < ord("0") or byte_range.greatest > ord("Z"):
+        return False
+    first, last = str(texts.min() or ""), str(texts.max() or "")
+    return first >= "1" if byte_range.is_digits else first >= "A" and last < "["
 
 
 def _folded(texts: pl.Series) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Dictionary encoding of columns that repeat a few texts, byte ranges of texts, and texts that share memory."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -29,6 +29,11 @@ class ByteRange(NamedTuple):
     def is_number(self) -> bool:
         """Whether all characters are digits or signs."""
         return self.is_plain and self.greatest <= ord("9")
+
+    @property
+    def has_signs(self) -> bool:
+        """Whether a text may be more than digits and signs, and hold a sign or blank that is less than the digits."""
+        return self.least < ord("0") and not self.is_number
 
     @property
     def is_digits(self) -> bool:
@@ -71,7 +76,7 @@ def from_arrow(table: pa.Table, encoded: Collection[str]) -> tuple[pl.DataFrame,
     for name, column in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_dictionary(column.type):
             unified = column.unify_dictionaries()
-            distinct = pl.Series(unified.chunk(0).dictionary if unified.num_chunks else [], dtype=pl.String)
+            distinct = _as_series(unified.chunk(0).dictionary) if unified.num_chunks else pl.Series(dtype=pl.String)
             if name in encoded and distinct.is_unique().all():
                 texts[name] = distinct
                 column = pa.chunked_array([part.indices.view(pa.uint32()) for part in unified.chunks], pa.uint32())
@@ -83,6 +88,13 @@ def from_arrow(table: pa.Table, encoded: Collection[str]) -> tuple[pl.DataFrame,
     frame = pl.from_arrow(pa.table(columns, table.column_names))
     assert isinstance(frame, pl.DataFrame)
     return frame.rechunk(), ColumnHints(texts, byte_ranges)
+
+
+def _as_series(texts: pa.Array) -> pl.Series:
+    """As `pl.Series`, which imports all of Arrow's functions first."""
+    frame = pl.from_arrow(pa.table([texts], [""]))
+    assert isinstance(frame, pl.DataFrame)
+    return frame.to_series().cast(pl.String)
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -144,7 +156,8 @@ def detached(frame: pl.DataFrame) -> pl.DataFrame:
 def factorize(numbers: pl.Series) -> tuple[pl.Series, pl.Series] | None:
     """The place of each row's number among the different ones, and a row that has each; None where there are too many."""
     whole = numbers.to_physical().cast(pl.Int64, strict=False)
-    low, high = whole.to_frame("n").select(pl.min("n"), high=pl.max("n")).row(0)
+    low: Any = whole.min()
+    high: Any = whole.max()
     if low is None or high - low >= _MOST_VALUES or whole.null_count() > numbers.null_count():
         return None
     codes = (whole - low).fill_null(high - low + 1).to_numpy()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
@@ -53,7 +54,7 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
     for column in spec.columns.values():
         if column.name in found or column.name in ignored:
             continue
-        accepted = {fold(aliases) for aliases in (column.name, *column.aliases)}
+        accepted = _folded(column.name, *column.aliases)
         hits = [index for index, header in enumerate(folded) if header in accepted and index not in taken]
         if len(hits) > 1:
             raise InputRefused(
@@ -74,13 +75,18 @@ def match(where: str, spec: TableSpec, headers: Sequence[str], policy: Policy, i
     return HeaderMap(found, tuple(header for index, header in enumerate(names) if index not in used))
 
 
+@cache
+def _folded(*names: str) -> frozenset[str]:
+    return frozenset(map(fold, names))
+
+
 def fits(spec: TableSpec, headers: Sequence[str], policy: Policy) -> bool:
     """Whether each required column of a table has its header, known or mapped."""
     folded = {fold(header) for header in headers}
 
     def has(column: Column) -> bool:
         mapped = {fold(source) for source in policy.sources_of(spec.name, column.name)}
-        return bool(mapped and mapped <= folded) or not folded.isdisjoint(map(fold, (column.name, *column.aliases)))
+        return bool(mapped and mapped <= folded) or not folded.isdisjoint(_folded(column.name, *column.aliases))
 
     return all(has(column) for column in spec.columns.values() if column.required)
 

@@ -166,6 +166,7 @@ RECORD = "audit98968_record"
 SOURCE_SCHEMA = {"source_file": pl.String(), "source_record": pl.UInt32()}
 REJECT_SCHEMA = {**SOURCE_SCHEMA, "column": pl.String(),
                  "reason": pl.String(), "patient_id": pl.String()}  # fmt: skip
+_NO_REJECTS = pl.DataFrame(schema=REJECT_SCHEMA)
 
 
 def parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
@@ -208,12 +209,12 @@ def read_part(
             for all_rows, hints, reasons in frames:
                 rows += all_rows.height + len(reasons)
                 wide, hints, found = columns.records(all_rows, hints)
-                placed = wide.rename({"record": "source_record"}).with_columns(source_file=pl.lit(path))
+                placed = wide.with_columns(source_record="record", source_file=pl.lit(path))
                 hints = of_canonical(hints, wanted)
                 frame = canonical(source_name, placed, wanted, hints)
                 facts = facts + found + FileFacts(zoned=zoned(frame))
                 malformed = [(path, record, "", reason, None) for record, reason in reasons.items()]
-                rejects = pl.DataFrame(malformed, schema=REJECT_SCHEMA, orient="row")
+                rejects = pl.DataFrame(malformed, schema=REJECT_SCHEMA, orient="row") if malformed else _NO_REJECTS
                 yield Chunk(frame, rejects, stream.tell() / whole, hints)
             size, digest = source.finish() if whole_file else (0, "")
     except MemoryError:
@@ -271,7 +272,7 @@ def _parquet(
         ignored, only, lambda at: at >= len(footer.names) or footer.names[at] not in footer.odd,
     )  # fmt: skip
     first = 1 + sum(footer.rows[: part.groups.start] if part.groups else ())
-    return found, _numbered(source, found, in_utc(found, footer), first, part.groups, own=RECORD in footer.names)
+    return found, _numbered(source, found, footer, first, part.groups)
 
 
 def in_utc(found: Layout, footer: parquetfile.Headers) -> frozenset[str]:
@@ -287,16 +288,17 @@ def in_utc(found: Layout, footer: parquetfile.Headers) -> frozenset[str]:
 
 
 def _numbered(
-    source: Source, found: Layout, utc: frozenset[str], record: int, groups: range | None, *, own: bool
+    source: Source, found: Layout, footer: parquetfile.Headers, record: int, groups: range | None
 ) -> Iterator[csvfile.Columns]:
-    """`record`: the first one's number. `own`: whether the file itself numbers its records."""
-    names = found.names
+    """`record`: the first one's number, unless the file itself numbers its records."""
+    names, own, utc = found.names, RECORD in footer.names, in_utc(found, footer)
     joined = {names[position] for many in found.mapped.positions.values() if len(many) > 1 for position in many}
     repeating = {names[position] for position in _repeating(found.table, found)}
     columns = [names[position] for position in found.read] + [RECORD] * own
     for frame, hints in parquetfile.read_columns(
-        found.where, source.stream, columns, joined & set(columns), repeating, in_utc=utc, groups=groups
-    ):
+        found.where, source.stream, columns, joined & set(columns), repeating, in_utc=utc, groups=groups,
+        metadata=footer.metadata,
+    ):  # fmt: skip
         at = dict(zip([*map(str, found.read), *["record"] * own], frame.columns, strict=True))
         rows = pl.DataFrame({new: frame[old] for new, old in at.items()})
         if own:
@@ -348,6 +350,8 @@ def ignored(table: str, without_billing: bool) -> frozenset[str]:
 
 def _check_lengths(where: str, frame: pl.DataFrame, encoded: Mapping[str, pl.Series]) -> None:
     """Refuse cells of a size that no export means: reading a value out of one takes minutes."""
+    if frame.estimated_size() + sum(texts.estimated_size() for texts in encoded.values()) <= _LONGEST:  # of all cells
+        return
     texts = pl.selectors.string() - pl.selectors.by_name("source_file")
     lengths = frame.select(texts.str.len_bytes().max()).row(0, named=True)
     if encoded and (pl.concat(encoded.values()).str.len_bytes().max() or 0) > _LONGEST:  # type: ignore[operator]
@@ -377,10 +381,11 @@ class Chunks:
     def __iter__(self) -> Iterator[Chunk]:
         """One after another, once, small ones of several files as one; `share` is how much is read, about."""
         waiting: list[Chunk] = []
-        rows = 0
+        rows, columns = 0, dict[str, pl.DataType]()
         for chunk in self._each():
             rows += chunk.frame.height
-            if waiting and (rows > _SMALL_FILE or not _alike(waiting[0], chunk)):
+            before, columns = columns, chunk.frame.schema | dict.fromkeys(chunk.hints.texts, pl.String())
+            if waiting and (rows > _SMALL_FILE or [*before.items()] != [*columns.items()]):
                 yield _joined(waiting)
                 waiting, rows = [], chunk.frame.height
             waiting.append(chunk)
@@ -398,11 +403,6 @@ class Chunks:
                     yield item
                 else:
                     self.files.append(item)
-
-
-def _alike(left: Chunk, right: Chunk) -> bool:
-    first, second = (chunk.frame.schema | dict.fromkeys(chunk.hints.texts, pl.String()) for chunk in (left, right))
-    return list(first.items()) == list(second.items())
 
 
 def _joined(chunks: Sequence[Chunk]) -> Chunk:

@@ -72,7 +72,8 @@ class Layout:
 
         Raises InputRefused for a record that is another file's header, and where the path and the file differ.
         """
-        rows = rows.with_columns(pl.lit(text).alias(str(p)) for p, text in self.in_path.items())
+        if self.in_path:
+            rows = rows.with_columns(pl.lit(text).alias(str(p)) for p, text in self.in_path.items())
         self._compare(rows, hints)
         keep, words = row_choice.chosen(
             {name: _texts(rows, hints, p) for name, p in self.chosen_by.items()}, self.table, self.policy
@@ -107,7 +108,7 @@ class Layout:
         key = self.wanted.get(TABLES[self.table].key[0], ())
         if self.only is not None or len(key) != 1 or rows[str(key[0])].dtype != pl.String:
             return None
-        may_be = ~rows[str(key[0])].str.contains("[0-9]").fill_null(True)
+        may_be = rows.select(~pl.col(str(key[0])).str.contains("[0-9]").fill_null(True)).to_series()
         if not may_be.any():
             return None
         suspects = rows.filter(may_be)

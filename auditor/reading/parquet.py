@@ -16,7 +16,6 @@ from typing import BinaryIO
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from polars import selectors as cs
 
 from auditor.errors import InputRefused
 from auditor.reading import parquet_types
@@ -28,6 +27,7 @@ ENCRYPTED = b"PARE"
 """How a Parquet file begins and ends whose footer is encrypted."""
 _SIGNATURE = 28
 """Bytes of the signature behind the footer of an encrypted file."""
+_DATES = pl.Date, pl.Datetime
 _INT64 = -(2**63), 2**63 - 1
 _ROWS_PER_VALUE = 16
 """Rows per byte of the dictionary-encoded dictionary, at least, in a column that repeats a few values."""
@@ -36,11 +36,15 @@ _ROWS_OF_A_GROUP = 128
 
 
 @contextlib.contextmanager
-def opened(where: str, stream: BinaryIO) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; every way in which it can be damaged raises InputRefused, here and in the block."""
+def opened(where: str, stream: BinaryIO, metadata: pq.FileMetaData | None = None) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; every way in which it can be damaged raises InputRefused, here and in the block.
+
+    `metadata`: of one that was opened before.
+    """
     try:
-        file = pq.ParquetFile(stream)
-        refuse_encrypted(where, stream, file.metadata.serialized_size)
+        file = pq.ParquetFile(stream, metadata=metadata)
+        if metadata is None:
+            refuse_encrypted(where, stream, file.metadata.serialized_size)
         yield file
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, UnicodeError) as error:
         problem = "cannot be read as Parquet, because it is damaged or cut short; export it again"
@@ -65,6 +69,7 @@ class Headers:
     """A file's column names, the rows of its row groups, and its columns of instants in the form INT96.
 
     `by_spark`: whether the footer names Spark, whose INT96 is in UTC. `odd`: nested columns and those of bytes.
+    `metadata`: for `opened`.
     """
 
     names: tuple[str, ...]
@@ -72,6 +77,7 @@ class Headers:
     int96: frozenset[str]
     by_spark: bool
     odd: frozenset[str]
+    metadata: pq.FileMetaData
 
 
 def headers(where: str, stream: BinaryIO) -> Headers:
@@ -83,7 +89,7 @@ def headers(where: str, stream: BinaryIO) -> Headers:
         made_by = b" ".join((file.metadata.created_by.encode(), *keys)).lower()
         odd = frozenset(field.name for field in schema if not _is_plain(field.type))
         rows = tuple(file.metadata.row_group(number).num_rows for number in range(file.num_row_groups))
-        return Headers(tuple(schema.names), rows, int96, b"spark" in made_by, odd)
+        return Headers(tuple(schema.names), rows, int96, b"spark" in made_by, odd, file.metadata)
 
 
 def sizes(where: str, stream: BinaryIO) -> list[int]:
@@ -101,13 +107,14 @@ def read_columns(
     rows: int = CHUNK,
     in_utc: Collection[str] = (),
     groups: range | None = None,
+    metadata: pq.FileMetaData | None = None,
 ) -> Iterator[tuple[pl.DataFrame, ColumnHints]]:
     """The wanted columns, each by its place among them, in chunks, at least one.
 
     Those of `joined` become text whatever they hold; those of `repeating` that repeat a few values are dictionary-encoded;
     the instants of `in_utc` are in UTC, although their type does not say so. `groups`: the row groups (None: all).
     """
-    with opened(where, stream) as file:
+    with opened(where, stream, metadata) as file:
         low_cardinality = [name for name in _low_cardinality(file) if name in repeating]
         numbers = {field.name for field in file.schema_arrow if _is_number(field.type)} & set(repeating)
         dates_only = {name: pl.lit(_dates_only(file, name)) for name in joined}
@@ -121,7 +128,8 @@ def read_columns(
                     column = column.dt.replace_time_zone("UTC")
                     frame = frame.with_columns(column)
                 at, dtype = column.name, column.dtype
-                if at not in texts and dtype != pl.String:
+                is_instant = name not in joined and dtype in (pl.Datetime("us"), pl.Datetime("us", "UTC"))
+                if at not in texts and dtype != pl.String and not is_instant:
                     text = as_text(where, name, pl.col(at), dtype, name in joined, dates_only.get(name)).alias(at)
                     if name in numbers and (factorized := factorize(column)):
                         column, texts[at] = factorized[0].alias(at), frame[factorized[1]].select(text).to_series()
@@ -192,13 +200,14 @@ def _frame(where: str, table: pa.Table, low_cardinality: Collection[str]) -> tup
     for at, byte_range in hints.byte_ranges.items():
         if byte_range.greatest > 127:
             columns[int(at)].validate(full=True)
-    dates = (column for column in frame.select(cs.date() | cs.datetime()) if _is_beyond(column))
-    return frame.with_columns(_spelled(column) for column in dates), hints
+    beyond = [_spelled(column) for column in frame if isinstance(column.dtype, _DATES) and _is_beyond(column)]
+    return frame.with_columns(beyond) if beyond else frame, hints
 
 
 def _is_beyond(column: pl.Series) -> bool:
     """Whether dates or instants lie outside the years 1 to 9999, where libraries panic."""
-    return not column.to_physical().drop_nulls().is_between(*_years(column.dtype)).all()
+    (first, last), numbers = _years(column.dtype), column.to_physical()
+    return column.null_count() < len(column) and not first <= numbers.min() <= numbers.max() <= last  # type: ignore[operator]
 
 
 def _years(dtype: pl.DataType) -> tuple[int, int]:

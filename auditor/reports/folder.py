@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,13 @@ from filelock import FileLock, Timeout
 
 from auditor.errors import FolderLocked, OutputFailed
 from auditor.inputs import Inputs
-from auditor.reports.page import page as html
 from auditor.reports.tables import rejects, write_csv, write_evidence, write_parquet
-from auditor.reports.workbook import workbook as xlsx
 from auditor.result import Result
 from auditor.run_options import WRITABLE
 from auditor.run_summary import RefusalSummary, Summary
 
+_REPORTS = {"html": "auditor.reports.page.page", "xlsx": "auditor.reports.workbook.workbook"}
+"""The modules that write them, which are imported only for runs that ask for one."""
 _UNFINISHED = ".unfinished-"
 _HOLDER = ".holder"
 _ADDRESSES = 80 << 30
@@ -124,9 +125,10 @@ def publish(
     with building(out, summary.run_id) as folder, ThreadPoolExecutor() as pool:
         # Most of the time is spent in libraries that do not hold the interpreter.
         parts = [pool.submit(_write_tables, folder, result, summary, cases, write)]
-        for output, writer, name in (("html", html.write, "report.html"), ("xlsx", xlsx.write, "report.xlsx")):
+        for output, module in _REPORTS.items():
             if output in write:
-                parts.append(pool.submit(writer, folder / name, result, summary, cases))
+                writer = import_module(module).write
+                parts.append(pool.submit(writer, folder / f"report.{output}", result, summary, cases))
         for part in parts:
             part.result()
     with _as_output_failure(out):

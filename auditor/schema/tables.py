@@ -7,6 +7,7 @@ Source: docs/specification.md#tables-and-values.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Kind(StrEnum):
@@ -128,6 +129,7 @@ class TableSpec:
     columns: Mapping[str, Column]
 
 
+@lru_cache(1 << 12)
 def fold(text: str) -> str:
     """The form in which headers are compared: case, `_`, `-`, spaces and dots are ignored."""
     return text.strip().casefold().translate(str.maketrans("", "", "_-. "))

@@ -3,10 +3,10 @@
 import polars as pl
 import pytest
 
-from auditor.parsing.identifiers import are_digits
+from auditor.parsing.identifiers import LOST_DIGITS, are_digits
 from auditor.parsing.readers import read_column
 from auditor.parsing.table_parser import TableParser
-from auditor.reading.dictionary import NO_HINTS
+from auditor.reading.dictionary import NO_HINTS, ColumnHints, byte_range_of
 from auditor.schema.tables import TABLES
 from tests.support.parsing import POLICY, typed
 
@@ -82,3 +82,15 @@ def test_ids_of_many_zeros_are_values_and_counted() -> None:
 )
 def test_ids_of_digits(ids: list[str | None], digits: bool) -> None:
     assert are_digits(pl.Series(ids)) is digits
+
+
+@pytest.mark.parametrize("odd", ["2.98725E+13", "1E+5", "12,5e3", f"{LOST_DIGITS}123", "A1", "A\uffff", "1E5"])
+def test_the_bytes_of_ids_save_passes_but_change_nothing(odd: str) -> None:
+    found = []
+    texts = ["A7", odd, "70"]
+    for hints in (NO_HINTS, ColumnHints({}, {"call_id": byte_range_of(texts)})):
+        parser = TableParser(POLICY, "calls", 3)
+        read_column(parser, TABLES["calls"].columns["call_id"], pl.Series(texts), hints)
+        found.append((parser.tallies, parser.problems, parser.columns["call_id"].decode().to_list()))
+    assert found[0] == found[1]
+    assert bool(found[0][0] or found[0][1]) == (odd not in ("A1", "A\uffff", "1E5"))

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from auditor.quality.id_sets import IdSet
+from auditor.reading.dictionary import byte_range_of
 
 
 def found(ids: list[str | None], texts: list[str | None]) -> list[tuple[str, str]]:
@@ -43,3 +44,26 @@ def test_ids_that_differ_in_little_are_near(one: str, text: str, how: str | None
 
 def test_an_id_may_be_there_and_near() -> None:
     assert found(["007", "008"], ["007", "7"]) == [("007", ""), ("007", "zeros")]
+
+
+IDS = ["7", "07", "5000", "5E3", "5E03", "A1", "a1", "A01", "B1", "0A1", "A-1", "A1.0", "A,1", ":A", "Patient/7", ""]
+
+
+def test_the_bytes_of_ids_tell_only_where_none_is_near() -> None:
+    near = IdSet(pl.Series(IDS)).pairs(pl.Series(IDS)).rows()
+    assert len(near) > 40
+    for value, text, how in near:
+        for more in ([], ["B9"], ["9"]):
+            texts = [text, *more]
+            found = IdSet(pl.Series([value, *more])).pairs(pl.Series(texts), byte_range_of(texts)).rows()
+            assert (value, text, how) in found
+
+
+def test_ids_without_near_ones_are_told_by_their_bytes() -> None:
+    ids = IdSet(pl.Series(["A1", "A01", "B1"]))
+    ids._folded = None  # type: ignore[assignment,misc]
+    assert ids.pairs(pl.Series(["B01", "C7"]), byte_range_of(["B01", "C7"])).is_empty()
+
+
+def test_ids_that_a_policy_put_in_lower_case_are_near() -> None:
+    assert IdSet(pl.Series(["C1"])).pairs(pl.Series(["c1"]), byte_range_of(["C1"])).rows() == [("C1", "c1", "case")]
