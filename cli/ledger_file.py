@@ -22,7 +22,7 @@ def verify(location: Path, head: str | None) -> int:
     for fault in faults:
         print_line(fault)
     if faults:
-        raise InputRefused(f"{path}: the history does not hold, as told above; keep this file as evidence")
+        raise InputRefused(f"{path}: the history does not hold, as listed above; keep this file as evidence")
     print_line(f"{entries:,} entries: the history holds, up to the hash {last}")
     return 0
 
