@@ -73,7 +73,10 @@ def forms(values: pl.Series, policy: Policy, in_digits: bool) -> list[Form]:
     first = "".join(values.slice(values.is_not_null().arg_max() or 0, 1).drop_nulls())
     built_in.sort(key=lambda form: not re.search(form.pattern or "", first.replace("T", " ", 1)))
     pattern, text, has_offset = built_in[0]
-    if pattern and re.match(_ISO_TIME.replace(" ", "T"), first) and (not has_offset or first.endswith("Z")):
-        pattern, text = pattern.replace(" ", "T", 1), text.replace(" ", "T") + "Z" * has_offset
+    if pattern and re.match(_ISO_TIME.replace(" ", "[T ]"), first) and (not has_offset or first.endswith("Z")):
+        pattern, text = pattern.replace(" ", first[10], 1), text.replace(" ", first[10]) + "Z" * has_offset
+        if decimals := re.search(r"\.(\d{3}|\d{6})Z?$", first):  # of a known number polars reads faster
+            pattern = pattern.replace(r"[.,]\d+", rf"\.\d{{{len(decimals[1])}}}")
+            text = text.replace("%.f", f".%{len(decimals[1])}f")
         built_in.insert(0, Form(pattern.replace(OFFSET, "Z$"), text, has_offset))  # as most exports write
     return own + built_in

@@ -153,3 +153,31 @@ def test_forms_may_be_mixed_in_a_column(policy: Policy):
     utc = datetime(2026, 3, 2, 14)
     assert read.utc.dt.replace_time_zone(None).to_list() == [utc, utc, utc, utc, None, None, utc]
     assert read.problem.to_list() == [0, 0, 0, 0, instants.UNREADABLE, 0, 0]
+
+
+@pytest.mark.parametrize("sep", ["T", " "])
+@pytest.mark.parametrize("rest", [".250", ".250Z", ".250000", ".250000Z"])
+def test_the_decimals_of_the_first_time_hold_for_no_other(policy: Policy, sep: str, rest: str) -> None:
+    first = f"2026-03-02{sep}14:05:09{rest}"
+    others = [
+        f"{day}{between}{time}{end}"
+        for day in ("2026-03-02", "2026-02-30", "٢٠٢٦-03-02")
+        for between in "T "
+        for time in ("14:05:09", "4:05:09", "24:00:00", "14:05:60")
+        for end in (
+            "",
+            ".250",
+            ".250000",
+            ",250",
+            ".2500001",
+            ".25",
+            ".250z",
+            ".250000Z",
+            ".250 Z",
+            ".250000+00:00",
+            ".",
+        )
+    ]
+    found = read_instants(policy, first, *others)
+    assert found[1:] == read_instants(policy, "3/2/2026", *others)[1:]
+    assert found[0] is not None and found[0].microsecond == 250_000 and len(found) - found.count(None) > 40
