@@ -97,10 +97,10 @@ cluster: .venv/.spark
 	$(BIN)/python -m pytest tests/slow/cluster
 	$(BIN)/python -m tests.slow.cluster.check
 
-# A wheel that pip, pipx and uvx take, installed into an empty environment and tried there.
+# A source distribution, and from it a wheel that pip, pipx and uvx take, installed into an empty environment and tried there.
 wheel: .venv/.installed
 	rm -rf dist build
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
+	$(BIN)/python -m build --outdir dist . >/dev/null
 	$(PYTHON) -m venv dist/venv
 	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/audit98968-*.whl
 	cd dist && venv/bin/audit98968 sample demo

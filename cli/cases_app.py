@@ -1,4 +1,4 @@
-"""`audit98968 cases`: the commands and their options; their bodies are in cli/cases.py."""
+"""`audit98968 cases`: the commands and their options; their bodies are in cli/cases.py and cli/ledger_file.py."""
 
 from pathlib import Path
 from typing import Annotated
@@ -185,9 +185,9 @@ def verify(
 
     Recomputes its hashes, replays it, and compares it with the run folders.
     """
-    from cli import cases
+    from cli import ledger_file
 
-    return cases.verify(location, head)
+    return ledger_file.verify(location, head)
 
 
 @cases_app.command(epilog="Example: audit98968 cases repair audit_out")
@@ -197,9 +197,9 @@ def repair(location: Location) -> int:
 
     Keeps a copy of the ledger beside it.
     """
-    from cli import cases
+    from cli import ledger_file
 
-    return cases.repair(location)
+    return ledger_file.repair(location)
 
 
 @cases_app.command(epilog="Example: audit98968 cases restore audit_out")
@@ -209,6 +209,6 @@ def restore(location: Location) -> int:
 
     If there is a ledger, it is moved aside first.
     """
-    from cli import cases
+    from cli import ledger_file
 
-    return cases.restore(location)
+    return ledger_file.restore(location)

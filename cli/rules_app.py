@@ -38,7 +38,7 @@ def rules_list(
     rows = [
         {"code": rule.code, "name": rule.name, "severity": shown.severity.get(rule.code, rule.strongest),
          "asked": rule.asked(shown) is not None, "needs": [list(alternatives) for alternatives in rule.needs],
-         "local": rule.origin or None, "since": None if rule.origin else rule.since, "reads": sorted(rule.reads),
+         "local": rule.origin or None, "since": None if rule.origin else rule.since, "reads": sorted({*rule.reads}),
          "text": pages.text(rule, Numbers.of(shown)), "sources": list(rule.cites)}
         for rule in ALL
     ]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from auditor import zones
 from auditor.cases import store
 from auditor.cases.ledger_update import FACTS, due_dates
 from auditor.cases.states import ASSIGNEES, COLUMNS, DOLLARS, HAS_DECISION, IS_OPEN, fact_in, instant
@@ -142,7 +143,7 @@ _FROM_RUN = ("payer", "policy", "message", "finding_id")
 def zone_of(folder: Path) -> str:
     """The time zone of the latest run in an output folder; UTC without one."""
     with contextlib.suppress(OSError, ValueError):
-        return past.read(folder / "latest" / "summary.json").timezone
+        return zones.zone(past.read(folder / "latest" / "summary.json").timezone).key
     return "UTC"
 
 

@@ -29,13 +29,15 @@ _INSTANT = "%Y-%m-%dT%H:%M:%S%.f%:z"
 
 
 def with_history(findings: pl.DataFrame, cases: pl.DataFrame | None) -> pl.DataFrame:
-    """Findings with their `first_run` and `former`, the decision that was reopened, in words; null without a ledger."""
+    """Findings with their `first_run`, `assignee` and `former`, the reopened decision in words; null without a ledger."""
     if cases is None:
-        return findings.with_columns(first_run=pl.lit(None, pl.String), former=pl.lit(None, pl.String))
+        return findings.with_columns(
+            pl.lit(None, pl.String).alias(name) for name in ("first_run", "assignee", "former")
+        )
     decided_on = pl.col("decided_on").cast(pl.String)
     former = pl.format("was {} on {} by {}: {}", "reopened_from", decided_on, "reviewer", "reason")
     former = pl.when(pl.col("reopened_from").is_not_null()).then(former)
-    history = cases.select("first_run", case_number="number", former=former)
+    history = cases.select("first_run", "assignee", case_number="number", former=former)
     return findings.join(history, on="case_number", how="left", maintain_order="left")
 
 

@@ -89,6 +89,7 @@ def explain(folder: Path, claim_id: str) -> list[ClaimExplanation]:
         raise UsageError(f"{folder}: this run has no evidence; run the audit again with evidence in --write")
     try:
         summary = past.read(run / "summary.json")
+        zone(summary.timezone)
         claim_id = _claim_of(run, claim_id)
         claims, findings, evidence = (
             past.scan(run, name).filter(pl.col("claim_id") == claim_id).collect() for name in _TABLES

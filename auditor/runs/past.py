@@ -53,7 +53,9 @@ def trend(out: Path | None, summary: Summary, known: Iterable[RunFigures] = ()) 
     """The last runs up to one, the oldest first: those that its ledger knows, and those whose folders are in `out`."""
     runs = {row.run: row for row in known}
     whole = {run for run, row in runs.items() if row.audited is not None}
-    others = [run for run in folders(out) if run.name < summary.run_id and run.name not in whole] if out else []
+    first = min(whole) if len(whole) >= TREND else ""
+    names = [run for run in folders(out) if first < run.name < summary.run_id] if out else []
+    others = [run for run in names if run.name not in whole]
     runs |= {run.run_id: run.figures for run in _readable(others[-TREND:])} | {summary.run_id: summary.figures}
     return [runs[run] for run in sorted(runs, key=lambda run: (run == summary.run_id, run))][-TREND:]
 

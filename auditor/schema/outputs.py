@@ -169,7 +169,7 @@ _CASES = (
     Column("mark", "text", "as in findings; resolved or not_seen if the run has no finding", heading="Since last run"),
     Column("why", "text", "why the case was not seen", "seen or resolved", "Reason not seen"),
     Column("state", "text", "open, confirmed, dismissed, corrected or refunded", heading="State"),
-    Column("assignee", "text", "who works on the case", "nobody"),
+    Column("assignee", "text", "who works on the case", "nobody", "Assigned to"),
     Column("reviewer", "text", "who decided", _UNDECIDED),
     Column("reason", "text", "reason for the decision", _UNDECIDED),
     Column("decided_on", "date", "date of the decision", _UNDECIDED),

@@ -122,7 +122,7 @@ def test_this_run_and_open_work_are_counted(out: Path) -> None:
     assert ledger["work"]["open"] | {"oldest": ""} == {"findings": 4, "claims": 2, "amount": 55, "oldest": ""}
     assert ledger["work"]["confirmed"] == {"findings": 1, "claims": 1, "amount": 30, "next_due": "2026-08-30"}
     page = (out / "latest" / "report.html").read_text()
-    assert '<h1 id="h-night" class="violation">2 new on 1 claim, $15.00</h1>' in page
+    assert '<h1 id="h-this-run" class="violation">2 new on 1 claim, $15.00</h1>' in page
     assert "next deadline <b>2026-08-30</b>" in page
 
 

@@ -16,7 +16,9 @@ import pytest
 
 from auditor.cases import store
 from auditor.cases.states import State
+from auditor.errors import InputRefused
 from auditor.reports.outputs import schemas
+from auditor.runs.explain import explain
 from auditor.schema import outputs
 from tests.support.catalogue import command
 from tests.support.program import HANG
@@ -435,6 +437,15 @@ def test_cases_are_assigned_listed_by_assignee_and_proved(cases: Program, out: P
         ledger.execute("UPDATE history SET details = replace(details, 'Bea', 'Eve')")
         ledger.commit()
     assert "was changed after it was written" in cases("verify")[1]
+
+
+def test_a_zone_that_is_none_in_the_latest_summary_is_utc(cases: Program, out: Path):
+    audit(out.parent, evidence=True)
+    path = out / "latest" / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"timezone": "Nowhere/Here"}))
+    assert [cases("list")[0], cases("show", "1")[0]] == [0, 0]
+    with pytest.raises(InputRefused, match="the run's files cannot be read"):
+        explain(out, IDS[0])
 
 
 def test_an_assignee_survives_a_run_and_a_restored_ledger(cases: Program, out: Path):

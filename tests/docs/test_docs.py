@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from auditor.policy import Policy
+from auditor.rules import SHIPPED
 from auditor.schema.tables import TABLES, fold
 from docs.generate import FOLDER, PAGES
 from tests.support.program import audit98968
@@ -113,3 +115,13 @@ def test_the_readme_audits_claims_without_calls(tmp_path: Path):
     done = audit98968(*command, folder=tmp_path)
     assert done.returncode == 1, done.stderr
     assert re.match(r"\d+ of \d+ rules evaluated; no calls in the inputs\n", done.stdout)
+
+
+def test_the_questions_name_rules_keys_and_columns_that_exist():
+    page = (FOLDER / "faq.md").read_text(encoding="utf-8")
+    keys = {key.split(".")[0] for key in re.findall(r"`\[([\w.]+)\]`", page)}
+    assert keys >= {"units", "rows", "values", "timezones", "credentials"}
+    assert keys <= Policy.model_fields.keys()
+    assert {*re.findall(r"\b[A-Z]{3}\d{3}\b", page)} <= {rule.code for rule in SHIPPED}
+    columns = {column for table in TABLES.values() for column in table.columns}
+    assert {*re.findall(r"`(\w+_\w+)`", page)} <= columns | Policy.model_fields.keys()

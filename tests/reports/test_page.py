@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from auditor.cases.states import MARKS, STATES
 from auditor.reports import summary
 from auditor.reports.page import page as html
 from auditor.reports.page import phrases
@@ -19,7 +20,7 @@ from auditor.reports.page.providers import overall_rate, ranking
 from auditor.reports.page.timeline import shown
 from auditor.reports.tables import urgent_first, worst_first
 from auditor.result import Result
-from auditor.run_summary import CoverageDates, LedgerPart, RunFigures, Summary
+from auditor.run_summary import CoverageDates, LedgerPart, RunFigures, Summary, Tally
 from cli.options import resolve
 from tests.support.engines import audited_here
 
@@ -284,6 +285,12 @@ def test_the_last_runs_are_shown_with_the_figures_that_are_known(sample: tuple[R
     assert text.count('<svg class="spark"') == 5 and text.count("<rect") - first.count("<rect") == 2 * 5 - 1
 
 
+def test_the_method_names_the_systems_of_sources(sample: tuple[Result, Summary, str]) -> None:
+    policy = sample[1].settings["policy"] | {"systems": {"phone_log": "twilio"}}
+    reported = sample[1].model_copy(update={"settings": sample[1].settings | {"policy": policy}})
+    assert ("Source of phone log", "twilio") in phrases.given(reported)
+
+
 def test_a_case_has_the_command_that_decides_it(sample: tuple[Result, Summary, str]) -> None:
     result, reported, without = sample
     assert "cases decide" not in without
@@ -291,8 +298,17 @@ def test_a_case_has_the_command_that_decides_it(sample: tuple[Result, Summary, s
     number = pl.int_range(pl.len())
     state = (number % 3).replace_strict(dict(enumerate(first)), return_dtype=pl.String)
     cases = result.findings.with_columns(mark=pl.lit("new"), case_number=number, state=state)
-    kept = reported.model_copy(update={"ledger": LedgerPart(run=1, location="my audits")})
-    commands = Page(html.render(replace(result, findings=cases), kept)).of("code")
+    counts = {"marks": dict.fromkeys(MARKS, 0), "work": dict.fromkeys(STATES, Tally(findings=0, claims=0, amount=0))}
+    kept = reported.model_copy(update={"ledger": LedgerPart(run=1, location="my audits", **counts)})
+    blank = pl.lit(None, pl.String)
+    decisions = dict.fromkeys(("reopened_from", "decided_on", "reviewer", "reason", "why", "last_run"), blank)
+    known = cases.select(
+        "mark", "state", "rule", "claim_id", number="case_number", first_run=pl.lit("20260101T000000000Z-0"),
+        assignee=pl.when(number == 0).then(pl.lit("Bea <b>")), **decisions,
+    )  # fmt: skip
+    text = html.render(replace(result, findings=cases), kept, known)
+    assert text.count(", assigned to Bea &lt;b&gt;. <code>") == 1
+    commands = Page(text).of("code")
     commands = [text for text in commands if text.startswith("audit98968 cases decide")]
     assert sorted(commands) == sorted(
         f'audit98968 cases decide \'my audits\' {first[state]} {number} --by "" --reason ""'

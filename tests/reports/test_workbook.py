@@ -153,12 +153,14 @@ def test_what_is_new_comes_first(sample: tuple[Result, Summary, Book], tmp_path:
         state=(number % 5).replace_strict(dict(enumerate(states)), return_dtype=pl.String),
         case_number=number,
     )  # fmt: skip
-    cases = findings.select("mark", "state", number="case_number", first_run=pl.lit("run1"))
+    cases = findings.select("mark", "state", number="case_number", first_run=pl.lit("run1"), assignee=pl.lit("Bea"))
     cases = cases.with_columns(
         pl.lit(None, pl.String).alias(name) for name in ("reopened_from", "decided_on", "reviewer", "reason")
     )
     xlsx.write(tmp_path / "r.xlsx", replace(result, findings=findings), reported, cases)
-    rows = [(row["Since last run"], row["State"]) for row in Book(tmp_path / "r.xlsx").rows("Findings")]
+    written = Book(tmp_path / "r.xlsx").rows("Findings")
+    assert {row["Assigned to"] for row in written} == {"Bea"}
+    rows = [(row["Since last run"], row["State"]) for row in written]
     order = [
         ("new", "open"),
         ("worse", "open"),
@@ -268,9 +270,8 @@ def test_of_equal_findings_the_newest_come_first(sample: tuple[Result, Summary, 
     cases = findings.select(
         "mark", "state", number="case_number", first_run=pl.format("run{}", pl.col("case_number") % 3)
     )
-    cases = cases.with_columns(
-        pl.lit(None, pl.String).alias(name) for name in ("reopened_from", "decided_on", "reviewer", "reason")
-    )
+    blank = ("reopened_from", "decided_on", "reviewer", "reason", "assignee")
+    cases = cases.with_columns(pl.lit(None, pl.String).alias(name) for name in blank)
     xlsx.write(tmp_path / "r.xlsx", replace(result, findings=findings), reported, cases)
     rows = Book(tmp_path / "r.xlsx").rows("Findings")
     order = [

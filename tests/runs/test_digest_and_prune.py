@@ -10,7 +10,7 @@ import pytest
 from auditor.cases import queries, store
 from auditor.errors import OutputFailed, UsageError
 from auditor.identity import read_key, write_key
-from auditor.run_summary import RunFigures
+from auditor.run_summary import RunFigures, Summary
 from auditor.runs import digest, past, prune
 from tests.runs.test_compare import CALLS, NEW_VISIT, VISITS
 from tests.support.program import audit98968
@@ -88,6 +88,17 @@ def test_a_trend_without_a_ledger_has_the_run_folders(out: Path, tmp_path: Path)
     assert past.trend(out, last) == expected
     assert past.trend(out, last, [RunFigures(run=run.run_id, new=7) for run in earlier]) == expected
     assert past.trend(tmp_path, last, [RunFigures(run="2", new=7)])[0].audited is None
+
+
+def test_runs_before_those_that_the_ledger_knows_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    names = [f"20260101T0000{number:02}000Z-abcdef12" for number in range(60)]
+    for name in names[:-1]:
+        (tmp_path / name).mkdir()
+    read: list[Path] = []
+    monkeypatch.setattr(past, "_readable", lambda runs: read.extend(runs) or [])
+    known = [RunFigures(run=name, audited=1) for name in names[-past.TREND :]]
+    assert past.trend(tmp_path, Summary(run_id=names[-1], started="", version=""), known)[0].run == known[0].run
+    assert read == []
 
 
 def test_a_digest_fits_on_one_screen(out: Path):

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -67,8 +68,9 @@ def render(
     css, js = _inline(env, "report.css"), _inline(env, "report.js")
     audited = result.claims.filter(AUDITED)
     pages = list(phrases.pages(summary))
-    ordered = urgent_first(with_history(result.findings, cases), result.findings.height, _QUOTA)
-    anchors, drawn = _lines(result, summary, _first_claims(ordered, result.claims, lines), phrases.remedies(pages))
+    with_cases = replace(result, findings=with_history(result.findings, cases))
+    ordered = urgent_first(with_cases.findings, result.findings.height, _QUOTA)
+    anchors, drawn = _lines(with_cases, summary, _first_claims(ordered, result.claims, lines), phrases.remedies(pages))
     several = has_payers(result.claims)
     first = ordered.filter(pl.col("_turn") < findings).with_columns(payers=pl.lit(several))
     inlined = _findings(first, summary.started_utc, anchors)

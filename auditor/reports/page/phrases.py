@@ -250,7 +250,9 @@ def pages(summary: Summary) -> Iterator[Row]:
 
 
 def given(summary: Summary) -> Iterator[tuple[str, str]]:
-    """The settings other than paths and policy that were set."""
+    """The settings other than paths and policy that were set, and the systems of `--source`."""
+    for table, system in summary.settings["policy"].get("systems", {}).items():
+        yield f"Source of {table.replace('_', ' ')}", system
     names = {"selected": "Selected rules", "ignored": "Ignored rules", "required": "Required rules"}
     for name, value in summary.settings.items():
         if name not in ("paths", "policy", "payer_policies", "origins") and value not in (None, [], False):

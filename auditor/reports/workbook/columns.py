@@ -12,7 +12,7 @@ _KINDS = {"whole number": "number", "dollars": "money", "date": "date", "instant
 def _published(table: str, **widths: int) -> tuple[Column, ...]:
     """Columns of a published table, with their widths."""
     columns = [(TABLES[table][name], width) for name, width in widths.items()]
-    return tuple(Column(told.name, told.heading, _KINDS.get(told.type, "text"), width) for told, width in columns)
+    return tuple(Column(one.name, one.heading, _KINDS.get(one.type, "text"), width) for one, width in columns)
 
 
 FINDINGS = (
@@ -27,16 +27,16 @@ FINDINGS = (
     Column("former", "Previous decision", width=28),
     *_published("findings", name=28, claim_line=6, cpt_code=7, payer=14, minutes=8, related_id=18, related_at=16,
                 gap_days=8, at_risk_amount=14),
-    *_published("cases", first_run=24),
+    *_published("cases", first_run=24, assignee=20),
     *_published("findings", source_file=24, source_record=8),
 )  # fmt: skip
 """The columns that a reviewer reads and fills in fit a screen of 1366 pixels; the others are to the right."""
 LAST_PRINTED = "patient_id"
 """The last of these columns that is on paper: more of them would be too small to read."""
-LEDGER = ("mark", "case_number", "state", "former", "first_run")
+LEDGER = ("mark", "case_number", "state", "former", "first_run", "assignee")
 """Columns of the findings that exist only with a ledger."""
 MISSING = _published("cases", number=7, rule=9, claim_id=18, claim_line=6, cpt_code=7, outcome=12, mark=11, why=44,
-                     state=10, first_run=24, last_run=24)  # fmt: skip
+                     state=10, assignee=20, first_run=24, last_run=24)  # fmt: skip
 CLAIMS = (
     Column("link", "Findings", "link", 9),
     *_published("claims", claim_id=18, disposition=12, claim_line=6, cpt_code=7, provider_id=14, patient_id=14,

@@ -1,6 +1,7 @@
 """The first sheet of report.xlsx: the numbers of summary.json with native charts."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from xlsxwriter import Workbook
 from xlsxwriter.chart import Chart
@@ -25,7 +26,7 @@ from auditor.schema.names import counted, found_of
 
 def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     """The first sheet: the numbers of summary.json, then three charts beside the tables that they draw."""
-    book, formats = opened.book, opened.formats
+    book, claims = opened.book, summary.claims
     sheet = book.add_worksheet("Summary")
     sheet.set_column(0, 0, 38)
     sheet.set_column(1, 1, 20)
@@ -33,27 +34,55 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     sheet.hide_gridlines(2)
     opened.paper(sheet)
     sheet.set_print_scale(65)  # fitting to the width would ignore the page break before the rules
-    at = _Cursor(sheet, formats)
-    claims, money, cover = summary.claims, summary.money, summary.coverage
+    at, facts = _Cursor(sheet, opened.formats), list(money_facts(summary))
+    _answer(at, summary, facts)
+    if summary.ledger.run:
+        _cases(at, summary)
+    _scope(at, result, summary)
+    first = _dispositions(at, summary)
+    _money(at, summary, facts)
+    if summary.payers:
+        _payers(at, summary)
+    fired, rules_at = _rules(at, summary)
+    unit, periods = charts.trend(result.claims)
+    at.heads(f"{unit.capitalize()} of", "Violation rate", "Claims")
+    trend_at = at.row
+    for start, count, rate in periods.select("start", "claims", "rate").iter_rows():
+        at.cells(str(start), (rate, "share"), (count, "number"))
+    if claims.audited:
+        _bar(book, sheet, "Claims by disposition", 2, (first, first + 3), 1)
+        _line(book, sheet, f"Violation rate by {unit}; a {unit} without claims is blank", 13, (trend_at, at.row - 1))
+    if fired:
+        title = "Claims by rule; rules without findings are left out"
+        _bar(book, sheet, title, rules_at, (rules_at, rules_at + fired - 1), 2)
+    sheet.set_h_pagebreaks([rules_at - 1])
+
+
+def _answer(at: "_Cursor", summary: Summary, facts: list[dict[str, Any]]) -> None:
     at.line("Audit of telephone claims", None, "title")
     at.line(str(verdict(summary)["headline"]), None, "answer")
-    facts = list(money_facts(summary))
     for label, fact in zip(("At risk", "Under review"), facts, strict=True):
         amount = "not known" if fact["amount"] is None else f"${fact['amount']:,.2f}"
         at.line(label, f"{amount} {fact['sentence']}")
     for number, step in enumerate(first_steps(summary)):
         at.line("Then" if number else "Do first", step)
     at.gap()
-    if summary.ledger.run:
-        for mark, counts in summary.ledger.this_run.items():
-            at.line(f"This run: {mark}", _tallied(counts))
-        for state, counts in summary.ledger.work.items():
-            due = f", the next due on {counts.next_due}" if counts.next_due else ""
-            age = f", {open_for(summary)}" if state == "open" and open_for(summary) else ""
-            at.line(f"Cases: {state}", _tallied(counts) + due + age)
-        at.gap()
-    judged, rules = summary.rules_evaluated, summary.rules_total
-    other_rules = "; the others (see sheet Rules) are not clear" if judged < rules else ""
+
+
+def _cases(at: "_Cursor", summary: Summary) -> None:
+    for mark, counts in summary.ledger.this_run.items():
+        at.line(f"This run: {mark}", _tallied(counts))
+    for state, counts in summary.ledger.work.items():
+        due = f", the next due on {counts.next_due}" if counts.next_due else ""
+        age = f", {open_for(summary)}" if state == "open" and open_for(summary) else ""
+        at.line(f"Cases: {state}", _tallied(counts) + due + age)
+    at.gap()
+
+
+def _scope(at: "_Cursor", result: Result, summary: Summary) -> None:
+    cover = summary.coverage
+    other_rules = "; the others (see sheet Rules) are not clear"
+    other_rules = other_rules if summary.rules_evaluated < summary.rules_total else ""
     at.line("Rules evaluated", evaluated(summary).replace(" rules evaluated", "") + other_rules)
     at.line("Service dates", period(result.claims) or "no claim was audited")
     until = f"{cover.as_of:%Y-%m-%d %H:%M}" if cover.as_of else "unknown"
@@ -67,63 +96,60 @@ def write(opened: WorkbookWriter, result: Result, summary: Summary) -> None:
     if summary.blank_columns:
         at.line("Blank in every row, so absent", ", ".join(summary.blank_columns))
     at.gap()
+
+
+def _dispositions(at: "_Cursor", summary: Summary) -> int:
+    """The row of the first disposition."""
+    claims = summary.claims
     at.heads("Claims", "Number", "Share")
     first = at.row
     for name in ("violation", "review", "incomplete", "clear"):
-        at.cells(
-            name,
-            (getattr(claims, name), "number"),
-            (getattr(claims, name) / claims.audited if claims.audited else None, "share"),
-        )
+        share = getattr(claims, name) / claims.audited if claims.audited else None
+        at.cells(name, (getattr(claims, name), "number"), (share, "share"))
     at.cells("audited", (claims.audited, "number"))
     at.cells("clear because the patient has no visit", (claims.clear_by_absence, "number"))
     for name in ("void", "denied", "rejected", "not_applicable"):
         at.cells(f"not audited: {name.replace('_', ' ')}", (getattr(claims, name), "number"))
     at.gap()
+    return first
+
+
+def _money(at: "_Cursor", summary: Summary, facts: list[dict[str, Any]]) -> None:
     at.heads("Potential overpayment", "Amount", "Without amount")
     for label, fact in zip(("claims in violation", "separately: claims to review"), facts, strict=True):
         at.cells(label, (fact["amount"], "money"), (fact["missing"], "number"))
     if summary.ledger.run:
-        at.cells("returned (sum of refunds)", (money.returned, "money"))
-        at.cells("still at risk after partial refunds", (money.not_returned, "money"))
+        at.cells("returned (sum of refunds)", (summary.money.returned, "money"))
+        at.cells("still at risk after partial refunds", (summary.money.not_returned, "money"))
     if claims_past := past_lookback(summary):
         at.line("Before the lookback period", claims_past)
     at.line("An overpayment is potential until a reviewer confirms it.", None, "note")
     at.gap()
-    if summary.payers:
-        at.heads("Payer, policy", "Claims", "Findings", "At risk", "Under review")
-        for row in summary.payers:
-            at.cells(
-                f"{row.payer or 'not stated'}, {row.policy or 'none'}",
-                (row.claims, "number"),
-                (row.findings, "number"),
-                (row.at_risk, "money"),
-                (row.under_review, "money"),
-            )
-        at.gap()
-    at.heads("Rule", "Violation", "Review", "Amount")
-    rules_at = at.row
-    fired = charts.most_findings_first(summary.rules)
-    for rule in fired:
-        at.cells(
-            f"{rule.code} {rule.name}",
-            (rule.violation, "number"),
-            (rule.review, "number"),
-            (rule.violation_amount + rule.review_amount, "money"),
+
+
+def _payers(at: "_Cursor", summary: Summary) -> None:
+    at.heads("Payer, policy", "Claims", "Findings", "At risk", "Under review")
+    for row in summary.payers:
+        numbers = (
+            (row.claims, "number"),
+            (row.findings, "number"),
+            (row.at_risk, "money"),
+            (row.under_review, "money"),
         )
+        at.cells(f"{row.payer or 'not stated'}, {row.policy or 'none'}", *numbers)
     at.gap()
-    unit, periods = charts.trend(result.claims)
-    at.heads(f"{unit.capitalize()} of", "Violation rate", "Claims")
-    trend_at = at.row
-    for start, count, rate in periods.select("start", "claims", "rate").iter_rows():
-        at.cells(str(start), (rate, "share"), (count, "number"))
-    if claims.audited:
-        _bar(book, sheet, "Claims by disposition", 2, (first, first + 3), 1)
-        _line(book, sheet, f"Violation rate by {unit}; a {unit} without claims is blank", 13, (trend_at, at.row - 1))
-    if fired:
-        title = "Claims by rule; rules without findings are left out"
-        _bar(book, sheet, title, rules_at, (rules_at, rules_at + len(fired) - 1), 2)
-    sheet.set_h_pagebreaks([rules_at - 1])
+
+
+def _rules(at: "_Cursor", summary: Summary) -> tuple[int, int]:
+    """The number of rules with findings, and the row of the first one."""
+    at.heads("Rule", "Violation", "Review", "Amount")
+    first = at.row
+    for rule in charts.most_findings_first(summary.rules):
+        amount = rule.violation_amount + rule.review_amount
+        at.cells(f"{rule.code} {rule.name}", (rule.violation, "number"), (rule.review, "number"), (amount, "money"))
+    fired = at.row - first
+    at.gap()
+    return fired, first
 
 
 def _tallied(counts: Tally) -> str:

@@ -403,19 +403,20 @@ SPOILERS = (
     f"def bad(*_):\n import os\n os.environ['POLARS_PANIC_ON_ERR'] = '1'\n"
     f" pl.DataFrame({{'x': ['{CANARY}']}}).select(pl.col('x').str.to_integer())\npipeline.read = bad",
     f"def bad(*_): pl.Series(['{CANARY}']).map_elements(lambda v: 1 / 0, pl.Int8)\npipeline.audit = bad",
-    f"def bad(*_): raise RuntimeError('{CANARY}')\nfolder.html.write = bad",
-    f"def bad(*_): raise OSError(28, 'No space left on device', '{CANARY}')\nfolder.xlsx.write = bad",
+    f"def bad(*_): raise RuntimeError('{CANARY}')\npage.write = bad",
+    f"def bad(*_): raise OSError(28, 'No space left on device', '{CANARY}')\nworkbook.write = bad",
     f"def bad(*_):\n import warnings, logging, threading, sys, os\n warnings.warn('{CANARY}')\n"
     f" logging.getLogger('x').error('{CANARY}')\n os.write(2, b'{CANARY}')\n sys.__stderr__.write('{CANARY}')\n"
     f" t = threading.Thread(target=lambda: int('{CANARY}')); t.start(); t.join()\n"
     f" class D:\n  def __del__(self): raise ValueError('{CANARY}')\n D(); raise ValueError('{CANARY}')\n"
-    "folder.html.write = bad",
+    "page.write = bad",
 )
 
 
 def spoilt(code: str) -> list[str]:
     """A command that runs the program with a piece of it replaced."""
-    setup = f"import polars as pl\nfrom auditor import pipeline\nfrom auditor.reports import folder\n{code}\n"
+    setup = "import polars as pl\nfrom auditor import pipeline\nfrom auditor.reports.page import page\n"
+    setup += f"from auditor.reports.workbook import workbook\n{code}\n"
     script = f"import sys\nsys.argv = sys.argv[sys.argv.index('cli'):]\n{setup}from cli.__main__ import main\nmain()\n"
     return [sys.executable, "-c", script]
 

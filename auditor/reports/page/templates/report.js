@@ -132,18 +132,18 @@
   let current = null;
   const offer = (line) => {  // the command of the decision that is chosen, to be copied
     const command = line.querySelector("code"), decision = command.querySelector("b");
-    const choice = document.createElement("select"), button = document.createElement("button"), told = document.createElement("span");
+    const choice = document.createElement("select"), button = document.createElement("button"), status = document.createElement("span");
     choice.append(...line.dataset.choices.split(" ").map((state) => new Option(state)));
     choice.setAttribute("aria-label", `Decision on case ${line.dataset.case}`);
-    choice.addEventListener("change", () => { decision.textContent = choice.value; told.textContent = ""; });
+    choice.addEventListener("change", () => { decision.textContent = choice.value; status.textContent = ""; });
     button.type = "button";
     button.textContent = "Copy command";
     button.addEventListener("click", () => {
       getSelection().selectAllChildren(command);
-      told.textContent = document.execCommand("copy") ? "Copied" : "Selected; copy it with Ctrl+C";
+      status.textContent = document.execCommand("copy") ? "Copied" : "Selected; copy it with Ctrl+C";
     });
-    told.setAttribute("role", "status");
-    command.before(choice, button, told);
+    status.setAttribute("role", "status");
+    command.before(choice, button, status);
   };
   const list = () => [...new Set(shown.map((entry) => entry.row.querySelector("th a")?.hash.slice(1)).filter(Boolean))];
   const show = (id) => {
