@@ -1,5 +1,9 @@
 """What tests of many rooms need."""
 
+import os
+
+os.environ.setdefault("POLARS_MAX_THREADS", "1")  # one for each process of pytest; what threads change is tested apart
+
 import pytest
 from hypothesis import HealthCheck, settings
 

@@ -288,6 +288,7 @@ def test_of_a_workbook_all_rows_are_taken_or_none(cases: Program, out: Path):
     assert cases("verify")[1] == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("soffice"), reason="needs LibreOffice")
 def test_a_workbook_that_libreoffice_saved(cases: Program, out: Path, tmp_path: Path):
     paper = tmp_path / "reviewed.xlsx"

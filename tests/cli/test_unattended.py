@@ -331,6 +331,7 @@ def test_the_pipelines_print_what_the_page_says(tmp_path: Path):
     assert done.stdout.split("====\n") == [shown for _, shown in blocks]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "some"),
     [

@@ -104,7 +104,7 @@ def test_threads(world: World, base: Result, tmp_path: Path):
     flags = [word for name, (path,) in paths.items() for word in (f"--{name}", path)]
     command = [sys.executable, "-m", "cli", "run", *flags, "--timezone", "America/New_York", "--out", str(tmp_path / "out"),
                "--format", "none", "--max-rejects", "100%", "--fail-on", "never", "--ledger", "none"]  # fmt: skip
-    subprocess.run(command, check=True, env=os.environ | {"POLARS_MAX_THREADS": "1"}, capture_output=True)
+    subprocess.run(command, check=True, env=os.environ | {"POLARS_MAX_THREADS": "4"}, capture_output=True)
     for name, frame in published(base).items():
         other = pl.read_parquet(tmp_path / "out" / "latest" / f"{name}.parquet")
         assert other.drop([c for c in EXACT if c in other.columns]).equals(frame), name

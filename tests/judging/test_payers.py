@@ -29,6 +29,7 @@ def _profile(examples: int) -> profile:
     )
 
 
+@pytest.mark.slow
 @_profile(_WANTED or 8)
 @given(worlds_of_payers())
 def test_worlds_of_payers_equal_the_reference(world: World):

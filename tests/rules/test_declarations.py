@@ -56,6 +56,7 @@ def differs_without_other_columns(rule: Rule, world: World, folder: Path) -> boo
     return whole != outcomes(rule, compare.run(with_columns(world, rule.inputs), folder))
 
 
+@pytest.mark.slow
 @_each
 def test_examples_hold_with_the_declared_columns_only(rule: Rule, tmp_path: Path):
     worlds = [example.world for example in examples(rule)]

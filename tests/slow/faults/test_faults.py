@@ -82,6 +82,7 @@ def test_a_second_run_says_who_holds_the_folder(clinic: Clinic, at_work: subproc
     clinic.recovers()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "out", "says"),
     [
