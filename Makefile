@@ -23,7 +23,7 @@ lint: .venv/.installed
 
 # 10,000 generated worlds against the slow reference; about half an hour on 2 cores.
 worlds: .venv/.installed
-	WORLDS=10000 $(BIN)/python -m pytest tests/slow/test_worlds.py -n 2
+	WORLDS=10000 $(BIN)/python -m pytest tests/slow/test_worlds.py -n 2 -m slow
 
 # 5,000 spoilt exports (CASES=N for more, CASE=K for one again); about half an hour on 2 cores.
 fuzz: .venv/.installed

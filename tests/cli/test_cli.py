@@ -268,6 +268,7 @@ def test_a_second_run_on_the_folder_exits_75(exports: Path):
     assert run(exports, "--out", "out").returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1])
 def test_an_interrupt_leaves_nothing(exports: Path, sent: signal.Signals):
     with reading_a_pipe(exports) as first:

@@ -69,6 +69,7 @@ def test_patients_whose_records_name_each_other_meet(folder: Path, tmp_path: Pat
     assert rejects["reason"].str.starts_with("conflicting rows for one id: ").any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_samples_in_partitions(folder: Path, suffix: str, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ _profile = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", _SHARES)
 def test_worlds_equal_the_reference(share: int):
     @_profile

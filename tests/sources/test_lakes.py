@@ -162,6 +162,7 @@ def test_an_iceberg_table_that_cannot_be_read_whole_is_refused(tmp_path: Path):
         read(folder)
 
 
+@pytest.mark.slow
 def test_findings_are_those_of_csv(tmp_path: Path):
     policy = policies.load(str(SAMPLE / "policy.toml"), select)
     results = []

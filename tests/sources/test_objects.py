@@ -219,6 +219,7 @@ def test_stores_that_deny_or_change_are_refused(tmp_path: Path, server: type[Ser
     assert "AKID" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_findings_are_those_of_csv(tmp_path: Path, server: type[Server]):
     """Of a CSV, a Parquet and a Delta table in a store."""
     policy = policies.load(str(SAMPLE / "policy.toml"), select)

@@ -356,6 +356,7 @@ def test_an_xls_file_gives_the_same_cells(tmp_path):
     assert [note for note in extract.warnings if "patient_id: the number format shows other digits" in note]
 
 
+@pytest.mark.slow
 def test_findings_are_those_of_csv(tmp_path):
     """Ids are text, dates are date cells, lengths and amounts are numbers."""
     policy = policies.load(str(SAMPLE / "policy.toml"), select)

@@ -453,6 +453,7 @@ def test_how_many_claims_are_matched_at_once_changes_nothing(tmp_path: Path, mon
     assert len(whole) == 13 and warnings == same != []
 
 
+@pytest.mark.slow
 def test_the_sample_through_837_and_835_gives_equal_findings(tmp_path: Path):
     """The sample's claims without their calls' ids, which X12 does not have, as CSV and as X12; with calls and without."""
     with (SAMPLE / "claims.csv").open() as stream:
