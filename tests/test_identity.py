@@ -22,6 +22,7 @@ def quiet(stage: str) -> None:
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", FOLDERS, ids=lambda source: source.name)
 def test_no_output_holds_an_identifier_and_no_verdict_changes(source: Path, tmp_path: Path):
     plain, settings = audit_folder(source, "csv")

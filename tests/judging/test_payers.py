@@ -37,6 +37,7 @@ def test_worlds_of_payers_equal_the_reference(world: World):
         assert compare.differences(world, compare.run(world, Path(folder))) == []
 
 
+@pytest.mark.slow
 @_profile(_WANTED // 4 or 3)
 @given(worlds_of_payers())
 def test_payers_together_equal_each_payer_alone(world: World):

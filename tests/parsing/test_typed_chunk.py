@@ -76,6 +76,7 @@ def _thin(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.drop(name for name in frame.columns if frame[name].null_count() == frame.height)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 7, 24])
 @pytest.mark.parametrize(
     ("columns", "dates"),

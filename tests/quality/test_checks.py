@@ -76,6 +76,7 @@ def test_a_check_may_count_a_column_that_no_other_reads(monkeypatch: pytest.Monk
     assert typer.merge(parts, ())[1].profile.count(days) == len(written) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["calls", pytest.param("visits", marks=pytest.mark.slow)])
 def test_profiles_add_up_in_any_order(table: str):
     parts = [summary.profile for summary in summaries(table, 7)[1]]
@@ -88,6 +89,7 @@ def test_profiles_add_up_in_any_order(table: str):
         assert plain(profile.merge([profile.merge(order[:middle]), profile.merge(order[middle:])])) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["calls", pytest.param("visits", marks=pytest.mark.slow)])
 def test_where_files_are_cut_changes_no_profile(table: str):
     wholes = []
