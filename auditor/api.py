@@ -79,7 +79,8 @@ def _of(settings: Settings, engine: Local, started: datetime, names: dict[str, s
     figures = summary.of_result(result, settings, summary.run_of(started, inputs, settings))
     for file in figures.inputs:
         file.path = names.get(file.path, file.path)
-    figures.settings["paths"] = {file.table: [file.path] for file in figures.inputs}
+    paths = figures.settings["paths"].items()
+    figures.settings["paths"] = {table: [names.get(path, path) for path in given] for table, given in paths}
     considered = result.evidence.collect().sort(EVIDENCE_ORDER)
     frames = (result.findings, result.claims.drop("line"), considered, tables.rejects(inputs))
     findings, claims, evidence, rejected = (_renamed(frame, names) for frame in frames)

@@ -45,6 +45,16 @@ def test_frames_give_the_findings_of_the_command(tmp_path: Path):
     assert made.rejects.columns[0] == "table_name"
 
 
+def test_the_settings_name_each_file_of_a_table(tmp_path: Path):
+    calls = pl.read_csv(SAMPLE / "calls.csv", infer_schema=False)
+    parts = [tmp_path / "first.csv", tmp_path / "second.csv"]
+    for part, rows in zip(parts, (calls.head(200), calls.tail(-200)), strict=True):
+        rows.write_csv(part)
+    visits = pl.read_csv(SAMPLE / "visits.csv", infer_schema=False)
+    made = auditor.audit(calls=parts, visits=visits, policy=str(SAMPLE / "policy.toml"))
+    assert made.summary.settings["paths"] == {"calls": [str(part) for part in parts], "visits": ["visits"]}
+
+
 def test_options_are_those_of_the_command():
     paths = {name: SAMPLE / f"{name}.csv" for name in TABLES}
     made = auditor.audit(**paths, policy=str(SAMPLE / "policy.toml"), select=["DUR"], service_from=date(2026, 1, 1))
