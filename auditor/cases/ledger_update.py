@@ -348,8 +348,8 @@ def _entries(
     changed = marked.filter(_HAS_CHANGED & (pl.col("event") != "new"))
     yield from changed.select(pl.lit("audit").alias("by"), "event", _CASE_ID, details.alias("details")).iter_rows()
     other_reason = pl.col("why").ne_missing(pl.col("why_before")) | pl.lit(not knows_reasons)
-    told = _HAS_NEW_MARK | (pl.col("mark") == "not_seen") & other_reason
-    for mark, case, why in missing.filter(told).select("mark", _CASE_ID, "why").iter_rows():
+    has_entry = _HAS_NEW_MARK | (pl.col("mark") == "not_seen") & other_reason
+    for mark, case, why in missing.filter(has_entry).select("mark", _CASE_ID, "why").iter_rows():
         yield Entry("audit", mark, case, json.dumps({"run": run["run"], "why": why}))
 
 
