@@ -4,7 +4,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -14,10 +16,12 @@ from auditor.audit_context import AuditContext
 from auditor.engines import KeptRows, NoRows, Progress
 from auditor.engines.partitions import Partitions
 from auditor.judging.patients import Judged, audited_calls, judge_patients
+from auditor.parsing.duplicates import with_proof
 from auditor.policy import Policy
-from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, without_copies
-from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated_hashes
+from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
+from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated
 from auditor.reading.ingest import Chunk, Chunks, Part, Parts
+from auditor.schema.tables import TABLES
 from auditor.sources import staging
 
 _SHARE = 4
@@ -25,9 +29,6 @@ _SHARE = 4
 
 _AT_ONCE = 2
 """Chunks that are typed at once: polars uses all cores for much of a chunk, and one for the rest."""
-
-_COPIES = 2_000_000
-"""Rows that may be held because others have their ids, beside two for each id."""
 
 _Output = TypeVar("_Output")
 
@@ -79,32 +80,39 @@ class Local:
         """Scan the keys of a table."""
         self._progress(f"reading {scan.table}")
         source = Chunks(parts, scan.policy, without_billing=scan.without_billing, only=scan.columns)
-        ids: list[pl.Series] = []
+        count = 0
         billed, days = [no_billed_ids()], [no_line_dates()]
         for hashes, lines, dates in _each(scan, source):
-            ids.append(hashes)
+            self._rows.add("ids", hashes.to_frame("id"), by="id")
+            count += len(hashes)
             billed.append(lines)
             days.append(dates)
             self._share(f"reading {scan.table}", source.share)
-        return KeyScanResult(scan, repeated_hashes(ids), pl.concat(billed), pl.concat(days), tuple(source.files))
+        filters = (repeated(ids["id"], count) for (ids,) in self._rows.parts("ids"))
+        return KeyScanResult(scan, reduce(or_, filters), pl.concat(billed), pl.concat(days), tuple(source.files))
 
     def type_chunks(self, typer: ChunkTyper, parts: Sequence[Part]) -> PartitionRows:
         """Type a table, and keep the rows that can matter."""
-        self._progress(f"typing {typer.scan.table}")
+        table = typer.scan.table
+        self._progress(f"typing {table}")
         source = Chunks(parts, typer.scan.policy, without_billing=typer.scan.without_billing)
         summaries: list[ChunkSummary] = []
         for rows, summary in _each(typer, source):
-            self._rows.add(typer.scan.table, rows)
-            summaries.append(summary)
-            if sum(part.duplicate_keys.height for part in summaries) > 2 * len(typer.repeated) + _COPIES:
-                summaries = without_copies(summaries)
-            self._share(f"typing {typer.scan.table}", source.share)
-        rows, whole = typer.merge(summaries, source.files)
+            self._rows.add(table, rows)
+            self._rows.add("keys", summary.duplicate_keys, by="proof")
+            self._rows.add("deferred", with_proof(TABLES[table], summary.deferred_rows), by="proof")
+            summaries.append(summary.without_repeats())
+            self._share(f"typing {table}", source.share)
+        for keys, deferred_rows in self._rows.parts("keys", "deferred"):
+            rows, summary = typer.resolve(keys, deferred_rows)
+            self._rows.add(table, rows)
+            rejects = tuple(self.spill(some.collect()) for some in summary.table.repeated)
+            summaries.append(replace(summary, table=replace(summary.table, repeated=rejects)))
+        whole = typer.merge(summaries, source.files)
         if again := typer.again(whole):
-            self._rows.drop(typer.scan.table)
+            self._rows.drop(table)
             return self.type_chunks(again, parts)
-        self._rows.add(typer.scan.table, rows)
-        self._progress(f"read {typer.scan.table}: {sum(file.rows for file in whole.files):,} rows")
+        self._progress(f"read {table}: {sum(file.rows for file in whole.files):,} rows")
         return PartitionRows(self._rows, whole)
 
     def judge(self, rows: Mapping[str, KeptRows], context: AuditContext) -> Iterator[Judged]:

@@ -1,4 +1,4 @@
-"""Kept rows in memory, or once they outgrow it as Parquet, in partitions of patients, in a private folder."""
+"""Rows in memory, or once they outgrow it as Parquet, in partitions of patients or of ids, in a private folder."""
 
 import contextlib
 import shutil
@@ -31,13 +31,18 @@ class Partitions:
         """
         self._limit, self._parent, self._count, self._rows_at_once = limit, parent, count, rows_at_once
         self._in_memory: defaultdict[str, list[pl.DataFrame]] = defaultdict(list)
+        self._by: dict[str, str] = {}
         self._size = 0.0
         self._folder: Path | None = None
         self._written = 0
 
-    def add(self, table: str, rows: pl.DataFrame) -> None:
-        """Keep some rows of a table. Raises OutputFailed where they do not fit and cannot be written."""
+    def add(self, table: str, rows: pl.DataFrame, by: str = "patient_id") -> None:
+        """Keep some rows of a table, all with one value of `by` in one partition.
+
+        Raises OutputFailed where they do not fit and cannot be written.
+        """
         self._in_memory[table].append(rows)
+        self._by[table] = by
         self._size += _size(rows)
         if self._limit is not None and self._size > self._limit:
             self._write()
@@ -52,6 +57,17 @@ class Partitions:
     def select(self, table: str, *columns: str, **aliases: str) -> pl.DataFrame:
         """Some columns of all kept rows of a table."""
         return self._all(table).select(*columns, **aliases).collect()
+
+    def parts(self, *tables: str) -> Iterator[list[pl.DataFrame]]:
+        """The rows of some tables, which go, partition after partition: in memory, or if all are on disk, in order."""
+        if self._folder is None:
+            yield [pl.concat(self._in_memory[table]) for table in tables]
+        else:
+            self._write()
+            for number in range(self._count):
+                yield [self._scan(f"{table}-{number}-*", table).collect() for table in tables]
+        for table in tables:
+            self.drop(table)
 
     def each(self, *, keep: bool = False) -> Iterator[dict[str, pl.DataFrame]]:
         """All tables' rows, partition after partition; few in memory are one. Rows that were given go, unless `keep`."""
@@ -97,7 +113,7 @@ class Partitions:
         for table, frames in self._in_memory.items():
             rows = pl.concat(frames)
             frames[:] = [rows.clear()]
-            for number, part in _parts(rows, self._count).items():
+            for number, part in _parts(rows, self._count, by=self._by[table]).items():
                 self._put(folder / f"{table}-{number}-{self._written}.parquet", part)
         self._size = 0.0
 
@@ -133,12 +149,13 @@ def _size(rows: pl.DataFrame) -> float:
     return rows.estimated_size() + _VIEW * rows.height * sum(dtype == pl.String for dtype in rows.dtypes)
 
 
-def _parts(rows: pl.DataFrame, count: int, linked: pl.Series | None = None) -> dict[int, pl.DataFrame]:
-    """Rows by the number of their patient's partition; the last is that of the patients who meet."""
-    patient = pl.col("patient_id")
-    number = (patient.hash() % count).cast(pl.Int64)
+def _parts(
+    rows: pl.DataFrame, count: int, linked: pl.Series | None = None, by: str = "patient_id"
+) -> dict[int, pl.DataFrame]:
+    """Rows by the number of the partition of their patient, or other column; the last is that of the patients who meet."""
+    number = (pl.col(by).hash() % count).cast(pl.Int64)
     if linked is not None:
-        number = pl.when(patient.is_in(linked.implode())).then(count).otherwise(number)
+        number = pl.when(pl.col(by).is_in(linked.implode())).then(count).otherwise(number)
     parts = rows.with_columns(_part=number).partition_by("_part", as_dict=True, include_key=False)
     return {int(key): part for (key,), part in parts.items()}
 

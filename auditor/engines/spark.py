@@ -30,6 +30,7 @@ from auditor.parsing.microseconds import HOUR
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates
+from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.reading import ingest, paths
 from auditor.reading import parquet as parquetfile
 from auditor.reading.files import Signature
@@ -162,7 +163,7 @@ class Spark:
         )
         result = KeyScanResult(
             scan,
-            self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False),
+            MembershipFilter(self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False)),
             self._fetched(billed).cast(pl.String),
             self._fetched(days).with_columns(pl.col(pl.Int64).reinterpret(signed=False)).cast(no_line_dates().schema),
             _files(parts, rows_back, touched, digested=False),
@@ -182,8 +183,9 @@ class Spark:
         summaries = _summaries(rows_back, file_order)
         deferred_rows = self._fetched(typed.filter("kind = 'deferred'").select(blanks.columns)).cast(blanks.schema)
         in_order = pl.col("source_file").replace_strict(file_order, default=None, return_dtype=pl.Int64)
-        summaries[-1] = replace(summaries[-1], deferred_rows=deferred_rows.sort(in_order, "source_record"))
-        rows, whole = typer.merge(summaries, files)
+        duplicate_keys = pl.concat([part.duplicate_keys for part in summaries])
+        rows, of_repeats = typer.resolve(duplicate_keys, deferred_rows.sort(in_order, "source_record"))
+        whole = typer.merge([*summaries, of_repeats], files)
         if again := typer.again(whole):
             typed.unpersist()
             return self.type_chunks(again, parts)

@@ -82,7 +82,7 @@ def _read(
     table = typed_table.merge(tables)
     if not any(file.records for file in source.files):  # nothing is blank where nothing is
         table = replace(table, columns=frozenset(name for file in source.files for name in file.mapping))
-    table = replace(table, rejects=typed_table.all_rejects(table.rejects, []), notes=(*found[1], *table.notes))
+    table = replace(table, unusable=typed_table.copies_marked(table.unusable), notes=(*found[1], *table.notes))
     kept = pl.concat(rows)
     present = listed.filter(pl.col("user").is_in(kept["user"].unique().implode()))
     records = PhoneRecords(merged(kept), present, min(starts, default=None), max(starts, default=None))
