@@ -45,9 +45,8 @@ def no_rows(typer: ChunkTyper) -> NoRows:
     """A table that was not given, as the engines have others."""
     columns = [name for name, column in TABLES[typer.scan.table].columns.items() if column.required]
     texts = pl.DataFrame(schema={**dict.fromkeys(columns, pl.String()), **SOURCE_SCHEMA})
-    of_chunk = typer(Chunk(texts, pl.DataFrame(schema=REJECT_SCHEMA)))[1]
-    rows, of_repeats = typer.resolve(of_chunk.duplicate_keys, of_chunk.deferred_rows)
-    return NoRows(rows, typer.merge([of_chunk, of_repeats], ()))
+    rows, summary = typer.merge([typer(Chunk(texts, pl.DataFrame(schema=REJECT_SCHEMA)))[1]], ())
+    return NoRows(rows, summary)
 
 
 class Engine(Protocol):

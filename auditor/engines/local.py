@@ -15,6 +15,7 @@ import polars as pl
 from auditor.audit_context import AuditContext
 from auditor.engines import KeptRows, NoRows, Progress
 from auditor.engines.partitions import Partitions
+from auditor.engines.spill import Spill
 from auditor.judging.patients import Judged, audited_calls, judge_patients
 from auditor.parsing.duplicates import with_proof
 from auditor.policy import Policy
@@ -59,7 +60,8 @@ class Local:
         share: Callable[[str, float], None] = lambda *_: None,
     ) -> None:
         """Without rows yet. `progress` hears of each stage, `share` how much of it is done."""
-        self._rows = Partitions(None if memory is None else memory // _SHARE, spill_folder)
+        self._limit = None if memory is None else memory // _SHARE
+        self._rows = Partitions(self._limit, spill_folder)
         self._progress, self._share = progress, share
         self._stack, self._spill_folder = ExitStack(), spill_folder
 
@@ -80,37 +82,40 @@ class Local:
         """Scan the keys of a table."""
         self._progress(f"reading {scan.table}")
         source = Chunks(parts, scan.policy, without_billing=scan.without_billing, only=scan.columns)
-        count = 0
+        ids, count = Spill(self._limit, self._spill_folder, "id"), 0
         billed, days = [no_billed_ids()], [no_line_dates()]
-        for hashes, lines, dates in _each(scan, source):
-            self._rows.add("ids", hashes.to_frame("id"), by="id")
-            count += len(hashes)
-            billed.append(lines)
-            days.append(dates)
-            self._share(f"reading {scan.table}", source.share)
-        filters = (repeated(ids["id"], count) for (ids,) in self._rows.parts("ids"))
-        return KeyScanResult(scan, reduce(or_, filters), pl.concat(billed), pl.concat(days), tuple(source.files))
+        with ids:
+            for hashes, lines, dates in _each(scan, source):
+                ids.add("ids", hashes.to_frame("id"))
+                count += len(hashes)
+                billed.append(lines)
+                days.append(dates)
+                self._share(f"reading {scan.table}", source.share)
+            several = reduce(or_, (repeated(some["id"], count) for (some,) in ids.partitions("ids")))
+        return KeyScanResult(scan, several, pl.concat(billed), pl.concat(days), tuple(source.files))
 
     def type_chunks(self, typer: ChunkTyper, parts: Sequence[Part]) -> PartitionRows:
         """Type a table, and keep the rows that can matter."""
         table = typer.scan.table
         self._progress(f"typing {table}")
         source = Chunks(parts, typer.scan.policy, without_billing=typer.scan.without_billing)
+        repeats = self._stack.enter_context(Spill(self._limit and self._limit // 2, self._spill_folder, "proof"))
         summaries: list[ChunkSummary] = []
         for rows, summary in _each(typer, source):
             self._rows.add(table, rows)
-            self._rows.add("keys", summary.duplicate_keys, by="proof")
-            self._rows.add("deferred", with_proof(TABLES[table], summary.deferred_rows), by="proof")
+            repeats.add("keys", summary.duplicate_keys)
+            repeats.add("deferred", with_proof(TABLES[table], summary.deferred_rows))
             summaries.append(summary.without_repeats())
             self._share(f"typing {table}", source.share)
-        for keys, deferred_rows in self._rows.parts("keys", "deferred"):
+        for keys, deferred_rows in repeats.partitions("keys", "deferred"):
             rows, summary = typer.resolve(keys, deferred_rows)
             self._rows.add(table, rows)
-            rejects = tuple(self.spill(some.collect()) for some in summary.table.repeated)
+            rejects = tuple(repeats.spill(some.collect()) for some in summary.table.repeated)
             summaries.append(replace(summary, table=replace(summary.table, repeated=rejects)))
-        whole = typer.merge(summaries, source.files)
+        whole = typer.whole(summaries, source.files)
         if again := typer.again(whole):
             self._rows.drop(table)
+            repeats.remove()
             return self.type_chunks(again, parts)
         self._progress(f"read {table}: {sum(file.rows for file in whole.files):,} rows")
         return PartitionRows(self._rows, whole)

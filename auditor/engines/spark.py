@@ -183,9 +183,8 @@ class Spark:
         summaries = _summaries(rows_back, file_order)
         deferred_rows = self._fetched(typed.filter("kind = 'deferred'").select(blanks.columns)).cast(blanks.schema)
         in_order = pl.col("source_file").replace_strict(file_order, default=None, return_dtype=pl.Int64)
-        duplicate_keys = pl.concat([part.duplicate_keys for part in summaries])
-        rows, of_repeats = typer.resolve(duplicate_keys, deferred_rows.sort(in_order, "source_record"))
-        whole = typer.merge([*summaries, of_repeats], files)
+        summaries[-1] = replace(summaries[-1], deferred_rows=deferred_rows.sort(in_order, "source_record"))
+        rows, whole = typer.merge(summaries, files)
         if again := typer.again(whole):
             typed.unpersist()
             return self.type_chunks(again, parts)

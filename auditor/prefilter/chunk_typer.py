@@ -185,8 +185,15 @@ class ChunkTyper:
         calls = self._phone_calls(ids.representatives)
         return rows, ChunkSummary(table, ids.kept.clear(), rows.clear(), spans, of_records, phone_calls=calls)
 
-    def merge(self, parts: Sequence[ChunkSummary], files: Sequence[SourceFile]) -> ChunkSummary:
-        """Merge the summaries of chunks, in order, and of rows that share ids."""
+    def merge(self, parts: Sequence[ChunkSummary], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, ChunkSummary]:
+        """The summaries of all chunks, in order, as one; also the deferred rows that are used."""
+        keys = pl.concat([part.duplicate_keys for part in parts])
+        deferred_rows = pl.concat([part.deferred_rows for part in parts])
+        rows, of_repeats = self.resolve(keys, deferred_rows)
+        return rows, self.whole([*parts, of_repeats], files)
+
+    def whole(self, parts: Sequence[ChunkSummary], files: Sequence[SourceFile]) -> ChunkSummary:
+        """The summaries of all chunks, in order, and of the rows that share ids, as one."""
         whole = profile.merge([part.profile for part in parts])
         table = typed_table.merge([part.table for part in parts])
         if files and not any(file.records for file in files):  # nothing is blank where nothing is
