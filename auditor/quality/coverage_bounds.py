@@ -101,8 +101,10 @@ def _last_instants(at: pl.Series, zone: str) -> pl.DataFrame:
 
 def _last_days(frame: pl.DataFrame, condition: pl.Expr) -> pl.DataFrame:
     """Some rows, those of their last two different dates."""
-    day = pl.when(condition).then("date")
-    return frame.filter(day >= pl.coalesce(day.filter(day < day.max()).max(), day.max()))
+    day = frame.select(pl.when(condition).then("date")).to_series()
+    if (last := day.max()) is None:
+        return frame.clear()
+    return frame.filter(day >= (day.filter(day < last).max() or last))
 
 
 def upto(zone: str, at: str = "visit_start") -> pl.Expr:
