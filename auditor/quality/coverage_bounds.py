@@ -71,13 +71,12 @@ def merge(parts: Sequence[CoverageBounds]) -> CoverageBounds:
     if not parts:
         return NO_BOUNDS
 
-    last = [
+    completed, calls, passed = (
         _last_days(pl.concat(frames), pl.lit(True), pl.col("at"))
         for frames in zip(*((part.completed, part.calls, part.passed) for part in parts), strict=True)
-    ]
-    return CoverageBounds(
-        *last, _outer_days([part.visits for part in parts]), _outer_days([part.lines for part in parts])
     )
+    visits, lines = (_outer_days(dates) for dates in zip(*((part.visits, part.lines) for part in parts), strict=True))
+    return CoverageBounds(completed, calls, passed, visits, lines)
 
 
 def _outer_days(dates: Sequence[pl.Series]) -> pl.Series:
@@ -106,19 +105,3 @@ def _last_days(frame: pl.DataFrame, condition: pl.Expr, at: pl.Expr) -> pl.DataF
         return _NO_DAYS
     found = frame.lazy().filter(condition, pl.col("date") >= (before or last))
     return found.group_by("date").agg(at.max().alias("at")).collect()
-
-
-def upto(zone: str, at: str = "visit_start") -> pl.Expr:
-    """The instant itself, or the last microsecond of its local day where only the date is known."""
-    last = last_instant(pl.col(at).dt.convert_time_zone(zone).dt.date(), zone)
-    return pl.when(pl.col(f"{at}_date_only")).then(last).otherwise(pl.col(at)).alias("at")
-
-
-def first_instant(day: pl.Expr, zone: str) -> pl.Expr:
-    """The first instant of a local date, in UTC; a change of the clock may skip midnight."""
-    return time_zones.first_instant(day.cast(pl.Datetime("us")), zone)
-
-
-def last_instant(day: pl.Expr, zone: str) -> pl.Expr:
-    """The last microsecond of a local date, in UTC."""
-    return first_instant(day.dt.offset_by("1d"), zone) - pl.duration(microseconds=1)
