@@ -180,7 +180,7 @@ def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[
         yield _numbered(tables, low_cardinality or (), before)
 
 
-def _pieces(text: CsvText) -> Iterator[tuple[bytes | memoryview, _Quotes | None]]:
+def _pieces(text: CsvText) -> Iterator[tuple[memoryview, _Quotes | None]]:
     """Pieces of whole records, at least one; None for the last one if the rest of the text belongs to it too."""
     data, size, ended, first = b"", piece(text.chunk), False, True
     while not ended:
@@ -197,7 +197,7 @@ def _pieces(text: CsvText) -> Iterator[tuple[bytes | memoryview, _Quotes | None]
         quoted = b'"' in data
         newlines = quoted and _quoted_newlines(data[:end], text.delimiter)
         if newlines is None or not (end or ended):
-            yield data, None
+            yield memoryview(data), None
             return
         yield memoryview(data)[:end], (quoted, newlines)
         data, size, first = data[end:], piece(text.chunk), False
