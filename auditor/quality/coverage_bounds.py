@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time
 import polars as pl
 
 from auditor import zones
-from auditor.parsing import time_zones
+from auditor.parsing.time_zones import upto
 from auditor.policy import Policy
 
 _NO_DAYS = pl.DataFrame(schema={"date": pl.Date, "at": pl.Datetime("us", "UTC")})
@@ -103,19 +103,3 @@ def _last_days(frame: pl.DataFrame, condition: pl.Expr) -> pl.DataFrame:
     """Some rows, those of their last two different dates."""
     day = pl.when(condition).then("date")
     return frame.filter(day >= pl.coalesce(day.filter(day < day.max()).max(), day.max()))
-
-
-def upto(zone: str, at: str = "visit_start") -> pl.Expr:
-    """The instant itself, or the last microsecond of its local day where only the date is known."""
-    last = last_instant(pl.col(at).dt.convert_time_zone(zone).dt.date(), zone)
-    return pl.when(pl.col(f"{at}_date_only")).then(last).otherwise(pl.col(at)).alias("at")
-
-
-def first_instant(day: pl.Expr, zone: str) -> pl.Expr:
-    """The first instant of a local date, in UTC; a change of the clock may skip midnight."""
-    return time_zones.first_instant(day.cast(pl.Datetime("us")), zone)
-
-
-def last_instant(day: pl.Expr, zone: str) -> pl.Expr:
-    """The last microsecond of a local date, in UTC."""
-    return first_instant(day.dt.offset_by("1d"), zone) - pl.duration(microseconds=1)
