@@ -173,9 +173,15 @@ def merge(profiles: Sequence[TableProfile]) -> TableProfile:
 def smallest(hashes: pl.Series) -> pl.Series:
     """The KMV sketch of a column: the smallest of its different hashes, sorted."""
     values, some = hashes.drop_nulls().to_numpy(), 4 * SKETCH_SIZE
-    if len(values) > some and len(least := np.unique(np.partition(values, some)[:some])) >= SKETCH_SIZE:
-        values = least
-    return pl.Series(np.unique(values)[:SKETCH_SIZE])
+    if len(values) > some and len(found := _different(np.partition(values, some)[:some])) >= SKETCH_SIZE:
+        return found.head(SKETCH_SIZE)
+    return _different(values).head(SKETCH_SIZE)
+
+
+def _different(values: np.ndarray) -> pl.Series:
+    """The different ones, sorted; `numpy.unique` hashes them, which takes ten times as long."""
+    in_order = np.sort(values)
+    return pl.Series(in_order[np.append(True, in_order[1:] != in_order[:-1])[: len(in_order)]])
 
 
 def _added(parts: Iterable[Mapping[_Key, int]]) -> dict[_Key, int]:
