@@ -38,6 +38,8 @@ _LONGEST = 1_000_000
 """Bytes of a cell."""
 _SMALL_FILE = 200_000
 """Rows of small files that are one chunk: each chunk costs some 30 ms, whatever its size."""
+_HELD, _HELD_PER_BYTE = 1 << 25, 8
+"""Bytes of a table's rows that are held, and at most those for one byte of a file that is tried."""
 _CELL = 8
 """Bytes of a cell of a Parquet file, at least, once it is read."""
 
@@ -60,7 +62,7 @@ class Part:
     """A file of a table. `address`: where it is not on this machine. `buffer`: all of what can be read only once.
 
     `staged`: what the file holds that the program wrote itself, of a source of another kind. `groups`: the row groups of a
-    Parquet file that are read (None: all).
+    Parquet file that are read (None: all). `held`: all that `read_part` made of a small file that is read twice.
     """
 
     table: str
@@ -69,6 +71,7 @@ class Part:
     buffer: BinaryIO | None = None
     staged: Staged | None = None
     groups: range | None = None
+    held: Sequence["Chunk | SourceFile"] = ()
 
     @property
     def origin(self) -> Path:
@@ -372,14 +375,19 @@ class Chunks:
     def __init__(
         self, parts: Sequence[Part], policy: Policy, *, without_billing: bool = False, only: _Only = None
     ) -> None:
-        """As `read_part`."""
-        self._read = (read_part(part, policy, without_billing=without_billing, only=only) for part in parts)
+        """As `read_part`. With `only`, small files are read whole, and held for the next reading."""
+        self._parts, self._policy, self._without_billing, self._only = parts, policy, without_billing, only
+        self._room = _HELD if only else 0
         self.files: list[SourceFile] = []
         self.share = 0.0
-        self._count = len(parts)
 
     def __iter__(self) -> Iterator[Chunk]:
         """One after another, once, small ones of several files as one; `share` is how much is read, about."""
+        for chunk in self._joined():
+            names = chunk.frame.columns if self._only is None else [*self._only, *SOURCE_SCHEMA]
+            yield replace(chunk, frame=chunk.frame.select(pl.selectors.by_name(names, require_all=False)))
+
+    def _joined(self) -> Iterator[Chunk]:
         waiting: list[Chunk] = []
         rows, columns = 0, dict[str, pl.DataType]()
         for chunk in self._each():
@@ -396,13 +404,35 @@ class Chunks:
             yield _joined(waiting)
 
     def _each(self) -> Iterator[Chunk]:
-        for number, items in enumerate(self._read):
-            for item in items:
+        for number, part in enumerate(self._parts):
+            self._hold(part)
+            for item in part.held or self._read(part, self._only):
                 if isinstance(item, Chunk):
-                    self.share = (number + item.share) / self._count
+                    self.share = (number + item.share) / len(self._parts)
                     yield item
                 else:
                     self.files.append(item)
+
+    def _read(self, part: Part, only: _Only) -> Iterator[Chunk | SourceFile]:
+        return read_part(part, self._policy, without_billing=self._without_billing, only=only)
+
+    def _hold(self, part: Part) -> None:
+        """Read a small file for good, as far as there is room; what is wrong with it is said where it is read again."""
+        if part.held or part.buffer or not _is_small(part.path, self._room):
+            return
+        items, size = list[Chunk | SourceFile](), 0
+        with contextlib.suppress(InputRefused):
+            for item in self._read(part, None):
+                items.append(item)
+                size += int(item.frame.estimated_size()) if isinstance(item, Chunk) else 0
+                if size > self._room:
+                    return
+            part.held = items
+            self._room -= size
+
+
+def _is_small(path: Path, room: int) -> bool:
+    return path.is_file() and path.stat().st_size * _HELD_PER_BYTE < room
 
 
 def _joined(chunks: Sequence[Chunk]) -> Chunk:

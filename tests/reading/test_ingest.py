@@ -131,3 +131,30 @@ def test_a_long_cell_in_a_column_of_few_values_is_refused(tmp_path: Path, policy
     frame.write_parquet(tmp_path / "a.parquet")
     with pytest.raises(InputRefused, match="record 1501: status is longer"):
         read_table(tmp_path / "a.parquet", policy)
+
+
+def test_small_files_are_opened_once_although_they_are_read_twice(
+    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch
+):
+    many_visits(300).write_parquet(tmp_path / "a.parquet")
+    (tmp_path / "b.csv").write_text(TEXT + f"{TEXT}8,P2\n")  # a repeated header and a short record
+    many_visits(200_000).write_parquet(tmp_path / "c.parquet")
+    (twice, _), (once, _) = (ingest.parts("visits", (str(tmp_path),)) for _ in range(2))
+    opened: list[str] = []
+    real = ingest.Part.opened
+    monkeypatch.setattr(ingest.Part, "opened", lambda part, name: opened.append(part.path.name) or real(part, name))
+    scan = ingest.Chunks(twice, policy, only=("visit_id",))
+    assert {tuple(sorted(chunk.frame.columns)) for chunk in scan} == {("source_file", "source_record", "visit_id")}
+    typed, expected = ingest.Chunks(twice, policy), ingest.Chunks(once, policy)
+    for made, whole in zip(typed, expected, strict=True):
+        assert made.written().equals(whole.written()) and made.malformed.equals(whole.malformed)
+    assert typed.files == expected.files
+    assert [opened.count(name) for name in ("a.parquet", "b.csv")] == [2, 2]  # once by each of the two
+
+
+def test_what_is_wrong_with_a_small_file_is_said_by_the_reading_that_meets_it(tmp_path: Path, policy: Policy):
+    (tmp_path / "a.csv").write_text(TEXT + "Visit ID,MRN,Visit Start,Visit Status\n")
+    parts, _ = ingest.parts("visits", (str(tmp_path),))
+    assert [chunk.frame.height for chunk in ingest.Chunks(parts, policy, only=("visit_id",))] == [2]
+    with pytest.raises(InputRefused, match="header of another file"):
+        list(ingest.Chunks(parts, policy))
