@@ -29,8 +29,8 @@ CHUNK = 1 << 25
 """Bytes of text in a chunk."""
 _LONGEST = 64_000_000
 """Bytes of a record."""
-_SAMPLE = 1 << 20
-"""Bytes from which columns with few distinct values are detected."""
+_SAMPLE, _LEAST_SAMPLE = 1 << 20, 1 << 15
+"""Bytes from which columns with few distinct values are detected: at most, and at least."""
 _ROWS_PER_VALUE = 20
 """Least rows per distinct value in such a column."""
 
@@ -256,6 +256,8 @@ def _low_cardinality(
     text: CsvText, data: memoryview, positions: Sequence[int], repeating: Collection[int]
 ) -> list[str]:
     """The columns of `repeating` that hold few values, as far as the first records tell."""
+    if len(data) < _LEAST_SAMPLE:
+        return []
     sample = bytes(data[:_SAMPLE])
     sample = sample[: _last_end(sample)]
     try:

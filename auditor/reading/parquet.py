@@ -32,7 +32,7 @@ _INT64 = -(2**63), 2**63 - 1
 _ROWS_PER_VALUE = 16
 """Rows per byte of the dictionary-encoded dictionary, at least, in a column that repeats a few values."""
 _ROWS_OF_A_GROUP = 128
-"""Mean rows of a row group below which no column is taken for one that repeats a few values: the metadata is larger."""
+"""Rows, or mean rows of a row group, below which no column is taken for one that repeats a few values."""
 
 
 @contextlib.contextmanager
@@ -131,7 +131,7 @@ def read_columns(
                 is_instant = name not in joined and dtype in (pl.Datetime("us"), pl.Datetime("us", "UTC"))
                 if at not in texts and dtype != pl.String and not is_instant:
                     text = as_text(where, name, pl.col(at), dtype, name in joined, dates_only.get(name)).alias(at)
-                    if name in numbers and (factorized := factorize(column)):
+                    if name in numbers and len(column) >= _ROWS_OF_A_GROUP and (factorized := factorize(column)):
                         column, texts[at] = factorized[0].alias(at), frame[factorized[1]].select(text).to_series()
                     else:
                         column = frame.select(text).to_series()
@@ -206,7 +206,7 @@ def _frame(where: str, table: pa.Table, low_cardinality: Collection[str]) -> tup
 
 def _is_beyond(column: pl.Series) -> bool:
     """Whether dates or instants lie outside the years 1 to 9999, where libraries panic."""
-    (first, last), numbers = _years(column.dtype), column.to_physical()
+    (first, last), numbers = _years(column.dtype), column.cast(pl.Int64)
     return column.null_count() < len(column) and not first <= numbers.min() <= numbers.max() <= last  # type: ignore[operator]
 
 

@@ -71,19 +71,19 @@ def test_files_of_one_table_may_have_different_columns_and_types(tmp_path: Path,
 
 
 def test_columns_of_few_values_are_packed_and_keys_never(tmp_path: Path, policy: Policy):
-    frame = many_visits(4000)
-    frame.write_parquet(tmp_path / "a.parquet", row_group_size=1500)
+    frame = many_visits(16_000)
+    frame.write_parquet(tmp_path / "a.parquet", row_group_size=6000)
     frame.write_csv(tmp_path / "b.csv")
     both = []
     for name in ("a.parquet", "b.csv"):
-        made, _ = chunks(tmp_path / name, policy, 1 << 16)
+        made, _ = chunks(tmp_path / name, policy, 1 << 18)
         assert {tuple(chunk.frame.schema.items()) for chunk in made} == {tuple(made[0].frame.schema.items())}
         assert {tuple(chunk.hints.texts) for chunk in made} == {("status", "soonest_available")}
         both.append(ingest.stack([chunk.written() for chunk in made]).drop("visit_start", "source_file"))
     assert both[0].equals(both[1])
     (tmp_path / "c.csv").write_text(TEXT)
     mixed = ingest.read_table("visits", (str(tmp_path),), policy).frame
-    assert (mixed.height, mixed.schema["status"]) == (8001, pl.String)
+    assert (mixed.height, mixed.schema["status"]) == (32_001, pl.String)
 
 
 def test_small_files_that_are_alike_are_one_chunk(tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch):
