@@ -1,6 +1,7 @@
 """Files of a table become chunks of the same columns, and the count always adds up."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +10,7 @@ import pytest
 from auditor.errors import InputRefused
 from auditor.policy import Policy
 from auditor.reading import ingest
-from tests.support.reading import ROWS, TEXT, one, read_table, zstd
+from tests.support.reading import HEADER, ROWS, TEXT, one, read_table, zstd
 
 
 def chunks(path: Path, policy: Policy, size: int) -> tuple[list[ingest.Chunk], ingest.SourceFile]:
@@ -133,23 +134,52 @@ def test_a_long_cell_in_a_column_of_few_values_is_refused(tmp_path: Path, policy
         read_table(tmp_path / "a.parquet", policy)
 
 
-def test_small_files_are_opened_once_although_they_are_read_twice(
-    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch
+def daily(folder: Path, write: Callable[[pl.DataFrame, Path], object], suffix: str) -> None:
+    """A file of visits for each of four days, the third without rows."""
+    for day, rows in enumerate((30, 20, 0, 10)):
+        write(many_visits(60).slice(day, rows), folder / f"{day}.{suffix}")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("other", "is_plain"),
+    [
+        ("", True),
+        (f"{HEADER}\n", True),
+        (f"{TEXT}{TEXT}", False),
+        (f"{TEXT}8,P2\n", False),
+        (f'{TEXT}"8",P2,2026-03-02,"seen"\n', True),
+        (f'{TEXT}8,P"2,2026-03-02,seen\n', False),
+        (f"{HEADER},deleted\n{ROWS},yes\n{ROWS},no\n", False),
+        ("visit_id,MRN,visit_start\n8,P2,3/2/2026\n", True),
+    ],
+    ids=["none", "header-only", "header-twice", "short", "quoted", "odd-quote", "watched", "others-columns"],
+)
+def test_small_files_are_read_once_and_give_what_each_gives_alone(
+    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch, suffix: str, other: str, is_plain: bool
 ):
-    many_visits(300).write_parquet(tmp_path / "a.parquet")
-    (tmp_path / "b.csv").write_text(TEXT + f"{TEXT}8,P2\n")  # a repeated header and a short record
-    many_visits(200_000).write_parquet(tmp_path / "c.parquet")
-    (twice, _), (once, _) = (ingest.parts("visits", (str(tmp_path),)) for _ in range(2))
+    daily(tmp_path, pl.DataFrame.write_csv if suffix == "csv" else pl.DataFrame.write_parquet, suffix)
+    if other:
+        (tmp_path / "1a.csv").write_text(other)
+    parts, _ = ingest.parts("visits", (str(tmp_path),))
+    alone = [item for part in parts for item in ingest.read_part(part, policy)]
+    expected = [item for item in alone if isinstance(item, ingest.Chunk)]
+    scan = ingest.stack([chunk.written() for chunk in ingest.Chunks(parts, policy, only=("visit_id", "status"))])
     opened: list[str] = []
     real = ingest.Part.opened
     monkeypatch.setattr(ingest.Part, "opened", lambda part, name: opened.append(part.path.name) or real(part, name))
-    scan = ingest.Chunks(twice, policy, only=("visit_id",))
-    assert {tuple(sorted(chunk.frame.columns)) for chunk in scan} == {("source_file", "source_record", "visit_id")}
-    typed, expected = ingest.Chunks(twice, policy), ingest.Chunks(once, policy)
-    for made, whole in zip(typed, expected, strict=True):
-        assert made.written().equals(whole.written()) and made.malformed.equals(whole.malformed)
-    assert typed.files == expected.files
-    assert [opened.count(name) for name in ("a.parquet", "b.csv")] == [2, 2]  # once by each of the two
+    made = list(source := ingest.Chunks(parts, policy))
+    assert opened == ([] if not other or is_plain else ["1a.csv"])
+    assert as_rows(made) == as_rows(expected)
+    records = scan.filter(pl.col("visit_id") != "visit_id")  # a scan of keys does not mind repeated headers
+    assert records.equals(ingest.stack([chunk.written() for chunk in made]).select(scan.columns))
+    assert source.files == [item for item in alone if isinstance(item, ingest.SourceFile)]
+
+
+def as_rows(made: list[ingest.Chunk]) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """The records of all chunks, and those that were lost."""
+    frame = ingest.stack([chunk.written() for chunk in made])
+    return frame.select(sorted(frame.columns)).rows(), pl.concat(chunk.malformed for chunk in made).rows()
 
 
 def test_what_is_wrong_with_a_small_file_is_said_by_the_reading_that_meets_it(tmp_path: Path, policy: Policy):
