@@ -104,7 +104,7 @@ def _ends(starts: pl.Series) -> Iterator[datetime]:
 
 def _of_users(typed: TypedChunk, users: Users) -> pl.DataFrame:
     """The records of users: `user`, `record`, `at`, `until`, `talk_from`, `talk_to` and `direction`."""
-    parties = [users.among(typed.column(name)).alias(f"of_{name}") for name in _PARTIES]
+    parties = [users.found_in(typed.column(name)).alias(f"of_{name}") for name in _PARTIES]
     named = typed.columns("record_id", "call_start", "call_end", "talk_seconds", "direction").with_columns(*parties)
     place = pl.format("{}, record {}", pl.col("source_file").str.extract("([^/]*)$"), "source_record")
     rows = named.with_columns(
