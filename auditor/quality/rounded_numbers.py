@@ -19,7 +19,7 @@ import polars as pl
 from auditor.parsing.identifiers import MEANS
 from auditor.policy import Policy
 from auditor.quality.issue import Check, Exports, Issue
-from auditor.quality.measure import large_among
+from auditor.quality.measure import large_ids_in
 from auditor.quality.profile import LargeIds, Profiles
 from auditor.schema.tables import TABLES
 
@@ -34,7 +34,7 @@ def look_rounded(ids: LargeIds) -> bool:
 
 def rounded(profiles: Profiles, providers: pl.DataFrame, policy: Policy) -> frozenset[str]:
     """The columns, as `table.column`, whose ids look like rounded numbers and that the policy does not name."""
-    of_providers = {name: large_among(providers[name]) for name in ("provider_id", "group_id")}
+    of_providers = {name: large_ids_in(providers[name]) for name in ("provider_id", "group_id")}
     found = {table: profile.large_ids for table, profile in profiles.items()}
     found["providers"] = {name: ids for name, ids in of_providers.items() if ids}
     return frozenset(
