@@ -1,6 +1,6 @@
 """Nearly all rows can be used.
 
-What it checks: whether a table has rows, whether more of its rows are rejected (duplicates aside) than `--max-rejects`
+What it checks: whether a table has rows, whether more of its rows are rejected (without duplicates) than `--max-rejects`
 allows, and whether more of its rows with an audited code are.
 
 Why it matters: a rejected visit is not found, and a rejected call is not audited. Many rejects usually
