@@ -13,7 +13,7 @@ from typing import Any
 
 from auditor.cases import chain
 from auditor.cases.chain import FIRST, Entry
-from auditor.cases.states import COLUMNS, State, after
+from auditor.cases.states import COLUMNS, HAS_STATE, State, after
 
 EVENT = "checkpoint"
 _END = (1 << 63) - 1
@@ -22,13 +22,13 @@ _ROWS = 1 << 13
 _MADE_BY_PEOPLE = {"decided", "assigned", "note"}
 """What may follow a checkpoint."""
 _OPEN = astuple(State())
-_HAS_STATE = f"state <> 'open' OR coalesce({', '.join(COLUMNS[1:])}) IS NOT NULL"
-"""In SQL, of cases of which not every column of the state is that of a new case."""
 
 
 def entry(connection: sqlite3.Connection) -> Entry:
     """The checkpoint of a run that is entered, in the caller's transaction."""
-    before = connection.execute(f"SELECT max(number) FROM history WHERE finding = '' AND what = '{EVENT}'").fetchone()[0]
+    before = connection.execute(f"SELECT max(number) FROM history WHERE finding = '' AND what = '{EVENT}'").fetchone()[
+        0
+    ]
     sums = {"history": _digest(connection, "history", FIRST if before is None else before), **_tables(connection, _END)}
     return Entry("audit", EVENT, details=json.dumps(sums))
 
@@ -62,7 +62,7 @@ def _tables(connection: sqlite3.Connection, number: int) -> dict[str, str]:
 
 def _states(connection: sqlite3.Connection, number: int) -> str:
     """The SHA-256 of the states of cases before what was decided after this entry. Raises ValueError for another state."""
-    query = f"SELECT finding, number, {', '.join(COLUMNS)} FROM cases WHERE {_HAS_STATE} ORDER BY number"
+    query = f"SELECT finding, number, {', '.join(COLUMNS)} FROM cases WHERE {HAS_STATE} ORDER BY number"
     rows = {finding: row for finding, *row in connection.execute(query)}
     query = "SELECT DISTINCT finding FROM history WHERE number > ? AND what = 'decided'"
     for (finding,) in connection.execute(query, (number,)).fetchall():

@@ -17,7 +17,7 @@ import polars as pl
 
 from auditor.cases import chain, checkpoint, known_claims, states, store
 from auditor.cases.chain import Entry
-from auditor.cases.states import ASSIGNEES, COLUMNS, DECIDED, DOLLARS, MARKS, State, after
+from auditor.cases.states import ASSIGNEES, COLUMNS, DECIDED, DOLLARS, HAS_STATE, MARKS, State, after
 from auditor.choices import ALARMS, GONE
 from auditor.errors import FolderLocked
 from auditor.judging.finding_id import joined
@@ -36,7 +36,6 @@ _CASE_ID = joined("rule", *KEYS).alias("case")
 _CASE_SCHEMA = {
     "number": pl.Int64, **dict.fromkeys(CASE, pl.String), "facts": pl.String, "mark": pl.String, "why": pl.String,
     "first_run": pl.Int64, "last_run": pl.Int64, "marked_run": pl.Int64,
-    **dict.fromkeys(COLUMNS, pl.String),
 }  # fmt: skip
 _AT_ONCE = 1 << 13
 _INSTANT = "%FT%T%.fZ"
@@ -80,7 +79,10 @@ def enter_run(connection: sqlite3.Connection, result: Result, summary: Summary, 
     digest = _digest(summary.run_id)
     if not digest or (_digest(previous_run), version) != (digest, summary.version):
         base = None
-    cases = _read_cases(connection, _CASE_SCHEMA)
+    cases = _read_cases(connection, _CASE_SCHEMA).join(
+        _states(connection), on="number", how="left", maintain_order="left"
+    )
+    cases = cases.with_columns(pl.col("state").fill_null("open"))
     if base is not None:
         cases = cases.with_columns(_CASE_ID)
         cases = cases.join(_decided(connection), on="case", how="left", maintain_order="left").drop("case")
@@ -189,20 +191,27 @@ def _read(connection: sqlite3.Connection, query: str, schema: dict[str, Any]) ->
 
 
 def _read_cases(connection: sqlite3.Connection, schema: Mapping[str, Any]) -> pl.DataFrame:
-    """These SQL expressions of every current case, by number.
+    """These columns, or expressions in SQL, of every current case, by number.
 
-    SQLite gives the values of many cases as one JSON array a column, which takes half the time of rows.
+    SQLite gives the values of many cases as one text a column, which takes a quarter of the time of rows.
     """
-    arrays = ", ".join(f"json_group_array({name})" for name in schema)
-    query = f"SELECT {arrays} FROM current_cases WHERE number >= ? AND number < ?"
+    texts = {name: f"json_group_array({name})" for name in schema} | {"facts": "group_concat(facts, char(10))"}
+    query = f"SELECT {', '.join(texts[name] for name in schema)} FROM current_cases WHERE number >= ? AND number < ?"
+    lists = {name: pl.col(name).str.json_decode(pl.List(dtype)) for name, dtype in schema.items()}
+    lists["facts"] = pl.col("facts").str.split("\n")  # of which JSON has none
     last = connection.execute("SELECT coalesce(max(number), 0) FROM cases").fetchone()[0]
     parts = [pl.DataFrame(schema=schema)]
     for first in range(1, last + 1, _AT_ONCE):
         row = connection.execute(query, (first, first + _AT_ONCE)).fetchone()
         part = pl.DataFrame([row], dict.fromkeys(schema, pl.String), orient="row")
-        lists = (pl.col(name).str.json_decode(pl.List(dtype)) for name, dtype in schema.items())
-        parts.append(part.select(lists).explode(pl.all()))
+        parts.append(part.select(lists[name] for name in schema).explode(*schema))
     return pl.concat(parts)
+
+
+def _states(connection: sqlite3.Connection) -> pl.DataFrame:
+    """`number` and COLUMNS of the cases that do not stand as a new one does."""
+    query = f"SELECT number, {', '.join(COLUMNS)} FROM cases WHERE {HAS_STATE}"
+    return _read(connection, query, {"number": pl.Int64, **dict.fromkeys(COLUMNS, pl.String)})
 
 
 def facts(findings: pl.DataFrame, clockless: pl.Expr) -> pl.DataFrame:

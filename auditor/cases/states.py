@@ -87,6 +87,8 @@ ASSIGNEES = """
 """Who works on a case, by what the history calls it; only the history has it, so that its chain proves it."""
 IS_OPEN = f"state = 'open' AND mark NOT IN {GONE}"
 """In SQL, whether a case is open work."""
+HAS_STATE = f"(state <> 'open' OR coalesce({', '.join(COLUMNS[1:])}) IS NOT NULL)"
+"""In SQL, whether anything of a case's state is not that of a new case."""
 HAS_DECISION = "(state <> 'open' OR coalesce(refunded_amount, confirmed_on) IS NOT NULL)"
 """In SQL, whether a case is decided, its clock runs, or money went back for it."""
 
