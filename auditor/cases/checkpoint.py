@@ -9,7 +9,6 @@ import hashlib
 import json
 import sqlite3
 from dataclasses import astuple
-from typing import Any
 
 from auditor.cases import chain
 from auditor.cases.chain import FIRST, Entry
@@ -26,10 +25,8 @@ _OPEN = astuple(State())
 
 def entry(connection: sqlite3.Connection) -> Entry:
     """The checkpoint of a run that is entered, in the caller's transaction."""
-    before = connection.execute(f"SELECT max(number) FROM history WHERE finding = '' AND what = '{EVENT}'").fetchone()[
-        0
-    ]
-    sums = {"history": _digest(connection, "history", FIRST if before is None else before), **_tables(connection, _END)}
+    before = [number for number, _ in _checkpoints(connection)] or [FIRST]
+    sums = {"history": _digest(connection, "history", before[-1]), **_tables(connection, _END)}
     return Entry("audit", EVENT, details=json.dumps(sums))
 
 
@@ -42,15 +39,21 @@ def holds(connection: sqlite3.Connection) -> bool:
 
 
 def _holds(connection: sqlite3.Connection) -> bool:
-    query = f"SELECT number, details FROM history WHERE finding = '' AND what = '{EVENT}' ORDER BY number"
-    number, sums = FIRST, dict[str, Any]()
-    for following, details in connection.execute(query).fetchall():
+    number, sums = FIRST, dict[str, str]()
+    for following, details in _checkpoints(connection):
         start, number, sums = number, following, json.loads(details)
         if sums.pop("history") != _digest(connection, "history", start, number):
             return False
+    if not sums or any(chain.faults(connection, number)):
+        return False
     later = {row[0] for row in connection.execute("SELECT what FROM history WHERE number > ?", (number,))}
-    is_chained = not any(chain.faults(connection, number))
-    return bool(sums) and is_chained and later <= _MADE_BY_PEOPLE and sums == _tables(connection, number)
+    return later <= _MADE_BY_PEOPLE and sums == _tables(connection, number)
+
+
+def _checkpoints(connection: sqlite3.Connection) -> list[tuple[int, str]]:
+    """Number and details of each checkpoint."""
+    query = f"SELECT number, details FROM history WHERE finding = '' AND what = '{EVENT}' ORDER BY number"
+    return connection.execute(query).fetchall()
 
 
 def _tables(connection: sqlite3.Connection, number: int) -> dict[str, str]:
