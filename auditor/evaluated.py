@@ -4,15 +4,14 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from auditor.errors import UsageError
 from auditor.inputs import Inputs, existing
 from auditor.judging.findings import KEYS
 from auditor.judging.judge import not_evaluable
-from auditor.quality import coverage
+from auditor.parsing.option_dates import OptionDates
 from auditor.quality.coverage import Coverage
 from auditor.rules import ALL
 from auditor.rules.phone_log import NO_LOG
-from auditor.rules.rule import UNASKED, Rule
+from auditor.rules.rule import UNASKED
 from auditor.settings import Settings
 
 
@@ -26,24 +25,11 @@ def number_asked(not_evaluated: Mapping[str, str]) -> int:
     return len(ALL) - sum(reason in (UNASKED, NO_LOG) for reason in not_evaluated.values())
 
 
-def enabled_rules(settings: Settings) -> list[Rule]:
-    """The rules that every run needs."""
-    disabled = settings.disabled_rules
-    return [rule for rule in ALL if rule.code not in disabled]
-
-
-def in_service_range(settings: Settings) -> pl.Expr:
-    """Claims of the service dates that were asked for. Raises UsageError where they end before they begin."""
-    inside = pl.lit(True)
-    if settings.service_from:
-        first = coverage.parse_date("--service-from", settings.service_from, settings.policy)
-        inside = inside & (pl.col("service_date") >= first)
-    if settings.service_to:
-        last = coverage.parse_date("--service-to", settings.service_to, settings.policy)
-        inside = inside & (pl.col("service_date") <= last)
-    if settings.service_from and settings.service_to and first > last:
-        raise UsageError("--service-to is before --service-from")
-    return inside
+def in_service_range(dates: OptionDates) -> pl.Expr:
+    """Claims of the service dates that were asked for."""
+    day, always = pl.col("service_date"), pl.lit(True)
+    after = day >= dates.service_from if dates.service_from else always
+    return after & (day <= dates.service_to if dates.service_to else always)
 
 
 def due_undecided(settings: Settings, covered: Coverage) -> pl.Expr:

@@ -11,19 +11,16 @@ from auditor.billing.lines import provider_rows
 from auditor.engines import Engine, KeptRows, no_rows
 from auditor.errors import UsageError
 from auditor.inputs import Inputs
+from auditor.judging.findings import KEYS
 from auditor.parsing.adjustment_rows import AMOUNTS, may_be_audited
-from auditor.parsing.readers import blank_row
 from auditor.parsing.typed_chunk import type_table
 from auditor.parsing.typed_table import Table
-from auditor.payers import widest
-from auditor.phone_log import matches, records
-from auditor.phone_log.records import PhoneRecords
-from auditor.policy import Policy
+from auditor.phone_log import matches
+from auditor.phone_log.records import PhoneRecords, log_reader
 from auditor.prefilter.chunk_typer import ChunkTyper
-from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_keys
+from auditor.prefilter.key_scan import KeyScan, KeyScanResult, key_scans, no_keys
 from auditor.prefilter.typers import Typers
-from auditor.quality import checks, coverage, coverage_bounds
-from auditor.quality.coverage import Coverage
+from auditor.quality import checks, coverage
 from auditor.quality.issue import Exports, Stage
 from auditor.quality.phone_log import SPARSE, InPhoneLog
 from auditor.quality.relationships import CLAIMED
@@ -32,37 +29,38 @@ from auditor.reading.ingest import Part
 from auditor.result import Result, merged
 from auditor.settings import Settings
 
+_OF_CLAIMS = (*CLAIMED, *KEYS, "service_date", "claim_status", "frequency_code", *AMOUNTS)
+"""Columns that tell which claims are audited, and whose they are."""
+
 
 def read(settings: Settings, engine: Engine) -> Inputs:
     """Scan and type the given tables; the engine keeps the rows that can matter. Raises InputRefused."""
     if sum(paths.count("-") for paths in settings.paths.values()) > 1:
         raise UsageError("-: standard input can hold one table only; name files for the others")
-    policy, paths = settings.policy, settings.paths
-    sources = engine.parts(paths, policy, settings.database)
-    parts: dict[str, list[Part] | None] = {"calls": None, "visits": None}
+    policy, rules = settings.policy, settings.enabled_rules
+    sources = engine.parts(settings.paths, policy, settings.database)
+    parts: dict[str, Sequence[Part] | None] = {"calls": None, "visits": None}
     parts |= {name: found for name, (found, _) in sources.items()}
-    extracts = [ingest.read_parts(name, sources[name], policy) for name in paths if name == "providers"]
-    log = records.read(sources["phone_log"], policy) if "phone_log" in paths else None
+    extract = ingest.read_parts("providers", sources["providers"], policy) if "providers" in sources else None
+    log = log_reader(policy).read(sources["phone_log"][0]) if "phone_log" in sources else None
+    scans = {scan.table: _scan_keys(engine, scan, parts[scan.table]) for scan in key_scans(policy, parts)}
     in_log = log.records.users["provider_id"] if log else pl.Series(dtype=pl.String)
-    scans = _scan_keys(policy, parts, engine)
-    typers = Typers(scans, widest(policy), evaluated.enabled_rules(settings), settings.related, in_log)
+    typers = Typers(scans, policy, rules, settings.related, in_log)
     calls = _kept_rows(engine, typers.calls(), parts["calls"])
     claims = _kept_rows(engine, typers.claims(calls), parts["claims"]) if typers.with_claims else None
     visits = _kept_rows(engine, typers.visits(calls, claims), parts["visits"])
     kept: dict[str, KeptRows] = {"calls": calls, **({"claims": claims} if claims else {}), "visits": visits}
-    tables = {extract.spec.name: type_table(extract, policy) for extract in extracts}
-    files = {extract.spec.name: extract.files for extract in extracts}
-    for name, rows in ((name, rows) for name, rows in kept.items() if name in paths):
-        table = rows.summary.table
-        tables[name] = replace(table, notes=(*sources[name][1], *table.notes))
-        files[name] = ingest.signed_at_first(rows.summary.files, scans[name].files)
+    tables = {name: rows.summary.table for name, rows in kept.items()}
+    files = {name: ingest.signed_at_first(rows.summary.files, scans[name].files) for name, rows in kept.items()}
     if log:
         tables["phone_log"], files["phone_log"] = log.table, log.files
+    if extract:
+        tables["providers"], files["providers"] = type_table(extract, policy), extract.files
     profiles = {name: rows.summary.profile for name, rows in kept.items()}
     quality = checks.quality_report(profiles, typers.lines.billed, provider_rows(tables.get("providers")), policy)
     return Inputs(
-        {name: tables[name] for name in paths},
-        {name: files[name] for name in paths},
+        {name: replace(tables[name], notes=notes) for name, (_, notes) in sources.items()},
+        {name: files[name] for name in sources},
         profiles,
         quality,
         kept,
@@ -70,23 +68,18 @@ def read(settings: Settings, engine: Engine) -> Inputs:
     )
 
 
+def _scan_keys(engine: Engine, scan: KeyScan, parts: Sequence[Part] | None) -> KeyScanResult:
+    """The keys of a table; none of a table that was not given."""
+    if parts is None:
+        return no_keys(scan)
+    result = engine.scan_keys(scan, parts)
+    scan.check(result.files)
+    return result
+
+
 def _kept_rows(engine: Engine, typer: ChunkTyper, parts: Sequence[Part] | None) -> KeptRows:
     """The rows of a table that can matter; none of a table that was not given."""
     return no_rows(typer) if parts is None else engine.type_chunks(typer, parts)
-
-
-def _scan_keys(policy: Policy, parts: Mapping[str, Sequence[Part] | None], engine: Engine) -> dict[str, KeyScanResult]:
-    """The key scan of each large table, in read order: the calls kept decide which claims are needed; both which visits."""
-    with_claims, scans = "claims" in parts, dict[str, KeyScanResult]()
-    for name in (name for name in ("calls", "claims", "visits") if name in parts):
-        bills = name == ("claims" if with_claims else "calls")
-        scan = KeyScan(name, policy, bills, with_claims and name == "calls", blank_row(name, policy))
-        if (found := parts[name]) is None:
-            scans[name] = no_keys(scan)
-            continue
-        scans[name] = engine.scan_keys(scan, found)
-        ingest.check_mapping(name, scans[name].files, policy, without_billing=scan.without_billing)
-    return scans
 
 
 def audit(inputs: Inputs, settings: Settings, engine: Engine) -> Result:
@@ -94,25 +87,15 @@ def audit(inputs: Inputs, settings: Settings, engine: Engine) -> Result:
 
     Raises InputRefused where a required rule cannot be evaluated, or a file is no longer what was read.
     """
-    policy, tables = settings.policy, inputs.tables
+    policy, tables, quality = settings.policy, inputs.tables, inputs.quality
+    exports = exports_of(inputs, settings)
     not_evaluable = evaluated.not_evaluated(inputs, settings)
-    exports = replace(exports_of(inputs, settings), not_evaluated=not_evaluable)
-    checks.refuse(exports, Stage.PLANNED)
-    covered = cover(inputs, settings)
-    audited = evaluated.in_service_range(settings) | evaluated.due_undecided(settings, covered)
-    quality = inputs.quality
+    checks.refuse(replace(exports, not_evaluated=not_evaluable), Stage.PLANNED)
+    dates = settings.dates
+    covered = coverage.cover(inputs.profiles, dates, policy)
+    audited = evaluated.in_service_range(dates) | evaluated.due_undecided(settings, covered)
     if claims := inputs.kept.get("claims"):
-        names = (
-            *CLAIMED,
-            "claim_id",
-            "claim_line",
-            "cpt_code",
-            "service_date",
-            "claim_status",
-            "frequency_code",
-            *AMOUNTS,
-        )
-        quality = quality.with_claims(claims.select(*names).filter(may_be_audited(settings.codes) & audited))
+        quality = quality.with_claims(claims.select(*_OF_CLAIMS).filter(may_be_audited(settings.codes) & audited))
     context = AuditContext(
         policy=policy,
         providers=provider_rows(tables.get("providers")),
@@ -132,11 +115,11 @@ def audit(inputs: Inputs, settings: Settings, engine: Engine) -> Result:
         context, in_log = _with_phone_log(context, inputs, inputs.phone, engine)
         checks.refuse(replace(exports, not_evaluated=context.not_evaluated), Stage.PLANNED)
     result = merged(inputs, covered, context.not_evaluated, engine.judge(inputs.kept, context), engine)
-    result = replace(result, in_phone_log=in_log)
     for name, files in inputs.files.items():
         for file in files:
             ingest.confirm(name, file)
-    exports = exports_of(inputs, settings, result)
+    result = replace(result, in_phone_log=in_log)
+    exports = _audited(exports, result)
     checks.refuse(exports, Stage.JUDGED)
     return replace(result, warnings=checks.warnings(exports))
 
@@ -168,8 +151,10 @@ def exports_of(inputs: Inputs, settings: Settings, result: Result | None = None)
         profiles=inputs.profiles,
         report=inputs.quality,
     )
-    if result is None:
-        return exports
+    return _audited(exports, result) if result else exports
+
+
+def _audited(exports: Exports, result: Result) -> Exports:
     return replace(
         exports,
         not_evaluated=result.not_evaluated,
@@ -179,10 +164,3 @@ def exports_of(inputs: Inputs, settings: Settings, result: Result | None = None)
         unmatched_adjustments=result.unmatched,
         in_phone_log=result.in_phone_log,
     )
-
-
-def cover(inputs: Inputs, settings: Settings) -> Coverage:
-    """The coverage of the inputs under the settings."""
-    days = {name: profile.rows_by_date for name, profile in inputs.profiles.items()}
-    bounds = coverage_bounds.merge([profile.coverage for profile in inputs.profiles.values()])
-    return coverage.cover(bounds, days, settings.policy, settings.as_of, settings.visits_since, settings.claims_since)

@@ -13,7 +13,6 @@ from auditor.reports.outputs import head
 from auditor.schema.outputs import VERSION
 from auditor.schema.tables import TABLES
 
-_INTERNAL = ("sha256", "timezone_defaulted", "own_keys", "list_files", "policies", "systems")
 _WHOLE = ("Period", "Source")
 """Tables that have no default to complete them."""
 _TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
@@ -27,7 +26,7 @@ def policy_schema() -> dict[str, Any]:
     for name, table in {**defined, "": top}.items():
         if name not in _WHOLE:
             table.pop("required", None)
-    keys = {name: key for name, key in top["properties"].items() if name not in _INTERNAL}
+    keys = {name: key for name, key in top["properties"].items() if name not in policy.OF_THE_PROGRAM}
     for name, default in tomllib.loads(policy.source("default")).items():
         if not isinstance(default, dict):
             keys[name]["default"] = default

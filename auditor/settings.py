@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from auditor.identity import Identity
+from auditor.parsing import option_dates
+from auditor.parsing.option_dates import OptionDates
 from auditor.payers import judging
 from auditor.policy import Policy
 from auditor.rules import ALL, CODES
+from auditor.rules.rule import Rule
 from auditor.run_options import WRITABLE
 from auditor.schema.codes import AUDITED_BY_DEFAULT
 
@@ -49,6 +52,11 @@ class Settings:
     related: pl.DataFrame | None = None
 
     @property
+    def dates(self) -> OptionDates:
+        """The dates that were given. Raises UsageError."""
+        return option_dates.read(vars(self), self.policy)
+
+    @property
     def skipped_rules(self) -> dict[str, str]:
         """The rules that the user left out, with the reasons."""
         skipped = {code: NOT_SELECTED for code in CODES if code not in self.selected}
@@ -59,3 +67,9 @@ class Settings:
         """The rules that the user, or every policy, does without."""
         policies = judging(self.policy)
         return frozenset(self.skipped_rules) | {rule.code for rule in ALL if rule.why_left_out(policies)}
+
+    @property
+    def enabled_rules(self) -> list[Rule]:
+        """The other rules: what they need is read."""
+        disabled = self.disabled_rules
+        return [rule for rule in ALL if rule.code not in disabled]

@@ -8,7 +8,7 @@ import duckdb
 from benchmarks.columns import CALLS, ZONE
 from benchmarks.lists import visit_codes
 
-SQL = Path(__file__).with_name("core.sql")
+SQL, NARROW = (Path(__file__).with_name(name) for name in ("core.sql", "narrow.sql"))
 
 
 def answer(export: Path) -> duckdb.DuckDBPyConnection:
@@ -24,7 +24,7 @@ def answer(export: Path) -> duckdb.DuckDBPyConnection:
         "$zone": ZONE,
         "$columns": ", ".join(CALLS),
     }
-    text = SQL.read_text(encoding="utf-8")
+    text = (NARROW if export.name.startswith("narrow") else SQL).read_text(encoding="utf-8")
     for word, meaning in words.items():
         text = text.replace(word, meaning)
     connection.execute(text)

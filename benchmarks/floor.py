@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import polars as pl
+from polars import selectors as cs
 
 from benchmarks.columns import CALLS, VISITS
 
@@ -16,7 +17,7 @@ def read(export: Path, *, text: bool = False) -> list[pl.DataFrame]:
     if text:
         return [pl.read_csv(export / f"{name}.csv", infer_schema=False) for name in ("calls", "visits")]
     return [
-        pl.scan_parquet(export / f"{name}.parquet").select(columns).collect()
+        pl.scan_parquet(export / f"{name}.parquet").select(cs.by_name(*columns, require_all=False)).collect()
         for name, columns in (("calls", CALLS), ("visits", VISITS))
     ]
 

@@ -25,13 +25,29 @@ class Differ(Exception):
 
 @dataclass(frozen=True)
 class Size:
-    """An export to measure; `text`: its CSV files too."""
+    """An export to measure; `text`: its CSV files too; `narrow`: one with a ledger, of which ten runs are measured."""
 
     name: str
     claims: int
     rounds: int
     dense: bool = False
     text: bool = True
+    narrow: bool = False
+
+    def export(self, data: Path) -> Path:
+        """The folder with its files."""
+        if self.narrow:
+            return exports.narrow(data, 10 * self.claims)
+        return exports.export(data, self.claims, dense=self.dense)
+
+    @property
+    def contestants(self) -> list[str]:
+        """Who is measured."""
+        if self.narrow:
+            return ["floor", "duckdb", "core"]
+        left_out = set() if self.text and not self.dense else {"csv", "text"}
+        left_out |= set() if self.claims > 20_000 else {"bounded"}
+        return [name for name in CONTESTANTS if name not in left_out]
 
 
 Command = Callable[[Path, Path], list[str]]
@@ -82,19 +98,19 @@ LABELS = {
     "pandas": "pandas",
     "text": "polars, only reading CSV as text",
     "csv": "audit98968, core rules on CSV",
+    "run 1": "audit98968, core rules and ledger, first run",
+    "run 2": "audit98968, core rules and ledger, second run",
+    "run 10": "audit98968, core rules and ledger, tenth run",
 }
 
 
 def hold(size: Size, data: Path, cap: float, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure one export. Raises Differ before anything is measured where findings differ."""
-    export = exports.export(data, size.claims, dense=size.dense)
+    export = size.export(data)
     scratch = data / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    left_out = (() if size.text and not size.dense else ("csv", "text")) + (
-        () if size.claims > 20_000 else ("bounded",)
-    )
-    names = [name for name in CONTESTANTS if name not in left_out]
+    names = size.contestants
     slow = ("pandas",) if size.claims > 100_000 else ()  # proved at the other sizes
     checked, firsts = _prove(export, scratch, cap, [name for name in names if name not in slow])
     say(f"{size.name}: {checked}")
@@ -106,6 +122,7 @@ def hold(size: Size, data: Path, cap: float, say: Callable[[str], None]) -> dict
                 continue
             shutil.rmtree(scratch / "out", ignore_errors=True)
             runs[name].append(measure(CONTESTANTS[name](export, scratch), scratch, cap))
+    runs |= _nights(export, scratch, cap) if size.narrow else {}
     load.append(os.getloadavg()[0])
     shutil.rmtree(scratch, ignore_errors=True)
     return {
@@ -120,6 +137,14 @@ def hold(size: Size, data: Path, cap: float, say: Callable[[str], None]) -> dict
         "runs": {name: summed(some) for name, some in runs.items()},
         "firsts": firsts,
     }
+
+
+def _nights(export: Path, scratch: Path, cap: float) -> dict[str, list[dict[str, float]]]:
+    """The first, second and tenth of ten runs into one folder."""
+    shutil.rmtree(scratch / "out", ignore_errors=True)
+    command = _audit("parquet", *SELECT)(export, scratch)
+    runs = [measure([*command, "--out", str(scratch / "out"), "--write", "none"], scratch, cap) for _ in range(10)]
+    return {f"run {number}": [runs[number - 1]] for number in (1, 2, 10)}
 
 
 def starts(data: Path, rounds: int) -> dict[str, dict[str, float]]:

@@ -50,7 +50,7 @@ def run(options: Options) -> int:
         _print(options, result, figures, cases, where)
         sys.stdout.flush()
     except BrokenPipeError:
-        redirect_to_devnull(sys.stdout)  # a reader that has seen enough changes nothing about the findings
+        redirect_to_devnull(sys.stdout)  # a reader that has read enough changes nothing about the findings
     finally:
         unchecked = figures.ledger.unchecked
         for warning in figures.warnings:
@@ -216,9 +216,9 @@ def _log_report(where: Path | None) -> None:
 def _print(options: Options, result: Result, figures: Summary, cases: pl.DataFrame | None, where: Path | None) -> None:
     form, show_ids = options.values["format"], options.values["show_ids"]
     if form == "text":
-        seen = sys.stdout.isatty() and sys.stderr.isatty() and not options.values["quiet"]
+        on_one_terminal = sys.stdout.isatty() and sys.stderr.isatty() and not options.values["quiet"]
         text.write(sys.stdout, figures, result.findings, ranking(result.claims), where, cases, show_ids=show_ids,
-                   warnings_shown_elsewhere=seen)  # fmt: skip
+                   warnings_shown_elsewhere=on_one_terminal)  # fmt: skip
     elif form == "json":
         data(folder.to_json((figures if show_ids else summary.without_ids(figures)).published()))
     elif form in ("csv", "jsonl"):

@@ -68,30 +68,31 @@ def sources_page() -> str:
         "description of the fields was read.",
     ]
     for name in known.names():
-        said = known.content(name)
-        parts += [f"## {name}", f"{said['system']}, {'verified' if said['verified'] else 'not verified'}."]
-        parts += [_facts(table, said[table]) for table in TABLES if table in said]
-        rests = [f"<{page['address']}> ({page['read']}): {page['says']}" for page in said["documentation"]]
+        content = known.content(name)
+        parts += [f"## {name}", f"{content['system']}, {'verified' if content['verified'] else 'not verified'}."]
+        parts += [_facts(table, content[table]) for table in TABLES if table in content]
+        rests = [f"<{page['address']}> ({page['read']}): {page['says']}" for page in content["documentation"]]
         about = (
-            ("Notes", said.get("notes")),
-            ("Not confirmed by a description", said.get("unverified")),
+            ("Notes", content.get("notes")),
+            ("Not confirmed by a description", content.get("unverified")),
             ("Rests on", rests),
         )
         parts += ["\n".join([f"{title}:\n", *(f"- {item}" for item in items)]) for title, items in about if items]
     return "\n\n".join(parts) + "\n"
 
 
-def _facts(table: str, said: Mapping[str, Any]) -> str:
+def _facts(table: str, content: Mapping[str, Any]) -> str:
     """A source's table: the header of each column, then what else it sets, as a policy would."""
     rows = [
-        f"| `{table}.{column}` | {_headers(names).replace(', ', ' + ')} |" for column, names in said["columns"].items()
+        f"| `{table}.{column}` | {_headers(names).replace(', ', ' + ')} |"
+        for column, names in content["columns"].items()
     ]
-    rows += [f"| time zone | {said['timezone']} |"] if "timezone" in said else []
-    rows += [f"| time zone of `{column}` | {zone} |" for column, zone in said.get("timezones", {}).items()]
-    rows += [f"| `instant_formats` | {_headers(said['instant_formats'])} |"] if "instant_formats" in said else []
-    rows += [f"| `{column}`: {term} | {_headers(words)} |" for column, terms in said.get("values", {}).items()
+    rows += [f"| time zone | {content['timezone']} |"] if "timezone" in content else []
+    rows += [f"| time zone of `{column}` | {zone} |" for column, zone in content.get("timezones", {}).items()]
+    rows += [f"| `instant_formats` | {_headers(content['instant_formats'])} |"] if "instant_formats" in content else []
+    rows += [f"| `{column}`: {term} | {_headers(words)} |" for column, terms in content.get("values", {}).items()
              for term, words in terms.items()]  # fmt: skip
-    rows += [f"| rows: {mode} `{header}` | {_headers(words)} |" for mode, columns in said.get("rows", {}).items()
+    rows += [f"| rows: {mode} `{header}` | {_headers(words)} |" for mode, columns in content.get("rows", {}).items()
              for header, words in columns.items()]  # fmt: skip
     return _table("column or key | header or value", rows)
 

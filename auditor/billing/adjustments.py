@@ -84,8 +84,8 @@ def _superseded(rows: list[_Row]) -> set[int]:
         for same in alike.values():
             dates = [row["processed_date"] for row in same]
             is_dated = None not in dates and len(set(dates)) == len(dates)
-            standing = max(same, key=lambda row: row["processed_date"] if is_dated else row["claim_status"] == "active")
-            superseded |= {row["row"] for row in same if row is not standing}
+            latest = max(same, key=lambda row: row["processed_date"] if is_dated else row["claim_status"] == "active")
+            superseded |= {row["row"] for row in same if row is not latest}
     return superseded
 
 

@@ -24,7 +24,7 @@ def clean(parser: TableParser, column: Column, values: pl.Series, byte_range: By
     """Texts of a column without armor, trimmed, null where blank. `byte_range`: the bytes that occur in them."""
     if not byte_range.is_plain:
         values = _without_armor(parser, column, values).str.strip_chars()
-    values = _without_blanks(parser, column, values)
+    values = _without_blanks(parser, column, values, byte_range)
     if column.name.endswith("_id") and byte_range.has_signs:
         problem = (
             "identifiers look like rounded numbers, such as 2.98725E+13 (rows: {count}); export the column as text"
@@ -66,8 +66,10 @@ def _marks(parser: TableParser, column: Column) -> str:
     return ("" if column.kind is Kind.TERM else YES_NO_SIGNS) + re.escape("".join(signs))
 
 
-def _without_blanks(parser: TableParser, column: Column, values: pl.Series) -> pl.Series:
+def _without_blanks(parser: TableParser, column: Column, values: pl.Series, byte_range: ByteRange) -> pl.Series:
     """Null for trimmed texts that are blank; those that are not empty are counted."""
+    if byte_range.has_alphanumerics and byte_range.shortest > max(map(len, parser.policy.nulls), default=0):
+        return values
     blank = values.str.contains(blank_pattern(parser.policy.nulls, _marks(parser, column)))
     if not blank.any():
         return values

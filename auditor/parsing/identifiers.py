@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from auditor.parsing.table_parser import TableParser
+from auditor.policy import Policy
 from auditor.reading.dictionary import ByteRange
 from auditor.schema.tables import TABLES, Column
 
@@ -44,11 +45,17 @@ def read(parser: TableParser, column: Column, values: pl.Series) -> None:
     """
     if column.name == "claim_line" and parser.table == "claims":
         values = values.fill_null("1")
-    if differences := getattr(parser.policy.ids, MEANS.get(column.name, column.name), ()):
+    if differences := without_differences(column.name, parser.policy):
         values = values.to_frame("id").select(folded(pl.col("id"), differences)).to_series()
     if column.name in parser.blank_ids:
         values = _without_common(parser, column, values)
     parser.add(column.name, values)
+
+
+def without_differences(column: str, policy: Policy) -> tuple[str, ...]:
+    """The differences that the policy takes from the ids of a column."""
+    found: tuple[str, ...] = getattr(policy.ids, MEANS.get(column, column), ())
+    return found
 
 
 def _without_common(parser: TableParser, column: Column, values: pl.Series) -> pl.Series:

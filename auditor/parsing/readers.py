@@ -59,7 +59,7 @@ def read_column(parser: TableParser, column: Column, values: pl.Series, hints: C
     reader = READERS[column.kind]
     if not (values.dtype.is_temporal() and reader.keeps_times):
         values, parser.codes = _dictionary_encoded(values, hints.texts.get(column.name), reader.encode)
-        byte_range = hints.byte_range(column.name) if parser.codes is None else byte_range_of(values.to_list())
+        byte_range = hints.byte_range(column.name) if parser.codes is None else byte_range_of(values)
         values = cells.clean(parser, column, values, byte_range)
         if column.kind is Kind.ID:
             values = identifiers.without_lost_digits(parser, column, values, byte_range)

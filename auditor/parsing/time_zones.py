@@ -48,10 +48,21 @@ def _offset(wall: pl.Series, zone: str) -> pl.Series:
     return wall - _slowly_in_zone(wall.cast(pl.Datetime("us")), zone).to_physical()
 
 
-def first_instant(wall: pl.Expr, zone: str) -> pl.Expr:
-    """The first instant of a local time, in UTC; of one that a DST change skips, by the offset before the change."""
-    apart = pl.duration(hours=6)
+def first_instant(local: pl.Expr, zone: str) -> pl.Expr:
+    """The first instant of a local date or time, in UTC; of one that a DST change skips, by the offset before the change."""
+    wall, apart = local.cast(pl.Datetime("us")), pl.duration(hours=6)
     return pl.coalesce(_at(wall, "earliest", zone), _at(wall - apart, "earliest", zone) + apart)
+
+
+def last_instant(day: pl.Expr, zone: str) -> pl.Expr:
+    """The last microsecond of a local date, in UTC."""
+    return first_instant(day.dt.offset_by("1d"), zone) - pl.duration(microseconds=1)
+
+
+def upto(zone: str, at: str = "visit_start") -> pl.Expr:
+    """The instant itself, or the last microsecond of its local day where only the date is known."""
+    last = last_instant(pl.col(at).dt.convert_time_zone(zone).dt.date(), zone)
+    return pl.when(pl.col(f"{at}_date_only")).then(last).otherwise(pl.col(at)).alias("at")
 
 
 def _at(wall: pl.Expr, ambiguous: Literal["earliest", "latest"], zone: str) -> pl.Expr:

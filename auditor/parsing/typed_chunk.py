@@ -10,6 +10,7 @@ import polars as pl
 
 from auditor.parsing import duplicates
 from auditor.parsing.duplicates import hashed
+from auditor.parsing.identifiers import without_differences
 from auditor.parsing.instants import ColumnDates, DateCounts
 from auditor.parsing.microseconds import DAY
 from auditor.parsing.readers import blank_row, read_column
@@ -17,6 +18,7 @@ from auditor.parsing.table_parser import ROW_SOURCE, DictionaryColumn, TablePars
 from auditor.parsing.typed_table import UNRECOGNISED, Table, all_rejects
 from auditor.parsing.vocabularies import status_numbers_hold
 from auditor.policy import Policy
+from auditor.reading.dictionary import ANY_BYTES, ByteRange
 from auditor.reading.ingest import Chunk, Extract, written_out
 from auditor.schema.tables import TABLES, TableSpec
 
@@ -44,6 +46,11 @@ class TypedChunk:
         """64 bits of each row's id; null where a part of it is blank. The same in every process of one version."""
         key = self.spec.key
         return self.hashes(*key) if len(key) == 1 else hashed([self.column(name) for name in key])
+
+    def byte_range(self, name: str) -> ByteRange:
+        """The bytes of a column's texts; not known where the policy has changed them."""
+        changed = without_differences(name, self.parser.policy)
+        return ANY_BYTES if changed else self.chunk.hints.byte_range(name)
 
     def hashes(self, name: str) -> pl.Series:
         """64 bits of each row's text in a column, as `ids`."""

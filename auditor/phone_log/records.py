@@ -50,43 +50,51 @@ class PhoneLog:
     records: PhoneRecords
 
 
-def read(found: tuple[Sequence[Part], tuple[str, ...]], policy: Policy) -> PhoneLog:
-    """Read the log; a second time where whole columns state dates in another way than their parts show.
+@dataclass(frozen=True)
+class LogReader:
+    """Reads the log. `users`: as `users_of`; `blanks`: `readers.blank_row` of the log."""
 
-    Raises InputRefused for files that cannot be read, UsageError without the extra `phone`.
-    """
+    policy: Policy
+    users: pl.DataFrame
+    blanks: pl.DataFrame
+
+    def read(self, parts: Sequence[Part]) -> PhoneLog:
+        """Read the log; a second time where whole columns state dates in another way than their parts show.
+
+        Raises InputRefused for files that cannot be read.
+        """
+        log, dates = self._read(parts, {})
+        kinds = {name: counts.kind for name, counts in dates.items() if any(counts.kind)}
+        if "call_start" in kinds:
+            kinds["call_start"] = ColumnDates(mixed=kinds["call_start"].mixed)
+        kinds = {name: kind for name, kind in kinds.items() if any(kind)}
+        return self._read(parts, kinds)[0] if kinds else log
+
+    def _read(self, parts: Sequence[Part], kinds: Mapping[str, ColumnDates]) -> tuple[PhoneLog, dict[str, DateCounts]]:
+        source, users = Chunks(parts, self.policy), Users(self.users["user"], self.policy.phone_log.region)
+        tables, rows, starts, dates = list[Table](), list[pl.DataFrame](), list[datetime](), dict[str, DateCounts]()
+        for chunk in source:
+            typed = type_rows(TABLES[NAME], chunk, self.policy, self.blanks, kinds)
+            tables.append(typed.table())
+            rows.append(_of_users(typed, users))
+            starts += _ends(typed.column("call_start").filter(typed.is_valid))
+            for name, counts in typed.date_counts.items():
+                dates[name] = DateCounts(*map(sum, zip(dates.get(name, DateCounts()), counts, strict=True)))
+        check_mapping(NAME, source.files, self.policy)
+        table = typed_table.merge(tables)
+        if not any(file.records for file in source.files):  # nothing is blank where nothing is
+            table = replace(table, columns=frozenset(name for file in source.files for name in file.mapping))
+        table = replace(table, rejects=typed_table.all_rejects(table.rejects, []))
+        kept = pl.concat(rows)
+        present = self.users.filter(pl.col("user").is_in(kept["user"].unique().implode()))
+        records = PhoneRecords(merged(kept), present, min(starts, default=None), max(starts, default=None))
+        return PhoneLog(table, tuple(source.files), records), dates
+
+
+def log_reader(policy: Policy) -> LogReader:
+    """The reader of a run's log. Raises UsageError without the extra `phone`."""
     require_extra("phone", "phonenumbers")
-    log, dates = _read(found, policy, {})
-    kinds = {name: counts.kind for name, counts in dates.items() if any(counts.kind)}
-    if "call_start" in kinds:
-        kinds["call_start"] = ColumnDates(mixed=kinds["call_start"].mixed)
-    kinds = {name: kind for name, kind in kinds.items() if any(kind)}
-    return _read(found, policy, kinds)[0] if kinds else log
-
-
-def _read(
-    found: tuple[Sequence[Part], tuple[str, ...]], policy: Policy, kinds: Mapping[str, ColumnDates]
-) -> tuple[PhoneLog, dict[str, DateCounts]]:
-    source, blanks = Chunks(found[0], policy), blank_row(NAME, policy)
-    listed = users_of(policy)
-    users = Users(listed["user"], policy.phone_log.region)
-    tables, rows, starts, dates = list[Table](), list[pl.DataFrame](), list[datetime](), dict[str, DateCounts]()
-    for chunk in source:
-        typed = type_rows(TABLES[NAME], chunk, policy, blanks, kinds)
-        tables.append(typed.table())
-        rows.append(_of_users(typed, users))
-        starts += _ends(typed.column("call_start").filter(typed.is_valid))
-        for name, counts in typed.date_counts.items():
-            dates[name] = DateCounts(*map(sum, zip(dates.get(name, DateCounts()), counts, strict=True)))
-    check_mapping(NAME, source.files, policy)
-    table = typed_table.merge(tables)
-    if not any(file.records for file in source.files):  # nothing is blank where nothing is
-        table = replace(table, columns=frozenset(name for file in source.files for name in file.mapping))
-    table = replace(table, rejects=typed_table.all_rejects(table.rejects, []), notes=(*found[1], *table.notes))
-    kept = pl.concat(rows)
-    present = listed.filter(pl.col("user").is_in(kept["user"].unique().implode()))
-    records = PhoneRecords(merged(kept), present, min(starts, default=None), max(starts, default=None))
-    return PhoneLog(table, tuple(source.files), records), dates
+    return LogReader(policy, users_of(policy), blank_row(NAME, policy))
 
 
 def _ends(starts: pl.Series) -> Iterator[datetime]:
@@ -96,7 +104,7 @@ def _ends(starts: pl.Series) -> Iterator[datetime]:
 
 def _of_users(typed: TypedChunk, users: Users) -> pl.DataFrame:
     """The records of users: `user`, `record`, `at`, `until`, `talk_from`, `talk_to` and `direction`."""
-    parties = [users.among(typed.column(name)).alias(f"of_{name}") for name in _PARTIES]
+    parties = [users.found_in(typed.column(name)).alias(f"of_{name}") for name in _PARTIES]
     named = typed.columns("record_id", "call_start", "call_end", "talk_seconds", "direction").with_columns(*parties)
     place = pl.format("{}, record {}", pl.col("source_file").str.extract("([^/]*)$"), "source_record")
     rows = named.with_columns(

@@ -54,7 +54,7 @@ class Users:
         digits = (re.sub(r"\D", "", user) for user in self._users)
         self._endings = {text[-_LAST:] for text in digits if len(text) >= _FEWEST}
 
-    def among(self, texts: pl.Series) -> pl.Series:
+    def found_in(self, texts: pl.Series) -> pl.Series:
         """The user of each text; null where it is no user."""
         text = pl.col(texts.name)
         digits = text.str.replace(r"(?i)([0-9])\s*e?xt?.*$", "${1}").str.replace_all(r"[^0-9]", "")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 import polars as pl
 
@@ -129,8 +130,7 @@ class ChunkTyper:
         timed = profile_rows.with_columns(typed.columns(*own)) if own else profile_rows
         spans, of_records = self._of_records(timed.filter(single))
         repeats = typed.rows(typed.is_valid & may_repeat)
-        names = dict.fromkeys([*_DUPLICATE_COLUMNS[scan.table], *own])
-        duplicate_keys = duplicates.duplicate_keys(TABLES[scan.table], repeats, *names)
+        duplicate_keys = self._no_keys if repeats.is_empty() else self._keys(repeats)
         deferred_rows = repeats.filter(self.row_filter(repeats))
         valid_rows = profile_rows if typed.is_valid.all() else profile_rows.filter(typed.is_valid)
         slashed_dates, decided = measure.slashed_dates(scan.table, chunk.frame, scan.policy)
@@ -205,6 +205,15 @@ class ChunkTyper:
         if not whole.blank_ids and all(getattr(known, fact) == getattr(self, fact) for fact in facts):
             return None
         return known
+
+    def _keys(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The keys by which copies of rows are found, and the columns that the summary needs of them."""
+        names = dict.fromkeys([*_DUPLICATE_COLUMNS[self.scan.table], *self._columns_of_calls()])
+        return duplicates.duplicate_keys(TABLES[self.scan.table], rows, *names)
+
+    @cached_property
+    def _no_keys(self) -> pl.DataFrame:
+        return self._keys(self.scan.blanks.clear())
 
     def _columns_of_calls(self) -> tuple[str, ...]:
         """What spans and calls of the phone log need beside the columns of the profile."""

@@ -1,13 +1,16 @@
 """A pre-scan of a table's keys: which ids repeat, whose records can matter, and on which dates."""
 
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
 import polars.selectors as cs
 
 from auditor.parsing.duplicates import hashed
+from auditor.parsing.readers import blank_row
 from auditor.parsing.typed_chunk import type_rows
 from auditor.policy import Policy
+from auditor.reading import ingest
 from auditor.reading.dictionary import detached
 from auditor.reading.ingest import Chunk, SourceFile
 from auditor.schema.codes import FAMILY
@@ -58,6 +61,18 @@ class KeyScan:
         if self.table == "claims":  # a range of service dates reaches to its last day
             days = pl.concat([days, days.with_columns(day=dates.column("service_date_last")).drop_nulls("day")])
         return typed.ids(), detached(rows.drop_nulls("cpt_code").select(_BILLED)), days
+
+    def check(self, files: Sequence[SourceFile]) -> None:
+        """Refuse a policy that maps columns which none of the table's files has. Raises InputRefused."""
+        ingest.check_mapping(self.table, files, self.policy, without_billing=self.without_billing)
+
+
+def key_scans(policy: Policy, tables: Collection[str]) -> Iterator[KeyScan]:
+    """The scans of the large tables, in read order: the calls kept decide which claims are needed; both which visits."""
+    lines = "claims" if "claims" in tables else "calls"
+    for name in (name for name in ("calls", "claims", "visits") if name in tables):
+        without_billing = name == "calls" != lines
+        yield KeyScan(name, policy, name == lines, without_billing, blank_row(name, policy))
 
 
 @dataclass(frozen=True)

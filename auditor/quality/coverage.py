@@ -11,19 +11,20 @@ What to do: correct the date in the export, or give the value with `--as-of`, `-
 Source: docs/specification.md#coverage.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import polars as pl
 
-from auditor.errors import UsageError
-from auditor.parsing import instants
+from auditor.parsing.option_dates import OptionDates
+from auditor.parsing.time_zones import last_instant
 from auditor.policy import Policy
 from auditor.quality import coverage_bounds
-from auditor.quality.coverage_bounds import CoverageBounds, upto
-from auditor.quality.date_gaps import DateRange, Days, date_gaps
+from auditor.quality.coverage_bounds import CoverageBounds
+from auditor.quality.date_gaps import DateRange, date_gaps
 from auditor.quality.issue import Check, Exports, Issue
+from auditor.quality.profile import Profiles
 from auditor.zones import zone
 
 ISOLATED_DAYS = 31
@@ -44,37 +45,13 @@ class Coverage:
     line_gaps: tuple[DateRange, ...] = ()
 
 
-def parse_date(option: str, text: str, policy: Policy) -> date:
-    """A local date given as an option. Raises UsageError."""
-    read = instants.read(pl.Series([text]), policy, any_date=True)
-    if read.utc[0] is None:
-        raise UsageError(f"{option}: not a date; write it as 2026-03-31")
-    local: date = read.utc.dt.convert_time_zone(policy.timezone).dt.date()[0]
-    return local
-
-
-def parse_as_of(text: str, policy: Policy) -> datetime:
-    """An instant given as an option; a date means its end. Raises UsageError."""
-    read = instants.read(pl.Series([text]), policy, any_date=True)
-    if read.utc[0] is None:
-        raise UsageError("--as-of: not a date or time; write it as 2026-03-31 or 2026-03-31T18:00:00-05:00")
-    frame = pl.DataFrame({"at": read.utc, "at_date_only": read.date_only})
-    at: datetime = frame.select(upto(policy.timezone, "at"))[0, 0]
-    return at.astimezone(UTC)
-
-
-def cover(
-    bounds: CoverageBounds,
-    days: Mapping[str, Days],
-    policy: Policy,
-    as_of: str | None,
-    visits_since: str | None,
-    claims_since: str | None,
-) -> Coverage:
-    """Work out the coverage from the options, else from the tables. `days`: rows by local date, table by table."""
-    upto = _within(bounds, parse_as_of(as_of, policy), policy) if as_of else _default_as_of(bounds)
-    since = parse_date("--visits-since", visits_since, policy) if visits_since else _earliest(bounds.visits)
-    lines_since = parse_date("--claims-since", claims_since, policy) if claims_since else _earliest(bounds.lines)
+def cover(profiles: Profiles, dates: OptionDates, policy: Policy) -> Coverage:
+    """Work out the coverage from the options' dates, else from the tables."""
+    bounds = _bounds(profiles)
+    days = {name: profile.rows_by_date for name, profile in profiles.items()}
+    upto = _within(bounds, dates.as_of, policy) if dates.as_of else _default_as_of(bounds)
+    since = dates.visits_since or _earliest(bounds.visits)
+    lines_since = dates.claims_since or _earliest(bounds.lines)
     last = upto.astimezone(zone(policy.timezone)).date() if upto else None
     lines, visits = "claims" if "claims" in days else "calls", days.get("visits", {})
     closed = policy.coverage.closed_dates
@@ -89,11 +66,11 @@ def cover(
 
 def judge(exports: Exports) -> Iterator[Issue]:
     """An `--as-of` that is cut, and defaults that rest on an isolated date."""
-    settings, bounds = exports.settings, coverage_bounds.merge([table.coverage for table in exports.profiles.values()])
+    settings, bounds = exports.settings, _bounds(exports.profiles)
     if exports.coverage is None:
         return
-    if settings.as_of:
-        if _within(bounds, at := parse_as_of(settings.as_of, settings.policy), settings.policy) < at:
+    if at := settings.dates.as_of:
+        if _within(bounds, at, settings.policy) < at:
             last: date = bounds.visits.max()  # type: ignore[assignment]
             yield CHECK.warn(f"--as-of is after the last visit, so the audit uses the end of that visit's day, {last}")
     else:
@@ -104,12 +81,16 @@ def judge(exports: Exports) -> Iterator[Issue]:
         yield from _isolated("claims_since", bounds.lines)
 
 
+def _bounds(profiles: Profiles) -> CoverageBounds:
+    return coverage_bounds.merge([profile.coverage for profile in profiles.values()])
+
+
 def _within(bounds: CoverageBounds, at: datetime, policy: Policy) -> datetime:
     """No later than the end of the last visit's day: nothing says that the export would hold what came after."""
     if bounds.visits.is_empty():
         return at
-    last: date = bounds.visits.max()  # type: ignore[assignment]
-    return min(at, parse_as_of(last.isoformat(), policy))
+    end: datetime = pl.select(last_instant(pl.lit(bounds.visits.max(), pl.Date), policy.timezone)).item()
+    return min(at, end.astimezone(UTC))
 
 
 def _ends(bounds: CoverageBounds) -> pl.DataFrame:

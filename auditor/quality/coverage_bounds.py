@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time
 import polars as pl
 
 from auditor import zones
-from auditor.parsing import time_zones
+from auditor.parsing.time_zones import upto
 from auditor.policy import Policy
 
 _NO_DAYS = pl.DataFrame(schema={"date": pl.Date, "at": pl.Datetime("us", "UTC")})
@@ -55,15 +55,15 @@ def coverage_bounds(
         last = pl.lit(until, pl.Datetime("us", "UTC"))
         dated = rows.select("status", "visit_start", "visit_start_date_only", date="visit_start_date")
         completed, passed = (
-            _last_days(dated, condition).select("date", at=upto(policy.timezone))
+            _last_days(dated, condition, upto(policy.timezone))
             for condition in (pl.col("status") == "completed", pl.col("visit_start") <= last)
         )
-        visits = rows["visit_start_date"]
+        visits = _outer_days([rows["visit_start_date"]])
     elif table == "calls":
         ends = _last_instants(rows.select(at=pl.coalesce("end", "call_start"))["at"], policy.timezone)
     if bills:
-        lines = rows["service_date" if table == "claims" else "call_start_date"]
-    return merge([CoverageBounds(completed, ends, passed, visits, lines)])
+        lines = _outer_days([rows["service_date" if table == "claims" else "call_start_date"]])
+    return CoverageBounds(completed, ends, passed, visits, lines)
 
 
 def merge(parts: Sequence[CoverageBounds]) -> CoverageBounds:
@@ -71,22 +71,20 @@ def merge(parts: Sequence[CoverageBounds]) -> CoverageBounds:
     if not parts:
         return NO_BOUNDS
 
-    def last(frames: list[pl.DataFrame]) -> pl.DataFrame:
-        return _last_days(pl.concat(frames), pl.lit(True)).group_by("date").agg(pl.col("at").max())
-
-    def first(dates: list[pl.Series]) -> pl.Series:
-        day = pl.col("date")
-        bounds = pl.concat(dates).alias("date").to_frame()
-        bounds = bounds.select(day.min(), second=day.filter(day > day.min()).min(), last=day.max())
-        return pl.Series(bounds.row(0), dtype=pl.Date).drop_nulls().unique(maintain_order=True)
-
-    return CoverageBounds(
-        last([part.completed for part in parts]),
-        last([part.calls for part in parts]),
-        last([part.passed for part in parts]),
-        first([part.visits for part in parts]),
-        first([part.lines for part in parts]),
+    completed, calls, passed = (
+        _last_days(pl.concat(frames), pl.lit(True), pl.col("at"))
+        for frames in zip(*((part.completed, part.calls, part.passed) for part in parts), strict=True)
     )
+    visits, lines = (_outer_days(dates) for dates in zip(*((part.visits, part.lines) for part in parts), strict=True))
+    return CoverageBounds(completed, calls, passed, visits, lines)
+
+
+def _outer_days(dates: Sequence[pl.Series]) -> pl.Series:
+    """The first two different dates and the last."""
+    day = pl.col("date")
+    bounds = pl.concat(dates).alias("date").to_frame()
+    bounds = bounds.select(day.min(), second=day.filter(day > day.min()).min(), last=day.max())
+    return pl.Series(bounds.row(0), dtype=pl.Date).drop_nulls().unique(maintain_order=True)
 
 
 def _last_instants(at: pl.Series, zone: str) -> pl.DataFrame:
@@ -99,23 +97,11 @@ def _last_instants(at: pl.Series, zone: str) -> pl.DataFrame:
     return pl.DataFrame({"date": two.dt.convert_time_zone(zone).dt.date(), "at": two})
 
 
-def _last_days(frame: pl.DataFrame, condition: pl.Expr) -> pl.DataFrame:
-    """Some rows, those of their last two different dates."""
-    day = pl.when(condition).then("date")
-    return frame.filter(day >= pl.coalesce(day.filter(day < day.max()).max(), day.max()))
-
-
-def upto(zone: str, at: str = "visit_start") -> pl.Expr:
-    """The instant itself, or the last microsecond of its local day where only the date is known."""
-    last = last_instant(pl.col(at).dt.convert_time_zone(zone).dt.date(), zone)
-    return pl.when(pl.col(f"{at}_date_only")).then(last).otherwise(pl.col(at)).alias("at")
-
-
-def first_instant(day: pl.Expr, zone: str) -> pl.Expr:
-    """The first instant of a local date, in UTC; a change of the clock may skip midnight."""
-    return time_zones.first_instant(day.cast(pl.Datetime("us")), zone)
-
-
-def last_instant(day: pl.Expr, zone: str) -> pl.Expr:
-    """The last microsecond of a local date, in UTC."""
-    return first_instant(day.dt.offset_by("1d"), zone) - pl.duration(microseconds=1)
+def _last_days(frame: pl.DataFrame, condition: pl.Expr, at: pl.Expr) -> pl.DataFrame:
+    """The last two different dates of the rows that meet a condition, and the latest instant `at` of each."""
+    days = pl.when(condition).then("date")
+    last, before = frame.select(days.max(), before=days.filter(days < days.max()).max()).row(0)
+    if last is None:
+        return _NO_DAYS
+    found = frame.lazy().filter(condition, pl.col("date") >= (before or last))
+    return found.group_by("date").agg(at.max().alias("at")).collect()

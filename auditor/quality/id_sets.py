@@ -43,9 +43,11 @@ class IdSet:
     def pairs(self, texts: pl.Series, extent: ByteRange = ANY_BYTES) -> pl.DataFrame:
         """The ids (`value`) with each `text` of an extent that they nearly equal, and `how` they differ."""
         nothing = pl.DataFrame(schema={"value": pl.String, "text": pl.String, "how": pl.String})
-        if self._values.is_empty() or (self._digits and _digits(texts, extent) == self._digits):
+        if self._values.is_empty() or texts.null_count() == len(texts):
             return nothing
-        if _is_bare(texts, extent) and self._is_bare:
+        if extent.is_bare and self._is_bare:  # folding changes no text, and none is a rounded number
+            return nothing
+        if self._digits and _digits(texts, extent) == self._digits:
             return nothing
         values, alike = self._folded
         others = _folded(texts.drop_nulls().alias("text"))
@@ -56,8 +58,7 @@ class IdSet:
 
     @cached_property
     def _is_bare(self) -> bool:
-        values = self._values["value"]
-        return _is_bare(values, byte_range_of(values.to_list()))
+        return byte_range_of(self._values["value"]).is_bare
 
     @cached_property
     def _folded(self) -> tuple[pl.DataFrame, MembershipFilter]:
@@ -75,17 +76,6 @@ def _digits(texts: pl.Series, byte_range: ByteRange = ANY_BYTES) -> int:
     sizes = texts.str.len_bytes()
     least: int = sizes.min() or 0  # type: ignore[assignment]
     return least if least == sizes.max() and (byte_range.is_digits or are_digits(texts)) else 0
-
-
-def _is_bare(texts: pl.Series, byte_range: ByteRange) -> bool:
-    """Whether folding changes no text and none is a rounded number: digits, or capitals and digits after a capital.
-
-    `byte_range` is that of the texts as they were read: letters that the policy has made small since are seen at the first.
-    """
-    if byte_range.least < ord("0") or byte_range.greatest > ord("Z"):
-        return False
-    first, last = str(texts.min() or ""), str(texts.max() or "")
-    return first >= "1" if byte_range.is_digits else first >= "A" and last < "["
 
 
 def _folded(texts: pl.Series) -> pl.DataFrame:

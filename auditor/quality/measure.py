@@ -85,7 +85,8 @@ def of_rows(table: str, rows: pl.DataFrame, counts: Sequence[Count], policy: Pol
         rows_by_hour={
             name: found
             for name in times
-            if (found := _local_hours(measured[f"hours of {name}"][0].struct.unnest(), policy))
+            if len(rows_of := measured[f"hours of {name}"][0])
+            and (found := _local_hours(rows_of.struct.unnest(), policy))
         },
     )
 
@@ -116,15 +117,14 @@ def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, lookups: Looku
             wanted = wanted & _of_other_lines(typed, policy, visits=pair == "patient in billed visits")
         else:
             exact[pair] = ids.exact_matches(hashes[column])
-        near = ids.pairs(typed.values_where(column, wanted), typed.chunk.hints.byte_range(column))
+        near = ids.pairs(typed.values_where(column, wanted), typed.byte_range(column))
         text = pl.col("text") if pair in ORIGINS else NO_TEXT
-        matches.append(near.select(name=pl.lit(pair), value="value", how="how", text=text).unique())
+        if near.height:
+            matches.append(near.select(name=pl.lit(pair), value="value", how="how", text=text).unique())
     calls = {"calls": ("call_id", "claim_id"), "claims": ("claim_id",)}  # a visit may say by either where it came from
     return TableProfile(
         table=table,
-        rows_by_patient=_notable_patients(
-            typed.column("patient_id").filter(typed.is_valid), hashes["patient_id"], policy
-        ),
+        rows_by_patient=_notable_patients(typed, hashes["patient_id"], policy),
         sketches={name: smallest(hashes[name]) for name in (*sketched, "diagnosis_codes")},
         call_hashes=pl.concat(
             [pl.Series(dtype=pl.UInt64), *(hashes[name].drop_nulls() for name in calls.get(table, ()))]
@@ -183,10 +183,12 @@ def _of_other_lines(typed: TypedChunk, policy: Policy, *, visits: bool) -> pl.Se
     return codes.is_in(policy.lists.visits_among(codes.unique())).fill_null(False) & rows.select(active).to_series()
 
 
-def _notable_patients(patients: pl.Series, hashes: pl.Series, policy: Policy) -> dict[str, int]:
-    """The patients with a share of the rows, and those that are placeholders by their looks, with their rows."""
-    distinct = patients.filter(hashes.is_first_distinct() & hashes.is_not_null()).to_frame("value")
-    placeholders = distinct.filter(placeholder_ids.looks_like_placeholder(pl.col("value"), policy))["value"].implode()
+def _notable_patients(typed: TypedChunk, hashes: pl.Series, policy: Policy) -> dict[str, int]:
+    """The patients with a share of the valid rows, and those that are placeholders by their looks, with their rows."""
+    patients = typed.column("patient_id").filter(typed.is_valid)
+    may_be_one = placeholder_ids.may_look_like_placeholder(patients, typed.byte_range("patient_id"), policy)
+    candidates = patients.filter(may_be_one).unique().to_frame("value")
+    placeholders = candidates.filter(placeholder_ids.looks_like_placeholder(pl.col("value"), policy))["value"].implode()
     bucket = (hashes.fill_null(0) // (1 << 64 - _BITS)).cast(pl.UInt32)
     crowded = pl.Series(np.bincount(bucket.to_numpy(), minlength=1 << _BITS) * _NOTABLE_SHARE > len(hashes))
     some = patients.filter(crowded.gather(bucket) | patients.is_in(placeholders)).drop_nulls().alias("value")

@@ -12,6 +12,7 @@ patients in `[ids] not_placeholders`.
 Source: docs/specification.md#placeholder-patients.
 """
 
+import re
 from collections.abc import Iterator
 
 import polars as pl
@@ -20,6 +21,7 @@ from auditor.parsing.numbers import SCIENTIFIC
 from auditor.policy import Policy
 from auditor.quality.issue import Check, Exports, Issue
 from auditor.quality.profile import TableProfile
+from auditor.reading.dictionary import ByteRange
 from auditor.schema.names import counted
 
 MANY_PATIENTS = 2_000
@@ -37,6 +39,18 @@ def looks_like_placeholder(patient: pl.Expr, policy: Policy) -> pl.Expr:
         number.str.extract(SCIENTIFIC, 3),
     )
     return patient.str.contains(_WORDS) | listed | (digits < exponent.cast(pl.UInt32)).fill_null(False)
+
+
+def may_look_like_placeholder(patients: pl.Series, extent: ByteRange, policy: Policy) -> pl.Series:
+    """A mask of all ids that are placeholders by their looks, in one search of each; a few others may be among them.
+
+    `extent`: the bytes of the ids.
+    """
+    words = ["unknown", "test", *(word.casefold() for word in policy.ids.placeholders)]
+    if extent.begins_with_capital and extent.shortest > max(map(len, words)):
+        return pl.repeat(False, len(patients), dtype=pl.Boolean, eager=True)
+    listed = "|".join(map(re.escape, words))
+    return patients.str.contains(rf"(?i)^(?:0|-1|9{{3,}}|{listed})$|{SCIENTIFIC}|[^\x00-\x7f]")
 
 
 def placeholder_ids(patients: pl.DataFrame, distinct: int, rows: int, policy: Policy) -> pl.DataFrame:

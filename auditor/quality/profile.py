@@ -171,7 +171,10 @@ def merge(profiles: Sequence[TableProfile]) -> TableProfile:
 
 def smallest(hashes: pl.Series) -> pl.Series:
     """The KMV sketch of a column: the smallest of its different hashes, sorted."""
-    return hashes.drop_nulls().unique().bottom_k(SKETCH_SIZE).sort()
+    few = hashes.bottom_k(4 * SKETCH_SIZE).drop_nulls().unique()
+    if len(few) < SKETCH_SIZE < len(hashes) // 4:
+        few = hashes.drop_nulls().unique()
+    return few.bottom_k(SKETCH_SIZE).sort()
 
 
 def _added(parts: Iterable[Mapping[_Key, int]]) -> dict[_Key, int]:

@@ -1,6 +1,8 @@
 """Dictionary encoding of columns that repeat a few texts, byte ranges of texts, and texts that share memory."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +17,12 @@ _INLINE = 12
 
 
 class ByteRange(NamedTuple):
-    """The smallest and the greatest byte of some texts."""
+    """The smallest and the greatest byte of some texts; the smallest with which one begins; bytes of the shortest."""
 
     least: int
     greatest: int
+    first: int = 0
+    shortest: int = 0
 
     @property
     def is_plain(self) -> bool:
@@ -40,9 +44,31 @@ class ByteRange(NamedTuple):
         """Whether all characters are digits."""
         return self.least >= ord("0") and self.greatest <= ord("9")
 
+    @property
+    def begins_with_capital(self) -> bool:
+        """Whether each text begins with a capital letter, and nothing is stripped."""
+        return self.is_plain and self.first >= ord("A") and self.greatest <= ord("Z")
 
-ANY_BYTES, NUMBERS = ByteRange(0, 255), ByteRange(ord("-"), ord("9"))
-"""The range of texts that were not examined, and of whole numbers."""
+    @property
+    def has_alphanumerics(self) -> bool:
+        """Whether each text is known to hold a letter or a digit, and nothing is stripped."""
+        return self.is_digits or self.begins_with_capital
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether all texts are numbers without leading zeros, or capitals and digits behind a capital."""
+        if self.is_digits:
+            return self.first >= ord("1")
+        return self.least >= ord("0") and self.begins_with_capital
+
+    def __or__(self, other: "ByteRange") -> "ByteRange":
+        """The range of both texts."""
+        least, greatest, first, shortest = zip(self, other, strict=True)
+        return ByteRange(min(least), max(greatest), min(first), min(shortest))
+
+
+ANY_BYTES, NO_BYTES, NUMBERS = ByteRange(0, 255), ByteRange(255, 0, 255, 1 << 62), ByteRange(ord("-"), ord("9"))
+"""The range of texts that were not examined, of no text, and of whole numbers."""
 
 
 class ColumnHints(NamedTuple):
@@ -56,6 +82,8 @@ class ColumnHints(NamedTuple):
 
     def byte_range(self, name: str) -> ByteRange:
         """The byte range of a column's texts as they were read."""
+        if name in self.texts:
+            return byte_range_of(self.texts[name])
         return self.byte_ranges.get(name, ANY_BYTES)
 
     def renamed(self, names: Mapping[str, str]) -> "ColumnHints":
@@ -104,21 +132,22 @@ def is_text(kind: pa.DataType) -> bool:
 
 def byte_range(column: pa.ChunkedArray) -> ByteRange:
     """The extent of a column of texts, of which all are ASCII where it ends below 128."""
-    least, greatest = 255, 0
+    extent = NO_BYTES
     size = np.int64 if pa.types.is_large_string(column.type) else np.int32
-    for part in column.chunks:
+    for part in filter(len, column.chunks):
         _, offsets, texts = part.buffers()
-        if len(part) and texts:
-            bounds = np.frombuffer(offsets, size, len(part) + 1, part.offset * size().itemsize)
-            used = np.frombuffer(texts, np.uint8)[bounds[0] : bounds[-1]]
-            least, greatest = used.min(initial=least), used.max(initial=greatest)
-    return ByteRange(int(least), int(greatest))
+        bounds = np.frombuffer(offsets, size, len(part) + 1, part.offset * size().itemsize)
+        sizes, starts = np.diff(bounds), bounds[:-1] - bounds[0]
+        used = np.frombuffer(texts or b"", np.uint8)[bounds[0] : bounds[-1]]
+        first = used[starts if sizes.all() else starts[sizes > 0]]
+        least, greatest = used.min(initial=255), used.max(initial=0)
+        extent |= ByteRange(*map(int, (least, greatest, first.min(initial=255), sizes.min())))
+    return extent
 
 
-def byte_range_of(texts: Iterable[str | None]) -> ByteRange:
-    """The extent of a few texts."""
-    whole = "".join(text for text in texts if text).encode()
-    return ByteRange(min(whole, default=255), max(whole, default=0))
+def byte_range_of(texts: pl.Series) -> ByteRange:
+    """The extent of texts."""
+    return byte_range(pa.chunked_array([texts.to_arrow(compat_level=pl.CompatLevel.oldest())]))
 
 
 def concat(parts: Sequence[tuple[pl.DataFrame, ColumnHints]]) -> tuple[pl.DataFrame, ColumnHints]:
@@ -131,8 +160,7 @@ def concat(parts: Sequence[tuple[pl.DataFrame, ColumnHints]]) -> tuple[pl.DataFr
             columns_of_parts = [(_recoded(values, distinct, codes), None) for values, distinct in columns_of_parts]  # type: ignore[arg-type]
             texts[name] = pl.Series(list(codes), dtype=pl.String)
         elif all(name in hints.byte_ranges for _, hints in parts):
-            least, greatest = zip(*(hints.byte_ranges[name] for _, hints in parts), strict=True)
-            byte_ranges[name] = ByteRange(min(least), max(greatest))
+            byte_ranges[name] = reduce(or_, (hints.byte_ranges[name] for _, hints in parts))
         decoded = [values if distinct is None else distinct.gather(values) for values, distinct in columns_of_parts]
         columns.append(pl.concat(decoded, rechunk=True).alias(name))
     return pl.DataFrame(columns), ColumnHints(texts, byte_ranges)

@@ -48,9 +48,9 @@ def blocks(where: str, address: SplitResult) -> Iterator[bytes]:
                 raise HTTPException
     except HTTPError as error:
         error.close()
-        problem = {401: "denies access", 403: "denies access", 404: "has no such file", 410: "has no such file"}
-        said = problem.get(error.code, f"answers {error.code}")
-        raise InputRefused(f"{where}: the server {said}; check the address and the credentials in it") from None
+        answers = {401: "denies access", 403: "denies access", 404: "has no such file", 410: "has no such file"}
+        problem = answers.get(error.code, f"answers {error.code}")
+        raise InputRefused(f"{where}: the server {problem}; check the address and the credentials in it") from None
     except (OSError, HTTPException, ValueError):
         raise InputRefused(
             f"{where}: the server cannot be reached or trusted, or ended the transfer; check the network and "

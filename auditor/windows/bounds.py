@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import polars as pl
 from pydantic import TypeAdapter
 
+from auditor.parsing.time_zones import first_instant, last_instant
 from auditor.policy import Policy
 from auditor.quality.coverage import Coverage
-from auditor.quality.coverage_bounds import first_instant, last_instant
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 
 from auditor import payers
+from auditor.parsing.time_zones import first_instant
 from auditor.policy import Policy, Required
 from auditor.quality.coverage import Coverage
-from auditor.quality.coverage_bounds import first_instant
 from auditor.quality.relationships import CLAIMED
 from auditor.schema.codes import FAMILY, CodeList
 from auditor.windows import bounds

@@ -2,8 +2,8 @@
 
 import polars as pl
 
+from auditor.parsing.time_zones import first_instant
 from auditor.policy import Lists
-from auditor.quality.coverage_bounds import first_instant
 from auditor.schema.codes import FAMILY, CodeList
 from auditor.windows import bounds, related
 from auditor.windows.columns import FLAG, NUMBER, RECORD, Columns

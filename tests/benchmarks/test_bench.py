@@ -53,6 +53,14 @@ def test_peers_agree_with_the_auditor(folders, name, peer, tmp_path):
     assert answers.difference(found, answers.answered(tmp_path / "found.parquet")) is None
 
 
+def test_duckdb_agrees_with_the_auditor_on_the_narrow_export(tmp_path):
+    if importlib.util.find_spec("duckdb") is None:
+        pytest.skip("duckdb is not installed: pip install -e '.[bench]'")
+    export = exports.narrow(tmp_path, 2_000)
+    importlib.import_module("benchmarks.duck").write(export, tmp_path / "found.parquet")
+    assert answers.difference(_audited(export), answers.answered(tmp_path / "found.parquet")) is None
+
+
 def test_a_difference_is_counted_by_rule_without_ids():
     ours = pl.DataFrame([["c1", "1", "DUR001", "violation", None]], schema=answers.KEY, orient="row").cast(pl.String)
     assert answers.difference(ours, ours) is None

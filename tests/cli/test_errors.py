@@ -128,14 +128,14 @@ def _messages(path: Path) -> Iterator[tuple[int, str]]:
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    policy = path.name == "policy.py"
+    policy = path.parent.name == "policy"
     for node in ast.walk(tree):
         message: ast.expr | None = None
         if isinstance(node, ast.Call):
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             if name in STOPS or (policy and name == "ValueError"):
                 message = node.args[0]
-            elif name in ("reject", "_as_rejects"):
+            elif name in ("reject", "_as_rejects", "fault"):
                 message = node.args[1]
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
             message = node.value if getattr(node.targets[0].value, "id", "") == "lost" else None
@@ -151,8 +151,6 @@ def _pattern(message: ast.expr, constants: dict[str, ast.expr]) -> str:
         return "".join(_pattern(part, constants) for part in message.values)
     if isinstance(message, ast.BinOp):
         return _pattern(message.left, constants) + _pattern(message.right, constants)
-    if isinstance(message, ast.Call) and getattr(message.func, "id", "") == "_at":
-        return ".*" + _pattern(message.args[-1], constants)
     if isinstance(message, ast.Name) and message.id in constants:
         return _pattern(constants[message.id], constants)
     return ".*"

@@ -88,7 +88,7 @@ def test_ids_of_digits(ids: list[str | None], digits: bool) -> None:
 def test_the_bytes_of_ids_save_passes_but_change_nothing(odd: str) -> None:
     found = []
     texts = ["A7", odd, "70"]
-    for hints in (NO_HINTS, ColumnHints({}, {"call_id": byte_range_of(texts)})):
+    for hints in (NO_HINTS, ColumnHints({}, {"call_id": byte_range_of(pl.Series(texts))})):
         parser = TableParser(POLICY, "calls", 3)
         read_column(parser, TABLES["calls"].columns["call_id"], pl.Series(texts), hints)
         found.append((parser.tallies, parser.problems, parser.columns["call_id"].decode().to_list()))

@@ -125,7 +125,7 @@ def test_rows_are_used_or_rejected(tmp_path: Path):
 )
 def test_numbers_and_users_have_one_form(text: str, user: str):
     assert users.normalized(text, "US") == user
-    assert users.Users([user], "US").among(pl.Series([text, "102", "+1 212 555 0101", None])).to_list() == [
+    assert users.Users([user], "US").found_in(pl.Series([text, "102", "+1 212 555 0101", None])).to_list() == [
         user, None, None, None,
     ]  # fmt: skip
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from auditor import policy as policies
-from auditor.quality import coverage
+from auditor.parsing import option_dates
 from tests.reference import World
 from tests.support import compare
 from tests.support.claims import COVERED, NO_VISITS, audit, rows
@@ -113,7 +113,7 @@ def test_visits_around_the_end_of_coverage(tmp_path: Path, status: str, as_of: s
 )
 def test_a_date_as_coverage_means_its_last_instant(zone: str, day: str, end: str):
     """In São Paulo the next day began at one o'clock: its midnight was skipped."""
-    assert coverage.parse_as_of(day, policies.load("default", timezone=zone)).isoformat() == end
+    assert option_dates.read_as_of(day, policies.load("default", timezone=zone)).isoformat() == end
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor import policy as policies
+from auditor.parsing.option_dates import OptionDates
 from auditor.quality.coverage import Coverage, cover
-from auditor.quality.coverage_bounds import coverage_bounds
 from auditor.quality.date_gaps import date_gaps
+from auditor.quality.profile import TableProfile
 from auditor.windows import bounds
 from auditor.windows.columns import INSTANT
 from tests.reference import Table, World
@@ -248,9 +249,11 @@ def test_holes_that_only_warn_are_named_all_the_same(tmp_path: Path):
 
 
 def test_lines_judge_the_visits_where_there_are_no_calls():
-    days_of = {"visits": without(OPEN, days(10, 20)), "claims": without(OPEN, days(10, 20)), "calls": {}}
+    quiet = without(OPEN, days(10, 20))
     policy = policies.load("default", timezone="UTC")
-    nothing = coverage_bounds("providers", pl.DataFrame(), policy, bills=False)
-    both_quiet = cover(nothing, days_of, policy, None, None, None)
-    lines_go_on = cover(nothing, days_of | {"claims": OPEN}, policy, None, None, None)
+    profiles = {name: TableProfile(table=name, rows_by_date=rows)
+                for name, rows in {"visits": quiet, "claims": quiet, "calls": {}}.items()}  # fmt: skip
+    both_quiet = cover(profiles, OptionDates(), policy)
+    open_claims = {"claims": TableProfile(table="claims", rows_by_date=OPEN)}
+    lines_go_on = cover(profiles | open_claims, OptionDates(), policy)
     assert (both_quiet.visit_gaps, lines_go_on.visit_gaps) == ((), (days(10, 20),))

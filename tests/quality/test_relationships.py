@@ -3,8 +3,13 @@
 import polars as pl
 import pytest
 
+from auditor.parsing.readers import blank_row
+from auditor.parsing.typed_chunk import type_rows
 from auditor.quality.id_sets import IdSet
-from auditor.reading.dictionary import byte_range_of
+from auditor.reading.dictionary import ColumnHints, byte_range_of
+from auditor.reading.ingest import Chunk
+from auditor.schema.tables import TABLES
+from tests.support.parsing import POLICY
 
 
 def found(ids: list[str | None], texts: list[str | None]) -> list[tuple[str, str]]:
@@ -55,15 +60,20 @@ def test_the_bytes_of_ids_tell_only_where_none_is_near() -> None:
     for value, text, how in near:
         for more in ([], ["B9"], ["9"]):
             texts = [text, *more]
-            found = IdSet(pl.Series([value, *more])).pairs(pl.Series(texts), byte_range_of(texts)).rows()
+            found = IdSet(pl.Series([value, *more])).pairs(pl.Series(texts), byte_range_of(pl.Series(texts))).rows()
             assert (value, text, how) in found
 
 
 def test_ids_without_near_ones_are_told_by_their_bytes() -> None:
     ids = IdSet(pl.Series(["A1", "A01", "B1"]))
     ids._folded = None  # type: ignore[assignment,misc]
-    assert ids.pairs(pl.Series(["B01", "C7"]), byte_range_of(["B01", "C7"])).is_empty()
+    assert ids.pairs(pl.Series(["B01", "C7"]), byte_range_of(pl.Series(["B01", "C7"]))).is_empty()
 
 
-def test_ids_that_a_policy_put_in_lower_case_are_near() -> None:
-    assert IdSet(pl.Series(["C1"])).pairs(pl.Series(["c1"]), byte_range_of(["C1"])).rows() == [("C1", "c1", "case")]
+def test_the_bytes_of_ids_that_a_policy_changes_are_not_known() -> None:
+    folds = POLICY.model_copy(update={"ids": POLICY.ids.model_copy(update={"patient_id": ("case",)})})
+    texts = pl.Series("patient_id", ["C1"])
+    chunk = Chunk(texts.to_frame(), pl.DataFrame(), hints=ColumnHints({}, {"patient_id": byte_range_of(texts)}))
+    for policy, bare in ((POLICY, True), (folds, False)):
+        typed = type_rows(TABLES["visits"], chunk, policy, blank_row("visits", policy))
+        assert typed.byte_range("patient_id").is_bare is bare

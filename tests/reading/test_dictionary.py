@@ -50,6 +50,27 @@ def test_the_extent_tells_what_texts_cannot_hold(
     assert (one.is_plain, one.is_number, one.is_digits) == (plain, number, digits)
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize(
+    ("texts", "bare", "alphanumeric", "shortest"),
+    [
+        (["P01", "Q1"], True, True, 2),
+        (["P01", "1"], False, False, 1),
+        (["P-1"], False, True, 3),
+        (["p1"], False, False, 2),
+        (["10", "2"], True, True, 1),
+        (["10", "02"], False, True, 2),
+        (["", "P1"], True, True, 0),
+        (["", ""], True, True, 0),
+    ],
+)
+def test_the_extent_tells_how_texts_begin_and_how_long_they_are(
+    texts: list[str], bare: bool, alphanumeric: bool, shortest: int, kind: pa.DataType
+) -> None:
+    one = byte_range(pa.chunked_array([pa.array(["~", *texts], kind).slice(1), pa.array([], kind)]))
+    assert (one.is_bare, one.has_alphanumerics, one.shortest) == (bare, alphanumeric, shortest)
+
+
 @pytest.mark.parametrize(
     "numbers",
     [

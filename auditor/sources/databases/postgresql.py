@@ -71,7 +71,7 @@ class Connection(AdbcConnection):
         try:
             super().__init__(dbapi.connect(url))
         except dbapi.Error as error:
-            known = (problem for said, problem in _CANNOT_CONNECT.items() if re.search(said, str(error)))
+            known = (problem for pattern, problem in _CANNOT_CONNECT.items() if re.search(pattern, str(error)))
             problem = next(known, "no server answers; check the host and the port, and that it runs")
             raise server.refused(problem) from None
         self.zone = zone

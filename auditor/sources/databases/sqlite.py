@@ -70,5 +70,5 @@ class Connection(AdbcConnection):
     def refusal(self, query: Query, error: Exception) -> InputRefused:
         """By what SQLite says."""
         text = str(error).partition("\nquery:")[0]
-        known = (problem for said, problem in _PROBLEMS.items() if re.search(said, text))
+        known = (problem for pattern, problem in _PROBLEMS.items() if re.search(pattern, text))
         return query.refused(next(known, "SQLite could not run the query; try it with sqlite3"))

@@ -77,8 +77,8 @@ class Resources:
 
     def __init__(self, table: str, context: Context) -> None:
         self._table, self._context, self._reads = table, context, READS.get(table, _NOTHING)
-        said = {*self._reads.columns, "call_id"}  # of claims by links
-        self._schema = texts(*(name for name in TABLES[table].columns if name in said)) | {RECORD: pl.UInt32()}
+        columns = {*self._reads.columns, "call_id"}  # of claims by links
+        self._schema = texts(*(name for name in TABLES[table].columns if name in columns)) | {RECORD: pl.UInt32()}
         self._people = People()
         self._zone = zones.zone(context.policy.timezone)
         self._conditions = Spool(context.folder)

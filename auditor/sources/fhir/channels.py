@@ -1,4 +1,4 @@
-"""How an encounter took place, by its type and service: by phone, by video, or not said. Source: docs/fhir.md."""
+"""How an encounter took place, by its type and service: by phone, by video, or not stated. Source: docs/fhir.md."""
 
 import re
 from functools import lru_cache
@@ -21,16 +21,16 @@ _PARTICIPATION = frozenset({"PHONE"})
 
 def channel(*values: Any) -> str:
     """PHONE, VIDEO, or blank where concepts say neither or both."""
-    found = {said for value in values for concept in concepts(value) for said in _said(concept)} - {""}
+    found = {one for value in values for concept in concepts(value) for one in _channels(concept)} - {""}
     return found.pop() if len(found) == 1 else ""
 
 
-def _said(concept: dict[str, Any]) -> list[str]:
+def _channels(concept: dict[str, Any]) -> list[str]:
     found = [_of_words(text(concept.get("text")) or "")]
     for coding in codings(concept):
         code, system = text(coding.get("code")) or "", text(coding.get("system")) or ""
         found += [_of_words(text(coding.get("display")) or ""), _of_code(code, system)]
-    return [said for one in found for said in one]
+    return [each for many in found for each in many]
 
 
 @lru_cache(1 << 12)
@@ -60,13 +60,13 @@ class Kind(NamedTuple):
 @remembered
 def _kind(found: tuple[Any, ...]) -> Kind:
     classes, types, *others = found
-    said = channel(types, *others)
+    stated = channel(types, *others)
     is_virtual = any(
         one.get("code") == "VR" and "ActCode" in (text(one.get("system")) or "ActCode") for one in codings(classes)
     )
     written = [code for one in codings(classes) if (code := text(one.get("code")))]
     known = next((code for code in written if code in _CLASSES), written[0] if written else None)
-    return Kind(is_virtual and said == PHONE, said or known, joined(procedure_codes(types)))
+    return Kind(is_virtual and stated == PHONE, stated or known, joined(procedure_codes(types)))
 
 
 def kind_of(resource: dict[str, Any]) -> Kind:

@@ -219,12 +219,12 @@ def finish_calls(waiting: pl.LazyFrame, kept: Kept) -> Finish:
     known = waiting.filter(of_encounter).select("call_id").collect()["call_id"]
     kept[KNOWN_CALLS] = known
     within = pl.col("_within").is_in(known.implode())
-    said = waiting.filter(within).select(call_id="_within", by="initiated_by", who="caller").collect()
-    said = said.unique("call_id", keep="first", maintain_order=True)
+    parties = waiting.filter(within).select(call_id="_within", by="initiated_by", who="caller").collect()
+    parties = parties.unique("call_id", keep="first", maintain_order=True)
 
     def finished(frame: pl.DataFrame) -> pl.DataFrame:
         frame = frame.filter(of_encounter | ~within.fill_null(value=False))
-        frame = frame.join(said, on="call_id", how="left", maintain_order="left")
+        frame = frame.join(parties, on="call_id", how="left", maintain_order="left")
         new = {"initiated_by": pl.when(of_encounter).then("by").otherwise("initiated_by"),
                "caller": pl.when(of_encounter).then("who").otherwise("caller")}  # fmt: skip
         return frame.with_columns(**new)

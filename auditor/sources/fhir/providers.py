@@ -90,8 +90,8 @@ def finish(waiting: pl.LazyFrame, _: Kept) -> Finish:
     of_role = pl.col("_of") == ROLE
     persons = waiting.filter(~of_role).select("provider_id").unique().collect()["provider_id"]
     names = ["group_id", "specialty", "_taxonomy"]
-    said = {name: pl.col(name).drop_nulls() for name in names}
-    agreed = [pl.when(cells.n_unique() == 1).then(cells.first()).alias(name) for name, cells in said.items()]
+    stated = {name: pl.col(name).drop_nulls() for name in names}
+    agreed = [pl.when(cells.n_unique() == 1).then(cells.first()).alias(name) for name, cells in stated.items()]
     roles = waiting.filter(of_role).group_by("provider_id", maintain_order=True).agg(*agreed).collect()
     done = set[str | None](persons)
 
