@@ -210,8 +210,7 @@ class Spark:
             for number in sorted({row["record"] for row in found}):
                 frames = {row["kind"]: pl.read_ipc(row["body"]) for row in found if row["record"] == number}
                 counts = dict(frames.pop("counts").iter_rows())
-                absent, unmatched = counts.pop("absent"), counts.pop("unmatched")
-                yield Judged(**frames, inactive=counts, absent=absent, unmatched=unmatched)
+                yield Judged(**frames, unmatched=counts.pop("unmatched"), inactive=counts)
 
     def audited_calls(self, rows: Mapping[str, KeptRows], context: AuditContext) -> pl.Series:
         """Not needed: `--phone-log` is refused with this engine."""
