@@ -182,7 +182,7 @@ def as_rows(made: list[ingest.Chunk]) -> tuple[list[tuple[object, ...]], list[tu
     return frame.select(sorted(frame.columns)).rows(), pl.concat(chunk.malformed for chunk in made).rows()
 
 
-def test_what_is_wrong_with_a_small_file_is_said_by_the_reading_that_meets_it(tmp_path: Path, policy: Policy):
+def test_a_fault_of_a_small_file_is_reported_by_the_reading_that_meets_it(tmp_path: Path, policy: Policy):
     (tmp_path / "a.csv").write_text(TEXT + "Visit ID,MRN,Visit Start,Visit Status\n")
     parts, _ = reading.parts("visits", (str(tmp_path),))
     assert [chunk.frame.height for chunk in ingest.Chunks(parts, policy, only=("visit_id",))] == [2]
