@@ -25,7 +25,7 @@ from auditor.reading import decoding
 from auditor.reading.decoding import Source
 from auditor.reading.dictionary import NO_HINTS, ColumnHints, from_arrow
 
-CHUNK = 1 << 24
+CHUNK = 1 << 25
 """Bytes of text in a chunk."""
 _LONGEST = 64_000_000
 """Bytes of a record."""
@@ -71,6 +71,15 @@ those lost.
 """
 
 
+_Quotes = tuple[bool, bool]
+"""Whether there are quotes, and line ends within them."""
+
+
+def piece(chunk: int) -> int:
+    """Bytes that are parsed at once: few enough for the processor's cache, since each is looked at several times."""
+    return max(1, chunk // 8)
+
+
 def open_text(
     where: str, source: Source, encoding: str = "utf-8", chunk: int = CHUNK, skip: int | Callable[[bytes], int] = 0
 ) -> CsvText:
@@ -80,8 +89,8 @@ def open_text(
 
     Raises InputRefused for bytes that are no CSV text, here and while the records are read.
     """
-    declared = encoding != "utf-8" and not decoding.is_utf8(where, source, chunk)
-    blocks = decoding.blocks(where, source, chunk, encoding if declared else "utf-8")
+    declared = encoding != "utf-8" and not decoding.is_utf8(where, source, piece(chunk))
+    blocks = decoding.blocks(where, source, piece(chunk), encoding if declared else "utf-8")
     first = next(blocks, b"")
     above = skip if isinstance(skip, int) else skip(first[:_HEAD])
     text = _with_header(where, declared, chain((_LINES.sub(b"", first, above) if above else first,), blocks), chunk)
@@ -148,8 +157,32 @@ def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[
     Those positions of `repeating` whose first values repeat are dictionary-encoded.
     """
     low_cardinality: list[str] | None = None
-    data, size, before = b"", text.chunk, 0
-    ended = False
+    tables: list[pa.Table] = []
+    before = size = 0
+    for data, quotes in _pieces(text):
+        table = None
+        if quotes is not None:
+            if low_cardinality is None:
+                low_cardinality = _low_cardinality(text, data, positions, repeating)
+            with contextlib.suppress(pa.ArrowInvalid):
+                table = _fast(text, data, positions, quotes, low_cardinality)
+                tables.append(table)
+                size += len(data)
+        if tables and (table is None or size >= text.chunk):
+            yield (chunk := _numbered(tables, low_cardinality or (), before))
+            before, size, tables = before + chunk[0].height, 0, []
+        if table is None:
+            blocks: Iterable[bytes | memoryview] = (data,) if quotes is not None else chain((data,), text.records)
+            for frame, hints, malformed in _slow(text, blocks, positions, before):
+                yield frame, hints, malformed
+                before += frame.height + len(malformed)
+    if tables:
+        yield _numbered(tables, low_cardinality or (), before)
+
+
+def _pieces(text: CsvText) -> Iterator[tuple[memoryview, _Quotes | None]]:
+    """Pieces of whole records, at least one; None for the last one if the rest of the text belongs to it too."""
+    data, size, ended, first = b"", piece(text.chunk), False, True
     while not ended:
         while len(data) < size and not ended:
             block = next(text.records, None)
@@ -159,25 +192,15 @@ def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[
         if not end and not ended and len(data) < _LONGEST and _within_field(data, text.delimiter):
             size = 2 * len(data)
             continue
-        if ended and not data and before:
+        if ended and not data and not first:
             return
         quoted = b'"' in data
         newlines = quoted and _quoted_newlines(data[:end], text.delimiter)
         if newlines is None or not (end or ended):
-            yield from _slow(text, chain((data,), text.records), positions, before)
+            yield memoryview(data), None
             return
-        whole = memoryview(data)[:end]
-        if low_cardinality is None:
-            low_cardinality = _low_cardinality(text, data, positions, repeating)
-        try:
-            frame, hints = _fast(text, whole, positions, (quoted, newlines), low_cardinality, before)
-            chunks: Iterable[Columns] = [(frame, hints, {})]
-        except pa.ArrowInvalid:
-            chunks = _slow(text, (whole,), positions, before)
-        for frame, hints, malformed in chunks:
-            yield frame, hints, malformed
-            before += frame.height + len(malformed)
-        data, size = data[end:], text.chunk
+        yield memoryview(data)[:end], (quoted, newlines)
+        data, size, first = data[end:], piece(text.chunk), False
 
 
 def lines(text: CsvText) -> io.TextIOWrapper:
@@ -229,11 +252,14 @@ def _within_field(text: bytes, delimiter: str) -> bool:
     return at < 1 or bare[at - 1 : at] in (delimiter.encode(), b"\n", b"\r")
 
 
-def _low_cardinality(text: CsvText, data: bytes, positions: Sequence[int], repeating: Collection[int]) -> list[str]:
+def _low_cardinality(
+    text: CsvText, data: memoryview, positions: Sequence[int], repeating: Collection[int]
+) -> list[str]:
     """The columns of `repeating` that hold few values, as far as the first records tell."""
-    sample = data[: _last_end(data[:_SAMPLE])]
+    sample = bytes(data[:_SAMPLE])
+    sample = sample[: _last_end(sample)]
     try:
-        rows, _ = _fast(text, memoryview(sample), positions, (True, b'"' in sample), [], 0)
+        rows, _ = from_arrow(_fast(text, memoryview(sample), positions, (True, b'"' in sample), ()), ())
     except pa.ArrowInvalid:
         return []
     return [name for name in map(str, repeating) if rows[name].n_unique() * _ROWS_PER_VALUE <= rows.height]
@@ -243,16 +269,15 @@ def _fast(
     text: CsvText,
     data: memoryview,
     positions: Sequence[int],
-    quotes: tuple[bool, bool],
+    quotes: _Quotes,
     low_cardinality: Collection[str],
-    before: int,
-) -> tuple[pl.DataFrame, ColumnHints]:
-    """`quotes`: whether there are any, and line ends within them."""
+) -> pa.Table:
+    """The wanted columns. Raises ArrowInvalid for a record of another width than the header's."""
     quoted, newlines = quotes
     names = [str(position) for position in range(len(text.headers))]
     wanted = [str(position) for position in positions]
     encoded = dict.fromkeys(low_cardinality, pa.dictionary(pa.int32(), pa.string()))
-    table = pacsv.read_csv(
+    return pacsv.read_csv(
         pa.py_buffer(data),
         pacsv.ReadOptions(column_names=names),
         pacsv.ParseOptions(delimiter=text.delimiter, quote_char='"' if quoted else False, newlines_in_values=newlines),
@@ -261,8 +286,11 @@ def _fast(
             include_columns=wanted, strings_can_be_null=False, check_utf8=False,
         ),
     )  # fmt: skip
-    frame, hints = from_arrow(table, low_cardinality)
-    return frame.with_row_index("record", offset=before + 1), hints
+
+
+def _numbered(tables: Sequence[pa.Table], low_cardinality: Collection[str], before: int) -> Columns:
+    frame, hints = from_arrow(pa.concat_tables(tables), low_cardinality)
+    return frame.with_row_index("record", offset=before + 1), hints, {}
 
 
 class _Text(io.RawIOBase):
@@ -306,7 +334,7 @@ def _slow(
     malformed: dict[int, str] = {}
     number, began, fields = before, 0, width
     while True:
-        if stream.given - began > text.chunk // 4:
+        if stream.given - began > piece(text.chunk):
             yield _frame(columns, positions, records), NO_HINTS, malformed
             columns, records, malformed, began = [[] for _ in positions], [], {}, stream.given
         stream.mark, stream.record = stream.given, number + 1

@@ -34,6 +34,7 @@ import polars as pl  # noqa: E402
 from auditor import pipeline  # noqa: E402
 from auditor.inputs import Inputs  # noqa: E402
 from auditor.prefilter.typers import Typers  # noqa: E402
+from auditor.reading import csv as csvfile  # noqa: E402
 from auditor.reports.page import page as html  # noqa: E402
 from cli.__main__ import main as command  # noqa: E402
 from tests.slow.fuzz import exports, mutate, verify  # noqa: E402
@@ -58,6 +59,7 @@ class Bench:
         self._read = pipeline.read
         pipeline.read = self._spy
         Typers.typer = keep_all
+        csvfile.piece = lambda _: 2_000  # these files are small
         self.bases: list[tuple[Export, verify.Facts, dict[str, pl.DataFrame]]] = []
         for base in exports.bases():
             with tempfile.TemporaryDirectory(prefix="fuzz-") as name:

@@ -176,8 +176,8 @@ def data(raw: bytes, rng: random.Random) -> tuple[bytes, str]:
     """Spoil bytes in one way."""
     at = rng.randrange((len(raw) if rng.random() < 0.8 else min(len(raw), 1000)) + 1)
     until = min(len(raw), at + rng.choice((1, 1, 2, 8, 100, 1000)))
-    way = rng.choices(("change", "flip", "insert", "delete", "repeat", "blank", "exchange", "cut", "substitute", "headless"),
-                      (6, 3, 6, 3, 2, 1, 2, 2, 1, 1))[0]  # fmt: skip
+    way = rng.choices(("change", "flip", "insert", "delete", "repeat", "blank", "exchange", "cut", "substitute", "headless",
+                       *_OF_LINES), (6, 3, 6, 3, 2, 1, 2, 2, 1, 1, *[1] * len(_OF_LINES)))[0]  # fmt: skip
     if way == "change":
         raw = raw[:at] + bytes([rng.randrange(32, 127)]) + raw[at + 1 :]
     elif way == "flip" and at < len(raw):
@@ -201,4 +201,41 @@ def data(raw: bytes, rng: random.Random) -> tuple[bytes, str]:
                                        (b"-", b"/"), (b"T", b" "), (b"0", b"\xd9\xa0"))))  # fmt: skip
     elif way == "headless":
         raw = raw.partition(b"\n")[2]
+    elif way in _OF_LINES:
+        lines = raw.splitlines(keepends=True)
+        _OF_LINES[way](lines, rng)
+        raw = b"".join(lines)
     return raw, way
+
+
+def _short_and_long(lines: list[bytes], rng: random.Random) -> None:
+    """A record loses a delimiter and another one gets it: the sum says nothing."""
+    one, other = rng.randrange(len(lines)), rng.randrange(len(lines))
+    if b"," in lines[one]:
+        lines[one] = lines[one].replace(b",", b"", 1)
+        lines[other] = b"," + lines[other]
+
+
+def _late_quote(lines: list[bytes], rng: random.Random) -> None:
+    """A quote in one of the last lines, well placed or not."""
+    at = rng.randrange(max(0, len(lines) - 3), len(lines))
+    lines[at] = rng.choice((b'"' + lines[at], lines[at].replace(b",", b',"', 1), lines[at].replace(b",", b',"",', 1)))
+
+
+def _lone_cr(lines: list[bytes], rng: random.Random) -> None:
+    at = rng.randrange(len(lines))
+    lines[at] = lines[at].rstrip(b"\r\n") + rng.choice((b"\r", b"\r\r\n", b"\n\r"))
+
+
+def _quoted_delimiter(lines: list[bytes], rng: random.Random) -> None:
+    """A cell becomes two, in quotes: `a` → `"a,a"`."""
+    at = rng.randrange(len(lines))
+    cells = lines[at].rstrip(b"\r\n").split(b",")
+    cell = rng.randrange(len(cells))
+    cells[cell] = b'"' + cells[cell] + b"," + cells[cell] + b'"'
+    lines[at] = b",".join(cells) + b"\n"
+
+
+_OF_LINES: dict[str, Callable[[list[bytes], random.Random], None]] = {
+    "short and long": _short_and_long, "late quote": _late_quote, "lone CR": _lone_cr, "quoted delimiter": _quoted_delimiter,
+}  # fmt: skip
