@@ -147,7 +147,7 @@ def large_ids(typed: TypedChunk) -> dict[str, LargeIds]:
     """As in the profile, of columns with an id above 2^53."""
     found = {}
     for name, column in typed.spec.columns.items():
-        if column.kind is not Kind.ID or name not in typed.parser.columns:
+        if column.kind is not Kind.ID or name not in typed.parser.columns or typed.byte_range(name).begins_with_capital:
             continue
         if large := large_among(typed.parser.columns[name].values):
             found[name] = large

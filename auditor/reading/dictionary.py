@@ -61,6 +61,12 @@ class ByteRange(NamedTuple):
             return self.first >= ord("1")
         return self.least >= ord("0") and self.begins_with_capital
 
+    def may_be(self, word: str) -> bool:
+        """Whether one of the texts may be a word, in capitals or not."""
+        signs = (word.casefold(), word.casefold().upper())
+        within = (any(self.least <= ord(sign) <= self.greatest for sign in both) for both in zip(*signs, strict=False))
+        return len(word.casefold()) >= self.shortest and all(within)
+
     def __or__(self, other: "ByteRange") -> "ByteRange":
         """The range of both texts."""
         least, greatest, first, shortest = zip(self, other, strict=True)
