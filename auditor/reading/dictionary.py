@@ -179,9 +179,12 @@ def _recoded(values: pl.Series, texts: pl.Series, codes: dict[str | None, int]) 
 
 
 def detached(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same rows with texts of their own: a filtered column holds on to all texts of the one that it came from."""
+    """The same rows with texts of their own: a filtered column holds on to all texts of the one that it came from.
+
+    All rows share the one text of `source_file`, which would take room in each.
+    """
     sizes = frame.select(cs.string().str.len_bytes().max()).row(0, named=True)
-    long = [name for name, size in sizes.items() if (size or 0) > _INLINE]
+    long = [name for name, size in sizes.items() if (size or 0) > _INLINE and name != "source_file"]
     if not long:
         return frame
     return frame.with_columns(pl.DataFrame(frame.select(long).to_arrow(compat_level=pl.CompatLevel.oldest())))

@@ -114,8 +114,8 @@ class _ListedCodes:
     def __init__(self, codes: pl.Series, lists: Lists) -> None:
         self.different = set(codes.explode().drop_nulls().unique().to_list())
         self.family = set(FAMILY)
-        self.visit = lists.visits_among(self.different)
-        self.maybe = self.different - self.visit - lists.no_visits_among(self.different)
+        self.visit = lists.visit_codes_in(self.different)
+        self.maybe = self.different - self.visit - lists.no_visit_codes_in(self.different)
         self.ncci_0, self.ncci_1 = self._listed(lists.ncci_0), self._listed(lists.ncci_1)
 
     def _listed(self, entries: tuple[str, ...]) -> set[str]:

@@ -238,7 +238,7 @@ def test_every_message_about_a_record_begins_with_the_record() -> None:
     assert {rule.code for rule in ALL if rule.over != "claim" and rule.shows_record} == about
 
 
-def test_a_procedure_without_a_provider_is_not_said_to_be_another_providers() -> None:
+def test_a_procedure_without_a_provider_is_not_reported_as_another_providers() -> None:
     procedure = pl.DataFrame({"same_provider": [False] * 2, "provider_blank": [True, False], "global_days": [90] * 2})
     assert procedure.select(RULES["LBK002"].detail).to_series().to_list() == [
         "a procedure with a global period of 90 days",
