@@ -112,7 +112,7 @@ class TableProfile:
             if len(hashes) and name != NORMALIZED_PROBLEMS
         }
         return {  # of all hashes, up to the last that is kept
-            name: size if size < SKETCH_SIZE else round((size - 1) / max(self.sketches[name]) * 2**64)
+            name: size if size < SKETCH_SIZE else round((size - 1) / self.sketches[name][-1] * 2**64)
             for name, size in sizes.items()
         }
 
