@@ -78,7 +78,7 @@ def _unchecked(cases: pl.DataFrame, summary: Summary) -> UncheckedCases:
 
 def tally(rows: pl.DataFrame) -> Tally:
     """Findings or cases, their claims, and the claims' amounts, each once."""
-    claims = rows.unique(KEYS)
+    claims = rows.filter(pl.struct(KEYS).is_first_distinct())
     return Tally(findings=rows.height, claims=claims.height, amount=float(claims.select(AMOUNT.sum()).item()))
 
 

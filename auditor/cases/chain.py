@@ -8,12 +8,14 @@ off or written anew: each run's summary.json has the last hash of its run, and `
 import hashlib
 import json
 import sqlite3
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 START = "0" * 64
+FIRST = -(1 << 63)
+"""No entry has a lower number, whoever wrote it."""
 
 
 class Entry(NamedTuple):
@@ -51,12 +53,12 @@ def last(connection: sqlite3.Connection) -> tuple[int, str]:
     return (row[0], row[1]) if row else (0, START)
 
 
-def known_hashes(connection: sqlite3.Connection, hashes: Container[str]) -> set[str]:
+def known_hashes(connection: sqlite3.Connection, hashes: set[str]) -> set[str]:
     """Those of the hashes that are an entry's, or that runs saw of a ledger before this one."""
     query = """
-        SELECT hash FROM history UNION ALL
+        SELECT hash FROM history WHERE hash IN (SELECT value FROM json_each(:hashes)) UNION ALL
         SELECT value FROM history, json_each(details, '$.heads') WHERE what IN ('restored', 'began') AND finding = ''"""
-    return {row[0] for row in connection.execute(query) if row[0] in hashes}
+    return {row[0] for row in connection.execute(query, {"hashes": json.dumps([*hashes])})} & hashes
 
 
 def digest(row: tuple[Any, ...]) -> str:
@@ -94,10 +96,11 @@ def seal_undecided(connection: sqlite3.Connection) -> str:
     return lines.hexdigest()
 
 
-def faults(connection: sqlite3.Connection) -> Iterator[str]:
-    """Every place where the chain does not hold."""
-    expected, previous = 1, START
-    for row in connection.execute("SELECT * FROM history ORDER BY number"):
+def faults(connection: sqlite3.Connection, number: int = FIRST) -> Iterator[str]:
+    """Every place where the chain does not hold, from this entry on."""
+    before = connection.execute("SELECT number + 1, hash FROM history WHERE number = ? - 1", (number,)).fetchone()
+    expected, previous = before or (1, START)
+    for row in connection.execute("SELECT * FROM history WHERE number >= ? ORDER BY number", (number,)):
         if row[0] != expected:
             yield f"entry {expected} is missing"
         if row[6] != previous:

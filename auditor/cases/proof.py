@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from auditor import small_files
-from auditor.cases import chain, replay, store
+from auditor.cases import chain, checkpoint, replay, store
 from auditor.cases.chain import Entry
 from auditor.errors import LedgerDamaged, OutputFailed
 from auditor.run_summary import LedgerPart
@@ -107,7 +107,7 @@ def require_sound_ledger(connection: sqlite3.Connection, path: Path, out: Path |
 def fault_of(connection: sqlite3.Connection, path: Path, out: Path | None) -> str | None:
     """What is wrong with a ledger, and what to do; None: it holds."""
     with store.reading(connection):
-        fault = next(_history_faults(connection), None)
+        fault = None if checkpoint.holds(connection) else next(_history_faults(connection), None)
         entered = _entered_runs(connection)
     if fault:
         return (

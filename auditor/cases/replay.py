@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from auditor.cases import chain, ledger_update, store
+from auditor.cases import chain, checkpoint, ledger_update, store
 from auditor.cases.states import COLUMNS, FOUND, MARKS, State, after
 from auditor.errors import LedgerDamaged
 from auditor.judging.finding_id import joined_texts
@@ -68,8 +68,7 @@ class CaseHistory:
     @classmethod
     def of(cls, details: dict[str, Any]) -> "CaseHistory":
         """A case as it was restored."""
-        state = State(**{name: details[name] for name in COLUMNS})
-        runs = details["last_run"], details["marked_run"]
+        runs, state = (details["last_run"], details["marked_run"]), after(_OPEN, "restored", "", details)
         return cls(*runs, details["mark"], details["why"], state, details["first"], details["facts"])
 
     def matches(self, began: int, facts: str, row: Sequence[object]) -> bool:
@@ -116,6 +115,8 @@ def replay(connection: sqlite3.Connection) -> Replay:
             runs.append((len(runs) + 1, *details.values(), json.dumps(marks), repeats))
         elif event == "new":
             spans.append(Span(len(runs), details["first"], details["last"], details["sha256"]))
+        elif event == checkpoint.EVENT:
+            pass  # a short cut of the proof, of which the replay is the whole
         elif event in ("restored", "began"):
             if finding:
                 histories[finding] = CaseHistory.of(details)

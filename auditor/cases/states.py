@@ -83,10 +83,12 @@ CURRENT_CASES = f"""
 """The cases after the last run, of which only those are written that changed: a row holds from its `marked_run` on."""
 ASSIGNEES = """
     SELECT finding, json_extract(details, '$.to') AS assignee FROM history
-    WHERE number IN (SELECT max(number) FROM history WHERE what = 'assigned' GROUP BY finding)"""
+    WHERE number IN (SELECT max(number) FROM history WHERE what = 'assigned' GROUP BY +finding)"""
 """Who works on a case, by what the history calls it; only the history has it, so that its chain proves it."""
 IS_OPEN = f"state = 'open' AND mark NOT IN {GONE}"
 """In SQL, whether a case is open work."""
+HAS_STATE = f"(state <> 'open' OR coalesce({', '.join(COLUMNS[1:])}) IS NOT NULL)"
+"""In SQL, whether anything of a case's state is not that of a new case."""
 HAS_DECISION = "(state <> 'open' OR coalesce(refunded_amount, confirmed_on) IS NOT NULL)"
 """In SQL, whether a case is decided, its clock runs, or money went back for it."""
 
@@ -95,6 +97,8 @@ def after(state: State, event: str, by: str, details: Mapping[str, Any]) -> Stat
     """The state of a case after one entry of its history."""
     if event == "new":
         return State()
+    if event == "restored":
+        return State(**{name: details[name] for name in COLUMNS})
     if event == "reopened" and details["state"] == "open":
         # The clock of an overpayment that was confirmed runs on: it is still to be returned.
         confirmed_on = None if state.state in SETTLED else state.confirmed_on

@@ -468,7 +468,7 @@ def test_decisions_that_do_not_hold_together(made: dict[str, object], says: str)
 @pytest.mark.parametrize(
     ("tampering", "fault"),
     [
-        ("UPDATE history SET by = 'Eve' WHERE what = 'decided'", "entry 3 was changed"),
+        ("UPDATE history SET by = 'Eve' WHERE what = 'decided'", "entry 4 was changed"),
         ("DELETE FROM history WHERE number = 2", "entry 2 is missing"),
         ("UPDATE cases SET state = 'open' WHERE number = 1", "case 1 does not stand where its history leaves it"),
         ("DELETE FROM cases WHERE number = 2", "1 cases of the history are missing"),
