@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from auditor.engines.spill import COUNT, Spill, parts
+from auditor.engines.spill import COUNT, Spill, parts, whole
 
 _ROWS_AT_ONCE = 250_000
 """Rows that are judged together, at most about: what judging takes beside them stays small."""
@@ -31,7 +31,7 @@ class Partitions(Spill):
         tables = tuple(self._in_memory)
         count = -(-sum(self._all(table).select(pl.len()).collect().item() for table in tables) // self._rows_at_once)
         if self._folder is None and count < 2:
-            yield {table: pl.concat(held.pop(table)) for table in tables}
+            yield {table: whole(held.pop(table)) for table in tables}
             return
         linked = linked_patients({table: self._all(table) for table in tables if table != "visits"})
         if self._folder is None:
@@ -60,11 +60,11 @@ class Partitions(Spill):
         if linked.is_empty():
             divided.pop()
         while divided:
-            yield {table: pl.concat(part) for table, part in divided.pop().items()}
+            yield {table: whole(part) for table, part in divided.pop().items()}
 
     def _all(self, table: str) -> pl.LazyFrame:
         on_disk = [self._scan(table, range(self._count))] if self._folder else []
-        return pl.concat([*on_disk, *(rows.lazy() for rows in self._in_memory[table])])
+        return pl.concat([*on_disk, *(rows.lazy() for rows in self._in_memory[table])], how="diagonal")
 
 
 def linked_patients(kept: Mapping[str, pl.LazyFrame]) -> pl.Series:

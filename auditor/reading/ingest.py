@@ -26,7 +26,7 @@ from auditor.reading import parquet as parquetfile
 from auditor.reading.decoding import Source
 from auditor.reading.dictionary import NO_HINTS, ColumnHints, concat
 from auditor.reading.file_facts import FileFacts
-from auditor.reading.files import Signature, buffered, expand, opened, signature
+from auditor.reading.files import Signature, buffered, opened, signature
 from auditor.reading.files import shown as shown
 from auditor.reading.files import where as where
 from auditor.reading.kinds import Location
@@ -174,15 +174,6 @@ SOURCE_SCHEMA = {"source_file": pl.String(), "source_record": pl.UInt32()}
 REJECT_SCHEMA = {**SOURCE_SCHEMA, "column": pl.String(),
                  "reason": pl.String(), "patient_id": pl.String()}  # fmt: skip
 _NO_REJECTS = pl.DataFrame(schema=REJECT_SCHEMA)
-
-
-def parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
-    """The files of a table, in order, and warnings about ignored files.
-
-    Raises InputRefused for paths that lead nowhere.
-    """
-    found = expand(name, paths)
-    return [Part(name, path) for path in found.paths], found.warnings(name)
 
 
 def read_part(
@@ -577,21 +568,11 @@ def _all_headers(file: SourceFile) -> list[str]:
     return [*(name for names in file.mapping.values() for name in names), *file.unused]
 
 
-def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billing: bool = False) -> Extract:
-    """As `read_parts`, of the files that paths lead to."""
-    return read_parts(name, parts(name, paths), policy, without_billing=without_billing)
-
-
-def read_parts(
-    name: str, found: tuple[Sequence[Part], tuple[str, ...]], policy: Policy, *, without_billing: bool = False
-) -> Extract:
-    """Read every file of a table. `without_billing` leaves out the calls' columns that a claims table replaces.
-
-    Raises InputRefused for files that cannot be read or lack a required column.
-    """
-    source = Chunks(found[0], policy, without_billing=without_billing)
+def read_parts(name: str, found: tuple[Sequence[Part], tuple[str, ...]], policy: Policy) -> Extract:
+    """Read every file of a table. Raises InputRefused for files that cannot be read or lack a required column."""
+    source = Chunks(found[0], policy)
     chunks = list(source)
-    check_mapping(name, source.files, policy, without_billing=without_billing)
+    check_mapping(name, source.files, policy)
     frame = stack([chunk.written() for chunk in chunks])
     return Extract(TABLES[name], tuple(source.files), frame, pl.concat(chunk.malformed for chunk in chunks), found[1])
 
