@@ -224,7 +224,8 @@ def _lines(
 def _first_claims(ordered: pl.DataFrame, claims: pl.DataFrame, limit: int) -> pl.DataFrame:
     """The claims of the findings that come first, in their order, with their amounts."""
     order = ordered.select(KEYS).unique(maintain_order=True).head(limit)
-    return order.join(claims.with_columns(amount=AMOUNT), on=KEYS, how="left", maintain_order="left")
+    chosen = claims.join(order, on=KEYS, how="semi").with_columns(amount=AMOUNT)
+    return order.join(chosen, on=KEYS, how="left", maintain_order="left")
 
 
 def _pictures(summary: Summary, periods: pl.DataFrame, providers: pl.DataFrame, overall: float | None,

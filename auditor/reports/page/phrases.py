@@ -205,9 +205,9 @@ def ledger_section(summary: Summary, cases: pl.DataFrame | None, findings: pl.Da
         return None
     ledger = summary.ledger
     missing = cases.filter(pl.col("mark").is_in(GONE))
-    urgent = findings.filter("_urgent")
+    urgent = findings.head(int(findings["_urgent"].sum()))
     counts_by_mark = [f"{counts.findings:,} {mark}" for mark, counts in ledger.this_run.items() if counts.findings]
-    claims = urgent.unique(KEYS)
+    claims = urgent.select(*KEYS, "amount").unique(KEYS)
     every = f" on {counted(claims.height, 'claim')}, ${claims['amount'].sum():,.2f}" if counts_by_mark else ""
     return vars(ledger) | {
         "previous": ledger.previous_run,
