@@ -14,6 +14,7 @@ from polars import selectors
 
 from auditor import pipeline, rules
 from auditor import policy as policies
+from auditor.engines import memory
 from auditor.engines.local import Local
 from auditor.errors import AuditError, InputRefused, UsageError
 from auditor.judging.findings import EVIDENCE_ORDER
@@ -57,7 +58,7 @@ def audited(
     started = datetime.now(UTC)
     for name in (name for name in ("calls", "visits") if given[name] is None and given["claims"] is None):
         raise UsageError(f"{name} is missing: give its frame or path; only with claims may it be left out")
-    with scratch(None, "audit98968-") as folder, Local(None, folder) as engine:
+    with scratch(None, "audit98968-") as folder, Local(memory.present() // 2, folder) as engine:
         files = {name: folder / f"{name}.parquet" for name in given}
         settings = Settings(
             paths={name: _paths(name, table, files[name]) for name, table in given.items() if table is not None},
@@ -82,7 +83,7 @@ def _of(settings: Settings, engine: Local, started: datetime, names: dict[str, s
     paths = figures.settings["paths"].items()
     figures.settings["paths"] = {table: [names.get(path, path) for path in given] for table, given in paths}
     considered = result.evidence.collect().sort(EVIDENCE_ORDER)
-    frames = (result.findings, result.claims.drop("line"), considered, tables.rejects(inputs))
+    frames = (result.findings, result.claims.drop("line"), considered, pl.concat([*tables.rejects(inputs)]))
     findings, claims, evidence, rejected = (_renamed(frame, names) for frame in frames)
     return Audit(findings, claims, evidence, rejected, figures)
 

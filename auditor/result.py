@@ -1,6 +1,6 @@
 """A finished audit, and how what was found in the partitions becomes one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -18,7 +18,7 @@ from auditor.quality.phone_log import InPhoneLog
 class Result:
     """A finished audit. Frames as `findings.py` and `judge.py` describe them.
 
-    `evidence` is sorted within the claims of a partition only; with more than one it lies on disk.
+    `evidence` is in the order of the claims of a partition only; with more than one it lies on disk.
 
     `outcomes` has one row per claim (`line`) and a column per evaluated rule; `not_evaluated` is rule code → reason.
     """
@@ -43,44 +43,40 @@ def merged(
 ) -> Result:
     """The partitions as one: lines numbered through, rows in the order in which they are published."""
     before = 0
-    claims, found, outcomes, evidence, claimed, absent, unmatched = [], [], [], [], [], 0, 0
+    claims, found, outcomes, evidence, claimed, unmatched = [], [], [], [], [], 0
     inactive = dict.fromkeys(("void", "denied"), 0)
     for part in parts:
         claims.append(part.claims.with_columns(pl.col("line") + before))
         outcomes.append(part.outcomes.with_columns(pl.col("line") + before))
-        before += 1 + max(part.outcomes["line"].to_list(), default=-1)
+        before += 1 + part.outcomes.select(pl.col("line").max().cast(pl.Int64).fill_null(-1)).item()
         found.append(part.findings)
         inactive = {status: count + part.inactive[status] for status, count in inactive.items()}
         evidence.append(engine.spill(part.evidence))
         claimed.append(part.claimed)
-        absent += part.absent
         unmatched += part.unmatched
+    calls = pl.concat([profile.call_hashes for profile in inputs.profiles.values()])
+    rates = relationships.match_rates(claimed, inputs.quality.ids, existing(inputs), calls)
     return Result(
         inputs,
         covered,
-        _in_order(claims),
-        pl.concat(found).sort(*FINDINGS_ORDER),
+        _in_order(claims, KEYS),
+        _in_order(found, FINDINGS_ORDER),
         pl.concat(evidence),
         pl.concat(outcomes),
         not_evaluable,
-        relationships.match_rates(
-            claimed,
-            inputs.quality.ids,
-            existing(inputs),
-            pl.concat([profile.call_hashes for profile in inputs.profiles.values()]),
-        ),
+        rates.drop("clear"),
         inactive,
-        absent,
+        int(rates.filter(pair="patient in visits")["clear"].sum()),
         unmatched,
     )
 
 
-def _in_order(claims: list[pl.DataFrame]) -> pl.DataFrame:
-    """The claims of all partitions, which are let go, column by column: they are the largest part of a result.
+def _in_order(parts: list[pl.DataFrame], keys: Sequence[str]) -> pl.DataFrame:
+    """The rows of all partitions, which are let go, column by column: they are the largest part of a result.
 
-    Each in one piece: lists in several are picked ten times slower.
+    Each in one piece: texts and lists in several are picked ten times slower.
     """
-    whole = pl.concat(claims)
-    claims.clear()
-    order = whole.select(pl.arg_sort_by(*KEYS)).to_series()
+    whole = pl.concat(parts)
+    parts.clear()
+    order = whole.select(pl.arg_sort_by(*keys)).to_series()
     return pl.DataFrame([whole.drop_in_place(name).rechunk().gather(order) for name in whole.columns])

@@ -65,21 +65,20 @@ class RunOption:
         return f"{self.help.removesuffix('.')} [default: {shown}]."
 
 
-def _table(name: str, rows: str) -> RunOption:
-    text = f"{rows}: files, globs, folders, or - for CSV on standard input."
-    return RunOption(name=name, help=text, kind="paths", metavar="PATH...", check=True)
+def _table(name: str, help: str) -> RunOption:
+    return RunOption(name=name, help=help, kind="paths", metavar="PATH...", check=True)
 
 
 RUN_OPTIONS = (
-    _table("calls", "Calls"),
-    _table("visits", "Visits"),
-    _table("claims", "Claim lines, if exported separately; with them, calls and visits may be left out"),
-    _table("providers", "Providers"),
-    _table("phone_log", "Records of the telephone system"),
-    RunOption(name="database", help="Database of the tables that name a query (a .sql file): postgresql://, sqlite:/// or "
+    _table("calls", "Calls: files, globs, folders, or - for CSV on standard input."),
+    _table("visits", "Visits; paths as for --calls."),
+    _table("claims", "Claim lines, if exported separately; --calls and --visits are then optional."),
+    _table("providers", "Providers."),
+    _table("phone_log", "Records of the telephone system."),
+    RunOption(name="database", help="Database for tables that are queries (.sql files): postgresql://, sqlite:/// or "
               "duckdb:///.", metavar="URL", check=True),
-    RunOption(name="source", help="Systems that wrote tables (phone_log=twilio): their columns, zone, words and rows are "
-              "known.", kind="list", metavar="TABLE=NAME", default=(), check=True),
+    RunOption(name="source", help="System that wrote a table, such as phone_log=twilio; its columns, zone, words and rows "
+              "are known.", kind="list", metavar="TABLE=NAME", default=(), check=True),
     RunOption(name="policy", help="Policy file, or name of a built-in policy.", kind="policy", metavar="FILE|NAME",
               default="default", check=True, in_policy=False),
     RunOption(name="out", help="Folder for the reports; `check` only compares with its last run.", metavar="DIR",
@@ -101,8 +100,8 @@ RUN_OPTIONS = (
     RunOption(name="ignore", help="Leave out these rules.", kind="rules", metavar="RULES", default=(), check=True),
     RunOption(name="require", help="Refuse the inputs if one of these rules cannot be evaluated.", kind="rules",
               metavar="RULES", default=REQUIRED_RULES, check=True),
-    RunOption(name="fail_on", help="Exit 1 if there are findings of this level or worse; new: only for findings that are "
-              "new, worse or reopened.", default="review", choices=get_args(FailOn)),
+    RunOption(name="fail_on", help="Exit 1 if there are findings of this level or worse; `new` counts only findings "
+              "that are new, worse or reopened.", default="review", choices=get_args(FailOn)),
     RunOption(name="max_rejects", help="Refuse a table with more rejected rows than this.", kind="size", metavar="N|P%",
               default="1%", check=True),
     RunOption(name="allow_empty", help="Accept a table without rows.", kind="switch", default=False, check=True),
@@ -116,7 +115,7 @@ RUN_OPTIONS = (
               check=True),
     RunOption(name="pseudonymize", help="Replace identifiers with keyed tokens in all outputs; dates remain, so the "
               "outputs remain PHI.", metavar="KEYFILE"),
-    RunOption(name="ledger", help="File of the case ledger [default: ledger.sqlite in --out]; new starts another.",
+    RunOption(name="ledger", help="File of the case ledger [default: ledger.sqlite in --out]; `new` starts a new one.",
               metavar="FILE|none|new[:FILE]", check=True),
     RunOption(name="memory", help="Memory to use, such as 2GB; the rest goes to disk.", kind="size", metavar="SIZE",
               default="50%", check=True),

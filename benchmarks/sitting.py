@@ -122,7 +122,7 @@ def hold(size: Size, data: Path, cap: float, say: Callable[[str], None]) -> dict
                 continue
             shutil.rmtree(scratch / "out", ignore_errors=True)
             runs[name].append(measure(CONTESTANTS[name](export, scratch), scratch, cap))
-    runs |= _nights(export, scratch, cap) if size.narrow else {}
+    runs |= _runs(export, scratch, cap) if size.narrow else {}
     load.append(os.getloadavg()[0])
     shutil.rmtree(scratch, ignore_errors=True)
     return {
@@ -139,7 +139,7 @@ def hold(size: Size, data: Path, cap: float, say: Callable[[str], None]) -> dict
     }
 
 
-def _nights(export: Path, scratch: Path, cap: float) -> dict[str, list[dict[str, float]]]:
+def _runs(export: Path, scratch: Path, cap: float) -> dict[str, list[dict[str, float]]]:
     """The first, second and tenth of ten runs into one folder."""
     shutil.rmtree(scratch / "out", ignore_errors=True)
     command = _audit("parquet", *SELECT)(export, scratch)

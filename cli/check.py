@@ -69,7 +69,7 @@ def _tables(inputs: Inputs, settings: Settings, *, show_ids: bool) -> Iterator[s
             doubt = "" if description["verified"] else ", which is not verified: check the columns"
             yield f"  read as {description['system']}{doubt}"
         yield from _files(files)
-        reasons = inputs.tables[table].rejects.group_by("column", "reason").len("count")
+        reasons = inputs.tables[table].rejects_by_reason.group_by("column", "reason").agg(pl.sum("count"))
         common = reasons.sort(-pl.col("count").cast(pl.Int64), "column", "reason").head(_REASONS)
         for column, reason, count in common.iter_rows():
             yield f"  rejected {count:,}: {reason}{f' [{column}]' if column else ''}"

@@ -193,11 +193,11 @@ def quality_page() -> str:
     """Every check of the exports: its page, when it judges, and the section of the specification."""
     parts = [
         "# Checks of the exports",
-        "A run refuses exports, warns about them, or leaves rules unknown where a check finds a problem. `audit98968 check` "
-        "shows what the checks see. `make docs` writes this page from `auditor/quality/`.",
+        "If a check finds a problem, the run refuses the exports, warns about them, or leaves rules unknown. "
+        "`audit98968 check` shows the results. `make docs` writes this page from `auditor/quality/`.",
     ]
     for check in sorted(checks.ALL, key=lambda check: check.code):
-        judged = f"Judged {check.stage.value}; see the [specification]"
+        judged = f"The check runs {check.stage.value}; see the [specification]"
         page = re.sub(r"Source: docs/(\S+)\.$", rf"{judged}(\1).", (check.page or "").strip())
         parts.append(f"## {check.code} {check.name.replace('_', ' ')}\n\n{page}")
     return "\n\n".join(parts) + "\n"

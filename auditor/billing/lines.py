@@ -116,7 +116,7 @@ _NO_VISIT_LINES = pl.DataFrame(
 
 def _visit_lines(others: pl.DataFrame, pairs: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """As `Billing.visit_lines`."""
-    billing = others.filter(pl.col("cpt_code").is_in(policy.lists.visits_among(others["cpt_code"].unique())))
+    billing = others.filter(pl.col("cpt_code").is_in(policy.lists.visit_codes_in(others["cpt_code"].unique())))
     calls = pairs.join(billing, on="row", how="semi").group_by("row").agg(call_ids="call_id")
     return billing.join(calls, on="row", how="left").select(_NO_VISIT_LINES.columns)
 

@@ -4,7 +4,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -13,11 +15,14 @@ import polars as pl
 from auditor.audit_context import AuditContext
 from auditor.engines import KeptRows, NoRows, Progress
 from auditor.engines.partitions import Partitions
+from auditor.engines.spill import Spill
 from auditor.judging.patients import Judged, audited_calls, judge_patients
+from auditor.parsing.duplicates import with_proof
 from auditor.policy import Policy
-from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, without_copies
-from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated_hashes
+from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
+from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated
 from auditor.reading.ingest import Chunk, Chunks, Part, Parts
+from auditor.schema.tables import TABLES
 from auditor.sources import staging
 
 _SHARE = 4
@@ -25,9 +30,6 @@ _SHARE = 4
 
 _AT_ONCE = 2
 """Chunks that are typed at once: polars uses all cores for much of a chunk, and one for the rest."""
-
-_COPIES = 2_000_000
-"""Rows that may be held because others have their ids, beside two for each id."""
 
 _Output = TypeVar("_Output")
 
@@ -58,7 +60,8 @@ class Local:
         share: Callable[[str, float], None] = lambda *_: None,
     ) -> None:
         """Without rows yet. `progress` hears of each stage, `share` how much of it is done."""
-        self._rows = Partitions(None if memory is None else memory // _SHARE, spill_folder)
+        self._limit = None if memory is None else memory // _SHARE
+        self._rows = Partitions(self._limit, spill_folder)
         self._progress, self._share = progress, share
         self._stack, self._spill_folder = ExitStack(), spill_folder
 
@@ -79,32 +82,42 @@ class Local:
         """Scan the keys of a table."""
         self._progress(f"reading {scan.table}")
         source = Chunks(parts, scan.policy, without_billing=scan.without_billing, only=scan.columns)
-        ids: list[pl.Series] = []
+        ids, count = Spill(self._limit, self._spill_folder, "id"), 0
         billed, days = [no_billed_ids()], [no_line_dates()]
-        for hashes, lines, dates in _each(scan, source):
-            ids.append(hashes)
-            billed.append(lines)
-            days.append(dates)
-            self._share(f"reading {scan.table}", source.share)
-        return KeyScanResult(scan, repeated_hashes(ids), pl.concat(billed), pl.concat(days), tuple(source.files))
+        with ids:
+            for hashes, lines, dates in _each(scan, source):
+                ids.add("ids", hashes.to_frame("id"))
+                count += len(hashes)
+                billed.append(lines)
+                days.append(dates)
+                self._share(f"reading {scan.table}", source.share)
+            several = reduce(or_, (repeated(some["id"], count) for (some,) in ids.partitions("ids")))
+        return KeyScanResult(scan, several, pl.concat(billed), pl.concat(days), tuple(source.files))
 
     def type_chunks(self, typer: ChunkTyper, parts: Sequence[Part]) -> PartitionRows:
         """Type a table, and keep the rows that can matter."""
-        self._progress(f"typing {typer.scan.table}")
+        table = typer.scan.table
+        self._progress(f"typing {table}")
         source = Chunks(parts, typer.scan.policy, without_billing=typer.scan.without_billing)
+        repeats = self._stack.enter_context(Spill(self._limit and self._limit // 2, self._spill_folder, "proof"))
         summaries: list[ChunkSummary] = []
         for rows, summary in _each(typer, source):
-            self._rows.add(typer.scan.table, rows)
-            summaries.append(summary)
-            if sum(part.duplicate_keys.height for part in summaries) > 2 * len(typer.repeated) + _COPIES:
-                summaries = without_copies(summaries)
-            self._share(f"typing {typer.scan.table}", source.share)
-        rows, whole = typer.merge(summaries, source.files)
+            self._rows.add(table, rows)
+            repeats.add("keys", summary.duplicate_keys)
+            repeats.add("deferred", with_proof(TABLES[table], summary.deferred_rows))
+            summaries.append(summary.without_repeats())
+            self._share(f"typing {table}", source.share)
+        for keys, deferred_rows in repeats.partitions("keys", "deferred"):
+            rows, summary = typer.resolve(keys, deferred_rows)
+            self._rows.add(table, rows)
+            rejects = tuple(repeats.spill(some.collect()) for some in summary.table.repeated)
+            summaries.append(replace(summary, table=replace(summary.table, repeated=rejects)))
+        whole = typer.whole(summaries, source.files)
         if again := typer.again(whole):
-            self._rows.drop(typer.scan.table)
+            self._rows.drop(table)
+            repeats.remove()
             return self.type_chunks(again, parts)
-        self._rows.add(typer.scan.table, rows)
-        self._progress(f"read {typer.scan.table}: {sum(file.rows for file in whole.files):,} rows")
+        self._progress(f"read {table}: {sum(file.rows for file in whole.files):,} rows")
         return PartitionRows(self._rows, whole)
 
     def judge(self, rows: Mapping[str, KeptRows], context: AuditContext) -> Iterator[Judged]:

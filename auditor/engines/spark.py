@@ -30,6 +30,7 @@ from auditor.parsing.microseconds import HOUR
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates
+from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.reading import ingest, paths
 from auditor.reading import parquet as parquetfile
 from auditor.reading.files import Signature
@@ -162,7 +163,7 @@ class Spark:
         )
         result = KeyScanResult(
             scan,
-            self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False),
+            MembershipFilter(self._fetched(repeated)["id"].cast(pl.Int64).reinterpret(signed=False)),
             self._fetched(billed).cast(pl.String),
             self._fetched(days).with_columns(pl.col(pl.Int64).reinterpret(signed=False)).cast(no_line_dates().schema),
             _files(parts, rows_back, touched, digested=False),
@@ -210,8 +211,7 @@ class Spark:
             for number in sorted({row["record"] for row in found}):
                 frames = {row["kind"]: pl.read_ipc(row["body"]) for row in found if row["record"] == number}
                 counts = dict(frames.pop("counts").iter_rows())
-                absent, unmatched = counts.pop("absent"), counts.pop("unmatched")
-                yield Judged(**frames, inactive=counts, absent=absent, unmatched=unmatched)
+                yield Judged(**frames, unmatched=counts.pop("unmatched"), inactive=counts)
 
     def audited_calls(self, rows: Mapping[str, KeptRows], context: AuditContext) -> pl.Series:
         """Not needed: `--phone-log` is refused with this engine."""

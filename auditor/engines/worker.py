@@ -180,7 +180,7 @@ def judge_part(blanks: Mapping[str, pl.DataFrame], context: AuditContext, record
         found = judge_patients(rows["calls"], rows["visits"], rows.get("claims"), rows[SPANS], context)
         for kind in ("claims", "findings", "evidence", "outcomes", "claimed"):
             yield _message(kind, "", part, getattr(found, kind))
-        counts = [*found.inactive.items(), ("absent", found.absent), ("unmatched", found.unmatched)]
+        counts = [*found.inactive.items(), ("unmatched", found.unmatched)]
         yield _message("counts", "", part, pl.DataFrame(counts, schema=["what", "count"], orient="row"))
 
     return arrow(pl.concat(_guarded(messages(), versions())))

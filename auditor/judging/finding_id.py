@@ -26,8 +26,8 @@ def joined(*columns: str) -> pl.Expr:
 
 def finding_ids(has_code: pl.Expr) -> pl.Expr:
     """The ids of findings; `has_code`: which of them end in the code."""
-    keys = ("rule", "claim_id", "claim_line")
-    return pl.when(has_code).then(joined(*keys, "cpt_code")).otherwise(joined(*keys))
+    code = pl.when(has_code).then(pl.format(":{}", joined("cpt_code"))).otherwise(pl.lit(""))
+    return joined("rule", "claim_id", "claim_line") + code
 
 
 def joined_texts(*texts: str) -> str:

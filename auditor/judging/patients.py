@@ -13,7 +13,6 @@ from auditor.judging.judge import judge as judged
 from auditor.parsing.adjustment_rows import that_are_calls
 from auditor.policy import Policy
 from auditor.quality import relationships
-from auditor.quality.report import QualityReport
 from auditor.rules import ALL
 from auditor.schema.codes import FAMILY
 from auditor.windows import PatientRecords, RecordSets, lines_of
@@ -24,8 +23,7 @@ from auditor.windows.visits import classified
 class Judged:
     """What came of some patients: frames as `findings.py` and `judge.py` describe them, and lines by inactive status.
 
-    `claimed`: as `relationships.claimed_ids`; `absent`: clear claims whose patient is in no visit; `unmatched`:
-    adjustments that found no line.
+    `claimed`: as `relationships.claimed_ids`; `unmatched`: adjustments that found no line.
     """
 
     claims: pl.DataFrame
@@ -34,7 +32,6 @@ class Judged:
     outcomes: pl.DataFrame
     claimed: pl.DataFrame
     inactive: dict[str, int]
-    absent: int
     unmatched: int
 
 
@@ -55,17 +52,17 @@ def judge_patients(
     )
     audited, judgement = _judged(records)
     published = findings.claims_table(audited, judgement, policy, context.identity)
+    ordered = findings.in_order(published)
     inactive = billed.inactive.filter(pl.col("cpt_code").is_in(context.codes) & context.audited)
     return Judged(
         published,
-        findings.findings_table(audited, published, judgement, policy, context.identity),
-        findings.evidence_table(audited, billed.line_calls, judgement, policy, context.identity),
+        findings.findings_table(audited, published, ordered, judgement, policy, context.identity),
+        findings.evidence_table(ordered, billed.line_calls, judgement, policy, context.identity),
         judgement.outcomes,
         relationships.claimed_ids(
-            audited, visits, records.near_providers.drop("family"), with_table=claims is not None
+            audited.with_columns(is_clear=published["disposition"] == "clear"), visits, records.near_providers
         ),
         {status: inactive.filter(pl.col("claim_status") == status).height for status in ("void", "denied")},
-        _absent(audited, published, context.quality) if context.has_visits else 0,
         _unmatched(billed),
     )
 
@@ -105,12 +102,6 @@ def _unmatched(billed: Billing) -> int:
     """Number of adjustments of telephone lines that found no line. Those of other lines are not all read."""
     lines = pl.concat([some.select("cpt_code", "unmatched") for some in (billed.inactive, billed.lines)])
     return int(lines.filter(pl.col("cpt_code").is_in(FAMILY))["unmatched"].sum())
-
-
-def _absent(claims: pl.DataFrame, published: pl.DataFrame, quality: QualityReport) -> int:
-    """Number of clear claims whose patient is in no visit. Joined by `line`: the two frames are sorted differently."""
-    clear = claims.join(published.filter(disposition="clear"), on="line", how="semi")
-    return int((~clear["patient_id"].is_in(quality.exact_matches("patient in visits").implode())).sum())
 
 
 def _near_providers(billed: Billing) -> pl.DataFrame:

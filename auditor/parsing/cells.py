@@ -68,7 +68,7 @@ def _marks(parser: TableParser, column: Column) -> str:
 
 def _without_blanks(parser: TableParser, column: Column, values: pl.Series, byte_range: ByteRange) -> pl.Series:
     """Null for trimmed texts that are blank; those that are not empty are counted."""
-    if byte_range.has_alphanumerics and byte_range.shortest > max(map(len, parser.policy.nulls), default=0):
+    if byte_range.shortest and byte_range.has_alphanumerics and not any(map(byte_range.may_be, parser.policy.nulls)):
         return values
     blank = values.str.contains(blank_pattern(parser.policy.nulls, _marks(parser, column)))
     if not blank.any():

@@ -31,9 +31,7 @@ def is_own_record(spec: TableSpec, columns: list[str]) -> pl.Expr:
 def links(spec: TableSpec, rows: pl.DataFrame) -> dict[str, Any]:
     """What tells whether rows of one line follow one another: `role`, amounts, date, and a hash of the rest (`core`)."""
     if spec.name != "claims":
-        return {"role": pl.lit(None, pl.UInt8), "core": pl.lit(None, pl.UInt64), "processed": pl.lit(None, pl.Date)} | {
-            f"amount {name}": pl.lit(None, pl.Decimal(18, 2)) for name in AMOUNTS
-        }
+        return {}
     acts = pl.col("frequency_code").is_in(["replacement", "void"]).fill_null(False)
     status = pl.col("claim_status")
     of_claim = (
@@ -57,11 +55,13 @@ def core(rows: pl.DataFrame) -> pl.Series:
     return kept.with_columns(pl.col(name).list.join(";") for name in lists).hash_rows()
 
 
-def following(rows: pl.DataFrame, doubtful: pl.Series) -> pl.Series:
+def following(spec: TableSpec, rows: pl.DataFrame, doubtful: pl.Series) -> pl.Series:
     """The hashes (`proof`) of the ids among `doubtful` whose active rows follow one another: they are no conflict.
 
     `rows`: rows of `duplicate_keys`.
     """
+    if spec.name != "claims":
+        return pl.Series(dtype=pl.UInt64)
     of_id = defaultdict(list)
     for row in rows.filter(pl.col("proof").is_in(doubtful.implode()) & (pl.col("role") > 0)).to_dicts():
         of_id[row["proof"]].append(row)

@@ -90,20 +90,15 @@ def _columns(spec: TableSpec, plain: pl.DataFrame) -> dict[str, list[str]]:
     return {name: typed for name, typed in found.items() if name not in spec.key}
 
 
-def drop_copies(keys: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The first of equal rows of `duplicate_keys`, in order, and the rejects of its copies."""
-    first = keys.select(_is_first("id", "whole")).to_series()
-    return keys.filter(first), _as_rejects(keys.filter(~first), DUPLICATE)
-
-
 def resolve(spec: TableSpec, keys: pl.DataFrame) -> Resolution:
     """Resolve rows of `duplicate_keys`, given in order: the first of equal rows is kept."""
-    distinct, copies = drop_copies(keys)
+    is_copy = ~keys.select(_is_first("id", "whole")).to_series()
+    distinct, copies = keys.filter(~is_copy), _as_rejects(keys.filter(is_copy), DUPLICATE)
     first = distinct.select(_is_first(*_ID)).to_series()
     several = distinct.with_row_index("row").filter(pl.col("id").is_in(distinct.filter(~first)["id"].implode()))
     contradictory = several.filter(pl.col("plain").n_unique().over(_ID) > 1)["row"]
     is_valid = pl.repeat(True, distinct.height, dtype=pl.Boolean, eager=True).scatter(contradictory, False)
-    chained = chains.following(distinct, distinct[contradictory]["proof"].unique())
+    chained = chains.following(spec, distinct, distinct[contradictory]["proof"].unique())
     if len(chained):  # records of their own: billing settles which of them stands
         follows = pl.col("proof").is_in(chained.implode()) & (pl.col("role") == 1)
         distinct = distinct.with_columns(id=pl.when(follows).then("plain").otherwise("id"))
@@ -115,11 +110,16 @@ def resolve(spec: TableSpec, keys: pl.DataFrame) -> Resolution:
     return Resolution(kept, representatives, conflicts, pl.concat([_of_conflicts(spec, conflicts), copies]))
 
 
+def with_proof(spec: TableSpec, rows: pl.DataFrame) -> pl.DataFrame:
+    """Typed rows with the `proof` of `duplicate_keys`, which all rows of one id share."""
+    return rows.with_columns(proof=rows.select(spec.key).hash_rows(1))
+
+
 def merge_lists(spec: TableSpec, rows: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
     """The typed rows that are kept, in order: one for each id, with the lists of all its rows united."""
     lists, united = _lists(spec), _united(spec)
     longest = [pl.col(name).max() for name in united if name not in lists]
-    rows = rows.with_columns(proof=rows.select(spec.key).hash_rows(1))  # a record may give several rows
+    rows = with_proof(spec, rows)  # a record may give several rows
     duplicates = rows.join(kept.select(*ROW_SOURCE, *_ID), on=[*ROW_SOURCE, "proof"], maintain_order="left")
     merged = duplicates.group_by(_ID, maintain_order=True).agg(
         pl.exclude(*united, *_ID).first(),

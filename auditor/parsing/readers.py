@@ -56,16 +56,17 @@ def read_column(parser: TableParser, column: Column, values: pl.Series, hints: C
 
     `values`: one for each row, or the codes of the distinct texts that `hints` has for the column.
     """
-    reader = READERS[column.kind]
+    reader, may_be_number = READERS[column.kind], column.kind is Kind.ID
     if not (values.dtype.is_temporal() and reader.keeps_times):
         values, parser.codes = _dictionary_encoded(values, hints.texts.get(column.name), reader.encode)
         byte_range = hints.byte_range(column.name) if parser.codes is None else byte_range_of(values)
         values = cells.clean(parser, column, values, byte_range)
-        if column.kind is Kind.ID:
+        may_be_number = may_be_number and not byte_range.begins_with_capital
+        if may_be_number:
             values = identifiers.without_lost_digits(parser, column, values, byte_range)
     if column.required and values.null_count():
         parser.reject(column.name, f"{column.name} is blank", values.is_null())
-    if column.kind is Kind.ID:
+    if may_be_number:
         values = identifiers.without_keys_of_nothing(parser, column, values)
     if parser.rows and (not values.null_count() or parser.has_row(values.is_not_null())):
         parser.filled.add(column.name)

@@ -15,7 +15,7 @@ from auditor.parsing.instants import ColumnDates, DateCounts
 from auditor.parsing.microseconds import DAY
 from auditor.parsing.readers import blank_row, read_column
 from auditor.parsing.table_parser import ROW_SOURCE, DictionaryColumn, TableParser
-from auditor.parsing.typed_table import UNRECOGNISED, Table, all_rejects
+from auditor.parsing.typed_table import UNRECOGNISED, Table, copies_marked
 from auditor.parsing.vocabularies import status_numbers_hold
 from auditor.policy import Policy
 from auditor.reading.dictionary import ANY_BYTES, ByteRange
@@ -146,7 +146,8 @@ def type_table(extract: Extract, policy: Policy) -> Table:
     table = typed.table()
     if extract.frame.is_empty():  # nothing is blank where nothing is
         table = replace(table, columns=frozenset(extract.spec.columns) & frozenset(extract.frame.columns))
-    return replace(table, rows=rows, rejects=all_rejects(table.rejects, [rejects]), notes=extract.warnings)
+    unusable, notes = copies_marked(table.unusable), extract.warnings
+    return replace(table, rows=rows, unusable=unusable, repeated=(rejects.lazy(),), notes=notes)
 
 
 def _check_spans(parser: TableParser) -> None:

@@ -84,7 +84,7 @@ class LogReader:
         table = typed_table.merge(tables)
         if not any(file.records for file in source.files):  # nothing is blank where nothing is
             table = replace(table, columns=frozenset(name for file in source.files for name in file.mapping))
-        table = replace(table, rejects=typed_table.all_rejects(table.rejects, []))
+        table = replace(table, unusable=typed_table.copies_marked(table.unusable))
         kept = pl.concat(rows)
         present = self.users.filter(pl.col("user").is_in(kept["user"].unique().implode()))
         records = PhoneRecords(merged(kept), present, min(starts, default=None), max(starts, default=None))

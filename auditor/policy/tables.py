@@ -146,16 +146,16 @@ class Lists(PolicyTable):
     qualified: tuple[str, ...]
     may_report_em: tuple[str, ...]
 
-    def no_visits_among(self, codes: Iterable[str]) -> set[str]:
+    def no_visit_codes_in(self, codes: Iterable[str]) -> set[str]:
         """The codes that are listed as no visit, or of the family."""
         no_visit = CodeList.of(self.no_visit)
         return {code for code in codes if code in no_visit or code in FAMILY}
 
-    def visits_among(self, codes: Iterable[str]) -> set[str]:
+    def visit_codes_in(self, codes: Iterable[str]) -> set[str]:
         """The codes of visits and procedures."""
         different = {code for code in codes if code is not None}
         visits, procedures = CodeList.of(self.visit_codes), CodeList.of(self.procedures)
-        no_visit = self.no_visits_among(different)
+        no_visit = self.no_visit_codes_in(different)
         found = {code for code in different if code in visits or (code in procedures and code not in no_visit)}
         return found - set(FAMILY)
 

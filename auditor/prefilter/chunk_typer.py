@@ -11,7 +11,6 @@ from auditor.billing.lines import with_end_and_time
 from auditor.parsing import duplicates, typed_table
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
 from auditor.parsing.instants import ColumnDates
-from auditor.parsing.table_parser import ROW_SOURCE
 from auditor.parsing.typed_chunk import type_rows
 from auditor.parsing.typed_table import Table
 from auditor.parsing.vocabularies import status_numbers_hold
@@ -72,6 +71,10 @@ class ChunkSummary:
     files: tuple[SourceFile, ...] = ()
     blank_ids: Mapping[str, pl.Series] = field(default_factory=dict)
     phone_calls: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_PHONE_CALLS))
+
+    def without_repeats(self) -> "ChunkSummary":
+        """The summary without the rows whose id others may have."""
+        return replace(self, duplicate_keys=self.duplicate_keys.clear(), deferred_rows=self.deferred_rows.clear())
 
     @property
     def date_columns(self) -> dict[str, ColumnDates]:
@@ -155,7 +158,7 @@ class ChunkTyper:
             of_records,
         ]
         table = typed.table()
-        table = replace(table, rejects=detached(table.rejects))
+        table = replace(table, unusable=detached(table.unusable))
         summary = ChunkSummary(
             table,
             detached(duplicate_keys),
@@ -166,11 +169,11 @@ class ChunkTyper:
         )
         return detached(kept), summary
 
-    def merge(self, parts: Sequence[ChunkSummary], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, ChunkSummary]:
-        """Merge the summaries of chunks, in order; also returns the deferred rows that can matter."""
+    def resolve(self, duplicate_keys: pl.DataFrame, deferred_rows: pl.DataFrame) -> tuple[pl.DataFrame, ChunkSummary]:
+        """The deferred rows that are used, and the summary of all rows that share these ids, which are given in order."""
         scan = self.scan
-        ids = duplicates.resolve(TABLES[scan.table], pl.concat([part.duplicate_keys for part in parts]))
-        rows = duplicates.merge_lists(TABLES[scan.table], pl.concat([part.deferred_rows for part in parts]), ids.kept)
+        ids = duplicates.resolve(TABLES[scan.table], duplicate_keys)
+        rows = duplicates.merge_lists(TABLES[scan.table], deferred_rows, ids.kept)
         spans, of_records = self._of_records(ids.representatives)
         if scan.bills:
             of_records = replace(
@@ -178,19 +181,32 @@ class ChunkTyper:
                 billed_used=measure.by_code(ids.representatives["cpt_code"]),
                 billed_rejected=measure.by_code(ids.conflicts["cpt_code"]),
             )
-        whole = profile.merge([*(part.profile for part in parts), of_records])
+        table = typed_table.of_repeats(TABLES[scan.table], scan.blanks.clear(), ids.rejects)
+        calls = self._phone_calls(ids.representatives)
+        return rows, ChunkSummary(table, ids.kept.clear(), rows.clear(), spans, of_records, phone_calls=calls)
+
+    def merge(self, parts: Sequence[ChunkSummary], files: Sequence[SourceFile]) -> tuple[pl.DataFrame, ChunkSummary]:
+        """The summaries of all chunks, in order, as one; also the deferred rows that are used."""
+        keys = pl.concat([part.duplicate_keys for part in parts])
+        deferred_rows = pl.concat([part.deferred_rows for part in parts])
+        rows, of_repeats = self.resolve(keys, deferred_rows)
+        return rows, self.whole([*parts, of_repeats], files)
+
+    def whole(self, parts: Sequence[ChunkSummary], files: Sequence[SourceFile]) -> ChunkSummary:
+        """The summaries of all chunks, in order, and of the rows that share ids, as one."""
+        whole = profile.merge([part.profile for part in parts])
         table = typed_table.merge([part.table for part in parts])
         if files and not any(file.records for file in files):  # nothing is blank where nothing is
             table = replace(table, columns=frozenset(name for file in files for name in file.mapping))
-        return rows, ChunkSummary(
-            replace(table, rejects=typed_table.all_rejects(table.rejects, [ids.rejects])),
-            ids.kept.clear(),
-            rows.clear(),
-            pl.concat([*(part.spans for part in parts), spans]),
-            replace(whole.resolved(self.lookups), claimants=whole.claimants.clear()),
-            tuple(files),
-            {} if self.blank_ids is not None else common_ids.blank_ids(whole),
-            pl.concat([*(part.phone_calls for part in parts), self._phone_calls(ids.representatives)]),
+        first = parts[0].without_repeats()
+        return replace(
+            first,
+            table=replace(table, unusable=typed_table.copies_marked(table.unusable)),
+            spans=pl.concat([part.spans for part in parts]),
+            profile=replace(whole.resolved(self.lookups), claimants=whole.claimants.clear()),
+            files=tuple(files),
+            blank_ids={} if self.blank_ids is not None else common_ids.blank_ids(whole),
+            phone_calls=pl.concat([part.phone_calls for part in parts]),
         )
 
     def again(self, whole: ChunkSummary) -> "ChunkTyper | None":
@@ -246,24 +262,6 @@ class ChunkTyper:
         bounds = coverage_bounds(scan.table, rows, scan.policy, bills=scan.bills, until=self.until)
         counts = measure.counted(calls, checks.counts(scan.table, of_records=True))
         return spans, TableProfile(table=scan.table, counts=counts, coverage=bounds)
-
-
-def without_copies(parts: Sequence[ChunkSummary]) -> list[ChunkSummary]:
-    """Drop copies among deferred rows and add them to the rejects; the last summary has the other deferred rows."""
-    duplicate_keys, copies = duplicates.drop_copies(pl.concat([part.duplicate_keys for part in parts]))
-    deferred_rows = pl.concat([part.deferred_rows for part in parts]).join(
-        duplicate_keys, on=ROW_SOURCE, how="semi", maintain_order="left"
-    )
-    *before, last = (
-        replace(part, duplicate_keys=duplicate_keys.clear(), deferred_rows=deferred_rows.clear()) for part in parts
-    )
-    rejects = pl.concat([last.table.rejects, copies], how="diagonal")
-    return [
-        *before,
-        replace(
-            last, duplicate_keys=duplicate_keys, deferred_rows=deferred_rows, table=replace(last.table, rejects=rejects)
-        ),
-    ]
 
 
 def with_any_id(**members: pl.Series) -> RowFilter:

@@ -10,6 +10,7 @@ from auditor.parsing.duplicates import hashed
 from auditor.parsing.readers import blank_row
 from auditor.parsing.typed_chunk import type_rows
 from auditor.policy import Policy
+from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.reading import ingest
 from auditor.reading.dictionary import detached
 from auditor.reading.ingest import Chunk, SourceFile
@@ -77,13 +78,13 @@ def key_scans(policy: Policy, tables: Collection[str]) -> Iterator[KeyScan]:
 
 @dataclass(frozen=True)
 class KeyScanResult:
-    """`repeated`: the hashes of ids that several rows may have; `billed`: the ids that lines of the family name.
+    """`repeated`: ids that several rows may have, by their hashes; `billed`: the ids that lines of the family name.
 
     `days`: the dates of those lines, and of calls without a code that may be theirs, and the hash of the `claim`.
     """
 
     scan: KeyScan
-    repeated: pl.Series
+    repeated: MembershipFilter
     billed: pl.DataFrame
     days: pl.DataFrame
     files: tuple[SourceFile, ...]
@@ -91,7 +92,7 @@ class KeyScanResult:
 
 def no_keys(scan: KeyScan) -> KeyScanResult:
     """The keys of a table that was not given."""
-    return KeyScanResult(scan, repeated_hashes([]), no_billed_ids(), no_line_dates(), ())
+    return KeyScanResult(scan, repeated(pl.Series(dtype=pl.UInt64), 0), no_billed_ids(), no_line_dates(), ())
 
 
 def no_billed_ids() -> pl.DataFrame:
@@ -104,8 +105,7 @@ def no_line_dates() -> pl.DataFrame:
     return pl.DataFrame(schema={"claim": pl.UInt64, "day": pl.Date})
 
 
-def repeated_hashes(ids: list[pl.Series]) -> pl.Series:
-    """The hashes that occur more than once. The ids are let go: of a large table they are much."""
-    in_order = pl.concat([pl.Series(dtype=pl.UInt64), *ids]).sort()
-    ids.clear()
-    return in_order.filter(in_order == in_order.shift(1)).unique()
+def repeated(ids: pl.Series, room: int) -> MembershipFilter:
+    """The hashes that occur more than once among some of a table's, which are so many (`room`)."""
+    in_order = ids.sort()
+    return MembershipFilter(in_order.filter(in_order == in_order.shift(1)), room)

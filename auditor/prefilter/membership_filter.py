@@ -3,6 +3,8 @@
 There are no false negatives, and few false positives. Every process of one version gives the same answers.
 """
 
+from copy import copy
+
 import polars as pl
 
 _MOST_BITS, _SPARE_BITS, _SPARE_BITS_OF_RANGES = 24, 7, 4
@@ -12,22 +14,19 @@ _MOST_BITS, _SPARE_BITS, _SPARE_BITS_OF_RANGES = 24, 7, 4
 class MembershipFilter:
     """A one-hash Bloom filter of texts, or of hashes."""
 
-    def __init__(self, members: pl.Series) -> None:
-        """Nulls are no members."""
-        self._members = members
+    def __init__(self, members: pl.Series, room: int = 0) -> None:
+        """Nulls are no members. `room`: how many there may be once it is united with others."""
         present = members.drop_nulls()
-        self._bits = _bits(len(present), _SPARE_BITS)
+        self._bits = _bits(max(room, len(present)), _SPARE_BITS)
         blank = pl.repeat(False, 1 << self._bits, dtype=pl.Boolean, eager=True)
         self._marks = blank.scatter(_slots(present, self._bits).unique(), True)
         self._is_empty = present.is_empty()
 
-    def __len__(self) -> int:
-        """How many were given."""
-        return len(self._members)
-
-    def __reduce__(self) -> tuple[type["MembershipFilter"], tuple[pl.Series]]:
-        """Made anew in another process: the members are smaller than the marks."""
-        return MembershipFilter, (self._members,)
+    def __or__(self, other: "MembershipFilter") -> "MembershipFilter":
+        """The members of both, which have the same room."""
+        united = copy(self)
+        united._marks, united._is_empty = self._marks | other._marks, self._is_empty and other._is_empty
+        return united
 
     def may_contain(self, values: pl.Series) -> pl.Series:
         """A mask of the values that may be members; null is none."""

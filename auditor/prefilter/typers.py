@@ -14,7 +14,6 @@ from auditor.policy import Policy
 from auditor.prefilter import chunk_typer
 from auditor.prefilter.chunk_typer import ChunkTyper, RowFilter
 from auditor.prefilter.key_scan import KeyScanResult
-from auditor.prefilter.membership_filter import MembershipFilter
 from auditor.quality import relationships
 from auditor.rules.rule import Rule
 from auditor.windows import bounds
@@ -110,7 +109,7 @@ class Typers:
             earlier = relationships.lookups_of_previous_records(table, self.related, with_claims=self.with_claims)
         return ChunkTyper(
             scan=result.scan,
-            repeated=MembershipFilter(result.repeated),
+            repeated=result.repeated,
             row_filter=near,
             with_spans=any(rule.over == "overlap" for rule in self.rules),
             lookups={**relationships.lookups(ids), **earlier},

@@ -1,9 +1,9 @@
 """An id belongs to one record, and not to most rows.
 
-What it checks: group ids that more than half of the 20 filled rows or more of a column hold, where it has 10 different
-values or more.
+What it checks: group ids that more than half of the filled rows of a column have, if the column has at least 20 filled
+rows and 10 different values.
 
-Why it matters: such an id may mean that nothing was entered. What a group shows gives review at most.
+Why it matters: such an id may mean that nothing was entered. A relation by group then supports review at most.
 
 What to do: correct the ids in the export, or leave the default value blank.
 

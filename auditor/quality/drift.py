@@ -2,7 +2,8 @@
 
 What it checks: calendar months that this run and the run before cover wholly, in each table and in its audited claims. It
 warns about a month that lost or gained 10 rows or more, more than 5%, and more than four times the usual change. The usual
-change is the median, without its sign, over the last 20 runs on other inputs; with fewer than five, the first two count.
+change is the median of the absolute changes in the last 20 runs on other inputs; with fewer than five such runs, only the
+first two limits apply.
 
 Why it matters: an export that lost a part of its rows below the limit of `--max-shrink` still hides visits and claims.
 

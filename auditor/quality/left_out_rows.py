@@ -1,7 +1,7 @@
 """The policy's [rows] and repeated headers leave out what they should.
 
-What it checks: words of `[rows.TABLE]` that no row has, but for those of a source that ships, and records that repeat the
-header, as in files that were put together.
+What it checks: words of the policy's own `[rows.TABLE]` that no row has, and records that repeat the header, as in files
+that were concatenated.
 
 Why it matters: with a word that is written differently in the export, the wrong rows are audited. Rows that are left out
 count for nothing.

@@ -1,13 +1,12 @@
 """Visits use the problem ids and diagnoses of calls and claims.
 
-What it checks: whether the different problem ids (or diagnosis categories) of the visits, and those of calls and claims,
-have hardly any in common.
+What it checks: whether the visits, and the calls and claims, share problem ids (or diagnosis categories).
 
 Why it matters: a visit is related to a call by its problem or diagnosis. If the two exports use different vocabularies,
-none ever matches, and no visit seems related.
+no id matches, and no visit seems related.
 
-What to do: export the same kind of id in both. From 20 different ones on each side, with fewer than 1 in 20 shared, the
-column relates no visit to a claim, and no provider or group shows that it does.
+What to do: export the same kind of id in both. If each side has 20 or more different ids and fewer than 1 in 20 are
+shared, the audit does not compare them. A relation that would rest on them is then unknown.
 
 Source: docs/specification.md#links-in-another-vocabulary.
 """

@@ -147,14 +147,14 @@ def large_ids(typed: TypedChunk) -> dict[str, LargeIds]:
     """As in the profile, of columns with an id above 2^53."""
     found = {}
     for name, column in typed.spec.columns.items():
-        if column.kind is not Kind.ID or name not in typed.parser.columns:
+        if column.kind is not Kind.ID or name not in typed.parser.columns or typed.byte_range(name).begins_with_capital:
             continue
-        if large := large_among(typed.parser.columns[name].values):
+        if large := large_ids_in(typed.parser.columns[name].values):
             found[name] = large
     return found
 
 
-def large_among(ids: pl.Series) -> LargeIds | None:
+def large_ids_in(ids: pl.Series) -> LargeIds | None:
     """The ids above 2^53, if there is one."""
     long = ids.filter((ids.str.len_bytes() >= _LARGE_DIGITS).fill_null(False))
     if long.is_empty():
@@ -180,7 +180,7 @@ def _of_other_lines(typed: TypedChunk, policy: Policy, *, visits: bool) -> pl.Se
         return codes.is_not_null() & ~codes.is_in(FAMILY).fill_null(False)
     rows = typed.columns("claim_status", "frequency_code")
     active = (pl.col("claim_status") == "active") & pl.col("frequency_code").ne_missing("void")
-    return codes.is_in(policy.lists.visits_among(codes.unique())).fill_null(False) & rows.select(active).to_series()
+    return codes.is_in(policy.lists.visit_codes_in(codes.unique())).fill_null(False) & rows.select(active).to_series()
 
 
 def _notable_patients(typed: TypedChunk, hashes: pl.Series, policy: Policy) -> dict[str, int]:

@@ -47,7 +47,7 @@ def may_look_like_placeholder(patients: pl.Series, extent: ByteRange, policy: Po
     `extent`: the bytes of the ids.
     """
     words = ["unknown", "test", *(word.casefold() for word in policy.ids.placeholders)]
-    if extent.begins_with_capital and extent.shortest > max(map(len, words)):
+    if extent.begins_with_capital and not any(map(extent.may_be, words)):
         return pl.repeat(False, len(patients), dtype=pl.Boolean, eager=True)
     listed = "|".join(map(re.escape, words))
     return patients.str.contains(rf"(?i)^(?:0|-1|9{{3,}}|{listed})$|{SCIENTIFIC}|[^\x00-\x7f]")

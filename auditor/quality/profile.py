@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import NamedTuple, TypeVar
 
+import numpy as np
 import polars as pl
 
 from auditor.parsing.instants import DateCounts
@@ -171,10 +172,16 @@ def merge(profiles: Sequence[TableProfile]) -> TableProfile:
 
 def smallest(hashes: pl.Series) -> pl.Series:
     """The KMV sketch of a column: the smallest of its different hashes, sorted."""
-    few = hashes.bottom_k(4 * SKETCH_SIZE).drop_nulls().unique()
-    if len(few) < SKETCH_SIZE < len(hashes) // 4:
-        few = hashes.drop_nulls().unique()
-    return few.bottom_k(SKETCH_SIZE).sort()
+    values, some = hashes.drop_nulls().to_numpy(), 4 * SKETCH_SIZE
+    if len(values) > some and len(found := _different(np.partition(values, some)[:some])) >= SKETCH_SIZE:
+        return found.head(SKETCH_SIZE)
+    return _different(values).head(SKETCH_SIZE)
+
+
+def _different(values: np.ndarray) -> pl.Series:
+    """The different ones, sorted; `numpy.unique` hashes them, which takes ten times as long."""
+    in_order = np.sort(values)
+    return pl.Series(in_order[np.append(True, in_order[1:] != in_order[:-1])[: len(in_order)]])
 
 
 def _added(parts: Iterable[Mapping[_Key, int]]) -> dict[_Key, int]:

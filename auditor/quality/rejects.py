@@ -1,6 +1,6 @@
 """Nearly all rows can be used.
 
-What it checks: whether a table has rows, whether more of its rows are rejected (duplicates aside) than `--max-rejects`
+What it checks: whether a table has rows, whether more of its rows are rejected (without duplicates) than `--max-rejects`
 allows, and whether more of its rows with an audited code are.
 
 Why it matters: a rejected visit is not found, and a rejected call is not audited. Many rejects usually
@@ -38,15 +38,15 @@ def judge(exports: Exports) -> Iterator[Issue]:
             yield _no_rows(name, paths, exports)
         used, rejected_billed = billed(exports.profiles[name], settings.codes) if name in exports.profiles else (0, 0)
         for rejected, total, kind in (
-            (table.faulty.height, rows, "rows"),
+            (int(table.faulty["count"].sum()), rows, "rows"),
             (rejected_billed, used + rejected_billed, "billed rows"),
         ):
             if rejected > _allowed(settings.max_rejects, total):
                 yield CHECK.refuse(
                     f"{name}: {rejected} of {total} {kind} were rejected, more than --max-rejects {settings.max_rejects}; "
-                    f"the most frequent reasons: {'; '.join(_most_frequent(table.faulty['reason']))}",
+                    f"the most frequent reasons: {'; '.join(_most_frequent(table.faulty))}",
                     f"{_way_out(name, table.faulty, exports.files[name])}`audit98968 check` shows the rest"
-                    + _null_word(table.faulty["reason"]),
+                    + _null_word(table.faulty),
                     table=name,
                 )
 
@@ -68,8 +68,8 @@ def _no_rows(table: str, paths: str, exports: Exports) -> Issue:
 
 def _way_out(name: str, faulty: pl.DataFrame, files: Sequence[SourceFile]) -> str:
     """How to leave out rows that are no records, where a required cell is blank in the most of them."""
-    common = faulty["reason"].value_counts().sort("count", "reason", descending=[True, False])["reason"].first()
-    column = str(common).removesuffix(" is blank")
+    common = next(iter(_most_frequent(faulty)), "")
+    column = common.removesuffix(" is blank")
     headers = next((file.mapping[column] for file in files if column in file.mapping), ())
     if common != f"{column} is blank" or len(headers) != 1:
         return ""
@@ -84,14 +84,15 @@ def billed(profile: TableProfile, codes: Sequence[str]) -> tuple[int, int]:
     return used, rejected
 
 
-def _most_frequent(reasons: pl.Series) -> list[str]:
-    counts = reasons.value_counts().sort("count", "reason", descending=[True, False])
+def _most_frequent(faulty: pl.DataFrame) -> list[str]:
+    counts = faulty.group_by("reason").agg(pl.sum("count")).sort("count", "reason", descending=[True, False])
     return counts["reason"].head(_REASONS).to_list()
 
 
-def _null_word(reasons: pl.Series) -> str:
+def _null_word(faulty: pl.DataFrame) -> str:
     """What to do where a value that means a blank repeats."""
-    unread = reasons.filter(reasons.str.contains(" is not a")).is_duplicated().any()
+    counts = faulty.filter(pl.col("reason").str.contains(" is not a")).group_by("reason").agg(pl.sum("count"))
+    unread = (counts["count"] > 1).any()
     return (
         "; if a value that cannot be read repeats and means a blank, add it to `nulls` in the policy" if unread else ""
     )

@@ -45,6 +45,8 @@ class Relationship:
 _VISITS = ("LBK001", "LBK002", "LAH001", "LAH002", "EXC001")
 _CALLS = ("INT001", "INT002", "the rules that read the call")
 _PATIENTS, _PROVIDERS = "patients of audited claims", "providers of audited claims"
+_CALLS_NAMED, _CALLS_OF_VISITS = "calls that audited claims name", "calls that visits came from"
+_VISITS_NAMED = "visits that calls name"
 RELATIONSHIPS = (
     Relationship("patient in visits", "patient_id", _PATIENTS, "visits.patient_id", _VISITS, refused=True),
     Relationship(
@@ -55,13 +57,11 @@ RELATIONSHIPS = (
     Relationship("provider in lines", "provider_id", _PROVIDERS, "lines.provider_id", ("FRQ001", "FRQ002", "EXC001")),
     Relationship("provider in visits", "provider_id", _PROVIDERS, "visits.provider_id", ("LBK002", "EXC001")),
     Relationship("provider in providers", "provider_id", _PROVIDERS, "providers.provider_id", ("ELG003", "ELG004")),
-    Relationship("call in calls", "call_id", "calls that audited claims name", "calls.call_id", _CALLS, refused=True),
+    Relationship("call in calls", "call_id", _CALLS_NAMED, "calls.call_id", _CALLS, refused=True),
     Relationship("patient in calls", "patient_id", _PATIENTS, "calls.patient_id", _CALLS, refused=True),
     Relationship("provider in calls", "provider_id", _PROVIDERS, "calls.provider_id", _CALLS, refused=True),
-    Relationship(
-        "call in visits", "call_id", "calls that visits came from", "calls.call_id", ("LBK001", "LAH001", "LAH002")
-    ),
-    Relationship("visit in visits", "visit_id", "visits that calls name", "visits.visit_id", ("LBK001", "LBK002")),
+    Relationship("call in visits", "call_id", _CALLS_OF_VISITS, "calls.call_id", ("LBK001", "LAH001", "LAH002")),
+    Relationship("visit in visits", "visit_id", _VISITS_NAMED, "visits.visit_id", ("LBK001", "LBK002")),
 )
 CLAIMED = {"call_id": "call in calls", "patient_id": "patient in calls", "provider_id": "provider in calls"}
 """Columns of claims whose ids the calls have, and the relationships."""
@@ -105,43 +105,26 @@ def near_providers(lines: pl.DataFrame) -> pl.DataFrame:
     return pairs.join(there, on=["patient_id", "text"], how="semi").select("patient_id", "provider_id", "how").unique()
 
 
-def claimed_ids(claims: pl.DataFrame, visits: pl.DataFrame, near: pl.DataFrame, *, with_table: bool) -> pl.DataFrame:
-    """The ids of audited claims that are sought: `pair`, `value`, the `claims` that have it, and `how` one is near.
+def claimed_ids(claims: pl.DataFrame, visits: pl.DataFrame, near: pl.DataFrame) -> pl.DataFrame:
+    """The ids of audited claims that are sought.
 
-    `visits`: those of the claims' patients; `near`: as `near_providers`; `with_table`: the claims come
-    from a claims table.
+    What they are `of` (the `first` of relationships), `value`, the `claims` that have it and those of them that are
+    `clear`, and `how` one is near. `claims` have `is_clear`; `visits`: those of the claims' patients; `near`: as
+    `near_providers`.
     """
-    columns = {
-        "patient in visits": "patient_id",
-        "patient in lines": "patient_id",
-        "patient in other lines": "patient_id",
-        "patient in billed visits": "patient_id",
-        "provider in lines": "provider_id",
-        "provider in visits": "provider_id",
-        "provider in providers": "provider_id",
-    }
-    if with_table:
-        columns |= {
-            "call in calls": "own_call_id",
-            "patient in calls": "patient_id",
-            "provider in calls": "provider_id",
-        }
-    ids_by_relationship = {pair: claims[column] for pair, column in columns.items()}
-    ids_by_relationship["visit in visits"] = claims["related_visit_ids"].explode()
-    counted = pl.concat(
-        ids.drop_nulls()
-        .alias("value")
-        .value_counts(name="claims")
-        .select(pair=pl.lit(pair), value="value", claims="claims")
-        for pair, ids in ids_by_relationship.items()
-    )
-    came_from = visits.filter(pl.col("patient_id").is_in(claims["patient_id"].implode())).select(
-        pair=pl.lit("call in visits"), value="originating_call_id", claims=pl.lit(0, pl.UInt32)
-    )
-    providers = near.join(claims, on=["patient_id", "provider_id"], how="semi").select(
-        pair=pl.lit("provider in lines"), value="provider_id", claims=pl.lit(0, pl.UInt32), how="how"
-    )
-    return pl.concat([counted, came_from.drop_nulls().unique(), providers.unique()], how="diagonal")
+    rows = claims.lazy().select("patient_id", "provider_id", "own_call_id", "related_visit_ids", "is_clear")
+    named = rows.select(pl.col("related_visit_ids").alias("value"), "is_clear").explode("value")
+    columns = {_PATIENTS: "patient_id", _PROVIDERS: "provider_id", _CALLS_NAMED: "own_call_id"}
+    sought = {of: rows.select(pl.col(column).alias("value"), "is_clear") for of, column in columns.items()}
+    counts = [
+        found.group_by("value").agg(of=pl.lit(of), claims=pl.len(), clear=pl.col("is_clear").sum())
+        for of, found in {**sought, _VISITS_NAMED: named}.items()
+    ]
+    came_from = visits.lazy().select("patient_id", value="originating_call_id").drop_nulls()
+    came_from = came_from.join(rows, on="patient_id", how="semi").select("value", of=pl.lit(_CALLS_OF_VISITS)).unique()
+    providers = near.lazy().join(rows, on=["patient_id", "provider_id"], how="semi")
+    providers = providers.select("how", value="provider_id", of=pl.lit(_PROVIDERS)).unique()
+    return pl.concat([*counts, came_from, providers], how="diagonal").drop_nulls("value").collect()
 
 
 def match_rates(
@@ -150,21 +133,26 @@ def match_rates(
     """How many different ids of each pair are sought and found, in the pairs' order; those of lines where some are near.
 
     `pair`, `values`, `found`, `near`, `how` (what most nearly equal ones differ in), `missed` (not
-    found, of many claims). `parts` as `claimed_ids`; `ids`: pair (`name`), `value` and `how`, as in the profile;
-    `exists`: columns as `table.column`; `calls`: the hashes of all calls' ids.
+    found, of many claims), `clear` (clear claims whose id is not found). `parts` as `claimed_ids`; `ids`: pair (`name`),
+    `value` and `how`, as in the profile; `exists`: columns as `table.column`; `calls`: the hashes of all calls' ids.
     """
-    counts = []
-    for pair in (pair for pair in RELATIONSHIPS if pair.second in exists or pair.name in OF_LINES):
-        values = pl.concat(part.filter(pair=pair.name) for part in parts).group_by("value").agg(pl.sum("claims"))
+    claimed, counts, summed = pl.concat(parts), [], pl.sum("claims", "clear")
+    by_kind = claimed.partition_by("of", as_dict=True).items()
+    sums = {of: rows.group_by("value").agg(summed) for (of,), rows in by_kind}
+    for pair in RELATIONSHIPS:
+        of_lines, of_calls = pair.name in OF_LINES, pair.name in CLAIMED.values()
+        if not (of_lines or pair.second in exists) or (of_calls and "claims" not in exists):
+            continue
         matches = ids.filter(name=pair.name).select("value", "how")
         if pair.name == "provider in lines":
-            matches = pl.concat(
-                part.filter(pl.col("how").is_not_null()).select("value", "how") for part in parts
-            ).unique()
+            matches = claimed.filter(pl.col("how").is_not_null()).select("value", "how").unique()
+        values = sums.get(pair.first, claimed.select("value", summed).clear())
+        if of_lines and matches.filter(pl.col("how") != "").is_empty():
+            values = values.clear()
         if pair.name == "call in visits":
             matches = ids.filter(pl.col("name").is_in(ORIGINS)).select("how", value="text").drop_nulls()
-            named = matches.select("value", claims=pl.lit(0, pl.UInt32)).unique()
-            values = pl.concat([values, named.join(values, on="value", how="anti")])
+            named = matches.select("value").unique().join(values, on="value", how="anti")
+            values = pl.concat([values, named], how="diagonal")
             came_from = IdSet(values["value"])
             found = came_from.of(came_from.exact_matches(calls)).select("value", how=pl.lit(""))
             matches = pl.concat([matches.select("value", "how"), found])
@@ -183,4 +171,5 @@ def _match_rate(values: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
         near=pl.col("how").count(),
         how=pl.col("how").drop_nulls().mode().sort().first(),
         missed=(~pl.col("exact") & (pl.col("claims") >= MANY_CLAIMS)).sum(),
+        clear=pl.col("clear").filter(~pl.col("exact")).sum(),
     )

@@ -5,6 +5,7 @@ Source: docs/specification.md#data-quality.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import polars as pl
@@ -79,13 +80,19 @@ class QualityReport:
             return pl.lit(self.is_rounded("group_id"))
         return pl.col(group).hash().is_in(pl.concat(self.common_groups.values()).implode()).fill_null(False)
 
+    @cached_property
+    def _matches(self) -> Mapping[tuple[object, ...], pl.Series]:
+        """The ids by relationship, and whether they match exactly."""
+        ids = self.ids.lazy().select("name", "value", exact=pl.col("how") == "").unique().collect()
+        return {key: rows["value"] for key, rows in ids.partition_by("name", "exact", as_dict=True).items()}
+
     def normalized_matches(self, pair: str) -> pl.Series:
         """The ids of a relationship that match an id of the second column only once both are normalized."""
-        return self.ids.filter((pl.col("name") == pair) & (pl.col("how") != ""))["value"].unique()
+        return self._matches.get((pair, False), self.ids["value"].clear())
 
     def exact_matches(self, pair: str) -> pl.Series:
         """The ids of a relationship that match exactly."""
-        return self.ids.filter((pl.col("name") == pair) & (pl.col("how") == ""))["value"].unique()
+        return self._matches.get((pair, True), self.ids["value"].clear())
 
     def previous_records_present(self) -> pl.DataFrame:
         """The records of earlier findings that the inputs still hold: kind and id."""

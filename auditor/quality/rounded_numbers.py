@@ -1,10 +1,10 @@
 """Ids keep all of their digits.
 
-What it checks: id columns with 3 different ids or more above 9,007,199,254,740,992, of which all are numbers that a double
-holds exactly, where the chance of that is below 1 in 1,000.
+What it checks: id columns with at least 3 different ids above 9,007,199,254,740,992, if all of these are numbers that a
+double-precision float represents exactly, and the chance of that is below 1 in 1,000.
 
 Why it matters: a program that reads ids as numbers rounds those of 17 digits or more. Two records may then have one id.
-What is joined by such a column gives review at most.
+Ids that match in such a column support review at most.
 
 What to do: export the ids as text. If they end in zero bits by design, name the column in the policy (`[ids] exact`).
 
@@ -19,7 +19,7 @@ import polars as pl
 from auditor.parsing.identifiers import MEANS
 from auditor.policy import Policy
 from auditor.quality.issue import Check, Exports, Issue
-from auditor.quality.measure import large_among
+from auditor.quality.measure import large_ids_in
 from auditor.quality.profile import LargeIds, Profiles
 from auditor.schema.tables import TABLES
 
@@ -34,7 +34,7 @@ def look_rounded(ids: LargeIds) -> bool:
 
 def rounded(profiles: Profiles, providers: pl.DataFrame, policy: Policy) -> frozenset[str]:
     """The columns, as `table.column`, whose ids look like rounded numbers and that the policy does not name."""
-    of_providers = {name: large_among(providers[name]) for name in ("provider_id", "group_id")}
+    of_providers = {name: large_ids_in(providers[name]) for name in ("provider_id", "group_id")}
     found = {table: profile.large_ids for table, profile in profiles.items()}
     found["providers"] = {name: ids for name, ids in of_providers.items() if ids}
     return frozenset(

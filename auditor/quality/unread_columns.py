@@ -1,4 +1,4 @@
-"""No column that tells which rows count is left unread.
+"""The audit reads every column that says which rows count.
 
 What it checks: columns with two different values or more that nothing reads, and whose headers speak of deleted,
 canceled, rescheduled, void, inactive, or adjusted rows, of types of transactions or records, or of time zones.

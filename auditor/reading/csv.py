@@ -29,8 +29,8 @@ CHUNK = 1 << 25
 """Bytes of text in a chunk."""
 _LONGEST = 64_000_000
 """Bytes of a record."""
-_SAMPLE = 1 << 20
-"""Bytes from which columns with few distinct values are detected."""
+_SAMPLE, _LEAST_SAMPLE = 1 << 20, 1 << 15
+"""Bytes from which columns with few distinct values are detected: at most, and at least."""
 _ROWS_PER_VALUE = 20
 """Least rows per distinct value in such a column."""
 
@@ -180,6 +180,16 @@ def read_columns(text: CsvText, positions: Sequence[int], repeating: Collection[
         yield _numbered(tables, low_cardinality or (), before)
 
 
+def read_table(text: CsvText, positions: Sequence[int]) -> pa.Table:
+    """All records of a small file. Raises ArrowInvalid where they are more than a chunk, or to be read one by one."""
+    tables = [pa.table({str(position): pa.array([], pa.large_string()) for position in positions})]
+    for data, quotes in _pieces(text):
+        if quotes is None or sum(table.nbytes for table in tables) > text.chunk:
+            raise pa.ArrowInvalid
+        tables += [_fast(text, data, positions, quotes, ())] if len(data) else []
+    return pa.concat_tables(tables)
+
+
 def _pieces(text: CsvText) -> Iterator[tuple[memoryview, _Quotes | None]]:
     """Pieces of whole records, at least one; None for the last one if the rest of the text belongs to it too."""
     data, size, ended, first = b"", piece(text.chunk), False, True
@@ -256,6 +266,8 @@ def _low_cardinality(
     text: CsvText, data: memoryview, positions: Sequence[int], repeating: Collection[int]
 ) -> list[str]:
     """The columns of `repeating` that hold few values, as far as the first records tell."""
+    if len(data) < _LEAST_SAMPLE:
+        return []
     sample = bytes(data[:_SAMPLE])
     sample = sample[: _last_end(sample)]
     try:

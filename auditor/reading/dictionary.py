@@ -61,6 +61,12 @@ class ByteRange(NamedTuple):
             return self.first >= ord("1")
         return self.least >= ord("0") and self.begins_with_capital
 
+    def may_be(self, word: str) -> bool:
+        """Whether one of the texts may be a word, in capitals or not."""
+        signs = (word.casefold(), word.casefold().upper())
+        within = (any(self.least <= ord(sign) <= self.greatest for sign in both) for both in zip(*signs, strict=False))
+        return len(word.casefold()) >= self.shortest and all(within)
+
     def __or__(self, other: "ByteRange") -> "ByteRange":
         """The range of both texts."""
         least, greatest, first, shortest = zip(self, other, strict=True)
@@ -173,9 +179,12 @@ def _recoded(values: pl.Series, texts: pl.Series, codes: dict[str | None, int]) 
 
 
 def detached(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same rows with texts of their own: a filtered column holds on to all texts of the one that it came from."""
+    """The same rows with texts of their own: a filtered column holds on to all texts of the one that it came from.
+
+    All rows share the one text of `source_file`, which would take room in each.
+    """
     sizes = frame.select(cs.string().str.len_bytes().max()).row(0, named=True)
-    long = [name for name, size in sizes.items() if (size or 0) > _INLINE]
+    long = [name for name, size in sizes.items() if (size or 0) > _INLINE and name != "source_file"]
     if not long:
         return frame
     return frame.with_columns(pl.DataFrame(frame.select(long).to_arrow(compat_level=pl.CompatLevel.oldest())))

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
@@ -38,6 +40,10 @@ _LONGEST = 1_000_000
 """Bytes of a cell."""
 _SMALL_FILE = 200_000
 """Rows of small files that are one chunk: each chunk costs some 30 ms, whatever its size."""
+_HELD, _HELD_PER_BYTE = 1 << 25, 8
+"""Bytes of a table's rows that are held between two readings, about, and those for one byte of its files."""
+_MOST_SPLITS = 30
+"""Attempts to read small files at once."""
 _CELL = 8
 """Bytes of a cell of a Parquet file, at least, once it is read."""
 
@@ -60,7 +66,7 @@ class Part:
     """A file of a table. `address`: where it is not on this machine. `buffer`: all of what can be read only once.
 
     `staged`: what the file holds that the program wrote itself, of a source of another kind. `groups`: the row groups of a
-    Parquet file that are read (None: all).
+    Parquet file that are read (None: all). `held`: what was made of it and of the small files after it.
     """
 
     table: str
@@ -69,6 +75,7 @@ class Part:
     buffer: BinaryIO | None = None
     staged: Staged | None = None
     groups: range | None = None
+    held: Sequence["Chunk | SourceFile"] | None = None
 
     @property
     def origin(self) -> Path:
@@ -220,15 +227,85 @@ def read_part(
     except MemoryError:
         problem = "there is not enough memory to read it; export it in several files or as Parquet"
         raise InputRefused(f"{source_name}: {problem}") from None
-    mapping = {column: tuple(columns.names[p] for p in many) for column, many in columns.mapped.positions.items()}
-    file = SourceFile(path, size, digest, rows, mapping, columns.unused, part.origin, touched, facts)
+    file = _source_file(part, columns, (size, digest), rows, touched, facts, is_parquet=is_parquet)
     if not (staged := part.staged):
-        yield replace(file, kind="parquet" if is_parquet else "csv")
+        yield file
         return
     kind = staged.location.kind.name
     yield replace(
         file, bytes=staged.bytes, sha256=staged.sha256, signature=None, kind=kind, understood=staged.understood
     )
+
+
+def _source_file(
+    part: Part,
+    columns: Layout,
+    size_and_digest: tuple[int, str],
+    rows: int,
+    touched: Signature | None,
+    facts: FileFacts,
+    *,
+    is_parquet: bool,
+) -> SourceFile:
+    mapping = {column: tuple(columns.names[p] for p in many) for column, many in columns.mapped.positions.items()}
+    kind = "parquet" if is_parquet else "csv"
+    return SourceFile(
+        part.shown, *size_and_digest, rows, mapping, columns.unused, part.origin, touched, facts, kind=kind
+    )
+
+
+def _read_together(parts: Sequence[Part], policy: Policy, *, without_billing: bool) -> list[Chunk | SourceFile] | None:
+    """What `read_part` makes of small files, with one chunk for all: their rows are looked at together.
+
+    None where the columns differ, or something is to be said of one of the files. Raises what reading them raises.
+    """
+    found: Layout | None = None
+    tables: list[pa.Table] = []
+    read: list[tuple[tuple[int, str], Signature | None, bool]] = []
+    for part in parts:
+        with part.opened(part.where) as (stream, touched):
+            source = Source(part.where, stream, expansion=policy.max_expansion)
+            if not (columns := _small_table(part, source, policy, found, ignored(part.table, without_billing))):
+                return None
+            found, table = columns
+            tables.append(table)
+            read.append((source.finish(), touched, source.head in PARQUET))
+    assert found
+    counts = [table.num_rows for table in tables]
+    rows, hints = parquetfile.together(found.where, tables)
+    numbers = np.concatenate([np.arange(1, count + 1, dtype=np.uint32) for count in counts])
+    rows, hints, facts = found.records(rows.with_columns(record=pl.Series(numbers)), hints)
+    if facts.left_out:
+        return None
+    paths = pl.Series([part.shown for part in parts]).gather(np.repeat(np.arange(len(parts)), counts))
+    hints = of_canonical(hints, found.wanted)
+    frame = canonical(found.where, rows.with_columns(source_record="record", source_file=paths), found.wanted, hints)
+    facts += FileFacts(zoned=zoned(frame))
+    files = (
+        _source_file(part, found, size_and_digest, count, touched, facts, is_parquet=is_parquet)
+        for part, count, (size_and_digest, touched, is_parquet) in zip(parts, counts, read, strict=True)
+    )
+    return [Chunk(frame, _NO_REJECTS, 1.0, hints), *files]
+
+
+def _small_table(
+    part: Part, source: Source, policy: Policy, found: Layout | None, ignored: frozenset[str]
+) -> tuple[Layout, pa.Table] | None:
+    """The columns of a small file by their places; None for one that differs from the files before it, or is not plain.
+
+    `found`: what the columns of those files are for.
+    """
+    opened = (_footer if source.head in PARQUET else _text)(part, source, policy)
+    found = found or layout(part.where, part.table, policy, opened.headers, {}, ignored, None)
+    if opened.headers != found.names or of_path(part.origin) or not found.is_plain:
+        return None
+    if isinstance(opened, csvfile.CsvText):
+        return found, csvfile.read_table(opened, found.read)
+    if opened.int96 or len(opened.headers) * sum(opened.rows) * _CELL > _HELD:
+        return None
+    table = parquetfile.read_table(part.where, source.stream, [found.names[p] for p in found.read], opened.metadata)
+    source.rewind()
+    return found, table.rename_columns(list(map(str, found.read)))
 
 
 _Opened = tuple[Layout, Iterator[csvfile.Columns]]
@@ -242,11 +319,23 @@ def zoned(frame: pl.DataFrame) -> dict[str, bool]:
     return {name: bool(dtype.time_zone) for name, dtype in frame.schema.items() if isinstance(dtype, pl.Datetime)}
 
 
+def _text(part: Part, source: Source, policy: Policy, chunk: int = csvfile.CHUNK) -> csvfile.CsvText:
+    return csvfile.open_text(part.where, source, policy.encoding, chunk, policy.rows_above(part.table))
+
+
+def _footer(part: Part, source: Source, _: Policy) -> parquetfile.Headers:
+    parquetfile.refuse_encrypted(part.where, source.stream)
+    footer = parquetfile.headers(part.where, source.stream)
+    if not part.staged:
+        source.require_size(len(footer.headers) * sum(footer.rows) * _CELL, source.stream.seek(0, io.SEEK_END))
+    return footer
+
+
 def _csv(
     source_name: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], chunk: int, only: _Only
 ) -> _Opened:
     table, path = part.table, of_path(part.origin)
-    text = csvfile.open_text(source_name, source, policy.encoding, chunk, policy.rows_above(table))
+    text = _text(part, source, policy, chunk)
     try:
         found = layout(source_name, table, policy, text.headers, path, ignored, only)
     except InputRefused as refusal:
@@ -263,13 +352,10 @@ def _csv(
 def _parquet(
     source_name: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], _: int, only: _Only
 ) -> _Opened:
-    parquetfile.refuse_encrypted(source_name, source.stream)
-    footer = parquetfile.headers(source_name, source.stream)
-    if not part.staged:
-        source.require_size(len(footer.names) * sum(footer.rows) * _CELL, source.stream.seek(0, io.SEEK_END))
+    footer = _footer(part, source, policy)
     found = layout(
-        source_name, part.table, policy, tuple(name for name in footer.names if name != RECORD), of_path(part.origin),
-        ignored, only, lambda at: at >= len(footer.names) or footer.names[at] not in footer.odd,
+        source_name, part.table, policy, tuple(name for name in footer.headers if name != RECORD), of_path(part.origin),
+        ignored, only, lambda at: at >= len(footer.headers) or footer.headers[at] not in footer.odd,
     )  # fmt: skip
     first = 1 + sum(footer.rows[: part.groups.start] if part.groups else ())
     return found, _numbered(source, found, footer, first, part.groups)
@@ -291,7 +377,7 @@ def _numbered(
     source: Source, found: Layout, footer: parquetfile.Headers, record: int, groups: range | None
 ) -> Iterator[csvfile.Columns]:
     """`record`: the first one's number, unless the file itself numbers its records."""
-    names, own, utc = found.names, RECORD in footer.names, in_utc(found, footer)
+    names, own, utc = found.names, RECORD in footer.headers, in_utc(found, footer)
     joined = {names[position] for many in found.mapped.positions.values() if len(many) > 1 for position in many}
     repeating = {names[position] for position in _repeating(found.table, found)}
     columns = [names[position] for position in found.read] + [RECORD] * own
@@ -372,14 +458,19 @@ class Chunks:
     def __init__(
         self, parts: Sequence[Part], policy: Policy, *, without_billing: bool = False, only: _Only = None
     ) -> None:
-        """As `read_part`."""
-        self._read = (read_part(part, policy, without_billing=without_billing, only=only) for part in parts)
+        """As `read_part`. With `only`, small files that are alike are read whole, and held for the next reading."""
+        self._parts, self._policy, self._without_billing, self._only = parts, policy, without_billing, only
+        self._splits = _MOST_SPLITS
         self.files: list[SourceFile] = []
         self.share = 0.0
-        self._count = len(parts)
 
     def __iter__(self) -> Iterator[Chunk]:
         """One after another, once, small ones of several files as one; `share` is how much is read, about."""
+        for chunk in self._joined():
+            names = chunk.frame.columns if self._only is None else [*self._only, *SOURCE_SCHEMA]
+            yield replace(chunk, frame=chunk.frame.select(pl.selectors.by_name(names, require_all=False)))
+
+    def _joined(self) -> Iterator[Chunk]:
         waiting: list[Chunk] = []
         rows, columns = 0, dict[str, pl.DataType]()
         for chunk in self._each():
@@ -396,13 +487,37 @@ class Chunks:
             yield _joined(waiting)
 
     def _each(self) -> Iterator[Chunk]:
-        for number, items in enumerate(self._read):
-            for item in items:
+        if self._only and _are_small(self._parts):
+            self._hold(self._parts)
+        for number, part in enumerate(self._parts):
+            for item in self._read(part, self._only) if part.held is None else part.held:
                 if isinstance(item, Chunk):
-                    self.share = (number + item.share) / self._count
+                    self.share = (number + item.share) / len(self._parts)
                     yield item
                 else:
                     self.files.append(item)
+
+    def _read(self, part: Part, only: _Only) -> Iterator[Chunk | SourceFile]:
+        return read_part(part, self._policy, without_billing=self._without_billing, only=only)
+
+    def _hold(self, parts: Sequence[Part]) -> None:
+        """Read small files at once, to be held; each half of them where that fails, unless it fails often."""
+        self._splits -= 1
+        with contextlib.suppress(InputRefused, MemoryError, *parquetfile.DAMAGE):
+            if items := _read_together(parts, self._policy, without_billing=self._without_billing):
+                for part in parts:
+                    part.held, items = items, []
+                return
+        for half in (parts[: len(parts) // 2], parts[len(parts) // 2 :]):
+            if len(half) < len(parts) and half and self._splits > 0:
+                self._hold(half)
+
+
+def _are_small(parts: Sequence[Part]) -> bool:
+    """Whether all parts are files that can be held, and are not held yet."""
+    if any(part.staged or part.buffer or part.held is not None or not part.path.is_file() for part in parts):
+        return False
+    return _HELD_PER_BYTE * sum(part.path.stat().st_size for part in parts) < _HELD
 
 
 def _joined(chunks: Sequence[Chunk]) -> Chunk:

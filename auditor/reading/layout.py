@@ -67,6 +67,12 @@ class Layout:
         chosen = {self.names[p] for p in self.chosen_by.values()}
         return tuple(name for name in self.mapped.unused if name not in chosen)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether each canonical column is one of the file's, and nothing else is read or compared."""
+        single = all(len(many) == 1 for many in self.mapped.positions.values())
+        return single and not (self.chosen_by or self.watched or self.in_path or self.repeated)
+
     def records(self, rows: pl.DataFrame, hints: ColumnHints) -> tuple[pl.DataFrame, ColumnHints, FileFacts]:
         """The rows that are records of the table, with the columns of the path, and what was found.
 

@@ -7,10 +7,11 @@ Arrow alone reads the pages: on damaged ones it raises an error where polars may
 
 import contextlib
 import io
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
+from types import MappingProxyType
 from typing import BinaryIO
 
 import polars as pl
@@ -25,6 +26,8 @@ CHUNK = 500_000
 """Rows of a chunk, about."""
 ENCRYPTED = b"PARE"
 """How a Parquet file begins and ends whose footer is encrypted."""
+DAMAGE = pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, UnicodeError
+"""What reading a damaged file raises."""
 _SIGNATURE = 28
 """Bytes of the signature behind the footer of an encrypted file."""
 _DATES = pl.Date, pl.Datetime
@@ -32,7 +35,7 @@ _INT64 = -(2**63), 2**63 - 1
 _ROWS_PER_VALUE = 16
 """Rows per byte of the dictionary-encoded dictionary, at least, in a column that repeats a few values."""
 _ROWS_OF_A_GROUP = 128
-"""Mean rows of a row group below which no column is taken for one that repeats a few values: the metadata is larger."""
+"""Rows, or mean rows of a row group, below which no column is taken for one that repeats a few values."""
 
 
 @contextlib.contextmanager
@@ -46,7 +49,7 @@ def opened(where: str, stream: BinaryIO, metadata: pq.FileMetaData | None = None
         if metadata is None:
             refuse_encrypted(where, stream, file.metadata.serialized_size)
         yield file
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, UnicodeError) as error:
+    except DAMAGE as error:
         problem = "cannot be read as Parquet, because it is damaged or cut short; export it again"
         raise InputRefused(f"{where}: {problem}") from error
 
@@ -72,7 +75,7 @@ class Headers:
     `metadata`: for `opened`.
     """
 
-    names: tuple[str, ...]
+    headers: tuple[str, ...]
     rows: tuple[int, ...]
     int96: frozenset[str]
     by_spark: bool
@@ -122,22 +125,51 @@ def read_columns(
             stream, metadata=file.metadata, read_dictionary=low_cardinality, coerce_int96_timestamp_unit="us"
         )
         for frame, hints in _frames(where, file, list(wanted), rows, low_cardinality, groups):
-            columns, texts, byte_ranges = [], dict(hints.texts), dict(hints.byte_ranges)
-            for name, column in zip(wanted, frame, strict=True):
-                if name in in_utc:
-                    column = column.dt.replace_time_zone("UTC")
-                    frame = frame.with_columns(column)
-                at, dtype = column.name, column.dtype
-                is_instant = name not in joined and dtype in (pl.Datetime("us"), pl.Datetime("us", "UTC"))
-                if at not in texts and dtype != pl.String and not is_instant:
-                    text = as_text(where, name, pl.col(at), dtype, name in joined, dates_only.get(name)).alias(at)
-                    if name in numbers and (factorized := factorize(column)):
-                        column, texts[at] = factorized[0].alias(at), frame[factorized[1]].select(text).to_series()
-                    else:
-                        column = frame.select(text).to_series()
-                        byte_ranges |= {at: NUMBERS} if dtype.is_integer() else {}
-                columns.append(column)
-            yield pl.DataFrame(columns), ColumnHints(texts, byte_ranges)
+            yield _as_read(where, wanted, frame, hints, numbers, joined, dates_only, in_utc)
+
+
+def read_table(where: str, stream: BinaryIO, wanted: Sequence[str], metadata: pq.FileMetaData) -> pa.Table:
+    """The wanted columns of a small file, for `together`."""
+    with opened(where, stream, metadata) as file:
+        return file.read(list(wanted), use_threads=False).select(list(wanted))
+
+
+def together(where: str, tables: Sequence[pa.Table]) -> tuple[pl.DataFrame, ColumnHints]:
+    """The rows of several tables with the same columns, which keep their names. Raises ArrowInvalid where types differ."""
+    names = tables[0].column_names
+    frame, hints = _as_read(where, names, *_frame(where, pa.concat_tables(tables), ()))
+    hints = hints.renamed(dict(zip(names, frame.columns, strict=True)))
+    frame.columns = names
+    return frame, hints
+
+
+def _as_read(
+    where: str,
+    wanted: Sequence[str],
+    frame: pl.DataFrame,
+    hints: ColumnHints,
+    numbers: Collection[str] = (),
+    joined: Collection[str] = (),
+    dates_only: Mapping[str, pl.Expr] = MappingProxyType({}),
+    in_utc: Collection[str] = (),
+) -> tuple[pl.DataFrame, ColumnHints]:
+    """As `read_columns`. `numbers`: those of the repeating columns that are numbers; `dates_only`: as `as_text`."""
+    columns, texts, byte_ranges = [], dict(hints.texts), dict(hints.byte_ranges)
+    for name, column in zip(wanted, frame, strict=True):
+        if name in in_utc:
+            column = column.dt.replace_time_zone("UTC")
+            frame = frame.with_columns(column)
+        at, dtype = column.name, column.dtype
+        is_instant = name not in joined and dtype in (pl.Datetime("us"), pl.Datetime("us", "UTC"))
+        if at not in texts and dtype != pl.String and not is_instant:
+            text = as_text(where, name, pl.col(at), dtype, name in joined, dates_only.get(name)).alias(at)
+            if name in numbers and len(column) >= _ROWS_OF_A_GROUP and (factorized := factorize(column)):
+                column, texts[at] = factorized[0].alias(at), frame[factorized[1]].select(text).to_series()
+            else:
+                column = frame.select(text).to_series()
+                byte_ranges |= {at: NUMBERS} if dtype.is_integer() else {}
+        columns.append(column)
+    return pl.DataFrame(columns), ColumnHints(texts, byte_ranges)
 
 
 def head(where: str, stream: BinaryIO, rows: int) -> tuple[list[str], pl.DataFrame]:
@@ -206,7 +238,7 @@ def _frame(where: str, table: pa.Table, low_cardinality: Collection[str]) -> tup
 
 def _is_beyond(column: pl.Series) -> bool:
     """Whether dates or instants lie outside the years 1 to 9999, where libraries panic."""
-    (first, last), numbers = _years(column.dtype), column.to_physical()
+    (first, last), numbers = _years(column.dtype), column.cast(pl.Int64)
     return column.null_count() < len(column) and not first <= numbers.min() <= numbers.max() <= last  # type: ignore[operator]
 
 

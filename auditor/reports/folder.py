@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from auditor.errors import FolderLocked, OutputFailed
 from auditor.inputs import Inputs
-from auditor.reports.tables import rejects, write_csv, write_evidence, write_parquet
+from auditor.reports.tables import rejects, write_csv, write_csv_of, write_evidence, write_parquet
 from auditor.result import Result
 from auditor.run_options import WRITABLE
 from auditor.run_summary import RefusalSummary, Summary
@@ -149,7 +149,7 @@ def _write_tables(
             write_csv(frame, folder / f"{name}.csv")
     if "evidence" in write:
         write_evidence(result.evidence, result.claims["claim_id"], folder / "evidence.parquet")
-    write_csv(rejects(result.inputs), folder / "rejects.csv")
+    write_csv_of(rejects(result.inputs), folder / "rejects.csv")
     write_json(summary, folder / "summary.json")
     if cases is not None:
         write_parquet(cases, folder / "cases.parquet")
@@ -162,7 +162,7 @@ def publish_refusal(out: Path, inputs: Inputs | None, summary: RefusalSummary) -
     with _as_output_failure(out):
         refused.mkdir(mode=0o700, exist_ok=True)
     with building(refused, summary.run_id) as folder:
-        write_csv(rejects(inputs), folder / "rejects.csv")
+        write_csv_of(rejects(inputs), folder / "rejects.csv")
         write_json(summary, folder / "summary.json")
     return refused / summary.run_id
 

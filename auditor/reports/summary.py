@@ -217,7 +217,8 @@ def inputs_of(inputs: Inputs) -> list[InputFile]:
     """Each file with its rows in, used, rejected and left out."""
     rows = []
     for name, files in inputs.files.items():
-        rejected = dict(inputs.tables[name].rejects["source_file"].value_counts().iter_rows())
+        counts = inputs.tables[name].rejects_by_reason
+        rejected = dict(counts.group_by("source_file").agg(pl.sum("count")).iter_rows())
         for file in files:
             lost = int(rejected.get(file.path, 0))
             rows.append(InputFile(table=name, path=file.path, bytes=file.bytes, sha256=file.sha256, rows=file.rows,
@@ -286,9 +287,9 @@ def rejects_of(inputs: Inputs) -> dict[str, RejectCounts]:
     """Rejects by table: how many, duplicates among them, and how many have no readable patient."""
     return {
         name: RejectCounts(
-            rejected=table.rejects.height,
-            duplicates=table.rejects.height - table.faulty.height,
-            without_patient=table.faulty["patient_id"].null_count() if "patient_id" in table.spec.columns else 0,
+            rejected=int(table.rejects_by_reason["count"].sum()),
+            duplicates=int(table.rejects_by_reason["count"].sum()) - int(table.faulty["count"].sum()),
+            without_patient=int(table.faulty["unknown"].sum()) if "patient_id" in table.spec.columns else 0,
         )
         for name, table in inputs.tables.items()
     }

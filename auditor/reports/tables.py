@@ -1,6 +1,7 @@
 """Frames → CSV, JSON Lines and Parquet. CSV is made safe for spreadsheets; the others carry exact values."""
 
 import io
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from auditor.rules import SHIPPED
 from auditor.rules.sentences import IDENTIFIED
 from auditor.schema.outputs import TABLES, VERSION
 
-_ROWS_AT_ONCE = 50_000
+_ROWS_AT_ONCE, _BLOCK = 50_000, 10_000
 _WORST = {"violation": 0, "review": 1, "incomplete": 2, "clear": 3}
 IS_SETTLED = pl.col("state").is_in(SETTLED).fill_null(False)
 """Whether a finding was corrected, refunded or dismissed."""
@@ -87,13 +88,37 @@ def without_ids() -> pl.Expr:
     return pl.when(pl.col("rule").is_in(shipped)).then(sentence).alias("message")
 
 
-def rejects(inputs: Inputs | None) -> pl.DataFrame:
-    """Table, file, record, column and reason of every rejected row; never the patient, never a value."""
+def rejects(inputs: Inputs | None) -> Iterator[pl.DataFrame]:
+    """Table, file, record, column and reason of every rejected row; never the patient, never a value.
+
+    Sorted, in stretches, of which there is at least one.
+    """
     columns = list(TABLES["rejects"])
-    empty = pl.DataFrame(schema={"table_name": pl.String(), **REJECT_SCHEMA})
-    tables = inputs.tables if inputs else {}
-    parts = [table.rejects.select(pl.lit(name).alias("table_name"), *REJECT_SCHEMA) for name, table in tables.items()]
-    return pl.concat([empty, *parts]).rename({"column": "column_name"}).select(columns).sort(columns)
+    yield pl.DataFrame(schema={"table_name": pl.String(), **REJECT_SCHEMA, "column_name": pl.String()}).select(columns)
+    for name, table in sorted(inputs.tables.items() if inputs else ()):
+        named = table.all_rejects.with_columns(column_name="column", table_name=pl.lit(name)).select(columns)
+        for is_in_stretch in _stretches(table.all_rejects):
+            yield named.filter(is_in_stretch).sort(columns).collect()
+
+
+def first_rejects(inputs: Inputs, limit: int) -> pl.DataFrame:
+    """The first so many of `rejects`."""
+    stretches, taken = rejects(inputs), [pl.DataFrame()]
+    while sum(rows.height for rows in taken) < limit and (rows := next(stretches, None)) is not None:
+        taken.append(rows)
+    return pl.concat(taken, how="diagonal").head(limit)
+
+
+def _stretches(rows: pl.LazyFrame) -> Iterator[pl.Expr]:
+    """In order of files and records, what is true of about `_ROWS_AT_ONCE` rows of one file each."""
+    file, record = pl.col("source_file"), pl.col("source_record")
+    blocks = rows.group_by(file, block=record // _BLOCK).len().sort(file, "block").collect(engine="streaming")
+    number = pl.col("len").cum_sum().over(file) // _ROWS_AT_ONCE
+    ends = blocks.group_by(file, number.alias("number"), maintain_order=True).agg(
+        low=pl.min("block"), high=pl.max("block")
+    )
+    for name, _, low, high in ends.iter_rows():
+        yield (file == name) & record.is_between(low * _BLOCK, (high + 1) * _BLOCK - 1)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
@@ -119,9 +144,14 @@ def write_evidence(evidence: pl.LazyFrame, claim_ids: pl.Series, path: Path) -> 
 
 def write_csv(frame: pl.DataFrame, path: Path) -> None:
     """Write a frame as CSV, in UTF-8, a stretch of rows at a time. Raises OSError."""
+    write_csv_of((frame.slice(first, _ROWS_AT_ONCE) for first in range(0, max(1, frame.height), _ROWS_AT_ONCE)), path)
+
+
+def write_csv_of(stretches: Iterable[pl.DataFrame], path: Path) -> None:
+    """Write stretches of rows as one CSV file. Raises OSError."""
     with path.open("wb") as file:
-        for first in range(0, max(1, frame.height), _ROWS_AT_ONCE):
-            file.write(_csv(frame.slice(first, _ROWS_AT_ONCE), header=first == 0).getbuffer())
+        for number, rows in enumerate(stretches):
+            file.write(_csv(rows, header=number == 0).getbuffer())
 
 
 def to_csv(frame: pl.DataFrame) -> str:

@@ -9,7 +9,7 @@ Why it matters: one code covers all the calls of a {period}-day period.
 How to resolve: keep one claim for the period, with the cumulative minutes, and void the others.
 
 What it cannot see: claims before the export begins. If the first claim of a series is unknown, the rule requests review
-of the later ones, because it cannot be told which of them count. It also requests review of a claim if the status of
+of the later ones, because it is unclear which of them count. It also requests review of a claim if the status of
 the earlier line is not recognized.
 """
 

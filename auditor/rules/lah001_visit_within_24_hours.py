@@ -1,8 +1,8 @@
 """The call led to a visit within 24 hours.
 
 What it checks: no visit that the call led to starts between the start of the call and {hours} elapsed hours after its
-end. The rule requests review if the visit was booked before the call, if it cannot be told whether the visit and the call
-are related, or if only the date of the visit is known. It also requests review of a visit without codes and modality at
+end. The rule requests review if the visit was booked before the call, if it is unclear whether the visit and the call are
+related, or if only the date of the visit is known. It also requests review of a visit without codes and modality at
 the time of the call, because the visit may be the call itself, and if the claim has no call: then the visit is on the
 service date or the day after.
 

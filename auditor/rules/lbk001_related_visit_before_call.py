@@ -1,12 +1,12 @@
 """A related visit took place in the days before the call.
 
 What it checks: no related visit took place in the {lookback} calendar days before the claim. The rule requests review if
-it cannot be told whether the visit is related: if another provider saw the patient and there is no problem or diagnosis
-to compare, or if the problems differ but the diagnosis category is the same. It also requests review if the claim has no
-call: then it compares dates. A line of the claims table with a visit code is a visit, too, unless the visits have it.
-The message says if a call of the claim documents the statement that no related visit took place (`doc_statement`).
+it is unclear whether the visit is related: another provider saw the patient and there is no problem or diagnosis to
+compare, or the problems differ but the diagnosis category is the same. It also requests review if the claim has no
+call; it then compares dates. A claim line with a visit code also counts as a visit, unless the visits export contains
+that visit. The message says whether a call of the claim documents that no related visit took place (`doc_statement`).
 
-Why it matters: the call is then follow-up of the earlier visit and is not paid separately.
+Why it matters: such a call is a follow-up to the earlier visit and is not paid separately.
 
 How to resolve: read both notes. If they are about different problems, record the problem or the diagnosis on both, so
 that the export shows it; otherwise do not bill the call.

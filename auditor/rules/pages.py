@@ -6,9 +6,9 @@ from auditor.rules.rule import Rule
 from auditor.windows.bounds import Numbers
 
 _ERRS = {
-    "over": "If the export lacks data, the rule may report a finding that is not one.",
-    "under": "If the export lacks data, the rule may miss a finding; if it can tell, it reports unknown.",
-    "neither": "If the export lacks data, the rule is unknown or not evaluated.",
+    "over": "the rule may report a finding that is wrong.",
+    "under": "the rule may miss a finding. It reports unknown where it detects the gap.",
+    "neither": "the rule is unknown or not evaluated.",
 }
 
 
@@ -27,7 +27,7 @@ def page(rule: Rule, numbers: Numbers | None = None) -> str:
         f"{rule.code} {rule.name}",
         f"A local rule, of the package {rule.origin}." if rule.origin else "",
         text(rule, numbers),
-        f"If data is missing: {_ERRS[rule.errs]}",
+        f"If the export lacks data: {_ERRS[rule.errs]}",
         f"Needs: {needs}" if needs else "",
         f"Also reads, if the export has them: {', '.join(sorted({*rule.reads}))}" if rule.reads else "",
         "Sources:\n" + "\n".join(f"- {cite}" for cite in rule.cites),

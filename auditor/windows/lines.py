@@ -26,7 +26,7 @@ from auditor.windows.columns import (
     TEXTS,
     Columns,
 )
-from auditor.windows.records import PatientRecords
+from auditor.windows.records import PatientRecords, paired
 from auditor.windows.related import nearly
 
 CLAIM: Columns = {
@@ -362,7 +362,6 @@ def _as_records(pairs: pl.DataFrame) -> pl.DataFrame:
         date_only=pl.lit(False),
         basis=pl.lit(None, pl.String),
         exclusion_reason=pl.lit("does not meet the rule"),
-        gap_days=bounds.days_between("service_date", "e_service_date"),
         day="e_service_date",
         provider="e_provider_id",
         order=-pl.col("e_line").cast(pl.Int64),
@@ -403,18 +402,18 @@ def before(
     `counted`: by `line` and `e_line`, where FRQ001 counts other lines for a claim than `lines` say (`other_days.Moved`).
     """
     days = bounds.days_between("service_date", "e_service_date")
-    pairs = (
-        claims.lazy()
-        .select(*_LINE_COLUMNS, *_BILLED_AGAIN, "place", "start", "depends_on_unknown", "is_placeholder", "unmatched")
-        .join(lines.lazy().select(_line_record(records.context.policy.timezone)), on="patient_id", how="inner")
-        .filter((pl.col("e_place") < pl.col("place")) & (pl.col("e_line") != pl.col("line")))
-        .filter(bounds.in_period(records.context.policy, days))
-        .collect()
+    is_earlier = (pl.col("e_place") < pl.col("place")) & (pl.col("e_line") != pl.col("line"))
+    names = (*_LINE_COLUMNS, *_BILLED_AGAIN, "place", "start", "depends_on_unknown", "is_placeholder", "unmatched")
+    pairs = paired(
+        claims.select(names),
+        lines.select(_line_record(records.context.policy.timezone)),
+        {"gap_days": days},
+        is_earlier & bounds.in_period(records.context.policy, days),
     )
     if counted is not None:
         own = counted.rename({"counted": "e_counted"})
         pairs = pairs.drop("e_counted").join(own, on=["line", "e_line"], how="left")
-    unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (days == 0)
+    unmatched = (pl.col("unmatched") | pl.col("e_unmatched")) & (pl.col("gap_days") == 0)
     rounded = records.context.quality.is_rounded("patient_id", "provider_id")
     status_known = (
         ~pl.lit(rounded)

@@ -1,5 +1,6 @@
 """The records of some patients, which the windows look at."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -29,3 +30,18 @@ class PatientRecords:
     def compares_calls(self) -> bool:
         """Whether there is a table of claims, and one of calls to find their calls in."""
         return self.has_claims_table and self.context.has_calls
+
+
+def paired(claims: pl.DataFrame, others: pl.DataFrame, days: Mapping[str, pl.Expr], near: pl.Expr) -> pl.DataFrame:
+    """Claims with other records of their patients where `near` holds, and the `days` between them.
+
+    Most pairs of a patient are far apart: they are found by the few columns that tell, and only the near ones are filled.
+    """
+    told = {name for value in (near, *days.values()) for name in value.meta.root_names()} | {"patient_id"}
+    own, other = (
+        side.lazy().select(pl.int_range(pl.len(), dtype=pl.UInt32).alias(at), *(told & {*side.columns}))
+        for side, at in ((claims, "_own"), (others, "_other"))
+    )
+    pairs = own.join(other, on="patient_id").with_columns(**days).filter(near).select("_own", "_other", *days).collect()
+    filled = claims[pairs["_own"]], others.drop("patient_id")[pairs["_other"]], pairs.select(*days)
+    return pl.concat(filled, how="horizontal")

@@ -9,6 +9,7 @@ from auditor.parsing.identifiers import folded
 from auditor.windows import bounds
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
+_BARE = r"^[A-Z1-9][A-Z0-9]*$"
 
 
 def shares(left: str, right: str) -> pl.Expr:
@@ -20,6 +21,12 @@ def nearly(text: str, several: str) -> pl.Expr:
     """Whether a text is nearly equal to one of a list's, and not the same as any."""
     like = pl.col(several).list.eval(folded(pl.element())).list.contains(folded(pl.col(text)))
     return (like & ~pl.col(several).list.contains(pl.col(text))).fill_null(False)
+
+
+def nearly_in(rows: pl.DataFrame, text: str, several: str) -> pl.Expr:
+    """As `nearly`, for these rows: where all texts are capitals and digits, nearly equal ones are the same."""
+    texts = rows[text], rows[several].explode()
+    return pl.lit(False) if all(some.str.contains(_BARE).all() for some in texts) else nearly(text, several)
 
 
 def relate(
@@ -83,6 +90,8 @@ def _has_any(column: str) -> pl.Expr:
 def _from_claim(pairs: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     """Pairs whose visit came from the claim by its claim_id, which is the call_id of no call of the patient."""
     named = pairs.filter(pl.col("v_originating_call_id") == pl.col("claim_id"))
+    if named.is_empty():
+        return named
     return named.join(calls, left_on=["patient_id", "claim_id"], right_on=["patient_id", "call_id"], how="anti")
 
 

@@ -7,7 +7,7 @@ from auditor.policy import Lists
 from auditor.schema.codes import FAMILY, CodeList
 from auditor.windows import bounds, related
 from auditor.windows.columns import FLAG, NUMBER, RECORD, Columns
-from auditor.windows.records import PatientRecords
+from auditor.windows.records import PatientRecords, paired
 
 VISIT: Columns = RECORD | {
     "linked": (FLAG, "it names one of the claim's calls, or the claim, as its origin, or one of the calls names it"),
@@ -114,8 +114,8 @@ class _ListedCodes:
     def __init__(self, codes: pl.Series, lists: Lists) -> None:
         self.different = set(codes.explode().drop_nulls().unique().to_list())
         self.family = set(FAMILY)
-        self.visit = lists.visits_among(self.different)
-        self.maybe = self.different - self.visit - lists.no_visits_among(self.different)
+        self.visit = lists.visit_codes_in(self.different)
+        self.maybe = self.different - self.visit - lists.no_visit_codes_in(self.different)
         self.ncci_0, self.ncci_1 = self._listed(lists.ncci_0), self._listed(lists.ncci_1)
 
     def _listed(self, entries: tuple[str, ...]) -> set[str]:
@@ -147,14 +147,8 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     billed_visits = billed(records.billing.visit_lines, policy.timezone)
     visits = pl.concat([records.visits, billed_visits], how="diagonal")
     shares_call = pl.lit(False) if billed_visits.is_empty() else related.shares("named_calls", "v_call_ids")
-    pairs = (
-        claims.lazy()
-        .select(_CLAIM_COLUMNS)
-        .join(visits.lazy(), on="patient_id", how="inner")
-        .with_columns(back_days=back_days, after_days=after_days)
-        .filter(bounds.near(policy) & ~shares_call)
-        .collect()
-    )
+    days = {"back_days": back_days, "after_days": after_days}
+    pairs = paired(claims.select(_CLAIM_COLUMNS), visits, days, bounds.near(policy) & ~shares_call)
     groups = records.context.providers.select(v_provider_id="provider_id", _group="group_id", _specialty="specialty")
     group_id, specialty = pl.coalesce("v_group_id", "_group"), pl.coalesce("v_specialty", "_specialty")
     pairs = pairs.join(groups, on="v_provider_id", how="left").with_columns(v_group_id=group_id, v_specialty=specialty)
@@ -168,7 +162,7 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     bases = {"same problem": ("problem_id",), "same provider": ("provider_id",),
              "linked": ("call_id", "claim_id", "visit_id", "originating_call_id", "related_visit_id")}  # fmt: skip
     is_rounded = pl.lit(rounded("patient_id")) | pl.col("basis").is_in([b for b, ids in bases.items() if rounded(*ids)])
-    status = pl.col("v_status")
+    status, near_call = pl.col("v_status"), related.nearly_in(pairs, "id", "named_calls")
     has_started = (pl.col("at") <= pl.lit(records.context.coverage.as_of, pl.Datetime("us", "UTC"))).fill_null(False)
     in_person = (pl.col("v_modality") != "phone").fill_null(True)
     surely_qualifies = pl.col("linked") | (in_person & ~pl.col("v_has_codes")) | pl.col("v_has_visit_code")
@@ -190,8 +184,8 @@ def pairs_of(claims: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
         has_started=has_started,
         scheduled=(status == "scheduled").fill_null(False),
         not_cancelled=~status.is_in(["cancelled", "no_show"]).fill_null(False),
-        status_known=~is_rounded & pl.col("v_status_sure") & ~pl.col("is_placeholder") & ~pl.col("may_be_call")
-        & ~related.nearly("id", "named_calls") & ~pl.col("by_days") & ~((pl.col("basis") == "same group") & common_group),
+        status_known=~is_rounded & pl.col("v_status_sure") & ~pl.col("is_placeholder") & ~pl.col("may_be_call") & ~near_call
+        & ~pl.col("by_days") & ~((pl.col("basis") == "same group") & common_group),
         common_group=common_group,
         provider_rounded=pl.lit(rounded("provider_id")),
         provider_blank=pl.col("v_provider_id").is_null(),

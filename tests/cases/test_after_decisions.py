@@ -307,10 +307,10 @@ def test_every_summary_says_how_old_the_oldest_open_case_is(
     out: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = out.parent / "old"
-    said = "the oldest first found"
+    sentence = "the oldest first found"
     on("2026-07-01", monkeypatch)
     ledger_run(out, "--format", "text")
-    assert said not in capfd.readouterr().out
+    assert sentence not in capfd.readouterr().out
     assert summary(out)["ledger"]["work"]["open"]["oldest"] == "2026-07-01"
     on("2026-08-15", monkeypatch)
     ledger_run(out, "--format", "text")
@@ -324,7 +324,7 @@ def test_every_summary_says_how_old_the_oldest_open_case_is(
     assert command(["cases", "decide", str(out), "confirmed", *every, "--by", "A", "--reason", "r"]) == 0
     on("2026-09-15", monkeypatch)
     ledger_run(out, "--format", "text")
-    assert said not in capfd.readouterr().out, "nothing is open"
+    assert sentence not in capfd.readouterr().out, "nothing is open"
 
 
 def test_claims_before_the_lookback_period_are_counted(
@@ -336,10 +336,12 @@ def test_claims_before_the_lookback_period_are_counted(
     ledger_run(out, "--format", "text")
     old = summary(out)["past_lookback"]
     assert old == {"before": "2026-03-04", "claims": 2, "violation": 2, "review": 0, "at_risk": 70, "under_review": 0}
-    said = "2 claims with service dates before 2026-03-04, more than six years before the run: 2 violation, 0 review"
-    assert said in capfd.readouterr().out
-    assert said in (out / "latest/report.html").read_text()
-    assert any(said in str(cell) for cell in sheet(out, "Summary").to_series(1))
+    sentence = (
+        "2 claims with service dates before 2026-03-04, more than six years before the run: 2 violation, 0 review"
+    )
+    assert sentence in capfd.readouterr().out
+    assert sentence in (out / "latest/report.html").read_text()
+    assert any(sentence in str(cell) for cell in sheet(out, "Summary").to_series(1))
     dismiss(out, of(out, "DUR002"))
     ledger_run(out)
     assert summary(out)["past_lookback"]["at_risk"] == 40

@@ -324,7 +324,7 @@ def test_an_emptied_ledger_stays_empty(out: Path, tmp_path: Path) -> None:
     assert (out / store.NAME).read_bytes() == b""
 
 
-def test_a_ledger_that_is_kept_aside_keeps_the_files_beside_it(out: Path) -> None:
+def test_an_archived_ledger_keeps_the_files_beside_it(out: Path) -> None:
     (out / store.NAME).write_bytes(b"damaged" * 999)
     (out / f"{store.NAME}-journal").mkdir()
     (out / f"{store.NAME}-wal").write_bytes(b"entries")

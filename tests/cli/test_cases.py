@@ -473,8 +473,8 @@ def test_a_resolved_case_is_explained_by_its_number(out: Path, capfd: pytest.Cap
 
 def test_a_decision_for_what_filters_choose_is_counted_first(cases: Program):
     words = ("confirmed", "--rule", "DUR001", "--provider", "DOCTOR", "--by", "A", "--reason", "short")
-    code, told, _ = cases("decide", *words)
-    assert code == 0 and "5 cases to be confirmed" in told and "Nothing was decided; add --yes to do so." in told
+    code, printed, _ = cases("decide", *words)
+    assert code == 0 and "5 cases to be confirmed" in printed and "Nothing was decided; add --yes to do so." in printed
     assert {state for state, *_ in states(cases).values()} == {"open"}
     assert cases("decide", *words, "--yes")[0] == 0
     assert {state for state, *_ in states(cases).values()} == {"confirmed"}

@@ -54,9 +54,9 @@ def test_a_visit_that_only_a_claims_line_shows_is_found(tmp_path: Path):
 
 def test_explain_says_what_a_claim_without_a_call_lacks(tmp_path: Path):
     audit98968(*export(tmp_path), "--as-of", "2026-03-10T12:00", "--out", "out", folder=tmp_path)
-    told = audit98968("explain", "out", "L6", folder=tmp_path).stdout
-    assert "the visits export is complete only up to 2026-03-10 12:00, before the window ends" in told
-    assert "lookback, 7 days" in told
+    explained = audit98968("explain", "out", "L6", folder=tmp_path).stdout
+    assert "the visits export is complete only up to 2026-03-10 12:00, before the window ends" in explained
+    assert "lookback, 7 days" in explained
     billed = audit98968("explain", "out", "L1", folder=tmp_path).stdout
     assert "visit billed on claim L1 by provider " in billed and " started 3 days before the call; " in billed
     assert "2026-03-06 visit billed on claim L1, 3 days before" in billed
@@ -175,6 +175,6 @@ def test_check_and_init_know_claims_alone(tmp_path: Path):
 
 def test_explain_says_that_there_are_no_visits(tmp_path: Path):
     audit98968(*alone(tmp_path, "run", "--out", "out"), folder=tmp_path)
-    told = audit98968("explain", "out", "L4", folder=tmp_path).stdout
-    assert "the inputs have no visits; only lines that bill a visit were compared" in told
-    assert "call-billed-twice: the claim has no call" in told
+    explained = audit98968("explain", "out", "L4", folder=tmp_path).stdout
+    assert "the inputs have no visits; only lines that bill a visit were compared" in explained
+    assert "call-billed-twice: the claim has no call" in explained

@@ -1,4 +1,4 @@
-"""Every message of the program, from the least input that calls it forth. UPDATE=1 writes the messages anew."""
+"""Every message of the program, with the least input that triggers it. UPDATE=1 writes the messages again."""
 
 import ast
 import json

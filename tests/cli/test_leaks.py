@@ -93,13 +93,13 @@ def test_no_command_shows_a_value_that_was_not_asked_for(tmp_path: Path):
         assert not [*(clinic.base / "home").iterdir(), *(clinic.base / "tmp").iterdir()], arguments
 
 
-UNTIL_SEEN = f"for _ in $(seq {10 * HANG}); do sleep 0.1; done"
+WAIT = f"for _ in $(seq {10 * HANG}); do sleep 0.1; done"
 
 
 @pytest.mark.parametrize("shown", ["{wait} # {canary}", "touch {canary}; {wait}"])
 def test_the_watch_sees_what_there_is_to_see(tmp_path: Path, shown: str):
     with pytest.raises(AssertionError):
-        watched(Clinic(tmp_path, rows=60), prefix=["sh", "-c", shown.format(wait=UNTIL_SEEN, canary=CANARY)])
+        watched(Clinic(tmp_path, rows=60), prefix=["sh", "-c", shown.format(wait=WAIT, canary=CANARY)])
 
 
 URL = "postgresql://ann:S3CRET@db.example/claims"
@@ -175,20 +175,20 @@ def cut(path: Path) -> None:
 SECRET = f"{CANARY}-X1"
 
 
-def told(path: Path) -> None:
+def overwritten(path: Path) -> None:
     path.write_text(f"{SECRET},{SECRET}\n{SECRET},{SECRET}\n")
 
 
 BAD: dict[str, Callable[[Path], object]] = {
     "good": lambda folder: None,
-    "header": lambda folder: told(folder / "calls.csv"),
+    "header": lambda folder: overwritten(folder / "calls.csv"),
     "not UTF-8": lambda folder: (folder / "calls.csv").write_bytes(f"call_id\n{SECRET}".encode() + b"\xff\xfe\x00"),
     "no end": lambda folder: (folder / "visits.csv").write_text(f'visit_id,patient_id,visit_start\n"{SECRET},{SECRET}\n'),
     "summary": lambda folder: cut(folder / "out" / "latest" / "summary.json"),
     "findings": lambda folder: cut(folder / "out" / "latest" / "findings.parquet"),
-    "claims": lambda folder: told(folder / "out" / "latest" / "claims.parquet"),
+    "claims": lambda folder: overwritten(folder / "out" / "latest" / "claims.parquet"),
     "ledger": lambda folder: edited(folder / "out", f"UPDATE cases SET facts = '{SECRET}', reason = '{SECRET}'"),
-    "sample": lambda folder: told(folder / "probe" / "sample.csv"),
+    "sample": lambda folder: overwritten(folder / "probe" / "sample.csv"),
     "manifest": lambda folder: (folder / "probe" / "frame.json").write_text(f'["{SECRET}"]'),
 }  # fmt: skip
 OF_EXPORTS = (
@@ -217,7 +217,7 @@ def test_no_format_has_a_value_that_was_not_asked_for(
         capfd.readouterr()
         with contextlib.chdir(tmp_path / "work"):
             code = command(list(arguments))
-        said = "".join(capfd.readouterr())
-        shown = re.findall(rf".{{0,60}}{CANARY}[- ]\w.*", said)  # alone it is a word, in a column of words
+        output = "".join(capfd.readouterr())
+        shown = re.findall(rf".{{0,60}}{CANARY}[- ]\w.*", output)  # alone it is a word, in a column of words
         assert not shown, (arguments, code, shown[:3])
-        assert "internal error" not in said, (arguments, said)
+        assert "internal error" not in output, (arguments, output)

@@ -110,9 +110,9 @@ def test_a_payer_that_the_policy_does_not_name_is_not_printed(export: Path):
 
 
 def test_explain_speaks_of_the_policy_of_the_payer(export: Path):
-    told = audit98968("explain", "out", "k2", folder=export).stdout
-    assert "98968 needs at least 26 min" in told
-    assert "off in the policy of the claim's payer" in told
+    explained = audit98968("explain", "out", "k2", folder=export).stdout
+    assert "98968 needs at least 26 min" in explained
+    assert "off in the policy of the claim's payer" in explained
     assert (
         "no policy is set for the claim's payer on its service date"
         in audit98968("explain", "out", "k4", folder=export).stdout

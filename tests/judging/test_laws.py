@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from auditor.judging.findings import EVIDENCE_ORDER
 from auditor.result import Result
 from tests.reference import Table, World
 from tests.support import compare
@@ -19,7 +20,8 @@ EXACT = ("source_file", "source_record")
 
 
 def published(result: Result) -> dict[str, pl.DataFrame]:
-    tables = {"claims": result.claims, "findings": result.findings, "evidence": result.evidence.collect()}
+    evidence = result.evidence.collect().sort(EVIDENCE_ORDER)
+    tables = {"claims": result.claims, "findings": result.findings, "evidence": evidence}
     return {name: frame.drop([c for c in (*EXACT, "line") if c in frame.columns]) for name, frame in tables.items()}
 
 

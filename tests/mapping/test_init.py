@@ -576,7 +576,7 @@ def test_four_digits_are_a_time_only_where_the_header_says_so(tmp_path: Path) ->
         assert tomllib.loads(text)["columns"]["visits"]["visit_start"] == mapped
 
 
-def test_what_means_a_blank_among_dates_and_numbers_is_proposed(tmp_path: Path) -> None:
+def test_words_for_a_blank_in_dates_and_numbers_are_proposed(tmp_path: Path) -> None:
     days = ["2026-02-01", "0000-00-00 00:00:00", "Not Recorded", "2026-02-03", "0000-00-00 00:00:00", "Not Recorded"]
     visits = "visit_id,patient_id,visit_start,booked_at,status\n"
     visits += "".join(f"v{n},p{n},2026-03-0{n} 09:00,{day},unknown\n" for n, day in enumerate(days, start=1))

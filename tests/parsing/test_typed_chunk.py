@@ -13,8 +13,7 @@ from auditor.parsing.typed_chunk import type_rows, type_table
 from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
-from auditor.prefilter.key_scan import KeyScan, repeated_hashes
-from auditor.prefilter.membership_filter import MembershipFilter
+from auditor.prefilter.key_scan import KeyScan, repeated
 from auditor.reading.dictionary import NO_HINTS, ColumnHints
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk, Extract
 from auditor.schema.tables import TABLES
@@ -60,8 +59,8 @@ def in_chunks(frame: pl.DataFrame, size: int, policy: Policy) -> tuple[pl.DataFr
     look = KeyScan("visits", policy, False, False, blank_row("visits", policy))
     chunks = [Chunk(some, pl.DataFrame(schema=REJECT_SCHEMA)) for some in frame.iter_slices(size)]
     chunks = [Chunk(_thin(chunk.frame), chunk.malformed) for chunk in chunks]
-    ids = repeated_hashes([look(chunk)[0] for chunk in chunks])
-    work = ChunkTyper(scan=look, repeated=MembershipFilter(ids), row_filter=everything, with_spans=False, lookups={})
+    ids = pl.concat([look(chunk)[0] for chunk in chunks])
+    work = ChunkTyper(scan=look, repeated=repeated(ids, 0), row_filter=everything, with_spans=False, lookups={})
     kept, message_text = zip(*map(work, chunks), strict=True)
     rows, whole = work.merge(message_text, ())
     while whole.date_columns != work.date_columns:

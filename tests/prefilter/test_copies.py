@@ -10,13 +10,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from auditor import pipeline
-from auditor.engines import local
 from auditor.engines.local import Local
+from auditor.engines.spill import COUNT
 from auditor.parsing.duplicates import DUPLICATE
-from auditor.prefilter import chunk_typer
 from auditor.prefilter.chunk_typer import ChunkTyper
 from auditor.settings import Settings
-from tests.support.engines import audited, same
+from tests.support.engines import Spilled, audited, same
 from tests.synthetic.test_sample_answer import FOLDERS, settings_of
 
 _TIMES = 3
@@ -49,21 +48,13 @@ def test_rows_that_were_exported_again_change_nothing(overlapping: tuple[Setting
         assert rejects.filter(reason=DUPLICATE).height >= copies
 
 
-def test_copies_may_be_rejected_chunk_by_chunk(
-    overlapping: tuple[Settings, Settings], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at_the_end = audited(overlapping[1], Local())
-    collapsed: list[list[int]] = []
-
-    def observed(parts: Any) -> Any:
-        made = chunk_typer.without_copies(parts)
-        collapsed.append([part.duplicate_keys.height for part in made])
-        return made
-
-    monkeypatch.setattr(local, "_COPIES", 0)
-    monkeypatch.setattr(local, "without_copies", observed)
-    same(at_the_end, audited(overlapping[1], Local()))
-    assert collapsed and all(not any(heights[:-1]) for heights in collapsed)
+def test_copies_may_go_to_disk(overlapping: tuple[Settings, Settings], tmp_path: Path) -> None:
+    in_memory = audited(overlapping[1], Local())
+    with Spilled(tmp_path) as spilled:
+        on_disk = audited(overlapping[1], spilled)
+        same(in_memory, on_disk)
+        plans = [rejects.explain() for rejects in on_disk[0].inputs.tables["visits"].repeated]
+        assert len(plans) == COUNT and all("Parquet SCAN" in plan for plan in plans)
 
 
 def test_only_what_can_matter_is_held_in_full(

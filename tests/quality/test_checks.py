@@ -14,8 +14,7 @@ from auditor.engines.local import Local
 from auditor.parsing.readers import blank_row
 from auditor.parsing.table_parser import ROW_SOURCE
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper, with_any_id
-from auditor.prefilter.key_scan import KeyScan, repeated_hashes
-from auditor.prefilter.membership_filter import MembershipFilter
+from auditor.prefilter.key_scan import KeyScan, repeated
 from auditor.quality import checks, missing_columns, placeholder_ids, profile, relationships
 from auditor.quality.issue import Check, Stage
 from auditor.quality.profile import Count
@@ -54,12 +53,12 @@ def summaries(table: str, size: int) -> tuple[ChunkTyper, list[ChunkSummary]]:
     chunks = [Chunk(rows, pl.DataFrame(schema=REJECT_SCHEMA)) for rows in frame.iter_slices(size)]
     scan = KeyScan(table, POLICY, table == "calls", False, blank_row(table, POLICY))
     keys = [name for name in frame.columns if name in (*scan.columns, *ROW_SOURCE)]
-    ids = repeated_hashes([scan(replace(chunk, frame=chunk.frame.select(keys)))[0] for chunk in chunks])
+    ids = pl.concat([scan(replace(chunk, frame=chunk.frame.select(keys)))[0] for chunk in chunks])
     patients = pl.read_csv(SAMPLE / "calls.csv", infer_schema=False)["patient_id"]
     pair = "patient in visits" if table == "visits" else "patient in other lines"
     typer = ChunkTyper(
         scan=scan,
-        repeated=MembershipFilter(ids),
+        repeated=repeated(ids, 0),
         row_filter=with_any_id(patient_id=patients),
         with_spans=False,
         lookups=relationships.lookups({pair: patients}),

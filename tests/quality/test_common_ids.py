@@ -90,8 +90,8 @@ def test_a_claims_table_keeps_claims_of_two_patients(tmp_path: Path):
 def test_a_problem_that_most_rows_have_is_none(tmp_path: Path, most: int, others: int, blank: bool):
     """Four calls have it beside the `most`, and three visits."""
     found, warnings = outcomes(crowded(clinic(problem_id="9"), "problem_id", most, others), tmp_path)
-    told = "calls.problem_id: one id in more than half of the rows counts as blank (rows: {})"
-    assert (told.format(most + 4) in warnings) is blank
+    warning = "calls.problem_id: one id in more than half of the rows counts as blank (rows: {})"
+    assert (warning.format(most + 4) in warnings) is blank
     assert found["k1"]["LBK001"] == ("review" if blank else "violation")
 
 
@@ -106,8 +106,8 @@ def test_a_group_that_most_rows_have_supports_review(tmp_path: Path, most: int, 
     assert found["C1"]["FRQ005"] == strongest
     assert found["k1"]["LBK001"] == strongest
     assert found["C2"]["LBK002"] == strongest
-    told = [text for text in warnings if "group_id" in text]
-    assert len(told) == (2 if common else 0)
+    about_groups = [text for text in warnings if "group_id" in text]
+    assert len(about_groups) == (2 if common else 0)
 
 
 def test_a_group_of_most_providers(tmp_path: Path):

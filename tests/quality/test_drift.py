@@ -36,12 +36,12 @@ def found(*runs: Summary) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("after", "told"),
+    ("after", "change"),
     [((1000, 85), "2026-02 (85, before 100)"), ((1000, 115), "2026-02 (115, before 100)"),
      ((1000, 91), None), ((960, 100), None), ((940, 100), "2026-01 (940, before 1,000)")],
 )  # fmt: skip
-def test_a_month_that_lost_or_gained_rows_is_warned_about(after: tuple[int, int], told: str | None):
-    expected = [f"visits: the rows of {told} changed more since the run r1 than usual"] if told else []
+def test_a_month_that_lost_or_gained_rows_is_warned_about(after: tuple[int, int], change: str | None):
+    expected = [f"visits: the rows of {change} changed more since the run r1 than usual"] if change else []
     assert found(run(1, 1000, 100), run(2, *after)) == expected
 
 
@@ -96,7 +96,7 @@ def test_one_in_fifty_is_no_alarm():
     assert not counts.is_alarming
 
 
-def test_claims_that_left_the_export_are_told_at_the_end_also_with_quiet(
+def test_claims_that_left_the_export_are_reported_at_the_end_also_with_quiet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
     monkeypatch.chdir(tmp_path)

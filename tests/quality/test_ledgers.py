@@ -27,8 +27,8 @@ def warned(
     rows = []
     for number in range(lines):
         taken_back = number >= lines - negative
-        said = how if taken_back else ("", "")
-        cells = (f"c{number}", f"-{number}.50" if taken_back else "45", *said)
+        marks = how if taken_back else ("", "")
+        cells = (f"c{number}", f"-{number}.50" if taken_back else "45", *marks)
         rows.append(dict(zip(HEADER, cells, strict=True)) | shared)
     claims = Table((*HEADER, *shared), tuple(rows))
     visits = compare.reaching(VISITS, COVERED["as_of"])

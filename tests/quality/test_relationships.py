@@ -64,7 +64,7 @@ def test_the_bytes_of_ids_tell_only_where_none_is_near() -> None:
             assert (value, text, how) in found
 
 
-def test_ids_without_near_ones_are_told_by_their_bytes() -> None:
+def test_ids_without_near_ones_are_recognized_by_their_bytes() -> None:
     ids = IdSet(pl.Series(["A1", "A01", "B1"]))
     ids._folded = None  # type: ignore[assignment,misc]
     assert ids.pairs(pl.Series(["B01", "C7"]), byte_range_of(pl.Series(["B01", "C7"]))).is_empty()

@@ -62,10 +62,10 @@ def test_what_joins_by_rounded_ids_is_review(tmp_path: Path, step: int, exact: t
     world = replace(world, calls=table(calls), visits=table(visits))
     result = result_of(numbered(world, "provider_id", step), tmp_path, exact)
     assert compare.verdicts(result)["k1", "1", "98968"]["LBK001"][0] == outcome
-    told = any(
+    is_warned = any(
         text.startswith("calls.provider_id: ids of 16 digits or more look like rounded") for text in result.warnings
     )
-    assert told is (outcome == "review")
+    assert is_warned is (outcome == "review")
 
 
 @pytest.mark.parametrize(("step", "outcome"), [(16, "review"), (17, "violation")])
@@ -78,8 +78,8 @@ def test_providers_alone_may_be_rounded(tmp_path: Path, step: int, outcome: str)
     result = compare.run(world, tmp_path)
     assert compare.differences(world, result) == []
     assert compare.verdicts(result)["k1", "1", "98968"]["ELG004"][0] == outcome
-    told = "providers.provider_id: ids of 16 digits or more look like rounded"
-    assert any(text.startswith(told) for text in result.warnings) is (step == 16)
+    warning = "providers.provider_id: ids of 16 digits or more look like rounded"
+    assert any(text.startswith(warning) for text in result.warnings) is (step == 16)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from auditor.reading.dictionary import byte_range, detached, factorize, from_arrow
+from auditor.reading.dictionary import byte_range, byte_range_of, detached, factorize, from_arrow
 
 
 def dictionary(places: list[int | None], texts: list[str]) -> pa.DictionaryArray:
@@ -69,6 +69,15 @@ def test_the_extent_tells_how_texts_begin_and_how_long_they_are(
 ) -> None:
     one = byte_range(pa.chunked_array([pa.array(["~", *texts], kind).slice(1), pa.array([], kind)]))
     assert (one.is_bare, one.has_alphanumerics, one.shortest) == (bare, alphanumeric, shortest)
+
+
+@pytest.mark.parametrize(
+    ("word", "may"),
+    [("UNK", True), ("unk", True), ("NA", False), ("#N/A", False), ("*Unspecified", False), ("999", True)],
+)
+def test_the_extent_tells_which_words_a_text_cannot_be(word: str, may: bool) -> None:
+    assert byte_range_of(pl.Series(["UNK", "Z99"])).may_be(word) is may
+    assert byte_range_of(pl.Series(["na"])).may_be(word) is (word == "NA")
 
 
 @pytest.mark.parametrize(

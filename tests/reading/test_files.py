@@ -95,7 +95,7 @@ def test_at_most_five_other_files_are_named(tmp_path: Path, policy: Policy):
 
 
 @pytest.mark.parametrize("names", [("_temporary/0/b.csv", "a.csv"), ("a/a.csv", "a/_SUCCESS", "b/a.csv")])
-def test_an_unfinished_spark_job_is_said(tmp_path: Path, policy: Policy, names: tuple[str, ...]):
+def test_an_unfinished_spark_job_is_reported(tmp_path: Path, policy: Policy, names: tuple[str, ...]):
     for name in names:
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / name).write_text(TEXT)

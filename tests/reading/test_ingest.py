@@ -1,6 +1,9 @@
 """Files of a table become chunks of the same columns, and the count always adds up."""
 
 import gzip
+from collections.abc import Callable
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +12,7 @@ import pytest
 from auditor.errors import InputRefused
 from auditor.policy import Policy
 from auditor.reading import ingest
-from tests.support.reading import ROWS, TEXT, one, read_table, zstd
+from tests.support.reading import HEADER, ROWS, TEXT, one, read_table, zstd
 
 
 def chunks(path: Path, policy: Policy, size: int) -> tuple[list[ingest.Chunk], ingest.SourceFile]:
@@ -71,19 +74,19 @@ def test_files_of_one_table_may_have_different_columns_and_types(tmp_path: Path,
 
 
 def test_columns_of_few_values_are_packed_and_keys_never(tmp_path: Path, policy: Policy):
-    frame = many_visits(4000)
-    frame.write_parquet(tmp_path / "a.parquet", row_group_size=1500)
+    frame = many_visits(16_000)
+    frame.write_parquet(tmp_path / "a.parquet", row_group_size=6000)
     frame.write_csv(tmp_path / "b.csv")
     both = []
     for name in ("a.parquet", "b.csv"):
-        made, _ = chunks(tmp_path / name, policy, 1 << 16)
+        made, _ = chunks(tmp_path / name, policy, 1 << 18)
         assert {tuple(chunk.frame.schema.items()) for chunk in made} == {tuple(made[0].frame.schema.items())}
         assert {tuple(chunk.hints.texts) for chunk in made} == {("status", "soonest_available")}
         both.append(ingest.stack([chunk.written() for chunk in made]).drop("visit_start", "source_file"))
     assert both[0].equals(both[1])
     (tmp_path / "c.csv").write_text(TEXT)
     mixed = ingest.read_table("visits", (str(tmp_path),), policy).frame
-    assert (mixed.height, mixed.schema["status"]) == (8001, pl.String)
+    assert (mixed.height, mixed.schema["status"]) == (32_001, pl.String)
 
 
 def test_small_files_that_are_alike_are_one_chunk(tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch):
@@ -104,11 +107,8 @@ def test_small_files_that_are_alike_are_one_chunk(tmp_path: Path, policy: Policy
     assert set(made[0].hints.texts) == {"soonest_available"}
     for whole, some in ((made[0], alone[:8]), (made[1], alone[8:])):
         assert whole.written().equals(pl.concat([chunk.written() for chunk in some]))
-        ids = whole.hints.byte_ranges["visit_id"]
-        assert ids == (
-            min(c.hints.byte_ranges["visit_id"].least for c in some),
-            max(c.hints.byte_ranges["visit_id"].greatest for c in some),
-        )
+        ids = [chunk.hints.byte_ranges["visit_id"] for chunk in some]
+        assert whole.hints.byte_ranges["visit_id"] == reduce(or_, ids)
     monkeypatch.setattr(ingest, "_SMALL_FILE", 4_800)
     assert [chunk.frame.height for chunk in ingest.Chunks(parts, policy)] == [4_000] * 4 + [10]
 
@@ -131,3 +131,59 @@ def test_a_long_cell_in_a_column_of_few_values_is_refused(tmp_path: Path, policy
     frame.write_parquet(tmp_path / "a.parquet")
     with pytest.raises(InputRefused, match="record 1501: status is longer"):
         read_table(tmp_path / "a.parquet", policy)
+
+
+def daily(folder: Path, write: Callable[[pl.DataFrame, Path], object], suffix: str) -> None:
+    """A file of visits for each of four days, the third without rows."""
+    for day, rows in enumerate((30, 20, 0, 10)):
+        write(many_visits(60).slice(day, rows), folder / f"{day}.{suffix}")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("other", "is_plain"),
+    [
+        ("", True),
+        (f"{HEADER}\n", True),
+        (f"{TEXT}{TEXT}", False),
+        (f"{TEXT}8,P2\n", False),
+        (f'{TEXT}"8",P2,2026-03-02,"seen"\n', True),
+        (f'{TEXT}8,P"2,2026-03-02,seen\n', False),
+        (f"{HEADER},deleted\n{ROWS},yes\n{ROWS},no\n", False),
+        ("visit_id,MRN,visit_start\n8,P2,3/2/2026\n", True),
+    ],
+    ids=["none", "header-only", "header-twice", "short", "quoted", "odd-quote", "watched", "others-columns"],
+)
+def test_small_files_are_read_once_and_give_what_each_gives_alone(
+    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch, suffix: str, other: str, is_plain: bool
+):
+    daily(tmp_path, pl.DataFrame.write_csv if suffix == "csv" else pl.DataFrame.write_parquet, suffix)
+    if other:
+        (tmp_path / "1a.csv").write_text(other)
+    parts, _ = ingest.parts("visits", (str(tmp_path),))
+    alone = [item for part in parts for item in ingest.read_part(part, policy)]
+    expected = [item for item in alone if isinstance(item, ingest.Chunk)]
+    scan = ingest.stack([chunk.written() for chunk in ingest.Chunks(parts, policy, only=("visit_id", "status"))])
+    opened: list[str] = []
+    real = ingest.Part.opened
+    monkeypatch.setattr(ingest.Part, "opened", lambda part, name: opened.append(part.path.name) or real(part, name))
+    made = list(source := ingest.Chunks(parts, policy))
+    assert opened == ([] if not other or is_plain else ["1a.csv"])
+    assert as_rows(made) == as_rows(expected)
+    records = scan.filter(pl.col("visit_id") != "visit_id")  # a scan of keys does not mind repeated headers
+    assert records.equals(ingest.stack([chunk.written() for chunk in made]).select(scan.columns))
+    assert source.files == [item for item in alone if isinstance(item, ingest.SourceFile)]
+
+
+def as_rows(made: list[ingest.Chunk]) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """The records of all chunks, and those that were lost."""
+    frame = ingest.stack([chunk.written() for chunk in made])
+    return frame.select(sorted(frame.columns)).rows(), pl.concat(chunk.malformed for chunk in made).rows()
+
+
+def test_what_is_wrong_with_a_small_file_is_said_by_the_reading_that_meets_it(tmp_path: Path, policy: Policy):
+    (tmp_path / "a.csv").write_text(TEXT + "Visit ID,MRN,Visit Start,Visit Status\n")
+    parts, _ = ingest.parts("visits", (str(tmp_path),))
+    assert [chunk.frame.height for chunk in ingest.Chunks(parts, policy, only=("visit_id",))] == [2]
+    with pytest.raises(InputRefused, match="header of another file"):
+        list(ingest.Chunks(parts, policy))

@@ -181,11 +181,11 @@ def in_service_range(line: Line, book: Book) -> bool:
 def once_per_row(claims: dict[Any, ClaimResult], sources: dict[Any, int]) -> None:
     """Of the claims that one row bills with several codes, only the first of the worst has its amounts."""
     worst_first = {"violation": 0, "review": 1}
-    seen = set()
+    billed = set()
     for key in sorted(claims, key=lambda key: (worst_first.get(claims[key].disposition, 2), key)):
-        if sources[key] in seen:
+        if sources[key] in billed:
             claims[key] = replace(claims[key], at_risk_amount=None, review_amount=None)
-        seen.add(sources[key])
+        billed.add(sources[key])
 
 
 def audit(world: World) -> Result:

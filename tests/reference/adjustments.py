@@ -112,11 +112,11 @@ def follow(drafts: list[Draft]) -> None:
         for same in alike_in(chain):
             dates = [draft.row["processed_date"] for draft in same]
             if None not in dates and len(set(dates)) == len(dates):
-                standing = max(same, key=lambda draft: draft.row["processed_date"])
+                latest = max(same, key=lambda draft: draft.row["processed_date"])
             else:
-                standing = max(same, key=lambda draft: draft.status == "active")
+                latest = max(same, key=lambda draft: draft.status == "active")
             for draft in same:
-                if draft is not standing:
+                if draft is not latest:
                     draft.status = "superseded"
 
 

@@ -141,8 +141,8 @@ def with_dates_in_iso(table: Table, columns: set[str]) -> Table:
     rows = [dict(row) for row in table.rows]
     for column in columns & set(table.columns):
         texts = {row.get(column, ""): undress(row.get(column, "")) for row in rows}
-        said = [text for text in texts.values() if not says_nothing(column, text)]
-        if all(is_in_digits(text) for text in said):
+        present = [text for text in texts.values() if not says_nothing(column, text)]
+        if all(is_in_digits(text) for text in present):
             for row in rows:
                 text = texts[row.get(column, "")]
                 row[column] = "" if says_nothing(column, text) or int(text) == 0 else in_iso(text)

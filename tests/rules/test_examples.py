@@ -56,7 +56,7 @@ def test_pages_have_every_heading(rule: Rule):
         "Why it matters:",
         "How to resolve:",
         "What it cannot see:",
-        "If data is missing:",
+        "If the export lacks data:",
         "Sources:",
     )
     assert [heading for heading in headings if heading not in page] == []

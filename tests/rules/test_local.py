@@ -120,7 +120,7 @@ def test_two_rules_of_one_code_and_what_is_no_rule_are_refused(rule):
         local.load([EntryPoint("clinic", "no_such_module:RULE", local.GROUP)])
 
 
-def test_a_local_rule_whose_package_is_gone_is_said_to_be_gone():
+def test_a_local_rule_whose_package_is_gone_is_reported_as_gone():
     with pytest.raises(UsageError, match="severity: no rule 'LOC001'; its package is not installed"):
         select("severity", ["LOC001"])
 

@@ -238,7 +238,7 @@ def test_every_message_about_a_record_begins_with_the_record() -> None:
     assert {rule.code for rule in ALL if rule.over != "claim" and rule.shows_record} == about
 
 
-def test_a_procedure_without_a_provider_is_not_said_to_be_another_providers() -> None:
+def test_a_procedure_without_a_provider_is_not_reported_as_another_providers() -> None:
     procedure = pl.DataFrame({"same_provider": [False] * 2, "provider_blank": [True, False], "global_days": [90] * 2})
     assert procedure.select(RULES["LBK002"].detail).to_series().to_list() == [
         "a procedure with a global period of 90 days",
@@ -250,11 +250,11 @@ def test_a_sentence_that_lacks_a_value_is_the_name_of_the_rule() -> None:
     """As one of a local rule may, since a text with a blank is blank."""
     rule = replace(RULES["ELG001"], message=pl.format("{} min", "minutes"))
     judged = pl.DataFrame(
-        {"line": [1], "bill": [1], "position": [1], "minutes": [None], "ELG001": [Outcome.REVIEW]},
+        {"line": [1], "at": [0], "minutes": [None], "ELG001": [Outcome.REVIEW]},
         schema_overrides={"minutes": pl.Float64, "ELG001": pl.UInt8},
     )
     best = pl.DataFrame(schema=dict.fromkeys((*ABOUT, "rule"), pl.String) | {"line": pl.Int64})
-    assert _found(judged, best, rule)["message"].to_list() == ["not-patient-initiated"]
+    assert _found(judged.lazy(), best.lazy(), rule, ()).collect()["message"].to_list() == ["not-patient-initiated"]
 
 
 def test_lengths_are_hours_and_whole_minutes() -> None:

@@ -44,14 +44,14 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("form", ["text", "markdown", "html", "json"])
 def test_a_digest_has_the_figures_and_no_identifier(form: str, out: Path):
-    told = audit98968("digest", "out", "--format", form, folder=out.parent)
-    assert (told.returncode, told.stderr) == (0, "")
+    printed = audit98968("digest", "out", "--format", form, folder=out.parent)
+    assert (printed.returncode, printed.stderr) == (0, "")
     summary = json.loads((out / "latest" / "summary.json").read_text())
-    assert f"{summary['claims']['audited']} audited" in told.stdout
+    assert f"{summary['claims']['audited']} audited" in printed.stdout
     marks = [(mark, count) for mark, count in summary["ledger"]["marks"].items() if count]
-    assert marks and all(f"{count} {mark.replace('_', ' ')}" in told.stdout for mark, count in marks)
-    assert summary["run_id"] in told.stdout
-    words = told.stdout.replace("|", " ").replace("<", " ").replace(">", " ").replace('"', " ").split()
+    assert marks and all(f"{count} {mark.replace('_', ' ')}" in printed.stdout for mark, count in marks)
+    assert summary["run_id"] in printed.stdout
+    words = printed.stdout.replace("|", " ").replace("<", " ").replace(">", " ").replace('"', " ").split()
     assert not set(IDS) & set(words)
 
 

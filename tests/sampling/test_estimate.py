@@ -471,11 +471,11 @@ def test_files_that_are_not_there(drawn: Path, tmp_path: Path):
 
 def test_claims_before_the_lookback_period_are_a_caution(drawn: Path, tmp_path: Path):
     path, mine = as_csv(reviewed(drawn), tmp_path / "done.csv"), copied(drawn, tmp_path / "mine")
-    said = "service dates before 2020-04-01, more than six years before the run: 3;"
+    caution_of_dates = "service dates before 2020-04-01, more than six years before the run: 3;"
     assert not any("six years" in caution for caution in review(mine, path).estimate.cautions)
     manifest = json.loads((mine / "frame.json").read_text())
     (mine / "frame.json").write_text(json.dumps(manifest | {"claims_before_lookback": 3}))
-    assert any(said in caution for caution in review(mine, path).estimate.cautions)
+    assert any(caution_of_dates in caution for caution in review(mine, path).estimate.cautions)
 
 
 def test_what_is_printed(drawn: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]):

@@ -298,7 +298,7 @@ def test_without_a_url_a_query_asks_for_one(tmp_path):
         rows(tmp_path, None, VISIT)
 
 
-def test_without_the_extra_its_name_is_said(tmp_path, lite, monkeypatch):
+def test_without_the_extra_the_message_names_it(tmp_path, lite, monkeypatch):
     monkeypatch.setattr("auditor.sources.source.find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"adbc_driver_sqlite is not installed; .*'audit98968\[databases\]'"):
         rows(tmp_path, lite, VISIT)

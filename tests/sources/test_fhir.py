@@ -476,7 +476,7 @@ def test_bundles_in_bundles_are_read_however_deep_they_are():
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "problem"),
     [
         ({"resourceType": "Bundle", "type": "history"}, "line 2: a Bundle of former versions"),
         (
@@ -487,8 +487,8 @@ def test_bundles_in_bundles_are_read_however_deep_they_are():
         ({"id": "x"}, "line 2: no resourceType"),
     ],
 )
-def test_former_versions_and_other_records_are_refused(tmp_path: Path, line: dict[str, Any], said: str):
-    with pytest.raises(InputRefused, match=said):
+def test_former_versions_and_other_records_are_refused(tmp_path: Path, line: dict[str, Any], problem: str):
+    with pytest.raises(InputRefused, match=problem):
         extracts(tmp_path, visits={"Encounter": [encounter("e"), line]})
 
 
@@ -560,7 +560,7 @@ def test_the_sample_gives_the_findings_of_csv(tmp_path: Path, folder: Path):
         with (folder / f"{name}.csv").open() as stream:
             rows = list(csv.DictReader(stream))
         fhir.write(name, rows, tmp_path / f"{name}.ndjson")
-        kept = [{key: row[key] for key in fhir.SAID[name] if key in row} for row in rows]
+        kept = [{key: row[key] for key in fhir.COLUMNS[name] if key in row} for row in rows]
         for row in kept if name == "calls" else ():
             row["initiated_by"] = {"callback": ""}.get(row["initiated_by"], row["initiated_by"])
             row["caller"] = "patient" if fhir.term(INITIATED_BY, row["initiated_by"]) == "patient" else ""

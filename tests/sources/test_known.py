@@ -32,14 +32,14 @@ PAIRS = [(name, table) for name in known.names() for table in TABLES if table in
 @pytest.mark.parametrize(("name", "table"), PAIRS, ids=[f"{name}-{table}" for name, table in PAIRS])
 def test_a_source_is_part_of_a_policy_and_names_what_it_rests_on(name: str, table: str):
     policy = policies.load(systems={table: name})
-    said = known.content(name)
+    content = known.content(name)
     assert policy.columns[table] == {
         column: header if isinstance(header, str) else tuple(header)
-        for column, header in said[table]["columns"].items()
+        for column, header in content[table]["columns"].items()
     }
-    assert said["system"] and isinstance(said["verified"], bool)
-    assert all(page["address"].startswith("http") and page["read"].year >= 2026 for page in said["documentation"])
-    assert said["verified"] or said["unverified"]
+    assert content["system"] and isinstance(content["verified"], bool)
+    assert all(page["address"].startswith("http") and page["read"].year >= 2026 for page in content["documentation"])
+    assert content["verified"] or content["unverified"]
 
 
 def test_the_readme_counts_the_sources():

@@ -32,12 +32,12 @@ VISITS = b"visit_id,patient_id,visit_start\nv1,p1,2026-03-02 09:00\n"
 class Server(BaseHTTPRequestHandler):
     """Files by path; of paths below /bucket, as S3 answers (HEAD, GET with If-Match, ListObjectsV2).
 
-    `cut`: bytes after which an answer ends. `changed`: whether the entity tags differ at each answer. `seen`: all that was
+    `cut`: bytes after which an answer ends. `changed`: whether the entity tags differ at each answer. `requests`: all that was
     asked for, with the Authorization.
     """
 
     files: ClassVar[dict[str, bytes]] = {}
-    seen: ClassVar[list[tuple[str, str]]] = []
+    requests: ClassVar[list[tuple[str, str]]] = []
     cut: ClassVar[int | None] = None
     changed: ClassVar[bool] = False
     denied: ClassVar[bool] = False
@@ -45,7 +45,7 @@ class Server(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         address = urlsplit(self.path)
         path = unquote(address.path)
-        self.seen.append((self.path, self.headers["Authorization"] or ""))
+        self.requests.append((self.path, self.headers["Authorization"] or ""))
         if self.denied:
             self.answer(403, b"")
         elif path.strip("/") == "bucket":
@@ -100,7 +100,7 @@ class Server(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Server]]:
-    kind = type("Own", (Server,), {"files": {}, "seen": []})
+    kind = type("Own", (Server,), {"files": {}, "requests": []})
     with ThreadingHTTPServer(("127.0.0.1", 0), kind) as running:
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         kind.url = f"127.0.0.1:{running.server_port}"
@@ -124,7 +124,9 @@ def read(tmp_path: Path, *addresses: str) -> ingest.Extract:
 def test_a_file_of_the_web_is_shown_without_its_secrets(tmp_path: Path, server: type[Server]):
     server.files["/a b/day=1/visits.csv"] = VISITS
     extract = read(tmp_path, f"http://ann:secret@{server.url}/a%20b/day=1/visits.csv?sig=hidden")
-    assert server.seen == [("/a%20b/day=1/visits.csv?sig=hidden", f"Basic {base64.b64encode(b'ann:secret').decode()}")]
+    assert server.requests == [
+        ("/a%20b/day=1/visits.csv?sig=hidden", f"Basic {base64.b64encode(b'ann:secret').decode()}")
+    ]
     (file,) = extract.files
     assert (file.path, file.bytes, file.kind) == (f"http://{server.url}/a b/day=1/visits.csv", len(VISITS), "csv")
     assert file.unused == ("day",)
@@ -151,7 +153,7 @@ def test_what_cannot_be_had_of_the_web_is_refused(tmp_path: Path, server: type[S
 def test_a_server_that_moved_a_file_is_followed_without_the_credentials(tmp_path: Path, server: type[Server]):
     server.files["/visits.csv"] = VISITS
     (file,) = read(tmp_path, f"http://ann:secret@{server.url}/moved.csv?sig=hidden").files
-    assert file.bytes == len(VISITS) and server.seen[1:] == [("/visits.csv?sig=own", "")]
+    assert file.bytes == len(VISITS) and server.requests[1:] == [("/visits.csv?sig=own", "")]
     server.denied = True
     with pytest.raises(InputRefused, match="the server denies access; check the address and the credentials in it"):
         read(tmp_path, f"http://{server.url}/visits.csv")
@@ -263,7 +265,7 @@ class Full:
         raise OSError(28, "No space left on device")
 
 
-def test_a_disk_that_is_full_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Path, "open", lambda *_: Full())
     with pytest.raises(OutputFailed, match="cannot be copied to a file here"):
         objects._write("visits: s3://bucket/x", tmp_path / "x", iter([b"data"]))

@@ -102,7 +102,7 @@ def _touching(frames, path):
         path.write_text("more")
 
 
-def test_what_a_user_can_do_is_said():
+def test_the_message_says_what_a_user_can_do():
     with pytest.raises(
         UsageError, match=r"no_such is not installed; install it with: pip install 'audit98968\[letters\]'"
     ):

@@ -237,7 +237,7 @@ def test_what_is_paid_again_after_its_reversal_stands_without_an_837_too(tmp_pat
     assert found == [("C1", "31.00", "active"), ("C2", "31.00", "active"), ("C2", "31.00", "active")]
 
 
-def test_payments_of_one_day_are_told_apart_by_their_traces(tmp_path: Path):
+def test_payments_of_one_day_are_distinguished_by_their_traces(tmp_path: Path):
     first, second = ([*x12.PAYER[:1], f"TRN*1*{trace}*1123456789", *x12.PAYER[1:]] for trace in ("T1", "T2"))
     texts = of_835(payment("C1"), before=first), of_835(REVERSAL, payment("C1"), before=second)
     row = one(tmp_path, of_837(claim("C1")), *texts, texts[1])
@@ -462,12 +462,12 @@ def test_the_sample_through_837_and_835_gives_equal_findings(tmp_path: Path):
         writer = csv.DictWriter(stream, [name for name in rows[0] if name != "call_id"], extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
-    standing = [row for row in rows if row["claim_status"] != "reversed"]
+    in_force = [row for row in rows if row["claim_status"] != "reversed"]
     (tmp_path / "a.835").write_text(
         interchange(("835", R, paid(*(x12.remitted(row) for row in rows if row["paid_amount"]))))
     )
     (tmp_path / "b.837").write_text(
-        interchange(("837", P, billed(*(x12.submitted(row) for row in standing), before=())))
+        interchange(("837", P, billed(*(x12.submitted(row) for row in in_force), before=())))
     )
     for tables in (("calls", "visits", "providers"), ()):
         by_csv, by_x12 = (

@@ -29,8 +29,8 @@ class Spilled(Local):
 
     def __init__(self, beside: Path) -> None:
         """Write beside something."""
-        super().__init__()
-        self._rows = Partitions(0, beside, 3)
+        super().__init__(0, beside)
+        self._rows = Partitions(0, beside, 3, rows_at_once=4)
 
 
 class Divided(Local):

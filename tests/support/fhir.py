@@ -14,7 +14,7 @@ CPT = "http://www.ama-assn.org/go/cpt"
 ICD10 = "http://hl7.org/fhir/sid/icd-10-cm"
 CLASSES = {"in_person": "AMB", "phone": "AMB", "telehealth": "VR"}
 TYPES = {"phone": "Telephone", "telehealth": "Video visit", "in_person": "Office visit", "": "Visit"}
-SAID = {
+COLUMNS = {
     "calls": ("call_id", "patient_id", "provider_id", "call_start", "call_end", "call_minutes", "initiated_by",
               "diagnosis_codes", "problem_id", "cpt_code"),
     "visits": ("visit_id", "patient_id", "provider_id", "visit_start", "visit_end", "modality", "status", "booked_at",

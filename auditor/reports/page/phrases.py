@@ -233,7 +233,7 @@ def rejects(result: Result) -> list[Row]:
     """Rejected rows by table, column and reason, most frequent first."""
     rows: list[Row] = []
     for name, table in result.inputs.tables.items():
-        counted = table.rejects.group_by("column", "reason").agg(pl.len().alias("count"))
+        counted = table.rejects_by_reason.group_by("column", "reason").agg(pl.sum("count"))
         counted = counted.sort("count", "column", "reason", descending=[True, False, False])
         rows += [row | {"table": name} for row in counted.to_dicts()]
     return rows

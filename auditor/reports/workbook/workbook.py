@@ -9,7 +9,7 @@ import polars as pl
 from auditor.choices import GONE
 from auditor.judging.findings import KEYS
 from auditor.reports.page.providers import has_payers, ranking
-from auditor.reports.tables import rejects, urgent_first, with_history, worst_first
+from auditor.reports.tables import first_rejects, urgent_first, with_history, worst_first
 from auditor.reports.workbook import columns, runs_sheet, summary_sheet
 from auditor.reports.workbook.sheets import ROWS_ABOVE, opened
 from auditor.result import Result
@@ -67,9 +67,9 @@ def write(path: Path, result: Result, summary: Summary, cases: pl.DataFrame | No
             book.table("Providers by payer", by_payer.head(rows), columns.PROVIDERS_BY_PAYER, _PROVIDERS_NOTE + more)
         book.table("Rules", _rules(summary), columns.RULES, _RULES_NOTE)
         runs_sheet.write(book, summary)
-        rejected = rejects(result.inputs)
-        note = _REJECTS_NOTE + _rest(rejected.height, rows, "rejects.csv")
-        book.table("Rejects", rejected.head(rows), columns.REJECTS, note)
+        rejected = sum(counts.rejected for counts in summary.rejects.values())
+        note = _REJECTS_NOTE + _rest(rejected, rows, "rejects.csv")
+        book.table("Rejects", first_rejects(result.inputs, rows), columns.REJECTS, note)
         book.table("Run", _run(summary).head(rows), columns.RUN, _RUN_NOTE)
 
 

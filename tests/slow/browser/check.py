@@ -237,13 +237,13 @@ def decide(browser: Browser) -> Any:
         for kind in ("keyDown", "keyUp"):
             text = {"text": "\r"} if key == "Enter" else {}
             browser("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
-    told = browser.js(f"{SETTLE}.then(() => document.querySelector('#viewer .decide [role=status]').textContent)")
+    status = browser.js(f"{SETTLE}.then(() => document.querySelector('#viewer .decide [role=status]').textContent)")
     copied = browser.js("String(getSelection())")
     decisions = browser.js("[...document.querySelectorAll('#viewer .decide select')[0].options].map(o => o.value)")
     words = command.split()
     expected = command.replace(f" {decisions[0]} ", f" {decisions[1]} ")
     yield "a case has its command", words[:3] == ["audit98968", "cases", "decide"] and words[5].isdigit(), command
-    yield "which is copied with the keyboard", (told, copied) == ("Copied", expected), (told, copied)
+    yield "which is copied with the keyboard", (status, copied) == ("Copied", expected), (status, copied)
 
 
 if __name__ == "__main__":

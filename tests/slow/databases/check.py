@@ -142,8 +142,8 @@ def refusal(folder: Path, url: str, text: str) -> str:
 
 def errors_are_explained_and_not_quoted(folder: Path, url: str) -> None:
     for text, problem in FAILING.items():
-        said = refusal(folder, url, text)
-        assert re.search(problem, said) and "CANARY" not in said, said
+        message = refusal(folder, url, text)
+        assert re.search(problem, message) and "CANARY" not in message, message
     wrong = url.replace(f"{USER}@", f"{USER}:WRONG{PASSWORD}@")
     assert "refused the user or the password" in refusal(folder, wrong, BASE + "now() as visit_start")
     assert "no such database" in refusal(folder, url.replace("/postgres", "/none"), BASE + "now() as visit_start")

@@ -32,7 +32,7 @@ def slowly(path: Path) -> bytes:
 
 def taken(process: subprocess.Popen[bytes], path: Path, into: Path) -> Iterator[Path]:
     """A copy of a ledger after the other, until a process ends; those that differ from all before."""
-    number, seen = 0, set[bytes]()
+    number, digests = 0, set[bytes]()
     while process.poll() is None:
         copy = into / f"{number}.sqlite"
         number += 1
@@ -41,8 +41,8 @@ def taken(process: subprocess.Popen[bytes], path: Path, into: Path) -> Iterator[
             with contextlib.suppress(FileNotFoundError):
                 Path(f"{copy}{rest}").write_bytes(data := slowly(Path(f"{path}{rest}")))
                 digest.update(rest.encode() + data)
-        if copy.exists() and digest.digest() not in seen:
-            seen.add(digest.digest())
+        if copy.exists() and digest.digest() not in digests:
+            digests.add(digest.digest())
             yield copy
         time.sleep(0.002)
 

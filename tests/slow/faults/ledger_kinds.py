@@ -366,7 +366,7 @@ def runs() -> Iterator[Kind]:
     fine = {"run": (0,), "decide": (0,), "verify": (0,), "list": (0,)}
     for place, name in enumerate(("first", "middle", "last")):
         last = name == "last"
-        seen = {} if last else fine | {"verify": (3,)}
+        codes = {} if last else fine | {"verify": (3,)}
         explain = (3,) if last else (0,)
         unreadable = fine | {"verify": (3,)}
 
@@ -376,7 +376,7 @@ def runs() -> Iterator[Kind]:
         lost = {"explain": (2, 3) if last else (0,), "is_all_there": not last}
         yield Kind(f"{name} run: gone", of(shutil.rmtree), "", **fine, **lost)
         word = "not the ledger that the run" if last else ""
-        yield Kind(f"{name} run: of another ledger", of(lambda run: changed_summary(run, head="f" * 64)), word, **seen)
+        yield Kind(f"{name} run: of another ledger", of(lambda run: changed_summary(run, head="f" * 64)), word, **codes)
         for what, spoil in SUMMARIES.items():
             yield Kind(f"{name} run: summary {what}", of(spoil), "", **unreadable, explain=explain, restore=(3,))
         for what, spoil in (("a pipe", piped), ("a folder", foldered)):

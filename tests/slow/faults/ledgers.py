@@ -32,7 +32,7 @@ VISITS = (
     f"visit_id,patient_id,visit_start,status\nV1,{CANARY}P3,2026-03-01 09:00,completed\n"
     f"V2,{CANARY}P9,2026-04-20 10:00,completed\n"
 )
-NIGHTS = (CALLS, CALLS.replace(",35,98968,40", ",35,98968,39"), CALLS.replace(f"{CANARY}2,", f"{CANARY}5,", 1))
+EXPORTS = (CALLS, CALLS.replace(",35,98968,40", ",35,98968,39"), CALLS.replace(f"{CANARY}2,", f"{CANARY}5,", 1))
 _FIXED = (
     "--timezone",
     "UTC",
@@ -85,7 +85,7 @@ class Desk:
     def __init__(self, base: Path) -> None:
         self.base, self.sound = base, base / "sound"
         (self.sound / "out").mkdir(parents=True, mode=0o700)
-        for number, calls in enumerate(NIGHTS):
+        for number, calls in enumerate(EXPORTS):
             self.export(self.sound, calls)
             assert self.say(self.sound, *run(self.sound))[0] == 0
             if number == 0:
@@ -180,8 +180,8 @@ class Desk:
         elif name == "list":
             assert "audit98968: warning: " in err or shown(out) == shown(self.cases), "other cases are shown"
         elif name == "restore":
-            code, told, err = self.say(folder, "cases", "verify", "out")
-            assert code == 0, f"then verify: {told}{err}"
+            code, output, err = self.say(folder, "cases", "verify", "out")
+            assert code == 0, f"then verify: {output}{err}"
             cases = shown(self.say(folder, *export(folder))[1])
             assert not kind.is_all_there or cases == shown(self.restored), "another state was restored"
 

@@ -118,8 +118,8 @@ def s3(work: Path) -> None:
             assert_frame_equal(audited(f"s3://exports/{form}"), audited(f"{SAMPLE}/{{}}.csv"))
             print(f"s3://exports/{form}: as CSV")
         for form in ("s3://exports/none-{}.csv", "s3://no-such-bucket/{}.csv"):
-            print(said := refusal(form))
-            assert "AKID" not in said
+            print(message := refusal(form))
+            assert "AKID" not in message
 
 
 def free_port() -> int:
@@ -177,8 +177,8 @@ def azure(work: Path) -> None:
             obstore.put(AzureStore("exports"), path.relative_to(work / "exports").as_posix(), path.read_bytes())
         compared("az")
         os.environ["AZURE_STORAGE_ACCOUNT_KEY"] = base64.b64encode(SECRET.encode()).decode()
-        print(said := refusal("az://exports/in/{}.csv"))
-        assert "the store denies access" in said and os.environ["AZURE_STORAGE_ACCOUNT_KEY"] not in said
+        print(message := refusal("az://exports/in/{}.csv"))
+        assert "the store denies access" in message and os.environ["AZURE_STORAGE_ACCOUNT_KEY"] not in message
 
 
 def compared(scheme: str) -> None:
@@ -187,8 +187,8 @@ def compared(scheme: str) -> None:
         assert_frame_equal(audited(f"{scheme}://exports/{form}"), audited(f"{SAMPLE}/{{}}.csv"))
         print(f"{scheme}://exports/{form}: as CSV")
     for form in ("exports/none-{}.csv", "no-such-bucket/{}.csv"):
-        print(said := refusal(f"{scheme}://{form}"))
-        assert SECRET not in said and KEY not in said
+        print(message := refusal(f"{scheme}://{form}"))
+        assert SECRET not in message and KEY not in message
 
 
 def https(work: Path) -> None:

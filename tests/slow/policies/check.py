@@ -78,13 +78,13 @@ def audits(text: str, folder: Path) -> None:
         "visit_id,patient_id,visit_start,status,cpt_codes\nV1,P1,2026-03-01 09:00,completed,99213\n"
         "V2,P9,2026-04-20 09:00,completed,\n"
     )
-    said = io.StringIO()
+    stderr = io.StringIO()
     words = ["run", "--calls", "calls.csv", "--visits", "visits.csv", "--policy", "odd.toml"]
-    with contextlib.chdir(folder), contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.chdir(folder), contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(io.StringIO()):
         code = command([*words, "--fail-on", "never", "--format", "none"])
     codes = (0, 2, 3, 4) if text.startswith(REFUSED) else (0, 2)
-    assert code in codes and "internal error" not in said.getvalue(), (
-        f"{text[:80]}: exit {code}: {said.getvalue()[-300:]}"
+    assert code in codes and "internal error" not in stderr.getvalue(), (
+        f"{text[:80]}: exit {code}: {stderr.getvalue()[-300:]}"
     )
 
 

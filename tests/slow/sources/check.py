@@ -43,7 +43,7 @@ def rows_of(path: Path) -> Rows:
         return list(csv.DictReader(stream))
 
 
-SAID: Mapping[str, Rows] = {table: rows_of(SAMPLE / f"{table}.csv") for table in TABLES}
+ROWS: Mapping[str, Rows] = {table: rows_of(SAMPLE / f"{table}.csv") for table in TABLES}
 
 
 def frame(table: str) -> pl.DataFrame:
@@ -87,7 +87,7 @@ def written(path: Path, lines: Iterable[str]) -> None:
 
 
 def as_json_lines(table: str, path: Path) -> None:
-    written(path, (json.dumps({name: text for name, text in row.items() if text}) for row in SAID[table]))
+    written(path, (json.dumps({name: text for name, text in row.items() if text}) for row in ROWS[table]))
 
 
 def as_csv(rows: Rows, path: Path, columns: Sequence[str]) -> None:
@@ -135,28 +135,28 @@ def s3(folder: Path, expected: Paths) -> None:
 
 def resources(folder: Path) -> None:
     """FHIR beside a CSV of the columns that it can say."""
-    paths = each(folder, ".ndjson", lambda table, path: fhir.write(table, SAID[table], path))
-    said = {
-        table: [{name: row[name] for name in fhir.SAID[table] if name in row} for row in SAID[table]]
+    paths = each(folder, ".ndjson", lambda table, path: fhir.write(table, ROWS[table], path))
+    readable = {
+        table: [{name: row[name] for name in fhir.ROWS[table] if name in row} for row in ROWS[table]]
         for table in TABLES
     }
-    for row in said["calls"]:
+    for row in readable["calls"]:
         row["initiated_by"] = {"callback": ""}.get(row["initiated_by"], row["initiated_by"])
         row["caller"] = "patient" if fhir.term(INITIATED_BY, row["initiated_by"]) == "patient" else ""
-    expected = each(folder, ".csv", lambda table, path: as_csv(said[table], path, list(said[table][0])))
+    expected = each(folder, ".csv", lambda table, path: as_csv(readable[table], path, list(readable[table][0])))
     compare("FHIR", paths, expected)
 
 
 def interchanges(folder: Path, expected: Paths) -> None:
     """837 and 835 beside a CSV of the claims without the ids of calls, which X12 does not have."""
-    claims, standing = SAID["claims"], [row for row in SAID["claims"] if row["claim_status"] != "reversed"]
+    claims, in_force = ROWS["claims"], [row for row in ROWS["claims"] if row["claim_status"] != "reversed"]
     as_csv(
         [{**row, "call_id": ""} for row in claims],
         folder / "claims.csv",
         [name for name in claims[0] if name != "call_id"],
     )
     submitted, remitted = folder / "submitted.837", folder / "remitted.835"
-    submitted.write_text(x12.interchange(("837", x12.P, x12.billed(*map(x12.submitted, standing), before=()))))
+    submitted.write_text(x12.interchange(("837", x12.P, x12.billed(*map(x12.submitted, in_force), before=()))))
     paid = (x12.remitted(row) for row in claims if row["paid_amount"])
     remitted.write_text(x12.interchange(("835", x12.R, x12.paid(*paid))))
     compare(
