@@ -18,7 +18,7 @@ class AuditContext:
     `providers`: the provider table's rows, may be empty; `audited`: which lines to audit, over the columns of a line;
     `not_evaluated`: rule code → reason; `has_calls`, `has_visits`: whether there are such tables;
     `phone_matches`: as `phone_log.matches.matched`, of the audited claims' calls; empty without a phone log.
-    `patients_with_rejected_*`: ids of patients with a rejected visit or line.
+    `patients_with_rejected_*`: ids of patients with a rejected visit or line. `with_evidence`: whether it is published.
     """
 
     policy: Policy
@@ -34,3 +34,4 @@ class AuditContext:
     patients_with_rejected_visits: pl.Series
     patients_with_rejected_lines: pl.Series
     phone_matches: pl.DataFrame = field(default_factory=pl.DataFrame)
+    with_evidence: bool = True

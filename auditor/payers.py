@@ -25,29 +25,6 @@ def judging(policy: Policy) -> tuple[Policy, ...]:
     return numbered(policy)[OTHERWISE in policy.payers :]
 
 
-def widest(policy: Policy) -> Policy:
-    """The policy with the longest of the windows that the policies of the run have."""
-    policies = judging(policy)
-    if policies == (policy,):
-        return policy
-
-    def longest(value: Callable[[Policy], int]) -> int:
-        return max(map(value, (policy, *policies)))
-
-    postoperative = {days for some in (policy, *policies) for days in some.lookback.postoperative_days}
-    lookback = {"days": longest(lambda some: some.lookback.days), "postoperative_days": tuple(postoperative)}
-    hours = {"hours": longest(lambda some: some.lookahead.hours)}
-    period = {"period_days": longest(lambda some: some.frequency.period_days)}
-    return policy.model_copy(
-        update={
-            "horizon_days": longest(lambda some: some.horizon_days),
-            "lookback": policy.lookback.model_copy(update=lookback),
-            "lookahead": policy.lookahead.model_copy(update=hours),
-            "frequency": policy.frequency.model_copy(update=period),
-        }
-    )
-
-
 def with_judge(lines: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Add `judge`: the number of the policy that judges a line by `payer` and `service_date`, null where none does."""
     numbers = {name: pl.lit(number, pl.UInt8) for number, name in enumerate(policy.policies, start=1)}

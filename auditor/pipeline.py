@@ -107,6 +107,7 @@ def audit(inputs: Inputs, settings: Settings, engine: Engine) -> Result:
         identity=settings.identity,
         has_calls="calls" in tables,
         has_visits="visits" in tables,
+        with_evidence=not {"html", "evidence"}.isdisjoint(settings.write),
         patients_with_rejected_visits=_patients_with_rejects(tables, "visits"),
         patients_with_rejected_lines=_patients_with_rejects(tables, "claims" if "claims" in tables else "calls"),
     )

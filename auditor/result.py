@@ -18,7 +18,8 @@ from auditor.quality.phone_log import InPhoneLog
 class Result:
     """A finished audit. Frames as `findings.py` and `judge.py` describe them.
 
-    `evidence` is in the order of the claims of a partition only; with more than one it lies on disk.
+    `evidence` is in the order of the claims of a partition only; with more than one it lies on disk. It has no rows where
+    `Settings.write` has no part that shows it.
 
     `outcomes` has one row per claim (`line`) and a column per evaluated rule; `not_evaluated` is rule code → reason.
     """

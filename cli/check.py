@@ -43,7 +43,7 @@ def check(options: Options) -> int:
         for line in (*_units(inputs, settings), *_codes(inputs), *_rules(inputs, settings)):
             out.print(line)
         checks.refuse(pipeline.exports_of(inputs, settings), Stage.READ)
-        result = pipeline.audit(inputs, replace(settings, allow_unjoined=True), engine)
+        result = pipeline.audit(inputs, replace(settings, allow_unjoined=True, write=()), engine)
     log.stop_progress()
     figures = summary.of_result(result, settings, summary.run_of(started, inputs, settings))
     for line in _extent(result, settings):

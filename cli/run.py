@@ -123,7 +123,7 @@ def _audit(
         log.context["run_id"] = run_of(started, inputs, settings).run_id
         log_inputs(inputs)
         checks.refuse(pipeline.exports_of(inputs, settings), Stage.READ)
-        result = pipeline.audit(inputs, settings, engine)
+        result = pipeline.audit(inputs, settings if options.out else replace(settings, write=()), engine)
         figures = summary.of_result(result, settings, run_of(started, inputs, settings))
         compare_with_the_run_before(options, result, figures)
         if ledger and settings.max_shrink != "100%":

@@ -63,11 +63,7 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     claim_lines, pairs = _from_calls(rows, calls) if claims is None else _from_claims(calls, claims)
     active = claim_lines.filter(pl.col("claim_status") == "active")
     family = active.filter(pl.col("cpt_code").is_in(FAMILY))
-    line_calls = (
-        pairs.join(family.select("row"), on="row", how="semi")
-        .join(calls.select(_CALL_COLUMNS), on="call_id", how="inner")
-        .sort("row", "call_start", "call_id")
-    )
+    line_calls = _with_calls(pairs.join(family.select("row"), on="row", how="semi"), calls)
     facts = _facts(line_calls, policy.timezone)
     lines = family.join(facts, on="row", how="left").with_columns(
         pl.col("service_date").fill_null(pl.col("start_date")),
@@ -82,7 +78,8 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     lines = _with_provider(lines, providers, policy)
     order = ["service_date", "start", "claim_id", "claim_line", "cpt_code"]
     lines = lines.sort(order, nulls_last=True).with_row_index("line")
-    line_calls = line_calls.join(lines.select("row", "line"), on="row", how="inner").drop("row")
+    of_rows = line_calls.select("row").join(lines.select("row", "line"), on="row", how="left", maintain_order="left")
+    line_calls = line_calls.drop("row").with_columns(of_rows["line"])
     supporting = pairs.join(active, on="row", how="semi")
     lines = payers.by_policy(
         payers.with_judge(lines, policy),
@@ -102,6 +99,14 @@ def bill(calls: pl.DataFrame, claims: pl.DataFrame | None, providers: pl.DataFra
     lines = lines.drop("row", "own_diagnoses", "call_diagnoses", "call_payer")
     visit_lines = _visit_lines(other_lines, pairs, policy) if claims is not None else _NO_VISIT_LINES
     return Billing(lines, line_calls, other_lines.select(keys), other_calls, visit_lines, inactive)
+
+
+def _with_calls(pairs: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of `row` and `call_id` with the columns of the calls, sorted by row, start and id."""
+    found = pairs.join(calls.select("call_id", "call_start").with_row_index("at"), on="call_id")
+    found = found.sort("row", "call_start", "call_id")
+    columns = calls.select(name for name in _CALL_COLUMNS if name not in found.columns)
+    return pl.concat([found.drop("at"), columns[found["at"]]], how="horizontal")
 
 
 _NO_VISIT_LINES = pl.DataFrame(
@@ -170,10 +175,7 @@ def _each_code(rows: pl.DataFrame, *, numbered: bool) -> pl.DataFrame:
     Modifiers in the cell join those of the row. `numbered`: the code is added to the line.
     """
     rows = rows.with_columns(own_line=pl.col("claim_line"), shares_cell=pl.lit(False))
-    single, several = (
-        rows.filter(pl.col("cpt_code_parts").is_null()),
-        rows.filter(pl.col("cpt_code_parts").is_not_null()),
-    )
+    several = rows.filter(pl.col("cpt_code_parts").is_not_null())
     if several.is_empty():
         return rows
     several = several.with_columns(part=pl.col("cpt_code_parts").str.split(" "))
@@ -185,7 +187,7 @@ def _each_code(rows: pl.DataFrame, *, numbered: bool) -> pl.DataFrame:
         claim_line=pl.when(pl.col("shares_cell") & numbered).then(line).otherwise("claim_line"),
         modifiers=pl.concat_list("modifiers", part.list.slice(1)).list.unique().list.sort(),
     )
-    return pl.concat([single, several.select(rows.columns)])
+    return pl.concat([rows.filter(pl.col("cpt_code_parts").is_null()), several.select(rows.columns)])
 
 
 def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -194,7 +196,8 @@ def _from_calls(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, 
     `rows`: all of them; an adjustment is a line of its own.
     """
     billed = [*_KEY, "call_id", "call_start", "call_start_date", *_LINE_COLUMNS, "shares_cell"]
-    rows = _each_code(rows.filter(pl.col("cpt_code").is_not_null()), numbered=False)
+    read = ({*billed} - {"shares_cell"}) | {"cpt_code_parts"}
+    rows = _each_code(rows.select(read).filter(pl.col("cpt_code").is_not_null()), numbered=False)
     rows = rows.with_columns(pl.coalesce("claim_id", "call_id"))
     adjusts = rows.select(is_adjustment()).to_series()
     rows = rows.select(billed).with_columns(pl.col("claim_line").fill_null("1"))

@@ -41,7 +41,7 @@ def faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
     yield from history
     runs: dict[str, LedgerPart] = {}
     for run in past.folders(folder):
-        runs[run.name] = _seen_by(run)
+        runs[run.name] = _recorded_by(run)
         if runs[run.name] is _UNREADABLE:
             yield f"run {run.name}: its summary.json cannot be read"
             del runs[run.name]
@@ -57,8 +57,8 @@ def _history_faults(connection: sqlite3.Connection) -> Iterator[str]:
         yield "the history has an entry that this program did not write"
 
 
-def _seen_by(run: Path) -> LedgerPart:
-    """The hashes that a run saw."""
+def _recorded_by(run: Path) -> LedgerPart:
+    """What a run recorded of the ledger."""
     try:
         return past.read(run / "summary.json").ledger
     except (OSError, ValueError):
@@ -71,10 +71,10 @@ def _evidence(out: Path, entered: set[str]) -> dict[str, LedgerPart]:
     has_one_of_ours = False
     for run in reversed(past.folders(out)):
         if run.name not in entered:
-            runs[run.name] = _seen_by(run)
-        elif not has_one_of_ours and (seen := _seen_by(run)) is not _UNREADABLE:
-            runs[run.name] = seen
-            has_one_of_ours = seen.head is not None
+            runs[run.name] = _recorded_by(run)
+        elif not has_one_of_ours and (recorded := _recorded_by(run)) is not _UNREADABLE:
+            runs[run.name] = recorded
+            has_one_of_ours = recorded.head is not None
     return runs
 
 
@@ -83,14 +83,14 @@ def _foreign_runs(connection: sqlite3.Connection, runs: Mapping[str, LedgerPart]
 
     Without a note of a run that the ledger has, nobody knows that a run died.
     """
-    hashes = {hash for seen in runs.values() for hash in (seen.head, seen.began) if hash}
+    hashes = {hash for recorded in runs.values() for hash in (recorded.head, recorded.began) if hash}
     with store.reading(connection):
         known_hashes = chain.known_hashes(connection, hashes) | {chain.START}
         entered = _entered_runs(connection)
     noted = last_noted(out)
-    for run, seen in runs.items():
-        died = noted in {*entered, _NOTHING} and run not in entered and seen.began in known_hashes
-        if seen.head and seen.head not in known_hashes and not died:
+    for run, recorded in runs.items():
+        died = noted in {*entered, _NOTHING} and run not in entered and recorded.began in known_hashes
+        if recorded.head and recorded.head not in known_hashes and not died:
             yield run
 
 
@@ -117,7 +117,7 @@ def fault_of(connection: sqlite3.Connection, path: Path, out: Path | None) -> st
     if not out:
         return None
     runs = _evidence(out, entered)
-    if run := next((name for name, seen in runs.items() if seen is _UNREADABLE), None):
+    if run := next((name for name, recorded in runs.items() if recorded is _UNREADABLE), None):
         return f"{out}/{run}/summary.json: cannot be read, and says which ledger it saw; put it back, {_REMEDIES}"
     if run := next(_foreign_runs(connection, runs, out), None):
         return f"{path}: not the ledger that the run {run} saw, or an older copy of it; put that one back, {_REMEDIES}"
@@ -129,13 +129,13 @@ def require_no_ledger(path: Path, out: Path | None) -> None:
     if out:
         last_noted(out)
     for run in reversed(past.folders(out)) if out else ():
-        if _seen_by(run).head:
+        if _recorded_by(run).head:
             raise LedgerDamaged(f"{path}: the ledger that the run {run.name} saw is gone; put it back, {_REMEDIES}")
 
 
 def begin(connection: sqlite3.Connection, out: Path | None) -> None:
     """Write into the history of a ledger that begins anew which hashes the runs in `out` saw of those before it."""
-    if out and (heads := [head for run in past.folders(out) if (head := _seen_by(run).head)]):
+    if out and (heads := [head for run in past.folders(out) if (head := _recorded_by(run).head)]):
         with store.writing(connection):
             chain.append(connection, [Entry("audit", "began", details=json.dumps({"heads": heads}))])
 

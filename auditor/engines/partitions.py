@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from auditor.engines.spill import COUNT, Spill, parts
+from auditor.engines.spill import COUNT, Spill, parts, whole
 
 _ROWS_AT_ONCE = 250_000
 """Rows that are judged together, at most about: what judging takes beside them stays small."""
@@ -31,7 +31,7 @@ class Partitions(Spill):
         tables = tuple(self._in_memory)
         count = -(-sum(self._all(table).select(pl.len()).collect().item() for table in tables) // self._rows_at_once)
         if self._folder is None and count < 2:
-            yield {table: pl.concat(held.pop(table)) for table in tables}
+            yield {table: whole(held.pop(table)) for table in tables}
             return
         linked = linked_patients({table: self._all(table) for table in tables if table != "visits"})
         if self._folder is None:
@@ -60,11 +60,11 @@ class Partitions(Spill):
         if linked.is_empty():
             divided.pop()
         while divided:
-            yield {table: pl.concat(part) for table, part in divided.pop().items()}
+            yield {table: whole(part) for table, part in divided.pop().items()}
 
     def _all(self, table: str) -> pl.LazyFrame:
         on_disk = [self._scan(table, range(self._count))] if self._folder else []
-        return pl.concat([*on_disk, *(rows.lazy() for rows in self._in_memory[table])])
+        return pl.concat([*on_disk, *(rows.lazy() for rows in self._in_memory[table])], how="diagonal")
 
 
 def linked_patients(kept: Mapping[str, pl.LazyFrame]) -> pl.Series:
@@ -74,11 +74,14 @@ def linked_patients(kept: Mapping[str, pl.LazyFrame]) -> pl.Series:
 
     `kept`: the rows of calls, and of claims where there are any; patient_id, call_id and the claims' ids suffice.
     """
-    links = []
+    links: dict[str, list[pl.LazyFrame]] = {"call": [], "claim": []}
     for table, rows in kept.items():
         claim = pl.coalesce("claim_id", "call_id") if table == "calls" else pl.col("claim_id")
         for kind, name in (("call", pl.col("call_id")), ("claim", claim), ("claim", pl.col("original_claim_id"))):
-            links.append(rows.select("patient_id", kind=pl.lit(kind), id=name))
-    shared = pl.concat(links).drop_nulls().group_by("kind", "id").agg(pl.col("patient_id").unique())
+            links[kind].append(rows.select("patient_id", id=name).drop_nulls())
+    again = [
+        pl.concat(ids).filter(pl.col("id").hash().is_duplicated()) for ids in links.values()
+    ]  # most ids occur once
+    shared = pl.concat(ids.group_by("id").agg(pl.col("patient_id").unique()) for ids in again)
     shared = shared.filter(pl.col("patient_id").list.len() > 1)
     return shared.select(pl.col("patient_id").explode().unique()).collect().to_series()

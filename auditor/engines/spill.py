@@ -27,7 +27,7 @@ class Spill:
     """
 
     def __init__(self, limit: int | None, parent: Path | None, by: str, count: int = COUNT) -> None:
-        """Nothing is written before there is too much."""
+        """Nothing is written before there is too much. Columns that are blank in rows take no memory."""
         self._limit, self._parent, self._by, self._count = limit, parent, by, count
         self._in_memory: defaultdict[str, list[pl.DataFrame]] = defaultdict(list)
         self._size = 0.0
@@ -49,7 +49,10 @@ class Spill:
 
     def add(self, table: str, rows: pl.DataFrame) -> None:
         """Keep some rows of a table. Raises OutputFailed where they do not fit and cannot be written."""
-        self._in_memory[table].append(rows)
+        if not (held := self._in_memory[table]):
+            held.append(rows.clear())
+        rows = rows.select(column for column in rows if column.name == self._by or column.null_count() < rows.height)
+        held.append(rows)
         self._size += _size(rows)
         if self._limit is not None and self._size > self._limit:
             self._write()
@@ -68,7 +71,7 @@ class Spill:
             for number in range(self._count):
                 yield [self._scan(table, [number]).collect() for table in tables]
         else:
-            yield [pl.concat(self._in_memory[table]) for table in tables]
+            yield [whole(self._in_memory[table]) for table in tables]
         for table in tables:
             self.drop(table)
 
@@ -90,7 +93,7 @@ class Spill:
     def _write(self) -> None:
         folder = self.open()
         for table, frames in self._in_memory.items():
-            rows = pl.concat(frames)
+            rows = whole(frames)
             frames[:] = [rows.clear()]
             for number, part in parts(rows, pl.col(self._by).hash() % self._count):
                 self._put(folder / f"{table}-{number}-{self._written}.ipc", part)
@@ -110,6 +113,11 @@ class Spill:
         found = [path for number in numbers for path in self.open().glob(f"{table}-{number}-*.ipc")]
         found.sort(key=lambda path: int(path.stem.rpartition("-")[2]))
         return pl.concat([self._in_memory[table][0].clear().lazy(), *map(pl.scan_ipc, found)])
+
+
+def whole(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """One frame of several, of which the first has all columns: the others lack those that are blank in them."""
+    return pl.concat(frames, how="diagonal")
 
 
 def parts(rows: pl.DataFrame, number: pl.Expr) -> Iterator[tuple[int, pl.DataFrame]]:

@@ -121,16 +121,16 @@ def findings_table(
     The rows are in no order. `published` has the claims in their order, and the judgement its outcomes; `ordered`: as
     `in_order`. `mark`, `case_number` and `state` are the ledger's, which has not seen them.
     """
-    best = judgement.best.lazy().rename({"kind": "related_kind", "id": "related_id", "at": "related_at"})
+    best = judgement.best.rename({"kind": "related_kind", "id": "related_id", "at": "related_at"})
     best = best.with_columns(
         identity.shown_record("related_id", "related_kind"),
         identity.shown("provider", "provider"),
         _local("related_at", policy),
     ).with_columns(pl.col("day").fill_null(pl.col("related_at").dt.date()))
-    judged = pl.concat([claims, judgement.outcomes.drop("line")], how="horizontal").with_row_index("at").lazy()
+    judged = pl.concat([claims, judgement.outcomes.drop("line")], how="horizontal").with_row_index("at")
     evaluated = sorted((rule for rule in ALL if rule.code in judgement.outcomes.columns), key=lambda rule: rule.code)
     rows = [_found(judged, best, rule, evaluated[:at]) for at, rule in enumerate(evaluated)]
-    found = pl.concat(rows or [_found(judged, best, ALL[0], ())]).collect()
+    found = pl.concat(rows or [_found(judged, best, ALL[0], ())])
     about = published.select(~pl.selectors.list())[found["at"]]
     outcomes = {int(outcome): outcome.label for outcome in Outcome}
     return (
@@ -154,18 +154,16 @@ def _of_several_codes(claims: pl.DataFrame, ordered: pl.DataFrame) -> pl.Series:
     return some.filter(pl.struct("patient_id", "claim_id", "claim_line").is_duplicated())["line"]
 
 
-def _found(judged: pl.LazyFrame, best: pl.LazyFrame, rule: Rule, before: Sequence[Rule]) -> pl.LazyFrame:
+def _found(judged: pl.DataFrame, best: pl.DataFrame, rule: Rule, before: Sequence[Rule]) -> pl.DataFrame:
     """The findings of a rule with their strongest records; none of a rule that was not evaluated.
 
     `is_first`: a violation, and none of the claim's rules `before` it is.
     """
-    columns = judged.collect_schema().names()
-    outcome = pl.col(rule.code) if rule.code in columns else pl.lit(Outcome.CLEAR, pl.UInt8)
+    outcome = pl.col(rule.code) if rule.code in judged.columns else pl.lit(Outcome.CLEAR, pl.UInt8)
     is_first = [outcome == Outcome.VIOLATION, *(pl.col(earlier.code) < Outcome.VIOLATION for earlier in before)]
-    named = [name for name in rule.message.meta.root_names() if name in columns]
-    found = judged.filter(outcome >= Outcome.REVIEW).select(
-        {"line", "at", *named}, outcome=outcome, is_first=pl.all_horizontal(is_first)
-    )
+    named = {name for name in rule.message.meta.root_names() if name in judged.columns}
+    found = judged.select({"line", "at", *named}, outcome=outcome, is_first=pl.all_horizontal(is_first))
+    found = found.filter(pl.col("outcome") >= Outcome.REVIEW)
     rows = found.join(best.filter(rule=rule.code).drop("rule"), on="line", how="left", maintain_order="left")
     return rows.select(
         "at", "outcome", "is_first", "related_kind", "related_id", "related_at", "related_count", "gap_days", "elapsed",

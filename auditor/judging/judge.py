@@ -63,7 +63,7 @@ def judge(record_sets: RecordSets, rules: Sequence[Rule], policy: Policy | None)
         for rule in (rule for rule in over if rule.over != "claim"):
             beyond = outcomes.filter(pl.col(rule.code) == Outcome.NOT_APPLICABLE)["line"]
             applies = ~pl.col("line").is_in(beyond.implode())
-            if rule.shows_record:
+            if rule.shows_record and record_sets.records.context.with_evidence:
                 considered.append(_records(records, rule).filter(pl.col("outcome").is_not_null() & applies))
             found = records.filter((pl.col(rule.code) >= Outcome.REVIEW) & applies)
             supporting.append(_records(found, rule, **_in_message(found, rule)))

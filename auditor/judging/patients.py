@@ -53,11 +53,12 @@ def judge_patients(
     audited, judgement = _judged(records)
     published = findings.claims_table(audited, judgement, policy, context.identity)
     ordered = findings.in_order(published)
+    own_calls = billed.line_calls if context.with_evidence else billed.line_calls.clear()
     inactive = billed.inactive.filter(pl.col("cpt_code").is_in(context.codes) & context.audited)
     return Judged(
         published,
         findings.findings_table(audited, published, ordered, judgement, policy, context.identity),
-        findings.evidence_table(ordered, billed.line_calls, judgement, policy, context.identity),
+        findings.evidence_table(ordered, own_calls, judgement, policy, context.identity),
         judgement.outcomes,
         relationships.claimed_ids(
             audited.with_columns(is_clear=published["disposition"] == "clear"), visits, records.near_providers

@@ -3,7 +3,7 @@
 Source: docs/specification.md#instants.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -59,6 +59,19 @@ class DateCounts(NamedTuple):
 
     def _mostly(self, count: int) -> bool:
         return self.values >= MIDNIGHT_COLUMN and count * 100 >= self.values * 99
+
+
+def added(counts: Iterable[DateCounts]) -> DateCounts:
+    """The counts of a column, of those of its parts."""
+    return DateCounts(*map(sum, zip(*counts, strict=True)))
+
+
+def date_columns(counts: Mapping[str, DateCounts]) -> dict[str, ColumnDates]:
+    """How columns state dates, if not as times in forms that say so by themselves; starts of calls stay times."""
+    kinds = {name: found.kind for name, found in counts.items()}
+    if "call_start" in kinds:
+        kinds["call_start"] = ColumnDates(mixed=kinds["call_start"].mixed)
+    return {name: kind for name, kind in kinds.items() if any(kind)}
 
 
 @dataclass(frozen=True)

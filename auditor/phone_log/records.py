@@ -9,7 +9,7 @@ from datetime import datetime
 
 import polars as pl
 
-from auditor.parsing import typed_table
+from auditor.parsing import instants, typed_table
 from auditor.parsing.instants import ColumnDates, DateCounts
 from auditor.parsing.microseconds import MINUTE
 from auditor.parsing.readers import blank_row
@@ -64,10 +64,7 @@ class LogReader:
         Raises InputRefused for files that cannot be read.
         """
         log, dates = self._read(parts, {})
-        kinds = {name: counts.kind for name, counts in dates.items() if any(counts.kind)}
-        if "call_start" in kinds:
-            kinds["call_start"] = ColumnDates(mixed=kinds["call_start"].mixed)
-        kinds = {name: kind for name, kind in kinds.items() if any(kind)}
+        kinds = instants.date_columns(dates)
         return self._read(parts, kinds)[0] if kinds else log
 
     def _read(self, parts: Sequence[Part], kinds: Mapping[str, ColumnDates]) -> tuple[PhoneLog, dict[str, DateCounts]]:
@@ -79,7 +76,7 @@ class LogReader:
             rows.append(_of_users(typed, users))
             starts += _ends(typed.column("call_start").filter(typed.is_valid))
             for name, counts in typed.date_counts.items():
-                dates[name] = DateCounts(*map(sum, zip(dates.get(name, DateCounts()), counts, strict=True)))
+                dates[name] = instants.added((dates.get(name, DateCounts()), counts))
         check_mapping(NAME, source.files, self.policy)
         table = typed_table.merge(tables)
         if not any(file.records for file in source.files):  # nothing is blank where nothing is

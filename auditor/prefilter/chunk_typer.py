@@ -8,7 +8,7 @@ from functools import cached_property
 import polars as pl
 
 from auditor.billing.lines import with_end_and_time
-from auditor.parsing import duplicates, typed_table
+from auditor.parsing import duplicates, instants, typed_table
 from auditor.parsing.adjustment_rows import is_adjustment, that_are_calls
 from auditor.parsing.instants import ColumnDates
 from auditor.parsing.typed_chunk import type_rows
@@ -78,11 +78,8 @@ class ChunkSummary:
 
     @property
     def date_columns(self) -> dict[str, ColumnDates]:
-        """How the columns state dates, if not as times in forms that say so by themselves; starts of calls stay times."""
-        kinds = {name: found.kind for name, found in self.profile.date_counts.items()}
-        if "call_start" in kinds:
-            kinds["call_start"] = ColumnDates(mixed=kinds["call_start"].mixed)
-        return {name: kind for name, kind in kinds.items() if any(kind)}
+        """As `instants.date_columns`."""
+        return instants.date_columns(self.profile.date_counts)
 
     @property
     def status_numbers(self) -> bool:

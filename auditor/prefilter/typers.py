@@ -9,7 +9,7 @@ import polars as pl
 from auditor.engines import KeptRows, NoRows
 from auditor.parsing.duplicates import hashed
 from auditor.parsing.time_zones import last_instant
-from auditor.payers import widest
+from auditor.payers import numbered
 from auditor.policy import Policy
 from auditor.prefilter import chunk_typer
 from auditor.prefilter.chunk_typer import ChunkTyper, RowFilter
@@ -36,7 +36,7 @@ class Typers:
     def calls(self) -> ChunkTyper:
         """Calls near the dates of billed lines."""
         billed = self.lines.billed
-        spans = _widened(self.dated, *bounds.longest_of_calls(widest(self.policy)))
+        spans = _widened(self.dated, *bounds.longest_of_calls(numbered(self.policy)))
         named = ("claim_id", "call_id") if self.with_claims else ("claim_id",)
         ids = {
             "call in calls": billed["call_id"],
@@ -48,7 +48,7 @@ class Typers:
     def claims(self, calls: KeptRows) -> ChunkTyper:
         """Claims of the patients, calls and claim ids of the kept calls; without calls, those near telephone lines."""
         if isinstance(calls, NoRows):
-            spans = _widened(self.dated, *bounds.longest(widest(self.policy), postoperative=False))
+            spans = _widened(self.dated, *bounds.longest(numbered(self.policy), postoperative=False))
             return self.typer("claims", chunk_typer.lines_near_lines(self.lines.billed, spans), {})
         ids = calls.select("call_id", "claim_id")
         near = chunk_typer.with_any_id(
@@ -60,7 +60,7 @@ class Typers:
         """Visits within the windows of the dates of kept calls and claims."""
         dated = self.dated if isinstance(calls, NoRows) else _billed_days(calls, claims)
         postoperative = any(rule.window == "postoperative" for rule in self.rules)
-        spans = _widened(dated, *bounds.longest(widest(self.policy), postoperative=postoperative))
+        spans = _widened(dated, *bounds.longest(numbered(self.policy), postoperative=postoperative))
         links = calls.select("call_id", "related_visit_id")
         ids = {
             "patient in visits": self.lines.billed["patient_id"],

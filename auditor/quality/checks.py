@@ -134,6 +134,8 @@ def quality_report(profiles: Profiles, lines: pl.DataFrame, providers: pl.DataFr
 def _without_exact_origins(ids: pl.DataFrame, profiles: Profiles) -> pl.DataFrame:
     """The matches without those of claims whose text is itself the id of a call or claim: a visit came from that one."""
     origins = ids.filter(name="claim in visits").select("text").drop_nulls().unique()
+    if origins.is_empty():
+        return ids
     calls = pl.concat(profile.call_hashes for profile in profiles.values()).implode()
     exact = origins.filter(hashed([origins["text"]]).is_in(calls))["text"].implode()
     return ids.filter(~((pl.col("name") == "claim in visits") & pl.col("text").is_in(exact)).fill_null(False))

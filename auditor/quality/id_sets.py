@@ -68,7 +68,7 @@ class IdSet:
     def matches(self, texts: pl.Series) -> pl.DataFrame:
         """Which of the ids (`value`) are among the texts, and `how` they differ: blank where they do not."""
         exact = self.of(self.exact_matches(hashed([texts])))
-        return pl.concat([exact.with_columns(how=pl.lit("")), self.normalized_matches(texts)])
+        return pl.concat([exact.with_columns(how=pl.lit("")), self.normalized_matches(texts, byte_range_of(texts))])
 
 
 def _digits(texts: pl.Series, byte_range: ByteRange = ANY_BYTES) -> int:

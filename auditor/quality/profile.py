@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import polars as pl
 
-from auditor.parsing.instants import DateCounts
+from auditor.parsing.instants import DateCounts, added
 from auditor.quality.coverage_bounds import NO_BOUNDS, CoverageBounds
 from auditor.quality.coverage_bounds import merge as merge_bounds
 from auditor.quality.relationships import Lookups
@@ -112,7 +112,7 @@ class TableProfile:
             if len(hashes) and name != NORMALIZED_PROBLEMS
         }
         return {  # of all hashes, up to the last that is kept
-            name: size if size < SKETCH_SIZE else round((size - 1) / max(self.sketches[name]) * 2**64)
+            name: size if size < SKETCH_SIZE else round((size - 1) / self.sketches[name][-1] * 2**64)
             for name, size in sizes.items()
         }
 
@@ -137,10 +137,7 @@ def merge(profiles: Sequence[TableProfile]) -> TableProfile:
         counts=_added(part.counts for part in profiles),
         rows_by_date=_added(part.rows_by_date for part in profiles),
         rows_by_hour={name: _added(hours) for name, hours in _by_name(part.rows_by_hour for part in profiles).items()},
-        date_counts={
-            name: DateCounts(*map(sum, zip(*counts, strict=True)))
-            for name, counts in _by_name(part.date_counts for part in profiles).items()
-        },
+        date_counts={name: added(counts) for name, counts in _by_name(part.date_counts for part in profiles).items()},
         slashed_dates=frozenset[date]().union(*(part.slashed_dates for part in profiles)),
         slashes_decided=any(part.slashes_decided for part in profiles),
         unlisted_codes=_added(part.unlisted_codes for part in profiles),

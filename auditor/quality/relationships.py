@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from auditor.quality.id_sets import IdSet
+from auditor.reading.dictionary import byte_range_of
 
 MANY_CLAIMS = 20
 """Of one provider."""
@@ -98,7 +99,7 @@ def lookups_of_previous_records(table: str, related: pl.DataFrame, *, with_claim
 def near_providers(lines: pl.DataFrame) -> pl.DataFrame:
     """The `provider_id` of each `patient_id` that is nearly another one of the patient's lines, and `how` they differ."""
     providers = lines["provider_id"].unique()
-    pairs = IdSet(providers).pairs(providers)
+    pairs = IdSet(providers).pairs(providers, byte_range_of(providers))
     named = lines.select("patient_id", "provider_id").filter(pl.col("provider_id").is_in(pairs["value"].implode()))
     pairs = named.unique().join(pairs, left_on="provider_id", right_on="value")
     there = named.rename({"provider_id": "text"})

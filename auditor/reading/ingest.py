@@ -26,7 +26,7 @@ from auditor.reading import parquet as parquetfile
 from auditor.reading.decoding import Source
 from auditor.reading.dictionary import NO_HINTS, ColumnHints, concat
 from auditor.reading.file_facts import FileFacts
-from auditor.reading.files import Signature, buffered, expand, opened, signature
+from auditor.reading.files import Signature, buffered, opened, signature
 from auditor.reading.files import shown as shown
 from auditor.reading.files import where as where
 from auditor.reading.kinds import Location
@@ -41,9 +41,9 @@ _LONGEST = 1_000_000
 _SMALL_FILE = 200_000
 """Rows of small files that are one chunk: each chunk costs some 30 ms, whatever its size."""
 _HELD, _HELD_PER_BYTE = 1 << 25, 8
-"""Bytes of a table's rows that are held between two readings, about, and those for one byte of its files."""
+"""Bytes of rows that are read at once, or held between two readings, about; and those for one byte of a file."""
 _MOST_SPLITS = 30
-"""Attempts to read small files at once."""
+"""Failed attempts to read small files at once."""
 _CELL = 8
 """Bytes of a cell of a Parquet file, at least, once it is read."""
 
@@ -176,15 +176,6 @@ REJECT_SCHEMA = {**SOURCE_SCHEMA, "column": pl.String(),
 _NO_REJECTS = pl.DataFrame(schema=REJECT_SCHEMA)
 
 
-def parts(name: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
-    """The files of a table, in order, and warnings about ignored files.
-
-    Raises InputRefused for paths that lead nowhere.
-    """
-    found = expand(name, paths)
-    return [Part(name, path) for path in found.paths], found.warnings(name)
-
-
 def read_part(
     part: Part,
     policy: Policy,
@@ -254,7 +245,12 @@ def _source_file(
     )
 
 
-def _read_together(parts: Sequence[Part], policy: Policy, *, without_billing: bool) -> list[Chunk | SourceFile] | None:
+_Only = Collection[str] | None
+
+
+def _read_together(
+    parts: Sequence[Part], policy: Policy, *, without_billing: bool, only: _Only
+) -> list[Chunk | SourceFile] | None:
     """What `read_part` makes of small files, with one chunk for all: their rows are looked at together.
 
     None where the columns differ, or something is to be said of one of the files. Raises what reading them raises.
@@ -264,12 +260,12 @@ def _read_together(parts: Sequence[Part], policy: Policy, *, without_billing: bo
     read: list[tuple[tuple[int, str], Signature | None, bool]] = []
     for part in parts:
         with part.opened(part.where) as (stream, touched):
-            source = Source(part.where, stream, expansion=policy.max_expansion)
-            if not (columns := _small_table(part, source, policy, found, ignored(part.table, without_billing))):
+            source = Source(part.where, stream, digested=only is None, expansion=policy.max_expansion)
+            if not (columns := _small_table(part, source, policy, found, ignored(part.table, without_billing), only)):
                 return None
             found, table = columns
             tables.append(table)
-            read.append((source.finish(), touched, source.head in PARQUET))
+            read.append((source.finish() if only is None else (0, ""), touched, source.head in PARQUET))
     assert found
     counts = [table.num_rows for table in tables]
     rows, hints = parquetfile.together(found.where, tables)
@@ -289,14 +285,14 @@ def _read_together(parts: Sequence[Part], policy: Policy, *, without_billing: bo
 
 
 def _small_table(
-    part: Part, source: Source, policy: Policy, found: Layout | None, ignored: frozenset[str]
+    part: Part, source: Source, policy: Policy, found: Layout | None, ignored: frozenset[str], only: _Only
 ) -> tuple[Layout, pa.Table] | None:
     """The columns of a small file by their places; None for one that differs from the files before it, or is not plain.
 
     `found`: what the columns of those files are for.
     """
     opened = (_footer if source.head in PARQUET else _text)(part, source, policy)
-    found = found or layout(part.where, part.table, policy, opened.headers, {}, ignored, None)
+    found = found or layout(part.where, part.table, policy, opened.headers, {}, ignored, only)
     if opened.headers != found.names or of_path(part.origin) or not found.is_plain:
         return None
     if isinstance(opened, csvfile.CsvText):
@@ -310,8 +306,6 @@ def _small_table(
 
 _Opened = tuple[Layout, Iterator[csvfile.Columns]]
 """What the columns are for, and those that are read."""
-
-_Only = Collection[str] | None
 
 
 def zoned(frame: pl.DataFrame) -> dict[str, bool]:
@@ -458,9 +452,8 @@ class Chunks:
     def __init__(
         self, parts: Sequence[Part], policy: Policy, *, without_billing: bool = False, only: _Only = None
     ) -> None:
-        """As `read_part`. With `only`, small files that are alike are read whole, and held for the next reading."""
+        """As `read_part`. With `only`, all columns of a small table are read, and held for the next reading."""
         self._parts, self._policy, self._without_billing, self._only = parts, policy, without_billing, only
-        self._splits = _MOST_SPLITS
         self.files: list[SourceFile] = []
         self.share = 0.0
 
@@ -487,37 +480,56 @@ class Chunks:
             yield _joined(waiting)
 
     def _each(self) -> Iterator[Chunk]:
-        if self._only and _are_small(self._parts):
-            self._hold(self._parts)
-        for number, part in enumerate(self._parts):
-            for item in self._read(part, self._only) if part.held is None else part.held:
-                if isinstance(item, Chunk):
-                    self.share = (number + item.share) / len(self._parts)
-                    yield item
-                else:
-                    self.files.append(item)
+        runs = list(_runs(self._parts))
+        number, keep = 0, self._only is not None and len(runs) == 1 and _bytes(runs[0][0]) <= _HELD
+        for run in runs:
+            if (keep or len(run) > 1) and all(part.held is None for part in run):
+                self._hold(run, None if keep else self._only, _MOST_SPLITS)
+            for part in run:
+                for item in self._read(part) if part.held is None else part.held:
+                    if isinstance(item, Chunk):
+                        self.share = (number + item.share) / len(self._parts)
+                        yield item
+                    else:
+                        self.files.append(item)
+                number += 1
+                part.held = part.held if keep else None
 
-    def _read(self, part: Part, only: _Only) -> Iterator[Chunk | SourceFile]:
-        return read_part(part, self._policy, without_billing=self._without_billing, only=only)
+    def _read(self, part: Part) -> Iterator[Chunk | SourceFile]:
+        return read_part(part, self._policy, without_billing=self._without_billing, only=self._only)
 
-    def _hold(self, parts: Sequence[Part]) -> None:
+    def _hold(self, parts: Sequence[Part], only: _Only, splits: int) -> int:
         """Read small files at once, to be held; each half of them where that fails, unless it fails often."""
-        self._splits -= 1
         with contextlib.suppress(InputRefused, MemoryError, *parquetfile.DAMAGE):
-            if items := _read_together(parts, self._policy, without_billing=self._without_billing):
+            if items := _read_together(parts, self._policy, without_billing=self._without_billing, only=only):
                 for part in parts:
                     part.held, items = items, []
-                return
-        for half in (parts[: len(parts) // 2], parts[len(parts) // 2 :]):
-            if len(half) < len(parts) and half and self._splits > 0:
-                self._hold(half)
+                return splits
+        middle = len(parts) // 2
+        for half in (parts[:middle], parts[middle:]) if middle else ():
+            splits = self._hold(half, only, splits - 1) if splits else 0
+        return splits
 
 
-def _are_small(parts: Sequence[Part]) -> bool:
-    """Whether all parts are files that can be held, and are not held yet."""
-    if any(part.staged or part.buffer or part.held is not None or not part.path.is_file() for part in parts):
-        return False
-    return _HELD_PER_BYTE * sum(part.path.stat().st_size for part in parts) < _HELD
+def _runs(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """Small files that follow one another, as many as make a chunk; each other file alone."""
+    run, size = list[Part](), 0
+    for part in parts:
+        more = _bytes(part)
+        if run and size + more > _HELD:
+            yield run
+            run, size = [], 0
+        run.append(part)
+        size += more
+    if run:
+        yield run
+
+
+def _bytes(part: Part) -> int:
+    """Bytes of the rows in a file, about; too many to be held for what is not a plain file."""
+    if part.staged or part.buffer or not part.path.is_file():
+        return _HELD + 1
+    return _HELD_PER_BYTE * part.path.stat().st_size
 
 
 def _joined(chunks: Sequence[Chunk]) -> Chunk:
@@ -548,21 +560,11 @@ def _all_headers(file: SourceFile) -> list[str]:
     return [*(name for names in file.mapping.values() for name in names), *file.unused]
 
 
-def read_table(name: str, paths: Sequence[str], policy: Policy, *, without_billing: bool = False) -> Extract:
-    """As `read_parts`, of the files that paths lead to."""
-    return read_parts(name, parts(name, paths), policy, without_billing=without_billing)
-
-
-def read_parts(
-    name: str, found: tuple[Sequence[Part], tuple[str, ...]], policy: Policy, *, without_billing: bool = False
-) -> Extract:
-    """Read every file of a table. `without_billing` leaves out the calls' columns that a claims table replaces.
-
-    Raises InputRefused for files that cannot be read or lack a required column.
-    """
-    source = Chunks(found[0], policy, without_billing=without_billing)
+def read_parts(name: str, found: tuple[Sequence[Part], tuple[str, ...]], policy: Policy) -> Extract:
+    """Read every file of a table. Raises InputRefused for files that cannot be read or lack a required column."""
+    source = Chunks(found[0], policy)
     chunks = list(source)
-    check_mapping(name, source.files, policy, without_billing=without_billing)
+    check_mapping(name, source.files, policy)
     frame = stack([chunk.written() for chunk in chunks])
     return Extract(TABLES[name], tuple(source.files), frame, pl.concat(chunk.malformed for chunk in chunks), found[1])
 

@@ -160,8 +160,9 @@ _DISPOSITIONS = ("violation", "review", "incomplete", "clear", NOT_APPLICABLE)
 def money_of(claims: pl.DataFrame) -> dict[str, Any]:
     """The amounts of claims that stand (`remaining`) in violation or to review, and how many of them carry none."""
     sums: dict[str, Any] = {}
+    amount_of = claims.select("remaining", amount=AMOUNT)
     for key, name in (("at_risk", "violation"), ("review", "review")):
-        amounts = claims.filter(pl.col("remaining") == name).select(AMOUNT).to_series()
+        amounts = amount_of.filter(remaining=name)["amount"]
         sums |= {key: float(amounts.sum()), f"{key}_without_amount": amounts.null_count()}
     return sums | {"without_amount": sums["at_risk_without_amount"] + sums["review_without_amount"]}
 
@@ -266,8 +267,8 @@ def reaches_of(result: Result, settings: Settings) -> dict[str, TableExtent]:
 
 
 def _by_month(claims: pl.DataFrame) -> dict[str, int]:
-    months = claims.group_by(month=pl.col("service_date").dt.strftime("%Y-%m")).len().drop_nulls().sort("month")
-    return dict(months.iter_rows())
+    months = claims.group_by(month=pl.col("service_date").dt.truncate("1mo")).len().drop_nulls().sort("month")
+    return dict(months.select(pl.col("month").dt.strftime("%Y-%m"), "len").iter_rows())
 
 
 def joins_of(result: Result) -> list[Join]:

@@ -40,9 +40,8 @@ class CodeList:
         """Read entries such as `99202-99205`, `G0466-G0470` or `G0402`."""
         singles, ranges = set(), []
         for text in (entry.strip().upper() for entry in entries):
-            first, _, last = text.partition("-")
-            low, high = form(first), form(last)
-            if low and high:
+            first, dash, last = text.partition("-")
+            if dash and (low := form(first)) and (high := form(last)):
                 ranges.append((low[0], low[1], high[1]))
             else:
                 singles.add(text)

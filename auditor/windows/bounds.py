@@ -176,15 +176,15 @@ def ahead_days(policy: Policy) -> int:
     return -(-policy.lookahead.hours // 24)
 
 
-def longest(policy: Policy, *, postoperative: bool) -> tuple[int, int]:
+def longest(policies: Sequence[Policy], *, postoperative: bool) -> tuple[int, int]:
     """Days before a line's dates and after them that any window may hold, a few too many: a claim may last, zones differ."""
-    back = max(policy.lookback.days, Numbers.of(policy).postoperative if postoperative else 0)
-    return back + _MARGIN, max(policy.horizon_days, ahead_days(policy)) + _MARGIN
+    back = [max(some.lookback.days, Numbers.of(some).postoperative if postoperative else 0) for some in policies]
+    return max(back) + _MARGIN, max(max(some.horizon_days, ahead_days(some)) for some in policies) + _MARGIN
 
 
-def longest_of_calls(policy: Policy) -> tuple[int, int]:
+def longest_of_calls(policies: Sequence[Policy]) -> tuple[int, int]:
     """The same for the calls that no line names: those of its date, and of the frequency period before it."""
-    return policy.frequency.last_day + _MARGIN, _MARGIN
+    return max(some.frequency.last_day for some in policies) + _MARGIN, _MARGIN
 
 
 def near(policy: Policy) -> pl.Expr:

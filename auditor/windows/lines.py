@@ -300,7 +300,7 @@ def sequenced(series: pl.DataFrame, records: PatientRecords) -> pl.DataFrame:
     )
     gap = (pl.col("service_date") - pl.col("service_date").shift(1)).dt.total_days()
     new = (pl.col("series") != pl.col("series").shift(1)).fill_null(True)
-    furthest = payers.widest(records.context.policy).frequency.last_day
+    furthest = max(policy.frequency.last_day for policy in policies)
     claims = series.with_columns(
         run=(new | (gap > furthest)).cum_sum(),
         own_run=(new | (gap > pl.col("last_day"))).cum_sum(),

@@ -37,9 +37,9 @@ def paired(claims: pl.DataFrame, others: pl.DataFrame, days: Mapping[str, pl.Exp
 
     Most pairs of a patient are far apart: they are found by the few columns that tell, and only the near ones are filled.
     """
-    told = {name for value in (near, *days.values()) for name in value.meta.root_names()} | {"patient_id"}
+    read = {name for value in (near, *days.values()) for name in value.meta.root_names()} | {"patient_id"}
     own, other = (
-        side.lazy().select(pl.int_range(pl.len(), dtype=pl.UInt32).alias(at), *(told & {*side.columns}))
+        side.lazy().select(pl.int_range(pl.len(), dtype=pl.UInt32).alias(at), *(read & {*side.columns}))
         for side, at in ((claims, "_own"), (others, "_other"))
     )
     pairs = own.join(other, on="patient_id").with_columns(**days).filter(near).select("_own", "_other", *days).collect()

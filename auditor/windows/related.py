@@ -6,10 +6,10 @@ Source: docs/specification.md#whether-a-visit-is-related.
 import polars as pl
 
 from auditor.parsing.identifiers import folded
+from auditor.reading.dictionary import byte_range_of
 from auditor.windows import bounds
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
-_BARE = r"^[A-Z1-9][A-Z0-9]*$"
 
 
 def shares(left: str, right: str) -> pl.Expr:
@@ -24,9 +24,9 @@ def nearly(text: str, several: str) -> pl.Expr:
 
 
 def nearly_in(rows: pl.DataFrame, text: str, several: str) -> pl.Expr:
-    """As `nearly`, for these rows: where all texts are capitals and digits, nearly equal ones are the same."""
-    texts = rows[text], rows[several].explode()
-    return pl.lit(False) if all(some.str.contains(_BARE).all() for some in texts) else nearly(text, several)
+    """As `nearly`, for these rows: where folding changes no text, nearly equal ones are the same."""
+    are_bare = (byte_range_of(texts).is_bare for texts in (rows[text], rows[several].explode()))
+    return pl.lit(False) if all(are_bare) else nearly(text, several)
 
 
 def relate(

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -49,6 +50,16 @@ def test_row_order(world: World, base: Result, tmp_path: Path):
 
     tables = {name: shuffled(table) for name, table in compare.tables_of(world).items()}
     same(base, compare.run(World(**tables, settings=world.settings), tmp_path))
+
+
+def test_without_evidence(world: World, base: Result, tmp_path: Path):
+    """No part of the folder that is asked for shows it."""
+    settings = compare.settings_of(world, compare.written(world, tmp_path, "csv"))
+    result = audited_here(replace(settings, write=("xlsx", "csv")))
+    assert result.evidence.collect().is_empty()
+    assert not base.evidence.collect().is_empty()
+    for name in ("claims", "findings"):
+        assert published(result)[name].equals(published(base)[name])
 
 
 def test_csv_and_parquet(world: World, base: Result, tmp_path: Path):

@@ -17,9 +17,9 @@ from auditor.mapping import suggest
 from auditor.mapping import values as suggest_values
 from auditor.parsing import instants
 from auditor.parsing.typed_chunk import type_table
-from auditor.reading import ingest
 from auditor.rules import select
 from auditor.settings import Settings
+from tests.support import reading
 from tests.support.parsing import POLICY
 from tests.support.program import audit98968
 
@@ -502,7 +502,7 @@ def test_flags_of_states_are_joined_and_their_combinations_mapped(tmp_path: Path
     paths = written(tmp_path, calls=calls, visits=FLAGS + "\n".join(rows) + "\n")
     text, _ = settled(tmp_path, paths)
     policy = policies.load(str(tmp_path / "suggested.toml"), select)
-    visits = type_table(ingest.read_table("visits", paths["visits"], policy), policy).rows.sort("visit_id")
+    visits = type_table(reading.extract("visits", paths["visits"], policy), policy).rows.sort("visit_id")
     assert visits["status"].to_list() == ["completed", "cancelled", "no_show", "unrecognised"]
     assert visits["visit_start"].dt.strftime("%m-%d %H:%M").to_list() == [
         "03-09 09:00", "03-10 14:15", "03-11 14:15", "03-12 09:05"
@@ -553,7 +553,7 @@ def test_rows_without_a_patient_may_be_left_out(tmp_path: Path) -> None:
     assert line_of(text, '# drop = { "patient" = [""] }')
     (tmp_path / "chosen.toml").write_text(text.replace("# [rows", "[rows").replace("# drop", "drop"))
     policy = policies.load(str(tmp_path / "chosen.toml"), select)
-    table = type_table(ingest.read_table("visits", paths["visits"], policy), policy)
+    table = type_table(reading.extract("visits", paths["visits"], policy), policy)
     assert (table.rows["visit_id"].to_list(), table.rejects.height) == (["v1"], 0)
 
 

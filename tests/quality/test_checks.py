@@ -18,11 +18,11 @@ from auditor.prefilter.key_scan import KeyScan, repeated
 from auditor.quality import checks, missing_columns, placeholder_ids, profile, relationships
 from auditor.quality.issue import Check, Stage
 from auditor.quality.profile import Count
-from auditor.reading import ingest
 from auditor.reading.ingest import REJECT_SCHEMA, Chunk
 from auditor.rules import select
 from auditor.settings import Settings
 from tests.cli.test_sound_year import LAST, export
+from tests.support import reading
 from tests.support.engines import plain
 from tests.synthetic.test_sample_answer import SAMPLE
 
@@ -49,7 +49,7 @@ def test_every_file_with_a_check_is_listed():
 
 def summaries(table: str, size: int) -> tuple[ChunkTyper, list[ChunkSummary]]:
     """A table of the sample, typed in chunks of so many rows."""
-    frame = ingest.read_table(table, [str(SAMPLE / f"{table}.csv")], POLICY).frame
+    frame = reading.extract(table, [str(SAMPLE / f"{table}.csv")], POLICY).frame
     chunks = [Chunk(rows, pl.DataFrame(schema=REJECT_SCHEMA)) for rows in frame.iter_slices(size)]
     scan = KeyScan(table, POLICY, table == "calls", False, blank_row(table, POLICY))
     keys = [name for name in frame.columns if name in (*scan.columns, *ROW_SOURCE)]

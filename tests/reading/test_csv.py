@@ -14,6 +14,7 @@ from auditor.errors import InputRefused
 from auditor.policy import Policy
 from auditor.reading import csv as csvfile
 from auditor.reading import decoding, ingest
+from tests.support import reading
 from tests.support.effort import cpu_limit, cpu_seconds
 from tests.support.reading import HEADER, ROWS, TEXT, one, own_policy, zstd
 
@@ -28,7 +29,7 @@ NAMED = TEXT.replace("P1", "P\xe9\u20ac")
 
 def chunks(path: Path, policy: Policy, size: int) -> tuple[list[ingest.Chunk], ingest.SourceFile]:
     """A CSV file of visits, read in chunks of about so many bytes."""
-    ((part,), _) = ingest.parts("visits", (str(path),))
+    ((part,), _) = reading.parts("visits", (str(path),))
     *made, file = ingest.read_part(part, policy, chunk_bytes=size)
     assert isinstance(file, ingest.SourceFile)
     assert all(isinstance(chunk, ingest.Chunk) for chunk in made)
@@ -232,7 +233,7 @@ def test_a_pipe_in_the_declared_encoding_is_read(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe.csv")
     writer = threading.Thread(target=(tmp_path / "pipe.csv").write_bytes, args=[NAMED.encode("cp1252")])
     writer.start()
-    extract = ingest.read_table("visits", (str(tmp_path / "pipe.csv"),), own_policy(tmp_path, 'encoding = "cp1252"\n'))
+    extract = reading.extract("visits", (str(tmp_path / "pipe.csv"),), own_policy(tmp_path, 'encoding = "cp1252"\n'))
     writer.join()
     assert extract.frame["patient_id"].to_list() == ["P\xe9\u20ac"]
     assert extract.files[0].sha256 == hashlib.sha256(NAMED.encode("cp1252")).hexdigest()

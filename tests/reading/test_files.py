@@ -11,6 +11,7 @@ import pytest
 from auditor.errors import InputRefused
 from auditor.policy import Policy
 from auditor.reading import files, ingest
+from tests.support import reading
 from tests.support.effort import at_most
 from tests.support.reading import TEXT, read_table
 
@@ -145,7 +146,7 @@ def test_a_glob_follows_no_circle_of_links(tmp_path: Path, policy: Policy):
 
 def test_a_file_that_was_only_touched_is_confirmed(tmp_path: Path, policy: Policy):
     (tmp_path / "a.csv").write_text(TEXT)
-    (file,) = ingest.read_table("visits", (str(tmp_path / "a.csv"),), policy).files
+    (file,) = reading.extract("visits", (str(tmp_path / "a.csv"),), policy).files
     os.utime(tmp_path / "a.csv", (1, 1))
     ingest.confirm("visits", file)
     (tmp_path / "a.csv").write_text(TEXT.replace("7", "8"))
@@ -158,7 +159,7 @@ def test_what_can_be_read_only_once_is_read_twice(tmp_path: Path, policy: Policy
     os.mkfifo(tmp_path / "pipe.csv")
     writer = threading.Thread(target=(tmp_path / "pipe.csv").write_text, args=[TEXT])
     writer.start()
-    (part,), _ = ingest.parts("visits", (str(tmp_path / "pipe.csv"),))
+    (part,), _ = reading.parts("visits", (str(tmp_path / "pipe.csv"),))
     first, second = (list(ingest.read_part(part, policy)) for _ in range(2))
     writer.join()
     assert isinstance(first[0], ingest.Chunk) and isinstance(second[0], ingest.Chunk)

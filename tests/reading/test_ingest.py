@@ -1,7 +1,6 @@
 """Files of a table become chunks of the same columns, and the count always adds up."""
 
 import gzip
-from collections.abc import Callable
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -12,12 +11,13 @@ import pytest
 from auditor.errors import InputRefused
 from auditor.policy import Policy
 from auditor.reading import ingest
+from tests.support import reading
 from tests.support.reading import HEADER, ROWS, TEXT, one, read_table, zstd
 
 
 def chunks(path: Path, policy: Policy, size: int) -> tuple[list[ingest.Chunk], ingest.SourceFile]:
     """A CSV file of visits, read in chunks of about so many bytes."""
-    ((part,), _) = ingest.parts("visits", (str(path),))
+    ((part,), _) = reading.parts("visits", (str(path),))
     *made, file = ingest.read_part(part, policy, chunk_bytes=size)
     assert isinstance(file, ingest.SourceFile)
     assert all(isinstance(chunk, ingest.Chunk) for chunk in made)
@@ -85,12 +85,13 @@ def test_columns_of_few_values_are_packed_and_keys_never(tmp_path: Path, policy:
         both.append(ingest.stack([chunk.written() for chunk in made]).drop("visit_start", "source_file"))
     assert both[0].equals(both[1])
     (tmp_path / "c.csv").write_text(TEXT)
-    mixed = ingest.read_table("visits", (str(tmp_path),), policy).frame
+    mixed = reading.extract("visits", (str(tmp_path),), policy).frame
     assert (mixed.height, mixed.schema["status"]) == (32_001, pl.String)
 
 
 def test_small_files_that_are_alike_are_one_chunk(tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch):
     """What is packed in one file may be packed in another order, or not at all; other types are chunks of their own."""
+    monkeypatch.setattr(ingest, "_HELD", 0)
     frame = many_visits(16_000)
     for number in range(8):
         some = frame.slice(2_000 * number, 2_000).sample(fraction=1, shuffle=True, seed=number)
@@ -98,7 +99,7 @@ def test_small_files_that_are_alike_are_one_chunk(tmp_path: Path, policy: Policy
             some = some.with_columns(status=pl.format("s{}", pl.int_range(2_000)))
         some.write_parquet(tmp_path / f"{number}.parquet", use_pyarrow=True)
     many_visits(10).with_columns(pl.col("visit_start").dt.date()).write_parquet(tmp_path / "8.parquet")
-    parts, _ = ingest.parts("visits", (str(tmp_path),))
+    parts, _ = reading.parts("visits", (str(tmp_path),))
     alone = [chunk for part in parts for chunk in ingest.read_part(part, policy) if isinstance(chunk, ingest.Chunk)]
     made = list(source := ingest.Chunks(parts, policy))
     assert [chunk.frame.height for chunk in made] == [16_000, 10]
@@ -117,7 +118,7 @@ def test_only_the_columns_that_are_asked_for(tmp_path: Path, policy: Policy):
     many_visits(30).write_parquet(tmp_path / "a.parquet")
     (tmp_path / "b.csv").write_text(TEXT)
     for path in ("a.parquet", "b.csv"):
-        ((part,), _) = ingest.parts("visits", (str(tmp_path / path),))
+        ((part,), _) = reading.parts("visits", (str(tmp_path / path),))
         chunk, file = ingest.read_part(part, policy, only=("visit_id",))
         assert isinstance(chunk, ingest.Chunk) and isinstance(file, ingest.SourceFile)
         assert chunk.frame.columns == ["visit_id", "source_record", "source_file"]
@@ -133,10 +134,12 @@ def test_a_long_cell_in_a_column_of_few_values_is_refused(tmp_path: Path, policy
         read_table(tmp_path / "a.parquet", policy)
 
 
-def daily(folder: Path, write: Callable[[pl.DataFrame, Path], object], suffix: str) -> None:
-    """A file of visits for each of four days, the third without rows."""
-    for day, rows in enumerate((30, 20, 0, 10)):
-        write(many_visits(60).slice(day, rows), folder / f"{day}.{suffix}")
+def daily(folder: Path, suffix: str, *rows: int) -> list[ingest.Part]:
+    """A file with so many visits for each day."""
+    for day, height in enumerate(rows):
+        frame = many_visits(60).slice(day, height)
+        frame.write_csv(folder / f"{day}.csv") if suffix == "csv" else frame.write_parquet(folder / f"{day}.parquet")
+    return reading.parts("visits", (str(folder),))[0]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -157,10 +160,9 @@ def daily(folder: Path, write: Callable[[pl.DataFrame, Path], object], suffix: s
 def test_small_files_are_read_once_and_give_what_each_gives_alone(
     tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch, suffix: str, other: str, is_plain: bool
 ):
-    daily(tmp_path, pl.DataFrame.write_csv if suffix == "csv" else pl.DataFrame.write_parquet, suffix)
     if other:
         (tmp_path / "1a.csv").write_text(other)
-    parts, _ = ingest.parts("visits", (str(tmp_path),))
+    parts = daily(tmp_path, suffix, 30, 20, 0, 10)
     alone = [item for part in parts for item in ingest.read_part(part, policy)]
     expected = [item for item in alone if isinstance(item, ingest.Chunk)]
     scan = ingest.stack([chunk.written() for chunk in ingest.Chunks(parts, policy, only=("visit_id", "status"))])
@@ -181,9 +183,28 @@ def as_rows(made: list[ingest.Chunk]) -> tuple[list[tuple[object, ...]], list[tu
     return frame.select(sorted(frame.columns)).rows(), pl.concat(chunk.malformed for chunk in made).rows()
 
 
-def test_what_is_wrong_with_a_small_file_is_said_by_the_reading_that_meets_it(tmp_path: Path, policy: Policy):
+def test_a_fault_of_a_small_file_is_reported_by_the_reading_that_meets_it(tmp_path: Path, policy: Policy):
     (tmp_path / "a.csv").write_text(TEXT + "Visit ID,MRN,Visit Start,Visit Status\n")
-    parts, _ = ingest.parts("visits", (str(tmp_path),))
+    parts, _ = reading.parts("visits", (str(tmp_path),))
     assert [chunk.frame.height for chunk in ingest.Chunks(parts, policy, only=("visit_id",))] == [2]
     with pytest.raises(InputRefused, match="header of another file"):
         list(ingest.Chunks(parts, policy))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_of_many_small_files_is_read_in_groups_of_them(
+    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch, suffix: str
+):
+    parts = daily(tmp_path, suffix, 15, 15, 15, 15)
+    size = max(part.path.stat().st_size for part in parts)
+    monkeypatch.setattr(ingest, "_HELD", 2 * size * ingest._HELD_PER_BYTE)
+    alone = [item for part in parts for item in ingest.read_part(part, policy)]
+    expected = ingest.stack([item.written() for item in alone if isinstance(item, ingest.Chunk)])
+    monkeypatch.setattr(ingest, "read_part", None)
+    ids = ingest.stack([chunk.frame for chunk in ingest.Chunks(parts, policy, only=("visit_id",))])
+    source = ingest.Chunks(parts, policy)
+    rows = ingest.stack([chunk.written() for chunk in source])
+    assert rows.select(expected.columns).equals(expected)
+    assert ids.equals(expected.select(ids.columns))
+    assert source.files == [item for item in alone if isinstance(item, ingest.SourceFile)]
+    assert [part.held for part in parts] == [None] * 4

@@ -8,7 +8,7 @@ import pytest
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
-from auditor.reading import ingest
+from tests.support import reading
 from tests.support.reading import own_policy, read_table
 
 
@@ -42,7 +42,7 @@ def test_a_column_of_the_path_can_be_joined_mapped_and_chosen_by(tmp_path: Path,
     for area in "19":
         rows = {"visit_id": [area], "patient_id": ["P"], "Time": ["09:30"]}
         write(tmp_path / "data" / f"area={area}" / "day=2026-03-02" / name, rows)
-    extract = ingest.read_table("visits", (str(tmp_path / "data"),), policy)
+    extract = reading.extract("visits", (str(tmp_path / "data"),), policy)
     assert extract.frame["visit_start"].to_list() == ["2026-03-02 09:30"]
     assert [(file.rows, file.facts.left_out) for file in extract.files] == [(1, 0), (1, 1)]
 

@@ -9,6 +9,7 @@ import pytest
 from auditor.errors import InputRefused
 from auditor.policy import Policy
 from auditor.reading import ingest
+from tests.support import reading
 from tests.support.reading import HEADER, ROWS, own_policy, read_table
 
 EXPORT = """visit_id,patient_id,visit_start,status,Is Deleted,kind
@@ -43,7 +44,7 @@ def test_rows_are_chosen_by_any_column(tmp_path: Path, kind: str, rows: str, use
     (tmp_path / "in.csv").write_text(EXPORT)
     WRITERS[kind](tmp_path / f"v.{kind}", pl.read_csv(tmp_path / "in.csv", infer_schema=False))
     policy = own_policy(tmp_path, f"[rows.visits]\n{rows}\n")
-    extract = ingest.read_table("visits", (str(tmp_path / f"v.{kind}"),), policy)
+    extract = reading.extract("visits", (str(tmp_path / f"v.{kind}"),), policy)
     (file,) = extract.files
     table = read_table(tmp_path / f"v.{kind}", policy)
     assert "".join(sorted(table.rows["visit_id"])) == used
@@ -67,7 +68,7 @@ def test_words_are_known_that_some_row_has(tmp_path: Path):
     policy = own_policy(
         tmp_path, '[rows.visits]\nkeep = { kind = ["Visit", "Vacation"] }\ndrop = { kind = ["lunch", ""] }\n'
     )
-    (file,) = ingest.read_table("visits", (str(tmp_path / "v.csv"),), policy).files
+    (file,) = reading.extract("visits", (str(tmp_path / "v.csv"),), policy).files
     assert file.facts.words == {("keep", "kind", "Visit"), ("drop", "kind", "lunch")}
 
 
@@ -84,7 +85,7 @@ def test_a_file_without_the_column_or_with_two_is_refused(tmp_path: Path, header
 def test_a_record_that_is_the_header_again_is_left_out(tmp_path: Path, policy: Policy, chunk: int, again: str):
     rows = [ROWS.replace("007", str(number)) for number in range(5)]
     (tmp_path / "v.csv").write_text("\n".join([HEADER, *rows[:2], again, *rows[2:], again, ""]), encoding="utf-8")
-    (part,) = ingest.parts("visits", (str(tmp_path / "v.csv"),))[0]
+    (part,) = reading.parts("visits", (str(tmp_path / "v.csv"),))[0]
     *chunks, file = ingest.read_part(part, policy, chunk_bytes=chunk)
     assert isinstance(file, ingest.SourceFile)
     assert (file.rows, file.facts.left_out, file.facts.headers) == (7, 2, 2)

@@ -254,7 +254,7 @@ def test_a_sentence_that_lacks_a_value_is_the_name_of_the_rule() -> None:
         schema_overrides={"minutes": pl.Float64, "ELG001": pl.UInt8},
     )
     best = pl.DataFrame(schema=dict.fromkeys((*ABOUT, "rule"), pl.String) | {"line": pl.Int64})
-    assert _found(judged.lazy(), best.lazy(), rule, ()).collect()["message"].to_list() == ["not-patient-initiated"]
+    assert _found(judged, best, rule, ())["message"].to_list() == ["not-patient-initiated"]
 
 
 def test_lengths_are_hours_and_whole_minutes() -> None:

@@ -24,6 +24,7 @@ from auditor.reading.files import expand
 from auditor.schema.tables import TABLES
 from auditor.sources import known, staging
 from tests.sources.known_exports import EXPORTS
+from tests.support import reading
 from tests.support.catalogue import command
 
 PAIRS = [(name, table) for name in known.names() for table in TABLES if table in known.content(name)]
@@ -56,7 +57,7 @@ def test_calls_of_an_interface_are_read_by_their_source(tmp_path: Path, capsys: 
     later = {"sid": "CA2", "start_time": "Tue, 03 Mar 2026 14:00:00 +0000", "end_time": "", "from": "+12125550199"}
     pl.DataFrame([record, record | later]).write_csv(log)
     policy = policies.load(systems={"phone_log": "twilio"})
-    assert ingest.read_table("phone_log", (str(log),), policy).frame.columns[:2] == ["record_id", "call_start"]
+    assert reading.extract("phone_log", (str(log),), policy).frame.columns[:2] == ["record_id", "call_start"]
     calls, visits = tmp_path / "own.csv", tmp_path / "visits.csv"
     calls.write_text(
         "call_id,patient_id,provider_id,start,minutes,initiated_by,cpt\nk1,p1,7,2026-03-02T14:00:30Z,25,patient,98968\n"
@@ -105,7 +106,7 @@ def test_a_column_that_an_export_lacks_is_no_mistake_of_the_policy(tmp_path: Pat
     log = tmp_path / "log.csv"
     log.write_text("start_time,from,status\n2026-03-02T14:00:00Z,101,completed\n")
     policy = policies.load(systems={"phone_log": "twilio"})
-    assert ingest.read_table("phone_log", (str(log),), policy).files[0].mapping.keys() == {"call_start", "from_number"}
+    assert reading.extract("phone_log", (str(log),), policy).files[0].mapping.keys() == {"call_start", "from_number"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Exports read from small files, and the rows that come of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +10,8 @@ from auditor.parsing.typed_chunk import type_table
 from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
 from auditor.reading import ingest
+from auditor.reading.files import expand
+from auditor.reading.ingest import Extract, Part
 from auditor.rules import select
 
 HEADER = "visit_id,patient_id,visit_start,status"
@@ -23,12 +26,22 @@ def own_policy(tmp_path: Path, text: str) -> Policy:
     return policies.load(str(tmp_path / "policy.toml"), select)
 
 
+def parts(table: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
+    """The files of a table, and warnings about ignored files."""
+    found = expand(table, paths)
+    return [Part(table, path) for path in found.paths], found.warnings(table)
+
+
+def extract(table: str, paths: Sequence[str], policy: Policy) -> Extract:
+    return ingest.read_parts(table, parts(table, paths), policy)
+
+
 def read_table(path: Path, policy: Policy, table: str = "visits") -> Table:
-    extract = ingest.read_table(table, (str(path),), policy)
-    made = type_table(extract, policy)
-    merged = extract.frame.height + extract.rejects.height - made.rejects.height - made.rows.height
+    whole = extract(table, (str(path),), policy)
+    made = type_table(whole, policy)
+    merged = whole.frame.height + whole.rejects.height - made.rejects.height - made.rows.height
     assert merged >= 0
-    assert sum(file.records for file in extract.files) == made.rows.height + merged + made.rejects.height
+    assert sum(file.records for file in whole.files) == made.rows.height + merged + made.rejects.height
     return made
 
 
