@@ -74,11 +74,14 @@ def linked_patients(kept: Mapping[str, pl.LazyFrame]) -> pl.Series:
 
     `kept`: the rows of calls, and of claims where there are any; patient_id, call_id and the claims' ids suffice.
     """
-    links = []
+    links: dict[str, list[pl.LazyFrame]] = {"call": [], "claim": []}
     for table, rows in kept.items():
         claim = pl.coalesce("claim_id", "call_id") if table == "calls" else pl.col("claim_id")
         for kind, name in (("call", pl.col("call_id")), ("claim", claim), ("claim", pl.col("original_claim_id"))):
-            links.append(rows.select("patient_id", kind=pl.lit(kind), id=name))
-    shared = pl.concat(links).drop_nulls().group_by("kind", "id").agg(pl.col("patient_id").unique())
+            links[kind].append(rows.select("patient_id", id=name).drop_nulls())
+    again = [
+        pl.concat(ids).filter(pl.col("id").hash().is_duplicated()) for ids in links.values()
+    ]  # most ids occur once
+    shared = pl.concat(ids.group_by("id").agg(pl.col("patient_id").unique()) for ids in again)
     shared = shared.filter(pl.col("patient_id").list.len() > 1)
     return shared.select(pl.col("patient_id").explode().unique()).collect().to_series()
