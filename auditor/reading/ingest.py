@@ -257,7 +257,7 @@ def _read_together(
     MemoryError for more rows than can be held.
     """
     found: Layout | None = None
-    tables: list[pa.Table] = []
+    size, tables = 0, list[pa.Table]()
     read: list[tuple[tuple[int, str], Signature | None, bool]] = []
     for part in parts:
         with part.opened(part.where) as (stream, touched):
@@ -266,7 +266,8 @@ def _read_together(
                 return None
             found, table = columns
             tables.append(table)
-            if sum(some.nbytes for some in tables) > _HELD:
+            size += table.nbytes
+            if size > _HELD:
                 raise MemoryError
             read.append((source.finish() if only is None else (0, ""), touched, source.head in PARQUET))
     assert found
