@@ -32,6 +32,7 @@ from auditor.windows import bounds
 
 FACTS = ("outcome", "patient_id", "provider_id", "service_date", "minutes", "related_kind", "related_id", "related_at",
           "gap_days", "basis", "billed_amount", "paid_amount")  # fmt: skip
+_LAST_FACTS = pl.col("facts").str.json_decode(pl.Struct(dict.fromkeys(FACTS, pl.String))).struct.unnest()
 _CASE_ID = joined("rule", *KEYS).alias("case")
 _CASE_SCHEMA = {
     "number": pl.Int64, **dict.fromkeys(CASE, pl.String), "facts": pl.String, "mark": pl.String, "why": pl.String,
@@ -179,7 +180,7 @@ def due_dates(cases: pl.DataFrame) -> pl.DataFrame:
 
 def _fact(name: str, dtype: pl.DataType) -> pl.Expr:
     """One of a case's facts, typed as findings have it."""
-    text = states.fact_in(name).alias(name)
+    text = pl.col(name)
     if isinstance(dtype, pl.Datetime):
         return states.instant(text)
     return text.str.to_date() if dtype == pl.Date else text.cast(dtype)
@@ -294,7 +295,7 @@ def _decided(connection: sqlite3.Connection) -> pl.DataFrame:
 
 
 def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFrame:
-    """These cases, without a finding in this run: resolved, or not seen and why.
+    """These cases, without a finding in this run, with their last FACTS as text: resolved, or not seen and why.
 
     `plain`: ids are as in the inputs.
     """
@@ -303,10 +304,10 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
     outcomes = result.outcomes.join(rows.select("line"), on="line", how="semi")
     outcome_by_rule = outcomes.unpivot(index="line", variable_name="rule", value_name="outcome_now")
     rows = rows.join(outcome_by_rule, on=["line", "rule"], how="left", maintain_order="left")
-    at = [states.fact_in(f"related_{name}").alias(f"_{name}") for name in ("kind", "id")]
     present = result.inputs.quality.previous_records_present().to_struct().implode()
-    lost = pl.lit(plain) & pl.col("_id").is_not_null() & ~pl.struct("_kind", "_id").is_in(present)
-    rows = rows.with_columns(at).with_columns(related_lost=lost).drop("_kind", "_id")
+    related = pl.struct(_kind="related_kind", _id="related_id")
+    lost = pl.lit(plain) & pl.col("related_id").is_not_null() & ~related.is_in(present)
+    rows = rows.with_columns(_LAST_FACTS).with_columns(related_lost=lost)
     skipped = {rule: f"rule not evaluated: {reason}" for rule, reason in result.not_evaluated.items()}
     why = (
         pl.when(mark="resolved").then(None)  # a run repeats it
@@ -316,7 +317,7 @@ def _missing(cases: pl.DataFrame, result: Result, *, plain: bool) -> pl.DataFram
         .when(pl.col("outcome_now") == Outcome.NOT_APPLICABLE).then(pl.lit("rule does not apply any more"))
         .when(pl.col("related_lost")).then(pl.lit("its related record is no longer in the export"))
     )  # fmt: skip
-    rows = rows.with_columns(before="mark", why_before="why", why=why, outcome=states.fact_in("outcome"))
+    rows = rows.with_columns(before="mark", why_before="why", why=why)
     mark = pl.when(pl.col("why").is_null()).then(pl.lit("resolved")).otherwise(pl.lit("not_seen"))
     return rows.with_columns(mark=mark)
 

@@ -253,10 +253,11 @@ def _read_together(
 ) -> list[Chunk | SourceFile] | None:
     """What `read_part` makes of small files, with one chunk for all: their rows are looked at together.
 
-    None where the columns differ, or something is to be said of one of the files. Raises what reading them raises.
+    None where the columns differ, or something is to be said of one of the files. Raises what reading them raises, and
+    MemoryError for more rows than can be held.
     """
     found: Layout | None = None
-    tables: list[pa.Table] = []
+    size, tables = 0, list[pa.Table]()
     read: list[tuple[tuple[int, str], Signature | None, bool]] = []
     for part in parts:
         with part.opened(part.where) as (stream, touched):
@@ -265,6 +266,9 @@ def _read_together(
                 return None
             found, table = columns
             tables.append(table)
+            size += table.nbytes
+            if size > _HELD:
+                raise MemoryError
             read.append((source.finish() if only is None else (0, ""), touched, source.head in PARQUET))
     assert found
     counts = [table.num_rows for table in tables]
@@ -500,11 +504,16 @@ class Chunks:
 
     def _hold(self, parts: Sequence[Part], only: _Only, splits: int) -> int:
         """Read small files at once, to be held; each half of them where that fails, unless it fails often."""
-        with contextlib.suppress(InputRefused, MemoryError, *parquetfile.DAMAGE):
-            if items := _read_together(parts, self._policy, without_billing=self._without_billing, only=only):
-                for part in parts:
-                    part.held, items = items, []
-                return splits
+        try:
+            items = _read_together(parts, self._policy, without_billing=self._without_billing, only=only)
+        except (InputRefused, *parquetfile.DAMAGE):
+            items = None
+        except MemoryError:
+            return 0
+        if items:
+            for part in parts:
+                part.held, items = items, []
+            return splits
         middle = len(parts) // 2
         for half in (parts[:middle], parts[middle:]) if middle else ():
             splits = self._hold(half, only, splits - 1) if splits else 0

@@ -1,6 +1,7 @@
 """Files of a table become chunks of the same columns, and the count always adds up."""
 
 import gzip
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -208,3 +209,16 @@ def test_a_table_of_many_small_files_is_read_in_groups_of_them(
     assert ids.equals(expected.select(ids.columns))
     assert source.files == [item for item in alone if isinstance(item, ingest.SourceFile)]
     assert [part.held for part in parts] == [None] * 4
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_small_files_that_hold_more_than_they_seem_to_are_read_one_by_one(
+    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch, suffix: str
+):
+    parts = daily(tmp_path, suffix, 15, 15, 15, 15)
+    monkeypatch.setattr(ingest, "_HELD_PER_BYTE", 0)
+    for room, held in ((1 << 20, True), (2_000, False)):
+        monkeypatch.setattr(ingest, "_HELD", room)
+        assert sum(chunk.frame.height for chunk in ingest.Chunks(parts, policy, only=("visit_id",))) == 60
+        assert [part.held is not None for part in parts] == [held] * 4
+        parts = [replace(part, held=None) for part in parts]
