@@ -27,7 +27,7 @@ from auditor.quality.profile import (
     no_matches,
     smallest,
 )
-from auditor.quality.relationships import OF_LINES, ORIGINS, Lookups
+from auditor.quality.relationships import OF_LINES, ORIGINS, PREVIOUS_RECORD, Lookups
 from auditor.reading.dictionary import detached
 from auditor.schema.codes import FAMILY
 from auditor.schema.tables import TABLES, Kind
@@ -117,6 +117,8 @@ def of_ids(typed: TypedChunk, rows: pl.DataFrame, policy: Policy, lookups: Looku
             wanted = wanted & _of_other_lines(typed, policy, visits=pair == "patient in billed visits")
         else:
             exact[pair] = ids.exact_matches(hashes[column])
+        if pair.startswith(PREVIOUS_RECORD):  # such a record is there or not
+            continue
         near = ids.pairs(typed.values_where(column, wanted), typed.byte_range(column))
         text = pl.col("text") if pair in ORIGINS else NO_TEXT
         if near.height:
