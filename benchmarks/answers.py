@@ -27,7 +27,9 @@ def counted(out: Path) -> dict[str, Any]:
     rejects = rejects.with_columns(pl.col("reason").str.replace("(conflicting rows for one id): .* differ", "$1"))
     wanted = ("visits.patient_id", "visits.provider_id")
     return {
-        "rejects": sorted([*key, count] for *key, count in rejects.group_by("table", "column", "reason").len().rows()),
+        "rejects": sorted(
+            [*key, count] for *key, count in rejects.group_by("table_name", "column_name", "reason").len().rows()
+        ),
         "unrecognised": [list(row.values()) for row in summary["unrecognised"]],
         "inputs": [[row[name] for name in ("table", "sha256", "rows", "rejected")] for row in summary["inputs"]],
         "joins": [[row["in"], row["values"], row["found"]] for row in summary["joins"] if row["in"] in wanted],

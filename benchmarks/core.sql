@@ -123,7 +123,8 @@ with near as (
   select *,
          case when linked then 'yes'
               when len(problems) > 0 and v_problem is not null
-                then case when list_contains(problems, v_problem) then 'yes' else 'no' end
+                then case when list_contains(problems, v_problem) then 'yes'
+                          when list_has_any(categories(diagnoses), categories(v_diagnoses)) then 'unknown' else 'no' end
               when len(categories(diagnoses)) > 0 and len(categories(v_diagnoses)) > 0
                 then case when list_has_any(categories(diagnoses), categories(v_diagnoses)) then 'yes' else 'no' end
               when provider_id = v_provider then 'yes'

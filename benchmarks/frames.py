@@ -179,7 +179,8 @@ def _related(pairs: pd.DataFrame, problems: pd.Series, diagnoses: pd.Series) -> 
         if linked:
             ladder.append("yes")
         elif own and not pd.isna(problem):
-            ladder.append("yes" if problem in own else "no")
+            differs = "unknown" if categories & theirs else "no"
+            ladder.append("yes" if problem in own else differs)
         elif categories and theirs:
             ladder.append("yes" if categories & theirs else "no")
         else:
