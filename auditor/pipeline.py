@@ -25,6 +25,7 @@ from auditor.quality.issue import Exports, Stage
 from auditor.quality.phone_log import SPARSE, InPhoneLog
 from auditor.quality.relationships import CLAIMED
 from auditor.reading import ingest
+from auditor.reading.chunks import read_parts
 from auditor.reading.ingest import Part
 from auditor.result import Result, merged
 from auditor.settings import Settings
@@ -41,7 +42,7 @@ def read(settings: Settings, engine: Engine) -> Inputs:
     sources = engine.parts(settings.paths, policy, settings.database)
     parts: dict[str, Sequence[Part] | None] = {"calls": None, "visits": None}
     parts |= {name: found for name, (found, _) in sources.items()}
-    extract = ingest.read_parts("providers", sources["providers"], policy) if "providers" in sources else None
+    extract = read_parts("providers", sources["providers"], policy) if "providers" in sources else None
     log = log_reader(policy).read(sources["phone_log"][0]) if "phone_log" in sources else None
     scans = {scan.table: _scan_keys(engine, scan, parts[scan.table]) for scan in key_scans(policy, parts)}
     in_log = log.records.users["provider_id"] if log else pl.Series(dtype=pl.String)

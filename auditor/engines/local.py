@@ -21,7 +21,8 @@ from auditor.parsing.duplicates import with_proof
 from auditor.policy import Policy
 from auditor.prefilter.chunk_typer import ChunkSummary, ChunkTyper
 from auditor.prefilter.key_scan import KeyScan, KeyScanResult, no_billed_ids, no_line_dates, repeated
-from auditor.reading.ingest import Chunk, Chunks, Part, Parts
+from auditor.reading.chunks import Chunks
+from auditor.reading.ingest import Chunk, Part, Parts
 from auditor.schema.tables import TABLES
 from auditor.sources import staging
 

@@ -17,7 +17,8 @@ from auditor.parsing.typed_chunk import TypedChunk, type_rows
 from auditor.parsing.typed_table import Table
 from auditor.phone_log.users import Users, users_of
 from auditor.policy import Policy
-from auditor.reading.ingest import Chunks, Part, SourceFile, check_mapping
+from auditor.reading.chunks import Chunks
+from auditor.reading.ingest import Part, SourceFile, check_mapping
 from auditor.schema.tables import TABLES
 from auditor.sources.source import require_extra
 

@@ -14,9 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from auditor.errors import InputRefused
 from auditor.policy import Policy
@@ -24,7 +22,7 @@ from auditor.reading import csv as csvfile
 from auditor.reading import headers
 from auditor.reading import parquet as parquetfile
 from auditor.reading.decoding import Source
-from auditor.reading.dictionary import NO_HINTS, ColumnHints, concat
+from auditor.reading.dictionary import NO_HINTS, ColumnHints
 from auditor.reading.file_facts import FileFacts
 from auditor.reading.files import Signature, buffered, opened, signature
 from auditor.reading.files import shown as shown
@@ -38,13 +36,7 @@ PARQUET = b"PAR1", parquetfile.ENCRYPTED
 """How Parquet files begin."""
 _LONGEST = 1_000_000
 """Bytes of a cell."""
-_SMALL_FILE = 200_000
-"""Rows of small files that are one chunk: each chunk costs some 30 ms, whatever its size."""
-_HELD, _HELD_PER_BYTE = 1 << 25, 8
-"""Bytes of rows that are read at once, or held between two readings, about; and those for one byte of a file."""
-_MOST_SPLITS = 30
-"""Failed attempts to read small files at once."""
-_CELL = 8
+CELL = 8
 """Bytes of a cell of a Parquet file, at least, once it is read."""
 
 
@@ -173,7 +165,7 @@ RECORD = "audit98968_record"
 SOURCE_SCHEMA = {"source_file": pl.String(), "source_record": pl.UInt32()}
 REJECT_SCHEMA = {**SOURCE_SCHEMA, "column": pl.String(),
                  "reason": pl.String(), "patient_id": pl.String()}  # fmt: skip
-_NO_REJECTS = pl.DataFrame(schema=REJECT_SCHEMA)
+NO_REJECTS = pl.DataFrame(schema=REJECT_SCHEMA)
 
 
 def read_part(
@@ -212,13 +204,13 @@ def read_part(
                 frame = canonical(source_name, placed, wanted, hints)
                 facts = facts + found + FileFacts(zoned=zoned(frame))
                 malformed = [(path, record, "", reason, None) for record, reason in reasons.items()]
-                rejects = pl.DataFrame(malformed, schema=REJECT_SCHEMA, orient="row") if malformed else _NO_REJECTS
+                rejects = pl.DataFrame(malformed, schema=REJECT_SCHEMA, orient="row") if malformed else NO_REJECTS
                 yield Chunk(frame, rejects, stream.tell() / whole, hints)
             size, digest = source.finish() if whole_file else (0, "")
     except MemoryError:
         problem = "there is not enough memory to read it; export it in several files or as Parquet"
         raise InputRefused(f"{source_name}: {problem}") from None
-    file = _source_file(part, columns, (size, digest), rows, touched, facts, is_parquet=is_parquet)
+    file = source_file(part, columns, (size, digest), rows, touched, facts, is_parquet=is_parquet)
     if not (staged := part.staged):
         yield file
         return
@@ -228,7 +220,7 @@ def read_part(
     )
 
 
-def _source_file(
+def source_file(
     part: Part,
     columns: Layout,
     size_and_digest: tuple[int, str],
@@ -238,6 +230,7 @@ def _source_file(
     *,
     is_parquet: bool,
 ) -> SourceFile:
+    """A file that was read to its end. `touched`: its signature from before."""
     mapping = {column: tuple(columns.names[p] for p in many) for column, many in columns.mapped.positions.items()}
     kind = "parquet" if is_parquet else "csv"
     return SourceFile(
@@ -245,67 +238,7 @@ def _source_file(
     )
 
 
-_Only = Collection[str] | None
-
-
-def _read_together(
-    parts: Sequence[Part], policy: Policy, *, without_billing: bool, only: _Only
-) -> list[Chunk | SourceFile] | None:
-    """What `read_part` makes of small files, with one chunk for all: their rows are looked at together.
-
-    None where the columns differ, or something is to be said of one of the files. Raises what reading them raises, and
-    MemoryError for more rows than can be held.
-    """
-    found: Layout | None = None
-    size, tables = 0, list[pa.Table]()
-    read: list[tuple[tuple[int, str], Signature | None, bool]] = []
-    for part in parts:
-        with part.opened(part.where) as (stream, touched):
-            source = Source(part.where, stream, digested=only is None, expansion=policy.max_expansion)
-            if not (columns := _small_table(part, source, policy, found, ignored(part.table, without_billing), only)):
-                return None
-            found, table = columns
-            tables.append(table)
-            size += table.nbytes
-            if size > _HELD:
-                raise MemoryError
-            read.append((source.finish() if only is None else (0, ""), touched, source.head in PARQUET))
-    assert found
-    counts = [table.num_rows for table in tables]
-    rows, hints = parquetfile.together(found.where, tables)
-    numbers = np.concatenate([np.arange(1, count + 1, dtype=np.uint32) for count in counts])
-    rows, hints, facts = found.records(rows.with_columns(record=pl.Series(numbers)), hints)
-    if facts.left_out:
-        return None
-    paths = pl.Series([part.shown for part in parts]).gather(np.repeat(np.arange(len(parts)), counts))
-    hints = of_canonical(hints, found.wanted)
-    frame = canonical(found.where, rows.with_columns(source_record="record", source_file=paths), found.wanted, hints)
-    facts += FileFacts(zoned=zoned(frame))
-    files = (
-        _source_file(part, found, size_and_digest, count, touched, facts, is_parquet=is_parquet)
-        for part, count, (size_and_digest, touched, is_parquet) in zip(parts, counts, read, strict=True)
-    )
-    return [Chunk(frame, _NO_REJECTS, 1.0, hints), *files]
-
-
-def _small_table(
-    part: Part, source: Source, policy: Policy, found: Layout | None, ignored: frozenset[str], only: _Only
-) -> tuple[Layout, pa.Table] | None:
-    """The columns of a small file by their places; None for one that differs from the files before it, or is not plain.
-
-    `found`: what the columns of those files are for.
-    """
-    opened = (_footer if source.head in PARQUET else _text)(part, source, policy)
-    found = found or layout(part.where, part.table, policy, opened.headers, {}, ignored, only)
-    if opened.headers != found.names or of_path(part.origin) or not found.is_plain:
-        return None
-    if isinstance(opened, csvfile.CsvText):
-        return found, csvfile.read_table(opened, found.read)
-    if opened.int96 or len(opened.headers) * sum(opened.rows) * _CELL > _HELD:
-        return None
-    table = parquetfile.read_table(part.where, source.stream, [found.names[p] for p in found.read], opened.metadata)
-    source.rewind()
-    return found, table.rename_columns(list(map(str, found.read)))
+Only = Collection[str] | None
 
 
 _Opened = tuple[Layout, Iterator[csvfile.Columns]]
@@ -317,23 +250,25 @@ def zoned(frame: pl.DataFrame) -> dict[str, bool]:
     return {name: bool(dtype.time_zone) for name, dtype in frame.schema.items() if isinstance(dtype, pl.Datetime)}
 
 
-def _text(part: Part, source: Source, policy: Policy, chunk: int = csvfile.CHUNK) -> csvfile.CsvText:
+def open_csv(part: Part, source: Source, policy: Policy, chunk: int = csvfile.CHUNK) -> csvfile.CsvText:
+    """The text and headers of a CSV file. `chunk`: bytes of text in a chunk. Raises InputRefused."""
     return csvfile.open_text(part.where, source, policy.encoding, chunk, policy.rows_above(part.table))
 
 
-def _footer(part: Part, source: Source, _: Policy) -> parquetfile.Headers:
+def open_parquet(part: Part, source: Source, _: Policy) -> parquetfile.Headers:
+    """What the footer of a Parquet file says. Raises InputRefused for encrypted files, and those that hold too much."""
     parquetfile.refuse_encrypted(part.where, source.stream)
     footer = parquetfile.headers(part.where, source.stream)
     if not part.staged:
-        source.require_size(len(footer.headers) * sum(footer.rows) * _CELL, source.stream.seek(0, io.SEEK_END))
+        source.require_size(len(footer.headers) * sum(footer.rows) * CELL, source.stream.seek(0, io.SEEK_END))
     return footer
 
 
 def _csv(
-    source_name: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], chunk: int, only: _Only
+    source_name: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], chunk: int, only: Only
 ) -> _Opened:
     table, path = part.table, of_path(part.origin)
-    text = _text(part, source, policy, chunk)
+    text = open_csv(part, source, policy, chunk)
     try:
         found = layout(source_name, table, policy, text.headers, path, ignored, only)
     except InputRefused as refusal:
@@ -348,9 +283,9 @@ def _csv(
 
 
 def _parquet(
-    source_name: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], _: int, only: _Only
+    source_name: str, part: Part, source: Source, policy: Policy, ignored: frozenset[str], _: int, only: Only
 ) -> _Opened:
-    footer = _footer(part, source, policy)
+    footer = open_parquet(part, source, policy)
     found = layout(
         source_name, part.table, policy, tuple(name for name in footer.headers if name != RECORD), of_path(part.origin),
         ignored, only, lambda at: at >= len(footer.headers) or footer.headers[at] not in footer.odd,
@@ -450,104 +385,6 @@ def _check_lengths(where: str, frame: pl.DataFrame, encoded: Mapping[str, pl.Ser
             )
 
 
-class Chunks:
-    """The chunks of a table's files, in order; `files` fills with those that were read to their end."""
-
-    def __init__(
-        self, parts: Sequence[Part], policy: Policy, *, without_billing: bool = False, only: _Only = None
-    ) -> None:
-        """As `read_part`. With `only`, all columns of a small table are read, and held for the next reading."""
-        self._parts, self._policy, self._without_billing, self._only = parts, policy, without_billing, only
-        self.files: list[SourceFile] = []
-        self.share = 0.0
-
-    def __iter__(self) -> Iterator[Chunk]:
-        """One after another, once, small ones of several files as one; `share` is how much is read, about."""
-        for chunk in self._joined():
-            names = chunk.frame.columns if self._only is None else [*self._only, *SOURCE_SCHEMA]
-            yield replace(chunk, frame=chunk.frame.select(pl.selectors.by_name(names, require_all=False)))
-
-    def _joined(self) -> Iterator[Chunk]:
-        waiting: list[Chunk] = []
-        rows, columns = 0, dict[str, pl.DataType]()
-        for chunk in self._each():
-            rows += chunk.frame.height
-            before, columns = columns, chunk.frame.schema | dict.fromkeys(chunk.hints.texts, pl.String())
-            if waiting and (rows > _SMALL_FILE or [*before.items()] != [*columns.items()]):
-                yield _joined(waiting)
-                waiting, rows = [], chunk.frame.height
-            waiting.append(chunk)
-            if rows * 2 > _SMALL_FILE:
-                yield _joined(waiting)
-                waiting, rows = [], 0
-        if waiting:
-            yield _joined(waiting)
-
-    def _each(self) -> Iterator[Chunk]:
-        runs = list(_runs(self._parts))
-        number, keep = 0, self._only is not None and len(runs) == 1 and _bytes(runs[0][0]) <= _HELD
-        for run in runs:
-            if (keep or len(run) > 1) and all(part.held is None for part in run):
-                self._hold(run, None if keep else self._only, _MOST_SPLITS)
-            for part in run:
-                for item in self._read(part) if part.held is None else part.held:
-                    if isinstance(item, Chunk):
-                        self.share = (number + item.share) / len(self._parts)
-                        yield item
-                    else:
-                        self.files.append(item)
-                number += 1
-                part.held = part.held if keep else None
-
-    def _read(self, part: Part) -> Iterator[Chunk | SourceFile]:
-        return read_part(part, self._policy, without_billing=self._without_billing, only=self._only)
-
-    def _hold(self, parts: Sequence[Part], only: _Only, splits: int) -> int:
-        """Read small files at once, to be held; each half of them where that fails, unless it fails often."""
-        try:
-            items = _read_together(parts, self._policy, without_billing=self._without_billing, only=only)
-        except (InputRefused, *parquetfile.DAMAGE):
-            items = None
-        except MemoryError:
-            return 0
-        if items:
-            for part in parts:
-                part.held, items = items, []
-            return splits
-        middle = len(parts) // 2
-        for half in (parts[:middle], parts[middle:]) if middle else ():
-            splits = self._hold(half, only, splits - 1) if splits else 0
-        return splits
-
-
-def _runs(parts: Sequence[Part]) -> Iterator[list[Part]]:
-    """Small files that follow one another, as many as make a chunk; each other file alone."""
-    run, size = list[Part](), 0
-    for part in parts:
-        more = _bytes(part)
-        if run and size + more > _HELD:
-            yield run
-            run, size = [], 0
-        run.append(part)
-        size += more
-    if run:
-        yield run
-
-
-def _bytes(part: Part) -> int:
-    """Bytes of the rows in a file, about; too many to be held for what is not a plain file."""
-    if part.staged or part.buffer or not part.path.is_file():
-        return _HELD + 1
-    return _HELD_PER_BYTE * part.path.stat().st_size
-
-
-def _joined(chunks: Sequence[Chunk]) -> Chunk:
-    if len(chunks) == 1:
-        return chunks[0]
-    frame, hints = concat([(chunk.frame, chunk.hints) for chunk in chunks])
-    return Chunk(frame, pl.concat([chunk.malformed for chunk in chunks]), hints=hints)
-
-
 def check_mapping(name: str, files: Sequence[SourceFile], policy: Policy, *, without_billing: bool = False) -> None:
     """Refuse a policy that maps columns which none of a table's files has."""
     ignored_columns = ignored(name, without_billing)
@@ -567,15 +404,6 @@ def check_mapping(name: str, files: Sequence[SourceFile], policy: Policy, *, wit
 
 def _all_headers(file: SourceFile) -> list[str]:
     return [*(name for names in file.mapping.values() for name in names), *file.unused]
-
-
-def read_parts(name: str, found: tuple[Sequence[Part], tuple[str, ...]], policy: Policy) -> Extract:
-    """Read every file of a table. Raises InputRefused for files that cannot be read or lack a required column."""
-    source = Chunks(found[0], policy)
-    chunks = list(source)
-    check_mapping(name, source.files, policy)
-    frame = stack([chunk.written() for chunk in chunks])
-    return Extract(TABLES[name], tuple(source.files), frame, pl.concat(chunk.malformed for chunk in chunks), found[1])
 
 
 def signed_at_first(files: Sequence[SourceFile], first: Sequence[SourceFile]) -> tuple[SourceFile, ...]:

@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 from auditor import policy as policies
 from auditor.engines import spark, worker
 from auditor.reading import ingest
+from auditor.reading.chunks import read_parts
 from auditor.reading.ingest import Chunk, Part, SourceFile
 from auditor.sources import staging
 
@@ -34,7 +35,7 @@ def test_pieces_of_files_are_the_files(size: int, tmp_path: Path, monkeypatch: p
         assert (len(tasks) > 5, len(tasks[0])) == ((True, 1) if size == 1 else (False, 3))
         batch = pa.record_batch({"id": pa.array(reversed(range(len(tasks))))})
         read = list(worker.file_chunks(tasks, {}, policy, False, None, [batch]))
-        want = ingest.read_parts("visits", found["visits"], policy)
+        want = read_parts("visits", found["visits"], policy)
         order = [part.shown for part in parts]
         chunks = sorted(
             ((order.index(file), at, item) for file, at, item in read if isinstance(item, Chunk)),

@@ -12,6 +12,7 @@ import pytest
 from auditor.errors import InputRefused
 from auditor.policy import Policy
 from auditor.reading import ingest
+from auditor.reading.chunks import _HELD_PER_BYTE, Chunks
 from tests.support import reading
 from tests.support.reading import HEADER, ROWS, TEXT, one, read_table, zstd
 
@@ -92,7 +93,7 @@ def test_columns_of_few_values_are_packed_and_keys_never(tmp_path: Path, policy:
 
 def test_small_files_that_are_alike_are_one_chunk(tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch):
     """What is packed in one file may be packed in another order, or not at all; other types are chunks of their own."""
-    monkeypatch.setattr(ingest, "_HELD", 0)
+    monkeypatch.setattr("auditor.reading.chunks._HELD", 0)
     frame = many_visits(16_000)
     for number in range(8):
         some = frame.slice(2_000 * number, 2_000).sample(fraction=1, shuffle=True, seed=number)
@@ -102,7 +103,7 @@ def test_small_files_that_are_alike_are_one_chunk(tmp_path: Path, policy: Policy
     many_visits(10).with_columns(pl.col("visit_start").dt.date()).write_parquet(tmp_path / "8.parquet")
     parts, _ = reading.parts("visits", (str(tmp_path),))
     alone = [chunk for part in parts for chunk in ingest.read_part(part, policy) if isinstance(chunk, ingest.Chunk)]
-    made = list(source := ingest.Chunks(parts, policy))
+    made = list(source := Chunks(parts, policy))
     assert [chunk.frame.height for chunk in made] == [16_000, 10]
     assert [file.rows for file in source.files] == [2_000] * 8 + [10]
     assert ("status" in alone[0].hints.texts, "status" in alone[5].hints.texts) == (True, False)
@@ -111,8 +112,8 @@ def test_small_files_that_are_alike_are_one_chunk(tmp_path: Path, policy: Policy
         assert whole.written().equals(pl.concat([chunk.written() for chunk in some]))
         ids = [chunk.hints.byte_ranges["visit_id"] for chunk in some]
         assert whole.hints.byte_ranges["visit_id"] == reduce(or_, ids)
-    monkeypatch.setattr(ingest, "_SMALL_FILE", 4_800)
-    assert [chunk.frame.height for chunk in ingest.Chunks(parts, policy)] == [4_000] * 4 + [10]
+    monkeypatch.setattr("auditor.reading.chunks._SMALL_FILE", 4_800)
+    assert [chunk.frame.height for chunk in Chunks(parts, policy)] == [4_000] * 4 + [10]
 
 
 def test_only_the_columns_that_are_asked_for(tmp_path: Path, policy: Policy):
@@ -166,11 +167,11 @@ def test_small_files_are_read_once_and_give_what_each_gives_alone(
     parts = daily(tmp_path, suffix, 30, 20, 0, 10)
     alone = [item for part in parts for item in ingest.read_part(part, policy)]
     expected = [item for item in alone if isinstance(item, ingest.Chunk)]
-    scan = ingest.stack([chunk.written() for chunk in ingest.Chunks(parts, policy, only=("visit_id", "status"))])
+    scan = ingest.stack([chunk.written() for chunk in Chunks(parts, policy, only=("visit_id", "status"))])
     opened: list[str] = []
     real = ingest.Part.opened
     monkeypatch.setattr(ingest.Part, "opened", lambda part, name: opened.append(part.path.name) or real(part, name))
-    made = list(source := ingest.Chunks(parts, policy))
+    made = list(source := Chunks(parts, policy))
     assert opened == ([] if not other or is_plain else ["1a.csv"])
     assert as_rows(made) == as_rows(expected)
     records = scan.filter(pl.col("visit_id") != "visit_id")  # a scan of keys does not mind repeated headers
@@ -187,9 +188,9 @@ def as_rows(made: list[ingest.Chunk]) -> tuple[list[tuple[object, ...]], list[tu
 def test_a_fault_of_a_small_file_is_reported_by_the_reading_that_meets_it(tmp_path: Path, policy: Policy):
     (tmp_path / "a.csv").write_text(TEXT + "Visit ID,MRN,Visit Start,Visit Status\n")
     parts, _ = reading.parts("visits", (str(tmp_path),))
-    assert [chunk.frame.height for chunk in ingest.Chunks(parts, policy, only=("visit_id",))] == [2]
+    assert [chunk.frame.height for chunk in Chunks(parts, policy, only=("visit_id",))] == [2]
     with pytest.raises(InputRefused, match="header of another file"):
-        list(ingest.Chunks(parts, policy))
+        list(Chunks(parts, policy))
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -198,12 +199,12 @@ def test_a_table_of_many_small_files_is_read_in_groups_of_them(
 ):
     parts = daily(tmp_path, suffix, 15, 15, 15, 15)
     size = max(part.path.stat().st_size for part in parts)
-    monkeypatch.setattr(ingest, "_HELD", 2 * size * ingest._HELD_PER_BYTE)
+    monkeypatch.setattr("auditor.reading.chunks._HELD", 2 * size * _HELD_PER_BYTE)
     alone = [item for part in parts for item in ingest.read_part(part, policy)]
     expected = ingest.stack([item.written() for item in alone if isinstance(item, ingest.Chunk)])
-    monkeypatch.setattr(ingest, "read_part", None)
-    ids = ingest.stack([chunk.frame for chunk in ingest.Chunks(parts, policy, only=("visit_id",))])
-    source = ingest.Chunks(parts, policy)
+    monkeypatch.setattr("auditor.reading.chunks.read_part", None)
+    ids = ingest.stack([chunk.frame for chunk in Chunks(parts, policy, only=("visit_id",))])
+    source = Chunks(parts, policy)
     rows = ingest.stack([chunk.written() for chunk in source])
     assert rows.select(expected.columns).equals(expected)
     assert ids.equals(expected.select(ids.columns))
@@ -216,9 +217,9 @@ def test_small_files_that_hold_more_than_they_seem_to_are_read_one_by_one(
     tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch, suffix: str
 ):
     parts = daily(tmp_path, suffix, 15, 15, 15, 15)
-    monkeypatch.setattr(ingest, "_HELD_PER_BYTE", 0)
+    monkeypatch.setattr("auditor.reading.chunks._HELD_PER_BYTE", 0)
     for room, held in ((1 << 20, True), (2_000, False)):
-        monkeypatch.setattr(ingest, "_HELD", room)
-        assert sum(chunk.frame.height for chunk in ingest.Chunks(parts, policy, only=("visit_id",))) == 60
+        monkeypatch.setattr("auditor.reading.chunks._HELD", room)
+        assert sum(chunk.frame.height for chunk in Chunks(parts, policy, only=("visit_id",))) == 60
         assert [part.held is not None for part in parts] == [held] * 4
         parts = [replace(part, held=None) for part in parts]

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from auditor.errors import InputRefused
 from auditor.parsing.typed_chunk import type_table
-from auditor.reading import ingest
+from auditor.reading.chunks import read_parts
 from auditor.reading.files import expand
 from auditor.reading.ingest import Extract
 from auditor.schema.tables import INITIATED_BY
@@ -41,7 +41,7 @@ def extracts(folder: Path, **tables: Mapping[str, list[Any]]) -> dict[str, Extra
                 (folder / table / f"{name}.ndjson").write_text(re.sub(r'"number ([\d.]+)"', r"\1", text))
             found[table] = expand(table, [str(folder / table)])
     with staging.staged(found, policy, folder) as parts:
-        return {table: ingest.read_parts(table, parts[table], policy) for table in parts}
+        return {table: read_parts(table, parts[table], policy) for table in parts}
 
 
 def rows(extract: Extract, *columns: str) -> list[tuple[Any, ...]]:

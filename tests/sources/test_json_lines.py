@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 
 from auditor.errors import InputRefused
 from auditor.reading import ingest
+from auditor.reading.chunks import read_parts
 from auditor.reading.files import expand
 from auditor.settings import Settings
 from auditor.sources import json_text, staging
@@ -24,7 +25,7 @@ def read(folder: Path, *lines: str, policy: str = "", data: bytes | None = None,
     (folder / name).write_bytes("\n".join(lines).encode() if data is None else data)
     rules = own_policy(folder, policy)
     with staging.staged({"visits": expand("visits", [str(folder / name)])}, rules, folder) as found:
-        return ingest.read_parts("visits", found["visits"], rules)
+        return read_parts("visits", found["visits"], rules)
 
 
 def visit(**columns: object) -> str:

@@ -20,6 +20,7 @@ from auditor.parsing import typed_table
 from auditor.parsing.typed_chunk import type_table
 from auditor.quality import left_out_rows
 from auditor.reading import ingest
+from auditor.reading.chunks import read_parts
 from auditor.reading.files import expand
 from auditor.schema.tables import TABLES
 from auditor.sources import known, staging
@@ -139,7 +140,7 @@ def typed(name: str, text: str, folder: Path) -> tuple[typed_table.Table, ingest
     table, path = EXPORTS[name].table, written(text, folder)
     policy = policies.load(systems={table: name}, timezone="America/Chicago")
     with staging.staged({table: expand(table, [str(path)])}, policy, folder) as found:
-        extract = ingest.read_parts(table, found[table], policy)
+        extract = read_parts(table, found[table], policy)
     return type_table(extract, policy), extract.files[0]
 
 

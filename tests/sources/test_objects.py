@@ -21,6 +21,7 @@ from auditor import policy as policies
 from auditor.engines.local import Local
 from auditor.errors import InputRefused, OutputFailed
 from auditor.reading import ingest
+from auditor.reading.chunks import read_parts
 from auditor.rules import select
 from auditor.settings import Settings
 from auditor.sources import objects
@@ -116,7 +117,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Server]]:
 def read(tmp_path: Path, *addresses: str) -> ingest.Extract:
     with Local(None, tmp_path) as engine:
         found = engine.parts({"visits": addresses}, policies.load())
-        extract = ingest.read_parts("visits", found["visits"], policies.load())
+        extract = read_parts("visits", found["visits"], policies.load())
     assert not list(tmp_path.glob(".unfinished*"))
     return extract
 

@@ -10,7 +10,8 @@ import pytest
 from auditor.errors import InputRefused, OutputFailed, UsageError
 from auditor.parsing.typed_chunk import type_table
 from auditor.policy import load
-from auditor.reading import ingest, kinds
+from auditor.reading import kinds
+from auditor.reading.chunks import read_parts
 from auditor.reading.files import expand
 from auditor.sources import staging
 from auditor.sources.source import RECORD, Source, require_extra
@@ -48,7 +49,7 @@ def staged(tmp_path, *paths):
     with staging.staged({"visits": expand("visits", paths)}, policy, tmp_path) as found:
         (folder,) = tmp_path.glob(".unfinished-*")
         assert oct(folder.stat().st_mode)[-3:] == "700"
-        extract = ingest.read_parts("visits", found["visits"], policy)
+        extract = read_parts("visits", found["visits"], policy)
     assert not folder.exists()
     return extract, type_table(extract, policy)
 

@@ -19,6 +19,7 @@ from auditor.errors import InputRefused
 from auditor.parsing.typed_chunk import type_table
 from auditor.policy import load
 from auditor.reading import ingest
+from auditor.reading.chunks import read_parts
 from auditor.reading.files import expand
 from auditor.rules import select
 from auditor.schema.tables import TABLES, Kind
@@ -62,7 +63,7 @@ _FORMS = {
 def read(path: str, table: str = "calls", policy=None) -> ingest.Extract:
     policy = policy or load("default", lambda _, words: words)
     with staging.staged({table: expand(table, [path])}, policy) as found:
-        return ingest.read_parts(table, found[table], policy)
+        return read_parts(table, found[table], policy)
 
 
 def typed(path: str, table: str = "calls", policy=None):

@@ -9,7 +9,7 @@ from auditor import policy as policies
 from auditor.parsing.typed_chunk import type_table
 from auditor.parsing.typed_table import Table
 from auditor.policy import Policy
-from auditor.reading import ingest
+from auditor.reading.chunks import read_parts
 from auditor.reading.files import expand
 from auditor.reading.ingest import Extract, Part
 from auditor.rules import select
@@ -33,7 +33,7 @@ def parts(table: str, paths: Sequence[str]) -> tuple[list[Part], tuple[str, ...]
 
 
 def extract(table: str, paths: Sequence[str], policy: Policy) -> Extract:
-    return ingest.read_parts(table, parts(table, paths), policy)
+    return read_parts(table, parts(table, paths), policy)
 
 
 def read_table(path: Path, policy: Policy, table: str = "visits") -> Table:
