@@ -254,6 +254,7 @@ def test_what_was_resolved_and_is_decided_is_not_repeated(ledger_runs: LedgerRun
     assert ledger_runs.run(better, GOOD, digest="-b") == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["confirmed", "corrected", "refunded", "dismissed"])
 def test_a_decision_holds_for_what_was_decided(ledger_runs: LedgerRuns, state: str):
     """What differs otherwise, or is worse only than it was last night, is decided still."""

@@ -46,6 +46,7 @@ def test_partitions_change_nothing() -> None:
     holds()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_patients_whose_records_name_each_other_meet(folder: Path, tmp_path: Path) -> None:
     """Calls and visits of other patients under a claim's ids, ids used twice, and ids with blanks around them."""

@@ -188,6 +188,7 @@ def test_the_policy_has_users_and_refuses_other_keys(tmp_path: Path):
     assert sorted(users.users_of(policy).rows()) == [("7", "101"), ("7", "102"), ("8", "103")]
 
 
+@pytest.mark.slow
 def test_partitions_on_disk_change_nothing(tmp_path: Path):
     made = world(2)
     settings = compare.settings_of(made, compare.written(made, tmp_path))

@@ -48,6 +48,7 @@ def test_rows_that_were_exported_again_change_nothing(overlapping: tuple[Setting
         assert rejects.filter(reason=DUPLICATE).height >= copies
 
 
+@pytest.mark.slow
 def test_copies_may_go_to_disk(overlapping: tuple[Settings, Settings], tmp_path: Path) -> None:
     in_memory = audited(overlapping[1], Local())
     with Spilled(tmp_path) as spilled:

@@ -93,6 +93,7 @@ def test_a_small_file_of_many_equal_rows_is_refused(tmp_path: Path, policy: Poli
         read_table(tmp_path / "visits.parquet", policy)
 
 
+@pytest.mark.slow
 def test_damaged_parquet_is_refused_or_read_and_never_ends_the_process(tmp_path: Path, policy: Policy):
     pl.DataFrame({"visit_id": ["1"] * 50, "patient_id": ["p"] * 50, "visit_start": ["2026-01-01"] * 50,
                   "cpt_codes": [["99213"]] * 50}).write_parquet(tmp_path / "a.parquet")  # fmt: skip

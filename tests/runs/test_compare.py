@@ -352,6 +352,7 @@ def test_rules_that_a_later_version_adds_are_no_setting(make: Make) -> None:
     assert compare(one, other).causes.roots == ("version",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("root", ["policy", "settings", "coverage"])
 def test_a_cause_named_alone_suffices(root: str, tmp_path: Path) -> None:
     """Every change of a sample: the run with the finding, audited with the other's data (or settings) alone, has it
