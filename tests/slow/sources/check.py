@@ -137,7 +137,7 @@ def resources(folder: Path) -> None:
     """FHIR beside a CSV of the columns that it can say."""
     paths = each(folder, ".ndjson", lambda table, path: fhir.write(table, ROWS[table], path))
     readable = {
-        table: [{name: row[name] for name in fhir.ROWS[table] if name in row} for row in ROWS[table]]
+        table: [{name: row[name] for name in fhir.COLUMNS[table] if name in row} for row in ROWS[table]]
         for table in TABLES
     }
     for row in readable["calls"]:
