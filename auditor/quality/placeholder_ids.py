@@ -27,7 +27,8 @@ from auditor.schema.names import counted
 MANY_PATIENTS = 2_000
 """With so many patients, one with a hundredth of the rows has more than twenty times the mean of the others."""
 _AFFECTS = ("LBK001", "LBK002", "LAH001", "LAH002", "FRQ001", "FRQ002", "FRQ005", "EXC001")
-_WORDS = r"(?i)^(?:0|-1|9{3,}|unknown|test)$"
+_WORDS = ("unknown", "test")
+_NUMBERS = "0|-1|9{3,}"
 
 
 def looks_like_placeholder(patient: pl.Expr, policy: Policy) -> pl.Expr:
@@ -38,7 +39,8 @@ def looks_like_placeholder(patient: pl.Expr, policy: Policy) -> pl.Expr:
         number.str.extract(SCIENTIFIC, 2).fill_null("").str.len_chars(),
         number.str.extract(SCIENTIFIC, 3),
     )
-    return patient.str.contains(_WORDS) | listed | (digits < exponent.cast(pl.UInt32)).fill_null(False)
+    own = rf"(?i)^(?:{_NUMBERS}|{'|'.join(_WORDS)})$"
+    return patient.str.contains(own) | listed | (digits < exponent.cast(pl.UInt32)).fill_null(False)
 
 
 def may_look_like_placeholder(patients: pl.Series, extent: ByteRange, policy: Policy) -> pl.Series:
@@ -46,11 +48,11 @@ def may_look_like_placeholder(patients: pl.Series, extent: ByteRange, policy: Po
 
     `extent`: the bytes of the ids.
     """
-    words = ["unknown", "test", *(word.casefold() for word in policy.ids.placeholders)]
+    words = [*_WORDS, *(word.casefold() for word in policy.ids.placeholders)]
     if extent.begins_with_capital and not any(map(extent.may_be, words)):
         return pl.repeat(False, len(patients), dtype=pl.Boolean, eager=True)
     listed = "|".join(map(re.escape, words))
-    return patients.str.contains(rf"(?i)^(?:0|-1|9{{3,}}|{listed})$|{SCIENTIFIC}|[^\x00-\x7f]")
+    return patients.str.contains(rf"(?i)^(?:{_NUMBERS}|{listed})$|{SCIENTIFIC}|[^\x00-\x7f]")
 
 
 def placeholder_ids(patients: pl.DataFrame, distinct: int, rows: int, policy: Policy) -> pl.DataFrame:
